@@ -1,0 +1,235 @@
+// One client of the daemon. Many requests may be under way on it at once; their replies go out in the order in which
+// they are ready, all of one turn in one write. Whatever the client does, it costs the daemon bounded memory: reading
+// stops while too much is under way or unread, a frame once begun has to arrive, and who never reads is cut off.
+import type { Socket } from 'node:net';
+import type { Clock } from '../support/clock.ts';
+import { JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
+import {
+  type Cancel,
+  encodeFrame,
+  FrameReader,
+  MAX_REPLY_BYTES,
+  type Reply,
+  type Request,
+  readRequest,
+} from './protocol.ts';
+
+export interface Service {
+  readonly clock: Clock;
+  readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
+  /** Resolves when everything that a reply may tell is on disk. */
+  readonly durable: () => Promise<void>;
+  /** Told of defects: what a handler threw that was no JobrunError. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Requests of one connection under way at once; the next ones wait in its socket. */
+const MAX_IN_FLIGHT = 256;
+/** Bytes that may wait for a client before its further requests have to wait as well. */
+const READ_AHEAD = 1024 * 1024;
+/** A write is cut into these, so that it can be seen whether the client takes any of it. */
+const PIECE = 256 * 1024;
+/** Items of streams are gathered up to this, then the loop gets its turn. */
+const GATHER = 64 * 1024;
+/** Time to take at least one piece. */
+const UNREAD_PATIENCE_MS = 5 * SECOND;
+const GOODBYE_MS = SECOND;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #service: Service;
+  readonly #reader = new FrameReader(MAX_FRAME_BYTES);
+  readonly #underWay = new Map<number, AbortController>();
+  #out: Buffer[] = [];
+  #outBytes = 0;
+  #onRoom: (() => void)[] = [];
+  #stopFrameTimer: (() => void) | null = null;
+  #stopUnreadTimer: (() => void) | null = null;
+  #closing = false;
+  /** When it last sent something, by the monotonic clock. */
+  activeAt: number;
+
+  constructor(socket: Socket, service: Service, onClosed: () => void) {
+    this.#socket = socket;
+    this.#service = service;
+    this.activeAt = service.clock.monotonic();
+    socket.on('data', (chunk) => this.#receive(chunk as Buffer));
+    socket.on('drain', () => this.#drained());
+    // A client that goes away without a word is no error; what it waited for ends with `close`.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#ended();
+      onClosed();
+    });
+  }
+
+  get idle(): boolean {
+    return this.#underWay.size === 0 && !this.#reader.begun;
+  }
+
+  /** Tells why, if there is a reason, and closes once that has been read, or soon. */
+  close(reason?: JobrunError): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#stopFrameTimer?.();
+    this.#socket.removeAllListeners('data');
+    if (reason) this.#send({ id: null, ok: false, error: reason.toJSON() });
+    this.#flush();
+    const undo = this.#service.clock.after(GOODBYE_MS, () => this.#socket.destroy(), {
+      idle: true,
+    });
+    this.#socket.end(() => {
+      undo();
+      this.#socket.destroy();
+    });
+  }
+
+  #receive(chunk: Buffer): void {
+    this.activeAt = this.#service.clock.monotonic();
+    let frames = 0;
+    try {
+      for (const value of this.#reader.read(chunk)) {
+        frames++;
+        this.#take(readRequest(value));
+      }
+    } catch (error) {
+      this.close(toJobrunError(error));
+      return;
+    }
+    if (this.#mustWait()) this.#socket.pause();
+    this.#watchFrame(frames > 0);
+  }
+
+  #take(request: Request | Cancel): void {
+    if ('cancel' in request) {
+      this.#underWay.get(request.id)?.abort();
+      return;
+    }
+    if (this.#underWay.has(request.id)) {
+      const hint = 'Give each request on a connection its own id.';
+      throw new JobrunError('bad-request', `request ${request.id} is under way already`, hint);
+    }
+    const controller = new AbortController();
+    this.#underWay.set(request.id, controller);
+    void this.#serve(request, controller.signal);
+  }
+
+  /** Never rejects: whatever goes wrong is the reply. */
+  async #serve(request: Request, signal: AbortSignal): Promise<void> {
+    const { id } = request;
+    try {
+      const answer = this.#service.handle(request, signal);
+      if (Symbol.asyncIterator in answer) await this.#stream(id, answer, signal);
+      else await this.#answer(id, answer);
+    } catch (error) {
+      await this.#fail(id, error);
+    }
+    this.#underWay.delete(id);
+    this.#readOn();
+  }
+
+  async #answer(id: number, answer: Promise<Json>): Promise<void> {
+    const reply = await answer;
+    await this.#service.durable();
+    this.#send({ id, ok: true, reply, end: true });
+  }
+
+  async #stream(id: number, items: AsyncIterable<Json>, signal: AbortSignal): Promise<void> {
+    for await (const item of items) {
+      if (signal.aborted) break;
+      this.#send({ id, item });
+      if (this.#outBytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
+    }
+    // A stream that ends because the daemon does has no end that a client could take for the real one.
+    if (!this.#closing && !this.#socket.destroyed) this.#send({ id, end: true });
+  }
+
+  async #fail(id: number, thrown: unknown): Promise<void> {
+    if (!(thrown instanceof JobrunError)) this.#service.onError(thrown);
+    let error = toJobrunError(thrown);
+    try {
+      // An error tells of the state as well: `run 5 is done` has to be as true as a reply.
+      await this.#service.durable();
+    } catch (failure) {
+      error = toJobrunError(failure);
+    }
+    this.#send({ id, ok: false, error: error.toJSON() });
+  }
+
+  #send(reply: Reply): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    const frame = encodeFrame(reply, MAX_REPLY_BYTES);
+    if (this.#out.length === 0) process.nextTick(() => this.#flush());
+    this.#out.push(frame);
+    this.#outBytes += frame.length;
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0 || this.#socket.destroyed) return;
+    const bytes = this.#out.length === 1 ? this.#out[0] : undefined;
+    const all = bytes ?? Buffer.concat(this.#out, this.#outBytes);
+    this.#out = [];
+    this.#outBytes = 0;
+    for (let at = 0; at < all.length; at += PIECE) {
+      this.#socket.write(all.subarray(at, at + PIECE));
+    }
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#watchUnread();
+  }
+
+  /** Resolves when the client has taken what was written. */
+  async #room(): Promise<void> {
+    this.#flush();
+    if (this.#socket.destroyed || !this.#socket.writableNeedDrain) return;
+    await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+  }
+
+  #drained(): void {
+    const waiting = this.#onRoom;
+    this.#onRoom = [];
+    for (const resolve of waiting) resolve();
+    this.#readOn();
+  }
+
+  #mustWait(): boolean {
+    return this.#underWay.size >= MAX_IN_FLIGHT || this.#socket.writableLength > READ_AHEAD;
+  }
+
+  #readOn(): void {
+    if (this.#closing || !this.#socket.isPaused() || this.#mustWait()) return;
+    this.#socket.resume();
+    this.#watchFrame(true);
+  }
+
+  /** A frame that has begun has to arrive in time, unless it is we who do not read. */
+  #watchFrame(anew: boolean): void {
+    const watched = this.#reader.begun && !this.#socket.isPaused();
+    if (watched && !anew && this.#stopFrameTimer) return;
+    this.#stopFrameTimer?.();
+    this.#stopFrameTimer = null;
+    if (!watched) return;
+    this.#stopFrameTimer = this.#service.clock.after(FRAME_TIMEOUT_MS, () => {
+      const hint = 'Send each frame in one go.';
+      this.close(new JobrunError('bad-request', 'a frame was begun and not finished', hint));
+    });
+  }
+
+  #watchUnread(): void {
+    const before = this.#socket.writableLength;
+    this.#stopUnreadTimer ??= this.#service.clock.after(UNREAD_PATIENCE_MS, () => {
+      this.#stopUnreadTimer = null;
+      const now = this.#socket.writableLength;
+      if (now > MAX_UNREAD_BYTES && now >= before) this.#socket.destroy();
+      else if (now > MAX_UNREAD_BYTES) this.#watchUnread();
+    });
+  }
+
+  #ended(): void {
+    this.#closing = true;
+    this.#stopFrameTimer?.();
+    this.#stopUnreadTimer?.();
+    for (const controller of this.#underWay.values()) controller.abort();
+    this.#drained();
+  }
+}

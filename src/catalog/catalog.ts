@@ -1,0 +1,73 @@
+// The jobs there are, as data. Job code is never here: a definition was read in a worker process, and what stays of
+// it is plain values. The loader makes the catalog, the watcher renews it.
+import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
+import type { Rule } from '../run/schedule.ts';
+import type { Json } from '../support/json.ts';
+
+/** What a job file says, as data with every default filled in. */
+export interface JobData {
+  readonly description: string | null;
+  readonly group: string | null;
+  readonly policy: Policy;
+  readonly autostart: boolean;
+  readonly recurrence: Recurrence | null;
+  /** The schema of the params as JSON Schema, where the validator offers one. */
+  readonly schema: Json;
+  /** Which functions the definition has; they are called in a worker. */
+  readonly has: ReadonlySet<JobFunction>;
+}
+
+export type JobFunction =
+  | 'params'
+  | 'lock'
+  | 'initialize'
+  | 'nextRun'
+  | 'onError'
+  | 'onStale'
+  | 'onDone'
+  | 'onFailed';
+
+export interface Recurrence {
+  readonly rule: Rule;
+  readonly catchUp: 'skip' | 'once' | 'all';
+  readonly overlap: 'skip' | 'queue' | 'replace' | 'allow';
+}
+
+export type JobEntry = JobFile &
+  (
+    | { readonly state: 'ok'; readonly data: JobData }
+    | { readonly state: 'broken'; readonly error: string }
+  );
+
+/** A file that defines a job, before it was read. */
+export interface JobFile {
+  readonly name: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly kind: 'module' | 'command';
+}
+
+export interface Catalog {
+  /** All jobs by name, broken ones too, in the order of their names. */
+  all(): readonly JobEntry[];
+  find(name: string): JobEntry | null;
+  /** The names that the files have, sound or not yet read. Loads nothing. */
+  names(): readonly string[];
+  /** Reads the files that have come since, and forgets those that have gone. */
+  rescan(): Promise<void>;
+  /** Resolves when the definitions have been read once. */
+  ready(): Promise<void>;
+  /**
+   * Has params checked by the job's own schema and its lock text made of them, in a worker. Gives each its params
+   * with defaults filled in, or the error of `bad-params`.
+   */
+  check(job: string, params: readonly Json[]): Promise<Checked[]>;
+}
+
+export type Checked =
+  | { readonly ok: true; readonly params: Json; readonly lock: string | null }
+  | { readonly ok: false; readonly issues: readonly string[] };
+
+/** What stands in for the policy of a job that is missing or broken. */
+export const policyOf = (entry: JobEntry | null): Policy =>
+  entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;

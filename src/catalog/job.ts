@@ -1,0 +1,209 @@
+// What a job file is written against: `defineJob`, the two errors with a meaning, and the types of what a job gets and
+// gives. It must stay light, because every worker process loads it; and all that is recognised is recognised by a
+// registered symbol or a plain field, so that a project's own copy of jobrun and the daemon's understand each other.
+import { type Duration, durationMs } from '../support/durations.ts';
+
+/** The part of Standard Schema v1 that is used: zod, valibot, arktype and others have it. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly jsonSchema?: {
+      readonly input: (options: { readonly target: string }) => Record<string, unknown>;
+    };
+  };
+}
+
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** How failed attempts are tried again. */
+export interface Retries {
+  /** Further attempts after the first; `Infinity` for no end. Default 0. */
+  readonly limit?: number;
+  /** Wait before the second attempt. Default 1s. */
+  readonly delay?: Duration;
+  /** How the wait grows. Default `exponential`. */
+  readonly backoff?: 'fixed' | 'linear' | 'exponential';
+  /** Base of the exponential growth, at least 1. Default 2. */
+  readonly factor?: number;
+  /** The longest wait. Default 1h. */
+  readonly maxDelay?: Duration;
+  /** Share, from 0 to 1, by which a wait may be shorter or longer. Default 0.1. */
+  readonly jitter?: number;
+}
+
+/**
+ * A job: the default export of a file in `jobs/`. Only `run` is required. Durations are milliseconds or texts such as
+ * `500ms`, `90s`, `1h30m`, `2d`, `PT20M`.
+ */
+export interface JobDefinition<Params, Output> {
+  /** The work. What it returns is the output: JSON of at most 1 MB; nothing counts as null. */
+  readonly run: (params: Params, ctx: JobContext) => Output | Promise<Output>;
+  /** Runs before `run` until it has succeeded once; what it returns, or saved, is the first checkpoint. */
+  readonly initialize?: (params: Params, ctx: JobContext) => unknown;
+  readonly description?: string;
+  readonly group?: string;
+  /** Checks params when a run is accepted, and fills defaults in. Default: any JSON. */
+  readonly params?: StandardSchema<Params>;
+  /** Higher runs first. Default 1. */
+  readonly priority?: number;
+  /** Most runs of this job at once. Default: no limit of its own. */
+  readonly concurrency?: number;
+  /** Most starts in any period. */
+  readonly rateLimit?: { readonly limit: number; readonly per: Duration };
+  /** At most one run at a time for each text that this gives, across all jobs. */
+  readonly lock?: (params: Params) => string;
+  readonly retries?: number | Retries;
+  /** Longest time of one attempt. Default: none. */
+  readonly timeout?: Duration;
+  /** Longest time without a sign of life (progress, log, save, extendLock). Default: none. */
+  readonly lockTime?: Duration;
+  /** Again this long after the previous run ended, at least 1s. Excludes `cron` and `nextRun`. */
+  readonly every?: Duration;
+  /** 5 or 6 fields, or `@daily` and its kind. */
+  readonly cron?: string;
+  /** The zone of `cron`, such as `Europe/Berlin`. Default: the config's, else the system's. */
+  readonly timezone?: string;
+  /** Gets the last run as JSON (null before the first), gives the time of the next, or null to stop. */
+  // biome-ignore lint/suspicious/noExplicitAny: the JSON of a run is read by field name, as it is on the command line
+  readonly nextRun?: (last: any) => Date | null | Promise<Date | null>;
+  /** What becomes of due times that were missed. Default `once`. */
+  readonly catchUp?: 'skip' | 'once' | 'all';
+  /** What happens when a schedule fires while its previous run is not settled. Default `skip`. */
+  readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
+  /** The daemon keeps exactly one run of this job. Default false. */
+  readonly autostart?: boolean;
+  /** How long settled runs are kept; 0 is not at all. Default 7d and 30d. */
+  readonly keep?: { readonly done?: Duration; readonly failed?: Duration };
+  /** Default `process`. `shared` runs many at once in one process, `fresh` has a process for each attempt. */
+  readonly isolation?: 'process' | 'shared' | 'fresh';
+  /** Limit of the worker's heap, such as `512MB`. Default: Node's own. */
+  readonly memory?: string;
+  /** Between the abort signal and the kill. Default 5s. */
+  readonly grace?: Duration;
+  /** After a failed attempt: may decide what follows. Nothing leaves it to `retries`. */
+  readonly onError?: (error: Error, ctx: JobContext) => Decided | Promise<Decided>;
+  readonly onStale?: (ctx: JobContext) => unknown;
+  readonly onDone?: (output: Output, ctx: JobContext) => unknown;
+  readonly onFailed?: (error: Error, ctx: JobContext) => unknown;
+}
+
+type Decided =
+  | { readonly retry: { readonly in: Duration } | { readonly at: Date } }
+  | 'dismiss'
+  | undefined
+  | null
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement gives it
+  | void;
+
+/** What a job learns of its run, and what it can do to it. */
+export interface JobContext {
+  readonly id: string;
+  readonly job: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly dueAt: Date;
+  /** Name of the schedule that made the run, or null. */
+  readonly schedule: string | null;
+  /** Aborted with an Error whose `cause` is `abort`, `timeout`, `stale` or `shutdown`. */
+  readonly signal: AbortSignal;
+  readonly log: Record<'debug' | 'info' | 'warn' | 'error', LogFunction>;
+  /** The value last saved, or undefined. */
+  // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
+  readonly checkpoint: any;
+  /** Percent is clamped to 0-100. May be called as often as you like. */
+  progress(percent: number, text?: string): void;
+  /** Saves a checkpoint. It is on disk when this resolves. Rejects where it is no JSON or over 1 MB. */
+  save(value: unknown): Promise<void>;
+  /** The lock of this attempt now ends this long from now. */
+  extendLock(duration: Duration): void;
+  /** Adds a row to the run's result table; a field `error` marks it. */
+  result(row: unknown): void;
+  /** Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk. */
+  emit(job: string, params?: unknown, options?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Rejects with the signal's reason on abort. */
+  sleep(duration: Duration): Promise<void>;
+  /** Runs `fn` once per run: later attempts get its JSON result back. */
+  step<T>(name: string, fn: () => T | Promise<T>): Promise<T>;
+  /** Return it: not done yet, again then, same attempt. */
+  callback(again: {
+    readonly in?: Duration;
+    readonly at?: Date;
+    readonly output?: unknown;
+  }): Callback;
+  /** Return it: over, but the run waits for `jobrun complete` or `jobrun fail`. */
+  pending(): Pending;
+}
+
+export type LogFunction = (text: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+export const CALLBACK = Symbol.for('jobrun.callback');
+export const PENDING = Symbol.for('jobrun.pending');
+export const RETRY_AT: unique symbol = Symbol.for('jobrun.retry-at');
+
+/** Made by `ctx.callback`; what it holds is told by a symbol, which no copy of jobrun has to share types for. */
+export interface Callback {
+  readonly ending: 'callback';
+}
+
+/** Made by `ctx.pending`. */
+export interface Pending {
+  readonly ending: 'pending';
+}
+
+/**
+ * Gives a job its types; it returns what it is given.
+ *
+ * @example
+ * export default defineJob({
+ *   params: z.object({ file: z.string() }),
+ *   retries: 3,
+ *   timeout: '10m',
+ *   async run({ file }, ctx) {
+ *     ctx.progress(50, file);
+ *     return { rows: 12 };
+ *   },
+ * });
+ */
+// biome-ignore lint/suspicious/noExplicitAny: without a schema the author's own annotation, or nothing, says what it is
+export function defineJob<Params = any, Output = unknown>(
+  definition: JobDefinition<Params, Output>,
+): JobDefinition<Params, Output> {
+  return definition;
+}
+
+/**
+ * Thrown by a job: the run fails at once, whatever `retries` says. Any error with `retryable: false` does the same.
+ *
+ * @example throw new FatalError('this account is closed');
+ */
+export class FatalError extends Error {
+  override readonly name: string = 'FatalError';
+  readonly retryable = false;
+}
+
+/**
+ * Thrown by a job: this attempt does not count, the run is due again at that Date or after that duration.
+ *
+ * @example throw new RetryAt('15m', 'the service asks for patience');
+ */
+export class RetryAt extends Error {
+  override readonly name: string = 'RetryAt';
+  readonly [RETRY_AT]: Date | Duration;
+
+  constructor(when: Date | Duration, message = 'to be tried again later') {
+    super(message);
+    if (when instanceof Date) durationMs(Math.abs(when.getTime()), 'RetryAt');
+    else durationMs(when, 'RetryAt');
+    this[RETRY_AT] = when;
+  }
+}

@@ -1,0 +1,122 @@
+// Who does a command: the daemon, over its socket, or where none runs this process itself, on the files and under the
+// same lock. Either way the same handlers run.
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isSafe, socketPaths } from '../api/address.ts';
+import { type Client, connectDaemon } from '../api/client.ts';
+import type { Command, Tools } from '../commands/command.ts';
+import { followed, handle } from '../commands/dispatch.ts';
+import { noDaemon } from '../commands/settled.ts';
+import { delay, systemClock } from '../support/clock.ts';
+import { CONFIG_FILE, type Config } from '../support/config.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { LOCK_WAIT_MS } from '../support/limits.ts';
+
+export interface Backend {
+  readonly offline: boolean;
+  /** What is wrong with the state that was read. */
+  readonly damage: readonly JobrunError[];
+  /** `id` stays the same where the request is made a second time. */
+  call(command: Command, request: unknown, id: string): Promise<unknown>;
+  stream(command: Command, request: unknown, signal: AbortSignal): AsyncIterable<Json>;
+  close(): Promise<void>;
+}
+
+const AGAIN_AFTER_MS = 100;
+
+/** Another process may hold the files for a moment, or be a daemon that begins to listen. */
+export async function openBackend(config: Config, command: Command): Promise<Backend> {
+  const began = systemClock.monotonic();
+  for (;;) {
+    const { state } = config;
+    const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
+    if (client) return new DaemonBackend(client);
+    if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`);
+    refuseNoProject(config);
+    try {
+      return await openFiles(config);
+    } catch (error) {
+      const held = error instanceof JobrunError && error.code === 'daemon-running';
+      if (!held) throw error;
+      if (systemClock.monotonic() - began > LOCK_WAIT_MS) throw silent(error);
+    }
+    await delay(systemClock, AGAIN_AFTER_MS);
+  }
+}
+
+/** A mistyped folder gets no state of its own. */
+function refuseNoProject({ dir, jobs, state }: Config): void {
+  if ([jobs, state, join(dir, CONFIG_FILE)].some(existsSync)) return;
+  const hint = 'Go to your project, name it with --dir, or make one here: jobrun init';
+  throw new JobrunError(
+    'bad-config',
+    `there is no project in ${dir}: neither jobs/ nor a config`,
+    hint,
+  );
+}
+
+function silent(error: JobrunError): JobrunError {
+  const message = `${error.message}, and it does not answer`;
+  return new JobrunError('no-daemon', message, error.hint, error);
+}
+
+/** The call, and once more on the files where the daemon has gone before it answered. */
+export async function callAnywhere(
+  backend: Backend,
+  config: Config,
+  command: Command,
+  request: unknown,
+): Promise<{ readonly backend: Backend; readonly reply: unknown }> {
+  const id = randomUUID();
+  try {
+    return { backend, reply: await backend.call(command, request, id) };
+  } catch (error) {
+    const lost = error instanceof JobrunError && error.code === 'no-daemon';
+    if (!lost || backend.offline || command.needsDaemon || command.answerMs) throw error;
+    await backend.close();
+    const next = await openBackend(config, command);
+    return { backend: next, reply: await next.call(command, request, id) };
+  }
+}
+
+class DaemonBackend implements Backend {
+  readonly offline = false;
+  readonly damage = [];
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  call(command: Command, request: unknown, id: string): Promise<unknown> {
+    const { answerMs } = command;
+    const limit = answerMs === undefined ? {} : { timeoutMs: answerMs };
+    return this.#client.call(command.name, request as Json, { request: id, ...limit });
+  }
+
+  stream(command: Command, request: unknown, signal: AbortSignal): AsyncIterable<Json> {
+    return this.#client.stream(command.name, request as Json, signal);
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+}
+
+async function openFiles(config: Config): Promise<Backend> {
+  const { openOffline } = await import('../daemon/offline.ts');
+  const tools: Tools & { close(): Promise<void> } = await openOffline(config);
+  return {
+    offline: true,
+    damage: tools.damage ?? [],
+    async call(command, request, id) {
+      const reply = await handle(command, request, { ...tools, request: id });
+      await tools.engine.durable();
+      return reply;
+    },
+    stream: (command, request, signal) => followed(command, request, tools, signal),
+    close: () => tools.close(),
+  };
+}

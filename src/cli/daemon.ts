@@ -1,0 +1,136 @@
+// `jobrun daemon`: the process that stays, in the foreground, or detached with its output in a file.
+import { spawn } from 'node:child_process';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isSafe, socketPaths } from '../api/address.ts';
+import { connectDaemon } from '../api/client.ts';
+import type { Asked, Command } from '../commands/command.ts';
+import { examples } from '../commands/help.ts';
+import { readInteger } from '../commands/times.ts';
+import { delay, systemClock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { parseDuration } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+
+interface Request {
+  readonly workers?: number;
+  readonly drainMs?: number;
+  readonly http?: string;
+  readonly untilIdle: boolean;
+  readonly watch: boolean;
+  readonly verbose: boolean;
+  readonly detach: boolean;
+}
+
+/** The exit code of a daemon that has ended, or where a detached one is. */
+type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
+
+const MAX_WORKERS = 1000;
+const START_MS = 10 * SECOND;
+const LOOK_EVERY_MS = 50;
+
+export const daemon: Command<Request, Reply> = {
+  name: 'daemon',
+
+  define(program) {
+    program.description('Run the daemon: it starts what is due, until it is stopped.');
+    program
+      .option('--workers <n>', 'attempts at once; default: the larger of 4 and the cores')
+      .option('--detach', 'in the background, its output in state/logs/daemon.log')
+      .option('--until-idle', 'end when nothing is due or running')
+      .option('--http <host:port>', 'serve /metrics and /healthz there')
+      .option('--drain <duration>', 'how long a stop waits for attempts; default: 30s')
+      .option('--no-watch', 'do not look for changes of the job files');
+    examples(program, 'daemon', 'daemon --workers 8 --detach', 'daemon --until-idle');
+  },
+
+  ask({ options }) {
+    const { workers, drain, http } = options;
+    return {
+      ...(workers !== undefined && {
+        workers: readInteger(workers, '--workers', 1, MAX_WORKERS),
+      }),
+      ...(drain !== undefined && { drainMs: parseDuration(String(drain), '--drain') }),
+      ...(http !== undefined && { http: String(http) }),
+      untilIdle: options.untilIdle === true,
+      watch: options.watch !== false,
+      verbose: options.verbose === true,
+      detach: options.detach === true,
+    };
+  },
+
+  async local(request, { config }: Asked) {
+    if (request.detach) return startDetached(config);
+    const { runDaemon } = await import('../daemon/run-daemon.ts');
+    const { http = config.http } = request;
+    return { exitCode: await runDaemon({ ...config, http }, request) };
+  },
+
+  show(reply, out) {
+    if ('exitCode' in reply) return reply.exitCode;
+    if (!out.done(reply, [String(reply.pid)])) {
+      out.line`The daemon runs: pid ${reply.pid}, log ${reply.log}`;
+      out.note`  stop it: jobrun stop`;
+    }
+    return undefined;
+  },
+};
+
+async function startDetached(config: Config): Promise<Reply> {
+  const log = join(config.state, 'logs', 'daemon.log');
+  await refuseSecond(config);
+  for (const folder of [config.state, join(config.state, 'logs')]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+  const output = openSync(log, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+  const [node = '', ...words] = process.argv;
+  const args = words.filter((word) => word !== '--detach');
+  const stdio: ['ignore', number, number] = ['ignore', output, output];
+  const child = spawn(process.execPath || node, args, { detached: true, stdio });
+  closeSync(output);
+  let ended = false;
+  child.once('error', () => {
+    ended = true;
+  });
+  child.once('exit', () => {
+    ended = true;
+  });
+  child.unref();
+  await untilAnswers(config, log, () => ended);
+  return { pid: child.pid ?? 0, log };
+}
+
+async function refuseSecond(config: Config): Promise<void> {
+  if (!(await answers(config))) return;
+  const hint = 'See it: jobrun status. Stop it: jobrun stop.';
+  throw new JobrunError('daemon-running', 'a daemon runs here already', hint);
+}
+
+async function untilAnswers(config: Config, log: string, ended: () => boolean): Promise<void> {
+  const began = systemClock.monotonic();
+  while (!(await answers(config))) {
+    if (ended()) {
+      const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+      throw new JobrunError('internal', `the daemon ended at once:\n${last}`, `See ${log}`);
+    }
+    if (systemClock.monotonic() - began > START_MS) {
+      const message = `the daemon does not answer after ${START_MS / SECOND}s`;
+      throw new JobrunError('no-daemon', message, `See ${log}`);
+    }
+    await delay(systemClock, LOOK_EVERY_MS);
+  }
+}
+
+async function answers({ state }: Config): Promise<boolean> {
+  const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
+  if (!client) return false;
+  try {
+    await client.call('status', {}, { timeoutMs: START_MS });
+    return true;
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,134 @@
+// The command line: words in, an exit code out. What only some commands need is loaded when they need it.
+import { existsSync } from 'node:fs';
+import type { Asked, Command } from '../commands/command.ts';
+import { Output } from '../commands/output.ts';
+import { systemClock } from '../support/clock.ts';
+import { type Config, loadConfig } from '../support/config.ts';
+import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import { type Parsed, parse } from './program.ts';
+import { confirmer, readStdin } from './terminal.ts';
+
+/** Runs one command and ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', quietly);
+  const code = await run(argv);
+  // A pipe may still have to take what was written.
+  process.stdout.write('', () => process.exit(code));
+}
+
+/** Whoever reads our output may stop at any line: `| head` is no failure. */
+function quietly(error: Error): void {
+  if (errnoOf(error) === 'EPIPE') process.exit(0);
+  throw error;
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  let out = outputFor(typedGenerals(argv), 'UTC');
+  try {
+    const parsed = await parse(argv);
+    if (!parsed) return 0;
+    const config = configOf(parsed);
+    out = outputFor(parsed.general, config.timezone);
+    return await perform(parsed, config, out);
+  } catch (thrown) {
+    const error = toJobrunError(thrown);
+    out.error(error);
+    return exitCodeOf(error.code);
+  }
+}
+
+/** How to print errors of words that could not be read. */
+const typedGenerals = (argv: readonly string[]): Parsed['general'] => ({
+  json: argv.includes('--json'),
+  verbose: argv.includes('-v') || argv.includes('--verbose'),
+});
+
+function outputFor(general: Parsed['general'], timezone: string): Output {
+  const { color } = general;
+  return new Output({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    json: general.json === true,
+    quiet: general.quiet === true,
+    verbose: general.verbose === true,
+    color: color === 'always' || color === 'never' ? color : 'auto',
+    env: process.env,
+    timezone,
+    now: systemClock.now,
+  });
+}
+
+function configOf({ command, general }: Parsed): Config {
+  const { dir, state } = general;
+  const here = command.begins ? (process.env.JOBRUN_DIR ?? process.cwd()) : undefined;
+  const options = {
+    ...((dir ?? here) !== undefined && { dir: String(dir ?? here) }),
+    ...(state !== undefined && { state: String(state) }),
+  };
+  const config = loadConfig(options, process.env, process.cwd());
+  if (command.begins || existsSync(config.dir)) return config;
+  const hint = 'Check --dir and JOBRUN_DIR.';
+  throw new JobrunError('bad-option', `there is no folder ${config.dir}`, hint);
+}
+
+async function perform(parsed: Parsed, config: Config, out: Output): Promise<number> {
+  const { command, args, general } = parsed;
+  // A general option is an option of each command too, for those that care.
+  const options = { ...general, ...parsed.options };
+  const confirm = confirmer(options.yes === true, general.json === true);
+  const asked: Asked = { args, options, config, now: systemClock.now(), readStdin, confirm };
+  const request = await command.ask(asked);
+  const done = (await command.local?.(request, asked)) ?? null;
+  if (done !== null) return (await command.show(done, out, request)) ?? 0;
+  const signal = endOnSignals();
+  return withBackend(command, request, config, out, signal);
+}
+
+async function withBackend(
+  command: Command,
+  request: unknown,
+  config: Config,
+  out: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const { callAnywhere, openBackend } = await import('./backend.ts');
+  let backend = await openBackend(config, command);
+  out.offline = backend.offline;
+  let code = 0;
+  try {
+    for (const part of command.cut?.(request) ?? [request]) {
+      if (command.stream && (command.follows?.(part) ?? true)) {
+        for await (const item of backend.stream(command, part, signal)) {
+          code = (await command.showItem?.(item, out, part)) ?? code;
+        }
+        continue;
+      }
+      const called = await callAnywhere(backend, config, command, part);
+      backend = called.backend;
+      code = Math.max(code, (await command.show(called.reply, out, part)) ?? 0);
+    }
+    return tellDamage(backend.damage, out) ?? code;
+  } finally {
+    await backend.close();
+  }
+}
+
+/** What could be read was printed; that it may not be all is said too. */
+function tellDamage(damage: readonly JobrunError[], out: Output): number | undefined {
+  const [first] = damage;
+  if (!first) return undefined;
+  out.error(first);
+  return exitCodeOf(first.code);
+}
+
+/** Nothing that a command has begun is lost with it, so that it can end at once. */
+function endOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const end = (code: number): void => {
+    controller.abort();
+    process.exit(code);
+  };
+  process.once('SIGINT', () => end(130));
+  process.once('SIGTERM', () => end(143));
+  return controller.signal;
+}

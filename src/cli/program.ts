@@ -1,0 +1,116 @@
+// From the words that were typed to a command with its arguments and options. Only the command that was called is
+// loaded; the others are known by their summary alone. What commander refuses becomes an error like any other.
+import { CommanderError, Option, Command as Program } from 'commander';
+import type { Command } from '../commands/command.ts';
+import { COMMANDS, type CommandEntry } from '../commands/index.ts';
+import { version } from '../commands/version.ts';
+import { JobrunError } from '../support/errors.ts';
+import { daemonEntry } from './daemon-entry.ts';
+
+export interface Parsed {
+  readonly command: Command;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The general ones, wherever they stood. */
+  readonly general: Readonly<Record<string, unknown>>;
+}
+
+const ENTRIES: readonly CommandEntry[] = [...COMMANDS, daemonEntry];
+const GENERAL = 'General options:';
+/** Those of the general options that take a value, to find the command among the words. */
+const WITH_VALUE = new Set(['--dir', '--state', '--color']);
+
+/** Null where all was said by printing help or the version. Throws `bad-option`. */
+export async function parse(argv: readonly string[]): Promise<Parsed | null> {
+  const words = withoutHelpCommand(argv);
+  const program = makeProgram();
+  const word = commandWord(words);
+  const entry = ENTRIES.find(({ name, alias }) => word === name || word === (alias ?? name));
+  const command = (await entry?.load()) ?? null;
+  const subprograms = new Map(ENTRIES.map((one) => [one.name, addEntry(program, one)]));
+  const own = command ? subprograms.get(command.name) : undefined;
+  const shared = command && own ? define(command, own) : [];
+  if (word === undefined && !words.some(isAnswered)) return help(program);
+  try {
+    program.parse([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return null;
+    throw refused(error, command?.name);
+  }
+  if (!command || !own) return null;
+  const options = own.opts();
+  const after = Object.fromEntries(shared.map((name) => [name, options[name]]).filter(isSet));
+  return { command, args: own.args, options, general: { ...program.opts(), ...after } };
+}
+
+const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
+
+/**
+ * Gives the command its options, and the general ones. Where both have one of a name, as the filter of
+ * `list --state failed`, the general one has to stand before the command.
+ */
+function define(command: Command, own: Program): readonly string[] {
+  command.define(own);
+  const taken = new Set(own.options.map(({ long }) => long));
+  const shared = generalOptions().filter(({ long }) => !taken.has(long));
+  for (const option of shared) own.addOption(option);
+  return shared.map((option) => option.attributeName());
+}
+
+function makeProgram(): Program {
+  const program = new Program('jobrun');
+  program
+    .description('Background jobs on one machine: schedule, watch, abort and resume them.')
+    .usage('[options] <command>')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .configureHelp({ subcommandTerm: (own) => [own.name(), ...own.aliases()].join(', ') })
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .addHelpText('after', '\nEach command has its own help with examples: jobrun schedule --help');
+  for (const option of generalOptions()) program.addOption(option);
+  return program;
+}
+
+function addEntry(program: Program, { name, alias, summary, group }: CommandEntry): Program {
+  const own = program.command(name).description(summary).summary(summary).helpGroup(group);
+  if (alias) own.alias(alias);
+  return own.action(() => undefined);
+}
+
+const generalOptions = (): readonly Option[] =>
+  [
+    new Option('--dir <project>', 'the project; default: the nearest with jobs/ or a config'),
+    new Option('--state <folder>', 'the state folder; default: state/ in the project'),
+    new Option('--json', 'print JSON'),
+    new Option('-q, --quiet', 'print ids only'),
+    new Option('-v, --verbose', 'say more, with stacks of errors'),
+    new Option('--color <when>', 'when to use colour').choices(['auto', 'always', 'never']),
+  ].map((option) => option.helpGroup(GENERAL));
+
+function commandWord(words: readonly string[]): string | undefined {
+  return words.find((word, i) => !word.startsWith('-') && !WITH_VALUE.has(words[i - 1] ?? ''));
+}
+
+/** `jobrun help list` is `jobrun list --help`. */
+function withoutHelpCommand(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf(commandWord(argv) ?? '');
+  return argv[at] === 'help' ? [...argv.slice(0, at), ...argv.slice(at + 1), '--help'] : argv;
+}
+
+const isAnswered = (word: string): boolean => ['-h', '--help', '-V', '--version'].includes(word);
+
+function help(program: Program): null {
+  program.outputHelp();
+  return null;
+}
+
+function refused(error: CommanderError, command: string | undefined): JobrunError {
+  const [what = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = rest.join(' ').replace(/^\(|\)$/g, '');
+  const see = `See jobrun ${command ? `${command} ` : ''}--help`;
+  return new JobrunError('bad-option', what, suggestion === '' ? see : suggestion, error);
+}

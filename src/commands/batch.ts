@@ -1,0 +1,91 @@
+// `schedule --batch`: one JSON object a line, and a result a line in the same order. A line that is refused does not
+// stop the others.
+import type { RunView } from '../run/view.ts';
+import { type ErrorShape, JobrunError } from '../support/errors.ts';
+import { type Json, parseJson } from '../support/json.ts';
+import { MAX_BATCH } from '../support/limits.ts';
+import type { Tools } from './command.ts';
+import { draftsOf, type RunRequest } from './drafts.ts';
+import { fieldsOf, notOneOf } from './fields.ts';
+import { type Here, readDue } from './times.ts';
+import { viewer } from './views.ts';
+
+export type BatchLine =
+  | { readonly line: number; readonly run: RunRequest }
+  | { readonly line: number; readonly error: ErrorShape };
+
+export type BatchResult =
+  | (RunView & { readonly existing?: true })
+  | { readonly line: number; readonly error: ErrorShape };
+
+const KNOWN = ['job', 'params', 'at', 'in', 'priority', 'key', 'retries', 'after', 'force'];
+
+export function readBatch(text: string, here: Here): Promise<BatchLine[]> {
+  const lines = text.split('\n').map((content, i) => ({ content, line: i + 1 }));
+  const filled = lines.filter(({ content }) => content.trim() !== '');
+  return Promise.all(filled.map(({ content, line }) => readLine(content, line, here)));
+}
+
+async function readLine(content: string, line: number, here: Here): Promise<BatchLine> {
+  try {
+    return { line, run: await readRun(parseJson(content), here) };
+  } catch (error) {
+    if (error instanceof JobrunError) return { line, error: error.toJSON() };
+    throw error;
+  }
+}
+
+async function readRun(value: Json | undefined, here: Here): Promise<RunRequest> {
+  if (value === undefined) {
+    const hint = 'Write one object a line: {"job":"mail","params":{"to":"ada"}}';
+    throw new JobrunError('bad-request', 'that is no JSON', hint);
+  }
+  const { at, in: within, ...rest } = fieldsOf(value);
+  const unknown = Object.keys(rest).find((name) => !KNOWN.includes(name));
+  if (unknown !== undefined) throw notOneOf('a line of the batch', unknown, KNOWN);
+  const { due } = await readDue({ at, in: within }, here);
+  return { ...rest, ...due } as unknown as RunRequest;
+}
+
+/** Parts that fit into one call and one commit. */
+export function cutBatch(lines: readonly BatchLine[]): readonly (readonly BatchLine[])[] {
+  const parts: BatchLine[][] = [[]];
+  let bytes = 0;
+  for (const line of lines) {
+    const size = JSON.stringify(line).length;
+    const part = parts.at(-1) ?? [];
+    if (part.length < MAX_BATCH && (part.length === 0 || bytes + size <= PART_BYTES)) {
+      part.push(line);
+      bytes += size;
+    } else {
+      parts.push([line]);
+      bytes = size;
+    }
+  }
+  return parts;
+}
+
+const PART_BYTES = 1024 * 1024;
+
+export async function acceptBatch(
+  lines: readonly BatchLine[],
+  tools: Tools,
+  now: number,
+): Promise<BatchResult[]> {
+  const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
+  const drafts = await draftsOf(runs, tools, now);
+  const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
+  const accepted = good.length > 0 ? await tools.engine.accept(good, now, tools.request) : [];
+  tools.wake();
+  const view = viewer(tools, false);
+  const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
+  return lines.map((line) => {
+    if ('error' in line) return line;
+    const draft = nextDraft.next().value;
+    if (draft instanceof JobrunError) return { line: line.line, error: draft.toJSON() };
+    const one = nextAccepted.next().value;
+    if (!one)
+      throw new JobrunError('internal', 'a run was lost from a batch', 'Please report this.');
+    return { ...view(one.run), ...(one.existing && { existing: true as const }) };
+  });
+}

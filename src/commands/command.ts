@@ -1,0 +1,84 @@
+// What a command is: one file with its whole story. `ask` turns what was typed into a request (in the process of the
+// command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
+import type { Command as Program } from 'commander';
+import type { Feed } from '../api/feed.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Change, Engine } from '../engine/engine.ts';
+import type { RunLogs } from '../engine/run-log.ts';
+import type { Progress, Run } from '../run/run.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import type { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import type { Output } from './output.ts';
+
+// Methods, not properties with functions: only so do commands with requests of their own fit into one table.
+export interface Command<Request = unknown, Reply = unknown> {
+  readonly name: string;
+  /** Arguments, options, description and examples, told to commander. */
+  define(program: Program): void;
+  ask(asked: Asked): Promise<Request> | Request;
+  /** Does it where it was typed, with neither daemon nor state. Null: go on with `handle`. */
+  local?(request: Request, asked: Asked): Promise<Reply | null> | Reply | null;
+  /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
+  cut?(request: Request): readonly Request[];
+  handle?(request: Request, tools: Tools): Promise<Reply>;
+  /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
+  follows?(request: Request): boolean;
+  stream?(request: Request, tools: Tools, signal: AbortSignal, reply: Reply): AsyncIterable<Json>;
+  /** Prints the reply. Returns the exit code where it is not 0. */
+  show(reply: Reply, out: Output, request: Request): Shown;
+  showItem?(item: Json, out: Output, request: Request): Shown;
+  /** True where nothing can be done on the files alone. */
+  readonly needsDaemon?: boolean;
+  /** True where it begins a project: in the folder where it was called, not in one above. */
+  readonly begins?: boolean;
+  /** True where doing it twice is not what was asked for: a repeated request gets the first one's reply. */
+  readonly once?: boolean;
+  /** Longest wait for the daemon's answer, where it does not depend on what jobs do. */
+  readonly answerMs?: number;
+}
+
+export type Shown = Promise<number | undefined> | number | undefined;
+
+/** What was typed. */
+export interface Asked {
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly config: Config;
+  readonly now: number;
+  readonly readStdin: () => Promise<string>;
+  /** Asks in the terminal; true where `-y` was given. Throws `bad-option` where there is neither. */
+  readonly confirm: (question: string) => Promise<boolean>;
+}
+
+/** What a handler may touch: the engine, the catalog, the logs, and, where one runs, the daemon. */
+export interface Tools {
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  readonly logs: RunLogs;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly daemon: DaemonControl | null;
+  /** Ends the scheduler's sleep: something may be due. */
+  readonly wake: () => void;
+  /** What is wrong with the state, which is then open for reading only. */
+  readonly damage?: readonly JobrunError[];
+  /** The client's own id of this request: a repeated one must not be done twice. */
+  readonly request?: string;
+}
+
+export interface DaemonControl {
+  readonly pid: number;
+  readonly since: number;
+  readonly workers: () => { readonly busy: number; readonly total: number };
+  /** What a running attempt last said of itself; newer than what is kept. */
+  readonly progress: (id: number) => Progress | null;
+  /** Ends the attempt of a running run; resolves with the run when nothing of it lives any more. */
+  readonly abort: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
+  /** Begins to stop: drains, or with `now` ends the attempts. Resolves at once. */
+  readonly stop: (now: boolean) => void;
+  readonly reload: () => void;
+  /** Every change of a run once it is durable, for `events`. */
+  readonly feed: Feed<Change>;
+}

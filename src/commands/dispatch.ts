@@ -1,0 +1,91 @@
+// From a request on the socket to the command that does it. A request that comes a second time, because its client
+// lost the connection before the reply, gets the reply of the first one.
+import type { Request } from '../api/protocol.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MINUTE } from '../support/limits.ts';
+import type { Command, Tools } from './command.ts';
+import { findCommand } from './index.ts';
+
+export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
+
+/** What `api/server` calls for each request. */
+export function dispatcher(tools: Tools): Handle {
+  const known = new Remembered(tools);
+  return (request, signal) => {
+    if (request.stream) return follow(request, tools, signal);
+    return answer(request, tools, known);
+  };
+}
+
+async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
+  const command = await commandOf(request);
+  const own = request.request === null ? tools : { ...tools, request: request.request };
+  const make = (): Promise<Json> => handle(command, request.args, own) as Promise<Json>;
+  return command.once && request.request !== null ? known.once(request.request, make) : make();
+}
+
+async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
+  const command = await commandOf(request);
+  const own = request.request === null ? tools : { ...tools, request: request.request };
+  yield* followed(command, request.args, own, signal);
+}
+
+/** Also called by the command line itself, on the files. */
+export function handle(command: Command, request: unknown, tools: Tools): Promise<unknown> {
+  if (!command.handle) throw notHere(command.name);
+  return command.handle(request, tools);
+}
+
+export async function* followed(
+  command: Command,
+  request: unknown,
+  tools: Tools,
+  signal: AbortSignal,
+): AsyncIterable<Json> {
+  if (!command.stream) throw notHere(command.name);
+  const reply = await handle(command, request, tools);
+  yield* command.stream(request, tools, signal, reply);
+}
+
+async function commandOf(request: Request): Promise<Command> {
+  const entry = findCommand(request.command);
+  if (!entry) throw notHere(request.command);
+  return entry.load();
+}
+
+function notHere(name: string): JobrunError {
+  const hint = 'The daemon may be of an older version: restart it with jobrun stop, jobrun daemon.';
+  return new JobrunError('bad-request', `the daemon knows no request "${name}"`, hint);
+}
+
+/** A client asks again within seconds. What the engine takes in it knows for longer, on disk. */
+const MEMORY_MS = MINUTE;
+const MAX_REMEMBERED = 1000;
+
+class Remembered {
+  readonly #tools: Tools;
+  readonly #replies = new Map<string, { readonly at: number; readonly reply: Promise<Json> }>();
+
+  constructor(tools: Tools) {
+    this.#tools = tools;
+  }
+
+  once(id: string, make: () => Promise<Json>): Promise<Json> {
+    const known = this.#replies.get(id);
+    if (known) return known.reply;
+    const reply = make();
+    this.#forget();
+    this.#replies.set(id, { at: this.#tools.clock.monotonic(), reply });
+    return reply;
+  }
+
+  #forget(): void {
+    const now = this.#tools.clock.monotonic();
+    for (const [id, { at }] of this.#replies) {
+      const old = now - at > MEMORY_MS;
+      if (!old && this.#replies.size < MAX_REMEMBERED) return;
+      this.#replies.delete(id);
+    }
+  }
+}

@@ -1,0 +1,250 @@
+// From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema,
+// the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
+// may differ is said by `force`: from code, a job may be named before it exists.
+import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
+import { type Draft, newRun, type Origin, type Run } from '../run/run.ts';
+import { maxAttempts } from '../run/transitions.ts';
+import { JobrunError, toJobrunError } from '../support/errors.ts';
+import { checkJson, type Json } from '../support/json.ts';
+import { MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
+import { nearest } from '../support/text.ts';
+import type { Tools } from './command.ts';
+import {
+  type Fields,
+  fieldsOf,
+  jobName,
+  optionalInteger,
+  optionalText,
+  runIds,
+  wrong,
+} from './fields.ts';
+import { type Texts, withTexts } from './params.ts';
+
+/** A run as it is asked for. */
+export interface RunRequest {
+  readonly job: string;
+  readonly params?: Json;
+  readonly texts?: Texts;
+  /** When it is due; both missing: at once. */
+  readonly dueAt?: number;
+  readonly inMs?: number;
+  readonly priority?: number;
+  readonly key?: string;
+  /** Null: no end. */
+  readonly retries?: number | null;
+  readonly timeoutMs?: number;
+  readonly after?: readonly string[];
+  readonly force?: boolean;
+}
+
+/** Dates end here. */
+const LAST_INSTANT = 8.64e15;
+export const MAX_PRIORITY = 1_000_000;
+
+/** One draft or error for each request, in order. `parent` is the run that asked. */
+export async function draftsOf(
+  requests: readonly unknown[],
+  tools: Tools,
+  now: number,
+  parent?: number,
+): Promise<(Draft | JobrunError)[]> {
+  if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
+  const prepared = await Promise.all(requests.map((raw) => orError(() => prepare(raw, tools))));
+  const checked = await checkParams(prepared, tools.catalog);
+  return Promise.all(
+    checked.map((one) =>
+      one instanceof JobrunError ? one : orError(() => finish(one, tools, now, parent)),
+    ),
+  );
+}
+
+/** The draft of a single request; throws what is wrong with it. */
+export async function draftOf(raw: unknown, tools: Tools, now: number): Promise<Draft> {
+  const [draft] = await draftsOf([raw], tools, now);
+  if (draft === undefined || draft instanceof JobrunError) throw draft;
+  return draft;
+}
+
+interface Prepared {
+  readonly fields: Fields;
+  readonly job: string;
+  readonly entry: JobEntry | null;
+  readonly params: Json;
+  readonly lock: string | null;
+}
+
+async function orError<T>(make: () => Promise<T>): Promise<T | JobrunError> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof JobrunError) return error;
+    throw error;
+  }
+}
+
+async function prepare(raw: unknown, tools: Tools): Promise<Prepared> {
+  const fields = fieldsOf(raw);
+  const job = jobName(fields.job);
+  const entry = await entryOf(job, tools.catalog, fields.force === true);
+  const params = paramsOf(fields, entry);
+  checkJson(params, 'params');
+  return { fields, job, entry, params, lock: null };
+}
+
+/** The job by its name. Throws `unknown-job` or `broken-job`, unless told to go on without. */
+export async function entryOf(
+  job: string,
+  catalog: Catalog,
+  force: boolean,
+): Promise<JobEntry | null> {
+  const entry = await findJob(job, catalog);
+  if (force || entry?.state === 'ok') return entry;
+  if (!entry) throw unknownJob(job, catalog.names());
+  const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
+  throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
+}
+
+/** Also one whose file came a moment ago, or whose definition is being read just now. */
+export async function findJob(job: string, catalog: Catalog): Promise<JobEntry | null> {
+  const known = catalog.find(job);
+  if (known || !catalog.names().includes(job)) return known;
+  await catalog.ready();
+  if (!catalog.find(job)) await catalog.rescan();
+  return catalog.find(job);
+}
+
+export function unknownJob(job: string, names: readonly string[]): JobrunError {
+  const meant = nearest(job, names);
+  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun jobs';
+  return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
+}
+
+function paramsOf(fields: Fields, entry: JobEntry | null): Json {
+  const params = fields.params === undefined ? {} : fields.params;
+  const texts = fields.texts;
+  if (texts === undefined) return params;
+  const isPair = (pair: Json): boolean =>
+    Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string';
+  if (!Array.isArray(texts) || !texts.every(isPair)) throw wrong('texts', 'a list of pairs');
+  const schema = entry?.state === 'ok' ? entry.data.schema : null;
+  return withTexts(params, texts as unknown as Texts, schema);
+}
+
+/** Params checked, with defaults filled in, in one call for each job: a thousand lines are not a thousand calls. */
+async function checkParams(
+  prepared: readonly (Prepared | JobrunError)[],
+  catalog: Catalog,
+): Promise<(Prepared | JobrunError)[]> {
+  const byJob = new Map<string, Prepared[]>();
+  for (const one of prepared) {
+    if (one instanceof JobrunError || !hasCheck(one.entry)) continue;
+    byJob.set(one.job, [...(byJob.get(one.job) ?? []), one]);
+  }
+  const results = new Map<Prepared, Prepared | JobrunError>();
+  for (const [job, group] of byJob) {
+    const checked = await checkJob(job, group, catalog);
+    group.forEach((one, i) => {
+      results.set(one, checked[i] ?? one);
+    });
+  }
+  return prepared.map((one) => (one instanceof JobrunError ? one : (results.get(one) ?? one)));
+}
+
+const hasCheck = (entry: JobEntry | null): boolean =>
+  entry?.state === 'ok' && (entry.data.has.has('params') || entry.data.has.has('lock'));
+
+async function checkJob(
+  job: string,
+  group: readonly Prepared[],
+  catalog: Catalog,
+): Promise<(Prepared | JobrunError)[]> {
+  try {
+    const checked = await catalog.check(
+      job,
+      group.map((one) => one.params),
+    );
+    return group.map((one, i) => {
+      const result = checked[i];
+      if (result?.ok) return { ...one, params: result.params, lock: result.lock };
+      return badParams(job, result?.issues ?? []);
+    });
+  } catch (error) {
+    return group.map(() => toJobrunError(error));
+  }
+}
+
+function badParams(job: string, issues: readonly string[]): JobrunError {
+  const message = [`params of ${job} do not fit`, ...issues].join('\n');
+  return new JobrunError('bad-params', message, `See what it takes: jobrun jobs ${job}`);
+}
+
+/** Checks params for a run of a job that is there already; null where nothing checks them. */
+export async function checkedParams(
+  job: string,
+  params: Json,
+  catalog: Catalog,
+): Promise<{ readonly params: Json; readonly lock: string | null }> {
+  checkJson(params, 'params');
+  const entry = await findJob(job, catalog);
+  if (!hasCheck(entry)) return { params, lock: null };
+  const [checked] = await checkJob(job, [{ fields: {}, job, entry, params, lock: null }], catalog);
+  if (checked === undefined || checked instanceof JobrunError) throw checked;
+  return checked;
+}
+
+async function finish(
+  one: Prepared,
+  tools: Tools,
+  now: number,
+  parent: number | undefined,
+): Promise<Draft> {
+  const { fields, job, entry, params, lock } = one;
+  checkJson(params, 'params');
+  const policy = policyOf(entry);
+  const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
+  const origin: Origin = {
+    ...(await originOf(fields, tools)),
+    ...(lock !== null && { lock }),
+    ...(parent !== undefined && { parent }),
+  };
+  const draft: Draft = {
+    job,
+    params,
+    priority: priority ?? policy.priority,
+    dueAt: dueAtOf(fields, now),
+    origin,
+  };
+  const limit = maxAttempts(newRun(0, draft, now, false), policy);
+  const whole = limit === 1 ? origin : { ...origin, maxAttempts: limit };
+  return { ...draft, origin: Object.keys(whole).length > 0 ? whole : null };
+}
+
+async function originOf(fields: Fields, tools: Tools): Promise<Origin> {
+  const key = optionalText(fields, 'key', MAX_KEY_LENGTH);
+  const retries =
+    fields.retries === null ? null : optionalInteger(fields, 'retries', 0, Number.MAX_SAFE_INTEGER);
+  const timeoutMs = optionalInteger(fields, 'timeoutMs', 1, Number.MAX_SAFE_INTEGER);
+  const after = fields.after === undefined ? [] : runIds(fields.after);
+  for (const id of after) await getRun(id, tools);
+  return {
+    ...(key !== undefined && { key }),
+    ...(retries !== undefined && { retries }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(after.length > 0 && { after }),
+  };
+}
+
+function dueAtOf(fields: Fields, now: number): number | null {
+  const inMs = optionalInteger(fields, 'inMs', 0, LAST_INSTANT);
+  const dueAt = optionalInteger(fields, 'dueAt', -LAST_INSTANT, LAST_INSTANT);
+  const at = inMs === undefined ? dueAt : Math.min(now + inMs, LAST_INSTANT);
+  return at ?? null;
+}
+
+/** A run by its id. Throws `unknown-run`. */
+export async function getRun(id: number, { engine }: Pick<Tools, 'engine'>): Promise<Run> {
+  const run = await engine.find(id);
+  if (run) return run;
+  const hint = 'See which there are: jobrun list';
+  throw new JobrunError('unknown-run', `there is no run ${id}`, hint);
+}

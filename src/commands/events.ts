@@ -1,0 +1,113 @@
+// `jobrun events`: every change of a run as a JSON line, until ended.
+import type { Change } from '../engine/engine.ts';
+import { isSettled, type Run } from '../run/run.ts';
+import type { RunView } from '../run/view.ts';
+import { isoOf } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import type { Command } from './command.ts';
+import { fieldsOf, jobName, optionalInteger } from './fields.ts';
+import { examples } from './help.ts';
+import { noDaemon } from './settled.ts';
+import { readInteger } from './times.ts';
+import { viewer } from './views.ts';
+
+interface Request {
+  readonly job?: string;
+  readonly since?: number;
+}
+
+export interface EventView {
+  readonly n: number;
+  readonly at: string;
+  readonly type: EventType;
+  readonly run: RunView;
+}
+
+export type EventType =
+  | 'run.accepted'
+  | 'run.scheduled'
+  | 'run.queued'
+  | 'run.waiting'
+  | 'run.started'
+  | 'run.progress'
+  | 'run.saved'
+  | 'run.updated'
+  | 'run.retrying'
+  | 'run.settled';
+
+export const events: Command<Request, null> = {
+  name: 'events',
+  needsDaemon: true,
+
+  define(program) {
+    program.description('Print every change as a JSON line, until ended.');
+    program
+      .option('--job <job>', 'only of this job')
+      .option('--since <n>', 'begin after the event with this number');
+    examples(program, 'events', 'events --job import-products --since 1200 | jq .run.state');
+  },
+
+  ask({ options }) {
+    const { job, since } = options;
+    return {
+      ...(job !== undefined && { job: jobName(job) }),
+      ...(since !== undefined && {
+        since: readInteger(since, '--since', 0, Number.MAX_SAFE_INTEGER),
+      }),
+    };
+  },
+
+  async handle(_request, { daemon }) {
+    if (!daemon) throw noDaemon('to tell of changes');
+    return null;
+  },
+
+  follows: () => true,
+
+  async *stream({ job, since }, tools, signal) {
+    if (!tools.daemon) throw noDaemon('to tell of changes');
+    const from = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER) ?? null;
+    for await (const item of tools.daemon.feed.read(from, signal)) {
+      if ('gap' in item) yield { gap: true };
+      else if (job === undefined || item.run.job === job) {
+        yield eventOf(item, viewer(tools, true)) as unknown as Json;
+      }
+    }
+  },
+
+  showItem(item, out) {
+    out.document(item);
+    return undefined;
+  },
+
+  show: () => undefined,
+};
+
+export const eventOf = (change: Change, view: (run: Run) => RunView): EventView => ({
+  n: change.n,
+  at: isoOf(change.at),
+  type: typeOf(change),
+  run: view(change.run),
+});
+
+function typeOf({ prev, run }: Change): EventType {
+  if (prev === null) return 'run.accepted';
+  if (prev.state.name === run.state.name) return typeOfDetail(prev, run);
+  if (isSettled(run)) return 'run.settled';
+  const fromAttempt = prev.state.name === 'running' || isSettled(prev);
+  switch (run.state.name) {
+    case 'running':
+      return 'run.started';
+    case 'waiting':
+      return 'run.waiting';
+    case 'scheduled':
+      return fromAttempt ? 'run.retrying' : 'run.scheduled';
+    default:
+      return fromAttempt ? 'run.retrying' : 'run.queued';
+  }
+}
+
+function typeOfDetail(prev: Run, run: Run): EventType {
+  if (prev.life?.checkpoint !== run.life?.checkpoint) return 'run.saved';
+  return prev.life?.progress !== run.life?.progress ? 'run.progress' : 'run.updated';
+}

@@ -1,0 +1,84 @@
+// What may stand in a request. A request can come from any program of this user, so a handler looks at each field
+// before it relies on it; what is wrong is told by name and changes nothing.
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_JOB_NAME } from '../support/limits.ts';
+import { nearest, plainLine } from '../support/text.ts';
+
+export type Fields = Readonly<Record<string, Json | undefined>>;
+
+export function fieldsOf(raw: unknown): Fields {
+  if (raw !== null && typeof raw === 'object' && !Array.isArray(raw)) return raw as Fields;
+  throw wrong('the request', 'an object');
+}
+
+export function wrong(name: string, wanted: string): JobrunError {
+  return new JobrunError('bad-request', `${name} is not ${wanted}`, `Give ${wanted}.`);
+}
+
+export function optionalText(fields: Fields, name: string, longest: number): string | undefined {
+  const value = fields[name] ?? undefined;
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '' && value.length <= longest) return value;
+  throw wrong(name, `a text of 1 to ${longest} characters`);
+}
+
+/** A whole number within bounds. */
+export function optionalInteger(
+  fields: Fields,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = fields[name] ?? undefined;
+  if (value === undefined) return undefined;
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) {
+    return value as number;
+  }
+  throw wrong(name, `a whole number from ${least} to ${most}`);
+}
+
+export function optionalChoice<Choice extends string>(
+  fields: Fields,
+  name: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = fields[name] ?? undefined;
+  if (value === undefined) return undefined;
+  if (choices.includes(value as Choice)) return value as Choice;
+  throw notOneOf(name, String(value), choices);
+}
+
+export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
+  const meant = nearest(given, choices);
+  const known = `Known are: ${choices.join(', ')}.`;
+  const hint = meant ? `Did you mean "${meant}"? ${known}` : known;
+  return new JobrunError('bad-option', `${what}: there is no "${plainLine(given)}"`, hint);
+}
+
+const ID = /^[1-9]\d{0,14}$/;
+
+/** The number of a run. Throws `bad-option` for what cannot be one. */
+export function runId(text: unknown): number {
+  if (typeof text === 'string' && ID.test(text)) return Number(text);
+  const given = plainLine(String(text)).slice(0, MAX_JOB_NAME);
+  const hint = 'A run has a whole number: see `jobrun list`.';
+  throw new JobrunError('bad-option', `"${given}" is no id of a run`, hint);
+}
+
+export function runIds(raw: unknown): readonly number[] {
+  if (!Array.isArray(raw)) throw wrong('ids', 'a list of ids');
+  return [...new Set(raw.map(runId))];
+}
+
+const PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** A job's name, by its form alone. Throws `bad-option` before anything looks for it. */
+export function jobName(raw: unknown): string {
+  const name = String(raw ?? '');
+  const fits = name.length <= MAX_JOB_NAME && name.split('/').every((part) => PART.test(part));
+  if (fits) return name;
+  const shown = plainLine(name).slice(0, MAX_JOB_NAME);
+  const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: see \`jobrun jobs\`.`;
+  throw new JobrunError('bad-option', `"${shown}" cannot be the name of a job`, hint);
+}

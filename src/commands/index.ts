@@ -1,0 +1,172 @@
+// The commands there are. Only the one that was called is loaded: a command line that reads thirty files to do one
+// thing would be felt at every call.
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly alias?: string;
+  readonly summary: string;
+  readonly group: string;
+  readonly load: () => Promise<Command>;
+}
+
+const RUNS = 'Runs:';
+const JOBS = 'Jobs and schedules:';
+export const PROJECT = 'The daemon and the project:';
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'schedule',
+    summary: 'Accept a run, now or later, or a schedule',
+    group: RUNS,
+    load: async () => (await import('./schedule.ts')).schedule,
+  },
+  {
+    name: 'run',
+    summary: 'Run a job now, follow it, exit with its result',
+    group: RUNS,
+    load: async () => (await import('./run.ts')).run,
+  },
+  {
+    name: 'abort',
+    summary: 'End runs; waits until they are over',
+    group: RUNS,
+    load: async () => (await import('./abort.ts')).abort,
+  },
+  {
+    name: 'update',
+    summary: 'Change a run that has not started',
+    group: RUNS,
+    load: async () => (await import('./update.ts')).update,
+  },
+  {
+    name: 'retry',
+    summary: 'Let failed or aborted runs go on',
+    group: RUNS,
+    load: async () => (await import('./retry.ts')).retry,
+  },
+  {
+    name: 'rerun',
+    summary: 'Accept a new run with the same params',
+    group: RUNS,
+    load: async () => (await import('./rerun.ts')).rerun,
+  },
+  {
+    name: 'complete',
+    summary: 'Settle a run that waits for a result: done',
+    group: RUNS,
+    load: async () => (await import('./complete.ts')).complete,
+  },
+  {
+    name: 'fail',
+    summary: 'Settle a run that waits for a result: failed',
+    group: RUNS,
+    load: async () => (await import('./fail.ts')).fail,
+  },
+  {
+    name: 'list',
+    alias: 'ls',
+    summary: 'List runs, newest first',
+    group: RUNS,
+    load: async () => (await import('./list.ts')).list,
+  },
+  {
+    name: 'show',
+    summary: 'Show all of one run',
+    group: RUNS,
+    load: async () => (await import('./show.ts')).show,
+  },
+  {
+    name: 'logs',
+    summary: 'Show what a run said',
+    group: RUNS,
+    load: async () => (await import('./logs.ts')).logs,
+  },
+  {
+    name: 'wait',
+    summary: 'Wait until runs are settled',
+    group: RUNS,
+    load: async () => (await import('./wait.ts')).wait,
+  },
+  {
+    name: 'remove',
+    summary: 'Forget settled runs',
+    group: RUNS,
+    load: async () => (await import('./remove.ts')).remove,
+  },
+  {
+    name: 'prune',
+    summary: 'Forget settled runs by age, number or state',
+    group: RUNS,
+    load: async () => (await import('./prune.ts')).prune,
+  },
+  {
+    name: 'events',
+    summary: 'Print every change as a JSON line',
+    group: RUNS,
+    load: async () => (await import('./events.ts')).events,
+  },
+  {
+    name: 'jobs',
+    summary: 'List the jobs',
+    group: JOBS,
+    load: async () => (await import('./jobs.ts')).jobs,
+  },
+  {
+    name: 'new',
+    summary: 'Write a job file from a template',
+    group: JOBS,
+    load: async () => (await import('./new.ts')).newJob,
+  },
+  {
+    name: 'schedules',
+    summary: 'List schedules and their next times',
+    group: JOBS,
+    load: async () => (await import('./schedules.ts')).schedules,
+  },
+  {
+    name: 'unschedule',
+    summary: 'Remove a schedule',
+    group: JOBS,
+    load: async () => (await import('./unschedule.ts')).unschedule,
+  },
+  {
+    name: 'next',
+    summary: 'Show the next times of a cron expression or schedule',
+    group: JOBS,
+    load: async () => (await import('./next.ts')).next,
+  },
+  {
+    name: 'pause',
+    summary: 'Start nothing new',
+    group: JOBS,
+    load: async () => (await import('./pause.ts')).pause,
+  },
+  {
+    name: 'resume',
+    summary: 'End a pause',
+    group: JOBS,
+    load: async () => (await import('./resume.ts')).resume,
+  },
+  {
+    name: 'init',
+    summary: 'Make jobs/ with two examples and a config',
+    group: PROJECT,
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    name: 'status',
+    summary: 'Say whether a daemon runs, and what it is at',
+    group: PROJECT,
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'stop',
+    summary: 'Stop the daemon',
+    group: PROJECT,
+    load: async () => (await import('./stop.ts')).stop,
+  },
+];
+
+export const findCommand = (name: string): CommandEntry | undefined =>
+  COMMANDS.find((entry) => entry.name === name);

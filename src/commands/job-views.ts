@@ -1,0 +1,83 @@
+// Jobs as the world sees them: what the catalog knows, with the counts of their runs and whether they are paused.
+import { isAbsolute, relative } from 'node:path';
+import type { JobEntry } from '../catalog/catalog.ts';
+import type { Counts } from '../run/run.ts';
+import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import type { Json } from '../support/json.ts';
+import type { Tools } from './command.ts';
+
+export interface JobView {
+  readonly name: string;
+  readonly state: 'ok' | 'broken' | 'paused' | 'missing';
+  readonly description: string | null;
+  readonly group: string | null;
+  readonly file: string | null;
+  readonly error: string | null;
+  readonly schedule: ScheduleView | null;
+  /** JSON Schema, where the job's validator offers one. */
+  readonly params: Json;
+  readonly counts: Counts;
+}
+
+const NONE: Counts = {
+  scheduled: 0,
+  waiting: 0,
+  queued: 0,
+  running: 0,
+  done: 0,
+  failed: 0,
+  aborted: 0,
+};
+
+/** All jobs by name: those with a file, and those that only runs still ask for. */
+export function jobViews(tools: Tools): readonly JobView[] {
+  const counts = tools.engine.countsByJob();
+  const entries = new Map(tools.catalog.all().map((entry) => [entry.name, entry]));
+  const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
+  const names = [...new Set([...entries.keys(), ...asked])].sort();
+  return names.map((name) => view(name, entries.get(name) ?? null, tools, counts));
+}
+
+export function jobView(name: string, tools: Tools): JobView | null {
+  const counts = tools.engine.countsByJob();
+  const entry = tools.catalog.find(name);
+  return entry || counts.has(name) ? view(name, entry, tools, counts) : null;
+}
+
+const isWanted = (counts: Counts): boolean =>
+  counts.scheduled + counts.waiting + counts.queued + counts.running > 0;
+
+function view(
+  name: string,
+  entry: JobEntry | null,
+  tools: Tools,
+  counts: ReadonlyMap<string, Counts>,
+): JobView {
+  const { dir, redact } = tools.config;
+  const schedule = tools.engine.schedules().find((one) => one.job === name && one.source === 'job');
+  const data = entry?.state === 'ok' ? entry.data : null;
+  return {
+    name,
+    state: stateOf(name, entry, tools),
+    description: data?.description ?? null,
+    group: data?.group ?? null,
+    file: entry && shortPath(dir, entry.file),
+    error: entry?.state === 'broken' ? entry.error : null,
+    schedule: schedule ? scheduleView(schedule, redact) : null,
+    params: data?.schema ?? null,
+    counts: { ...NONE, ...counts.get(name) },
+  };
+}
+
+function stateOf(name: string, entry: JobEntry | null, { engine }: Tools): JobView['state'] {
+  if (!entry) return 'missing';
+  if (entry.state === 'broken') return 'broken';
+  const { all, jobs } = engine.pauses();
+  return all || jobs.has(name) ? 'paused' : 'ok';
+}
+
+/** From the project folder, where the file lies in it. */
+function shortPath(dir: string, file: string): string {
+  const path = relative(dir, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path;
+}

@@ -1,0 +1,93 @@
+// `jobrun jobs`: the jobs there are; with a name, one of them and its latest runs.
+import type { RunView } from '../run/view.ts';
+import type { Command, Tools } from './command.ts';
+import { unknownJob } from './drafts.ts';
+import { jobName } from './fields.ts';
+import { examples } from './help.ts';
+import { type JobView, jobView, jobViews } from './job-views.ts';
+import { showRuns } from './list.ts';
+import { type Output, paint, paintState, type Value } from './output.ts';
+import { showRelative } from './times.ts';
+import { viewer } from './views.ts';
+
+interface Request {
+  readonly name?: string;
+  readonly check: boolean;
+}
+
+type One = JobView & { readonly runs: readonly RunView[] };
+/** `jobs` is there with a name too, so that a script need not tell the two apart. */
+type Reply = { readonly jobs: readonly JobView[] } & Partial<One>;
+
+const LATEST_RUNS = 10;
+
+export const jobs: Command<Request, Reply> = {
+  name: 'jobs',
+
+  define(program) {
+    program.argument('[name]', 'one job: also its last 10 runs');
+    program.description('List the jobs: what they are, their runs, schedule and params.');
+    program.option('--check', 'exit 1 if any is broken');
+    examples(program, 'jobs', 'jobs import-products', 'jobs --check');
+  },
+
+  ask({ args, options }) {
+    const [name] = args;
+    const check = options.check === true;
+    return name === undefined ? { check } : { name: jobName(name), check };
+  },
+
+  async handle({ name }, tools) {
+    await tools.catalog.ready();
+    if (name === undefined) return { jobs: jobViews(tools) };
+    const job = jobView(jobName(name), tools);
+    if (!job) throw unknownJob(name, tools.catalog.names());
+    return { jobs: [job], ...job, runs: await latestRuns(name, tools) };
+  },
+
+  show(reply, out, { check }) {
+    const names = reply.jobs.map(({ name }) => name);
+    if (!out.done(reply, names)) {
+      if (reply.runs) showOne(reply as One, out);
+      else showAll(reply.jobs, out);
+    }
+    return check && reply.jobs.some(({ state }) => state === 'broken') ? 1 : undefined;
+  },
+};
+
+async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]> {
+  const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS });
+  return runs.map(viewer(tools, true));
+}
+
+function showAll(all: readonly JobView[], out: Output): void {
+  const columns = ['JOB', 'STATE', 'QUEUED', 'RUNNING', 'DONE', 'FAILED', 'NEXT', 'DESCRIPTION'];
+  out.table(
+    columns.map((title) => ({ title, flex: title === 'DESCRIPTION' })),
+    all.map((job): Value[] => [
+      job.name,
+      paintState(job.state),
+      job.counts.queued + job.counts.scheduled + job.counts.waiting,
+      job.counts.running,
+      job.counts.done,
+      job.counts.failed + job.counts.aborted,
+      job.schedule?.nextAt ? showRelative(job.schedule.nextAt, out.now) : '',
+      job.error ?? job.description ?? '',
+    ]),
+  );
+  for (const { file, error } of all) if (error !== null) out.note`broken: ${file ?? ''}: ${error}`;
+  if (all.length === 0) out.note`no jobs yet: make one with jobrun new <job>`;
+}
+
+function showOne(job: One, out: Output): void {
+  out.line`${paint('bold', job.name)}  ${paintState(job.state)}  ${job.file ?? ''}`;
+  if (job.description) out.line`  ${job.description}`;
+  if (job.group) out.line`  group     ${job.group}`;
+  if (job.error) out.line`  error     ${job.error}`;
+  const { schedule } = job;
+  if (schedule) out.line`  schedule  ${schedule.cron ?? `every ${schedule.every ?? 'as it says'}`}`;
+  if (job.params !== null) out.line`  params    ${JSON.stringify(job.params)}`;
+  const counts = Object.entries(job.counts).filter(([, n]) => n > 0);
+  out.line`  runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
+  showRuns(job.runs, out);
+}

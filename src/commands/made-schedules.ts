@@ -1,0 +1,78 @@
+// A schedule as it is asked for with `--every` or `--cron`: its name is its key, so a second one of the same name is
+// refused unless it is to take the first one's place.
+import { checkCron } from '../run/cron.ts';
+import { newSchedule, type Rule, revised, type Schedule } from '../run/schedule.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Tools } from './command.ts';
+import { draftOf, type RunRequest } from './drafts.ts';
+import {
+  type Fields,
+  fieldsOf,
+  jobName,
+  optionalChoice,
+  optionalInteger,
+  optionalText,
+  wrong,
+} from './fields.ts';
+
+export interface ScheduleRequest extends RunRequest {
+  readonly everyMs?: number;
+  readonly cron?: string;
+  readonly timezone?: string;
+  readonly name?: string;
+  readonly catchUp?: string;
+  readonly overlap?: string;
+  readonly replace?: boolean;
+}
+
+export const CATCH_UPS = ['skip', 'once', 'all'] as const;
+export const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
+
+export async function scheduleOf(raw: unknown, tools: Tools, now: number): Promise<Schedule> {
+  const fields = fieldsOf(raw);
+  const draft = await draftOf(raw, tools, now);
+  const name = jobName(fields.name ?? draft.job);
+  const asked = {
+    name,
+    job: draft.job,
+    source: 'made' as const,
+    rule: ruleOf(fields, tools.config.timezone),
+    params: draft.params,
+    priority: fields.priority === undefined ? null : draft.priority,
+    catchUp: optionalChoice(fields, 'catchUp', CATCH_UPS) ?? ('once' as const),
+    overlap: optionalChoice(fields, 'overlap', OVERLAPS) ?? ('skip' as const),
+  };
+  const present = tools.engine.schedules().find((schedule) => schedule.name === name);
+  if (present) refuseUnless(fields.replace === true, present);
+  const schedule = present ? revised(present, asked, now) : newSchedule(asked, now);
+  return draft.dueAt === null ? schedule : { ...schedule, nextAt: Math.max(now, draft.dueAt) };
+}
+
+function ruleOf(fields: Fields, timezone: string): Rule {
+  const everyMs = optionalInteger(fields, 'everyMs', 1, Number.MAX_SAFE_INTEGER);
+  if (everyMs !== undefined) return { kind: 'every', everyMs };
+  const cron = optionalText(fields, 'cron', 1000);
+  if (cron === undefined) throw wrong('cron', 'a cron expression');
+  const zone = optionalText(fields, 'timezone', 100) ?? timezone;
+  checkCron(cron, zone);
+  return { kind: 'cron', cron, timezone: zone };
+}
+
+function refuseUnless(replace: boolean, present: Schedule): void {
+  if (present.source === 'job') {
+    const message = `the schedule ${present.name} is written in the file of its job`;
+    throw new JobrunError('refused', message, 'Change it there, or choose another --name.');
+  }
+  if (replace) return;
+  const message = `there is a schedule named ${present.name} already`;
+  const hint = 'Put the new one in its place with --replace, or choose another --name.';
+  throw new JobrunError('refused', message, hint);
+}
+
+/** A schedule by its name. Throws `unknown-schedule`. */
+export function getSchedule(name: string, { engine }: Pick<Tools, 'engine'>): Schedule {
+  const found = engine.schedules().find((schedule) => schedule.name === name);
+  if (found) return found;
+  const hint = 'See which there are: jobrun schedules';
+  throw new JobrunError('unknown-schedule', `there is no schedule named "${name}"`, hint);
+}

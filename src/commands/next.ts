@@ -1,0 +1,101 @@
+// `jobrun next`: the next times of a cron expression, a schedule, or a job's own schedule.
+import type { Recurrence } from '../catalog/catalog.ts';
+import { checkCron } from '../run/cron.ts';
+import { newSchedule, nextTimes, type Schedule } from '../run/schedule.ts';
+import { isoOf } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import { nearest } from '../support/text.ts';
+import type { Command, Tools } from './command.ts';
+import { fieldsOf, jobName, optionalInteger } from './fields.ts';
+import { examples } from './help.ts';
+import { readInteger, showTime } from './times.ts';
+
+interface Request {
+  readonly what: string;
+  readonly n: number;
+  readonly timezone?: string;
+}
+
+interface Reply {
+  readonly timezone: string;
+  readonly next: readonly string[];
+}
+
+const MOST = 1000;
+
+export const next: Command<Request, Reply> = {
+  name: 'next',
+
+  define(program) {
+    program.argument('<cron|job|schedule>', 'a cron expression in quotes, or a name');
+    program.description('Show the next times.');
+    program.option('-n, --count <n>', 'how many', '5').option('--tz <zone>', 'time zone');
+    examples(program, "next '0 3 * * 1-5' --tz Europe/Berlin", 'next nightly -n 10');
+  },
+
+  ask({ args, options }) {
+    const { count, tz } = options;
+    return {
+      what: args[0] ?? '',
+      n: readInteger(count, '-n', 1, MOST),
+      ...(tz !== undefined && { timezone: String(tz) }),
+    };
+  },
+
+  /** An expression needs no state. No name has a space or an `@`, and no expression is without. */
+  local({ what, n, timezone }, { config, now }) {
+    if (/^[A-Za-z0-9]\S*$/.test(what)) return null;
+    const zone = timezone ?? config.timezone;
+    checkCron(what, zone);
+    const times = nextTimes({ kind: 'cron', cron: what, timezone: zone }, now, n);
+    return { timezone: zone, next: times.map(isoOf) };
+  },
+
+  async handle(request, tools) {
+    const schedule = await findSchedule(jobName(request.what), tools);
+    const n = optionalInteger(fieldsOf(request), 'n', 1, MOST) ?? 5;
+    const { rule, nextAt } = schedule;
+    const zone = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
+    const times = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, n - 1)];
+    return { timezone: request.timezone ?? zone, next: times.map(isoOf) };
+  },
+
+  async show(reply, out) {
+    if (out.done(reply, reply.next)) return undefined;
+    const here = { now: out.now, timezone: reply.timezone };
+    for (const at of reply.next) out.line`${await showTime(at, here)}`;
+    if (reply.next.length === 0) out.note`no next time is known`;
+    return undefined;
+  },
+};
+
+async function findSchedule(name: string, tools: Tools): Promise<Schedule> {
+  const all = tools.engine.schedules();
+  const made = all.find((one) => one.name === name) ?? all.find((one) => one.job === name);
+  if (made) return made;
+  await tools.catalog.ready();
+  const entry = tools.catalog.find(name);
+  const written = entry?.state === 'ok' ? entry.data.recurrence : null;
+  // No daemon has seen the job yet.
+  if (written) return newSchedule(asWritten(name, written), tools.clock.now());
+  throw unknown(name, entry !== null, all);
+}
+
+const asWritten = (name: string, written: Recurrence): Parameters<typeof newSchedule>[0] => ({
+  ...written,
+  name,
+  job: name,
+  source: 'job',
+  params: {},
+  priority: null,
+});
+
+function unknown(name: string, isJob: boolean, all: readonly Schedule[]): JobrunError {
+  const names = all.map((one) => one.name);
+  const meant = isJob ? null : nearest(name, names);
+  const message = isJob
+    ? `the job ${name} has no schedule`
+    : `"${name}" is no cron expression, schedule or job`;
+  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun schedules';
+  return new JobrunError('unknown-schedule', message, hint);
+}

@@ -1,0 +1,234 @@
+// Everything that a command prints goes through here: results to stdout, talk to stderr. Lines are template texts
+// whose values are made harmless, so that nothing a job or a caller wrote can move the cursor or set a colour; what
+// is painted by us is the only exception. A state is always told in words, colour only repeats it.
+import stringWidth from 'string-width';
+import type { JobrunError } from '../support/errors.ts';
+import { plain, plainLine } from '../support/text.ts';
+
+export type ColorChoice = 'auto' | 'always' | 'never';
+
+export interface Terminal {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface OutputOptions {
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: ColorChoice;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timezone: string;
+  readonly now: () => number;
+}
+
+const STYLES = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, dim: 2, bold: 1 } as const;
+export type Style = keyof typeof STYLES;
+
+/** A text of ours, or one made harmless, with its colour. */
+export interface Painted {
+  readonly style: Style;
+  readonly text: string;
+}
+
+export type Value = string | number | Painted;
+
+export interface Column {
+  readonly title: string;
+  /** Gives way first where the table is wider than the terminal. */
+  readonly flex?: boolean;
+  readonly right?: boolean;
+}
+
+export const paint = (style: Style, text: string): Painted => ({ style, text: plainLine(text) });
+
+const STATE_STYLES: Readonly<Record<string, Style>> = {
+  running: 'cyan',
+  queued: 'blue',
+  done: 'green',
+  ok: 'green',
+  failed: 'red',
+  broken: 'red',
+  missing: 'red',
+  aborted: 'yellow',
+  paused: 'yellow',
+};
+
+export const paintState = (state: string): Value => {
+  const style = STATE_STYLES[state];
+  return style ? paint(style, state) : state;
+};
+
+export class Output {
+  readonly #options: OutputOptions;
+  readonly #colored: { readonly stdout: boolean; readonly stderr: boolean };
+
+  /** Set where the command was done on the files, because no daemon runs. */
+  offline = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    const colored = (to: Terminal): boolean => wantsColor(options, to.isTTY === true);
+    this.#colored = { stdout: colored(options.stdout), stderr: colored(options.stderr) };
+  }
+
+  get json(): boolean {
+    return this.#options.json;
+  }
+
+  get timezone(): string {
+    return this.#options.timezone;
+  }
+
+  get now(): number {
+    return this.#options.now();
+  }
+
+  get isTerminal(): boolean {
+    return this.#options.stdout.isTTY === true;
+  }
+
+  get width(): number {
+    const columns = this.#options.stdout.columns ?? Number(this.#options.env.COLUMNS);
+    return columns && columns > 20 ? columns : 80;
+  }
+
+  /** With `--json` the document, with `--quiet` the ids, one a line. True where that was all that was asked for. */
+  done(document: unknown, ids: readonly string[]): boolean {
+    if (this.#options.json) this.document(document);
+    else if (this.#options.quiet) for (const id of ids) this.line`${id}`;
+    return this.#options.json || this.#options.quiet;
+  }
+
+  /** One JSON text on a line of its own. */
+  document(value: unknown): void {
+    this.#options.stdout.write(`${harmlessJson(value)}\n`);
+  }
+
+  /** A line of the result. */
+  line(texts: TemplateStringsArray, ...values: readonly Value[]): void {
+    this.#options.stdout.write(`${this.#fill(texts, values, this.#colored.stdout)}\n`);
+  }
+
+  /** Text of several lines that a job wrote. */
+  block(text: string, indent: string): void {
+    for (const line of plain(text).split('\n')) this.#options.stdout.write(`${indent}${line}\n`);
+  }
+
+  /** Talk: what is going on, not what was asked for. */
+  note(texts: TemplateStringsArray, ...values: readonly Value[]): void {
+    if (this.#options.json || this.#options.quiet) return;
+    this.#options.stderr.write(`${this.#fill(texts, values, this.#colored.stderr)}\n`);
+  }
+
+  error(error: JobrunError): void {
+    const { stderr, json, verbose } = this.#options;
+    const hint = error.hint === '' ? 'See jobrun --help.' : error.hint;
+    if (json) {
+      stderr.write(`${harmlessJson({ error: { ...error.toJSON(), hint } })}\n`);
+      return;
+    }
+    const word = this.#show(paint('red', 'error:'), this.#colored.stderr);
+    stderr.write(`${word} ${indented(error.message)}\n  ${indented(hint)}\n`);
+    if (verbose) stderr.write(`${plain(stackOf(error))}\n`);
+  }
+
+  /** Columns padded to their widest cell, and cut where the terminal is narrower. */
+  table(columns: readonly Column[], rows: readonly (readonly Value[])[]): void {
+    const titles = columns.map((column) => paint('dim', column.title));
+    const widths = fitted(columns, [titles, ...rows], this.width);
+    for (const row of rows.length > 0 ? [titles, ...rows] : []) {
+      const cells = row.map((cell, i) => this.#cell(cell, widths[i] ?? 0, columns[i]));
+      this.#options.stdout.write(`${cells.join('  ').trimEnd()}\n`);
+    }
+  }
+
+  /** Makes room for the next picture of something that is watched. */
+  clear(): void {
+    if (this.isTerminal) this.#options.stdout.write('\u001b[H\u001b[2J');
+  }
+
+  #cell(value: Value, width: number, column: Column | undefined): string {
+    const text = cut(textOf(value), width);
+    const space = ' '.repeat(Math.max(0, width - stringWidth(text)));
+    const painted = typeof value === 'object' ? { ...value, text } : text;
+    const shown = this.#show(painted, this.#colored.stdout);
+    return column?.right ? space + shown : shown + space;
+  }
+
+  #fill(texts: TemplateStringsArray, values: readonly Value[], colored: boolean): string {
+    return texts.reduce((line, text, i) => line + this.#show(values[i - 1] ?? '', colored) + text);
+  }
+
+  #show(value: Value, colored: boolean): string {
+    if (!colored || typeof value !== 'object') return textOf(value);
+    return `\u001b[${STYLES[value.style]}m${value.text}\u001b[0m`;
+  }
+}
+
+function wantsColor({ color, env, json }: OutputOptions, terminal: boolean): boolean {
+  if (json) return false;
+  if (color !== 'auto') return color === 'always';
+  const force = env.FORCE_COLOR;
+  if (force !== undefined) return force !== '0' && force !== 'false';
+  return terminal && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
+const textOf = (value: Value): string =>
+  typeof value === 'object' ? value.text : plainLine(String(value));
+
+const indented = (text: string): string => plain(text).replaceAll('\n', '\n  ');
+
+function stackOf(error: JobrunError): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
+  return `${error.stack}${cause}`;
+}
+
+// JSON leaves these as they are, and a terminal would act on them; as escapes they are the same text.
+const ACTED_ON = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+const harmlessJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    ACTED_ON,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+const GAP = 2;
+const NARROWEST = 6;
+
+function fitted(
+  columns: readonly Column[],
+  rows: readonly (readonly Value[])[],
+  width: number,
+): readonly number[] {
+  const widths = columns.map((_, i) =>
+    Math.max(...rows.map((row) => stringWidth(textOf(row[i] ?? '')))),
+  );
+  let over = widths.reduce((sum, one) => sum + one + GAP, -GAP) - width;
+  const flexible = columns.flatMap((column, i) => (column.flex ? [i] : []));
+  const others = columns.map((_, i) => i).sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0));
+  for (const i of [...flexible, ...others]) {
+    const give = Math.min(Math.max(over, 0), Math.max((widths[i] ?? 0) - NARROWEST, 0));
+    widths[i] = (widths[i] ?? 0) - give;
+    over -= give;
+  }
+  return widths;
+}
+
+const letters = new Intl.Segmenter();
+
+/** At most `width` columns; what is left out is marked. */
+function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  let columns = 0;
+  for (const { segment } of letters.segment(text)) {
+    columns += stringWidth(segment);
+    if (columns > width - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}

@@ -1,0 +1,144 @@
+// From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
+// boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why.
+import { readFile } from 'node:fs/promises';
+import { JobrunError } from '../support/errors.ts';
+import { type Json, parseJson } from '../support/json.ts';
+
+export type Texts = readonly (readonly [key: string, text: string])[];
+
+export interface GivenParams {
+  readonly params?: Json;
+  readonly texts?: Texts;
+}
+
+/** `--params json|@file|-`, `-p k=v` and `-p k:=json`. */
+export async function readParams(
+  options: Readonly<Record<string, unknown>>,
+  readStdin: () => Promise<string>,
+): Promise<GivenParams> {
+  const given = options.params;
+  const pairs = (options.param ?? []) as readonly string[];
+  const base = typeof given === 'string' ? await readValue(given, readStdin) : undefined;
+  const texts: [string, string][] = [];
+  const values: [string, Json][] = [];
+  for (const pair of pairs) {
+    const [, key = '', typed, text = ''] = /^([^=]*?)(:?)=([\s\S]*)$/.exec(pair) ?? [];
+    if (key === '') throw badPair(pair);
+    if (typed) values.push([key, jsonOf(text, `-p ${key}`)]);
+    else texts.push([key, text]);
+  }
+  const params = values.length > 0 ? withEntries(base ?? {}, values) : base;
+  return { ...(params !== undefined && { params }), ...(texts.length > 0 && { texts }) };
+}
+
+function badPair(pair: string): JobrunError {
+  const hint = 'Write -p name=text, or -p name:=json for a number, a list, an object.';
+  return new JobrunError('bad-option', `-p ${pair}: that is no name and value`, hint);
+}
+
+async function readValue(given: string, readStdin: () => Promise<string>): Promise<Json> {
+  if (given === '-') return jsonOf(await readStdin(), '--params on stdin');
+  if (!given.startsWith('@')) return jsonOf(given, '--params');
+  return jsonOf(await readText(given.slice(1)), given.slice(1));
+}
+
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const message = `${path} cannot be read: ${(error as Error).message}`;
+    throw new JobrunError('bad-option', message, 'Check the path and its permissions.', error);
+  }
+}
+
+export function jsonOf(text: string, what: string): Json {
+  const value = parseJson(text);
+  if (value !== undefined) return value;
+  const hint = `Quote it for the shell: '{"name":"value"}'.`;
+  throw new JobrunError('bad-option', `${what}: that is no JSON`, hint);
+}
+
+/** Adds texts to params, each turned into what the schema asks for. */
+export function withTexts(params: Json, texts: Texts, schema: Json): Json {
+  const keys = [...new Set(texts.map(([key]) => key))];
+  const entries = keys.map((key): [string, Json] => {
+    const given = texts.flatMap(([name, text]) => (name === key ? [text] : []));
+    return [key, typedValue(given, propertyOf(schema, key), schema)];
+  });
+  return withEntries(params, entries);
+}
+
+/** `__proto__` becomes a key like any other, for the check of all params to find and refuse. */
+function withEntries(params: Json, entries: readonly (readonly [string, Json])[]): Json {
+  if (params !== null && typeof params === 'object' && !Array.isArray(params)) {
+    return { ...params, ...Object.fromEntries(entries) };
+  }
+  const hint = 'Leave out -p, or give an object: --params \'{"name":"value"}\'.';
+  throw new JobrunError('bad-params', '-p needs params that are an object', hint);
+}
+
+type Schema = Readonly<Record<string, Json | undefined>>;
+
+const schemaOf = (value: Json | undefined): Schema | null =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
+
+function propertyOf(schema: Json, key: string): Schema | null {
+  for (const one of alternatives(schemaOf(schema), schema)) {
+    const properties = schemaOf(one.properties);
+    const found = properties && Object.hasOwn(properties, key) ? schemaOf(properties[key]) : null;
+    if (found) return found;
+  }
+  return null;
+}
+
+/** The schema itself, what it refers to, and what it may be instead. */
+function alternatives(schema: Schema | null, root: Json, depth = 0): readonly Schema[] {
+  if (!schema || depth > 8) return [];
+  const lists = [schema.anyOf, schema.oneOf, schema.allOf].flatMap((list) =>
+    Array.isArray(list) ? list : [],
+  );
+  const target = typeof schema.$ref === 'string' ? referred(schema.$ref, root) : null;
+  const others = [...lists.map(schemaOf), target];
+  return [schema, ...others.flatMap((other) => alternatives(other, root, depth + 1))];
+}
+
+function referred(ref: string, root: Json): Schema | null {
+  if (!ref.startsWith('#/')) return null;
+  let at: Json | undefined = root;
+  for (const part of ref.slice(2).split('/')) at = schemaOf(at)?.[part];
+  return schemaOf(at);
+}
+
+function typedValue(texts: readonly string[], schema: Schema | null, root: Json): Json {
+  const all = alternatives(schema, root);
+  const types = all.flatMap((one) => one.type).concat(all.flatMap(constantTypes));
+  const last = texts.at(-1) ?? '';
+  if (types.includes('array')) {
+    const items = schemaOf(all.find((one) => one.items !== undefined)?.items);
+    return listOf(texts, items, root);
+  }
+  if (types.includes('string')) return last;
+  const typed = parseJson(last);
+  if ((types.includes('number') || types.includes('integer')) && typeof typed === 'number') {
+    return typed;
+  }
+  if (types.includes('boolean') && typeof typed === 'boolean') return typed;
+  if (types.includes('object') && schemaOf(typed)) return typed as Json;
+  if (types.includes('null') && last === 'null') return null;
+  return last;
+}
+
+/** An `enum` or `const` need not say its type. */
+const constantTypes = (schema: Schema): Json[] => {
+  const values = Array.isArray(schema.enum) ? schema.enum : [schema.const ?? null];
+  return values.flatMap((value) => (value === null ? [] : [typeof value]));
+};
+
+/** Given several times it is a list of these; given once, JSON or a text with commas. */
+function listOf(texts: readonly string[], items: Schema | null, root: Json): Json {
+  const [only = ''] = texts;
+  const json = texts.length === 1 && only.trim().startsWith('[') ? parseJson(only) : undefined;
+  if (Array.isArray(json)) return json;
+  const parts = texts.length === 1 ? only.split(',').filter((part) => part !== '') : texts;
+  return parts.map((part) => typedValue([part], items, root));
+}

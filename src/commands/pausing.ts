@@ -1,0 +1,63 @@
+// Pausing and letting go again: of everything, of one job, of one schedule. Nothing new starts; what is asked for is
+// kept, and the pause outlives the daemon.
+import type { Command as Program } from 'commander';
+import { withPause } from '../run/schedule.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Asked, Tools } from './command.ts';
+import { unknownJob } from './drafts.ts';
+import { jobName } from './fields.ts';
+import { getSchedule } from './made-schedules.ts';
+
+export interface PauseRequest {
+  readonly job?: string;
+  readonly schedule?: string;
+}
+
+export interface PauseReply {
+  readonly paused: boolean;
+  readonly job: string | null;
+  readonly schedule: string | null;
+}
+
+export function pauseOptions(program: Program): void {
+  program.argument('[job]', 'one job; without it all of them');
+  program.option('--schedule <name>', 'one schedule');
+}
+
+export function askPause({ args, options }: Asked): PauseRequest {
+  const [job] = args;
+  const { schedule } = options;
+  if (job !== undefined && schedule !== undefined) {
+    throw new JobrunError('bad-option', 'a job and a schedule were given', 'Give one of them.');
+  }
+  return {
+    ...(job !== undefined && { job: jobName(job) }),
+    ...(schedule !== undefined && { schedule: jobName(schedule) }),
+  };
+}
+
+export async function setPaused(
+  { job, schedule }: PauseRequest,
+  paused: boolean,
+  tools: Tools,
+): Promise<PauseReply> {
+  if (schedule !== undefined) {
+    const next = withPause(getSchedule(schedule, tools), paused, tools.clock.now());
+    await tools.engine.putSchedules([next]);
+  } else if (job !== undefined) {
+    refuseUnknownJob(jobName(job), tools);
+    await tools.engine.pause({ job }, paused);
+  } else await tools.engine.pause({ all: true }, paused);
+  tools.wake();
+  return { paused, job: job ?? null, schedule: schedule ?? null };
+}
+
+/** A job that is gone can still be let go, and one that is only asked for can be held. */
+export function refuseUnknownJob(job: string, { catalog, engine }: Tools): void {
+  if (catalog.find(job) || engine.countsByJob().has(job) || engine.pauses().jobs.has(job)) return;
+  const names = catalog.names();
+  if (!names.includes(job)) throw unknownJob(job, names);
+}
+
+export const pausedWhat = ({ job, schedule }: PauseReply): string =>
+  schedule !== null ? `schedule ${schedule}` : job !== null ? `job ${job}` : 'all jobs';

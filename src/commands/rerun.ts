@@ -1,0 +1,61 @@
+// `jobrun rerun`: a new run with the params of another, which stays as it is.
+import { policyOf } from '../catalog/catalog.ts';
+import type { Policy } from '../run/policy.ts';
+import { type Draft, newRun, type Run } from '../run/run.ts';
+import { maxAttempts } from '../run/transitions.ts';
+import type { RunView } from '../run/view.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Command } from './command.ts';
+import { entryOf, getRun } from './drafts.ts';
+import { runId } from './fields.ts';
+import { examples } from './help.ts';
+import { viewRun } from './views.ts';
+
+interface Request {
+  readonly id: string;
+  readonly force: boolean;
+}
+
+export const rerun: Command<Request, RunView> = {
+  name: 'rerun',
+
+  define(program) {
+    program.argument('<id>', 'the run to repeat');
+    program.description('Accept a new run with the same params.');
+    program.option('--force', 'also where the job is broken or gone');
+    examples(program, 'rerun 12', 'rerun 12 --json');
+  },
+
+  ask: ({ args, options }) => ({ id: args[0] ?? '', force: options.force === true }),
+
+  async handle({ id, force }, tools) {
+    const run = await getRun(runId(id), tools);
+    const entry = await entryOf(run.job, tools.catalog, force);
+    const now = tools.clock.now();
+    const draft = draftLike(run, policyOf(entry), now);
+    const [accepted] = await tools.engine.accept([draft], now, tools.request);
+    if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
+    tools.wake();
+    return viewRun(accepted.run, tools);
+  },
+
+  show(run, out, { id }) {
+    if (!out.done(run, [run.id]))
+      out.line`Scheduled ${run.job} as ${run.id}, with the params of ${id}`;
+    return undefined;
+  },
+};
+
+/** Params that were accepted once are not checked again: what a schema made of them need not fit it. */
+function draftLike({ job, params, priority, origin }: Run, policy: Policy, now: number): Draft {
+  const { retries, timeoutMs, lock } = origin ?? {};
+  const own = {
+    ...(retries !== undefined && { retries }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(lock !== undefined && { lock }),
+  };
+  const draft = { job, params, priority, dueAt: null, origin: own };
+  const limit = maxAttempts(newRun(0, draft, now, false), policy);
+  const whole = limit === 1 ? own : { ...own, maxAttempts: limit };
+  return { ...draft, origin: Object.keys(whole).length > 0 ? whole : null };
+}

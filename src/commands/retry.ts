@@ -1,0 +1,107 @@
+// `jobrun retry`: failed or aborted runs go on, from their checkpoint, with their attempts renewed.
+import { policyOf } from '../catalog/catalog.ts';
+import type { Run, StateName } from '../run/run.ts';
+import { retry as retried } from '../run/transitions.ts';
+import type { RunView } from '../run/view.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Command, Tools } from './command.ts';
+import { findJob, getRun } from './drafts.ts';
+import { jobName, runIds } from './fields.ts';
+import { examples } from './help.ts';
+import { refuseUnknownJob } from './pausing.ts';
+import { each, eachGiven, isRefused, type Refused, showRefused } from './several.ts';
+import { viewRun } from './views.ts';
+
+interface Request {
+  readonly ids?: readonly string[];
+  readonly failed?: boolean;
+  readonly job?: string;
+  readonly fresh?: boolean;
+}
+
+type Reply = RunView | { readonly results: readonly (RunView | Refused)[] };
+
+export const retry: Command<Request, Reply> = {
+  name: 'retry',
+  once: true,
+
+  define(program) {
+    program.argument('[id...]', 'failed or aborted runs');
+    program.description('Let failed or aborted runs go on, from their checkpoint.');
+    program
+      .option('--failed', 'all failed runs')
+      .option('--job <job>', 'all failed and aborted runs of this job')
+      .option('--fresh', 'forget the checkpoint');
+    examples(program, 'retry 12', 'retry --failed --job import-products', 'retry 12 --fresh');
+  },
+
+  ask({ args, options }) {
+    const { failed, job, fresh } = options;
+    const many = failed === true || job !== undefined;
+    if (many === args.length > 0) {
+      const hint = 'For example: jobrun retry 12';
+      throw new JobrunError('bad-option', 'give ids, or --failed, or --job', hint);
+    }
+    return {
+      ...(args.length > 0 && { ids: args }),
+      ...(failed === true && { failed }),
+      ...(job !== undefined && { job: jobName(job) }),
+      ...(fresh === true && { fresh }),
+    };
+  },
+
+  async handle(request, tools) {
+    const { ids, fresh = false } = request;
+    const act = async (id: number): Promise<RunView> => viewRun(await go(id, fresh, tools), tools);
+    if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
+    const results =
+      ids === undefined
+        ? await each(await settledIds(request, tools), act)
+        : await eachGiven(runIds(ids), act);
+    tools.wake();
+    const [only] = results;
+    return ids?.length === 1 && only && !isRefused(only) ? only : { results };
+  },
+
+  show(reply, out) {
+    const results = 'results' in reply ? reply.results : [reply];
+    const runs = results.filter((result): result is RunView => !isRefused(result));
+    const ids = runs.map(({ id }) => id);
+    if (!out.done(reply, ids)) {
+      for (const { id, job } of runs) out.line`${job} ${id} goes on`;
+      if (results.length === 0) out.note`nothing to retry`;
+    }
+    return showRefused(results, out);
+  },
+};
+
+async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
+  const run = await getRun(id, tools);
+  const policy = policyOf(await findJob(run.job, tools.catalog));
+  await refuseTakenKey(run, tools);
+  return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
+}
+
+const UNSETTLED: readonly StateName[] = ['scheduled', 'waiting', 'queued', 'running'];
+
+async function refuseTakenKey({ id, job, origin }: Run, tools: Tools): Promise<void> {
+  if (origin?.key === undefined) return;
+  const query = { key: origin.key, jobs: [job], states: UNSETTLED, limit: 2 };
+  const holder = (await tools.engine.list(query)).runs.find((run) => run.id !== id);
+  if (!holder) return;
+  const message = `run ${id} cannot be retried: run ${holder.id} has its key "${origin.key}" now`;
+  throw new JobrunError('refused', message, `Wait for it: jobrun wait ${holder.id}`);
+}
+
+const PAGE = 1000;
+
+async function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {
+  const states: readonly StateName[] = failed ? ['failed'] : ['failed', 'aborted'];
+  const jobs = job === undefined ? {} : { jobs: [job] };
+  const ids: number[] = [];
+  for (let offset = 0; ; offset += PAGE) {
+    const { runs } = await tools.engine.list({ states, ...jobs, offset, limit: PAGE });
+    ids.push(...runs.map(({ id }) => id));
+    if (runs.length < PAGE) return ids;
+  }
+}

@@ -1,0 +1,65 @@
+// The options by which a run is asked for, shared by `schedule` and `run`.
+import type { Command as Program } from 'commander';
+import { parseDuration } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Asked } from './command.ts';
+import { MAX_PRIORITY, type RunRequest } from './drafts.ts';
+import { jobName } from './fields.ts';
+import { paramOptions } from './help.ts';
+import { readParams } from './params.ts';
+import { readDue, readInteger } from './times.ts';
+
+export function runOptions(program: Program): void {
+  paramOptions(program);
+  program
+    .option('--priority <n>', "higher runs first; default: the job's, else 1")
+    .option('--key <text>', 'while a run with this key is not settled, give that one')
+    .option('--retries <n>', "further attempts, or `infinite`; default: the job's")
+    .option('--timeout <duration>', "longest time of one attempt; default: the job's")
+    .option('--after <id...>', 'start when these runs are done')
+    .option('--force', 'also where the job is broken or does not exist yet')
+    .option('--dry-run', 'check and show it, accept nothing');
+}
+
+export interface AskedRun {
+  readonly run: RunRequest;
+  /** What the asker should know about the time that was read. */
+  readonly note: string | null;
+}
+
+export async function askRun(asked: Asked): Promise<AskedRun> {
+  const { options, now } = asked;
+  const job = jobName(asked.args[0] ?? missingJob());
+  const timezone = String(options.tz ?? asked.config.timezone);
+  const { due, note } = await readDue({ at: options.at, in: options.in }, { now, timezone });
+  const given = await readParams(options, asked.readStdin);
+  return { run: { job, ...given, ...due, ...readOptions(options) }, note };
+}
+
+function missingJob(): never {
+  const hint = 'See which there are: jobrun jobs';
+  throw new JobrunError('bad-option', 'no job was named', hint);
+}
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+function readOptions(options: Asked['options']): Partial<RunRequest> {
+  const { priority, key, retries, timeout, after, force } = options;
+  return {
+    ...(priority !== undefined && {
+      priority: readInteger(priority, '--priority', -MAX_PRIORITY, MAX_PRIORITY),
+    }),
+    ...(key !== undefined && { key: String(key) }),
+    ...(retries !== undefined && { retries: readRetries(retries) }),
+    ...(timeout !== undefined && { timeoutMs: parseDuration(String(timeout), '--timeout') }),
+    ...(Array.isArray(after) && { after: splitIds(after) }),
+    ...(force === true && { force }),
+  };
+}
+
+const readRetries = (text: unknown): number | null =>
+  /^infin/i.test(String(text)) ? null : readInteger(text, '--retries', 0, MOST);
+
+/** Also `4,5`: it cannot swallow the word behind it. */
+const splitIds = (ids: readonly unknown[]): readonly string[] =>
+  ids.flatMap((id) => String(id).split(',')).filter((id) => id !== '');

@@ -1,0 +1,211 @@
+// `jobrun schedule`: accepts a run, many runs of a batch, or a schedule that makes runs by a rule.
+import { newRun } from '../run/run.ts';
+import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import type { RunView } from '../run/view.ts';
+import { parseDuration, showDuration } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import { acceptBatch, type BatchLine, type BatchResult, cutBatch, readBatch } from './batch.ts';
+import type { Asked, Command, Tools } from './command.ts';
+import { draftOf } from './drafts.ts';
+import { type Followed, followRun, showFollowed } from './follow.ts';
+import { examples, timeOptions } from './help.ts';
+import { type ScheduleRequest, scheduleOf } from './made-schedules.ts';
+import { type Output, paint } from './output.ts';
+import { readText } from './params.ts';
+import { askRun, runOptions } from './run-options.ts';
+import { noDaemon } from './settled.ts';
+import { showTime } from './times.ts';
+import { viewRun } from './views.ts';
+
+type Request =
+  | {
+      readonly kind: 'run' | 'schedule';
+      readonly run: ScheduleRequest;
+      readonly note: string | null;
+      readonly wait: boolean;
+      readonly follow: boolean;
+      readonly dryRun: boolean;
+    }
+  | { readonly kind: 'batch'; readonly lines: readonly BatchLine[] };
+
+type NewRun = Omit<RunView, 'id'> & { readonly id: string | null; readonly existing?: true };
+type Reply =
+  | { readonly run: NewRun }
+  | { readonly schedule: ScheduleView; readonly dryRun: boolean }
+  | { readonly results: readonly BatchResult[] };
+
+export const schedule: Command<Request, Reply> = {
+  name: 'schedule',
+  once: true,
+
+  define(program) {
+    program.argument('[job]', 'the job to run').description('Accept a run of a job, now or later.');
+    timeOptions(program);
+    program
+      .option('--every <duration>', 'make a schedule: again this long after the last run ended')
+      .option('--cron <fields>', 'make a schedule: "30 2 * * *", "@daily"')
+      .option('--tz <zone>', 'time zone of --at and --cron')
+      .option('--name <name>', "the schedule's name; default: the job's")
+      .option('--catch-up <how>', 'due times missed: skip, once, all')
+      .option('--overlap <how>', 'while the last run is not settled: skip, queue, replace, allow')
+      .option('--replace', 'take the place of the schedule of this name');
+    runOptions(program);
+    program
+      .option('--wait', 'until it is settled; exit with its result')
+      .option('--follow', 'the same, and show its log')
+      .option('--batch <file|->', 'many runs: one JSON object a line');
+    examples(
+      program,
+      'schedule import-products --at 18:30 -p file=spring.csv -p limit:=5000',
+      'schedule send-newsletter --in 20m --key weekly',
+      "schedule cleanup --cron '0 3 * * *' --tz Europe/Berlin --name nightly",
+      'schedule --batch runs.jsonl',
+    );
+  },
+
+  async ask(asked) {
+    const { options } = asked;
+    if (options.batch !== undefined) return askBatch(asked);
+    const { run, note } = await askRun(asked);
+    const rule = ruleOf(asked);
+    return {
+      kind: rule ? 'schedule' : 'run',
+      run: { ...run, ...rule },
+      note,
+      wait: options.wait === true,
+      follow: options.follow === true,
+      dryRun: options.dryRun === true,
+    };
+  },
+
+  cut(request) {
+    if (request.kind !== 'batch') return [request];
+    return cutBatch(request.lines).map((lines) => ({ kind: 'batch', lines }));
+  },
+
+  async handle(request, tools) {
+    const now = tools.clock.now();
+    if (request.kind === 'batch') return { results: await acceptBatch(request.lines, tools, now) };
+    if (request.kind === 'run') return { run: await acceptRun(request, tools, now) };
+    const made = await scheduleOf(request.run, tools, now);
+    if (!request.dryRun) await tools.engine.putSchedules([made]);
+    tools.wake();
+    return { schedule: scheduleView(made), dryRun: request.dryRun };
+  },
+
+  follows: (request) =>
+    request.kind === 'run' && !request.dryRun && (request.wait || request.follow),
+
+  async *stream(request, tools, signal, reply) {
+    const log = request.kind === 'run' && request.follow;
+    if ('run' in reply) yield* followRun(reply.run as RunView, log, tools, signal);
+  },
+
+  showItem: (item, out) => showFollowed(item as unknown as Followed, out),
+
+  async show(reply, out, request) {
+    if ('results' in reply) return showBatch(reply.results, out);
+    if (request.kind !== 'batch' && request.note) out.note`note: ${request.note}`;
+    if ('run' in reply) await showAccepted(reply.run, out);
+    else await showMade(reply.schedule, reply.dryRun, out);
+    return undefined;
+  },
+};
+
+async function askBatch(asked: Asked): Promise<Request> {
+  const file = String(asked.options.batch);
+  const text = file === '-' ? await asked.readStdin() : await readText(file);
+  const here = { now: asked.now, timezone: asked.config.timezone };
+  return { kind: 'batch', lines: await readBatch(text, here) };
+}
+
+/** What makes it a schedule; null for a run. */
+function ruleOf(asked: Asked): Partial<ScheduleRequest> | null {
+  const { every, cron, tz, name, catchUp, overlap, replace } = asked.options;
+  if (every !== undefined && cron !== undefined) {
+    throw new JobrunError('bad-option', '--every and --cron exclude each other', 'Give one.');
+  }
+  if (every === undefined && cron === undefined) {
+    refuseOptions(asked, ['name', 'catchUp', 'overlap', 'replace'], 'only with --every or --cron');
+    return null;
+  }
+  refuseOptions(asked, ['key', 'after', 'retries', 'timeout', 'wait', 'follow'], 'only for a run');
+  return {
+    ...(every === undefined ? { cron: String(cron) } : { everyMs: readEvery(String(every)) }),
+    ...(tz !== undefined && { timezone: String(tz) }),
+    ...(name !== undefined && { name: String(name) }),
+    ...(catchUp !== undefined && { catchUp: String(catchUp) }),
+    ...(overlap !== undefined && { overlap: String(overlap) }),
+    ...(replace === true && { replace }),
+  };
+}
+
+function readEvery(text: string): number {
+  const everyMs = parseDuration(text, '--every');
+  if (everyMs > 0) return everyMs;
+  throw new JobrunError('bad-time', '--every: the interval is zero', 'The shortest is 1s.');
+}
+
+function refuseOptions(asked: Asked, names: readonly string[], why: string): void {
+  const given = names.find((name) => asked.options[name] !== undefined);
+  if (given === undefined) return;
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new JobrunError('bad-option', `--${flag} has a meaning ${why}`, 'Leave it out.');
+}
+
+async function acceptRun(
+  request: Extract<Request, { run: unknown }>,
+  tools: Tools,
+  now: number,
+): Promise<NewRun> {
+  if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('to follow a run');
+  const draft = await draftOf(request.run, tools, now);
+  if (request.dryRun) {
+    const waits = (draft.origin?.after ?? []).length > 0;
+    return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
+  }
+  const [accepted] = await tools.engine.accept([draft], now, tools.request);
+  if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
+  tools.wake();
+  return { ...viewRun(accepted.run, tools), ...(accepted.existing && { existing: true as const }) };
+}
+
+async function showAccepted(run: NewRun, out: Output): Promise<void> {
+  const id = run.id ?? '';
+  if (out.done(run, run.id === null ? [] : [id])) return;
+  if (run.id === null) out.line`Would schedule ${run.job} (nothing was accepted)`;
+  else if (run.existing) out.line`Run ${id} of ${run.job} has this key and is ${run.state}`;
+  else out.line`Scheduled ${run.job} as ${paint('bold', id)}`;
+  if (run.reason) out.line`  ${run.reason}`;
+  else out.line`  runs ${await showTime(run.dueAt, out)}`;
+  if (run.id === null) return;
+  if (out.offline) out.note`  no daemon runs here: it starts with jobrun daemon`;
+  out.note`  follow it: jobrun logs -f ${id}    cancel it: jobrun abort ${id}`;
+}
+
+async function showMade(made: ScheduleView, dryRun: boolean, out: Output): Promise<void> {
+  if (out.done(made, [made.name])) return;
+  const rule = made.cron ? `cron ${made.cron}` : `every ${showDuration(made.every ?? 0)}`;
+  if (dryRun) out.line`Would schedule ${made.job} (${rule}); nothing was accepted`;
+  else out.line`Scheduled ${made.job} as ${paint('bold', made.name)} (${rule})`;
+  const here = { now: out.now, timezone: made.timezone ?? out.timezone };
+  if (made.nextAt) out.line`  runs ${await showTime(made.nextAt, here)}`;
+  if (!dryRun)
+    out.note`  see it: jobrun schedules ${made.name}    end it: jobrun unschedule ${made.name}`;
+}
+
+function showBatch(results: readonly BatchResult[], out: Output): number | undefined {
+  let failed = false;
+  for (const result of results) {
+    if ('line' in result) failed = true;
+    if (out.json) out.document(result);
+    else if ('line' in result) showBadLine(result, out);
+    else if (!out.done(result, [result.id])) out.line`Scheduled ${result.job} as ${result.id}`;
+  }
+  return failed ? 1 : undefined;
+}
+
+function showBadLine(result: Extract<BatchResult, { line: number }>, out: Output): void {
+  const { code, message, hint } = result.error;
+  out.error(new JobrunError(code, `line ${result.line}: ${message}`, hint));
+}

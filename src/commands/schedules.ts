@@ -1,0 +1,73 @@
+// `jobrun schedules`: the schedules there are, with their last and next times.
+import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import { showDuration } from '../support/durations.ts';
+import type { Command } from './command.ts';
+import { jobName } from './fields.ts';
+import { examples } from './help.ts';
+import { getSchedule } from './made-schedules.ts';
+import type { Output, Value } from './output.ts';
+import { showRelative, showTime } from './times.ts';
+
+interface Request {
+  readonly name?: string;
+}
+
+interface Reply {
+  readonly schedules: readonly ScheduleView[];
+}
+
+export const schedules: Command<Request, Reply> = {
+  name: 'schedules',
+
+  define(program) {
+    program.argument('[name]', 'one schedule');
+    program.description('List schedules with their last and next times.');
+    examples(program, 'schedules', 'schedules nightly', 'schedules --json');
+  },
+
+  ask({ args }) {
+    const [name] = args;
+    return name === undefined ? {} : { name: jobName(name) };
+  },
+
+  async handle({ name }, tools) {
+    const all = name === undefined ? tools.engine.schedules() : [getSchedule(name, tools)];
+    const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { schedules: byName.map((one) => scheduleView(one, tools.config.redact)) };
+  },
+
+  async show(reply, out, { name }) {
+    const names = reply.schedules.map((one) => one.name);
+    if (out.done(reply, names)) return undefined;
+    showAll(reply.schedules, out);
+    for (const one of name === undefined ? [] : reply.schedules) await showNext(one, out);
+    if (names.length === 0) out.note`no schedules: make one with jobrun schedule <job> --cron …`;
+    return undefined;
+  },
+};
+
+export const ruleText = ({ cron, every, timezone }: ScheduleView): string => {
+  if (cron !== null) return `${cron} ${timezone ?? ''}`;
+  return every === null ? 'as the job says' : `every ${showDuration(every)}`;
+};
+
+function showAll(all: readonly ScheduleView[], out: Output): void {
+  const columns = ['NAME', 'JOB', 'RULE', 'NEXT', 'LAST', 'RUN', 'SKIPPED'];
+  out.table(
+    columns.map((title) => ({ title, flex: title === 'RULE' })),
+    all.map((one): Value[] => [
+      one.name,
+      one.job,
+      ruleText(one),
+      one.paused ? 'paused' : one.nextAt ? showRelative(one.nextAt, out.now) : '',
+      one.lastAt ? showRelative(one.lastAt, out.now) : '',
+      one.lastRun ?? '',
+      one.skipped,
+    ]),
+  );
+}
+
+async function showNext(one: ScheduleView, out: Output): Promise<void> {
+  const here = { now: out.now, timezone: one.timezone ?? out.timezone };
+  for (const at of one.next) out.line`  ${await showTime(at, here)}`;
+}

@@ -1,0 +1,63 @@
+// Commands that take several ids do each on its own and tell of each: one that cannot be done does not stop the
+// others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
+import { type ErrorShape, exitCodeOf, JobrunError } from '../support/errors.ts';
+import type { Output } from './output.ts';
+
+export interface Refused {
+  readonly id: string;
+  readonly error: ErrorShape;
+}
+
+/** Runs handled at once: their changes share a commit, and a hundred thousand of them do not fill the memory. */
+const AT_ONCE = 1000;
+
+/** Does it for the ids that were given. Where that is one, what goes wrong is thrown. */
+export async function eachGiven<T>(
+  ids: readonly number[],
+  act: (id: number) => Promise<T>,
+): Promise<(T | Refused)[]> {
+  const [only] = ids;
+  return ids.length === 1 && only !== undefined ? [await act(only)] : each(ids, act);
+}
+
+/** Does it for each id, in order. */
+export async function each<T>(
+  ids: readonly number[],
+  act: (id: number) => Promise<T>,
+): Promise<(T | Refused)[]> {
+  const results: (T | Refused)[] = [];
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const part = ids.slice(at, at + AT_ONCE);
+    results.push(...(await Promise.all(part.map((id) => orRefused(id, act)))));
+  }
+  return results;
+}
+
+async function orRefused<T>(id: number, act: (id: number) => Promise<T>): Promise<T | Refused> {
+  try {
+    return await act(id);
+  } catch (error) {
+    if (error instanceof JobrunError) return { id: String(id), error: error.toJSON() };
+    throw error;
+  }
+}
+
+export const isRefused = (result: object): result is Refused => 'code' in errorIn(result);
+
+/** A view of a run has an `error` as well; only a refusal's has a code. */
+function errorIn(result: object): object {
+  const error = (result as { readonly error?: unknown }).error;
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+/** Tells what was refused, and gives the exit code. */
+export function showRefused(results: readonly object[], out: Output): number | undefined {
+  const refused = results.filter(isRefused);
+  if (!out.json)
+    for (const { error } of refused)
+      out.error(new JobrunError(error.code, error.message, error.hint));
+  if (refused.length === 0) return undefined;
+  const codes = new Set(refused.map(({ error }) => exitCodeOf(error.code)));
+  const [code = 1] = codes;
+  return refused.length === results.length && codes.size === 1 ? code : 1;
+}

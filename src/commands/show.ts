@@ -1,0 +1,125 @@
+// `jobrun show`: all there is to know of one run.
+import { type AttemptView, attemptView, type LogLine, type RunView } from '../run/view.ts';
+import { showDuration } from '../support/durations.ts';
+import type { Json } from '../support/json.ts';
+import type { Command } from './command.ts';
+import { getRun } from './drafts.ts';
+import { runId } from './fields.ts';
+import { showLine, tookMs } from './follow.ts';
+import { examples } from './help.ts';
+import { type Output, paint, paintState, type Value } from './output.ts';
+import { instantOf, showClock, showTime } from './times.ts';
+import { viewRun } from './views.ts';
+
+interface Request {
+  readonly id: string;
+}
+
+type Shown = RunView & {
+  readonly attempts: readonly AttemptView[];
+  readonly results: readonly Json[];
+  readonly log: readonly LogLine[];
+};
+
+/** The end of the log in the JSON, and on the screen. All of it: `jobrun logs`. */
+const LAST_LINES = 200;
+const LAST_SHOWN = 10;
+const ROWS_SHOWN = 20;
+
+export const show: Command<Request, Shown> = {
+  name: 'show',
+
+  define(program) {
+    program.argument('<id>', 'the run');
+    program.description('Show all of one run: attempts, params, progress, results, error, log.');
+    examples(program, 'show 12', 'show 12 --json | jq .attempts');
+  },
+
+  ask: ({ args }) => ({ id: args[0] ?? '' }),
+
+  async handle(request, tools) {
+    const run = await getRun(runId(request.id), tools);
+    return {
+      ...viewRun(run, tools),
+      attempts: (run.life?.attempts ?? []).map(attemptView),
+      results: await tools.logs.rows(run.id),
+      log: await tools.logs.lines(run.id, { last: LAST_LINES }),
+    };
+  },
+
+  async show(run, out) {
+    if (out.done(run, [run.id])) return undefined;
+    out.line`${paint('bold', run.id)} ${run.job}  ${paintState(run.state)}`;
+    for (const [name, value] of await facts(run, out)) out.line`  ${name.padEnd(10)} ${value}`;
+    showError(run, out);
+    showAttempts(run, out);
+    showResults(run.results, out);
+    if (run.log.length > 0) out.line`log`;
+    for (const line of run.log.slice(-LAST_SHOWN)) showLine(line, out);
+    return undefined;
+  },
+};
+
+async function facts(run: Shown, out: Output): Promise<[string, Value][]> {
+  const took = tookMs(run, out.now);
+  const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
+  const all: [string, Value | null][] = [
+    ['reason', run.reason],
+    ['due', await showTime(run.dueAt, out)],
+    ['accepted', await showTime(run.createdAt, out)],
+    ['started', run.startedAt === null ? null : await showTime(run.startedAt, out)],
+    ['settled', run.settledAt === null ? null : await showTime(run.settledAt, out)],
+    ['took', took === null ? null : showDuration(took)],
+    [
+      'progress',
+      run.attempt > 0 ? `${Math.floor(run.progress.percent)}% ${run.progress.text ?? ''}` : null,
+    ],
+    ['attempt', run.attempt > 0 ? `${run.attempt}${limit}` : null],
+    ['priority', run.priority],
+    ['key', run.key],
+    ['after', run.after.join(', ') || null],
+    ['schedule', run.schedule],
+    ['parent', run.parent],
+    ['worker', run.worker && `pid ${run.worker.pid}`],
+    ['params', JSON.stringify(run.params)],
+    ['checkpoint', run.checkpoint === null ? null : JSON.stringify(run.checkpoint)],
+    ['output', run.output === null ? null : JSON.stringify(run.output)],
+  ];
+  return all.filter((fact): fact is [string, Value] => fact[1] !== null);
+}
+
+function showError({ error }: Shown, out: Output): void {
+  if (!error) return;
+  out.line`  ${paint('red', 'error')}      ${error.name}: ${error.message}`;
+  if (error.stack !== '') out.block(error.stack, '    ');
+}
+
+function showAttempts({ attempts }: Shown, out: Output): void {
+  if (attempts.length === 0) return;
+  out.line`attempts`;
+  const columns = ['NO', 'OUTCOME', 'STARTED', 'TOOK', 'PID', 'EXIT', 'ERROR'].map((title) => ({
+    title,
+    flex: title === 'ERROR',
+  }));
+  out.table(
+    columns,
+    attempts.map((attempt): Value[] => [
+      attempt.number,
+      attempt.outcome ?? 'running',
+      showClock(attempt.startedAt, out),
+      attempt.endedAt === null
+        ? ''
+        : showDuration(Math.max(0, instantOf(attempt.endedAt) - instantOf(attempt.startedAt))),
+      attempt.pid ?? '',
+      attempt.signal ?? attempt.exitCode ?? '',
+      attempt.error?.message ?? '',
+    ]),
+  );
+}
+
+function showResults(results: readonly Json[], out: Output): void {
+  if (results.length === 0) return;
+  out.line`results (${results.length})`;
+  for (const row of results.slice(0, ROWS_SHOWN)) out.line`  ${JSON.stringify(row)}`;
+  if (results.length > ROWS_SHOWN) out.note`  all of them: --json`;
+}

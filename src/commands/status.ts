@@ -1,0 +1,70 @@
+// `jobrun status`: whether a daemon runs, and what it is at.
+import type { Counts } from '../run/run.ts';
+import { isoOf } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
+import { SECOND } from '../support/limits.ts';
+import type { Command } from './command.ts';
+import { examples } from './help.ts';
+import { paint } from './output.ts';
+import { instantOf } from './times.ts';
+import { version } from './version.ts';
+
+interface Reply {
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly since: string | null;
+  readonly version: string;
+  readonly dir: string;
+  readonly jobs: string;
+  readonly state: string;
+  readonly workers: { readonly busy: number; readonly total: number };
+  readonly counts: Counts;
+  readonly broken: readonly string[];
+}
+
+const NO_DAEMON = 4;
+
+export const status: Command<Record<string, never>, Reply> = {
+  name: 'status',
+  answerMs: 5 * SECOND,
+
+  define(program) {
+    program.description('Say whether a daemon runs, and what it is at; exit 4 where none does.');
+    examples(program, 'status', 'status --json | jq .counts');
+  },
+
+  ask: () => ({}),
+
+  async handle(_request, { daemon, config, engine, catalog }) {
+    return {
+      running: daemon !== null,
+      pid: daemon?.pid ?? null,
+      since: daemon ? isoOf(daemon.since) : null,
+      version: version(),
+      dir: config.dir,
+      jobs: config.jobs,
+      state: config.state,
+      workers: daemon?.workers() ?? { busy: 0, total: 0 },
+      counts: engine.counts(),
+      broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
+    };
+  },
+
+  show(status, out) {
+    const { running, pid, since, workers, broken } = status;
+    if (!out.done(status, pid === null ? [] : [String(pid)])) {
+      const up = since === null ? '' : showDuration(Math.max(0, out.now - instantOf(since)));
+      if (running)
+        out.line`${paint('green', 'running')}   pid ${pid ?? 0}   up ${up}   version ${status.version}`;
+      else out.line`${paint('yellow', 'not running')}`;
+      out.line`jobs      ${status.jobs}`;
+      out.line`state     ${status.state}`;
+      if (running) out.line`workers   ${workers.busy} of ${workers.total} busy`;
+      const counts = Object.entries(status.counts).map(([state, n]) => `${state} ${n}`);
+      out.line`runs      ${counts.join('   ')}`;
+      if (broken.length > 0) out.line`broken    ${broken.join(', ')}`;
+      if (!running) out.note`start it: jobrun daemon`;
+    }
+    return running ? undefined : NO_DAEMON;
+  },
+};

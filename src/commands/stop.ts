@@ -1,0 +1,67 @@
+// `jobrun stop`: asks the daemon to stop, and answers when its process is gone.
+import { readFileSync } from 'node:fs';
+import { delay, systemClock } from '../support/clock.ts';
+import { errnoOf } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+import type { Command } from './command.ts';
+import { examples } from './help.ts';
+import { noDaemon } from './settled.ts';
+
+interface Request {
+  readonly now: boolean;
+}
+
+interface Reply {
+  readonly pid: number;
+}
+
+const LOOK_EVERY_MS = 50;
+
+export const stop: Command<Request, Reply> = {
+  name: 'stop',
+  needsDaemon: true,
+  answerMs: 10 * SECOND,
+
+  define(program) {
+    program.description('Stop the daemon: by default it lets running attempts end first.');
+    program.option('--now', 'end the attempts; their runs go on with the next daemon');
+    examples(program, 'stop', 'stop --now');
+  },
+
+  ask: ({ options }) => ({ now: options.now === true }),
+
+  async handle({ now }, { daemon }) {
+    if (!daemon) throw noDaemon('to be stopped');
+    daemon.stop(now === true);
+    return { pid: daemon.pid };
+  },
+
+  async show({ pid }, out) {
+    out.note`stopping the daemon (pid ${pid}) …`;
+    // Its socket closes before its process is through; whoever starts the next one relies on the end.
+    while (isAlive(pid)) await delay(systemClock, LOOK_EVERY_MS);
+    if (!out.done({ stopped: true, pid }, [String(pid)])) out.line`stopped`;
+    return undefined;
+  },
+};
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+/** Dead, and only waiting for a parent that does not look. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch (error) {
+    // No /proc on this system, or the process has gone this moment: the next look at its pid tells.
+    if (errnoOf(error) === '') throw error;
+    return false;
+  }
+}

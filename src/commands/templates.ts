@@ -1,0 +1,66 @@
+// What `init` and `new` write: small, and of use as it is.
+
+export const HELLO = `import { defineJob } from 'jobrun';
+
+// Try it: jobrun run hello -p name=Ada
+export default defineJob({
+  description: 'Says hello, a letter at a time',
+  async run(params: { name?: string }, ctx) {
+    const greeting = \`Hello, \${params.name ?? 'world'}!\`;
+    for (let i = 1; i <= greeting.length; i++) {
+      ctx.progress((100 * i) / greeting.length, greeting.slice(0, i));
+      await ctx.sleep('100ms');
+    }
+    ctx.log.info(greeting);
+    return { greeting };
+  },
+});
+`;
+
+export const COUNT_FILES = `import { readdir } from 'node:fs/promises';
+import { defineJob } from 'jobrun';
+
+// Try it: jobrun run count-files -p folder=.
+// Kill the daemon half way, start it again: the run goes on with the folder it was at.
+export default defineJob({
+  description: 'Counts the files below a folder, and goes on where it was after a crash',
+  retries: 2,
+  initialize: (params: { folder?: string }) => ({ left: [params.folder ?? '.'], files: 0 }),
+  async run(_params, ctx) {
+    let { left, files } = ctx.checkpoint as { left: string[]; files: number };
+    while (left.length > 0 && !ctx.signal.aborted) {
+      const [folder = '.', ...rest] = left;
+      const entries = await readdir(folder, { withFileTypes: true });
+      const folders = entries.filter((entry) => entry.isDirectory());
+      left = [...rest, ...folders.map((entry) => \`\${folder}/\${entry.name}\`)];
+      files += entries.length - folders.length;
+      await ctx.save({ left, files });
+      ctx.progress(100 / (left.length + 1), \`\${files} files, \${left.length} folders to go\`);
+    }
+    return { files };
+  },
+});
+`;
+
+export const CONFIG = `${JSON.stringify({ workers: 4, drain: '30s', defaults: {} }, null, 2)}\n`;
+
+export const jobTemplate = (name: string, typed: boolean): string =>
+  `import { defineJob } from 'jobrun';
+
+export default defineJob({
+  description: '${name}',
+  async run(params${typed ? ': { name?: string }' : ''}, ctx) {
+    ctx.log.info('started', { params });
+    ctx.progress(50, 'half way');
+    return { ok: true };
+  },
+});
+`;
+
+export const SHELL_TEMPLATE = `#!/bin/sh
+# Params come as JSON on stdin and in JOBRUN_PARAMS. What is printed is the log; lines with :: are for jobrun.
+set -eu
+echo "run $JOBRUN_ID, attempt $JOBRUN_ATTEMPT, params $JOBRUN_PARAMS"
+echo "::progress 50 half way"
+echo '::output {"ok":true}'
+`;

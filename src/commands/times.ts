@@ -1,0 +1,83 @@
+// When something is due, from `--at` and `--in`, and how instants are shown. What reads words and knows zones is
+// loaded only where it is needed.
+import { isoOf } from '../support/clock.ts';
+import { parseDuration, showDuration } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import { parseJson } from '../support/json.ts';
+import { localTime } from '../support/zones.ts';
+
+export interface GivenTime {
+  readonly at?: unknown;
+  readonly in?: unknown;
+  readonly now?: unknown;
+}
+
+export interface Due {
+  readonly dueAt?: number;
+  readonly inMs?: number;
+}
+
+export interface Here {
+  readonly now: number;
+  readonly timezone: string;
+}
+
+/** `note` says what the asker should know: a past time, a doubled one. */
+export async function readDue(
+  given: GivenTime,
+  here: Here,
+): Promise<{ readonly due: Due; readonly note: string | null }> {
+  const { at, in: within, now } = given;
+  if ([at, within, now].filter((one) => one !== undefined && one !== false).length > 1) {
+    const hint = 'Give one of --at and --in.';
+    throw new JobrunError('bad-option', 'two times were given for one run', hint);
+  }
+  if (within !== undefined) {
+    return { due: { inMs: parseDuration(String(within), '--in') }, note: null };
+  }
+  if (now === true) return { due: { inMs: 0 }, note: null };
+  if (at === undefined) return { due: {}, note: null };
+  const { parseInstant } = await import('../support/instants.ts');
+  const { at: dueAt, note } = parseInstant(String(at), here);
+  return { due: { dueAt }, note };
+}
+
+/** `--since`: an instant, or a duration back from now. */
+export async function readSince(text: string, here: Here): Promise<number> {
+  if (/^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$|^PT?\d/.test(text)) {
+    return here.now - parseDuration(text, '--since');
+  }
+  const { parseInstant } = await import('../support/instants.ts');
+  return parseInstant(text, here).at;
+}
+
+/** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
+export async function showTime(iso: string, here: Here): Promise<string> {
+  const { showInstant } = await import('../support/instants.ts');
+  return showInstant(instantOf(iso), here.timezone, here.now);
+}
+
+/** The milliseconds of an instant that one of our own views wrote. */
+export const instantOf = (iso: string): number => Date.parse(iso);
+
+/** `in 45s`, `2m 11s ago`. */
+export function showRelative(iso: string, now: number): string {
+  const ms = instantOf(iso) - now;
+  if (Math.abs(ms) < 1000) return 'now';
+  return ms > 0 ? `in ${showDuration(ms)}` : `${showDuration(-ms)} ago`;
+}
+
+/** What the clock showed, with the date where that was another day: for the lines of a log. */
+export function showClock(iso: string, { now, timezone }: Here): string {
+  const [day = '', time = ''] = isoOf(localTime(timezone, instantOf(iso))).split('T');
+  const [today] = isoOf(localTime(timezone, now)).split('T');
+  return day === today ? time.slice(0, -1) : `${day} ${time.slice(0, -1)}`;
+}
+
+/** A whole number given to an option. */
+export function readInteger(text: unknown, what: string, least: number, most: number): number {
+  const value = typeof text === 'string' && /^-?\d+$/.test(text) ? parseJson(text) : undefined;
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  const hint = `Give a whole number from ${least} to ${most}.`;
+  throw new JobrunError('bad-option', `${what}: "${String(text)}" does not fit`, hint);
+}

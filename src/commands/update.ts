@@ -1,0 +1,99 @@
+// `jobrun update`: changes a run that has not started.
+import type { Run } from '../run/run.ts';
+import { type Changes, update as updated } from '../run/transitions.ts';
+import type { RunView } from '../run/view.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import type { Command, Tools } from './command.ts';
+import { checkedParams, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
+import { fieldsOf, optionalInteger, runId } from './fields.ts';
+import { examples, paramOptions, timeOptions } from './help.ts';
+import { readParams, type Texts, withTexts } from './params.ts';
+import { readDue, readInteger, showTime } from './times.ts';
+import { viewRun } from './views.ts';
+
+interface Request {
+  readonly id: string;
+  readonly dueAt?: number;
+  readonly inMs?: number;
+  readonly params?: Json;
+  readonly texts?: Texts;
+  /** Whether `params` are added to those of the run. */
+  readonly merge?: boolean;
+  readonly priority?: number;
+  readonly note: string | null;
+}
+
+export const update: Command<Request, RunView> = {
+  name: 'update',
+  once: true,
+
+  define(program) {
+    program.argument('<id>', 'the run').description('Change a run that has not started.');
+    timeOptions(program);
+    program.option('--now', 'make it due now');
+    paramOptions(program);
+    program.option('--priority <n>', 'higher runs first');
+    examples(program, 'update 12 --at "tomorrow 9:00"', 'update 12 --now -p file=summer.csv');
+  },
+
+  async ask({ args, options, config, now, readStdin }) {
+    const { due, note } = await readDue(options, { now, timezone: config.timezone });
+    const given = await readParams(options, readStdin);
+    const priority =
+      options.priority === undefined
+        ? {}
+        : { priority: readInteger(options.priority, '--priority', -MAX_PRIORITY, MAX_PRIORITY) };
+    const merge = options.params === undefined;
+    if (Object.keys({ ...due, ...given, ...priority }).length === 0) {
+      const hint = 'For example: jobrun update 12 --at 18:30';
+      throw new JobrunError('bad-option', 'nothing was given to change', hint);
+    }
+    return { id: args[0] ?? '', ...due, ...given, ...priority, merge, note };
+  },
+
+  async handle(request, tools) {
+    const id = runId(request.id);
+    const run = await getRun(id, tools);
+    const now = tools.clock.now();
+    updated(run, {}, now);
+    const changes = { ...timeOf(request, now), ...(await paramsOf(request, run, tools)) };
+    const next = await tools.engine.change(id, (present) => updated(present, changes, now));
+    tools.wake();
+    return viewRun(next, tools);
+  },
+
+  async show(run, out, { note }) {
+    if (note) out.note`note: ${note}`;
+    if (out.done(run, [run.id])) return undefined;
+    out.line`Updated ${run.job} ${run.id}`;
+    out.line`  runs ${await showTime(run.dueAt, out)}`;
+    return undefined;
+  },
+};
+
+function timeOf(request: Request, now: number): Changes {
+  const fields = fieldsOf(request);
+  const dueAt = optionalInteger(fields, 'dueAt', -8.64e15, 8.64e15);
+  const inMs = optionalInteger(fields, 'inMs', 0, 8.64e15);
+  const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
+  const at = inMs === undefined ? dueAt : Math.min(now + inMs, 8.64e15);
+  return { ...(at !== undefined && { dueAt: at }), ...(priority !== undefined && { priority }) };
+}
+
+/** `-p` alone changes those params and keeps the others. */
+async function paramsOf(request: Request, run: Run, tools: Tools): Promise<Changes> {
+  const { params, texts, merge } = request;
+  if (params === undefined && texts === undefined) return {};
+  const entry = await findJob(run.job, tools.catalog);
+  const schema = entry?.state === 'ok' ? entry.data.schema : null;
+  const base = merge ? merged(run.params, params ?? {}) : (params ?? {});
+  const whole = texts === undefined ? base : withTexts(base, texts, schema);
+  return checkedParams(run.job, whole, tools.catalog);
+}
+
+function merged(present: Json, added: Json): Json {
+  const isObject = (value: Json): value is { [key: string]: Json } =>
+    value !== null && typeof value === 'object' && !Array.isArray(value);
+  return isObject(present) && isObject(added) ? { ...present, ...added } : added;
+}

@@ -1,0 +1,42 @@
+// A view that is sent again when something has changed, but not more often than anybody can read it.
+import { delay } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import type { Tools } from './command.ts';
+import { noDaemon } from './settled.ts';
+
+const AT_MOST_EVERY_MS = 250;
+
+export async function* watched(
+  first: Json,
+  again: () => Promise<Json>,
+  tools: Tools,
+  signal: AbortSignal,
+): AsyncGenerator<Json> {
+  if (!tools.daemon) throw noDaemon('to watch');
+  let changed = false;
+  let wake = (): void => undefined;
+  const undo = tools.engine.onChange(() => {
+    changed = true;
+    wake();
+  });
+  const end = (): void => wake();
+  signal.addEventListener('abort', end);
+  try {
+    yield first;
+    while (!signal.aborted) {
+      if (!changed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      await delay(tools.clock, AT_MOST_EVERY_MS, signal);
+      changed = false;
+      const view = await again();
+      await tools.engine.durable();
+      if (!signal.aborted) yield view;
+    }
+  } finally {
+    undo();
+    signal.removeEventListener('abort', end);
+  }
+}

@@ -1,0 +1,289 @@
+// One attempt of a run, from the lease to the settled run.
+//
+//   begun ----outcome or exit----> settling -> settled
+//     |                                ^
+//     '--cause--> ending --over--------'
+//
+// begun: the worker has the run. What it says is carried on: progress is noted, log lines and rows are kept, saves
+// and emits are made durable and answered. Its outcome, or the end of its process, settles the run.
+// ending: something from outside has decided the end: an abort, the timeout, silence past lockTime, or the daemon's own
+// stop. The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
+// in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
+// settling: the result goes to the engine. Where the disk refuses it, it is kept here and tried again: a result that
+// was reached is not thrown away because the disk is full for a moment.
+import type { Claimed, Engine, Token } from '../engine/engine.ts';
+import type { RunLogFiles } from '../engine/run-log.ts';
+import type { Outcome } from '../run/outcome.ts';
+import type { Policy } from '../run/policy.ts';
+import type { Progress, Run, RunError } from '../run/run.ts';
+import { type Saved, save, settle } from '../run/transitions.ts';
+import type { LogLine } from '../run/view.ts';
+import { type Clock, delay, isoOf } from '../support/clock.ts';
+import { toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { SECOND } from '../support/limits.ts';
+import { exitText } from '../workers/child.ts';
+import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
+import type { Exit, Runner } from '../workers/runner.ts';
+import { briefOf } from './brief.ts';
+import { Deadlines } from './deadlines.ts';
+
+export interface AttemptParts {
+  readonly engine: Engine;
+  readonly logs: RunLogFiles;
+  readonly clock: Clock;
+  /** Chance for the spread of retries, from 0 to 1. */
+  readonly chance: () => number;
+  readonly policy: Policy;
+  readonly file: string;
+  /** Accepts what the job emits; resolves with the id of the run. */
+  readonly emit: (parent: Run, job: string, params: Json, options: Json) => Promise<string>;
+  /** Asks the job's `onError`, in another process, about a failure that its own process cannot answer for. */
+  readonly onError:
+    | ((
+        brief: Brief,
+        error: RunError,
+      ) => Promise<Extract<Outcome, { kind: 'timeout' }>['decision']>)
+    | null;
+  readonly onProgress: (run: Run, progress: Progress) => void;
+  /** The disk refuses a result; told at each try, and with null when it went through. */
+  readonly onStuck: (error: unknown | null) => void;
+}
+
+export interface Ended {
+  readonly run: Run;
+  readonly outcome: Outcome;
+  /** The worker may take another run. */
+  readonly reusable: boolean;
+}
+
+interface Cause {
+  readonly kind: AbortCause;
+  readonly reason: string;
+}
+
+const STUCK_RETRY_MS = SECOND;
+/** Processes that were ended on purpose: for the other runs in them that is no failure. */
+const ended = new WeakSet<Runner>();
+
+export class Attempt {
+  readonly run: Run;
+  readonly runner: Runner;
+  /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
+  readonly ended: Promise<Ended>;
+  progress: Progress | null = null;
+  readonly #p: AttemptParts;
+  readonly #token: Token;
+  readonly #number: number;
+  readonly #deadlines: Deadlines;
+  readonly #stopListening: () => void;
+  #over: (end: { outcome: Outcome | null; tainted: boolean }) => void = () => undefined;
+  readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
+  #cause: Cause | null = null;
+  #rows = false;
+
+  constructor(claimed: Claimed, runner: Runner, parts: AttemptParts) {
+    this.#p = parts;
+    this.run = claimed.run;
+    this.runner = runner;
+    this.#token = claimed.token;
+    this.#number = claimed.run.life?.attempt ?? 1;
+    this.#finished = new Promise((resolve) => {
+      this.#over = resolve;
+    });
+    this.#deadlines = new Deadlines(
+      parts.clock,
+      this.run.origin?.timeoutMs ?? parts.policy.timeoutMs,
+      {
+        lockTimeMs: parts.policy.lockTimeMs,
+        onOver: (kind, reason) => {
+          this.end(kind, reason, null).catch(parts.onStuck);
+        },
+      },
+    );
+    this.#stopListening = runner.listen(this.run.id, (message) => this.#message(message));
+    this.ended = this.#carry();
+  }
+
+  /**
+   * Ends the attempt, for the first cause that comes; resolves when its run is no longer running. The job is told, and
+   * when the grace is over its process is ended: a second, less patient call cuts it short, and 0 is at once.
+   */
+  end(kind: AbortCause, reason: string, graceMs: number | null): Promise<Ended> {
+    if (this.#cause === null) {
+      this.#cause = { kind, reason };
+      this.runner.send({ type: 'abort', run: this.run.id, cause: kind, reason });
+    }
+    const grace = graceMs ?? this.#p.policy.graceMs;
+    if (grace === 0) this.#kill(true);
+    else this.#deadlines.after(grace, () => this.#kill(false));
+    return this.ended;
+  }
+
+  #kill(force: boolean): void {
+    ended.add(this.runner);
+    this.runner.end({ force }).catch(this.#p.onStuck);
+  }
+
+  async #carry(): Promise<Ended> {
+    const { logs } = this.#p;
+    const brief = briefOf(this.run, this.#p.file);
+    logs.begin(this.run.id, this.#number, brief.rows);
+    this.runner.exited.then((exit) =>
+      this.#over({ outcome: this.#afterExit(exit), tainted: true }),
+    );
+    this.runner.send({ type: 'run', brief });
+    const { outcome, tainted } = await this.#finished;
+    this.#deadlines.cancel();
+    // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
+    // on its run once that goes on. A process that others share must live.
+    const clean = this.#cause === null && !tainted && this.runner.exit === null;
+    if (!clean && !this.#shared) await this.runner.end();
+    const final = await this.#final(brief, outcome);
+    const settled = this.#settle(final);
+    this.#stopListening();
+    const run = await settled;
+    await logs.close(this.run.id);
+    const reusable = !tainted && this.#cause === null && this.runner.exit === null;
+    return { run, outcome: final, reusable };
+  }
+
+  /** What the attempt came to, seen from its cause if there is one. */
+  async #final(brief: Brief, outcome: Outcome | null): Promise<Outcome> {
+    const cause = this.#cause;
+    if (cause === null) return outcome ?? { kind: 'lost' };
+    switch (cause.kind) {
+      case 'abort':
+        return { kind: 'aborted', reason: cause.reason };
+      case 'shutdown':
+        // What was finished within the grace of a stop is finished.
+        return outcome?.kind === 'returned' ? outcome : { kind: 'stopped' };
+      case 'timeout':
+      case 'stale': {
+        const name = cause.kind === 'timeout' ? 'TimeoutError' : 'StaleError';
+        const error = { name, message: cause.reason, stack: '' };
+        const decision = await this.#p.onError?.(brief, error);
+        return { kind: cause.kind, error, ...(decision && { decision }) };
+      }
+    }
+  }
+
+  /** Null where the end of the process was not this run's doing: then the attempt is lost, and made good. */
+  #afterExit(exit: Exit): Outcome | null {
+    const message = `the process ended before its job did: ${exitText(exit)}`;
+    if (this.#shared || ended.has(this.runner)) {
+      this.#p.logs.append(this.run.id, this.#line('error', message));
+      return null;
+    }
+    return {
+      kind: 'threw',
+      error: { name: 'ProcessError', message, stack: '' },
+      ...(exit.exitCode !== null && { exitCode: exit.exitCode }),
+      ...(exit.signal !== null && { signal: exit.signal }),
+    };
+  }
+
+  get #shared(): boolean {
+    return this.#p.policy.isolation === 'shared';
+  }
+
+  #message(message: FromRun): void {
+    this.#deadlines.signOfLife();
+    switch (message.type) {
+      case 'outcome':
+        this.#over({ outcome: message.outcome, tainted: message.tainted === true });
+        return;
+      case 'progress':
+        this.progress = { percent: message.percent, text: message.text };
+        this.#p.onProgress(this.run, this.progress);
+        return;
+      case 'log':
+        this.#p.logs.append(this.run.id, { ...message.line, attempt: this.#number });
+        return;
+      case 'row':
+        this.#addRow(message.n, message.row);
+        return;
+      case 'extend':
+        this.#deadlines.extendLock(message.ms);
+        return;
+      case 'save':
+        this.#answer(message.call, this.#save(message));
+        return;
+      case 'emit':
+        this.#answer(
+          message.call,
+          this.#p.emit(this.run, message.job, message.params, message.options),
+        );
+        return;
+    }
+  }
+
+  #addRow(n: number, row: Json): void {
+    this.#rows = true;
+    if (this.#p.logs.row(this.run.id, n, row)) return;
+    const text = `row ${n + 1} was left out: the result table is full`;
+    this.#p.logs.append(this.run.id, this.#line('warn', text));
+  }
+
+  #line(level: LogLine['level'], text: string): LogLine {
+    return {
+      at: isoOf(this.#p.clock.now()),
+      level,
+      stream: 'log',
+      attempt: this.#number,
+      text,
+      fields: null,
+    };
+  }
+
+  /** The rows that belong to a checkpoint are on the disk before it. */
+  async #save(saved: Saved): Promise<Json> {
+    if (this.#rows) await this.#p.logs.flush(this.run.id, true);
+    const { checkpoint, rows, initialized, step } = saved;
+    const progress = this.progress;
+    const fields: Saved = {
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(rows !== undefined && { rows }),
+      ...(initialized && { initialized }),
+      ...(step && { step }),
+      ...(progress && { progress }),
+    };
+    const run = await this.#p.engine.changeHeld(this.run.id, this.#token, (held) =>
+      save(held, fields),
+    );
+    if (run === null) throw new Error('this attempt no longer holds its run');
+    return null;
+  }
+
+  #answer(call: number, work: Promise<Json>): void {
+    const send = (answer: Answer): void =>
+      this.runner.send({ type: 'answer', run: this.run.id, call, answer });
+    work.then(
+      (value) => send({ ok: true, value }),
+      (thrown) => send({ ok: false, ...toJobrunError(thrown).toJSON() }),
+    );
+  }
+
+  async #settle(outcome: Outcome): Promise<Run> {
+    const { engine, logs, clock, policy, chance } = this.#p;
+    if (this.#rows) await this.#untilWritten(() => logs.flush(this.run.id, true));
+    const progress = this.progress;
+    const decide = (run: Run): Run =>
+      settle(progress ? save(run, { progress }) : run, outcome, policy, clock.now(), chance());
+    const run = await this.#untilWritten(() => engine.changeHeld(this.run.id, this.#token, decide));
+    return run ?? (await engine.find(this.run.id)) ?? this.run;
+  }
+
+  async #untilWritten<T>(write: () => Promise<T>): Promise<T> {
+    for (let stuck = false; ; stuck = true) {
+      try {
+        const written = await write();
+        if (stuck) this.#p.onStuck(null);
+        return written;
+      } catch (error) {
+        this.#p.onStuck(error);
+        await delay(this.#p.clock, STUCK_RETRY_MS);
+      }
+    }
+  }
+}

@@ -1,0 +1,198 @@
+// All attempts that are under way: begun with a claim, ended from outside by their run's id, and, when one is over, its
+// worker given back and the job told. The daemon stops when none is left.
+
+import { policyOf } from '../catalog/catalog.ts';
+import type { JobCatalog } from '../catalog/job-catalog.ts';
+import type { Claimed, Engine } from '../engine/engine.ts';
+import type { RunLogFiles } from '../engine/run-log.ts';
+import type { Decision } from '../run/outcome.ts';
+import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
+import { abortIdle, requestAbort } from '../run/transitions.ts';
+import { type Clock, isoOf } from '../support/clock.ts';
+import { JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import type { JobCaller } from '../workers/caller.ts';
+import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
+import type { Runner } from '../workers/runner.ts';
+import { Attempt, type Ended } from './attempt.ts';
+import { briefOf } from './brief.ts';
+
+export interface AttemptsParts {
+  readonly engine: Engine;
+  readonly catalog: JobCatalog;
+  readonly caller: JobCaller;
+  readonly logs: RunLogFiles;
+  readonly clock: Clock;
+  readonly chance: () => number;
+  readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
+  readonly release: (runner: Runner, reusable: boolean) => void;
+  readonly onProgress: (run: Run, progress: Progress) => void;
+  readonly onStuck: (error: unknown | null) => void;
+  readonly onEnded: () => void;
+}
+
+export class Attempts {
+  readonly #p: AttemptsParts;
+  readonly #under = new Map<number, Attempt>();
+  #hooks = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(parts: AttemptsParts) {
+    this.#p = parts;
+  }
+
+  get size(): number {
+    return this.#under.size + this.#hooks;
+  }
+
+  /** Resolves when none is under way, nor any hook. */
+  async idle(): Promise<void> {
+    while (this.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
+  progress(id: number): Progress | null {
+    return this.#under.get(id)?.progress ?? null;
+  }
+
+  begin(claimed: Claimed, runner: Runner): void {
+    const { catalog, engine, logs, clock, chance, emit, onProgress, onStuck } = this.#p;
+    const { run } = claimed;
+    const entry = catalog.find(run.job);
+    const asks = entry?.state === 'ok' && entry.data.has.has('onError');
+    const attempt = new Attempt(claimed, runner, {
+      engine,
+      logs,
+      clock,
+      chance,
+      policy: policyOf(entry),
+      file: entry?.file ?? '',
+      emit: (parent, job, params, options) => emit(parent.id, job, params, options),
+      onError: asks ? (brief, error) => this.#askOnError(brief, error) : null,
+      onProgress,
+      onStuck,
+    });
+    this.#under.set(run.id, attempt);
+    attempt.ended.then((ended) => this.#over(attempt, ended), onStuck);
+  }
+
+  /** Ends the attempt of a running run; resolves with the run when nothing of it lives any more. */
+  async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
+    const { engine, onStuck } = this.#p;
+    const attempt = await this.#find(id);
+    try {
+      await engine.change(id, (run) => requestAbort(run, reason));
+    } catch (error) {
+      if (
+        error instanceof JobrunError &&
+        (error.code === 'refused' || error.code === 'unknown-run')
+      )
+        throw error;
+      // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
+      onStuck(error);
+    }
+    const { run } = await attempt.end('abort', reason, graceMs);
+    return run;
+  }
+
+  /** Ends a run, whether it runs or waits. */
+  async endAny(run: Run, reason: string): Promise<void> {
+    const { engine, clock } = this.#p;
+    if (run.state.name === 'running') await this.abort(run.id, reason, null);
+    else await engine.change(run.id, (present) => abortIdle(present, reason, clock.now()));
+  }
+
+  /** Ends all attempts for a stop of the daemon: their runs are queued again. */
+  async stop(): Promise<void> {
+    const all = [...this.#under.values()];
+    await Promise.all(all.map((attempt) => attempt.end('shutdown', 'the daemon stops', null)));
+  }
+
+  /** What a hook says while it is called: it logs and emits like an attempt. */
+  fromHook(message: FromRun, reply: (answer: Answer) => void): void {
+    if (message.type === 'log') this.#p.logs.append(message.run, { ...message.line, attempt: 1 });
+    if (message.type !== 'emit') return;
+    this.#p.emit(message.run, message.job, message.params, message.options).then(
+      (value) => reply({ ok: true, value }),
+      (error) => reply({ ok: false, ...toJobrunError(error).toJSON() }),
+    );
+  }
+
+  /** The attempt of a run; one that was claimed a moment ago begins when its claim is durable. */
+  async #find(id: number): Promise<Attempt> {
+    const { engine } = this.#p;
+    for (;;) {
+      const attempt = this.#under.get(id);
+      if (attempt) return attempt;
+      await engine.durable();
+      const run = await engine.find(id);
+      if (this.#under.has(id)) continue;
+      if (run?.state.name === 'running') await new Promise(setImmediate);
+      else throw notRunning(id, run);
+    }
+  }
+
+  #over(attempt: Attempt, ended: Ended): void {
+    const { id } = attempt.run;
+    if (this.#under.get(id) === attempt) this.#under.delete(id);
+    this.#p.release(attempt.runner, ended.reusable);
+    this.#tell(ended).catch(this.#p.onStuck);
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#p.onEnded();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The hooks of the job, told after the fact: what they do wrong is in the log of the run and nowhere else. */
+  async #tell({ run, outcome }: Ended): Promise<void> {
+    const { state } = run;
+    if (outcome.kind === 'stale') await this.#hook('onStale', run, { error: outcome.error });
+    if (!isSettled(run)) return;
+    if (state.name === 'done') await this.#hook('onDone', run, { output: state.output });
+    if (state.name === 'failed') await this.#hook('onFailed', run, { error: state.error });
+  }
+
+  async #hook(hook: HookName, run: Run, what: { error?: RunError; output?: Json }): Promise<void> {
+    const { catalog, caller } = this.#p;
+    const entry = catalog.find(run.job);
+    if (entry?.state !== 'ok' || !entry.data.has.has(hook as never)) return;
+    this.#hooks++;
+    try {
+      const answer = await caller.hook({ hook, brief: briefOf(run, entry.file), ...what });
+      if (!answer.ok) this.#logError(run.id, run.life?.attempt ?? 1, `${hook}: ${answer.message}`);
+    } finally {
+      this.#hooks--;
+      await this.#p.logs.close(run.id);
+      this.#ended();
+    }
+  }
+
+  /** The process of the attempt cannot be asked any more: another one is. */
+  async #askOnError(brief: Brief, error: RunError): Promise<Decision | undefined> {
+    const answer = await this.#p.caller.hook({ hook: 'onError', brief, error });
+    if (answer.ok) return (answer.value as Decision | null) ?? undefined;
+    this.#logError(brief.run, brief.attempt, `onError: ${answer.message}`);
+    return undefined;
+  }
+
+  #logError(run: number, attempt: number, text: string): void {
+    const at = isoOf(this.#p.clock.now());
+    this.#p.logs.append(run, { at, level: 'error', stream: 'log', attempt, text, fields: null });
+  }
+}
+
+function notRunning(id: number, run: Run | null): JobrunError {
+  if (!run)
+    return new JobrunError(
+      'unknown-run',
+      `there is no run ${id}`,
+      'See the runs there are: jobrun list',
+    );
+  const hint = `See what became of it: jobrun show ${id}`;
+  return new JobrunError('refused', `run ${id} is ${run.state.name} by now`, hint);
+}

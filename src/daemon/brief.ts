@@ -1,0 +1,20 @@
+// What a worker is told of a run.
+import type { Run } from '../run/run.ts';
+import type { Brief } from '../workers/messages.ts';
+
+export function briefOf(run: Run, file: string): Brief {
+  const { life, origin } = run;
+  return {
+    run: run.id,
+    job: run.job,
+    file,
+    attempt: life?.attempt ?? 1,
+    params: run.params,
+    dueAt: run.state.dueAt,
+    schedule: origin?.schedule ?? null,
+    initialized: life?.initialized ?? false,
+    ...(life?.checkpoint !== undefined && { checkpoint: life.checkpoint }),
+    rows: life?.rows ?? 0,
+    steps: life?.steps ?? {},
+  };
+}

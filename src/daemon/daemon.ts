@@ -1,0 +1,296 @@
+// The process that stays. `Daemon.start` builds every part in order, the lock first and the socket last, and `stop`
+// takes them down in reverse. All wiring between the parts is here, so that each of them can be read alone.
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { prepareFolder, socketPaths } from '../api/address.ts';
+import { Feed } from '../api/feed.ts';
+import { type Serving, serve } from '../api/server.ts';
+import { policyOf } from '../catalog/catalog.ts';
+import type { Watcher } from '../catalog/watcher.ts';
+import type { Tools } from '../commands/command.ts';
+import { dispatcher } from '../commands/dispatch.ts';
+import type { Change, Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/open.ts';
+import { RunLogFiles } from '../engine/run-log.ts';
+import type { Progress, Run } from '../run/run.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { JobrunError } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+import { WorkerPool } from '../workers/pool.ts';
+import type { Runner, Stray } from '../workers/runner.ts';
+import { Attempts } from './attempts.ts';
+import { emit } from './emit.ts';
+import { followFiles } from './follow-files.ts';
+import { limitsOf } from './job-limits.ts';
+import { type Jobs, type JobsParts, jobEnvironment, newMark, openJobs } from './jobs.ts';
+import type { DaemonLog } from './log.ts';
+import { Recurring } from './recurring.ts';
+import { rescue } from './rescue.ts';
+import { Scheduler } from './scheduler.ts';
+import { Stuck } from './stuck.ts';
+import { toolsOf } from './tools.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: DaemonLog;
+  readonly chance: () => number;
+  /** Places: attempts in worker processes of their own at once. */
+  readonly workers: number | null;
+  readonly watch: boolean;
+  /** Ends by itself when nothing is due or running. */
+  readonly untilIdle: boolean;
+  /** How long a stop waits for attempts before it ends them. */
+  readonly drainMs: number;
+}
+
+export class Daemon {
+  readonly stopped: Promise<number>;
+  readonly tools: Tools;
+  readonly #o: DaemonOptions;
+  readonly #engine: Engine;
+  readonly #logs: RunLogFiles;
+  readonly #jobs: Jobs;
+  readonly #pool: WorkerPool;
+  readonly #attempts: Attempts;
+  readonly #recurring: Recurring;
+  readonly #scheduler: Scheduler;
+  readonly #feed = new Feed<Change>();
+  readonly #stuck: Stuck;
+  #lastChange = 0;
+  #watcher: Watcher | null = null;
+  #serving: Serving | null = null;
+  #loaded = false;
+  #stopping: 'no' | 'draining' | 'now' = 'no';
+  #hurry: () => void = () => undefined;
+  #finish: (exitCode: number) => void = () => undefined;
+
+  /** Opens the state and everything on it; the daemon serves when this resolves. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { config, clock, log } = options;
+    const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
+    const { engine, damage } = await openEngine(config, clock, { kind: 'daemon', onError });
+    if (damage[0]) {
+      await engine.close();
+      throw damage[0];
+    }
+    const daemon = new Daemon(options, engine);
+    await daemon.#begin();
+    return daemon;
+  }
+
+  private constructor(options: DaemonOptions, engine: Engine) {
+    const { config, clock, log } = options;
+    this.#o = options;
+    this.#engine = engine;
+    this.#stuck = new Stuck(clock, log.logger, (error) => this.#fail(error));
+    this.stopped = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
+    const stray: Stray = ({ text }) => log.logger.debug(text);
+    this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
+    const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
+    this.#jobs = openJobs({ config, clock, stray, onMessage });
+    this.#pool = this.#makePool(stray);
+    this.#attempts = this.#makeAttempts();
+    this.#recurring = this.#makeRecurring();
+    this.#scheduler = this.#makeScheduler(onError);
+    this.tools = toolsOf({
+      engine,
+      catalog: this.#jobs.catalog,
+      logs: this.#logs,
+      config,
+      clock,
+      pool: this.#pool,
+      attempts: this.#attempts,
+      scheduler: this.#scheduler,
+      feed: this.#feed,
+      stop: (now) => this.stop(now),
+    });
+  }
+
+  /** Stops: at once with `now`, else when what runs is over, at most the drain time. A second call only hastens. */
+  stop(now: boolean): void {
+    const first = this.#stopping === 'no';
+    if (now || this.#stopping === 'no') this.#stopping = now ? 'now' : 'draining';
+    if (now) this.#hurry();
+    if (first) this.#end(0).catch((error) => this.#fail(error));
+  }
+
+  async #begin(): Promise<void> {
+    const { config, clock, log } = this.#o;
+    const { catalog } = this.#jobs;
+    this.#engine.onChange((change) => this.#changed(change));
+    this.#configure();
+    catalog.onReload(() => this.#reloaded());
+    const loading = catalog.ready().then(() => this.#firstLoaded());
+    loading.catch((error) => this.#fail(error));
+    this.#pool.warm(1);
+    const policy = (job: string) => policyOf(catalog.find(job));
+    const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
+    if (lost > 0)
+      log.logger.warn(`${lost} runs were cut off when the last daemon ended; they go on`);
+    await this.#listen();
+    if (this.#o.watch)
+      this.#watcher = followFiles(config, this.#jobs, this.#pool, log.logger, clock);
+    log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
+    this.#scheduler.start();
+  }
+
+  async #listen(): Promise<void> {
+    const { config, clock, log } = this.#o;
+    const [path = ''] = socketPaths(config.state);
+    prepareFolder(path, config.state);
+    this.#serving = await serve({
+      path,
+      clock,
+      handle: dispatcher(this.tools),
+      durable: () => this.#engine.durable(),
+      onError: (error) => log.logger.error({ err: error }, 'a request failed'),
+    });
+  }
+
+  async #end(exitCode: number): Promise<void> {
+    const { log, drainMs, clock } = this.#o;
+    this.#scheduler.drain();
+    const hurry = new AbortController();
+    this.#hurry = () => hurry.abort();
+    if (this.#stopping === 'now') hurry.abort();
+    const under = this.#attempts.size;
+    if (under > 0)
+      log.logger.info(`stops when ${under} runs are over, in ${drainMs / SECOND}s at most`);
+    await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
+    await this.#attempts.stop();
+    this.#scheduler.stop();
+    await this.#watcher?.close();
+    await this.#jobs.close();
+    await this.#pool.close();
+    await this.#logs.closeAll();
+    await this.#engine.fold();
+    await this.#serving?.close();
+    await this.#engine.close();
+    log.logger.info('stopped');
+    this.#finish(exitCode);
+  }
+
+  #fail(error: unknown): void {
+    this.#o.log.logger.fatal({ err: error }, 'the daemon cannot go on');
+    this.#finish(error instanceof JobrunError && error.code === 'write-failed' ? 74 : 1);
+  }
+
+  #changed(change: Change): void {
+    this.#lastChange = change.n;
+    this.#feed.publish(change);
+    this.#o.log.run(change);
+    this.#recurring.settled(change);
+    if (change.run.state.name === 'queued' || change.run.state.name === 'scheduled')
+      this.#scheduler.wake();
+  }
+
+  /** Told, not kept: its event has the number of the last change that was. */
+  #progressed(run: Run, progress: Progress): void {
+    this.#o.log.progress(run, progress);
+    const next = { ...run, life: run.life && { ...run.life, progress } };
+    this.#feed.publish({ n: this.#lastChange, at: this.#o.clock.now(), prev: run, run: next });
+  }
+
+  async #firstLoaded(): Promise<void> {
+    this.#loaded = true;
+    this.#reloaded();
+  }
+
+  #configure(): void {
+    const { catalog } = this.#jobs;
+    this.#engine.configure(
+      (job) => limitsOf(job, catalog.find(job), this.#loaded),
+      (job) => policyOf(catalog.find(job)),
+    );
+  }
+
+  #reloaded(): void {
+    this.#configure();
+    const following = this.#loaded
+      ? this.#recurring.follow(this.#o.clock.now())
+      : Promise.resolve();
+    following.catch((error) => this.#o.log.logger.error({ err: error }, 'schedules of jobs'));
+    this.#scheduler.wake();
+  }
+
+  #idle(): void {
+    if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded || this.#attempts.size > 0)
+      return;
+    if (this.#pool.busy > 0 || this.#scheduler.claiming) return;
+    const next = this.#engine.nextDueAt(this.#o.clock.now());
+    if (next === null || next > this.#o.clock.now()) this.stop(false);
+  }
+
+  #makePool(stray: Stray): WorkerPool {
+    const { config, clock, workers } = this.#o;
+    return new WorkerPool({
+      places: workers ?? config.workers ?? Math.max(4, availableParallelism()),
+      dir: config.dir,
+      env: jobEnvironment(config),
+      clock,
+      newMark,
+      stray,
+      onStart: (worker) => this.#engine.putWorker(worker),
+      onEnd: (worker) => this.#engine.removeWorker(worker.mark),
+    });
+  }
+
+  #makeAttempts(): Attempts {
+    const { clock, chance } = this.#o;
+    const { catalog, caller } = this.#jobs;
+    return new Attempts({
+      engine: this.#engine,
+      catalog,
+      caller,
+      logs: this.#logs,
+      clock,
+      chance,
+      emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
+      release: (runner, reusable) => this.#release(runner, reusable),
+      onProgress: (run, progress) => this.#progressed(run, progress),
+      onStuck: (error) => this.#stuck.told(error),
+      onEnded: () => this.#scheduler.wake(),
+    });
+  }
+
+  #release(runner: Runner, reusable: boolean): void {
+    this.#pool.release(runner, { reusable });
+    this.#scheduler.wake();
+  }
+
+  #makeRecurring(): Recurring {
+    const { log } = this.#o;
+    return new Recurring({
+      engine: this.#engine,
+      catalog: this.#jobs.catalog,
+      end: (run, reason) => this.#attempts.endAny(run, reason),
+      caller: this.#jobs.caller,
+      wake: () => this.#scheduler.wake(),
+      onError: (job, error) => log.logger.error({ err: error, job }, 'could not start by itself'),
+    });
+  }
+
+  #makeScheduler(onError: (error: unknown) => void): Scheduler {
+    const { clock, log } = this.#o;
+    return new Scheduler({
+      engine: this.#engine,
+      clock,
+      free: (lane) => this.#pool.free(lane),
+      acquire: (job) => this.#pool.acquire(job, this.#jobs.catalog.find(job)),
+      release: (runner) => this.#release(runner, true),
+      begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
+      fire: (now) => this.#recurring.fire(now),
+      onJump: (ms) => log.logger.warn(`the clock jumped by ${Math.round(ms / SECOND)}s`),
+      onError,
+      onTick: () => {
+        this.#pool.tidy();
+        this.#idle();
+      },
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// What may run out on an attempt: its whole time, and the time since its last sign of life. All of its timers are here,
+// so that one call takes them back. A sign of life moves an instant and no timer: the timer looks again only when the
+// lock would have run out.
+import type { Clock } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
+
+export interface Lock {
+  /** Longest silence; null for none. */
+  readonly lockTimeMs: number | null;
+  readonly onOver: (kind: 'timeout' | 'stale', reason: string) => void;
+}
+
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #lock: Lock;
+  readonly #undos = new Set<() => void>();
+  #lockUntil = 0;
+
+  constructor(clock: Clock, timeoutMs: number | null, lock: Lock) {
+    this.#clock = clock;
+    this.#lock = lock;
+    if (timeoutMs !== null) {
+      const reason = `took longer than ${showDuration(timeoutMs)}`;
+      this.after(timeoutMs, () => lock.onOver('timeout', reason));
+    }
+    this.signOfLife();
+    if (lock.lockTimeMs !== null) this.#look();
+  }
+
+  signOfLife(): void {
+    const { lockTimeMs } = this.#lock;
+    if (lockTimeMs === null) return;
+    this.#lockUntil = Math.max(this.#lockUntil, this.#clock.monotonic() + lockTimeMs);
+  }
+
+  /** The lock ends this long from now, sooner or later than it would have. */
+  extendLock(ms: number): void {
+    const sooner = this.#clock.monotonic() + ms < this.#lockUntil;
+    this.#lockUntil = this.#clock.monotonic() + ms;
+    if (sooner && this.#lock.lockTimeMs !== null) this.#look();
+  }
+
+  after(ms: number, fn: () => void): void {
+    const undo = this.#clock.after(ms, () => {
+      this.#undos.delete(undo);
+      fn();
+    });
+    this.#undos.add(undo);
+  }
+
+  cancel(): void {
+    for (const undo of this.#undos) undo();
+    this.#undos.clear();
+  }
+
+  #look(): void {
+    const left = this.#lockUntil - this.#clock.monotonic();
+    if (left > 0) this.after(left, () => this.#look());
+    else
+      this.#lock.onOver(
+        'stale',
+        `gave no sign of life for ${showDuration(this.#lock.lockTimeMs ?? 0)}`,
+      );
+  }
+}

@@ -1,0 +1,30 @@
+// What a job emits: a run like any other, with the emitting run as its parent. The job need not exist yet.
+import { requestFromCode } from '../commands/code-options.ts';
+import type { Tools } from '../commands/command.ts';
+import { draftsOf } from '../commands/drafts.ts';
+import { scheduleOf } from '../commands/made-schedules.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+
+/** Resolves with the id of the run, or the name of the schedule, when it is durable. */
+export async function emit(
+  tools: Tools,
+  parent: number,
+  job: string,
+  params: Json,
+  options: Json,
+): Promise<string> {
+  const now = tools.clock.now();
+  const request = requestFromCode(job, params, options);
+  if (request.everyMs !== undefined || request.cron !== undefined) {
+    const schedule = await scheduleOf(request, tools, now);
+    await tools.engine.putSchedules([schedule]);
+    tools.wake();
+    return schedule.name;
+  }
+  const [draft] = await draftsOf([request], tools, now, parent);
+  if (draft === undefined || draft instanceof JobrunError) throw draft;
+  const [accepted] = await tools.engine.accept([draft], now);
+  tools.wake();
+  return String(accepted?.run.id);
+}

@@ -1,0 +1,61 @@
+// The jobs of a project, ready to be asked: their catalog, read in worker processes, and the worker that checks
+// params, names next times and is told of endings. The daemon and the commands without one make it the same way.
+import { randomBytes } from 'node:crypto';
+import { defaultsOf } from '../catalog/definition.ts';
+import { JobCatalog } from '../catalog/job-catalog.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { JobCaller } from '../workers/caller.ts';
+import { inspectJobs } from '../workers/inspector.ts';
+import type { Answer, FromRun } from '../workers/messages.ts';
+import type { Stray } from '../workers/runner.ts';
+
+export interface Jobs {
+  readonly catalog: JobCatalog;
+  readonly caller: JobCaller;
+  close(): Promise<void>;
+}
+
+export interface JobsParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  /** What a hook says: log lines, emits. */
+  readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
+  readonly stray: Stray;
+}
+
+/** Never the same twice, not even after a crash: it is how a process is known as ours. */
+export const newMark = (): string => randomBytes(12).toString('hex');
+
+/** What is set for job processes: the daemon's own environment, and the config's over it. */
+export function jobEnvironment(config: Config): Record<string, string> {
+  const own = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return { ...Object.fromEntries(own), ...config.env };
+}
+
+export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
+  const common = { dir: config.dir, env: jobEnvironment(config), clock, stray, newMark };
+  const defaults = defaultsOf(config);
+  const closing = new AbortController();
+  const caller = new JobCaller({ ...common, onMessage });
+  const catalog = new JobCatalog({
+    folder: config.jobs,
+    defaults,
+    clock,
+    inspect: (files, known, outdated) => {
+      const signal = AbortSignal.any([closing.signal, outdated]);
+      return inspectJobs(files, { ...common, defaults, signal }, known);
+    },
+    check: (file, params) => caller.check(file, params),
+  });
+  return {
+    catalog,
+    caller,
+    async close() {
+      closing.abort();
+      await caller.close();
+    },
+  };
+}

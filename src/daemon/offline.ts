@@ -1,0 +1,42 @@
+// The same tools where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
+import { join } from 'node:path';
+import type { Tools } from '../commands/command.ts';
+import { openEngine } from '../engine/open.ts';
+import { RunLogFiles } from '../engine/run-log.ts';
+import { type Clock, systemClock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import type { JobrunError } from '../support/errors.ts';
+import { openJobs } from './jobs.ts';
+
+export interface OfflineTools extends Tools {
+  /** What is wrong with the state, which then can only be read. */
+  readonly damage: readonly JobrunError[];
+  close(): Promise<void>;
+}
+
+/** Throws `daemon-running` where a daemon holds the state, `state-unsafe` where it is not ours alone. */
+export async function openOffline(
+  config: Config,
+  options: { readonly readOnly?: boolean } = {},
+  clock: Clock = systemClock,
+): Promise<OfflineTools> {
+  const { engine, damage } = await openEngine(config, clock, { kind: 'command', ...options });
+  const ignore = (): void => undefined;
+  const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
+  const logs = new RunLogFiles(join(config.state, 'logs'), clock, ignore);
+  engine.promote(clock.now());
+  return {
+    engine,
+    catalog: jobs.catalog,
+    logs,
+    config,
+    clock,
+    daemon: null,
+    wake: ignore,
+    damage,
+    async close() {
+      await jobs.close();
+      await engine.close();
+    },
+  };
+}

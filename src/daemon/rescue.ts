@@ -1,0 +1,41 @@
+// After a crash: runs whose daemon is gone are still leased to worker processes that may live. Each is ended first,
+// for certain and with all that it started, and only then is its run taken back: two live processes on one run must
+// never be. The lost attempt stays in its history.
+import type { Engine, Lease } from '../engine/engine.ts';
+import type { Policy } from '../run/policy.ts';
+import { settle } from '../run/transitions.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import { SECOND } from '../support/limits.ts';
+import { endGroup } from '../workers/death.ts';
+
+export interface Rescuing {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly policyOf: (job: string) => Policy;
+}
+
+/** Definitions are waited for this long: one file that takes longer does not hold up the runs of the others. */
+const LOAD_MS = 3 * SECOND;
+
+/**
+ * Ends every worker of an earlier daemon, and when none of them lives takes their runs back. `loaded` resolves when
+ * the policies are known. Returns how many runs there were.
+ */
+export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Promise<number> {
+  const { engine, clock } = rescuing;
+  const leases = engine.leases();
+  const workers = new Map(leases.map((lease) => [lease.mark, lease]));
+  await Promise.all(
+    [...workers.values()].map((worker) => endGroup(worker, { clock, force: true })),
+  );
+  if (leases.length > 0) await Promise.race([loaded, delay(clock, LOAD_MS)]);
+  await Promise.all(leases.map((lease) => rescueOne(lease, rescuing)));
+  for (const mark of workers.keys()) engine.removeWorker(mark);
+  return leases.length;
+}
+
+async function rescueOne(lease: Lease, { engine, clock, policyOf }: Rescuing): Promise<void> {
+  await engine.changeHeld(lease.run, lease.token, (run) =>
+    settle(run, { kind: 'lost' }, policyOf(run.job), clock.now(), 0.5),
+  );
+}

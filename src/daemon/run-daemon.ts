@@ -1,0 +1,43 @@
+// `jobrun daemon` in the foreground: from its options to its exit code. The first SIGTERM or SIGINT drains, the second
+// ends what runs, the third ends the daemon on the spot, as kill -9 would: nothing is lost by that either.
+import { systemClock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { random } from '../support/random.ts';
+import { Daemon } from './daemon.ts';
+import { openLog } from './log.ts';
+
+export interface RunDaemonOptions {
+  readonly workers?: number;
+  readonly drainMs?: number;
+  readonly untilIdle?: boolean;
+  readonly watch?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Resolves with the exit code when the daemon has stopped. */
+export async function runDaemon(config: Config, options: RunDaemonOptions = {}): Promise<number> {
+  const clock = systemClock;
+  const log = openLog(process.stderr, clock, options.verbose ?? false);
+  const daemon = await Daemon.start({
+    config,
+    clock,
+    log,
+    chance: random,
+    workers: options.workers ?? null,
+    watch: options.watch ?? true,
+    untilIdle: options.untilIdle ?? false,
+    drainMs: options.drainMs ?? config.drainMs,
+  });
+  let signals = 0;
+  const stop = (): void => {
+    signals++;
+    if (signals > 2) process.kill(process.pid, 'SIGKILL');
+    daemon.stop(signals > 1);
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
+  try {
+    return await daemon.stopped;
+  } finally {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.off(name, stop);
+  }
+}

@@ -1,0 +1,120 @@
+// The loop that drives everything: fire what schedules ask for, queue what is due, hand out as many runs as there are
+// places. It sleeps until the next thing is due and is woken by every change that might let something start; nothing
+// is polled. A timer stands still while a machine sleeps and the wall clock can be set, so no sleep is longer than 15
+// seconds, and every tick compares both clocks.
+import type { Claimed, Engine } from '../engine/engine.ts';
+import type { Lane } from '../run/pick.ts';
+import type { Clock } from '../support/clock.ts';
+import { CLOCK_JUMP_MS, MAX_SLEEP_MS } from '../support/limits.ts';
+import type { Runner } from '../workers/runner.ts';
+
+export interface SchedulerParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** How many attempts may begin in a lane now. */
+  readonly free: (lane: Lane) => number;
+  /** A worker for the next run of this job; it is registered with the engine before it is returned. */
+  readonly acquire: (job: string) => Runner;
+  /** The claim of a worker came to nothing. */
+  readonly release: (runner: Runner) => void;
+  readonly begin: (claimed: Claimed, runner: Runner) => void;
+  /** Lets schedules fire; returns when the next one is due, null for never. */
+  readonly fire: (now: number) => number | null;
+  readonly onJump: (ms: number) => void;
+  readonly onError: (error: unknown) => void;
+  /** After each tick: what is regular, and cheap. */
+  readonly onTick: (now: number) => void;
+}
+
+export class Scheduler {
+  readonly #p: SchedulerParts;
+  #undo: (() => void) | null = null;
+  #woken = false;
+  #state: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
+  #claiming = 0;
+  #last: { wall: number; monotonic: number } | null = null;
+
+  constructor(parts: SchedulerParts) {
+    this.#p = parts;
+  }
+
+  start(): void {
+    this.#state = 'running';
+    this.wake();
+  }
+
+  /** Something may be able to start: looks at the end of this turn, once for however many calls. */
+  wake = (): void => {
+    if (this.#woken || this.#state === 'idle' || this.#state === 'stopped') return;
+    this.#woken = true;
+    setImmediate(() => {
+      this.#woken = false;
+      this.#tick();
+    });
+  };
+
+  /** Runs were taken and their attempts are about to begin. */
+  get claiming(): boolean {
+    return this.#claiming > 0;
+  }
+
+  /** Starts nothing more; schedules do not fire either. */
+  drain(): void {
+    this.#state = 'draining';
+  }
+
+  stop(): void {
+    this.#state = 'stopped';
+    this.#undo?.();
+  }
+
+  #tick(): void {
+    if (this.#state === 'stopped') return;
+    this.#undo?.();
+    const now = this.#compareClocks();
+    const running = this.#state === 'running';
+    const fireAt = running ? this.#p.fire(now) : null;
+    this.#p.engine.promote(now);
+    if (running) for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
+    this.#p.onTick(now);
+    const next = Math.min(
+      this.#p.engine.nextDueAt(now) ?? Infinity,
+      fireAt ?? Infinity,
+      now + MAX_SLEEP_MS,
+    );
+    this.#undo = this.#p.clock.after(Math.max(1, next - this.#p.clock.now()), () => this.#tick());
+  }
+
+  #claim(lane: Lane, now: number): void {
+    const free = this.#p.free(lane);
+    if (free <= 0) return;
+    const acquired: Runner[] = [];
+    const workerFor = (job: string): Runner => {
+      const runner = this.#p.acquire(job);
+      acquired.push(runner);
+      return runner;
+    };
+    this.#claiming++;
+    const over = this.#p.engine.claim(lane, free, workerFor, now).then(
+      (claimed) => {
+        // One claim for each worker that was asked for, in that order.
+        for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
+      },
+      (error) => {
+        for (const runner of acquired) this.#p.release(runner);
+        this.#p.onError(error);
+      },
+    );
+    over.finally(() => this.#claiming--).catch(this.#p.onError);
+  }
+
+  #compareClocks(): number {
+    const wall = this.#p.clock.now();
+    const monotonic = this.#p.clock.monotonic();
+    const jump =
+      this.#last === null ? 0 : wall - this.#last.wall - (monotonic - this.#last.monotonic);
+    if (Math.abs(jump) > CLOCK_JUMP_MS) this.#p.onJump(jump);
+    this.#last = { wall, monotonic };
+    return wall;
+  }
+}

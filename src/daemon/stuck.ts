@@ -1,0 +1,33 @@
+// Results that the disk refuses: they are kept by their attempts and tried again. When that has gone on for too long the
+// daemon ends itself, for whoever watches it must learn that nothing is recorded any more.
+import type { Logger } from 'pino';
+import type { Clock } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import { WRITE_GIVE_UP_MS } from '../support/limits.ts';
+
+export class Stuck {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #giveUp: (error: JobrunError) => void;
+  #since: number | null = null;
+
+  constructor(clock: Clock, logger: Logger, giveUp: (error: JobrunError) => void) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#giveUp = giveUp;
+  }
+
+  /** A result could not be kept, or (null) one went through. */
+  told(error: unknown | null): void {
+    if (error === null) {
+      this.#since = null;
+      return;
+    }
+    const now = this.#clock.monotonic();
+    this.#since ??= now;
+    this.#logger.error({ err: error }, 'a result could not be kept; it is tried again');
+    if (now - this.#since < WRITE_GIVE_UP_MS) return;
+    const message = 'results could not be written for a minute';
+    this.#giveUp(new JobrunError('write-failed', message, 'Look at the disk.', error));
+  }
+}

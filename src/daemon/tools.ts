@@ -1,0 +1,37 @@
+// What command handlers get of a running daemon.
+import type { Feed } from '../api/feed.ts';
+import type { Tools } from '../commands/command.ts';
+import type { Change } from '../engine/engine.ts';
+import type { WorkerPool } from '../workers/pool.ts';
+import type { Attempts } from './attempts.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | 'config' | 'clock'> {
+  readonly pool: WorkerPool;
+  readonly attempts: Attempts;
+  readonly scheduler: Scheduler;
+  readonly feed: Feed<Change>;
+  readonly stop: (now: boolean) => void;
+}
+
+export function toolsOf(parts: ToolParts): Tools {
+  const { engine, catalog, logs, config, clock, pool, attempts, scheduler, feed, stop } = parts;
+  return {
+    engine,
+    catalog,
+    logs,
+    config,
+    clock,
+    wake: scheduler.wake,
+    daemon: {
+      pid: process.pid,
+      since: clock.now(),
+      workers: () => ({ busy: pool.busy, total: pool.total }),
+      progress: (id) => attempts.progress(id),
+      abort: (id, reason, graceMs) => attempts.abort(id, reason, graceMs),
+      stop,
+      reload: () => pool.renew(),
+      feed,
+    },
+  };
+}

@@ -1,0 +1,132 @@
+// Where runs and schedules are kept and handed out. One interface, so that the same jobs can run on another store;
+// the rules are in run/ and come in as functions from a run to the run as it is next, so no two engines can disagree.
+//
+// Every changing method is atomic and resolves when its effect is durable; it rejects with nothing changed. Reads may
+// see what is not yet durable: whoever tells somebody else waits for `durable()` first.
+import type { JobLimits, Lane } from '../run/pick.ts';
+import type { Policy } from '../run/policy.ts';
+import type { Counts, Draft, Run, StateName } from '../run/run.ts';
+import type { Schedule } from '../run/schedule.ts';
+
+export interface Engine {
+  /** Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. */
+  accept(drafts: readonly Draft[], now: number, request?: string): Promise<Accepted[]>;
+  /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
+  promote(now: number): number;
+  /**
+   * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
+   * for its job; fewer where fewer may start.
+   */
+  claim(
+    lane: Lane,
+    most: number,
+    workerFor: (job: string) => WorkerRef,
+    now: number,
+  ): Promise<Claimed[]>;
+  /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */
+  change(id: number, decide: (run: Run) => Run): Promise<Run>;
+  /** The same for the holder of a lease. Null, with nothing changed, where the token is no longer in force. */
+  changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null>;
+  /** Forgets settled runs; throws where one is not settled or not there. */
+  remove(ids: readonly number[]): Promise<void>;
+  /** Stops or lets go the start of runs: of all jobs (null), of one job, or the firing of one schedule. */
+  pause(target: PauseTarget, paused: boolean): Promise<void>;
+  /** Adds or replaces schedules. */
+  putSchedules(schedules: readonly Schedule[]): Promise<void>;
+  removeSchedule(name: string): Promise<void>;
+  /** Moves schedules on and takes in the runs that they made, in one commit: a slot cannot fire twice. */
+  fire(fired: readonly Fired[], now: number): Promise<Run[]>;
+  /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
+  putWorker(worker: Worker): void;
+  removeWorker(mark: string): void;
+  /** Sets where the limits of each job are read from; call again when they have changed. */
+  configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void;
+
+  find(id: number): Promise<Run | null>;
+  /** Newest first. `total` counts all that fit the filter, `runs` is the window asked for. */
+  list(query: Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }>;
+  counts(): Counts;
+  countsByJob(): ReadonlyMap<string, Counts>;
+  leases(): readonly Lease[];
+  /** The same list until one of them changes. */
+  schedules(): readonly Schedule[];
+  /** The runs of a schedule that are not settled, oldest first. */
+  unsettledOf(schedule: string): readonly Run[];
+  pauses(): Pauses;
+  /** When after `now` a run becomes due or a rate-limited job gets a place; null where nothing waits for a time. */
+  nextDueAt(now: number): number | null;
+  /** Why a run that has not settled does not run, or null. */
+  why(run: Run, now: number): string | null;
+  /** Calls back for each change once it is durable, in the order of commits. Returns its undo. */
+  onChange(listener: (change: Change) => void): () => void;
+  /** Resolves when all that has been changed so far is durable. */
+  durable(): Promise<void>;
+  /** Writes the readable files anew from what was committed, and starts a new journal. */
+  fold(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Accepted {
+  readonly run: Run;
+  readonly existing: boolean;
+}
+
+/** (epoch, n): the epoch grows at each opening of the state, n with each lease. Never given twice. */
+export type Token = readonly [epoch: number, n: number];
+
+/** A process that may hold leases, described so that it can be told from a later one with the same pid. */
+export interface Worker {
+  readonly mark: string;
+  readonly pid: number;
+  /** When the process began, in the kernel's own ticks; empty where the system does not tell. */
+  readonly startTime: string;
+  readonly boot: string;
+}
+
+export type WorkerRef = Pick<Worker, 'mark' | 'pid'>;
+
+export interface Lease extends Worker {
+  readonly run: number;
+  readonly token: Token;
+}
+
+export interface Claimed {
+  readonly run: Run;
+  readonly token: Token;
+  readonly worker: WorkerRef;
+}
+
+export interface Fired {
+  readonly schedule: Schedule;
+  readonly drafts: readonly Draft[];
+}
+
+export type PauseTarget =
+  | { readonly all: true }
+  | { readonly job: string }
+  | { readonly schedule: string };
+
+export interface Pauses {
+  readonly all: boolean;
+  readonly jobs: ReadonlySet<string>;
+}
+
+export interface Query {
+  readonly states?: readonly StateName[];
+  readonly jobs?: readonly string[];
+  readonly key?: string;
+  /** Created at or after. */
+  readonly since?: number;
+  readonly offset?: number;
+  readonly limit: number;
+  /** Any text in id, job or key. */
+  readonly text?: string;
+}
+
+/** One durable change of a run; `prev` is null for a new one. `n` counts all changes there ever were. */
+export interface Change {
+  readonly n: number;
+  readonly at: number;
+  readonly prev: Run | null;
+  readonly run: Run;
+}

@@ -1,0 +1,72 @@
+// What happens to runs inside a transaction beyond the one that was asked for: a draft becomes a run, or is answered
+// with the one that holds its key; a run that settles lets go those that waited for it, or ends them with it.
+import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
+import { abortIdle, release } from '../../run/transitions.ts';
+import type { Accepted } from '../engine.ts';
+import { currentOf } from './listing.ts';
+import type { Memory } from './memory.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface Intake {
+  readonly memory: Memory;
+  /** The id of the next run: taken here, given back where the transaction fails. */
+  readonly ids: { next: number };
+}
+
+/** `others`: settled runs that drafts wait for, where only a page file knows them. */
+export function acceptDraft(
+  tx: Transaction,
+  draft: Draft,
+  now: number,
+  { memory, ids }: Intake,
+  others: ReadonlyMap<number, Run>,
+): Accepted {
+  const key = draft.origin?.key;
+  const existing = key === undefined ? null : memory.findKey(draft.job, key);
+  if (existing) return { run: existing, existing: true };
+  const id = ids.next++;
+  tx.onUndo(() => {
+    ids.next = id;
+  });
+  const after = draft.origin?.after ?? [];
+  const waits = after.some((other) => memory.live.has(other));
+  const run = newRun(id, draft, now, waits);
+  const bad = after.map((other) => currentOf(other, memory) ?? others.get(other)).find(isLost);
+  const accepted = bad === undefined ? run : abortIdle(run, becauseOf(bad), now);
+  tx.add(accepted);
+  return { run: accepted, existing: false };
+}
+
+/** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */
+export function replaceRun(tx: Transaction, memory: Memory, run: Run, next: Run): Run {
+  if (next === run) return run;
+  tx.set(run, next);
+  // A list, not a recursion: a chain of runs may be longer than the stack is deep.
+  const settled = isSettled(next) ? [next] : [];
+  for (const ended of settled) settled.push(...tellDependents(tx, memory, ended));
+  return next;
+}
+
+/** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */
+function tellDependents(tx: Transaction, memory: Memory, settled: Run): Run[] {
+  const now = 'settledAt' in settled.state ? settled.state.settledAt : settled.state.dueAt;
+  const ended: Run[] = [];
+  for (const id of [...(memory.dependents.get(settled.id) ?? [])]) {
+    const run = memory.live.get(id);
+    if (!run) continue;
+    if (settled.state.name !== 'done') {
+      const next = abortIdle(run, becauseOf(settled), now);
+      tx.set(run, next);
+      ended.push(next);
+    } else if (memory.pendingOf(run).length === 0) tx.set(run, release(run, now));
+  }
+  return ended;
+}
+
+const isLost = (run: Run | undefined): run is Run =>
+  run?.state.name === 'failed' || run?.state.name === 'aborted';
+
+function becauseOf(run: Run): string {
+  const how = run.state.name === 'failed' ? 'failed' : 'was aborted';
+  return `run ${run.id} (${run.job}), which it waited for, ${how}`;
+}

@@ -1,0 +1,54 @@
+// Who is told of changes, and their numbers. Changes are numbered when they are applied, in the order in which they
+// will stand in the journal; they are told when that line is durable.
+import type { Change } from '../engine.ts';
+import type { Transaction } from './transaction.ts';
+
+export class Announcer {
+  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
+  #count: number;
+
+  constructor(count: number, now: () => number, onError: (error: unknown) => void) {
+    this.#count = count;
+    this.#now = now;
+    this.#onError = onError;
+  }
+
+  /** How many changes there ever were. */
+  get count(): number {
+    return this.#count;
+  }
+
+  listen(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Numbers the changes of a transaction; what is returned tells of them. */
+  number(tx: Transaction): () => void {
+    const before = this.#count;
+    this.#count += tx.changes.length;
+    tx.onUndo(() => {
+      this.#count = before;
+    });
+    return () => {
+      if (this.#listeners.size === 0) return;
+      const at = this.#now();
+      for (const [i, { prev, run }] of tx.changes.entries()) {
+        this.tell({ n: before + i + 1, at, prev, run });
+      }
+    };
+  }
+
+  tell(change: Change): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        // The change is durable whatever a listener makes of it, and the others are told too.
+        this.#onError(error);
+      }
+    }
+  }
+}

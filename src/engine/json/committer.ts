@@ -1,0 +1,235 @@
+// Group commit. A transaction is applied in memory first and handed in here; whatever arrived while the last line
+// was synced goes into the next one. Its promise resolves when the line is on the disk, and only then may anybody be
+// told.
+//
+// If a line cannot be written, every transaction that is not yet durable is taken back in memory, newest first, and
+// rejected: the state in memory is again what the disk holds. A failed write is cut back and the segment goes on; a
+// failed sync ends the segment for good, and the line is tried once more in a new one, because after a failed sync a
+// later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
+
+import type { Clock } from '../../support/clock.ts';
+import { errnoOf, JobrunError } from '../../support/errors.ts';
+import type { Disk } from '../../support/files.ts';
+import { MAX_COMMIT_BYTES } from '../../support/limits.ts';
+import { type Position, Segment } from './journal.ts';
+import type { Witness } from './witness.ts';
+
+export interface Transaction {
+  /** Operations as JSON texts. */
+  readonly ops: readonly string[];
+  /** Takes back what was applied in memory. */
+  readonly undo: () => void;
+  /** Called once durable, in the order of commits, before the promise resolves. */
+  readonly told: () => void;
+}
+
+interface Batch {
+  readonly seq: number;
+  readonly ops: string[];
+  bytes: number;
+  closed: boolean;
+  readonly transactions: Transaction[];
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CommitterOptions {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly witness: Witness;
+  readonly segment: Segment;
+  /** Asked before a line is written: throws where the state folder is no longer ours. */
+  readonly guard: () => void;
+}
+
+export class Committer {
+  readonly #o: CommitterOptions;
+  #segment: Segment;
+  #segments: number;
+  /** The last sync of the segment failed: nothing more may go there. */
+  #broken = false;
+  #batches: Batch[] = [];
+  #running: Promise<void> | null = null;
+  /** Set while a new segment is made for a fold: lines wait for it. */
+  #rotation: Promise<void> | null = null;
+
+  constructor(options: CommitterOptions) {
+    this.#o = options;
+    this.#segment = options.segment;
+    this.#segments = options.segment.number;
+  }
+
+  get segmentSize(): number {
+    return this.#segment.size;
+  }
+
+  /** The last sequence on the disk. */
+  get durableSeq(): number {
+    return this.#segment.position.seq;
+  }
+
+  /** Resolves when the transaction is on the disk; rejects, with its effects taken back, when it could not be. */
+  commit(transaction: Transaction): Promise<void> {
+    const batch = this.#openBatch();
+    batch.transactions.push(transaction);
+    for (const op of transaction.ops) {
+      batch.ops.push(op);
+      batch.bytes += op.length + 1;
+    }
+    if (batch.bytes >= MAX_COMMIT_BYTES) batch.closed = true;
+    this.#running ??= this.#run();
+    return batch.done;
+  }
+
+  /** Ends the line that is being gathered; returns the sequence that holds everything applied so far. */
+  seal(): number {
+    const last = this.#batches.at(-1);
+    if (!last) return this.durableSeq;
+    last.closed = true;
+    return last.seq;
+  }
+
+  /** Resolves when everything handed in so far is durable. */
+  async durable(): Promise<void> {
+    await this.#batches.at(-1)?.done;
+  }
+
+  /** Starts a new segment between two lines. Older ones hold nothing newer than `position`, where it begins. */
+  async rotate(): Promise<{ readonly segment: number; readonly position: Position }> {
+    let position = this.#segment.position;
+    const begin = async (): Promise<void> => {
+      while (this.#running) await this.#running;
+      position = this.#segment.position;
+      await this.#newSegment();
+    };
+    this.#rotation = begin();
+    try {
+      await this.#rotation;
+    } finally {
+      this.#rotation = null;
+      if (this.#batches.length > 0) this.#running ??= this.#run();
+    }
+    return { segment: this.#segment.number, position };
+  }
+
+  async close(): Promise<void> {
+    while (this.#running) await this.#running;
+    await this.#segment.close();
+  }
+
+  #openBatch(): Batch {
+    const last = this.#batches.at(-1);
+    if (last && !last.closed) return last;
+    let settle: Pick<Batch, 'resolve' | 'reject'> | null = null;
+    const done = new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
+    done.catch(() => undefined);
+    const { resolve, reject } = settle as unknown as Pick<Batch, 'resolve' | 'reject'>;
+    const seq = (last?.seq ?? this.durableSeq) + 1;
+    const batch = {
+      seq,
+      ops: [],
+      bytes: 0,
+      closed: false,
+      transactions: [],
+      done,
+      resolve,
+      reject,
+    };
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the loop lets everything that is ready join the line.
+    await new Promise(setImmediate);
+    while (this.#batches[0] && !this.#rotation) {
+      const batch = this.#batches[0];
+      batch.closed = true;
+      try {
+        this.#o.guard();
+        await this.#write(batch);
+      } catch (error) {
+        this.#fail(error);
+        break;
+      }
+      this.#batches.shift();
+      this.#o.witness.note(batch.seq);
+      for (const transaction of batch.transactions) transaction.told();
+      batch.resolve();
+    }
+    this.#running = null;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const now = this.#o.clock.now();
+    if (this.#broken) await this.#newSegment();
+    try {
+      await this.#segment.append(batch.seq, now, batch.ops);
+    } catch (error) {
+      if (!(error as { broken?: boolean }).broken) throw error;
+      this.#broken = true;
+      await this.#newSegment();
+      await this.#segment.append(batch.seq, now, batch.ops);
+    }
+  }
+
+  async #newSegment(): Promise<void> {
+    const old = this.#segment;
+    this.#segments++;
+    // Even where making it fails, a start may find it: then the old one must not have grown past its beginning.
+    this.#broken = true;
+    this.#segment = await Segment.create(
+      this.#o.disk,
+      this.#o.folder,
+      this.#segments,
+      old.position,
+    );
+    this.#broken = false;
+    await old.close();
+  }
+
+  #fail(cause: unknown): void {
+    const failed = this.#batches;
+    this.#batches = [];
+    for (const batch of failed.toReversed()) {
+      for (const transaction of batch.transactions.toReversed()) transaction.undo();
+    }
+    const error = notWritten(cause);
+    for (const batch of failed) batch.reject(error);
+  }
+}
+
+function notWritten(cause: unknown): JobrunError {
+  if (cause instanceof JobrunError) return cause;
+  const errno = errnoOf(cause);
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new JobrunError(
+      'disk-full',
+      'not accepted: the disk is full',
+      'Make room; nothing was lost.',
+      cause,
+    );
+  }
+  if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
+    const hint = 'Make the state folder writable again; nothing was lost.';
+    return new JobrunError(
+      'state-read-only',
+      'not accepted: the state folder is read-only',
+      hint,
+      cause,
+    );
+  }
+  const hint = 'Look at the disk (dmesg, jobrun doctor); what was accepted before is kept.';
+  const why = (cause as Error).message;
+  return new JobrunError(
+    'write-failed',
+    `not accepted: it could not be written (${why})`,
+    hint,
+    cause,
+  );
+}

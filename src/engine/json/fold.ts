@@ -1,0 +1,127 @@
+// A fold writes the readable files anew from what was committed, so that the journal before it is no longer needed.
+// Order of effects, each durable before the next:
+//
+//   1. a new segment, its header and its name; commits go there from now on
+//   2. each page with a changed run, then locks and schedules: one file at a time, a turn of the loop between them
+//   3. the manifest, which names the new segment as the first that is needed
+//   4. only then the old segments are removed, and pages that were empty a fold ago and still are
+//
+// A file is captured at one moment together with the sequence that it includes, and published only once that sequence
+// is durable: a file never knows of a commit that the journal could still lose. Runs are never changed in place, so
+// capturing is a list of references. A crash anywhere leaves more than is needed; the replay skips what each file
+// already includes.
+import { join } from 'node:path';
+import type { Run } from '../../run/run.ts';
+import type { Disk } from '../../support/files.ts';
+import type { Committer } from './committer.ts';
+import { type Document, FORMAT, writeDocument } from './document.ts';
+import { listSegments, type Position, segmentPath } from './journal.ts';
+import { collectPage, filedRuns } from './listing.ts';
+import { type Manifest, writeManifest } from './manifest.ts';
+import type { Memory } from './memory.ts';
+import type { Pages } from './pages.ts';
+import type { Registry } from './registry.ts';
+import { pageOf } from './tally.ts';
+
+export interface Folding {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly memory: Memory;
+  readonly registry: Registry;
+  readonly pages: Pages;
+  readonly committer: Committer;
+  readonly counters: () => {
+    readonly epoch: number;
+    readonly nextId: number;
+    readonly changes: number;
+  };
+}
+
+export const journalFolder = (dir: string): string => join(dir, 'journal');
+
+export async function fold(f: Folding): Promise<void> {
+  const { segment, position } = await f.committer.rotate();
+  const dirty = [...f.memory.dirty].sort((a, b) => a - b);
+  const spent = spentPages(f);
+  for (const page of dirty) {
+    await writePage(f, page);
+    await new Promise(setImmediate);
+  }
+  const write = async <T extends Document>(
+    name: string,
+    capture: (seq: number) => T,
+  ): Promise<void> => writeDocument(f.disk, join(f.dir, name), await published(f, capture));
+  await write('locks.json', (seq) => f.registry.locksFile(FORMAT, seq));
+  await write('schedules.json', (seq) => f.registry.schedulesFile(FORMAT, seq));
+  const manifest = await published(f, (seq) => manifestOf(f, seq, segment, position, spent));
+  await writeManifest(f.disk, f.dir, manifest);
+  await removeOld(f, manifest);
+}
+
+/**
+ * Pages that an earlier fold wrote empty and nothing has touched since. Only now, as no line of the journal names a
+ * run of theirs any more, may the manifest forget them and their files go.
+ */
+function spentPages({ memory, pages }: Folding): ReadonlySet<number> {
+  const isSpent = (page: number): boolean => !memory.tally.hasPage(page) && !memory.dirty.has(page);
+  return new Set([...pages.filed].filter(isSpent));
+}
+
+/** Captures what `capture` returns together with its sequence, and gives it back once that is durable. */
+async function published<T>(f: Folding, capture: (seq: number) => T): Promise<T> {
+  const seq = f.committer.seal();
+  const captured = capture(seq);
+  await f.committer.durable();
+  return captured;
+}
+
+async function writePage(f: Folding, page: number): Promise<void> {
+  const filed = await filedRuns(page, f.memory, f.pages);
+  // No wait between looking at the memory and sealing its sequence: a change between them would be in neither.
+  const newest = collectPage(page, f.memory, filed);
+  const seq = f.committer.seal();
+  f.memory.dirty.delete(page);
+  try {
+    await f.committer.durable();
+    await f.pages.write(page, seq, newest.toReversed());
+    forget(f, page, newest);
+  } catch (error) {
+    f.memory.dirty.add(page);
+    throw error;
+  }
+}
+
+/** What the page file holds now need not be held in memory; what changed since it was captured stays. */
+function forget(f: Folding, page: number, written: readonly Run[]): void {
+  const byId = new Map(written.map((run) => [run.id, run]));
+  for (const [id, run] of f.memory.fresh) {
+    if (pageOf(id) !== page) continue;
+    if (run === null ? !byId.has(id) : byId.get(id) === run) f.memory.fresh.delete(id);
+  }
+}
+
+/**
+ * Only pages that have a file are named: a page that began during this fold stands in the new journal, all of it.
+ */
+function manifestOf(
+  f: Folding,
+  seq: number,
+  segment: number,
+  position: Position,
+  spent: ReadonlySet<number>,
+): Manifest {
+  const { tally, dirty } = f.memory;
+  const needed = [...f.pages.filed].filter((page) => !spent.has(page) || dirty.has(page));
+  const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
+  const requests = [...f.registry.requests.values()];
+  return { format: FORMAT, seq, ...f.counters(), segment, position, requests, pages };
+}
+
+async function removeOld(f: Folding, manifest: Manifest): Promise<void> {
+  const folder = journalFolder(f.dir);
+  for (const old of await listSegments(f.disk, folder)) {
+    if (old < manifest.segment) await f.disk.remove(segmentPath(folder, old));
+  }
+  const named = new Set(manifest.pages.map(([page]) => page));
+  for (const page of await f.pages.list()) if (!named.has(page)) await f.pages.remove(page);
+}

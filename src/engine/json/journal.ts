@@ -1,0 +1,239 @@
+// The journal: what was committed since the readable files were written. One line is one group commit:
+//
+//   crc32 SP {"s":sequence,"p":"crc32 of the line before","t":wall clock ms,"ops":[…]} LF
+//
+// The checksum starts from the one before it, so a missing, repeated or swapped line cannot pass. A line is begun only
+// after the one before it is synced; therefore a bad last line is a commit nobody was told of (a torn tail), and a
+// bad line with a good one after it is damage. A segment begins with a header that says which sequence it follows;
+// a segment is used only once its header and its name are on the disk, so a missing one is damage too.
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Disk, DiskFile } from '../../support/files.ts';
+import { parseJson } from '../../support/json.ts';
+
+/** Where a chain of lines stands: the last sequence and its checksum. */
+export interface Position {
+  readonly seq: number;
+  readonly crc: number;
+}
+
+export interface Line {
+  readonly seq: number;
+  readonly at: number;
+  readonly ops: readonly Op[];
+}
+
+/** One operation, as in `ops` of a line. The engine gives it meaning. */
+export type Op = readonly [kind: string, ...rest: unknown[]];
+
+interface Header {
+  readonly head: 1;
+  readonly format: number;
+  readonly segment: number;
+  readonly after: number;
+  readonly p: string;
+}
+
+const FORMAT = 1;
+const NAME = /^(\d{8})\.jsonl$/;
+const CHECKSUM = /^[0-9a-f]{8}$/;
+
+export const segmentPath = (folder: string, segment: number): string =>
+  join(folder, `${String(segment).padStart(8, '0')}.jsonl`);
+
+/** Numbers of the segments that are there, in order. */
+export async function listSegments(disk: Disk, folder: string): Promise<number[]> {
+  const names = await disk.list(folder);
+  const numbers = names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
+  return numbers.sort((a, b) => a - b);
+}
+
+/** The end of the journal, open for appending. */
+export class Segment {
+  readonly number: number;
+  readonly #file: DiskFile;
+  #position: Position;
+  #size: number;
+
+  private constructor(number: number, file: DiskFile, position: Position, size: number) {
+    this.number = number;
+    this.#file = file;
+    this.#position = position;
+    this.#size = size;
+  }
+
+  /** Makes a segment that follows `position`; its header and name are on the disk when this resolves. */
+  static async create(
+    disk: Disk,
+    folder: string,
+    number: number,
+    position: Position,
+  ): Promise<Segment> {
+    const header: Header = {
+      head: 1,
+      format: FORMAT,
+      segment: number,
+      after: position.seq,
+      p: hex(position.crc),
+    };
+    const { bytes } = encode(JSON.stringify(header), position.crc);
+    const path = segmentPath(folder, number);
+    const file = await disk.create(path);
+    try {
+      await file.write(bytes, 0);
+      await file.sync();
+      await disk.syncFolder(folder);
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await disk.remove(path).catch(() => undefined);
+      throw error;
+    }
+    return new Segment(number, file, position, bytes.length);
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Appends one line and syncs it; it is durable when this resolves. `ops` are JSON texts. On failure the segment is
+   * where it was before, or, if `broken` is set on the error, it must not be used any more.
+   */
+  async append(seq: number, at: number, ops: readonly string[]): Promise<void> {
+    const json = `{"s":${seq},"p":"${hex(this.#position.crc)}","t":${at},"ops":[${ops.join(',')}]}`;
+    const { bytes, crc } = encode(json, this.#position.crc);
+    try {
+      await this.#file.write(bytes, this.#size);
+    } catch (error) {
+      await this.#cutBack(error);
+      throw error;
+    }
+    try {
+      await this.#file.sync();
+    } catch (error) {
+      // Nobody was told of this line, and a start should not find it in the system's cache.
+      await this.#file.truncate(this.#size).catch(() => undefined);
+      throw Object.assign(error as Error, { broken: true });
+    }
+    this.#size += bytes.length;
+    this.#position = { seq, crc };
+  }
+
+  async #cutBack(error: unknown): Promise<void> {
+    try {
+      await this.#file.truncate(this.#size);
+    } catch {
+      Object.assign(error as Error, { broken: true });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+function encode(json: string, from: number): { bytes: Buffer; crc: number } {
+  const crc = crc32(json, from);
+  return { bytes: Buffer.from(`${hex(crc)} ${json}\n`), crc };
+}
+
+const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
+
+export type Reading =
+  | { readonly kind: 'headerless' }
+  | { readonly kind: 'newer'; readonly format: number }
+  | { readonly kind: 'misfit'; readonly why: string }
+  | ({ readonly kind: 'ok' } & Chain)
+  | ({ readonly kind: 'damaged'; readonly why: string } & Chain);
+
+interface Chain {
+  readonly lines: readonly Line[];
+  /** Where the chain stands at the start and after each line: a later segment may follow any of them. */
+  readonly positions: readonly Position[];
+  readonly end: Position;
+  /** The part of the file that is whole. */
+  readonly text: string;
+}
+
+/** Reads one segment, which must begin at a known position; which lines it supersedes is the caller's to see. */
+export function readSegment(
+  bytes: Buffer,
+  segment: number,
+  isKnown: (position: Position) => boolean,
+): Reading {
+  const texts = bytes.toString('utf8').split('\n');
+  const header = texts.length > 1 ? decode(texts[0] ?? '') : null;
+  if (!header || !('head' in header.json)) {
+    const later = texts.slice(1).some((text) => decode(text) !== null);
+    return later ? { kind: 'misfit', why: 'is damaged in its first line' } : { kind: 'headerless' };
+  }
+  const head = header.json as unknown as Header;
+  if (head.format > FORMAT) return { kind: 'newer', format: head.format };
+  const start = { seq: head.after, crc: Number.parseInt(head.p, 16) };
+  if (head.segment !== segment || !isKnown(start)) {
+    return { kind: 'misfit', why: `follows commit ${head.after}, which is not there` };
+  }
+  return readLines(texts, start);
+}
+
+function readLines(texts: readonly string[], start: Position): Reading {
+  const lines: Line[] = [];
+  const positions = [start];
+  // What stands after the last line feed was never finished, even where it looks whole.
+  for (const [i, text] of texts.slice(1, -1).entries()) {
+    const line = lineAfter(positions.at(-1) as Position, text);
+    if (!line) {
+      const chain = chainOf(texts, lines, positions);
+      if (!texts.slice(i + 2).some((later) => decode(later) !== null))
+        return { kind: 'ok', ...chain };
+      return {
+        kind: 'damaged',
+        why: `is damaged in line ${i + 2}, and later lines are not`,
+        ...chain,
+      };
+    }
+    lines.push(line.line);
+    positions.push(line.position);
+  }
+  return { kind: 'ok', ...chainOf(texts, lines, positions) };
+}
+
+function chainOf(
+  texts: readonly string[],
+  lines: readonly Line[],
+  positions: readonly Position[],
+): Chain {
+  const text = texts
+    .slice(0, lines.length + 1)
+    .map((line) => `${line}\n`)
+    .join('');
+  return { lines, positions, end: positions.at(-1) as Position, text };
+}
+
+/** The line, if it is the one that follows `end`. */
+function lineAfter(end: Position, text: string): { line: Line; position: Position } | null {
+  const decoded = decode(text);
+  const json = decoded?.json as { s?: number; p?: string; t?: number; ops?: Op[] } | undefined;
+  if (!decoded || json?.s !== end.seq + 1 || json.p !== hex(end.crc)) return null;
+  const seq = end.seq + 1;
+  return {
+    line: { seq, at: json.t ?? 0, ops: json.ops ?? [] },
+    position: { seq, crc: decoded.crc },
+  };
+}
+
+/** A line that fits its own checksum; each names the checksum before it, so it can be judged alone. */
+function decode(text: string): { json: Record<string, unknown>; crc: number } | null {
+  if (text.length < 10 || text[8] !== ' ') return null;
+  const body = text.slice(9);
+  const json = parseJson(body) as Record<string, unknown> | undefined;
+  if (json === undefined || json === null || typeof json !== 'object') return null;
+  const before = String(json.p);
+  if (!CHECKSUM.test(before)) return null;
+  const crc = crc32(body, Number.parseInt(before, 16));
+  return hex(crc) === text.slice(0, 8) ? { json, crc } : null;
+}

@@ -1,0 +1,297 @@
+// The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
+// time to time. A method that changes something builds a transaction, which is applied at once, so that the next
+// caller sees it and cannot take the same run; then it waits until the journal has it.
+import type { JobLimits, Lane } from '../../run/pick.ts';
+import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
+import { type Draft, isSettled, type Run } from '../../run/run.ts';
+import type { Schedule } from '../../run/schedule.ts';
+import { claim } from '../../run/transitions.ts';
+import { assert, JobrunError } from '../../support/errors.ts';
+import { FOLD_BYTES, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
+import type * as E from '../engine.ts';
+import { acceptDraft, type Intake, replaceRun } from './accept.ts';
+import { Announcer } from './announcer.ts';
+import type { Committer } from './committer.ts';
+import { type Folding, fold } from './fold.ts';
+import { currentOf } from './listing.ts';
+import { Reads } from './reads.ts';
+import { Transaction } from './transaction.ts';
+
+export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
+  /** Null where the state is only read: then every change is refused with `refusal`. */
+  readonly committer: Committer | null;
+  readonly refusal: JobrunError | null;
+  readonly epoch: number;
+  readonly nextId: number;
+  readonly changes: number;
+  /** Told of what goes wrong in the background. */
+  readonly onError: (error: unknown) => void;
+  readonly release: () => Promise<void>;
+  readonly now: () => number;
+}
+
+/** Runs in memory weigh about this much in their pages: a fold is worth it when the journal is a part of that. */
+const BYTES_PER_RUN = 300;
+
+export class JsonEngine extends Reads implements E.Engine {
+  readonly #p: Parts;
+  readonly #announcer: Announcer;
+  #limitsOf: ((job: string) => JobLimits) | null = null;
+  #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
+  readonly #intake: Intake;
+  /** Workers as they were handed in, whatever became of their records. */
+  readonly #workers = new Map<string, E.Worker>();
+  #tokens = 0;
+  #folding: Promise<void> | null = null;
+
+  constructor(parts: Parts) {
+    super(parts.memory, parts.registry, parts.pages);
+    this.#p = parts;
+    this.#intake = { memory: parts.memory, ids: { next: parts.nextId } };
+    this.#announcer = new Announcer(parts.changes, parts.now, parts.onError);
+    this.memory.picker.configure((job) => this.#jobLimits(job));
+  }
+
+  // ---------------------------------------------------------------------------------------------------- changes
+
+  async accept(drafts: readonly Draft[], now: number, request?: string): Promise<E.Accepted[]> {
+    assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
+    const others = await this.#othersOf(drafts);
+    // No wait between this look and the transaction: the same request may have come twice at once.
+    const known = request === undefined ? undefined : this.registry.requests.get(request);
+    if (known) return this.#repeat(known[1]);
+    return this.#apply((tx) => {
+      const accepted = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, others));
+      if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
+      return accepted;
+    });
+  }
+
+  promote(now: number): number {
+    const promoted = this.memory.promote(now);
+    const tell = (): void => {
+      for (const { prev, run } of promoted) {
+        if (!currentOf(run.id, this.memory)) continue;
+        this.#announcer.tell({ n: this.#announcer.count, at: now, prev, run });
+      }
+    };
+    // Not before their acceptance is durable, and not at all where it was taken back.
+    if (promoted.length > 0) this.durable().then(tell, tell);
+    return promoted.length;
+  }
+
+  async claim(
+    lane: Lane,
+    most: number,
+    workerFor: (job: string) => E.WorkerRef,
+    now: number,
+  ): Promise<E.Claimed[]> {
+    this.#writable();
+    if (most < 1 || this.memory.picker.next(lane, now) === null) return [];
+    return this.#apply((tx) => {
+      const claimed: E.Claimed[] = [];
+      while (claimed.length < most) {
+        const prev = this.memory.picker.next(lane, now);
+        if (!prev) break;
+        claimed.push(this.#claimOne(tx, prev, workerFor(prev.job), now));
+      }
+      return claimed;
+    });
+  }
+
+  async change(id: number, decide: (run: Run) => Run): Promise<Run> {
+    const found = await this.get(id);
+    return this.#apply((tx) => {
+      const run = this.current(found);
+      return replaceRun(tx, this.memory, run, decide(run));
+    });
+  }
+
+  async changeHeld(id: number, token: E.Token, decide: (run: Run) => Run): Promise<Run | null> {
+    const held = this.registry.leases.get(id);
+    const run = this.memory.live.get(id);
+    if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1]) return null;
+    return this.#apply((tx) => replaceRun(tx, this.memory, run, decide(run)));
+  }
+
+  async remove(ids: readonly number[]): Promise<void> {
+    const found: Run[] = [];
+    for (const id of new Set(ids)) found.push(await this.get(id));
+    await this.#apply((tx) => {
+      const runs = found.map((run) => this.current(run));
+      const busy = runs.find((run) => !isSettled(run));
+      if (busy) throw notSettled(busy);
+      for (const run of runs) tx.remove(run);
+    });
+  }
+
+  async pause(target: E.PauseTarget, paused: boolean): Promise<void> {
+    await this.#apply((tx) => {
+      if ('schedule' in target) {
+        tx.schedule({ ...this.getSchedule(target.schedule), paused });
+        return;
+      }
+      const apply = (): void => this.memory.picker.configure((job) => this.#jobLimits(job));
+      // Handed in first, so that it is undone last: after the pause itself.
+      tx.onUndo(apply);
+      tx.pause(target, paused);
+      apply();
+    });
+  }
+
+  async putSchedules(schedules: readonly Schedule[]): Promise<void> {
+    await this.#apply((tx) => {
+      for (const schedule of schedules) tx.schedule(schedule);
+    });
+  }
+
+  async removeSchedule(name: string): Promise<void> {
+    this.getSchedule(name);
+    await this.#apply((tx) => tx.removeSchedule(name));
+  }
+
+  async fire(fired: readonly E.Fired[], now: number): Promise<Run[]> {
+    const none = new Map<number, Run>();
+    return this.#apply((tx) =>
+      fired.flatMap(({ schedule, drafts }) => {
+        const made = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, none).run);
+        tx.schedule({ ...schedule, lastRun: made.at(-1)?.id ?? schedule.lastRun });
+        return made;
+      }),
+    );
+  }
+
+  putWorker(worker: E.Worker): void {
+    this.#workers.set(worker.mark, worker);
+    // Nobody waits for it: the claim that needs it stands in the same line or a later one.
+    this.#apply((tx) => tx.worker(worker)).catch(this.#p.onError);
+  }
+
+  removeWorker(mark: string): void {
+    this.#workers.delete(mark);
+    if (!this.registry.workers.has(mark)) return;
+    this.#apply((tx) => tx.removeWorker(mark)).catch(this.#p.onError);
+  }
+
+  configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
+    this.#limitsOf = limitsOf;
+    this.#policyOf = policyOf;
+    this.memory.picker.configure((job) => this.#jobLimits(job));
+  }
+
+  // -------------------------------------------------------------------------------------------------- upkeep, end
+
+  onChange(listener: (change: E.Change) => void): () => void {
+    return this.#announcer.listen(listener);
+  }
+
+  async durable(): Promise<void> {
+    await this.#p.committer?.durable();
+  }
+
+  async fold(): Promise<void> {
+    const committer = this.#writable();
+    const counters = () => ({
+      epoch: this.#p.epoch,
+      nextId: this.#intake.ids.next,
+      changes: this.#announcer.count,
+    });
+    this.#folding ??= fold({ ...this.#p, committer, counters }).finally(() => {
+      this.#folding = null;
+    });
+    await this.#folding;
+  }
+
+  async close(): Promise<void> {
+    await this.#folding?.catch(this.#p.onError);
+    try {
+      await this.#p.committer?.close();
+    } finally {
+      await this.#p.release();
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ inside
+
+  #writable(): Committer {
+    if (this.#p.refusal) throw this.#p.refusal;
+    assert(this.#p.committer, 'a state opened for reading is not changed');
+    return this.#p.committer;
+  }
+
+  /** Applies what `build` does, at once, and waits until it is durable. What `build` throws leaves nothing behind. */
+  async #apply<T>(build: (tx: Transaction) => T): Promise<T> {
+    const committer = this.#writable();
+    const tx = new Transaction(this.memory, this.registry);
+    let result: T;
+    try {
+      result = build(tx);
+    } catch (error) {
+      tx.undo();
+      throw error;
+    }
+    await this.#commit(committer, tx);
+    return result;
+  }
+
+  async #commit(committer: Committer, tx: Transaction): Promise<void> {
+    if (tx.ops.length === 0) return committer.durable();
+    const told = this.#announcer.number(tx);
+    await committer.commit({ ops: tx.ops, undo: () => tx.undo(), told });
+    this.#foldIfLarge(committer);
+  }
+
+  #foldIfLarge(committer: Committer): void {
+    if (this.#folding || committer.segmentSize < FOLD_BYTES) return;
+    const stored = this.memory.dirty.size * PAGE_SIZE * BYTES_PER_RUN;
+    if (committer.segmentSize < stored / 4) return;
+    this.fold().catch(this.#p.onError);
+  }
+
+  #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {
+    const known = this.#workers.get(worker.mark);
+    // Its record may have been taken back with a line that could not be written: a lease needs it.
+    if (known && !this.registry.workers.has(worker.mark)) tx.worker(known);
+    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
+    const token: E.Token = [this.#p.epoch, ++this.#tokens];
+    tx.set(prev, run, { token, mark: worker.mark });
+    return { run, token, worker };
+  }
+
+  /** The runs that drafts wait for, where only a page file knows them. */
+  async #othersOf(drafts: readonly Draft[]): Promise<ReadonlyMap<number, Run>> {
+    const others = new Map<number, Run>();
+    for (const id of new Set(drafts.flatMap((draft) => draft.origin?.after ?? []))) {
+      const run = await this.find(id);
+      if (run) others.set(id, run);
+    }
+    return others;
+  }
+
+  async #repeat(ids: readonly number[]): Promise<E.Accepted[]> {
+    const runs = await Promise.all(ids.map((id) => this.get(id)));
+    await this.durable();
+    return runs.map((run) => ({ run, existing: false }));
+  }
+
+  #jobLimits(job: string): JobLimits {
+    const limits = this.#limitsOf?.(job) ?? {
+      lane: 'place',
+      concurrency: null,
+      rateLimit: null,
+      blocked: null,
+    };
+    const { all, jobs } = this.registry.pauses;
+    const paused = all || jobs.has(job);
+    return paused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
+  }
+}
+
+function notSettled(run: Run): JobrunError {
+  const hint = `Abort it first: jobrun abort ${run.id}`;
+  return new JobrunError(
+    'refused',
+    `run ${run.id} is ${run.state.name} and cannot be removed`,
+    hint,
+  );
+}

@@ -1,0 +1,202 @@
+// One process at a time on a state folder. The lock is a `flock` on `state/lock`: taken by a one-shot helper on a
+// descriptor that it inherits, it belongs to our open file, so it stays when the helper ends and goes when this
+// process does, by kill -9 too. Nothing has to be cleaned up and nothing can be stale. What the file says (who holds
+// it) is for people and for messages, never for deciding.
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Clock, delay } from '../../support/clock.ts';
+import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { LOCK_WAIT_MS } from '../../support/limits.ts';
+
+export interface Holder {
+  readonly pid: number;
+  readonly kind: 'daemon' | 'command';
+}
+
+export interface StateLock {
+  /** Throws where the lock file is no longer the one that was locked: another process may hold the new one. */
+  readonly guard: () => void;
+  readonly release: () => Promise<void>;
+}
+
+/** The lock is looked at again before a commit when this much has passed. */
+const GUARD_EVERY_MS = 100;
+const POLL_MS = 25;
+
+/**
+ * Takes the lock of a state folder, made here if needed, private from its first moment. Waits for a command that
+ * holds it, at most `LOCK_WAIT_MS`; a daemon that holds it is `daemon-running` at once.
+ */
+export async function lockState(
+  dir: string,
+  kind: Holder['kind'],
+  clock: Clock,
+): Promise<StateLock> {
+  await prepareFolder(dir);
+  const path = join(dir, 'lock');
+  const until = clock.monotonic() + LOCK_WAIT_MS;
+  for (;;) {
+    const fd = tryLock(path);
+    if (fd !== null) return held(fd, path, kind, clock);
+    const holder = readHolder(path);
+    // A command goes by in a moment; a daemon stays, so whoever wants to reach it has to ask it.
+    const stays = holder?.kind === 'daemon' && isAlive(holder.pid);
+    if (stays || clock.monotonic() > until) throw taken(dir, holder);
+    await delay(clock, POLL_MS);
+  }
+}
+
+function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): StateLock {
+  ftruncateSync(fd);
+  writeSync(fd, `${JSON.stringify({ pid: process.pid, kind } satisfies Holder)}\n`, 0);
+  let checked = clock.monotonic();
+  return {
+    guard: () => {
+      const now = clock.monotonic();
+      if (now - checked < GUARD_EVERY_MS) return;
+      if (!isSame(fd, path)) throw lostLock(path);
+      checked = now;
+    },
+    release: async () => closeSync(fd),
+  };
+}
+
+/** The locked descriptor, or null where another process holds the lock. */
+function tryLock(path: string): number | null {
+  for (;;) {
+    const fd = openLock(path);
+    if (fd === null) return null;
+    if (!flock(fd)) {
+      closeSync(fd);
+      return null;
+    }
+    // Between opening and locking the file may have been replaced: then the lock is on a file nobody else sees.
+    if (isSame(fd, path)) return fd;
+    closeSync(fd);
+  }
+}
+
+function openLock(path: string): number | null {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+  // On macOS and BSD the lock comes with the opening itself (O_EXLOCK | O_NONBLOCK).
+  const lockFlags = process.platform === 'linux' ? 0 : 0x20 | 0x4;
+  try {
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | lockFlags, 0o600);
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return null;
+    throw unusable(path, error);
+  }
+}
+
+function flock(fd: number): boolean {
+  if (process.platform !== 'linux') return true;
+  const { status, error } = spawnSync('flock', ['-n', '-x', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', fd],
+  });
+  if (!error) return status === 0;
+  const hint = 'Install util-linux (or busybox): it has the program flock.';
+  throw new JobrunError(
+    'state-unsafe',
+    'the state folder cannot be locked: no program "flock"',
+    hint,
+    error,
+  );
+}
+
+function isSame(fd: number, path: string): boolean {
+  const named = statSync(path, { throwIfNoEntry: false });
+  const ours = fstatSync(fd);
+  return named !== undefined && named.ino === ours.ino && named.dev === ours.dev;
+}
+
+export function readHolder(path: string): Holder | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+  } catch (error) {
+    if (error instanceof SyntaxError || errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+/** Makes the folder, or refuses one that others could have prepared or could change. */
+async function prepareFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: false, mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw unusable(dir, error);
+  }
+  const stat = await lstat(dir);
+  if (!stat.isDirectory()) throw unsafe(dir, 'is not a folder');
+  if (process.getuid && stat.uid !== process.getuid()) throw unsafe(dir, 'belongs to another user');
+  if (stat.mode & 0o022) throw unsafe(dir, 'can be written by others');
+  if (stat.mode & 0o077) await chmod(dir, 0o700);
+}
+
+function unsafe(path: string, why: string): JobrunError {
+  return new JobrunError(
+    'state-unsafe',
+    `${path} ${why}`,
+    `Look at it with: ls -ld ${path}; then chmod 700, or move it away.`,
+  );
+}
+
+function unusable(path: string, cause: unknown): JobrunError {
+  const errno = errnoOf(cause);
+  if (errno === 'ENOENT') {
+    return new JobrunError(
+      'state-unsafe',
+      `${dirname(path)} is not there`,
+      'Make it, or name another: --state',
+      cause,
+    );
+  }
+  if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
+    return new JobrunError(
+      'state-read-only',
+      `${path} cannot be written`,
+      'Make the state folder writable.',
+      cause,
+    );
+  }
+  if (errno === 'ENOSPC')
+    return new JobrunError('disk-full', `no room for ${path}`, 'Make room on the disk.', cause);
+  return new JobrunError(
+    'state-unsafe',
+    `${path} cannot be opened: ${(cause as Error).message}`,
+    'Look at it with: ls -l',
+    cause,
+  );
+}
+
+function taken(dir: string, holder: Holder | null): JobrunError {
+  const who = holder
+    ? `${holder.kind === 'daemon' ? 'a daemon' : 'a command'} (pid ${holder.pid})`
+    : 'another process';
+  const hint = 'Use it through the commands, or end it first: jobrun stop';
+  return new JobrunError('daemon-running', `${who} already works on ${dir}`, hint);
+}
+
+function lostLock(path: string): JobrunError {
+  const hint = 'Stop this daemon and start it again; do not remove the lock file.';
+  return new JobrunError('state-unsafe', `${path} was removed or replaced while it was held`, hint);
+}

@@ -1,0 +1,29 @@
+// `manifest.json`: what a start reads first. It names the first segment of the journal that is still needed and says
+// of each page what it counts, so that pages of settled runs need not be read at all.
+import { join } from 'node:path';
+import type { Disk } from '../../support/files.ts';
+import { type Document, readDocument, writeDocument } from './document.ts';
+import type { Position } from './journal.ts';
+import type { Answered } from './registry.ts';
+import type { JobCounts } from './tally.ts';
+
+export interface Manifest extends Document {
+  /** Grows with each opening: the first half of every token. */
+  readonly epoch: number;
+  readonly nextId: number;
+  /** The first segment that is needed, and where the chain of checksums stood before it. */
+  readonly segment: number;
+  readonly position: Position;
+  /** How many changes of runs there ever were: numbers the events. */
+  readonly changes: number;
+  readonly requests: readonly Answered[];
+  readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
+}
+
+export const manifestPath = (dir: string): string => join(dir, 'manifest.json');
+
+export const readManifest = (disk: Disk, dir: string): Promise<Manifest | null> =>
+  readDocument<Manifest>(disk, manifestPath(dir));
+
+export const writeManifest = (disk: Disk, dir: string, manifest: Manifest): Promise<void> =>
+  writeDocument<Manifest>(disk, manifestPath(dir), manifest);

@@ -1,0 +1,152 @@
+// What the engine holds in memory: all runs that are not settled, with their orders and indexes, and the settled ones
+// that no page file has yet. Every change goes through `put`, which keeps each index true; putting the old run back
+// is how a change that could not be written is undone.
+//
+// A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
+// that very object), and everything else is per run only where the run has something to say.
+import { Heap } from '../../run/heap.ts';
+import { Picker } from '../../run/pick.ts';
+import { isSettled, type Run } from '../../run/run.ts';
+import { promote } from '../../run/transitions.ts';
+import { pageOf, Tally } from './tally.ts';
+
+export class Memory {
+  readonly live = new Map<number, Run>();
+  /** Settled since their page was written; null for a run that was removed. */
+  readonly fresh = new Map<number, Run | null>();
+  readonly tally = new Tally();
+  readonly picker = new Picker();
+  /** Pages with a run that changed since their file was written. */
+  readonly dirty = new Set<number>();
+  /** For each run that others wait for, those others. */
+  readonly dependents = new Map<number, Set<number>>();
+  /** Unsettled runs by the schedule that made them. */
+  readonly bySchedule = new Map<string, Set<number>>();
+  readonly #due = new Heap<Run>((a, b) => a.state.dueAt < b.state.dueAt);
+  readonly #keys = new Map<string, number>();
+
+  /** Replaces `prev` (null: there was none) by `next` (null: it is removed). */
+  put(prev: Run | null, next: Run | null): void {
+    const run = (next ?? prev) as Run;
+    if (prev) this.tally.add(prev, -1);
+    if (next) this.tally.add(next, 1);
+    this.dirty.add(pageOf(run.id));
+    if (prev && next && prev.state.name === 'running' && next.state.name === 'running') {
+      this.live.set(run.id, next);
+      return;
+    }
+    if (prev) this.#leave(prev);
+    if (next) this.#enter(next);
+    else this.fresh.set(run.id, null);
+  }
+
+  /** Takes in a run as its page has it: no change, so the page stays clean. */
+  load(run: Run): void {
+    this.tally.add(run, 1);
+    if (!isSettled(run)) this.#enter(run);
+  }
+
+  /** The unsettled run of a job that has this key. */
+  findKey(job: string, key: string): Run | null {
+    const id = this.#keys.get(keyOf(job, key));
+    return id === undefined ? null : (this.live.get(id) ?? null);
+  }
+
+  /** Queues what is due. Returns the runs as they were and are. */
+  promote(now: number): { prev: Run; run: Run }[] {
+    const promoted: { prev: Run; run: Run }[] = [];
+    for (let prev = this.#firstDue(); prev && prev.state.dueAt <= now; prev = this.#firstDue()) {
+      const run = promote(prev);
+      this.#due.pop();
+      const dirty = this.dirty.has(pageOf(run.id));
+      this.put(prev, run);
+      // Nothing was decided that the clock would not decide again: the page need not be written for it.
+      if (!dirty) this.dirty.delete(pageOf(run.id));
+      promoted.push({ prev, run });
+    }
+    return promoted;
+  }
+
+  nextDueAt(now: number): number | null {
+    const scheduled = this.#firstDue()?.state.dueAt ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(scheduled, this.picker.nextPlaceAt(now) ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? next : null;
+  }
+
+  /** The runs that a waiting one still waits for. */
+  pendingOf(run: Run): number[] {
+    return (run.origin?.after ?? []).filter((id) => this.live.has(id));
+  }
+
+  #firstDue(): Run | undefined {
+    for (let run = this.#due.peek(); run; run = this.#due.peek()) {
+      if (this.live.get(run.id) === run && run.state.name === 'scheduled') return run;
+      this.#due.pop();
+    }
+    return undefined;
+  }
+
+  #enter(run: Run): void {
+    if (isSettled(run)) {
+      this.fresh.set(run.id, run);
+      return;
+    }
+    this.fresh.delete(run.id);
+    this.live.set(run.id, run);
+    const key = run.origin?.key;
+    if (key !== undefined) this.#keys.set(keyOf(run.job, key), run.id);
+    const schedule = run.origin?.schedule;
+    if (schedule !== undefined) addTo(this.bySchedule, schedule, run.id);
+    switch (run.state.name) {
+      case 'scheduled':
+        this.#due.push(run);
+        break;
+      case 'queued':
+        this.picker.add(run);
+        break;
+      case 'running':
+        this.picker.started(run, run.life?.startedAt ?? run.state.dueAt);
+        break;
+      case 'waiting':
+        if (run.state.for === 'runs') this.#await(run);
+        break;
+    }
+  }
+
+  #leave(run: Run): void {
+    if (isSettled(run)) {
+      this.fresh.delete(run.id);
+      return;
+    }
+    this.live.delete(run.id);
+    const key = run.origin?.key;
+    if (key !== undefined && this.#keys.get(keyOf(run.job, key)) === run.id)
+      this.#keys.delete(keyOf(run.job, key));
+    const schedule = run.origin?.schedule;
+    if (schedule !== undefined) removeFrom(this.bySchedule, schedule, run.id);
+    if (run.state.name === 'queued') this.picker.remove(run.id);
+    if (run.state.name === 'running') this.picker.ended(run);
+    if (run.state.name === 'waiting' && run.state.for === 'runs') this.#forget(run);
+  }
+
+  #await(run: Run): void {
+    for (const id of run.origin?.after ?? []) addTo(this.dependents, id, run.id);
+  }
+
+  #forget(run: Run): void {
+    for (const id of run.origin?.after ?? []) removeFrom(this.dependents, id, run.id);
+  }
+}
+
+function addTo<K>(sets: Map<K, Set<number>>, key: K, id: number): void {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set.add(id));
+}
+
+function removeFrom<K>(sets: Map<K, Set<number>>, key: K, id: number): void {
+  const set = sets.get(key);
+  set?.delete(id);
+  if (set?.size === 0) sets.delete(key);
+}
+
+const keyOf = (job: string, key: string): string => `${job}\0${key}`;

@@ -1,0 +1,297 @@
+// Reads the state folder into memory, and changes nothing there:
+//
+//   manifest -> pages with unsettled runs -> segments of the journal, in order, reading the page of each run that a
+//   line touches
+//
+// A page that the manifest does not name is empty as far as the manifest knows, whatever file lies there: all that
+// happened in it since stands in the journal.
+//
+// A torn tail (the last line, never acknowledged) is dropped. Everything else that does not fit is damage: a missing
+// segment or page, a bad line before a good one, a journal that ends before the witness. What is proven is read all
+// the same. Where the manifest itself is damaged, every page and the whole journal are looked at.
+import { join } from 'node:path';
+import { isSettled, type Run } from '../../run/run.ts';
+import { JobrunError } from '../../support/errors.ts';
+import type { Disk } from '../../support/files.ts';
+import { damaged, newer, readDocument, readRegular } from './document.ts';
+import { journalFolder } from './fold.ts';
+import {
+  type Line,
+  listSegments,
+  type Position,
+  type Reading,
+  readSegment,
+  segmentPath,
+} from './journal.ts';
+import { type Manifest, manifestPath, readManifest } from './manifest.ts';
+import { Memory } from './memory.ts';
+import { Pages } from './pages.ts';
+import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
+import { allSettled, type JobCounts, pageOf } from './tally.ts';
+import { replayOp } from './transaction.ts';
+import { readWitness } from './witness.ts';
+
+/** What is wrong, and the file that shows it. */
+export interface Problem {
+  readonly error: JobrunError;
+  readonly path: string;
+}
+
+/** The state as it was read: what is proven, and what is wrong with the rest. */
+export interface Recovered {
+  readonly memory: Memory;
+  readonly registry: Registry;
+  readonly pages: Pages;
+  readonly epoch: number;
+  readonly nextId: number;
+  readonly changes: number;
+  readonly end: Position;
+  readonly lastSegment: number;
+  /** The segment that ends the chain, if it holds any line, and the part of its text that is whole. */
+  readonly tail: { readonly segment: number; readonly text: string } | null;
+  readonly problems: readonly Problem[];
+}
+
+export const readState = (disk: Disk, dir: string): Promise<Recovered> =>
+  new Reader(disk, dir).read();
+
+class Reader {
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #problems: Problem[] = [];
+  readonly #memory = new Memory();
+  readonly #registry = new Registry();
+  readonly #pages: Pages;
+  /** Pages that were looked at, with the sequence that each includes and its settled runs. */
+  readonly #loaded = new Map<number, { seq: number; settled: Map<number, Run> }>();
+  #manifest: Manifest | null = null;
+  /** What the manifest counts, page by page. */
+  #counts = new Map<number, JobCounts>();
+  #schedulesSeq = 0;
+  #locksSeq = 0;
+  #end: Position = { seq: 0, crc: 0 };
+  #lastSegment = 0;
+  #tail: Recovered['tail'] = null;
+  #nextId = 1;
+  #changes = 0;
+
+  constructor(disk: Disk, dir: string) {
+    this.#disk = disk;
+    this.#dir = dir;
+    this.#pages = new Pages(disk, dir);
+  }
+
+  async read(): Promise<Recovered> {
+    await this.#readManifest();
+    await this.#readRegistry();
+    for (const [page, counts] of this.#counts) {
+      this.#pages.filed.add(page);
+      if (allSettled(counts)) this.#memory.tally.load(page, counts);
+      else await this.#loadPage(page);
+    }
+    if (!this.#manifest && this.#problems.length > 0) await this.#loadAllPages();
+    await this.#readJournal();
+    await this.#checkWitness();
+    return {
+      memory: this.#memory,
+      registry: this.#registry,
+      pages: this.#pages,
+      epoch: this.#manifest?.epoch ?? 0,
+      nextId: this.#nextId,
+      changes: this.#changes,
+      end: this.#end,
+      lastSegment: this.#lastSegment,
+      tail: this.#tail,
+      problems: this.#problems,
+    };
+  }
+
+  /** Reads a file; null, with the problem noted, where it is damaged or no file at all. */
+  async #try<T>(path: string, read: () => Promise<T>): Promise<T | null> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
+      this.#problems.push({ error, path });
+      return null;
+    }
+  }
+
+  #note(path: string, why: string): void {
+    if (this.#problems.some((problem) => problem.path === path)) return;
+    this.#problems.push({ error: damaged(path, why), path });
+  }
+
+  async #readManifest(): Promise<void> {
+    const path = manifestPath(this.#dir);
+    const manifest = await this.#try(path, () => readManifest(this.#disk, this.#dir));
+    this.#manifest = manifest;
+    if (manifest) {
+      this.#counts = new Map(manifest.pages);
+      this.#end = manifest.position;
+      this.#nextId = manifest.nextId;
+      this.#changes = manifest.changes;
+      for (const answered of manifest.requests) this.#registry.remember(answered);
+      return;
+    }
+    const pages = await this.#pages.list();
+    const first = (await listSegments(this.#disk, journalFolder(this.#dir)))[0] ?? 1;
+    // A state that was never folded has a first segment and no page; anything more had a manifest once.
+    if (pages.length > 0 || first > 1) this.#note(path, 'is missing beside runs and a journal');
+  }
+
+  async #readRegistry(): Promise<void> {
+    const schedules = await this.#readListed<SchedulesFile>('schedules.json');
+    const locks = await this.#readListed<LocksFile>('locks.json');
+    this.#registry.loadSchedules(schedules);
+    this.#registry.loadLocks(locks);
+    this.#schedulesSeq = schedules?.seq ?? 0;
+    this.#locksSeq = locks?.seq ?? 0;
+  }
+
+  async #readListed<T extends SchedulesFile | LocksFile>(name: string): Promise<T | null> {
+    const path = join(this.#dir, name);
+    const file = await this.#try(path, () => readDocument<T>(this.#disk, path));
+    if (!file && this.#manifest) this.#note(path, 'is missing');
+    return file;
+  }
+
+  async #loadPage(page: number): Promise<void> {
+    const path = this.#pages.path(page);
+    const file = await this.#try(path, () => this.#pages.read(page));
+    if (!file) this.#note(path, 'is missing');
+    const settled = new Map<number, Run>();
+    for (const run of file?.runs ?? []) {
+      this.#memory.load(run);
+      if (isSettled(run)) settled.set(run.id, run);
+      this.#nextId = Math.max(this.#nextId, run.id + 1);
+    }
+    // Of a page that cannot be read, no change can be understood either.
+    this.#loaded.set(page, { seq: file?.seq ?? Number.POSITIVE_INFINITY, settled });
+  }
+
+  /** Without a manifest: what is there is shown, so that nobody takes the state for an empty one. */
+  async #loadAllPages(): Promise<void> {
+    for (const page of await this.#pages.list()) {
+      this.#pages.filed.add(page);
+      await this.#loadPage(page);
+    }
+  }
+
+  async #readJournal(): Promise<void> {
+    const folder = journalFolder(this.#dir);
+    const segments = await listSegments(this.#disk, folder);
+    const first = this.#manifest?.segment ?? segments[0] ?? 1;
+    this.#lastSegment = Math.max(segments.at(-1) ?? 0, first - 1);
+    const needed = segments.filter((segment) => segment >= first);
+    if (this.#manifest && needed[0] !== first) {
+      this.#note(segmentPath(folder, first), 'is missing');
+      return;
+    }
+    const known = new Map<number, Position>([[this.#end.seq, this.#end]]);
+    const lines: Line[] = [];
+    for (const segment of needed) {
+      if (!(await this.#readSegment(segment, first, known, lines))) break;
+    }
+    for (const line of lines) if (!(await this.#replay(line))) break;
+  }
+
+  async #readSegment(
+    segment: number,
+    first: number,
+    known: Map<number, Position>,
+    lines: Line[],
+  ): Promise<boolean> {
+    const path = segmentPath(journalFolder(this.#dir), segment);
+    const bytes = await this.#try(path, () => readRegular(this.#disk, path));
+    if (!bytes) this.#note(path, 'is missing');
+    const salvage = !this.#manifest && this.#problems.length > 0 && segment === first;
+    const read = readSegment(bytes ?? Buffer.alloc(0), segment, (start) =>
+      salvage ? true : known.get(start.seq)?.crc === start.crc,
+    );
+    if (read.kind === 'newer') throw newer(path, read.format);
+    // The manifest names a segment only when its header is on the disk.
+    if (read.kind === 'headerless' && this.#manifest && segment === first) {
+      this.#note(path, 'is damaged in its first line');
+    }
+    if (read.kind === 'misfit') this.#note(path, read.why);
+    if (read.kind === 'headerless') return true;
+    if (read.kind === 'misfit') return false;
+    this.#follow(segment, read, known, lines);
+    if (read.kind === 'damaged') this.#note(path, read.why);
+    return read.kind === 'ok';
+  }
+
+  /** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
+  #follow(
+    segment: number,
+    read: Extract<Reading, { kind: 'ok' | 'damaged' }>,
+    known: Map<number, Position>,
+    lines: Line[],
+  ): void {
+    const start = read.positions[0]?.seq ?? 0;
+    while ((lines.at(-1)?.seq ?? 0) > start) lines.pop();
+    for (const line of read.lines) lines.push(line);
+    for (const seq of [...known.keys()]) if (seq > start) known.delete(seq);
+    for (const position of read.positions) known.set(position.seq, position);
+    this.#end = read.end;
+    this.#tail = read.lines.length > 0 ? { segment, text: read.text } : null;
+  }
+
+  async #replay(line: Line): Promise<boolean> {
+    for (const op of line.ops) {
+      const id = op[0] === 'run' ? (op[1] as Run).id : Number(op[1]);
+      const isRun = op[0] === 'run' || op[0] === 'set' || op[0] === 'remove';
+      if (isRun && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
+      try {
+        this.#replayOne(op, line.seq);
+      } catch (error) {
+        const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
+        this.#note(path, `does not fit at commit ${line.seq}: ${(error as Error).message}`);
+        return false;
+      }
+      if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, id + 1);
+      const isChange = op[0] === 'run' || op[0] === 'set';
+      if (isChange && line.seq > (this.#manifest?.seq ?? 0)) this.#changes++;
+    }
+    return true;
+  }
+
+  /** A page that was all settled, so far known by its counts alone: now its runs count one by one. */
+  async #loadTouched(page: number): Promise<void> {
+    const counts = this.#counts.get(page);
+    if (counts) {
+      this.#memory.tally.load(page, negated(counts));
+      await this.#loadPage(page);
+    } else this.#loaded.set(page, { seq: 0, settled: new Map() });
+  }
+
+  #replayOne(op: Line['ops'][number], seq: number): void {
+    const { live, fresh } = this.#memory;
+    const filed = (id: number): Run | null => this.#loaded.get(pageOf(id))?.settled.get(id) ?? null;
+    replayOp(op, {
+      memory: this.#memory,
+      registry: this.#registry,
+      isNewFor: (id) => seq > (this.#loaded.get(pageOf(id))?.seq ?? 0),
+      schedulesAreOlder: seq > this.#schedulesSeq,
+      locksAreOlder: seq > this.#locksSeq,
+      get: (id) => live.get(id) ?? (fresh.has(id) ? (fresh.get(id) ?? null) : filed(id)),
+    });
+  }
+
+  async #checkWitness(): Promise<void> {
+    if (this.#problems.length > 0) return;
+    const seen = await this.#try(join(this.#dir, 'witness'), () =>
+      readWitness(this.#disk, this.#dir),
+    );
+    if (seen === null || seen <= this.#end.seq) return;
+    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
+    this.#note(path, `ends at commit ${this.#end.seq}, but commit ${seen} was written`);
+  }
+}
+
+function negated(counts: JobCounts): JobCounts {
+  const flip = (of: JobCounts[string]): JobCounts[string] =>
+    Object.fromEntries(Object.entries(of).map(([name, n]) => [name, -(n ?? 0)]));
+  return Object.fromEntries(Object.entries(counts).map(([job, of]) => [job, flip(of)]));
+}

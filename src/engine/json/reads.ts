@@ -1,0 +1,102 @@
+// What can be asked of the state: answered from memory, and from page files where only they know. Reads see what is
+// applied, durable or not.
+import type { Counts, Run } from '../../run/run.ts';
+import type { Schedule } from '../../run/schedule.ts';
+import { JobrunError } from '../../support/errors.ts';
+import type * as E from '../engine.ts';
+import { currentOf, listRuns } from './listing.ts';
+import type { Memory } from './memory.ts';
+import type { Pages } from './pages.ts';
+import type { Registry } from './registry.ts';
+import { pageOf } from './tally.ts';
+
+export class Reads {
+  protected readonly memory: Memory;
+  protected readonly registry: Registry;
+  protected readonly pages: Pages;
+
+  constructor(memory: Memory, registry: Registry, pages: Pages) {
+    this.memory = memory;
+    this.registry = registry;
+    this.pages = pages;
+  }
+
+  async find(id: number): Promise<Run | null> {
+    const run = currentOf(id, this.memory);
+    if (run || this.memory.fresh.has(id) || !this.memory.tally.hasPage(pageOf(id)))
+      return run ?? null;
+    const filed = (await this.pages.runsOf(pageOf(id))).get(id);
+    // While the page was read, the run may have changed or gone.
+    if (this.memory.fresh.has(id)) return this.memory.fresh.get(id) ?? null;
+    return this.memory.live.get(id) ?? filed ?? null;
+  }
+
+  list(query: E.Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }> {
+    return listRuns(query, this.memory, this.pages);
+  }
+
+  counts(): Counts {
+    return this.memory.tally.counts();
+  }
+
+  countsByJob(): ReadonlyMap<string, Counts> {
+    return this.memory.tally.byJob();
+  }
+
+  leases(): readonly E.Lease[] {
+    return [...this.registry.leases.keys()].map((run) => this.registry.leaseOf(run) as E.Lease);
+  }
+
+  schedules(): readonly Schedule[] {
+    return this.registry.schedules.list();
+  }
+
+  unsettledOf(schedule: string): readonly Run[] {
+    const ids = this.memory.bySchedule.get(schedule) ?? [];
+    return [...ids].flatMap((id) => this.memory.live.get(id) ?? []);
+  }
+
+  pauses(): E.Pauses {
+    return this.registry.pauses;
+  }
+
+  nextDueAt(now: number): number | null {
+    return this.memory.nextDueAt(now);
+  }
+
+  why(run: Run, now: number): string | null {
+    if (run.state.name === 'queued') return this.memory.picker.why(run, now);
+    if (run.state.name !== 'waiting') return null;
+    if (run.state.for === 'result') return `waits for an outside result: jobrun complete ${run.id}`;
+    return `waits for ${this.memory.pendingOf(run).join(', ')}`;
+  }
+
+  protected async get(id: number): Promise<Run> {
+    const run = await this.find(id);
+    if (run) return run;
+    throw unknownRun(id);
+  }
+
+  /** The run as it is at this moment: it may have changed, or gone, since it was found. */
+  protected current(found: Run): Run {
+    const run = currentOf(found.id, this.memory);
+    if (run) return run;
+    if (this.memory.fresh.has(found.id)) throw unknownRun(found.id);
+    return found;
+  }
+
+  protected getSchedule(name: string): Schedule {
+    const schedule = this.registry.schedules.get(name);
+    if (schedule) return schedule;
+    const hint = 'See the schedules there are: jobrun schedules';
+    throw new JobrunError('unknown-schedule', `there is no schedule "${name}"`, hint);
+  }
+}
+
+function unknownRun(id: number): JobrunError {
+  return new JobrunError(
+    'unknown-run',
+    `there is no run ${id}`,
+    'See the runs there are: jobrun list',
+  );
+}

@@ -1,0 +1,115 @@
+// What the engine keeps besides runs: schedules and pauses (`schedules.json`), leases and the worker processes that
+// hold them (`locks.json`), and the requests that were answered (in the manifest), so that a repeated one is known.
+import type { Schedule } from '../../run/schedule.ts';
+import { MAX_REQUESTS_REMEMBERED, REQUEST_MEMORY_MS } from '../../support/limits.ts';
+import type { Lease, Pauses, PauseTarget, Token, Worker } from '../engine.ts';
+import type { Document } from './document.ts';
+
+export interface SchedulesFile extends Document {
+  readonly schedules: readonly Schedule[];
+  readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
+}
+
+export interface LocksFile extends Document {
+  readonly leases: readonly Lease[];
+  readonly workers: readonly Worker[];
+}
+
+export interface Held {
+  readonly token: Token;
+  readonly mark: string;
+}
+
+/** A request that was answered: the ids it got, first and count. */
+export type Answered = readonly [request: string, ids: readonly number[], at: number];
+
+/** By name, with a list that is the same one until something changes: whoever holds it sees by that. */
+class Schedules extends Map<string, Schedule> {
+  #list: readonly Schedule[] | null = null;
+
+  override set(name: string, schedule: Schedule): this {
+    this.#list = null;
+    return super.set(name, schedule);
+  }
+
+  override delete(name: string): boolean {
+    this.#list = null;
+    return super.delete(name);
+  }
+
+  list(): readonly Schedule[] {
+    this.#list ??= [...this.values()];
+    return this.#list;
+  }
+}
+
+export class Registry {
+  readonly schedules = new Schedules();
+  readonly leases = new Map<number, Held>();
+  readonly workers = new Map<string, Worker>();
+  /** Oldest first. */
+  readonly requests = new Map<string, Answered>();
+  readonly #paused = { all: false, jobs: new Set<string>() };
+
+  get pauses(): Pauses {
+    return this.#paused;
+  }
+
+  setPaused(target: Exclude<PauseTarget, { schedule: string }>, paused: boolean): void {
+    if ('all' in target) this.#paused.all = paused;
+    else if (paused) this.#paused.jobs.add(target.job);
+    else this.#paused.jobs.delete(target.job);
+  }
+
+  isPaused(target: Exclude<PauseTarget, { schedule: string }>): boolean {
+    return 'all' in target ? this.#paused.all : this.#paused.jobs.has(target.job);
+  }
+
+  /** A lease with the process that holds it, as the world sees it. */
+  leaseOf(run: number): Lease | null {
+    const held = this.leases.get(run);
+    if (!held) return null;
+    const worker = this.workers.get(held.mark) ?? {
+      mark: held.mark,
+      pid: 0,
+      startTime: '',
+      boot: '',
+    };
+    return { run, token: held.token, ...worker };
+  }
+
+  remember(answered: Answered): void {
+    this.requests.set(answered[0], answered);
+    for (const [id, [, , at]] of this.requests) {
+      const young = at > answered[2] - REQUEST_MEMORY_MS;
+      if (young && this.requests.size <= MAX_REQUESTS_REMEMBERED) return;
+      this.requests.delete(id);
+    }
+  }
+
+  schedulesFile(format: number, seq: number): SchedulesFile {
+    const { all, jobs } = this.#paused;
+    return {
+      format,
+      seq,
+      schedules: [...this.schedules.values()],
+      paused: { all, jobs: [...jobs].sort() },
+    };
+  }
+
+  locksFile(format: number, seq: number): LocksFile {
+    const leases = [...this.leases.keys()].map((run) => this.leaseOf(run) as Lease);
+    return { format, seq, leases, workers: [...this.workers.values()] };
+  }
+
+  loadSchedules(file: SchedulesFile | null): void {
+    for (const schedule of file?.schedules ?? []) this.schedules.set(schedule.name, schedule);
+    this.#paused.all = file?.paused.all ?? false;
+    for (const job of file?.paused.jobs ?? []) this.#paused.jobs.add(job);
+  }
+
+  loadLocks(file: LocksFile | null): void {
+    for (const { run, token, mark } of file?.leases ?? []) this.leases.set(run, { token, mark });
+    for (const worker of file?.workers ?? []) this.workers.set(worker.mark, worker);
+  }
+}

@@ -1,0 +1,177 @@
+// A group of changes made together: applied in memory as they are added, with what it takes to write them down, to
+// take them back, and to tell of them. And the other direction: what a line of the journal does at a start.
+import { changedFields, type Run } from '../../run/run.ts';
+import type { Schedule } from '../../run/schedule.ts';
+import type { PauseTarget, Worker } from '../engine.ts';
+import type { Op } from './journal.ts';
+import type { Memory } from './memory.ts';
+import type { Answered, Held, Registry } from './registry.ts';
+
+export interface RunChange {
+  readonly prev: Run | null;
+  readonly run: Run;
+}
+
+export class Transaction {
+  readonly ops: string[] = [];
+  readonly changes: RunChange[] = [];
+  readonly #undos: (() => void)[] = [];
+  readonly #memory: Memory;
+  readonly #registry: Registry;
+
+  constructor(memory: Memory, registry: Registry) {
+    this.#memory = memory;
+    this.#registry = registry;
+  }
+
+  undo(): void {
+    for (const undo of this.#undos.toReversed()) undo();
+  }
+
+  onUndo(undo: () => void): void {
+    this.#undos.push(undo);
+  }
+
+  add(run: Run): void {
+    this.ops.push(`["run",${JSON.stringify(run)}]`);
+    this.#put(null, run);
+  }
+
+  /** Replaces a run; a `lease` begins with it, and none outlives the state `running`. */
+  set(prev: Run, next: Run, lease?: Held): void {
+    const patch = changedFields(prev, next);
+    if (patch === null && !lease) return;
+    const held = lease ? `,${JSON.stringify(lease)}` : '';
+    this.ops.push(`["set",${prev.id},${JSON.stringify(patch ?? {})}${held}]`);
+    if (lease) this.#lease(prev.id, lease);
+    else if (next.state.name !== 'running') this.#lease(prev.id, null);
+    this.#put(prev, next);
+  }
+
+  remove(run: Run): void {
+    this.ops.push(`["remove",${run.id}]`);
+    this.#memory.put(run, null);
+    this.#undos.push(() => this.#memory.put(null, run));
+  }
+
+  worker(worker: Worker): void {
+    this.ops.push(`["worker",${JSON.stringify(worker)}]`);
+    this.#replace(this.#registry.workers, worker.mark, worker);
+  }
+
+  removeWorker(mark: string): void {
+    this.ops.push(`["gone",${JSON.stringify(mark)}]`);
+    this.#replace(this.#registry.workers, mark, null);
+  }
+
+  schedule(schedule: Schedule): void {
+    this.ops.push(`["schedule",${JSON.stringify(schedule)}]`);
+    this.#replace(this.#registry.schedules, schedule.name, schedule);
+  }
+
+  removeSchedule(name: string): void {
+    this.ops.push(`["unschedule",${JSON.stringify(name)}]`);
+    this.#replace(this.#registry.schedules, name, null);
+  }
+
+  pause(target: Exclude<PauseTarget, { schedule: string }>, paused: boolean): void {
+    const before = this.#registry.isPaused(target);
+    this.ops.push(`["pause",${JSON.stringify(target)},${paused}]`);
+    this.#registry.setPaused(target, paused);
+    this.#undos.push(() => this.#registry.setPaused(target, before));
+  }
+
+  answered(answered: Answered): void {
+    this.ops.push(`["asked",${JSON.stringify(answered)}]`);
+    this.#registry.remember(answered);
+    this.#undos.push(() => this.#registry.requests.delete(answered[0]));
+  }
+
+  #put(prev: Run | null, next: Run): void {
+    this.#memory.put(prev, next);
+    // Its time may have come meanwhile: that is no change of its own, and goes with this one.
+    this.#undos.push(() => this.#memory.put(this.#memory.live.get(next.id) ?? next, prev));
+    this.changes.push({ prev, run: next });
+  }
+
+  #lease(id: number, lease: Held | null): void {
+    this.#replace(this.#registry.leases, id, lease);
+  }
+
+  #replace<K, V>(map: Map<K, V>, key: K, value: V | null): void {
+    const before = map.get(key);
+    const put = (what: V | null | undefined): void => {
+      if (what === null || what === undefined) map.delete(key);
+      else map.set(key, what);
+    };
+    put(value);
+    this.#undos.push(() => put(before));
+  }
+}
+
+/** What a start tells a replayed line: which parts of the state already include it. */
+export interface Replay {
+  readonly memory: Memory;
+  readonly registry: Registry;
+  /** Whether the page of this run was written before this line. */
+  readonly isNewFor: (run: number) => boolean;
+  readonly schedulesAreOlder: boolean;
+  readonly locksAreOlder: boolean;
+  /** The settled or unsettled run as its page or an earlier line has it. */
+  readonly get: (id: number) => Run | null;
+}
+
+/** Does what one operation of the journal says. Throws where it cannot fit what came before it. */
+export function replayOp(op: Op, to: Replay): void {
+  const [kind, first, second, third] = op;
+  const { memory, registry } = to;
+  switch (kind) {
+    case 'run':
+      if (to.isNewFor((first as Run).id)) memory.put(null, first as Run);
+      return;
+    case 'set':
+      if (to.isNewFor(first as number)) replaySet(first as number, second as Partial<Run>, to);
+      if (to.locksAreOlder)
+        replayLease(first as number, second as Partial<Run>, third as Held | undefined, registry);
+      return;
+    case 'remove':
+      if (to.isNewFor(first as number)) memory.put(to.get(first as number), null);
+      return;
+    case 'worker':
+      if (to.locksAreOlder) registry.workers.set((first as Worker).mark, first as Worker);
+      return;
+    case 'gone':
+      if (to.locksAreOlder) registry.workers.delete(first as string);
+      return;
+    case 'schedule':
+      if (to.schedulesAreOlder) registry.schedules.set((first as Schedule).name, first as Schedule);
+      return;
+    case 'unschedule':
+      if (to.schedulesAreOlder) registry.schedules.delete(first as string);
+      return;
+    case 'pause':
+      if (to.schedulesAreOlder) registry.setPaused(first as { all: true }, second as boolean);
+      return;
+    case 'asked':
+      registry.remember(first as Answered);
+      return;
+    default:
+      throw new Error(`there is no operation "${kind}"`);
+  }
+}
+
+function replaySet(id: number, patch: Partial<Run>, to: Replay): void {
+  const prev = to.get(id);
+  if (!prev) throw new Error(`it changes run ${id}, which is not there`);
+  to.memory.put(prev, { ...prev, ...patch });
+}
+
+function replayLease(
+  id: number,
+  patch: Partial<Run>,
+  lease: Held | undefined,
+  registry: Registry,
+): void {
+  if (lease) registry.leases.set(id, lease);
+  else if (patch.state && patch.state.name !== 'running') registry.leases.delete(id);
+}

@@ -1,0 +1,93 @@
+// The file of one run's log: `logs/<id>.jsonl`, a JSON text a line. Three kinds of lines: what the run said, the rows
+// of its result table, and the begin of each attempt with the number of rows it goes on from.
+//
+// The file keeps the head of a long log. What follows goes by turns into two tail files, the older of which is
+// emptied when the newer is full: so the end of a flood is there too, and the count of what is missing between them.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LogLine } from '../run/view.ts';
+import { errnoOf } from '../support/errors.ts';
+import { type Json, parseJson } from '../support/json.ts';
+import { MAX_LOG_BYTES } from '../support/limits.ts';
+
+export const HEAD_BYTES = MAX_LOG_BYTES / 2;
+export const TAIL_BYTES = MAX_LOG_BYTES / 4;
+
+export type Entry =
+  | LogLine
+  | { readonly row: number; readonly value: Json }
+  | { readonly begin: number; readonly rows: number }
+  /** First in a tail file: how many lines came before it, kept or not. */
+  | { readonly skipped: number };
+
+export interface LogPaths {
+  readonly head: string;
+  readonly tails: readonly [string, string];
+}
+
+export function logPaths(folder: string, run: number): LogPaths {
+  const tail = (n: number): string => join(folder, `${run}.tail-${n}.jsonl`);
+  return { head: join(folder, `${run}.jsonl`), tails: [tail(1), tail(2)] };
+}
+
+export interface LogContent {
+  /** What the run said, with the number of each line. */
+  readonly lines: readonly { readonly n: number; readonly line: LogLine }[];
+  readonly rows: readonly Json[];
+  /** How many lines were ever written. */
+  readonly count: number;
+}
+
+export async function readLog(folder: string, run: number): Promise<LogContent> {
+  const { head, tails } = logPaths(folder, run);
+  const parts = await Promise.all([head, ...tails].map(readPart));
+  const [first = null, ...rest] = parts;
+  const ordered = rest.filter((part) => part !== null).sort((a, b) => a.skipped - b.skipped);
+  return [...(first ? [first] : []), ...ordered].reduce<LogContent>(join2, {
+    lines: [],
+    rows: [],
+    count: 0,
+  });
+}
+
+interface Part {
+  readonly skipped: number;
+  readonly entries: readonly Entry[];
+}
+
+async function readPart(path: string): Promise<Part | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+  // A line that was cut off by a crash is no JSON; it says nothing that anybody was promised.
+  const entries = text.split('\n').flatMap((line) => (parseJson(line) as Entry | undefined) ?? []);
+  const skipped = entries[0] && 'skipped' in entries[0] ? entries[0].skipped : 0;
+  return { skipped, entries };
+}
+
+function join2(content: LogContent, part: Part): LogContent {
+  const lines = [...content.lines];
+  const rows = [...content.rows];
+  let count = content.count;
+  if (part.skipped > count) {
+    lines.push({ n: part.skipped, line: gap(part.skipped - count, lines.at(-1)?.line) });
+    count = part.skipped;
+  }
+  for (const entry of part.entries) {
+    if ('text' in entry) lines.push({ n: ++count, line: entry });
+    // An attempt that was lost may have added rows after its last checkpoint: its successor adds them again.
+    else if ('begin' in entry) rows.length = Math.min(rows.length, entry.rows);
+    else if ('row' in entry) rows[entry.row] = entry.value;
+  }
+  return { lines, rows, count };
+}
+
+function gap(missing: number, last: LogLine | undefined): LogLine {
+  const text = `… ${missing} lines left out: the log of a run is kept up to 10 MB, its begin and its end …`;
+  const at = last?.at ?? new Date(0).toISOString();
+  return { at, level: 'warn', stream: 'log', attempt: last?.attempt ?? 1, text, fields: null };
+}

@@ -1,0 +1,45 @@
+// From a config to an engine: the only place that knows which engines there are.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { errnoOf, type JobrunError } from '../support/errors.ts';
+import { realDisk } from '../support/files.ts';
+import type { Engine } from './engine.ts';
+import { lockState } from './json/lock.ts';
+import { openJsonEngine } from './json/recovery.ts';
+
+export interface Opened {
+  readonly engine: Engine;
+  /** What is wrong with the state; then it was opened for reading only. */
+  readonly damage: readonly JobrunError[];
+}
+
+export interface OpenAs {
+  readonly kind: 'daemon' | 'command';
+  readonly readOnly?: boolean;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Opens the state of a project under its lock, which is held until the engine is closed. */
+export async function openEngine(config: Config, clock: Clock, as: OpenAs): Promise<Opened> {
+  const lock = await lockState(config.state, as.kind, clock);
+  try {
+    if (!as.readOnly) await placeReadme(config.state);
+    return await openJsonEngine({ ...as, ...lock, disk: realDisk, dir: config.state, clock });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Whoever looks into the folder finds it explained there. */
+async function placeReadme(dir: string): Promise<void> {
+  const text = await readFile(new URL('../../state/README.md', import.meta.url));
+  try {
+    await writeFile(join(dir, 'README.md'), text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    // It helps people; a folder that takes no file will say so where it matters.
+    if (!['EEXIST', 'ENOSPC', 'EROFS', 'EDQUOT'].includes(errnoOf(error))) throw error;
+  }
+}

@@ -1,0 +1,166 @@
+// The logs and result tables of runs. Lines are gathered for a moment and appended in the background; they are not
+// synced, for a log is no promise. Rows are: before a checkpoint or a result is committed, the rows that belong to
+// it are made durable with `flush`.
+import { unlink } from 'node:fs/promises';
+import type { LogLine } from '../run/view.ts';
+import type { Clock } from '../support/clock.ts';
+import { errnoOf } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_RESULT_ROWS } from '../support/limits.ts';
+import { logPaths, readLog } from './log-file.ts';
+import { LogWriter } from './log-writer.ts';
+
+export interface ReadLog {
+  /** Only the last so many. */
+  readonly last?: number;
+  readonly attempt?: number;
+}
+
+/** What commands may do with logs. */
+export interface RunLogs {
+  lines(run: number, which?: ReadLog): Promise<LogLine[]>;
+  /** The rows of the result table. */
+  rows(run: number): Promise<readonly Json[]>;
+  /** Everything said so far, then each line as it is said, until `signal` ends it. */
+  follow(run: number, which: ReadLog, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Removes what is kept of a run. */
+  remove(run: number): Promise<void>;
+}
+
+export class RunLogFiles implements RunLogs {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #onError: (error: unknown) => void;
+  readonly #open = new Map<number, LogWriter>();
+  readonly #followers = new Map<number, Set<(n: number, line: LogLine) => void>>();
+
+  constructor(folder: string, clock: Clock, onError: (error: unknown) => void) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#onError = onError;
+  }
+
+  /** An attempt begins; its rows go on after the ones of the checkpoint that it starts from. */
+  begin(run: number, attempt: number, rows: number): void {
+    // Nothing to cut where nothing was written: most runs never have a log.
+    if (attempt > 1 || rows > 0) this.#writer(run).push({ begin: attempt, rows });
+  }
+
+  append(run: number, line: LogLine): void {
+    this.#writer(run).push(line);
+  }
+
+  /** Adds a row; false where the table is full. */
+  row(run: number, n: number, value: Json): boolean {
+    if (n >= MAX_RESULT_ROWS) return false;
+    this.#writer(run).push({ row: n, value });
+    return true;
+  }
+
+  /** Appends what was gathered; with `sync` it is durable when this resolves. */
+  async flush(run: number, sync: boolean): Promise<void> {
+    await this.#open.get(run)?.flush(sync);
+  }
+
+  /** The run has settled: nothing more is expected. */
+  async close(run: number): Promise<void> {
+    const writer = this.#open.get(run);
+    if (!writer) return;
+    await writer.flush(false);
+    if (this.#open.get(run) === writer && writer.isEmpty) this.#open.delete(run);
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((run) => this.close(run)));
+  }
+
+  async lines(run: number, which: ReadLog = {}): Promise<LogLine[]> {
+    await this.flush(run, false);
+    const { lines } = await readLog(this.#folder, run);
+    return chosen(lines, which).map(({ line }) => line);
+  }
+
+  async rows(run: number): Promise<readonly Json[]> {
+    await this.flush(run, false);
+    return (await readLog(this.#folder, run)).rows;
+  }
+
+  async *follow(run: number, which: ReadLog, signal: AbortSignal): AsyncIterable<LogLine> {
+    const queue: { n: number; line: LogLine }[] = [];
+    let wake: () => void = () => undefined;
+    const stop = this.#subscribe(run, (n, line) => {
+      queue.push({ n, line });
+      wake();
+    });
+    const ended = (): void => wake();
+    signal.addEventListener('abort', ended);
+    try {
+      await this.flush(run, false);
+      const { lines, count } = await readLog(this.#folder, run);
+      for (const { line } of chosen(lines, which)) yield line;
+      for (;;) {
+        for (const { n, line } of queue.splice(0)) {
+          if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield line;
+        }
+        if (signal.aborted && queue.length === 0) return;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (queue.length > 0 || signal.aborted) resolve();
+        });
+      }
+    } finally {
+      stop();
+      signal.removeEventListener('abort', ended);
+    }
+  }
+
+  async remove(run: number): Promise<void> {
+    this.#open.delete(run);
+    const { head, tails } = logPaths(this.#folder, run);
+    await Promise.all([head, ...tails].map(removeFile));
+  }
+
+  #writer(run: number): LogWriter {
+    let writer = this.#open.get(run);
+    if (!writer) {
+      const told = (n: number, line: LogLine): void => {
+        for (const follower of this.#followers.get(run) ?? []) follower(n, line);
+      };
+      writer = new LogWriter(
+        logPaths(this.#folder, run),
+        () => readLog(this.#folder, run),
+        this.#clock,
+        told,
+        this.#onError,
+      );
+      this.#open.set(run, writer);
+    }
+    return writer;
+  }
+
+  #subscribe(run: number, follower: (n: number, line: LogLine) => void): () => void {
+    const followers = this.#followers.get(run) ?? new Set();
+    this.#followers.set(run, followers.add(follower));
+    return () => {
+      followers.delete(follower);
+      if (followers.size === 0) this.#followers.delete(run);
+    };
+  }
+}
+
+function chosen<T extends { readonly line: LogLine }>(
+  lines: readonly T[],
+  { last, attempt }: ReadLog,
+): readonly T[] {
+  const fitting =
+    attempt === undefined ? lines : lines.filter(({ line }) => line.attempt === attempt);
+  return last === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - last));
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}

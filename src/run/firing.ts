@@ -1,0 +1,194 @@
+// Which runs a schedule creates now; told in prose:
+//
+// cron. `nextAt` is the first slot not yet dealt with, and every slot is dealt with once: `nextAt` only ever moves to a
+// slot after all of them, so a clock that is set back finds nothing to do until it has caught up. What has come due
+// falls in two kinds. A slot is missed if it was over two seconds past before any daemon looked at the clock (none
+// ran, the machine slept, the clock jumped): `catchUp` decides how many of those are made up. Every other slot is
+// served. Then `overlap` decides what becomes of a slot while an earlier run is not settled. Runs that `catchUp: all`
+// asks for do not stand in each other's way: they are made, and wait in line. A slot that made no run is counted in
+// `skipped` (of a long absence the first 2,000 are counted). While paused, slots pass by uncounted.
+//
+// every. The first run is due at once; while a run is not settled `nextAt` is null, and its end sets it. So it cannot
+// overlap, and what came due during downtime is simply due. A clock set back may not hold it up: `nextAt` is never
+// further away than the interval.
+//
+// nextRun. As `every`, but a function of the job says when: `awaitsAnswer` tells that it is to be asked, `decided`
+// takes what it said.
+import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
+import { lastCron } from './cron.ts';
+import type { Run } from './run.ts';
+import { firstAt, intervalOf, nextAt, type Rule, type Schedule } from './schedule.ts';
+
+/** What the present says about a schedule beside the clock. */
+export interface Sight {
+  /** Runs of this schedule that are not settled, and how many of them have not started. */
+  readonly unsettled: number;
+  readonly queued: number;
+  /** Until when a daemon has seen the clock before now; null: none has. */
+  readonly seenSince: number | null;
+}
+
+/** What is to happen now, in one commit. Nothing, where `schedule` is the one that was given. */
+export interface Firing {
+  readonly schedule: Schedule;
+  /** The due times of the runs to create, oldest first. */
+  readonly slots: readonly number[];
+  /** The runs before these are to be aborted. */
+  readonly replace: boolean;
+  readonly skippedNow: number;
+}
+
+/** A slot this late is missed. */
+const LATE_MS = 2 * SECOND;
+/** Bounds the time of one firing: counting a slot costs some microseconds. */
+const MAX_COUNTED = 2 * MAX_CATCH_UP;
+
+/** When the scheduler has to look at this schedule again; null where no clock decides it. */
+export const wakeAt = (schedule: Schedule): number | null =>
+  schedule.paused ? null : schedule.nextAt;
+
+/** Which runs the schedule creates now, and what it is then. */
+export function due(schedule: Schedule, now: number, sight: Sight): Firing {
+  return schedule.rule.kind === 'cron'
+    ? dueByClock(schedule, now, sight)
+    : dueByRun(schedule, now, sight);
+}
+
+function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
+  const slot = slotByRun(schedule, now, sight);
+  if (slot === null || slot > now || schedule.paused) return moved(schedule, slot);
+  // A run that `retry` brought back is still going: its end will set the next time.
+  if (sight.unsettled > 0) return moved(schedule, null);
+  const lastAt = Math.max(slot, schedule.lastAt ?? slot);
+  const next = { ...schedule, nextAt: null, lastAt };
+  return { schedule: next, slots: [slot], replace: false, skippedNow: 0 };
+}
+
+function slotByRun(schedule: Schedule, now: number, sight: Sight): number | null {
+  const { rule, nextAt } = schedule;
+  if (rule.kind !== 'every') return nextAt;
+  const latest = now + intervalOf(rule.everyMs);
+  if (nextAt !== null) return Math.min(nextAt, latest);
+  // The run that was to set it has gone without doing so: a crash came between.
+  return sight.unsettled === 0 ? latest : null;
+}
+
+const moved = (schedule: Schedule, nextAt: number | null): Firing => ({
+  schedule: schedule.nextAt === nextAt ? schedule : { ...schedule, nextAt },
+  slots: [],
+  replace: false,
+  skippedNow: 0,
+});
+
+function dueByClock(schedule: Schedule, now: number, sight: Sight): Firing {
+  if (schedule.nextAt === null || schedule.nextAt > now) return moved(schedule, schedule.nextAt);
+  const nextAt = firstAt(schedule.rule, now);
+  if (schedule.paused) return moved(schedule, nextAt);
+  const { slots, passed } = chosen(schedule, now, sight);
+  const { served, replace } = withoutOverlap(schedule, slots, sight);
+  const skippedNow = passed + slots.length - served.length;
+  const lastAt = served.at(-1) ?? schedule.lastAt;
+  const skipped = schedule.skipped + skippedNow;
+  return { schedule: { ...schedule, nextAt, lastAt, skipped }, slots: served, replace, skippedNow };
+}
+
+interface Slot {
+  readonly at: number;
+  /** Made up by `catchUp: all`. */
+  readonly inLine: boolean;
+}
+
+/** The slots due now, without the missed ones that `catchUp` lets pass; `passed` counts those. */
+function chosen(schedule: Schedule, now: number, sight: Sight): { slots: Slot[]; passed: number } {
+  const first = Math.max(schedule.nextAt ?? now, (schedule.lastAt ?? -1) + 1) - 1;
+  const seen = Math.min(now, Math.max(first, sight.seenSince ?? first));
+  const late = Math.max(seen, now - LATE_MS - 1);
+  const missed = between(schedule.rule, seen, late, MAX_COUNTED);
+  const made = caughtUp(schedule, missed, seen, late);
+  const inLine = schedule.catchUp === 'all';
+  const slots = [
+    ...newest(schedule.rule, first, seen).map((at) => ({ at, inLine: false })),
+    ...made.map((at) => ({ at, inLine })),
+    ...newest(schedule.rule, late, now).map((at) => ({ at, inLine: false })),
+  ];
+  return { slots, passed: missed.length - made.length };
+}
+
+function caughtUp(schedule: Schedule, missed: number[], after: number, until: number): number[] {
+  switch (schedule.catchUp) {
+    case 'skip':
+      return [];
+    case 'once':
+      return missed.length < MAX_COUNTED
+        ? missed.slice(-1)
+        : newest(schedule.rule, after, until, 1);
+    case 'all':
+      return missed.length < MAX_COUNTED
+        ? missed.slice(-MAX_CATCH_UP)
+        : newest(schedule.rule, after, until);
+  }
+}
+
+/** The slots after `after` and up to `until`, at most `limit`, from the oldest on. */
+function between(rule: Rule, after: number, until: number, limit: number): number[] {
+  const slots: number[] = [];
+  for (let at = nextAt(rule, after); at !== null && at <= until; at = nextAt(rule, at)) {
+    slots.push(at);
+    if (slots.length === limit) break;
+  }
+  return slots;
+}
+
+/** The same, but the latest ones: what is recent is worth more than what is long past. */
+function newest(rule: Rule, after: number, until: number, limit = MAX_CATCH_UP): number[] {
+  if (rule.kind !== 'cron' || after >= until) return [];
+  const slots: number[] = [];
+  let at = lastCron(rule.cron, rule.timezone, after, until);
+  while (at !== null && slots.length < limit) {
+    slots.unshift(at);
+    at = lastCron(rule.cron, rule.timezone, after, at - 1);
+  }
+  return slots;
+}
+
+function withoutOverlap(
+  schedule: Schedule,
+  slots: readonly Slot[],
+  sight: Sight,
+): { served: number[]; replace: boolean } {
+  const all = slots.map((slot) => slot.at);
+  if (schedule.overlap === 'allow') return { served: all, replace: false };
+  if (schedule.overlap === 'replace') {
+    return { served: all.slice(-1), replace: all.length > 0 && sight.unsettled > 0 };
+  }
+  let inTheWay = schedule.overlap === 'queue' ? sight.queued : sight.unsettled;
+  const served: number[] = [];
+  for (const slot of slots) {
+    if (inTheWay > 0 && !slot.inLine) continue;
+    served.push(slot.at);
+    inTheWay += 1;
+  }
+  return { served, replace: false };
+}
+
+/** The run of this schedule has settled: `every` counts from here. */
+export function afterSettled(schedule: Schedule, run: Run, now: number): Schedule {
+  if (schedule.rule.kind !== 'every' || schedule.nextAt !== null) return schedule;
+  const endedAt = 'settledAt' in run.state ? Math.min(run.state.settledAt, now) : now;
+  return { ...schedule, nextAt: endedAt + intervalOf(schedule.rule.everyMs) };
+}
+
+/** Is the job's `nextRun` function to be asked, with the last run? */
+export const awaitsAnswer = (schedule: Schedule, unsettled: number): boolean =>
+  schedule.rule.kind === 'nextRun' &&
+  schedule.nextAt === null &&
+  !schedule.paused &&
+  unsettled === 0;
+
+/** What `nextRun` said. An instant that has had its run is not given another one. */
+export function decided(schedule: Schedule, answer: number | null, now: number): Schedule {
+  if (answer === null) return { ...schedule, nextAt: null };
+  const { lastAt } = schedule;
+  const fresh = lastAt === null || answer > lastAt;
+  return { ...schedule, nextAt: fresh ? answer : Math.max(now, lastAt + 1) };
+}

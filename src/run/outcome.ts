@@ -1,0 +1,31 @@
+// How an attempt ended, as data. A job that fails is never an exception in the daemon: it is one of these.
+import type { Json } from '../support/json.ts';
+import type { RunError } from './run.ts';
+
+export type Outcome =
+  | { readonly kind: 'returned'; readonly output: Json }
+  | {
+      /** The function threw, or its process ended: then with exit code or signal. */
+      readonly kind: 'threw';
+      readonly error: RunError;
+      /** The error itself said that another try is useless. */
+      readonly fatal?: boolean;
+      readonly exitCode?: number;
+      readonly signal?: string;
+      readonly decision?: Decision;
+    }
+  | { readonly kind: 'timeout'; readonly error: RunError; readonly decision?: Decision }
+  | { readonly kind: 'stale'; readonly error: RunError; readonly decision?: Decision }
+  | {
+      readonly kind: 'callback';
+      readonly dueAt: number;
+      readonly output?: Json;
+      readonly error?: RunError;
+    }
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'aborted'; readonly reason: string }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'stopped' };
+
+/** What `onError` made of a failure. */
+export type Decision = 'dismiss' | { readonly retryAt: number };

@@ -1,0 +1,236 @@
+// Who goes next. Queued runs stand in one line per job, ordered by priority, due time and id; the jobs whose first
+// run may start now stand in a heap by that first run. A job that may not start anything (paused, broken, its
+// concurrency or rate reached) is simply not in the heap, so a thousand blocked runs cost the others nothing. A run
+// whose lock is held steps out of its line into the lock's own, and the best of those comes back when it is free.
+//
+// Both heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is
+// dropped when it comes up. That keeps every change at O(log n) without positions to maintain.
+import { Heap } from './heap.ts';
+import type { RateLimit } from './policy.ts';
+import type { Run } from './run.ts';
+
+/** Runs that take a place (a worker process of their own), and those that share one process. */
+export type Lane = 'place' | 'shared';
+
+/** What stands between a job's queued runs and their start. */
+export interface JobLimits {
+  readonly lane: Lane;
+  readonly concurrency: number | null;
+  readonly rateLimit: RateLimit | null;
+  /** Why nothing of this job may start ("paused", "no job named mail"), or null. */
+  readonly blocked: string | null;
+}
+
+const UNLIMITED: JobLimits = { lane: 'place', concurrency: null, rateLimit: null, blocked: null };
+
+interface Line {
+  readonly job: string;
+  limits: JobLimits;
+  readonly queue: Heap<Run>;
+  readonly running: Set<number>;
+  /** Starts within the last period of the rate limit, oldest first. */
+  starts: number[];
+}
+
+interface Front {
+  readonly line: Line;
+  readonly run: Run;
+}
+
+const before = (a: Run, b: Run): boolean =>
+  a.priority !== b.priority
+    ? a.priority > b.priority
+    : a.state.dueAt !== b.state.dueAt
+      ? a.state.dueAt < b.state.dueAt
+      : a.id < b.id;
+
+export class Picker {
+  readonly #lines = new Map<string, Line>();
+  readonly #fronts: Readonly<Record<Lane, Heap<Front>>> = {
+    place: frontHeap(),
+    shared: frontHeap(),
+  };
+  /** Which version of a run is queued: what a heap holds beyond that is out of date. */
+  readonly #queued = new Map<number, Run>();
+  readonly #holders = new Map<string, number>();
+  /** By lock, then by job: a paused job's run that is first for a lock must not keep out another job's. */
+  readonly #parked = new Map<string, Map<string, Heap<Run>>>();
+  /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
+  readonly #throttled = new Set<Line>();
+  #limitsOf: (job: string) => JobLimits = () => UNLIMITED;
+
+  /** Sets where the limits of a job are read from, and reads them anew. */
+  configure(limitsOf: (job: string) => JobLimits): void {
+    this.#limitsOf = limitsOf;
+    for (const line of this.#lines.values()) {
+      line.limits = limitsOf(line.job);
+      this.#offer(line);
+    }
+  }
+
+  /** Takes in a run, or a queued run as it is after a change. */
+  add(run: Run): void {
+    if (this.#queued.has(run.id)) this.remove(run.id);
+    this.#queued.set(run.id, run);
+    const line = this.#line(run.job);
+    line.queue.push(run);
+    if (line.queue.peek() === run) this.#offer(line);
+  }
+
+  remove(id: number): void {
+    const run = this.#queued.get(id);
+    this.#queued.delete(id);
+    if (!run) return;
+    this.#offer(this.#line(run.job));
+    const lock = run.origin?.lock;
+    if (lock !== undefined && !this.#holders.has(lock)) this.#unpark(lock);
+  }
+
+  /** A run has begun, here or before the start of the daemon. */
+  started(run: Run, now: number): void {
+    this.#queued.delete(run.id);
+    const line = this.#line(run.job);
+    line.running.add(run.id);
+    if (line.limits.rateLimit) line.starts.push(now);
+    const lock = run.origin?.lock;
+    if (lock !== undefined) this.#holders.set(lock, run.id);
+    this.#offer(line);
+  }
+
+  /** A run has ended; its place, and its lock, are free. */
+  ended(run: Run): void {
+    const line = this.#line(run.job);
+    line.running.delete(run.id);
+    this.#offer(line);
+    const lock = run.origin?.lock;
+    if (lock === undefined || this.#holders.get(lock) !== run.id) return;
+    this.#holders.delete(lock);
+    this.#unpark(lock);
+  }
+
+  /** The run that is to start next in this lane, or null. It stays queued until `started` is called. */
+  next(lane: Lane, now: number): Run | null {
+    // A copy: `mayStart` puts back those that still have to wait, and a set gives what was put back once more.
+    for (const line of [...this.#throttled]) {
+      this.#throttled.delete(line);
+      if (this.#mayStart(line, now)) this.#offer(line);
+    }
+    const fronts = this.#fronts[lane];
+    for (let front = fronts.pop(); front; front = fronts.pop()) {
+      const run = this.#first(front.line);
+      if (run !== front.run || front.line.limits.lane !== lane) continue;
+      if (!this.#mayStart(front.line, now)) continue;
+      if (!this.#park(front.line, run)) {
+        fronts.push(front);
+        return run;
+      }
+    }
+    return null;
+  }
+
+  /** When after `now` a job that has reached its rate gets its next place; null where none waits for that. */
+  nextPlaceAt(now: number): number | null {
+    let soonest: number | null = null;
+    for (const line of this.#throttled) {
+      const at = placeAt(line);
+      if (this.#first(line) && at !== null && at > now) soonest = Math.min(soonest ?? at, at);
+    }
+    return soonest;
+  }
+
+  /** Why a queued run does not start, or null where it only waits for a free worker. */
+  why(run: Run, now: number): string | null {
+    const line = this.#line(run.job);
+    const { blocked, concurrency, rateLimit } = line.limits;
+    if (blocked !== null) return blocked;
+    if (concurrency !== null && line.running.size >= concurrency) {
+      const by = [...line.running].sort((a, b) => a - b);
+      const shown = by.slice(0, 5).join(', ') + (by.length > 5 ? ` and ${by.length - 5} more` : '');
+      return `concurrency ${concurrency} of ${run.job} reached by ${shown}`;
+    }
+    const holder = run.origin?.lock === undefined ? undefined : this.#holders.get(run.origin.lock);
+    if (holder !== undefined) return `lock "${run.origin?.lock}" is held by ${holder}`;
+    if (rateLimit === null || hasRate(line, now)) return null;
+    const seconds = (((placeAt(line) ?? now) - now) / 1000).toFixed(1);
+    return `rate ${rateLimit.limit} per ${rateLimit.perMs / 1000}s, next place in ${seconds}s`;
+  }
+
+  #line(job: string): Line {
+    let line = this.#lines.get(job);
+    if (!line) {
+      const limits = this.#limitsOf(job);
+      line = { job, limits, queue: new Heap(before), running: new Set(), starts: [] };
+      this.#lines.set(job, line);
+    }
+    return line;
+  }
+
+  /** Puts the job's first run into the heap of those that may start; a doubt is cleared up when it comes out. */
+  #offer(line: Line): void {
+    const run = this.#first(line);
+    if (run) this.#fronts[line.limits.lane].push({ line, run });
+  }
+
+  #first(line: Line): Run | undefined {
+    for (let run = line.queue.peek(); run; run = line.queue.peek()) {
+      if (this.#queued.get(run.id) === run) return run;
+      line.queue.pop();
+    }
+    return undefined;
+  }
+
+  #mayStart(line: Line, now: number): boolean {
+    const { blocked, concurrency } = line.limits;
+    if (blocked !== null) return false;
+    if (concurrency !== null && line.running.size >= concurrency) return false;
+    if (hasRate(line, now)) return true;
+    this.#throttled.add(line);
+    return false;
+  }
+
+  /** Moves a run whose lock is held out of its line, and brings up the next one. */
+  #park(line: Line, run: Run): boolean {
+    const lock = run.origin?.lock;
+    if (lock === undefined || !this.#holders.has(lock)) return false;
+    line.queue.pop();
+    const byJob = this.#parked.get(lock) ?? new Map<string, Heap<Run>>();
+    this.#parked.set(lock, byJob);
+    const parked = byJob.get(run.job) ?? new Heap<Run>(before);
+    byJob.set(run.job, parked);
+    parked.push(run);
+    this.#offer(line);
+    return true;
+  }
+
+  /** The lock is free: the best run of each job that waited for it goes back to its line. */
+  #unpark(lock: string): void {
+    const byJob = this.#parked.get(lock);
+    if (!byJob) return;
+    for (const [job, parked] of byJob) {
+      let run = parked.pop();
+      while (run && this.#queued.get(run.id) !== run) run = parked.pop();
+      if (parked.size === 0) byJob.delete(job);
+      if (!run) continue;
+      const line = this.#line(job);
+      line.queue.push(run);
+      this.#offer(line);
+    }
+    if (byJob.size === 0) this.#parked.delete(lock);
+  }
+}
+
+const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.run, b.run));
+
+function hasRate(line: Line, now: number): boolean {
+  const { rateLimit } = line.limits;
+  if (rateLimit === null) return true;
+  while (line.starts.length > 0 && (line.starts[0] ?? 0) <= now - rateLimit.perMs)
+    line.starts.shift();
+  return line.starts.length < rateLimit.limit;
+}
+
+function placeAt(line: Line): number | null {
+  const { rateLimit } = line.limits;
+  const oldest = line.starts[line.starts.length - (rateLimit?.limit ?? 0)];
+  return rateLimit && oldest !== undefined ? oldest + rateLimit.perMs : null;
+}

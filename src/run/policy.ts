@@ -1,0 +1,58 @@
+// What a job's author decided, as plain data with every default filled in: the rules read it, the catalog makes it.
+import { DAY, HOUR, SECOND } from '../support/limits.ts';
+
+export interface RetryPolicy {
+  /** Further attempts after the first; Infinity for no end. */
+  readonly limit: number;
+  readonly delayMs: number;
+  readonly backoff: 'fixed' | 'linear' | 'exponential';
+  readonly factor: number;
+  readonly maxDelayMs: number;
+  /** Share by which a delay may be shorter or longer: 0.1 is ten per cent. */
+  readonly jitter: number;
+}
+
+export type Isolation = 'process' | 'shared' | 'fresh';
+
+export interface RateLimit {
+  readonly limit: number;
+  readonly perMs: number;
+}
+
+export interface Policy {
+  readonly priority: number;
+  readonly concurrency: number | null;
+  readonly rateLimit: RateLimit | null;
+  /** Null where the author said nothing: no retries, but a few lost or stale attempts are made good. */
+  readonly retries: RetryPolicy | null;
+  readonly timeoutMs: number | null;
+  readonly lockTimeMs: number | null;
+  readonly graceMs: number;
+  readonly isolation: Isolation;
+  readonly memoryMb: number | null;
+  readonly keepDoneMs: number;
+  readonly keepFailedMs: number;
+}
+
+export const DEFAULT_RETRIES: RetryPolicy = {
+  limit: 0,
+  delayMs: SECOND,
+  backoff: 'exponential',
+  factor: 2,
+  maxDelayMs: HOUR,
+  jitter: 0.1,
+};
+
+export const DEFAULT_POLICY: Policy = {
+  priority: 1,
+  concurrency: null,
+  rateLimit: null,
+  retries: null,
+  timeoutMs: null,
+  lockTimeMs: null,
+  graceMs: 5 * SECOND,
+  isolation: 'process',
+  memoryMb: null,
+  keepDoneMs: 7 * DAY,
+  keepFailedMs: 30 * DAY,
+};

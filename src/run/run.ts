@@ -1,0 +1,172 @@
+// What a run is. Its state is a union that carries what belongs to that state, so that a queued run with an output
+// cannot be written down. Runs are never changed, only replaced: prev and next differ by the fields that changed, and
+// that difference is what the journal keeps. A million of them wait in memory, so what most runs do not have
+// (`origin`, `life`) is null until it is needed.
+import type { Json } from '../support/json.ts';
+
+export type RunState =
+  | { readonly name: 'scheduled'; readonly dueAt: number }
+  | { readonly name: 'waiting'; readonly dueAt: number; readonly for: 'runs' | 'result' }
+  | { readonly name: 'queued'; readonly dueAt: number }
+  | { readonly name: 'running'; readonly dueAt: number }
+  | {
+      readonly name: 'done';
+      readonly dueAt: number;
+      readonly settledAt: number;
+      readonly output: Json;
+    }
+  | {
+      readonly name: 'failed';
+      readonly dueAt: number;
+      readonly settledAt: number;
+      readonly error: RunError;
+    }
+  | {
+      readonly name: 'aborted';
+      readonly dueAt: number;
+      readonly settledAt: number;
+      readonly reason: string;
+    };
+
+export type StateName = RunState['name'];
+
+export const STATE_NAMES: readonly StateName[] = [
+  'scheduled',
+  'waiting',
+  'queued',
+  'running',
+  'done',
+  'failed',
+  'aborted',
+];
+
+export type Counts = Readonly<Record<StateName, number>>;
+
+export interface Run {
+  readonly id: number;
+  readonly job: string;
+  readonly params: Json;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly state: RunState;
+  readonly origin: Origin | null;
+  readonly life: Life | null;
+}
+
+/** How the run was asked for, beyond job, params and time. */
+export interface Origin {
+  readonly key?: string;
+  readonly parent?: number;
+  /** Runs that must be done before this one may start. */
+  readonly after?: readonly number[];
+  readonly schedule?: string;
+  /** What the job's `lock` function made of the params: one run at a time for each such text. */
+  readonly lock?: string;
+  /** Set for this run alone, in place of the job's. Null is no limit. */
+  readonly retries?: number | null;
+  readonly timeoutMs?: number;
+  /** Most attempts as of acceptance, where it is not one. Null is no limit. */
+  readonly maxAttempts?: number | null;
+}
+
+/** What has happened to a run since its first attempt began. */
+export interface Life {
+  /** Attempts begun that count: also the number of the latest, while it counts. */
+  readonly attempt: number;
+  /** Of these, the ones before the last `retry`: they no longer stand against the limit. */
+  readonly renewedAfter?: number;
+  /** Lost and stale attempts since then. */
+  readonly losses?: number;
+  /** Most attempts as of the latest start. Null is no limit. */
+  readonly maxAttempts: number | null;
+  /** When the latest attempt began. */
+  readonly startedAt: number;
+  /** The first, and the latest ones; `dropped` says how many between them are no longer kept. */
+  readonly attempts: readonly Attempt[];
+  readonly dropped?: number;
+  readonly initialized?: boolean;
+  readonly checkpoint?: Json;
+  /** Rows of the result table that belong to the checkpoint; the next attempt goes on after them. */
+  readonly rows?: number;
+  readonly steps?: Readonly<Record<string, Json>>;
+  readonly progress?: Progress;
+  /** Given with a call-back: shown until the run is settled. */
+  readonly output?: Json;
+  /** An abort that was asked for while an attempt was under way, with its reason: it outlives the daemon. */
+  readonly abort?: string;
+}
+
+export interface Progress {
+  readonly percent: number;
+  readonly text: string | null;
+}
+
+export interface RunError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export type AttemptOutcome =
+  | 'returned'
+  | 'threw'
+  | 'timeout'
+  | 'stale'
+  | 'aborted'
+  | 'lost'
+  | 'stopped'
+  | 'callback'
+  | 'pending';
+
+export interface Attempt {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly pid: number;
+  readonly endedAt?: number;
+  readonly outcome?: AttemptOutcome;
+  readonly error?: RunError;
+  readonly exitCode?: number;
+  readonly signal?: string;
+}
+
+/** A request for a run, checked and with defaults filled in, before it has an id. */
+export interface Draft {
+  readonly job: string;
+  readonly params: Json;
+  readonly priority: number;
+  /** Null: at once. */
+  readonly dueAt: number | null;
+  readonly origin: Origin | null;
+}
+
+export const isSettled = (run: Run): boolean => isSettledName(run.state.name);
+
+export const isSettledName = (name: StateName): boolean =>
+  name === 'done' || name === 'failed' || name === 'aborted';
+
+/** A run as it is accepted: waiting for others, due later, or queued. */
+export function newRun(id: number, draft: Draft, now: number, waits: boolean): Run {
+  const dueAt = draft.dueAt ?? now;
+  return {
+    id,
+    job: draft.job,
+    params: draft.params,
+    priority: draft.priority,
+    createdAt: now,
+    state: waits ? { name: 'waiting', dueAt, for: 'runs' } : stateForTime(dueAt, now),
+    origin: draft.origin,
+    life: null,
+  };
+}
+
+export const stateForTime = (dueAt: number, now: number): RunState =>
+  dueAt > now ? { name: 'scheduled', dueAt } : { name: 'queued', dueAt };
+
+/** The fields of `next` that are not those of `prev`; null where nothing changed. */
+export function changedFields(prev: Run, next: Run): Partial<Run> | null {
+  const changed: Record<string, unknown> = {};
+  for (const field of FIELDS) if (prev[field] !== next[field]) changed[field] = next[field];
+  return Object.keys(changed).length > 0 ? (changed as Partial<Run>) : null;
+}
+
+const FIELDS = ['params', 'priority', 'state', 'origin', 'life'] as const;

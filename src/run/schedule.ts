@@ -1,0 +1,152 @@
+// A schedule is a named rule that creates runs: what it is, how it begins and is changed, the times that its rule
+// gives, the request for one of its runs, and its JSON. Which of those times make a run is told in firing.ts.
+import { isoOf } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import { MIN_EVERY_MS } from '../support/limits.ts';
+import { nextCron } from './cron.ts';
+import type { Draft } from './run.ts';
+import { hideParams } from './view.ts';
+
+export interface Schedule {
+  readonly name: string;
+  readonly job: string;
+  /** `job`: written in the job's file; `made`: asked for with `schedule --cron` or `--every`. */
+  readonly source: 'job' | 'made';
+  readonly rule: Rule;
+  readonly params: Json;
+  /** What the job's `lock` function made of the params, which are the same for every run. */
+  readonly lock?: string | null;
+  readonly priority: number | null;
+  readonly catchUp: 'skip' | 'once' | 'all';
+  readonly overlap: 'skip' | 'queue' | 'replace' | 'allow';
+  readonly paused: boolean;
+  readonly createdAt: number;
+  /** The slot that comes next; null while a run decides it (`every`, `nextRun`) or when there is none. */
+  readonly nextAt: number | null;
+  /** The latest slot that made a run, and that run. */
+  readonly lastAt: number | null;
+  readonly lastRun: number | null;
+  readonly skipped: number;
+}
+
+export type Rule =
+  | { readonly kind: 'every'; readonly everyMs: number }
+  | { readonly kind: 'cron'; readonly cron: string; readonly timezone: string }
+  | { readonly kind: 'nextRun' };
+
+/** A schedule as it is asked for, before it has a history. */
+export type Asked = Omit<
+  Schedule,
+  'paused' | 'createdAt' | 'nextAt' | 'lastAt' | 'lastRun' | 'skipped'
+>;
+
+export const newSchedule = (asked: Asked, now: number): Schedule => ({
+  ...asked,
+  paused: false,
+  createdAt: now,
+  nextAt: firstAt(asked.rule, now),
+  lastAt: null,
+  lastRun: null,
+  skipped: 0,
+});
+
+/** A schedule whose definition was changed: it keeps its history, and its next slot where the rule is the same. */
+export function revised(schedule: Schedule, asked: Asked, now: number): Schedule {
+  const same = JSON.stringify(schedule.rule) === JSON.stringify(asked.rule);
+  if (same) return { ...schedule, ...asked };
+  const from = asked.rule.kind === 'cron' ? Math.max(now, schedule.lastAt ?? now) : now;
+  return { ...schedule, ...asked, nextAt: firstAt(asked.rule, from) };
+}
+
+/** Slots that passed during the pause are gone: nothing was missed, it was meant. */
+export function withPause(schedule: Schedule, paused: boolean, now: number): Schedule {
+  const { rule, nextAt } = schedule;
+  const passed = rule.kind === 'cron' && schedule.paused && nextAt !== null && nextAt <= now;
+  return { ...schedule, paused, nextAt: passed ? firstAt(rule, now) : nextAt };
+}
+
+/** The first slot of a rule that begins at `now`; null where its function has to be asked. */
+export const firstAt = (rule: Rule, now: number): number | null =>
+  rule.kind === 'every' ? now : nextAt(rule, now);
+
+/** The next instant of the rule after `after`, or null where only a run can tell. */
+export const nextAt = (rule: Rule, after: number): number | null =>
+  nextTimes(rule, after, 1)[0] ?? null;
+
+/** The next `n` instants after `after`; of `every` the earliest possible ones, as if its runs took no time. */
+export function nextTimes(rule: Rule, after: number, n: number): number[] {
+  if (rule.kind === 'nextRun') return [];
+  if (rule.kind === 'every') {
+    return Array.from({ length: n }, (_, i) => after + (i + 1) * intervalOf(rule.everyMs));
+  }
+  const times: number[] = [];
+  for (let at: number | null = after; times.length < n; ) {
+    at = nextCron(rule.cron, rule.timezone, at);
+    if (at === null) break;
+    times.push(at);
+  }
+  return times;
+}
+
+/** What `every` comes to: never less than the shortest interval. */
+export const intervalOf = (everyMs: number): number => Math.max(everyMs, MIN_EVERY_MS);
+
+/**
+ * The request for the run of one slot. Runs of one schedule share a lock unless they may overlap, so that a queued one
+ * waits for the one before; a lock of the job's own does the same, since all its runs have the same params.
+ */
+export function draftOf(
+  schedule: Schedule,
+  slot: number,
+  priority: number,
+  lock: string | null = null,
+): Draft {
+  const own =
+    lock ?? schedule.lock ?? (schedule.overlap === 'allow' ? null : `schedule ${schedule.name}`);
+  return {
+    job: schedule.job,
+    params: schedule.params,
+    priority: schedule.priority ?? priority,
+    dueAt: slot,
+    origin: { schedule: schedule.name, ...(own !== null && { lock: own }) },
+  };
+}
+
+export interface ScheduleView {
+  readonly name: string;
+  readonly job: string;
+  readonly every: number | null;
+  readonly cron: string | null;
+  readonly timezone: string | null;
+  readonly params: Json;
+  readonly catchUp: Schedule['catchUp'];
+  readonly overlap: Schedule['overlap'];
+  readonly paused: boolean;
+  readonly nextAt: string | null;
+  readonly lastAt: string | null;
+  readonly lastRun: string | null;
+  readonly next: readonly string[];
+  readonly skipped: number;
+}
+
+/** A schedule as the world sees it; a contract like `viewOf`. */
+export function scheduleView(schedule: Schedule, redact: readonly string[] = []): ScheduleView {
+  const { rule, nextAt, lastAt, lastRun } = schedule;
+  const next = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, 4)];
+  return {
+    name: schedule.name,
+    job: schedule.job,
+    every: rule.kind === 'every' ? intervalOf(rule.everyMs) : null,
+    cron: rule.kind === 'cron' ? rule.cron : null,
+    timezone: rule.kind === 'cron' ? rule.timezone : null,
+    params: redact.length > 0 ? hideParams(schedule.params, redact) : schedule.params,
+    catchUp: schedule.catchUp,
+    overlap: schedule.overlap,
+    paused: schedule.paused,
+    nextAt: nextAt === null ? null : isoOf(nextAt),
+    lastAt: lastAt === null ? null : isoOf(lastAt),
+    lastRun: lastRun === null ? null : String(lastRun),
+    next: next.map(isoOf),
+    skipped: schedule.skipped,
+  };
+}

@@ -1,0 +1,296 @@
+// What can happen to a run. Each function takes a run and the present time and gives the run as it is then, or throws
+// why it may not happen. None of them touches the world; the engine makes the result durable.
+//
+//   scheduled -> queued -> running -> done | failed | aborted
+//                  ^          |-> scheduled   (retry, call-back, RetryAt)
+//                  |          |-> queued      (lost, stale, stopped: again at once)
+//   waiting -------'          `-> waiting     (pending: for an outside result)
+//
+// scheduled, waiting and queued can be updated and aborted at once. done, failed and aborted are settled: only
+// `retry` leads out of failed and aborted, and nothing out of done.
+//
+// The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
+// RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
+// the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
+// sets retries: then it counts like any failure.
+import type { Json } from '../support/json.ts';
+import { MAX_ATTEMPTS_KEPT, MAX_LOSSES } from '../support/limits.ts';
+import { backoffMs } from './backoff.ts';
+import type { Decision, Outcome } from './outcome.ts';
+import { DEFAULT_RETRIES, type Policy, type RetryPolicy } from './policy.ts';
+import { refuseUnless, refuseUnlessPending } from './refusal.ts';
+import {
+  type Attempt,
+  type Life,
+  type Progress,
+  type Run,
+  type RunError,
+  stateForTime,
+} from './run.ts';
+
+/** A run whose time has come, or whose others are done. */
+export const promote = (run: Run): Run => ({
+  ...run,
+  state: { name: 'queued', dueAt: run.state.dueAt },
+});
+
+/** The runs it waited for are done. */
+export const release = (run: Run, now: number): Run => ({
+  ...run,
+  state: stateForTime(run.state.dueAt, now),
+});
+
+/** A worker process takes the run: its next attempt begins. */
+export function claim(run: Run, policy: Policy, pid: number, now: number): Run {
+  const life = run.life;
+  const number = (life?.attempt ?? 0) + 1;
+  const kept = keepFew(life?.attempts ?? []);
+  return {
+    ...run,
+    state: { name: 'running', dueAt: run.state.dueAt },
+    life: {
+      ...life,
+      attempt: number,
+      maxAttempts: maxAttempts(run, policy),
+      startedAt: now,
+      attempts: [...kept.attempts, { number, startedAt: now, pid }],
+      ...(kept.dropped > 0 && { dropped: (life?.dropped ?? 0) + kept.dropped }),
+    },
+  };
+}
+
+/** The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. */
+function keepFew(attempts: readonly Attempt[]): { attempts: readonly Attempt[]; dropped: number } {
+  const dropped = attempts.length - MAX_ATTEMPTS_KEPT + 1;
+  if (dropped <= 0) return { attempts, dropped: 0 };
+  return { attempts: [...attempts.slice(0, 1), ...attempts.slice(1 + dropped)], dropped };
+}
+
+/** Most attempts that the run may have, counting those before its last `retry`; null for no end. */
+export function maxAttempts(run: Run, policy: Policy): number | null {
+  const retries = retriesOf(run, policy);
+  const life = run.life;
+  const more = retries === null ? (life?.losses ?? 0) : retries.limit;
+  return Number.isFinite(more) ? (life?.renewedAfter ?? 0) + 1 + more : null;
+}
+
+/** Null where neither the job nor the request allows any: then a failure is final, and a loss is made good. */
+function retriesOf(run: Run, policy: Policy): RetryPolicy | null {
+  const own = run.origin?.retries;
+  const job = policy.retries ?? DEFAULT_RETRIES;
+  const retries = own === undefined ? job : { ...job, limit: own ?? Number.POSITIVE_INFINITY };
+  return retries.limit > 0 ? retries : null;
+}
+
+/**
+ * Decides what the end of an attempt makes of its run: done, again later, waiting, failed or aborted. An abort that
+ * was asked for wins over whatever the attempt came to; `chance` (0 to 1) spreads the wait before a retry.
+ */
+export function settle(
+  run: Run,
+  outcome: Outcome,
+  policy: Policy,
+  now: number,
+  chance: number,
+): Run {
+  const life = endAttempt(run, outcome, now);
+  const dueAt = run.state.dueAt;
+  if (life.abort !== undefined && outcome.kind !== 'aborted')
+    return aborted(run, life, life.abort, now);
+  switch (outcome.kind) {
+    case 'returned':
+      return {
+        ...run,
+        life,
+        state: { name: 'done', dueAt, settledAt: now, output: outcome.output },
+      };
+    case 'aborted':
+      return aborted(run, life, outcome.reason, now);
+    case 'pending':
+      return { ...run, life, state: { name: 'waiting', dueAt, for: 'result' } };
+    case 'callback':
+      return { ...run, life, state: stateForTime(outcome.dueAt, now) };
+    case 'stopped':
+      return { ...run, life, state: { name: 'queued', dueAt } };
+    case 'lost':
+    case 'stale':
+      return afterLoss(run, life, outcome, policy, now, chance);
+    case 'threw':
+    case 'timeout':
+      return afterFailure(run, life, outcome, policy, now, chance);
+  }
+}
+
+const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
+
+function endAttempt(run: Run, outcome: Outcome, now: number): Life {
+  const life = lifeOf(run);
+  const last = life.attempts.at(-1);
+  const error = 'error' in outcome ? outcome.error : undefined;
+  const ended = {
+    ...(last ?? { number: life.attempt, startedAt: life.startedAt, pid: 0 }),
+    endedAt: now,
+    outcome: outcome.kind,
+    ...(error && { error }),
+    ...('exitCode' in outcome && outcome.exitCode !== undefined && { exitCode: outcome.exitCode }),
+    ...('signal' in outcome && outcome.signal !== undefined && { signal: outcome.signal }),
+  };
+  const output =
+    outcome.kind === 'callback' && outcome.output !== undefined ? { output: outcome.output } : {};
+  return {
+    ...life,
+    ...output,
+    attempt: UNCOUNTED.has(outcome.kind) ? life.attempt - 1 : life.attempt,
+    attempts: [...life.attempts.slice(0, -1), ended],
+  };
+}
+
+type Failure = Extract<Outcome, { error: RunError; decision?: Decision }>;
+type Loss = Extract<Outcome, { kind: 'lost' | 'stale' }>;
+
+/** The author's `onError` decides first, then the error itself, then the policy. */
+function afterFailure(
+  run: Run,
+  life: Life,
+  outcome: Failure,
+  policy: Policy,
+  now: number,
+  chance: number,
+): Run {
+  const { decision, error } = outcome;
+  if (decision === 'dismiss') return failed(run, life, error, now);
+  if (decision) return { ...run, life, state: stateForTime(decision.retryAt, now) };
+  const retries = retriesOf(run, policy);
+  const fatal = outcome.kind === 'threw' && outcome.fatal;
+  if (fatal || retries === null) return failed(run, life, error, now);
+  const failures = life.attempt - (life.renewedAfter ?? 0);
+  if (failures > retries.limit) return failed(run, life, error, now);
+  return { ...run, life, state: stateForTime(now + backoffMs(retries, failures, chance), now) };
+}
+
+/** A lost or stale attempt is no fault of the run: again at once, as long as its own limit or ours allows. */
+function afterLoss(
+  run: Run,
+  before: Life,
+  outcome: Loss,
+  policy: Policy,
+  now: number,
+  chance: number,
+): Run {
+  const life = { ...before, losses: (before.losses ?? 0) + 1 };
+  if (outcome.kind === 'stale' && outcome.decision)
+    return afterFailure(run, life, outcome, policy, now, chance);
+  const retries = retriesOf(run, policy);
+  const stands = retries === null ? life.losses : life.attempt - (life.renewedAfter ?? 0);
+  if (stands > (retries?.limit ?? MAX_LOSSES))
+    return failed(run, life, lossError(outcome, stands), now);
+  return { ...run, life, state: { name: 'queued', dueAt: run.state.dueAt } };
+}
+
+function lossError(outcome: Loss, times: number): RunError {
+  if (outcome.kind === 'stale') return outcome.error;
+  const message = `lost ${times} times: each time its process or the daemon ended under it`;
+  return { name: 'LostError', message, stack: '' };
+}
+
+function failed(run: Run, life: Life, error: RunError, now: number): Run {
+  return { ...run, life, state: { name: 'failed', dueAt: run.state.dueAt, settledAt: now, error } };
+}
+
+function aborted(run: Run, life: Life | null, reason: string, now: number): Run {
+  const { abort: _, ...rest } = life ?? {};
+  const kept = life === null ? null : (rest as Life);
+  return {
+    ...run,
+    life: kept,
+    state: { name: 'aborted', dueAt: run.state.dueAt, settledAt: now, reason },
+  };
+}
+
+export interface Changes {
+  readonly dueAt?: number;
+  readonly params?: Json;
+  readonly priority?: number;
+  readonly lock?: string | null;
+}
+
+/** Changes a run that has not started, or that waits for its next attempt. */
+export function update(run: Run, changes: Changes, now: number): Run {
+  refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be updated');
+  const dueAt = changes.dueAt ?? run.state.dueAt;
+  const state =
+    run.state.name === 'waiting'
+      ? { ...run.state, dueAt }
+      : changes.dueAt === undefined
+        ? run.state
+        : stateForTime(dueAt, now);
+  const { lock: _, ...origin } = run.origin ?? {};
+  const relocked = { ...origin, ...(changes.lock !== null && { lock: changes.lock }) };
+  return {
+    ...run,
+    state,
+    params: changes.params === undefined ? run.params : changes.params,
+    priority: changes.priority ?? run.priority,
+    origin: changes.lock === undefined ? run.origin : relocked,
+  };
+}
+
+/** Ends a run that no process holds. */
+export function abortIdle(run: Run, reason: string, now: number): Run {
+  refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be aborted');
+  return aborted(run, run.life, reason, now);
+}
+
+/** Notes on a running run that it is to end, so that not even a crash of the daemon brings it back. */
+export function requestAbort(run: Run, reason: string): Run {
+  refuseUnless(run, ['running'], 'be aborted');
+  const life = lifeOf(run);
+  return life.abort === undefined ? { ...run, life: { ...life, abort: reason } } : run;
+}
+
+/** A failed or aborted run goes on: same checkpoint (unless `fresh`), its attempts renewed. */
+export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Run {
+  refuseUnless(run, ['failed', 'aborted'], 'be retried');
+  const life = run.life;
+  if (life === null) return { ...run, state: { name: 'queued', dueAt: now } };
+  const { losses: _l, output: _o, abort: _a, progress: _p, ...kept } = life;
+  const { checkpoint: _c, rows: _r, steps: _s, initialized: _i, ...bare } = kept;
+  const renewed = { ...run, life: { ...(fresh ? bare : kept), renewedAfter: life.attempt } };
+  const limit = maxAttempts(renewed, policy);
+  return {
+    ...renewed,
+    life: { ...renewed.life, maxAttempts: limit },
+    state: { name: 'queued', dueAt: now },
+  };
+}
+
+/** The outside result that a run waited for. */
+export function complete(run: Run, output: Json, now: number): Run {
+  refuseUnlessPending(run, 'be completed');
+  return { ...run, state: { name: 'done', dueAt: run.state.dueAt, settledAt: now, output } };
+}
+
+export function failPending(run: Run, message: string, now: number): Run {
+  refuseUnlessPending(run, 'be failed');
+  return failed(run, lifeOf(run), { name: 'Error', message, stack: '' }, now);
+}
+
+/** What an attempt saved: durable before the job goes on. */
+export interface Saved {
+  readonly checkpoint?: Json;
+  readonly rows?: number;
+  readonly initialized?: true;
+  readonly step?: { readonly name: string; readonly value: Json };
+  readonly progress?: Progress;
+}
+
+export function save(run: Run, saved: Saved): Run {
+  const life = lifeOf(run);
+  const { step, ...fields } = saved;
+  const steps = step ? { steps: { ...life.steps, [step.name]: step.value } } : {};
+  return { ...run, life: { ...life, ...fields, ...steps } };
+}
+
+function lifeOf(run: Run): Life {
+  return run.life ?? { attempt: 0, maxAttempts: 1, startedAt: run.createdAt, attempts: [] };
+}

@@ -1,0 +1,119 @@
+// A run as the world sees it: the JSON of `list`, `show`, events and the library. Its fields are a contract and are
+// never removed or renamed.
+import { isoOf } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import type { Attempt, AttemptOutcome, Run, RunError, StateName } from './run.ts';
+
+export interface RunView {
+  readonly id: string;
+  readonly job: string;
+  readonly state: StateName;
+  readonly params: Json;
+  readonly priority: number;
+  readonly key: string | null;
+  readonly createdAt: string;
+  readonly dueAt: string;
+  readonly startedAt: string | null;
+  readonly settledAt: string | null;
+  readonly attempt: number;
+  readonly maxAttempts: number | null;
+  readonly progress: { readonly percent: number; readonly text: string | null };
+  readonly checkpoint: Json;
+  readonly output: Json;
+  readonly error: RunError | null;
+  /** Why it waits, or why it was aborted. */
+  readonly reason: string | null;
+  readonly schedule: string | null;
+  readonly parent: string | null;
+  readonly after: readonly string[];
+  readonly worker: { readonly pid: number } | null;
+}
+
+export interface AttemptView {
+  readonly number: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly outcome: AttemptOutcome | null;
+  readonly error: RunError | null;
+  readonly pid: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/** One line of a run's log. */
+export interface LogLine {
+  readonly at: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly stream: 'log' | 'stdout' | 'stderr';
+  readonly attempt: number;
+  readonly text: string;
+  readonly fields: Json;
+}
+
+/** `reason` is why a run that has not settled waits; a settled one knows its own. `redact` names params to hide. */
+export function viewOf(run: Run, reason: string | null, redact: readonly string[] = []): RunView {
+  const { state, origin, life } = run;
+  return {
+    id: String(run.id),
+    job: run.job,
+    state: state.name,
+    params: redact.length > 0 ? hideParams(run.params, redact) : run.params,
+    priority: run.priority,
+    key: origin?.key ?? null,
+    createdAt: isoOf(run.createdAt),
+    dueAt: isoOf(state.dueAt),
+    startedAt: life && life.attempts.length > 0 ? isoOf(life.startedAt) : null,
+    settledAt: 'settledAt' in state ? isoOf(state.settledAt) : null,
+    attempt: life?.attempt ?? 0,
+    maxAttempts: limitOf(run),
+    progress: progressOf(run),
+    checkpoint: life?.checkpoint ?? null,
+    output: state.name === 'done' ? state.output : (life?.output ?? null),
+    error: errorOf(run),
+    reason: state.name === 'aborted' ? state.reason : reason,
+    schedule: origin?.schedule ?? null,
+    parent: origin?.parent === undefined ? null : String(origin.parent),
+    after: (origin?.after ?? []).map(String),
+    worker: state.name === 'running' ? { pid: life?.attempts.at(-1)?.pid ?? 0 } : null,
+  };
+}
+
+function limitOf(run: Run): number | null {
+  if (run.life) return run.life.maxAttempts;
+  return run.origin?.maxAttempts === undefined ? 1 : run.origin.maxAttempts;
+}
+
+function progressOf(run: Run): RunView['progress'] {
+  const last = run.life?.progress ?? { percent: 0, text: null };
+  return run.state.name === 'done' ? { percent: 100, text: last.text } : last;
+}
+
+/** A failed run's error, or the last attempt's while the run goes on; a run that is done has none. */
+function errorOf(run: Run): RunError | null {
+  if (run.state.name === 'failed') return run.state.error;
+  if (run.state.name === 'done') return null;
+  const ended = run.life?.attempts.findLast((attempt) => attempt.outcome !== undefined);
+  return ended?.error ?? null;
+}
+
+export function attemptView(attempt: Attempt): AttemptView {
+  return {
+    number: attempt.number,
+    startedAt: isoOf(attempt.startedAt),
+    endedAt: attempt.endedAt === undefined ? null : isoOf(attempt.endedAt),
+    outcome: attempt.outcome ?? null,
+    error: attempt.error ?? null,
+    pid: attempt.pid || null,
+    exitCode: attempt.exitCode ?? null,
+    signal: attempt.signal ?? null,
+  };
+}
+
+/** Shows `***` for what the config asks to hide, at any depth. */
+export function hideParams(params: Json, names: readonly string[]): Json {
+  if (params === null || typeof params !== 'object') return params;
+  if (Array.isArray(params)) return params.map((inner) => hideParams(inner, names));
+  const hide = ([name, value]: [string, Json]): [string, Json] =>
+    names.includes(name) ? [name, '***'] : [name, hideParams(value, names)];
+  return Object.fromEntries(Object.entries(params).map(hide));
+}

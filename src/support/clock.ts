@@ -1,0 +1,38 @@
+// Time comes into the house here and nowhere else. Wall time says what to show and when a run is due; monotonic time
+// says how long something took, because the wall clock can be set back. Tests hand in a clock that they move.
+
+export interface Clock {
+  /** Milliseconds since 1970, as the machine's clock says. May jump. */
+  now(): number;
+  /** Milliseconds since some start; never goes back, stands still while the machine sleeps. */
+  monotonic(): number;
+  /** Calls `fn` once after `ms`; returns its undo. A pending call does not keep the process alive if `idle` is set. */
+  after(ms: number, fn: () => void, options?: { readonly idle?: boolean }): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, fn, options) {
+    // Above 2^31-1 ms Node fires at once, so the longest waits are cut; every caller looks at the clock again anyway.
+    const timer = setTimeout(fn, Math.max(0, Math.min(ms, 2 ** 31 - 1)));
+    if (options?.idle) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `ms`, or at once with the signal's abort. */
+export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const finish = (): void => {
+      undo();
+      signal?.removeEventListener('abort', finish);
+      resolve();
+    };
+    const undo = clock.after(ms, finish);
+    signal?.addEventListener('abort', finish, { once: true });
+  });
+}
+
+export const isoOf = (instant: number): string => new Date(instant).toISOString();

@@ -1,0 +1,168 @@
+// Where the project lies and what its config file says. Order: option, JOBRUN_* variable, file, default. A key that
+// is not known is an error with a suggestion: a misspelt setting that does nothing is worse than a stop.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { durationMs } from './durations.ts';
+import { errnoOf, JobrunError } from './errors.ts';
+import { SECOND } from './limits.ts';
+import { nearest } from './text.ts';
+import { isTimezone, zoneHint } from './zones.ts';
+
+export const CONFIG_FILE = 'jobrun.config.json';
+
+export interface Config {
+  /** The project folder, absolute. */
+  readonly dir: string;
+  readonly jobs: string;
+  readonly state: string;
+  /** Null: the larger of 4 and the machine's cores. */
+  readonly workers: number | null;
+  readonly timezone: string;
+  readonly http: string | null;
+  readonly drainMs: number;
+  /** Data fields of a job definition that stand in where a job says nothing. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly keep: Readonly<Record<string, unknown>>;
+  readonly notify: readonly unknown[];
+  /** Set for workers on top of the daemon's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly redact: readonly string[];
+}
+
+export interface ConfigOptions {
+  readonly dir?: string;
+  readonly state?: string;
+}
+
+const KEYS = [
+  'jobs',
+  'state',
+  'workers',
+  'timezone',
+  'http',
+  'drain',
+  'defaults',
+  'keep',
+  'notify',
+  'env',
+  'redact',
+];
+
+/** Finds the project and reads its config file. Throws `bad-config` naming the file and the key. */
+export function loadConfig(
+  options: ConfigOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): Config {
+  const given = options.dir ?? env.JOBRUN_DIR;
+  const dir = given ? resolve(cwd, given) : findProject(cwd);
+  const file = join(dir, CONFIG_FILE);
+  const raw = readConfig(file);
+  const unknown = Object.keys(raw).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) throw unknownKey(file, unknown);
+  const path = (name: 'jobs' | 'state', override: string | undefined): string =>
+    override ? resolve(cwd, override) : resolve(dir, text(raw[name], file, name) ?? name);
+  return {
+    dir,
+    jobs: path('jobs', env.JOBRUN_JOBS),
+    state: path('state', options.state ?? env.JOBRUN_STATE),
+    workers: wholeNumber(env.JOBRUN_WORKERS || raw.workers, file, 'workers'),
+    timezone: timezone(env.JOBRUN_TIMEZONE || raw.timezone, file),
+    http: (env.JOBRUN_HTTP || text(raw.http, file, 'http')) ?? null,
+    drainMs: drainMs(env.JOBRUN_DRAIN || raw.drain, file),
+    defaults: record(raw.defaults, file, 'defaults'),
+    keep: record(raw.keep, file, 'keep'),
+    notify: list(raw.notify, file, 'notify'),
+    env: texts(raw.env, file),
+    redact: list(raw.redact, file, 'redact').map(String),
+  };
+}
+
+/** The nearest folder upwards with a config file or a `jobs` folder; else the folder itself. */
+function findProject(from: string): string {
+  for (let dir = from; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, CONFIG_FILE)) || existsSync(join(dir, 'jobs'))) return dir;
+    if (dirname(dir) === dir) return from;
+  }
+}
+
+function readConfig(file: string): Readonly<Record<string, unknown>> {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return {};
+    throw new JobrunError('bad-config', `${file} cannot be read`, 'Check its permissions.', error);
+  }
+  try {
+    return record(JSON.parse(content), file, 'the file');
+  } catch (error) {
+    if (error instanceof JobrunError) throw error;
+    const why = (error as Error).message;
+    throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Mend it there.', error);
+  }
+}
+
+function unknownKey(file: string, key: string): JobrunError {
+  const meant = nearest(key, KEYS);
+  const hint = meant ? `Did you mean "${meant}"?` : `Known are: ${KEYS.join(', ')}.`;
+  return new JobrunError('bad-config', `${file}: there is no setting "${key}"`, hint);
+}
+
+function wrong(file: string, key: string, wanted: string): JobrunError {
+  return new JobrunError(
+    'bad-config',
+    `${file}: "${key}" is not ${wanted}`,
+    `Give ${wanted}, or leave it out.`,
+  );
+}
+
+function text(value: unknown, file: string, key: string): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw wrong(file, key, 'a text');
+}
+
+function wholeNumber(value: unknown, file: string, key: string): number | null {
+  if (value === undefined) return null;
+  const number = typeof value === 'string' ? Number(value) : value;
+  if (Number.isInteger(number) && (number as number) >= 1 && (number as number) <= 1000)
+    return number as number;
+  throw wrong(file, key, 'a whole number from 1 to 1000');
+}
+
+function timezone(value: unknown, file: string): string {
+  const zone =
+    text(value, file, 'timezone') ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (isTimezone(zone)) return zone;
+  throw new JobrunError('bad-config', `${file}: there is no time zone "${zone}"`, zoneHint(zone));
+}
+
+function drainMs(value: unknown, file: string): number {
+  if (value === undefined) return 30 * SECOND;
+  try {
+    return durationMs(value, 'drain');
+  } catch {
+    throw wrong(file, 'drain', 'a duration such as "30s"');
+  }
+}
+
+function record(value: unknown, file: string, key: string): Readonly<Record<string, unknown>> {
+  if (value === undefined) return {};
+  if (value !== null && typeof value === 'object' && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw wrong(file, key, 'an object');
+}
+
+function list(value: unknown, file: string, key: string): readonly unknown[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value)) return value;
+  throw wrong(file, key, 'a list');
+}
+
+function texts(value: unknown, file: string): Readonly<Record<string, string>> {
+  const entries = Object.entries(record(value, file, 'env'));
+  if (entries.some(([, inner]) => typeof inner !== 'string'))
+    throw wrong(file, 'env', 'an object of texts');
+  return Object.fromEntries(entries) as Record<string, string>;
+}

@@ -1,0 +1,72 @@
+// Lengths of time as people write them: `500ms`, `90s`, `1h30m`, `2d`, `1w`, `PT20M`. In code a plain number is
+// milliseconds; on the command line a number needs its unit, because nobody can tell 20 seconds from 20 minutes.
+import { JobrunError } from './errors.ts';
+import { DAY, HOUR, MINUTE, SECOND } from './limits.ts';
+
+/** Milliseconds, or a text such as `90s`, `1h30m`, `2d`, `PT20M`. */
+export type Duration = number | string;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND,
+  m: MINUTE,
+  h: HOUR,
+  d: DAY,
+  w: 7 * DAY,
+};
+const PARTS = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
+const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$/;
+const ISO = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
+/** Beyond it dates themselves end (ECMAScript time values stop at 8.64e15 ms). */
+const LONGEST = 8_000_000 * DAY;
+
+/** Milliseconds of a duration given in code, where a number is milliseconds. Throws `bad-time` naming `what`. */
+export function durationMs(value: unknown, what: string): number {
+  if (typeof value === 'number') {
+    if (Number.isFinite(value) && value >= 0 && value <= LONGEST) return value;
+    throw refused(String(value), what);
+  }
+  if (typeof value !== 'string') throw refused(JSON.stringify(value) ?? String(value), what);
+  return parseDuration(value, what);
+}
+
+/** Milliseconds of a duration given as text, where the unit is required. Throws `bad-time` naming `what`. */
+export function parseDuration(text: string, what: string): number {
+  const ms = WHOLE.test(text) ? sumOfParts(text) : isoMs(text);
+  if (ms === null || ms > LONGEST) throw refused(text, what);
+  return ms;
+}
+
+function sumOfParts(text: string): number {
+  let sum = 0;
+  for (const [, amount, unit] of text.matchAll(PARTS))
+    sum += Number(amount) * (UNITS[unit ?? ''] ?? 0);
+  return Math.round(sum);
+}
+
+function isoMs(text: string): number | null {
+  const match = ISO.exec(text);
+  if (!match || !/\d/.test(text)) return null;
+  const [w = 0, d = 0, h = 0, m = 0, s = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  return w * 7 * DAY + d * DAY + h * HOUR + m * MINUTE + Math.round(s * SECOND);
+}
+
+function refused(text: string, what: string): JobrunError {
+  const hint = 'Write it as 500ms, 90s, 20m, 1h30m, 2d, 1w or PT20M.';
+  return new JobrunError('bad-time', `${what}: "${text}" is not a duration`, hint);
+}
+
+/** The shortest fitting text for people: `480ms`, `4.2s`, `2m 11s`, `3d 4h`. */
+export function showDuration(ms: number): string {
+  if (ms < SECOND) return `${Math.floor(ms)}ms`;
+  if (ms < 10 * SECOND) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)}s`;
+  if (ms < HOUR) return pair(ms, MINUTE, 'm', SECOND, 's');
+  if (ms < DAY) return pair(ms, HOUR, 'h', MINUTE, 'm');
+  return pair(ms, DAY, 'd', HOUR, 'h');
+}
+
+function pair(ms: number, big: number, bigName: string, small: number, smallName: string): string {
+  const rest = Math.floor((ms % big) / small);
+  return `${Math.floor(ms / big)}${bigName}${rest > 0 ? ` ${rest}${smallName}` : ''}`;
+}

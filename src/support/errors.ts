@@ -1,0 +1,95 @@
+// The one error class of jobrun and the closed list of its codes. A code decides the exit code of the command line,
+// so that a new code cannot be added without saying what a script will see. A failing job is never an error of this
+// kind: it is an outcome (run/outcome.ts).
+
+/** What each code means to a script that called the command line: its exit code. */
+const EXIT_CODES = {
+  'bad-request': 2,
+  'bad-option': 2,
+  'bad-time': 2,
+  'bad-params': 2,
+  'bad-config': 2,
+  'too-large': 2,
+  'unknown-job': 3,
+  'unknown-run': 3,
+  'unknown-schedule': 3,
+  'no-daemon': 4,
+  'daemon-running': 5,
+  refused: 5,
+  'broken-job': 5,
+  'run-failed': 6,
+  'run-aborted': 7,
+  'state-damaged': 8,
+  'state-newer': 8,
+  'state-unsafe': 8,
+  'state-read-only': 8,
+  'disk-full': 8,
+  'write-failed': 74,
+  'timed-out': 124,
+  interrupted: 130,
+  internal: 1,
+} as const;
+
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+/** Every code there is, for the documentation and the test that holds both together. */
+export const ERROR_CODES = Object.keys(EXIT_CODES) as readonly ErrorCode[];
+
+export interface ErrorShape {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * What every call of the library rejects with and every command prints: `message` says what happened and why,
+ * `hint` what to do next, `code` is for programs.
+ *
+ * @example
+ * try { await jobs.schedule('import', { file: 'spring.csv' }); }
+ * catch (error) { if (error instanceof JobrunError && error.code === 'unknown-job') … }
+ */
+export class JobrunError extends Error {
+  override readonly name = 'JobrunError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = hint;
+  }
+
+  toJSON(): ErrorShape {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+}
+
+export const exitCodeOf = (code: ErrorCode): number => EXIT_CODES[code];
+
+/** Rebuilds an error that came over the socket; what an older or newer peer calls by an unknown code is internal. */
+export function errorFromShape(shape: ErrorShape): JobrunError {
+  const code = Object.hasOwn(EXIT_CODES, shape.code) ? shape.code : 'internal';
+  return new JobrunError(code, String(shape.message), String(shape.hint));
+}
+
+/** Turns anything thrown into a JobrunError; what is not one already is a defect of jobrun. */
+export function toJobrunError(thrown: unknown): JobrunError {
+  if (thrown instanceof JobrunError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const hint = 'This is a defect of jobrun: please report it with the output of -v.';
+  return new JobrunError('internal', message, hint, thrown);
+}
+
+/** The system's name of a failure (`ENOENT`, `ENOSPC`), or an empty text. */
+export function errnoOf(thrown: unknown): string {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** A broken invariant: the caller must stop without writing, and restart from what is on disk. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new JobrunError('internal', `broken invariant: ${message}`, REPORT);
+}
+
+const REPORT = 'Restart the daemon; the state on disk is untouched. Please report this.';

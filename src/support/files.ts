@@ -1,0 +1,158 @@
+// Everything that touches the disk durably goes through a Disk: the only place that renames or syncs. Tests put a
+// recorder or a simulated disk in its place, and so can rebuild every state that a power cut could leave.
+//
+// What is promised: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else
+// is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
+// bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf } from './errors.ts';
+
+export interface Disk {
+  /** A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. */
+  create(path: string): Promise<DiskFile>;
+  /** The whole file, or null where there is none. Anything but a regular file is refused. */
+  read(path: string): Promise<Buffer | null>;
+  /** Names in a folder; empty where there is none. */
+  list(path: string): Promise<string[]>;
+  /** A folder, 0700, if it is not there yet; its name is durable when this resolves. */
+  makeFolder(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; nothing happens where there is none. */
+  remove(path: string): Promise<void>;
+  /** Makes the names in a folder durable: what was created, renamed and removed there. */
+  syncFolder(path: string): Promise<void>;
+}
+
+export interface DiskFile {
+  /** Writes all bytes at a place in the file, or fails. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes the bytes durable. After a failure the file must not be trusted any more: Linux forgets what it failed to
+   *  write, and a second sync succeeds although the data is gone (the "fsyncgate" of 2018). */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const realDisk: Disk = {
+  async create(path) {
+    return new RealFile(await open(path, 'wx', 0o600));
+  },
+  async read(path) {
+    let file: FileHandle;
+    try {
+      // Without O_NONBLOCK a pipe planted in place of the file would hang the reader for ever.
+      file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return null;
+      throw error;
+    }
+    try {
+      if (!(await file.stat()).isFile()) throw notAFile(path);
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  },
+  async list(path) {
+    try {
+      return await readdir(path);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw error;
+    }
+  },
+  async makeFolder(path) {
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return;
+      throw error;
+    }
+    await this.syncFolder(dirname(path));
+  },
+  rename,
+  async remove(path) {
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  },
+  async syncFolder(path) {
+    const folder = await open(path, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};
+
+class RealFile implements DiskFile {
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    // A short write is no error: on a nearly full disk the first one tells only by its count.
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(
+        bytes,
+        done,
+        bytes.length - done,
+        position + done,
+      );
+      if (bytesWritten === 0)
+        throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' });
+      done += bytesWritten;
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#file.datasync();
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#file.truncate(size);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+function notAFile(path: string): Error {
+  return Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' });
+}
+
+let temporary = 0;
+
+/**
+ * Replaces a file by new content: either the old or the new one is there after a crash, and the new one from the
+ * moment this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced.
+ */
+export async function replaceFile(disk: Disk, path: string, content: string): Promise<void> {
+  const folder = dirname(path);
+  const temp = join(folder, `.${basename(path)}.${process.pid}.${++temporary}.tmp`);
+  try {
+    const file = await disk.create(temp);
+    try {
+      await file.write(Buffer.from(content), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await disk.rename(temp, path);
+  } catch (error) {
+    await disk.remove(temp).catch(() => undefined);
+    throw error;
+  }
+  await disk.syncFolder(folder);
+}
+
+/** What a crash left of replacements that were under way. */
+export const isTemporary = (name: string): boolean => name.startsWith('.') && name.endsWith('.tmp');

@@ -1,0 +1,76 @@
+// Every bound of the system, each with its reason. A bound that is met gives an error or a mark that says so;
+// nothing is cut in silence.
+
+const KB = 1024;
+const MB = 1024 * KB;
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
+export const MAX_VALUE_BYTES = MB;
+/** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
+export const MAX_JSON_DEPTH = 100;
+export const MAX_JOB_NAME = 100;
+/** A key is an identifier, not a document. */
+export const MAX_KEY_LENGTH = 500;
+/** One log text; a longer one is cut and marked. */
+export const MAX_LOG_TEXT = 64 * KB;
+/** One run's log; head and tail are kept, the middle is counted. */
+export const MAX_LOG_BYTES = 10 * MB;
+/** The result table of one run: a table that people look at, not a data set. */
+export const MAX_RESULT_ROWS = 100_000;
+/** One frame on the socket: a value of full size, its envelope, and room for a batch. */
+export const MAX_FRAME_BYTES = 4 * MB;
+/** Time to finish a frame once it has begun: a sender that stalls holds a connection. */
+export const FRAME_TIMEOUT_MS = 5 * SECOND;
+/** More clients than any one machine's operators open; below the usual limit of 1,024 open files. */
+export const MAX_CONNECTIONS = 256;
+/** A client that lets this much pile up unread is not reading. */
+export const MAX_UNREAD_BYTES = 16 * MB;
+/** `accept` takes this many drafts at once; clients cut longer lists. */
+export const MAX_BATCH = 1000;
+/** One line of the journal: bounds the memory and the loop time of one group commit. */
+export const MAX_COMMIT_BYTES = MB;
+/** Runs in one page file: about 250 KB, a few milliseconds to read or write. */
+export const PAGE_SIZE = 1000;
+/** Journal bytes before a fold: a start replays this in well under a second. */
+export const FOLD_BYTES = 8 * MB;
+/** Attempts kept in a run's history; older ones but the first are counted only. */
+export const MAX_ATTEMPTS_KEPT = 100;
+/** Attempts of one run that may be lost or stale where its job sets no retries. */
+export const MAX_LOSSES = 5;
+/** The scheduler looks at the clocks at least this often: a timer stands still while a machine sleeps. */
+export const MAX_SLEEP_MS = 15 * SECOND;
+/** Wall and monotonic clock may drift apart by this much between two ticks before it counts as a jump. */
+export const CLOCK_JUMP_MS = 2 * SECOND;
+/** Runs of a reused worker process: bounds what a leaking job can gather. */
+export const MAX_RUNS_PER_WORKER = 1000;
+/** `shared` attempts under way at once in one process. */
+export const MAX_SHARED = 1000;
+/** Repeated requests are recognised this long: many times longer than a client retries. */
+export const REQUEST_MEMORY_MS = 10 * MINUTE;
+export const MAX_REQUESTS_REMEMBERED = 10_000;
+/** Events kept for `events --since`. */
+export const MAX_EVENTS_KEPT = 10_000;
+/** Settled pages held in memory for `show` and `list`. */
+export const PAGES_CACHED = 16;
+/** A Unix socket path above this is cut in silence by Node 20 (the kernel's sun_path has 108 bytes). */
+export const MAX_SOCKET_PATH = process.platform === 'darwin' ? 103 : 107;
+/** Time given to a job file to load before it counts as one that never finishes. */
+export const LOAD_TIMEOUT_MS = 10 * SECOND;
+/** Time given to a hook (`onDone` and its kind), to a validator and to `nextRun`. */
+export const HOOK_TIMEOUT_MS = 30 * SECOND;
+/** A daemon that starts while a command holds the lock waits this long for it. */
+export const LOCK_WAIT_MS = 5 * SECOND;
+/** Results that could not be written are kept and tried again this long before the daemon gives up (exit 74). */
+export const WRITE_GIVE_UP_MS = MINUTE;
+/** Between SIGTERM and SIGKILL when an attempt's grace is over; with it an abort ends within grace plus a second. */
+export const TERM_TO_KILL_MS = 300;
+/** The shortest interval of `every`. */
+export const MIN_EVERY_MS = SECOND;
+/** `catchUp: 'all'` makes at most this many runs. */
+export const MAX_CATCH_UP = 1000;
+/** The newest settled runs of each job are kept whatever `keep` says. */
+export const NEWEST_KEPT = 10;

@@ -1,0 +1,49 @@
+// Text that people read: what a job or a caller wrote is made harmless before a terminal sees it, and a name that is
+// nearly right gets a suggestion.
+
+// ESC sequences first (a colour code has printable letters that would stay), then every control character, C1 and
+// the characters that turn the direction of writing: a job's text can neither move the cursor nor pose as another.
+const ESCAPES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~]?)/g;
+const CONTROLS =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Removes everything that a terminal would act on; tabs and line breaks stay. */
+export const plain = (text: string): string => text.replace(ESCAPES, '').replace(CONTROLS, '');
+
+/** The same on one line: for tables, names and messages. */
+export const plainLine = (text: string): string => plain(text).replace(/\s*[\n\t]\s*/g, ' ');
+
+/** The candidate that was probably meant, or null: at most a third of its letters differ. */
+export function nearest(word: string, candidates: Iterable<string>): string | null {
+  let best: string | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  const meant = word.toLowerCase();
+  for (const candidate of candidates) {
+    const most = Math.max(1, Math.ceil(candidate.length / 3));
+    // The distance is never below this, and a caller's word of a megabyte must not cost a second.
+    if (Math.abs(candidate.length - word.length) > most) continue;
+    const distance = editDistance(meant, candidate.toLowerCase());
+    if (distance <= most && distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** `1 run`, `2 runs`, `1,204 runs`. */
+export const count = (n: number, noun: string): string =>
+  `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`;

@@ -1,0 +1,119 @@
+// What job code is asked outside of its attempts: to be read, to check params, to name the next time, to be told of an
+// ending. Each call is answered; an error of the job's is an answer too.
+
+import type { Checked } from '../catalog/catalog.ts';
+import { dataToJson, readDefinition } from '../catalog/definition.ts';
+import type { StandardIssue, StandardSchema } from '../catalog/job.ts';
+import type { Clock } from '../support/clock.ts';
+import { isoOf } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { HOOK_TIMEOUT_MS } from '../support/limits.ts';
+import { decide } from './carry-out.ts';
+import { Context, instantOf } from './context.ts';
+import { type LoadedJob, loadExport, loadJob, loadProblem } from './load.ts';
+import type { Call } from './messages.ts';
+import type { RunScope } from './scope.ts';
+import { errorOf, toRunError } from './thrown.ts';
+import { toJson } from './values.ts';
+
+type CallOf<Type extends Call['type']> = Extract<Call, { readonly type: Type }>;
+
+/** Reads one file. Rejects with a `broken-job` whose message is what people are shown. */
+export async function inspect(call: CallOf<'inspect'>, clock: Clock): Promise<Json> {
+  const { file } = call.file;
+  try {
+    const raw = await within(loadExport(file), call.timeoutMs, clock, () => {
+      const time = showDuration(call.timeoutMs);
+      return new JobrunError(
+        'broken-job',
+        `never finished loading (${time})`,
+        'See its top-level await.',
+      );
+    });
+    return dataToJson({ ...readDefinition(raw, call.defaults), schema: schemaOf(raw) });
+  } catch (error) {
+    throw new JobrunError('broken-job', loadProblem(file, error), 'Mend the file.', error);
+  }
+}
+
+/** JSON Schema of the params where the validator can make one; one that cannot say all of it says nothing. */
+function schemaOf(raw: unknown): Json {
+  const schema = (raw as { params?: StandardSchema }).params?.['~standard']?.jsonSchema;
+  if (!schema) return null;
+  try {
+    return toJson(schema.input({ target: 'draft-2020-12' }), 'the schema');
+  } catch {
+    // A transform, a Date: such a validator checks well and cannot be described. The prompt then takes any JSON.
+    return null;
+  }
+}
+
+export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> {
+  const job = await loadJob(call.file);
+  const late = (): JobrunError =>
+    new JobrunError('bad-params', 'the validator never finished', 'Mend the job file.');
+  const all = Promise.all(call.list.map((params) => checkOne(job, params)));
+  return (await within(all, HOOK_TIMEOUT_MS, clock, late)) as unknown as Json;
+}
+
+async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
+  try {
+    const result = await job.params?.['~standard'].validate(given);
+    if (result?.issues) return { ok: false, issues: result.issues.map(issueText) };
+    const params = result ? toJson(result.value, 'params') : given;
+    return { ok: true, params, lock: lockOf(job, result ? result.value : given) };
+  } catch (error) {
+    return { ok: false, issues: [toRunError(error).message] };
+  }
+}
+
+function lockOf(job: LoadedJob, params: unknown): string | null {
+  if (!job.lock) return null;
+  const lock: unknown = job.lock(params);
+  if (typeof lock === 'string' && lock !== '') return lock;
+  if (lock === undefined || lock === null) return null;
+  throw new JobrunError('broken-job', 'lock must give a text', 'Return a text from `lock`.');
+}
+
+/** `to: is required`, `items.0.price: must be a number`. */
+function issueText(issue: StandardIssue): string {
+  const keys = (issue.path ?? []).map((key) => String(typeof key === 'object' ? key.key : key));
+  return keys.length > 0 ? `${keys.join('.')}: ${issue.message}` : issue.message;
+}
+
+export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
+  const job = await loadJob(call.file);
+  const late = (): JobrunError =>
+    new JobrunError('broken-job', 'nextRun never finished', 'Mend the job file.');
+  const at = await within(Promise.resolve(job.nextRun?.(call.last)), HOOK_TIMEOUT_MS, clock, late);
+  return at === null || at === undefined ? null : isoOf(instantOf(at));
+}
+
+export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json> {
+  const job = await loadJob(call.brief.file);
+  const ctx = new Context(scope, 'hook');
+  const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
+  const late = (): JobrunError =>
+    new JobrunError('broken-job', `${call.hook} never finished`, 'Mend the job file.');
+  const work = async (): Promise<Json> => {
+    if (call.hook === 'onError') return ((await decide(job, error, scope, ctx)) ?? null) as Json;
+    if (call.hook === 'onStale') await job.onStale?.(ctx);
+    if (call.hook === 'onDone') await job.onDone?.(call.output ?? null, ctx);
+    if (call.hook === 'onFailed') await job.onFailed?.(error, ctx);
+    return null;
+  };
+  try {
+    return await within(work(), HOOK_TIMEOUT_MS, scope.clock, late);
+  } finally {
+    scope.flush();
+  }
+}
+
+function within<T>(work: Promise<T>, ms: number, clock: Clock, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const undo = clock.after(ms, () => reject(late()));
+    work.then(resolve, reject).finally(undo);
+  });
+}

@@ -1,0 +1,74 @@
+// One attempt inside its worker, from the brief to the outcome. The first ending counts: what the function returned or
+// threw, an error that nothing caught, or that nothing is left which could resolve.
+import type { Decision, Outcome } from '../run/outcome.ts';
+import { durationMs } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import { Context, instantOf } from './context.ts';
+import { type LoadedJob, loadJob } from './load.ts';
+import type { RunScope } from './scope.ts';
+import { callbackOf, isFatal, isPending, retryAtOf, toRunError } from './thrown.ts';
+import { toJson } from './values.ts';
+
+export async function carryOut(scope: RunScope): Promise<Outcome> {
+  const { brief } = scope;
+  const ctx = new Context(scope, 'attempt');
+  let job: LoadedJob | null = null;
+  try {
+    job = await loadJob(brief.file);
+    if (!brief.initialized && job.initialize) {
+      await ctx.initialized(await job.initialize(brief.params, ctx));
+    }
+    return outcomeOf(await job.run(brief.params, ctx));
+  } catch (thrown) {
+    return failureOf(thrown, job, scope, ctx);
+  }
+}
+
+function outcomeOf(value: unknown): Outcome {
+  if (isPending(value)) return { kind: 'pending' };
+  const again = callbackOf(value);
+  if (again === null) return { kind: 'returned', output: toJson(value, 'the output') };
+  if (again.output === undefined) return { kind: 'callback', dueAt: again.dueAt };
+  return { kind: 'callback', dueAt: again.dueAt, output: toJson(again.output, 'the output') };
+}
+
+async function failureOf(
+  thrown: unknown,
+  job: LoadedJob | null,
+  scope: RunScope,
+  ctx: Context,
+): Promise<Outcome> {
+  const error = toRunError(thrown);
+  const dueAt = retryAtOf(thrown, scope.clock.now());
+  if (dueAt !== null) return { kind: 'callback', dueAt, error };
+  const fatal = isFatal(thrown) ? { fatal: true } : {};
+  // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
+  const asks = job?.onError && !scope.controller.signal.aborted;
+  const decision = asks ? await decide(job, thrown, scope, ctx) : undefined;
+  return { kind: 'threw', error, ...fatal, ...(decision === undefined ? {} : { decision }) };
+}
+
+/** Asks `onError`. Its own failure is told in the log and decides nothing. */
+export async function decide(
+  job: LoadedJob | null,
+  thrown: unknown,
+  scope: RunScope,
+  ctx: Context,
+): Promise<Decision | undefined> {
+  try {
+    return decisionOf(await job?.onError?.(thrown as Error, ctx), scope.clock.now());
+  } catch (error) {
+    scope.log('error', 'log', `onError failed: ${toRunError(error).stack}`);
+    return undefined;
+  }
+}
+
+function decisionOf(value: unknown, now: number): Decision | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (value === 'dismiss') return 'dismiss';
+  const { retry } = value as { retry?: { in?: unknown; at?: unknown } };
+  if (retry?.at !== undefined) return { retryAt: instantOf(retry.at) };
+  if (retry?.in !== undefined) return { retryAt: now + durationMs(retry.in, 'retry.in') };
+  const hint = "Return { retry: { in: '5m' } }, { retry: { at: date } }, 'dismiss' or nothing.";
+  throw new JobrunError('bad-request', 'onError returned something that is no decision', hint);
+}

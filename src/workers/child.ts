@@ -1,0 +1,222 @@
+// One worker process as the daemon holds it. It speaks over descriptor 3; what comes over its stdout and stderr was
+// printed past jobrun (by a grandchild, by native code) and becomes log lines of the run that is under way. Messages
+// of one turn go out in one write, and all that a dying worker still said is handed out before `exited` resolves.
+import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { type Clock, isoOf } from '../support/clock.ts';
+import { endGroup } from './death.ts';
+import { Frames } from './frames.ts';
+import { LineCutter } from './lines.ts';
+import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
+import { bootId, processInfo } from './processes.ts';
+import type { Exit, Runner, Stray } from './runner.ts';
+import { startProcess } from './spawn.ts';
+
+export interface ChildOptions {
+  /** Random text, never given twice. */
+  readonly mark: string;
+  /** The project folder: the working folder of all job code. */
+  readonly dir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryMb: number | null;
+  readonly clock: Clock;
+  readonly stray: Stray;
+}
+
+// Under the tests this is a source file, and a plain Node cannot run the entry's: they need a build.
+const ENTRY = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../dist/workers/entry.js' : './entry.js',
+    import.meta.url,
+  ),
+);
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+];
+/** After the exit, for pipes that a grandchild still holds open. */
+const DRAIN_MS = 200;
+
+export class Child implements Runner {
+  readonly mark: string;
+  readonly pid: number;
+  readonly startTime: string;
+  readonly boot = bootId();
+  readonly exited: Promise<Exit>;
+  exit: Exit | null = null;
+  readonly #options: ChildOptions;
+  readonly #channel: Socket;
+  readonly #runs = new Map<number, (message: FromRun) => void>();
+  readonly #calls = new Map<number, (answer: Answer) => void>();
+  readonly #loading = new Set<(call: number) => void>();
+  readonly #raw: Readonly<Record<'stdout' | 'stderr', LineCutter>>;
+  readonly #idle: (() => void)[] = [];
+  #lastCall = 0;
+  #unsent: string[] = [];
+
+  constructor(options: ChildOptions) {
+    this.#options = options;
+    this.mark = options.mark;
+    const heap = options.memoryMb === null ? [] : [`--max-old-space-size=${options.memoryMb}`];
+    const child = startProcess({
+      ...options,
+      program: process.execPath,
+      args: [...NODE_FLAGS, ...heap, ENTRY],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    this.pid = child.pid ?? 0;
+    this.startTime = processInfo(this.pid)?.startTime ?? '';
+    this.#raw = { stdout: this.#cutter('stdout'), stderr: this.#cutter('stderr') };
+    this.#channel = child.stdio[3] as Socket;
+    this.#connect(child);
+    this.exited = this.#watchExit(child);
+  }
+
+  send(message: ToWorker): void {
+    if (this.#unsent.length === 0) process.nextTick(() => this.#flush());
+    this.#unsent.push(JSON.stringify(message));
+  }
+
+  #flush(): void {
+    const text = `${this.#unsent.join('\n')}\n`;
+    this.#unsent = [];
+    if (this.#channel.writable) this.#channel.write(text);
+  }
+
+  listen(run: number, listener: (message: FromRun) => void): () => void {
+    this.#runs.set(run, listener);
+    return () => {
+      if (this.#runs.get(run) === listener) this.#runs.delete(run);
+    };
+  }
+
+  /** Has something done outside of an attempt. `number` is told at once, for `onLoading`. */
+  call(call: Call, number?: (n: number) => void): Promise<Answer> {
+    const n = ++this.#lastCall;
+    number?.(n);
+    if (this.exit) return Promise.resolve(goneAnswer(this.exit));
+    return new Promise((resolve) => {
+      this.#calls.set(n, resolve);
+      this.send({ ...call, call: n });
+    });
+  }
+
+  /** Resolves when no call is open. */
+  async idle(): Promise<void> {
+    while (this.#calls.size > 0 && !this.exit) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  /** Calls back with the number of the `inspect` whose file is about to be loaded. */
+  onLoading(listener: (call: number) => void): void {
+    this.#loading.add(listener);
+  }
+
+  async end(options?: { readonly force?: boolean }): Promise<void> {
+    const force = options?.force === true;
+    await endGroup(this, { clock: this.#options.clock, force, own: true });
+    await this.exited;
+  }
+
+  #connect(child: ChildProcess): void {
+    const frames = new Frames<FromWorker>((message) => this.#received(message));
+    this.#channel.on('data', (chunk: Buffer) => frames.write(chunk));
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.on('data', (chunk: Buffer) => this.#raw[name].write(chunk));
+    }
+    // A pipe breaks when its process dies: the exit tells it, with the reason.
+    for (const stream of child.stdio) stream?.on('error', () => undefined);
+  }
+
+  #watchExit(child: ChildProcess): Promise<Exit> {
+    return new Promise((resolve) => {
+      const finish = (exit: Exit): void => {
+        if (this.exit) return;
+        this.exit = exit;
+        this.#raw.stdout.flush();
+        this.#raw.stderr.flush();
+        for (const answer of this.#calls.values()) answer(goneAnswer(exit));
+        this.#calls.clear();
+        for (const tell of this.#idle.splice(0)) tell();
+        for (const stream of child.stdio) stream?.destroy();
+        resolve(exit);
+      };
+      child.on('error', (error) => {
+        if (this.pid === 0) finish({ exitCode: null, signal: null, problem: error.message });
+      });
+      child.on('exit', (exitCode, signal) => {
+        const exit = { exitCode, signal };
+        const undo = this.#options.clock.after(DRAIN_MS, () => finish(exit));
+        child.on('close', () => {
+          undo();
+          finish(exit);
+        });
+      });
+    });
+  }
+
+  #received(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        return;
+      case 'loading':
+        for (const listener of this.#loading) listener(message.call);
+        return;
+      case 'result':
+        this.#calls.get(message.call)?.(message.answer);
+        this.#calls.delete(message.call);
+        if (this.#calls.size === 0) for (const tell of this.#idle.splice(0)) tell();
+        return;
+      case 'outcome':
+        // What the job printed before its end may still lie in the other pipes: they are read in this same turn.
+        setImmediate(() => this.#outcome(message));
+        return;
+      default:
+        this.#runs.get(message.run)?.(message);
+    }
+  }
+
+  #outcome(message: FromRun): void {
+    if (this.#runs.size === 1) {
+      this.#raw.stdout.flush();
+      this.#raw.stderr.flush();
+    }
+    this.#runs.get(message.run)?.(message);
+  }
+
+  #cutter(stream: 'stdout' | 'stderr'): LineCutter {
+    return new LineCutter((text) => this.#rawLine(stream, text));
+  }
+
+  #rawLine(stream: 'stdout' | 'stderr', text: string): void {
+    const [only] = this.#runs.size === 1 ? this.#runs : [];
+    if (!only) {
+      this.#options.stray({ stream, text }, this.mark);
+      return;
+    }
+    const [run, listener] = only;
+    const line = {
+      at: isoOf(this.#options.clock.now()),
+      level: stream === 'stdout' ? ('info' as const) : ('error' as const),
+      stream,
+      text,
+      fields: null,
+    };
+    listener({ type: 'log', run, line });
+  }
+}
+
+const goneAnswer = (exit: Exit): Answer => ({
+  ok: false,
+  code: 'internal',
+  message: `the worker process ended: ${exitText(exit)}`,
+  hint: 'A job must not end its process.',
+});
+
+/** `exit code 3`, `signal SIGSEGV`, or why it never started. */
+export function exitText(exit: Exit): string {
+  if (exit.problem !== undefined) return `no start: ${exit.problem}`;
+  return exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
+}

@@ -1,0 +1,216 @@
+// A command job under way: any executable, with its params on stdin and in its environment. What it prints is its log,
+// but for lines on stdout that begin with `::`, which say what a module says through `ctx`. To the daemon it is a Runner
+// like a worker process, for exactly one brief.
+//
+// The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
+// its orders on descriptor 3; the orders set the environment and then replace the shell by the command itself, which
+// keeps the pid. If the daemon dies before, the orders never come and the command never starts.
+import type { ChildProcess } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import type { Outcome } from '../run/outcome.ts';
+import { type Clock, isoOf } from '../support/clock.ts';
+import { type Json, parseJson } from '../support/json.ts';
+import { exitText } from './child.ts';
+import { endGroup, signal } from './death.ts';
+import { LineCutter } from './lines.ts';
+import type { Brief, FromRun, ToWorker } from './messages.ts';
+import { bootId, processInfo } from './processes.ts';
+import type { Exit, Runner } from './runner.ts';
+import { startProcess } from './spawn.ts';
+import { toJson } from './values.ts';
+
+export interface CommandOptions {
+  readonly mark: string;
+  /** The executable, absolute. */
+  readonly file: string;
+  readonly dir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+}
+
+/** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
+const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
+const DRAIN_MS = 200;
+/** Orders that were cut short by the daemon's death end within a quote or without `exec`: nothing is started. */
+const GATE = 'orders=$(cat <&3) || exit 1; exec 3<&-; eval "$orders"; exit 1';
+
+export class CommandRunner implements Runner {
+  readonly mark: string;
+  readonly boot = bootId();
+  readonly exited: Promise<Exit>;
+  readonly pid: number;
+  readonly startTime: string;
+  exit: Exit | null = null;
+  readonly #options: CommandOptions;
+  readonly #process: ChildProcess;
+  #listener: ((message: FromRun) => void) | null = null;
+  #brief: Brief | null = null;
+  #output: Json = null;
+  #calls = 0;
+
+  constructor(options: CommandOptions) {
+    this.#options = options;
+    this.mark = options.mark;
+    this.#process = startProcess({
+      ...options,
+      program: '/bin/sh',
+      args: ['-c', GATE],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    this.pid = this.#process.pid ?? 0;
+    this.startTime = processInfo(this.pid)?.startTime ?? '';
+    // A command that does not read its stdin breaks the pipe: it did not want the params.
+    for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
+    this.exited = this.#watch(this.#process);
+  }
+
+  /** `run` starts the command; there is nothing that a command could be told besides. */
+  send(message: ToWorker): void {
+    if (message.type === 'run' && this.#brief === null) this.#start(message.brief);
+    // What a module gets as ctx.signal is SIGTERM to a command, and to what it waits for.
+    if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
+  }
+
+  listen(_run: number, listener: (message: FromRun) => void): () => void {
+    this.#listener = listener;
+    return () => {
+      this.#listener = null;
+    };
+  }
+
+  async end(options?: { readonly force?: boolean }): Promise<void> {
+    const force = options?.force === true;
+    await endGroup(this, { clock: this.#options.clock, force, own: true });
+    await this.exited;
+  }
+
+  #start(brief: Brief): void {
+    this.#brief = brief;
+    const params = JSON.stringify(brief.params);
+    const exports = Object.entries(this.#variables(brief, params)).map(
+      ([name, value]) => `export ${name}=${quoted(value)}\n`,
+    );
+    const orders = this.#process.stdio[3] as Writable;
+    orders.end(`${exports.join('')}exec ${quoted(this.#options.file)}\n`);
+    this.#process.stdin?.end(`${params}\n`);
+  }
+
+  #variables(brief: Brief, params: string): Record<string, string> {
+    const variables: Record<string, string> = {
+      JOBRUN_ID: String(brief.run),
+      JOBRUN_JOB: brief.job,
+      JOBRUN_ATTEMPT: String(brief.attempt),
+    };
+    const checkpoint = brief.checkpoint === undefined ? '' : JSON.stringify(brief.checkpoint);
+    for (const [name, value] of [
+      ['JOBRUN_PARAMS', params] as const,
+      ['JOBRUN_CHECKPOINT', checkpoint] as const,
+    ]) {
+      if (Buffer.byteLength(value) <= MAX_VARIABLE_BYTES) variables[name] = value;
+      else this.#log('warn', 'log', `${name} is left out: it is too large for the environment`);
+    }
+    return variables;
+  }
+
+  #watch(child: ChildProcess): Promise<Exit> {
+    const stdout = new LineCutter((text) => this.#line(text));
+    const stderr = new LineCutter((text) => this.#log('error', 'stderr', text));
+    child.stdout?.on('data', (chunk: Buffer) => stdout.write(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.write(chunk));
+    return new Promise((resolve) => {
+      const finish = (exit: Exit): void => {
+        if (this.exit) return;
+        stdout.flush();
+        stderr.flush();
+        this.exit = exit;
+        this.#emit({ type: 'outcome', run: this.#run, outcome: this.#outcomeOf(exit) });
+        for (const stream of child.stdio) stream?.destroy();
+        resolve(exit);
+      };
+      child.on('error', (error) => {
+        if (child.pid === undefined)
+          finish({ exitCode: null, signal: null, problem: error.message });
+      });
+      child.on('exit', (exitCode, signal) => {
+        const exit = { exitCode, signal };
+        const undo = this.#options.clock.after(DRAIN_MS, () => finish(exit));
+        child.on('close', () => {
+          undo();
+          finish(exit);
+        });
+      });
+    });
+  }
+
+  #outcomeOf(exit: Exit): Outcome {
+    const failed = exit.exitCode !== 0 ? `the command ended with ${exitText(exit)}` : null;
+    if (failed === null) return { kind: 'returned', output: this.#output };
+    const error = { name: 'Error', message: failed, stack: `Error: ${failed}` };
+    const exitCode = exit.exitCode === null ? {} : { exitCode: exit.exitCode };
+    const signal = exit.signal === null ? {} : { signal: exit.signal };
+    return { kind: 'threw', error, ...exitCode, ...signal };
+  }
+
+  /** A line of stdout: a word to jobrun, or log. One that is no proper word is log too, with what is wrong. */
+  #line(text: string): void {
+    const match = /^::(progress|save|output|emit) +(.*)$/.exec(text);
+    const wrong = match ? this.#word(match[1] ?? '', match[2] ?? '') : null;
+    if (!match || wrong !== null) this.#log('info', 'stdout', text);
+    if (wrong !== null) this.#log('warn', 'log', `not understood: ${wrong}`);
+  }
+
+  /** Does what the word says. Returns what is wrong with it, or null. */
+  #word(word: string, rest: string): string | null {
+    const [first = '', ...others] = rest.split(' ');
+    const tail = others.join(' ').trim();
+    const run = this.#run;
+    switch (word) {
+      case 'progress': {
+        const percent = Number(first);
+        if (first === '' || Number.isNaN(percent)) return `"${first}" is no percentage`;
+        const clamped = Math.min(100, Math.max(0, percent));
+        this.#emit({ type: 'progress', run, percent: clamped, text: tail || null });
+        return null;
+      }
+      case 'save':
+        return this.#value(rest, (checkpoint) =>
+          this.#emit({ type: 'save', run, call: ++this.#calls, checkpoint }),
+        );
+      case 'output':
+        return this.#value(rest, (output) => {
+          this.#output = output;
+        });
+      default:
+        return this.#value(tail || '{}', (params) =>
+          this.#emit({ type: 'emit', run, call: ++this.#calls, job: first, params, options: {} }),
+        );
+    }
+  }
+
+  #value(text: string, use: (value: Json) => void): string | null {
+    const value = parseJson(text);
+    if (value === undefined) return 'the value is no JSON';
+    try {
+      use(toJson(value, 'the value'));
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  get #run(): number {
+    return this.#brief?.run ?? 0;
+  }
+
+  #log(level: 'info' | 'warn' | 'error', stream: 'log' | 'stdout' | 'stderr', text: string): void {
+    const at = isoOf(this.#options.clock.now());
+    this.#emit({ type: 'log', run: this.#run, line: { at, level, stream, text, fields: null } });
+  }
+
+  #emit(message: FromRun): void {
+    this.#listener?.(message);
+  }
+}
+
+/** One word of the shell, whatever is in it. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

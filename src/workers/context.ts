@@ -1,0 +1,181 @@
+// The `ctx` that job code gets. Every value is checked here, in the job's own process, and whatever promises to be
+// durable waits for the daemon's answer. After the outcome is told nothing counts any more: what asks is refused.
+import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
+import type { LogLine } from '../run/view.ts';
+import { delay } from '../support/clock.ts';
+import { durationMs } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_RESULT_ROWS } from '../support/limits.ts';
+import type { RunScope } from './scope.ts';
+import { toJson } from './values.ts';
+
+/** `attempt`: all of it. `hook`: after the fact, a run can only be told of, and further runs asked for. */
+export type Powers = 'attempt' | 'hook';
+
+export class Context implements JobContext {
+  readonly id: string;
+  readonly job: string;
+  readonly attempt: number;
+  readonly dueAt: Date;
+  readonly schedule: string | null;
+  readonly signal: AbortSignal;
+  readonly log: JobContext['log'];
+  readonly #scope: RunScope;
+  readonly #powers: Powers;
+  readonly #steps = new Map<string, Promise<Json>>();
+  #checkpoint: unknown;
+  #rows: number;
+
+  constructor(scope: RunScope, powers: Powers) {
+    const { brief } = scope;
+    this.#scope = scope;
+    this.#powers = powers;
+    this.id = String(brief.run);
+    this.job = brief.job;
+    this.attempt = brief.attempt;
+    this.dueAt = dateOf(brief.dueAt);
+    this.schedule = brief.schedule;
+    this.signal = scope.controller.signal;
+    this.#checkpoint = brief.checkpoint;
+    this.#rows = brief.rows;
+    const at =
+      (level: LogLine['level']): LogFunction =>
+      (text, fields) =>
+        scope.log(level, 'log', typeof text === 'string' ? text : String(text), fields);
+    this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+    for (const [name, value] of Object.entries(brief.steps)) {
+      this.#steps.set(name, Promise.resolve(value));
+    }
+    bindMethods(this);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
+  get checkpoint(): any {
+    return this.#checkpoint;
+  }
+
+  progress(percent: number, text?: string): void {
+    this.#scope.progress(percent, text === undefined ? null : String(text));
+  }
+
+  async save(value: unknown): Promise<void> {
+    this.#mustBeOpen('save');
+    const checkpoint = toJson(value, 'the checkpoint');
+    await this.#ask({ type: 'save', run: this.#scope.run, checkpoint, rows: this.#rows });
+    this.#checkpoint = checkpoint;
+  }
+
+  /** Ends `initialize`: its value, if it gave one, and the note that it succeeded, in one. */
+  async initialized(value: unknown): Promise<void> {
+    const checkpoint = value === undefined ? {} : { checkpoint: toJson(value, 'the checkpoint') };
+    const { run } = this.#scope;
+    await this.#ask({ type: 'save', run, ...checkpoint, rows: this.#rows, initialized: true });
+    if ('checkpoint' in checkpoint) this.#checkpoint = checkpoint.checkpoint;
+  }
+
+  extendLock(duration: Parameters<JobContext['extendLock']>[0]): void {
+    const ms = durationMs(duration, 'extendLock');
+    if (!this.#scope.over)
+      this.#scope.channel.sendNow({ type: 'extend', run: this.#scope.run, ms });
+  }
+
+  result(row: unknown): void {
+    this.#mustBeOpen('result');
+    const json = toJson(row, 'the row');
+    if (this.#rows >= MAX_RESULT_ROWS) {
+      const message = `a run has at most ${MAX_RESULT_ROWS} result rows`;
+      throw new JobrunError('too-large', message, 'Write a larger table to a file and name it.');
+    }
+    const { channel, run } = this.#scope;
+    channel.send({ type: 'row', run, n: this.#rows++, row: json });
+  }
+
+  async emit(
+    job: string,
+    params: unknown = {},
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
+    if (this.#powers === 'attempt') this.#mustBeOpen('emit');
+    const id = await this.#ask({
+      type: 'emit',
+      run: this.#scope.run,
+      job: String(job),
+      params: toJson(params, 'the params'),
+      options: toJson(options, 'the options'),
+    });
+    return String(id);
+  }
+
+  async sleep(duration: Parameters<JobContext['sleep']>[0]): Promise<void> {
+    const ms = durationMs(duration, 'sleep');
+    await delay(this.#scope.clock, ms, this.signal);
+    this.signal.throwIfAborted();
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: what was saved is what the function once gave
+  step(name: string, fn: () => unknown): Promise<any> {
+    if (typeof name !== 'string' || name === '') {
+      throw new JobrunError('bad-request', 'a step needs a name', 'Write ctx.step("fetch", …).');
+    }
+    const known = this.#steps.get(name);
+    if (known) return known;
+    const work = this.#take(name, fn);
+    this.#steps.set(name, work);
+    // A step that failed may be tried again in the same attempt.
+    work.catch(() => this.#steps.delete(name));
+    return work;
+  }
+
+  async #take(name: string, fn: () => unknown): Promise<Json> {
+    this.#mustBeOpen('step');
+    const value = toJson(await fn(), `the result of the step "${name}"`);
+    await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });
+    return value;
+  }
+
+  callback(again: Parameters<JobContext['callback']>[0]): ReturnType<JobContext['callback']> {
+    const { at, output } = again;
+    const dueAt =
+      at === undefined ? this.#scope.clock.now() + durationMs(again.in, 'callback') : instantOf(at);
+    const held = output === undefined ? { dueAt } : { dueAt, output };
+    return Object.assign({ ending: 'callback' as const }, { [CALLBACK]: held });
+  }
+
+  pending(): ReturnType<JobContext['pending']> {
+    return Object.assign({ ending: 'pending' as const }, { [PENDING]: true });
+  }
+
+  #ask(message: Parameters<RunScope['channel']['ask']>[0]): Promise<Json> {
+    return this.#scope.channel.ask(message);
+  }
+
+  #mustBeOpen(what: string): void {
+    if (this.#powers === 'attempt' && !this.#scope.over) return;
+    const message = `${what} is too late: the attempt is over`;
+    throw new JobrunError('refused', message, 'Await everything before the job returns.');
+  }
+}
+
+/** Job code takes the methods apart: `run(params, { log, save })`. */
+function bindMethods(context: Context): void {
+  for (const name of Object.getOwnPropertyNames(Context.prototype)) {
+    const { value } = Object.getOwnPropertyDescriptor(Context.prototype, name) ?? {};
+    if (name === 'constructor' || typeof value !== 'function') continue;
+    Object.defineProperty(context, name, { value: value.bind(context) });
+  }
+  Object.defineProperty(context, 'checkpoint', {
+    get: () => Reflect.get(Context.prototype, 'checkpoint', context),
+    enumerable: true,
+  });
+}
+
+/** The instant that job code gave: a Date, an ISO text, or milliseconds. */
+export function instantOf(value: unknown): number {
+  const instant =
+    value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : value;
+  if (typeof instant === 'number' && Number.isFinite(instant)) return instant;
+  throw new JobrunError('bad-time', `${String(value)} is no time`, 'Give a valid Date.');
+}
+
+const dateOf = (instant: number): Date => new Date(instant);

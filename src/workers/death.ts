@@ -1,0 +1,131 @@
+// Ends a worker and everything that it started, and resolves only when none of it lives any more: a run is handed out
+// again after that and not before. Found are: the worker itself (if its start time shows that it is the one), its
+// process group, what descends from these, and every process that carries the worker's mark in its environment,
+// which also tells a program that left group and session long ago. Nothing else is ever signalled.
+import { type Clock, delay } from '../support/clock.ts';
+import { errnoOf } from '../support/errors.ts';
+import { TERM_TO_KILL_MS } from '../support/limits.ts';
+import {
+  allProcesses,
+  bootId,
+  carriesMark,
+  hasProc,
+  type ProcessInfo,
+  processInfo,
+} from './processes.ts';
+
+/** A worker as a lease describes it: enough to tell it from a later process with the same pid. */
+export interface Doomed {
+  readonly mark: string;
+  /** 0 where none was started yet: then the mark alone decides. */
+  readonly pid: number;
+  readonly startTime: string;
+  readonly boot: string;
+}
+
+export interface EndOptions {
+  readonly clock: Clock;
+  /** SIGKILL at once, without SIGTERM first. */
+  readonly force?: boolean;
+  /** The caller is the parent and knows that no one else can have the pid by now: its group is ours even without it. */
+  readonly own?: boolean;
+}
+
+const LOOK_AGAIN_MS = 15;
+const LONGEST_LOOK_MS = 250;
+
+export async function endGroup(worker: Doomed, options: EndOptions): Promise<void> {
+  if (!hasProc()) return endWithoutProc(worker, options);
+  if (worker.boot !== '' && worker.boot !== bootId()) return;
+  let victims = livingOf(worker, options.own === true);
+  if (victims.length > 0 && !options.force) {
+    for (const victim of victims) signal(victim.pid, 'SIGTERM');
+    await untilGone(victims, options.clock, TERM_TO_KILL_MS);
+    victims = livingOf(worker, options.own === true);
+  }
+  while (victims.length > 0) {
+    for (const victim of victims) signal(victim.pid, 'SIGKILL');
+    await untilGone(victims, options.clock, LONGEST_LOOK_MS);
+    victims = livingOf(worker, options.own === true);
+  }
+}
+
+/** True while anything of the worker lives. */
+export function isAlive(worker: Doomed): boolean {
+  if (!hasProc()) return worker.pid > 1 && signal(-worker.pid, 0);
+  return (worker.boot === '' || worker.boot === bootId()) && livingOf(worker, false).length > 0;
+}
+
+/** All living processes that are the worker's, in one look. */
+function livingOf(worker: Doomed, own: boolean): readonly ProcessInfo[] {
+  const all = allProcesses();
+  const leader = all.find((info) => info.pid === worker.pid && info.startTime === worker.startTime);
+  const ownsGroup = worker.pid > 1 && (leader !== undefined || own);
+  const since = Number(worker.startTime);
+  const found = new Set<number>();
+  for (const info of all) {
+    if (
+      info === leader ||
+      (ownsGroup && (info.group === worker.pid || info.session === worker.pid))
+    ) {
+      found.add(info.pid);
+    } else if (
+      info.alive &&
+      Number(info.startTime) >= since &&
+      carriesMark(info.pid, worker.mark)
+    ) {
+      found.add(info.pid);
+    }
+  }
+  addDescendants(all, found);
+  found.delete(process.pid);
+  return all.filter((info) => info.alive && found.has(info.pid));
+}
+
+function addDescendants(all: readonly ProcessInfo[], found: Set<number>): void {
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const info of all) if (found.has(info.parent)) found.add(info.pid);
+  }
+}
+
+async function untilGone(
+  victims: readonly ProcessInfo[],
+  clock: Clock,
+  atMostMs: number,
+): Promise<void> {
+  const end = clock.monotonic() + atMostMs;
+  let wait = LOOK_AGAIN_MS / 4;
+  while (victims.some(isStillThere) && clock.monotonic() < end) {
+    await delay(clock, wait);
+    wait = Math.min(wait * 2, LOOK_AGAIN_MS);
+  }
+}
+
+function isStillThere(victim: ProcessInfo): boolean {
+  const now = processInfo(victim.pid);
+  return now?.alive === true && now.startTime === victim.startTime;
+}
+
+/** Signals a process, or with a negative number its group. False where there is none. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false;
+    if (errnoOf(error) === 'EPERM') return true;
+    throw error;
+  }
+}
+
+/** Elsewhere only the group can be reached, and only by its number. */
+async function endWithoutProc(worker: Doomed, options: EndOptions): Promise<void> {
+  if (worker.pid <= 1) return;
+  const { clock, force } = options;
+  const begin = clock.monotonic();
+  for (let wait = 5; signal(-worker.pid, 0); wait = Math.min(wait * 2, LONGEST_LOOK_MS)) {
+    const late = force === true || clock.monotonic() - begin >= TERM_TO_KILL_MS;
+    signal(-worker.pid, late ? 'SIGKILL' : 'SIGTERM');
+    await delay(clock, wait);
+  }
+}

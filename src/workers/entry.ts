@@ -1,0 +1,130 @@
+// What runs inside a worker process: it takes briefs and calls from the channel and answers them. This is the job's
+// own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
+// channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
+import { getEventListeners } from 'node:events';
+import type { Outcome } from '../run/outcome.ts';
+import type { RunError } from '../run/run.ts';
+import { systemClock } from '../support/clock.ts';
+import { toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { check, hook, inspect, next } from './calls.ts';
+import { captureOutput } from './capture.ts';
+import { carryOut } from './carry-out.ts';
+import { Channel } from './entry-channel.ts';
+import type { Answer, Brief, Call, ToWorker } from './messages.ts';
+import { provideJobrun } from './own-import.ts';
+import { RunScope, scopes } from './scope.ts';
+import { toRunError } from './thrown.ts';
+
+const HUNG: RunError = {
+  name: 'Error',
+  message: 'the attempt ended with nothing left to wait for: its promise can never settle',
+  stack: 'Error: the attempt ended with nothing left to wait for: its promise can never settle',
+};
+
+const active = new Map<number, RunScope>();
+let calls = 0;
+const channel = new Channel(receive);
+
+function receive(message: ToWorker): void {
+  switch (message.type) {
+    case 'run':
+      begin(message.brief);
+      break;
+    case 'abort':
+      active.get(message.run)?.abort(message.cause, message.reason);
+      break;
+    case 'answer':
+      channel.answered(message.call, message.answer);
+      break;
+    default:
+      answer(message);
+  }
+}
+
+function begin(brief: Brief): void {
+  const scope = new RunScope(brief, channel, systemClock);
+  active.set(brief.run, scope);
+  hold();
+  scopes.run(scope, () => {
+    carryOut(scope).then(
+      (outcome) => finish(scope, outcome),
+      (defect) => finish(scope, { kind: 'threw', error: toRunError(defect) }, true),
+    );
+  });
+}
+
+function finish(scope: RunScope, outcome: Outcome, tainted = false): void {
+  if (scope.over) return;
+  scope.flush();
+  scope.over = true;
+  active.delete(scope.run);
+  channel.send({ type: 'outcome', run: scope.run, outcome, ...(tainted ? { tainted } : {}) });
+  hold();
+}
+
+const hold = (): void => channel.hold(active.size === 0 || calls > 0);
+
+function answer(message: Call & { readonly call: number }): void {
+  calls++;
+  hold();
+  const give = (given: Answer): void => {
+    calls--;
+    hold();
+    channel.send({ type: 'result', call: message.call, answer: given });
+  };
+  perform(message).then(
+    (value) => give({ ok: true, value }),
+    (error) => give({ ok: false, ...shapeOf(error) }),
+  );
+}
+
+const shapeOf = (error: unknown): { code: string; message: string; hint: string } => {
+  const { code, message, hint } = toJobrunError(error);
+  return { code, message, hint };
+};
+
+function perform(message: Call & { readonly call: number }): Promise<Json> {
+  switch (message.type) {
+    case 'inspect':
+      channel.sendNow({ type: 'loading', call: message.call });
+      return inspect(message, systemClock);
+    case 'check':
+      return check(message, systemClock);
+    case 'next':
+      return next(message, systemClock);
+    case 'hook': {
+      const scope = new RunScope(message.brief, channel, systemClock);
+      return scopes.run(scope, () => hook(message, scope));
+    }
+  }
+}
+
+/** An error that nothing caught belongs to the run in whose context it arose; the process cannot be trusted after it. */
+function uncaught(thrown: unknown): void {
+  const scope = scopes.getStore() ?? only();
+  const error = toRunError(thrown);
+  if (!scope) process.stderr.write(`${error.stack}\n`);
+  else if (!scope.over) finish(scope, { kind: 'threw', error }, true);
+}
+
+const only = (): RunScope | null => (active.size === 1 ? ([...active.values()][0] ?? null) : null);
+
+/** Nothing is left that could resolve, unless the job listens for the abort: that can still come. */
+function exhausted(): void {
+  for (const scope of active.values()) {
+    if (getEventListeners(scope.controller.signal, 'abort').length > 0) channel.hold(true);
+    else finish(scope, { kind: 'threw', error: HUNG });
+  }
+}
+
+provideJobrun();
+captureOutput(only);
+process.on('uncaughtException', uncaught);
+process.on('unhandledRejection', uncaught);
+process.on('beforeExit', exhausted);
+process.on('exit', () => {
+  for (const scope of active.values()) scope.flush();
+  channel.flush();
+});
+channel.send({ type: 'ready' });

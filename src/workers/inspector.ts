@@ -1,0 +1,141 @@
+// Has job files read in a worker of their own, one after another, and tells each as soon as it is known. A file may do
+// anything while it loads: wait for ever, block, end the process. That one is then broken, and the others go on: those
+// behind a blocked file in a fresh worker at once, without waiting for its time to run out.
+import { relative } from 'node:path';
+import type { JobEntry, JobFile } from '../catalog/catalog.ts';
+import { dataFromJson } from '../catalog/definition.ts';
+import { delay } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
+import { LOAD_TIMEOUT_MS } from '../support/limits.ts';
+import { Child, type ChildOptions, exitText } from './child.ts';
+import type { Answer } from './messages.ts';
+
+export interface InspectOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
+  readonly newMark: () => string;
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly loadTimeoutMs?: number;
+  /** Ends the reading: files not known by then stay unknown. */
+  readonly signal?: AbortSignal;
+}
+
+/** A file that takes longer has the next one begun beside it. */
+const ALONE_MS = 250;
+/** A worker that does not take the next file within this is blocked by one before. */
+const BLOCKED_MS = 1000;
+
+/** Resolves when all files are known. */
+export async function inspectJobs(
+  files: readonly JobFile[],
+  options: InspectOptions,
+  known: (entry: JobEntry) => void,
+): Promise<void> {
+  await new Reading(options, known).read(files);
+}
+
+/** A file in the hands of a worker. */
+interface Sent {
+  readonly file: JobFile;
+  readonly begun: Promise<void>;
+  readonly done: Promise<void>;
+  known: boolean;
+}
+
+class Reading {
+  readonly #options: InspectOptions;
+  readonly #known: (entry: JobEntry) => void;
+  readonly #timeoutMs: number;
+
+  constructor(options: InspectOptions, known: (entry: JobEntry) => void) {
+    this.#options = options;
+    this.#known = known;
+    this.#timeoutMs = options.loadTimeoutMs ?? LOAD_TIMEOUT_MS;
+  }
+
+  /** Reads files in one worker; what it cannot read goes to further ones. */
+  async read(files: readonly JobFile[]): Promise<void> {
+    if (files.length === 0 || this.#options.signal?.aborted) return;
+    const child = new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
+    const stop = (): void => void child.end({ force: true });
+    this.#options.signal?.addEventListener('abort', stop, { once: true });
+    const sent: Sent[] = [];
+    const left = await this.#feed(child, files, sent);
+    await Promise.all([this.read(left), this.#finish(child, sent)]);
+    this.#options.signal?.removeEventListener('abort', stop);
+  }
+
+  /** Hands the files over one by one. Returns those that the worker no longer took. */
+  async #feed(child: Child, files: readonly JobFile[], sent: Sent[]): Promise<readonly JobFile[]> {
+    const gone = child.exited.then(() => undefined);
+    for (const [i, file] of files.entries()) {
+      if (child.exit) return files.slice(i);
+      const next = this.#send(child, file);
+      const patience = i === 0 ? this.#timeoutMs : BLOCKED_MS;
+      if (!(await this.#within(Promise.race([next.begun, gone]), patience))) return files.slice(i);
+      if (child.exit && !next.known && sent.some((other) => !other.known)) return files.slice(i);
+      sent.push(next);
+      await this.#within(Promise.race([next.done, gone]), ALONE_MS);
+    }
+    return [];
+  }
+
+  #send(child: Child, file: JobFile): Sent {
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const { defaults } = this.#options;
+    const answer = child.call(
+      { type: 'inspect', file, defaults, timeoutMs: this.#timeoutMs },
+      (n) => child.onLoading((call) => (call === n ? begin() : undefined)),
+    );
+    const sent: Sent = {
+      file,
+      begun,
+      known: false,
+      done: answer.then((given) => {
+        // A worker that ended answers nothing: which file ended it is found out below.
+        if (child.exit) return;
+        sent.known = true;
+        this.#known(entryOf(file, given));
+      }),
+    };
+    return sent;
+  }
+
+  /** Waits for what is still open, ends the worker, and finds the culprit where it fell silent or died. */
+  async #finish(child: Child, sent: readonly Sent[]): Promise<void> {
+    const all = Promise.all(sent.map((one) => one.done));
+    const margin = BLOCKED_MS / 2;
+    await this.#within(Promise.race([all, child.exited]), this.#timeoutMs + margin);
+    const died = child.exit;
+    await child.end({ force: true });
+    if (this.#options.signal?.aborted) return;
+    const open = sent.filter((one) => !one.known);
+    const [only] = open;
+    if (only && open.length === 1) {
+      const never = `never finished loading (${showDuration(this.#timeoutMs)})`;
+      const why = died ? `ended its process while it was loaded: ${exitText(died)}` : never;
+      this.#known({
+        ...only.file,
+        state: 'broken',
+        error: `${relative(this.#options.dir, only.file.file)}: ${why}`,
+      });
+      return;
+    }
+    await Promise.all(open.map((one) => this.read([one.file])));
+  }
+
+  /** True where it settled in time. */
+  async #within(work: Promise<unknown>, ms: number): Promise<boolean> {
+    const timer = new AbortController();
+    const late = delay(this.#options.clock, ms, timer.signal).then(() => false);
+    const inTime = await Promise.race([work.then(() => true), late]);
+    timer.abort();
+    return inTime;
+  }
+}
+
+function entryOf(file: JobFile, answer: Answer): JobEntry {
+  if (!answer.ok) return { ...file, state: 'broken', error: answer.message };
+  return { ...file, state: 'ok', data: dataFromJson(answer.value) };
+}

@@ -1,0 +1,112 @@
+// What the daemon and a worker process say to each other, over a pipe of their own (descriptor 3): one JSON text a
+// line, many lines a write. Nothing that a job prints or sends elsewhere can be taken for one of these.
+import type { JobFile } from '../catalog/catalog.ts';
+import type { Outcome } from '../run/outcome.ts';
+import type { RunError } from '../run/run.ts';
+import type { LogLine } from '../run/view.ts';
+import type { Json } from '../support/json.ts';
+
+/** Everything an attempt needs to know; `token` comes back with each message about it. */
+export interface Brief {
+  readonly run: number;
+  readonly job: string;
+  readonly file: string;
+  readonly attempt: number;
+  readonly params: Json;
+  readonly dueAt: number;
+  readonly schedule: string | null;
+  readonly initialized: boolean;
+  /** Missing where nothing was saved. */
+  readonly checkpoint?: Json;
+  readonly rows: number;
+  readonly steps: Readonly<Record<string, Json>>;
+}
+
+export type AbortCause = 'abort' | 'timeout' | 'stale' | 'shutdown';
+export type HookName = 'onError' | 'onStale' | 'onDone' | 'onFailed';
+
+/** What is answered with `result`, before it has its number. */
+export type Call =
+  | {
+      readonly type: 'hook';
+      readonly hook: HookName;
+      readonly brief: Brief;
+      readonly error?: RunError;
+      readonly output?: Json;
+    }
+  /** Load this file and say what it defines: `dataToJson` of catalog/definition. */
+  | {
+      readonly type: 'inspect';
+      readonly file: JobFile;
+      readonly defaults: Readonly<Record<string, unknown>>;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: 'check'; readonly file: string; readonly list: readonly Json[] }
+  | { readonly type: 'next'; readonly file: string; readonly last: Json };
+
+/** From the daemon to the worker. */
+export type ToWorker =
+  | { readonly type: 'run'; readonly brief: Brief }
+  | {
+      readonly type: 'abort';
+      readonly run: number;
+      readonly cause: AbortCause;
+      readonly reason: string;
+    }
+  /** Answers `save`, `emit`. */
+  | {
+      readonly type: 'answer';
+      readonly run: number;
+      readonly call: number;
+      readonly answer: Answer;
+    }
+  | (Call & { readonly call: number });
+
+export type Answer =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
+
+/** What an attempt says of itself. */
+export type FromRun =
+  | {
+      readonly type: 'outcome';
+      readonly run: number;
+      readonly outcome: Outcome;
+      /** The process is no longer to be trusted (an error that nothing caught): it must not get another run. */
+      readonly tainted?: true;
+    }
+  | {
+      readonly type: 'progress';
+      readonly run: number;
+      readonly percent: number;
+      readonly text: string | null;
+    }
+  | { readonly type: 'log'; readonly run: number; readonly line: Omit<LogLine, 'attempt'> }
+  | { readonly type: 'row'; readonly run: number; readonly n: number; readonly row: Json }
+  | { readonly type: 'extend'; readonly run: number; readonly ms: number }
+  | {
+      readonly type: 'save';
+      readonly run: number;
+      readonly call: number;
+      readonly checkpoint?: Json;
+      readonly rows?: number;
+      readonly initialized?: true;
+      readonly step?: { readonly name: string; readonly value: Json };
+    }
+  | {
+      readonly type: 'emit';
+      readonly run: number;
+      readonly call: number;
+      readonly job: string;
+      readonly params: Json;
+      readonly options: Json;
+    };
+
+/** From the worker to the daemon. */
+export type FromWorker =
+  | FromRun
+  | { readonly type: 'ready' }
+  /** The worker begins to load the file of this `inspect`: if it falls silent now, that file is why. */
+  | { readonly type: 'loading'; readonly call: number }
+  /** Ends a call of `hook`, `inspect`, `check` or `next`. */
+  | { readonly type: 'result'; readonly call: number; readonly answer: Answer };

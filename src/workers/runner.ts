@@ -1,0 +1,28 @@
+// What carries out attempts, as the daemon sees it: a worker process or the process of a command job. Whoever drives
+// an attempt does not care which.
+import type { LogLine } from '../run/view.ts';
+import type { Doomed } from './death.ts';
+import type { FromRun, ToWorker } from './messages.ts';
+
+export interface Runner extends Doomed {
+  /** Starts a run (`run`), aborts it, answers it. Never throws: what cannot arrive shows as the exit. */
+  send(message: ToWorker): void;
+  /** Hands the messages of this run to the listener, until the returned undo is called. */
+  listen(run: number, listener: (message: FromRun) => void): () => void;
+  /** How the process ended, after its last message was handed out. */
+  readonly exited: Promise<Exit>;
+  /** Null while it lives. */
+  readonly exit: Exit | null;
+  /** Ends the process and all that it started; resolves when none of it lives. SIGTERM first, unless forced. */
+  end(options?: { readonly force?: boolean }): Promise<void>;
+}
+
+/** Both null where the process could not be started; then `problem` says why. */
+export interface Exit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly problem?: string;
+}
+
+/** Output that no run can be named for. */
+export type Stray = (line: Pick<LogLine, 'stream' | 'text'>, mark: string) => void;

@@ -1,0 +1,103 @@
+// One run inside its worker: what it was told, whether it is over, and everything that it says on the way out. The
+// scope follows the job's code through every await (AsyncLocalStorage), so that what many runs of one process print
+// at once goes to the right one.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { LogLine } from '../run/view.ts';
+import { type Clock, isoOf } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import type { Channel } from './entry-channel.ts';
+import { cutText, LineCutter } from './lines.ts';
+import type { AbortCause, Brief } from './messages.ts';
+import { toRunError } from './thrown.ts';
+import { toJson } from './values.ts';
+
+const PROGRESS_EVERY_MS = 50;
+const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
+  abort: 'AbortError',
+  timeout: 'TimeoutError',
+  stale: 'StaleError',
+  shutdown: 'ShutdownError',
+};
+
+export const scopes = new AsyncLocalStorage<RunScope>();
+
+export class RunScope {
+  readonly brief: Brief;
+  readonly channel: Channel;
+  readonly clock: Clock;
+  readonly controller = new AbortController();
+  readonly stdout = new LineCutter((text) => this.log('info', 'stdout', text));
+  readonly stderr = new LineCutter((text) => this.log('error', 'stderr', text));
+  /** The outcome is told: nothing more counts. */
+  over = false;
+  #progress: { readonly percent: number; readonly text: string | null } | null = null;
+  #percent = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #undo: (() => void) | null = null;
+
+  constructor(brief: Brief, channel: Channel, clock: Clock) {
+    this.brief = brief;
+    this.channel = channel;
+    this.clock = clock;
+  }
+
+  get run(): number {
+    return this.brief.run;
+  }
+
+  log(level: LogLine['level'], stream: LogLine['stream'], text: string, fields?: unknown): void {
+    const at = isoOf(this.clock.now());
+    const line = { at, level, stream, text: cutText(text), fields: fieldsJson(fields) };
+    this.channel.sendNow({ type: 'log', run: this.run, line });
+  }
+
+  /** Keeps the latest and tells at most one in 50 ms; a job that blocks its loop is told of too. */
+  progress(percent: number, text: string | null): void {
+    if (this.over) return;
+    const number = Number(percent);
+    this.#percent = Number.isNaN(number) ? this.#percent : Math.min(100, Math.max(0, number));
+    this.#progress = { percent: this.#percent, text };
+    const wait = this.#toldAt + PROGRESS_EVERY_MS - this.clock.monotonic();
+    if (wait <= 0) this.tellProgress();
+    else this.#undo ??= this.clock.after(wait, () => this.tellProgress(), { idle: true });
+  }
+
+  tellProgress(): void {
+    this.#undo?.();
+    this.#undo = null;
+    if (this.#progress === null) return;
+    const { percent, text } = this.#progress;
+    this.#progress = null;
+    this.#toldAt = this.clock.monotonic();
+    const shown = text === null ? null : cutText(text);
+    this.channel.sendNow({ type: 'progress', run: this.run, percent, text: shown });
+  }
+
+  abort(cause: AbortCause, reason: string): void {
+    const error = Object.assign(new Error(reason, { cause }), { name: ABORT_NAMES[cause] });
+    this.controller.abort(error);
+  }
+
+  /** Gives out what is held back: half lines and the latest progress. */
+  flush(): void {
+    this.stdout.flush();
+    this.stderr.flush();
+    this.tellProgress();
+  }
+}
+
+/** Fields of a log line are a help, no result: what is no JSON is shown as text, and the line still comes. */
+function fieldsJson(fields: unknown): Json {
+  if (fields === undefined || fields === null) return null;
+  try {
+    return toJson(fields, 'the fields', errorsAsText);
+  } catch (error) {
+    return { unreadable: toRunError(error).message };
+  }
+}
+
+const errorsAsText = (value: object): object | undefined => {
+  if (!(value instanceof Error)) return undefined;
+  const { name, message, stack } = toRunError(value);
+  return { name, message, stack };
+};

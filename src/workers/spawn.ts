@@ -1,0 +1,50 @@
+// Starts a process as every worker is started: in its own group and session, marked, and, where the system can, to be
+// killed by the kernel when the daemon dies.
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { errnoOf } from '../support/errors.ts';
+import { MARK_VARIABLE } from './processes.ts';
+
+export interface Start {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly dir: string;
+  readonly mark: string;
+  /** On top of the daemon's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdio: StdioOptions;
+}
+
+/** Never throws: a program that cannot be started shows as the child's `error` event. */
+export function startProcess(start: Start): ChildProcess {
+  const env: NodeJS.ProcessEnv = { ...process.env, ...start.env, [MARK_VARIABLE]: start.mark };
+  // A daemon that was itself forked must not hand its own channel on: the child would take a stranger's pipe for it.
+  delete env.NODE_CHANNEL_FD;
+  delete env.NODE_CHANNEL_SERIALIZATION_MODE;
+  const setpriv = findSetpriv();
+  const options = { cwd: start.dir, env, stdio: start.stdio, detached: true, windowsHide: true };
+  if (setpriv === null) return spawn(start.program, start.args, options);
+  const args = ['--pdeathsig', 'KILL', '--', start.program, ...start.args];
+  return spawn(setpriv, args, options);
+}
+
+let found: string | null | undefined;
+
+/** `setpriv` replaces itself by the program, so the pid is the program's. */
+function findSetpriv(): string | null {
+  if (found !== undefined) return found;
+  const folders = process.platform === 'linux' ? (process.env.PATH ?? '').split(delimiter) : [];
+  found = folders.map((folder) => join(folder || '.', 'setpriv')).find(isProgram) ?? null;
+  return found;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== '') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+// Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read.
+import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
+import type { RunError } from '../run/run.ts';
+import { type Duration, durationMs } from '../support/durations.ts';
+import { cutText } from './lines.ts';
+
+const MAX_CAUSES = 10;
+
+export function toRunError(thrown: unknown): RunError {
+  const name = textField(thrown, 'name') ?? 'Error';
+  const own = thrown instanceof Error || isObject(thrown) ? textField(thrown, 'message') : null;
+  const said = typeof thrown === 'string' && thrown !== '' ? thrown : own;
+  const message =
+    said ?? (thrown instanceof Error ? `${name} without a message` : `threw ${shown(thrown)}`);
+  const stack = [stackOf(thrown, `${name}: ${message}`), ...causesOf(thrown)].join('\n');
+  return { name: cutText(name), message: cutText(message), stack: cutText(stack) };
+}
+
+function causesOf(thrown: unknown): readonly string[] {
+  const texts: string[] = [];
+  const seen = new Set([thrown]);
+  let cause = field(thrown, 'cause');
+  while (cause !== undefined && cause !== null && !seen.has(cause) && texts.length < MAX_CAUSES) {
+    seen.add(cause);
+    texts.push(`caused by: ${stackOf(cause, textField(cause, 'message') ?? shown(cause))}`);
+    cause = field(cause, 'cause');
+  }
+  return texts;
+}
+
+const stackOf = (thrown: unknown, otherwise: string): string =>
+  textField(thrown, 'stack') ?? otherwise;
+
+/** The error again, for a hook that is told of it. */
+export function errorOf(error: RunError): Error {
+  return Object.assign(new Error(error.message), { name: error.name, stack: error.stack });
+}
+
+/** True where the error itself says that another try is useless. */
+export const isFatal = (thrown: unknown): boolean => field(thrown, 'retryable') === false;
+
+/** The instant of a RetryAt, or null. */
+export function retryAtOf(thrown: unknown, now: number): number | null {
+  const when = field(thrown, RETRY_AT);
+  if (when === undefined) return null;
+  return when instanceof Date ? when.getTime() : now + durationMs(when as Duration, 'RetryAt');
+}
+
+/** What `ctx.callback` gave, or null. */
+export function callbackOf(
+  value: unknown,
+): { readonly dueAt: number; readonly output?: unknown } | null {
+  const again = field(value, CALLBACK);
+  return isObject(again) ? (again as { dueAt: number; output?: unknown }) : null;
+}
+
+export const isPending = (value: unknown): boolean => field(value, PENDING) === true;
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+function textField(thrown: unknown, name: string): string | null {
+  const value = field(thrown, name);
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function field(value: unknown, name: PropertyKey): unknown {
+  if (!isObject(value) && typeof value !== 'function') return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    // A getter or proxy of the job's own that throws: then it has no such field for us.
+    return undefined;
+  }
+}
+
+function shown(value: unknown): string {
+  try {
+    return (typeof value === 'string' ? value : JSON.stringify(value)) ?? String(value);
+  } catch {
+    // It cannot even be asked what it is: a proxy, a getter that throws.
+    return 'something that cannot be read';
+  }
+}

@@ -1,0 +1,71 @@
+// Frames, however they are split on their way, and what is refused as none.
+import { expect, test } from 'vitest';
+import { encodeFrame, FrameReader, readRequest } from '../../src/api/protocol.ts';
+import type { Json } from '../../src/support/json.ts';
+import { MAX_FRAME_BYTES } from '../../src/support/limits.ts';
+
+const values: Json[] = [{ text: 'grüße ✓ 🎉' }, [1, 2, 3], 'x', { deep: { er: [null, true] } }];
+const bytes = Buffer.concat(values.map((value) => encodeFrame(value, 1000)));
+const readAll = (reader: FrameReader, chunks: readonly Buffer[]): Json[] =>
+  chunks.flatMap((chunk) => [...reader.read(chunk)]);
+
+test('frames split at any byte, inside a character too, come out whole', () => {
+  for (let at = 0; at <= bytes.length; at++) {
+    const reader = new FrameReader(1000);
+    expect(readAll(reader, [bytes.subarray(0, at), bytes.subarray(at)])).toEqual(values);
+    expect(reader.begun).toBe(false);
+  }
+});
+
+test('frames that come a byte at a time come out whole', () => {
+  const reader = new FrameReader(1000);
+  const single = Array.from(bytes, (byte) => Buffer.from([byte]));
+  expect(readAll(reader, single)).toEqual(values);
+});
+
+test('a frame that is not complete is known to have begun', () => {
+  const reader = new FrameReader(1000);
+  expect(reader.begun).toBe(false);
+  readAll(reader, [bytes.subarray(0, 3)]);
+  expect(reader.begun).toBe(true);
+});
+
+test.each([
+  ['a length beyond the limit', Buffer.from([0x7f, 0xff, 0xff, 0xff])],
+  ['another language', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ['an empty frame', Buffer.from([0, 0, 0, 0])],
+  ['a frame that is no JSON', Buffer.from([0, 0, 0, 1, 0x7b])],
+  ['a frame that is no UTF-8', Buffer.from([0, 0, 0, 3, 0x22, 0xff, 0x22])],
+])('%s is refused', (_, chunk) => {
+  const reader = new FrameReader(MAX_FRAME_BYTES);
+  expect(() => readAll(reader, [chunk])).toThrow(expect.objectContaining({ code: 'bad-request' }));
+});
+
+test('a message that the other side would refuse is not sent', () => {
+  expect(() => encodeFrame('x'.repeat(100), 50)).toThrow(
+    expect.objectContaining({ code: 'too-large' }),
+  );
+});
+
+test.each([
+  ['nothing', null],
+  ['a list', []],
+  ['no id', { v: 1, command: 'list' }],
+  ['an id that is no whole number', { v: 1, id: 1.5, command: 'list' }],
+  ['another version', { v: 2, id: 1, command: 'list' }],
+  ['no command', { v: 1, id: 1 }],
+  ['a command as long as a book', { v: 1, id: 1, command: 'x'.repeat(1000) }],
+])('%s is no request', (_, value) => {
+  expect(() => readRequest(value)).toThrow(expect.objectContaining({ code: 'bad-request' }));
+});
+
+test('a request has what it leaves out', () => {
+  expect(readRequest({ v: 1, id: 7, command: 'list' })).toEqual({
+    v: 1,
+    id: 7,
+    command: 'list',
+    args: null,
+    request: null,
+    stream: false,
+  });
+});

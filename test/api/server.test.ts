@@ -1,0 +1,319 @@
+// The socket under honest and hostile clients: real sockets, and a handler that the test holds in its hand.
+import { lstatSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { type Client, connectDaemon } from '../../src/api/client.ts';
+import { encodeFrame, FrameReader, type Request } from '../../src/api/protocol.ts';
+import { type Serving, serve } from '../../src/api/server.ts';
+import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
+import { JobrunError } from '../../src/support/errors.ts';
+import type { Json } from '../../src/support/json.ts';
+import { MAX_CONNECTIONS } from '../../src/support/limits.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
+
+const echo: Handle = async ({ args }) => args;
+
+async function served(
+  handle: Handle,
+  more: { durable?: () => Promise<void>; clock?: Clock; path?: string } = {},
+): Promise<{ path: string; serving: Serving; errors: unknown[] }> {
+  const path = more.path ?? join(mkdtempSync(join(tmpdir(), 'jobrun-test-')), 's.sock');
+  const errors: unknown[] = [];
+  const serving = await serve({
+    path,
+    clock: more.clock ?? systemClock,
+    handle,
+    durable: more.durable ?? (async () => undefined),
+    onError: (error) => errors.push(error),
+  });
+  open.push(serving);
+  return { path, serving, errors };
+}
+
+async function client(path: string): Promise<Client> {
+  const made = await connectDaemon(path);
+  if (!made) throw new Error('nobody listens');
+  open.push(made);
+  return made;
+}
+
+/** A socket without manners, and what it was told until it was closed. */
+async function raw(path: string): Promise<{ socket: Socket; closed: Promise<Json[]> }> {
+  const socket = connect(path);
+  open.push({ close: () => socket.destroy() });
+  const reader = new FrameReader(2 ** 28);
+  const told: Json[] = [];
+  socket.on('data', (chunk: Buffer) => told.push(...reader.read(chunk)));
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  const closed = new Promise<Json[]>((resolve) => socket.once('close', () => resolve(told)));
+  return { socket, closed };
+}
+
+const frame = (id: number, more: object = {}): Buffer =>
+  encodeFrame({ v: 1, id, command: 'echo', args: id, ...more }, 2 ** 28);
+
+test('the socket is open to its user alone', async () => {
+  const { path } = await served(echo);
+  expect(lstatSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a socket file that a dead daemon left is taken over', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'jobrun-test-')), 's.sock');
+  writeFileSync(path, '');
+  await served(echo, { path });
+  expect(await (await client(path)).call('echo', 'hello')).toBe('hello');
+});
+
+test('where nobody listens there is no client', async () => {
+  expect(await connectDaemon(join(tmpdir(), 'jobrun-not-there.sock'))).toBeNull();
+  const { path, serving } = await served(echo);
+  await serving.close();
+  expect(await connectDaemon(path)).toBeNull();
+});
+
+test('hundreds of calls under way on one connection each get their own reply', async () => {
+  const { path } = await served(async ({ args }) => {
+    await delay(systemClock, Number(args) % 7);
+    return args;
+  });
+  const one = await client(path);
+  const numbers = Array.from({ length: 1000 }, (_, i) => i);
+  expect(await Promise.all(numbers.map((n) => one.call('echo', n)))).toEqual(numbers);
+});
+
+test('an error keeps its code, its message and its hint', async () => {
+  const { path, errors } = await served(async () => {
+    throw new JobrunError('unknown-job', 'there is no job x', 'Did you mean y?');
+  });
+  const call = (await client(path)).call('echo', null);
+  await expect(call).rejects.toMatchObject({ code: 'unknown-job', hint: 'Did you mean y?' });
+  expect(errors).toEqual([]);
+});
+
+test('a defect of a handler is told to its client and to the daemon, which goes on', async () => {
+  const { path, errors } = await served(async ({ args }) => {
+    if (args === 'bad') throw new TypeError('x is not a function');
+    return args;
+  });
+  const one = await client(path);
+  await expect(one.call('echo', 'bad')).rejects.toMatchObject({ code: 'internal' });
+  expect(errors).toHaveLength(1);
+  expect(await one.call('echo', 'good')).toBe('good');
+});
+
+test('no reply goes out before what it tells is durable', async () => {
+  let settle = (): void => undefined;
+  const synced = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const { path } = await served(echo, { durable: () => synced });
+  let answered = false;
+  const call = (await client(path)).call('echo', 1).then(() => {
+    answered = true;
+  });
+  await delay(systemClock, 50);
+  expect(answered).toBe(false);
+  settle();
+  await call;
+});
+
+test('a reply is an error where what it tells could not be made durable', async () => {
+  const { path } = await served(echo, {
+    durable: () => Promise.reject(new JobrunError('disk-full', 'the disk is full', 'Make room.')),
+  });
+  await expect((await client(path)).call('echo', 1)).rejects.toMatchObject({ code: 'disk-full' });
+});
+
+test('requests split at every byte are answered', async () => {
+  const { path } = await served(echo);
+  const { socket, closed } = await raw(path);
+  for (const byte of Buffer.concat([frame(1), frame(2)])) {
+    socket.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await delay(systemClock, 50);
+  socket.end();
+  expect(await closed).toEqual([
+    { id: 1, ok: true, reply: 1, end: true },
+    { id: 2, ok: true, reply: 2, end: true },
+  ]);
+});
+
+test.each([
+  ['a huge length', Buffer.from([0xff, 0xff, 0xff, 0xff])],
+  ['another protocol', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
+  ['bytes of nothing', Buffer.from([0, 0, 0, 4, 1, 2, 3, 4])],
+  ['a request of another version', encodeFrame({ v: 9, id: 1, command: 'list' }, 1000)],
+])('%s is answered by an error and the end', async (_, bytes) => {
+  const { path } = await served(echo);
+  const { socket, closed } = await raw(path);
+  socket.write(bytes);
+  expect(await closed).toMatchObject([{ id: null, ok: false, error: { code: 'bad-request' } }]);
+  expect(await (await client(path)).call('echo', 1)).toBe(1);
+});
+
+test('a frame that is begun and not finished ends its connection, not the others', async () => {
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, fn, options) => systemClock.after(ms === 5000 ? 100 : ms, fn, options),
+  };
+  const { path } = await served(echo, { clock });
+  const { socket, closed } = await raw(path);
+  socket.write(frame(1).subarray(0, 9));
+  const other = await client(path);
+  expect(await other.call('echo', 2)).toBe(2);
+  expect(await closed).toMatchObject([{ error: { code: 'bad-request' } }]);
+  expect(await other.call('echo', 3)).toBe(3);
+});
+
+test('a client that asks for much and reads nothing is cut off, and the others are answered', async () => {
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, fn, options) => systemClock.after(ms === 5000 ? 150 : ms, fn, options),
+  };
+  const big = 'x'.repeat(24 * 1024 * 1024);
+  const { path } = await served(async ({ args }) => (args === 'big' ? big : args), { clock });
+  const { socket } = await raw(path);
+  const cut = new Promise((resolve) => socket.once('close', resolve));
+  socket.pause();
+  socket.write(frame(1, { args: 'big' }));
+  const other = await client(path);
+  for (let i = 0; i < 10; i++) expect(await other.call('echo', i)).toBe(i);
+  await delay(systemClock, 600);
+  socket.resume();
+  await cut;
+});
+
+test('a client that reads slowly gets a large reply whole', async () => {
+  const big = 'x'.repeat(20 * 1024 * 1024);
+  const { path } = await served(async () => big);
+  const { socket, closed } = await raw(path);
+  socket.write(frame(1));
+  for (let i = 0; i < 20; i++) {
+    socket.pause();
+    await delay(systemClock, 10);
+    socket.resume();
+    await delay(systemClock, 2);
+  }
+  const until = systemClock.monotonic() + 5000;
+  while (socket.bytesRead < big.length && systemClock.monotonic() < until) {
+    await delay(systemClock, 10);
+  }
+  socket.end();
+  const [reply] = await closed;
+  expect((reply as { reply: string }).reply.length).toBe(big.length);
+});
+
+test('when every place is taken by idle clients, a new one is answered all the same', async () => {
+  const { path } = await served(echo);
+  const idle = await Promise.all(Array.from({ length: 300 }, () => raw(path)));
+  expect(await (await client(path)).call('echo', 'here')).toBe('here');
+  expect(idle.filter(({ socket }) => !socket.destroyed).length).toBeLessThanOrEqual(300);
+});
+
+test('when every place is busy, a new client is told so', async () => {
+  const { path } = await served(() => new Promise(() => undefined));
+  const busy = await Promise.all(Array.from({ length: MAX_CONNECTIONS }, () => raw(path)));
+  for (const { socket } of busy) socket.write(frame(1));
+  await delay(systemClock, 200);
+  const { closed } = await raw(path);
+  expect(await closed).toMatchObject([{ ok: false, error: { code: 'refused' } }]);
+});
+
+test('a stream comes item by item, ends, and leaves room for calls beside it', async () => {
+  const { path } = await served((request) =>
+    request.stream
+      ? (async function* () {
+          for (let i = 0; i < 5000; i++) yield i;
+        })()
+      : Promise.resolve('beside'),
+  );
+  const one = await client(path);
+  const items: Json[] = [];
+  for await (const item of one.stream('count', null, new AbortController().signal)) {
+    items.push(item);
+  }
+  expect(items).toEqual(Array.from({ length: 5000 }, (_, i) => i));
+  expect(await one.call('echo', null)).toBe('beside');
+});
+
+test('an error within a stream reaches its reader', async () => {
+  const { path } = await served(async function* () {
+    yield 1;
+    throw new JobrunError('timed-out', 'too late', 'Wait longer.');
+  });
+  const stream = (await client(path)).stream('x', null, new AbortController().signal);
+  await expect(
+    (async () => {
+      for await (const item of stream) expect(item).toBe(1);
+    })(),
+  ).rejects.toMatchObject({ code: 'timed-out' });
+});
+
+test('leaving a stream ends it on the side of the daemon', async () => {
+  let ended = false;
+  const { path } = await served(async function* (_request, signal) {
+    signal.addEventListener('abort', () => {
+      ended = true;
+    });
+    for (let i = 0; !signal.aborted; i++) {
+      yield i;
+      await delay(systemClock, 5, signal);
+    }
+  });
+  const one = await client(path);
+  for await (const item of one.stream('x', null, new AbortController().signal)) {
+    if (item === 3) break;
+  }
+  await delay(systemClock, 100);
+  expect(ended).toBe(true);
+});
+
+test('a call whose connection is cut is asked again under the same request', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'jobrun-test-')), 's.sock');
+  const seen: (string | null)[] = [];
+  const first = await served(
+    ({ request }) => {
+      seen.push(request);
+      return new Promise(() => undefined);
+    },
+    { path },
+  );
+  const one = await client(path);
+  const call = one.call('schedule', {}, { request: 'mine' });
+  await delay(systemClock, 50);
+  await first.serving.close();
+  await served(
+    async ({ request }) => {
+      seen.push(request);
+      return 'done';
+    },
+    { path },
+  );
+  expect(await call).toBe('done');
+  expect(seen).toEqual(['mine', 'mine']);
+});
+
+test('a call to a daemon that stays away ends with an error', async () => {
+  const { path, serving } = await served(() => new Promise(() => undefined));
+  const call = (await client(path)).call('x', null);
+  const ended = expect(call).rejects.toMatchObject({ code: 'no-daemon' });
+  await delay(systemClock, 20);
+  await serving.close();
+  await ended;
+});
+
+test('a call may have a limit', async () => {
+  const { path } = await served(() => new Promise(() => undefined));
+  const call = (await client(path)).call('x', null, { timeoutMs: 50 });
+  await expect(call).rejects.toMatchObject({ code: 'no-daemon' });
+});

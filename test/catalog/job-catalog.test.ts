@@ -1,0 +1,175 @@
+// The catalog through the life of a folder: what it knows, and when; and the watcher that tells it to look.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { JobEntry, JobFile } from '../../src/catalog/catalog.ts';
+import { readDefinition } from '../../src/catalog/definition.ts';
+import { JobCatalog } from '../../src/catalog/job-catalog.ts';
+import { watchJobs } from '../../src/catalog/watcher.ts';
+import { delay, systemClock } from '../../src/support/clock.ts';
+
+const clean: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const undo of clean.splice(0).reverse()) await undo();
+});
+
+function folder(...files: string[]): string {
+  const dir = mkdtempSync(join(tmpdir(), 'jobrun-catalog-'));
+  clean.push(() => rmSync(dir, { recursive: true, force: true }));
+  for (const file of files) writeFileSync(join(dir, file), '');
+  return dir;
+}
+
+const sound = (file: JobFile, has: object = {}): JobEntry => ({
+  ...file,
+  state: 'ok',
+  data: readDefinition({ run() {}, ...has }, {}),
+});
+
+function catalogOf(
+  dir: string,
+  inspect: (files: readonly JobFile[], known: (entry: JobEntry) => void) => Promise<void>,
+) {
+  return new JobCatalog({
+    folder: dir,
+    defaults: {},
+    clock: systemClock,
+    inspect,
+    check: async (_file, list) => list.map(() => ({ ok: true, params: 'checked', lock: 'l' })),
+  });
+}
+
+const readAll = async (
+  files: readonly JobFile[],
+  known: (entry: JobEntry) => void,
+): Promise<void> => {
+  for (const file of files) known(sound(file, file.name === 'locked' ? { lock: () => 'l' } : {}));
+};
+
+describe('the catalog', () => {
+  test('knows names without loading anything', () => {
+    const catalog = catalogOf(folder('b.ts', 'a.ts'), () => Promise.reject(new Error('loaded')));
+    expect(catalog.names()).toEqual(['a', 'b']);
+  });
+
+  test('follows files that come and go', async () => {
+    const dir = folder('a.ts');
+    const catalog = catalogOf(dir, readAll);
+    await catalog.ready();
+    expect(catalog.all().map((entry) => entry.name)).toEqual(['a']);
+    writeFileSync(join(dir, 'b.ts'), '');
+    rmSync(join(dir, 'a.ts'));
+    let told = 0;
+    catalog.onReload(() => told++);
+    await catalog.reload();
+    expect(catalog.all().map((entry) => entry.name)).toEqual(['b']);
+    expect(catalog.find('a')).toBe(null);
+    expect(told).toBeGreaterThan(0);
+  });
+
+  test('keeps what it knows of a job until the new is known, and does not wait for a file that hangs', async () => {
+    const dir = folder('a.ts', 'hangs.ts');
+    let pass = 0;
+    const catalog = catalogOf(dir, async (files, known) => {
+      pass++;
+      for (const file of files) {
+        if (pass === 1 || file.name === 'a') known(sound(file, { description: `pass ${pass}` }));
+      }
+      if (pass === 2) await new Promise(() => undefined);
+    });
+    await catalog.ready();
+    void catalog.reload();
+    await delay(systemClock, 20);
+    expect(catalog.find('a')).toMatchObject({ data: { description: 'pass 2' } });
+    expect(catalog.find('hangs')).toMatchObject({ data: { description: 'pass 1' } });
+    await catalog.reload();
+    expect(catalog.find('a')).toMatchObject({ data: { description: 'pass 3' } });
+  });
+
+  test('asks a worker about params only where the job looks at them', async () => {
+    const catalog = catalogOf(folder('plain.ts', 'locked.ts'), readAll);
+    await catalog.ready();
+    expect(await catalog.check('plain', [{ a: 1 }])).toEqual([
+      { ok: true, params: { a: 1 }, lock: null },
+    ]);
+    expect(await catalog.check('locked', [1])).toEqual([
+      { ok: true, params: 'checked', lock: 'l' },
+    ]);
+    await expect(catalog.check('plane', [1])).rejects.toMatchObject({
+      code: 'unknown-job',
+      hint: 'Did you mean "plain"?',
+    });
+  });
+
+  test('rescan reloads only where a file became a job or ceased to be one', async () => {
+    const dir = folder('a.ts', 'run.sh');
+    let passes = 0;
+    const catalog = catalogOf(dir, (files, known) => {
+      passes++;
+      return readAll(files, known);
+    });
+    await catalog.ready();
+    writeFileSync(join(dir, 'out.csv'), 'x');
+    await catalog.rescan();
+    expect(passes).toBe(1);
+    chmodSync(join(dir, 'run.sh'), 0o755);
+    await catalog.rescan();
+    expect(catalog.find('run')).toMatchObject({ kind: 'command', state: 'ok' });
+    expect(passes).toBe(2);
+  });
+});
+
+describe('the watcher', () => {
+  async function watched(dir = folder('a.ts')) {
+    const told: boolean[] = [];
+    const watcher = watchJobs({
+      folder: dir,
+      clock: systemClock,
+      onChange: ({ code }) => void told.push(code),
+      onError: (error) => {
+        throw error;
+      },
+    });
+    clean.push(() => watcher.close());
+    await watcher.ready;
+    return { dir, told };
+  }
+
+  test('tells one change of a burst, within a second, also in folders that are new', async () => {
+    const { dir, told } = await watched();
+    for (let i = 0; i < 5; i++) writeFileSync(join(dir, 'a.ts'), String(i));
+    await delay(systemClock, 500);
+    expect(told).toEqual([true]);
+    mkdirSync(join(dir, 'deep/er'), { recursive: true });
+    await delay(systemClock, 300);
+    told.length = 0;
+    writeFileSync(join(dir, 'deep/er/b.ts'), '');
+    await delay(systemClock, 500);
+    expect(told).toEqual([true]);
+  });
+
+  test('tells of changes while a file is saved without end', async () => {
+    const { dir, told } = await watched();
+    for (let i = 0; i < 60; i++) {
+      writeFileSync(join(dir, 'a.ts'), String(i));
+      await delay(systemClock, 20);
+    }
+    expect(told.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('what jobs write themselves is no code, and what is hidden is nothing', async () => {
+    const { dir, told } = await watched();
+    mkdirSync(join(dir, 'data'));
+    mkdirSync(join(dir, 'node_modules'));
+    writeFileSync(join(dir, 'data/products.json'), '[]');
+    writeFileSync(join(dir, 'out.csv'), '');
+    await delay(systemClock, 500);
+    expect(told).not.toContain(true);
+    told.length = 0;
+    writeFileSync(join(dir, '.swp'), '');
+    writeFileSync(join(dir, 'node_modules/x.js'), '');
+    await delay(systemClock, 300);
+    expect(told).toEqual([]);
+  });
+});

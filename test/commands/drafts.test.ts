@@ -1,0 +1,154 @@
+// From a request to a draft: what is filled in, and what is refused by which code.
+import { expect, test } from 'vitest';
+import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
+import type { Tools } from '../../src/commands/command.ts';
+import { draftOf, draftsOf, type RunRequest } from '../../src/commands/drafts.ts';
+import type { Policy } from '../../src/run/policy.ts';
+import type { Run } from '../../src/run/run.ts';
+import { JobrunError } from '../../src/support/errors.ts';
+import type { Json } from '../../src/support/json.ts';
+import { NOW, policy, queuedRun, retries } from '../helpers/runs.ts';
+
+function sound(name: string, own: Partial<Policy> = {}, checked = false): JobEntry {
+  const data = {
+    description: null,
+    group: null,
+    policy: policy(own),
+    autostart: false,
+    recurrence: null,
+    schema: null,
+    has: new Set(checked ? (['params'] as const) : []),
+  };
+  return { name, file: `/jobs/${name}.js`, kind: 'module', state: 'ok', data };
+}
+
+const JOBS: readonly JobEntry[] = [
+  sound('mail', { priority: 4, retries: retries(2) }),
+  sound('strict', {}, true),
+  { name: 'broken', file: '/jobs/broken.js', kind: 'module', state: 'broken', error: 'line 3' },
+];
+
+/** A catalog that checks as a job would which wants `to` and has a default for `count`. */
+function catalog(calls: Json[][] = []): Catalog {
+  const check = (params: Json): Checked => {
+    const { to } = params as { to?: Json };
+    if (to === undefined) return { ok: false, issues: ['to: is missing'] };
+    return { ok: true, params: { to, count: 1 }, lock: String(to) };
+  };
+  return {
+    all: () => JOBS,
+    find: (name) => JOBS.find((job) => job.name === name) ?? null,
+    names: () => JOBS.map((job) => job.name),
+    rescan: async () => undefined,
+    ready: async () => undefined,
+    async check(_job, params) {
+      calls.push([...params]);
+      return params.map(check);
+    },
+  };
+}
+
+function tools(calls?: Json[][]): Tools {
+  const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
+  return { catalog: catalog(calls), engine: { find } } as unknown as Tools;
+}
+
+const make = (request: unknown): Promise<unknown> => draftOf(request, tools(), NOW);
+
+test('a bare request gets empty params, the priority of its job, and is due at once', async () => {
+  expect(await make({ job: 'mail' })).toEqual({
+    job: 'mail',
+    params: {},
+    priority: 4,
+    dueAt: null,
+    origin: { maxAttempts: 3 },
+  });
+});
+
+test('what was asked for this run alone stands in its origin', async () => {
+  const request: RunRequest = {
+    job: 'mail',
+    priority: 9,
+    key: 'k',
+    retries: null,
+    timeoutMs: 500,
+    after: ['7'],
+    inMs: 1000,
+  };
+  expect(await make(request)).toEqual({
+    job: 'mail',
+    params: {},
+    priority: 9,
+    dueAt: NOW + 1000,
+    origin: { key: 'k', retries: null, timeoutMs: 500, after: [7], maxAttempts: null },
+  });
+});
+
+test('the run of a job without retries has no origin to carry', async () => {
+  expect(await make({ job: 'strict', params: { to: 'a' }, retries: 0 })).toMatchObject({
+    params: { to: 'a', count: 1 },
+    origin: { lock: 'a', retries: 0 },
+  });
+});
+
+test.each<[string, unknown, string]>([
+  ['a job that is not there', { job: 'mial' }, 'unknown-job'],
+  ['a broken job', { job: 'broken' }, 'broken-job'],
+  ['params that do not fit', { job: 'strict' }, 'bad-params'],
+  ['a key __proto__', { job: 'mail', params: JSON.parse('{"a":{"__proto__":1}}') }, 'bad-params'],
+  ['params that are too large', { job: 'mail', params: 'x'.repeat(2 ** 20 + 1) }, 'too-large'],
+  ['a run to wait for that is not there', { job: 'mail', after: ['8'] }, 'unknown-run'],
+  ['an id that is none', { job: 'mail', after: ['x'] }, 'bad-option'],
+  ['a path as a name', { job: '../mail' }, 'bad-option'],
+  ['a name with a NUL', { job: 'ma\u0000il' }, 'bad-option'],
+  ['no name', {}, 'bad-option'],
+  ['a priority that is text', { job: 'mail', priority: 'high' }, 'bad-request'],
+  ['a due time that is text', { job: 'mail', dueAt: 'soon' }, 'bad-request'],
+  ['a due time beyond all dates', { job: 'mail', dueAt: 9e15 }, 'bad-request'],
+  ['a key that is no text', { job: 'mail', key: { a: 1 } }, 'bad-request'],
+  ['retries below zero', { job: 'mail', retries: -1 }, 'bad-request'],
+  ['no object', null, 'bad-request'],
+])('%s is refused', async (_, request, code) => {
+  await expect(make(request)).rejects.toMatchObject({ code });
+});
+
+test('an unknown job comes with the name that was meant, and no control characters', async () => {
+  await expect(make({ job: 'mial' })).rejects.toMatchObject({ hint: 'Did you mean "mail"?' });
+  await expect(make({ job: '\u001b[2Jx' })).rejects.toMatchObject({
+    message: '"x" cannot be the name of a job',
+  });
+});
+
+test('each issue of the params is told', async () => {
+  await expect(make({ job: 'strict', params: {} })).rejects.toMatchObject({
+    message: 'params of strict do not fit\nto: is missing',
+  });
+});
+
+test('with force a job may be missing or broken, and then nothing checks its params', async () => {
+  for (const job of ['later', 'broken']) {
+    expect(await make({ job, force: true, params: [1] })).toMatchObject({ job, params: [1] });
+  }
+});
+
+test('in a batch each has its own result in order, and a job checks all its params at once', async () => {
+  const calls: Json[][] = [];
+  const requests = [
+    { job: 'strict', params: { to: 'a' } },
+    { job: 'nosuch' },
+    { job: 'strict', params: {} },
+    { job: 'mail', texts: [['x', '1']] },
+    { job: 'strict', params: { to: 'b' } },
+  ];
+  const drafts = await draftsOf(requests, tools(calls), NOW, 3);
+  const told = drafts.map((one) => (one instanceof JobrunError ? one.code : one.params));
+  expect(told).toEqual([
+    { to: 'a', count: 1 },
+    'unknown-job',
+    'bad-params',
+    { x: '1' },
+    { to: 'b', count: 1 },
+  ]);
+  expect(calls).toEqual([[{ to: 'a' }, {}, { to: 'b' }]]);
+  expect(drafts[0]).toMatchObject({ origin: { parent: 3, lock: 'a' } });
+});

@@ -1,0 +1,183 @@
+// Part of the engine contract: who is handed out next, leases and their tokens, pauses, promotion.
+import { expect, test } from 'vitest';
+import type { Claimed, Token } from '../../src/engine/engine.ts';
+import { DEFAULT_POLICY } from '../../src/run/policy.ts';
+import type { Origin } from '../../src/run/run.ts';
+import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-session.ts';
+import type { Bench } from './contract.ts';
+import { abort } from './contract-intake.ts';
+
+const FREE = { lane: 'place', concurrency: null, rateLimit: null, blocked: null } as const;
+
+export function claimsContract(bench: Bench): void {
+  const claim = (most: number, lane: 'place' | 'shared' = 'place', now = T0): Promise<Claimed[]> =>
+    bench.engine.claim(lane, most, () => ({ mark: 'w1', pid: 1001 }), now);
+  const accept = (i: number, more: object = {}, origin: Origin | null = null) =>
+    bench.engine.accept([draft(i, origin, more)], T0);
+  const ids = (claimed: readonly Claimed[]) => claimed.map(({ run }) => run.id);
+
+  test('higher priority goes first, then earlier due time, then lower id; never one that is not due', async () => {
+    await accept(1);
+    await accept(2, { priority: 5 });
+    await accept(3, { dueAt: T0 - 1 });
+    await accept(4, { dueAt: T0 + 1 });
+    await accept(5);
+    await bench.reopen();
+    expect(ids(await claim(10))).toEqual([2, 3, 1, 5]);
+    expect(await claim(10)).toEqual([]);
+  });
+
+  test('at most as many as asked for are handed out, each once, to whoever asks at the same moment', async () => {
+    await bench.engine.accept(
+      [1, 2, 3, 4, 5].map((i) => draft(i)),
+      T0,
+    );
+    expect(await claim(0)).toEqual([]);
+    const [a, b] = await Promise.all([claim(2), claim(2)]);
+    expect([...ids(a), ...ids(b)].sort()).toEqual([1, 2, 3, 4]);
+    expect(ids(await claim(9))).toEqual([5]);
+  });
+
+  test('each lane hands out its own jobs, and each job goes to the worker named for it', async () => {
+    bench.engine.configure(
+      (job) => ({ ...FREE, lane: job === 'io' ? 'shared' : 'place' }),
+      () => DEFAULT_POLICY,
+    );
+    await bench.engine.accept([draft(1), draft(2, null, { job: 'io' })], T0);
+    expect(ids(await claim(9, 'shared'))).toEqual([2]);
+    const workerFor = (job: string) => ({ mark: `for ${job}`, pid: 7 });
+    const [one] = await bench.engine.claim('place', 9, workerFor, T0);
+    expect(one?.worker.mark).toBe('for mail');
+    expect(one?.run).toMatchObject({ id: 1, state: { name: 'running' }, life: { attempt: 1 } });
+  });
+
+  test('concurrency holds, over a reopening too, and frees its place at the end of a run', async () => {
+    const limits = () => ({ ...FREE, concurrency: 1 });
+    bench.engine.configure(limits, () => DEFAULT_POLICY);
+    await bench.engine.accept([draft(1), draft(2)], T0);
+    const [one] = await claim(9);
+    expect(await claim(9)).toEqual([]);
+    await bench.reopen();
+    bench.engine.configure(limits, () => DEFAULT_POLICY);
+    expect(await claim(9)).toEqual([]);
+    await bench.engine.changeHeld(1, one?.token as Token, (run) => finish(run, DONE, T0));
+    expect(ids(await claim(9))).toEqual([2]);
+  });
+
+  test('a lock keeps a second run with the same text waiting, one with another text not', async () => {
+    await accept(1, {}, { lock: 'a' });
+    await accept(2, { job: 'other' }, { lock: 'a' });
+    await accept(3, {}, { lock: 'b' });
+    const [one, three] = await claim(9);
+    expect([one?.run.id, three?.run.id]).toEqual([1, 3]);
+    await bench.engine.changeHeld(1, one?.token as Token, (run) => finish(run, DONE, T0));
+    expect(ids(await claim(9))).toEqual([2]);
+  });
+
+  test('a lease names its process, and is there from the claim until the run is no longer running', async () => {
+    bench.engine.putWorker(worker(1));
+    await accept(1);
+    const [one] = await claim(1);
+    const lease = { run: 1, token: one?.token, ...worker(1) };
+    expect(bench.engine.leases()).toEqual([lease]);
+    await bench.reopen();
+    expect(bench.engine.leases()).toEqual([lease]);
+    await bench.engine.changeHeld(1, one?.token as Token, (run) => finish(run, DONE, T0));
+    expect(bench.engine.leases()).toEqual([]);
+    await bench.reopen();
+    expect(bench.engine.leases()).toEqual([]);
+  });
+
+  test('tokens only grow, from claim to claim and over every reopening', async () => {
+    const tokens: Token[] = [];
+    for (let i = 1; i <= 6; i++) {
+      await accept(i);
+      tokens.push((await claim(1))[0]?.token as Token);
+      if (i % 2 === 0) await bench.reopen();
+    }
+    const sorted = [...tokens].sort(([e, n], [f, m]) => e - f || n - m);
+    expect(tokens).toEqual(sorted);
+    expect(new Set(tokens.map(String)).size).toBe(6);
+    expect(tokens[2]?.[0]).toBeGreaterThan(tokens[1]?.[0] as number);
+  });
+
+  test('a token that is no longer in force changes nothing: the decision is not even asked for', async () => {
+    await accept(1);
+    const [old] = await claim(1);
+    await bench.engine.changeHeld(1, old?.token as Token, (run) =>
+      finish(run, { kind: 'lost' }, T0),
+    );
+    const [young] = await claim(1);
+    const never = () => {
+      throw new Error('asked');
+    };
+    if (!old || !young) throw new Error('both are claimed');
+    const [epoch, n] = young.token;
+    for (const token of [old.token, [epoch, n + 1], [epoch + 1, n], [epoch - 1, n]] as Token[]) {
+      expect(await bench.engine.changeHeld(1, token, never)).toBeNull();
+    }
+    expect(await bench.engine.changeHeld(99, [epoch, n], never)).toBeNull();
+    expect(await bench.engine.find(1)).toEqual(young.run);
+    expect(
+      await bench.engine.changeHeld(1, [epoch, n], (run) => finish(run, DONE, T0)),
+    ).not.toBeNull();
+    expect(await bench.engine.changeHeld(1, [epoch, n], never)).toBeNull();
+  });
+
+  test('what has come due is queued by promote and by nothing else; the next due time is told', async () => {
+    await accept(1, { dueAt: T0 + 100 });
+    await accept(2, { dueAt: T0 + 50 });
+    expect(bench.engine.nextDueAt(T0)).toBe(T0 + 50);
+    expect(bench.engine.promote(T0 + 49)).toBe(0);
+    expect(await claim(9, 'place', T0 + 60)).toEqual([]);
+    expect(bench.engine.promote(T0 + 60)).toBe(1);
+    expect(bench.engine.counts()).toMatchObject({ scheduled: 1, queued: 1 });
+    expect(bench.engine.nextDueAt(T0 + 60)).toBe(T0 + 100);
+    await bench.reopen();
+    expect(bench.engine.promote(T0 + 60)).toBeLessThanOrEqual(1);
+    expect(ids(await claim(9, 'place', T0 + 60))).toEqual([2]);
+  });
+
+  test('a scheduled run that was aborted is not promoted, and is no next due time', async () => {
+    await accept(1, { dueAt: T0 + 50 });
+    await bench.engine.change(1, abort);
+    expect(bench.engine.nextDueAt(T0)).toBeNull();
+    expect(bench.engine.promote(T0 + 60)).toBe(0);
+  });
+
+  test('a pause, of all or of one job, holds over a reopening until it is let go', async () => {
+    await bench.engine.accept([draft(1), draft(2, null, { job: 'other' })], T0);
+    await bench.engine.pause({ job: 'mail' }, true);
+    await bench.reopen();
+    expect([...bench.engine.pauses().jobs]).toEqual(['mail']);
+    expect(ids(await claim(9))).toEqual([2]);
+    await bench.engine.pause({ job: 'mail' }, false);
+    await bench.engine.pause({ all: true }, true);
+    await bench.engine.fold();
+    await bench.reopen();
+    expect(await claim(9)).toEqual([]);
+    expect(bench.engine.pauses().all).toBe(true);
+    await bench.engine.pause({ all: true }, false);
+    expect(ids(await claim(9))).toEqual([1]);
+  });
+
+  test('a paused schedule is kept as paused; one that is not there cannot be paused', async () => {
+    await bench.engine.putSchedules([schedule('s')]);
+    await bench.engine.pause({ schedule: 's' }, true);
+    await bench.reopen();
+    expect(bench.engine.schedules()[0]?.paused).toBe(true);
+    await expect(bench.engine.pause({ schedule: 'x' }, true)).rejects.toMatchObject({
+      code: 'unknown-schedule',
+    });
+  });
+
+  test('why says what a run waits for, and nothing of one that only waits for a worker', async () => {
+    const [one] = await accept(1);
+    const [two] = await accept(2, {}, { after: [1] });
+    if (!one || !two) throw new Error('two runs are accepted');
+    expect(bench.engine.why(one.run, T0)).toBeNull();
+    expect(bench.engine.why(two.run, T0)).toBe('waits for 1');
+    await bench.engine.pause({ all: true }, true);
+    expect(bench.engine.why(one.run, T0)).toBe('paused');
+  });
+}

@@ -1,0 +1,178 @@
+// Part of the engine contract: ids, keys, repeated requests, runs that wait for others, schedules.
+import { expect, test } from 'vitest';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Run } from '../../src/run/run.ts';
+import { MAX_BATCH } from '../../src/support/limits.ts';
+import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-session.ts';
+import type { Bench } from './contract.ts';
+
+export function intakeContract(bench: Bench): void {
+  const accept = async (...args: Parameters<typeof draft>): Promise<Run> => {
+    const [accepted] = await bench.engine.accept([draft(...args)], T0);
+    if (!accepted) throw new Error('one run is accepted');
+    return accepted.run;
+  };
+
+  test('many runs at once get ids in order, which go on after a reopening and are never used again', async () => {
+    const drafts = Array.from({ length: MAX_BATCH }, (_, i) => draft(i));
+    const accepted = await bench.engine.accept(drafts, T0);
+    expect(accepted.map(({ run }) => run.id)).toEqual(drafts.map((_, i) => i + 1));
+    expect(accepted.map(({ run }) => run.params)).toEqual(drafts.map(({ params }) => params));
+    const last = await accept(2000);
+    await bench.engine.change(last.id, abort);
+    await bench.engine.remove([last.id]);
+    await bench.reopen();
+    expect((await accept(2001)).id).toBe(last.id + 1);
+    expect(await bench.engine.find(last.id)).toBeNull();
+  });
+
+  test('a batch too large is refused, and nothing of it is there', async () => {
+    const drafts = Array.from({ length: MAX_BATCH + 1 }, (_, i) => draft(i));
+    await expect(bench.engine.accept(drafts, T0)).rejects.toThrow('batch');
+    expect((await all(bench.engine)).total).toBe(0);
+  });
+
+  test('a batch of which one draft cannot be written down leaves nothing, not even its ids', async () => {
+    const bad = draft(2, null, { params: { i: 2n as unknown as number } });
+    await expect(bench.engine.accept([draft(1), bad], T0)).rejects.toThrow();
+    expect((await all(bench.engine)).total).toBe(0);
+    expect(bench.engine.counts().queued).toBe(0);
+    expect((await accept(3)).id).toBe(1);
+  });
+
+  test('a key gives the unsettled run that has it, over a reopening too; a settled run holds none', async () => {
+    const first = await accept(1, { key: 'k' });
+    await bench.reopen();
+    const [again] = await bench.engine.accept([draft(2, { key: 'k' })], T0);
+    expect(again).toEqual({ run: first, existing: true });
+    await bench.engine.change(first.id, abort);
+    expect((await accept(3, { key: 'k' })).id).toBe(first.id + 1);
+  });
+
+  test('a key belongs to its job: the same key of another job, and another key, make runs of their own', async () => {
+    const runs = [
+      await accept(1, { key: 'k' }),
+      await accept(2, { key: 'k' }, { job: 'other' }),
+      await accept(3, { key: 'l' }),
+    ];
+    expect(runs.map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
+  test('two drafts with one key in one batch, and two at the same moment, are one run', async () => {
+    const both = await bench.engine.accept([draft(1, { key: 'k' }), draft(2, { key: 'k' })], T0);
+    expect(both.map(({ run, existing }) => [run.id, existing])).toEqual([
+      [1, false],
+      [1, true],
+    ]);
+    const [a, b] = await Promise.all([accept(3, { key: 'l' }), accept(4, { key: 'l' })]);
+    expect(a.id).toBe(b.id);
+  });
+
+  test('a request that is repeated is one request: later, at the same moment, and over a reopening', async () => {
+    const ask = (request: string) => bench.engine.accept([draft(1), draft(2)], T0, request);
+    const idsOf = (accepted: Awaited<ReturnType<typeof ask>>) => accepted.map(({ run }) => run.id);
+    const [once, twice] = await Promise.all([ask('a'), ask('a')]);
+    expect(idsOf(once)).toEqual([1, 2]);
+    expect(idsOf(twice)).toEqual([1, 2]);
+    await bench.reopen();
+    expect(idsOf(await ask('a'))).toEqual([1, 2]);
+    await bench.engine.fold();
+    await bench.reopen();
+    expect(idsOf(await ask('a'))).toEqual([1, 2]);
+    expect(idsOf(await ask('b'))).toEqual([3, 4]);
+  });
+
+  test('a run waits until all runs before it are done, over a reopening too', async () => {
+    const [a, b] = [await accept(1), await accept(2)];
+    const waits = await accept(3, { after: [a.id, b.id] });
+    expect(waits.state.name).toBe('waiting');
+    await settled(bench.engine, a, DONE);
+    expect((await bench.engine.find(waits.id))?.state.name).toBe('waiting');
+    await bench.reopen();
+    await settled(bench.engine, b, DONE);
+    expect((await bench.engine.find(waits.id))?.state.name).toBe('queued');
+  });
+
+  test('a run after one that is done, or gone, does not wait; after one that failed it is aborted at once', async () => {
+    const [a, b] = [await accept(1), await accept(2)];
+    await settled(bench.engine, a, DONE);
+    await settled(bench.engine, b, THREW);
+    await bench.engine.fold();
+    await bench.reopen();
+    expect((await accept(3, { after: [a.id] })).state.name).toBe('queued');
+    const lost = await accept(4, { after: [a.id, b.id] });
+    expect(lost.state).toMatchObject({ name: 'aborted', reason: expect.stringContaining('run 2') });
+  });
+
+  test('a failure ends all that wait for it, however long the chain, and nothing else', async () => {
+    const first = await accept(0);
+    const drafts = Array.from({ length: MAX_BATCH - 1 }, (_, i) =>
+      draft(i + 1, { after: [i + 1] }),
+    );
+    for (let i = 0; i < drafts.length; i += 100)
+      await bench.engine.accept(drafts.slice(i, i + 100), T0);
+    const other = await accept(9999);
+    await settled(bench.engine, first, THREW);
+    expect(bench.engine.counts()).toMatchObject({
+      failed: 1,
+      aborted: MAX_BATCH - 1,
+      waiting: 0,
+      queued: 1,
+    });
+    expect((await bench.engine.find(other.id))?.state.name).toBe('queued');
+    await bench.reopen();
+    expect(bench.engine.counts()).toMatchObject({
+      failed: 1,
+      aborted: MAX_BATCH - 1,
+      waiting: 0,
+      queued: 1,
+    });
+  });
+
+  test('a schedule moves on together with the runs that it made; both are there after a reopening', async () => {
+    await bench.engine.putSchedules([schedule('s'), schedule('t')]);
+    const fired = [
+      {
+        schedule: schedule('s', 1),
+        drafts: [draft(1, { schedule: 's' }), draft(2, { schedule: 's' })],
+      },
+    ];
+    const runs = await bench.engine.fire(fired, T0);
+    const expected = { ...schedule('s', 1), lastRun: runs[1]?.id };
+    expect(bench.engine.schedules()).toEqual([expected, schedule('t')]);
+    await bench.reopen();
+    expect(bench.engine.schedules()).toEqual([expected, schedule('t')]);
+    expect(bench.engine.unsettledOf('s').map(({ id }) => id)).toEqual([1, 2]);
+    expect(bench.engine.unsettledOf('t')).toEqual([]);
+  });
+
+  test('a firing that cannot be written down moves no schedule and makes no run', async () => {
+    await bench.engine.putSchedules([schedule('s')]);
+    const drafts = [draft(1), draft(2, null, { params: { i: 2n as unknown as number } })];
+    await expect(bench.engine.fire([{ schedule: schedule('s', 1), drafts }], T0)).rejects.toThrow();
+    expect(bench.engine.schedules()).toEqual([schedule('s')]);
+    expect((await all(bench.engine)).total).toBe(0);
+  });
+
+  test('a removed schedule is gone for good; one that is not there cannot be removed', async () => {
+    await bench.engine.putSchedules([schedule('s'), schedule('t')]);
+    await bench.engine.removeSchedule('s');
+    await expect(bench.engine.removeSchedule('s')).rejects.toMatchObject({
+      code: 'unknown-schedule',
+    });
+    await bench.reopen();
+    expect(bench.engine.schedules()).toEqual([schedule('t')]);
+  });
+}
+
+/** Ends a run as an attempt would; the engine looks only at what the run becomes. */
+export const settled = (
+  engine: Engine,
+  run: Run,
+  outcome: Parameters<typeof finish>[1],
+): Promise<Run> => engine.change(run.id, (now) => finish(now, outcome, T0));
+
+export const abort = (run: Run): Run => ({
+  ...run,
+  state: { name: 'aborted', dueAt: run.state.dueAt, settledAt: T0, reason: 'asked for' },
+});

@@ -1,0 +1,171 @@
+// Part of the engine contract: lists over many runs, counts at every moment, events and their order.
+import { expect, test } from 'vitest';
+import type { Change, Query } from '../../src/engine/engine.ts';
+import { type Run, STATE_NAMES } from '../../src/run/run.ts';
+import { all, DONE, draft, finish, T0 } from '../helpers/engine-session.ts';
+import { randomFrom } from '../helpers/random.ts';
+import type { Bench } from './contract.ts';
+import { abort, settled } from './contract-intake.ts';
+
+const MANY = 2500;
+
+export function listsContract(bench: Bench): void {
+  /** Several pages: the oldest all settled, the newest all queued, mixed between; folded and opened again. */
+  async function fill(): Promise<readonly Run[]> {
+    for (let from = 0; from < MANY; from += 500) {
+      const drafts = Array.from({ length: 500 }, (_, i) =>
+        draft(from + i, (from + i) % 50 === 0 ? { key: `key-${from + i}` } : null, {
+          job: (from + i) % 3 === 0 ? 'mail' : 'import',
+        }),
+      );
+      await bench.engine.accept(drafts, T0 + from);
+    }
+    const toSettle = Array.from({ length: 1700 }, (_, i) => i + 1).filter(
+      (id) => id < 1200 || id % 2 === 0,
+    );
+    await Promise.all(
+      toSettle.map((id) =>
+        bench.engine.change(id, id % 5 === 0 ? abort : (run) => finish(run, DONE, T0)),
+      ),
+    );
+    await bench.engine.fold();
+    await bench.reopen();
+    const { runs } = await all(bench.engine);
+    return runs;
+  }
+
+  test('lists are newest first and whole; windows, filters and totals agree with all there is', async () => {
+    const runs = await fill();
+    expect(runs.map(({ id }) => id)).toEqual(Array.from({ length: MANY }, (_, i) => MANY - i));
+    const chance = randomFrom(7);
+    const filters: { query: Omit<Query, 'limit'>; fits: (run: Run) => boolean }[] = [
+      { query: {}, fits: () => true },
+      { query: { states: ['done'] }, fits: (run) => run.state.name === 'done' },
+      {
+        query: { states: ['aborted', 'queued'] },
+        fits: (run) => /aborted|queued/.test(run.state.name),
+      },
+      { query: { jobs: ['mail'] }, fits: (run) => run.job === 'mail' },
+      { query: { jobs: ['mail'], states: ['failed'] }, fits: () => false },
+      { query: { key: 'key-50' }, fits: (run) => run.origin?.key === 'key-50' },
+      { query: { since: T0 + 1500 }, fits: (run) => run.createdAt >= T0 + 1500 },
+      { query: { text: 'KEY-1' }, fits: (run) => run.origin?.key?.startsWith('key-1') ?? false },
+      {
+        query: { text: '77', jobs: ['import'] },
+        fits: (run) => run.job === 'import' && `${run.id}`.includes('77'),
+      },
+    ];
+    for (const { query, fits } of filters) {
+      const expected = runs.filter(fits);
+      for (let i = 0; i < 6; i++) {
+        const offset = chance.whole(0, i < 3 ? 30 : MANY);
+        const limit = chance.whole(0, i < 3 ? 60 : MANY);
+        const listed = await bench.engine.list({ ...query, offset, limit });
+        expect(listed.total, JSON.stringify(query)).toBe(expected.length);
+        expect(listed.runs).toEqual(expected.slice(offset, offset + limit));
+      }
+    }
+  });
+
+  test('a run is found by its id alone, however old, and not after it was removed', async () => {
+    const runs = await fill();
+    for (const id of [1, 999, 1000, 1001, 1999, 2000, 2500]) {
+      expect(await bench.engine.find(id)).toEqual(runs[MANY - id]);
+    }
+    expect(await bench.engine.find(2501)).toBeNull();
+    await bench.engine.remove([1, 500]);
+    expect(await bench.engine.find(500)).toBeNull();
+    await bench.engine.fold();
+    await bench.reopen();
+    expect(await bench.engine.find(500)).toBeNull();
+    expect((await bench.engine.find(501))?.id).toBe(501);
+  });
+
+  test('runs of a whole page are removed, and do not come back over folds and reopenings', async () => {
+    await fill();
+    const first = Array.from({ length: 999 }, (_, i) => i + 1);
+    await bench.engine.remove(first);
+    for (let i = 0; i < 3; i++) {
+      expect((await all(bench.engine)).total).toBe(MANY - 999);
+      expect(await bench.engine.find(3)).toBeNull();
+      await bench.engine.fold();
+      await bench.reopen();
+    }
+  });
+
+  test('counts add up at every moment of a busy life', async () => {
+    const addUp = async (): Promise<void> => {
+      const counts = bench.engine.counts();
+      const jobs = [...bench.engine.countsByJob().values()];
+      const { runs, total } = await all(bench.engine);
+      expect(STATE_NAMES.reduce((sum, name) => sum + counts[name], 0)).toBe(total);
+      for (const name of STATE_NAMES) {
+        expect(counts[name]).toBe(runs.filter((run) => run.state.name === name).length);
+        expect(jobs.reduce((sum, of) => sum + of[name], 0)).toBe(counts[name]);
+      }
+    };
+    const chance = randomFrom(11);
+    for (let step = 0; step < 60; step++) {
+      const job = chance.of(['mail', 'import']);
+      await bench.engine.accept([draft(step, null, { job, dueAt: T0 + chance.whole(0, 9) })], T0);
+      bench.engine.promote(T0 + chance.whole(0, 9));
+      const [claimed] = await bench.engine.claim('place', 1, () => ({ mark: 'w', pid: 1 }), T0);
+      await addUp();
+      if (claimed && chance.chance(0.7)) await settled(bench.engine, claimed.run, DONE);
+      if (claimed && chance.chance(0.2))
+        await bench.engine.remove([claimed.run.id]).catch(() => undefined);
+      await addUp();
+      if (chance.chance(0.1)) await bench.engine.fold();
+      if (chance.chance(0.1)) await bench.reopen();
+    }
+    await addUp();
+  });
+
+  test('changes are told once durable, in order, each from what it was; numbers go on after a reopening', async () => {
+    const told: Change[] = [];
+    bench.engine.onChange((change) => told.push(change));
+    await bench.engine.accept([draft(1), draft(2)], T0);
+    await bench.engine.change(1, abort);
+    await bench.engine.fold();
+    const before = told.length;
+    await bench.reopen();
+    bench.engine.onChange((change) => told.push(change));
+    await bench.engine.change(2, abort);
+    expect(before).toBe(3);
+    expect(told.map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+    expect(told.map(({ prev, run }) => [run.id, prev?.state.name ?? null, run.state.name])).toEqual(
+      [
+        [1, null, 'queued'],
+        [2, null, 'queued'],
+        [1, 'queued', 'aborted'],
+        [2, 'queued', 'aborted'],
+      ],
+    );
+  });
+
+  test('each change is told before its answer; a refused one, and one after the undo, is not told', async () => {
+    const told: number[] = [];
+    const undo = bench.engine.onChange(({ run }) => told.push(run.id));
+    await bench.engine.accept([draft(1)], T0);
+    expect(told).toEqual([1]);
+    const refuse = (): Run => {
+      throw new Error('no');
+    };
+    await bench.engine.change(1, refuse).catch(() => undefined);
+    expect(told).toEqual([1]);
+    undo();
+    await bench.engine.accept([draft(2)], T0);
+    expect(told).toEqual([1]);
+  });
+
+  test('a listener that throws stops neither the change nor the other listeners', async () => {
+    const told: number[] = [];
+    bench.engine.onChange(() => {
+      throw new Error('a poor listener');
+    });
+    bench.engine.onChange(({ run }) => told.push(run.id));
+    await bench.engine.accept([draft(1)], T0);
+    await bench.engine.accept([draft(2)], T0);
+    expect(told).toEqual([1, 2]);
+  });
+}

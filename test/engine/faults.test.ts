@@ -1,0 +1,254 @@
+// The disk says no: each single write, sync, rename and folder sync in turn, once or from then on, full or broken.
+// What was answered is kept, what was refused leaves no trace, memory and disk agree, and when the disk is well again
+// the engine goes on without a restart.
+import { expect, test, vi } from 'vitest';
+import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
+import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { STATE_NAMES } from '../../src/run/run.ts';
+import { JobrunError } from '../../src/support/errors.ts';
+import type { Disk } from '../../src/support/files.ts';
+import { markOf, textOf } from '../helpers/engine-ledger.ts';
+import type { Files } from '../helpers/engine-platter.ts';
+import {
+  all,
+  DIR,
+  DONE,
+  draft,
+  finish,
+  handClock,
+  schedule,
+  T0,
+  worker,
+} from '../helpers/engine-session.ts';
+import { type Fault, type Kind, SimulatedDisk } from '../helpers/simulated-disk.ts';
+
+vi.mock('../../src/support/limits.ts', async (original) => ({
+  ...(await original<typeof import('../../src/support/limits.ts')>()),
+  PAGE_SIZE: 4,
+}));
+
+const open = async (disk: Disk): Promise<JsonEngine> => {
+  const { engine, damage } = await openJsonEngine({ disk, dir: DIR, clock: handClock() });
+  expect(damage).toEqual([]);
+  return engine;
+};
+
+/** What became of each request: runs that were answered, and those that were refused. */
+interface Outcome {
+  readonly kept: Set<number>;
+  readonly refused: Set<number>;
+  readonly settled: Set<number>;
+  readonly unsettled: Set<number>;
+  readonly errors: unknown[];
+}
+
+/** Everything that is written, several at once, on a disk that fails somewhere in it. */
+async function busy(engine: JsonEngine): Promise<Outcome> {
+  const o: Outcome = {
+    kept: new Set(),
+    refused: new Set(),
+    settled: new Set(),
+    unsettled: new Set(),
+    errors: [],
+  };
+  const attempt = async (
+    work: () => Promise<unknown>,
+    is: readonly number[],
+    yes: Set<number>,
+    no: Set<number>,
+  ) => {
+    try {
+      await work();
+      for (const i of is) yes.add(i);
+    } catch (error) {
+      o.errors.push(error);
+      for (const i of is) no.add(i);
+    }
+  };
+  const accept = (...is: number[]) =>
+    attempt(
+      () =>
+        engine.accept(
+          is.map((i) => draft(i)),
+          T0,
+        ),
+      is,
+      o.kept,
+      o.refused,
+    );
+  await accept(10);
+  await Promise.all([accept(11), accept(12, 13), accept(14)]);
+  const ref = { mark: 'w1', pid: 1001 };
+  const claimed = await engine.claim('place', 2, () => ref, T0).catch(() => []);
+  for (const { run, token } of claimed) {
+    const settles = () => engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
+    await attempt(settles, [markOf(run)], o.settled, o.unsettled);
+  }
+  await attempt(() => engine.fold(), [], o.kept, o.refused);
+  const fires = () => engine.fire([{ schedule: schedule('s', 1), drafts: [draft(20)] }], T0);
+  await attempt(fires, [20], o.kept, o.refused);
+  await Promise.all([attempt(() => engine.fold(), [], o.kept, o.refused), accept(21), accept(22)]);
+  return o;
+}
+
+async function looksRight(engine: JsonEngine, o: Outcome): Promise<void> {
+  const { runs, total } = await all(engine);
+  const states = new Map(runs.map((run) => [markOf(run), run.state.name]));
+  expect(total).toBe(runs.length);
+  expect(states.size).toBe(runs.length);
+  for (const i of o.kept) expect([i, states.has(i)]).toEqual([i, true]);
+  for (const i of o.refused) expect([i, states.has(i)]).toEqual([i, false]);
+  for (const i of o.settled) expect([i, states.get(i)]).toEqual([i, 'done']);
+  for (const i of o.unsettled) expect([i, states.get(i)]).toEqual([i, 'running']);
+  for (const name of STATE_NAMES) {
+    expect(engine.counts()[name]).toBe(runs.filter((run) => run.state.name === name).length);
+  }
+  const fired = engine.schedules().find(({ name }) => name === 's')?.skipped ?? 0;
+  expect(fired).toBe(states.has(20) ? 1 : 0);
+}
+
+const snapshot = async (engine: JsonEngine): Promise<unknown> => [
+  (await all(engine)).runs.map((run) => [run.id, textOf(run)]),
+  engine.schedules(),
+  engine.leases(),
+];
+
+async function started(): Promise<Files> {
+  const disk = new SimulatedDisk();
+  const engine = await open(disk.process());
+  await engine.accept([draft(1), draft(2), draft(3)], T0);
+  engine.putWorker(worker(1));
+  await engine.durable();
+  await engine.close();
+  return disk.files();
+}
+
+/** Makes each operation of a kind fail in turn; returns how many there were. */
+async function everywhere(
+  kind: Kind,
+  errno: Fault['errno'],
+  forever: boolean,
+  check: (disk: SimulatedDisk, o: Outcome, engine: JsonEngine, heal: () => void) => Promise<void>,
+): Promise<number> {
+  const start = await started();
+  for (let n = 0; ; n++) {
+    const disk = new SimulatedDisk(start);
+    const process = disk.process();
+    const engine = await open(process);
+    process.fail([{ kind, n, errno, forever }]);
+    const o = await busy(engine);
+    const reached = process.performed(kind) > n;
+    if (!reached) expect(o.errors).toEqual([]);
+    for (const error of o.errors) expect(error).toSatisfy(isHonest);
+    await check(disk, o, engine, () => process.heal());
+    if (!reached) return n;
+  }
+}
+
+/** An engine's refusal says so; a fold's failure may be the disk's own. */
+const isHonest = (error: unknown): boolean =>
+  error instanceof JobrunError
+    ? ['disk-full', 'write-failed', 'state-read-only'].includes(error.code)
+    : String(error).includes('simulated');
+
+const KINDS: readonly Kind[] = ['write', 'sync', 'rename', 'syncFolder', 'create', 'remove'];
+const cases = KINDS.flatMap((kind) =>
+  (['EIO', 'ENOSPC'] as const).flatMap((errno) =>
+    [false, true].map((forever) => ({
+      kind,
+      errno,
+      forever,
+      how: forever ? 'from then on' : 'once',
+    })),
+  ),
+);
+
+test.each(cases)(
+  '$kind fails with $errno $how: the engine goes on without a restart, disk and memory agree',
+  async ({ kind, errno, forever }) => {
+    const reached = await everywhere(kind, errno, forever, async (disk, o, engine, heal) => {
+      await looksRight(engine, o);
+      heal();
+      await looksRight(engine, o);
+      const [more] = await engine.accept([draft(30)], T0);
+      const ref = { mark: 'w1', pid: 1001 };
+      await engine.claim('place', 1, () => ref, T0);
+      await engine.fold();
+      expect(engine.leases().every(({ pid }) => pid === 1001)).toBe(true);
+      const memory = await snapshot(engine);
+      await engine.close();
+      const next = await open(disk.process());
+      expect(await snapshot(next)).toEqual(memory);
+      expect(await next.find(more?.run.id ?? 0)).not.toBeNull();
+    });
+    expect(reached).toBeGreaterThan(1);
+  },
+  60_000,
+);
+
+test.each(cases)(
+  '$kind fails with $errno $how and the process is killed: what was refused is not there after a restart',
+  async ({ kind, errno, forever }) => {
+    await everywhere(kind, errno, forever, async (disk, o) => {
+      const next = await open(disk.process());
+      await looksRight(next, o);
+    });
+  },
+  60_000,
+);
+
+test.each(cases)(
+  '$kind fails with $errno $how and the power is cut: what was answered is there',
+  async ({ kind, errno, forever }) => {
+    await everywhere(kind, errno, forever, async (disk, o) => {
+      for (const { files } of disk.powerCuts({ from: disk.operations.length, random: 1 })) {
+        const next = await open(new SimulatedDisk(files).process());
+        const states = new Map((await all(next)).runs.map((run) => [markOf(run), run.state.name]));
+        for (const i of o.kept) expect([i, states.has(i)]).toEqual([i, true]);
+        for (const i of o.settled) expect([i, states.get(i)]).toEqual([i, 'done']);
+      }
+    });
+  },
+  60_000,
+);
+
+test('a pause that could not be written is not in force', async () => {
+  const disk = new SimulatedDisk();
+  const process = disk.process();
+  const engine = await open(process);
+  await engine.accept([draft(1)], T0);
+  process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
+  await expect(engine.pause({ all: true }, true)).rejects.toThrow('not accepted');
+  process.heal();
+  const claimed = await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
+  expect(claimed.map(({ run }) => run.id)).toEqual([1]);
+});
+
+test('a run whose time came while its acceptance failed is not there, not counted and not handed out', async () => {
+  const disk = new SimulatedDisk();
+  const process = disk.process();
+  const engine = await open(process);
+  const told: number[] = [];
+  engine.onChange(({ run }) => told.push(run.id));
+  process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
+  const accepting = engine.accept([draft(1, null, { dueAt: T0 + 5 })], T0);
+  await Promise.resolve();
+  expect(engine.promote(T0 + 10)).toBe(1);
+  await expect(accepting).rejects.toThrow('not accepted');
+  await new Promise(setImmediate);
+  expect(engine.counts().queued).toBe(0);
+  expect(told).toEqual([]);
+  expect(await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0)).toEqual([]);
+});
+
+test('a refusal names the full disk, and says that nothing was lost', async () => {
+  const disk = new SimulatedDisk();
+  const process = disk.process();
+  const engine = await open(process);
+  process.fail([{ kind: 'write', n: 0, errno: 'ENOSPC', forever: true }]);
+  const refused = engine.accept([draft(1)], T0);
+  await expect(refused).rejects.toMatchObject({
+    code: 'disk-full',
+    hint: expect.stringContaining('nothing was lost'),
+  });
+});

@@ -1,0 +1,178 @@
+// A project in a temporary folder, its command line, and its daemon as a real process: what end-to-end tests stand
+// on. Everything started here is ended, and every folder removed, after the test that made it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BIN = join(ROOT, 'bin/jobrun.js');
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+export interface DaemonProcess {
+  readonly pid: number;
+  readonly log: () => string;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  kill(
+    signal: NodeJS.Signals,
+  ): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the JSON of a command, whose shape is what the tests look at
+export type Doc = any;
+
+export class Project {
+  readonly dir: string;
+  readonly state: string;
+  readonly env: Record<string, string>;
+
+  constructor(files: Readonly<Record<string, string>> = {}) {
+    const home = mkdtempSync(join(tmpdir(), 'jobrun-test-'));
+    this.dir = join(home, 'project');
+    this.state = join(this.dir, 'state');
+    this.env = {
+      PATH: process.env.PATH ?? '',
+      HOME: home,
+      TZ: 'UTC',
+      LANG: 'C.UTF-8',
+      TERM: 'dumb',
+    };
+    mkdirSync(join(this.dir, 'jobs'), { recursive: true });
+    writeFileSync(join(this.dir, 'package.json'), '{ "type": "module", "private": true }\n');
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+    onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
+  }
+
+  write(name: string, text: string): string {
+    const file = join(this.dir, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    if (text.startsWith('#!')) chmodSync(file, 0o755);
+    return file;
+  }
+
+  /** Lines that jobs appended to a file of the project, as JSON. */
+  ledger(name = 'ledger.jsonl'): Doc[] {
+    try {
+      const lines = readFileSync(join(this.dir, name), 'utf8').split('\n').filter(Boolean);
+      return lines.map((line) => JSON.parse(line));
+    } catch {
+      return [];
+    }
+  }
+
+  cli(args: readonly string[], input = ''): Promise<Result> {
+    return run([process.execPath, BIN, ...args], this.dir, this.env, input);
+  }
+
+  /** A command that must succeed, with --json: its document. */
+  async json(...args: string[]): Promise<Doc> {
+    const result = await this.cli([...args, '--json']);
+    if (result.code !== 0)
+      throw new Error(`jobrun ${args.join(' ')}: exit ${result.code} ${result.stderr}`);
+    return JSON.parse(result.stdout);
+  }
+
+  show(id: string): Promise<Doc> {
+    return this.json('show', id);
+  }
+
+  async until(id: string, states = ['done', 'failed', 'aborted'], withinMs = 20_000): Promise<Doc> {
+    return await eventually(async () => {
+      const shown = await this.show(id);
+      return states.includes(shown.state) ? shown : null;
+    }, withinMs);
+  }
+
+  /** Starts a daemon and waits until it answers. */
+  async daemon(...args: string[]): Promise<DaemonProcess> {
+    const child = spawn(process.execPath, [BIN, 'daemon', ...args], {
+      cwd: this.dir,
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = collect(child);
+    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+      child.on('exit', (code, signal) => resolve({ code, signal }));
+    });
+    const kill = async (signal: NodeJS.Signals) => {
+      child.kill(signal);
+      return await exited;
+    };
+    onTestFinished(async () => {
+      await kill('SIGKILL');
+    });
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(`the daemon ended: ${log()}`);
+      return (await this.cli(['status'])).code === 0;
+    }, 15_000);
+    return { pid: child.pid as number, log, exited, kill };
+  }
+}
+
+function run(
+  argv: readonly string[],
+  cwd: string,
+  env: Record<string, string>,
+  input: string,
+): Promise<Result> {
+  return new Promise((resolve) => {
+    const begin = performance.now();
+    const [program = '', ...args] = argv;
+    const child = spawn(program, args, { cwd, env });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    child.on('close', (code) => resolve({ code, stdout, stderr, ms: performance.now() - begin }));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+  }
+  return () => text;
+}
+
+/** Looks until there is something true to see, and gives it back. */
+export async function eventually<T>(
+  look: () => Promise<T | null | false> | T | null | false,
+  withinMs = 10_000,
+): Promise<T> {
+  const until = performance.now() + withinMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== null && seen !== false) return seen;
+    if (performance.now() > until) throw new Error(`not within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Live processes (no zombies) whose command line holds this text. */
+export async function processesWith(text: string): Promise<string[]> {
+  const { stdout } = await run(
+    ['ps', '-eo', 'pid=,stat=,args='],
+    '/',
+    { PATH: process.env.PATH ?? '' },
+    '',
+  );
+  return stdout.split('\n').filter((line) => line.includes(text) && !/^\s*\d+ Z/.test(line));
+}

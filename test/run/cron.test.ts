@@ -1,0 +1,211 @@
+// The hard days of cron by hand, and thousands of others against the oracle. JOBRUN_LONG=1 runs ten times as many.
+import { describe, expect, it } from 'vitest';
+import { checkCron, lastCron, nextCron } from '../../src/run/cron.ts';
+import { JobrunError } from '../../src/support/errors.ts';
+import { randomFrom } from '../helpers/random.ts';
+import { randomCase } from './cron-cases.ts';
+import { firstShown } from './cron-oracle.ts';
+
+const DAY = 86_400_000;
+const at = (text: string): number =>
+  Date.parse(text.includes('T') ? text : `${text.replace(' ', 'T')}Z`);
+
+function listed(cron: string, zone: string, after: number, n: number): string[] {
+  const found: string[] = [];
+  let from: number | null = after;
+  for (let i = 0; i < n && from !== null; i++) {
+    from = nextCron(cron, zone, from);
+    if (from !== null) found.push(new Date(from).toISOString().replace(':00.000Z', ''));
+  }
+  return found;
+}
+
+function refusal(cron: string, zone = 'UTC'): JobrunError {
+  try {
+    checkCron(cron, zone);
+  } catch (error) {
+    expect(error).toBeInstanceOf(JobrunError);
+    return error as JobrunError;
+  }
+  throw new Error(`"${cron}" in ${zone} was accepted`);
+}
+
+describe('the days on which clocks change', () => {
+  it.each([
+    'a skipped time runs at the end of the gap | 2026-03-28 12:00 | 30 2 * * * | Europe/Berlin | 2026-03-29T01:00 2026-03-30T00:30',
+    'a repeated time runs once, at its first showing | 2026-10-24 12:00 | 30 2 * * * | Europe/Berlin | 2026-10-25T00:30 2026-10-26T01:30',
+    'and not again between its two showings | 2026-10-25 00:45 | 30 2 * * * | Europe/Berlin | 2026-10-26T01:30',
+    'several skipped times make one run | 2026-03-28 12:00 | 0,15,30,45 2 * * * | Europe/Berlin | 2026-03-29T01:00 2026-03-30T00:00',
+    'a skipped time and the gap’s end make one run | 2026-03-28 12:00 | 0 2,3 * * * | Europe/Berlin | 2026-03-29T01:00 2026-03-30T00:00',
+    'any hour keeps its rhythm in spring | 2026-03-29 00:00 | */30 * * * * | Europe/Berlin | 2026-03-29T00:30 2026-03-29T01:00 2026-03-29T01:30',
+    'any hour keeps its rhythm in autumn | 2026-10-25 00:00 | */30 * * * * | Europe/Berlin | 2026-10-25T00:30 2026-10-25T01:00 2026-10-25T01:30 2026-10-25T02:00',
+    'a list of hours skips the second showing | 2026-10-25 00:00 | 0 2-3 * * * | Europe/Berlin | 2026-10-25T02:00 2026-10-26T01:00',
+    'New York, spring | 2026-03-07 12:00 | 30 2 * * * | America/New_York | 2026-03-08T07:00 2026-03-09T06:30',
+    'New York, autumn | 2026-10-31 12:00 | 30 1 * * * | America/New_York | 2026-11-01T05:30 2026-11-02T06:30',
+    'half an hour, skipped | 2026-10-03 00:00 | 15 2 * * * | Australia/Lord_Howe | 2026-10-03T15:30 2026-10-04T15:15',
+    'half an hour, repeated | 2026-04-04 00:00 | 45 1 * * * | Australia/Lord_Howe | 2026-04-04T14:45 2026-04-05T15:15',
+    'a midnight that is skipped | 2026-04-23 12:00 | 30 0 * * * | Africa/Cairo | 2026-04-23T22:00 2026-04-24T21:30',
+    'a midnight that is skipped, Santiago | 2026-09-05 12:00 | 0 0 * * * | America/Santiago | 2026-09-06T04:00 2026-09-07T03:00',
+    'a midnight that is repeated | 2026-04-04 12:00 | 30 23 * * * | America/Santiago | 2026-04-05T02:30 2026-04-06T03:30',
+    'a whole day that never was | 2011-12-29 00:00 | 0 9 * * * | Pacific/Apia | 2011-12-29T19:00 2011-12-30T10:00 2011-12-30T19:00',
+    'a day that was twice | 1969-09-29 00:00 | 0 9 * * * | Pacific/Kwajalein | 1969-09-29T22:00 1969-10-01T21:00',
+  ])('%s', (row) => {
+    const [, after = '', cron = '', zone = '', wanted = ''] = row.split(' | ');
+    const list = wanted.split(' ');
+    expect(listed(cron, zone, at(after), list.length)).toEqual(list);
+  });
+});
+
+describe('the calendar', () => {
+  it.each([
+    '29 February | 2026-11-22 | 0 0 29 2 * | 2028-02-29T00:00 2032-02-29T00:00',
+    '29 February over 2100 | 2096-03-01 | 0 0 29 2 * | 2104-02-29T00:00',
+    'the 31st | 2026-11-22 | 0 12 31 * * | 2026-12-31T12:00 2027-01-31T12:00 2027-03-31T12:00',
+    'both day fields mean either | 2026-11-01 | 0 0 13 * 5 | 2026-11-06T00:00 2026-11-13T00:00 2026-11-20T00:00',
+    '30 February is saved by a weekday | 2026-02-01 | 0 0 30 2 1 | 2026-02-02T00:00 2026-02-09T00:00',
+    '7 is Sunday too | 2026-11-22 | 0 0 * * 7 | 2026-11-29T00:00 2026-12-06T00:00',
+    'a range up to 7 | 2026-11-27 | 0 0 * * 6-7 | 2026-11-28T00:00 2026-11-29T00:00 2026-12-05T00:00',
+    'names | 2026-11-22 | 0 0 * JAN,mar THU | 2027-01-07T00:00 2027-01-14T00:00',
+    'the last day | 2026-11-22 | 0 0 L * * | 2026-11-30T00:00 2026-12-31T00:00 2027-01-31T00:00 2027-02-28T00:00',
+    'the last Friday | 2026-11-22 | 0 0 * * 5L | 2026-11-27T00:00 2026-12-25T00:00',
+    'the second Tuesday | 2026-11-22 | 0 0 * * 2#2 | 2026-12-08T00:00 2027-01-12T00:00',
+    'a fifth Friday in February | 2008-03-01 | 0 0 * 2 5#5 | 2036-02-29T00:00',
+    '@daily | 2026-11-22 | @daily | 2026-11-23T00:00 2026-11-24T00:00',
+    '@midnight | 2026-11-22 | @midnight | 2026-11-23T00:00 2026-11-24T00:00',
+    '@hourly | 2026-11-22 | @hourly | 2026-11-22T01:00 2026-11-22T02:00',
+    '@weekly | 2026-11-22 | @weekly | 2026-11-29T00:00 2026-12-06T00:00',
+    '@yearly | 2026-11-22 | @yearly | 2027-01-01T00:00 2028-01-01T00:00',
+  ])('%s', (row) => {
+    const [, after = '', cron = '', wanted = ''] = row.split(' | ');
+    const list = wanted.split(' ');
+    expect(listed(cron, 'UTC', at(`${after} 00:00`), list.length)).toEqual(list);
+  });
+
+  it('six fields begin with the second', () => {
+    const after = at('2026-11-22T00:00:01Z');
+    expect(nextCron('*/20 * * * * *', 'UTC', after)).toBe(at('2026-11-22T00:00:20Z'));
+    expect(nextCron('*/20 * * * * *', 'UTC', at('2026-11-22T00:00:40Z'))).toBe(
+      at('2026-11-22T00:01:00Z'),
+    );
+  });
+
+  it('the next time is strictly later, to the millisecond', () => {
+    const noon = at('2026-11-22T12:00:00Z');
+    expect(nextCron('0 12 * * *', 'UTC', noon)).toBe(noon + DAY);
+    expect(nextCron('0 12 * * *', 'UTC', noon - 1)).toBe(noon);
+    expect(nextCron('0 * * * *', 'UTC', noon - 1)).toBe(noon);
+  });
+
+  it('beyond the end of dates there is no next time', () => {
+    expect(nextCron('0 0 * * *', 'UTC', 8.64e15)).toBe(null);
+    expect(nextCron('0 0 * * *', 'UTC', 8.64e15 - 1)).toBe(8.64e15);
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    '',
+    ' ',
+    '* *',
+    '* * * *',
+    '* * * * * * *',
+    '@sometimes',
+    '@minutely',
+    'H * * * *',
+    'H(1-5) * * * *',
+    '* * * * H',
+    '60 * * * *',
+    '* 24 * * *',
+    '* * 32 * *',
+    '* * 0 * *',
+    '* * * 13 *',
+    '* * * * 8',
+    '*/0 * * * *',
+    'a b c d e',
+    '5-1-3 * * * *',
+    '5-1 * * * *',
+    '? * * * *',
+    '0 0 30 2 *',
+    '0 0 31 4,6 *',
+    '1,,2 * * * *',
+    '-1 * * * *',
+    '1.5 * * * *',
+    '* * * * MONDAY',
+    '0 0 * FOO *',
+    '0'.repeat(2000),
+  ])('"%s"', (cron) => {
+    const error = refusal(cron);
+    expect(error.code).toBe('bad-time');
+    expect(error.hint).not.toBe('');
+  });
+
+  it('an error names the field and what it takes', () => {
+    expect(refusal('0 24 * * *').message).toContain('the hour "24"');
+    expect(refusal('0 24 * * *').hint).toContain('0-23');
+    expect(refusal('0 0 30 2 *').message).toContain('day of month');
+    expect(refusal('* *').message).toContain('2 fields');
+    expect(refusal('@dayly').hint).toContain('@daily');
+  });
+
+  it('a zone that does not exist gets a suggestion', () => {
+    expect(refusal('* * * * *', 'Europe/Berln').hint).toContain('Europe/Berlin');
+    expect(refusal('* * * * *', 'new york').hint).toContain('America/New_York');
+  });
+});
+
+describe('the last time before an instant', () => {
+  it('is found across years, and never before the given start', () => {
+    const zone = 'Europe/Berlin';
+    expect(lastCron('0 9 29 2 *', zone, 0, at('2027-01-01 00:00'))).toBe(at('2024-02-29 08:00'));
+    expect(lastCron('0 9 29 2 *', zone, at('2024-03-01 00:00'), at('2027-01-01 00:00'))).toBe(null);
+    expect(lastCron('* * * * * *', zone, 0, at('2027-01-01 00:00') + 999)).toBe(
+      at('2027-01-01 00:00'),
+    );
+    expect(lastCron('0 12 * * *', 'UTC', 0, at('2027-01-01 12:00'))).toBe(at('2027-01-01 12:00'));
+  });
+
+  it('is the one that `nextCron` comes to', () => {
+    const random = randomFrom(7);
+    for (let i = 0; i < 100; i++) {
+      const { cron, zone, after } = randomCase(random);
+      const last = nextCron(cron, zone, after);
+      if (last === null) continue;
+      const next = nextCron(cron, zone, last) ?? last + DAY;
+      const until = Math.min(next - 1, last + random.whole(0, 2 * DAY));
+      expect([cron, zone, lastCron(cron, zone, after, until)]).toEqual([cron, zone, last]);
+    }
+  });
+});
+
+describe('against the oracle', () => {
+  const cases = process.env.JOBRUN_LONG ? 20_000 : 2_000;
+  const seed = Number(process.env.JOBRUN_SEED ?? 20_261_122);
+
+  it(`${cases} random expressions, zones and instants agree (seed ${seed})`, {
+    timeout: 120_000,
+  }, () => {
+    const random = randomFrom(seed);
+    for (let i = 0; i < cases; i++) {
+      const { cron, fields, zone, after } = randomCase(random);
+      const end =
+        after + (fields.seconds.length > 1 || fields.seconds[0] !== 0 ? DAY / 8 : 3 * DAY);
+      const wanted = firstShown(fields, zone, after, end);
+      const found = nextCron(cron, zone, after);
+      const inTime = found !== null && found < end ? found : null;
+      const told = `case ${i}: ${cron} in ${zone} after ${new Date(after).toISOString()}`;
+      expect(inTime && new Date(inTime).toISOString(), told).toBe(
+        wanted && new Date(wanted).toISOString(),
+      );
+    }
+  });
+});
+
+describe('speed', () => {
+  it('a cron per second and a rare date are found in well under a millisecond', () => {
+    const started = performance.now();
+    let from = at('2026-11-22 00:00');
+    for (let i = 0; i < 5000; i++) from = nextCron('* * * * * *', 'Europe/Berlin', from) ?? 0;
+    for (let i = 0; i < 200; i++) nextCron('0 0 29 2 *', 'Europe/Berlin', from + i * DAY);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});

@@ -1,0 +1,296 @@
+// Who goes next: each rule alone, then all of them together against a model that sorts everything each time.
+import { describe, expect, it } from 'vitest';
+import { type JobLimits, type Lane, Picker } from '../../src/run/pick.ts';
+import type { Run } from '../../src/run/run.ts';
+import { type Random, randomFrom } from '../helpers/random.ts';
+import { NOW, queuedRun } from '../helpers/runs.ts';
+
+const FREE: JobLimits = { lane: 'place', concurrency: null, rateLimit: null, blocked: null };
+
+function picker(limits: Readonly<Record<string, Partial<JobLimits>>> = {}): Picker {
+  const made = new Picker();
+  made.configure((job) => ({ ...FREE, ...limits[job] }));
+  return made;
+}
+
+/** Starts as many as may start now, and gives their ids. */
+function startAll(made: Picker, now = NOW, lane: Lane = 'place'): number[] {
+  const ids: number[] = [];
+  for (let run = made.next(lane, now); run; run = made.next(lane, now)) {
+    made.started(run, now);
+    ids.push(run.id);
+  }
+  return ids;
+}
+
+describe('the order', () => {
+  it('is priority, then due time, then id, across jobs', () => {
+    const made = picker();
+    made.add(queuedRun(4, { job: 'a' }));
+    made.add(queuedRun(3, { job: 'b' }));
+    made.add(queuedRun(2, { job: 'a', priority: 5, dueAt: NOW - 1 }));
+    made.add(queuedRun(1, { job: 'b', priority: 5 }));
+    made.add(queuedRun(5, { job: 'c', dueAt: NOW - 9 }));
+    expect(startAll(made)).toEqual([2, 1, 5, 3, 4]);
+  });
+
+  it('a run that was only looked at is still next; once removed it is not', () => {
+    const made = picker();
+    made.add(queuedRun(1));
+    expect([made.next('place', NOW)?.id, made.next('place', NOW)?.id]).toEqual([1, 1]);
+    made.remove(1);
+    expect(made.next('place', NOW)).toBe(null);
+  });
+
+  it('a changed run counts as it is now', () => {
+    const made = picker();
+    const run = queuedRun(1);
+    made.add(run);
+    made.add(queuedRun(2));
+    made.add({ ...run, priority: 0 });
+    expect(startAll(made)).toEqual([2, 1]);
+  });
+
+  it('lanes do not mix', () => {
+    const made = picker({ s: { lane: 'shared' } });
+    made.add(queuedRun(1, { job: 's' }));
+    made.add(queuedRun(2, { job: 'p' }));
+    expect([startAll(made), startAll(made, NOW, 'shared')]).toEqual([[2], [1]]);
+  });
+});
+
+describe('limits', () => {
+  it('a blocked job starts nothing, others do; unblocked it goes on', () => {
+    const blocked: Record<string, Partial<JobLimits>> = { a: { blocked: 'paused' } };
+    const made = picker(blocked);
+    const run = queuedRun(1, { job: 'a', priority: 9 });
+    made.add(run);
+    made.add(queuedRun(2, { job: 'b' }));
+    expect([startAll(made), made.why(run, NOW)]).toEqual([[2], 'paused']);
+    made.configure(() => FREE);
+    expect([startAll(made), made.why(run, NOW)]).toEqual([[1], null]);
+  });
+
+  it('concurrency is kept, counting runs that had begun before', () => {
+    const made = picker({ a: { concurrency: 2 } });
+    const begun = queuedRun(1, { job: 'a' });
+    made.started(begun, NOW);
+    const waits = queuedRun(4, { job: 'a' });
+    for (const run of [queuedRun(2, { job: 'a' }), queuedRun(3, { job: 'a' }), waits])
+      made.add(run);
+    expect(startAll(made)).toEqual([2]);
+    expect(made.why(waits, NOW)).toBe('concurrency 2 of a reached by 1, 2');
+    made.ended(begun);
+    expect(startAll(made)).toEqual([3]);
+  });
+
+  it('a rate is kept in every window, and says when the next place comes', () => {
+    const made = picker({ a: { rateLimit: { limit: 2, perMs: 1000 } } });
+    for (let id = 1; id <= 5; id++) made.add(queuedRun(id, { job: 'a' }));
+    const last = queuedRun(5, { job: 'a' });
+    expect(startAll(made, NOW)).toEqual([1, 2]);
+    expect([made.nextPlaceAt(NOW), made.why(last, NOW + 400)]).toEqual([
+      NOW + 1000,
+      'rate 2 per 1s, next place in 0.6s',
+    ]);
+    expect([startAll(made, NOW + 999), startAll(made, NOW + 1000)]).toEqual([[], [3, 4]]);
+    expect(startAll(made, NOW + 1999)).toEqual([]);
+  });
+
+  it('asking why does not use up the place that has come', () => {
+    const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
+    const second = queuedRun(2, { job: 'a' });
+    made.add(queuedRun(1, { job: 'a' }));
+    made.add(second);
+    expect(startAll(made, NOW)).toEqual([1]);
+    expect(made.why(second, NOW + 1000)).toBe(null);
+    expect(startAll(made, NOW + 1000)).toEqual([2]);
+  });
+
+  it('a throttled job does not hold up another', () => {
+    const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
+    for (const id of [1, 2]) made.add(queuedRun(id, { job: 'a', priority: 9 }));
+    made.add(queuedRun(3, { job: 'b' }));
+    expect(startAll(made)).toEqual([1, 3]);
+  });
+});
+
+describe('locks', () => {
+  const locked = (id: number, job: string, priority = 1): Run =>
+    queuedRun(id, { job, priority, origin: { lock: 'L' } });
+
+  it('one run at a time per text, across jobs; the rest of the line goes on', () => {
+    const made = picker();
+    const [a, b] = [locked(1, 'a'), locked(2, 'b')];
+    for (const run of [a, b, queuedRun(3, { job: 'b' })]) made.add(run);
+    expect(startAll(made)).toEqual([1, 3]);
+    expect(made.why(b, NOW)).toBe('lock "L" is held by 1');
+    made.ended(a);
+    expect(startAll(made)).toEqual([2]);
+  });
+
+  it('the best of those that waited is next, also where a worse one came later', () => {
+    const made = picker();
+    const first = locked(1, 'a');
+    made.add(first);
+    expect(startAll(made)).toEqual([1]);
+    for (const run of [locked(2, 'a'), locked(3, 'b', 5)]) made.add(run);
+    expect(startAll(made)).toEqual([]);
+    made.add(locked(4, 'b', 9));
+    made.ended(first);
+    expect(startAll(made)).toEqual([4]);
+  });
+
+  it('a paused job that is first for a lock does not keep out another job', () => {
+    const limits: Record<string, Partial<JobLimits>> = {};
+    const made = picker(limits);
+    const first = locked(1, 'a');
+    made.add(first);
+    startAll(made);
+    for (const run of [locked(2, 'a', 9), locked(3, 'b')]) made.add(run);
+    startAll(made);
+    made.configure((job) => ({ ...FREE, blocked: job === 'a' ? 'paused' : null }));
+    made.ended(first);
+    expect(startAll(made)).toEqual([3]);
+  });
+
+  it('the next of them comes up when the one in front is removed', () => {
+    const made = picker();
+    const first = locked(1, 'a');
+    for (const run of [first, locked(2, 'a'), locked(3, 'a')]) made.add(run);
+    startAll(made);
+    made.ended(first);
+    made.remove(2);
+    expect(startAll(made)).toEqual([3]);
+  });
+});
+
+describe('against a model that sorts everything each time', () => {
+  const rounds = process.env.JOBRUN_LONG ? 3000 : 300;
+
+  it(`${rounds} random histories agree, and in the end everything has run`, () => {
+    for (let seed = 1; seed <= rounds; seed++) history(randomFrom(seed), seed);
+  });
+});
+
+/** All that is known, in plain lists; the answer is found by looking at all of it. */
+class Model {
+  queued: Run[] = [];
+  running: Run[] = [];
+  starts: { job: string; at: number }[] = [];
+  limits: Record<string, JobLimits> = {};
+
+  next(lane: Lane, now: number): number | null {
+    const may = this.queued.filter(
+      (run) => this.limits[run.job]?.lane === lane && this.may(run, now),
+    );
+    may.sort((a, b) => b.priority - a.priority || a.state.dueAt - b.state.dueAt || a.id - b.id);
+    return may[0]?.id ?? null;
+  }
+
+  may(run: Run, now: number): boolean {
+    const { blocked, concurrency, rateLimit } = this.limits[run.job] ?? FREE;
+    if (blocked !== null) return false;
+    const same = this.running.filter((other) => other.job === run.job).length;
+    if (concurrency !== null && same >= concurrency) return false;
+    const lock = run.origin?.lock;
+    if (lock !== undefined && this.running.some((other) => other.origin?.lock === lock))
+      return false;
+    if (rateLimit === null) return true;
+    const recent = this.starts.filter(
+      (start) => start.job === run.job && start.at > now - rateLimit.perMs,
+    );
+    return recent.length < rateLimit.limit;
+  }
+}
+
+const JOBS = ['a', 'b', 'c', 'd'];
+
+function randomLimits(random: Random): Record<string, JobLimits> {
+  const one = (job: string): JobLimits => ({
+    lane: job === 'd' ? 'shared' : 'place',
+    concurrency: random.chance(0.4) ? random.whole(1, 3) : null,
+    // The rate of a job is fixed for a history: starts before a rate was set are not counted by either.
+    rateLimit: job === 'b' ? { limit: 2, perMs: 100 } : null,
+    blocked: random.chance(0.2) ? 'paused' : null,
+  });
+  return Object.fromEntries(JOBS.map((job) => [job, one(job)]));
+}
+
+function history(random: Random, seed: number): void {
+  const model = new Model();
+  const made = new Picker();
+  const configure = (limits: Record<string, JobLimits>): void => {
+    model.limits = limits;
+    made.configure((job) => model.limits[job] ?? FREE);
+  };
+  configure(randomLimits(random));
+  let now = NOW;
+  for (let id = 1; id <= 80; id++) {
+    now += random.whole(0, 30);
+    const what = random.next();
+    if (what < 0.45) add(model, made, random, id);
+    else if (what < 0.6) end(model, made, random);
+    else if (what < 0.7) change(model, made, random);
+    else if (what < 0.75) configure(randomLimits(random));
+    else
+      start(model, made, random.chance(0.8) ? 'place' : 'shared', now, `seed ${seed}, step ${id}`);
+    const asked = model.queued[0];
+    if (asked) made.why(asked, now);
+  }
+  configure(
+    Object.fromEntries(JOBS.map((job) => [job, { ...FREE, ...model.limits[job], blocked: null }])),
+  );
+  for (let i = 0; i < 500 && model.queued.length > 0; i++) {
+    now += 60;
+    start(model, made, 'place', now, `seed ${seed}, at the end`);
+    start(model, made, 'shared', now, `seed ${seed}, at the end`);
+    end(model, made, random);
+  }
+  expect(model.queued, `seed ${seed}: runs that never started`).toEqual([]);
+}
+
+function add(model: Model, made: Picker, random: Random, id: number): void {
+  const run = queuedRun(id, {
+    job: random.of(JOBS),
+    priority: random.whole(0, 2),
+    dueAt: NOW - random.whole(0, 3),
+    origin: random.chance(0.4) ? { lock: random.of(['x', 'y']) } : null,
+  });
+  model.queued.push(run);
+  made.add(run);
+}
+
+function end(model: Model, made: Picker, random: Random): void {
+  if (model.running.length === 0) return;
+  const run = random.of(model.running);
+  model.running = model.running.filter((other) => other !== run);
+  made.ended(run);
+}
+
+function change(model: Model, made: Picker, random: Random): void {
+  if (model.queued.length === 0) return;
+  const run = random.of(model.queued);
+  model.queued = model.queued.filter((other) => other !== run);
+  if (random.chance(0.4)) {
+    made.remove(run.id);
+    return;
+  }
+  const changed = {
+    ...run,
+    priority: random.whole(0, 2),
+    origin: random.chance(0.5) ? run.origin : null,
+  };
+  model.queued.push(changed);
+  made.add(changed);
+}
+
+function start(model: Model, made: Picker, lane: Lane, now: number, told: string): void {
+  const run = made.next(lane, now);
+  expect(run?.id ?? null, told).toBe(model.next(lane, now));
+  if (!run) return;
+  made.started(run, now);
+  model.queued = model.queued.filter((other) => other.id !== run.id);
+  model.running.push(run);
+  model.starts.push({ job: run.job, at: now });
+}

@@ -1,0 +1,165 @@
+// What a schedule is and looks like: its beginning, its change, its pause, its requests, its JSON.
+import { describe, expect, it } from 'vitest';
+import {
+  type Asked,
+  draftOf,
+  newSchedule,
+  nextAt,
+  nextTimes,
+  revised,
+  type Schedule,
+  scheduleView,
+  withPause,
+} from '../../src/run/schedule.ts';
+
+const NOON = Date.parse('2026-11-22T12:00:00Z');
+const HOUR = 3_600_000;
+const cron = (text: string, timezone = 'UTC') => ({ kind: 'cron', cron: text, timezone }) as const;
+const asked: Asked = {
+  name: 'nightly',
+  job: 'clean',
+  source: 'made',
+  rule: cron('0 * * * *'),
+  params: { token: 'x', deep: { token: 1, keep: 2 } },
+  priority: null,
+  catchUp: 'once',
+  overlap: 'skip',
+};
+
+describe('the beginning', () => {
+  it('a cron begins at its next time, not at once', () => {
+    expect(newSchedule(asked, NOON).nextAt).toBe(NOON + HOUR);
+  });
+
+  it('`every` begins at once; `nextRun` has to be asked', () => {
+    expect(newSchedule({ ...asked, rule: { kind: 'every', everyMs: 5 } }, NOON).nextAt).toBe(NOON);
+    expect(newSchedule({ ...asked, rule: { kind: 'nextRun' } }, NOON).nextAt).toBe(null);
+  });
+});
+
+describe('a changed definition', () => {
+  const old: Schedule = {
+    ...newSchedule(asked, NOON),
+    lastAt: NOON,
+    lastRun: 7,
+    skipped: 3,
+    paused: true,
+  };
+
+  it('keeps history, pause and next slot where the rule is the same', () => {
+    const next = revised(old, { ...asked, overlap: 'queue' }, NOON + 3 * HOUR);
+    expect(next).toEqual({ ...old, overlap: 'queue' });
+  });
+
+  it('gets a new next slot with a new rule, and keeps its history', () => {
+    const next = revised(old, { ...asked, rule: cron('30 * * * *') }, NOON);
+    expect([next.nextAt, next.lastRun, next.skipped]).toEqual([NOON + HOUR / 2, 7, 3]);
+  });
+
+  it('does not give a slot again when the clock was set back before the change', () => {
+    const next = revised(old, { ...asked, rule: cron('0,30 * * * *') }, NOON - 5 * HOUR);
+    expect(next.nextAt).toBe(NOON + HOUR / 2);
+  });
+});
+
+describe('a pause', () => {
+  it('lets slots pass: on resume the next one is in the future', () => {
+    const paused = withPause(newSchedule(asked, NOON), true, NOON);
+    const resumed = withPause(paused, false, NOON + 5.5 * HOUR);
+    expect([resumed.paused, resumed.nextAt]).toEqual([false, NOON + 6 * HOUR]);
+  });
+
+  it('a second resume does not skip a slot that is due', () => {
+    const running = newSchedule(asked, NOON);
+    expect(withPause(running, false, NOON + 2 * HOUR).nextAt).toBe(NOON + HOUR);
+  });
+});
+
+describe('the next times', () => {
+  it('of a cron', () => {
+    expect(nextTimes(cron('0 0 29 2 *'), NOON, 2)).toEqual([
+      Date.UTC(2028, 1, 29),
+      Date.UTC(2032, 1, 29),
+    ]);
+    expect(nextAt(cron('0 13 * * *'), NOON)).toBe(NOON + HOUR);
+  });
+
+  it('of `every` are the earliest possible ones, not closer than a second; of `nextRun` none', () => {
+    expect(nextTimes({ kind: 'every', everyMs: HOUR }, NOON, 2)).toEqual([
+      NOON + HOUR,
+      NOON + 2 * HOUR,
+    ]);
+    expect(nextTimes({ kind: 'every', everyMs: 1 }, NOON, 1)).toEqual([NOON + 1000]);
+    expect(nextTimes({ kind: 'nextRun' }, NOON, 3)).toEqual([]);
+  });
+});
+
+describe('the request for a run', () => {
+  const schedule = newSchedule(asked, NOON);
+
+  it('carries slot, schedule and a lock that keeps its runs one after the other', () => {
+    expect(draftOf(schedule, NOON, 4, null)).toEqual({
+      job: 'clean',
+      params: asked.params,
+      priority: 4,
+      dueAt: NOON,
+      origin: { schedule: 'nightly', lock: 'schedule nightly' },
+    });
+  });
+
+  it('the lock of the job itself comes first, and `allow` adds none', () => {
+    expect(draftOf(schedule, NOON, 4, 'mine').origin?.lock).toBe('mine');
+    expect(draftOf({ ...schedule, overlap: 'allow' }, NOON, 4, null).origin).toEqual({
+      schedule: 'nightly',
+    });
+    expect(draftOf({ ...schedule, overlap: 'allow' }, NOON, 4, 'mine').origin?.lock).toBe('mine');
+    expect(draftOf({ ...schedule, lock: 'mine' }, NOON, 4).origin?.lock).toBe('mine');
+  });
+
+  it('a priority of its own goes before that of the job', () => {
+    expect(draftOf({ ...schedule, priority: 0 }, NOON, 4, null).priority).toBe(0);
+  });
+});
+
+describe('the JSON', () => {
+  it('has all fields of the contract and five next times that begin with nextAt', () => {
+    const view = scheduleView({
+      ...newSchedule(asked, NOON),
+      lastAt: NOON,
+      lastRun: 12,
+      skipped: 2,
+    });
+    const { next, ...rest } = view;
+    expect(rest).toEqual({
+      name: 'nightly',
+      job: 'clean',
+      every: null,
+      cron: '0 * * * *',
+      timezone: 'UTC',
+      params: asked.params,
+      catchUp: 'once',
+      overlap: 'skip',
+      paused: false,
+      nextAt: '2026-11-22T13:00:00.000Z',
+      lastAt: '2026-11-22T12:00:00.000Z',
+      lastRun: '12',
+      skipped: 2,
+    });
+    expect(next.map((at) => at.slice(11, 13))).toEqual(['13', '14', '15', '16', '17']);
+  });
+
+  it('hides what is to be hidden, and shows no times that only a run can tell', () => {
+    const view = scheduleView(
+      { ...newSchedule({ ...asked, rule: { kind: 'every', everyMs: 5000 } }, NOON), nextAt: null },
+      ['token'],
+    );
+    expect(view.params).toEqual({ token: '***', deep: { token: '***', keep: 2 } });
+    expect([view.every, view.cron, view.timezone, view.nextAt, view.next]).toEqual([
+      5000,
+      null,
+      null,
+      null,
+      [],
+    ]);
+  });
+});

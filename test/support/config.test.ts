@@ -1,0 +1,128 @@
+// Where the project lies and what its config file says: order of sources, and each way to get it wrong.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CONFIG_FILE, loadConfig } from '../../src/support/config.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'jobrun-config-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true });
+});
+const write = (content: unknown): void =>
+  writeFileSync(
+    join(dir, CONFIG_FILE),
+    typeof content === 'string' ? content : JSON.stringify(content),
+  );
+const load = (env: Record<string, string> = {}, options = {}) => loadConfig(options, env, dir);
+
+describe('the project', () => {
+  it('is the nearest folder upwards with jobs/ or a config, else where one stands', () => {
+    const deep = join(dir, 'a', 'b');
+    mkdirSync(deep, { recursive: true });
+    mkdirSync(join(dir, 'jobs'));
+    expect(loadConfig({}, {}, deep).dir).toBe(dir);
+    writeFileSync(join(dir, 'a', CONFIG_FILE), '{}');
+    expect(loadConfig({}, {}, deep).dir).toBe(join(dir, 'a'));
+  });
+
+  it('an option goes before the variable, the variable before looking', () => {
+    expect(load({ JOBRUN_DIR: '/else' }).dir).toBe('/else');
+    expect(load({ JOBRUN_DIR: '/else' }, { dir: 'x' }).dir).toBe(join(dir, 'x'));
+    expect(load({ JOBRUN_DIR: '' }, { dir: dir }).dir).toBe(dir);
+  });
+});
+
+describe('settings', () => {
+  it('have defaults', () => {
+    write({});
+    expect(load()).toMatchObject({
+      dir,
+      jobs: join(dir, 'jobs'),
+      state: join(dir, 'state'),
+      workers: null,
+      http: null,
+      drainMs: 30_000,
+      timezone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+      env: {},
+      redact: [],
+      notify: [],
+      keep: {},
+      defaults: {},
+    });
+  });
+
+  it('come from the option, else the variable, else the file', () => {
+    write({
+      state: 'from-file',
+      workers: 3,
+      timezone: 'Asia/Tokyo',
+      drain: '5s',
+      http: '127.0.0.1:1',
+    });
+    expect(load()).toMatchObject({
+      state: join(dir, 'from-file'),
+      workers: 3,
+      timezone: 'Asia/Tokyo',
+      drainMs: 5000,
+    });
+    const env = {
+      JOBRUN_STATE: '/s',
+      JOBRUN_WORKERS: '7',
+      JOBRUN_TIMEZONE: 'UTC',
+      JOBRUN_DRAIN: '1s',
+      JOBRUN_HTTP: 'x:2',
+    };
+    expect(load(env)).toMatchObject({
+      state: '/s',
+      workers: 7,
+      timezone: 'UTC',
+      drainMs: 1000,
+      http: 'x:2',
+    });
+    expect(load(env, { state: '/o' }).state).toBe('/o');
+  });
+
+  it('an empty variable is none', () => {
+    write({ workers: 3, timezone: 'UTC', drain: '5s', http: 'x:1' });
+    const env = {
+      JOBRUN_DIR: '',
+      JOBRUN_STATE: '',
+      JOBRUN_JOBS: '',
+      JOBRUN_WORKERS: '',
+      JOBRUN_TIMEZONE: '',
+      JOBRUN_DRAIN: '',
+      JOBRUN_HTTP: '',
+    };
+    expect(load(env)).toEqual(load());
+  });
+});
+
+describe('what is wrong', () => {
+  it.each([
+    ['a misspelt key', { wrokers: 3 }, 'there is no setting "wrokers"', 'workers'],
+    ['a key of every object', { constructor: 1 }, 'constructor', ''],
+    ['no JSON', '{ "workers": 3,', 'is not JSON', ''],
+    ['no object', [], 'the file', ''],
+    ['too few workers', { workers: 0 }, 'workers', '1 to 1000'],
+    ['workers as text', { workers: 'many' }, 'workers', ''],
+    ['a zone that is none', { timezone: 'Europe/Berln' }, 'Europe/Berln', 'Europe/Berlin'],
+    ['a duration without unit', { drain: '30' }, 'drain', '30s'],
+    ['env that is no text', { env: { A: 1 } }, 'env', ''],
+    ['state that is no text', { state: 5 }, 'state', ''],
+    ['redact that is no list', { redact: 'token' }, 'redact', ''],
+  ])('%s is refused, with file and key', (_what, content, message, hint) => {
+    write(content);
+    expect(() => load()).toThrow(
+      expect.objectContaining({
+        code: 'bad-config',
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining(hint),
+      }),
+    );
+    expect(() => load()).toThrow(CONFIG_FILE);
+  });
+});

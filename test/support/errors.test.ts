@@ -1,0 +1,71 @@
+// The one error class: codes, exit codes, and the way over the socket and back.
+import { describe, expect, it } from 'vitest';
+import {
+  assert,
+  ERROR_CODES,
+  type ErrorShape,
+  errnoOf,
+  errorFromShape,
+  exitCodeOf,
+  JobrunError,
+  toJobrunError,
+} from '../../src/support/errors.ts';
+
+describe('a code', () => {
+  it('has an exit code of the contract', () => {
+    const known = new Set([1, 2, 3, 4, 5, 6, 7, 8, 74, 124, 130]);
+    expect(ERROR_CODES.filter((code) => !known.has(exitCodeOf(code)))).toEqual([]);
+  });
+});
+
+describe('an error over the socket', () => {
+  it('comes back as it was', () => {
+    const error = new JobrunError(
+      'unknown-job',
+      'no job named x',
+      'Did you mean "y"?',
+      new Error('cause'),
+    );
+    const back = errorFromShape(JSON.parse(JSON.stringify(error)) as ErrorShape);
+    expect(back).toBeInstanceOf(JobrunError);
+    expect(back.toJSON()).toEqual({
+      code: 'unknown-job',
+      message: 'no job named x',
+      hint: 'Did you mean "y"?',
+    });
+  });
+
+  it.each(['invented', 'constructor', 'toString', '__proto__'])(
+    'a code "%s" that is none is internal',
+    (code) => {
+      const back = errorFromShape({ code, message: 'm', hint: 'h' } as unknown as ErrorShape);
+      expect([back.code, exitCodeOf(back.code)]).toEqual(['internal', 1]);
+    },
+  );
+});
+
+describe('anything thrown', () => {
+  it('is a JobrunError already, or becomes one that keeps its cause', () => {
+    const own = new JobrunError('refused', 'm', 'h');
+    expect(toJobrunError(own)).toBe(own);
+    const cause = new TypeError('oops');
+    expect(toJobrunError(cause)).toMatchObject({ code: 'internal', message: 'oops', cause });
+    expect([toJobrunError('text').message, toJobrunError(null).message]).toEqual(['text', 'null']);
+  });
+
+  it('gives its system name where it has one', () => {
+    expect([
+      errnoOf({ code: 'ENOENT' }),
+      errnoOf({ code: 5 }),
+      errnoOf(null),
+      errnoOf('x'),
+    ]).toEqual(['ENOENT', '', '', '']);
+  });
+
+  it('a broken invariant is internal; one that holds is silent', () => {
+    expect(() => assert(false, 'x')).toThrow(
+      expect.objectContaining({ code: 'internal', message: 'broken invariant: x' }),
+    );
+    expect(() => assert(true, 'x')).not.toThrow();
+  });
+});

@@ -1,0 +1,145 @@
+// The end of workers: whatever a job does, nothing of it lives when `end` has resolved; and nothing else is touched.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/support/clock.ts';
+import { endGroup, isAlive } from '../../src/workers/death.ts';
+import { bootId, processIdentity, processInfo } from '../../src/workers/processes.ts';
+import { atEnd, brief, carry, child, jobOf, newMark, project, until } from './harness.ts';
+
+const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
+const lives = (pid: number): boolean => processInfo(pid)?.alive === true;
+
+/** Starts a job and waits until it has written the pid to look for. */
+async function begin(body: string) {
+  const dir = project({
+    'jobs/job.mjs': `import { writeFileSync } from 'node:fs';\n${jobOf(body)}`,
+  });
+  const worker = child(dir);
+  const said = carry(
+    worker,
+    brief(join(dir, 'jobs/job.mjs'), { params: { file: join(dir, 'pid') } }),
+  );
+  await until(() => pidIn(join(dir, 'pid')) > 0);
+  return { worker, said, pid: pidIn(join(dir, 'pid')) };
+}
+
+const NOTE = 'writeFileSync(params.file, String(process.pid));';
+const noteOf = (start: string): string =>
+  `const c = ${start}; writeFileSync(params.file, String(c.pid)); await new Promise(() => setInterval(() => {}, 1000));`;
+
+describe('ending a worker', () => {
+  test.each([
+    ['a loop without end', `${NOTE} while (true) {}`],
+    ['a call that blocks', `${NOTE} execSync('sleep 1000')`],
+    ['one that ignores SIGTERM', `process.on('SIGTERM', () => {}); ${NOTE} await ctx.sleep('1h')`],
+    ['a stopped process', `${NOTE} process.kill(process.pid, 'SIGSTOP')`],
+    ['a grandchild', noteOf(`spawn('sleep', ['1000'])`)],
+    [
+      'a grandchild in a session of its own',
+      noteOf(`spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })`),
+    ],
+    [
+      'a grandchild in a session of its own that ignores SIGTERM',
+      noteOf(`spawn('sh', ['-c', 'trap "" TERM; sleep 1000; sleep 1000'], { detached: true })`),
+    ],
+    [
+      'a grandchild without environment',
+      noteOf(`spawn('sleep', ['1000'], { detached: true, env: {}, stdio: 'ignore' })`),
+    ],
+  ])('takes %s with it, within a second', async (_what, body) => {
+    const { worker, pid } = await begin(body);
+    const began = performance.now();
+    await worker.end();
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(lives(pid)).toBe(false);
+    expect(lives(worker.pid)).toBe(false);
+    expect(worker.exit).not.toBe(null);
+  });
+
+  test('finds what outlived a worker that has already gone', async () => {
+    const { worker, pid } = await begin(
+      `const c = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }); writeFileSync(params.file, String(c.pid)); process.exit(1)`,
+    );
+    await worker.exited;
+    expect(lives(pid)).toBe(true);
+    expect(isAlive(worker)).toBe(true);
+    await worker.end();
+    expect(lives(pid)).toBe(false);
+  });
+});
+
+describe('ending by a lease of an earlier daemon', () => {
+  const stranger = () => {
+    const started = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    atEnd(() => started.kill('SIGKILL'));
+    return started.pid ?? 0;
+  };
+
+  test('a stranger who has the pid now is left alone', async () => {
+    const pid = stranger();
+    await endGroup(
+      { pid, mark: newMark(), startTime: '1', boot: bootId() },
+      { clock: systemClock },
+    );
+    expect(lives(pid)).toBe(true);
+  });
+
+  test('after a restart of the machine nobody is signalled', async () => {
+    const pid = stranger();
+    const { startTime } = processIdentity(pid);
+    await endGroup({ pid, mark: newMark(), startTime, boot: 'another' }, { clock: systemClock });
+    expect(lives(pid)).toBe(true);
+  });
+
+  test('the worker itself is ended', async () => {
+    const pid = stranger();
+    const lease = { pid, mark: newMark(), ...processIdentity(pid) };
+    expect(isAlive(lease)).toBe(true);
+    await endGroup(lease, { clock: systemClock, force: true });
+    expect(lives(pid)).toBe(false);
+    expect(isAlive(lease)).toBe(false);
+  });
+});
+
+test('a zombie is dead, though it has a pid', async () => {
+  // The shell starts a child that ends at once, and then becomes a program that never looks after it.
+  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  atEnd(() => parent.kill('SIGKILL'));
+  const pid = await new Promise<number>((resolve) =>
+    parent.stdout.once('data', (text) => resolve(Number(text))),
+  );
+  await until(() => processInfo(pid)?.alive === false);
+  expect(process.kill(pid, 0)).toBe(true);
+});
+
+test.each([
+  ['by the kernel, where setpriv is there, even if they block', {}, 'while (true) {}'],
+  ['by themselves where it is not, with what they started', { PATH: '' }, `await ctx.sleep('1h')`],
+])('workers die with their daemon: %s', async (_how, env, body) => {
+  const root = fileURLToPath(new URL('../../dist/', import.meta.url));
+  const dir = project({
+    'jobs/job.mjs': `import { writeFileSync } from 'node:fs';
+      ${jobOf(`const c = spawn('/bin/sleep', ['1000']); writeFileSync('child', String(c.pid));
+        writeFileSync('worker', String(process.pid)); ${body}`)}`,
+    'daemon.mjs': `
+      import { Child } from '${root}workers/child.js';
+      import { systemClock as clock } from '${root}support/clock.js';
+      const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: {}, memoryMb: null, clock, stray() {} });
+      child.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
+  });
+  const daemon = spawn(process.execPath, ['daemon.mjs'], {
+    cwd: dir,
+    env: { ...process.env, ...env },
+  });
+  await until(() => pidIn(join(dir, 'worker')) > 0);
+  const [worker, grandchild] = [pidIn(join(dir, 'worker')), pidIn(join(dir, 'child'))];
+  atEnd(() => lives(grandchild) && process.kill(grandchild, 'SIGKILL'));
+  daemon.kill('SIGKILL');
+  await until(() => !lives(worker), 3000);
+  if ('PATH' in env) await until(() => !lives(grandchild), 3000);
+});

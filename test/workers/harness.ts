@@ -1,0 +1,129 @@
+// A project in a temporary folder, and real worker processes on it. The workers run what was built, so the tests need
+// `npm run build` before them.
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { Outcome } from '../../src/run/outcome.ts';
+import { delay, systemClock } from '../../src/support/clock.ts';
+import type { Json } from '../../src/support/json.ts';
+import { Child } from '../../src/workers/child.ts';
+import type { Brief, FromRun } from '../../src/workers/messages.ts';
+import type { Exit, Runner } from '../../src/workers/runner.ts';
+
+const clean: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const undo of clean.splice(0).reverse()) await undo();
+});
+
+export const atEnd = (undo: () => Promise<unknown> | unknown): void => void clean.push(undo);
+
+/** Files by their paths below a new folder; gives the folder. */
+export function project(files: Readonly<Record<string, string>>): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'jobrun-workers-')));
+  atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), text);
+  }
+  return dir;
+}
+
+let marks = 0;
+export const newMark = (): string => `test-${process.pid}-${++marks}-${Date.now()}`;
+
+export interface Strays {
+  readonly lines: string[];
+}
+
+export function child(dir: string, more: { memoryMb?: number; strays?: string[] } = {}): Child {
+  const started = new Child({
+    mark: newMark(),
+    dir,
+    env: {},
+    memoryMb: more.memoryMb ?? null,
+    clock: systemClock,
+    stray: (line) => void more.strays?.push(line.text),
+  });
+  atEnd(() => started.end({ force: true }));
+  return started;
+}
+
+export const brief = (file: string, more: Partial<Brief> = {}): Brief => ({
+  run: 1,
+  job: 'job',
+  file,
+  attempt: 1,
+  params: {},
+  dueAt: 1_764_000_000_000,
+  schedule: null,
+  initialized: false,
+  rows: 0,
+  steps: {},
+  ...more,
+});
+
+export interface Said {
+  readonly messages: readonly FromRun[];
+  readonly outcome: Outcome | null;
+  readonly tainted: boolean;
+  readonly exit: Exit | null;
+  readonly lines: readonly string[];
+}
+
+export type Reply = (message: FromRun) => Json | Error;
+
+/** Has a run carried out, up to its outcome or the end of the process; saves and emits are answered. */
+export async function carry(
+  runner: Runner,
+  given: Brief,
+  reply: Reply = () => null,
+  seen: (message: FromRun) => void = () => undefined,
+): Promise<Said> {
+  const messages: FromRun[] = [];
+  const over = new Promise<Extract<FromRun, { type: 'outcome' }>>((resolve) => {
+    runner.listen(given.run, (message) => {
+      messages.push(message);
+      seen(message);
+      if (message.type === 'outcome') resolve(message);
+      if (message.type !== 'save' && message.type !== 'emit') return;
+      const value = reply(message);
+      const answer =
+        value instanceof Error
+          ? { ok: false as const, code: 'refused', message: value.message, hint: '' }
+          : { ok: true as const, value };
+      runner.send({ type: 'answer', run: given.run, call: message.call, answer });
+    });
+  });
+  runner.send({ type: 'run', brief: given });
+  const end = await Promise.race([over, runner.exited.then(() => null)]);
+  const lines = messages.flatMap((message) =>
+    message.type === 'log' ? [`${message.line.stream}: ${message.line.text}`] : [],
+  );
+  return {
+    messages,
+    outcome: end?.outcome ?? null,
+    tainted: end?.tainted === true,
+    exit: runner.exit,
+    lines,
+  };
+}
+
+/** The outcome of a job whose `run` has this body. */
+export async function runBody(body: string, more: Partial<Brief> = {}): Promise<Said> {
+  const dir = project({ 'jobs/job.mjs': jobOf(body) });
+  return carry(child(dir), brief(join(dir, 'jobs/job.mjs'), more));
+}
+
+export const jobOf = (body: string): string =>
+  `import { FatalError, RetryAt } from 'jobrun';
+import { spawn, execSync } from 'node:child_process';
+export default { async run(params, ctx) { ${body} } };`;
+
+export async function until(what: () => boolean, ms = 10_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!what()) {
+    if (performance.now() > end) throw new Error(`never came true: ${what}`);
+    await delay(systemClock, 10);
+  }
+}

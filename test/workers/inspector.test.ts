@@ -1,0 +1,174 @@
+// Reading definitions: every kind of file there is, and files that do their worst while they load.
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { JobEntry } from '../../src/catalog/catalog.ts';
+import { scanJobs } from '../../src/catalog/loader.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import type { Json } from '../../src/support/json.ts';
+import { JobCaller } from '../../src/workers/caller.ts';
+import { inspectJobs } from '../../src/workers/inspector.ts';
+import { atEnd, brief, newMark, project } from './harness.ts';
+
+const common = (dir: string) => ({
+  dir,
+  env: {},
+  clock: systemClock,
+  newMark,
+  stray: () => undefined,
+});
+
+async function inspect(files: Record<string, string>, loadTimeoutMs = 1500) {
+  const dir = project(files);
+  const entries = new Map<string, JobEntry>();
+  const began = performance.now();
+  const at = new Map<string, number>();
+  await inspectJobs(
+    scanJobs(join(dir, 'jobs')),
+    { ...common(dir), defaults: {}, loadTimeoutMs },
+    (entry) => {
+      entries.set(entry.name, entry);
+      at.set(entry.name, performance.now() - began);
+    },
+  );
+  const errorOf = (name: string): string => {
+    const entry = entries.get(name);
+    return entry?.state === 'broken' ? entry.error : `${name} is ${entry?.state}`;
+  };
+  return { entries, at, errorOf };
+}
+
+test('jobs of every kind load, with jobrun nowhere installed', async () => {
+  const { entries } = await inspect({
+    'jobs/ts.ts': `import { defineJob, FatalError } from 'jobrun';
+      enum Kind { A = 'a' }
+      export default defineJob({ description: Kind.A, retries: { limit: Infinity }, run: (p: { n: number }): number => p.n });`,
+    'jobs/mjs.mjs': `import { defineJob, connect } from 'jobrun'; export default defineJob({ description: typeof connect, run() {} });`,
+    'jobs/cjs.cjs': `const { RetryAt } = require('jobrun'); module.exports = { description: RetryAt.name, run() {} };`,
+    'jobs/plain.js': `module.exports = () => 1;`,
+    'jobs/compiled.cjs': `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = { group: 'g', run() {} };`,
+    'jobs/imports.ts': `import { text } from './_lib.ts'; export default { description: text, run() {} };`,
+    'jobs/_lib.ts': `export const text: string = 'from a library';`,
+  });
+  const data = (name: string) => {
+    const entry = entries.get(name);
+    return entry?.state === 'ok' ? entry.data : entry;
+  };
+  expect(data('ts')).toMatchObject({ description: 'a', policy: { retries: { limit: Infinity } } });
+  expect(data('mjs')).toMatchObject({ description: 'function' });
+  expect(data('cjs')).toMatchObject({ description: 'RetryAt' });
+  expect(data('plain')).toMatchObject({ description: null });
+  expect(data('compiled')).toMatchObject({ group: 'g' });
+  expect(data('imports')).toMatchObject({ description: 'from a library' });
+  expect(entries.size).toBe(6);
+});
+
+test('a broken file is named with path, line and message, and the others are sound', async () => {
+  const { entries, errorOf } = await inspect({
+    'jobs/a.mjs': 'export default {\n  run() {\n    let x = ;\n  }\n}\n',
+    'jobs/b.cjs': 'const x = 1;\nmodule.exports = {{\n',
+    'jobs/c.ts': 'const x: number = 1;\nconst y = = 2;\nexport default {};\n',
+    'jobs/d.ts': 'const x: number = 1;\n\nthrow new Error("boo");\n',
+    'jobs/e.mjs': 'import "./none.mjs";\nexport default () => 1;\n',
+    'jobs/f.mjs': 'export const run = 1;\n',
+    'jobs/g.mjs': 'export default { run() {}, timout: "5s" };\n',
+    'jobs/h.mjs': 'export default { run() {}, every: -1 };\n',
+    'jobs/sound.mjs': 'export default () => 1;\n',
+  });
+  expect(errorOf('a')).toMatch(/^jobs\/a\.mjs:3: SyntaxError: /);
+  expect(errorOf('b')).toMatch(/^jobs\/b\.cjs:2: SyntaxError: /);
+  expect(errorOf('c')).toMatch(/^jobs\/c\.ts:2: /);
+  expect(errorOf('d')).toBe('jobs/d.ts:3: Error: boo');
+  expect(errorOf('e')).toMatch(/^jobs\/e\.mjs(:1)?: Error: Cannot find module/);
+  expect(errorOf('f')).toContain('there is no default export');
+  expect(errorOf('g')).toContain('has no field "timout": did you mean "timeout"?');
+  expect(errorOf('h')).toContain('every must be');
+  expect(entries.get('sound')?.state).toBe('ok');
+});
+
+test('files that wait, block or end the process are broken; the others do not wait for them', async () => {
+  const { entries, errorOf, at } = await inspect(
+    {
+      'jobs/a-never.mjs': 'await new Promise(() => {}); export default () => 1;',
+      'jobs/b-spins.mjs': 'while (true) {}\nexport default () => 1;',
+      'jobs/c-quits.mjs': 'process.exit(3);',
+      'jobs/d-later.mjs': 'await new Promise((r) => setTimeout(r, 400)); export default () => 1;',
+      'jobs/sound.mjs': 'export default () => 1;\n',
+    },
+    4000,
+  );
+  expect(errorOf('a-never')).toBe('jobs/a-never.mjs: never finished loading (4.0s)');
+  expect(errorOf('b-spins')).toBe('jobs/b-spins.mjs: never finished loading (4.0s)');
+  expect(errorOf('c-quits')).toContain('ended its process while it was loaded: exit code 3');
+  expect(entries.get('d-later')?.state).toBe('ok');
+  expect(entries.get('sound')?.state).toBe('ok');
+  expect(at.get('sound')).toBeLessThan(3500);
+});
+
+const ZOD = new URL('../../node_modules/zod/index.js', import.meta.url).href;
+
+test('a validator gives JSON Schema, checks params and fills in defaults; the lock is made of what it gave', async () => {
+  const files = {
+    'jobs/mail.mjs': `import { z } from '${ZOD}';
+      export default { params: z.object({ to: z.string(), n: z.number().default(3), deep: z.array(z.object({ x: z.number() })).optional() }),
+        lock: (p) => 'mail-' + p.n, run() {} };`,
+  };
+  const { entries } = await inspect(files);
+  const entry = entries.get('mail');
+  expect(entry?.state === 'ok' && entry.data.schema).toMatchObject({
+    type: 'object',
+    properties: { to: { type: 'string' }, n: { type: 'number', default: 3 } },
+    required: ['to'],
+  });
+  const dir = project(files);
+  const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
+  atEnd(() => caller.close());
+  const list: Json[] = [{ to: 'x' }, { n: 4 }, { to: 'x', deep: [{ x: 'no' }] }];
+  const checked = await caller.check(join(dir, 'jobs/mail.mjs'), list);
+  expect(checked[0]).toEqual({ ok: true, params: { to: 'x', n: 3 }, lock: 'mail-3' });
+  expect(checked[1]).toMatchObject({ ok: false, issues: [expect.stringMatching(/^to: /)] });
+  expect(checked[2]).toMatchObject({ ok: false, issues: [expect.stringMatching(/^deep\.0\.x: /)] });
+});
+
+test('nextRun gets the last run and names the next; hooks are called with a ctx that logs and emits', async () => {
+  const dir = project({
+    'jobs/job.mjs': `export default { run() {},
+      nextRun: (last) => last ? new Date(Date.parse(last.dueAt) + 1000) : null,
+      async onDone(output, ctx) { ctx.log.info('done with ' + output); await ctx.emit('next'); await ctx.save(1); },
+      onError: (error) => error.message === 'x' ? { retry: { at: new Date(5) } } : 'dismiss' };`,
+  });
+  const said: string[] = [];
+  const caller = new JobCaller({
+    ...common(dir),
+    onMessage: (message, reply) => {
+      said.push(message.type === 'log' ? message.line.text : message.type);
+      if (message.type === 'emit') reply({ ok: true, value: '8' });
+    },
+  });
+  atEnd(() => caller.close());
+  const file = join(dir, 'jobs/job.mjs');
+  expect(await caller.next(file, null)).toBe(null);
+  expect(await caller.next(file, { dueAt: '2026-01-01T00:00:00.000Z' })).toBe(
+    '2026-01-01T00:00:01.000Z',
+  );
+  const done = await caller.hook({ hook: 'onDone', brief: brief(file), output: 7 });
+  expect(said).toEqual(['done with 7', 'emit']);
+  expect(done).toMatchObject({ ok: false, message: expect.stringContaining('save is too late') });
+  const error = { name: 'Error', message: 'x', stack: '' };
+  expect(await caller.hook({ hook: 'onError', brief: brief(file), error })).toEqual({
+    ok: true,
+    value: { retryAt: 5 },
+  });
+});
+
+test('a validator that blocks fails its own call, and others are answered', async () => {
+  const dir = project({
+    'jobs/spin.mjs': 'export default { run() {}, lock() { while (true) {} } }',
+    'jobs/sound.mjs': 'export default { run() {}, lock: () => "l" }',
+  });
+  const caller = new JobCaller({ ...common(dir), onMessage: () => undefined, timeoutMs: 700 });
+  atEnd(() => caller.close());
+  const spin = caller.check(join(dir, 'jobs/spin.mjs'), [{}]);
+  const sound = caller.check(join(dir, 'jobs/sound.mjs'), [{}]);
+  await expect(spin).rejects.toThrow('did not answer');
+  expect(await sound).toEqual([{ ok: true, params: {}, lock: 'l' }]);
+});

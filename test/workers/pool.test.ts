@@ -1,0 +1,168 @@
+// Who gets which worker process, and when one is replaced.
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { JobEntry } from '../../src/catalog/catalog.ts';
+import { DEFAULT_POLICY, type Policy } from '../../src/run/policy.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import { MINUTE } from '../../src/support/limits.ts';
+import { WorkerPool } from '../../src/workers/pool.ts';
+import { processInfo } from '../../src/workers/processes.ts';
+import { atEnd, brief, carry, jobOf, newMark, project, until } from './harness.ts';
+
+function setUp(places = 4) {
+  const dir = project({
+    'jobs/job.mjs': jobOf('return process.pid'),
+    'jobs/command': '#!/bin/sh\necho "::output $$"',
+  });
+  chmodSync(join(dir, 'jobs/command'), 0o755);
+  const alive = new Set<string>();
+  let ahead = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+  const pool = new WorkerPool({
+    places,
+    dir,
+    env: {},
+    clock,
+    newMark,
+    stray: () => undefined,
+    onStart: (worker) => void alive.add(worker.mark),
+    onEnd: (worker) => void alive.delete(worker.mark),
+  });
+  atEnd(() => pool.close());
+  const entry = (
+    policy: Partial<Policy> = {},
+    kind: 'module' | 'command' = 'module',
+  ): JobEntry => ({
+    name: 'job',
+    file: join(dir, kind === 'module' ? 'jobs/job.mjs' : 'jobs/command'),
+    kind,
+    state: 'ok',
+    data: {
+      description: null,
+      group: null,
+      policy: { ...DEFAULT_POLICY, ...policy },
+      autostart: false,
+      recurrence: null,
+      schema: null,
+      has: new Set(),
+    },
+  });
+  const run = async (of: JobEntry): Promise<number> => {
+    const runner = pool.acquire(of.name, of);
+    const said = await carry(runner, brief(of.file));
+    pool.release(runner, { reusable: true });
+    expect(said.outcome).toEqual({ kind: 'returned', output: runner.pid });
+    return runner.pid;
+  };
+  return { pool, alive, entry, run, forward: (ms: number) => (ahead += ms) };
+}
+
+describe('a worker process', () => {
+  test('takes run after run', async () => {
+    const { entry, run } = setUp();
+    expect(await run(entry())).toBe(await run(entry()));
+  });
+
+  test('is not given to a second run while it has one', () => {
+    const { pool, entry } = setUp();
+    const first = pool.acquire('a', entry());
+    const second = pool.acquire('b', entry());
+    expect(first.pid).not.toBe(second.pid);
+    expect(pool.busy).toBe(2);
+    expect(pool.free('place')).toBe(2);
+  });
+
+  test('of one memory limit is not used for another', async () => {
+    const { entry, run } = setUp();
+    expect(await run(entry())).not.toBe(await run(entry({ memoryMb: 100 })));
+  });
+
+  test('is not used again after a reload, but ends the run that it is at', async () => {
+    const { pool, entry, run } = setUp();
+    const idle = await run(entry());
+    const busy = pool.acquire('job', entry());
+    expect(busy.pid).toBe(idle);
+    pool.renew();
+    expect(processInfo(busy.pid)?.alive).toBe(true);
+    expect(await run(entry())).not.toBe(idle);
+    pool.release(busy, { reusable: true });
+    await busy.exited;
+  });
+
+  test('that is not reusable is ended, and so is what it started', async () => {
+    const { pool, entry, alive } = setUp();
+    const runner = pool.acquire('job', entry());
+    expect(alive.has(runner.mark)).toBe(true);
+    pool.release(runner, { reusable: false });
+    await until(() => !alive.has(runner.mark));
+    expect(processInfo(runner.pid)?.alive ?? false).toBe(false);
+  });
+
+  test('that dies while it is idle is replaced', async () => {
+    const { entry, run } = setUp();
+    const first = await run(entry());
+    process.kill(first, 'SIGKILL');
+    await until(() => processInfo(first) === null);
+    expect(await run(entry())).not.toBe(first);
+  });
+
+  test('gives way where all places hold idle ones of another kind', async () => {
+    const { pool, alive, entry, run } = setUp(1);
+    await run(entry());
+    await run(entry({ memoryMb: 100 }));
+    await until(() => alive.size === 1);
+    expect(pool.free('place')).toBe(1);
+  });
+
+  test('that has been idle for long is given up, but for one', () => {
+    const { pool, alive, forward } = setUp();
+    pool.warm(3);
+    pool.tidy();
+    expect(alive.size).toBe(3);
+    forward(2 * MINUTE);
+    pool.tidy();
+    return until(() => alive.size === 1);
+  });
+});
+
+test('a fresh job has a new process for each run, with a warm one behind it', async () => {
+  const { alive, entry, run } = setUp();
+  const first = await run(entry({ isolation: 'fresh' }));
+  expect(await run(entry({ isolation: 'fresh' }))).not.toBe(first);
+  await until(() => alive.size === 1);
+});
+
+test('runs of a shared job are in one process, those of another job in another', () => {
+  const { pool, entry } = setUp();
+  const shared = entry({ isolation: 'shared' });
+  const pids = Array.from({ length: 50 }, () => pool.acquire('io', shared).pid);
+  expect(new Set(pids).size).toBe(1);
+  expect(pool.acquire('other', shared).pid).not.toBe(pids[0]);
+  expect(pool.free('place')).toBe(4);
+});
+
+test('a tainted shared process gets no further run, and is ended after its last', async () => {
+  const { pool, entry } = setUp();
+  const shared = entry({ isolation: 'shared' });
+  const [first, second] = [pool.acquire('io', shared), pool.acquire('io', shared)];
+  pool.release(first, { reusable: false });
+  expect(pool.acquire('io', shared).pid).not.toBe(second.pid);
+  expect(processInfo(second.pid)?.alive).toBe(true);
+  pool.release(second, { reusable: true });
+  await second.exited;
+});
+
+test('a command job is its own process, and its pid is known before it starts', async () => {
+  const { entry, run, alive } = setUp();
+  await run(entry({}, 'command'));
+  await until(() => alive.size === 0);
+});
+
+test('closing ends everything, busy or not', async () => {
+  const { pool, entry, alive } = setUp();
+  pool.acquire('job', entry());
+  pool.warm(2);
+  await pool.close();
+  expect(alive.size).toBe(0);
+});
