@@ -34,7 +34,8 @@ export default defineJob({
   params: options({ file: 'jobs/data/products.csv', limit: null, pauseMs: 300 }),
   autostart: true,
   concurrency: 1,
-  retries: 3,
+  // An attempt that is lost, because the daemon was killed under it, counts as well.
+  retries: 20,
 
   async run({ file, limit, pauseMs }, ctx) {
     const size = await sizeOf(file);

@@ -7,4 +7,20 @@ export {
   RetryAt,
   type StandardSchema,
 } from './catalog/job.ts';
+export {
+  type Accepted,
+  connect,
+  type Details,
+  type Jobs,
+  type ListFilter,
+  type RuleOptions,
+  type RunEndedError,
+  type RunOptions,
+  type Status,
+} from './cli/connect.ts';
+export { type RunningDaemon, type StartOptions, startDaemon } from './cli/start-daemon.ts';
+export type { EventView } from './commands/events.ts';
+export type { ScheduleView } from './run/schedule.ts';
+export type { LogLine, RunView } from './run/view.ts';
 export { type ErrorCode, JobrunError } from './support/errors.ts';
+export type { Json } from './support/json.ts';

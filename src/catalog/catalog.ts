@@ -57,6 +57,8 @@ export interface Catalog {
   rescan(): Promise<void>;
   /** Resolves when the definitions have been read once. */
   ready(): Promise<void>;
+  /** Resolves when this job has been read, or all have: a file that hangs is no reason to wait for another. */
+  known(name: string): Promise<void>;
   /**
    * Has params checked by the job's own schema and its lock text made of them, in a worker. Gives each its params
    * with defaults filled in, or the error of `bad-params`.

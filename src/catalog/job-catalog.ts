@@ -1,12 +1,13 @@
-// The catalog of one jobs folder, kept current. A reload scans the folder, has every module read again in a worker,
-// and puts each new definition in place as soon as it is known: until then the old one stands, and one file that
-// never finishes loading keeps no other waiting. What loads code is handed in, for this folder knows no workers.
+// The catalog of one jobs folder, kept current. A reload scans the folder, has the modules that a change concerns read
+// again in a worker, the latest change first, and puts each new definition in place as soon as it is known: until then
+// the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in, for this folder knows no workers.
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { nearest } from '../support/text.ts';
-import type { Catalog, Checked, JobEntry, JobFile } from './catalog.ts';
+import { type Catalog, type Checked, type JobEntry, type JobFile, policyOf } from './catalog.ts';
 import type { Fields } from './fields.ts';
+import { Imports } from './imports.ts';
 import { type Found, readCommand, scanJobs } from './loader.ts';
 
 export interface CatalogParts {
@@ -28,6 +29,10 @@ export interface CatalogParts {
 const TELL_MS = 100;
 /** A pass that takes longer hangs on some file: the next one begins without it. */
 const PATIENCE_MS = 2000;
+/** A pass over so many files takes longer than a process takes to start. */
+const MANY = 200;
+/** The folder is not scanned more often for the sake of names alone: a job may ask ten thousand times. */
+const SCAN_AGAIN_MS = 50;
 
 export class JobCatalog implements Catalog {
   readonly #parts: CatalogParts;
@@ -35,18 +40,31 @@ export class JobCatalog implements Catalog {
   #entries = new Map<string, JobEntry>();
   #sorted: readonly JobEntry[] | null = null;
   #scanned: readonly Found[] = [];
+  #lately: { readonly at: number; readonly files: readonly JobFile[] } | null = null;
+  /** Modules to be read, each with the number of the change that asks for it. */
+  readonly #stale = new Map<string, number>();
+  #changes = 0;
+  /** Files that have changed since the last pass began; null for all of them. */
+  #touched: readonly string[] | null = [];
+  readonly #imports: Imports;
   #pass: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
   #first: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  #awaited: { readonly name: string; readonly resolve: () => void }[] = [];
   #undoTell: (() => void) | null = null;
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
+    this.#imports = new Imports(parts.folder);
   }
 
   /** The files that define jobs, broken ones left out, as the folder has them now. Loads nothing. */
   files(): readonly JobFile[] {
-    return scanJobs(this.#parts.folder).filter((found) => found.error === null);
+    const now = this.#parts.clock.monotonic();
+    if (this.#lately && now - this.#lately.at < SCAN_AGAIN_MS) return this.#lately.files;
+    const files = scanJobs(this.#parts.folder).filter((found) => found.error === null);
+    this.#lately = { at: now, files };
+    return files;
   }
 
   names(): readonly string[] {
@@ -66,6 +84,35 @@ export class JobCatalog implements Catalog {
   ready(): Promise<void> {
     this.#first ??= this.reload();
     return this.#first;
+  }
+
+  known(name: string): Promise<void> {
+    if (this.#entries.has(name)) return Promise.resolve();
+    const here = new Promise<void>((resolve) => {
+      this.#awaited.push({ name, resolve });
+    });
+    return Promise.race([here, this.ready(), this.#readAhead(name)]);
+  }
+
+  /** Of thousands of files, the one that somebody waits for is read in a worker of its own. */
+  async #readAhead(name: string): Promise<void> {
+    const files = this.files();
+    const file = files.find((one) => one.name === name);
+    if (files.length < MANY || file?.kind !== 'module') return new Promise(() => undefined);
+    await this.#parts.inspect([file], (entry) => this.#put(entry), new AbortController().signal);
+  }
+
+  /** Reads the definition of one job at once, whatever is known of it. */
+  async reread(name: string): Promise<JobEntry | null> {
+    const file = scanJobs(this.#parts.folder).find((one) => one.name === name && !one.error);
+    const known = (entry: JobEntry): void => this.#put(entry);
+    if (!file) this.#forget(name);
+    else if (file.kind === 'module') {
+      const { error: _, ...job } = file;
+      await this.#parts.inspect([job], known, new AbortController().signal);
+    }
+    this.#tell();
+    return this.find(name);
   }
 
   async check(job: string, params: readonly Json[]): Promise<Checked[]> {
@@ -93,8 +140,12 @@ export class JobCatalog implements Catalog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads everything anew. Resolves when a pass that began after this call is through. */
-  reload(): Promise<void> {
+  /**
+   * Reads anew what these changed files concern, or everything. Resolves when a pass that began after this call is
+   * through.
+   */
+  reload(changed: readonly string[] | null = null): Promise<void> {
+    this.#touched = changed && this.#touched && [...this.#touched, ...changed];
     this.#next ??= this.#begin();
     return this.#next;
   }
@@ -120,12 +171,11 @@ export class JobCatalog implements Catalog {
   /** Reloads only if files have come, gone, or become able to run: cheap enough for every stray file that changes. */
   async rescan(): Promise<void> {
     const now = JSON.stringify(scanJobs(this.#parts.folder));
-    if (now !== JSON.stringify(this.#scanned)) await this.reload();
+    if (now !== JSON.stringify(this.#scanned)) await this.reload([]);
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const found = scanJobs(this.#parts.folder);
-    this.#scanned = found;
+    const found = await this.#mark();
     const names = new Set(found.map((file) => file.name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#forget(name);
     const modules: JobFile[] = [];
@@ -135,21 +185,58 @@ export class JobCatalog implements Catalog {
       else modules.push(file);
     }
     try {
-      const known = (entry: JobEntry): void => (signal.aborted ? undefined : this.#put(entry));
-      if (modules.length > 0) await this.#parts.inspect(modules, known, signal);
+      const asked = new Map(this.#stale);
+      const stale = modules.filter(({ name }) => asked.has(name));
+      stale.sort((a, b) => (asked.get(b.name) ?? 0) - (asked.get(a.name) ?? 0));
+      const known = (entry: JobEntry): void => {
+        if (signal.aborted) return;
+        // What has changed again meanwhile is to be read again.
+        if (this.#stale.get(entry.name) === asked.get(entry.name)) this.#stale.delete(entry.name);
+        this.#put(entry);
+      };
+      if (stale.length > 0) await this.#parts.inspect(stale, known, signal);
     } finally {
+      this.#awaited = [];
       this.#tell();
     }
   }
 
+  /** Scans the folder, and marks what has to be read. */
+  async #mark(): Promise<readonly Found[]> {
+    const touched = this.#touched;
+    this.#touched = [];
+    const found = scanJobs(this.#parts.folder);
+    const before = new Map(this.#scanned.map((file) => [file.name, JSON.stringify(file)]));
+    this.#scanned = found;
+    const files = new Set(found.map(({ file }) => file));
+    const affected = touched && (await this.#imports.affected(touched, (path) => files.has(path)));
+    this.#changes++;
+    for (const file of found) {
+      const concerned = affected === null || affected.has(file.file);
+      if (
+        concerned ||
+        !this.#entries.has(file.name) ||
+        before.get(file.name) !== JSON.stringify(file)
+      )
+        this.#stale.set(file.name, this.#changes);
+    }
+    return found;
+  }
+
   #forget(name: string): void {
+    this.#stale.delete(name);
     this.#entries.delete(name);
     this.#changed();
   }
 
   #put(entry: JobEntry): void {
+    const before = this.#entries.get(entry.name);
     this.#entries.set(entry.name, entry);
+    for (const { name, resolve } of this.#awaited) if (name === entry.name) resolve();
+    this.#awaited = this.#awaited.filter(({ name }) => name !== entry.name);
     this.#changed();
+    // Until the listeners know, runs are handed out as before: not a moment too long into processes of another kind.
+    if (before && handOutOf(before) !== handOutOf(entry)) this.#tell();
   }
 
   #changed(): void {
@@ -163,3 +250,7 @@ export class JobCatalog implements Catalog {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** What decides whether, and into which process, a run of the job is handed out. */
+const handOutOf = (entry: JobEntry): string =>
+  `${entry.kind} ${entry.state} ${policyOf(entry).isolation}`;

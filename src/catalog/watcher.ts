@@ -15,10 +15,13 @@ export interface WatcherOptions {
   readonly folder: string;
   readonly clock: Clock;
   /**
-   * `code`: something that jobs may import has changed, so workers and definitions are out of date. Otherwise some
+   * `code`: something that jobs may import has changed (`paths`), so workers and definitions are out of date. Otherwise some
    * other file has: it matters only if it became, or was, a command job (`JobCatalog.rescan`).
    */
-  readonly onChange: (change: { readonly code: boolean }) => void;
+  readonly onChange: (change: {
+    readonly code: boolean;
+    readonly paths: readonly string[];
+  }) => void;
   /** The system's watch failed (too many watches, …): changes may go unseen from now on. */
   readonly onError: (error: unknown) => void;
 }
@@ -46,7 +49,7 @@ export function watchJobs(options: WatcherOptions): Watcher {
     followSymlinks: false,
     ignored: (path) => isIgnored(relative(options.folder, path)),
   });
-  watcher.on('all', (_event, path) => burst.seen(isCode(relative(options.folder, path))));
+  watcher.on('all', (_event, path) => burst.seen(path, isCode(relative(options.folder, path))));
   watcher.on('error', options.onError);
   const ready = new Promise<void>((resolve) => watcher.once('ready', () => resolve()));
   const close = async (): Promise<void> => {
@@ -69,6 +72,7 @@ function isCode(path: string): boolean {
 class Burst {
   readonly #options: WatcherOptions;
   #code = false;
+  #paths = new Set<string>();
   #since: number | null = null;
   #undo: (() => void) | null = null;
 
@@ -76,9 +80,10 @@ class Burst {
     this.#options = options;
   }
 
-  seen(code: boolean): void {
+  seen(path: string, code: boolean): void {
     const now = this.#options.clock.monotonic();
     this.#code ||= code;
+    if (code) this.#paths.add(path);
     this.#since ??= now;
     this.#undo?.();
     const left = this.#since + LONGEST_WAIT_MS - now;
@@ -88,9 +93,9 @@ class Burst {
   }
 
   #tell(): void {
-    const code = this.#code;
+    const change = { code: this.#code, paths: [...this.#paths] };
     this.stop();
-    this.#options.onChange({ code });
+    this.#options.onChange(change);
   }
 
   stop(): void {
@@ -98,5 +103,6 @@ class Burst {
     this.#undo = null;
     this.#since = null;
     this.#code = false;
+    this.#paths = new Set();
   }
 }

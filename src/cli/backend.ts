@@ -28,7 +28,8 @@ const AGAIN_AFTER_MS = 100;
 
 /** Another process may hold the files for a moment, or be a daemon that begins to listen. */
 export async function openBackend(config: Config, command: Command): Promise<Backend> {
-  const began = systemClock.monotonic();
+  let since = systemClock.monotonic();
+  let holder = '';
   for (;;) {
     const { state } = config;
     const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
@@ -40,14 +41,17 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
     } catch (error) {
       const held = error instanceof JobrunError && error.code === 'daemon-running';
       if (!held) throw error;
-      if (systemClock.monotonic() - began > LOCK_WAIT_MS) throw silent(error);
+      const now = systemClock.monotonic();
+      // Each time it is another one, the line moves on: commands typed at once wait for each other, however many.
+      if (error.message !== holder) [holder, since] = [error.message, now];
+      if (now - since > LOCK_WAIT_MS) throw silent(error);
     }
     await delay(systemClock, AGAIN_AFTER_MS);
   }
 }
 
 /** A mistyped folder gets no state of its own. */
-function refuseNoProject({ dir, jobs, state }: Config): void {
+export function refuseNoProject({ dir, jobs, state }: Config): void {
   if ([jobs, state, join(dir, CONFIG_FILE)].some(existsSync)) return;
   const hint = 'Go to your project, name it with --dir, or make one here: jobrun init';
   throw new JobrunError(

@@ -104,14 +104,16 @@ async function startDetached(config: Config): Promise<Reply> {
 }
 
 async function refuseSecond(config: Config): Promise<void> {
-  if (!(await answers(config))) return;
+  const pid = await answering(config);
+  if (pid === null) return;
   const hint = 'See it: jobrun status. Stop it: jobrun stop.';
-  throw new JobrunError('daemon-running', 'a daemon runs here already', hint);
+  const message = `a daemon (pid ${pid}) already works on ${config.state}`;
+  throw new JobrunError('daemon-running', message, hint);
 }
 
 async function untilAnswers(config: Config, log: string, ended: () => boolean): Promise<void> {
   const began = systemClock.monotonic();
-  while (!(await answers(config))) {
+  while ((await answering(config)) === null) {
     if (ended()) {
       const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
       throw new JobrunError('internal', `the daemon ended at once:\n${last}`, `See ${log}`);
@@ -124,12 +126,13 @@ async function untilAnswers(config: Config, log: string, ended: () => boolean): 
   }
 }
 
-async function answers({ state }: Config): Promise<boolean> {
+/** The pid of the daemon that answers; null where none does. */
+async function answering({ state }: Config): Promise<number | null> {
   const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
-  if (!client) return false;
+  if (!client) return null;
   try {
-    await client.call('status', {}, { timeoutMs: START_MS });
-    return true;
+    const status = await client.call('status', {}, { timeoutMs: START_MS });
+    return (status as { readonly pid: number }).pid;
   } finally {
     client.close();
   }

@@ -6,6 +6,7 @@ import { COMMANDS, type CommandEntry } from '../commands/index.ts';
 import { version } from '../commands/version.ts';
 import { JobrunError } from '../support/errors.ts';
 import { daemonEntry } from './daemon-entry.ts';
+import { dashboardEntry } from './dashboard-entry.ts';
 
 export interface Parsed {
   readonly command: Command;
@@ -15,14 +16,14 @@ export interface Parsed {
   readonly general: Readonly<Record<string, unknown>>;
 }
 
-const ENTRIES: readonly CommandEntry[] = [...COMMANDS, daemonEntry];
+const ENTRIES: readonly CommandEntry[] = [...COMMANDS, daemonEntry, dashboardEntry];
 const GENERAL = 'General options:';
 /** Those of the general options that take a value, to find the command among the words. */
 const WITH_VALUE = new Set(['--dir', '--state', '--color']);
 
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
 export async function parse(argv: readonly string[]): Promise<Parsed | null> {
-  const words = withoutHelpCommand(argv);
+  const words = withDefaultCommand(withoutHelpCommand(argv));
   const program = makeProgram();
   const word = commandWord(words);
   const entry = ENTRIES.find(({ name, alias }) => word === name || word === (alias ?? name));
@@ -99,6 +100,13 @@ function commandWord(words: readonly string[]): string | undefined {
 function withoutHelpCommand(argv: readonly string[]): readonly string[] {
   const at = argv.indexOf(commandWord(argv) ?? '');
   return argv[at] === 'help' ? [...argv.slice(0, at), ...argv.slice(at + 1), '--help'] : argv;
+}
+
+/** `jobrun` alone is the dashboard, where there is a terminal to show it. */
+function withDefaultCommand(words: readonly string[]): readonly string[] {
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  if (!isTerminal || commandWord(words) !== undefined || words.some(isAnswered)) return words;
+  return [...words, dashboardEntry.name];
 }
 
 const isAnswered = (word: string): boolean => ['-h', '--help', '-V', '--version'].includes(word);

@@ -87,8 +87,7 @@ export const abort: Command<Request, Reply> = {
     if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
     const ids = await unsettledIds(request.job, tools);
     const results = await each(ids, act);
-    // Those that ended by themselves meanwhile are what was asked for.
-    return { results: results.filter((result) => !isRefused(result)) };
+    return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
   },
 
   show({ results }, out) {
@@ -103,6 +102,10 @@ export const abort: Command<Request, Reply> = {
     return showRefused(results, out);
   },
 };
+
+/** One that ended by itself meanwhile is what was asked for. */
+const isOver = ({ error }: Refused): boolean =>
+  error.code === 'refused' || error.code === 'unknown-run';
 
 async function abortOne(
   id: number,

@@ -2,11 +2,11 @@
 // stop the others.
 import type { RunView } from '../run/view.ts';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
-import { type Json, parseJson } from '../support/json.ts';
+import { checkDepth, checkJson, type Json, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
 import type { Tools } from './command.ts';
 import { draftsOf, type RunRequest } from './drafts.ts';
-import { fieldsOf, notOneOf } from './fields.ts';
+import { fieldsOf, notOneOf, wrong } from './fields.ts';
 import { type Here, readDue } from './times.ts';
 import { viewer } from './views.ts';
 
@@ -41,6 +41,9 @@ async function readRun(value: Json | undefined, here: Here): Promise<RunRequest>
     throw new JobrunError('bad-request', 'that is no JSON', hint);
   }
   const { at, in: within, ...rest } = fieldsOf(value);
+  checkDepth(value, 'its values');
+  // Here, and not only in the daemon: one line that fits into no frame must not take the others with it.
+  checkJson(rest.params ?? null, 'params');
   const unknown = Object.keys(rest).find((name) => !KNOWN.includes(name));
   if (unknown !== undefined) throw notOneOf('a line of the batch', unknown, KNOWN);
   const { due } = await readDue({ at, in: within }, here);
@@ -67,11 +70,15 @@ export function cutBatch(lines: readonly BatchLine[]): readonly (readonly BatchL
 
 const PART_BYTES = 1024 * 1024;
 
+const isLine = (line: unknown): boolean =>
+  typeof line === 'object' && line !== null && ('run' in line || 'error' in line);
+
 export async function acceptBatch(
   lines: readonly BatchLine[],
   tools: Tools,
   now: number,
 ): Promise<BatchResult[]> {
+  if (!Array.isArray(lines) || !lines.every(isLine)) throw wrong('lines', 'a list of lines');
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
   const drafts = await draftsOf(runs, tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));

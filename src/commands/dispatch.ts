@@ -5,6 +5,7 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MINUTE } from '../support/limits.ts';
 import type { Command, Tools } from './command.ts';
+import { fieldsOf } from './fields.ts';
 import { findCommand } from './index.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
@@ -21,14 +22,15 @@ export function dispatcher(tools: Tools): Handle {
 async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
   const command = await commandOf(request);
   const own = request.request === null ? tools : { ...tools, request: request.request };
-  const make = (): Promise<Json> => handle(command, request.args, own) as Promise<Json>;
+  const args = fieldsOf(request.args);
+  const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
   return command.once && request.request !== null ? known.once(request.request, make) : make();
 }
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
   const command = await commandOf(request);
   const own = request.request === null ? tools : { ...tools, request: request.request };
-  yield* followed(command, request.args, own, signal);
+  yield* followed(command, fieldsOf(request.args), own, signal);
 }
 
 /** Also called by the command line itself, on the files. */

@@ -108,7 +108,7 @@ export async function entryOf(
 export async function findJob(job: string, catalog: Catalog): Promise<JobEntry | null> {
   const known = catalog.find(job);
   if (known || !catalog.names().includes(job)) return known;
-  await catalog.ready();
+  await catalog.known(job);
   if (!catalog.find(job)) await catalog.rescan();
   return catalog.find(job);
 }

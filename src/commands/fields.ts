@@ -46,7 +46,7 @@ export function optionalChoice<Choice extends string>(
   const value = fields[name] ?? undefined;
   if (value === undefined) return undefined;
   if (choices.includes(value as Choice)) return value as Choice;
-  throw notOneOf(name, String(value), choices);
+  throw notOneOf(name, written(value), choices);
 }
 
 export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
@@ -56,12 +56,16 @@ export function notOneOf(what: string, given: string, choices: readonly string[]
   return new JobrunError('bad-option', `${what}: there is no "${plainLine(given)}"`, hint);
 }
 
+/** Whatever stands where a text should: an object may have a `toString` that is none. */
+const written = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+
 const ID = /^[1-9]\d{0,14}$/;
 
 /** The number of a run. Throws `bad-option` for what cannot be one. */
 export function runId(text: unknown): number {
   if (typeof text === 'string' && ID.test(text)) return Number(text);
-  const given = plainLine(String(text)).slice(0, MAX_JOB_NAME);
+  const given = plainLine(written(text)).slice(0, MAX_JOB_NAME);
   const hint = 'A run has a whole number: see `jobrun list`.';
   throw new JobrunError('bad-option', `"${given}" is no id of a run`, hint);
 }
@@ -75,10 +79,10 @@ const PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** A job's name, by its form alone. Throws `bad-option` before anything looks for it. */
 export function jobName(raw: unknown): string {
-  const name = String(raw ?? '');
+  const name = typeof raw === 'string' ? raw : '';
   const fits = name.length <= MAX_JOB_NAME && name.split('/').every((part) => PART.test(part));
   if (fits) return name;
-  const shown = plainLine(name).slice(0, MAX_JOB_NAME);
+  const shown = plainLine(written(raw ?? '')).slice(0, MAX_JOB_NAME);
   const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: see \`jobrun jobs\`.`;
   throw new JobrunError('bad-option', `"${shown}" cannot be the name of a job`, hint);
 }

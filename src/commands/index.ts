@@ -168,5 +168,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
+/** Requests of our own programs, which nobody types. */
+const REQUESTS: readonly CommandEntry[] = [
+  {
+    name: 'board',
+    summary: 'A window of a list, for the dashboard',
+    group: PROJECT,
+    load: async () => (await import('./board.ts')).board,
+  },
+];
+
 export const findCommand = (name: string): CommandEntry | undefined =>
-  COMMANDS.find((entry) => entry.name === name);
+  [...COMMANDS, ...REQUESTS].find((entry) => entry.name === name);

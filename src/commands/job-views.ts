@@ -2,7 +2,7 @@
 import { isAbsolute, relative } from 'node:path';
 import type { JobEntry } from '../catalog/catalog.ts';
 import type { Counts } from '../run/run.ts';
-import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import { type Schedule, type ScheduleView, scheduleView } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
 
@@ -19,7 +19,7 @@ export interface JobView {
   readonly counts: Counts;
 }
 
-const NONE: Counts = {
+export const NO_RUNS: Counts = {
   scheduled: 0,
   waiting: 0,
   queued: 0,
@@ -29,20 +29,30 @@ const NONE: Counts = {
   aborted: 0,
 };
 
-/** All jobs by name: those with a file, and those that only runs still ask for. */
+/** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
 export function jobViews(tools: Tools): readonly JobView[] {
   const counts = tools.engine.countsByJob();
   const entries = new Map(tools.catalog.all().map((entry) => [entry.name, entry]));
   const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
-  const names = [...new Set([...entries.keys(), ...asked])].sort();
-  return names.map((name) => view(name, entries.get(name) ?? null, tools, counts));
+  const own = ownSchedules(tools);
+  const left = tools.engine.schedules().map((schedule) => schedule.job);
+  const names = [...new Set([...entries.keys(), ...asked, ...left])].sort();
+  return names.map((name) => view(name, entries.get(name) ?? null, tools, counts, own.get(name)));
 }
 
 export function jobView(name: string, tools: Tools): JobView | null {
   const counts = tools.engine.countsByJob();
   const entry = tools.catalog.find(name);
-  return entry || counts.has(name) ? view(name, entry, tools, counts) : null;
+  const own = ownSchedules(tools).get(name);
+  const asked = counts.has(name) || tools.engine.schedules().some(({ job }) => job === name);
+  return entry || asked ? view(name, entry, tools, counts, own) : null;
 }
+
+/** By job, those that its file defines, or defined while it was there. */
+const ownSchedules = ({ engine }: Tools): ReadonlyMap<string, Schedule> =>
+  new Map(
+    engine.schedules().flatMap((one) => (one.source === 'job' ? [[one.job, one] as const] : [])),
+  );
 
 const isWanted = (counts: Counts): boolean =>
   counts.scheduled + counts.waiting + counts.queued + counts.running > 0;
@@ -52,9 +62,9 @@ function view(
   entry: JobEntry | null,
   tools: Tools,
   counts: ReadonlyMap<string, Counts>,
+  schedule: Schedule | undefined,
 ): JobView {
   const { dir, redact } = tools.config;
-  const schedule = tools.engine.schedules().find((one) => one.job === name && one.source === 'job');
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
     name,
@@ -63,9 +73,9 @@ function view(
     group: data?.group ?? null,
     file: entry && shortPath(dir, entry.file),
     error: entry?.state === 'broken' ? entry.error : null,
-    schedule: schedule ? scheduleView(schedule, redact) : null,
+    schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
     params: data?.schema ?? null,
-    counts: { ...NONE, ...counts.get(name) },
+    counts: { ...NO_RUNS, ...counts.get(name) },
   };
 }
 

@@ -7,6 +7,7 @@ import { examples } from './help.ts';
 import { type JobView, jobView, jobViews } from './job-views.ts';
 import { showRuns } from './list.ts';
 import { type Output, paint, paintState, type Value } from './output.ts';
+import { ruleText } from './schedules.ts';
 import { showRelative } from './times.ts';
 import { viewer } from './views.ts';
 
@@ -61,9 +62,15 @@ async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]
 }
 
 function showAll(all: readonly JobView[], out: Output): void {
-  const columns = ['JOB', 'STATE', 'QUEUED', 'RUNNING', 'DONE', 'FAILED', 'NEXT', 'DESCRIPTION'];
+  // Without schedules their column is room for the descriptions.
+  const timed = all.some(({ schedule }) => schedule !== null);
+  const columns = ['JOB', 'STATE', 'QUEUED', 'RUNNING', 'DONE', 'FAILED'];
   out.table(
-    columns.map((title) => ({ title, flex: title === 'DESCRIPTION' })),
+    [...columns, ...(timed ? ['NEXT'] : []), 'DESCRIPTION'].map((title) => ({
+      title,
+      flex: title === 'DESCRIPTION',
+      right: ['QUEUED', 'RUNNING', 'DONE', 'FAILED'].includes(title),
+    })),
     all.map((job): Value[] => [
       job.name,
       paintState(job.state),
@@ -71,11 +78,12 @@ function showAll(all: readonly JobView[], out: Output): void {
       job.counts.running,
       job.counts.done,
       job.counts.failed + job.counts.aborted,
-      job.schedule?.nextAt ? showRelative(job.schedule.nextAt, out.now) : '',
+      ...(timed ? [job.schedule?.nextAt ? showRelative(job.schedule.nextAt, out.now) : ''] : []),
       job.error ?? job.description ?? '',
     ]),
   );
-  for (const { file, error } of all) if (error !== null) out.note`broken: ${file ?? ''}: ${error}`;
+  for (const { name, error } of all) if (error !== null) out.note`broken: ${name}: ${error}`;
+  for (const { name, schedule } of all) if (schedule?.note) out.note`${name}: ${schedule.note}`;
   if (all.length === 0) out.note`no jobs yet: make one with jobrun new <job>`;
 }
 
@@ -85,7 +93,8 @@ function showOne(job: One, out: Output): void {
   if (job.group) out.line`  group     ${job.group}`;
   if (job.error) out.line`  error     ${job.error}`;
   const { schedule } = job;
-  if (schedule) out.line`  schedule  ${schedule.cron ?? `every ${schedule.every ?? 'as it says'}`}`;
+  if (schedule) out.line`  schedule  ${ruleText(schedule)}`;
+  if (schedule?.note) out.line`            ${schedule.note}`;
   if (job.params !== null) out.line`  params    ${JSON.stringify(job.params)}`;
   const counts = Object.entries(job.counts).filter(([, n]) => n > 0);
   out.line`  runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;

@@ -1,7 +1,16 @@
 // A schedule as it is asked for with `--every` or `--cron`: its name is its key, so a second one of the same name is
 // refused unless it is to take the first one's place.
 import { checkCron } from '../run/cron.ts';
-import { newSchedule, type Rule, revised, type Schedule } from '../run/schedule.ts';
+import {
+  newSchedule,
+  type Rule,
+  revised,
+  type Schedule,
+  type ScheduleView,
+  scheduleView,
+  startingAt,
+  withTrouble,
+} from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
@@ -28,7 +37,13 @@ export interface ScheduleRequest extends RunRequest {
 export const CATCH_UPS = ['skip', 'once', 'all'] as const;
 export const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
 
-export async function scheduleOf(raw: unknown, tools: Tools, now: number): Promise<Schedule> {
+/** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
+export async function makeSchedule(
+  raw: unknown,
+  tools: Tools,
+  now: number,
+  dryRun = false,
+): Promise<Schedule> {
   const fields = fieldsOf(raw);
   const draft = await draftOf(raw, tools, now);
   const name = jobName(fields.name ?? draft.job);
@@ -38,14 +53,21 @@ export async function scheduleOf(raw: unknown, tools: Tools, now: number): Promi
     source: 'made' as const,
     rule: ruleOf(fields, tools.config.timezone),
     params: draft.params,
+    lock: draft.origin?.lock ?? null,
     priority: fields.priority === undefined ? null : draft.priority,
     catchUp: optionalChoice(fields, 'catchUp', CATCH_UPS) ?? ('once' as const),
     overlap: optionalChoice(fields, 'overlap', OVERLAPS) ?? ('skip' as const),
   };
+  // No wait from here to the writing: of two of one name that come at once, one is refused.
   const present = tools.engine.schedules().find((schedule) => schedule.name === name);
   if (present) refuseUnless(fields.replace === true, present);
-  const schedule = present ? revised(present, asked, now) : newSchedule(asked, now);
-  return draft.dueAt === null ? schedule : { ...schedule, nextAt: Math.max(now, draft.dueAt) };
+  const next = present ? withTrouble(revised(present, asked, now), null) : newSchedule(asked, now);
+  const schedule = draft.dueAt === null ? next : startingAt(next, Math.max(now, draft.dueAt));
+  if (dryRun) return schedule;
+  const durable = tools.engine.putSchedules([schedule]);
+  tools.wake();
+  await durable;
+  return schedule;
 }
 
 function ruleOf(fields: Fields, timezone: string): Rule {
@@ -67,6 +89,13 @@ function refuseUnless(replace: boolean, present: Schedule): void {
   const message = `there is a schedule named ${present.name} already`;
   const hint = 'Put the new one in its place with --replace, or choose another --name.';
   throw new JobrunError('refused', message, hint);
+}
+
+/** How schedules are shown: with what is hidden in their params, and whether their job is there. */
+export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule) => ScheduleView {
+  const names = new Set(catalog.names());
+  const { redact } = config;
+  return (one) => scheduleView(one, { redact, missing: !names.has(one.job) });
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */

@@ -1,7 +1,7 @@
 // `jobrun next`: the next times of a cron expression, a schedule, or a job's own schedule.
 import type { Recurrence } from '../catalog/catalog.ts';
-import { checkCron } from '../run/cron.ts';
-import { newSchedule, nextTimes, type Schedule } from '../run/schedule.ts';
+import { checkCron, noteOf } from '../run/cron.ts';
+import { newSchedule, nextTimes, type Rule, type Schedule } from '../run/schedule.ts';
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { nearest } from '../support/text.ts';
@@ -19,6 +19,8 @@ interface Request {
 interface Reply {
   readonly timezone: string;
   readonly next: readonly string[];
+  /** One for each: what a change of clocks does to it, null on all other days. */
+  readonly notes: readonly (string | null)[];
 }
 
 const MOST = 1000;
@@ -47,8 +49,8 @@ export const next: Command<Request, Reply> = {
     if (/^[A-Za-z0-9]\S*$/.test(what)) return null;
     const zone = timezone ?? config.timezone;
     checkCron(what, zone);
-    const times = nextTimes({ kind: 'cron', cron: what, timezone: zone }, now, n);
-    return { timezone: zone, next: times.map(isoOf) };
+    const rule = { kind: 'cron', cron: what, timezone: zone } as const;
+    return replyOf(rule, zone, nextTimes(rule, now, n));
   },
 
   async handle(request, tools) {
@@ -57,17 +59,27 @@ export const next: Command<Request, Reply> = {
     const { rule, nextAt } = schedule;
     const zone = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
     const times = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, n - 1)];
-    return { timezone: request.timezone ?? zone, next: times.map(isoOf) };
+    return replyOf(rule, request.timezone ?? zone, times);
   },
 
   async show(reply, out) {
     if (out.done(reply, reply.next)) return undefined;
     const here = { now: out.now, timezone: reply.timezone };
-    for (const at of reply.next) out.line`${await showTime(at, here)}`;
+    for (const [i, at] of reply.next.entries()) {
+      const note = reply.notes[i];
+      out.line`${await showTime(at, here)}${note ? ` (${note})` : ''}`;
+    }
+    if (reply.next.length > 0) out.note`in ${reply.timezone}`;
     if (reply.next.length === 0) out.note`no next time is known`;
     return undefined;
   },
 };
+
+const replyOf = (rule: Rule, timezone: string, times: readonly number[]): Reply => ({
+  timezone,
+  next: times.map(isoOf),
+  notes: times.map((at) => (rule.kind === 'cron' ? noteOf(rule.cron, rule.timezone, at) : null)),
+});
 
 async function findSchedule(name: string, tools: Tools): Promise<Schedule> {
   const all = tools.engine.schedules();

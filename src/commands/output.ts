@@ -55,6 +55,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   missing: 'red',
   aborted: 'yellow',
   paused: 'yellow',
+  stopped: 'yellow',
 };
 
 export const paintState = (state: string): Value => {

@@ -2,7 +2,7 @@
 // boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why.
 import { readFile } from 'node:fs/promises';
 import { JobrunError } from '../support/errors.ts';
-import { type Json, parseJson } from '../support/json.ts';
+import { checkDepth, type Json, parseJson } from '../support/json.ts';
 
 export type Texts = readonly (readonly [key: string, text: string])[];
 
@@ -53,7 +53,10 @@ export async function readText(path: string): Promise<string> {
 
 export function jsonOf(text: string, what: string): Json {
   const value = parseJson(text);
-  if (value !== undefined) return value;
+  if (value !== undefined) {
+    checkDepth(value, `the values of ${what}`);
+    return value;
+  }
   const hint = `Quote it for the shell: '{"name":"value"}'.`;
   throw new JobrunError('bad-option', `${what}: that is no JSON`, hint);
 }

@@ -90,7 +90,7 @@ async function chosen(request: Request, tools: Tools): Promise<readonly number[]
   const olderThanMs = optionalInteger(fields, 'olderThanMs', 0, MOST) ?? 0;
   const keep = optionalInteger(fields, 'keep', 0, MOST) ?? 0;
   const before = tools.clock.now() - olderThanMs;
-  const states = request.states ? readSettled(request.states.join(',')) : SETTLED;
+  const states = Array.isArray(request.states) ? readSettled(request.states.join(',')) : SETTLED;
   const ids: number[] = [];
   for (let offset = keep; ; offset += PAGE) {
     const { runs } = await tools.engine.list({ states, offset, limit: PAGE });

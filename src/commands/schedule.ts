@@ -1,6 +1,6 @@
 // `jobrun schedule`: accepts a run, many runs of a batch, or a schedule that makes runs by a rule.
 import { newRun } from '../run/run.ts';
-import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import type { ScheduleView } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -9,7 +9,7 @@ import type { Asked, Command, Tools } from './command.ts';
 import { draftOf } from './drafts.ts';
 import { type Followed, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
-import { type ScheduleRequest, scheduleOf } from './made-schedules.ts';
+import { makeSchedule, type ScheduleRequest, scheduleViewer } from './made-schedules.ts';
 import { type Output, paint } from './output.ts';
 import { readText } from './params.ts';
 import { askRun, runOptions } from './run-options.ts';
@@ -87,10 +87,8 @@ export const schedule: Command<Request, Reply> = {
     const now = tools.clock.now();
     if (request.kind === 'batch') return { results: await acceptBatch(request.lines, tools, now) };
     if (request.kind === 'run') return { run: await acceptRun(request, tools, now) };
-    const made = await scheduleOf(request.run, tools, now);
-    if (!request.dryRun) await tools.engine.putSchedules([made]);
-    tools.wake();
-    return { schedule: scheduleView(made), dryRun: request.dryRun };
+    const made = await makeSchedule(request.run, tools, now, request.dryRun);
+    return { schedule: scheduleViewer(tools)(made), dryRun: request.dryRun };
   },
 
   follows: (request) =>
@@ -190,6 +188,8 @@ async function showMade(made: ScheduleView, dryRun: boolean, out: Output): Promi
   else out.line`Scheduled ${made.job} as ${paint('bold', made.name)} (${rule})`;
   const here = { now: out.now, timezone: made.timezone ?? out.timezone };
   if (made.nextAt) out.line`  runs ${await showTime(made.nextAt, here)}`;
+  if (made.note) out.note`  note: ${made.note}`;
+  if (!dryRun && out.offline) out.note`  no daemon runs here: it fires with jobrun daemon`;
   if (!dryRun)
     out.note`  see it: jobrun schedules ${made.name}    end it: jobrun unschedule ${made.name}`;
 }

@@ -1,11 +1,11 @@
 // `jobrun schedules`: the schedules there are, with their last and next times.
-import { type ScheduleView, scheduleView } from '../run/schedule.ts';
+import type { ScheduleView } from '../run/schedule.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Command } from './command.ts';
 import { jobName } from './fields.ts';
 import { examples } from './help.ts';
-import { getSchedule } from './made-schedules.ts';
-import type { Output, Value } from './output.ts';
+import { getSchedule, scheduleViewer } from './made-schedules.ts';
+import { type Output, paintState, type Value } from './output.ts';
 import { showRelative, showTime } from './times.ts';
 
 interface Request {
@@ -31,9 +31,9 @@ export const schedules: Command<Request, Reply> = {
   },
 
   async handle({ name }, tools) {
-    const all = name === undefined ? tools.engine.schedules() : [getSchedule(name, tools)];
+    const all = name === undefined ? tools.engine.schedules() : [getSchedule(jobName(name), tools)];
     const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { schedules: byName.map((one) => scheduleView(one, tools.config.redact)) };
+    return { schedules: byName.map(scheduleViewer(tools)) };
   },
 
   async show(reply, out, { name }) {
@@ -41,6 +41,7 @@ export const schedules: Command<Request, Reply> = {
     if (out.done(reply, names)) return undefined;
     showAll(reply.schedules, out);
     for (const one of name === undefined ? [] : reply.schedules) await showNext(one, out);
+    for (const one of reply.schedules) if (one.note) out.note`${one.name}: ${one.note}`;
     if (names.length === 0) out.note`no schedules: make one with jobrun schedule <job> --cron …`;
     return undefined;
   },
@@ -59,12 +60,18 @@ function showAll(all: readonly ScheduleView[], out: Output): void {
       one.name,
       one.job,
       ruleText(one),
-      one.paused ? 'paused' : one.nextAt ? showRelative(one.nextAt, out.now) : '',
+      nextOf(one, out),
       one.lastAt ? showRelative(one.lastAt, out.now) : '',
       one.lastRun ?? '',
       one.skipped,
     ]),
   );
+}
+
+function nextOf({ state, nextAt, cron }: ScheduleView, out: Output): Value {
+  if (state !== 'ok') return paintState(state);
+  if (nextAt !== null) return showRelative(nextAt, out.now);
+  return cron === null ? 'after its run' : '';
 }
 
 async function showNext(one: ScheduleView, out: Output): Promise<void> {

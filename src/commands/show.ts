@@ -72,7 +72,9 @@ async function facts(run: Shown, out: Output): Promise<[string, Value][]> {
     ['took', took === null ? null : showDuration(took)],
     [
       'progress',
-      run.attempt > 0 ? `${Math.floor(run.progress.percent)}% ${run.progress.text ?? ''}` : null,
+      run.attempt > 0
+        ? `${Math.floor(run.progress.percent)}% ${run.progress.text ?? ''}`.trim()
+        : null,
     ],
     ['attempt', run.attempt > 0 ? `${run.attempt}${limit}` : null],
     ['priority', run.priority],

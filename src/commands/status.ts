@@ -60,8 +60,8 @@ export const status: Command<Record<string, never>, Reply> = {
       out.line`jobs      ${status.jobs}`;
       out.line`state     ${status.state}`;
       if (running) out.line`workers   ${workers.busy} of ${workers.total} busy`;
-      const counts = Object.entries(status.counts).map(([state, n]) => `${state} ${n}`);
-      out.line`runs      ${counts.join('   ')}`;
+      const counts = Object.entries(status.counts).filter(([, n]) => n > 0);
+      out.line`runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
       if (broken.length > 0) out.line`broken    ${broken.join(', ')}`;
       if (!running) out.note`start it: jobrun daemon`;
     }

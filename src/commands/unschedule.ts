@@ -28,7 +28,7 @@ export const unschedule: Command<Request, Reply> = {
 
   async handle({ name }, tools) {
     const present = getSchedule(jobName(name), tools);
-    if (present.source === 'job') {
+    if (present.source === 'job' && tools.catalog.names().includes(present.job)) {
       const message = `the schedule ${name} is written in the file of the job ${present.job}`;
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;
       throw new JobrunError('refused', message, hint);

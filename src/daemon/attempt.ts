@@ -45,6 +45,8 @@ export interface AttemptParts {
         error: RunError,
       ) => Promise<Extract<Outcome, { kind: 'timeout' }>['decision']>)
     | null;
+  /** Reads the job's file anew; true where it is sound. */
+  readonly isSound: () => Promise<boolean>;
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
@@ -151,7 +153,12 @@ export class Attempt {
   /** What the attempt came to, seen from its cause if there is one. */
   async #final(brief: Brief, outcome: Outcome | null): Promise<Outcome> {
     const cause = this.#cause;
-    if (cause === null) return outcome ?? { kind: 'lost' };
+    if (cause === null) {
+      // Edited into a broken state a moment ago: its runs wait until it is mended.
+      const unloaded = outcome?.kind === 'threw' && outcome.unloaded === true;
+      if (unloaded && !(await this.#p.isSound())) return { kind: 'stopped' };
+      return outcome ?? { kind: 'lost' };
+    }
     switch (cause.kind) {
       case 'abort':
         return { kind: 'aborted', reason: cause.reason };

@@ -72,6 +72,7 @@ export class Attempts {
       file: entry?.file ?? '',
       emit: (parent, job, params, options) => emit(parent.id, job, params, options),
       onError: asks ? (brief, error) => this.#askOnError(brief, error) : null,
+      isSound: async () => (await catalog.reread(run.job))?.state === 'ok',
       onProgress,
       onStuck,
     });

@@ -24,12 +24,13 @@ import { emit } from './emit.ts';
 import { followFiles } from './follow-files.ts';
 import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, jobEnvironment, newMark, openJobs } from './jobs.ts';
-import type { DaemonLog } from './log.ts';
+import { type DaemonLog, drainText, lostText } from './log.ts';
 import { Recurring } from './recurring.ts';
 import { rescue } from './rescue.ts';
 import { Scheduler } from './scheduler.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -58,6 +59,7 @@ export class Daemon {
   readonly #scheduler: Scheduler;
   readonly #feed = new Feed<Change>();
   readonly #stuck: Stuck;
+  readonly #upkeep: Upkeep;
   #lastChange = 0;
   #watcher: Watcher | null = null;
   #serving: Serving | null = null;
@@ -97,9 +99,11 @@ export class Daemon {
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
+    const { catalog } = this.#jobs;
+    this.#upkeep = new Upkeep({ engine, logs: this.#logs, clock, config, catalog, onError });
     this.tools = toolsOf({
       engine,
-      catalog: this.#jobs.catalog,
+      catalog,
       logs: this.#logs,
       config,
       clock,
@@ -125,18 +129,21 @@ export class Daemon {
     this.#engine.onChange((change) => this.#changed(change));
     this.#configure();
     catalog.onReload(() => this.#reloaded());
-    const loading = catalog.ready().then(() => this.#firstLoaded());
+    const loading = catalog.ready().then(() => {
+      this.#loaded = true;
+      this.#reloaded();
+    });
     loading.catch((error) => this.#fail(error));
     this.#pool.warm(1);
     const policy = (job: string) => policyOf(catalog.find(job));
     const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
-    if (lost > 0)
-      log.logger.warn(`${lost} runs were cut off when the last daemon ended; they go on`);
+    if (lost > 0) log.logger.warn(lostText(lost));
     await this.#listen();
     if (this.#o.watch)
       this.#watcher = followFiles(config, this.#jobs, this.#pool, log.logger, clock);
     log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
     this.#scheduler.start();
+    loading.then(() => this.#upkeep.start());
   }
 
   async #listen(): Promise<void> {
@@ -159,17 +166,18 @@ export class Daemon {
     this.#hurry = () => hurry.abort();
     if (this.#stopping === 'now') hurry.abort();
     const under = this.#attempts.size;
-    if (under > 0)
-      log.logger.info(`stops when ${under} runs are over, in ${drainMs / SECOND}s at most`);
+    if (under > 0) log.logger.info(drainText(under, drainMs));
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
     await this.#attempts.stop();
     this.#scheduler.stop();
+    await this.#upkeep.stop();
     await this.#watcher?.close();
-    await this.#jobs.close();
     await this.#pool.close();
     await this.#logs.closeAll();
     await this.#engine.fold();
+    // Whoever still asks needs the jobs: they go after the socket.
     await this.#serving?.close();
+    await this.#jobs.close();
     await this.#engine.close();
     log.logger.info('stopped');
     this.#finish(exitCode);
@@ -185,6 +193,7 @@ export class Daemon {
     this.#feed.publish(change);
     this.#o.log.run(change);
     this.#recurring.settled(change);
+    this.#upkeep.changed(change);
     if (change.run.state.name === 'queued' || change.run.state.name === 'scheduled')
       this.#scheduler.wake();
   }
@@ -194,11 +203,6 @@ export class Daemon {
     this.#o.log.progress(run, progress);
     const next = { ...run, life: run.life && { ...run.life, progress } };
     this.#feed.publish({ n: this.#lastChange, at: this.#o.clock.now(), prev: run, run: next });
-  }
-
-  async #firstLoaded(): Promise<void> {
-    this.#loaded = true;
-    this.#reloaded();
   }
 
   #configure(): void {
@@ -211,9 +215,8 @@ export class Daemon {
 
   #reloaded(): void {
     this.#configure();
-    const following = this.#loaded
-      ? this.#recurring.follow(this.#o.clock.now())
-      : Promise.resolve();
+    this.#upkeep.reloaded();
+    const following = this.#recurring.follow(this.#loaded);
     following.catch((error) => this.#o.log.logger.error({ err: error }, 'schedules of jobs'));
     this.#scheduler.wake();
   }
@@ -221,7 +224,7 @@ export class Daemon {
   #idle(): void {
     if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded || this.#attempts.size > 0)
       return;
-    if (this.#pool.busy > 0 || this.#scheduler.claiming) return;
+    if (this.#pool.busy > 0 || this.#scheduler.claiming || this.#recurring.busy) return;
     const next = this.#engine.nextDueAt(this.#o.clock.now());
     if (next === null || next > this.#o.clock.now()) this.stop(false);
   }
@@ -242,11 +245,9 @@ export class Daemon {
 
   #makeAttempts(): Attempts {
     const { clock, chance } = this.#o;
-    const { catalog, caller } = this.#jobs;
     return new Attempts({
+      ...this.#jobs,
       engine: this.#engine,
-      catalog,
-      caller,
       logs: this.#logs,
       clock,
       chance,
@@ -264,14 +265,15 @@ export class Daemon {
   }
 
   #makeRecurring(): Recurring {
-    const { log } = this.#o;
+    const { clock, log } = this.#o;
     return new Recurring({
+      ...this.#jobs,
       engine: this.#engine,
-      catalog: this.#jobs.catalog,
+      clock,
       end: (run, reason) => this.#attempts.endAny(run, reason),
-      caller: this.#jobs.caller,
       wake: () => this.#scheduler.wake(),
       onError: (job, error) => log.logger.error({ err: error, job }, 'could not start by itself'),
+      warn: (job, text) => log.logger.warn({ job }, `schedule ${job}: ${text}`),
     });
   }
 

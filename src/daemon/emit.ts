@@ -2,7 +2,7 @@
 import { requestFromCode } from '../commands/code-options.ts';
 import type { Tools } from '../commands/command.ts';
 import { draftsOf } from '../commands/drafts.ts';
-import { scheduleOf } from '../commands/made-schedules.ts';
+import { makeSchedule } from '../commands/made-schedules.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 
@@ -17,10 +17,8 @@ export async function emit(
   const now = tools.clock.now();
   const request = requestFromCode(job, params, options);
   if (request.everyMs !== undefined || request.cron !== undefined) {
-    const schedule = await scheduleOf(request, tools, now);
-    await tools.engine.putSchedules([schedule]);
-    tools.wake();
-    return schedule.name;
+    const { name } = await makeSchedule(request, tools, now);
+    return name;
   }
   const [draft] = await draftsOf([request], tools, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;

@@ -10,7 +10,7 @@ import type { Jobs } from './jobs.ts';
 
 export function followFiles(
   config: Config,
-  { catalog, caller }: Jobs,
+  { catalog, caller, asker }: Jobs,
   pool: WorkerPool,
   logger: Logger,
   clock: Clock,
@@ -18,10 +18,9 @@ export function followFiles(
   return watchJobs({
     folder: config.jobs,
     clock,
-    onChange: ({ code }) => {
-      if (code) pool.renew();
-      if (code) caller.renew();
-      const work = code ? catalog.reload() : catalog.rescan();
+    onChange: ({ code, paths }) => {
+      if (code) for (const workers of [pool, caller, asker]) workers.renew();
+      const work = code ? catalog.reload(paths) : catalog.rescan();
       work.catch((error) => logger.error({ err: error }, 'the jobs could not be read'));
     },
     onError: (error) => logger.error({ err: error }, 'changes of jobs may go unseen'),

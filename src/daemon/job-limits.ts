@@ -12,6 +12,7 @@ export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): 
     concurrency,
     rateLimit,
     blocked: blockOf(job, entry, loaded),
+    ...(entry?.state !== 'ok' && { unread: true as const }),
   };
 }
 

@@ -13,6 +13,8 @@ import type { Stray } from '../workers/runner.ts';
 export interface Jobs {
   readonly catalog: JobCatalog;
   readonly caller: JobCaller;
+  /** Asks `nextRun`, in a worker of its own: one that blocks keeps nobody waiting whose params are to be checked. */
+  readonly asker: JobCaller;
   close(): Promise<void>;
 }
 
@@ -27,12 +29,16 @@ export interface JobsParts {
 /** Never the same twice, not even after a crash: it is how a process is known as ours. */
 export const newMark = (): string => randomBytes(12).toString('hex');
 
-/** What is set for job processes: the daemon's own environment, and the config's over it. */
+/**
+ * What is set for job processes: the daemon's own environment, the config's over it, and where this project lies, so
+ * that `connect()` and `jobrun` in a job reach the daemon that runs it.
+ */
 export function jobEnvironment(config: Config): Record<string, string> {
   const own = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  return { ...Object.fromEntries(own), ...config.env };
+  const here = { JOBRUN_DIR: config.dir, JOBRUN_JOBS: config.jobs, JOBRUN_STATE: config.state };
+  return { ...Object.fromEntries(own), ...config.env, ...here };
 }
 
 export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
@@ -40,6 +46,7 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
   const defaults = defaultsOf(config);
   const closing = new AbortController();
   const caller = new JobCaller({ ...common, onMessage });
+  const asker = new JobCaller({ ...common, onMessage });
   const catalog = new JobCatalog({
     folder: config.jobs,
     defaults,
@@ -53,9 +60,10 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
   return {
     catalog,
     caller,
+    asker,
     async close() {
       closing.abort();
-      await caller.close();
+      await Promise.all([caller.close(), asker.close()]);
     },
   };
 }

@@ -7,7 +7,7 @@ import { isSettled, type Progress, type Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
-import { plainLine } from '../support/text.ts';
+import { count, plainLine } from '../support/text.ts';
 
 export interface DaemonLog {
   readonly logger: Logger;
@@ -41,17 +41,28 @@ export function openLog(out: NodeJS.WriteStream, clock: Clock, verbose: boolean)
       const text = textOf(change);
       if (text === null || !budget.take()) return;
       const level = run.state.name === 'failed' ? 'error' : 'info';
-      logger[level]({ run: String(run.id), job: run.job }, text);
+      logger[level]({ run: String(run.id), job: run.job, state: run.state.name }, text);
     },
     progress(run, { percent, text }) {
       const now = clock.monotonic();
-      if (now - (shownAt.get(run.id) ?? 0) < PROGRESS_EVERY_MS || !budget.take()) return;
+      if (
+        now - (shownAt.get(run.id) ?? Number.NEGATIVE_INFINITY) < PROGRESS_EVERY_MS ||
+        !budget.take()
+      )
+        return;
       shownAt.set(run.id, now);
       const said = text === null ? '' : ` ${plainLine(text)}`;
-      logger.info({ run: String(run.id), job: run.job }, `${percent.toFixed(0)}%${said}`);
+      const whole = Math.floor(percent);
+      logger.info({ run: String(run.id), job: run.job, percent: whole }, `${whole}%${said}`);
     },
   };
 }
+
+export const drainText = (running: number, ms: number): string =>
+  `stopping: ${count(running, 'run')} may end first, for ${showDuration(ms)} at most; asked again, at once`;
+
+export const lostText = (runs: number): string =>
+  `${count(runs, 'run')} under way when the last daemon was cut off: taken back`;
 
 function textOf({ prev, run, at }: Change): string | null {
   const { state, life } = run;
@@ -107,19 +118,44 @@ interface Entry {
   readonly msg: string;
   readonly run?: string;
   readonly job?: string;
+  readonly state?: string;
+  readonly percent?: number;
   readonly err?: { readonly message: string };
 }
 
-/** `18:42:07 run 12 import-products: done in 4.2s` */
+const STATE_STYLES: Readonly<Record<string, 'cyan' | 'green' | 'yellow'>> = {
+  running: 'cyan',
+  done: 'green',
+  aborted: 'yellow',
+};
+const BAR_CELLS = 10;
+
+/** `18:42:07 run 12 import-products: #####..... 54% 11659 imported` */
 function prettyTo(out: NodeJS.WriteStream): DestinationStream {
+  const { NO_COLOR, TERM } = process.env;
+  const colored = !NO_COLOR && TERM !== 'dumb';
+  const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
+    colored ? styleText(style, text, { validateStream: false }) : text;
   return {
     write(line) {
       const entry = JSON.parse(line) as Entry;
-      const time = styleText('dim', new Date(entry.time).toTimeString().slice(0, 8));
-      const about = entry.run ? `run ${entry.run} ${entry.job}: ` : '';
-      const why = entry.err ? ` (${plainLine(entry.err.message)})` : '';
-      const text = `${about}${plainLine(entry.msg)}${why}`;
-      out.write(`${time} ${entry.level >= 50 ? styleText('red', text) : text}\n`);
+      const { level, run, job, state, percent, err } = entry;
+      const time = new Date(entry.time).toTimeString().slice(0, 8);
+      const bar = percent === undefined ? '' : `${barOf(percent)} `;
+      const about = (run ? `run ${run} ${job}: ` : '') + bar;
+      const why = err ? ` (${plainLine(err.message)})` : '';
+      const said = `${plainLine(entry.msg)}${why}`;
+      // Progress comes again: what does not fit on its line is left out. All else is told whole.
+      const room = Math.max(20, (out.columns ?? 80) - time.length - about.length - 1);
+      const isCut = percent !== undefined && said.length > room;
+      const text = isCut ? `${said.slice(0, room - 1)}…` : said;
+      const style = level >= 50 ? 'red' : level >= 40 ? 'yellow' : STATE_STYLES[state ?? ''];
+      out.write(`${paint('dim', time)} ${about}${style ? paint(style, text) : text}\n`);
     },
   };
+}
+
+function barOf(percent: number): string {
+  const full = Math.round((percent * BAR_CELLS) / 100);
+  return '#'.repeat(full) + '.'.repeat(BAR_CELLS - full);
 }

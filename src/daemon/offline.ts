@@ -11,6 +11,8 @@ import { openJobs } from './jobs.ts';
 export interface OfflineTools extends Tools {
   /** What is wrong with the state, which then can only be read. */
   readonly damage: readonly JobrunError[];
+  /** Ends the workers that read the jobs; for whoever has closed the engine itself. */
+  closeJobs(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function openOffline(
     daemon: null,
     wake: ignore,
     damage,
+    closeJobs: () => jobs.close(),
     async close() {
       await jobs.close();
       await engine.close();

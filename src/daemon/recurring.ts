@@ -1,72 +1,99 @@
-// What starts runs without anybody asking: schedules, and jobs with `autostart`. The schedules that job files define
-// follow those files: they come, change and go with each reload, and one whose file is gone stays, silent, and is
-// shown as missing. Which slots make a run is decided in run/firing; here the answer is carried out, all that fires
-// in one tick in one commit.
-import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
+// What starts runs without anybody asking: schedules, and jobs with `autostart`. Which slots make a run is decided in
+// run/firing; here the answer is carried out, all that fires in one tick in one commit.
+//
+// A schedule may not be able to fire: the definitions are not read yet, its file is gone, its params do not fit. Then
+// it is left aside until the files are heard again, and what has passed by then was missed: `catchUp` decides. The
+// same holds for what passed while the machine slept; but what passed because the disk did not take it was seen.
+import { type Catalog, policyOf } from '../catalog/catalog.ts';
 import type { Change, Engine, Fired } from '../engine/engine.ts';
-import { afterSettled, awaitsAnswer, decided, due, wakeAt } from '../run/firing.ts';
-import { type Draft, isSettled, type Run } from '../run/run.ts';
-import { type Asked, draftOf, newSchedule, revised, type Schedule } from '../run/schedule.ts';
-import { viewOf } from '../run/view.ts';
+import { afterSettled, due } from '../run/firing.ts';
+import { type Draft, isSettled, newRun, type Run } from '../run/run.ts';
+import { draftOf, type Schedule } from '../run/schedule.ts';
+import { maxAttempts } from '../run/transitions.ts';
+import type { Clock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
-import { MINUTE } from '../support/limits.ts';
+import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
+import { DueSchedules } from './due-schedules.ts';
+import { followJobs } from './job-schedules.ts';
+import { NextRuns } from './next-runs.ts';
 
 export interface RecurringParts {
   readonly engine: Engine;
   readonly catalog: Catalog;
   /** Asks a job's `nextRun`, in a worker. */
-  readonly caller: JobCaller;
+  readonly asker: Pick<JobCaller, 'next'>;
+  readonly clock: Clock;
   /** Ends a run that its schedule replaces. */
   readonly end: (run: Run, reason: string) => Promise<unknown>;
   readonly wake: () => void;
   readonly onError: (job: string, error: unknown) => void;
+  /** What the owner of a job should know. */
+  readonly warn: (job: string, text: string) => void;
 }
 
-/** A `nextRun` that throws is asked again after this. */
-const ASK_AGAIN_MS = MINUTE;
+/** What a schedule makes now, with the runs that it replaces. */
+interface Decided extends Fired {
+  readonly replaced: readonly Run[];
+  /** Some of it is made up for, or left out, because nobody looked at its time. */
+  readonly missed: boolean;
+}
+
+/** Long enough for a thousand slots, short enough that nobody who asks the daemon notices. */
+const FIRING_MS = 50;
+/** What could not be written is tried again after this. */
+const REST_MS = SECOND;
 
 export class Recurring {
   readonly #p: RecurringParts;
-  /** Until when the clock has been looked at: slots before that were not missed. */
+  readonly #due = new DueSchedules();
+  readonly #nextRuns: NextRuns;
+  /** Until when the clock has been looked at: slots before that were not missed, but by schedules that were aside. */
   #seenSince: number | null = null;
-  /** When the earliest of the schedules is due, and the list that this was found in. */
-  #nextAt: number | null = null;
-  #known: readonly Schedule[] | null = null;
-  readonly #asking = new Set<string>();
-  readonly #notBefore = new Map<string, number>();
+  #held = false;
+  readonly #aside = new Set<string>();
+  #last: { readonly wall: number; readonly monotonic: number } | null = null;
+  /** Jobs whose files this process has heard. */
+  #heard: ReadonlySet<string> = new Set();
+  #loaded = false;
+  #again = true;
+  #following: Promise<unknown> = Promise.resolve();
+  #follows = 0;
   #firing = false;
+  #restUntil = Number.NEGATIVE_INFINITY;
 
   constructor(parts: RecurringParts) {
     this.#p = parts;
+    this.#nextRuns = new NextRuns(parts);
+  }
+
+  /** Something is on its way that may start a run. */
+  get busy(): boolean {
+    return this.#firing || this.#follows > 0 || this.#nextRuns.asking > 0;
   }
 
   /** Fires what is due. Returns when to look again; null where nothing is to come. */
   fire(now: number): number | null {
-    const changed = this.#known !== this.#p.engine.schedules();
-    if (changed || (this.#nextAt !== null && this.#nextAt <= now)) this.#fireDue(now);
-    this.#seenSince = now;
-    return this.#firing ? null : (this.#nextAt ?? null);
+    const { clock } = this.#p;
+    this.#sync();
+    for (const name of this.#nextRuns.due()) this.#look(this.#due.find(name));
+    const rests = clock.monotonic() < this.#restUntil;
+    const kept = this.#firing || rests;
+    const all = !kept && this.#fireDue(now);
+    this.#saw(now, all, kept);
+    if (this.#firing) return null;
+    if (rests) return now + REST_MS;
+    const asked = this.#nextRuns.nextInMs();
+    const at = Math.min(this.#due.nextAt() ?? Infinity, asked === null ? Infinity : now + asked);
+    return Number.isFinite(at) ? at : null;
   }
 
-  /** Takes over what the job files say now. */
-  async follow(now: number): Promise<void> {
-    const { engine, catalog } = this.#p;
-    const present = new Map(engine.schedules().map((schedule) => [schedule.name, schedule]));
-    const changed: Schedule[] = [];
-    for (const entry of catalog.all()) {
-      if (entry.state !== 'ok') continue;
-      const schedule = present.get(entry.name);
-      const asked = askedBy(entry);
-      if (schedule && schedule.source !== 'job') continue;
-      if (asked) {
-        const next = schedule ? revised(schedule, asked, now) : newSchedule(asked, now);
-        if (JSON.stringify(next) !== JSON.stringify(schedule)) changed.push(next);
-      } else if (schedule) await engine.removeSchedule(schedule.name);
-    }
-    if (changed.length > 0) await engine.putSchedules(changed);
-    await this.#autostart(now);
+  /** Takes over what the job files say now. `loaded`: all of them have been read. */
+  async follow(loaded: boolean): Promise<void> {
+    this.#follows++;
+    const following = this.#following.then(() => this.#follow(loaded));
+    this.#following = following.catch(() => undefined);
+    await following.finally(() => this.#follows--);
     this.#p.wake();
   }
 
@@ -74,16 +101,42 @@ export class Recurring {
   settled(change: Change): void {
     const name = change.run.origin?.schedule;
     if (name === undefined || !isSettled(change.run)) return;
-    const schedule = this.#p.engine.schedules().find((one) => one.name === name);
+    this.#sync();
+    const schedule = this.#due.find(name);
     if (!schedule || schedule.rule.kind === 'cron') return;
-    const next = afterSettled(schedule, change.run, change.at);
-    if (next !== schedule)
-      this.#p.engine.putSchedules([next]).catch((error) => this.#p.onError(name, error));
+    if (schedule.rule.kind === 'nextRun') this.#look(schedule);
+    else this.#goOn(schedule, change.run, change.at);
     this.#p.wake();
   }
 
-  async #autostart(now: number): Promise<void> {
-    const { engine, catalog } = this.#p;
+  #goOn(schedule: Schedule, run: Run, now: number): void {
+    const next = afterSettled(schedule, run, now);
+    if (next === schedule) return;
+    this.#p.engine
+      .putSchedules([next])
+      .catch((error) => this.#p.onError(schedule.name, error))
+      .finally(this.#p.wake);
+  }
+
+  #sync(): void {
+    for (const schedule of this.#due.sync(this.#p.engine.schedules())) this.#look(schedule);
+  }
+
+  #look(schedule: Schedule | null): void {
+    if (schedule) this.#nextRuns.look(schedule);
+  }
+
+  async #follow(loaded: boolean): Promise<void> {
+    const heard = await followJobs(this.#p);
+    this.#heard = new Set([...this.#heard, ...heard]);
+    this.#loaded = loaded;
+    this.#again = true;
+    this.#nextRuns.forgive();
+    if (loaded) await this.#autostart();
+  }
+
+  async #autostart(): Promise<void> {
+    const { engine, catalog, clock } = this.#p;
     for (const entry of catalog.all()) {
       if (entry.state !== 'ok' || !entry.data.autostart) continue;
       const counts = engine.countsByJob().get(entry.name);
@@ -95,7 +148,7 @@ export class Recurring {
         const { priority } = entry.data.policy;
         await engine.accept(
           [{ job: entry.name, params: checked.params, priority, dueAt: null, origin }],
-          now,
+          clock.now(),
         );
       } catch (error) {
         this.#p.onError(entry.name, toJobrunError(error));
@@ -103,106 +156,129 @@ export class Recurring {
     }
   }
 
-  #fireDue(now: number): void {
-    if (this.#firing) return;
-    const fired: Fired[] = [];
-    for (const schedule of this.#p.engine.schedules()) {
-      const entry = this.#p.catalog.find(schedule.job);
-      if (entry === null && schedule.source === 'job') continue;
-      const unsettled = this.#p.engine.unsettledOf(schedule.name);
-      this.#ask(schedule, entry, unsettled.length, now);
-      const at = wakeAt(schedule);
-      if (schedule.rule.kind !== 'every' && (at === null || at > now)) continue;
-      const queued = unsettled.filter((run) => run.life === null).length;
-      const sight = { unsettled: unsettled.length, queued, seenSince: this.#seenSince };
-      const firing = due(schedule, now, sight);
-      if (firing.schedule === schedule) continue;
-      if (firing.replace) this.#replace(unsettled, schedule.name);
-      fired.push({
-        schedule: firing.schedule,
-        drafts: this.#drafts(firing.schedule, firing.slots, entry),
-      });
+  /** True where nothing that is due was left for the next tick. */
+  #fireDue(now: number): boolean {
+    const began = this.#p.clock.monotonic();
+    const fired: Decided[] = [];
+    let drafts = 0;
+    const take = (schedule: Schedule): void => {
+      const one = this.#decide(schedule, now);
+      if (one) fired.push(one);
+      drafts += one?.drafts.length ?? 0;
+    };
+    const back = this.#last !== null && this.#last.wall - now > CLOCK_JUMP_MS;
+    if (this.#again || back) this.#lookAtAll(now, take);
+    let all = true;
+    for (let next = this.#due.take(now); next; next = this.#due.take(now)) {
+      take(next);
+      all = drafts < MAX_BATCH && this.#p.clock.monotonic() - began < FIRING_MS;
+      if (!all) break;
     }
-    this.#known = this.#p.engine.schedules();
-    this.#nextAt = this.#earliest();
     if (fired.length > 0) this.#commit(fired, now);
+    return all;
   }
 
-  #commit(fired: readonly Fired[], now: number): void {
-    this.#firing = true;
-    const over = (): void => {
-      this.#firing = false;
+  /** At the start, after a reload, and where the clock was set back. */
+  #lookAtAll(now: number, take: (schedule: Schedule) => void): void {
+    this.#again = false;
+    this.#due.again();
+    for (const schedule of this.#due.all) {
+      this.#look(schedule);
+      if (schedule.rule.kind !== 'every' || schedule.paused) continue;
+      if (schedule.nextAt === null) this.#mend(schedule);
+      else if (schedule.nextAt > now) take(schedule);
+    }
+  }
+
+  /** A run that was to set the next time is over, and nobody was there: a command ended it, or a crash came between. */
+  #mend(schedule: Schedule): void {
+    const { engine, clock, onError } = this.#p;
+    if (engine.unsettledOf(schedule.name).length > 0) return;
+    const last = schedule.lastRun === null ? null : engine.find(schedule.lastRun);
+    const mended = Promise.resolve(last).then(async (run) => {
+      const present = engine.schedules().find((one) => one.name === schedule.name);
+      if (present !== schedule || (run && !isSettled(run))) return;
+      const gone = { unsettled: 0, queued: 0, seenSince: null };
+      const now = clock.now();
+      const next = run ? afterSettled(schedule, run, now) : due(schedule, now, gone).schedule;
+      await engine.putSchedules([next]);
       this.#p.wake();
+    });
+    mended.catch((error) => onError(schedule.name, error));
+  }
+
+  /** What a schedule that has come due makes now; null where it stays as it is. */
+  #decide(schedule: Schedule, now: number): Decided | null {
+    const { name } = schedule;
+    if (!this.#canFire(schedule)) {
+      this.#aside.add(name);
+      return null;
+    }
+    const unsettled = this.#p.engine.unsettledOf(name);
+    const seenSince = this.#aside.has(name) ? null : this.#seenSince;
+    const queued = unsettled.filter((run) => run.life === null).length;
+    const firing = due(schedule, now, { unsettled: unsettled.length, queued, seenSince });
+    if (firing.schedule === schedule) return null;
+    return {
+      schedule: firing.schedule,
+      drafts: firing.slots.map((slot) => this.#draft(firing.schedule, slot, now)),
+      replaced: firing.replace ? unsettled : [],
+      missed: firing.missed,
     };
-    this.#p.engine.fire(fired, now).then(over, (error) => {
-      this.#p.onError(fired.map(({ schedule }) => schedule.name).join(', '), error);
-      over();
+  }
+
+  #canFire({ job, source, trouble }: Schedule): boolean {
+    const there = this.#p.catalog.find(job) !== null;
+    // A job that is missing for good: its runs are kept until it comes.
+    if (source === 'made') return there || this.#loaded;
+    return there && this.#heard.has(job) && trouble?.kind !== 'params';
+  }
+
+  #draft(schedule: Schedule, slot: number, now: number): Draft {
+    const policy = policyOf(this.#p.catalog.find(schedule.job));
+    const draft = draftOf(schedule, slot, policy.priority);
+    const limit = maxAttempts(newRun(0, draft, now, false), policy);
+    return limit === 1 ? draft : { ...draft, origin: { ...draft.origin, maxAttempts: limit } };
+  }
+
+  #commit(fired: readonly Decided[], now: number): void {
+    const { engine, wake } = this.#p;
+    this.#firing = true;
+    const written = engine.fire(fired, now).then(
+      () => {
+        for (const { schedule } of fired) this.#aside.delete(schedule.name);
+        this.#replace(fired.flatMap(({ replaced }) => replaced));
+      },
+      (error) => this.#unwritten(fired, error),
+    );
+    written.finally(() => {
+      this.#firing = false;
+      wake();
     });
   }
 
-  #drafts(schedule: Schedule, slots: readonly number[], entry: JobEntry | null): Draft[] {
-    return slots.map((slot) => draftOf(schedule, slot, policyOf(entry).priority, null));
+  #unwritten(fired: readonly Decided[], error: unknown): void {
+    const names = fired.map(({ schedule }) => schedule.name);
+    this.#p.onError(names.slice(0, 10).join(', '), error);
+    this.#restUntil = this.#p.clock.monotonic() + REST_MS;
+    // What was missed stays missed.
+    for (const { schedule, missed } of fired) if (missed) this.#aside.add(schedule.name);
   }
 
-  #replace(unsettled: readonly Run[], name: string): void {
+  #replace(unsettled: readonly Run[]): void {
     for (const run of unsettled) {
-      const ended = this.#p.end(run, `replaced by the next run of schedule ${name}`);
-      ended.catch((error) => this.#p.onError(run.job, error));
+      const reason = `replaced by the next run of schedule ${run.origin?.schedule ?? ''}`;
+      this.#p.end(run, reason).catch((error) => this.#p.onError(run.job, error));
     }
   }
 
-  /** Has `nextRun` asked where only it can tell; one question at a time for each schedule. */
-  #ask(schedule: Schedule, entry: JobEntry | null, unsettled: number, now: number): void {
-    const { name } = schedule;
-    if (entry?.state !== 'ok' || !awaitsAnswer(schedule, unsettled) || this.#asking.has(name))
-      return;
-    if ((this.#notBefore.get(name) ?? 0) > now) return;
-    this.#asking.add(name);
-    this.#answer(schedule, entry, now)
-      .catch((error) => {
-        this.#notBefore.set(name, now + ASK_AGAIN_MS);
-        this.#p.onError(name, error);
-      })
-      .finally(() => this.#asking.delete(name));
+  /** What passed while nobody could look was missed; what the disk kept from being written was not. */
+  #saw(now: number, all: boolean, kept: boolean): void {
+    const monotonic = this.#p.clock.monotonic();
+    const { wall, monotonic: then } = this.#last ?? { wall: now, monotonic };
+    const jumped = Math.abs(now - wall - (monotonic - then)) > CLOCK_JUMP_MS;
+    this.#last = { wall: now, monotonic };
+    this.#held = !all && (this.#held || jumped || !kept);
+    if (!this.#held) this.#seenSince = now;
   }
-
-  async #answer(schedule: Schedule, entry: JobEntry, now: number): Promise<void> {
-    const { engine } = this.#p;
-    const last = schedule.lastRun === null ? null : await engine.find(schedule.lastRun);
-    const said = await this.#p.caller.next(
-      entry.file,
-      last && (viewOf(last, null) as unknown as Json),
-    );
-    const answer = said === null ? null : Date.parse(said);
-    const present = engine.schedules().find((one) => one.name === schedule.name);
-    if (!present || present.nextAt !== null) return;
-    // Null means for good: the schedule is not asked again before its job changes.
-    if (answer === null) this.#notBefore.set(schedule.name, Number.POSITIVE_INFINITY);
-    await engine.putSchedules([decided(present, answer, now)]);
-    this.#p.wake();
-  }
-
-  #earliest(): number | null {
-    let earliest: number | null = null;
-    for (const schedule of this.#p.engine.schedules()) {
-      const at = wakeAt(schedule);
-      if (at !== null) earliest = Math.min(earliest ?? at, at);
-    }
-    return earliest;
-  }
-}
-
-function askedBy(entry: JobEntry): Asked | null {
-  if (entry.state !== 'ok' || !entry.data.recurrence) return null;
-  const { rule, catchUp, overlap } = entry.data.recurrence;
-  return {
-    name: entry.name,
-    job: entry.name,
-    source: 'job',
-    rule,
-    params: {},
-    priority: null,
-    catchUp,
-    overlap,
-  };
 }

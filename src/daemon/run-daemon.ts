@@ -18,24 +18,29 @@ export interface RunDaemonOptions {
 export async function runDaemon(config: Config, options: RunDaemonOptions = {}): Promise<number> {
   const clock = systemClock;
   const log = openLog(process.stderr, clock, options.verbose ?? false);
-  const daemon = await Daemon.start({
-    config,
-    clock,
-    log,
-    chance: random,
-    workers: options.workers ?? null,
-    watch: options.watch ?? true,
-    untilIdle: options.untilIdle ?? false,
-    drainMs: options.drainMs ?? config.drainMs,
-  });
+  let daemon: Daemon | null = null;
   let signals = 0;
   const stop = (): void => {
     signals++;
     if (signals > 2) process.kill(process.pid, 'SIGKILL');
-    daemon.stop(signals > 1);
+    daemon?.stop(signals > 1);
   };
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
   try {
+    daemon = await Daemon.start({
+      config,
+      clock,
+      log,
+      chance: random,
+      workers: options.workers ?? null,
+      watch: options.watch ?? true,
+      untilIdle: options.untilIdle ?? false,
+      drainMs: options.drainMs ?? config.drainMs,
+    });
+    if (process.stderr.isTTY && !options.untilIdle)
+      log.logger.info('see what it does in another terminal: jobrun list; Ctrl-C stops it');
+    // One that came while it was starting.
+    if (signals > 0) daemon.stop(signals > 1);
     return await daemon.stopped;
   } finally {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.off(name, stop);

@@ -22,7 +22,7 @@ export interface SchedulerParts {
   readonly fire: (now: number) => number | null;
   readonly onJump: (ms: number) => void;
   readonly onError: (error: unknown) => void;
-  /** After each tick: what is regular, and cheap. */
+  /** After each tick, and again when what it took has begun: what is regular, and cheap. */
   readonly onTick: (now: number) => void;
 }
 
@@ -105,7 +105,12 @@ export class Scheduler {
         this.#p.onError(error);
       },
     );
-    over.finally(() => this.#claiming--).catch(this.#p.onError);
+    over.finally(() => this.#claimed()).catch(this.#p.onError);
+  }
+
+  #claimed(): void {
+    this.#claiming--;
+    if (this.#claiming === 0 && this.#state !== 'stopped') this.#p.onTick(this.#p.clock.now());
   }
 
   #compareClocks(): number {

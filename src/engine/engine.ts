@@ -45,6 +45,10 @@ export interface Engine {
   find(id: number): Promise<Run | null>;
   /** Newest first. `total` counts all that fit the filter, `runs` is the window asked for. */
   list(query: Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }>;
+  /** All runs lie in parts, in the order of their ids: the number that each part begins with. */
+  parts(): readonly number[];
+  /** The runs of a part, in the order of their ids. */
+  part(start: number): Promise<readonly Run[]>;
   counts(): Counts;
   countsByJob(): ReadonlyMap<string, Counts>;
   leases(): readonly Lease[];

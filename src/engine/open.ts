@@ -35,11 +35,12 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
 
 /** Whoever looks into the folder finds it explained there. */
 async function placeReadme(dir: string): Promise<void> {
-  const text = await readFile(new URL('../../state/README.md', import.meta.url));
   try {
+    const text = await readFile(new URL('../../state/README.md', import.meta.url));
     await writeFile(join(dir, 'README.md'), text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    // It helps people; a folder that takes no file will say so where it matters.
-    if (!['EEXIST', 'ENOSPC', 'EROFS', 'EDQUOT'].includes(errnoOf(error))) throw error;
+    // It helps people; a folder that takes no file will say so where it matters. And it may be gone itself: who
+    // works in a copy of this repository and begins anew deletes the whole folder.
+    if (!['EEXIST', 'ENOENT', 'ENOSPC', 'EROFS', 'EDQUOT'].includes(errnoOf(error))) throw error;
   }
 }

@@ -6,7 +6,7 @@
 // ran, the machine slept, the clock jumped): `catchUp` decides how many of those are made up. Every other slot is
 // served. Then `overlap` decides what becomes of a slot while an earlier run is not settled. Runs that `catchUp: all`
 // asks for do not stand in each other's way: they are made, and wait in line. A slot that made no run is counted in
-// `skipped` (of a long absence the first 2,000 are counted). While paused, slots pass by uncounted.
+// `skipped`. While paused, slots pass by uncounted.
 //
 // every. The first run is due at once; while a run is not settled `nextAt` is null, and its end sets it. So it cannot
 // overlap, and what came due during downtime is simply due. A clock set back may not hold it up: `nextAt` is never
@@ -16,8 +16,9 @@
 // takes what it said.
 import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
+import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
-import { firstAt, intervalOf, nextAt, type Rule, type Schedule } from './schedule.ts';
+import { firstAt, intervalOf, nextAt, type Rule, type Schedule, withTrouble } from './schedule.ts';
 
 /** What the present says about a schedule beside the clock. */
 export interface Sight {
@@ -36,12 +37,12 @@ export interface Firing {
   /** The runs before these are to be aborted. */
   readonly replace: boolean;
   readonly skippedNow: number;
+  /** `catchUp` had a word in it. */
+  readonly missed: boolean;
 }
 
 /** A slot this late is missed. */
 const LATE_MS = 2 * SECOND;
-/** Bounds the time of one firing: counting a slot costs some microseconds. */
-const MAX_COUNTED = 2 * MAX_CATCH_UP;
 
 /** When the scheduler has to look at this schedule again; null where no clock decides it. */
 export const wakeAt = (schedule: Schedule): number | null =>
@@ -60,15 +61,17 @@ function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
   // A run that `retry` brought back is still going: its end will set the next time.
   if (sight.unsettled > 0) return moved(schedule, null);
   const lastAt = Math.max(slot, schedule.lastAt ?? slot);
-  const next = { ...schedule, nextAt: null, lastAt };
-  return { schedule: next, slots: [slot], replace: false, skippedNow: 0 };
+  const { startAt, ...begun } = schedule;
+  const next = { ...begun, nextAt: null, lastAt };
+  return { schedule: next, slots: [slot], replace: false, skippedNow: 0, missed: false };
 }
 
 function slotByRun(schedule: Schedule, now: number, sight: Sight): number | null {
   const { rule, nextAt } = schedule;
   if (rule.kind !== 'every') return nextAt;
   const latest = now + intervalOf(rule.everyMs);
-  if (nextAt !== null) return Math.min(nextAt, latest);
+  // A beginning that was asked for may lie as far away as it likes.
+  if (nextAt !== null) return schedule.startAt === undefined ? Math.min(nextAt, latest) : nextAt;
   // The run that was to set it has gone without doing so: a crash came between.
   return sight.unsettled === 0 ? latest : null;
 }
@@ -78,18 +81,25 @@ const moved = (schedule: Schedule, nextAt: number | null): Firing => ({
   slots: [],
   replace: false,
   skippedNow: 0,
+  missed: false,
 });
 
 function dueByClock(schedule: Schedule, now: number, sight: Sight): Firing {
   if (schedule.nextAt === null || schedule.nextAt > now) return moved(schedule, schedule.nextAt);
   const nextAt = firstAt(schedule.rule, now);
   if (schedule.paused) return moved(schedule, nextAt);
-  const { slots, passed } = chosen(schedule, now, sight);
+  const { slots, passed, missed } = chosen(schedule, now, sight);
   const { served, replace } = withoutOverlap(schedule, slots, sight);
   const skippedNow = passed + slots.length - served.length;
   const lastAt = served.at(-1) ?? schedule.lastAt;
   const skipped = schedule.skipped + skippedNow;
-  return { schedule: { ...schedule, nextAt, lastAt, skipped }, slots: served, replace, skippedNow };
+  return {
+    schedule: { ...schedule, nextAt, lastAt, skipped },
+    slots: served,
+    replace,
+    skippedNow,
+    missed,
+  };
 }
 
 interface Slot {
@@ -99,11 +109,15 @@ interface Slot {
 }
 
 /** The slots due now, without the missed ones that `catchUp` lets pass; `passed` counts those. */
-function chosen(schedule: Schedule, now: number, sight: Sight): { slots: Slot[]; passed: number } {
+function chosen(
+  schedule: Schedule,
+  now: number,
+  sight: Sight,
+): { slots: Slot[]; passed: number; missed: boolean } {
   const first = Math.max(schedule.nextAt ?? now, (schedule.lastAt ?? -1) + 1) - 1;
   const seen = Math.min(now, Math.max(first, sight.seenSince ?? first));
   const late = Math.max(seen, now - LATE_MS - 1);
-  const missed = between(schedule.rule, seen, late, MAX_COUNTED);
+  const missed = countMissed(schedule.rule, seen, late);
   const made = caughtUp(schedule, missed, seen, late);
   const inLine = schedule.catchUp === 'all';
   const slots = [
@@ -111,35 +125,29 @@ function chosen(schedule: Schedule, now: number, sight: Sight): { slots: Slot[];
     ...made.map((at) => ({ at, inLine })),
     ...newest(schedule.rule, late, now).map((at) => ({ at, inLine: false })),
   ];
-  return { slots, passed: missed.length - made.length };
+  return { slots, passed: missed - made.length, missed: missed > 0 };
 }
 
-function caughtUp(schedule: Schedule, missed: number[], after: number, until: number): number[] {
-  switch (schedule.catchUp) {
-    case 'skip':
-      return [];
-    case 'once':
-      return missed.length < MAX_COUNTED
-        ? missed.slice(-1)
-        : newest(schedule.rule, after, until, 1);
-    case 'all':
-      return missed.length < MAX_COUNTED
-        ? missed.slice(-MAX_CATCH_UP)
-        : newest(schedule.rule, after, until);
-  }
+const countMissed = (rule: Rule, after: number, until: number): number =>
+  rule.kind === 'cron' ? countCron(rule.cron, rule.timezone, after, until) : 0;
+
+function caughtUp(schedule: Schedule, missed: number, after: number, until: number): number[] {
+  if (missed === 0 || schedule.catchUp === 'skip') return [];
+  const limit = schedule.catchUp === 'once' ? 1 : MAX_CATCH_UP;
+  return missed <= limit
+    ? between(schedule.rule, after, until)
+    : newest(schedule.rule, after, until, limit);
 }
 
-/** The slots after `after` and up to `until`, at most `limit`, from the oldest on. */
-function between(rule: Rule, after: number, until: number, limit: number): number[] {
+/** The slots after `after` and up to `until`, oldest first. */
+function between(rule: Rule, after: number, until: number): number[] {
   const slots: number[] = [];
-  for (let at = nextAt(rule, after); at !== null && at <= until; at = nextAt(rule, at)) {
+  for (let at = nextAt(rule, after); at !== null && at <= until; at = nextAt(rule, at))
     slots.push(at);
-    if (slots.length === limit) break;
-  }
   return slots;
 }
 
-/** The same, but the latest ones: what is recent is worth more than what is long past. */
+/** The same, but at most `limit`, the latest ones: what is recent is worth more than what is long past. */
 function newest(rule: Rule, after: number, until: number, limit = MAX_CATCH_UP): number[] {
   if (rule.kind !== 'cron' || after >= until) return [];
   const slots: number[] = [];
@@ -183,12 +191,13 @@ export const awaitsAnswer = (schedule: Schedule, unsettled: number): boolean =>
   schedule.rule.kind === 'nextRun' &&
   schedule.nextAt === null &&
   !schedule.paused &&
+  (schedule.trouble === undefined || schedule.trouble.kind === 'failing') &&
   unsettled === 0;
 
 /** What `nextRun` said. An instant that has had its run is not given another one. */
-export function decided(schedule: Schedule, answer: number | null, now: number): Schedule {
-  if (answer === null) return { ...schedule, nextAt: null };
+export function decided(schedule: Schedule, answer: number, now: number): Schedule {
   const { lastAt } = schedule;
   const fresh = lastAt === null || answer > lastAt;
-  return { ...schedule, nextAt: fresh ? answer : Math.max(now, lastAt + 1) };
+  const nextAt = fresh ? answer : Math.max(now, lastAt + 1);
+  return { ...withTrouble(schedule, null), nextAt };
 }

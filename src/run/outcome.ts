@@ -10,6 +10,8 @@ export type Outcome =
       readonly error: RunError;
       /** The error itself said that another try is useless. */
       readonly fatal?: boolean;
+      /** The job's file could not be loaded: nothing of the run was done. */
+      readonly unloaded?: boolean;
       readonly exitCode?: number;
       readonly signal?: string;
       readonly decision?: Decision;

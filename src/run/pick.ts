@@ -19,16 +19,24 @@ export interface JobLimits {
   readonly rateLimit: RateLimit | null;
   /** Why nothing of this job may start ("paused", "no job named mail"), or null. */
   readonly blocked: string | null;
+  /** Nobody has read the job's file yet: its rate may be anything. */
+  readonly unread?: true;
 }
 
-const UNLIMITED: JobLimits = { lane: 'place', concurrency: null, rateLimit: null, blocked: null };
+export const UNREAD: JobLimits = {
+  lane: 'place',
+  concurrency: null,
+  rateLimit: null,
+  blocked: null,
+  unread: true,
+};
 
 interface Line {
   readonly job: string;
   limits: JobLimits;
   readonly queue: Heap<Run>;
   readonly running: Set<number>;
-  /** Starts within the last period of the rate limit, oldest first. */
+  /** Starts within the last period of the rate limit, oldest first; all that are known while limits are not. */
   starts: number[];
 }
 
@@ -57,13 +65,14 @@ export class Picker {
   readonly #parked = new Map<string, Map<string, Heap<Run>>>();
   /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
   readonly #throttled = new Set<Line>();
-  #limitsOf: (job: string) => JobLimits = () => UNLIMITED;
+  #limitsOf: (job: string) => JobLimits = () => UNREAD;
 
   /** Sets where the limits of a job are read from, and reads them anew. */
   configure(limitsOf: (job: string) => JobLimits): void {
     this.#limitsOf = limitsOf;
     for (const line of this.#lines.values()) {
       line.limits = limitsOf(line.job);
+      trimStarts(line);
       this.#offer(line);
     }
   }
@@ -86,12 +95,25 @@ export class Picker {
     if (lock !== undefined && !this.#holders.has(lock)) this.#unpark(lock);
   }
 
-  /** A run has begun, here or before the start of the daemon. */
-  started(run: Run, now: number): void {
+  /** An attempt of this job has begun at that time: it counts against the job's rate, whatever becomes of it. */
+  counted(job: string, at: number): void {
+    const line = this.#line(job);
+    line.starts.push(at);
+    trimStarts(line);
+  }
+
+  /** Starts that a later daemon has to know of to keep to the rates. */
+  starts(): readonly (readonly [job: string, at: readonly number[]])[] {
+    return [...this.#lines.values()].flatMap(({ job, starts }) =>
+      starts.length > 0 ? [[job, [...starts]] as const] : [],
+    );
+  }
+
+  /** A run is running. */
+  started(run: Run): void {
     this.#queued.delete(run.id);
     const line = this.#line(run.job);
     line.running.add(run.id);
-    if (line.limits.rateLimit) line.starts.push(now);
     const lock = run.origin?.lock;
     if (lock !== undefined) this.#holders.set(lock, run.id);
     this.#offer(line);
@@ -221,9 +243,21 @@ export class Picker {
 
 const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.run, b.run));
 
+/** While the limits are not known yet, this many starts of a job are remembered: no sensible rate is higher. */
+const MOST_STARTS = 1000;
+
+/** Only as many starts as the rate allows can ever matter. */
+function trimStarts(line: Line): void {
+  const most = line.limits.unread ? MOST_STARTS : (line.limits.rateLimit?.limit ?? 0);
+  if (most === 0) line.starts = [];
+  while (line.starts.length > most) line.starts.shift();
+}
+
 function hasRate(line: Line, now: number): boolean {
   const { rateLimit } = line.limits;
   if (rateLimit === null) return true;
+  // The clock was set back: what seems to lie ahead says nothing any more.
+  while ((line.starts.at(-1) ?? now) > now) line.starts.pop();
   while (line.starts.length > 0 && (line.starts[0] ?? 0) <= now - rateLimit.perMs)
     line.starts.shift();
   return line.starts.length < rateLimit.limit;

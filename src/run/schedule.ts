@@ -1,6 +1,7 @@
 // A schedule is a named rule that creates runs: what it is, how it begins and is changed, the times that its rule
 // gives, the request for one of its runs, and its JSON. Which of those times make a run is told in firing.ts.
 import { isoOf } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
 import { nextCron } from './cron.ts';
@@ -27,7 +28,19 @@ export interface Schedule {
   readonly lastAt: number | null;
   readonly lastRun: number | null;
   readonly skipped: number;
+  /** Asked for as its beginning: until then it waits, however long that is. */
+  readonly startAt?: number;
+  /** Why it makes no runs, or may make none. */
+  readonly trouble?: Trouble;
 }
+
+export type Trouble =
+  /** The job does not take the params that a schedule of its own gives: none at all. It makes no runs. */
+  | { readonly kind: 'params'; readonly text: string }
+  /** `nextRun` failed, and is asked again. */
+  | { readonly kind: 'failing'; readonly text: string }
+  /** `nextRun` gave null. It is not asked again before its file, of which this is a mark, has changed. */
+  | { readonly kind: 'stopped'; readonly file: string };
 
 export type Rule =
   | { readonly kind: 'every'; readonly everyMs: number }
@@ -37,7 +50,7 @@ export type Rule =
 /** A schedule as it is asked for, before it has a history. */
 export type Asked = Omit<
   Schedule,
-  'paused' | 'createdAt' | 'nextAt' | 'lastAt' | 'lastRun' | 'skipped'
+  'paused' | 'createdAt' | 'nextAt' | 'lastAt' | 'lastRun' | 'skipped' | 'startAt' | 'trouble'
 >;
 
 export const newSchedule = (asked: Asked, now: number): Schedule => ({
@@ -52,17 +65,40 @@ export const newSchedule = (asked: Asked, now: number): Schedule => ({
 
 /** A schedule whose definition was changed: it keeps its history, and its next slot where the rule is the same. */
 export function revised(schedule: Schedule, asked: Asked, now: number): Schedule {
-  const same = JSON.stringify(schedule.rule) === JSON.stringify(asked.rule);
-  if (same) return { ...schedule, ...asked };
-  const from = asked.rule.kind === 'cron' ? Math.max(now, schedule.lastAt ?? now) : now;
-  return { ...schedule, ...asked, nextAt: firstAt(asked.rule, from) };
+  const { rule } = schedule;
+  const next = { ...schedule, ...asked };
+  if (JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
+  const { trouble, startAt, ...sound } = next;
+  if (rule.kind !== 'every' || asked.rule.kind !== 'every' || schedule.lastAt === null)
+    return { ...sound, nextAt: firstAt(asked.rule, Math.max(now, schedule.lastAt ?? now)) };
+  // Counted from the end of the last run as before; while a run is under way its end will tell.
+  const { nextAt } = schedule;
+  const longer = intervalOf(asked.rule.everyMs) - intervalOf(rule.everyMs);
+  return { ...sound, nextAt: nextAt === null ? null : nextAt + longer };
 }
 
-/** Slots that passed during the pause are gone: nothing was missed, it was meant. */
+/** A schedule that is to begin at `at`: with the first slot from then on. */
+export function startingAt(schedule: Schedule, at: number): Schedule {
+  const nextAt =
+    schedule.rule.kind === 'cron'
+      ? firstAt(schedule.rule, Math.max(at - 1, schedule.lastAt ?? 0))
+      : at;
+  return { ...schedule, nextAt, startAt: at };
+}
+
+/**
+ * Slots that passed during the pause are gone: nothing was missed, it was meant. `every` knows no slots: what became
+ * due is due. `nextRun` is asked again.
+ */
 export function withPause(schedule: Schedule, paused: boolean, now: number): Schedule {
   const { rule, nextAt } = schedule;
-  const passed = rule.kind === 'cron' && schedule.paused && nextAt !== null && nextAt <= now;
+  const passed = rule.kind !== 'every' && schedule.paused && nextAt !== null && nextAt <= now;
   return { ...schedule, paused, nextAt: passed ? firstAt(rule, now) : nextAt };
+}
+
+export function withTrouble(schedule: Schedule, trouble: Trouble | null): Schedule {
+  const { trouble: before, ...sound } = schedule;
+  return trouble === null ? sound : { ...sound, trouble };
 }
 
 /** The first slot of a rule that begins at `now`; null where its function has to be asked. */
@@ -127,10 +163,23 @@ export interface ScheduleView {
   readonly lastRun: string | null;
   readonly next: readonly string[];
   readonly skipped: number;
+  /** `missing`: its job has no file; `stopped`: there is nothing more to come, or it cannot fire. */
+  readonly state: 'ok' | 'paused' | 'missing' | 'stopped';
+  /** What its owner should know: why it makes no runs, or not as was written. */
+  readonly note: string | null;
+}
+
+export interface Seen {
+  readonly redact: readonly string[];
+  /** The job has no file. */
+  readonly missing: boolean;
 }
 
 /** A schedule as the world sees it; a contract like `viewOf`. */
-export function scheduleView(schedule: Schedule, redact: readonly string[] = []): ScheduleView {
+export function scheduleView(
+  schedule: Schedule,
+  { redact, missing }: Seen = { redact: [], missing: false },
+): ScheduleView {
   const { rule, nextAt, lastAt, lastRun } = schedule;
   const next = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, 4)];
   return {
@@ -148,5 +197,31 @@ export function scheduleView(schedule: Schedule, redact: readonly string[] = [])
     lastRun: lastRun === null ? null : String(lastRun),
     next: next.map(isoOf),
     skipped: schedule.skipped,
+    state: stateOf(schedule, missing),
+    note: missing ? `no job named ${schedule.job}` : noteOf(schedule),
   };
+}
+
+function stateOf({ trouble, paused }: Schedule, missing: boolean): ScheduleView['state'] {
+  if (missing) return 'missing';
+  if (trouble && trouble.kind !== 'failing') return 'stopped';
+  return paused ? 'paused' : 'ok';
+}
+
+/** What its owner should know of a schedule, or null. */
+export function noteOf({ rule, trouble }: Pick<Schedule, 'rule' | 'trouble'>): string | null {
+  switch (trouble?.kind) {
+    case 'params':
+      return `it makes no runs: ${trouble.text}`;
+    case 'failing':
+      return `nextRun failed and is asked again: ${trouble.text}`;
+    case 'stopped':
+      return 'nextRun gave null: no more runs until the job file changes';
+    case undefined: {
+      const short = rule.kind === 'every' && rule.everyMs < MIN_EVERY_MS;
+      return short
+        ? `the shortest interval is ${showDuration(MIN_EVERY_MS)}: it runs so often`
+        : null;
+    }
+  }
 }

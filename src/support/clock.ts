@@ -14,12 +14,23 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn, options) {
-    // Above 2^31-1 ms Node fires at once, so the longest waits are cut; every caller looks at the clock again anyway.
-    const timer = setTimeout(fn, Math.max(0, Math.min(ms, 2 ** 31 - 1)));
-    if (options?.idle) timer.unref();
+    const until = performance.now() + ms;
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const again = left > LONGEST_TIMER;
+      timer = setTimeout(
+        () => (again ? wait(until - performance.now()) : fn()),
+        Math.max(0, Math.min(left, LONGEST_TIMER)),
+      );
+      if (options?.idle) timer.unref();
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };
+
+/** Above 2^31-1 ms, 25 days, Node's own timers fire at once. */
+const LONGEST_TIMER = 2 ** 30;
 
 /** Resolves after `ms`, or at once with the signal's abort. */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -9,10 +9,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  * `__proto__` (it would reach the prototype of whatever copies it). `what` names it in the error.
  */
 export function checkJson(value: Json, what: string): string {
-  if (depthOf(value, MAX_JSON_DEPTH) > MAX_JSON_DEPTH) {
-    const hint = `Give at most ${MAX_JSON_DEPTH} levels of lists and objects.`;
-    throw new JobrunError('too-large', `${what} are nested too deeply`, hint);
-  }
+  checkDepth(value, what);
   const text = JSON.stringify(value);
   if (text.length * 3 > MAX_VALUE_BYTES && Buffer.byteLength(text) > MAX_VALUE_BYTES) {
     const hint =
@@ -27,6 +24,13 @@ export function checkJson(value: Json, what: string): string {
     );
   }
   return text;
+}
+
+/** Alone where a value is to be written as text before it is checked: a deep one overflows the stack of the writer. */
+export function checkDepth(value: Json, what: string): void {
+  if (depthOf(value, MAX_JSON_DEPTH) <= MAX_JSON_DEPTH) return;
+  const hint = `Give at most ${MAX_JSON_DEPTH} levels of lists and objects.`;
+  throw new JobrunError('too-large', `${what} are nested too deeply`, hint);
 }
 
 /** Levels of nesting, looked at no deeper than `limit + 1`: a hostile value costs no more than an honest one. */

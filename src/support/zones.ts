@@ -36,7 +36,7 @@ export const localTime = (zone: string, at: number): number => at + offsetMs(zon
 export function latestLocalTime(zone: string, at: number): number {
   const now = localTime(zone, at);
   const change = findChange(zone, at - LONGEST_REPEAT, at);
-  return change === null ? now : Math.max(now, localTime(zone, change - 1) + 1);
+  return change === null ? now : Math.max(now, localTime(zone, change - 1));
 }
 
 export interface Resolved {

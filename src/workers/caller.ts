@@ -1,11 +1,13 @@
-// Asks job code outside of attempts: to check params, to name the next time, to be told of an ending. One worker
-// serves all calls at once; one that gives no answer in time is ended, and of the calls that were open then, the
-// oldest fails, for it is most likely the one that blocks, and the others are asked again in a new worker.
+// Asks job code outside of attempts: to check params, to name the next time, to be told of an ending. Questions share
+// one worker. One that is silent for a second may be blocked: it is left alone with its oldest question, and what
+// stands behind that, or comes later, is asked in a new one; if no answer comes in time, it is ended. A hook may have had its
+// effect and is never asked twice: hooks have workers of their own, which no two jobs share at a time.
 import type { Checked } from '../catalog/catalog.ts';
 import { errorFromShape, type JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, SECOND } from '../support/limits.ts';
 import { Child, type ChildOptions } from './child.ts';
+import { HookLanes } from './hook-lanes.ts';
 import type { Answer, Call, FromRun } from './messages.ts';
 
 export interface CallerOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
@@ -14,6 +16,9 @@ export interface CallerOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly timeoutMs?: number;
 }
+
+/** Job code that is asked something thinks for milliseconds; one that waits for a network may take longer than this. */
+const SILENT_MS = SECOND;
 
 interface Open {
   readonly call: Call;
@@ -28,7 +33,12 @@ export class JobCaller {
   readonly #options: CallerOptions;
   readonly #open = new Set<Open>();
   readonly #timeoutMs: number;
+  readonly #hooks = new HookLanes(() => this.#start());
+  /** Hooks that wait for a worker. */
+  #queue: Open[] = [];
   #child: Child | null = null;
+  /** They end when they have answered what they were asked. */
+  readonly #retired = new Set<Child>();
   #closed = false;
 
   constructor(options: CallerOptions) {
@@ -57,13 +67,16 @@ export class JobCaller {
     const old = this.#child;
     this.#child = null;
     if (old) void this.#retire(old);
+    this.#hooks.renew();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const child = this.#child;
     this.#child = null;
-    await child?.end({ force: true });
+    for (const open of this.#queue.splice(0)) this.#settle(open, CLOSED);
+    const left = [...this.#retired, ...(child ? [child] : [])];
+    await Promise.all([...left.map((one) => one.end({ force: true })), this.#hooks.close()]);
   }
 
   async #value(call: Call): Promise<Json> {
@@ -85,14 +98,24 @@ export class JobCaller {
       this.#settle(open, CLOSED);
       return;
     }
-    const child = this.#current();
+    const { call } = open;
+    const child = call.type === 'hook' ? this.#hooks.take(call.brief.file) : this.#current();
+    if (child === null) {
+      this.#queue.push(open);
+      return;
+    }
     open.tries++;
     open.child = child;
-    open.undo = this.#options.clock.after(this.#timeoutMs, () => this.#late(open, child), {
-      idle: true,
-    });
-    if (open.call.type === 'hook') this.#serve(child, open.call.brief.run);
-    child.call(open.call).then((answer) => {
+    const { clock } = this.#options;
+    const undos = [
+      clock.after(this.#timeoutMs, () => this.#late(open, child), { idle: true }),
+      clock.after(SILENT_MS, () => this.#silent(open, child), { idle: true }),
+    ];
+    open.undo = () => {
+      for (const undo of undos) undo();
+    };
+    if (call.type === 'hook') this.#serve(child, call.brief.run);
+    child.call(call).then((answer) => {
       if (!this.#open.has(open) || open.child !== child) return;
       if (child.exit) this.#again(open, answer);
       else this.#settle(open, answer);
@@ -110,9 +133,21 @@ export class JobCaller {
     open.undo();
     this.#open.delete(open);
     open.resolve(answer);
+    if (open.call.type !== 'hook' || open.child === null) return;
+    this.#hooks.give(open.child);
+    for (const waiting of this.#queue.splice(0)) this.#try(waiting);
+  }
+
+  #silent(open: Open, child: Child): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    for (const other of [...this.#open])
+      if (other !== open && other.child === child && other.tries === 1) this.#again(other, LATE);
+    void this.#retire(child);
   }
 
   #late(open: Open, child: Child): void {
+    this.#hooks.spend(child);
     this.#settle(open, LATE);
     if (this.#child === child) this.#child = null;
     for (const other of [...this.#open]) if (other.child === child) this.#again(other, LATE);
@@ -120,11 +155,12 @@ export class JobCaller {
   }
 
   #current(): Child {
-    if (this.#child === null || this.#child.exit) {
-      const mark = this.#options.newMark();
-      this.#child = new Child({ ...this.#options, mark, memoryMb: null });
-    }
+    if (this.#child === null || this.#child.exit) this.#child = this.#start();
     return this.#child;
+  }
+
+  #start(): Child {
+    return new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
   }
 
   #serve(child: Child, run: number): void {
@@ -137,8 +173,10 @@ export class JobCaller {
   }
 
   async #retire(child: Child): Promise<void> {
+    this.#retired.add(child);
     await child.idle();
     await child.end();
+    this.#retired.delete(child);
   }
 }
 

@@ -41,9 +41,10 @@ async function failureOf(
   const error = toRunError(thrown);
   const dueAt = retryAtOf(thrown, scope.clock.now());
   if (dueAt !== null) return { kind: 'callback', dueAt, error };
+  if (job === null) return { kind: 'threw', error, unloaded: true };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
-  const asks = job?.onError && !scope.controller.signal.aborted;
+  const asks = job.onError && !scope.controller.signal.aborted;
   const decision = asks ? await decide(job, thrown, scope, ctx) : undefined;
   return { kind: 'threw', error, ...fatal, ...(decision === undefined ? {} : { decision }) };
 }

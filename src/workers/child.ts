@@ -3,13 +3,14 @@
 // of one turn go out in one write, and all that a dying worker still said is handed out before `exited` resolves.
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup } from './death.ts';
 import { Frames } from './frames.ts';
-import { LineCutter } from './lines.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
 import { bootId, processInfo } from './processes.ts';
+import { afterExit, RawOutput } from './raw-output.ts';
 import type { Exit, Runner, Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';
 
@@ -35,8 +36,6 @@ const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
 ];
-/** After the exit, for pipes that a grandchild still holds open. */
-const DRAIN_MS = 200;
 
 export class Child implements Runner {
   readonly mark: string;
@@ -50,9 +49,10 @@ export class Child implements Runner {
   readonly #runs = new Map<number, (message: FromRun) => void>();
   readonly #calls = new Map<number, (answer: Answer) => void>();
   readonly #loading = new Set<(call: number) => void>();
-  readonly #raw: Readonly<Record<'stdout' | 'stderr', LineCutter>>;
+  readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
   readonly #idle: (() => void)[] = [];
   #lastCall = 0;
+  #outOfMemory = false;
   #unsent: string[] = [];
 
   constructor(options: ChildOptions) {
@@ -67,7 +67,7 @@ export class Child implements Runner {
     });
     this.pid = child.pid ?? 0;
     this.startTime = processInfo(this.pid)?.startTime ?? '';
-    this.#raw = { stdout: this.#cutter('stdout'), stderr: this.#cutter('stderr') };
+    this.#raw = { stdout: this.#output(child, 'stdout'), stderr: this.#output(child, 'stderr') };
     this.#channel = child.stdio[3] as Socket;
     this.#connect(child);
     this.exited = this.#watchExit(child);
@@ -123,20 +123,18 @@ export class Child implements Runner {
   #connect(child: ChildProcess): void {
     const frames = new Frames<FromWorker>((message) => this.#received(message));
     this.#channel.on('data', (chunk: Buffer) => frames.write(chunk));
-    for (const name of ['stdout', 'stderr'] as const) {
-      child[name]?.on('data', (chunk: Buffer) => this.#raw[name].write(chunk));
-    }
     // A pipe breaks when its process dies: the exit tells it, with the reason.
     for (const stream of child.stdio) stream?.on('error', () => undefined);
   }
 
   #watchExit(child: ChildProcess): Promise<Exit> {
     return new Promise((resolve) => {
-      const finish = (exit: Exit): void => {
+      const finish = (end: Exit): void => {
         if (this.exit) return;
-        this.exit = exit;
         this.#raw.stdout.flush();
         this.#raw.stderr.flush();
+        const exit = this.#outOfMemory ? { ...end, outOfMemory: true as const } : end;
+        this.exit = exit;
         for (const answer of this.#calls.values()) answer(goneAnswer(exit));
         this.#calls.clear();
         for (const tell of this.#idle.splice(0)) tell();
@@ -146,14 +144,10 @@ export class Child implements Runner {
       child.on('error', (error) => {
         if (this.pid === 0) finish({ exitCode: null, signal: null, problem: error.message });
       });
-      child.on('exit', (exitCode, signal) => {
-        const exit = { exitCode, signal };
-        const undo = this.#options.clock.after(DRAIN_MS, () => finish(exit));
-        child.on('close', () => {
-          undo();
-          finish(exit);
-        });
-      });
+      const { stdout, stderr } = this.#raw;
+      afterExit(child, [stdout, stderr], this.#options.clock, (exitCode, signal) =>
+        finish({ exitCode, signal }),
+      );
     });
   }
 
@@ -186,11 +180,12 @@ export class Child implements Runner {
     this.#runs.get(message.run)?.(message);
   }
 
-  #cutter(stream: 'stdout' | 'stderr'): LineCutter {
-    return new LineCutter((text) => this.#rawLine(stream, text));
+  #output(child: ChildProcess, name: 'stdout' | 'stderr'): RawOutput {
+    return new RawOutput(child[name] as Readable, (text) => this.#rawLine(name, text));
   }
 
   #rawLine(stream: 'stdout' | 'stderr', text: string): void {
+    if (stream === 'stderr' && OUT_OF_MEMORY.test(text)) this.#outOfMemory = true;
     const [only] = this.#runs.size === 1 ? this.#runs : [];
     if (!only) {
       this.#options.stray({ stream, text }, this.mark);
@@ -208,6 +203,9 @@ export class Child implements Runner {
   }
 }
 
+/** What V8 prints past everything before it ends the process. */
+const OUT_OF_MEMORY = /^FATAL ERROR: .*(?:out of memory|Allocation failed)/i;
+
 const goneAnswer = (exit: Exit): Answer => ({
   ok: false,
   code: 'internal',
@@ -218,5 +216,6 @@ const goneAnswer = (exit: Exit): Answer => ({
 /** `exit code 3`, `signal SIGSEGV`, or why it never started. */
 export function exitText(exit: Exit): string {
   if (exit.problem !== undefined) return `no start: ${exit.problem}`;
-  return exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
+  const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
+  return exit.outOfMemory ? `out of memory (${how})` : how;
 }

@@ -6,15 +6,15 @@
 // its orders on descriptor 3; the orders set the environment and then replace the shell by the command itself, which
 // keeps the pid. If the daemon dies before, the orders never come and the command never starts.
 import type { ChildProcess } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
-import { LineCutter } from './lines.ts';
 import type { Brief, FromRun, ToWorker } from './messages.ts';
 import { bootId, processInfo } from './processes.ts';
+import { afterExit, RawOutput } from './raw-output.ts';
 import type { Exit, Runner } from './runner.ts';
 import { startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
@@ -30,7 +30,6 @@ export interface CommandOptions {
 
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
-const DRAIN_MS = 200;
 /** Orders that were cut short by the daemon's death end within a quote or without `exec`: nothing is started. */
 const GATE = 'orders=$(cat <&3) || exit 1; exec 3<&-; eval "$orders"; exit 1';
 
@@ -113,10 +112,10 @@ export class CommandRunner implements Runner {
   }
 
   #watch(child: ChildProcess): Promise<Exit> {
-    const stdout = new LineCutter((text) => this.#line(text));
-    const stderr = new LineCutter((text) => this.#log('error', 'stderr', text));
-    child.stdout?.on('data', (chunk: Buffer) => stdout.write(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => stderr.write(chunk));
+    const stdout = new RawOutput(child.stdout as Readable, (text) => this.#line(text));
+    const stderr = new RawOutput(child.stderr as Readable, (text) => {
+      this.#log('error', 'stderr', text);
+    });
     return new Promise((resolve) => {
       const finish = (exit: Exit): void => {
         if (this.exit) return;
@@ -131,14 +130,9 @@ export class CommandRunner implements Runner {
         if (child.pid === undefined)
           finish({ exitCode: null, signal: null, problem: error.message });
       });
-      child.on('exit', (exitCode, signal) => {
-        const exit = { exitCode, signal };
-        const undo = this.#options.clock.after(DRAIN_MS, () => finish(exit));
-        child.on('close', () => {
-          undo();
-          finish(exit);
-        });
-      });
+      afterExit(child, [stdout, stderr], this.#options.clock, (exitCode, signal) =>
+        finish({ exitCode, signal }),
+      );
     });
   }
 

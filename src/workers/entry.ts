@@ -2,6 +2,7 @@
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { getEventListeners } from 'node:events';
+import { fstatSync } from 'node:fs';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
 import { systemClock } from '../support/clock.ts';
@@ -54,13 +55,27 @@ function begin(brief: Brief): void {
   });
 }
 
-function finish(scope: RunScope, outcome: Outcome, tainted = false): void {
+function finish(scope: RunScope, outcome: Outcome, untrusted = false): void {
   if (scope.over) return;
+  const tainted = untrusted || isSpoilt();
   scope.flush();
   scope.over = true;
   active.delete(scope.run);
   channel.send({ type: 'outcome', run: scope.run, outcome, ...(tainted ? { tainted } : {}) });
   hold();
+}
+
+const DIR = process.cwd();
+
+/** What one run must not leave to the next: another working folder, or no stdout for what it starts. */
+function isSpoilt(): boolean {
+  try {
+    for (const descriptor of [1, 2]) fstatSync(descriptor);
+    return process.cwd() !== DIR;
+  } catch {
+    // Closed, or the folder is gone.
+    return true;
+  }
 }
 
 const hold = (): void => channel.hold(active.size === 0 || calls > 0);

@@ -22,6 +22,8 @@ export interface Exit {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly problem?: string;
+  /** The heap of the process was full. */
+  readonly outOfMemory?: true;
 }
 
 /** Output that no run can be named for. */

@@ -41,6 +41,7 @@ function catalog(calls: Json[][] = []): Catalog {
     names: () => JOBS.map((job) => job.name),
     rescan: async () => undefined,
     ready: async () => undefined,
+    known: async () => undefined,
     async check(_job, params) {
       calls.push([...params]);
       return params.map(check);

@@ -1,7 +1,9 @@
 // Part of the engine contract: ids, keys, repeated requests, runs that wait for others, schedules.
 import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
+import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
+import { retry } from '../../src/run/transitions.ts';
 import { MAX_BATCH } from '../../src/support/limits.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-session.ts';
 import type { Bench } from './contract.ts';
@@ -47,6 +49,18 @@ export function intakeContract(bench: Bench): void {
     expect(again).toEqual({ run: first, existing: true });
     await bench.engine.change(first.id, abort);
     expect((await accept(3, { key: 'k' })).id).toBe(first.id + 1);
+  });
+
+  test('a settled run does not go on while another one has its key; then it does, and has it again', async () => {
+    const first = await accept(1, { key: 'k' });
+    await bench.engine.change(first.id, abort);
+    const second = await accept(2, { key: 'k' });
+    const again = (run: Run): Run => retry(run, DEFAULT_POLICY, T0, false);
+    await expect(bench.engine.change(first.id, again)).rejects.toThrow('has the key "k"');
+    expect((await bench.engine.find(first.id))?.state.name).toBe('aborted');
+    await bench.engine.change(second.id, abort);
+    await bench.engine.change(first.id, again);
+    expect((await accept(3, { key: 'k' })).id).toBe(first.id);
   });
 
   test('a key belongs to its job: the same key of another job, and another key, make runs of their own', async () => {

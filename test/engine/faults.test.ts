@@ -76,9 +76,10 @@ async function busy(engine: JsonEngine): Promise<Outcome> {
       o.kept,
       o.refused,
     );
+  engine.putWorker(worker(2));
   await accept(10);
   await Promise.all([accept(11), accept(12, 13), accept(14)]);
-  const ref = { mark: 'w1', pid: 1001 };
+  const ref = { mark: 'w2', pid: 1002 };
   const claimed = await engine.claim('place', 2, () => ref, T0).catch(() => []);
   for (const { run, token } of claimed) {
     const settles = () => engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
@@ -171,10 +172,10 @@ test.each(cases)(
       heal();
       await looksRight(engine, o);
       const [more] = await engine.accept([draft(30)], T0);
-      const ref = { mark: 'w1', pid: 1001 };
+      const ref = { mark: 'w2', pid: 1002 };
       await engine.claim('place', 1, () => ref, T0);
       await engine.fold();
-      expect(engine.leases().every(({ pid }) => pid === 1001)).toBe(true);
+      expect(engine.leases().at(-1)).toMatchObject({ mark: 'w2', pid: 1002, startTime: '2' });
       const memory = await snapshot(engine);
       await engine.close();
       const next = await open(disk.process());

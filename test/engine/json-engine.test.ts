@@ -1,12 +1,14 @@
 // The built-in engine, on real files in a folder of its own.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
+import { draft, T0 } from '../helpers/engine-session.ts';
 import { engineContract } from './contract.ts';
+import { abort } from './contract-intake.ts';
 
 engineContract('json', async () => {
   const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
@@ -19,4 +21,26 @@ engineContract('json', async () => {
     },
     clear: async () => rmSync(home, { recursive: true, force: true }),
   };
+});
+
+test('a page in which nothing is left loses its file two folds later, the others keep theirs', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
+  const dir = join(home, 'state');
+  const { engine } = await openJsonEngine({ disk: realDisk, dir, clock: systemClock });
+  for (let i = 0; i < 2; i++) {
+    await engine.accept(
+      Array.from({ length: 1000 }, (_, n) => draft(n)),
+      T0,
+    );
+  }
+  const first = Array.from({ length: 999 }, (_, i) => i + 1);
+  await Promise.all(first.map((id) => engine.change(id, abort)));
+  await engine.fold();
+  expect(readdirSync(join(dir, 'runs'))).toEqual(['000000.json', '000001.json', '000002.json']);
+  await engine.remove(first);
+  await engine.fold();
+  await engine.fold();
+  expect(readdirSync(join(dir, 'runs'))).toEqual(['000001.json', '000002.json']);
+  await engine.close();
+  rmSync(home, { recursive: true });
 });

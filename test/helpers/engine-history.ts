@@ -1,6 +1,7 @@
 // A stretch of ordinary life of an engine, on a simulated disk: everything that is ever written, several things at
 // once, folds at rest and under load, a clean end and a kill. And the check of any state that may be left of it.
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import type { Run } from '../../src/run/run.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { Ledger } from './engine-ledger.ts';
 import type { Files } from './engine-platter.ts';
@@ -34,7 +35,9 @@ export function begin({
   wrap = (process) => process,
   crashAt,
 }: HistoryOptions = {}) {
-  const disk = new SimulatedDisk(undefined, weakness);
+  const disk = new SimulatedDisk(new Map(), weakness);
+  // As the lock made it, which is taken first: its name is not synced yet.
+  disk.perform({ kind: 'makeFolder', path: DIR });
   const ledger = new Ledger(() => disk.operations.length);
   const clock = handClock();
   const open = (process: SimulatedProcess): Promise<Session> =>
@@ -118,8 +121,12 @@ export async function emptyPages(session: Session): Promise<void> {
   const { engine } = session;
   const runs = await session.accept([70, 80, 81, 82, 83, 84, 85, 86, 87]);
   await engine.fold();
-  for (const run of runs) await session.abort(run);
-  for (const run of runs) await session.remove(run);
+  await Promise.all(runs.map((run) => session.abort(run)));
+  const folding = engine.fold();
+  folding.catch(() => undefined);
+  await Promise.all(runs.slice(4).map((run) => session.remove(run)));
+  await folding;
+  await Promise.all(runs.slice(0, 4).map((run) => session.remove(run)));
   await engine.fold();
   await session.accept([88]);
   await engine.fold();
@@ -141,9 +148,15 @@ export async function judge(
   if (damage.length > 0) return damage.map(({ message }) => `false alarm: ${message}`);
   const wrong = await ledger.broken(engine, at);
   if (wrong.length > 0 || !goOn) return wrong;
-  const [accepted] = await engine.accept([draft(999)], clock.now());
+  const { runs } = await engine.list({ states: ['scheduled', 'waiting', 'queued'], limit: 1000 });
+  const raise = (run: Run): Run => ({ ...run, priority: run.priority + 1 });
+  // In one line of the journal: the first one after a recovery is the one that a mistake in its end would cost.
+  const [[accepted]] = await Promise.all([
+    engine.accept([draft(999)], clock.now()),
+    ...runs.map((run) => engine.change(run.id, raise)),
+  ]);
   const id = accepted?.run.id ?? 0;
-  const left = [...disk.powerCuts({ from: disk.operations.length, random: 0 })][1];
+  const left = [...disk.powerCuts({ from: disk.operations.length, onlyCertain: true })][0];
   const again = new SimulatedDisk(left?.files ?? disk.files());
   const next = await openJsonEngine({ disk: again.process(), dir: DIR, clock });
   if (next.damage.length > 0) return next.damage.map(({ message }) => `second time: ${message}`);

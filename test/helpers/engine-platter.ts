@@ -26,6 +26,8 @@ export type Operation =
 export type Entry = number | null;
 
 export interface CutOptions {
+  /** Only what is there for certain: all that is not synced is lost. */
+  readonly onlyCertain?: boolean;
   readonly seed?: number;
   readonly from?: number;
   /** Random combinations for each moment, beyond all single ones and pairs. */
@@ -103,14 +105,15 @@ export class Platter {
   }
 
   /** All states up to pairs of fates, and some random ones. */
-  *states({ seed = 1, random = 8 }: CutOptions, at: number): Generator<Files> {
+  *states({ seed = 1, random = 8, onlyCertain }: CutOptions, at: number): Generator<Files> {
     const fates = this.#pending.map(({ operation }) =>
       operation.kind === 'write' ? WRITE_FATES : 2,
     );
     const none = fates.map(() => LOST);
     const all = fates.map(() => KEPT);
-    yield this.#state(all);
     yield this.#state(none);
+    if (onlyCertain) return;
+    yield this.#state(all);
     for (const [i, many] of fates.entries()) {
       yield this.#state(none.with(i, KEPT));
       for (let fate = LOST; fate < many; fate++) yield this.#state(all.with(i, fate));

@@ -1,9 +1,20 @@
 // A project in a temporary folder, its command line, and its daemon as a real process: what end-to-end tests stand
 // on. Everything started here is ended, and every folder removed, after the test that made it.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -17,13 +28,25 @@ export interface Result {
   readonly ms: number;
 }
 
+export interface Exited {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
 export interface DaemonProcess {
   readonly pid: number;
   readonly log: () => string;
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
-  kill(
-    signal: NodeJS.Signals,
-  ): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  readonly exited: Promise<Exited>;
+  kill(signal: NodeJS.Signals): Promise<Exited>;
+}
+
+/** A command that goes on: what it has printed so far, and its end. */
+export interface Going {
+  readonly pid: number;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly exited: Promise<Exited>;
+  kill(signal: NodeJS.Signals): Promise<Exited>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON of a command, whose shape is what the tests look at
@@ -59,6 +82,11 @@ export class Project {
     return file;
   }
 
+  /** Takes a file or folder of the shipped project into this one. */
+  copy(name: string): void {
+    cpSync(join(ROOT, name), join(this.dir, name), { recursive: true });
+  }
+
   /** Lines that jobs appended to a file of the project, as JSON. */
   ledger(name = 'ledger.jsonl'): Doc[] {
     try {
@@ -71,6 +99,11 @@ export class Project {
 
   cli(args: readonly string[], input = ''): Promise<Result> {
     return run([process.execPath, BIN, ...args], this.dir, this.env, input);
+  }
+
+  /** The same, typed in another folder. */
+  cliIn(folder: string, args: readonly string[]): Promise<Result> {
+    return run([process.execPath, BIN, ...args], folder, this.env, '');
   }
 
   /** A command that must succeed, with --json: its document. */
@@ -92,16 +125,17 @@ export class Project {
     }, withinMs);
   }
 
-  /** Starts a daemon and waits until it answers. */
-  async daemon(...args: string[]): Promise<DaemonProcess> {
-    const child = spawn(process.execPath, [BIN, 'daemon', ...args], {
+  /** Starts a command and does not wait for its end. */
+  start(...args: string[]): Going {
+    const child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.dir,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log = collect(child);
-    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-      child.on('exit', (code, signal) => resolve({ code, signal }));
+    const stdout = collect(child.stdout);
+    const stderr = collect(child.stderr);
+    const exited = new Promise<Exited>((resolve) => {
+      child.on('close', (code, signal) => resolve({ code, signal }));
     });
     const kill = async (signal: NodeJS.Signals) => {
       child.kill(signal);
@@ -110,11 +144,21 @@ export class Project {
     onTestFinished(async () => {
       await kill('SIGKILL');
     });
+    return { pid: child.pid as number, stdout, stderr, exited, kill };
+  }
+
+  /** Starts a daemon and waits until it answers. */
+  async daemon(...args: string[]): Promise<DaemonProcess> {
+    const { pid, stderr, exited, kill } = this.start('daemon', ...args);
+    let ended = false;
+    exited.then(() => {
+      ended = true;
+    });
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`the daemon ended: ${log()}`);
+      if (ended) throw new Error(`the daemon ended: ${stderr()}`);
       return (await this.cli(['status'])).code === 0;
     }, 15_000);
-    return { pid: child.pid as number, log, exited, kill };
+    return { pid, log: stderr, exited, kill };
   }
 }
 
@@ -142,13 +186,11 @@ function run(
   });
 }
 
-function collect(child: ChildProcess): () => string {
+function collect(stream: Readable): () => string {
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (chunk) => {
-      text += chunk;
-    });
-  }
+  stream.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
   return () => text;
 }
 
@@ -175,4 +217,38 @@ export async function processesWith(text: string): Promise<string[]> {
     '',
   );
   return stdout.split('\n').filter((line) => line.includes(text) && !/^\s*\d+ Z/.test(line));
+}
+
+/** False for a zombie too: it is dead, and only not yet looked at by its parent. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZXx]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+/** Pids of the live processes that work in this folder: a job's, and whatever it started. */
+export function processesIn(dir: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && folderOf(pid)?.startsWith(dir) && isAlive(pid));
+}
+
+function folderOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
+}
+
+/** What a process was started as. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
 }

@@ -36,6 +36,8 @@ export interface Weakness {
   readonly noFolderSync?: boolean;
   /** `sync` answers at once and is done later. */
   readonly earlyAnswer?: boolean;
+  /** Syncs of files in a folder `journal` take this many turns of the loop: no weakness, but a slow disk. */
+  readonly slowJournal?: number;
 }
 
 /** The process was killed: every operation of it fails with this from then on. */
@@ -181,7 +183,7 @@ export class SimulatedProcess implements Disk {
     if (this.#disk.look(dirname(path)) === undefined) throw errno('ENOENT', path);
     const file = this.#disk.nextFile();
     this.#disk.perform({ kind: 'create', path, file });
-    return this.#open(file);
+    return this.#open(file, path.includes('/journal/'));
   }
 
   async read(path: string): Promise<Buffer | null> {
@@ -226,7 +228,7 @@ export class SimulatedProcess implements Disk {
     if (!this.#disk.weakness.noFolderSync) this.#disk.perform({ kind: 'syncFolder', path });
   }
 
-  #open(file: number): DiskFile {
+  #open(file: number, isJournal: boolean): DiskFile {
     return {
       write: async (bytes, position) => {
         const torn = (): void => {
@@ -240,13 +242,13 @@ export class SimulatedProcess implements Disk {
         await this.#turn('truncate');
         this.#disk.perform({ kind: 'truncate', file, size });
       },
-      sync: async () => this.#sync(file),
+      sync: async () => this.#sync(file, isJournal),
       close: async () => this.#check(),
     };
   }
 
-  async #sync(file: number): Promise<void> {
-    const { noSync, earlyAnswer } = this.#disk.weakness;
+  async #sync(file: number, isJournal: boolean): Promise<void> {
+    const { noSync, earlyAnswer, slowJournal = 0 } = this.#disk.weakness;
     const later = async (): Promise<void> => {
       for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
       if (!this.#dead) this.#disk.perform({ kind: 'sync', file });
@@ -254,6 +256,9 @@ export class SimulatedProcess implements Disk {
     if (earlyAnswer) {
       void later();
       return;
+    }
+    for (let turns = 0; isJournal && turns < slowJournal; turns++) {
+      await new Promise(setImmediate);
     }
     await this.#turn('sync', () => this.#disk.perform({ kind: 'syncFailed', file }));
     if (!noSync) this.#disk.perform({ kind: 'sync', file });

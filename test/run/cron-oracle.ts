@@ -58,20 +58,26 @@ function matches(fields: Fields, local: number): boolean {
 }
 
 const printers = new Map<string, Intl.DateTimeFormat>();
-const printed = new Map<string, number>();
+/** By zone and quarter of an hour; null where the clock is changed inside of it. */
+const quarters = new Map<string, Map<number, number | null>>();
+const QUARTER = 15 * MINUTE;
 
-/** The local clock as if it were UTC. Clocks change at whole quarters of an hour, so each is printed once. */
+/** The local clock as if it were UTC. A quarter of an hour in which it is not changed is printed at its ends alone. */
 export function clock(zone: string, at: number): number {
-  const quarter = Math.floor(at / (15 * MINUTE));
-  const key = `${zone} ${quarter}`;
-  let ahead = printed.get(key);
+  const known = quarters.get(zone) ?? new Map<number, number | null>();
+  quarters.set(zone, known);
+  const quarter = Math.floor(at / QUARTER) * QUARTER;
+  let ahead = known.get(quarter);
   if (ahead === undefined) {
-    if (printed.size > 500_000) printed.clear();
-    ahead = print(zone, quarter * 15 * MINUTE) - quarter * 15 * MINUTE;
-    printed.set(key, ahead);
+    if (known.size > 50_000) known.clear();
+    ahead = aheadAt(zone, quarter);
+    if (ahead !== aheadAt(zone, quarter + QUARTER)) ahead = null;
+    known.set(quarter, ahead);
   }
-  return at + ahead;
+  return at + (ahead ?? aheadAt(zone, Math.floor(at / MINUTE) * MINUTE));
 }
+
+const aheadAt = (zone: string, at: number): number => print(zone, at) - at;
 
 function print(zone: string, at: number): number {
   const printer =

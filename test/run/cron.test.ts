@@ -1,6 +1,7 @@
 // The hard days of cron by hand, and thousands of others against the oracle. JOBRUN_LONG=1 runs ten times as many.
 import { describe, expect, it } from 'vitest';
-import { checkCron, lastCron, nextCron } from '../../src/run/cron.ts';
+import { checkCron, lastCron, nextCron, noteOf } from '../../src/run/cron.ts';
+import { countCron } from '../../src/run/cron-count.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { randomCase } from './cron-cases.ts';
@@ -39,6 +40,8 @@ describe('the days on which clocks change', () => {
     'a skipped time and the gap’s end make one run | 2026-03-28 12:00 | 0 2,3 * * * | Europe/Berlin | 2026-03-29T01:00 2026-03-30T00:00',
     'any hour keeps its rhythm in spring | 2026-03-29 00:00 | */30 * * * * | Europe/Berlin | 2026-03-29T00:30 2026-03-29T01:00 2026-03-29T01:30',
     'any hour keeps its rhythm in autumn | 2026-10-25 00:00 | */30 * * * * | Europe/Berlin | 2026-10-25T00:30 2026-10-25T01:00 2026-10-25T01:30 2026-10-25T02:00',
+    'the minute that ends a repeated hour is not left out | 2026-10-25 01:10 | */20 2,3 * * * | Europe/Berlin | 2026-10-25T02:00 2026-10-25T02:20',
+    'a clock that is changed at 00:01 | 1992-04-05 01:27 | 5,55 3,0 * * * | America/Goose_Bay | 1992-04-05T04:01 1992-04-05T06:05',
     'a list of hours skips the second showing | 2026-10-25 00:00 | 0 2-3 * * * | Europe/Berlin | 2026-10-25T02:00 2026-10-26T01:00',
     'New York, spring | 2026-03-07 12:00 | 30 2 * * * | America/New_York | 2026-03-08T07:00 2026-03-09T06:30',
     'New York, autumn | 2026-10-31 12:00 | 30 1 * * * | America/New_York | 2026-11-01T05:30 2026-11-02T06:30',
@@ -182,7 +185,7 @@ describe('against the oracle', () => {
   const seed = Number(process.env.JOBRUN_SEED ?? 20_261_122);
 
   it(`${cases} random expressions, zones and instants agree (seed ${seed})`, {
-    timeout: 120_000,
+    timeout: 600_000,
   }, () => {
     const random = randomFrom(seed);
     for (let i = 0; i < cases; i++) {
@@ -207,5 +210,46 @@ describe('speed', () => {
     for (let i = 0; i < 5000; i++) from = nextCron('* * * * * *', 'Europe/Berlin', from) ?? 0;
     for (let i = 0; i < 200; i++) nextCron('0 0 29 2 *', 'Europe/Berlin', from + i * DAY);
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('how many times it fires', () => {
+  it('is what going through them one by one gives', () => {
+    const random = randomFrom(11);
+    for (let i = 0; i < 400; i++) {
+      const { cron, zone, after } = randomCase(random);
+      const until = after + random.whole(0, cron.split(' ').length === 6 ? DAY / 4 : 4 * DAY);
+      let walked = 0;
+      for (let at = nextCron(cron, zone, after); at !== null && at <= until; walked++)
+        at = nextCron(cron, zone, at);
+      const told = `${cron} in ${zone} after ${after} until ${until}`;
+      expect(countCron(cron, zone, after, until), told).toBe(walked);
+    }
+  });
+
+  it('of a year of seconds is known at once', () => {
+    const started = performance.now();
+    const year = countCron(
+      '* * * * * *',
+      'Europe/Berlin',
+      at('2026-01-01 00:00'),
+      at('2027-01-01 00:00'),
+    );
+    expect(year).toBe(365 * 86_400);
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+});
+
+describe('what is said of a time', () => {
+  it.each([
+    '30 2 * * * | 2026-03-29T01:00:00Z | 02:30 is skipped that day: this is the end of the gap',
+    '30 2 * * * | 2026-03-30T00:30:00Z | ',
+    '30 2 * * * | 2026-10-25T00:30:00Z | shown twice that day: this is the first',
+    '0 2,3 * * * | 2026-03-29T01:00:00Z | ',
+    '*/30 * * * * | 2026-03-29T01:00:00Z | ',
+    '*/30 * * * * | 2026-10-25T01:30:00Z | shown twice that day: this is the second',
+  ])('%s', (row) => {
+    const [cron = '', instant = '', note = ''] = row.split(' | ');
+    expect(noteOf(cron, 'Europe/Berlin', at(instant))).toBe(note === '' ? null : note);
   });
 });

@@ -10,7 +10,7 @@ import {
   wakeAt,
 } from '../../src/run/firing.ts';
 import { newRun, type Run } from '../../src/run/run.ts';
-import { newSchedule, type Rule, type Schedule } from '../../src/run/schedule.ts';
+import { newSchedule, type Rule, type Schedule, startingAt } from '../../src/run/schedule.ts';
 import { randomFrom } from '../helpers/random.ts';
 
 const SECOND = 1000;
@@ -98,6 +98,19 @@ describe('slots missed', () => {
     expect(hours(due(schedule(HOURLY), at, sight()).slots)).toEqual([4]);
   });
 
+  it.each([
+    ['an hour', HOUR, '*/10 * * * *', 5],
+    ['a day', DAY, '0 * * * *', 23],
+    ['400 days', 400 * DAY, '*/15 * * * *', 400 * 96 - 1],
+  ] as const)(
+    'once after %s: a single run, and the others are counted exactly',
+    (_, jump, cron, left) => {
+      const rule: Rule = { kind: 'cron', cron, timezone: 'UTC' };
+      const fired = due(schedule(rule), NOON + jump + 5 * SECOND, sight());
+      expect([fired.slots, fired.schedule.skipped]).toEqual([[NOON + jump], left]);
+    },
+  );
+
   it('all: every one, oldest first, also while overlap is not allowed', () => {
     for (const overlap of ['skip', 'queue', 'allow'] as const) {
       const fired = due(schedule(HOURLY, { catchUp: 'all', overlap }), now, sight());
@@ -116,7 +129,7 @@ describe('slots missed', () => {
     expect(slots).toHaveLength(1000);
     expect(slots.at(-1)).toBe(NOON + 400 * DAY - 3 * SECOND);
     expect(slots[0]).toBe(NOON + 400 * DAY - 1002 * SECOND);
-    expect(skippedNow).toBeGreaterThan(0);
+    expect(skippedNow).toBe(400 * 86_400 - 1000);
     expect(performance.now() - started).toBeLessThan(3000);
   });
 
@@ -284,6 +297,13 @@ describe('every', () => {
     );
   });
 
+  it('a beginning that was asked for is kept, however far it lies beyond the interval', () => {
+    const later = startingAt(schedule(EVERY), NOON + 9 * DAY);
+    expect(due(later, NOON + DAY, sight()).schedule).toBe(later);
+    const fired = due(later, NOON + 9 * DAY, sight());
+    expect([fired.slots, fired.schedule.startAt]).toEqual([[NOON + 9 * DAY], undefined]);
+  });
+
   it('a next time that is set already stays', () => {
     const waiting = schedule(EVERY, { nextAt: NOON + 7 });
     expect(afterSettled(waiting, settledAt(NOON), NOON)).toBe(waiting);
@@ -321,8 +341,14 @@ describe('nextRun', () => {
     expect([fired.slots, fired.schedule.nextAt]).toEqual([[NOON + 5], null]);
   });
 
-  it('stops at null; the same instant again is moved, not run twice', () => {
-    expect(decided(asked, null, NOON).nextAt).toBe(null);
+  it('is asked no more once it has stopped; after a failure it is', () => {
+    expect(awaitsAnswer({ ...asked, trouble: { kind: 'stopped', file: 'x' } }, 0)).toBe(false);
+    const failing = { ...asked, trouble: { kind: 'failing', text: 'x' } } as const;
+    expect(awaitsAnswer(failing, 0)).toBe(true);
+    expect(decided(failing, NOON + 5, NOON).trouble).toBe(undefined);
+  });
+
+  it('the same instant again is moved, not run twice', () => {
     expect(decided({ ...asked, lastAt: NOON }, NOON, NOON).nextAt).toBe(NOON + 1);
     expect(decided({ ...asked, lastAt: NOON }, NOON, NOON + 50).nextAt).toBe(NOON + 50);
   });

@@ -13,11 +13,16 @@ function picker(limits: Readonly<Record<string, Partial<JobLimits>>> = {}): Pick
   return made;
 }
 
+function begin(made: Picker, run: Run, now: number): void {
+  made.counted(run.job, now);
+  made.started(run);
+}
+
 /** Starts as many as may start now, and gives their ids. */
 function startAll(made: Picker, now = NOW, lane: Lane = 'place'): number[] {
   const ids: number[] = [];
   for (let run = made.next(lane, now); run; run = made.next(lane, now)) {
-    made.started(run, now);
+    begin(made, run, now);
     ids.push(run.id);
   }
   return ids;
@@ -71,10 +76,25 @@ describe('limits', () => {
     expect([startAll(made), made.why(run, NOW)]).toEqual([[1], null]);
   });
 
+  it('starts of before count against a rate that is read only later, but never those that lie ahead', () => {
+    const made = new Picker();
+    for (const at of [NOW - 5000, NOW - 400, NOW - 300]) made.counted('a', at);
+    const told = made.starts();
+    const later = new Picker();
+    for (const [job, starts] of told) for (const at of starts) later.counted(job, at);
+    later.configure(() => ({ ...FREE, rateLimit: { limit: 2, perMs: 1000 } }));
+    const run = queuedRun(1, { job: 'a' });
+    later.add(run);
+    expect(startAll(later)).toEqual([]);
+    expect(later.why(run, NOW)).toBe('rate 2 per 1s, next place in 0.6s');
+    expect(later.nextPlaceAt(NOW)).toBe(NOW + 600);
+    expect(startAll(later, NOW - 86_400_000)).toEqual([1]);
+  });
+
   it('concurrency is kept, counting runs that had begun before', () => {
     const made = picker({ a: { concurrency: 2 } });
     const begun = queuedRun(1, { job: 'a' });
-    made.started(begun, NOW);
+    made.started(begun);
     const waits = queuedRun(4, { job: 'a' });
     for (const run of [queuedRun(2, { job: 'a' }), queuedRun(3, { job: 'a' }), waits])
       made.add(run);
@@ -289,7 +309,7 @@ function start(model: Model, made: Picker, lane: Lane, now: number, told: string
   const run = made.next(lane, now);
   expect(run?.id ?? null, told).toBe(model.next(lane, now));
   if (!run) return;
-  made.started(run, now);
+  begin(made, run, now);
   model.queued = model.queued.filter((other) => other.id !== run.id);
   model.running.push(run);
   model.starts.push({ job: run.job, at: now });

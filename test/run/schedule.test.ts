@@ -9,6 +9,8 @@ import {
   revised,
   type Schedule,
   scheduleView,
+  startingAt,
+  type Trouble,
   withPause,
 } from '../../src/run/schedule.ts';
 
@@ -60,6 +62,23 @@ describe('a changed definition', () => {
     const next = revised(old, { ...asked, rule: cron('0,30 * * * *') }, NOON - 5 * HOUR);
     expect(next.nextAt).toBe(NOON + HOUR / 2);
   });
+
+  it('`every` with another interval still counts from the end of the last run', () => {
+    const every = (everyMs: number) => ({ ...asked, rule: { kind: 'every', everyMs } as const });
+    const ran = { ...newSchedule(every(HOUR), NOON), lastAt: NOON, nextAt: NOON + HOUR };
+    expect(revised(ran, every(3 * HOUR), NOON + 60_000).nextAt).toBe(NOON + 3 * HOUR);
+    expect(revised({ ...ran, nextAt: null }, every(5), NOON).nextAt).toBe(null);
+    const fresh = newSchedule(every(HOUR), NOON);
+    expect(revised(fresh, every(5), NOON + 1).nextAt).toBe(NOON + 1);
+  });
+
+  it('a beginning that was asked for is the first slot from then on', () => {
+    const at = NOON + 10.5 * HOUR;
+    expect(startingAt(newSchedule(asked, NOON), at).nextAt).toBe(NOON + 11 * HOUR);
+    expect(startingAt(newSchedule(asked, NOON), NOON + HOUR).nextAt).toBe(NOON + HOUR);
+    const every = { ...asked, rule: { kind: 'every', everyMs: 5 } } as const;
+    expect(startingAt(newSchedule(every, NOON), at).nextAt).toBe(at);
+  });
 });
 
 describe('a pause', () => {
@@ -67,6 +86,15 @@ describe('a pause', () => {
     const paused = withPause(newSchedule(asked, NOON), true, NOON);
     const resumed = withPause(paused, false, NOON + 5.5 * HOUR);
     expect([resumed.paused, resumed.nextAt]).toEqual([false, NOON + 6 * HOUR]);
+  });
+
+  it('`every` is due at once after it; `nextRun` is asked again', () => {
+    const every = { ...asked, rule: { kind: 'every', everyMs: 5 } } as const;
+    const paused = { ...newSchedule(every, NOON), paused: true };
+    expect(withPause(paused, false, NOON + HOUR).nextAt).toBe(NOON);
+    const asking = { ...paused, rule: { kind: 'nextRun' } as const };
+    expect(withPause(asking, false, NOON + HOUR).nextAt).toBe(null);
+    expect(withPause({ ...asking, nextAt: NOON + 9 }, false, NOON).nextAt).toBe(NOON + 9);
   });
 
   it('a second resume does not skip a slot that is due', () => {
@@ -144,15 +172,30 @@ describe('the JSON', () => {
       lastAt: '2026-11-22T12:00:00.000Z',
       lastRun: '12',
       skipped: 2,
+      state: 'ok',
+      note: null,
     });
     expect(next.map((at) => at.slice(11, 13))).toEqual(['13', '14', '15', '16', '17']);
+  });
+
+  it('says what its owner should know, and nothing where all is well', () => {
+    const fast = newSchedule({ ...asked, rule: { kind: 'every', everyMs: 1 } }, NOON);
+    expect([scheduleView(fast).every, scheduleView(fast).note]).toEqual([
+      1000,
+      'the shortest interval is 1.0s: it runs so often',
+    ]);
+    const seen = (trouble: Trouble) => scheduleView({ ...newSchedule(asked, NOON), trouble });
+    expect(seen({ kind: 'params', text: 'to: is required' }).note).toContain('to: is required');
+    expect(seen({ kind: 'stopped', file: '' })).toMatchObject({ state: 'stopped' });
+    expect(seen({ kind: 'failing', text: 'no' })).toMatchObject({ state: 'ok' });
   });
 
   it('hides what is to be hidden, and shows no times that only a run can tell', () => {
     const view = scheduleView(
       { ...newSchedule({ ...asked, rule: { kind: 'every', everyMs: 5000 } }, NOON), nextAt: null },
-      ['token'],
+      { redact: ['token'], missing: true },
     );
+    expect([view.state, view.note]).toEqual(['missing', 'no job named clean']);
     expect(view.params).toEqual({ token: '***', deep: { token: '***', keep: 2 } });
     expect([view.every, view.cron, view.timezone, view.nextAt, view.next]).toEqual([
       5000,

@@ -39,7 +39,7 @@ describe('what a job throws', () => {
       'no such file',
       'caused by: Error: deep',
     ],
-    ['throw "a text"', 'threw a text', ''],
+    ['throw "a text"', 'a text', ''],
     ['throw undefined', 'threw undefined', ''],
     ['throw { a: 1 }', 'threw {"a":1}', ''],
     ['throw new Error()', 'Error without a message', ''],

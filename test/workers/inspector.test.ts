@@ -172,3 +172,18 @@ test('a validator that blocks fails its own call, and others are answered', asyn
   await expect(spin).rejects.toThrow('did not answer');
   expect(await sound).toEqual([{ ok: true, params: {}, lock: 'l' }]);
 });
+
+test('a question that blocks its worker holds up neither those behind it nor later ones', async () => {
+  const dir = project({
+    'jobs/spin.mjs': 'export default { run() {}, nextRun() { while (true) {} } }',
+    'jobs/sound.mjs': 'export default { run() {}, lock: () => "l", nextRun: () => null }',
+  });
+  const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
+  atEnd(() => caller.close());
+  const spin = caller.next(join(dir, 'jobs/spin.mjs'), null);
+  spin.catch(() => undefined);
+  const began = performance.now();
+  expect(await caller.next(join(dir, 'jobs/sound.mjs'), null)).toBe(null);
+  expect(await caller.check(join(dir, 'jobs/sound.mjs'), [{}])).toHaveLength(1);
+  expect(performance.now() - began).toBeLessThan(15_000);
+});

@@ -2,6 +2,7 @@
 // with the one that holds its key; a run that settles lets go those that waited for it, or ends them with it.
 import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
 import { abortIdle, release } from '../../run/transitions.ts';
+import { JobrunError } from '../../support/errors.ts';
 import type { Accepted } from '../engine.ts';
 import { currentOf } from './listing.ts';
 import type { Memory } from './memory.ts';
@@ -40,11 +41,26 @@ export function acceptDraft(
 /** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */
 export function replaceRun(tx: Transaction, memory: Memory, run: Run, next: Run): Run {
   if (next === run) return run;
+  refuseTakenKey(memory, run, next);
   tx.set(run, next);
   // A list, not a recursion: a chain of runs may be longer than the stack is deep.
   const settled = isSettled(next) ? [next] : [];
   for (const ended of settled) settled.push(...tellDependents(tx, memory, ended));
   return next;
+}
+
+/** A run that goes on needs its key again, which another run may have by now. */
+function refuseTakenKey(memory: Memory, run: Run, next: Run): void {
+  const key = run.origin?.key;
+  if (key === undefined || !isSettled(run) || isSettled(next)) return;
+  const holder = memory.findKey(run.job, key);
+  if (!holder) return;
+  const hint = `See it: jobrun show ${holder.id}; or start a new run: jobrun rerun ${run.id}`;
+  throw new JobrunError(
+    'refused',
+    `run ${holder.id} has the key "${key}" of run ${run.id} now`,
+    hint,
+  );
 }
 
 /** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */

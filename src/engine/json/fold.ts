@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
+import { PAGE_SIZE } from '../../support/limits.ts';
 import type { Committer } from './committer.ts';
 import { type Document, FORMAT, writeDocument } from './document.ts';
 import { listSegments, type Position, segmentPath } from './journal.ts';
@@ -21,7 +22,6 @@ import { type Manifest, writeManifest } from './manifest.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
-import { pageOf } from './tally.ts';
 
 export interface Folding {
   readonly disk: Disk;
@@ -94,8 +94,9 @@ async function writePage(f: Folding, page: number): Promise<void> {
 /** What the page file holds now need not be held in memory; what changed since it was captured stays. */
 function forget(f: Folding, page: number, written: readonly Run[]): void {
   const byId = new Map(written.map((run) => [run.id, run]));
-  for (const [id, run] of f.memory.fresh) {
-    if (pageOf(id) !== page) continue;
+  for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {
+    const run = f.memory.fresh.get(id);
+    if (run === undefined) continue;
     if (run === null ? !byId.has(id) : byId.get(id) === run) f.memory.fresh.delete(id);
   }
 }
@@ -114,7 +115,8 @@ function manifestOf(
   const needed = [...f.pages.filed].filter((page) => !spent.has(page) || dirty.has(page));
   const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
   const requests = [...f.registry.requests.values()];
-  return { format: FORMAT, seq, ...f.counters(), segment, position, requests, pages };
+  const starts = f.memory.picker.starts();
+  return { format: FORMAT, seq, ...f.counters(), segment, position, requests, starts, pages };
 }
 
 async function removeOld(f: Folding, manifest: Manifest): Promise<void> {

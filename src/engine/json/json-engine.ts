@@ -1,7 +1,7 @@
 // The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
-import type { JobLimits, Lane } from '../../run/pick.ts';
+import { type JobLimits, type Lane, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
@@ -275,12 +275,7 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   #jobLimits(job: string): JobLimits {
-    const limits = this.#limitsOf?.(job) ?? {
-      lane: 'place',
-      concurrency: null,
-      rateLimit: null,
-      blocked: null,
-    };
+    const limits = this.#limitsOf?.(job) ?? UNREAD;
     const { all, jobs } = this.registry.pauses;
     const paused = all || jobs.has(job);
     return paused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;

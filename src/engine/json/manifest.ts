@@ -17,6 +17,8 @@ export interface Manifest extends Document {
   /** How many changes of runs there ever were: numbers the events. */
   readonly changes: number;
   readonly requests: readonly Answered[];
+  /** When attempts of each job began lately, for the rates; missing where an earlier version wrote the file. */
+  readonly starts?: readonly (readonly [job: string, at: readonly number[]])[];
   readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
 }
 

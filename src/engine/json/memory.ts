@@ -105,7 +105,7 @@ export class Memory {
         this.picker.add(run);
         break;
       case 'running':
-        this.picker.started(run, run.life?.startedAt ?? run.state.dueAt);
+        this.picker.started(run);
         break;
       case 'waiting':
         if (run.state.for === 'runs') this.#await(run);

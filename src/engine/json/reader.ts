@@ -132,6 +132,8 @@ class Reader {
       this.#nextId = manifest.nextId;
       this.#changes = manifest.changes;
       for (const answered of manifest.requests) this.#registry.remember(answered);
+      for (const [job, starts] of manifest.starts ?? [])
+        for (const at of starts) this.#memory.picker.counted(job, at);
       return;
     }
     const pages = await this.#pages.list();
@@ -275,6 +277,7 @@ class Reader {
       isNewFor: (id) => seq > (this.#loaded.get(pageOf(id))?.seq ?? 0),
       schedulesAreOlder: seq > this.#schedulesSeq,
       locksAreOlder: seq > this.#locksSeq,
+      startsAreOlder: seq > (this.#manifest?.seq ?? 0),
       get: (id) => live.get(id) ?? (fresh.has(id) ? (fresh.get(id) ?? null) : filed(id)),
     });
   }

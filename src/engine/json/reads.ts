@@ -3,8 +3,9 @@
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { JobrunError } from '../../support/errors.ts';
+import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { currentOf, listRuns } from './listing.ts';
+import { currentOf, listRuns, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
@@ -33,6 +34,17 @@ export class Reads {
 
   list(query: E.Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }> {
     return listRuns(query, this.memory, this.pages);
+  }
+
+  parts(): readonly number[] {
+    return this.memory.tally
+      .pages()
+      .map((page) => page * PAGE_SIZE)
+      .reverse();
+  }
+
+  async part(start: number): Promise<readonly Run[]> {
+    return (await runsOfPage(pageOf(start), this.memory, this.pages)).reverse();
   }
 
   counts(): Counts {

@@ -108,7 +108,7 @@ async function makeSure(disk: Disk, dir: string, recovered: Recovered): Promise<
   for (const name of ['', 'runs', 'journal', 'logs', 'aside'])
     await disk.makeFolder(join(dir, name));
   await removeTemporaries(disk, dir);
-  await disk.syncFolder(dir);
+  // A page that was replaced and never synced looks written, so that no fold would write it again.
   await disk.syncFolder(join(dir, 'runs'));
   await syncParent(disk, dir);
   const { tail } = recovered;

@@ -43,7 +43,7 @@ export class Transaction {
     if (patch === null && !lease) return;
     const held = lease ? `,${JSON.stringify(lease)}` : '';
     this.ops.push(`["set",${prev.id},${JSON.stringify(patch ?? {})}${held}]`);
-    if (lease) this.#lease(prev.id, lease);
+    if (lease) this.#begin(next, lease);
     else if (next.state.name !== 'running') this.#lease(prev.id, null);
     this.#put(prev, next);
   }
@@ -94,6 +94,12 @@ export class Transaction {
     this.changes.push({ prev, run: next });
   }
 
+  /** An attempt that could not be written down still began, for the rate: that only errs to the safe side. */
+  #begin(run: Run, lease: Held): void {
+    this.#lease(run.id, lease);
+    this.#memory.picker.counted(run.job, run.life?.startedAt ?? run.state.dueAt);
+  }
+
   #lease(id: number, lease: Held | null): void {
     this.#replace(this.#registry.leases, id, lease);
   }
@@ -117,6 +123,7 @@ export interface Replay {
   readonly isNewFor: (run: number) => boolean;
   readonly schedulesAreOlder: boolean;
   readonly locksAreOlder: boolean;
+  readonly startsAreOlder: boolean;
   /** The settled or unsettled run as its page or an earlier line has it. */
   readonly get: (id: number) => Run | null;
 }
@@ -130,6 +137,7 @@ export function replayOp(op: Op, to: Replay): void {
       if (to.isNewFor((first as Run).id)) memory.put(null, first as Run);
       return;
     case 'set':
+      if (to.startsAreOlder && third) replayStart(first as number, second as Partial<Run>, to);
       if (to.isNewFor(first as number)) replaySet(first as number, second as Partial<Run>, to);
       if (to.locksAreOlder)
         replayLease(first as number, second as Partial<Run>, third as Held | undefined, registry);
@@ -164,6 +172,11 @@ function replaySet(id: number, patch: Partial<Run>, to: Replay): void {
   const prev = to.get(id);
   if (!prev) throw new Error(`it changes run ${id}, which is not there`);
   to.memory.put(prev, { ...prev, ...patch });
+}
+
+function replayStart(id: number, patch: Partial<Run>, to: Replay): void {
+  const job = to.get(id)?.job;
+  if (job !== undefined && patch.life) to.memory.picker.counted(job, patch.life.startedAt);
 }
 
 function replayLease(

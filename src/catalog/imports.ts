@@ -1,0 +1,80 @@
+// Which job files a change concerns: the changed ones, and those that import them, by any way round. Read from the texts
+// of the files, so that it is the same on every Node: what is imported under a name that is put together at run time is
+// not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
+import { errnoOf } from '../support/errors.ts';
+
+const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])(\.[^'"\n]*)\1/g;
+const AT_ONCE = 64;
+
+export class Imports {
+  readonly #folder: string;
+  /** What each file imports, as paths without their endings: `./x.js` may be `x.ts`. */
+  readonly #of = new Map<string, readonly string[]>();
+  #known = false;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The changed files and all that import them; null where nobody is seen to import one: then it may be any. */
+  async affected(
+    changed: readonly string[],
+    isJob: (path: string) => boolean,
+  ): Promise<ReadonlySet<string> | null> {
+    await this.#read(this.#known ? changed : await codeFiles(this.#folder));
+    this.#known = true;
+    const importers = this.#importers();
+    const found = new Set(changed);
+    for (const path of found) for (const other of importers.get(bare(path)) ?? []) found.add(other);
+    const unseen = changed.some((path) => !isJob(path) && !importers.has(bare(path)));
+    return unseen ? null : found;
+  }
+
+  #importers(): ReadonlyMap<string, readonly string[]> {
+    const importers = new Map<string, string[]>();
+    for (const [path, imported] of this.#of) {
+      for (const one of imported) importers.set(one, [...(importers.get(one) ?? []), path]);
+    }
+    return importers;
+  }
+
+  async #read(paths: readonly string[]): Promise<void> {
+    for (let at = 0; at < paths.length; at += AT_ONCE) {
+      await Promise.all(paths.slice(at, at + AT_ONCE).map((path) => this.#readOne(path)));
+    }
+  }
+
+  async #readOne(path: string): Promise<void> {
+    if (!CODE.test(path)) return;
+    try {
+      const text = await readFile(path, 'utf8');
+      const imported = [...text.matchAll(IMPORT)].map(([, , name = '']) =>
+        bare(resolve(dirname(path), name)),
+      );
+      this.#of.set(path, [...new Set(imported)]);
+    } catch (error) {
+      if (errnoOf(error) === '') throw error;
+      this.#of.delete(path);
+    }
+  }
+}
+
+function bare(path: string): string {
+  const short = path.slice(0, path.length - extname(path).length);
+  return short.endsWith('/index') ? short.slice(0, -'/index'.length) : short;
+}
+
+async function codeFiles(folder: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+    return entries
+      .filter((entry) => CODE.test(entry.name) && !entry.parentPath.includes('node_modules'))
+      .map((entry) => join(entry.parentPath, entry.name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

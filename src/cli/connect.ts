@@ -1,0 +1,278 @@
+// What a program gets of jobrun: `connect` and the calls on what it returns. Names, options and results are those of
+// the command line; where that takes words, this takes values.
+
+import type { BatchLine, BatchResult } from '../commands/batch.ts';
+import { cutBatch } from '../commands/batch.ts';
+import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
+import type { EventView } from '../commands/events.ts';
+import type { Refused } from '../commands/several.ts';
+import type { Counts, StateName } from '../run/run.ts';
+import type { ScheduleView } from '../run/schedule.ts';
+import type { AttemptView, LogLine, RunView } from '../run/view.ts';
+import type { ConfigOptions } from '../support/config.ts';
+import { type Duration, durationMs } from '../support/durations.ts';
+import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { toJson } from '../workers/values.ts';
+import { Caller } from './library.ts';
+
+/** Options of one run. Plain numbers of durations are milliseconds. */
+export interface RunOptions {
+  /** When it is due: a Date, an ISO text, or milliseconds since 1970. Default: now. */
+  readonly at?: Date | string | number;
+  readonly in?: Duration;
+  readonly priority?: number;
+  /** While an unsettled run of this job has the key, that one is given instead of a new one. */
+  readonly key?: string;
+  /** Further attempts after the first, in place of the job's. */
+  readonly retries?: number;
+  readonly timeout?: Duration;
+  /** Ids of runs that must be done before. */
+  readonly after?: readonly string[];
+}
+
+/** With `every` or `cron` it is no run but a schedule that makes runs. */
+export interface RuleOptions {
+  readonly every?: Duration;
+  readonly cron?: string;
+  readonly timezone?: string;
+  /** The schedule's name. Default: the job's. */
+  readonly name?: string;
+  readonly catchUp?: 'skip' | 'once' | 'all';
+  readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
+  readonly replace?: boolean;
+  readonly priority?: number;
+  readonly at?: Date | string | number;
+}
+
+export type Accepted = RunView & { readonly existing?: true };
+export type Details = RunView & {
+  readonly attempts: readonly AttemptView[];
+  readonly results: readonly Json[];
+  readonly log: readonly LogLine[];
+};
+type Aborted = { readonly id: string; readonly state: StateName; readonly tookMs: number };
+
+export interface ListFilter {
+  readonly state?: StateName | readonly StateName[];
+  readonly job?: string;
+  readonly group?: string;
+  readonly key?: string;
+  /** Accepted since then. */
+  readonly since?: Date | string | number;
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+export interface Status {
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly since: string | null;
+  readonly version: string;
+  readonly dir: string;
+  readonly jobs: string;
+  readonly state: string;
+  readonly workers: { readonly busy: number; readonly total: number };
+  readonly counts: Counts;
+  readonly broken: readonly string[];
+}
+
+/** The error of `result` for a run that failed or was aborted. */
+export interface RunEndedError extends JobrunError {
+  readonly code: 'run-failed' | 'run-aborted';
+  readonly run: RunView;
+}
+
+/**
+ * Reaches the jobs of a project, with a daemon or without one. What needs a daemon rejects with `no-daemon` where none
+ * runs. Nothing is opened before the first call.
+ *
+ * @param options `dir`: the project, default as for the command line; `state`: its state folder
+ * @example
+ * const jobs = await connect({ dir: '/srv/shop' });
+ * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { in: '20m', key: 'spring' });
+ * console.log(await jobs.result(run.id));
+ * await jobs.close();
+ */
+export const connect = async (options: ConfigOptions = {}): Promise<Jobs> =>
+  new Jobs(new Caller(options));
+
+export class Jobs {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. */
+  schedule(
+    job: string,
+    params: unknown,
+    options: RuleOptions & ({ every: Duration } | { cron: string }),
+  ): Promise<ScheduleView>;
+  schedule(job: string, params?: unknown, options?: RunOptions): Promise<Accepted>;
+  async schedule(
+    job: string,
+    params: unknown = {},
+    options: object = {},
+  ): Promise<Accepted | ScheduleView> {
+    const run = requestFromCode(job, toJson(params, 'the params'), options);
+    const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';
+    const request = { kind, run, note: null, wait: false, follow: false, dryRun: false };
+    const reply = (await this.#caller.call('schedule', request)) as
+      | { readonly run: Accepted }
+      | { readonly schedule: ScheduleView };
+    return 'run' in reply ? reply.run : reply.schedule;
+  }
+
+  /** Accepts many runs in few commits: an array in the same order, with an error in the place of what was refused. */
+  async scheduleMany(
+    runs: readonly ({ readonly job: string; readonly params?: unknown } & RunOptions)[],
+  ): Promise<(Accepted | JobrunError)[]> {
+    const results: (Accepted | JobrunError)[] = [];
+    for (const lines of cutBatch(runs.map(lineOf))) {
+      if (lines.length === 0) continue;
+      const reply = (await this.#caller.call('schedule', { kind: 'batch', lines })) as {
+        readonly results: readonly BatchResult[];
+      };
+      for (const one of reply.results)
+        results.push('line' in one ? errorFromShape(one.error) : one);
+    }
+    return results;
+  }
+
+  /** One run with its attempts, result rows and last log lines. Rejects with `unknown-run`. */
+  async get(id: string): Promise<Details> {
+    return (await this.#caller.call('show', { id })) as Details;
+  }
+
+  /** Runs, newest first; `total` counts all that fit. */
+  async list(filter: ListFilter = {}): Promise<{ total: number; runs: readonly RunView[] }> {
+    const { state, since, ...rest } = filter;
+    const request = {
+      limit: 50,
+      ...rest,
+      ...(state !== undefined && { states: typeof state === 'string' ? [state] : state }),
+      ...(since !== undefined && { since: timeFromCode('since', since) }),
+    };
+    return (await this.#caller.call('list', request)) as { total: number; runs: RunView[] };
+  }
+
+  /** Ends runs; resolves when nothing of them lives. `grace` 0 kills at once. */
+  async abort(
+    ids: string | readonly string[],
+    options: { readonly grace?: Duration; readonly reason?: string } = {},
+  ): Promise<{ results: readonly (Aborted | Refused)[] }> {
+    const { grace, reason } = options;
+    return (await this.#caller.call('abort', {
+      ids: typeof ids === 'string' ? [ids] : ids,
+      ...(grace !== undefined && { graceMs: durationMs(grace, 'grace') }),
+      ...(reason !== undefined && { reason }),
+    })) as { results: Aborted[] };
+  }
+
+  /** Changes a run that has not started. */
+  async update(
+    id: string,
+    changes: {
+      readonly at?: Date | string | number;
+      readonly in?: Duration;
+      readonly params?: unknown;
+      readonly priority?: number;
+    },
+  ): Promise<RunView> {
+    const { at, in: within, params, priority } = changes;
+    return (await this.#caller.call('update', {
+      id,
+      merge: false,
+      note: null,
+      ...(at !== undefined && { dueAt: timeFromCode('at', at) }),
+      ...(within !== undefined && { inMs: durationMs(within, 'in') }),
+      ...(params !== undefined && { params: toJson(params, 'the params') }),
+      ...(priority !== undefined && { priority }),
+    })) as RunView;
+  }
+
+  /** Lets a failed or aborted run go on; `fresh` forgets its checkpoint. */
+  async retry(id: string, options: { readonly fresh?: boolean } = {}): Promise<RunView> {
+    const request = { ids: [id], ...(options.fresh === true && { fresh: true }) };
+    return (await this.#caller.call('retry', request)) as RunView;
+  }
+
+  /**
+   * Resolves with the output when the run is done. Rejects with a JobrunError of code `run-failed` or `run-aborted`
+   * that carries `.run`; a daemon that is started again meanwhile is waited for.
+   */
+  async result(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
+    const request = { ids: [id], any: false };
+    const waited = (await this.#caller.last('wait', request, options.signal)) as {
+      readonly runs: readonly RunView[];
+    } | null;
+    const run = waited?.runs[0];
+    if (!run)
+      throw new JobrunError('interrupted', `the wait for run ${id} was ended`, 'Ask again.');
+    if (run.state === 'done') return run.output;
+    throw endedError(run);
+  }
+
+  async status(): Promise<Status> {
+    return (await this.#caller.call('status', {})) as Status;
+  }
+
+  /** Starts nothing new, of one job or of all; what is asked for is kept. */
+  async pause(job?: string): Promise<void> {
+    await this.#caller.call('pause', job === undefined ? {} : { job });
+  }
+
+  async resume(job?: string): Promise<void> {
+    await this.#caller.call('resume', job === undefined ? {} : { job });
+  }
+
+  /** Settles a run that waits for an outside result: done, with this output. */
+  async complete(id: string, output: unknown = null): Promise<RunView> {
+    const request = { id, output: toJson(output, 'the output') };
+    return (await this.#caller.call('complete', request)) as RunView;
+  }
+
+  /** Settles a run that waits for an outside result: failed, with this message. */
+  async fail(id: string, message?: string): Promise<RunView> {
+    const request = { id, ...(message !== undefined && { message }) };
+    return (await this.#caller.call('fail', request)) as RunView;
+  }
+
+  /** Every change as it happens, until the loop is left, `signal` or `close`. A reader too slow gets `{ gap: true }`. */
+  events(
+    options: { readonly job?: string; readonly since?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<EventView | { readonly gap: true }> {
+    const { signal, ...request } = options;
+    const items = this.#caller.stream('events', request, signal);
+    return items as unknown as AsyncIterable<EventView>;
+  }
+
+  /** Gives everything back; waits and events end. */
+  close(): Promise<void> {
+    return this.#caller.close();
+  }
+}
+
+function lineOf(
+  one: { readonly job: string; readonly params?: unknown } & RunOptions,
+  i: number,
+): BatchLine {
+  const line = i + 1;
+  try {
+    const { job, params = {}, ...options } = one;
+    return { line, run: requestFromCode(job, toJson(params, 'the params'), options, 'run') };
+  } catch (error) {
+    return { line, error: toJobrunError(error).toJSON() };
+  }
+}
+
+function endedError(run: RunView): RunEndedError {
+  const failed = run.state === 'failed';
+  const why = failed ? `failed: ${run.error?.message ?? ''}` : `was aborted: ${run.reason ?? ''}`;
+  const message = `run ${run.id} of ${run.job} ${why}`;
+  const hint = `See all of it: jobrun show ${run.id}`;
+  const error = new JobrunError(failed ? 'run-failed' : 'run-aborted', message, hint);
+  return Object.assign(error, { run }) as RunEndedError;
+}

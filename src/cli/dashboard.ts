@@ -1,0 +1,128 @@
+// `jobrun dashboard`, and `jobrun` alone in a terminal: the lists, live. Without a terminal it prints the list once.
+import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isSafe, socketPaths } from '../api/address.ts';
+import { connectDaemon } from '../api/client.ts';
+import { board } from '../commands/board.ts';
+import type { Asked, Command } from '../commands/command.ts';
+import { handle } from '../commands/dispatch.ts';
+import { examples } from '../commands/help.ts';
+import { findCommand } from '../commands/index.ts';
+import { type Listed, list } from '../commands/list.ts';
+import type { Files, Places } from '../dashboard/link.ts';
+import { systemClock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { JobrunError } from '../support/errors.ts';
+import { openBackend, refuseNoProject } from './backend.ts';
+
+interface Request {
+  readonly readOnly: boolean;
+  readonly ascii: boolean;
+  readonly color: 'auto' | 'always' | 'never';
+}
+
+type Reply = { readonly listed: Listed } | { readonly closed: true };
+
+export const dashboard: Command<Request, Reply> = {
+  name: 'dashboard',
+
+  define(program) {
+    program.description('Watch and steer runs and jobs in the terminal; ? there shows the keys.');
+    program
+      .option('--read-only', 'show, but change nothing')
+      .option('--ascii', 'draw with plain characters');
+    examples(program, 'dashboard', 'top --read-only', 'dashboard --ascii');
+  },
+
+  ask({ options }) {
+    const { color } = options;
+    return {
+      readOnly: options.readOnly === true,
+      ascii: options.ascii === true,
+      color: color === 'always' || color === 'never' ? color : 'auto',
+    };
+  },
+
+  async local(request, { config, options }: Asked) {
+    const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
+    if (!isTerminal || options.json === true) return { listed: await listOnce(config) };
+    refuseNoProject(config);
+    await open(request, config);
+    return { closed: true };
+  },
+
+  async show(reply, out, _request) {
+    if ('closed' in reply) return undefined;
+    await list.show(reply.listed, out, {});
+    out.note`the dashboard needs a terminal: this is the list`;
+    return undefined;
+  },
+};
+
+async function listOnce(config: Config): Promise<Listed> {
+  const backend = await openBackend(config, list);
+  try {
+    return (await backend.call(list, {}, randomUUID())) as Listed;
+  } finally {
+    await backend.close();
+  }
+}
+
+async function open({ readOnly, ascii, color }: Request, config: Config): Promise<void> {
+  const { openDashboard } = await import('../dashboard/dashboard.ts');
+  const { lookFor } = await import('../dashboard/look.ts');
+  await openDashboard({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    places: placesOf(config),
+    look: lookFor(process.env, { ascii, color }),
+    readOnly,
+    clock: systemClock,
+    onOpen: giveBack,
+  });
+}
+
+/** However the process ends, the terminal is as it was; what went wrong is then told on it. */
+function giveBack(leave: () => void): void {
+  process.on('exit', leave);
+  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  for (const [name, code] of Object.entries(codes)) process.once(name, () => process.exit(code));
+  process.once('uncaughtException', (error) => {
+    leave();
+    process.stderr.write(`error: the dashboard has crashed: ${error.stack}\n`);
+    process.exit(1);
+  });
+}
+
+function placesOf(config: Config): Places {
+  const { state } = config;
+  return {
+    connect: () => connectDaemon(socketPaths(state).filter((path) => isSafe(path, state))),
+    openFiles: () => readFiles(config),
+    stamp: () => ['manifest.json', 'journal'].map((name) => stampOf(join(state, name))).join(),
+  };
+}
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
+}
+
+/** Read, and let go at once: a daemon that starts now does not have to wait for somebody who only looks. */
+async function readFiles(config: Config): Promise<Files> {
+  const { openOffline } = await import('../daemon/offline.ts');
+  const tools = await openOffline(config, { readOnly: true });
+  await tools.engine.close();
+  const [damage] = tools.damage;
+  return {
+    damage: damage ? `${damage.message}. ${damage.hint}` : null,
+    async call(name, args) {
+      const command = name === board.name ? board : await findCommand(name)?.load();
+      if (!command) throw new JobrunError('bad-request', `there is no request ${name}`, '');
+      return (await handle(command as Command, args, tools)) as never;
+    },
+    // Its jobs, if they were read; the engine is closed already.
+    close: () => tools.closeJobs(),
+  };
+}

@@ -1,0 +1,61 @@
+// `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this one.
+
+import { systemClock } from '../support/clock.ts';
+import { loadConfig } from '../support/config.ts';
+import { type Duration, durationMs } from '../support/durations.ts';
+import { random } from '../support/random.ts';
+
+export interface StartOptions {
+  /** The project. Default as for the command line. */
+  readonly dir?: string;
+  readonly state?: string;
+  /** Attempts at once. Default: the config's, else the larger of 4 and the cores. */
+  readonly workers?: number;
+  /** How long a stop waits for attempts. Default: the config's. */
+  readonly drain?: Duration;
+  /** Whether changes of the job files are looked for. Default true. */
+  readonly watch?: boolean;
+  /** Where the daemon tells what it does, as JSON lines. Default: nowhere. */
+  readonly log?: NodeJS.WriteStream;
+}
+
+export interface RunningDaemon {
+  /** Resolves with the exit code that `jobrun daemon` would have. */
+  readonly stopped: Promise<number>;
+  /** Drains, or with `now` ends what runs; resolves when all is over. */
+  stop(options?: { readonly now?: boolean }): Promise<number>;
+}
+
+/**
+ * Runs a daemon in this process; it serves when this resolves. Rejects with `daemon-running` where one runs already.
+ *
+ * @example
+ * const daemon = await startDaemon({ dir: '/srv/shop', workers: 8 });
+ * process.once('SIGTERM', () => daemon.stop());
+ */
+export async function startDaemon(options: StartOptions = {}): Promise<RunningDaemon> {
+  const { dir, state, workers, drain, watch, log } = options;
+  const where = { ...(dir !== undefined && { dir }), ...(state !== undefined && { state }) };
+  const config = loadConfig(where, process.env, process.cwd());
+  const { Daemon } = await import('../daemon/daemon.ts');
+  const { openLog } = await import('../daemon/log.ts');
+  const daemon = await Daemon.start({
+    config,
+    clock: systemClock,
+    log: openLog(log ?? nowhere, systemClock, false),
+    chance: random,
+    workers: workers ?? null,
+    watch: watch ?? true,
+    untilIdle: false,
+    drainMs: drain === undefined ? config.drainMs : durationMs(drain, 'drain'),
+  });
+  return {
+    stopped: daemon.stopped,
+    stop({ now = false } = {}) {
+      daemon.stop(now);
+      return daemon.stopped;
+    },
+  };
+}
+
+const nowhere = { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream;

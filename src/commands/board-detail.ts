@@ -1,0 +1,53 @@
+// All of one run or job for the dashboard, but for its log, which is followed on a stream of its own.
+import { type AttemptView, attemptView, type RunView } from '../run/view.ts';
+import type { Json } from '../support/json.ts';
+import { type BoardRun, boardRun } from './board-rows.ts';
+import type { Tools } from './command.ts';
+import { type JobView, jobView } from './job-views.ts';
+import { viewer, viewRun } from './views.ts';
+
+export type BoardDetail =
+  | {
+      readonly kind: 'run';
+      readonly run: RunView;
+      /** The latest ones. */
+      readonly attempts: readonly AttemptView[];
+      /** The end of the result table and its length; null where it was not asked for. */
+      readonly results: { readonly total: number; readonly rows: readonly Json[] } | null;
+    }
+  | { readonly kind: 'job'; readonly job: JobView; readonly runs: readonly BoardRun[] };
+
+const MAX_ATTEMPTS = 20;
+const MAX_ROWS = 200;
+const LATEST_RUNS = 10;
+
+/** Null where there is no such run or job. */
+export async function detailOf(
+  kind: 'runs' | 'jobs',
+  what: string | null,
+  withRows: boolean,
+  tools: Tools,
+): Promise<BoardDetail | null> {
+  if (what === null) return null;
+  return kind === 'jobs' ? ofJob(what, tools) : ofRun(what, withRows, tools);
+}
+
+async function ofRun(id: string, withRows: boolean, tools: Tools): Promise<BoardDetail | null> {
+  const run = /^[1-9]\d{0,14}$/.test(id) ? await tools.engine.find(Number(id)) : null;
+  if (!run) return null;
+  const rows = withRows ? await tools.logs.rows(run.id) : null;
+  return {
+    kind: 'run',
+    run: viewRun(run, tools),
+    attempts: (run.life?.attempts ?? []).slice(-MAX_ATTEMPTS).map(attemptView),
+    results: rows && { total: rows.length, rows: rows.slice(-MAX_ROWS) },
+  };
+}
+
+async function ofJob(name: string, tools: Tools): Promise<BoardDetail | null> {
+  const job = jobView(name, tools);
+  if (!job) return null;
+  const { runs } = await tools.engine.list({ jobs: [name], limit: LATEST_RUNS });
+  const view = viewer(tools, true);
+  return { kind: 'job', job, runs: runs.map((run) => boardRun(view(run))) };
+}

@@ -1,0 +1,110 @@
+// The rows of the dashboard's lists: only what a row shows, and texts no longer than a row.
+import type { Counts } from '../run/run.ts';
+import type { Schedule } from '../run/schedule.ts';
+import type { RunView } from '../run/view.ts';
+import { showDuration } from '../support/durations.ts';
+import { plainLine } from '../support/text.ts';
+import type { Tools } from './command.ts';
+import { type JobView, NO_RUNS } from './job-views.ts';
+import { instantOf } from './times.ts';
+
+export interface BoardRun {
+  readonly id: string;
+  readonly job: string;
+  readonly state: RunView['state'];
+  readonly percent: number;
+  readonly text: string;
+  /** Why it waits, why it was aborted, or what the error says. */
+  readonly note: string;
+  readonly attempt: number;
+  readonly maxAttempts: number | null;
+  readonly dueAt: number;
+  readonly startedAt: number | null;
+  readonly settledAt: number | null;
+  readonly schedule: string | null;
+}
+
+export interface BoardJob {
+  readonly name: string;
+  readonly state: JobView['state'];
+  readonly group: string;
+  /** Its description, or what is broken. */
+  readonly text: string;
+  readonly rule: string;
+  readonly nextAt: number | null;
+  readonly counts: Counts;
+}
+
+/** As much as fits on the widest screens. */
+const LONGEST = 300;
+
+export const short = (text: string | null | undefined): string =>
+  plainLine((text ?? '').slice(0, LONGEST)).trim();
+
+export const boardRun = (run: RunView): BoardRun => ({
+  id: run.id,
+  job: run.job,
+  state: run.state,
+  percent: run.progress.percent,
+  text: short(run.progress.text),
+  note: short(run.reason ?? run.error?.message),
+  attempt: run.attempt,
+  maxAttempts: run.maxAttempts,
+  dueAt: instantOf(run.dueAt),
+  startedAt: run.startedAt === null ? null : instantOf(run.startedAt),
+  settledAt: run.settledAt === null ? null : instantOf(run.settledAt),
+  schedule: run.schedule,
+});
+
+/** All jobs whose name has all these words, by name: those with a file, and those that runs still ask for. */
+export function boardJobs(tools: Tools, words: readonly string[]): readonly BoardJob[] {
+  const counts = tools.engine.countsByJob();
+  const rules = new Map<string, Schedule>();
+  for (const schedule of tools.engine.schedules()) {
+    if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
+  }
+  return namesOf(tools)
+    .filter((name) => words.every((word) => name.toLowerCase().includes(word.toLowerCase())))
+    .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), tools));
+}
+
+export const jobTotal = (tools: Tools): number => namesOf(tools).length;
+
+function namesOf({ engine, catalog, daemon }: Tools): string[] {
+  const known = catalog.all().map(({ name }) => name);
+  // Without a daemon the definitions may not have been read, but the files tell their names.
+  const names = new Set(daemon || known.length > 0 ? known : catalog.names());
+  for (const [name, own] of engine.countsByJob()) {
+    if (own.scheduled + own.waiting + own.queued + own.running > 0) names.add(name);
+  }
+  return [...names].sort();
+}
+
+function jobRow(
+  name: string,
+  counts: Counts,
+  schedule: Schedule | undefined,
+  { engine, catalog }: Tools,
+): BoardJob {
+  const entry = catalog.find(name);
+  const { all, jobs } = engine.pauses();
+  const data = entry?.state === 'ok' ? entry.data : null;
+  const state = !entry ? 'missing' : entry.state !== 'ok' ? 'broken' : null;
+  return {
+    name,
+    state: state ?? (all || jobs.has(name) ? 'paused' : 'ok'),
+    group: short(data?.group),
+    text: short(entry?.state === 'broken' ? entry.error : data?.description),
+    rule: ruleOf(schedule),
+    nextAt: schedule?.nextAt ?? null,
+    counts,
+  };
+}
+
+function ruleOf(schedule: Schedule | undefined): string {
+  if (!schedule) return '';
+  const { rule } = schedule;
+  if (schedule.paused) return 'paused';
+  if (rule.kind === 'cron') return rule.cron;
+  return rule.kind === 'every' ? `every ${showDuration(rule.everyMs)}` : 'its own times';
+}

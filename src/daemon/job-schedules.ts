@@ -1,0 +1,128 @@
+// The schedules that job files define follow those files: they come, change and go with each reload. One whose file is
+// gone stays, silent, and is shown as missing; one whose job does not take the params that it gives (none) stays
+// silent too, and says why.
+import type { Catalog, Checked, JobEntry } from '../catalog/catalog.ts';
+import type { Engine } from '../engine/engine.ts';
+import {
+  type Asked,
+  newSchedule,
+  noteOf,
+  revised,
+  type Schedule,
+  type Trouble,
+  withTrouble,
+} from '../run/schedule.ts';
+import type { Clock } from '../support/clock.ts';
+import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { markOf } from './next-runs.ts';
+
+export interface JobScheduleParts {
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly warn: (job: string, text: string) => void;
+}
+
+type Sound = Extract<JobEntry, { readonly state: 'ok' }>;
+
+/** What a file says now: its schedule, or that it has none. */
+interface Said {
+  readonly entry: Sound;
+  readonly asked: Asked | null;
+  readonly trouble: Trouble | null;
+}
+
+/** Takes over what the job files say. Returns the names of the jobs whose files were heard. */
+export async function followJobs(parts: JobScheduleParts): Promise<readonly string[]> {
+  const { engine, catalog, clock } = parts;
+  const sound = catalog.all().filter((entry): entry is Sound => entry.state === 'ok');
+  const before = byName(parts);
+  const said = await Promise.all(
+    sound.map((entry) => hear(entry, before.get(entry.name), catalog)),
+  );
+  // No wait from here to the writing: a schedule that has fired meanwhile must not be put back.
+  const now = clock.now();
+  const present = byName(parts);
+  const heard = said.filter(({ entry }) => catalog.find(entry.name) === entry);
+  const next = heard.flatMap((one) => resolve(one, present.get(one.entry.name), now, parts));
+  const gone = heard.flatMap(({ entry, asked }) =>
+    asked === null && present.get(entry.name)?.source === 'job' ? [entry.name] : [],
+  );
+  await Promise.all([
+    ...(next.length > 0 ? [engine.putSchedules(next)] : []),
+    ...gone.map((name) => engine.removeSchedule(name)),
+  ]);
+  return heard.map(({ entry }) => entry.name);
+}
+
+const byName = ({ engine }: Pick<JobScheduleParts, 'engine'>): ReadonlyMap<string, Schedule> =>
+  new Map(engine.schedules().map((schedule) => [schedule.name, schedule]));
+
+async function hear(entry: Sound, before: Schedule | undefined, catalog: Catalog): Promise<Said> {
+  const { recurrence } = entry.data;
+  if (!recurrence) return { entry, asked: null, trouble: null };
+  const checked = await check(entry, catalog);
+  const { rule, catchUp, overlap } = recurrence;
+  const asked: Asked = {
+    name: entry.name,
+    job: entry.name,
+    source: 'job',
+    rule,
+    params: checked.ok ? checked.params : {},
+    lock: checked.ok ? checked.lock : null,
+    priority: null,
+    catchUp,
+    overlap,
+  };
+  if (!checked.ok) {
+    const text = `its job does not take empty params: ${checked.issues.join('; ')}`;
+    return { entry, asked, trouble: { kind: 'params', text } };
+  }
+  return { entry, asked, trouble: await lasting(entry, before?.trouble) };
+}
+
+async function check(entry: Sound, catalog: Catalog): Promise<Checked> {
+  try {
+    const [checked] = await catalog.check(entry.name, [{}]);
+    return checked ?? { ok: false, issues: ['it was not checked'] };
+  } catch (error) {
+    return { ok: false, issues: [toJobrunError(error).message] };
+  }
+}
+
+/** What `nextRun` has said stays said while the file is the same. */
+async function lasting(entry: Sound, trouble: Trouble | undefined): Promise<Trouble | null> {
+  if (trouble?.kind !== 'stopped' || entry.data.recurrence?.rule.kind !== 'nextRun') return null;
+  try {
+    return (await markOf(entry.file)) === trouble.file ? trouble : null;
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return trouble;
+  }
+}
+
+/** The schedule as it is next; none where it stays as it is. */
+function resolve(
+  { entry, asked, trouble }: Said,
+  present: Schedule | undefined,
+  now: number,
+  { warn }: JobScheduleParts,
+): readonly Schedule[] {
+  if (!asked) return [];
+  if (present && present.source !== 'job') {
+    const remedy = `end that one with jobrun unschedule ${entry.name}`;
+    warn(
+      entry.name,
+      `the schedule of its file is not used, for one was made with its name: ${remedy}`,
+    );
+    return [];
+  }
+  const revisedOne = present ? revised(present, asked, now) : newSchedule(asked, now);
+  // What fails is cleared by an answer.
+  const failing = revisedOne.trouble?.kind === 'failing' ? revisedOne.trouble : null;
+  const next = withTrouble(revisedOne, trouble ?? failing);
+  if (JSON.stringify(next) === JSON.stringify(present)) return [];
+  const note = noteOf(next);
+  if (note !== null && note !== (present && noteOf(present))) warn(entry.name, note);
+  return [next];
+}

@@ -1,0 +1,125 @@
+// How long settled runs are kept: what their jobs say, and the bounds over all that the config may set. A job whose
+// file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog, JobEntry } from '../catalog/catalog.ts';
+import { memoryMb, wholeNumber } from '../catalog/fields.ts';
+import type { Engine } from '../engine/engine.ts';
+import { DEFAULT_POLICY } from '../run/policy.ts';
+import type { Run } from '../run/run.ts';
+import type { Clock } from '../support/clock.ts';
+import { CONFIG_FILE, type Config } from '../support/config.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
+import { HOUR } from '../support/limits.ts';
+
+/** Runs over a bound: how many, or how many bytes of them, still have to go. */
+export interface Excess {
+  remains(): boolean;
+  take(run: Run): Promise<void>;
+}
+
+export class Keeping {
+  readonly #catalog: Catalog;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #state: string;
+  readonly #most: { readonly runs: number | null; readonly bytes: number | null };
+  readonly #missingSince = new Map<string, number>();
+
+  /** Throws `bad-config` where a bound is none. */
+  constructor(config: Config, catalog: Catalog, engine: Engine, clock: Clock) {
+    this.#catalog = catalog;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#state = config.state;
+    this.#most = boundsOf(config);
+  }
+
+  /** When its time is over; null for not as long as its job cannot be read. */
+  overAt(run: Run): number | null {
+    if (!('settledAt' in run.state)) return null;
+    const entry = this.#catalog.find(run.job);
+    if (entry === null) return this.#afterMissing(run.job, run.state.settledAt + keepOf(run, null));
+    this.#missingSince.delete(run.job);
+    return entry.state === 'ok' ? run.state.settledAt + keepOf(run, entry) : null;
+  }
+
+  /** False where the job says 0: then not even the newest are kept. */
+  isKeptAtAll(run: Run): boolean {
+    return keepOf(run, this.#catalog.find(run.job)) > 0;
+  }
+
+  /** The one run of an `autostart` job says that it has been done. */
+  needsLast(run: Run): boolean {
+    const entry = this.#catalog.find(run.job);
+    return entry?.state === 'ok' && entry.data.autostart;
+  }
+
+  /** Null where no bound is set, or none is passed. */
+  async excess(): Promise<Excess | null> {
+    const { runs, bytes } = this.#most;
+    const { done, failed, aborted } = this.#engine.counts();
+    let runsLeft = runs === null ? 0 : done + failed + aborted - runs;
+    let bytesLeft = bytes === null ? 0 : (await this.#size()) - bytes;
+    if (runsLeft <= 0 && bytesLeft <= 0) return null;
+    return {
+      remains: () => runsLeft > 0 || bytesLeft > 0,
+      take: async (run) => {
+        runsLeft--;
+        if (bytesLeft > 0) bytesLeft -= JSON.stringify(run).length + (await this.#logBytes(run.id));
+      },
+    };
+  }
+
+  #afterMissing(job: string, overAt: number): number {
+    const since = this.#missingSince.get(job) ?? this.#clock.now();
+    this.#missingSince.set(job, since);
+    return Math.max(overAt, since + HOUR);
+  }
+
+  async #size(): Promise<number> {
+    let sum = 0;
+    for (const name of ['runs', 'logs']) {
+      const folder = join(this.#state, name);
+      for (const file of await readdir(folder)) sum += await sizeOf(join(folder, file));
+    }
+    return sum;
+  }
+
+  async #logBytes(run: number): Promise<number> {
+    const tails = [1, 2].map((n) => `${run}.tail-${n}.jsonl`);
+    const sizes = [`${run}.jsonl`, ...tails].map((name) => sizeOf(join(this.#state, 'logs', name)));
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+}
+
+function keepOf(run: Run, entry: JobEntry | null): number {
+  const policy = entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
+  return run.state.name === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
+}
+
+/** 0 for a file that has gone meanwhile. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+const MB = 1024 * 1024;
+
+function boundsOf({ dir, keep }: Config): { runs: number | null; bytes: number | null } {
+  const { runs, bytes } = keep;
+  try {
+    const size = typeof bytes === 'string' ? (memoryMb(bytes, 'keep.bytes') ?? 0) * MB : bytes;
+    return {
+      runs: runs === undefined ? null : wholeNumber(runs, 'keep.runs', 0),
+      bytes: size === undefined ? null : wholeNumber(size, 'keep.bytes', 0),
+    };
+  } catch (error) {
+    const { message, hint } = error as JobrunError;
+    throw new JobrunError('bad-config', `${join(dir, CONFIG_FILE)}: ${message}`, hint, error);
+  }
+}

@@ -1,0 +1,140 @@
+// Jobs that say themselves when they run next: their `nextRun` is asked in a worker when the last run is over, one
+// question at a time for each schedule, and no sooner than a second after that run: so a function that always names
+// the past makes one run a second, not a thousand. One that fails is asked again, less and less often. Null is kept
+// with the schedule: it is not asked again, not by a later daemon either, before its file has changed.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Catalog, JobEntry } from '../catalog/catalog.ts';
+import type { Engine } from '../engine/engine.ts';
+import { awaitsAnswer, decided } from '../run/firing.ts';
+import type { Run } from '../run/run.ts';
+import { type Schedule, type Trouble, withTrouble } from '../run/schedule.ts';
+import { viewOf } from '../run/view.ts';
+import type { Clock } from '../support/clock.ts';
+import { toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { HOUR, MIN_EVERY_MS, MINUTE } from '../support/limits.ts';
+import { plainLine } from '../support/text.ts';
+import type { JobCaller } from '../workers/caller.ts';
+
+export interface NextRunParts {
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  /** Asks a job's `nextRun`, in a worker. */
+  readonly asker: Pick<JobCaller, 'next'>;
+  readonly clock: Clock;
+  readonly wake: () => void;
+  readonly onError: (job: string, error: unknown) => void;
+}
+
+export class NextRuns {
+  readonly #p: NextRunParts;
+  readonly #asking = new Set<string>();
+  /** On the monotonic clock; those that may be asked at any time are not in here. */
+  readonly #notBefore = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+
+  constructor(parts: NextRunParts) {
+    this.#p = parts;
+  }
+
+  get asking(): number {
+    return this.#asking.size;
+  }
+
+  /** Job files have changed: what failed may not fail any more. */
+  forgive(): void {
+    for (const name of this.#failures.keys()) this.#notBefore.delete(name);
+    this.#failures.clear();
+  }
+
+  /** Has the job asked, if only it can tell what comes next, and if it is time. */
+  look(schedule: Schedule): void {
+    const { engine, catalog } = this.#p;
+    const { name } = schedule;
+    if (schedule.rule.kind !== 'nextRun' || this.#asking.has(name)) return;
+    if ((this.#notBefore.get(name) ?? 0) > this.#p.clock.monotonic()) return;
+    if (!awaitsAnswer(schedule, engine.unsettledOf(name).length)) return;
+    const entry = catalog.find(schedule.job);
+    if (entry?.state !== 'ok' || !entry.data.has.has('nextRun')) return;
+    this.#notBefore.delete(name);
+    this.#asking.add(name);
+    this.#ask(schedule, entry)
+      .catch((error) => this.#failed(name, error))
+      .finally(() => {
+        this.#asking.delete(name);
+        this.#p.wake();
+      });
+  }
+
+  /** Those whose time to be asked has come. */
+  due(): readonly string[] {
+    const now = this.#p.clock.monotonic();
+    return [...this.#notBefore].flatMap(([name, at]) => {
+      if (at > now) return [];
+      this.#notBefore.delete(name);
+      return [name];
+    });
+  }
+
+  /** How long until the next one may be asked; null where none waits for that. */
+  nextInMs(): number | null {
+    if (this.#notBefore.size === 0) return null;
+    return Math.max(0, Math.min(...this.#notBefore.values()) - this.#p.clock.monotonic());
+  }
+
+  async #ask(schedule: Schedule, entry: JobEntry): Promise<void> {
+    const { engine, asker, clock } = this.#p;
+    const last = schedule.lastRun === null ? null : await engine.find(schedule.lastRun);
+    const early = last === null ? 0 : restMs(last, clock.now());
+    if (early > 0) {
+      this.#notBefore.set(schedule.name, clock.monotonic() + early);
+      return;
+    }
+    // Before the question: a file that changes meanwhile has not given this answer.
+    const file = await markOf(entry.file);
+    const said = await asker.next(entry.file, last && (viewOf(last, null) as unknown as Json));
+    const present = this.#find(schedule.name);
+    this.#failures.delete(schedule.name);
+    if (!present || !awaitsAnswer(present, 0)) return;
+    await engine.putSchedules([
+      said === null
+        ? withTrouble(present, { kind: 'stopped', file })
+        : decided(present, Date.parse(said), clock.now()),
+    ]);
+  }
+
+  async #failed(name: string, error: unknown): Promise<void> {
+    const { engine, clock, onError } = this.#p;
+    const failures = (this.#failures.get(name) ?? 0) + 1;
+    this.#failures.set(name, failures);
+    this.#notBefore.set(name, clock.monotonic() + Math.min(HOUR, MINUTE * 2 ** (failures - 1)));
+    onError(name, error);
+    const present = this.#find(name);
+    const text = plainLine(toJobrunError(error).message).slice(0, 500);
+    const trouble: Trouble = { kind: 'failing', text };
+    if (!present || !awaitsAnswer(present, 0) || same(present.trouble, trouble)) return;
+    await engine.putSchedules([withTrouble(present, trouble)]);
+  }
+
+  #find(name: string): Schedule | undefined {
+    return this.#p.engine.schedules().find((one) => one.name === name);
+  }
+}
+
+/** What is left of the second after a run. A clock that was set back in it makes it no longer. */
+function restMs({ state }: Run, now: number): number {
+  const rest = 'settledAt' in state ? state.settledAt + MIN_EVERY_MS - now : 0;
+  return Math.min(rest, MIN_EVERY_MS);
+}
+
+const same = (a: Trouble | undefined, b: Trouble): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
+/** What the file is, in a few letters: another content has another mark. */
+export async function markOf(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
+    .slice(0, 16);
+}

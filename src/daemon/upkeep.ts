@@ -1,0 +1,148 @@
+// Settled runs go when their time is over: what `keep` of their job says, but never the newest ten of each job, unless
+// that is 0. Where the config sets a bound over all (`keep.runs`, `keep.bytes`), the oldest go until it is met, by the
+// same exception.
+//
+// It looks through all runs a part at a time, with a pause between two, so that it never holds up anything. Of each
+// part it remembers when its next run is over, and looks at it again only then. What settles later is told.
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Change, Engine } from '../engine/engine.ts';
+import type { RunLogs } from '../engine/run-log.ts';
+import { isSettled, type Run } from '../run/run.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { SECOND } from '../support/limits.ts';
+import { Keeping } from './keeping.ts';
+import { Newest } from './newest.ts';
+
+export interface UpkeepParts {
+  readonly engine: Engine;
+  readonly logs: RunLogs;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly onError: (error: unknown) => void;
+}
+
+/** With these a run is gone within a minute after its time, and a start is not slowed. */
+const FIRST_MS = 3 * SECOND;
+const EVERY_MS = 15 * SECOND;
+/** Between two parts: a million runs are a thousand parts, looked through in half a minute. */
+const PAUSE_MS = 25;
+const REMOVED_AT_ONCE = 100;
+
+export class Upkeep {
+  readonly #p: UpkeepParts;
+  readonly #keeping: Keeping;
+  readonly #stopping = new AbortController();
+  #starts: readonly number[] = [];
+  /** By the start of a part: when the next run in it is over. */
+  #dueAt = new Map<number, number>();
+  #over: Promise<void> = Promise.resolve();
+
+  constructor(parts: UpkeepParts) {
+    this.#p = parts;
+    this.#keeping = new Keeping(parts.config, parts.catalog, parts.engine, parts.clock);
+  }
+
+  start(): void {
+    this.#over = this.#run();
+  }
+
+  /** Resolves when nothing more is removed. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#over;
+  }
+
+  /** Job files have changed: what they say of keeping may have. */
+  reloaded(): void {
+    this.#dueAt = new Map();
+  }
+
+  changed({ run }: Change): void {
+    if (!isSettled(run)) return;
+    const start = this.#starts.findLast((first) => first <= run.id);
+    const known = start === undefined ? undefined : this.#dueAt.get(start);
+    if (start === undefined || known === undefined) return;
+    this.#dueAt.set(start, Math.min(known, this.#keeping.overAt(run) ?? known));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    await delay(this.#p.clock, FIRST_MS, signal);
+    while (!signal.aborted) {
+      try {
+        await this.#pass();
+      } catch (error) {
+        // A disk that takes nothing now may do so at the next round.
+        this.#p.onError(error);
+      }
+      await delay(this.#p.clock, EVERY_MS, signal);
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { engine, clock } = this.#p;
+    const keeping = this.#keeping;
+    const newest = new Newest(engine, keeping);
+    const before = this.#dueAt;
+    const starts = engine.parts();
+    this.#starts = starts;
+    this.#dueAt = new Map(starts.map((start) => [start, before.get(start) ?? 0]));
+    for (const start of starts) {
+      if (this.#stopping.signal.aborted) return;
+      if ((this.#dueAt.get(start) ?? 0) > clock.now()) continue;
+      await this.#look(start, newest);
+      await delay(clock, PAUSE_MS, this.#stopping.signal);
+    }
+    await this.#meetBounds(starts, newest);
+  }
+
+  async #look(start: number, newest: Newest): Promise<void> {
+    const { engine, clock } = this.#p;
+    const keeping = this.#keeping;
+    // Set before it is read: what settles meanwhile lowers it.
+    this.#dueAt.set(start, Number.POSITIVE_INFINITY);
+    const now = clock.now();
+    const over: Run[] = [];
+    for (const run of await engine.part(start)) {
+      const overAt = isSettled(run) ? keeping.overAt(run) : null;
+      if (overAt === null) continue;
+      if (overAt <= now && !(await newest.has(run))) over.push(run);
+      else {
+        // One of the newest is looked at again when a newer one may have settled.
+        const again = Math.max(overAt, now + EVERY_MS);
+        this.#dueAt.set(start, Math.min(this.#dueAt.get(start) ?? again, again));
+      }
+    }
+    await this.#remove(over);
+  }
+
+  async #meetBounds(starts: readonly number[], newest: Newest): Promise<void> {
+    const { engine } = this.#p;
+    const excess = await this.#keeping.excess();
+    if (excess === null) return;
+    for (const start of starts) {
+      if (this.#stopping.signal.aborted || !excess.remains()) break;
+      const going: Run[] = [];
+      for (const run of await engine.part(start)) {
+        if (!isSettled(run) || !excess.remains() || (await newest.has(run))) continue;
+        await excess.take(run);
+        going.push(run);
+      }
+      await this.#remove(going);
+      await delay(this.#p.clock, PAUSE_MS, this.#stopping.signal);
+    }
+    // The files shrink only now; else the next round would find them as large as before.
+    await engine.fold();
+  }
+
+  async #remove(runs: readonly Run[]): Promise<void> {
+    for (let at = 0; at < runs.length; at += REMOVED_AT_ONCE) {
+      const ids = runs.slice(at, at + REMOVED_AT_ONCE).map(({ id }) => id);
+      await this.#p.engine.remove(ids);
+      await Promise.all(ids.map((id) => this.#p.logs.remove(id)));
+      await new Promise(setImmediate);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Times as the dashboard shows them. Seconds only where something happens within the minute: a screen on which nothing
+// happens is not drawn between two minutes.
+import { isoOf } from '../support/clock.ts';
+import { showDuration } from '../support/durations.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
+import { localTime } from '../support/zones.ts';
+
+export interface Here {
+  readonly now: number;
+  readonly timezone: string;
+}
+
+/** `under 1m`, `12m`, `3h 4m`, `3d 4h`. */
+export function showSpan(ms: number): string {
+  return ms < MINUTE ? 'under 1m' : showDuration(Math.floor(ms / MINUTE) * MINUTE);
+}
+
+/** `just now`, `4m ago`, `1h ago`, `3d ago`. */
+export function showAge(ms: number): string {
+  if (ms < MINUTE) return 'just now';
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ago`;
+  return ms < 2 * DAY ? `${Math.floor(ms / HOUR)}h ago` : `${Math.floor(ms / DAY)}d ago`;
+}
+
+/** `due now`, `in 45s`, `in 12m`, `in 8h 17m`. */
+export function showUntil(ms: number): string {
+  if (ms <= 0) return 'due now';
+  if (ms < MINUTE) return `in ${Math.max(1, Math.floor(ms / SECOND))}s`;
+  return `in ${showSpan(ms)}`;
+}
+
+/** `31s`, `2m 11s`, `3h 4m`; no parts of seconds, which nobody can read while they change. */
+export const showRunning = (ms: number): string =>
+  ms < SECOND ? '0s' : ms < 10 * SECOND ? `${Math.floor(ms / SECOND)}s` : showDuration(ms);
+
+/** `18:42`, with the date where that was another day. */
+export function showMinute(at: number, { now, timezone }: Here): string {
+  const [day = '', time = ''] = isoOf(localTime(timezone, at)).split('T');
+  const [today] = isoOf(localTime(timezone, now)).split('T');
+  return day === today ? time.slice(0, 5) : `${day.slice(5)} ${time.slice(0, 5)}`;
+}
+
+/** `18:42:07`, with the date where that was another day. */
+export function showSecond(at: number, { now, timezone }: Here): string {
+  const [day = '', time = ''] = isoOf(localTime(timezone, at)).split('T');
+  const [today] = isoOf(localTime(timezone, now)).split('T');
+  return day === today ? time.slice(0, 8) : `${day} ${time.slice(0, 8)}`;
+}
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `Sun 22 Nov 18:42`. */
+export function showToday({ now, timezone }: Here): string {
+  const iso = isoOf(localTime(timezone, now));
+  const weekday = WEEKDAYS[(Math.floor(Date.parse(iso) / DAY) + 4) % 7];
+  return `${weekday} ${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]} ${iso.slice(11, 16)}`;
+}
+
+/** `1,204`; with few columns `1.2M`. */
+export const showCount = (n: number): string => n.toLocaleString('en-US');
+
+export function showShortCount(n: number): string {
+  if (n < 10_000) return showCount(n);
+  if (n < 1_000_000) return `${Math.floor(n / 1000)}k`;
+  return `${(Math.floor(n / 100_000) / 10).toFixed(1)}M`;
+}

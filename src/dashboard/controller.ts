@@ -1,0 +1,227 @@
+// What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
+// of keys.ts.
+import { askAbort, askPause, askRetry } from './asks.ts';
+import type { Action, Simple } from './bindings.ts';
+import type { Here } from './clock-texts.ts';
+import { contextOf, jobUnder, runUnder, targetOf } from './context.ts';
+import { logLines } from './detail.ts';
+import { detailLines } from './frame.ts';
+import type { Key } from './key-reader.ts';
+import { actionFor } from './keys.ts';
+import { layoutFor } from './layout.ts';
+import { EMPTY, lineOf } from './line.ts';
+import { type Move, move, neighbour, START, type Tab } from './lists.ts';
+import type { Look } from './look.ts';
+import type { Screen } from './model.ts';
+import { helpLines } from './pages.ts';
+import { type Desk, perform } from './perform.ts';
+import { askKey, dueKey, filterKey, formKey, openForm, pickKey } from './typing.ts';
+
+/** What only the terminal can do. */
+export interface Outside {
+  readonly quit: () => void;
+  readonly suspend: () => void;
+  readonly redraw: () => void;
+}
+
+const AT_END = Number.MAX_SAFE_INTEGER;
+
+export class Controller {
+  readonly #desk: Desk;
+  readonly #look: Look;
+  readonly #outside: Outside;
+
+  constructor(desk: Desk, look: Look, outside: Outside) {
+    this.#desk = desk;
+    this.#look = look;
+    this.#outside = outside;
+  }
+
+  readonly press = (key: Key): void => {
+    if (key.name === 'ctrl-c') this.#outside.quit();
+    else if (key.name === 'ctrl-z') this.#outside.suspend();
+    else if (key.name === 'ctrl-l') this.#outside.redraw();
+    else if (!this.#typed(key)) this.#pressed(key);
+  };
+
+  /** True where the screen takes its keys as text. */
+  #typed(key: Key): boolean {
+    const { screen } = this.#desk.store.model;
+    switch (screen.kind) {
+      case 'ask':
+        askKey(screen, key, this.#desk);
+        return true;
+      case 'due':
+        dueKey(screen, key, this.#desk);
+        return true;
+      case 'pick':
+        pickKey(screen, key, this.#desk);
+        return true;
+      case 'form':
+        formKey(screen, key, this.#desk);
+        return true;
+      case 'filter':
+        if (key.name === 'up' || key.name === 'down') this.#moveList(key.name);
+        else filterKey(screen, key, this.#desk);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #pressed(key: Key): void {
+    const { store } = this.#desk;
+    const action = actionFor(key.name, contextOf(store.model));
+    if (!action) return;
+    if (store.model.message) store.say('');
+    this.#act(action);
+  }
+
+  #act(action: Action): void {
+    if (action.do === 'move') this.#move(action.how);
+    else if (action.do === 'tab') this.#tab(action.to);
+    else this.#simple(action.do);
+  }
+
+  #simple(what: Simple) {
+    const { store } = this.#desk;
+    const { model } = store;
+    const { screen } = model;
+    switch (what) {
+      case 'open':
+        return this.#open({ kind: 'detail', scroll: 0 });
+      case 'log':
+        return this.#open({ kind: 'log', back: 0, from: screen });
+      case 'help':
+        return store.show({ kind: 'help', scroll: 0, from: screen });
+      case 'back':
+        return store.show('from' in screen ? screen.from : { kind: 'list' });
+      case 'filter':
+        return store.show({ kind: 'filter', line: lineOf(model.filter), before: model.filter });
+      case 'clear':
+        return this.#clear();
+      case 'mark':
+      case 'mark-all':
+        return this.#mark(what === 'mark-all');
+      case 'quit':
+        return this.#outside.quit();
+      default:
+        return this.#ask(what);
+    }
+  }
+
+  #ask(what: 'abort' | 'retry' | 'due' | 'schedule' | 'pause') {
+    const { store } = this.#desk;
+    const { model } = store;
+    const from = model.screen;
+    const target = targetOf(model);
+    const show = (ask: Extract<Screen, { kind: 'ask' }>['ask']): void =>
+      store.show({ kind: 'ask', ask, from });
+    if (what === 'abort') return show(askAbort(target, this.#here()));
+    if (what === 'schedule') {
+      void openForm(this.#desk);
+      return;
+    }
+    if (what === 'pause') {
+      const job = jobUnder(model)?.name ?? runUnder(model)?.job ?? null;
+      return show(askPause(job, model.board?.paused ?? { all: false, jobs: [] }));
+    }
+    if (what === 'due') {
+      const run = runUnder(model);
+      if (run) store.show({ kind: 'due', id: run.id, job: run.job, line: EMPTY, error: '', from });
+      return;
+    }
+    const retry = askRetry(target);
+    if ('question' in retry) show(retry);
+    else void perform(retry, this.#desk);
+  }
+
+  #open(screen: Screen): void {
+    this.#desk.store.show(screen);
+    this.#desk.refresh.now();
+  }
+
+  #clear() {
+    const { store, refresh } = this.#desk;
+    if (store.model.marks.size > 0) return store.set({ marks: new Set() });
+    store.set({ filter: '', place: START });
+    refresh.now();
+  }
+
+  #mark(all: boolean): void {
+    const { store } = this.#desk;
+    const { board, place, marks, size } = store.model;
+    const list = board?.list;
+    if (!list) return;
+    const from = place.top - list.offset;
+    const seen = list.runs.slice(Math.max(0, from), from + layoutFor(size).list);
+    const ids = all ? seen.map(({ id }) => id) : place.id === null ? [] : [place.id];
+    const next = new Set(marks);
+    const on = !ids.every((id) => marks.has(id));
+    for (const id of ids) {
+      if (on) next.add(id);
+      else next.delete(id);
+    }
+    store.set({ marks: next });
+    if (!all) this.#moveList('down');
+  }
+
+  #tab(to: Tab | 'next' | 'previous'): void {
+    const { store, refresh } = this.#desk;
+    const { tab } = store.model;
+    const next = to === 'next' ? neighbour(tab, 1) : to === 'previous' ? neighbour(tab, -1) : to;
+    if (next === tab && store.model.screen.kind === 'list') return;
+    store.set({ tab: next, place: START, marks: new Set(), screen: { kind: 'list' } });
+    refresh.now();
+  }
+
+  #move(how: Move): void {
+    const { store } = this.#desk;
+    const { screen, size, board, log } = store.model;
+    const layout = layoutFor(size);
+    const room = Math.max(1, layout.height - (layout.kind === 'wide' ? 6 : 5) - 1);
+    const sheet = { look: this.#look, columns: layout.columns, here: this.#here() };
+    if (screen.kind === 'help') {
+      const lines = helpLines(this.#look, layout.columns).length + 1;
+      store.show({ ...screen, scroll: scrolled(screen.scroll, how, lines, room + 1) });
+    } else if (screen.kind === 'detail') {
+      const lines = board ? detailLines(store.model, sheet).length : 0;
+      const most = Math.max(0, lines - room);
+      const scroll = scrolled(Math.min(screen.scroll, most), how, lines, room);
+      // Whoever is at the end stays there while the log grows.
+      store.show({ ...screen, scroll: scroll === most ? AT_END : scroll });
+    } else if (screen.kind === 'log') {
+      const lines = (log?.lines ?? []).flatMap((line) => logLines(line, sheet)).length;
+      const top = Math.max(0, lines - room);
+      const next = scrolled(Math.max(0, top - screen.back), how, lines, room);
+      store.show({ ...screen, back: top - next });
+    } else this.#moveList(how);
+  }
+
+  #moveList(how: Move): void {
+    const { store, refresh } = this.#desk;
+    const { place, board, size } = store.model;
+    if (!board) return;
+    const { list } = board;
+    const moved = move(place, how, list.total, layoutFor(size).list);
+    const row = moved.index - list.offset;
+    const id = list.runs[row]?.id ?? list.jobs[row]?.name ?? null;
+    if (moved.index === place.index && moved.top === place.top) return;
+    store.set({ place: { ...moved, id } });
+    refresh.now();
+  }
+
+  #here(): Here {
+    const { clock, model } = this.#desk.store;
+    return { now: clock.now(), timezone: model.board?.timezone ?? 'UTC' };
+  }
+}
+
+function scrolled(top: number, how: Move, lines: number, room: number): number {
+  const place = { index: top + room - 1, id: null, top };
+  const most = Math.max(0, lines - room);
+  if (how === 'first') return 0;
+  if (how === 'last') return most;
+  const by = move({ ...place, index: 1000 }, how, 100_000, room).index - 1000;
+  return Math.max(0, Math.min(top + by, most));
+}

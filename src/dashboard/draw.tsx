@@ -1,0 +1,30 @@
+// Ink, on our canvas. This is the only file that is loaded late: React and Ink read the environment when they are
+// imported.
+import { render } from 'ink';
+import { App } from './app.tsx';
+import type { Canvas } from './canvas.ts';
+import type { Look } from './look.ts';
+import type { Store } from './store.ts';
+
+/** Draws each change of the store, until the function that it returns is called. */
+export function draw(
+  store: Store,
+  look: Look,
+  canvas: Canvas,
+  onCrash: (error: unknown) => void,
+): () => void {
+  let closed = false;
+  const ink = render(<App store={store} look={look} />, {
+    stdout: canvas as unknown as NodeJS.WriteStream,
+    debug: true,
+    patchConsole: false,
+    exitOnCtrlC: false,
+  });
+  ink.waitUntilExit().catch((error) => {
+    if (!closed) onCrash(error);
+  });
+  return () => {
+    closed = true;
+    ink.unmount();
+  };
+}

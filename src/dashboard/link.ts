@@ -1,0 +1,144 @@
+// To whom the dashboard talks: the daemon, and where none runs the files, read only. It looks for a daemon again and
+// again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of changes.
+import type { Client } from '../api/client.ts';
+import type { Clock } from '../support/clock.ts';
+import { delay } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { SECOND } from '../support/limits.ts';
+import type { Link as LinkState } from './model.ts';
+
+/** What the command line hands in: how to reach a daemon, and how to read the files. */
+export interface Places {
+  connect(): Promise<Client | null>;
+  openFiles(): Promise<Files>;
+  /** Says another thing when the files have changed. */
+  stamp(): string;
+}
+
+/** The state as it was read; its lock is not held. */
+export interface Files {
+  call(command: string, args: Json): Promise<Json>;
+  readonly damage: string | null;
+  close(): Promise<void>;
+}
+
+export interface Told {
+  readonly onLink: (link: LinkState) => void;
+  readonly onChange: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const LOOK_EVERY_MS = 500;
+/** A daemon answers within a second; this one is stopped, or the machine is. */
+const ANSWER_MS = 5 * SECOND;
+
+export class Link {
+  readonly #places: Places;
+  readonly #clock: Clock;
+  readonly #told: Told;
+  readonly #ended = new AbortController();
+  #client: Client | null = null;
+  #files: Files | null = null;
+
+  constructor(places: Places, clock: Clock, told: Told) {
+    this.#places = places;
+    this.#clock = clock;
+    this.#told = told;
+  }
+
+  get online(): boolean {
+    return this.#client !== null;
+  }
+
+  /** Until `close`. */
+  async run(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      const client = await this.#connect();
+      if (client) await this.#follow(client);
+      else await this.#readFiles();
+    }
+  }
+
+  /** A look at what there is. Null where there is nobody to ask yet. */
+  async look(args: Json): Promise<Json | null> {
+    if (this.#client) return this.#client.call('board', args, { timeoutMs: ANSWER_MS });
+    return (await this.#files?.call('board', args)) ?? null;
+  }
+
+  async call(command: string, args: Json): Promise<Json> {
+    if (this.#client) return this.#client.call(command, args);
+    if (this.#files) return this.#files.call(command, args);
+    throw new JobrunError('no-daemon', 'nothing is open yet', 'Try again.');
+  }
+
+  stream(command: string, args: Json, signal: AbortSignal): AsyncIterable<Json> | null {
+    return this.#client?.stream(command, args, signal) ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#client?.close();
+    await this.#files?.close();
+  }
+
+  async #connect(): Promise<Client | null> {
+    try {
+      return await this.#places.connect();
+    } catch (error) {
+      this.#told.onError(error);
+      return null;
+    }
+  }
+
+  async #follow(client: Client): Promise<void> {
+    this.#client = client;
+    await this.#closeFiles();
+    try {
+      this.#told.onLink('online');
+      this.#told.onChange();
+      const items = client.stream('board', { watch: true }, this.#ended.signal);
+      for await (const _ of items) this.#told.onChange();
+    } catch (error) {
+      const lost = error instanceof JobrunError && error.code === 'no-daemon';
+      if (!lost) {
+        this.#told.onError(error);
+        await delay(this.#clock, ANSWER_MS, this.#ended.signal);
+      }
+    } finally {
+      this.#client = null;
+      client.close();
+    }
+  }
+
+  /** Shows what the files say, until a daemon answers or the files say another thing. */
+  async #readFiles(): Promise<void> {
+    const stamp = this.#places.stamp();
+    try {
+      const files = await this.#places.openFiles();
+      await this.#closeFiles();
+      this.#files = files;
+      if (files.damage) this.#told.onError(files.damage);
+    } catch (error) {
+      // A daemon that holds them and does not listen yet, or no more.
+      const held = error instanceof JobrunError && error.code === 'daemon-running';
+      if (!held) this.#told.onError(error);
+      await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);
+      if (held) return;
+    }
+    this.#told.onLink('offline');
+    this.#told.onChange();
+    while (!this.#ended.signal.aborted && this.#places.stamp() === stamp) {
+      await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);
+      const client = await this.#connect();
+      if (client) return this.#follow(client);
+    }
+  }
+
+  async #closeFiles(): Promise<void> {
+    const files = this.#files;
+    this.#files = null;
+    await files?.close();
+  }
+}

@@ -1,0 +1,165 @@
+// The lists: which runs each shows, what a filter means, which window of it is on the screen, and where its cursor is.
+// The cursor belongs to a run, not to a row: rows come and go above it, and it stays with its run.
+import type { Board } from '../commands/board.ts';
+import type { BoardList, BoardRequest } from '../commands/board-list.ts';
+import type { StateName } from '../run/run.ts';
+
+export type Tab = 'running' | 'scheduled' | 'done' | 'errors' | 'all' | 'jobs';
+
+export interface TabInfo {
+  readonly tab: Tab;
+  readonly title: string;
+  readonly short: string;
+  /** Null: all of them. */
+  readonly states: readonly StateName[] | null;
+}
+
+export const TABS: readonly TabInfo[] = [
+  { tab: 'running', title: 'Running', short: 'Run', states: ['running'] },
+  {
+    tab: 'scheduled',
+    title: 'Scheduled',
+    short: 'Sch',
+    states: ['scheduled', 'waiting', 'queued'],
+  },
+  { tab: 'done', title: 'Done', short: 'Done', states: ['done'] },
+  { tab: 'errors', title: 'Errors', short: 'Err', states: ['failed', 'aborted'] },
+  { tab: 'all', title: 'All', short: 'All', states: null },
+  { tab: 'jobs', title: 'Jobs', short: 'Jobs', states: null },
+];
+
+export const infoOf = (tab: Tab): TabInfo => TABS.find((info) => info.tab === tab) as TabInfo;
+
+export function neighbour(tab: Tab, by: 1 | -1): Tab {
+  const at = TABS.findIndex((info) => info.tab === tab);
+  return (TABS[(at + by + TABS.length) % TABS.length] as TabInfo).tab;
+}
+
+/** How many there are in each list, whatever the filter. */
+export function countOf(tab: Tab, { counts, jobs }: Board): number {
+  if (tab === 'jobs') return jobs;
+  const states = infoOf(tab).states ?? (Object.keys(counts) as StateName[]);
+  return states.reduce((sum, name) => sum + counts[name], 0);
+}
+
+// ------------------------------------------------------------------------------------------------------------ filter
+
+type Filter = Pick<BoardRequest, 'states' | 'words' | 'group' | 'key' | 'since'>;
+
+export const FILTER_HELP = 'words of the job, an id, state:failed group:x key:x since:2h';
+
+/** Reads a filter; what it cannot read is in `unknown`, and nothing is left out for it. */
+export function readFilter(
+  text: string,
+  tab: Tab,
+  now: number,
+): { readonly filter: Filter; readonly unknown: string } {
+  const words: string[] = [];
+  let { states } = infoOf(tab) as { states: readonly StateName[] | null };
+  let rest: Filter = {};
+  let unknown = '';
+  for (const part of text.split(/\s+/).filter(Boolean)) {
+    const [, name = '', value = ''] = /^(job|state|group|key|since):(.*)$/.exec(part) ?? [];
+    if (name === '') words.push(part);
+    else if (value === '') continue;
+    else if (name === 'job') words.push(value);
+    else if (name === 'state') states = statesLike(value, states);
+    else if (name === 'since') {
+      const ms = ageOf(value);
+      if (ms === null) unknown = part;
+      // By the minute: a filter that moves with every look would never be the same twice.
+      else rest = { ...rest, since: Math.floor((now - ms) / 60_000) * 60_000 };
+    } else rest = { ...rest, [name]: value };
+  }
+  return {
+    filter: { ...rest, ...(states && { states }), ...(words.length > 0 && { words }) },
+    unknown,
+  };
+}
+
+const ALL_STATES = TABS.slice(0, 4).flatMap(({ states }) => states ?? []);
+
+/** `state:fail` is enough, and several can be given with commas. */
+function statesLike(text: string, within: readonly StateName[] | null): readonly StateName[] {
+  const wanted = text.toLowerCase().split(',').filter(Boolean);
+  const of = (name: StateName): boolean => wanted.some((one) => name.startsWith(one));
+  return (within ?? ALL_STATES).filter(of);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 };
+
+function ageOf(text: string): number | null {
+  const [, n = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  return n === '' ? null : Number(n) * (UNITS[unit] ?? 0);
+}
+
+// ------------------------------------------------------------------------------------------------------------ places
+
+export interface Place {
+  /** The row under the cursor, counted from the first of the list. */
+  readonly index: number;
+  /** Its run or job; null until the row is known. */
+  readonly id: string | null;
+  /** The first row on the screen. */
+  readonly top: number;
+}
+
+export const START: Place = { index: 0, id: null, top: 0 };
+
+export type Move = 'up' | 'down' | 'pageup' | 'pagedown' | 'halfup' | 'halfdown' | 'first' | 'last';
+
+export function move(place: Place, how: Move, total: number, height: number): Place {
+  const page = Math.max(1, height - 1);
+  const half = Math.max(1, Math.floor(height / 2));
+  const targets: Readonly<Record<Move, number>> = {
+    up: place.index - 1,
+    down: place.index + 1,
+    pageup: place.index - page,
+    pagedown: place.index + page,
+    halfup: place.index - half,
+    halfdown: place.index + half,
+    first: 0,
+    last: total - 1,
+  };
+  return inSight({ ...place, index: targets[how] }, total, height);
+}
+
+/** The place with its cursor on a row that exists and is on the screen. */
+export function inSight(place: Place, total: number, height: number): Place {
+  const index = Math.max(0, Math.min(place.index, total - 1));
+  const lastTop = Math.max(0, total - height);
+  const top = Math.max(index - height + 1, Math.min(place.top, index, lastTop), 0);
+  return { index, id: index === place.index ? place.id : null, top };
+}
+
+/** The names of the rows in a window. */
+export const idsOf = ({ runs, jobs }: BoardList): readonly string[] =>
+  runs.length > 0 ? runs.map(({ id }) => id) : jobs.map(({ name }) => name);
+
+/**
+ * The place after a new window has come: with its run, wherever that is now; else on the same row. Rows that come in
+ * above the first page are seen coming; farther down the screen stands still.
+ */
+export function follow(place: Place, list: BoardList, height: number): Place {
+  const ids = idsOf(list);
+  const found = place.id === null ? -1 : ids.indexOf(place.id);
+  const index = found >= 0 ? list.offset + found : place.id === null ? null : list.at;
+  const moved =
+    index === null
+      ? { ...place, id: null }
+      : { ...place, index, top: place.top === 0 ? 0 : place.top + index - place.index };
+  const seen = inSight(moved, list.total, height);
+  return { ...seen, id: ids[seen.index - list.offset] ?? null };
+}
+
+/** What to ask for: the screen, and as much above and below it, so that most moves need no asking. */
+export function windowFor(place: Place, height: number): { offset: number; limit: number } {
+  const offset = Math.max(0, place.top - height);
+  return { offset, limit: place.top - offset + 2 * height };
+}
+
+/** True where every row on the screen is in the window. */
+export function covers(list: BoardList, place: Place, height: number): boolean {
+  const last = Math.min(place.top + height, list.total);
+  return place.top >= list.offset && last <= list.offset + idsOf(list).length;
+}

@@ -1,0 +1,86 @@
+// All that the picture is made of. The store replaces it as a whole; the views are functions of it.
+import type { Board } from '../commands/board.ts';
+import type { LogLine } from '../run/view.ts';
+import type { Form, FormJob } from './form.ts';
+import type { Line } from './line.ts';
+import { type Place, START, type Tab } from './lists.ts';
+import type { Ask } from './request.ts';
+
+export interface Model {
+  readonly size: Size;
+  readonly tab: Tab;
+  readonly filter: string;
+  readonly place: Place;
+  readonly marks: ReadonlySet<string>;
+  readonly screen: Screen;
+  readonly message: Message | null;
+  readonly link: Link;
+  /** Asked for with --read-only. */
+  readonly readOnly: boolean;
+  /** The latest board, and the list (tab and filter) that it shows. */
+  readonly board: Board | null;
+  readonly shown: string;
+  readonly log: Log | null;
+  /** Runs that something was asked for which has not been answered: `aborting`. */
+  readonly pending: ReadonlyMap<string, string>;
+}
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** `silent`: a daemon that is there and does not answer. */
+export type Link = 'opening' | 'online' | 'offline' | 'silent';
+
+export interface Log {
+  readonly id: string;
+  /** The end of it. */
+  readonly lines: readonly LogLine[];
+  readonly live: boolean;
+}
+
+export interface Message {
+  readonly text: string;
+  readonly bad: boolean;
+}
+
+export type Screen =
+  | { readonly kind: 'list' }
+  | { readonly kind: 'filter'; readonly line: Line; readonly before: string }
+  | { readonly kind: 'detail'; readonly scroll: number }
+  /** `back`: lines above the end that are scrolled past; 0 follows. */
+  | { readonly kind: 'log'; readonly back: number; readonly from: Screen }
+  | { readonly kind: 'help'; readonly scroll: number; readonly from: Screen }
+  | { readonly kind: 'ask'; readonly ask: Ask; readonly from: Screen }
+  | {
+      readonly kind: 'due';
+      readonly id: string;
+      readonly job: string;
+      readonly line: Line;
+      readonly error: string;
+      readonly from: Screen;
+    }
+  | {
+      readonly kind: 'pick';
+      readonly line: Line;
+      readonly at: number;
+      readonly jobs: readonly FormJob[] | null;
+    }
+  | { readonly kind: 'form'; readonly form: Form };
+
+export const newModel = (size: Size, readOnly: boolean): Model => ({
+  size,
+  tab: 'running',
+  filter: '',
+  place: START,
+  marks: new Set(),
+  screen: { kind: 'list' },
+  message: null,
+  link: 'opening',
+  readOnly,
+  board: null,
+  shown: '',
+  log: null,
+  pending: new Map(),
+});

@@ -1,0 +1,70 @@
+// Asks the daemon to do something, and says what is being done until the answer is there: an abort is over when nothing
+// of the run lives any more, not when the key was pressed.
+import { toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { plainLine } from '../support/text.ts';
+import type { Link } from './link.ts';
+import type { Refresh } from './refresh.ts';
+import type { Request } from './request.ts';
+import type { Store } from './store.ts';
+
+export interface Desk {
+  readonly store: Store;
+  readonly link: Link;
+  readonly refresh: Refresh;
+}
+
+/** True where it was done; else the message says why not. */
+export async function perform(request: Request, desk: Desk): Promise<string | null> {
+  const { store, link, refresh } = desk;
+  const { command, args, ids, doing, done } = request;
+  const what = ids.length === 1 ? ` ${ids[0]}` : ids.length > 1 ? ` ${ids.length} runs` : '';
+  store.say(`${doing}${what} …`);
+  setPending(store, ids, doing);
+  try {
+    const reply = await link.call(command, args);
+    const refused = refusalsIn(reply);
+    if (refused.length > 0) {
+      const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
+      store.say(`${refused[0]}${more}`, true);
+    } else store.say(done || saidBy(reply, doing));
+    return null;
+  } catch (error) {
+    const { message, hint } = toJobrunError(error);
+    store.say(`${plainLine(message)}. ${hint}`, true);
+    return message;
+  } finally {
+    setPending(store, ids, null);
+    refresh.now();
+  }
+}
+
+function setPending(store: Store, ids: readonly string[], doing: string | null): void {
+  store.change((model) => {
+    const pending = new Map(model.pending);
+    for (const id of ids) {
+      if (doing === null) pending.delete(id);
+      else pending.set(id, doing);
+    }
+    return { ...model, pending, ...(doing !== null && { marks: new Set<string>() }) };
+  });
+}
+
+/** Of several runs some may have been refused. */
+function refusalsIn(reply: Json): readonly string[] {
+  const results = (reply as { results?: { id?: string; error?: { message?: string } }[] }).results;
+  if (!Array.isArray(results)) return [];
+  return results.flatMap(({ error }) => (error?.message ? [plainLine(error.message)] : []));
+}
+
+/** A new run says its id. */
+function saidBy(reply: Json, doing: string): string {
+  const { run, id, job } = reply as {
+    run?: { id: string; job: string; existing?: boolean };
+    id?: string;
+    job?: string;
+  };
+  if (run?.existing) return `run ${run.id} has this key already`;
+  if (run) return `scheduled ${run.job} as ${run.id}`;
+  return id && job ? `scheduled ${job} as ${id}` : `${doing}: done`;
+}

@@ -1,0 +1,94 @@
+// The model and the time at which it is shown. Whoever draws subscribes; whoever changes it hands in a function from
+// the model to the next one. It knows nothing of React.
+import type { Clock } from '../support/clock.ts';
+import type { Message, Model, Screen } from './model.ts';
+
+export interface View {
+  readonly model: Model;
+  readonly now: number;
+}
+
+/** A message has been read by then. */
+const MESSAGE_MS = 6000;
+/** What goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
+export const LATER_MS = 200;
+
+export class Store {
+  readonly clock: Clock;
+  #view: View;
+  readonly #listeners = new Set<() => void>();
+  #telling = false;
+  #undoLater: (() => void) | null = null;
+  #undoMessage = (): void => undefined;
+
+  constructor(model: Model, clock: Clock) {
+    this.clock = clock;
+    this.#view = { model, now: clock.now() };
+  }
+
+  readonly view = (): View => this.#view;
+
+  get model(): Model {
+    return this.#view.model;
+  }
+
+  /** `withinMs`: so much time its picture has; another one that comes before shows it too. */
+  change(next: (model: Model) => Model, withinMs = 0): void {
+    const model = next(this.#view.model);
+    if (model === this.#view.model) return;
+    this.#view = { model, now: this.clock.now() };
+    this.#tell(withinMs);
+  }
+
+  set(part: Partial<Model>): void {
+    this.change((model) => ({ ...model, ...part }));
+  }
+
+  show(screen: Screen): void {
+    this.set({ screen });
+  }
+
+  /** Only the time has changed. */
+  tick(): void {
+    this.#view = { ...this.#view, now: this.clock.now() };
+    this.#tell(LATER_MS);
+  }
+
+  say(text: string, bad = false): void {
+    const message: Message | null = text === '' ? null : { text, bad };
+    this.#undoMessage();
+    this.set({ message });
+    if (!message) return;
+    this.#undoMessage = this.clock.after(MESSAGE_MS, () => {
+      if (this.model.message === message) this.set({ message: null });
+    });
+  }
+
+  /** Returns its undo. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  close(): void {
+    this.#undoMessage();
+    this.#undoLater?.();
+    this.#listeners.clear();
+  }
+
+  /** Once for all the changes of one key, or of one reply. */
+  #tell(withinMs: number): void {
+    if (this.#telling) return;
+    if (withinMs > 0) {
+      this.#undoLater ??= this.clock.after(withinMs, () => this.#tell(0));
+      return;
+    }
+    this.#undoLater?.();
+    this.#undoLater = null;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+}

@@ -1,0 +1,104 @@
+// The terminal: taken over at the start, given back at the end, whatever the end is. The picture is on the alternate
+// screen, so what was there before is there again. Lines that are longer than we think are cut by the terminal and not
+// broken, so that a letter of a surprising width spoils its own line at most.
+import type { Clock } from '../support/clock.ts';
+import { type Key, readKeys } from './key-reader.ts';
+import type { Size } from './model.ts';
+
+const ESC = '\u001b';
+const ENTER = `${ESC}[?1049h${ESC}[?25l${ESC}[?7l${ESC}[?2004h${ESC}[0m${ESC}[2J${ESC}[H`;
+const LEAVE = `${ESC}[0m${ESC}[?2004l${ESC}[?7h${ESC}[?25h${ESC}[?1049l`;
+/** A terminal sends all bytes of a key at once; over a slow line they may come apart. */
+const KEY_MS = 40;
+
+export interface TerminalStreams {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+export class Terminal {
+  readonly #in: NodeJS.ReadStream;
+  readonly #out: NodeJS.WriteStream;
+  readonly #clock: Clock;
+  #entered = false;
+  #rest = '';
+  #undoKey = (): void => undefined;
+  #onKey: (key: Key) => void = () => undefined;
+
+  constructor({ stdin, stdout }: TerminalStreams, clock: Clock) {
+    this.#in = stdin;
+    this.#out = stdout;
+    this.#clock = clock;
+  }
+
+  get size(): Size {
+    return { columns: this.#out.columns || 80, rows: this.#out.rows || 24 };
+  }
+
+  enter(): void {
+    if (this.#entered) return;
+    this.#entered = true;
+    this.#in.setEncoding('utf8');
+    this.#in.setRawMode(true);
+    this.#in.on('data', this.#read);
+    this.#in.resume();
+    this.#out.write(ENTER);
+  }
+
+  /** Safe to call at any moment and again; writes at once, also while the process ends. */
+  readonly leave = (): void => {
+    if (!this.#entered) return;
+    this.#entered = false;
+    this.#undoKey();
+    this.#in.off('data', this.#read);
+    this.#in.pause();
+    this.#out.write(LEAVE);
+    // The terminal may have gone away: then there is nothing to give back.
+    if (!this.#in.destroyed) this.#in.setRawMode(false);
+  };
+
+  /** Draws, while the terminal is ours. */
+  readonly write = (text: string): void => {
+    if (this.#entered) this.#out.write(text);
+  };
+
+  onKey(listener: (key: Key) => void): void {
+    this.#onKey = listener;
+  }
+
+  /** Returns its undo. */
+  onResize(listener: () => void): () => void {
+    this.#out.on('resize', listener);
+    return () => this.#out.off('resize', listener);
+  }
+
+  /** Calls back when nobody can see or press anything any more. Returns its undo. */
+  onGone(listener: () => void): () => void {
+    this.#out.on('error', listener);
+    this.#in.on('end', listener);
+    this.#in.on('error', listener);
+    return () => {
+      this.#in.off('end', listener);
+    };
+  }
+
+  /** Stops the process as ctrl-z does; goes on where `fg` lets it. */
+  suspend(): void {
+    this.leave();
+    process.kill(0, 'SIGTSTP');
+  }
+
+  readonly #read = (chunk: string | Buffer): void => {
+    this.#undoKey();
+    this.#take(this.#rest + String(chunk), false);
+    if (this.#rest !== '') {
+      this.#undoKey = this.#clock.after(KEY_MS, () => this.#take(this.#rest, true));
+    }
+  };
+
+  #take(input: string, late: boolean): void {
+    const { keys, rest } = readKeys(input, late);
+    this.#rest = rest;
+    for (const key of keys) this.#onKey(key);
+  }
+}

@@ -1,0 +1,150 @@
+// The screens that take keys as text: the filter, the due time, the choice of a job, the form, and the letter that
+// answers a question.
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import type { Here } from './clock-texts.ts';
+import { jobUnder, runUnder } from './context.ts';
+import type { FormJob } from './form.ts';
+import { editForm, formFor, readForm } from './form.ts';
+import type { Key } from './key-reader.ts';
+import { EMPTY, edit } from './line.ts';
+import { START } from './lists.ts';
+import type { Screen } from './model.ts';
+import { matching } from './pages.ts';
+import { type Desk, perform } from './perform.ts';
+import { readWhen } from './when.ts';
+
+type Of<Kind extends Screen['kind']> = Extract<Screen, { kind: Kind }>;
+
+const here = ({ store }: Desk): Here => ({
+  now: store.clock.now(),
+  timezone: store.model.board?.timezone ?? 'UTC',
+});
+
+/** The list follows every letter; Enter keeps the filter, Esc takes it away. */
+export function filterKey(screen: Of<'filter'>, key: Key, desk: Desk) {
+  const { store, refresh } = desk;
+  if (key.name === 'enter') return store.show({ kind: 'list' });
+  const line = key.name === 'esc' ? EMPTY : edit(screen.line, key);
+  if (!line) return;
+  const next: Screen = key.name === 'esc' ? { kind: 'list' } : { ...screen, line };
+  const filter = line.text.trim();
+  const moved = filter !== store.model.filter;
+  store.set({ screen: next, filter, ...(moved && { place: START, marks: new Set<string>() }) });
+  if (moved) refresh.now();
+}
+
+export function askKey(screen: Of<'ask'>, key: Key, desk: Desk) {
+  const answer = screen.ask.answers.find((one) => one.key === key.name);
+  if (!answer && !['n', 'esc', 'q'].includes(key.name)) return;
+  desk.store.show(screen.from);
+  if (answer) void perform(answer.request, desk);
+}
+
+export function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
+  const { store } = desk;
+  if (key.name === 'esc') return store.show(screen.from);
+  if (key.name !== 'enter') {
+    const line = edit(screen.line, key);
+    if (line) store.show({ ...screen, line, error: '' });
+    return;
+  }
+  const when = readWhen(screen.line.text, here(desk));
+  if (!when.ok) return store.show({ ...screen, error: when.error });
+  const { id } = screen;
+  const due = Object.keys(when.due).length > 0 ? when.due : { inMs: 0 };
+  const args = { id, ...due, note: null } as Json;
+  store.show(screen.from);
+  void perform(
+    { command: 'update', args, ids: [id], doing: 'moving', done: `${id} ${when.echo}` },
+    desk,
+  );
+}
+
+/** The form of the job under the cursor, or first the choice of a job. */
+export async function openForm(desk: Desk): Promise<void> {
+  const { store, link } = desk;
+  const pick: Of<'pick'> = { kind: 'pick', line: EMPTY, at: 0, jobs: null };
+  const known = jobUnder(store.model)?.name ?? null;
+  const near = runUnder(store.model)?.job ?? null;
+  store.show(pick);
+  try {
+    const { jobs } = (await link.call('jobs', { check: false })) as unknown as {
+      jobs: readonly FormJob[];
+    };
+    const { screen } = store.model;
+    if (screen.kind !== 'pick') return;
+    const sound = jobs.filter(({ state }) => state !== 'missing' && state !== 'broken');
+    const own = sound.find(({ name }) => name === known);
+    const at = Math.max(
+      0,
+      sound.findIndex(({ name }) => name === near),
+    );
+    store.show(own ? { kind: 'form', form: formFor(own) } : { ...screen, jobs: sound, at });
+  } catch (error) {
+    store.show({ kind: 'list' });
+    store.say(
+      error instanceof JobrunError ? `${error.message}. ${error.hint}` : String(error),
+      true,
+    );
+  }
+}
+
+export function pickKey(screen: Of<'pick'>, key: Key, desk: Desk) {
+  const { store } = desk;
+  const found = matching(screen);
+  const to = (at: number): void =>
+    store.show({ ...screen, at: Math.max(0, Math.min(at, found.length - 1)) });
+  switch (key.name) {
+    case 'esc':
+      return store.show({ kind: 'list' });
+    case 'down':
+    case 'tab':
+      return to(screen.at + 1);
+    case 'up':
+    case 'shift-tab':
+      return to(screen.at - 1);
+    case 'pagedown':
+      return to(screen.at + 10);
+    case 'pageup':
+      return to(screen.at - 10);
+    case 'enter': {
+      const job = found[screen.at];
+      if (job) store.show({ kind: 'form', form: formFor(job) });
+      return;
+    }
+  }
+  const line = edit(screen.line, key);
+  if (line) store.show({ ...screen, line, at: 0 });
+}
+
+export function formKey(screen: Of<'form'>, key: Key, desk: Desk) {
+  const { store } = desk;
+  const { form } = screen;
+  if (key.name === 'esc') return store.show({ kind: 'list' });
+  if (form.busy) return;
+  const isSubmit = key.name === 'enter' && form.at === form.fields.length;
+  if (isSubmit || key.name === 'ctrl-s') {
+    void submit(screen, desk);
+    return;
+  }
+  const next = editForm(form, key);
+  if (next) store.show({ kind: 'form', form: next });
+}
+
+/** The form stays until the run is accepted: what did not fit can be mended. */
+async function submit({ form }: Of<'form'>, desk: Desk): Promise<void> {
+  const { store } = desk;
+  const read = readForm(form, here(desk));
+  if (!read.ok) {
+    store.show({ kind: 'form', form: { ...form, error: read.error, at: read.at } });
+    return;
+  }
+  store.show({ kind: 'form', form: { ...form, busy: true, error: '' } });
+  const error = await perform(read.request, desk);
+  const { screen } = store.model;
+  if (screen.kind !== 'form' || screen.form.job !== form.job) return;
+  store.show(
+    error === null ? { kind: 'list' } : { kind: 'form', form: { ...form, busy: false, error } },
+  );
+}

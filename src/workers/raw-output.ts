@@ -1,0 +1,102 @@
+// Output of a job, read at the daemon's pace: of a flood of tiny lines so many a turn are taken, and the next piece is
+// read only when this one is done with. The job waits meanwhile, and everybody else gets their turns.
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../support/clock.ts';
+import { SECOND } from '../support/limits.ts';
+import { LineCutter } from './lines.ts';
+
+const LINE_END = 10;
+/** A few milliseconds of work. */
+const LINES_A_TURN = 500;
+
+export class RawOutput {
+  readonly #stream: Readable;
+  readonly #lines: LineCutter;
+  #rest: Buffer | null = null;
+  /** Something was read since this was asked last. */
+  #active = false;
+
+  constructor(stream: Readable, line: (text: string) => void) {
+    this.#stream = stream;
+    this.#lines = new LineCutter(line);
+    stream.on('data', (chunk: Buffer) => this.#read(chunk));
+  }
+
+  /** Gives out at once what was read, a last line without its end too. */
+  flush(): void {
+    const rest = this.#rest;
+    this.#rest = null;
+    if (rest) this.#lines.write(rest);
+    this.#lines.flush();
+  }
+
+  /** Whether there is, or lately was, anything to read. */
+  isActive(): boolean {
+    const active = this.#active || this.#rest !== null;
+    this.#active = false;
+    return active;
+  }
+
+  #read(chunk: Buffer): void {
+    this.#active = true;
+    // Node may still hand out what it had read when the stream was paused.
+    this.#rest = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
+    if (this.#stream.isPaused()) return;
+    this.#step();
+  }
+
+  #step(): void {
+    const rest = this.#rest;
+    if (!rest) {
+      this.#stream.resume();
+      return;
+    }
+    const end = endOfLines(rest);
+    this.#rest = end < rest.length ? rest.subarray(end) : null;
+    this.#lines.write(rest.subarray(0, end));
+    if (!this.#rest) {
+      this.#stream.resume();
+      return;
+    }
+    this.#stream.pause();
+    setImmediate(() => this.#step());
+  }
+}
+
+/** After the exit, for pipes that a grandchild still holds open: until they are silent, and in all. */
+const SILENT_MS = 200;
+const LONGEST_MS = 5 * SECOND;
+
+/** Calls back when the process has ended and what it printed has been read. */
+export function afterExit(
+  child: ChildProcess,
+  outputs: readonly RawOutput[],
+  clock: Clock,
+  over: (exitCode: number | null, signal: string | null) => void,
+): void {
+  child.on('exit', (exitCode, signal) => {
+    const end = clock.monotonic() + LONGEST_MS;
+    const look = (): void => {
+      const active = outputs.map((output) => output.isActive()).includes(true);
+      if (active && clock.monotonic() < end) undo = clock.after(SILENT_MS, look);
+      else over(exitCode, signal);
+    };
+    let undo = clock.after(SILENT_MS, look);
+    child.on('close', () => {
+      undo();
+      over(exitCode, signal);
+    });
+  });
+}
+
+/** Where the lines of one turn end. */
+function endOfLines(bytes: Buffer): number {
+  let end = 0;
+  for (let n = 0; n < LINES_A_TURN; n++) {
+    const at = bytes.indexOf(LINE_END, end);
+    if (at < 0) return bytes.length;
+    end = at + 1;
+  }
+  return end;
+}

@@ -1,0 +1,128 @@
+// Which runs share a process, and what one can do to another there.
+import { expect, test } from 'vitest';
+import { eventually, isAlive } from '../helpers/project.ts';
+import { outcomes, site } from '../helpers/site.ts';
+
+const SPOIL = `globalThis.poisoned = true; process.env.POISON = 'yes'; process.chdir('/'); Array.prototype.map = null; JSON.parse = () => 'spoilt';`;
+const LOOK = `return { pid: process.pid, poisoned: globalThis.poisoned ?? null, env: process.env.POISON ?? null, cwd: process.cwd(), map: typeof [].map };`;
+
+test('a job that changes globals, folder or environment cannot harm the next one in fresh', async () => {
+  const s = await site(
+    {
+      fresh: `export default { isolation: 'fresh', run: ({ spoil }) => { if (spoil) { ${SPOIL} return null; } ${LOOK} } };`,
+    },
+    '--workers',
+    '2',
+  );
+  const pids = new Set<number>();
+  for (let i = 0; i < 3; i++) {
+    expect(await s.run('fresh', { spoil: true })).toMatchObject({ state: 'done' });
+    const { output } = await s.run('fresh');
+    expect(output).toMatchObject({
+      poisoned: null,
+      env: null,
+      cwd: s.project.dir,
+      map: 'function',
+    });
+    pids.add((output as { pid: number }).pid);
+  }
+  expect(pids.size, 'a new process for each attempt').toBe(3);
+});
+
+test('process reuses a worker for one run at a time and never a killed one', async () => {
+  const s = await site(
+    {
+      work: `export default async () => { mark('work'); await sleep(50); mark('over'); return process.pid; };`,
+      deaf: `export default { grace: 50, run: () => { for (;;); } };`,
+    },
+    '--workers',
+    '1',
+  );
+  const pids: unknown[] = [];
+  for (let i = 0; i < 4; i++) pids.push((await s.run('work')).output);
+  expect(new Set(pids).size).toBe(1);
+  const deaf = await s.jobs.schedule('deaf');
+  const { worker } = await s.state(deaf.id, 'running');
+  await s.jobs.abort(deaf.id);
+  expect(isAlive(worker?.pid ?? 0)).toBe(false);
+  expect((await s.run('work')).output).not.toBe(worker?.pid);
+  await s.jobs.scheduleMany(Array.from({ length: 6 }, () => ({ job: 'work' })));
+  await eventually(async () => (await s.jobs.status()).counts.done === 11);
+  let now = 0;
+  for (const { name } of s.marks()) {
+    now += name === 'work' ? 1 : -1;
+    expect(now).toBeLessThanOrEqual(1);
+  }
+});
+
+test('500 shared runs that each wait a second finish together in about a second, and what each prints is its own', async () => {
+  const s = await site({
+    io: `export default { isolation: 'shared', run: async ({ n }) => { console.log('begin ' + n); await sleep(1000); console.log('end ' + n); return n; } };`,
+  });
+  await s.run('io', { n: -1 });
+  const runs = (await s.jobs.scheduleMany(
+    Array.from({ length: 500 }, (_, n) => ({ job: 'io', params: { n } })),
+  )) as { id: string }[];
+  await eventually(async () => (await s.jobs.status()).counts.done === 501, 30_000);
+  const { runs: all } = await s.jobs.list({ job: 'io', limit: 600 });
+  const own = all.filter(({ params }) => (params as { n: number }).n >= 0);
+  const [from, to] = [
+    Math.min(...own.map((run) => Date.parse(run.startedAt ?? ''))),
+    Math.max(...own.map((run) => Date.parse(run.settledAt ?? ''))),
+  ];
+  expect(to - from).toBeLessThan(6000);
+  expect(to - from).toBeGreaterThanOrEqual(995);
+  for (const n of [0, 250, 499]) {
+    const { log, output } = await s.jobs.get(runs[n]?.id ?? '');
+    expect([log.map(({ text }) => text), output]).toEqual([[`begin ${n}`, `end ${n}`], n]);
+  }
+}, 60_000);
+
+test('shared runs whose process dies are lost and made good, other jobs do not notice, and one abort ends one run', async () => {
+  const s = await site({
+    io: `export default { isolation: 'shared', run: async ({ n }, ctx) => { mark('io', { n, attempt: ctx.attempt }); await ctx.sleep(1500); return [n, ctx.attempt]; } };`,
+    other: `export default { isolation: 'shared', run: async () => { await sleep(2500); return process.pid; } };`,
+    single: `export default async () => { await sleep(2500); return 'fine'; };`,
+  });
+  const others = [await s.jobs.schedule('other'), await s.jobs.schedule('single')];
+  const runs = (await s.jobs.scheduleMany(
+    Array.from({ length: 20 }, (_, n) => ({ job: 'io', params: { n } })),
+  )) as { id: string }[];
+  await eventually(() => s.marks('io').length === 20);
+  await s.jobs.abort(runs[7]?.id ?? '');
+  process.kill(s.marks('io')[0].pid, 'SIGKILL');
+  for (const [n, { id }] of runs.entries()) {
+    const run = await s.settled(id);
+    if (n === 7) expect(run).toMatchObject({ state: 'aborted', attempt: 1 });
+    else {
+      expect(run).toMatchObject({ state: 'done', output: [n, 2] });
+      expect(outcomes(run)).toEqual(['lost', 'returned']);
+    }
+  }
+  for (const { id } of others)
+    expect(await s.settled(id)).toMatchObject({ state: 'done', attempt: 1 });
+});
+
+test('memory limits the heap of its own job alone', async () => {
+  const s = await site({
+    small: `import v8 from 'node:v8'; export default { memory: '128MB', run: () => v8.getHeapStatistics().heap_size_limit };`,
+    usual: `import v8 from 'node:v8'; export default () => v8.getHeapStatistics().heap_size_limit;`,
+  });
+  const MB = 1024 * 1024;
+  const [small, usual] = [
+    (await s.run('small')).output as number,
+    (await s.run('usual')).output as number,
+  ];
+  expect(small).toBeLessThan(250 * MB);
+  expect(usual).toBeGreaterThan(small);
+});
+
+test('a job sees the daemon that runs it: connect in a job and jobrun in a command reach the same state', async () => {
+  const s = await site({
+    asks: `import { connect } from 'jobrun'; export default async (_p, ctx) => { const jobs = await connect(); const { job } = await jobs.get(ctx.id); const made = await jobs.schedule('leaf', { n: 1 }); await jobs.close(); return [job, made.state, made.id]; };`,
+    leaf: `export default ({ n }) => n;`,
+  });
+  const { output } = await s.run('asks');
+  expect(output).toEqual(['asks', 'queued', expect.any(String)]);
+  expect(await s.jobs.result((output as string[])[2] ?? '')).toBe(1);
+});

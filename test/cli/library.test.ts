@@ -1,0 +1,141 @@
+// The library: the same calls with a daemon, without one, and over the change from one to the other.
+import { expect, test } from 'vitest';
+import { connect, startDaemon } from '../../src/index.ts';
+import { Project } from '../helpers/project.ts';
+import { refusal, Site, site } from '../helpers/site.ts';
+
+const WORK = `export default async ({ n = 0 }) => n * 2;`;
+
+test('without a daemon it works on the files, as many at once as you like, and what needs a daemon says so', async () => {
+  const s = new Site({ work: WORK });
+  const [one, two] = [await connect({ dir: s.project.dir }), await connect({ dir: s.project.dir })];
+  const made = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => (n % 2 ? one : two).schedule('work', { n })),
+  );
+  expect(new Set(made.map(({ id }) => id)).size).toBe(40);
+  expect(made[0]).toMatchObject({ job: 'work', state: 'queued', attempt: 0 });
+  expect(await one.status()).toMatchObject({ running: false, pid: null, counts: { queued: 40 } });
+  const id = made[3]?.id ?? '';
+  expect(await two.update(id, { in: '1h', params: { n: 9 }, priority: 3 })).toMatchObject({
+    state: 'scheduled',
+    params: { n: 9 },
+    priority: 3,
+  });
+  expect(await one.abort(id, { reason: 'no' })).toMatchObject({
+    results: [{ id, state: 'aborted' }],
+  });
+  expect(await two.get(id)).toMatchObject({
+    state: 'aborted',
+    reason: 'no',
+    attempts: [],
+    log: [],
+  });
+  expect(await one.retry(id)).toMatchObject({ state: 'queued' });
+  expect((await refusal(one.result(id))).code).toBe('no-daemon');
+  expect(
+    (
+      await refusal(
+        (async () => {
+          for await (const _ of one.events());
+        })(),
+      )
+    ).code,
+  ).toBe('no-daemon');
+  expect((await refusal(one.get('99999'))).code).toBe('unknown-run');
+  expect((await refusal(one.get('x'))).code).toBe('bad-option');
+  expect((await refusal(one.schedule('work', {}, { every: '1h', key: 'k' } as never))).code).toBe(
+    'bad-option',
+  );
+  expect((await refusal(one.schedule('work', {}, { name: 'x' } as never))).code).toBe('bad-option');
+  expect((await refusal(one.schedule('work', { n: 1n }))).code).toBe('bad-request');
+  expect((await refusal(one.schedule('work', {}, { at: '2026-12-01 18:30' }))).code).toBe(
+    'bad-time',
+  );
+
+  // A daemon comes and goes: the same connections go on, on what there is.
+  await s.up();
+  expect(await one.result(made[7]?.id ?? '')).toBe(14);
+  expect(await two.status()).toMatchObject({ running: true, pid: s.daemon.pid });
+  await Promise.all(made.map((run) => s.settled(run.id)));
+  await s.project.cli(['stop']);
+  await s.daemon.exited;
+  expect(await one.schedule('work', { n: 21 })).toMatchObject({ state: 'queued' });
+  expect(await two.list({ state: 'queued' })).toMatchObject({ total: 1 });
+  await Promise.all([one.close(), two.close()]);
+  expect((await refusal(one.status())).code).toBe('refused');
+}, 60_000);
+
+test('result waits over a restart of the daemon, events tell each change in order, and close ends both', async () => {
+  const s = await site({
+    slow: `export default async (_p, ctx) => { await ctx.sleep(1500); return ctx.attempt; };`,
+    work: WORK,
+  });
+  const slow = await s.jobs.schedule('slow');
+  await s.state(slow.id, 'running');
+  const result = s.jobs.result(slow.id);
+  await s.kill9();
+  await s.up();
+  expect(await result).toBe(2);
+  const told: string[] = [];
+  const other = await connect({ dir: s.project.dir });
+  const reading = (async () => {
+    for await (const event of other.events({ job: 'work' }))
+      if ('type' in event) told.push(event.type);
+  })();
+  await s.run('work');
+  await s.when(
+    (await s.jobs.schedule('work')).id,
+    ({ state }) => state === 'done' && told.length >= 6,
+  );
+  expect(told.slice(0, 3)).toEqual(['run.accepted', 'run.started', 'run.settled']);
+  const far = refusal(other.result((await other.schedule('work', {}, { in: '1h' })).id));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await other.close();
+  await reading;
+  expect((await far).code).toBe('interrupted');
+}, 60_000);
+
+test('a schedule is made, seen on the command line, and replaced only on request', async () => {
+  const s = await site({ work: WORK });
+  const made = await s.jobs.schedule(
+    'work',
+    { n: 1 },
+    { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' },
+  );
+  expect(made).toMatchObject({
+    name: 'nightly',
+    job: 'work',
+    cron: '0 3 * * *',
+    timezone: 'Europe/Berlin',
+  });
+  expect((await refusal(s.jobs.schedule('work', {}, { every: '1h', name: 'nightly' }))).code).toBe(
+    'refused',
+  );
+  expect(
+    await s.jobs.schedule('work', {}, { every: '1h', name: 'nightly', replace: true }),
+  ).toMatchObject({ every: 3_600_000 });
+  expect((await s.project.json('schedules')).schedules).toMatchObject([{ name: 'nightly' }]);
+});
+
+test('startDaemon runs a daemon in this process, refuses a second one, and stops with its runs finished', async () => {
+  const project = new Project({
+    'jobs/work.mjs': WORK,
+    'jobs/slow.mjs': `export default async (_p, ctx) => { await ctx.sleep(700); return process.pid; };`,
+  });
+  const daemon = await startDaemon({ dir: project.dir, workers: 2 });
+  const jobs = await connect({ dir: project.dir });
+  expect(await jobs.status()).toMatchObject({
+    running: true,
+    pid: process.pid,
+    workers: { total: 2 },
+  });
+  expect((await refusal(startDaemon({ dir: project.dir }))).code).toBe('daemon-running');
+  expect(await jobs.result((await jobs.schedule('work', { n: 4 })).id)).toBe(8);
+  const slow = await jobs.schedule('slow');
+  const output = jobs.result(slow.id);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await daemon.stop()).toBe(0);
+  expect(await output, 'job code never runs in this process').not.toBe(process.pid);
+  expect(await jobs.status()).toMatchObject({ running: false, counts: { done: 2, running: 0 } });
+  await jobs.close();
+}, 30_000);

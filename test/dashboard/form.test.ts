@@ -1,0 +1,115 @@
+// The form for a new run: fields from the schema, the time as it is typed, and the request that comes out.
+import { describe, expect, it } from 'vitest';
+import { askAbort, askPause, askRetry } from '../../src/dashboard/asks.ts';
+import { editForm, type Form, formFor, readForm } from '../../src/dashboard/form.ts';
+import { readKeys } from '../../src/dashboard/key-reader.ts';
+import { readWhen } from '../../src/dashboard/when.ts';
+import { boardRunOf, NOW } from '../helpers/boards.ts';
+
+const here = { now: NOW, timezone: 'UTC' };
+const job = {
+  name: 'import',
+  state: 'ok',
+  description: null,
+  params: {
+    type: 'object',
+    properties: {
+      file: { type: 'string', description: 'the file' },
+      limit: { type: 'number', default: 100 },
+      mode: { enum: ['fast', 'safe'] },
+      dry: { type: 'boolean' },
+    },
+    required: ['file', 'limit'],
+  },
+};
+
+const typed = (form: Form, input: string): Form =>
+  readKeys(input, true).keys.reduce((next, key) => editForm(next, key) ?? next, form);
+
+describe('a form', () => {
+  it('has a field for each param, and when, key and priority', () => {
+    const { fields } = formFor(job);
+    expect(fields.map(({ name, hint, required }) => [name, hint, required])).toEqual([
+      ['file', 'string · the file', true],
+      ['limit', 'number · default 100', false],
+      ['mode', 'one of fast, safe', false],
+      ['dry', 'one of true, false', false],
+      ['when', expect.any(String), false],
+      ['key', expect.any(String), false],
+      ['priority', expect.any(String), false],
+    ]);
+  });
+
+  it('asks for what was typed, as texts that the schema turns into values', () => {
+    const form = typed(formFor(job), 'spring.csv\r50\r  \rtrue\rin 20m\rweekly\r7');
+    const read = readForm(form, here);
+    expect(read.ok && (read.request.args as { run: unknown }).run).toEqual({
+      job: 'import',
+      texts: [
+        ['file', 'spring.csv'],
+        ['limit', '50'],
+        ['mode', 'safe'],
+        ['dry', 'true'],
+      ],
+      inMs: 1_200_000,
+      key: 'weekly',
+      priority: 7,
+    });
+  });
+
+  it('goes to the first field that is wrong', () => {
+    expect(readForm(formFor(job), here)).toEqual({ ok: false, error: 'file is needed', at: 0 });
+    const late = typed(formFor(job), 'a\t\t\t\t01/02/2026');
+    expect(readForm(late, here)).toMatchObject({ ok: false, at: 4 });
+  });
+
+  it('takes JSON where a job has no schema', () => {
+    const form = formFor({ ...job, params: null });
+    expect(readForm(typed(form, '{"a":[1]}'), here)).toMatchObject({
+      request: { args: { run: { params: { a: [1] } } } },
+    });
+    expect(readForm(typed(form, '{a}'), here)).toMatchObject({ ok: false, at: 0 });
+  });
+});
+
+describe('a time that is typed', () => {
+  it('is told back at once', () => {
+    const echo = (text: string) => {
+      const when = readWhen(text, here);
+      return when.ok ? when.echo : `no: ${when.error}`;
+    };
+    expect(echo('')).toBe('runs at once');
+    expect(echo('90s')).toBe('runs Sun 22 Nov 2026 18:43:37 UTC, in 1m 30s');
+    expect(echo('in 1h 30m')).toContain('in 1h 30m');
+    expect(echo('tomorrow 9:00')).toBe('runs Mon 23 Nov 2026 09:00 UTC, in 14h 17m');
+    expect(echo('01/02/2026')).toMatch(/^no: .*2026-02-01/);
+    expect(echo('17')).toMatch(/^no: /);
+  });
+});
+
+describe('what ends work', () => {
+  it('is asked for by a letter, and Enter is none', () => {
+    const ask = askAbort({ ids: ['12'], run: boardRunOf(12) }, here);
+    expect(ask.question).toBe('Abort 12 import-products, running 2m 11s, 58% done?');
+    expect(ask.answers.map(({ key }) => key)).toEqual(['y', 'f']);
+    expect(ask.answers[1]?.request.args).toMatchObject({ ids: ['12'], graceMs: 0 });
+  });
+
+  it('is not what a single retry does, but several are asked for', () => {
+    const failed = boardRunOf(9, { state: 'failed' });
+    expect(askRetry({ ids: ['9'], run: failed })).toMatchObject({
+      command: 'retry',
+      args: { ids: ['9'] },
+    });
+    expect(askRetry({ ids: ['9', '8'], run: failed })).toMatchObject({ question: 'Retry 2 runs?' });
+    const waits = boardRunOf(8, { state: 'scheduled' });
+    expect(askRetry({ ids: ['8'], run: waits })).toMatchObject({
+      answers: [{ request: { command: 'update' } }],
+    });
+  });
+
+  it('is not a pause: it offers what can be paused, and what can go on', () => {
+    const keys = askPause('import', { all: true, jobs: [] }).answers.map(({ label }) => label);
+    expect(keys).toEqual(['pause import', 'resume all jobs']);
+  });
+});

@@ -1,0 +1,277 @@
+// The picture as lines of text: every line exactly as wide as the screen, at every size; nothing that a job wrote can
+// move a column or act on the terminal; and what is sent to the terminal is only what has changed.
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { BoardDetail } from '../../src/commands/board-detail.ts';
+import { Canvas } from '../../src/dashboard/canvas.ts';
+import { tame, width, wrap } from '../../src/dashboard/cells.ts';
+import { formFor } from '../../src/dashboard/form.ts';
+import { frame, nextTickMs } from '../../src/dashboard/frame.ts';
+import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
+import type { Model, Screen } from '../../src/dashboard/model.ts';
+import type { Clock } from '../../src/support/clock.ts';
+import {
+  ASCII,
+  boardRunOf,
+  boardWith,
+  COLORED,
+  modelWith,
+  NOW,
+  PLAIN,
+  runViewOf,
+} from '../helpers/boards.ts';
+
+const SIZES = [
+  { columns: 60, rows: 15 },
+  { columns: 80, rows: 24 },
+  { columns: 99, rows: 19 },
+  { columns: 120, rows: 40 },
+  { columns: 200, rows: 60 },
+];
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const OUR_COLOURS = /\u001b\[\d{1,2}m/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const ACTED_ON = /[\u0000-\u001f\u007f-\u009f\u202e]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const IN_ONE_PIECE = /^\u001b\[\?2026h[\s\S]*one[\s\S]*two[\s\S]*\u001b\[\?2026l$/;
+const NASTY = 'a\u001b[2J\u001b]0;title\u0007\r\nb\u0000 漢字 👨‍👩‍👧 🇩🇪 ❤️ e\u0301 \u202egnp';
+
+const RUNS = [
+  boardRunOf(12),
+  boardRunOf(11, { job: 'send-newsletter', percent: 14, text: '漢字 🚀 letters' }),
+  boardRunOf(10, {
+    percent: 0,
+    text: NASTY,
+    job: 'a-job-with-a-name-that-is-longer-than-any-column/of-ours',
+  }),
+  boardRunOf(9, { state: 'failed', settledAt: NOW - 60_000, note: NASTY }),
+  boardRunOf(8, { state: 'scheduled', dueAt: NOW + 45_000, startedAt: null, schedule: 'nightly' }),
+  boardRunOf(7, { state: 'done', settledAt: NOW - 3_600_000, text: '5,000 rows' }),
+];
+
+const detailOf = (i: number): BoardDetail => ({
+  kind: 'run',
+  run: runViewOf(RUNS[i] as (typeof RUNS)[0]),
+  attempts: [],
+  results: {
+    total: 2,
+    rows: [
+      { sku: 'A-1001', result: 'updated' },
+      { sku: 'A-1002', error: NASTY },
+    ],
+  },
+});
+const log = {
+  id: '12',
+  live: true,
+  lines: [
+    {
+      at: '2026-11-22T18:42:03.000Z',
+      level: 'info' as const,
+      stream: 'log' as const,
+      attempt: 1,
+      text: 'row 2900 of 5000',
+      fields: null,
+    },
+    {
+      at: '2026-11-22T18:42:06.000Z',
+      level: 'warn' as const,
+      stream: 'log' as const,
+      attempt: 1,
+      text: NASTY,
+      fields: { a: 1 },
+    },
+  ],
+};
+
+const SCREENS: readonly Screen[] = [
+  { kind: 'list' },
+  { kind: 'detail', scroll: 0 },
+  { kind: 'log', back: 0, from: { kind: 'list' } },
+  { kind: 'help', scroll: 0, from: { kind: 'list' } },
+  { kind: 'filter', line: lineOf(NASTY), before: '' },
+  {
+    kind: 'ask',
+    ask: { question: NASTY, answers: [], no: 'no' },
+    from: { kind: 'detail', scroll: 0 },
+  },
+  {
+    kind: 'due',
+    id: '8',
+    job: 'x',
+    line: lineOf('tomorrow 9:00'),
+    error: '',
+    from: { kind: 'list' },
+  },
+  {
+    kind: 'pick',
+    line: EMPTY,
+    at: 0,
+    jobs: [{ name: 'x', state: 'ok', description: NASTY, params: null }],
+  },
+  {
+    kind: 'form',
+    form: formFor({
+      name: 'x',
+      state: 'ok',
+      description: null,
+      params: { type: 'object', properties: { [NASTY]: { type: 'string' } } },
+    }),
+  },
+];
+
+const modelAt = (size: Model['size'], screen: Screen, more: Partial<Model> = {}): Model =>
+  modelWith(size, boardWith(RUNS, { detail: detailOf(0) }), { screen, log, ...more });
+
+describe('a frame', () => {
+  for (const size of SIZES) {
+    it(`fills ${size.columns}x${size.rows} exactly, but for the last line, on every screen and in every look`, () => {
+      for (const screen of SCREENS) {
+        for (const look of [PLAIN, COLORED, ASCII]) {
+          const lines = frame(modelAt(size, screen), look, NOW);
+          expect(lines.length, screen.kind).toBe(size.rows - 1);
+          const bare = lines.map(stripVTControlCharacters);
+          expect(bare.map(width), screen.kind).toEqual(bare.map(() => size.columns));
+        }
+      }
+    });
+  }
+
+  it('holds nothing that a terminal acts on but our own colours', () => {
+    for (const screen of SCREENS) {
+      for (const line of frame(modelAt({ columns: 120, rows: 40 }, screen), COLORED, NOW)) {
+        expect(line.replaceAll(OUR_COLOURS, '')).not.toMatch(ACTED_ON);
+      }
+    }
+  });
+
+  it('has no colour where none is wanted, and plain ASCII where the locale knows no more', () => {
+    for (const screen of SCREENS) {
+      const model = modelAt({ columns: 80, rows: 24 }, screen);
+      expect(frame(model, PLAIN, NOW).join('')).not.toContain('\u001b');
+      expect(frame(model, ASCII, NOW).join('')).toMatch(/^[\x20-\x7e]*$/);
+    }
+  });
+
+  it('says in one line that the terminal is too small', () => {
+    expect(frame(modelAt({ columns: 59, rows: 20 }, { kind: 'list' }), PLAIN, NOW)).toEqual([
+      'jobrun needs 60x15, this is 59x20',
+    ]);
+    expect(frame(modelAt({ columns: 10, rows: 1 }, { kind: 'list' }), PLAIN, NOW)[0]).toHaveLength(
+      10,
+    );
+  });
+
+  it('is at 80x24 as in the mock-up', () => {
+    const few = boardWith(RUNS.slice(0, 2), { detail: detailOf(0) });
+    const lines = frame(modelWith({ columns: 80, rows: 24 }, few, { log }), PLAIN, NOW);
+    expect(lines.map((line) => line.trimEnd()).slice(0, 6)).toEqual([
+      ' jobrun  shop-tasks  up 3d 4h  workers 3/4                    Sun 22 Nov 18:42',
+      ' [1 Running 3] 2 Scheduled 3 3 Done 1,180 4 Errors 9 5 All 1,195 6 Jobs 6',
+      '─'.repeat(80),
+      '    ID  JOB              STATE      PROGRESS             WHEN             TOOK',
+      '>   12  import-products  running    ███████░░░░░  58%    18:39          2m 11s',
+      '    11  send-newsletter  running    ██░░░░░░░░░░  14%    18:39          2m 11s',
+    ]);
+    expect(lines.at(-1)).toContain('a abort');
+  });
+
+  it('looks the same in the same minute when nothing runs, so that nothing is drawn', () => {
+    const idle = boardWith(RUNS.slice(3, 4).concat(RUNS.slice(5)));
+    const model = modelWith({ columns: 80, rows: 24 }, idle);
+    expect(nextTickMs(model, NOW)).toBe(53_000);
+    expect(frame(model, PLAIN, NOW)).toEqual(frame(model, PLAIN, NOW + 50_000));
+    expect(nextTickMs(modelAt(model.size, { kind: 'list' }), NOW)).toBe(1000);
+  });
+});
+
+describe('a text of a job', () => {
+  it('keeps to letters whose width all terminals agree on', () => {
+    expect(tame('👨‍👩‍👧 🇩🇪 ❤️ 1️⃣ 👍🏽', PLAIN)).toBe('👨 DE ❤ 1 👍');
+    expect(tame('a\u001b[31mb\tc\nd\u009b2J', PLAIN)).toBe('ab c d2J');
+    expect(tame('漢字 ok', ASCII)).toBe('???? ok');
+  });
+
+  it('is broken into lines that fit', () => {
+    const lines = wrap('one two three 漢字漢字漢字 four', 9, PLAIN);
+    expect(lines.every((line) => width(line) <= 9)).toBe(true);
+    expect(lines.join('').replace(/ /g, '')).toBe('onetwothree漢字漢字漢字four');
+  });
+});
+
+/** A clock that stands until it is moved. */
+function handClock(): Clock & { move(ms: number): void } {
+  let time = 0;
+  let due: { at: number; fn: () => void }[] = [];
+  return {
+    now: () => time,
+    monotonic: () => time,
+    after(ms, fn) {
+      const one = { at: time + ms, fn };
+      due.push(one);
+      return () => {
+        due = due.filter((other) => other !== one);
+      };
+    },
+    move(ms) {
+      time += ms;
+      const now = due.filter(({ at }) => at <= time);
+      due = due.filter(({ at }) => at > time);
+      for (const { fn } of now) fn();
+    },
+  };
+}
+
+describe('the canvas', () => {
+  const size = { columns: 80, rows: 24 };
+  const make = () => {
+    const clock = handClock();
+    const sent: string[] = [];
+    const canvas = new Canvas((text) => sent.push(text), size, clock);
+    return { clock, sent, canvas };
+  };
+  const clears = (texts: readonly string[]): number => texts.join('').split('\u001b[2J').length - 1;
+
+  it('clears once, and then sends only the lines that have changed', () => {
+    const { clock, sent, canvas } = make();
+    const model = modelAt(size, { kind: 'list' });
+    for (let second = 0; second < 60; second++) {
+      canvas.write(frame(model, COLORED, NOW + 1000 * second).join('\n'));
+      clock.move(1000);
+    }
+    expect(clears(sent)).toBe(1);
+    const each = sent.slice(1).map((text) => text.length);
+    expect(Math.max(...each)).toBeLessThan(1500);
+  });
+
+  it('sends nothing for the same picture', () => {
+    const { clock, sent, canvas } = make();
+    for (let i = 0; i < 10; i++) {
+      canvas.write('one\ntwo');
+      clock.move(1000);
+    }
+    expect(sent).toHaveLength(1);
+  });
+
+  it('leaves out pictures that come too fast, but never the last', () => {
+    const { clock, sent, canvas } = make();
+    for (let i = 0; i < 1000; i++) {
+      canvas.write(`picture ${i}`);
+      clock.move(1);
+    }
+    clock.move(100);
+    expect(sent.length).toBeLessThanOrEqual(17);
+    expect(sent.at(-1)).toContain('picture 999');
+  });
+
+  it('draws everything anew in a new size, in one piece', () => {
+    const { clock, sent, canvas } = make();
+    canvas.write('one\ntwo');
+    clock.move(100);
+    canvas.anew({ columns: 60, rows: 15 });
+    canvas.write('one\ntwo');
+    expect(clears(sent)).toBe(2);
+    expect(sent.at(-1)).toMatch(IN_ONE_PIECE);
+  });
+});

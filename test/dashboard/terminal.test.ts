@@ -1,0 +1,189 @@
+// The real dashboard in a real terminal, on a real daemon, driven by keys.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { eventually, Project, ROOT } from '../helpers/project.ts';
+import { hasTmux, Screen } from '../helpers/tmux.ts';
+
+const BIN = join(ROOT, 'bin/jobrun.js');
+
+const FILES = {
+  'jobs/walk.mjs': `export default {
+    description: 'Walks in steps',
+    params: { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }),
+      jsonSchema: { input: () => ({ type: 'object', properties: { steps: { type: 'number', default: 40 } } }) } } },
+    async run({ steps = 40 }, ctx) {
+      for (let i = 1; i <= steps; i++) {
+        ctx.progress((100 * i) / steps, 'step ' + i + ' of ' + steps);
+        ctx.log.info('walked ' + i);
+        await ctx.sleep(250);
+      }
+    },
+  };`,
+  'jobs/trip.mjs': `export default { run() { throw new Error('fell \\u001b[2Jover 漢字'); } };`,
+};
+
+async function opened(size = { columns: 80, rows: 24 }, command = '') {
+  const project = new Project(FILES);
+  const daemon = await project.daemon();
+  const screen = new Screen(project.dir, project.env, size);
+  screen.press(`echo before; node ${BIN} ${command}`, 'Enter');
+  await screen.shows('1 Running');
+  return { project, daemon, screen };
+}
+
+describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
+  it('schedules a run, shows it running, opens it, and aborts it when that is confirmed', async () => {
+    const { project, screen } = await opened();
+    screen.press('s');
+    await screen.shows('> trip');
+    screen.type('walk');
+    screen.press('Enter');
+    await screen.shows('default 40');
+    screen.type('60');
+    screen.press('Down');
+    screen.type('in 1s');
+    await screen.shows(/runs \w{3} \d+ .* in 1\.0s/);
+    screen.press('C-s');
+    await screen.shows('scheduled walk as 1');
+    await screen.shows(/> +1 +walk +running +█+░+ +\d+%/);
+    screen.press('Enter');
+    await screen.shows(/step \d+ of 60[\s\S]*params +\{"steps":60\}/);
+    screen.press('G');
+    await screen.shows(/walked \d/);
+    screen.press('Escape');
+    screen.press('a');
+    await screen.shows(/Abort 1 walk, running \d+s, \d+% done\?/);
+    screen.press('Enter');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await project.show('1')).state).toBe('running');
+    screen.press('y');
+    await screen.shows('aborted 1 walk');
+    expect((await project.show('1')).state).toBe('aborted');
+    screen.press('4');
+    await screen.shows(/> +1 +walk +aborted/);
+  }, 40_000);
+
+  it('retries, filters, pauses and moves a due time', async () => {
+    const { project, screen } = await opened();
+    await project.json('schedule', 'trip');
+    await project.json('schedule', 'walk', '--in', '2h');
+    await project.until('1');
+    screen.press('4');
+    await screen.shows(/>! +1 +trip +failed +fell over 漢字/);
+    screen.press('r');
+    await screen.shows(/attempt +2 of 2/);
+    screen.press('5', '/');
+    screen.type('wal');
+    await screen.shows(/1-1 of 1|\/wal/);
+    await eventually(() => !screen.lines.slice(3, 9).join('\n').includes('trip'));
+    screen.press('Enter', 'e');
+    screen.type('9999-12-31');
+    await screen.shows('runs Fri 31 Dec 9999');
+    screen.press('Enter');
+    await eventually(async () => (await project.show('2')).dueAt.startsWith('9999-12-31'));
+    screen.press('P', 'p');
+    await screen.shows('paused walk');
+    screen.press('6');
+    await screen.shows(/> +walk +paused/);
+    screen.press('P', 'p');
+    await screen.shows('resumed walk');
+  }, 40_000);
+
+  it('shows a change of the daemon within a quarter of a second or so, and is right after a resize', async () => {
+    const { project, screen } = await opened();
+    const { id } = await project.json('schedule', 'walk', '-p', 'steps=1000');
+    await screen.shows(new RegExp(`> +${id} +walk +running`), 1500);
+    for (const [columns, rows] of [
+      [120, 40],
+      [60, 15],
+      [40, 10],
+      [100, 30],
+      [80, 24],
+    ] as const) {
+      screen.resize(columns, rows);
+      await screen.shows(
+        columns < 60 ? `needs 60x15, this is ${columns}x${rows}` : /\? help {2}q quit/,
+      );
+      if (columns < 60) continue;
+      await eventually(
+        () => screen.lines.length === rows && screen.lines[rows - 2]?.includes('q quit'),
+      );
+      expect(screen.lines.filter((line) => line.includes('1 Run'))).toHaveLength(1);
+      expect(screen.lines.filter((line) => line.includes('STATE'))).toHaveLength(1);
+    }
+  }, 40_000);
+
+  it('goes on read only when the daemon has gone, and by itself when one is back', async () => {
+    const { project, daemon, screen } = await opened();
+    await project.json('schedule', 'walk', '--in', '2h');
+    screen.press('2');
+    await screen.shows(/> +1 +walk +scheduled/);
+    await daemon.kill('SIGKILL');
+    await screen.shows('no daemon: read only');
+    screen.press('a');
+    screen.press('2');
+    const seen = await screen.shows(/> +1 +walk +scheduled/);
+    expect(seen).not.toContain('Abort');
+    expect(seen).not.toContain('a abort');
+    await project.json('schedule', 'walk', '--in', '3h');
+    await screen.shows(/ 2 +walk +scheduled/);
+    await project.daemon();
+    await screen.shows('up under 1m');
+    await screen.shows('a abort');
+    expect(screen.text).not.toContain('read only');
+  }, 40_000);
+
+  it('gives the terminal back: on quit, on SIGTERM, and while suspended', async () => {
+    const { screen } = await opened();
+    screen.press('C-z');
+    await screen.shows(/before[\s\S]*Stopped/);
+    screen.press('fg', 'Enter');
+    await screen.shows('1 Running');
+    screen.press('q');
+    await screen.shows(/before[\s\S]*\$\s*$/);
+    screen.press('stty -a | tr " " "\\n" | grep -cx -e icanon -e echo', 'Enter');
+    await screen.shows(/^2$/m);
+    screen.press('clear', 'Enter', `echo again; node ${BIN} top --read-only`, 'Enter');
+    await screen.shows('read only');
+    screen.press('C-z');
+    await screen.shows('Stopped');
+    screen.press('kill -TERM %1; fg', 'Enter');
+    await screen.shows(/again[\s\S]*\$\s*$/);
+    expect(screen.text).not.toContain('1 Running');
+    const crash = 'setTimeout(()=>Promise.reject(1),1500)';
+    screen.press('clear', 'Enter');
+    screen.type(`echo third; node --import 'data:text/javascript,${crash}' ${BIN}; echo code $?`);
+    screen.press('Enter');
+    await screen.shows('1 Running');
+    await screen.shows(/third[\s\S]*the dashboard has crashed[\s\S]*code 1/);
+  }, 40_000);
+
+  it('draws nothing at rest, and only what has changed while a run goes on', async () => {
+    const { project, screen } = await opened();
+    const file = join(project.dir, 'sent');
+    await eventually(() => new Date().getSeconds() < 50, 15_000);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    screen.record(file);
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    expect(readFileSync(file, 'utf8')).toBe('');
+    const { id } = await project.json('schedule', 'walk', '-p', 'steps=12');
+    await project.until(id);
+    await screen.shows('3 Done 1');
+    const sent = readFileSync(file, 'utf8');
+    expect(sent).not.toContain('\u001b[2J');
+    const frames = sent.split('\u001b[?2026h').length - 1;
+    expect(frames).toBeLessThan(60);
+    expect(sent.length / frames).toBeLessThan(1500);
+  }, 60_000);
+
+  it('prints the list once where there is no terminal', async () => {
+    const project = new Project(FILES);
+    await project.json('schedule', 'walk', '--in', '2h');
+    const { code, stdout, stderr } = await project.cli(['top']);
+    expect([code, stderr.trim()]).toEqual([0, 'the dashboard needs a terminal: this is the list']);
+    expect(stdout).toContain('walk');
+    expect((await project.json('dashboard')).total).toBe(1);
+    expect((await project.cli([])).stdout).toContain('Usage: jobrun');
+  });
+});

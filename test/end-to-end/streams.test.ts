@@ -1,0 +1,306 @@
+// What goes on until it is ended: it can be read line by line, stopped at any line, and tells its end by its exit
+// code. And what all commands keep: one document with --json, 80 columns, nothing that moves a terminal.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Doc, eventually, Project, ROOT } from '../helpers/project.ts';
+
+const BIN = join(ROOT, 'bin/jobrun.js');
+const ESC = '\u001b';
+const EVIL = `${ESC}[31mred${ESC}]0;title\u0007 \u202eevil ${ESC}[2J\u009b5A`;
+
+const JOBS = {
+  'jobs/talks.js': `export default { description: 'talks', run: async ({ lines = 5, ms = 100 }, ctx) => {
+    for (let i = 1; i <= lines; i++) {
+      ctx.log.info('line ' + i, { i });
+      ctx.progress((100 * i) / lines, 'at ' + i);
+      await ctx.sleep(ms);
+    }
+    return { lines };
+  } };`,
+  'jobs/fails.js': `export default async (_, ctx) => { ctx.log.warn('soon'); throw new TypeError('no luck'); };`,
+  'jobs/waits.js': `export default (_, ctx) => new Promise((_, no) => ctx.signal.addEventListener('abort', no));`,
+  'jobs/evil.js': `const evil = ${JSON.stringify(EVIL)};
+    export default { description: 'says ' + evil, group: evil, run: (params, ctx) => {
+      ctx.log.info('text ' + evil + '\\nsecond line', { evil });
+      console.log('printed ' + evil);
+      process.stderr.write('raw ' + evil + '\\n');
+      ctx.progress(50, 'progress ' + evil);
+      ctx.result({ evil, long: 'x'.repeat(200) });
+      throw new Error('failed ' + evil + '\\n' + 'y'.repeat(300));
+    } };`,
+};
+
+const lines = (text: string): Doc[] =>
+  text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+
+describe('following', () => {
+  test('run shows the log as it comes and ends with the result', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    const going = project.start('run', 'talks', '-p', 'lines:=30');
+    await eventually(() => going.stdout().includes('line 2'), 20_000);
+    expect(going.stdout(), 'while it runs').not.toContain('done');
+    expect((await going.exited).code).toBe(0);
+    expect(going.stdout().match(/line \d+/g)).toHaveLength(30);
+    expect(going.stdout()).toMatch(/1 talks done, took .+\n {2}\{"lines":30\}\n$/);
+
+    const failed = await project.cli(['run', 'fails']);
+    expect([failed.code, failed.stdout]).toEqual([
+      6,
+      expect.stringContaining('TypeError: no luck'),
+    ]);
+    const json = await project.cli(['run', 'fails', '--json']);
+    expect([json.code, JSON.parse(json.stdout)]).toEqual([
+      6,
+      expect.objectContaining({ state: 'failed' }),
+    ]);
+    const waits = project.start('schedule', 'waits', '--follow');
+    await eventually(async () => (await project.json('status')).counts.running === 1, 20_000);
+    await project.json('abort', '--job', 'waits');
+    expect((await waits.exited).code).toBe(7);
+  }, 60_000);
+
+  test('logs -f gives every line once, from the first, and ends with the run', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    await project.json('schedule', 'talks', '-p', 'lines:=200', '-p', 'ms:=10');
+    await new Promise((next) => setTimeout(next, 500));
+    const followers = [
+      project.start('logs', '-f', '1', '--json'),
+      project.start('logs', '-f', '1', '--json'),
+    ];
+    for (const follower of followers) {
+      expect((await follower.exited).code).toBe(0);
+      expect(lines(follower.stdout()).map((line) => line.fields.i)).toEqual(
+        Array.from({ length: 200 }, (_, i) => i + 1),
+      );
+    }
+    expect((await project.cli(['logs', '1', '-n', '3'])).stdout.trim().split('\n')).toHaveLength(3);
+    expect(
+      (await project.cli(['logs', '-f', '1', '-n', '2'])).stdout.trim().split('\n'),
+    ).toHaveLength(2);
+  }, 60_000);
+
+  test('events tells the life of a run in order, and again from any of its numbers', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    const going = project.start('events', '--job', 'talks');
+    await new Promise((next) => setTimeout(next, 1000));
+    await project.json('run', 'fails').catch(() => null);
+    await project.json('run', 'talks');
+    await eventually(() => going.stdout().includes('run.settled'), 20_000);
+    const told = lines(going.stdout());
+    const types = told.map((event) => event.type);
+    expect(types.slice(0, 2)).toEqual(['run.accepted', 'run.started']);
+    expect(types.at(-1)).toBe('run.settled');
+    expect(types).toContain('run.progress');
+    expect(told.every((event) => event.run.job === 'talks' && event.at && event.n > 0)).toBe(true);
+    expect(await going.kill('SIGINT')).toEqual({ code: 130, signal: null });
+
+    const again = project.start('events', '--since', String(told[0].n - 1));
+    await eventually(() => again.stdout().includes('run.settled'), 20_000);
+    expect(lines(again.stdout())[0]).toMatchObject({ n: told[0].n, type: 'run.accepted' });
+  }, 60_000);
+
+  test('wait ends with the worst of the results, with --any at the first, and with 124 when time is up', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    await project.json('schedule', 'talks');
+    await project.json('schedule', 'fails');
+    await project.json('schedule', 'waits');
+    expect((await project.cli(['wait', '1'])).code).toBe(0);
+    expect((await project.cli(['wait', '1', '2'])).code).toBe(6);
+    expect((await project.cli(['wait', '3', '1', '--any'])).code).toBe(0);
+    const late = await project.cli(['wait', '3', '--timeout', '300ms', '--json']);
+    expect([late.code, late.stdout]).toEqual([124, '']);
+    const waiting = project.start('wait', '3', '--json');
+    await new Promise((next) => setTimeout(next, 500));
+    await project.json('abort', '3');
+    expect((await waiting.exited).code).toBe(7);
+    expect(JSON.parse(waiting.stdout()).runs).toMatchObject([{ id: '3', state: 'aborted' }]);
+  }, 60_000);
+
+  test('Ctrl-C ends the command with 130 and SIGTERM with 143; the run goes on', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    await project.json('schedule', 'talks', '-p', 'lines:=80');
+    const follow = project.start('logs', '-f', '1');
+    await eventually(() => follow.stdout().includes('line 1'), 20_000);
+    expect(await follow.kill('SIGINT')).toEqual({ code: 130, signal: null });
+    const wait = project.start('wait', '1');
+    await new Promise((next) => setTimeout(next, 500));
+    expect(await wait.kill('SIGTERM')).toEqual({ code: 143, signal: null });
+    expect([follow.stderr(), wait.stderr()]).toEqual(['', '']);
+    expect((await project.until('1')).state).toBe('done');
+  }, 60_000);
+
+  test('a daemon that goes away under it is told, and does not hang it', async () => {
+    const project = new Project(JOBS);
+    const daemon = await project.daemon();
+    await project.json('schedule', 'waits');
+    const going = [
+      project.start('logs', '-f', '1'),
+      project.start('wait', '1'),
+      project.start('events'),
+    ];
+    await new Promise((next) => setTimeout(next, 1000));
+    await daemon.kill('SIGKILL');
+    for (const one of going) {
+      expect((await one.exited).code).toBe(4);
+      expect(one.stderr()).toMatch(/^error: .+\n {2}.+\n$/);
+    }
+  }, 60_000);
+});
+
+const LONG = [
+  ['list', '--limit', '1000'],
+  ['list', '--limit', '1000', '--json'],
+  ['logs', '1'],
+  ['logs', '-f', '1'],
+  ['events', '--since', '0'],
+  ['show', '1'],
+  ['jobs'],
+  ['--help'],
+];
+
+test('whatever is printed may be cut off at any line: | head breaks nothing', async () => {
+  const project = new Project(JOBS);
+  await project.daemon();
+  const batch = Array(300).fill('{"job":"talks","params":{"lines":1,"ms":0}}').join('\n');
+  await project.cli(['run', 'talks', '-p', 'lines:=3000', '-p', 'ms:=0']);
+  await project.cli(['schedule', '--batch', '-', '-q'], batch);
+  for (const args of LONG)
+    expect([args, await piped(project, args)]).toEqual([args, { code: '0', stderr: '' }]);
+}, 60_000);
+
+/** `jobrun … | head -n 1`, with the exit code of jobrun on a line of its own. */
+function piped(
+  project: Project,
+  args: readonly string[],
+): Promise<{ code: string; stderr: string }> {
+  const script = '("$@"; echo "code $?" >&2) | head -n 1 > /dev/null';
+  const child = spawn('bash', ['-c', script, 'bash', process.execPath, BIN, ...args], {
+    cwd: project.dir,
+    env: project.env,
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  child.stdout.resume();
+  return new Promise((resolve) => {
+    child.on('close', () => {
+      const [, said = '', code = ''] = /^([\s\S]*)code (\d+)\n$/.exec(stderr) ?? [];
+      resolve({ code, stderr: said });
+    });
+  });
+}
+
+const COMMANDS = [
+  ['status'],
+  ['list'],
+  ['show', '1'],
+  ['show', '2'],
+  ['logs', '1'],
+  ['logs', '2'],
+  ['jobs'],
+  ['jobs', 'evil'],
+  ['jobs', 'talks'],
+  ['schedules'],
+  ['wait', '1', '2'],
+  ['schedule', 'talks'],
+  ['schedule', 'talks', '--in', '1h'],
+  ['schedule', 'talks', '--dry-run'],
+  ['schedule', 'talks', '--every', '1h', '--name', 'hourly'],
+  ['schedules'],
+  ['schedules', 'hourly'],
+  ['next', 'hourly'],
+  ['next', '@daily'],
+  ['update', '3', '--priority', '3'],
+  ['rerun', '2'],
+  ['retry', '1'],
+  ['pause'],
+  ['pause', 'talks'],
+  ['resume', 'talks'],
+  ['resume'],
+  ['abort', '3'],
+  ['unschedule', 'hourly'],
+  ['remove', '2'],
+  ['prune', '--older-than', '1d', '-y'],
+  ['new', 'fresh'],
+  ['init'],
+];
+
+describe('what is printed', () => {
+  test('fits into 80 columns and has nothing that a terminal acts on, whatever a job says', async () => {
+    const project = await shown();
+    for (const args of COMMANDS) {
+      const { stdout, stderr, code } = await project.cli(args);
+      expect([args, code === 0 || args[0] === 'wait', stderr]).toEqual([args, true, stderr]);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+      if (['list', 'jobs', 'schedules'].includes(args[0] ?? '') && args.length === 1)
+        for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+      expect(stdout + stderr).not.toMatch(/undefined|NaN|\[object|Invalid/);
+    }
+  }, 120_000);
+
+  test('--json is one document on one line and nothing else; -q is ids', async () => {
+    const project = await shown();
+    for (const args of COMMANDS) {
+      const { stdout, stderr } = await project.cli([...args, '--json']);
+      // A log is a line for each of its lines.
+      const wanted = args[0] === 'logs' ? stdout.trim().split('\n').length + 1 : 2;
+      expect([args, stdout.split('\n').length, stderr]).toEqual([args, wanted, '']);
+      if (args[0] === 'logs') continue;
+      expect(typeof JSON.parse(stdout)).toBe('object');
+      expect(stdout).not.toContain('\u202e');
+    }
+    expect((await project.cli(['list', '-q'])).stdout).toMatch(/^(?:\d+\n)+$/);
+    expect(await project.cli(['schedule', 'talks', '-q'])).toMatchObject({
+      stdout: expect.stringMatching(/^\d+\n$/),
+      stderr: '',
+    });
+  }, 120_000);
+
+  test('colour comes only where it is asked for', async () => {
+    const project = await shown();
+    const colored = async (args: string[]): Promise<boolean> =>
+      (await project.cli(['list', ...args])).stdout.includes(`${ESC}[`);
+    expect(await colored([])).toBe(false);
+    expect(await colored(['--color', 'always'])).toBe(true);
+    expect(await colored(['--color', 'always', '--json'])).toBe(false);
+    project.env.FORCE_COLOR = '1';
+    expect(await colored([])).toBe(true);
+    expect(await colored(['--color', 'never'])).toBe(false);
+  }, 60_000);
+
+  test('every command has help with examples, within 80 columns', async () => {
+    const project = new Project(JOBS);
+    const help = await project.cli(['--help']);
+    const names = [...help.stdout.matchAll(/^ {2}([a-z]+)(?:, \w+)? {2,}\S/gm)].map(
+      ([, name]) => name,
+    );
+    expect(names.length).toBeGreaterThan(24);
+    for (const name of names) {
+      const { stdout, code } = await project.cli([name as string, '--help']);
+      expect([name, code, stdout.includes('Examples:')]).toEqual([name, 0, true]);
+      for (const line of stdout.split('\n'))
+        expect([line, line.length <= 80]).toEqual([line, true]);
+    }
+  }, 120_000);
+});
+
+/** A project with a run that failed with evil words and one that is done. */
+async function shown(): Promise<Project> {
+  const project = new Project(JOBS);
+  await project.daemon();
+  await project.cli(['run', 'evil']);
+  await project.cli(['run', 'talks', '-p', `evil=${EVIL.replaceAll('\u0000', '')}`, '-p', 'ms:=0']);
+  await project.json('schedule', 'talks', '--in', '1h', '--key', `key ${EVIL}`);
+  return project;
+}

@@ -1,0 +1,60 @@
+// A clock that a test moves: time that passes, a wall clock that somebody sets, a machine that sleeps. Timers run when
+// their time has come on the monotonic clock, which neither a set clock nor sleep moves, as in a real machine.
+import type { Clock } from '../../src/support/clock.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly fn: () => void;
+}
+
+export class FakeClock implements Clock {
+  #wall: number;
+  #monotonic = 0;
+  readonly #timers = new Set<Timer>();
+  /** The longest timer that was ever asked for. */
+  longest = 0;
+
+  constructor(wall: number) {
+    this.#wall = wall;
+  }
+
+  now = (): number => this.#wall;
+  monotonic = (): number => this.#monotonic;
+
+  after = (ms: number, fn: () => void): (() => void) => {
+    const timer = { at: this.#monotonic + ms, fn };
+    this.longest = Math.max(this.longest, ms);
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  };
+
+  /** Somebody sets the clock, or the machine slept: for the programs on it the two are the same. */
+  set(wall: number): void {
+    this.#wall = wall;
+  }
+
+  /** Time passes; whatever a timer begins is over, as far as `quiet` can tell, before the next one runs. */
+  async advance(ms: number, quiet: () => Promise<void>): Promise<void> {
+    const end = this.#monotonic + ms;
+    await quiet();
+    for (let next = this.#next(end); next; next = this.#next(end)) {
+      this.#pass(next.at - this.#monotonic);
+      this.#timers.delete(next);
+      next.fn();
+      await quiet();
+    }
+    this.#pass(end - this.#monotonic);
+  }
+
+  #next(end: number): Timer | null {
+    let first: Timer | null = null;
+    for (const timer of this.#timers)
+      if (timer.at <= end && (first === null || timer.at < first.at)) first = timer;
+    return first;
+  }
+
+  #pass(ms: number): void {
+    this.#monotonic += Math.max(0, ms);
+    this.#wall += Math.max(0, ms);
+  }
+}

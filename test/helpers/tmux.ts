@@ -1,0 +1,88 @@
+// A real terminal for tests: tmux on a socket of its own, a shell in it, keys in and the screen out.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { eventually } from './project.ts';
+
+export const hasTmux = spawnSync('tmux', ['-V']).status === 0;
+
+export class Screen {
+  readonly #socket: string;
+
+  constructor(
+    cwd: string,
+    env: Readonly<Record<string, string>>,
+    size: { readonly columns: number; readonly rows: number },
+  ) {
+    const folder = mkdtempSync(join(tmpdir(), 'jobrun-tmux-'));
+    this.#socket = join(folder, 'socket');
+    const { columns, rows } = size;
+    const shell = 'PS1="$ " exec bash --norc --noprofile';
+    const args = [
+      'new-session',
+      '-d',
+      '-s',
+      't',
+      '-x',
+      `${columns}`,
+      '-y',
+      `${rows}`,
+      '-c',
+      cwd,
+      shell,
+    ];
+    const { TMUX: _, ...outer } = process.env;
+    execFileSync('tmux', ['-S', this.#socket, '-f', '/dev/null', '-u', ...args], {
+      env: { ...outer, ...env, TERM: 'xterm-256color' },
+    });
+    onTestFinished(async () => {
+      spawnSync('tmux', ['-S', this.#socket, 'kill-server']);
+      // What ran in it is told to end, and may look at its project once more.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      rmSync(folder, { recursive: true, force: true });
+    });
+  }
+
+  /** Keys by their tmux names; what is none is typed as it is. */
+  press(...keys: readonly string[]): void {
+    for (const key of keys) this.#tmux('send-keys', '-t', 't', key);
+  }
+
+  type(text: string): void {
+    this.#tmux('send-keys', '-t', 't', '-l', text);
+  }
+
+  get lines(): string[] {
+    return this.#tmux('capture-pane', '-p', '-t', 't').replace(/\n$/, '').split('\n');
+  }
+
+  get text(): string {
+    return this.lines.join('\n');
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#tmux('resize-window', '-t', 't', '-x', `${columns}`, '-y', `${rows}`);
+  }
+
+  /** Looks until the screen shows it, and says what there was where it never does. */
+  async shows(what: string | RegExp, withinMs = 10_000): Promise<string> {
+    const fits = (text: string): boolean =>
+      typeof what === 'string' ? text.includes(what) : what.test(text);
+    try {
+      return await eventually(() => (fits(this.text) ? this.text : null), withinMs);
+    } catch {
+      throw new Error(`the screen never showed ${what}:\n${this.text}`);
+    }
+  }
+
+  /** Everything that is sent to the terminal from now on, in a file. */
+  record(file: string): void {
+    this.#tmux('pipe-pane', '-t', 't', `cat > ${file}`);
+  }
+
+  #tmux(...args: readonly string[]): string {
+    return execFileSync('tmux', ['-S', this.#socket, ...args], { encoding: 'utf8' });
+  }
+}

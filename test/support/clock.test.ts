@@ -1,0 +1,33 @@
+// The system clock: its timers wait as long as they are told to, also where Node's own would not.
+import { afterEach, expect, it, vi } from 'vitest';
+import { delay, systemClock } from '../../src/support/clock.ts';
+
+const DAY = 86_400_000;
+afterEach(() => void vi.useRealTimers());
+
+it('a wait of 60 days ends after 60 days, not at once and not after 25', () => {
+  vi.useFakeTimers();
+  let over = 0;
+  systemClock.after(60 * DAY, () => over++);
+  vi.advanceTimersByTime(60 * DAY - 1);
+  expect(over).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(over).toBe(1);
+});
+
+it('a wait that was taken back does not end, on whichever leg it is', () => {
+  vi.useFakeTimers();
+  let over = 0;
+  const undo = systemClock.after(60 * DAY, () => over++);
+  vi.advanceTimersByTime(40 * DAY);
+  undo();
+  vi.advanceTimersByTime(40 * DAY);
+  expect(over).toBe(0);
+});
+
+it('a delay ends at its signal', async () => {
+  const signal = AbortSignal.timeout(10);
+  const began = performance.now();
+  await delay(systemClock, DAY, signal);
+  expect(performance.now() - began).toBeLessThan(5000);
+});
