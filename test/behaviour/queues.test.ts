@@ -174,7 +174,10 @@ test('bounds over all runs let the oldest go, never the newest ten of a job nor 
   const rare = await s.run('rare');
   const later = await s.jobs.schedule('rare', {}, { in: '1h' });
   await s.jobs.scheduleMany(Array.from({ length: 40 }, (_, n) => ({ job: 'work', params: { n } })));
-  await eventually(async () => (await s.jobs.status()).counts.done === 15, 60_000);
+  await eventually(async () => {
+    const { queued, running, done } = (await s.jobs.status()).counts;
+    return queued + running === 0 && done === 15;
+  }, 60_000);
   expect(await s.jobs.get(rare.id)).toMatchObject({ state: 'done' });
   expect(await s.jobs.get(later.id)).toMatchObject({ state: 'scheduled' });
   const { runs } = await s.jobs.list({ job: 'work' });

@@ -170,7 +170,8 @@ test('a job whose isolation or limits change is handed out by the new ones', asy
   const runs = (await s.jobs.scheduleMany(Array.from({ length: 20 }, () => ({ job: 'work' })))) as {
     id: string;
   }[];
-  await s.state(runs[0]?.id ?? '', 'running');
+  // Its code has begun, not just its attempt: from here on it is the old code.
+  await eventually(() => s.marks('work').length > 0);
   s.put(
     'work',
     `export default { isolation: 'shared', run: async (_p, ctx) => { mark('work', { id: ctx.id }); await ctx.sleep(200); } };`,

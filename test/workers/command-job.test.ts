@@ -99,7 +99,9 @@ test('a command that was never told to run never starts', async () => {
 });
 
 test('an abort is SIGTERM, and the end takes what the command started', async () => {
-  const script = `#!/bin/sh\ntrap 'echo cleaning; exit 5' TERM; setsid sleep 1000 & echo "$!"; sleep 1000`;
+  // A loop, not one long sleep: a signal that meets the shell between fork and exec is lost to that child.
+  const wait = 'while :; do sleep 0.1; done';
+  const script = `#!/bin/sh\ntrap 'echo cleaning; exit 5' TERM; setsid sleep 1000 & echo "$!"; ${wait}`;
   const { runner, file } = command(script);
   let pid = 0;
   const said = carry(runner, brief(file), undefined, (message) => {
