@@ -1,5 +1,5 @@
 // Appends to the log files of one run, one write at a time: lines are gathered for a moment, and a flood goes by turns
-// into the two tail files once the head is full.
+// into the two tail files once the head is full. Rows of the result table always go to the head: none is dropped.
 import { appendFile, mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LogLine } from '../run/view.ts';
@@ -9,6 +9,13 @@ import { type Entry, HEAD_BYTES, type LogPaths, TAIL_BYTES } from './log-file.ts
 
 /** Lines are gathered this long before they are appended: a thousand lines are one write. */
 const GATHER_MS = 20;
+
+/** Lines ever written, the bytes of the file in use, and which of the tails that is (null: the head). */
+interface Place {
+  count: number;
+  size: number;
+  tail: 0 | 1 | null;
+}
 
 export class LogWriter {
   readonly #paths: LogPaths;
@@ -20,8 +27,8 @@ export class LogWriter {
   #writing: Promise<void> | null = null;
   #timer: (() => void) | null = null;
   #unsynced = false;
-  /** Lines ever written, the bytes of the file in use, and which of the tails that is; null until looked up. */
-  #at: { count: number; size: number; tail: 0 | 1 | null } | null = null;
+  #lost = 0;
+  #at: Place | null = null;
 
   constructor(
     paths: LogPaths,
@@ -48,10 +55,14 @@ export class LogWriter {
     });
   }
 
+  /**
+   * Appends what was gathered; with `sync` the rows are durable when this resolves. Rejects where rows could not be
+   * written, and keeps them for the next try. Lines that could not be written are counted and told of later.
+   */
   async flush(sync: boolean): Promise<void> {
     this.#timer?.();
     this.#timer = null;
-    while (this.#writing) await this.#writing;
+    while (this.#writing) await this.#writing.catch(() => undefined);
     if (this.#pending.length > 0) {
       this.#writing = this.#write(this.#pending.splice(0)).finally(() => {
         this.#writing = null;
@@ -62,33 +73,66 @@ export class LogWriter {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    const at = this.#at ?? (await this.#look());
-    this.#at = at;
-    let text = '';
-    for (const entry of entries) {
-      if ('text' in entry) this.#told(++at.count, entry);
-      text += `${JSON.stringify(entry)}\n`;
+    const table = entries.filter((entry) => !('text' in entry));
+    const lines = entries.filter((entry) => 'text' in entry);
+    try {
+      this.#at ??= await this.#look();
+      if (lines.length > 0) await this.#writeLines(lines, this.#at);
+      if (table.length === 0) return;
+      await this.#appendTo(this.#paths.head, table.map(textOf).join(''), this.#at.tail === null);
+      this.#unsynced = true;
+    } catch (error) {
+      if (this.#at === null) this.#lost += lines.length;
+      this.#pending.unshift(...table);
+      throw error;
     }
-    const bytes = Buffer.byteLength(text);
-    if (at.size + bytes > (at.tail === null ? HEAD_BYTES : TAIL_BYTES))
-      await this.#nextTail(at, entries);
-    await append(this.#file(at.tail), text);
-    at.size += bytes;
-    this.#unsynced ||= entries.some((entry) => 'row' in entry);
   }
 
-  async #nextTail(
-    at: { count: number; size: number; tail: 0 | 1 | null },
-    entries: readonly Entry[],
-  ): Promise<void> {
-    at.tail = at.tail === 0 ? 1 : 0;
-    const skipped = at.count - entries.filter((entry) => 'text' in entry).length;
-    const header = `${JSON.stringify({ skipped } satisfies Entry)}\n`;
-    await writeFile(this.#file(at.tail), header, { mode: 0o600 });
+  /** The head takes what fits; of the rest the newest stay, and each tail says how many lines came before it. */
+  async #writeLines(said: readonly LogLine[], at: Place): Promise<void> {
+    const before = at.count;
+    const lines = [...this.#lossLine(said[0]), ...said];
+    for (const line of lines) this.#told(++at.count, line);
+    const texts = lines.map(textOf);
+    try {
+      const fitting = at.tail === null ? countFitting(texts, HEAD_BYTES - at.size) : 0;
+      if (fitting > 0)
+        await this.#appendTo(this.#file(at.tail), texts.slice(0, fitting).join(''), true);
+      const rest = texts.slice(fitting);
+      if (rest.length === 0) return;
+      const kept = rest.slice(rest.length - countFitting(rest.toReversed(), TAIL_BYTES));
+      const text = kept.join('');
+      const full = at.tail === null || at.size + Buffer.byteLength(text) > TAIL_BYTES;
+      if (full) await this.#nextTail(at, before + texts.length - kept.length);
+      await this.#appendTo(this.#file(at.tail), text, true);
+    } catch (error) {
+      this.#lost += lines.length;
+      this.#onError(error);
+    }
+  }
+
+  /** Tells of lines that could not be written, in the place of the next ones that can. */
+  #lossLine(next: LogLine | undefined): LogLine[] {
+    if (this.#lost === 0 || !next) return [];
+    const text = `${this.#lost} lines before this one could not be written`;
+    this.#lost = 0;
+    return [{ ...next, level: 'warn', stream: 'log', text, fields: null }];
+  }
+
+  async #appendTo(path: string, text: string, counts: boolean): Promise<void> {
+    await append(path, text);
+    if (counts && this.#at) this.#at.size += Buffer.byteLength(text);
+  }
+
+  async #nextTail(at: Place, skipped: number): Promise<void> {
+    const tail = at.tail === 0 ? 1 : 0;
+    const header = textOf({ skipped });
+    await writeFile(this.#file(tail), header, { mode: 0o600 });
+    at.tail = tail;
     at.size = header.length;
   }
 
-  async #look(): Promise<{ count: number; size: number; tail: 0 | 1 | null }> {
+  async #look(): Promise<Place> {
     const [head, one, two] = await Promise.all(
       [this.#paths.head, ...this.#paths.tails].map(sizeOf),
     );
@@ -100,7 +144,7 @@ export class LogWriter {
   }
 
   async #sync(): Promise<void> {
-    const file = await open(this.#file(this.#at?.tail ?? null), 'r+');
+    const file = await open(this.#paths.head, 'r+');
     try {
       await file.datasync();
     } finally {
@@ -118,6 +162,18 @@ export class LogWriter {
   #file(tail: 0 | 1 | null): string {
     return tail === null ? this.#paths.head : this.#paths.tails[tail];
   }
+}
+
+const textOf = (entry: Entry): string => `${JSON.stringify(entry)}\n`;
+
+/** How many texts, from the first on, fit into so many bytes. */
+function countFitting(texts: readonly string[], bytes: number): number {
+  let left = bytes;
+  for (const [i, text] of texts.entries()) {
+    left -= Buffer.byteLength(text);
+    if (left < 0) return i;
+  }
+  return texts.length;
 }
 
 async function append(path: string, text: string): Promise<void> {

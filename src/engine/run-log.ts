@@ -66,7 +66,7 @@ export class RunLogFiles implements RunLogs {
   async close(run: number): Promise<void> {
     const writer = this.#open.get(run);
     if (!writer) return;
-    await writer.flush(false);
+    await writer.flush(false).catch(this.#onError);
     if (this.#open.get(run) === writer && writer.isEmpty) this.#open.delete(run);
   }
 
@@ -75,13 +75,13 @@ export class RunLogFiles implements RunLogs {
   }
 
   async lines(run: number, which: ReadLog = {}): Promise<LogLine[]> {
-    await this.flush(run, false);
+    await this.flush(run, false).catch(this.#onError);
     const { lines } = await readLog(this.#folder, run);
     return chosen(lines, which).map(({ line }) => line);
   }
 
   async rows(run: number): Promise<readonly Json[]> {
-    await this.flush(run, false);
+    await this.flush(run, false).catch(this.#onError);
     return (await readLog(this.#folder, run)).rows;
   }
 
@@ -95,7 +95,7 @@ export class RunLogFiles implements RunLogs {
     const ended = (): void => wake();
     signal.addEventListener('abort', ended);
     try {
-      await this.flush(run, false);
+      await this.flush(run, false).catch(this.#onError);
       const { lines, count } = await readLog(this.#folder, run);
       for (const { line } of chosen(lines, which)) yield line;
       for (;;) {
