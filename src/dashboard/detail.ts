@@ -165,7 +165,7 @@ export function runLines(
     '',
     ...factLines(detail, sheet),
     ...valueLines('params', run.params, sheet),
-    ...(run.checkpoint === null ? [] : valueLines('saved', run.checkpoint, sheet)),
+    ...(run.checkpoint === null ? [] : valueLines('checkpoint', run.checkpoint, sheet)),
     ...(run.output === null ? [] : valueLines('output', run.output, sheet)),
     ...section('error', errorLines(run, sheet)),
     ...section(`attempts (${attempts.length})`, attemptLines(attempts, sheet)),

@@ -70,7 +70,7 @@ function manyLines(detail: RunDetail, sheet: Sheet): string[] {
     pad('', columns, look),
     ...factLines(detail, sheet),
     ...valueLines('params', run.params, sheet, 6),
-    ...(run.checkpoint === null ? [] : valueLines('saved', run.checkpoint, sheet, 4)),
+    ...(run.checkpoint === null ? [] : valueLines('checkpoint', run.checkpoint, sheet, 4)),
     ...(run.output === null ? [] : valueLines('output', run.output, sheet, 4)),
     ...errorLines(run, sheet).slice(0, 8),
     ...(attempts.length > 1
