@@ -16,10 +16,10 @@ export {
   type RuleOptions,
   type RunEndedError,
   type RunOptions,
-  type Status,
 } from './cli/connect.ts';
 export { type RunningDaemon, type StartOptions, startDaemon } from './cli/start-daemon.ts';
 export type { EventView } from './commands/events.ts';
+export type { Status } from './commands/status.ts';
 export type { ScheduleView } from './run/schedule.ts';
 export type { LogLine, RunView } from './run/view.ts';
 export { type ErrorCode, JobrunError } from './support/errors.ts';

@@ -6,7 +6,8 @@ import { cutBatch } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
 import type { EventView } from '../commands/events.ts';
 import type { Refused } from '../commands/several.ts';
-import type { Counts, StateName } from '../run/run.ts';
+import type { Status } from '../commands/status.ts';
+import type { StateName } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
 import type { AttemptView, LogLine, RunView } from '../run/view.ts';
 import type { ConfigOptions } from '../support/config.ts';
@@ -62,19 +63,6 @@ export interface ListFilter {
   readonly since?: Date | string | number;
   readonly limit?: number;
   readonly offset?: number;
-}
-
-export interface Status {
-  readonly running: boolean;
-  readonly pid: number | null;
-  readonly since: string | null;
-  readonly version: string;
-  readonly dir: string;
-  readonly jobs: string;
-  readonly state: string;
-  readonly workers: { readonly busy: number; readonly total: number };
-  readonly counts: Counts;
-  readonly broken: readonly string[];
 }
 
 /** The error of `result` for a run that failed or was aborted. */

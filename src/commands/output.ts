@@ -45,7 +45,8 @@ export interface Column {
 
 export const paint = (style: Style, text: string): Painted => ({ style, text: plainLine(text) });
 
-const STATE_STYLES: Readonly<Record<string, Style>> = {
+/** The colours of states, here and in the dashboard; the word itself always stands beside them. */
+export const STATE_STYLES: Readonly<Record<string, Style>> = {
   running: 'cyan',
   queued: 'blue',
   done: 'green',

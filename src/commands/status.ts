@@ -9,7 +9,8 @@ import { paint } from './output.ts';
 import { instantOf } from './times.ts';
 import { version } from './version.ts';
 
-interface Reply {
+/** The daemon, or what the files say where none runs. */
+export interface Status {
   readonly running: boolean;
   readonly pid: number | null;
   readonly since: string | null;
@@ -24,7 +25,7 @@ interface Reply {
 
 const NO_DAEMON = 4;
 
-export const status: Command<Record<string, never>, Reply> = {
+export const status: Command<Record<string, never>, Status> = {
   name: 'status',
   answerMs: 5 * SECOND,
 

@@ -1,6 +1,7 @@
 // How things look: characters and colours, chosen once at the start. Without colours nothing is lost: what a colour
 // says stands there in words or marks too. Every character of ours is one column wide.
 
+import { STATE_STYLES } from '../commands/output.ts';
 import type { Here } from './clock-texts.ts';
 
 export interface Look {
@@ -101,18 +102,6 @@ export function paint(look: Look, style: Style | null, text: string): string {
   const [on, off] = STYLES[style];
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
-
-const STATE_STYLES: Readonly<Record<string, Style>> = {
-  running: 'cyan',
-  queued: 'blue',
-  done: 'green',
-  ok: 'green',
-  failed: 'red',
-  broken: 'red',
-  missing: 'red',
-  aborted: 'yellow',
-  paused: 'yellow',
-};
 
 export const styleOfState = (state: string): Style | null => STATE_STYLES[state] ?? null;
 

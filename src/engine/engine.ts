@@ -29,7 +29,7 @@ export interface Engine {
   changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null>;
   /** Forgets settled runs; throws where one is not settled or not there. */
   remove(ids: readonly number[]): Promise<void>;
-  /** Stops or lets go the start of runs: of all jobs (null), of one job, or the firing of one schedule. */
+  /** Stops or lets go the start of runs: of all jobs, or of one. */
   pause(target: PauseTarget, paused: boolean): Promise<void>;
   /** Adds or replaces schedules. */
   putSchedules(schedules: readonly Schedule[]): Promise<void>;
@@ -105,10 +105,7 @@ export interface Fired {
   readonly drafts: readonly Draft[];
 }
 
-export type PauseTarget =
-  | { readonly all: true }
-  | { readonly job: string }
-  | { readonly schedule: string };
+export type PauseTarget = { readonly all: true } | { readonly job: string };
 
 export interface Pauses {
   readonly all: boolean;

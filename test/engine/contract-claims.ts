@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Claimed, Token } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin } from '../../src/run/run.ts';
-import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-session.ts';
+import { DONE, draft, finish, T0, worker } from '../helpers/engine-session.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
 
@@ -159,16 +159,6 @@ export function claimsContract(bench: Bench): void {
     expect(bench.engine.pauses().all).toBe(true);
     await bench.engine.pause({ all: true }, false);
     expect(ids(await claim(9))).toEqual([1]);
-  });
-
-  test('a paused schedule is kept as paused; one that is not there cannot be paused', async () => {
-    await bench.engine.putSchedules([schedule('s')]);
-    await bench.engine.pause({ schedule: 's' }, true);
-    await bench.reopen();
-    expect(bench.engine.schedules()[0]?.paused).toBe(true);
-    await expect(bench.engine.pause({ schedule: 'x' }, true)).rejects.toMatchObject({
-      code: 'unknown-schedule',
-    });
   });
 
   test('why says what a run waits for, and nothing of one that only waits for a worker', async () => {

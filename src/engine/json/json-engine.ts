@@ -127,10 +127,6 @@ export class JsonEngine extends Reads implements E.Engine {
 
   async pause(target: E.PauseTarget, paused: boolean): Promise<void> {
     await this.#apply((tx) => {
-      if ('schedule' in target) {
-        tx.schedule({ ...this.getSchedule(target.schedule), paused });
-        return;
-      }
       const apply = (): void => this.memory.picker.configure((job) => this.#jobLimits(job));
       // Handed in first, so that it is undone last: after the pause itself.
       tx.onUndo(apply);

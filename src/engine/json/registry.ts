@@ -55,13 +55,13 @@ export class Registry {
     return this.#paused;
   }
 
-  setPaused(target: Exclude<PauseTarget, { schedule: string }>, paused: boolean): void {
+  setPaused(target: PauseTarget, paused: boolean): void {
     if ('all' in target) this.#paused.all = paused;
     else if (paused) this.#paused.jobs.add(target.job);
     else this.#paused.jobs.delete(target.job);
   }
 
-  isPaused(target: Exclude<PauseTarget, { schedule: string }>): boolean {
+  isPaused(target: PauseTarget): boolean {
     return 'all' in target ? this.#paused.all : this.#paused.jobs.has(target.job);
   }
 

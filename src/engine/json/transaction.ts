@@ -74,7 +74,7 @@ export class Transaction {
     this.#replace(this.#registry.schedules, name, null);
   }
 
-  pause(target: Exclude<PauseTarget, { schedule: string }>, paused: boolean): void {
+  pause(target: PauseTarget, paused: boolean): void {
     const before = this.#registry.isPaused(target);
     this.ops.push(`["pause",${JSON.stringify(target)},${paused}]`);
     this.#registry.setPaused(target, paused);
