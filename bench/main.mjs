@@ -1,0 +1,48 @@
+// `npm run bench`: measures jobrun on this machine, each figure beside its limit taken in the same run.
+//
+//   npm run bench                     all of it, with a million runs: about a quarter of an hour
+//   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
+//   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
+import { writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { accept } from './measures/accept.mjs';
+import { cli } from './measures/cli.mjs';
+import { idle } from './measures/idle.mjs';
+import { latency } from './measures/latency.mjs';
+import { longestPauses } from './measures/pauses.mjs';
+import { size } from './measures/size.mjs';
+import { commands, shared, single } from './measures/work.mjs';
+import { table } from './rows.mjs';
+
+const GROUPS = { accept, shared, process: single, commands, latency, cli, idle, size };
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    /** How large a part of the full work is done: for a look whether the bench itself is sound. */
+    scale: { type: 'string' },
+  },
+});
+const scale = values.scale ? Number(values.scale) : values.quick ? 0.1 : 1;
+const options = {
+  scale,
+  rounds: scale === 1 ? 5 : values.scale ? 1 : 3,
+  million: Math.max(1000, 1_000_000 * scale * (scale === 1 ? 1 : 0.5)),
+};
+
+const wanted = Object.entries(GROUPS).filter(
+  ([name]) => values.only.length === 0 || values.only.includes(name),
+);
+const rows = [];
+for (const [name, measure] of [...wanted, ['pauses', longestPauses]]) {
+  process.stderr.write(`${name} …\n`);
+  rows.push(...(await measure(options)));
+}
+
+const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}`;
+console.log(`${table(rows)}\n\n${machine}`);
+const file = new URL('./results.json', import.meta.url);
+const result = { at: new Date().toISOString(), machine, ...options, rows };
+writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);

@@ -1,0 +1,53 @@
+// A daemon with nothing to do.
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { row } from '../rows.mjs';
+import { withSite } from '../site.mjs';
+import { nowMs } from '../stats.mjs';
+
+/** Its tick is at least every 15 s. */
+const TICK_S = 15;
+
+/** Nanoseconds on a core, of all threads; and how often the main one was woken. */
+function usage(pid) {
+  let ns = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+  }
+  const status = readFileSync(`/proc/${pid}/task/${pid}/status`, 'utf8');
+  return { ns, wakes: Number(/\nvoluntary_ctxt_switches:\s+(\d+)/.exec(status)[1]) };
+}
+
+export const idle = ({ scale }) =>
+  withSite(
+    'idle',
+    async (site) => {
+      await site.fill('single', 10);
+      await site.settled(10);
+      await sleep(scale === 1 ? 65_000 : 5000);
+      const seconds = scale === 1 ? 60 : 10;
+      const [before, begin] = [usage(site.pid), nowMs()];
+      await sleep(seconds * 1000);
+      const [after, ms] = [usage(site.pid), nowMs() - begin];
+      return [
+        row({
+          id: 'idle-cpu',
+          what: 'idle daemon, share of a core',
+          figure: ((after.ns - before.ns) / 1e6 / ms) * 100,
+          unit: '%',
+          target: { most: 0.1 },
+        }),
+        row({
+          id: 'idle-wakes',
+          what: 'idle daemon, times woken a minute',
+          figure: ((after.wakes - before.wakes) / ms) * 60_000,
+          unit: '',
+          limit: 60 / TICK_S,
+          limitName: 'its ticks',
+          judged: scale === 1,
+          target: { atMost: 2 },
+        }),
+      ];
+    },
+    { probe: false },
+  );

@@ -1,0 +1,126 @@
+// A million runs: what they weigh, how fast a daemon starts with them, and whether they make a run dearer.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { row } from '../rows.mjs';
+import { Site } from '../site.mjs';
+import { inTurn, median, nowMs } from '../stats.mjs';
+
+const MB = 1024 * 1024;
+const FEW = 10_000;
+
+/** The least that a daemon holds within some seconds: what is left when the dust has settled. */
+async function memory(site) {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 10; i++) {
+    await sleep(500);
+    least = Math.min(least, site.memory());
+  }
+  return least / MB;
+}
+
+/** Milliseconds for the bare `JSON.parse` of all page files. */
+function parsePages(site) {
+  const folder = join(site.dir, 'state', 'runs');
+  const begin = nowMs();
+  for (const name of readdirSync(folder)) JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  return nowMs() - begin;
+}
+
+/** Milliseconds for a run, seen between the first and the last of a few thousand that are let go. */
+async function costOfRun(site) {
+  const { client } = site;
+  const seen = [];
+  await client.resume('shared');
+  const first = (await client.status()).counts.done;
+  for (let done = first; done < first + FEW; ) {
+    done = (await client.status()).counts.done;
+    seen.push([nowMs(), done]);
+  }
+  await client.pause('shared');
+  const inside = seen.filter(([, done]) => done > first + FEW / 10 && done <= first + FEW * 0.9);
+  const [[fromMs, from], [toMs, to]] = [inside[0], inside.at(-1)];
+  await sleep(300);
+  return (toMs - fromMs) / (to - from);
+}
+
+async function costs({ rounds }, full) {
+  const small = new Site('few');
+  await small.start();
+  await small.client.pause('shared');
+  const taken = await inTurn(Math.max(3, rounds), {
+    few: async () => {
+      const { queued } = (await small.client.status()).counts;
+      await small.fill('shared', Math.max(0, 2 * FEW - queued));
+      return costOfRun(small);
+    },
+    many: () => costOfRun(full),
+  });
+  await small.stop('few');
+  small.remove();
+  return taken;
+}
+
+export async function size(options) {
+  const { million, scale } = options;
+  const judged = scale === 1;
+  const name = million.toLocaleString('en-US');
+  const rows = [];
+  const line = (id, what, figure, unit, rest) =>
+    rows.push(row({ id, what, figure, unit, judged, ...rest }));
+
+  const site = new Site('size');
+  await site.start();
+  line('memory-empty', 'memory of the daemon, empty', await memory(site), 'MB', {
+    target: { most: 80 },
+    judged: true,
+  });
+  await site.client.pause('shared');
+  await site.fill('shared', million + 6 * FEW);
+  const { few, many } = await costs(options, site);
+  line('cost', `cost of a run with ${name} waiting`, many * 1000, 'µs', {
+    limit: few * 1000,
+    limitName: '10,000 waiting',
+    target: { atMost: 1.1 },
+  });
+  line('memory-filled', `memory with ${name} waiting, just accepted`, await memory(site), 'MB', {
+    target: { most: 400 },
+  });
+  await site.stop('a million waiting');
+
+  const starts = await inTurn(Math.min(3, options.rounds), {
+    parse: () => parsePages(site),
+    start: async () => {
+      const ms = await site.start();
+      await site.stop();
+      return ms;
+    },
+  });
+  line('start-waiting', `start with ${name} waiting`, starts.start, 'ms', {
+    limit: starts.parse,
+    limitName: 'bare parse of the same bytes',
+    target: { atMost: 2 },
+  });
+  await site.start();
+  line('memory-waiting', `memory with ${name} waiting, after a start`, await memory(site), 'MB', {
+    target: { most: 400 },
+  });
+  await site.client.resume('shared');
+  await site.settled(million + 6 * FEW);
+  await site.stop('a million worked off');
+
+  const settled = [];
+  for (let i = 0; i < 3; i++) {
+    settled.push(await site.start());
+    if (i < 2) await site.stop();
+  }
+  line('start-settled', `start with ${name} settled`, median(settled), 'ms', {
+    target: { most: 500 },
+  });
+  line('memory-settled', `memory with ${name} settled`, await memory(site), 'MB', {
+    target: { most: 120 },
+  });
+  await site.stop('a million settled');
+  site.remove();
+  return rows;
+}
