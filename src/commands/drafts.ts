@@ -2,8 +2,8 @@
 // the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
 // may differ is said by `force`: from code, a job may be named before it exists.
 import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
+import { maxAttempts } from '../run/retries.ts';
 import { type Draft, newRun, type Origin, type Run } from '../run/run.ts';
-import { maxAttempts } from '../run/transitions.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';

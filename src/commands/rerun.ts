@@ -1,8 +1,8 @@
 // `jobrun rerun`: a new run with the params of another, which stays as it is.
 import { policyOf } from '../catalog/catalog.ts';
 import type { Policy } from '../run/policy.ts';
+import { maxAttempts } from '../run/retries.ts';
 import { type Draft, newRun, type Run } from '../run/run.ts';
-import { maxAttempts } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';

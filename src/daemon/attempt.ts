@@ -13,9 +13,9 @@
 // was reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine, Token } from '../engine/engine.ts';
 import type { RunLogFiles } from '../engine/run-log.ts';
-import type { Outcome } from '../run/outcome.ts';
+import type { Death, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
-import type { Progress, Run, RunError } from '../run/run.ts';
+import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { type Clock, delay, isoOf } from '../support/clock.ts';
@@ -78,6 +78,8 @@ export class Attempt {
   readonly #token: Token;
   readonly #number: number;
   readonly #deadlines: Deadlines;
+  /** Other runs may be in its process. */
+  readonly #shared: boolean;
   readonly #stopListening: () => void;
   #over: (end: { outcome: Outcome | null; tainted: boolean }) => void = () => undefined;
   readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
@@ -90,6 +92,7 @@ export class Attempt {
     this.runner = runner;
     this.#token = claimed.token;
     this.#number = claimed.run.life?.attempt ?? 1;
+    this.#shared = parts.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
     });
@@ -170,28 +173,24 @@ export class Attempt {
         const name = cause.kind === 'timeout' ? 'TimeoutError' : 'StaleError';
         const error = { name, message: cause.reason, stack: '' };
         const decision = await this.#p.onError?.(brief, error);
-        return { kind: cause.kind, error, ...(decision && { decision }) };
+        // One that would not end took its neighbours with it: it goes on alone.
+        const death = this.#shared && this.runner.exit ? deathOf(this.runner.exit) : {};
+        return { kind: cause.kind, error, ...(decision && { decision }), ...death };
       }
     }
   }
 
-  /** Null where the end of the process was not this run's doing: then the attempt is lost, and made good. */
-  #afterExit(exit: Exit): Outcome | null {
+  /** Lost where the end of the process may be another run's doing: that is made good. */
+  #afterExit(exit: Exit): Outcome {
     const message = `the process ended before its job did: ${exitText(exit)}`;
-    if (this.#shared || ended.has(this.runner)) {
-      this.#p.logs.append(this.run.id, this.#line('error', message));
-      return null;
-    }
-    return {
-      kind: 'threw',
-      error: { name: 'ProcessError', message, stack: '' },
-      ...(exit.exitCode !== null && { exitCode: exit.exitCode }),
-      ...(exit.signal !== null && { signal: exit.signal }),
-    };
-  }
-
-  get #shared(): boolean {
-    return this.#p.policy.isolation === 'shared';
+    if (!this.#shared && !ended.has(this.runner))
+      return {
+        kind: 'threw',
+        error: { name: 'ProcessError', message, stack: '' },
+        ...deathOf(exit),
+      };
+    this.#p.logs.append(this.run.id, this.#line('error', message));
+    return { kind: 'lost', ...(this.#shared ? deathOf(exit) : {}) };
   }
 
   #message(message: FromRun): void {
@@ -294,3 +293,8 @@ export class Attempt {
     }
   }
 }
+
+const deathOf = ({ exitCode, signal }: Exit): Partial<Death> => ({
+  ...(exitCode !== null && { exitCode }),
+  ...(signal !== null && { signal }),
+});

@@ -27,6 +27,7 @@ export interface AttemptsParts {
   readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
   readonly release: (runner: Runner, reusable: boolean) => void;
   readonly onProgress: (run: Run, progress: Progress) => void;
+  readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
   readonly onStuck: (error: unknown | null) => void;
   readonly onEnded: () => void;
 }
@@ -71,7 +72,7 @@ export class Attempts {
       policy: policyOf(entry),
       file: entry?.file ?? '',
       emit: (parent, job, params, options) => emit(parent.id, job, params, options),
-      onError: asks ? (brief, error) => this.#askOnError(brief, error) : null,
+      onError: asks ? (brief, error) => this.#askOnError(run, brief, error) : null,
       isSound: async () => (await catalog.reread(run.job))?.state === 'ok',
       onProgress,
       onStuck,
@@ -165,7 +166,7 @@ export class Attempts {
     this.#hooks++;
     try {
       const answer = await caller.hook({ hook, brief: briefOf(run, entry.file), ...what });
-      if (!answer.ok) this.#logError(run.id, run.life?.attempt ?? 1, `${hook}: ${answer.message}`);
+      if (!answer.ok) this.#hookFailed(run, hook, answer.message);
     } finally {
       this.#hooks--;
       await this.#p.logs.close(run.id);
@@ -174,16 +175,27 @@ export class Attempts {
   }
 
   /** The process of the attempt cannot be asked any more: another one is. */
-  async #askOnError(brief: Brief, error: RunError): Promise<Decision | undefined> {
+  async #askOnError(run: Run, brief: Brief, error: RunError): Promise<Decision | undefined> {
     const answer = await this.#p.caller.hook({ hook: 'onError', brief, error });
     if (answer.ok) return (answer.value as Decision | null) ?? undefined;
-    this.#logError(brief.run, brief.attempt, `onError: ${answer.message}`);
+    this.#hookFailed(run, 'onError', answer.message);
     return undefined;
   }
 
-  #logError(run: number, attempt: number, text: string): void {
+  /** The author finds it with the run, the operator in the log of the daemon. */
+  #hookFailed(run: Run, hook: HookName, problem: string): void {
     const at = isoOf(this.#p.clock.now());
-    this.#p.logs.append(run, { at, level: 'error', stream: 'log', attempt, text, fields: null });
+    const attempt = run.life?.attempt ?? 1;
+    const text = `${hook} failed: ${problem}`;
+    this.#p.logs.append(run.id, {
+      at,
+      level: 'error',
+      stream: 'log',
+      attempt,
+      text,
+      fields: null,
+    });
+    this.#p.onHookFailed(run, hook, problem);
   }
 }
 

@@ -254,6 +254,7 @@ export class Daemon {
       emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
+      onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
       onStuck: (error) => this.#stuck.told(error),
       onEnded: () => this.#scheduler.wake(),
     });
@@ -283,7 +284,7 @@ export class Daemon {
       engine: this.#engine,
       clock,
       free: (lane) => this.#pool.free(lane),
-      acquire: (job) => this.#pool.acquire(job, this.#jobs.catalog.find(job)),
+      acquire: (run) => this.#pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
       fire: (now) => this.#recurring.fire(now),

@@ -14,6 +14,8 @@ export interface DaemonLog {
   /** Says what became of a run, if there is room for it this second. */
   run(change: Change): void;
   progress(run: Run, progress: Progress): void;
+  /** `problem`: what it threw, with its stack. */
+  hookFailed(run: Run, hook: string, problem: string): void;
 }
 
 const LINES_PER_SECOND = 20;
@@ -54,6 +56,11 @@ export function openLog(out: NodeJS.WriteStream, clock: Clock, verbose: boolean)
       const said = text === null ? '' : ` ${plainLine(text)}`;
       const whole = Math.floor(percent);
       logger.info({ run: String(run.id), job: run.job, percent: whole }, `${whole}%${said}`);
+    },
+    hookFailed(run, hook, problem) {
+      if (!budget.take()) return;
+      const err = Object.assign(new Error(problem.split('\n')[0]), { stack: problem });
+      logger.warn({ run: String(run.id), job: run.job, err }, `${hook} failed`);
     },
   };
 }

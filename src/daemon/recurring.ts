@@ -7,9 +7,9 @@
 import { type Catalog, policyOf } from '../catalog/catalog.ts';
 import type { Change, Engine, Fired } from '../engine/engine.ts';
 import { afterSettled, due } from '../run/firing.ts';
+import { maxAttempts } from '../run/retries.ts';
 import { type Draft, isSettled, newRun, type Run } from '../run/run.ts';
 import { draftOf, type Schedule } from '../run/schedule.ts';
-import { maxAttempts } from '../run/transitions.ts';
 import type { Clock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../support/limits.ts';

@@ -4,6 +4,7 @@
 // seconds, and every tick compares both clocks.
 import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Lane } from '../run/pick.ts';
+import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import { CLOCK_JUMP_MS, MAX_SLEEP_MS } from '../support/limits.ts';
 import type { Runner } from '../workers/runner.ts';
@@ -13,8 +14,8 @@ export interface SchedulerParts {
   readonly clock: Clock;
   /** How many attempts may begin in a lane now. */
   readonly free: (lane: Lane) => number;
-  /** A worker for the next run of this job; it is registered with the engine before it is returned. */
-  readonly acquire: (job: string) => Runner;
+  /** A worker for this run, which is about to start; it is registered with the engine before it is returned. */
+  readonly acquire: (run: Run) => Runner;
   /** The claim of a worker came to nothing. */
   readonly release: (runner: Runner) => void;
   readonly begin: (claimed: Claimed, runner: Runner) => void;
@@ -89,8 +90,8 @@ export class Scheduler {
     const free = this.#p.free(lane);
     if (free <= 0) return;
     const acquired: Runner[] = [];
-    const workerFor = (job: string): Runner => {
-      const runner = this.#p.acquire(job);
+    const workerFor = (run: Run): Runner => {
+      const runner = this.#p.acquire(run);
       acquired.push(runner);
       return runner;
     };

@@ -15,12 +15,12 @@ export interface Engine {
   promote(now: number): number;
   /**
    * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
-   * for its job; fewer where fewer may start.
+   * for it, as it is before it starts; fewer where fewer may start.
    */
   claim(
     lane: Lane,
     most: number,
-    workerFor: (job: string) => WorkerRef,
+    workerFor: (run: Run) => WorkerRef,
     now: number,
   ): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */

@@ -4,7 +4,7 @@ import type { RunError } from './run.ts';
 
 export type Outcome =
   | { readonly kind: 'returned'; readonly output: Json }
-  | {
+  | ({
       /** The function threw, or its process ended: then with exit code or signal. */
       readonly kind: 'threw';
       readonly error: RunError;
@@ -12,12 +12,10 @@ export type Outcome =
       readonly fatal?: boolean;
       /** The job's file could not be loaded: nothing of the run was done. */
       readonly unloaded?: boolean;
-      readonly exitCode?: number;
-      readonly signal?: string;
       readonly decision?: Decision;
-    }
-  | { readonly kind: 'timeout'; readonly error: RunError; readonly decision?: Decision }
-  | { readonly kind: 'stale'; readonly error: RunError; readonly decision?: Decision }
+    } & Partial<Death>)
+  | ({ readonly kind: 'timeout' } & Overdue)
+  | ({ readonly kind: 'stale' } & Overdue)
   | {
       readonly kind: 'callback';
       readonly dueAt: number;
@@ -26,8 +24,21 @@ export type Outcome =
     }
   | { readonly kind: 'pending' }
   | { readonly kind: 'aborted'; readonly reason: string }
-  | { readonly kind: 'lost' }
+  /** The daemon was cut off, or, with a `Death`, a process ended that several runs shared. */
+  | ({ readonly kind: 'lost' } & Partial<Death>)
   | { readonly kind: 'stopped' };
+
+/** With a `Death` where it had to be ended in a shared process, which took its neighbours with it. */
+interface Overdue extends Partial<Death> {
+  readonly error: RunError;
+  readonly decision?: Decision;
+}
+
+/** How a process ended. */
+export interface Death {
+  readonly exitCode: number;
+  readonly signal: string;
+}
 
 /** What `onError` made of a failure. */
 export type Decision = 'dismiss' | { readonly retryAt: number };

@@ -3,11 +3,13 @@
 // concurrency or rate reached) is simply not in the heap, so a thousand blocked runs cost the others nothing. A run
 // whose lock is held steps out of its line into the lock's own, and the best of those comes back when it is free.
 //
+// A run that runs alone takes a place whatever the lane of its job: it stands in a second line of that job.
+//
 // Both heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is
 // dropped when it comes up. That keeps every change at O(log n) without positions to maintain.
 import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
-import type { Run } from './run.ts';
+import { type Run, runsAlone } from './run.ts';
 
 /** Runs that take a place (a worker process of their own), and those that share one process. */
 export type Lane = 'place' | 'shared';
@@ -35,6 +37,8 @@ interface Line {
   readonly job: string;
   limits: JobLimits;
   readonly queue: Heap<Run>;
+  /** Runs that get a process of their own. */
+  readonly alone: Heap<Run>;
   readonly running: Set<number>;
   /** Starts within the last period of the rate limit, oldest first; all that are known while limits are not. */
   starts: number[];
@@ -42,6 +46,7 @@ interface Line {
 
 interface Front {
   readonly line: Line;
+  readonly queue: Heap<Run>;
   readonly run: Run;
 }
 
@@ -61,8 +66,8 @@ export class Picker {
   /** Which version of a run is queued: what a heap holds beyond that is out of date. */
   readonly #queued = new Map<number, Run>();
   readonly #holders = new Map<string, number>();
-  /** By lock, then by job: a paused job's run that is first for a lock must not keep out another job's. */
-  readonly #parked = new Map<string, Map<string, Heap<Run>>>();
+  /** By lock, then by the queue they stood in: a paused job's run that is first for a lock must not keep out another's. */
+  readonly #parked = new Map<string, Map<Heap<Run>, Heap<Run>>>();
   /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
   readonly #throttled = new Set<Line>();
   #limitsOf: (job: string) => JobLimits = () => UNREAD;
@@ -82,8 +87,9 @@ export class Picker {
     if (this.#queued.has(run.id)) this.remove(run.id);
     this.#queued.set(run.id, run);
     const line = this.#line(run.job);
-    line.queue.push(run);
-    if (line.queue.peek() === run) this.#offer(line);
+    const queue = queueOf(line, run);
+    queue.push(run);
+    if (queue.peek() === run) this.#offer(line);
   }
 
   remove(id: number): void {
@@ -100,6 +106,13 @@ export class Picker {
     const line = this.#line(job);
     line.starts.push(at);
     trimStarts(line);
+  }
+
+  /** It has not begun after all. */
+  uncounted(job: string, at: number): void {
+    const { starts } = this.#line(job);
+    const i = starts.lastIndexOf(at);
+    if (i >= 0) starts.splice(i, 1);
   }
 
   /** Starts that a later daemon has to know of to keep to the rates. */
@@ -139,10 +152,11 @@ export class Picker {
     }
     const fronts = this.#fronts[lane];
     for (let front = fronts.pop(); front; front = fronts.pop()) {
-      const run = this.#first(front.line);
-      if (run !== front.run || front.line.limits.lane !== lane) continue;
-      if (!this.#mayStart(front.line, now)) continue;
-      if (!this.#park(front.line, run)) {
+      const { line, queue } = front;
+      const run = this.#first(queue);
+      if (run !== front.run || laneOf(line, queue) !== lane) continue;
+      if (!this.#mayStart(line, now)) continue;
+      if (!this.#park(line, queue, run)) {
         fronts.push(front);
         return run;
       }
@@ -155,7 +169,8 @@ export class Picker {
     let soonest: number | null = null;
     for (const line of this.#throttled) {
       const at = placeAt(line);
-      if (this.#first(line) && at !== null && at > now) soonest = Math.min(soonest ?? at, at);
+      if (at !== null && (this.#first(line.queue) ?? this.#first(line.alone)) && at > now)
+        soonest = Math.min(soonest ?? at, at);
     }
     return soonest;
   }
@@ -181,22 +196,25 @@ export class Picker {
     let line = this.#lines.get(job);
     if (!line) {
       const limits = this.#limitsOf(job);
-      line = { job, limits, queue: new Heap(before), running: new Set(), starts: [] };
+      const queues = { queue: new Heap(before), alone: new Heap(before) };
+      line = { job, limits, ...queues, running: new Set(), starts: [] };
       this.#lines.set(job, line);
     }
     return line;
   }
 
-  /** Puts the job's first run into the heap of those that may start; a doubt is cleared up when it comes out. */
+  /** Puts the job's first runs into the heaps of those that may start; a doubt is cleared up when they come out. */
   #offer(line: Line): void {
-    const run = this.#first(line);
-    if (run) this.#fronts[line.limits.lane].push({ line, run });
+    for (const queue of [line.queue, line.alone]) {
+      const run = this.#first(queue);
+      if (run) this.#fronts[laneOf(line, queue)].push({ line, queue, run });
+    }
   }
 
-  #first(line: Line): Run | undefined {
-    for (let run = line.queue.peek(); run; run = line.queue.peek()) {
+  #first(queue: Heap<Run>): Run | undefined {
+    for (let run = queue.peek(); run; run = queue.peek()) {
       if (this.#queued.get(run.id) === run) return run;
-      line.queue.pop();
+      queue.pop();
     }
     return undefined;
   }
@@ -211,35 +229,39 @@ export class Picker {
   }
 
   /** Moves a run whose lock is held out of its line, and brings up the next one. */
-  #park(line: Line, run: Run): boolean {
+  #park(line: Line, queue: Heap<Run>, run: Run): boolean {
     const lock = run.origin?.lock;
     if (lock === undefined || !this.#holders.has(lock)) return false;
-    line.queue.pop();
-    const byJob = this.#parked.get(lock) ?? new Map<string, Heap<Run>>();
-    this.#parked.set(lock, byJob);
-    const parked = byJob.get(run.job) ?? new Heap<Run>(before);
-    byJob.set(run.job, parked);
+    queue.pop();
+    const byQueue = this.#parked.get(lock) ?? new Map<Heap<Run>, Heap<Run>>();
+    this.#parked.set(lock, byQueue);
+    const parked = byQueue.get(queue) ?? new Heap<Run>(before);
+    byQueue.set(queue, parked);
     parked.push(run);
     this.#offer(line);
     return true;
   }
 
-  /** The lock is free: the best run of each job that waited for it goes back to its line. */
+  /** The lock is free: the best run of each queue that waited for it goes back there. */
   #unpark(lock: string): void {
-    const byJob = this.#parked.get(lock);
-    if (!byJob) return;
-    for (const [job, parked] of byJob) {
+    const byQueue = this.#parked.get(lock);
+    if (!byQueue) return;
+    for (const [queue, parked] of byQueue) {
       let run = parked.pop();
       while (run && this.#queued.get(run.id) !== run) run = parked.pop();
-      if (parked.size === 0) byJob.delete(job);
+      if (parked.size === 0) byQueue.delete(queue);
       if (!run) continue;
-      const line = this.#line(job);
-      line.queue.push(run);
-      this.#offer(line);
+      queue.push(run);
+      this.#offer(this.#line(run.job));
     }
-    if (byJob.size === 0) this.#parked.delete(lock);
+    if (byQueue.size === 0) this.#parked.delete(lock);
   }
 }
+
+const queueOf = (line: Line, run: Run): Heap<Run> => (runsAlone(run) ? line.alone : line.queue);
+
+const laneOf = (line: Line, queue: Heap<Run>): Lane =>
+  queue === line.alone ? 'place' : line.limits.lane;
 
 const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.run, b.run));
 

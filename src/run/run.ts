@@ -73,7 +73,7 @@ export interface Origin {
 export interface Life {
   /** Attempts begun that count: also the number of the latest, while it counts. */
   readonly attempt: number;
-  /** Of these, the ones before the last `retry`: they no longer stand against the limit. */
+  /** Of these, how many do not stand against the limit: those before the last `retry`, and those lost by a neighbour. */
   readonly renewedAfter?: number;
   /** Lost and stale attempts since then. */
   readonly losses?: number;
@@ -161,6 +161,15 @@ export function newRun(id: number, draft: Draft, now: number, waits: boolean): R
 
 export const stateForTime = (dueAt: number, now: number): RunState =>
   dueAt > now ? { name: 'scheduled', dueAt } : { name: 'queued', dueAt };
+
+/**
+ * Whether the run gets a process of its own, also where its job shares one: its last attempt ended with its process,
+ * so that it may be the one that ends it.
+ */
+export function runsAlone({ life }: Run): boolean {
+  const last = life?.attempts.findLast((attempt) => attempt.outcome !== undefined);
+  return last?.exitCode !== undefined || last?.signal !== undefined;
+}
 
 /** The fields of `next` that are not those of `prev`; null where nothing changed. */
 export function changedFields(prev: Run, next: Run): Partial<Run> | null {

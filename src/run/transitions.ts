@@ -12,13 +12,15 @@
 // The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
 // RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
 // the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
-// sets retries: then it counts like any failure.
+// sets retries: then it counts like any failure. One that was lost because a shared process ended under it is made good
+// without counting: the run goes on in a process of its own, where none but itself can end it.
 import type { Json } from '../support/json.ts';
 import { MAX_ATTEMPTS_KEPT, MAX_LOSSES } from '../support/limits.ts';
 import { backoffMs } from './backoff.ts';
 import type { Decision, Outcome } from './outcome.ts';
-import { DEFAULT_RETRIES, type Policy, type RetryPolicy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import { refuseUnless, refuseUnlessPending } from './refusal.ts';
+import { maxAttempts, retriesOf } from './retries.ts';
 import {
   type Attempt,
   type Life,
@@ -66,22 +68,6 @@ function keepFew(attempts: readonly Attempt[]): { attempts: readonly Attempt[]; 
   return { attempts: [...attempts.slice(0, 1), ...attempts.slice(1 + dropped)], dropped };
 }
 
-/** Most attempts that the run may have, counting those before its last `retry`; null for no end. */
-export function maxAttempts(run: Run, policy: Policy): number | null {
-  const retries = retriesOf(run, policy);
-  const life = run.life;
-  const more = retries === null ? (life?.losses ?? 0) : retries.limit;
-  return Number.isFinite(more) ? (life?.renewedAfter ?? 0) + 1 + more : null;
-}
-
-/** Null where neither the job nor the request allows any: then a failure is final, and a loss is made good. */
-function retriesOf(run: Run, policy: Policy): RetryPolicy | null {
-  const own = run.origin?.retries;
-  const job = policy.retries ?? DEFAULT_RETRIES;
-  const retries = own === undefined ? job : { ...job, limit: own ?? Number.POSITIVE_INFINITY };
-  return retries.limit > 0 ? retries : null;
-}
-
 /**
  * Decides what the end of an attempt makes of its run: done, again later, waiting, failed or aborted. An abort that
  * was asked for wins over whatever the attempt came to; `chance` (0 to 1) spreads the wait before a retry.
@@ -113,6 +99,9 @@ export function settle(
     case 'stopped':
       return { ...run, life, state: { name: 'queued', dueAt } };
     case 'lost':
+      if (outcome.exitCode !== undefined || outcome.signal !== undefined)
+        return afterNeighbour(run, life);
+      return afterLoss(run, life, outcome, policy, now, chance);
     case 'stale':
       return afterLoss(run, life, outcome, policy, now, chance);
     case 'threw':
@@ -185,6 +174,16 @@ function afterLoss(
   if (stands > (retries?.limit ?? MAX_LOSSES))
     return failed(run, life, lossError(outcome, stands), now);
   return { ...run, life, state: { name: 'queued', dueAt: run.state.dueAt } };
+}
+
+/** The end of a shared process may be any of its runs' doing: none of them is charged with it. */
+function afterNeighbour(run: Run, life: Life): Run {
+  const renewedAfter = (life.renewedAfter ?? 0) + 1;
+  return {
+    ...run,
+    life: { ...life, renewedAfter },
+    state: { name: 'queued', dueAt: run.state.dueAt },
+  };
 }
 
 function lossError(outcome: Loss, times: number): RunError {

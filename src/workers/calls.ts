@@ -106,6 +106,10 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
   };
   try {
     return await within(work(), HOOK_TIMEOUT_MS, scope.clock, late);
+  } catch (thrown) {
+    if (thrown instanceof JobrunError) throw thrown;
+    // Its author has nothing but the logs to find out by: they get the stack.
+    throw new JobrunError('broken-job', toRunError(thrown).stack, 'Mend the job file.', thrown);
   } finally {
     scope.flush();
   }

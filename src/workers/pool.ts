@@ -1,9 +1,9 @@
 // The worker processes, and who may have one. A `process` worker takes run after run of any job with its memory limit;
 // a `fresh` one takes a single run and has a warm one behind it; a `shared` one takes many runs of one job at once; a
-// command job is its own process. Nothing gets a run that was killed, that is tainted, that has begun on older code
+// command job is its own process. A run that may have ended a shared process gets one to itself. Nothing gets a run that was killed, that is tainted, that has begun on older code
 // than the last reload's, or that has had its thousand.
 //
-//   const runner = pool.acquire(job, catalog.find(job));                    // at once; its pid is known
+//   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
 //   const stop = runner.listen(claimed.run.id, (message) => …);             // up to `outcome`, or runner.exited
 //   runner.send({ type: 'run', brief });
@@ -14,6 +14,7 @@ import { readFileSync } from 'node:fs';
 import { type JobEntry, type JobFile, policyOf } from '../catalog/catalog.ts';
 import type { Lane } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
+import { type Run, runsAlone } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
@@ -93,10 +94,11 @@ export class WorkerPool {
   }
 
   /** A worker for one run: an idle one that fits, or a new one. The caller has looked at `free`. */
-  acquire(job: string, entry: JobEntry | null): Runner {
-    const { isolation, memoryMb } = policyOf(entry);
+  acquire(run: Run, entry: JobEntry | null): Runner {
+    const { isolation: usual, memoryMb } = policyOf(entry);
+    const isolation = usual === 'shared' && runsAlone(run) ? 'process' : usual;
     const need = {
-      job,
+      job: run.job,
       kind: entry?.kind ?? 'module',
       file: entry?.file ?? '',
       isolation,

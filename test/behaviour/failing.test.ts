@@ -237,8 +237,11 @@ test('hooks are told of the end once each, and what goes wrong in them changes n
   const runs = await Promise.all(['good', 'bad', 'broken', 'ends'].map((job) => s.run(job)));
   expect(runs.map(({ state }) => state)).toEqual(['done', 'failed', 'done', 'done']);
   await eventually(() => s.marks('done').length > 0 && s.marks('failed').length > 0);
-  await s.when(runs[2]?.id ?? '', ({ log }) =>
-    log.some(({ text }) => text.includes('the hook broke')),
+  const told = /onDone failed: Error: the hook broke\n +at .*broken\.mjs:\d+/;
+  await s.when(runs[2]?.id ?? '', ({ log }) => log.some(({ text }) => told.test(text)));
+  await eventually(() => /"msg":"onDone failed"/.test(s.daemon.log()));
+  expect(s.daemon.log()).toMatch(
+    /"run":"\d+","job":"broken","err":\{"type":"Error","message":"[^"]*the hook broke","stack":"[^"]*broken\.mjs/,
   );
   await s.when(runs[3]?.id ?? '', ({ log }) =>
     log.some(({ text }) => text.includes('exit code 9')),

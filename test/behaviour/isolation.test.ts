@@ -1,5 +1,6 @@
 // Which runs share a process, and what one can do to another there.
 import { expect, test } from 'vitest';
+import type { Details } from '../../src/index.ts';
 import { eventually, isAlive } from '../helpers/project.ts';
 import { outcomes, site } from '../helpers/site.ts';
 
@@ -102,6 +103,44 @@ test('shared runs whose process dies are lost and made good, other jobs do not n
   for (const { id } of others)
     expect(await s.settled(id)).toMatchObject({ state: 'done', attempt: 1 });
 });
+
+test('a shared run that ends its process ends it once for the others: it dies alone, and all of them are done', async () => {
+  const s = await site(
+    {
+      io: `import { existsSync } from 'node:fs';
+      export default { isolation: 'shared', run: async ({ n }, ctx) => {
+        mark('begin', { n, attempt: ctx.attempt });
+        if (n === -1) {
+          while (ctx.attempt === 1 && !existsSync('go')) await sleep(20);
+          process.exit(3);
+        }
+        await ctx.step('once', () => mark('step', { n }));
+        while (ctx.attempt === 1) await sleep(50);
+        mark('end', { n });
+        return n;
+      } };`,
+    },
+    '--workers',
+    '3',
+  );
+  const runs = (await s.jobs.scheduleMany(
+    Array.from({ length: 11 }, (_, n) => ({ job: 'io', params: { n: n - 1 }, retries: 1 })),
+  )) as { id: string }[];
+  await eventually(() => s.marks('step').length === 10 && s.marks('begin').length === 11);
+  s.project.write('go', '');
+  const [guilty, ...innocent] = await Promise.all(runs.map(({ id }) => s.settled(id)));
+  for (const [n, run] of innocent.entries()) {
+    expect(run).toMatchObject({ state: 'done', output: n });
+    expect(run.attempts).toMatchObject([{ outcome: 'lost', exitCode: 3 }, { outcome: 'returned' }]);
+    const did = s.marks().filter((one) => one.n === n);
+    expect(did.map(({ name }) => name)).toEqual(['begin', 'step', 'begin', 'end']);
+  }
+  expect(guilty).toMatchObject({
+    state: 'failed',
+    error: { message: 'the process ended before its job did: exit code 3' },
+  });
+  expect(outcomes(guilty as Details)).toEqual(['lost', 'threw', 'threw']);
+}, 60_000);
 
 test('memory limits the heap of its own job alone', async () => {
   const s = await site({

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Claimed, Token } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
-import type { Origin } from '../../src/run/run.ts';
+import type { Origin, Run } from '../../src/run/run.ts';
 import { DONE, draft, finish, T0, worker } from '../helpers/engine-session.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
@@ -45,7 +45,7 @@ export function claimsContract(bench: Bench): void {
     );
     await bench.engine.accept([draft(1), draft(2, null, { job: 'io' })], T0);
     expect(ids(await claim(9, 'shared'))).toEqual([2]);
-    const workerFor = (job: string) => ({ mark: `for ${job}`, pid: 7 });
+    const workerFor = ({ job }: Run) => ({ mark: `for ${job}`, pid: 7 });
     const [one] = await bench.engine.claim('place', 9, workerFor, T0);
     expect(one?.worker.mark).toBe('for mail');
     expect(one?.run).toMatchObject({ id: 1, state: { name: 'running' }, life: { attempt: 1 } });

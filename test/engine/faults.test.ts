@@ -4,6 +4,7 @@
 import { expect, test, vi } from 'vitest';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { STATE_NAMES } from '../../src/run/run.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Disk } from '../../src/support/files.ts';
@@ -223,6 +224,24 @@ test('a pause that could not be written is not in force', async () => {
   process.heal();
   const claimed = await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
   expect(claimed.map(({ run }) => run.id)).toEqual([1]);
+});
+
+test('a start that could not be written does not count against the rate of its job', async () => {
+  const disk = new SimulatedDisk();
+  const process = disk.process();
+  const engine = await open(process);
+  const rateLimit = { limit: 1, perMs: 60_000 };
+  engine.configure(
+    () => ({ lane: 'place', concurrency: null, rateLimit, blocked: null }),
+    () => DEFAULT_POLICY,
+  );
+  await engine.accept([draft(1), draft(2)], T0);
+  const claim = () => engine.claim('place', 9, () => ({ mark: 'w1', pid: 1001 }), T0);
+  process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
+  await expect(claim()).rejects.toThrow();
+  process.heal();
+  expect((await claim()).map(({ run }) => run.id)).toEqual([1]);
+  expect(await claim()).toEqual([]);
 });
 
 test('a run whose time came while its acceptance failed is not there, not counted and not handed out', async () => {

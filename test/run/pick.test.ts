@@ -18,6 +18,17 @@ function begin(made: Picker, run: Run, now: number): void {
   made.started(run);
 }
 
+/** The run after an attempt that ended with its process. */
+const died = (run: Run): Run => ({
+  ...run,
+  life: {
+    attempt: 1,
+    maxAttempts: 2,
+    startedAt: NOW,
+    attempts: [{ number: 1, startedAt: NOW, pid: 1, endedAt: NOW, outcome: 'lost', exitCode: 3 }],
+  },
+});
+
 /** Starts as many as may start now, and gives their ids. */
 function startAll(made: Picker, now = NOW, lane: Lane = 'place'): number[] {
   const ids: number[] = [];
@@ -54,6 +65,13 @@ describe('the order', () => {
     made.add(queuedRun(2));
     made.add({ ...run, priority: 0 });
     expect(startAll(made)).toEqual([2, 1]);
+  });
+
+  it('a run whose process ended takes a place, also where its job shares one; the others of the job do not', () => {
+    const made = picker({ s: { lane: 'shared' } });
+    for (const run of [died(queuedRun(1, { job: 's' })), queuedRun(2, { job: 's' })]) made.add(run);
+    expect(startAll(made)).toEqual([1]);
+    expect(startAll(made, NOW, 'shared')).toEqual([2]);
   });
 
   it('lanes do not mix', () => {
@@ -125,6 +143,15 @@ describe('limits', () => {
     expect(startAll(made, NOW)).toEqual([1]);
     expect(made.why(second, NOW + 1000)).toBe(null);
     expect(startAll(made, NOW + 1000)).toEqual([2]);
+  });
+
+  it('a start that came to nothing gives its place in the rate back', () => {
+    const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
+    made.add(queuedRun(1, { job: 'a' }));
+    made.add(queuedRun(2, { job: 'a' }));
+    made.counted('a', NOW);
+    made.uncounted('a', NOW);
+    expect(startAll(made)).toEqual([1]);
   });
 
   it('a throttled job does not hold up another', () => {
@@ -202,7 +229,7 @@ class Model {
 
   next(lane: Lane, now: number): number | null {
     const may = this.queued.filter(
-      (run) => this.limits[run.job]?.lane === lane && this.may(run, now),
+      (run) => (run.life ? 'place' : this.limits[run.job]?.lane) === lane && this.may(run, now),
     );
     may.sort((a, b) => b.priority - a.priority || a.state.dueAt - b.state.dueAt || a.id - b.id);
     return may[0]?.id ?? null;
@@ -271,12 +298,13 @@ function history(random: Random, seed: number): void {
 }
 
 function add(model: Model, made: Picker, random: Random, id: number): void {
-  const run = queuedRun(id, {
+  const fresh = queuedRun(id, {
     job: random.of(JOBS),
     priority: random.whole(0, 2),
     dueAt: NOW - random.whole(0, 3),
     origin: random.chance(0.4) ? { lock: random.of(['x', 'y']) } : null,
   });
+  const run = random.chance(0.2) ? died(fresh) : fresh;
   model.queued.push(run);
   made.add(run);
 }

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/run/outcome.ts';
 import type { Policy } from '../../src/run/policy.ts';
-import { changedFields, newRun, type Run, STATE_NAMES } from '../../src/run/run.ts';
+import { maxAttempts } from '../../src/run/retries.ts';
+import { changedFields, newRun, type Run, runsAlone, STATE_NAMES } from '../../src/run/run.ts';
 import {
   abortIdle,
   claim,
   complete,
   failPending,
-  maxAttempts,
   promote,
   release,
   requestAbort,
@@ -189,6 +189,21 @@ describe('lost and stale attempts', () => {
       'failed',
       'LostError',
     ]);
+  });
+
+  it('the end of a shared process is charged to none of its runs, however often; each goes on alone', () => {
+    const p = policy({ retries: retries(1), isolation: 'shared' });
+    let run = queuedRun(1);
+    for (let i = 1; i <= 9; i++) {
+      run = end(claim(run, p, i, NOW), { kind: 'lost', exitCode: 3 }, p);
+      expect([run.state.name, runsAlone(run), run.life?.attempt]).toEqual(['queued', true, i]);
+    }
+    run = claim(run, p, 10, NOW);
+    expect([runsAlone(run), run.life?.maxAttempts]).toEqual([true, 11]);
+    run = end(run, threw(), p);
+    expect([run.state.name, runsAlone(run)]).toEqual(['scheduled', false]);
+    expect(end(claim(run, p, 11, NOW), threw(), p).state.name).toBe('failed');
+    expect(runsAlone(end(running(), { kind: 'lost' })), 'the daemon was cut off').toBe(false);
   });
 
   it('a loss does not take the place of a failure: a job without retries still fails at its first', () => {

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { JobEntry } from '../../src/catalog/catalog.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/run/policy.ts';
+import { claim, settle } from '../../src/run/transitions.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { MINUTE } from '../../src/support/limits.ts';
 import { WorkerPool } from '../../src/workers/pool.ts';
 import { processInfo } from '../../src/workers/processes.ts';
+import { NOW, queuedRun } from '../helpers/runs.ts';
 import { atEnd, brief, carry, jobOf, newMark, project, until } from './harness.ts';
 
 function setUp(places = 4) {
@@ -49,7 +51,7 @@ function setUp(places = 4) {
     },
   });
   const run = async (of: JobEntry): Promise<number> => {
-    const runner = pool.acquire(of.name, of);
+    const runner = pool.acquire(queuedRun(1, { job: of.name }), of);
     const said = await carry(runner, brief(of.file));
     pool.release(runner, { reusable: true });
     expect(said.outcome).toEqual({ kind: 'returned', output: runner.pid });
@@ -66,8 +68,8 @@ describe('a worker process', () => {
 
   test('is not given to a second run while it has one', () => {
     const { pool, entry } = setUp();
-    const first = pool.acquire('a', entry());
-    const second = pool.acquire('b', entry());
+    const first = pool.acquire(queuedRun(1, { job: 'a' }), entry());
+    const second = pool.acquire(queuedRun(1, { job: 'b' }), entry());
     expect(first.pid).not.toBe(second.pid);
     expect(pool.busy).toBe(2);
     expect(pool.free('place')).toBe(2);
@@ -81,7 +83,7 @@ describe('a worker process', () => {
   test('is not used again after a reload, but ends the run that it is at', async () => {
     const { pool, entry, run } = setUp();
     const idle = await run(entry());
-    const busy = pool.acquire('job', entry());
+    const busy = pool.acquire(queuedRun(1, { job: 'job' }), entry());
     expect(busy.pid).toBe(idle);
     pool.renew();
     expect(processInfo(busy.pid)?.alive).toBe(true);
@@ -92,7 +94,7 @@ describe('a worker process', () => {
 
   test('that is not reusable is ended, and so is what it started', async () => {
     const { pool, entry, alive } = setUp();
-    const runner = pool.acquire('job', entry());
+    const runner = pool.acquire(queuedRun(1, { job: 'job' }), entry());
     expect(alive.has(runner.mark)).toBe(true);
     pool.release(runner, { reusable: false });
     await until(() => !alive.has(runner.mark));
@@ -136,18 +138,36 @@ test('a fresh job has a new process for each run, with a warm one behind it', as
 test('runs of a shared job are in one process, those of another job in another', () => {
   const { pool, entry } = setUp();
   const shared = entry({ isolation: 'shared' });
-  const pids = Array.from({ length: 50 }, () => pool.acquire('io', shared).pid);
+  const pids = Array.from(
+    { length: 50 },
+    () => pool.acquire(queuedRun(1, { job: 'io' }), shared).pid,
+  );
   expect(new Set(pids).size).toBe(1);
-  expect(pool.acquire('other', shared).pid).not.toBe(pids[0]);
+  expect(pool.acquire(queuedRun(1, { job: 'other' }), shared).pid).not.toBe(pids[0]);
   expect(pool.free('place')).toBe(4);
+});
+
+test('a run that may have ended a shared process gets one to itself, in a place', () => {
+  const { pool, entry } = setUp();
+  const shared = entry({ isolation: 'shared' });
+  const policy = { ...DEFAULT_POLICY, isolation: 'shared' as const };
+  const died = { kind: 'lost', signal: 'SIGSEGV' } as const;
+  const run = settle(claim(queuedRun(2), policy, 1, NOW), died, policy, NOW, 0);
+  const pid = pool.acquire(queuedRun(1), shared).pid;
+  expect(pool.acquire(run, shared).pid).not.toBe(pid);
+  expect(pool.acquire(queuedRun(3), shared).pid).toBe(pid);
+  expect(pool.free('place')).toBe(3);
 });
 
 test('a tainted shared process gets no further run, and is ended after its last', async () => {
   const { pool, entry } = setUp();
   const shared = entry({ isolation: 'shared' });
-  const [first, second] = [pool.acquire('io', shared), pool.acquire('io', shared)];
+  const [first, second] = [
+    pool.acquire(queuedRun(1, { job: 'io' }), shared),
+    pool.acquire(queuedRun(1, { job: 'io' }), shared),
+  ];
   pool.release(first, { reusable: false });
-  expect(pool.acquire('io', shared).pid).not.toBe(second.pid);
+  expect(pool.acquire(queuedRun(1, { job: 'io' }), shared).pid).not.toBe(second.pid);
   expect(processInfo(second.pid)?.alive).toBe(true);
   pool.release(second, { reusable: true });
   await second.exited;
@@ -161,7 +181,7 @@ test('a command job is its own process, and its pid is known before it starts', 
 
 test('closing ends everything, busy or not', async () => {
   const { pool, entry, alive } = setUp();
-  pool.acquire('job', entry());
+  pool.acquire(queuedRun(1, { job: 'job' }), entry());
   pool.warm(2);
   await pool.close();
   expect(alive.size).toBe(0);

@@ -83,7 +83,7 @@ export class JsonEngine extends Reads implements E.Engine {
   async claim(
     lane: Lane,
     most: number,
-    workerFor: (job: string) => E.WorkerRef,
+    workerFor: (run: Run) => E.WorkerRef,
     now: number,
   ): Promise<E.Claimed[]> {
     this.#writable();
@@ -93,7 +93,7 @@ export class JsonEngine extends Reads implements E.Engine {
       while (claimed.length < most) {
         const prev = this.memory.picker.next(lane, now);
         if (!prev) break;
-        claimed.push(this.#claimOne(tx, prev, workerFor(prev.job), now));
+        claimed.push(this.#claimOne(tx, prev, workerFor(prev), now));
       }
       return claimed;
     });

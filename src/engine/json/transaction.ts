@@ -94,10 +94,13 @@ export class Transaction {
     this.changes.push({ prev, run: next });
   }
 
-  /** An attempt that could not be written down still began, for the rate: that only errs to the safe side. */
   #begin(run: Run, lease: Held): void {
     this.#lease(run.id, lease);
-    this.#memory.picker.counted(run.job, run.life?.startedAt ?? run.state.dueAt);
+    const { picker } = this.#memory;
+    const at = run.life?.startedAt ?? run.state.dueAt;
+    picker.counted(run.job, at);
+    // It was told to no process: the job may start as often as before.
+    this.#undos.push(() => picker.uncounted(run.job, at));
   }
 
   #lease(id: number, lease: Held | null): void {

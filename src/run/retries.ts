@@ -1,0 +1,20 @@
+// How often a run may be tried: what its job's author, or whoever asked for it, allows. Attempts that do not stand against
+// that limit are counted in `renewedAfter`.
+import { DEFAULT_RETRIES, type Policy, type RetryPolicy } from './policy.ts';
+import type { Run } from './run.ts';
+
+/** Most attempts that the run may have, counting those before its last `retry`; null for no end. */
+export function maxAttempts(run: Run, policy: Policy): number | null {
+  const retries = retriesOf(run, policy);
+  const life = run.life;
+  const more = retries === null ? (life?.losses ?? 0) : retries.limit;
+  return Number.isFinite(more) ? (life?.renewedAfter ?? 0) + 1 + more : null;
+}
+
+/** Null where neither the job nor the request allows any: then a failure is final, and a loss is made good. */
+export function retriesOf(run: Run, policy: Policy): RetryPolicy | null {
+  const own = run.origin?.retries;
+  const job = policy.retries ?? DEFAULT_RETRIES;
+  const retries = own === undefined ? job : { ...job, limit: own ?? Number.POSITIVE_INFINITY };
+  return retries.limit > 0 ? retries : null;
+}
