@@ -28,9 +28,12 @@ import type { Exit, Runner } from '../workers/runner.ts';
 import { briefOf } from './brief.ts';
 import { Deadlines } from './deadlines.ts';
 
+/** What an attempt does with the log and the result table of its run. */
+export type AttemptLogs = Pick<RunLogFiles, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
+
 export interface AttemptParts {
   readonly engine: Engine;
-  readonly logs: RunLogFiles;
+  readonly logs: AttemptLogs;
   readonly clock: Clock;
   /** Chance for the spread of retries, from 0 to 1. */
   readonly chance: () => number;

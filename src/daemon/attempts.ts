@@ -4,7 +4,6 @@
 import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Claimed, Engine } from '../engine/engine.ts';
-import type { RunLogFiles } from '../engine/run-log.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
@@ -14,14 +13,14 @@ import type { Json } from '../support/json.ts';
 import type { JobCaller } from '../workers/caller.ts';
 import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
-import { Attempt, type Ended } from './attempt.ts';
+import { Attempt, type AttemptLogs, type Ended } from './attempt.ts';
 import { briefOf } from './brief.ts';
 
 export interface AttemptsParts {
   readonly engine: Engine;
-  readonly catalog: JobCatalog;
-  readonly caller: JobCaller;
-  readonly logs: RunLogFiles;
+  readonly catalog: Pick<JobCatalog, 'find' | 'reread'>;
+  readonly caller: Pick<JobCaller, 'hook'>;
+  readonly logs: AttemptLogs;
   readonly clock: Clock;
   readonly chance: () => number;
   readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;

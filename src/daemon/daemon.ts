@@ -86,7 +86,7 @@ export class Daemon {
     const { config, clock, log } = options;
     this.#o = options;
     this.#engine = engine;
-    this.#stuck = new Stuck(clock, log.logger, (error) => this.#fail(error));
+    this.#stuck = new Stuck(clock, log.logger, engine, (error) => this.#fail(error));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -174,7 +174,8 @@ export class Daemon {
     await this.#watcher?.close();
     await this.#pool.close();
     await this.#logs.closeAll();
-    await this.#engine.fold();
+    // On a full disk the journal stays as it is: all is in there, and the next start reads it.
+    await this.#engine.fold().catch((error) => log.logger.warn({ err: error }, 'not folded'));
     // Whoever still asks needs the jobs: they go after the socket.
     await this.#serving?.close();
     await this.#jobs.close();

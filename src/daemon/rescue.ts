@@ -6,12 +6,14 @@ import type { Policy } from '../run/policy.ts';
 import { settle } from '../run/transitions.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { SECOND } from '../support/limits.ts';
-import { endGroup } from '../workers/death.ts';
+import { type Doomed, endGroup } from '../workers/death.ts';
 
 export interface Rescuing {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly policyOf: (job: string) => Policy;
+  /** Ends a worker and all that it started, resolves when none of it lives; missing: real processes. */
+  readonly end?: (worker: Doomed) => Promise<void>;
 }
 
 /** Definitions are waited for this long: one file that takes longer does not hold up the runs of the others. */
@@ -23,11 +25,10 @@ const LOAD_MS = 3 * SECOND;
  */
 export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Promise<number> {
   const { engine, clock } = rescuing;
+  const end = rescuing.end ?? ((worker) => endGroup(worker, { clock, force: true }));
   const leases = engine.leases();
   const workers = new Map(leases.map((lease) => [lease.mark, lease]));
-  await Promise.all(
-    [...workers.values()].map((worker) => endGroup(worker, { clock, force: true })),
-  );
+  await Promise.all([...workers.values()].map(end));
   if (leases.length > 0) await Promise.race([loaded, delay(clock, LOAD_MS)]);
   await Promise.all(leases.map((lease) => rescueOne(lease, rescuing)));
   for (const mark of workers.keys()) engine.removeWorker(mark);

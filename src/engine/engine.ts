@@ -65,6 +65,8 @@ export interface Engine {
   onChange(listener: (change: Change) => void): () => void;
   /** Resolves when all that has been changed so far is durable. */
   durable(): Promise<void>;
+  /** The disk is full for something that belongs to a result: gives up what was held free for that. */
+  makeRoom(): Promise<void>;
   /** Writes the readable files anew from what was committed, and starts a new journal. */
   fold(): Promise<void>;
   close(): Promise<void>;

@@ -26,7 +26,9 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
   const lock = await lockState(config.state, as.kind, clock);
   try {
     if (!as.readOnly) await placeReadme(config.state);
-    return await openJsonEngine({ ...as, ...lock, disk: realDisk, dir: config.state, clock });
+    const reserve = as.kind === 'daemon';
+    const options = { ...as, ...lock, disk: realDisk, dir: config.state, clock, reserve };
+    return await openJsonEngine(options);
   } catch (error) {
     await lock.release();
     throw error;

@@ -87,6 +87,12 @@ export function errnoOf(thrown: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** No room: the disk, what this user may have of it, or its table of files is full. */
+export function isFull(thrown: unknown): boolean {
+  if (thrown instanceof JobrunError) return thrown.code === 'disk-full';
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(thrown));
+}
+
 /** A broken invariant: the caller must stop without writing, and restart from what is on disk. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new JobrunError('internal', `broken invariant: ${message}`, REPORT);

@@ -5,7 +5,7 @@
 // is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
 // bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errors.ts';
 
@@ -23,6 +23,13 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes the names in a folder durable: what was created, renamed and removed there. */
   syncFolder(path: string): Promise<void>;
+  /** Bytes of the file system that holds a folder: how many there are, and how many of them are free to us. */
+  space(path: string): Promise<Space>;
+}
+
+export interface Space {
+  readonly total: number;
+  readonly free: number;
 }
 
 export interface DiskFile {
@@ -87,6 +94,10 @@ export const realDisk: Disk = {
     } finally {
       await folder.close();
     }
+  },
+  async space(path) {
+    const { blocks, bavail, bsize } = await statfs(path);
+    return { total: blocks * bsize, free: bavail * bsize };
   },
 };
 

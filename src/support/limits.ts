@@ -68,6 +68,11 @@ export const LOCK_WAIT_MS = 5 * SECOND;
 export const WRITE_GIVE_UP_MS = MINUTE;
 /** Between SIGTERM and SIGKILL when an attempt's grace is over; with it an abort ends within grace plus a second. */
 export const TERM_TO_KILL_MS = 300;
+/** Kept free for results on a full disk: a few thousand of them; or this share of a disk so small that it is less. */
+export const RESERVE_BYTES = 2 * MB;
+export const RESERVE_SHARE = 0.05;
+/** On a full disk it is looked for room again no more often than this. */
+export const LOOK_FOR_ROOM_MS = SECOND;
 /** The shortest interval of `every`. */
 export const MIN_EVERY_MS = SECOND;
 /** `catchUp: 'all'` makes at most this many runs. */

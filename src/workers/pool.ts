@@ -32,6 +32,8 @@ export interface PoolOptions {
   /** Random text, never given twice. */
   readonly newMark: () => string;
   readonly stray: Stray;
+  /** Starts a process under a mark; missing: a real one, of node or of a command job. */
+  readonly start?: (need: Need, mark: string) => Runner;
   /** A process was started; told before it is handed out. */
   readonly onStart: (worker: Doomed) => void;
   /** Nothing of it lives any more. */
@@ -39,7 +41,7 @@ export interface PoolOptions {
 }
 
 /** What a run needs. */
-interface Need {
+export interface Need {
   readonly job: string;
   readonly kind: JobFile['kind'];
   readonly file: string;
@@ -175,12 +177,8 @@ export class WorkerPool {
   #start(need: Need, key: string): Slot {
     const lane = need.isolation === 'shared' && need.kind === 'module' ? 'shared' : 'place';
     this.#makeRoom(lane);
-    const { dir, env, clock, stray, newMark } = this.#options;
-    const options = { mark: newMark(), dir, env, clock };
-    const runner: Runner =
-      need.kind === 'command'
-        ? new CommandRunner({ ...options, file: need.file })
-        : new Child({ ...options, stray, memoryMb: need.memoryMb });
+    const { clock, newMark, start } = this.#options;
+    const runner = (start ?? this.#startProcess)(need, newMark());
     const generation = this.#generation;
     const idleSince = clock.monotonic();
     const slot: Slot = {
@@ -202,6 +200,14 @@ export class WorkerPool {
     });
     return slot;
   }
+
+  readonly #startProcess = (need: Need, mark: string): Runner => {
+    const { dir, env, clock, stray } = this.#options;
+    const options = { mark, dir, env, clock };
+    return need.kind === 'command'
+      ? new CommandRunner({ ...options, file: need.file })
+      : new Child({ ...options, stray, memoryMb: need.memoryMb });
+  };
 
   /** Idle workers of another kind give way, so that there are never more processes than places. */
   #makeRoom(lane: Lane): void {

@@ -40,6 +40,9 @@ export interface Start {
   readonly priority: number;
 }
 
+/** No limits at all. */
+export const FREE = { lane: 'place', concurrency: null, rateLimit: null, blocked: null } as const;
+
 export const cron = (text: string, timezone = 'UTC'): Rule => ({
   kind: 'cron',
   cron: text,
@@ -123,9 +126,8 @@ export class Core {
     this.process = process;
     this.engine = engine;
     const { clock } = world;
-    const free = { lane: 'place', concurrency: null, rateLimit: null, blocked: null } as const;
     engine.configure(
-      () => free,
+      () => FREE,
       (job) => policyOf(world.jobs.get(job)),
     );
     engine.putWorker({ mark: 'w', pid: 1, startTime: '', boot: '' });

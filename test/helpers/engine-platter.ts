@@ -131,6 +131,16 @@ export class Platter {
     }
   }
 
+  /** Any one of the states: most often all or nothing of what is pending, else any mixture. */
+  anyState(chance: Random): Files {
+    const way = chance.next();
+    const fate = ({ operation }: Pending): number => {
+      const many = operation.kind === 'write' ? WRITE_FATES : 2;
+      return way < 0.2 ? LOST : way < 0.3 ? KEPT : chance.whole(0, many - 1);
+    };
+    return this.#state(this.#pending.map(fate));
+  }
+
   #settle(isMeant: (operation: Change | Naming) => boolean): void {
     const kept: Pending[] = [];
     for (const pending of this.#pending) {

@@ -6,7 +6,7 @@
 // be garbled, and each change of a name may be there or not, in any combination. A file whose sync failed never becomes
 // durable by a later one (Linux marks the pages clean).
 import { dirname } from 'node:path';
-import type { Disk, DiskFile } from '../../src/support/files.ts';
+import type { Disk, DiskFile, Space } from '../../src/support/files.ts';
 import {
   type CutOptions,
   changed,
@@ -17,6 +17,7 @@ import {
   Platter,
   renameIn,
 } from './engine-platter.ts';
+import type { Random } from './random.ts';
 
 export type Kind = Exclude<Operation['kind'], 'syncFailed'>;
 
@@ -24,7 +25,7 @@ export type Kind = Exclude<Operation['kind'], 'syncFailed'>;
 export interface Fault {
   readonly kind: Kind;
   readonly n: number;
-  readonly errno: 'EIO' | 'ENOSPC' | 'EROFS';
+  readonly errno: 'EIO' | 'ENOSPC' | 'EROFS' | 'EDQUOT' | 'EMFILE';
   readonly forever?: boolean;
 }
 
@@ -48,6 +49,13 @@ export class Crash extends Error {
 /** The medium. It outlives the processes that use it: see `process`. */
 export class SimulatedDisk {
   readonly operations: Operation[] = [];
+  /** Bytes that fit, whoever takes them; and of these, what others have taken. */
+  capacity = Number.POSITIVE_INFINITY;
+  taken = 0;
+  /** Names that fit. */
+  inodes = Number.POSITIVE_INFINITY;
+  /** Time that a sync takes beyond the turns of the loop. */
+  slow: (() => Promise<void>) | null = null;
   readonly weakness: Weakness;
   readonly #start: Files;
   readonly #names = new Map<string, Entry>();
@@ -105,6 +113,23 @@ export class SimulatedDisk {
     return inside.map((path) => path.slice(folder.length + 1));
   }
 
+  get free(): number {
+    let used = this.taken;
+    for (const file of this.#names.values()) if (file !== null) used += this.bytesOf(file).length;
+    return Math.max(0, this.capacity - used);
+  }
+
+  get names(): number {
+    return this.#names.size;
+  }
+
+  /** One state that a power cut could leave now. */
+  powerCut(chance: Random): Files {
+    const platter = new Platter(this.#start);
+    for (const operation of this.operations) platter.take(operation);
+    return platter.anyState(chance);
+  }
+
   nextFile(): number {
     return this.#files;
   }
@@ -149,6 +174,11 @@ export class SimulatedProcess implements Disk {
     this.#faults = faults;
   }
 
+  async space(): Promise<Space> {
+    this.#check();
+    return { total: this.#disk.capacity, free: this.#disk.free };
+  }
+
   kill(): void {
     this.#dead = true;
   }
@@ -181,6 +211,7 @@ export class SimulatedProcess implements Disk {
     await this.#turn('create');
     if (this.#disk.look(path) !== undefined) throw errno('EEXIST', path);
     if (this.#disk.look(dirname(path)) === undefined) throw errno('ENOENT', path);
+    if (this.#disk.names >= this.#disk.inodes) throw errno('ENOSPC', path);
     const file = this.#disk.nextFile();
     this.#disk.perform({ kind: 'create', path, file });
     return this.#open(file, path.includes('/journal/'));
@@ -236,6 +267,12 @@ export class SimulatedProcess implements Disk {
           this.#disk.perform({ kind: 'write', file, bytes: half, position });
         };
         await this.#turn('write', torn);
+        const room = this.#disk.bytesOf(file).length + this.#disk.free - position;
+        if (bytes.length > room) {
+          const part = Buffer.from(bytes.subarray(0, room));
+          if (room > 0) this.#disk.perform({ kind: 'write', file, bytes: part, position });
+          throw errno('ENOSPC', 'write');
+        }
         this.#disk.perform({ kind: 'write', file, bytes: Buffer.from(bytes), position });
       },
       truncate: async (size) => {
@@ -260,6 +297,7 @@ export class SimulatedProcess implements Disk {
     for (let turns = 0; isJournal && turns < slowJournal; turns++) {
       await new Promise(setImmediate);
     }
+    await this.#disk.slow?.();
     await this.#turn('sync', () => this.#disk.perform({ kind: 'syncFailed', file }));
     if (!noSync) this.#disk.perform({ kind: 'sync', file });
   }

@@ -8,10 +8,11 @@
 // later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
 
 import type { Clock } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
 import { MAX_COMMIT_BYTES } from '../../support/limits.ts';
 import { type Position, Segment } from './journal.ts';
+import type { Reserve } from './reserve.ts';
 import type { Witness } from './witness.ts';
 
 export interface Transaction {
@@ -40,6 +41,8 @@ export interface CommitterOptions {
   readonly clock: Clock;
   readonly witness: Witness;
   readonly segment: Segment;
+  /** Given up where a line finds the disk full; the line is then tried once more. */
+  readonly reserve: Reserve | null;
   /** Asked before a line is written: throws where the state folder is no longer ours. */
   readonly guard: () => void;
 }
@@ -152,7 +155,7 @@ export class Committer {
       batch.closed = true;
       try {
         this.#o.guard();
-        await this.#write(batch);
+        await this.#writeSomehow(batch);
       } catch (error) {
         this.#fail(error);
         break;
@@ -163,6 +166,15 @@ export class Committer {
       batch.resolve();
     }
     this.#running = null;
+  }
+
+  async #writeSomehow(batch: Batch): Promise<void> {
+    try {
+      await this.#write(batch);
+    } catch (error) {
+      if (!isFull(error) || !(await this.#o.reserve?.giveUp())) throw error;
+      await this.#write(batch);
+    }
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -207,7 +219,7 @@ export class Committer {
 function notWritten(cause: unknown): JobrunError {
   if (cause instanceof JobrunError) return cause;
   const errno = errnoOf(cause);
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+  if (isFull(cause)) {
     return new JobrunError(
       'disk-full',
       'not accepted: the disk is full',

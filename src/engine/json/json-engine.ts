@@ -6,7 +6,7 @@ import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
-import { assert, JobrunError } from '../../support/errors.ts';
+import { assert, type JobrunError } from '../../support/errors.ts';
 import { FOLD_BYTES, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, replaceRun } from './accept.ts';
@@ -14,13 +14,15 @@ import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold } from './fold.ts';
 import { currentOf } from './listing.ts';
-import { Reads } from './reads.ts';
+import { notSettled, Reads } from './reads.ts';
+import { FULL_REASON, fullRefusal, type Reserve } from './reserve.ts';
 import { Transaction } from './transaction.ts';
 
 export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   /** Null where the state is only read: then every change is refused with `refusal`. */
   readonly committer: Committer | null;
   readonly refusal: JobrunError | null;
+  readonly reserve: Reserve | null;
   readonly epoch: number;
   readonly nextId: number;
   readonly changes: number;
@@ -56,10 +58,12 @@ export class JsonEngine extends Reads implements E.Engine {
 
   async accept(drafts: readonly Draft[], now: number, request?: string): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
+    const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
     const others = await this.#othersOf(drafts);
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
     if (known) return this.#repeat(known[1]);
+    if (full) throw fullRefusal();
     return this.#apply((tx) => {
       const accepted = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, others));
       if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
@@ -88,6 +92,7 @@ export class JsonEngine extends Reads implements E.Engine {
   ): Promise<E.Claimed[]> {
     this.#writable();
     if (most < 1 || this.memory.picker.next(lane, now) === null) return [];
+    if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
       while (claimed.length < most) {
@@ -148,6 +153,7 @@ export class JsonEngine extends Reads implements E.Engine {
 
   async fire(fired: readonly E.Fired[], now: number): Promise<Run[]> {
     const none = new Map<number, Run>();
+    if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
     return this.#apply((tx) =>
       fired.flatMap(({ schedule, drafts }) => {
         const made = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, none).run);
@@ -179,6 +185,15 @@ export class JsonEngine extends Reads implements E.Engine {
 
   onChange(listener: (change: E.Change) => void): () => void {
     return this.#announcer.listen(listener);
+  }
+
+  override why(run: Run, now: number): string | null {
+    const full = run.state.name === 'queued' && this.#p.reserve?.full === true;
+    return full ? FULL_REASON : super.why(run, now);
+  }
+
+  async makeRoom(): Promise<void> {
+    await this.#p.reserve?.giveUp();
   }
 
   async durable(): Promise<void> {
@@ -276,13 +291,4 @@ export class JsonEngine extends Reads implements E.Engine {
     const paused = all || jobs.has(job);
     return paused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
   }
-}
-
-function notSettled(run: Run): JobrunError {
-  const hint = `Abort it first: jobrun abort ${run.id}`;
-  return new JobrunError(
-    'refused',
-    `run ${run.id} is ${run.state.name} and cannot be removed`,
-    hint,
-  );
 }

@@ -112,3 +112,12 @@ function unknownRun(id: number): JobrunError {
     'See the runs there are: jobrun list',
   );
 }
+
+export function notSettled(run: Run): JobrunError {
+  const hint = `Abort it first: jobrun abort ${run.id}`;
+  return new JobrunError(
+    'refused',
+    `run ${run.id} is ${run.state.name} and cannot be removed`,
+    hint,
+  );
+}

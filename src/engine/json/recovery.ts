@@ -11,13 +11,14 @@
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, isTemporary, replaceFile } from '../../support/files.ts';
 import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
 import { Segment, segmentPath } from './journal.ts';
 import { JsonEngine, type Parts } from './json-engine.ts';
 import { type Problem, type Recovered, readState } from './reader.ts';
+import { Reserve } from './reserve.ts';
 import { Witness } from './witness.ts';
 
 export interface OpenOptions {
@@ -26,6 +27,8 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Read what there is and change nothing, not even for recovery. */
   readonly readOnly?: boolean;
+  /** Hold room for results on a full disk: for who stays. */
+  readonly reserve?: boolean;
   readonly guard?: () => void;
   readonly release?: () => Promise<void>;
   readonly onError?: (error: unknown) => void;
@@ -42,6 +45,16 @@ export interface OpenedState {
  * wrote it, having touched nothing.
  */
 export async function openJsonEngine(options: OpenOptions): Promise<OpenedState> {
+  try {
+    return await openOnce(options);
+  } catch (error) {
+    const gives = options.reserve === true && isFull(error);
+    if (!gives || !(await Reserve.removeFrom(options.disk, options.dir))) throw error;
+    return openOnce(options);
+  }
+}
+
+async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const recovered = await readState(options.disk, options.dir);
   const { memory, registry, pages, problems, nextId, changes } = recovered;
   const common = {
@@ -63,7 +76,7 @@ export async function openJsonEngine(options: OpenOptions): Promise<OpenedState>
   // A copy is a help, not a condition: on a full disk the state can still be read.
   if (!options.readOnly) await putAside(options, problems).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
-  const engine = new JsonEngine({ ...common, committer: null, refusal });
+  const engine = new JsonEngine({ ...common, committer: null, reserve: null, refusal });
   return { engine, damage: problems.map(({ error }) => error) };
 }
 
@@ -77,7 +90,7 @@ const readOnlyRefusal = (): JobrunError =>
 async function serve(
   options: OpenOptions,
   recovered: Recovered,
-  common: Omit<Parts, 'committer' | 'refusal'>,
+  common: Omit<Parts, 'committer' | 'refusal' | 'reserve'>,
 ): Promise<JsonEngine> {
   const { disk, dir, clock } = options;
   const folder = journalFolder(dir);
@@ -85,12 +98,13 @@ async function serve(
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
   const witness = await Witness.open(disk, dir, recovered.end.seq);
   const guard = options.guard ?? (() => undefined);
-  const committer = new Committer({ disk, folder, clock, witness, segment, guard });
+  const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
+  const committer = new Committer({ disk, folder, clock, witness, segment, guard, reserve });
   const release = async (): Promise<void> => {
     await witness.close();
     await common.release();
   };
-  const engine = new JsonEngine({ ...common, committer, refusal: null, release });
+  const engine = new JsonEngine({ ...common, committer, reserve, refusal: null, release });
   try {
     await engine.fold();
   } catch (error) {
