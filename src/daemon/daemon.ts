@@ -161,10 +161,10 @@ export class Daemon {
 
   async #end(exitCode: number): Promise<void> {
     const { log, drainMs, clock } = this.#o;
-    this.#scheduler.drain();
     const hurry = new AbortController();
     this.#hurry = () => hurry.abort();
     if (this.#stopping === 'now') hurry.abort();
+    await this.#scheduler.drain();
     const under = this.#attempts.size;
     if (under > 0) log.logger.info(drainText(under, drainMs));
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);

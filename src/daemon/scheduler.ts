@@ -32,7 +32,7 @@ export class Scheduler {
   #undo: (() => void) | null = null;
   #woken = false;
   #state: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
-  #claiming = 0;
+  readonly #claims = new Set<Promise<void>>();
   #last: { wall: number; monotonic: number } | null = null;
 
   constructor(parts: SchedulerParts) {
@@ -56,12 +56,16 @@ export class Scheduler {
 
   /** Runs were taken and their attempts are about to begin. */
   get claiming(): boolean {
-    return this.#claiming > 0;
+    return this.#claims.size > 0;
   }
 
-  /** Starts nothing more; schedules do not fire either. */
-  drain(): void {
+  /**
+   * Starts nothing more; schedules do not fire either. Resolves when the attempts of the runs that were being taken
+   * have begun: until then a stop could not see them, and would end their workers as idle ones.
+   */
+  async drain(): Promise<void> {
     this.#state = 'draining';
+    await Promise.all(this.#claims);
   }
 
   stop(): void {
@@ -95,7 +99,6 @@ export class Scheduler {
       acquired.push(runner);
       return runner;
     };
-    this.#claiming++;
     const over = this.#p.engine.claim(lane, free, workerFor, now).then(
       (claimed) => {
         // One claim for each worker that was asked for, in that order.
@@ -106,12 +109,13 @@ export class Scheduler {
         this.#p.onError(error);
       },
     );
-    over.finally(() => this.#claimed()).catch(this.#p.onError);
+    const begun: Promise<void> = over.catch(this.#p.onError).then(() => this.#claimed(begun));
+    this.#claims.add(begun);
   }
 
-  #claimed(): void {
-    this.#claiming--;
-    if (this.#claiming === 0 && this.#state !== 'stopped') this.#p.onTick(this.#p.clock.now());
+  #claimed(begun: Promise<void>): void {
+    this.#claims.delete(begun);
+    if (this.#claims.size === 0 && this.#state !== 'stopped') this.#p.onTick(this.#p.clock.now());
   }
 
   #compareClocks(): number {

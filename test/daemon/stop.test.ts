@@ -1,0 +1,39 @@
+// A whole daemon that is told to stop in the very moment in which it takes a run: the claim is on its way to the disk,
+// and no attempt has begun yet.
+import { expect, it, onTestFinished } from 'vitest';
+import { Daemon } from '../../src/daemon/daemon.ts';
+import { openLog } from '../../src/daemon/log.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import { loadConfig } from '../../src/support/config.ts';
+import { Project } from '../helpers/project.ts';
+
+it.each([
+  { now: false, ends: 'done' },
+  { now: true, ends: 'queued' },
+])('a run taken as a stop (now: $now) begins is $ends, never failed', async ({ now, ends }) => {
+  const project = new Project({
+    'jobs/brief.mjs': 'export default { run: (_, ctx) => ctx.sleep(20) };',
+  });
+  await project.json('schedule', 'brief');
+  const silent = { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream;
+  const daemon = await Daemon.start({
+    config: loadConfig({ dir: project.dir }, {}, project.dir),
+    clock: systemClock,
+    log: openLog(silent, systemClock, false),
+    chance: () => 0.5,
+    workers: 2,
+    watch: false,
+    untilIdle: false,
+    drainMs: 10_000,
+  });
+  onTestFinished(async () => {
+    daemon.stop(true);
+    await daemon.stopped;
+  });
+  // In memory at once, on the disk a moment later.
+  while (daemon.tools.engine.counts().running === 0) await new Promise(setImmediate);
+  daemon.stop(now);
+  expect(await daemon.stopped).toBe(0);
+  const run = await project.json('show', '1');
+  expect([run.state, run.error]).toEqual([ends, null]);
+});
