@@ -1,7 +1,7 @@
 // `jobrun daemon`: the process that stays, in the foreground, or detached with its output in a file.
 import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isSafe, socketPaths } from '../api/address.ts';
 import { connectDaemon } from '../api/client.ts';
 import type { Asked, Command } from '../commands/command.ts';
@@ -21,6 +21,7 @@ interface Request {
   readonly watch: boolean;
   readonly verbose: boolean;
   readonly detach: boolean;
+  readonly log?: string;
 }
 
 /** The exit code of a daemon that has ended, or where a detached one is. */
@@ -38,6 +39,7 @@ export const daemon: Command<Request, Reply> = {
     program
       .option('--workers <n>', 'attempts at once; default: the larger of 4 and the cores')
       .option('--detach', 'in the background, its output in state/logs/daemon.log')
+      .option('--log <file>', 'write the log there; SIGHUP opens the file anew')
       .option('--until-idle', 'end when nothing is due or running')
       .option('--http <host:port>', 'serve /metrics and /healthz there')
       .option('--drain <duration>', 'how long a stop waits for attempts; default: 30s')
@@ -46,13 +48,14 @@ export const daemon: Command<Request, Reply> = {
   },
 
   ask({ options }) {
-    const { workers, drain, http } = options;
+    const { workers, drain, http, log } = options;
     return {
       ...(workers !== undefined && {
         workers: readInteger(workers, '--workers', 1, MAX_WORKERS),
       }),
       ...(drain !== undefined && { drainMs: parseDuration(String(drain), '--drain') }),
       ...(http !== undefined && { http: String(http) }),
+      ...(log !== undefined && { log: resolve(String(log)) }),
       untilIdle: options.untilIdle === true,
       watch: options.watch !== false,
       verbose: options.verbose === true,
@@ -61,7 +64,7 @@ export const daemon: Command<Request, Reply> = {
   },
 
   async local(request, { config }: Asked) {
-    if (request.detach) return startDetached(config);
+    if (request.detach) return startDetached(config, request.log);
     const { runDaemon } = await import('../daemon/run-daemon.ts');
     const { http = config.http } = request;
     return { exitCode: await runDaemon({ ...config, http }, request) };
@@ -77,8 +80,8 @@ export const daemon: Command<Request, Reply> = {
   },
 };
 
-async function startDetached(config: Config): Promise<Reply> {
-  const log = join(config.state, 'logs', 'daemon.log');
+async function startDetached(config: Config, given?: string): Promise<Reply> {
+  const log = given ?? join(config.state, 'logs', 'daemon.log');
   await refuseSecond(config);
   for (const folder of [config.state, join(config.state, 'logs')]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -87,7 +90,7 @@ async function startDetached(config: Config): Promise<Reply> {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
   const output = openSync(log, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
   const [node = '', ...words] = process.argv;
-  const args = words.filter((word) => word !== '--detach');
+  const args = [...words.filter((word) => word !== '--detach'), '--log', log];
   const stdio: ['ignore', number, number] = ['ignore', output, output];
   const child = spawn(process.execPath || node, args, { detached: true, stdio });
   closeSync(output);

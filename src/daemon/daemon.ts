@@ -1,14 +1,11 @@
 // The process that stays. `Daemon.start` builds every part in order, the lock first and the socket last, and `stop`
 // takes them down in reverse. All wiring between the parts is here, so that each of them can be read alone.
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { prepareFolder, socketPaths } from '../api/address.ts';
 import { Feed } from '../api/feed.ts';
-import { type Serving, serve } from '../api/server.ts';
+import type { Serving } from '../api/server.ts';
 import { policyOf } from '../catalog/catalog.ts';
 import type { Watcher } from '../catalog/watcher.ts';
 import type { Tools } from '../commands/command.ts';
-import { dispatcher } from '../commands/dispatch.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';
@@ -17,20 +14,24 @@ import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
-import { WorkerPool } from '../workers/pool.ts';
+import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { Attempts } from './attempts.ts';
 import { emit } from './emit.ts';
 import { followFiles } from './follow-files.ts';
 import { limitsOf } from './job-limits.ts';
-import { type Jobs, type JobsParts, jobEnvironment, newMark, openJobs } from './jobs.ts';
+import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
+import { listen } from './listen.ts';
 import { type DaemonLog, drainText, lostText } from './log.ts';
+import { openPlaces } from './places.ts';
 import { Recurring } from './recurring.ts';
 import { rescue } from './rescue.ts';
 import { Scheduler } from './scheduler.ts';
 import { Stuck } from './stuck.ts';
+import type { SystemdVariables } from './supervisor.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
+import { Watching } from './watching.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -44,6 +45,8 @@ export interface DaemonOptions {
   readonly untilIdle: boolean;
   /** How long a stop waits for attempts before it ends them. */
   readonly drainMs: number;
+  /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
+  readonly supervisor?: SystemdVariables;
 }
 
 export class Daemon {
@@ -60,6 +63,7 @@ export class Daemon {
   readonly #feed = new Feed<Change>();
   readonly #stuck: Stuck;
   readonly #upkeep: Upkeep;
+  readonly #watching: Watching;
   #lastChange = 0;
   #watcher: Watcher | null = null;
   #serving: Serving | null = null;
@@ -72,20 +76,28 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { config, clock, log } = options;
     const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
-    const { engine, damage } = await openEngine(config, clock, { kind: 'daemon', onError });
-    if (damage[0]) {
+    const watching = new Watching(options);
+    const onCommit = (ms: number): void => watching.committed(ms);
+    const as = { kind: 'daemon', onError, onCommit } as const;
+    const { engine, damage } = await openEngine(config, clock, as);
+    try {
+      if (damage[0]) throw damage[0];
+      await watching.serve();
+      const daemon = new Daemon(options, engine, watching);
+      await daemon.#begin();
+      return daemon;
+    } catch (error) {
+      await watching.close();
       await engine.close();
-      throw damage[0];
+      throw error;
     }
-    const daemon = new Daemon(options, engine);
-    await daemon.#begin();
-    return daemon;
   }
 
-  private constructor(options: DaemonOptions, engine: Engine) {
+  private constructor(options: DaemonOptions, engine: Engine, watching: Watching) {
     const { config, clock, log } = options;
     this.#o = options;
     this.#engine = engine;
+    this.#watching = watching;
     this.#stuck = new Stuck(clock, log.logger, engine, (error) => this.#fail(error));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
@@ -95,7 +107,7 @@ export class Daemon {
     this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
     this.#jobs = openJobs({ config, clock, stray, onMessage });
-    this.#pool = this.#makePool(stray);
+    this.#pool = openPlaces({ ...options, engine, stray });
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
@@ -138,29 +150,23 @@ export class Daemon {
     const policy = (job: string) => policyOf(catalog.find(job));
     const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
     if (lost > 0) log.logger.warn(lostText(lost));
-    await this.#listen();
+    this.#serving = await listen(this.tools, (error) =>
+      log.logger.error({ err: error }, 'a request failed'),
+    );
     if (this.#o.watch)
       this.#watcher = followFiles(config, this.#jobs, this.#pool, log.logger, clock);
     log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
     this.#scheduler.start();
-    loading.then(() => this.#upkeep.start());
-  }
-
-  async #listen(): Promise<void> {
-    const { config, clock, log } = this.#o;
-    const [path = ''] = socketPaths(config.state);
-    prepareFolder(path, config.state);
-    this.#serving = await serve({
-      path,
-      clock,
-      handle: dispatcher(this.tools),
-      durable: () => this.#engine.durable(),
-      onError: (error) => log.logger.error({ err: error }, 'a request failed'),
+    this.#watching.begin({
+      tools: this.tools,
+      trouble: () => (this.#stuck.isStuck ? 'cannot write' : null),
     });
+    loading.then(() => this.#upkeep.start());
   }
 
   async #end(exitCode: number): Promise<void> {
     const { log, drainMs, clock } = this.#o;
+    this.#watching.stopping();
     const hurry = new AbortController();
     this.#hurry = () => hurry.abort();
     if (this.#stopping === 'now') hurry.abort();
@@ -179,6 +185,7 @@ export class Daemon {
     // Whoever still asks needs the jobs: they go after the socket.
     await this.#serving?.close();
     await this.#jobs.close();
+    await this.#watching.close();
     await this.#engine.close();
     log.logger.info('stopped');
     this.#finish(exitCode);
@@ -192,6 +199,7 @@ export class Daemon {
   #changed(change: Change): void {
     this.#lastChange = change.n;
     this.#feed.publish(change);
+    this.#watching.changed(change);
     this.#o.log.run(change);
     this.#recurring.settled(change);
     this.#upkeep.changed(change);
@@ -228,20 +236,6 @@ export class Daemon {
     if (this.#pool.busy > 0 || this.#scheduler.claiming || this.#recurring.busy) return;
     const next = this.#engine.nextDueAt(this.#o.clock.now());
     if (next === null || next > this.#o.clock.now()) this.stop(false);
-  }
-
-  #makePool(stray: Stray): WorkerPool {
-    const { config, clock, workers } = this.#o;
-    return new WorkerPool({
-      places: workers ?? config.workers ?? Math.max(4, availableParallelism()),
-      dir: config.dir,
-      env: jobEnvironment(config),
-      clock,
-      newMark,
-      stray,
-      onStart: (worker) => this.#engine.putWorker(worker),
-      onEnd: (worker) => this.#engine.removeWorker(worker.mark),
-    });
   }
 
   #makeAttempts(): Attempts {
@@ -293,6 +287,7 @@ export class Daemon {
       onError,
       onTick: () => {
         this.#pool.tidy();
+        this.#watching.ticked();
         this.#idle();
       },
     });

@@ -21,7 +21,14 @@ export interface DaemonLog {
 const LINES_PER_SECOND = 20;
 const PROGRESS_EVERY_MS = 2 * SECOND;
 
-export function openLog(out: NodeJS.WriteStream, clock: Clock, verbose: boolean): DaemonLog {
+/** Where the lines go: stderr, a file, or the stream that a program gives. */
+export interface LogTarget {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(line: string): unknown;
+}
+
+export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonLog {
   const stream: DestinationStream = out.isTTY
     ? prettyTo(out)
     : { write: (line) => out.write(line) };
@@ -138,7 +145,7 @@ const STATE_STYLES: Readonly<Record<string, 'cyan' | 'green' | 'yellow'>> = {
 const BAR_CELLS = 10;
 
 /** `18:42:07 run 12 import-products: #####..... 54% 11659 imported` */
-function prettyTo(out: NodeJS.WriteStream): DestinationStream {
+function prettyTo(out: LogTarget): DestinationStream {
   const { NO_COLOR, TERM } = process.env;
   const colored = !NO_COLOR && TERM !== 'dumb';
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>

@@ -25,6 +25,11 @@ export class Stuck {
     this.#giveUp = giveUp;
   }
 
+  /** Some result has not been kept since. */
+  get isStuck(): boolean {
+    return this.#since !== null;
+  }
+
   /** A result could not be kept, or (null) one went through. */
   told(error: unknown | null): void {
     if (error === null) {

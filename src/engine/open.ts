@@ -19,6 +19,8 @@ export interface OpenAs {
   readonly kind: 'daemon' | 'command';
   readonly readOnly?: boolean;
   readonly onError?: (error: unknown) => void;
+  /** Told after each group commit how long it took. */
+  readonly onCommit?: (ms: number) => void;
 }
 
 /** Opens the state of a project under its lock, which is held until the engine is closed. */

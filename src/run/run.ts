@@ -107,16 +107,19 @@ export interface RunError {
   readonly stack: string;
 }
 
-export type AttemptOutcome =
-  | 'returned'
-  | 'threw'
-  | 'timeout'
-  | 'stale'
-  | 'aborted'
-  | 'lost'
-  | 'stopped'
-  | 'callback'
-  | 'pending';
+export const OUTCOME_NAMES = [
+  'returned',
+  'threw',
+  'timeout',
+  'stale',
+  'aborted',
+  'lost',
+  'stopped',
+  'callback',
+  'pending',
+] as const;
+
+export type AttemptOutcome = (typeof OUTCOME_NAMES)[number];
 
 export interface Attempt {
   readonly number: number;

@@ -79,3 +79,15 @@ export const MIN_EVERY_MS = SECOND;
 export const MAX_CATCH_UP = 1000;
 /** The newest settled runs of each job are kept whatever `keep` says. */
 export const NEWEST_KEPT = 10;
+/** Jobs that metrics tell apart: each has some twenty lines, and this many are half a megabyte at every look. */
+export const MAX_METRIC_JOBS = 500;
+/** Those who watch are a few; a client that opens more is no watcher. */
+export const MAX_HTTP_CONNECTIONS = 32;
+/** Notifications under way at once: what they tell is told soon, and a slow receiver costs little. */
+export const MAX_NOTIFYING = 4;
+/** Notifications that wait; of more than that nobody reads the last. */
+export const MAX_NOTIFY_QUEUE = 1000;
+/** For one try of one notification. */
+export const NOTIFY_TIMEOUT_MS = 10 * SECOND;
+/** How long a stop waits for notifications that are not out yet. */
+export const NOTIFY_STOP_MS = 2 * SECOND;

@@ -45,6 +45,8 @@ export interface CommitterOptions {
   readonly reserve: Reserve | null;
   /** Asked before a line is written: throws where the state folder is no longer ours. */
   readonly guard: () => void;
+  /** Told how long each line took to get onto the disk. */
+  readonly onCommit: (ms: number) => void;
 }
 
 export class Committer {
@@ -153,6 +155,7 @@ export class Committer {
     while (this.#batches[0] && !this.#rotation) {
       const batch = this.#batches[0];
       batch.closed = true;
+      const began = this.#o.clock.monotonic();
       try {
         this.#o.guard();
         await this.#writeSomehow(batch);
@@ -162,6 +165,7 @@ export class Committer {
       }
       this.#batches.shift();
       this.#o.witness.note(batch.seq);
+      this.#o.onCommit(this.#o.clock.monotonic() - began);
       for (const transaction of batch.transactions) transaction.told();
       batch.resolve();
     }

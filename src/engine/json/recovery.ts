@@ -32,6 +32,7 @@ export interface OpenOptions {
   readonly guard?: () => void;
   readonly release?: () => Promise<void>;
   readonly onError?: (error: unknown) => void;
+  readonly onCommit?: (ms: number) => void;
 }
 
 export interface OpenedState {
@@ -98,8 +99,10 @@ async function serve(
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
   const witness = await Witness.open(disk, dir, recovered.end.seq);
   const guard = options.guard ?? (() => undefined);
+  const onCommit = options.onCommit ?? (() => undefined);
   const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
-  const committer = new Committer({ disk, folder, clock, witness, segment, guard, reserve });
+  const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit };
+  const committer = new Committer(write);
   const release = async (): Promise<void> => {
     await witness.close();
     await common.release();

@@ -1,0 +1,13 @@
+// The daemon's Unix socket: where it lies, and who answers there. Only the holder of the state's lock comes here.
+import { prepareFolder, socketPaths } from '../api/address.ts';
+import { type Serving, serve } from '../api/server.ts';
+import type { Tools } from '../commands/command.ts';
+import { dispatcher } from '../commands/dispatch.ts';
+
+export function listen(tools: Tools, onError: (error: unknown) => void): Promise<Serving> {
+  const { config, clock, engine } = tools;
+  const [path = ''] = socketPaths(config.state);
+  prepareFolder(path, config.state);
+  const durable = (): Promise<void> => engine.durable();
+  return serve({ path, clock, handle: dispatcher(tools), durable, onError });
+}

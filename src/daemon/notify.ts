@@ -1,0 +1,221 @@
+// Tells others of runs, as the config's `notify` asks: a command gets the run as JSON on its stdin, a URL gets it
+// posted. It stands beside the work and never in its way: a few at once, a bounded line before them, a limit of time for
+// each try, and at the end of the daemon a moment's patience. What could not be told is logged, never the address in
+// full: it may hold a secret.
+//
+// It is told at most a few times and perhaps never: a daemon that is killed forgets what it had not told. Who must hear
+// of every change reads `jobrun events --since`.
+import { spawn } from 'node:child_process';
+import type { Logger } from 'pino';
+import type { Change } from '../engine/engine.ts';
+import { type RunView, viewOf } from '../run/view.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import { errnoOf } from '../support/errors.ts';
+import {
+  MAX_NOTIFY_QUEUE,
+  MAX_NOTIFYING,
+  NOTIFY_STOP_MS,
+  NOTIFY_TIMEOUT_MS,
+  SECOND,
+} from '../support/limits.ts';
+import { count } from '../support/text.ts';
+import { signal as sendSignal } from '../workers/death.ts';
+import { isAskedFor, type NotifyRule, type NotifyTarget } from './notify-rules.ts';
+
+export interface NotifyParts {
+  readonly rules: readonly NotifyRule[];
+  readonly dir: string;
+  /** What commands get as their environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly redact: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly why: (change: Change) => string | null;
+}
+
+interface Notice {
+  readonly target: NotifyTarget;
+  readonly run: RunView;
+}
+
+/** Before the second and the third try; after that it is given up. */
+const AGAIN_AFTER_MS = [SECOND, 5 * SECOND];
+const OVERFLOW_TOLD_EVERY_MS = 10 * SECOND;
+/** Of what a command says on stderr: the last line is what tells. */
+const MAX_SAID = 500;
+
+export class Notify {
+  readonly #p: NotifyParts;
+  readonly #queue: Notice[] = [];
+  readonly #ending = new AbortController();
+  #active = 0;
+  #dropped = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #idle: () => void = () => undefined;
+
+  constructor(parts: NotifyParts) {
+    this.#p = parts;
+  }
+
+  changed(change: Change): void {
+    const { rules, redact, why } = this.#p;
+    for (const rule of rules) {
+      if (!isAskedFor(rule, change)) continue;
+      if (this.#queue.length >= MAX_NOTIFY_QUEUE) this.#overflow();
+      else
+        this.#queue.push({
+          target: rule.target,
+          run: viewOf(change.run, why(change), redact),
+        });
+    }
+    this.#next();
+  }
+
+  /** Resolves within a moment: with all of it told, or with the rest given up. */
+  async close(): Promise<void> {
+    const { clock, logger } = this.#p;
+    if (this.#active > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+      await Promise.race([idle, delay(clock, NOTIFY_STOP_MS, this.#ending.signal)]);
+    }
+    const left = this.#active + this.#queue.length;
+    this.#queue.length = 0;
+    this.#ending.abort();
+    if (left + this.#dropped > 0)
+      logger.warn(`${count(left + this.#dropped, 'notification')} given up at the end`);
+  }
+
+  #overflow(): void {
+    this.#dropped++;
+    const now = this.#p.clock.monotonic();
+    if (now - this.#toldAt < OVERFLOW_TOLD_EVERY_MS) return;
+    this.#toldAt = now;
+    const text = `${count(this.#dropped, 'notification')} not sent: ${MAX_NOTIFY_QUEUE} wait already`;
+    this.#p.logger.error(text);
+    this.#dropped = 0;
+  }
+
+  #next(): void {
+    while (this.#active < MAX_NOTIFYING) {
+      const notice = this.#queue.shift();
+      if (!notice) break;
+      this.#active++;
+      this.#tell(notice)
+        .catch((error) => this.#p.logger.error({ err: error }, 'a notification'))
+        .finally(() => {
+          this.#active--;
+          this.#next();
+        });
+    }
+    if (this.#active === 0) this.#idle();
+  }
+
+  async #tell({ target, run }: Notice): Promise<void> {
+    const { clock, logger } = this.#p;
+    const { signal } = this.#ending;
+    const body = JSON.stringify(run);
+    for (let tries = 1; ; tries++) {
+      const failed = await this.#try(target, body, run);
+      if (failed === null || signal.aborted) return;
+      const again = AGAIN_AFTER_MS[tries - 1];
+      if (failed.final || again === undefined) {
+        const text = `could not tell ${nameOf(target)} of it: ${failed.why} (${tries} of 3 tries)`;
+        logger.error({ run: run.id, job: run.job }, text);
+        return;
+      }
+      await delay(clock, again, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  #try(target: NotifyTarget, body: string, run: RunView): Promise<Failed | null> {
+    const { clock } = this.#p;
+    const { signal } = this.#ending;
+    const limit = new AbortController();
+    const undo = clock.after(NOTIFY_TIMEOUT_MS, () => limit.abort());
+    const ends = AbortSignal.any([signal, limit.signal]);
+    const trying =
+      target.kind === 'url' ? post(target.url, body, ends) : this.#pipe(target, body, run, ends);
+    return trying.finally(undo);
+  }
+
+  #pipe(
+    { program, args }: Extract<NotifyTarget, { readonly kind: 'command' }>,
+    body: string,
+    { id, job }: RunView,
+    signal: AbortSignal,
+  ): Promise<Failed | null> {
+    const env = { ...this.#p.env, JOBRUN_ID: id, JOBRUN_JOB: job };
+    return new Promise((resolve) => {
+      // A group of its own, so that what it started ends with it.
+      const stdio: ['pipe', 'ignore', 'pipe'] = ['pipe', 'ignore', 'pipe'];
+      const child = spawn(program, args, { cwd: this.#p.dir, env, detached: true, stdio });
+      const { pid } = child;
+      let said = '';
+      const kill = (): void => {
+        if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
+      };
+      const over = (failed: Failed | null): void => {
+        signal.removeEventListener('abort', kill);
+        child.stderr.destroy();
+        resolve(failed);
+      };
+      signal.addEventListener('abort', kill, { once: true });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said = (said + text).slice(-MAX_SAID);
+      });
+      // One that does not read what it is told has still been told.
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(`${body}\n`);
+      child.once('error', (error) => over({ why: error.message, final: true }));
+      child.once('exit', (code, by) => {
+        if (code === 0) return over(null);
+        if (signal.aborted) return over(LATE);
+        const last = said.trim().split('\n').at(-1) ?? '';
+        const how = by === null ? `exit ${code}` : by;
+        // 126 and 127: the shell could not start it at all.
+        const final = code === 126 || code === 127;
+        over({ why: last === '' ? how : `${how}, ${last}`, final });
+      });
+    });
+  }
+}
+
+/** `final`: another try would come to the same. */
+interface Failed {
+  readonly why: string;
+  readonly final: boolean;
+}
+
+const LATE: Failed = { why: `no end within ${NOTIFY_TIMEOUT_MS / SECOND}s`, final: false };
+
+async function post(url: string, body: string, signal: AbortSignal): Promise<Failed | null> {
+  try {
+    const headers = { 'Content-Type': 'application/json', 'User-Agent': 'jobrun' };
+    // Where an address sends us on to, nobody has said that the run may go.
+    const response = await fetch(url, {
+      method: 'POST',
+      body,
+      headers,
+      signal,
+      redirect: 'manual',
+    });
+    await response.body?.cancel();
+    if (response.ok) return null;
+    const again = response.status >= 500 || [408, 425, 429].includes(response.status);
+    return { why: `it answered ${response.status}`, final: !again };
+  } catch (error) {
+    if (signal.aborted) return LATE;
+    const { cause, message } = error as Error;
+    return { why: errnoOf(cause) || message, final: false };
+  }
+}
+
+/** Without what may be a secret: the path of a URL, the arguments of a command. */
+function nameOf(target: NotifyTarget): string {
+  if (target.kind === 'url') return new URL(target.url).host;
+  const line = target.program === '/bin/sh' ? (target.args[1] ?? '') : target.program;
+  return line.trim().split(/\s/)[0] ?? '';
+}

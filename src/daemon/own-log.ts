@@ -1,0 +1,54 @@
+// The daemon's log in a file. Each line is appended whole, so that a file that is copied and cut by `logrotate` goes on
+// where it is; after a rename the file is opened anew under its name. A disk that takes no line stops no daemon: such
+// lines are counted, and the first that goes through again says how many.
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { errnoOf, JobrunError } from '../support/errors.ts';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+
+export class OwnLog {
+  readonly isTTY = false;
+  readonly #path: string;
+  #file: number;
+  #lost = 0;
+
+  /** Throws `bad-option` where the file cannot be written. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = open(path);
+  }
+
+  write(line: string): boolean {
+    try {
+      if (this.#lost > 0) writeSync(this.#file, lostLine(this.#lost));
+      writeSync(this.#file, line);
+      this.#lost = 0;
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === '') throw error;
+      this.#lost++;
+      return false;
+    }
+  }
+
+  /** The file was renamed: what comes now goes into a new one. Where that cannot be made, the old one goes on. */
+  reopen(): void {
+    const old = this.#file;
+    this.#file = open(this.#path);
+    closeSync(old);
+  }
+}
+
+const lostLine = (lines: number): string =>
+  `${JSON.stringify({ level: 40, msg: `${lines} lines before this one could not be written` })}\n`;
+
+function open(path: string): number {
+  try {
+    // A name that somebody turned into a link would let us append to his choice of file.
+    return openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+  } catch (error) {
+    const why = (error as Error).message;
+    const message = `the log ${path} cannot be written: ${why}`;
+    throw new JobrunError('bad-option', message, 'Give another file with --log.', error);
+  }
+}

@@ -1,0 +1,112 @@
+// All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
+// before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
+// what the daemon knows once it is made.
+import type { Tools } from '../commands/command.ts';
+import type { Change } from '../engine/engine.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import type { HttpServing } from './http.ts';
+import { jobEnvironment } from './jobs.ts';
+import type { DaemonLog } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { Notify } from './notify.ts';
+import { notifyRules } from './notify-rules.ts';
+import { Supervisor, type SystemdVariables } from './supervisor.ts';
+
+export interface WatchingOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: DaemonLog;
+  readonly supervisor?: SystemdVariables;
+}
+
+export interface WatchedDaemon {
+  readonly tools: Tools;
+  /** What is wrong, in one word; null where all is well. */
+  readonly trouble: () => string | null;
+}
+
+export class Watching {
+  readonly #o: WatchingOptions;
+  readonly #metrics: Metrics;
+  readonly #notify: Notify;
+  readonly #supervisor: Supervisor;
+  #stopping = false;
+  #http: HttpServing | null = null;
+  #daemon: WatchedDaemon | null = null;
+
+  /** Throws `bad-config` for a mistake in `notify`. */
+  constructor(options: WatchingOptions) {
+    const { config, clock, log, supervisor } = options;
+    this.#o = options;
+    const { logger } = log;
+    this.#metrics = new Metrics(clock.now());
+    const { dir, redact } = config;
+    const why = ({ run }: Change): string | null =>
+      this.#daemon?.tools.engine.why(run, clock.now()) ?? null;
+    this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
+    const rules = notifyRules(config);
+    const env = jobEnvironment(config);
+    this.#notify = new Notify({ rules, dir, env, redact, clock, logger, why });
+  }
+
+  /** Throws `bad-option` or `refused` where the address that was asked for cannot be served on. */
+  async serve(): Promise<void> {
+    const { config, log } = this.#o;
+    if (config.http === null) return;
+    const { serveHttp } = await import('./http.ts');
+    const watched = { metrics: () => this.#text(), trouble: () => this.#trouble() };
+    const onError = (err: unknown): void => log.logger.error({ err }, 'metrics and health');
+    this.#http = await serveHttp(config.http, watched, onError);
+    const { url } = this.#http;
+    log.logger.info(`metrics and health: ${url}/metrics, ${url}/healthz`);
+  }
+
+  /** From now on there is something to see. */
+  begin(daemon: WatchedDaemon): void {
+    this.#daemon = daemon;
+    this.#supervisor.ready(daemon.tools.wake);
+  }
+
+  changed(change: Change): void {
+    this.#metrics.changed(change);
+    this.#notify.changed(change);
+  }
+
+  /** The scheduler has ticked. */
+  ticked(): void {
+    this.#supervisor.ticked(() => {
+      const { running = 0, queued = 0 } = this.#daemon?.tools.engine.counts() ?? {};
+      return `${running} running, ${queued} queued`;
+    });
+  }
+
+  stopping(): void {
+    this.#stopping = true;
+    this.#supervisor.stopping();
+  }
+
+  committed(ms: number): void {
+    this.#metrics.committed(ms);
+  }
+
+  async close(): Promise<void> {
+    await this.#notify.close();
+    await this.#http?.close();
+    await this.#supervisor.close();
+  }
+
+  #trouble(): string | null {
+    if (!this.#daemon) return 'starting';
+    return this.#stopping ? 'stopping' : this.#daemon.trouble();
+  }
+
+  #text(): Promise<string> {
+    const tools = this.#daemon?.tools;
+    return this.#metrics.text({
+      counts: tools?.engine.counts() ?? null,
+      workers: tools?.daemon?.workers() ?? { busy: 0, total: 0 },
+      jobs: tools?.catalog.names() ?? [],
+    });
+  }
+}
