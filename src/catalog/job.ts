@@ -126,7 +126,7 @@ export interface JobContext {
   save(value: unknown): Promise<void>;
   /** The lock of this attempt now ends this long from now. */
   extendLock(duration: Duration): void;
-  /** Adds a row to the run's result table; a field `error` marks it. */
+  /** Adds a row to the run's result table; a field `error` marks it. Throws past 100,000 rows, or 20 MB of them. */
   result(row: unknown): void;
   /** Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk. */
   emit(job: string, params?: unknown, options?: Readonly<Record<string, unknown>>): Promise<string>;

@@ -13,7 +13,7 @@
 // was reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine, Token } from '../engine/engine.ts';
 import type { RunLogFiles } from '../engine/run-log.ts';
-import type { Death, Outcome } from '../run/outcome.ts';
+import type { Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
@@ -24,7 +24,7 @@ import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { exitText } from '../workers/child.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
-import type { Exit, Runner } from '../workers/runner.ts';
+import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf } from './brief.ts';
 import { Deadlines } from './deadlines.ts';
 
@@ -248,11 +248,12 @@ export class Attempt {
   /** The rows that belong to a checkpoint are on the disk before it. */
   async #save(saved: Saved): Promise<Json> {
     if (this.#rows) await this.#p.logs.flush(this.run.id, true);
-    const { checkpoint, rows, initialized, step } = saved;
+    const { checkpoint, rows, rowBytes, initialized, step } = saved;
     const progress = this.progress;
     const fields: Saved = {
       ...(checkpoint !== undefined && { checkpoint }),
       ...(rows !== undefined && { rows }),
+      ...(rowBytes !== undefined && { rowBytes }),
       ...(initialized && { initialized }),
       ...(step && { step }),
       ...(progress && { progress }),
@@ -296,8 +297,3 @@ export class Attempt {
     }
   }
 }
-
-const deathOf = ({ exitCode, signal }: Exit): Partial<Death> => ({
-  ...(exitCode !== null && { exitCode }),
-  ...(signal !== null && { signal }),
-});

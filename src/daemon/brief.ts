@@ -15,6 +15,7 @@ export function briefOf(run: Run, file: string): Brief {
     initialized: life?.initialized ?? false,
     ...(life?.checkpoint !== undefined && { checkpoint: life.checkpoint }),
     rows: life?.rows ?? 0,
+    rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps ?? {},
   };
 }

@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import type { LogLine } from '../run/view.ts';
 import { errnoOf } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
-import { MAX_LOG_BYTES } from '../support/limits.ts';
+import { MAX_LOG_BYTES, MAX_RESULT_BYTES } from '../support/limits.ts';
 
 export const HEAD_BYTES = MAX_LOG_BYTES / 2;
 export const TAIL_BYTES = MAX_LOG_BYTES / 4;
+/** Lines and rows fit in this, with what is around each row; a larger head holds rows of attempts that were in vain. */
+export const MOST_HEAD_BYTES = HEAD_BYTES + 2 * MAX_RESULT_BYTES;
 
 export type Entry =
   | LogLine
@@ -49,6 +51,23 @@ export async function readLog(folder: string, run: number): Promise<LogContent> 
     count: 0,
   });
 }
+
+/** The text of a head file without the rows that later attempts have made void. */
+export async function withoutVoidRows(path: string): Promise<string> {
+  const { entries = [] } = (await readPart(path)) ?? {};
+  const rows: Entry[] = [];
+  for (const entry of entries) {
+    if ('begin' in entry) rows.length = Math.min(rows.length, entry.rows);
+    else if ('row' in entry) rows[entry.row] = entry;
+  }
+  const valid = new Set(rows);
+  return entries
+    .filter((entry) => !('row' in entry) || valid.has(entry))
+    .map(textOf)
+    .join('');
+}
+
+export const textOf = (entry: Entry): string => `${JSON.stringify(entry)}\n`;
 
 interface Part {
   readonly skipped: number;

@@ -5,7 +5,16 @@ import { dirname } from 'node:path';
 import type { LogLine } from '../run/view.ts';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
-import { type Entry, HEAD_BYTES, type LogPaths, TAIL_BYTES } from './log-file.ts';
+import { realDisk, replaceFile } from '../support/files.ts';
+import {
+  type Entry,
+  HEAD_BYTES,
+  type LogPaths,
+  MOST_HEAD_BYTES,
+  TAIL_BYTES,
+  textOf,
+  withoutVoidRows,
+} from './log-file.ts';
 
 /** Lines are gathered this long before they are appended: a thousand lines are one write. */
 const GATHER_MS = 20;
@@ -81,6 +90,7 @@ export class LogWriter {
       if (table.length === 0) return;
       await this.#appendTo(this.#paths.head, table.map(textOf).join(''), this.#at.tail === null);
       this.#unsynced = true;
+      if (table.some((entry) => 'begin' in entry)) await this.#dropVoidRows(this.#at);
     } catch (error) {
       if (this.#at === null) this.#lost += lines.length;
       this.#pending.unshift(...table);
@@ -132,6 +142,15 @@ export class LogWriter {
     at.size = header.length;
   }
 
+  /** Attempts without end that each add a table and save nothing must not fill the disk. */
+  async #dropVoidRows(at: Place): Promise<void> {
+    const { head } = this.#paths;
+    if (((await sizeOf(head)) ?? 0) <= MOST_HEAD_BYTES) return;
+    const text = await withoutVoidRows(head);
+    await replaceFile(realDisk, head, text);
+    if (at.tail === null) at.size = Buffer.byteLength(text);
+  }
+
   async #look(): Promise<Place> {
     const [head, one, two] = await Promise.all(
       [this.#paths.head, ...this.#paths.tails].map(sizeOf),
@@ -163,8 +182,6 @@ export class LogWriter {
     return tail === null ? this.#paths.head : this.#paths.tails[tail];
   }
 }
-
-const textOf = (entry: Entry): string => `${JSON.stringify(entry)}\n`;
 
 /** How many texts, from the first on, fit into so many bytes. */
 function countFitting(texts: readonly string[], bytes: number): number {

@@ -88,6 +88,8 @@ export interface Life {
   readonly checkpoint?: Json;
   /** Rows of the result table that belong to the checkpoint; the next attempt goes on after them. */
   readonly rows?: number;
+  /** What these rows take as JSON. */
+  readonly rowBytes?: number;
   readonly steps?: Readonly<Record<string, Json>>;
   readonly progress?: Progress;
   /** Given with a call-back: shown until the run is settled. */

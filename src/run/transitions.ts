@@ -253,7 +253,7 @@ export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Ru
   const life = run.life;
   if (life === null) return { ...run, state: { name: 'queued', dueAt: now } };
   const { losses: _l, output: _o, abort: _a, progress: _p, ...kept } = life;
-  const { checkpoint: _c, rows: _r, steps: _s, initialized: _i, ...bare } = kept;
+  const { checkpoint: _c, rows: _r, rowBytes: _b, steps: _s, initialized: _i, ...bare } = kept;
   const renewed = { ...run, life: { ...(fresh ? bare : kept), renewedAfter: life.attempt } };
   const limit = maxAttempts(renewed, policy);
   return {
@@ -278,6 +278,7 @@ export function failPending(run: Run, message: string, now: number): Run {
 export interface Saved {
   readonly checkpoint?: Json;
   readonly rows?: number;
+  readonly rowBytes?: number;
   readonly initialized?: true;
   readonly step?: { readonly name: string; readonly value: Json };
   readonly progress?: Progress;

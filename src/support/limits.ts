@@ -10,6 +10,8 @@ export const DAY = 24 * HOUR;
 
 /** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
 export const MAX_VALUE_BYTES = MB;
+/** What all steps of one run have saved: it goes to the journal with each of them. */
+export const MAX_STEPS_BYTES = 8 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
 export const MAX_JOB_NAME = 100;
@@ -21,6 +23,8 @@ export const MAX_LOG_TEXT = 64 * KB;
 export const MAX_LOG_BYTES = 10 * MB;
 /** The result table of one run: a table that people look at, not a data set. */
 export const MAX_RESULT_ROWS = 100_000;
+/** The same in bytes of JSON: 200 for each of the most rows, and still shown in a second. */
+export const MAX_RESULT_BYTES = 20 * MB;
 /** One frame on the socket: a value of full size, its envelope, and room for a batch. */
 export const MAX_FRAME_BYTES = 4 * MB;
 /** Time to finish a frame once it has begun: a sender that stalls holds a connection. */

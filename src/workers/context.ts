@@ -6,7 +6,7 @@ import { delay } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MAX_RESULT_ROWS } from '../support/limits.ts';
+import { MAX_RESULT_BYTES, MAX_RESULT_ROWS, MAX_STEPS_BYTES } from '../support/limits.ts';
 import type { RunScope } from './scope.ts';
 import { toJson } from './values.ts';
 
@@ -26,6 +26,8 @@ export class Context implements JobContext {
   readonly #steps = new Map<string, Promise<Json>>();
   #checkpoint: unknown;
   #rows: number;
+  #rowBytes: number;
+  #stepBytes = 0;
 
   constructor(scope: RunScope, powers: Powers) {
     const { brief } = scope;
@@ -39,6 +41,7 @@ export class Context implements JobContext {
     this.signal = scope.controller.signal;
     this.#checkpoint = brief.checkpoint;
     this.#rows = brief.rows;
+    this.#rowBytes = brief.rowBytes;
     const at =
       (level: LogLine['level']): LogFunction =>
       (text, fields) =>
@@ -46,6 +49,7 @@ export class Context implements JobContext {
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
     for (const [name, value] of Object.entries(brief.steps)) {
       this.#steps.set(name, Promise.resolve(value));
+      this.#stepBytes += Buffer.byteLength(JSON.stringify(value));
     }
     bindMethods(this);
   }
@@ -62,7 +66,7 @@ export class Context implements JobContext {
   async save(value: unknown): Promise<void> {
     this.#mustBeOpen('save');
     const checkpoint = toJson(value, 'the checkpoint');
-    await this.#ask({ type: 'save', run: this.#scope.run, checkpoint, rows: this.#rows });
+    await this.#ask({ type: 'save', run: this.#scope.run, checkpoint, ...this.#table() });
     this.#checkpoint = checkpoint;
   }
 
@@ -70,7 +74,7 @@ export class Context implements JobContext {
   async initialized(value: unknown): Promise<void> {
     const checkpoint = value === undefined ? {} : { checkpoint: toJson(value, 'the checkpoint') };
     const { run } = this.#scope;
-    await this.#ask({ type: 'save', run, ...checkpoint, rows: this.#rows, initialized: true });
+    await this.#ask({ type: 'save', run, ...checkpoint, ...this.#table(), initialized: true });
     if ('checkpoint' in checkpoint) this.#checkpoint = checkpoint.checkpoint;
   }
 
@@ -83,12 +87,19 @@ export class Context implements JobContext {
   result(row: unknown): void {
     this.#mustBeOpen('result');
     const json = toJson(row, 'the row');
-    if (this.#rows >= MAX_RESULT_ROWS) {
-      const message = `a run has at most ${MAX_RESULT_ROWS} result rows`;
-      throw new JobrunError('too-large', message, 'Write a larger table to a file and name it.');
-    }
+    const bytes = Buffer.byteLength(JSON.stringify(json));
+    if (this.#rows >= MAX_RESULT_ROWS) throw tableFull(`at most ${MAX_RESULT_ROWS} result rows`);
+    if (this.#rowBytes + bytes > MAX_RESULT_BYTES)
+      throw tableFull(`result rows of at most ${MAX_RESULT_BYTES / 1024 ** 2} MB in all`);
     const { channel, run } = this.#scope;
     channel.send({ type: 'row', run, n: this.#rows++, row: json });
+    this.#rowBytes += bytes;
+  }
+
+  /** The rows that a checkpoint goes with. */
+  #table(): { readonly rows: number; readonly rowBytes?: number } {
+    const bytes = this.#rowBytes;
+    return { rows: this.#rows, ...(bytes > 0 && { rowBytes: bytes }) };
   }
 
   async emit(
@@ -130,6 +141,9 @@ export class Context implements JobContext {
   async #take(name: string, fn: () => unknown): Promise<Json> {
     this.#mustBeOpen('step');
     const value = toJson(await fn(), `the result of the step "${name}"`);
+    const bytes = Buffer.byteLength(JSON.stringify(value));
+    if (this.#stepBytes + bytes > MAX_STEPS_BYTES) throw stepsFull(name);
+    this.#stepBytes += bytes;
     await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });
     return value;
   }
@@ -155,6 +169,16 @@ export class Context implements JobContext {
     const message = `${what} is too late: the attempt is over`;
     throw new JobrunError('refused', message, 'Await everything before the job returns.');
   }
+}
+
+function stepsFull(name: string): JobrunError {
+  const message = `the step "${name}" does not fit: the steps of a run save ${MAX_STEPS_BYTES / 1024 ** 2} MB at most`;
+  return new JobrunError('too-large', message, 'Give back less: a path, an id, a count.');
+}
+
+function tableFull(bound: string): JobrunError {
+  const hint = 'Write a larger table to a file and name it.';
+  return new JobrunError('too-large', `a run has ${bound}`, hint);
 }
 
 /** Job code takes the methods apart: `run(params, { log, save })`. */

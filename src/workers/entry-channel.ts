@@ -28,7 +28,8 @@ export class Channel {
 
   constructor(got: (message: ToWorker) => void) {
     this.#socket = new Socket({ fd: CHANNEL, readable: true, writable: true });
-    const frames = new Frames<ToWorker>(got);
+    // The daemon may be believed, and a brief has all that the run's steps have saved.
+    const frames = new Frames<ToWorker>(got, Number.POSITIVE_INFINITY);
     this.#socket.on('data', (chunk: Buffer) => frames.write(chunk));
     this.#socket.on('end', endWithDaemon);
     this.#socket.on('error', endWithDaemon);

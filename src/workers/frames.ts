@@ -1,5 +1,5 @@
 // Bytes of the channel into messages: one JSON text a line. A character cut in two by a chunk's border comes out whole,
-// because only whole lines are decoded; a line over the bound is dropped, for no message of ours is that long.
+// because only whole lines are decoded; a line over the bound is dropped, for no message of a worker is that long.
 import { parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES } from '../support/limits.ts';
 
@@ -7,12 +7,14 @@ const LINE_END = 10;
 
 export class Frames<Message> {
   readonly #got: (message: Message) => void;
+  readonly #most: number;
   #parts: Buffer[] = [];
   #length = 0;
   #skipping = false;
 
-  constructor(got: (message: Message) => void) {
+  constructor(got: (message: Message) => void, most = MAX_FRAME_BYTES) {
     this.#got = got;
+    this.#most = most;
   }
 
   write(chunk: Buffer): void {
@@ -38,7 +40,7 @@ export class Frames<Message> {
     if (chunk.length === 0 || this.#skipping) return;
     this.#parts.push(chunk);
     this.#length += chunk.length;
-    if (this.#length <= MAX_FRAME_BYTES) return;
+    if (this.#length <= this.#most) return;
     this.#parts = [];
     this.#length = 0;
     this.#skipping = true;

@@ -19,6 +19,7 @@ export interface Brief {
   /** Missing where nothing was saved. */
   readonly checkpoint?: Json;
   readonly rows: number;
+  readonly rowBytes: number;
   readonly steps: Readonly<Record<string, Json>>;
 }
 
@@ -90,6 +91,7 @@ export type FromRun =
       readonly call: number;
       readonly checkpoint?: Json;
       readonly rows?: number;
+      readonly rowBytes?: number;
       readonly initialized?: true;
       readonly step?: { readonly name: string; readonly value: Json };
     }

@@ -1,5 +1,6 @@
 // What carries out attempts, as the daemon sees it: a worker process or the process of a command job. Whoever drives
 // an attempt does not care which.
+import type { Death } from '../run/outcome.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Doomed } from './death.ts';
 import type { FromRun, ToWorker } from './messages.ts';
@@ -25,6 +26,12 @@ export interface Exit {
   /** The heap of the process was full. */
   readonly outOfMemory?: true;
 }
+
+/** As an attempt keeps it. */
+export const deathOf = ({ exitCode, signal }: Exit): Partial<Death> => ({
+  ...(exitCode !== null && { exitCode }),
+  ...(signal !== null && { signal }),
+});
 
 /** Output that no run can be named for. */
 export type Stray = (line: Pick<LogLine, 'stream' | 'text'>, mark: string) => void;

@@ -34,6 +34,22 @@ test('a step never runs twice once it is saved, over failures, kill -9 of the wo
   expect(s.marks('same')).toHaveLength(1);
 }, 60_000);
 
+test('steps of 8 MB in all come back in the next attempt; one more is refused, and the attempt says so', async () => {
+  const s = await site({
+    large: `export default { retries: { limit: 1, delay: 10 }, run: async (_p, ctx) => {
+      const take = (n) => ctx.step('s' + n, () => { mark('step', { n }); return 'x'.repeat(1024 * 1024 - 1000); });
+      let sum = 0;
+      for (let n = 0; n < 8; n++) sum += (await take(n)).length;
+      if (ctx.attempt === 1) throw new Error('once');
+      try { await take(8); } catch (error) { return [sum, error.code, error.message]; } } };`,
+  });
+  const run = await s.run('large');
+  expect(run).toMatchObject({ state: 'done', attempt: 2 });
+  const message = 'the step "s8" does not fit: the steps of a run save 8 MB at most';
+  expect(run.output).toEqual([8 * (1024 * 1024 - 1000), 'too-large', message]);
+  expect(s.marks('step').map(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}, 60_000);
+
 test('a call-back comes again with its checkpoint and the same attempt count, and shows its output meanwhile', async () => {
   const s = await site({
     poll: `export default { run: async (_p, ctx) => { const n = (ctx.checkpoint ?? 0) + 1; await ctx.save(n); mark('poll', { attempt: ctx.attempt });

@@ -1,5 +1,5 @@
 // Queues that can be held and seen: pause and resume, keys, jobs that are not there yet, and what is kept of each job.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from '../helpers/project.ts';
@@ -188,3 +188,29 @@ test('bounds over all runs let the oldest go, never the newest ten of a job nor 
   await s.kill9();
   expect((await s.project.cli(['daemon'])).code).toBe(2);
 }, 120_000);
+
+test('a bound in bytes lets the oldest go with their logs until the files fit, and no run more', async () => {
+  const s = new Site({
+    loud: `export default ({ n }, ctx) => { for (let i = 0; i < 4; i++) ctx.log.info('x'.repeat(50_000)); return n; };`,
+    quiet: `export default () => 'quiet';`,
+  });
+  const bound = 3 * 1024 * 1024;
+  s.project.write('jobrun.config.json', JSON.stringify({ keep: { bytes: bound } }));
+  await s.up();
+  const quiet = await s.run('quiet');
+  await s.jobs.scheduleMany(Array.from({ length: 24 }, (_, n) => ({ job: 'loud', params: { n } })));
+  const logs = join(s.project.state, 'logs');
+  const bytes = (): number =>
+    readdirSync(logs).reduce((sum, name) => sum + statSync(join(logs, name)).size, 0);
+  await eventually(async () => (await s.jobs.status()).counts.done === 25, 60_000);
+  await eventually(async () => (await s.jobs.list({ job: 'loud' })).total < 24, 60_000);
+  await eventually(() => bytes() <= bound, 60_000);
+  const { runs } = await s.jobs.list({ job: 'loud', limit: 100 });
+  const kept = runs.map(({ params }) => (params as { n: number }).n);
+  expect(kept, 'the newest, without a gap').toEqual(kept.map((_, i) => 23 - i));
+  expect(bytes(), 'no more than had to go').toBeGreaterThan(bound - 3 * 205_000);
+  expect(new Set(readdirSync(logs))).toEqual(new Set(runs.map(({ id }) => `${id}.jsonl`)));
+  expect(await s.jobs.get(quiet.id), 'one of the newest ten of its job').toMatchObject({
+    state: 'done',
+  });
+}, 150_000);

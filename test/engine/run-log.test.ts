@@ -54,6 +54,24 @@ test('a flood keeps its begin and its end and counts what is between; no row of 
   expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_LOG_BYTES * 1.1);
 });
 
+test('attempts without end that each add a table in vain do not fill the disk; lines and valid rows stay', async () => {
+  const { logs, folder } = bench();
+  const row = 'x'.repeat(1024 ** 2 - 10);
+  logs.append(1, line('first'));
+  for (let n = 0; n < 3; n++) logs.row(1, n, n);
+  for (let attempt = 2; attempt <= 6; attempt++) {
+    logs.begin(1, attempt, 3);
+    for (let n = 0; n < 20; n++) logs.row(1, 3 + n, row);
+    await logs.flush(1, false);
+  }
+  logs.begin(1, 7, 3);
+  logs.append(1, line('last', 7));
+  logs.row(1, 3, 'three');
+  expect(await logs.rows(1)).toEqual([0, 1, 2, 'three']);
+  expect(texts(await logs.lines(1))).toEqual(['first', 'last']);
+  expect(statSync(join(folder, '1.jsonl')).size).toBeLessThan(70 * 1024 ** 2);
+}, 30_000);
+
 test('the next attempt goes on after the rows of its checkpoint: those after it are not there twice', async () => {
   const { logs, reopen } = bench();
   logs.begin(1, 1, 0);

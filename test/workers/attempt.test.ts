@@ -227,6 +227,19 @@ describe('what a job says', () => {
     expect(messages.at(-1)?.type).toBe('outcome');
   });
 
+  test('a table is bounded in bytes as well, over all attempts, with a clear error; what was added stays', async () => {
+    const said = await runBody(
+      `const row = 'x'.repeat(1024 * 1024 - 2); let n = 0;
+       try { for (;; n++) ctx.result(row); }
+       catch (error) { await ctx.save(n); return [n, error.code, error.message]; }`,
+      { rows: 3, rowBytes: 15 * 1024 * 1024 },
+    );
+    expect(said.outcome).toEqual({
+      kind: 'returned',
+      output: [5, 'too-large', expect.stringContaining('at most 20 MB')],
+    });
+  });
+
   test('rows are numbered on from those that the checkpoint has', async () => {
     const said = await runBody(
       'ctx.result({ a: 1 }); ctx.result({ error: "x" }); await ctx.save("k")',

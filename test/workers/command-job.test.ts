@@ -101,7 +101,9 @@ test('a command that was never told to run never starts', async () => {
 test('an abort is SIGTERM, and the end takes what the command started', async () => {
   // A loop, not one long sleep: a signal that meets the shell between fork and exec is lost to that child.
   const wait = 'while :; do sleep 0.1; done';
-  const script = `#!/bin/sh\ntrap 'echo cleaning; exit 5' TERM; setsid sleep 1000 & echo "$!"; ${wait}`;
+  // It tells its pid itself, when it has left the group.
+  const away = `setsid sh -c 'echo $$; exec sleep 1000' &`;
+  const script = `#!/bin/sh\ntrap 'echo cleaning; exit 5' TERM; ${away} ${wait}`;
   const { runner, file } = command(script);
   let pid = 0;
   const said = carry(runner, brief(file), undefined, (message) => {

@@ -59,6 +59,7 @@ export const brief = (file: string, more: Partial<Brief> = {}): Brief => ({
   schedule: null,
   initialized: false,
   rows: 0,
+  rowBytes: 0,
   steps: {},
   ...more,
 });
