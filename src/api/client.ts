@@ -4,10 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type Clock, delay, systemClock } from '../support/clock.ts';
-import { errnoOf, errorFromShape, JobrunError } from '../support/errors.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MAX_FRAME_BYTES } from '../support/limits.ts';
-import { encodeFrame, FrameReader, MAX_REPLY_BYTES, type Reply } from './protocol.ts';
+import { gone, type Message, silent, Wire } from './wire.ts';
 
 export interface CallOptions {
   /** Given where the caller may repeat the call itself; else each call makes its own. */
@@ -31,9 +30,6 @@ export interface Client {
 /** Waits between the tries to reach a daemon that has gone: long enough for one that is started again. */
 const AGAIN_AFTER_MS = [50, 250, 700, 1500] as const;
 
-/** Items of a stream that wait for their reader; more of them wait with the daemon, which bounds them. */
-const MAX_ARRIVED = 1000;
-
 /** Null where nobody listens on any of the paths. */
 export async function connectDaemon(
   paths: string | readonly string[],
@@ -41,7 +37,7 @@ export async function connectDaemon(
 ): Promise<Client | null> {
   for (const path of typeof paths === 'string' ? [paths] : paths) {
     const socket = await open(path, clock);
-    if (socket) return new SocketClient(path, new Wire(socket), clock);
+    if (socket) return new SocketClient(path, new Wire(socket, clock), clock);
   }
   return null;
 }
@@ -77,13 +73,6 @@ function unreachable(path: string, error: unknown): JobrunError {
   return new JobrunError('no-daemon', message, hint, error);
 }
 
-const gone = (): JobrunError =>
-  new JobrunError(
-    'no-daemon',
-    'the daemon went away without an answer',
-    'Look at `jobrun status`; start it with `jobrun daemon`, then ask again.',
-  );
-
 class SocketClient implements Client {
   readonly #path: string;
   readonly #clock: Clock;
@@ -118,7 +107,7 @@ class SocketClient implements Client {
     // On a connection of its own: a reader that is slow to take its items holds up no call.
     const socket = await open(this.#path, this.#clock);
     if (!socket) throw gone();
-    const wire = new Wire(socket);
+    const wire = new Wire(socket, this.#clock);
     const request = options.request ?? randomUUID();
     try {
       yield* wire.stream({ command, args, request, stream: true }, signal);
@@ -153,145 +142,7 @@ class SocketClient implements Client {
 
   async #open(): Promise<void> {
     const socket = await open(this.#path, this.#clock);
-    if (socket && !this.#closed) this.#wire = new Wire(socket);
+    if (socket && !this.#closed) this.#wire = new Wire(socket, this.#clock);
     else socket?.destroy();
-  }
-}
-
-function silent(ms: number): JobrunError {
-  const hint = 'It may be stopped or overloaded: see its log, or end it and start it again.';
-  return new JobrunError('no-daemon', `the daemon did not answer within ${ms / 1000}s`, hint);
-}
-
-interface Message {
-  readonly command: string;
-  readonly args: Json;
-  readonly request: string;
-  readonly stream?: boolean;
-}
-
-interface Waiting {
-  readonly take: (reply: Reply) => void;
-  readonly lost: () => void;
-}
-
-/** One connection, and who waits on it for what. */
-class Wire {
-  readonly #socket: Socket;
-  readonly #reader = new FrameReader(MAX_REPLY_BYTES);
-  readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
-  #out: Buffer[] = [];
-  /** Why the daemon refused the connection as a whole. */
-  #refusal: JobrunError | null = null;
-  closed = false;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', (chunk) => this.#receive(chunk as Buffer));
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#lose());
-  }
-
-  call(message: Message): Promise<{ value: Json } | 'closed'> {
-    return new Promise((resolve, reject) => {
-      this.#ask(message, {
-        take: (reply) => {
-          if ('reply' in reply) resolve({ value: reply.reply });
-          else if ('error' in reply) reject(errorFromShape(reply.error));
-        },
-        lost: () => (this.#refusal ? reject(this.#refusal) : resolve('closed')),
-      });
-    });
-  }
-
-  async *stream(message: Message, signal: AbortSignal): AsyncGenerator<Json> {
-    const arrived: Reply[] = [];
-    let wake = (): void => undefined;
-    let lost = false;
-    const nudge = (): void => wake();
-    const id = this.#ask(message, {
-      take: (reply) => {
-        if (arrived.push(reply) > MAX_ARRIVED) this.#socket.pause();
-        wake();
-      },
-      lost: () => {
-        lost = true;
-        wake();
-      },
-    });
-    signal.addEventListener('abort', nudge);
-    try {
-      while (!signal.aborted) {
-        const reply = arrived.shift();
-        if (arrived.length === 0) this.#socket.resume();
-        if (reply && 'item' in reply) yield reply.item;
-        else if (reply && 'error' in reply) throw errorFromShape(reply.error);
-        else if (reply) return;
-        else if (lost) throw this.#refusal ?? gone();
-        else
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
-    } finally {
-      signal.removeEventListener('abort', nudge);
-      if (this.#waiting.delete(id)) this.#send({ v: 1, id, cancel: true });
-    }
-  }
-
-  close(): void {
-    this.#flush();
-    this.#socket.end();
-    this.#socket.destroySoon();
-  }
-
-  #ask(message: Message, waiting: Waiting): number {
-    const id = ++this.#lastId;
-    if (this.closed) {
-      process.nextTick(waiting.lost);
-      return id;
-    }
-    this.#send({ v: 1, id, ...message });
-    this.#waiting.set(id, waiting);
-    return id;
-  }
-
-  #send(message: object): void {
-    const frame = encodeFrame(message, MAX_FRAME_BYTES);
-    if (this.#out.length === 0) process.nextTick(() => this.#flush());
-    this.#out.push(frame);
-  }
-
-  #flush(): void {
-    const out = this.#out;
-    this.#out = [];
-    if (out.length > 0 && !this.#socket.destroyed) this.#socket.write(Buffer.concat(out));
-  }
-
-  #receive(chunk: Buffer): void {
-    try {
-      for (const reply of this.#reader.read(chunk)) this.#deliver(reply as unknown as Reply);
-    } catch {
-      // Whatever listens there is no daemon of ours; to its callers it has gone away.
-      this.#socket.destroy();
-    }
-  }
-
-  #deliver(reply: Reply): void {
-    if (reply.id === null) {
-      this.#refusal = 'error' in reply ? errorFromShape(reply.error) : null;
-      return;
-    }
-    const waiting = this.#waiting.get(reply.id);
-    if (!('item' in reply)) this.#waiting.delete(reply.id);
-    waiting?.take(reply);
-  }
-
-  #lose(): void {
-    this.closed = true;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { lost } of waiting) lost();
   }
 }

@@ -11,6 +11,7 @@ import {
   encodeFrame,
   FrameReader,
   MAX_REPLY_BYTES,
+  type Ping,
   type Reply,
   type Request,
   readRequest,
@@ -102,9 +103,13 @@ export class Connection {
     this.#watchFrame(frames > 0);
   }
 
-  #take(request: Request | Cancel): void {
+  #take(request: Request | Cancel | Ping): void {
     if ('cancel' in request) {
       this.#underWay.get(request.id)?.abort();
+      return;
+    }
+    if ('ping' in request) {
+      this.#send({ id: request.id, end: true });
       return;
     }
     if (this.#underWay.has(request.id)) {

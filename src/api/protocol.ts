@@ -22,6 +22,12 @@ export interface Cancel {
   readonly cancel: true;
 }
 
+/** Answered at once, whatever else is under way: a client that waits for long learns that the daemon lives. */
+export interface Ping {
+  readonly id: number;
+  readonly ping: true;
+}
+
 /** `id` is null where the request could not be read. A stream is items, then an end or an error. */
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly reply: Json; readonly end: true }
@@ -110,13 +116,14 @@ function refused(what: string): JobrunError {
 }
 
 /** Looks at what a peer sent before anything relies on it. */
-export function readRequest(value: Json): Request | Cancel {
+export function readRequest(value: Json): Request | Cancel | Ping {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw refused('something that is no request');
   }
-  const { v, id, command, args, request, stream, cancel } = value;
+  const { v, id, command, args, request, stream, cancel, ping } = value;
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) throw refused('a request without an id');
   if (cancel === true) return { id, cancel };
+  if (ping === true) return { id, ping };
   if (v !== 1) throw refused(`a request of version ${JSON.stringify(v) ?? 'none'}`);
   if (typeof command !== 'string' || command.length > MAX_COMMAND_NAME) {
     throw refused('a request without a command');

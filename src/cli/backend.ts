@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSafe, socketPaths } from '../api/address.ts';
 import { type Client, connectDaemon } from '../api/client.ts';
+import { isSilence } from '../api/wire.ts';
 import type { Command, Tools } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
 import { noDaemon } from '../commands/settled.ts';
@@ -77,7 +78,7 @@ export async function callAnywhere(
   try {
     return { backend, reply: await backend.call(command, request, id) };
   } catch (error) {
-    const lost = error instanceof JobrunError && error.code === 'no-daemon';
+    const lost = error instanceof JobrunError && error.code === 'no-daemon' && !isSilence(error);
     if (!lost || backend.offline || command.needsDaemon || command.answerMs) throw error;
     await backend.close();
     const next = await openBackend(config, command);

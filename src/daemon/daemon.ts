@@ -12,13 +12,14 @@ import { RunLogFiles } from '../engine/run-log.ts';
 import type { Progress, Run } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { JobrunError } from '../support/errors.ts';
+import { exitCodeOf, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { Attempts } from './attempts.ts';
 import { emit } from './emit.ts';
 import { followFiles } from './follow-files.ts';
+import { watchLock } from './hold.ts';
 import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { listen } from './listen.ts';
@@ -79,11 +80,12 @@ export class Daemon {
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);
     const as = { kind: 'daemon', onError, onCommit } as const;
-    const { engine, damage } = await openEngine(config, clock, as);
+    const { engine, damage, lock } = await openEngine(config, clock, as);
     try {
       if (damage[0]) throw damage[0];
       await watching.serve();
       const daemon = new Daemon(options, engine, watching);
+      watchLock(lock, clock, (error) => daemon.#fail(error));
       await daemon.#begin();
       return daemon;
     } catch (error) {
@@ -193,7 +195,8 @@ export class Daemon {
 
   #fail(error: unknown): void {
     this.#o.log.logger.fatal({ err: error }, 'the daemon cannot go on');
-    this.#finish(error instanceof JobrunError && error.code === 'write-failed' ? 74 : 1);
+    this.#scheduler.stop();
+    this.#finish(exitCodeOf(toJobrunError(error).code));
   }
 
   #changed(change: Change): void {

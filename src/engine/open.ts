@@ -6,13 +6,15 @@ import type { Config } from '../support/config.ts';
 import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import type { Engine } from './engine.ts';
-import { lockState } from './json/lock.ts';
+import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
 
 export interface Opened {
   readonly engine: Engine;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
+  /** Whether the lock is still ours, and the moment when it is known that it is not. */
+  readonly lock: Pick<StateLock, 'isHeld' | 'lost'>;
 }
 
 export interface OpenAs {
@@ -30,7 +32,7 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     if (!as.readOnly) await placeReadme(config.state);
     const reserve = as.kind === 'daemon';
     const options = { ...as, ...lock, disk: realDisk, dir: config.state, clock, reserve };
-    return await openJsonEngine(options);
+    return { ...(await openJsonEngine(options)), lock };
   } catch (error) {
     await lock.release();
     throw error;

@@ -30,6 +30,8 @@ export interface Folding {
   readonly registry: Registry;
   readonly pages: Pages;
   readonly committer: Committer;
+  /** Asked before each file is replaced: throws where the state folder is no longer ours. */
+  readonly guard: () => void;
   readonly counters: () => {
     readonly epoch: number;
     readonly nextId: number;
@@ -40,6 +42,7 @@ export interface Folding {
 export const journalFolder = (dir: string): string => join(dir, 'journal');
 
 export async function fold(f: Folding): Promise<void> {
+  f.guard();
   const { segment, position } = await f.committer.rotate();
   const dirty = [...f.memory.dirty].sort((a, b) => a - b);
   const spent = spentPages(f);
@@ -72,6 +75,7 @@ async function published<T>(f: Folding, capture: (seq: number) => T): Promise<T>
   const seq = f.committer.seal();
   const captured = capture(seq);
   await f.committer.durable();
+  f.guard();
   return captured;
 }
 
@@ -83,6 +87,7 @@ async function writePage(f: Folding, page: number): Promise<void> {
   f.memory.dirty.delete(page);
   try {
     await f.committer.durable();
+    f.guard();
     await f.pages.write(page, seq, newest.toReversed());
     forget(f, page, newest);
   } catch (error) {
@@ -120,6 +125,7 @@ function manifestOf(
 }
 
 async function removeOld(f: Folding, manifest: Manifest): Promise<void> {
+  f.guard();
   const folder = journalFolder(f.dir);
   for (const old of await listSegments(f.disk, folder)) {
     if (old < manifest.segment) await f.disk.remove(segmentPath(folder, old));

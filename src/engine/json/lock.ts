@@ -27,10 +27,14 @@ export interface Holder {
 export interface StateLock {
   /** Throws where the lock file is no longer the one that was locked: another process may hold the new one. */
   readonly guard: () => void;
+  /** The same without an error; false once it is released, too. */
+  readonly isHeld: () => boolean;
+  /** Resolves when it was found that the lock is lost: whoever holds it must not write any more. */
+  readonly lost: Promise<JobrunError>;
   readonly release: () => Promise<void>;
 }
 
-/** The lock is looked at again before a commit when this much has passed. */
+/** Between two commits the lock is looked at again when this much has passed. */
 const GUARD_EVERY_MS = 100;
 const POLL_MS = 25;
 
@@ -61,14 +65,32 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
   ftruncateSync(fd);
   writeSync(fd, `${JSON.stringify({ pid: process.pid, kind } satisfies Holder)}\n`, 0);
   let checked = clock.monotonic();
+  let tell: (error: JobrunError) => void = () => undefined;
+  const lost = new Promise<JobrunError>((resolve) => {
+    tell = resolve;
+  });
+  let released = false;
+  const isHeld = (): boolean => {
+    if (released) return false;
+    const now = clock.monotonic();
+    if (now - checked < GUARD_EVERY_MS) return true;
+    if (!isSame(fd, path)) {
+      tell(lostLock(path));
+      return false;
+    }
+    checked = now;
+    return true;
+  };
   return {
     guard: () => {
-      const now = clock.monotonic();
-      if (now - checked < GUARD_EVERY_MS) return;
-      if (!isSame(fd, path)) throw lostLock(path);
-      checked = now;
+      if (!isHeld()) throw lostLock(path);
     },
-    release: async () => closeSync(fd),
+    isHeld,
+    lost,
+    release: async () => {
+      released = true;
+      closeSync(fd);
+    },
   };
 }
 
@@ -197,6 +219,6 @@ function taken(dir: string, holder: Holder | null): JobrunError {
 }
 
 function lostLock(path: string): JobrunError {
-  const hint = 'Stop this daemon and start it again; do not remove the lock file.';
+  const hint = 'Start it again; the lock file must stay as long as it runs.';
   return new JobrunError('state-unsafe', `${path} was removed or replaced while it was held`, hint);
 }

@@ -68,6 +68,7 @@ async function openOnce(options: OpenOptions): Promise<OpenedState> {
     nextId,
     changes,
     onError: options.onError ?? (() => undefined),
+    guard: options.guard ?? (() => undefined),
     release: options.release ?? (async () => undefined),
     now: () => options.clock.now(),
   };
@@ -98,7 +99,7 @@ async function serve(
   await makeSure(disk, dir, recovered);
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
   const witness = await Witness.open(disk, dir, recovered.end.seq);
-  const guard = options.guard ?? (() => undefined);
+  const { guard } = common;
   const onCommit = options.onCommit ?? (() => undefined);
   const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
   const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit };

@@ -1,0 +1,199 @@
+// One connection to a daemon, and who waits on it for what. All requests of one turn go out in one write. While anything
+// is waited for, the daemon is asked now and then whether it lives: one that was stopped, or hangs, still has its socket
+// and would keep its clients waiting for ever.
+import type { Socket } from 'node:net';
+import type { Clock } from '../support/clock.ts';
+import { errorFromShape, JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
+import { encodeFrame, FrameReader, MAX_REPLY_BYTES, type Reply } from './protocol.ts';
+
+/** After so long without a word the daemon is asked whether it lives, and given up after as long again. */
+const SILENCE_MS = 5 * SECOND;
+
+/** Items of a stream that wait for their reader; more of them wait with the daemon, which bounds them. */
+const MAX_ARRIVED = 1000;
+
+export interface Message {
+  readonly command: string;
+  readonly args: Json;
+  readonly request: string;
+  readonly stream?: boolean;
+}
+
+interface Waiting {
+  readonly take: (reply: Reply) => void;
+  readonly lost: () => void;
+}
+
+export class Wire {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #reader = new FrameReader(MAX_REPLY_BYTES);
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #out: Buffer[] = [];
+  /** Why the daemon refused the connection as a whole. */
+  #refusal: JobrunError | null = null;
+  #stopWatch: (() => void) | null = null;
+  #heardAt = 0;
+  #pinged = false;
+  closed = false;
+
+  constructor(socket: Socket, clock: Clock) {
+    this.#socket = socket;
+    this.#clock = clock;
+    socket.on('data', (chunk) => this.#receive(chunk as Buffer));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#lose());
+  }
+
+  call(message: Message): Promise<{ value: Json } | 'closed'> {
+    return new Promise((resolve, reject) => {
+      this.#ask(message, {
+        take: (reply) => {
+          if ('reply' in reply) resolve({ value: reply.reply });
+          else if ('error' in reply) reject(errorFromShape(reply.error));
+        },
+        lost: () => (this.#refusal ? reject(this.#refusal) : resolve('closed')),
+      });
+    });
+  }
+
+  async *stream(message: Message, signal: AbortSignal): AsyncGenerator<Json> {
+    const arrived: Reply[] = [];
+    let wake = (): void => undefined;
+    let lost = false;
+    const nudge = (): void => wake();
+    const id = this.#ask(message, {
+      take: (reply) => {
+        if (arrived.push(reply) > MAX_ARRIVED) this.#socket.pause();
+        wake();
+      },
+      lost: () => {
+        lost = true;
+        wake();
+      },
+    });
+    signal.addEventListener('abort', nudge);
+    try {
+      while (!signal.aborted) {
+        const reply = arrived.shift();
+        if (arrived.length === 0) this.#socket.resume();
+        if (reply && 'item' in reply) yield reply.item;
+        else if (reply && 'error' in reply) throw errorFromShape(reply.error);
+        else if (reply) return;
+        else if (lost) throw this.#refusal ?? gone();
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      signal.removeEventListener('abort', nudge);
+      if (this.#waiting.delete(id)) this.#send({ v: 1, id, cancel: true });
+    }
+  }
+
+  close(): void {
+    this.#flush();
+    this.#socket.end();
+    this.#socket.destroySoon();
+  }
+
+  #ask(message: Message, waiting: Waiting): number {
+    const id = ++this.#lastId;
+    if (this.closed) {
+      process.nextTick(waiting.lost);
+      return id;
+    }
+    this.#send({ v: 1, id, ...message });
+    this.#waiting.set(id, waiting);
+    this.#heardAt = this.#clock.monotonic();
+    this.#watch();
+    return id;
+  }
+
+  /** Looks whether the other side lives, for as long as something is waited for. */
+  #watch(): void {
+    this.#stopWatch ??= this.#clock.after(SILENCE_MS, () => {
+      this.#stopWatch = null;
+      if (this.#waiting.size === 0) return;
+      // A paused socket hears nothing because of us.
+      const quiet = this.#clock.monotonic() - this.#heardAt >= SILENCE_MS;
+      if (!quiet || this.#socket.isPaused()) this.#pinged = false;
+      else if (!this.#pinged) this.#ping();
+      else {
+        this.#refusal = silent(2 * SILENCE_MS);
+        this.#socket.destroy();
+        return;
+      }
+      this.#watch();
+    });
+  }
+
+  #ping(): void {
+    this.#pinged = true;
+    this.#send({ id: ++this.#lastId, ping: true });
+  }
+
+  #send(message: object): void {
+    const frame = encodeFrame(message, MAX_FRAME_BYTES);
+    if (this.#out.length === 0) process.nextTick(() => this.#flush());
+    this.#out.push(frame);
+  }
+
+  #flush(): void {
+    const out = this.#out;
+    this.#out = [];
+    if (out.length > 0 && !this.#socket.destroyed) this.#socket.write(Buffer.concat(out));
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#heardAt = this.#clock.monotonic();
+    try {
+      for (const reply of this.#reader.read(chunk)) this.#deliver(reply as unknown as Reply);
+    } catch {
+      // Whatever listens there is no daemon of ours; to its callers it has gone away.
+      this.#socket.destroy();
+    }
+  }
+
+  #deliver(reply: Reply): void {
+    if (reply.id === null) {
+      this.#refusal = 'error' in reply ? errorFromShape(reply.error) : null;
+      return;
+    }
+    const waiting = this.#waiting.get(reply.id);
+    if (!('item' in reply)) this.#waiting.delete(reply.id);
+    waiting?.take(reply);
+  }
+
+  #lose(): void {
+    this.closed = true;
+    this.#stopWatch?.();
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { lost } of waiting) lost();
+  }
+}
+
+export const gone = (): JobrunError =>
+  new JobrunError(
+    'no-daemon',
+    'the daemon went away without an answer',
+    'Look at `jobrun status`; start it with `jobrun daemon`, then ask again.',
+  );
+
+export function silent(ms: number): JobrunError {
+  const hint = 'It may be stopped or overloaded: see its log, or end it and start it again.';
+  const message = `the daemon did not answer within ${ms / SECOND}s`;
+  const error = new JobrunError('no-daemon', message, hint);
+  silences.add(error);
+  return error;
+}
+
+const silences = new WeakSet<JobrunError>();
+
+/** There is a daemon, and it says nothing: asking it again would only wait again. */
+export const isSilence = (error: JobrunError): boolean => silences.has(error);
