@@ -6,14 +6,22 @@ import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Parsed, parse } from './program.ts';
+import { ASK_WORD } from './shells.ts';
 import { confirmer, readStdin } from './terminal.ts';
 
 /** Runs one command and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', quietly);
-  const code = await run(argv);
+  const code = argv[0] === ASK_WORD ? await answerShell(argv.slice(1)) : await run(argv);
   // A pipe may still have to take what was written.
   process.stdout.write('', () => process.exit(code));
+}
+
+/** A shell asks at each Tab: whatever goes wrong there, nothing is said into the line that somebody types. */
+async function answerShell(words: readonly string[]): Promise<number> {
+  const { complete } = await import('./complete.ts');
+  for (const line of await complete(words)) process.stdout.write(`${line}\n`);
+  return 0;
 }
 
 /** Whoever reads our output may stop at any line: `| head` is no failure. */

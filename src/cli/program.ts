@@ -2,11 +2,10 @@
 // loaded; the others are known by their summary alone. What commander refuses becomes an error like any other.
 import { CommanderError, Option, Command as Program } from 'commander';
 import type { Command } from '../commands/command.ts';
-import { COMMANDS, type CommandEntry } from '../commands/index.ts';
+import type { CommandEntry } from '../commands/index.ts';
 import { version } from '../commands/version.ts';
 import { JobrunError } from '../support/errors.ts';
-import { daemonEntry } from './daemon-entry.ts';
-import { dashboardEntry } from './dashboard-entry.ts';
+import { DASHBOARD, ENTRIES, entryOf } from './entries.ts';
 
 export interface Parsed {
   readonly command: Command;
@@ -16,17 +15,16 @@ export interface Parsed {
   readonly general: Readonly<Record<string, unknown>>;
 }
 
-const ENTRIES: readonly CommandEntry[] = [...COMMANDS, daemonEntry, dashboardEntry];
 const GENERAL = 'General options:';
 /** Those of the general options that take a value, to find the command among the words. */
-const WITH_VALUE = new Set(['--dir', '--state', '--color']);
+export const WITH_VALUE = new Set(['--dir', '--state', '--color']);
 
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
 export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   const words = withDefaultCommand(withoutHelpCommand(argv));
   const program = makeProgram();
   const word = commandWord(words);
-  const entry = ENTRIES.find(({ name, alias }) => word === name || word === (alias ?? name));
+  const entry = word === undefined ? undefined : entryOf(word);
   const command = (await entry?.load()) ?? null;
   const subprograms = new Map(ENTRIES.map((one) => [one.name, addEntry(program, one)]));
   const own = command ? subprograms.get(command.name) : undefined;
@@ -51,7 +49,7 @@ const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
  * Gives the command its options, and the general ones. Where both have one of a name, as the filter of
  * `list --state failed`, the general one has to stand before the command.
  */
-function define(command: Command, own: Program): readonly string[] {
+export function define(command: Command, own: Program): readonly string[] {
   command.define(own);
   const taken = new Set(own.options.map(({ long }) => long));
   const shared = generalOptions().filter(({ long }) => !taken.has(long));
@@ -82,7 +80,7 @@ function addEntry(program: Program, { name, alias, summary, group }: CommandEntr
   return own.action(() => undefined);
 }
 
-const generalOptions = (): readonly Option[] =>
+export const generalOptions = (): readonly Option[] =>
   [
     new Option('--dir <project>', 'the project; default: the nearest with jobs/ or a config'),
     new Option('--state <folder>', 'the state folder; default: state/ in the project'),
@@ -106,7 +104,7 @@ function withoutHelpCommand(argv: readonly string[]): readonly string[] {
 function withDefaultCommand(words: readonly string[]): readonly string[] {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   if (!isTerminal || commandWord(words) !== undefined || words.some(isAnswered)) return words;
-  return [...words, dashboardEntry.name];
+  return [...words, DASHBOARD];
 }
 
 const isAnswered = (word: string): boolean => ['-h', '--help', '-V', '--version'].includes(word);

@@ -51,7 +51,7 @@ export class Screen {
   }
 
   type(text: string): void {
-    this.#tmux('send-keys', '-t', 't', '-l', text);
+    this.#tmux('send-keys', '-t', 't', '-l', '--', text);
   }
 
   get lines(): string[] {

@@ -1,0 +1,122 @@
+// `jobrun service`: a systemd unit for this project, on stdout, to be looked at before it is put where units are.
+import { userInfo } from 'node:os';
+import { basename, dirname } from 'node:path';
+import type { Asked, Command } from '../commands/command.ts';
+import { examples } from '../commands/help.ts';
+import type { Config } from '../support/config.ts';
+import { JobrunError } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+
+interface Request {
+  readonly user: boolean;
+  readonly workers?: string;
+  readonly http?: string;
+}
+
+interface Reply {
+  readonly name: string;
+  readonly unit: string;
+}
+
+/** A daemon that has not ticked for so long is started again: four times the longest sleep of its scheduler. */
+const WATCHDOG_S = 60;
+/** On top of the drain: ending what runs, with its grace, and writing it down. */
+const STOP_EXTRA_S = 30;
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export const service: Command<Request, Reply> = {
+  name: 'service',
+
+  define(program) {
+    program.description('Print a systemd unit that runs the daemon on this project.');
+    program
+      .option('--user', 'for the systemd of this user, without root')
+      .option('--http <host:port>', 'serve /metrics and /healthz there')
+      .option('--workers <n>', 'attempts at once');
+    examples(
+      program,
+      'service --user > ~/.config/systemd/user/jobrun.service',
+      'service | sudo tee /etc/systemd/system/jobrun.service',
+    );
+  },
+
+  ask({ options }) {
+    const { user, workers, http } = options;
+    return {
+      user: user === true,
+      ...(workers !== undefined && { workers: String(workers) }),
+      ...(http !== undefined && { http: String(http) }),
+    };
+  },
+
+  local(request, { config }: Asked) {
+    const folder = basename(config.dir).replace(/[^A-Za-z0-9]+/g, '-');
+    const name = `jobrun-${folder.replace(/^-|-$/g, '') || 'jobs'}`;
+    return { name, unit: unitOf(request, config, process.argv[1] ?? 'jobrun') };
+  },
+
+  show(reply, out, { user }) {
+    if (out.done(reply, [reply.unit])) return undefined;
+    out.block(reply.unit, '');
+    const where = user ? '~/.config/systemd/user' : '/etc/systemd/system';
+    const systemctl = user ? 'systemctl --user' : 'sudo systemctl';
+    out.note`put it into ${where}/${reply.name}.service, then: ${systemctl} daemon-reload`;
+    out.note`and start it, now and at each boot: ${systemctl} enable --now ${reply.name}`;
+    if (user) out.note`so that it runs without you logged in: loginctl enable-linger`;
+    return undefined;
+  },
+};
+
+export function unitOf(request: Request, config: Config, program: string): string {
+  const { user, workers, http } = request;
+  const options = [
+    ...['--dir', config.dir, '--state', config.state],
+    ...(workers === undefined ? [] : ['--workers', workers]),
+    ...(http === undefined ? [] : ['--http', http]),
+  ];
+  const command = [process.execPath, program, 'daemon', ...options].map(word).join(' ');
+  const stopS = Math.ceil(config.drainMs / SECOND) + STOP_EXTRA_S;
+  return `[Unit]
+Description=${plain(`jobrun: background jobs of ${config.dir}`)}
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+# The messages come from systemd-notify, which the daemon starts.
+NotifyAccess=all
+ExecStart=${command}
+WorkingDirectory=${plain(config.dir)}
+# Jobs find what node and npm have installed where the daemon does.
+Environment=${quoted(`PATH=${dirname(process.execPath)}:${SYSTEM_PATH}`)}
+${user ? '' : `User=${userInfo().username}\n`}# The daemon ends its runs itself, each with its grace; what is left after that is killed.
+KillMode=mixed
+TimeoutStopSec=${stopS}
+# Not ticked for a minute: it is killed and started again, and its runs go on.
+WatchdogSec=${WATCHDOG_S}
+Restart=on-failure
+RestartSec=1
+# Wrong usage, a daemon that runs already, a state that needs a look: starting again does not help.
+RestartPreventExitStatus=2 5 8
+# A job that takes too much memory is killed alone.
+OOMPolicy=continue
+LimitNOFILE=65536
+
+[Install]
+WantedBy=${user ? 'default.target' : 'multi-user.target'}`;
+}
+
+/** A word of a command line: there `$` is expanded too. */
+const word = (text: string): string => quoted(text).replaceAll('$', '$$$$');
+
+/** One value, where spaces would part it. */
+function quoted(text: string): string {
+  const safe = plain(text).replace(/[\\"]/g, '\\$&');
+  return /^[\w@%+=:,./$-]+$/.test(safe) ? safe : `"${safe}"`;
+}
+
+/** `%` begins what systemd puts in itself; a line cannot be written at all. */
+function plain(text: string): string {
+  if (!/[\n\r\0]/.test(text)) return text.replaceAll('%', '%%');
+  const message = `a unit cannot name ${JSON.stringify(text)}: it has a line break`;
+  throw new JobrunError('bad-option', message, 'Rename the folder.');
+}
