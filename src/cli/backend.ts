@@ -67,24 +67,32 @@ function silent(error: JobrunError): JobrunError {
   return new JobrunError('no-daemon', message, error.hint, error);
 }
 
-/** The call, and once more on the files where the daemon has gone before it answered. */
+/** Daemons that may go, one after the other, before a call of theirs was answered. */
+const MOST_LOST = 8;
+
+/** The call, and again where the daemon has gone before it answered: of the next one, or on the files. */
 export async function callAnywhere(
-  backend: Backend,
+  first: Backend,
   config: Config,
   command: Command,
   request: unknown,
 ): Promise<{ readonly backend: Backend; readonly reply: unknown }> {
   const id = randomUUID();
-  try {
-    return { backend, reply: await backend.call(command, request, id) };
-  } catch (error) {
-    const lost = error instanceof JobrunError && error.code === 'no-daemon' && !isSilence(error);
-    if (!lost || backend.offline || command.needsDaemon || command.answerMs) throw error;
-    await backend.close();
-    const next = await openBackend(config, command);
-    return { backend: next, reply: await next.call(command, request, id) };
+  let backend = first;
+  for (let lost = 0; ; lost++) {
+    try {
+      return { backend, reply: await backend.call(command, request, id) };
+    } catch (error) {
+      const stays = backend.offline || command.needsDaemon || command.answerMs;
+      if (!isGone(error) || stays || lost >= MOST_LOST) throw error;
+      await backend.close();
+      backend = await openBackend(config, command);
+    }
   }
 }
+
+const isGone = (error: unknown): boolean =>
+  error instanceof JobrunError && error.code === 'no-daemon' && !isSilence(error);
 
 class DaemonBackend implements Backend {
   readonly offline = false;

@@ -58,12 +58,14 @@ class Kills {
     for (let i = 0; i < 2; i++) await this.#round({ stop: true, afterMs: 700 });
     const done = (): boolean =>
       this.#kills >= this.#most && (this.#most < 100 || this.#left('').length === 0);
-    for (let cycle = 0; !done() && this.#kills < 3 * this.#most; cycle++) {
+    for (let cycle = 0; !done() && this.#kills < 1.5 * this.#most; cycle++) {
       // Work, then a kill, then two kills in the recoveries that follow: three deep.
       await this.#mainRound(cycle);
       for (let deep = 0; deep < 2; deep++) await this.#killAt('start');
       if (cycle % 10 === 0) this.#log(`${this.#kills} kills, ${this.#load.accepted.size} runs`);
     }
+    const left = this.#left('');
+    if (this.#most >= 100) this.#log(`never hit: ${left.join(', ') || 'none'}`);
     return this.#judge();
   }
 
