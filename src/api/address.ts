@@ -1,10 +1,10 @@
 // Where the daemon of a state folder listens. The path follows from the folder alone, so that a client finds it
 // without asking. A path that is too long for a socket would be cut in silence by the system, two folders could then
 // share one: such a socket lies in a private folder of this user instead, under a name made of the state's path.
-import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { getBuiltinModule } from 'node:process';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { MAX_SOCKET_PATH } from '../support/limits.ts';
 
@@ -18,6 +18,7 @@ export function socketPaths(state: string, env: Env = process.env): readonly str
   const real = realPath(state);
   const inside = join(real, 'jobrun.sock');
   if (fits(inside)) return [inside];
+  const { createHash } = getBuiltinModule('node:crypto');
   const name = `${createHash('sha256').update(real).digest('hex').slice(0, 24)}.sock`;
   const uid = process.getuid?.() ?? 0;
   const runtime = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'jobrun')] : [];

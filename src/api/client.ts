@@ -1,11 +1,11 @@
 // The other end of the socket. Calls share one connection, all those of one turn go out in one write. A call whose
 // connection ends without a reply is asked again under the same request id: the daemon knows what it has already
 // done, so that asking twice never does it twice.
-import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type Clock, delay, systemClock } from '../support/clock.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { newId } from '../support/random.ts';
 import { gone, type Message, silent, Wire } from './wire.ts';
 
 export interface CallOptions {
@@ -87,7 +87,7 @@ class SocketClient implements Client {
   }
 
   async call(command: string, args: Json, options: CallOptions = {}): Promise<Json> {
-    const request = options.request ?? randomUUID();
+    const request = options.request ?? newId();
     for (let tries = 0; ; tries++) {
       const reply = await this.#once({ command, args, request }, options.timeoutMs);
       if (reply !== 'closed') return reply.value;
@@ -108,7 +108,7 @@ class SocketClient implements Client {
     const socket = await open(this.#path, this.#clock);
     if (!socket) throw gone();
     const wire = new Wire(socket, this.#clock);
-    const request = options.request ?? randomUUID();
+    const request = options.request ?? newId();
     try {
       yield* wire.stream({ command, args, request, stream: true }, signal);
     } finally {

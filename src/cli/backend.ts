@@ -1,6 +1,5 @@
 // Who does a command: the daemon, over its socket, or where none runs this process itself, on the files and under the
 // same lock. Either way the same handlers run.
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSafe, socketPaths } from '../api/address.ts';
@@ -14,6 +13,7 @@ import { CONFIG_FILE, type Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
+import { newId } from '../support/random.ts';
 
 export interface Backend {
   readonly offline: boolean;
@@ -77,7 +77,7 @@ export async function callAnywhere(
   command: Command,
   request: unknown,
 ): Promise<{ readonly backend: Backend; readonly reply: unknown }> {
-  const id = randomUUID();
+  const id = newId();
   let backend = first;
   for (let lost = 0; ; lost++) {
     try {

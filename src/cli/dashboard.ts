@@ -1,5 +1,4 @@
 // `jobrun dashboard`, and `jobrun` alone in a terminal: the lists, live. Without a terminal it prints the list once.
-import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSafe, socketPaths } from '../api/address.ts';
@@ -14,6 +13,7 @@ import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
+import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
 
 interface Request {
@@ -63,7 +63,7 @@ export const dashboard: Command<Request, Reply> = {
 async function listOnce(config: Config): Promise<Listed> {
   const backend = await openBackend(config, list);
   try {
-    return (await backend.call(list, {}, randomUUID())) as Listed;
+    return (await backend.call(list, {}, newId())) as Listed;
   } finally {
     await backend.close();
   }

@@ -31,12 +31,12 @@ function quietly(error: Error): void {
 }
 
 async function run(argv: readonly string[]): Promise<number> {
-  let out = outputFor(typedGenerals(argv), 'UTC');
+  let out = outputFor(typedGenerals(argv), () => 'UTC');
   try {
     const parsed = await parse(argv);
     if (!parsed) return 0;
     const config = configOf(parsed);
-    out = outputFor(parsed.general, config.timezone);
+    out = outputFor(parsed.general, () => config.timezone);
     return await perform(parsed, config, out);
   } catch (thrown) {
     const error = toJobrunError(thrown);
@@ -51,7 +51,7 @@ const typedGenerals = (argv: readonly string[]): Parsed['general'] => ({
   verbose: argv.includes('-v') || argv.includes('--verbose'),
 });
 
-function outputFor(general: Parsed['general'], timezone: string): Output {
+function outputFor(general: Parsed['general'], timezone: () => string): Output {
   const { color } = general;
   return new Output({
     stdout: process.stdout,

@@ -59,13 +59,14 @@ export const list: Command<Request, Listed> = {
 
   async ask({ args: _, options, config, now }) {
     const { state, job, group, key, since, limit, offset, watch } = options;
-    const here = { now, timezone: config.timezone };
     return {
       ...(state !== undefined && { states: readStates(String(state)) }),
       ...(job !== undefined && { job: jobName(job) }),
       ...(group !== undefined && { group: String(group) }),
       ...(key !== undefined && { key: String(key) }),
-      ...(since !== undefined && { since: await readSince(String(since), here) }),
+      ...(since !== undefined && {
+        since: await readSince(String(since), { now, timezone: config.timezone }),
+      }),
       limit: readInteger(limit, '--limit', 1, MAX_LIMIT),
       offset: readInteger(offset, '--offset', 0, Number.MAX_SAFE_INTEGER),
       ...(watch === true && { watch }),

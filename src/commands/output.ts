@@ -21,7 +21,8 @@ export interface OutputOptions {
   readonly verbose: boolean;
   readonly color: ColorChoice;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly timezone: string;
+  /** Asked for when a local time is shown, and not before: the system's own is not cheap to find out. */
+  readonly timezone: () => string;
   readonly now: () => number;
 }
 
@@ -82,7 +83,7 @@ export class Output {
   }
 
   get timezone(): string {
-    return this.#options.timezone;
+    return this.#options.timezone();
   }
 
   get now(): number {
@@ -220,13 +221,15 @@ function fitted(
   return widths;
 }
 
-const letters = new Intl.Segmenter();
+/** Made with the first text that is too wide: it takes longer than many a command. */
+let letters: Intl.Segmenter | null = null;
 
 /** At most `width` columns; what is left out is marked. */
 function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';
   let columns = 0;
+  letters ??= new Intl.Segmenter();
   for (const { segment } of letters.segment(text)) {
     columns += stringWidth(segment);
     if (columns > width - 1) break;

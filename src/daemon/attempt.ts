@@ -109,7 +109,11 @@ export class Attempt {
         },
       },
     );
-    this.#stopListening = runner.listen(this.run.id, (message) => this.#message(message));
+    this.#stopListening = runner.listen(
+      this.run.id,
+      (message) => this.#message(message),
+      (exit) => this.#over({ outcome: this.#afterExit(exit), tainted: true }),
+    );
     this.ended = this.#carry();
   }
 
@@ -137,9 +141,6 @@ export class Attempt {
     const { logs } = this.#p;
     const brief = briefOf(this.run, this.#p.file);
     logs.begin(this.run.id, this.#number, brief.rows);
-    this.runner.exited.then((exit) =>
-      this.#over({ outcome: this.#afterExit(exit), tainted: true }),
-    );
     this.runner.send({ type: 'run', brief });
     const { outcome, tainted } = await this.#finished;
     this.#deadlines.cancel();

@@ -62,12 +62,17 @@ export function loadConfig(
   if (unknown !== undefined) throw unknownKey(file, unknown);
   const path = (name: 'jobs' | 'state', override: string | undefined): string =>
     override ? resolve(cwd, override) : resolve(dir, text(raw[name], file, name) ?? name);
+  let zone = timezone(env.JOBRUN_TIMEZONE || raw.timezone, file);
   return {
     dir,
     jobs: path('jobs', env.JOBRUN_JOBS),
     state: path('state', options.state ?? env.JOBRUN_STATE),
     workers: wholeNumber(env.JOBRUN_WORKERS || raw.workers, file, 'workers'),
-    timezone: timezone(env.JOBRUN_TIMEZONE || raw.timezone, file),
+    // The system's is asked for with its first use: finding it out takes longer than many a command.
+    get timezone() {
+      zone ??= new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      return zone;
+    },
     http: (env.JOBRUN_HTTP || text(raw.http, file, 'http')) ?? null,
     drainMs: drainMs(env.JOBRUN_DRAIN || raw.drain, file),
     defaults: record(raw.defaults, file, 'defaults'),
@@ -131,10 +136,10 @@ function wholeNumber(value: unknown, file: string, key: string): number | null {
   throw wrong(file, key, 'a whole number from 1 to 1000');
 }
 
-function timezone(value: unknown, file: string): string {
-  const zone =
-    text(value, file, 'timezone') ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (isTimezone(zone)) return zone;
+/** Null where none is set: then it is the system's. */
+function timezone(value: unknown, file: string): string | null {
+  const zone = text(value, file, 'timezone');
+  if (zone === null || isTimezone(zone)) return zone;
   throw new JobrunError('bad-config', `${file}: there is no time zone "${zone}"`, zoneHint(zone));
 }
 

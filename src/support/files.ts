@@ -4,7 +4,7 @@
 // What is promised: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else
 // is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
 // bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errors.ts';
@@ -101,6 +101,12 @@ export const realDisk: Disk = {
   },
 };
 
+/**
+ * A short write only goes into the system's cache, which takes microseconds; a turn through the thread pool would take
+ * many times as long. What waits for the disk, the sync, and what is large never holds up the loop.
+ */
+const WRITE_AT_ONCE_BYTES = 64 * 1024;
+
 class RealFile implements DiskFile {
   readonly #file: FileHandle;
 
@@ -111,16 +117,17 @@ class RealFile implements DiskFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     // A short write is no error: on a nearly full disk the first one tells only by its count.
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(
-        bytes,
-        done,
-        bytes.length - done,
-        position + done,
-      );
+      const bytesWritten = await this.#writeSome(bytes.subarray(done), position + done);
       if (bytesWritten === 0)
         throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' });
       done += bytesWritten;
     }
+  }
+
+  async #writeSome(bytes: Uint8Array, position: number): Promise<number> {
+    if (bytes.length <= WRITE_AT_ONCE_BYTES)
+      return writeSync(this.#file.fd, bytes, 0, bytes.length, position);
+    return (await this.#file.write(bytes, 0, bytes.length, position)).bytesWritten;
   }
 
   sync(): Promise<void> {

@@ -46,4 +46,4 @@ function editDistance(a: string, b: string): number {
 
 /** `1 run`, `2 runs`, `1,204 runs`. */
 export const count = (n: number, noun: string): string =>
-  `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`;
+  `${String(n).replace(/\B(?=(\d{3})+$)/g, ',')} ${noun}${n === 1 ? '' : 's'}`;

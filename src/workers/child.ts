@@ -28,7 +28,7 @@ export interface ChildOptions {
 // Under the tests this is a source file, and a plain Node cannot run the entry's: they need a build.
 const ENTRY = fileURLToPath(
   new URL(
-    import.meta.url.endsWith('.ts') ? '../../dist/workers/entry.js' : './entry.js',
+    import.meta.url.endsWith('.ts') ? '../../dist/workers/entry.js' : '../workers/entry.js',
     import.meta.url,
   ),
 );
@@ -46,7 +46,7 @@ export class Child implements Runner {
   exit: Exit | null = null;
   readonly #options: ChildOptions;
   readonly #channel: Socket;
-  readonly #runs = new Map<number, (message: FromRun) => void>();
+  readonly #runs = new Map<number, Listener>();
   readonly #calls = new Map<number, (answer: Answer) => void>();
   readonly #loading = new Set<(call: number) => void>();
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
@@ -84,8 +84,15 @@ export class Child implements Runner {
     if (this.#channel.writable) this.#channel.write(text);
   }
 
-  listen(run: number, listener: (message: FromRun) => void): () => void {
+  listen(
+    run: number,
+    message: (message: FromRun) => void,
+    gone: (exit: Exit) => void = () => undefined,
+  ): () => void {
+    const listener = { message, gone };
     this.#runs.set(run, listener);
+    // It may have died between the claim and now.
+    if (this.exit) gone(this.exit);
     return () => {
       if (this.#runs.get(run) === listener) this.#runs.delete(run);
     };
@@ -139,6 +146,7 @@ export class Child implements Runner {
         this.#calls.clear();
         for (const tell of this.#idle.splice(0)) tell();
         for (const stream of child.stdio) stream?.destroy();
+        for (const { gone } of [...this.#runs.values()]) gone(exit);
         resolve(exit);
       };
       child.on('error', (error) => {
@@ -168,7 +176,7 @@ export class Child implements Runner {
         setImmediate(() => this.#outcome(message));
         return;
       default:
-        this.#runs.get(message.run)?.(message);
+        this.#runs.get(message.run)?.message(message);
     }
   }
 
@@ -177,7 +185,7 @@ export class Child implements Runner {
       this.#raw.stdout.flush();
       this.#raw.stderr.flush();
     }
-    this.#runs.get(message.run)?.(message);
+    this.#runs.get(message.run)?.message(message);
   }
 
   #output(child: ChildProcess, name: 'stdout' | 'stderr'): RawOutput {
@@ -191,7 +199,7 @@ export class Child implements Runner {
       this.#options.stray({ stream, text }, this.mark);
       return;
     }
-    const [run, listener] = only;
+    const [run, { message }] = only;
     const line = {
       at: isoOf(this.#options.clock.now()),
       level: stream === 'stdout' ? ('info' as const) : ('error' as const),
@@ -199,8 +207,13 @@ export class Child implements Runner {
       text,
       fields: null,
     };
-    listener({ type: 'log', run, line });
+    message({ type: 'log', run, line });
   }
+}
+
+interface Listener {
+  readonly message: (message: FromRun) => void;
+  readonly gone: (exit: Exit) => void;
 }
 
 /** What V8 prints past everything before it ends the process. */

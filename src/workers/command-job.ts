@@ -43,6 +43,7 @@ export class CommandRunner implements Runner {
   readonly #options: CommandOptions;
   readonly #process: ChildProcess;
   #listener: ((message: FromRun) => void) | null = null;
+  #gone: ((exit: Exit) => void) | null = null;
   #brief: Brief | null = null;
   #output: Json = null;
   #calls = 0;
@@ -70,10 +71,17 @@ export class CommandRunner implements Runner {
     if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
   }
 
-  listen(_run: number, listener: (message: FromRun) => void): () => void {
+  listen(
+    _run: number,
+    listener: (message: FromRun) => void,
+    gone: (exit: Exit) => void = () => undefined,
+  ): () => void {
     this.#listener = listener;
+    this.#gone = gone;
+    if (this.exit) gone(this.exit);
     return () => {
       this.#listener = null;
+      this.#gone = null;
     };
   }
 
@@ -124,6 +132,7 @@ export class CommandRunner implements Runner {
         this.exit = exit;
         this.#emit({ type: 'outcome', run: this.#run, outcome: this.#outcomeOf(exit) });
         for (const stream of child.stdio) stream?.destroy();
+        this.#gone?.(exit);
         resolve(exit);
       };
       child.on('error', (error) => {

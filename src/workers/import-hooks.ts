@@ -6,7 +6,7 @@ export interface Resolved {
   readonly shortCircuit?: boolean;
 }
 
-const API = new URL('./job-api.js', import.meta.url).href;
+const API = new URL('../workers/job-api.js', import.meta.url).href;
 
 export function resolve<Context, Next>(
   specifier: string,

@@ -54,7 +54,7 @@ async function importWithJiti(file: string): Promise<unknown> {
 }
 
 /** What `import 'jobrun'` gives in a job file. */
-export const API = fileURLToPath(new URL('./job-api.js', import.meta.url));
+export const API = fileURLToPath(new URL('../workers/job-api.js', import.meta.url));
 
 /** CommonJS that was compiled from a module has its default export one level further down. */
 function defaultOf(module: unknown): unknown {

@@ -11,7 +11,7 @@ interface Internals {
 export function provideJobrun(): void {
   const { registerHooks, default: internals } = nodeModule as unknown as Internals;
   if (registerHooks) registerHooks({ resolve });
-  else nodeModule.register('./import-hooks.js', import.meta.url);
+  else nodeModule.register('../workers/import-hooks.js', import.meta.url);
   // Hooks of Node 20 do not reach `require`, nor do those of any Node reach the one of jiti.
   const original = internals._resolveFilename;
   internals._resolveFilename = function resolveFilename(request, ...rest) {

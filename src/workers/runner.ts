@@ -8,8 +8,15 @@ import type { FromRun, ToWorker } from './messages.ts';
 export interface Runner extends Doomed {
   /** Starts a run (`run`), aborts it, answers it. Never throws: what cannot arrive shows as the exit. */
   send(message: ToWorker): void;
-  /** Hands the messages of this run to the listener, until the returned undo is called. */
-  listen(run: number, listener: (message: FromRun) => void): () => void;
+  /**
+   * Hands the messages of this run to the listener, and the end of the process to `gone`, until the returned undo is
+   * called: a worker that serves a hundred thousand runs keeps nothing of those that are over.
+   */
+  listen(
+    run: number,
+    listener: (message: FromRun) => void,
+    gone?: (exit: Exit) => void,
+  ): () => void;
   /** How the process ended, after its last message was handed out. */
   readonly exited: Promise<Exit>;
   /** Null while it lives. */

@@ -23,7 +23,7 @@ function caught(
     verbose: false,
     color: 'auto',
     env: {},
-    timezone: 'UTC',
+    timezone: () => 'UTC',
     now: () => 0,
     ...more,
   });

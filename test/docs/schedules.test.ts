@@ -40,7 +40,7 @@ async function printedBy(words: string, now: number): Promise<string> {
     verbose: false,
     color: 'never',
     env: {},
-    timezone: config.timezone,
+    timezone: () => config.timezone,
     now: () => now,
   });
   try {

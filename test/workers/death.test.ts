@@ -121,14 +121,16 @@ test.each([
   ['by the kernel, where setpriv is there, even if they block', {}, 'while (true) {}'],
   ['by themselves where it is not, with what they started', { PATH: '' }, `await ctx.sleep('1h')`],
 ])('workers die with their daemon: %s', async (_how, env, body) => {
-  const root = fileURLToPath(new URL('../../dist/', import.meta.url));
+  const src = fileURLToPath(new URL('../../src/', import.meta.url));
   const dir = project({
     'jobs/job.mjs': `import { writeFileSync } from 'node:fs';
       ${jobOf(`const c = spawn('/bin/sleep', ['1000']); writeFileSync('child', String(c.pid));
         writeFileSync('worker', String(process.pid)); ${body}`)}`,
     'daemon.mjs': `
-      import { Child } from '${root}workers/child.js';
-      import { systemClock as clock } from '${root}support/clock.js';
+      import { createJiti } from '${import.meta.resolve('jiti')}';
+      const jiti = createJiti(import.meta.url, { fsCache: false });
+      const { Child } = await jiti.import('${src}workers/child.ts');
+      const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: {}, memoryMb: null, clock, stray() {} });
       child.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
   });

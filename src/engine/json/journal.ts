@@ -137,8 +137,11 @@ export class Segment {
 }
 
 function encode(json: string, from: number): { bytes: Buffer; crc: number } {
-  const crc = crc32(json, from);
-  return { bytes: Buffer.from(`${hex(crc)} ${json}\n`), crc };
+  // Made into bytes once: the checksum is of these, and takes its place before them.
+  const bytes = Buffer.from(`........ ${json}\n`);
+  const crc = crc32(bytes.subarray(9, -1), from);
+  bytes.write(hex(crc), 'latin1');
+  return { bytes, crc };
 }
 
 const hex = (crc: number): string => crc.toString(16).padStart(8, '0');

@@ -1,0 +1,105 @@
+// Makes dist/: types by tsc, and the code as few files. A command line is a process for each call, and Node pays for
+// each file that it loads: what all commands share is one file, each command is one, and the daemon, the workers and
+// the dashboard are not touched by the others. Every file lies one folder below dist/, as the sources lie in folders
+// below src/: what is found by a path from `import.meta.url` is found from both.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = `${root}dist`;
+
+/** Packages that each command needs go into its file; the others stay where npm installs them. */
+const INLINED = [
+  'commander',
+  'lowdb',
+  'string-width',
+  'strip-ansi',
+  'ansi-regex',
+  'get-east-asian-width',
+];
+
+rmSync(dist, { recursive: true, force: true });
+const tsc = spawnSync(`${root}node_modules/.bin/tsc`, ['-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+});
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+/** What nearly every command loads: in one file, for a file costs more than what is in it. */
+const COMMON = new RegExp(
+  [
+    'src/support/',
+    'src/api/(address|client|protocol|wire)',
+    'src/run/(run|view|policy)',
+    'src/commands/(command|dispatch|fields|follow|help|index|output|params|settled|times|version|views|watch)',
+    'src/cli/(program|backend|terminal|daemon-entry|dashboard-entry)',
+    'node_modules/commander/',
+    'string-width',
+  ].join('|'),
+);
+
+const isExternal = (name) => !/^[./]/.test(name) && !INLINED.includes(name);
+
+/**
+ * What `string-width` prepares when it is loaded (tables of all emoji) takes longer than a whole command, and most
+ * tables are plain: it is loaded with the first text that is not.
+ */
+const lazyWidths = {
+  name: 'lazy-widths',
+  resolveId: (name) => (name === 'string-width' ? '\0string-width' : null),
+  load: (id) =>
+    id === '\0string-width'
+      ? `import { createRequire } from 'node:module';
+         let widthOf = null;
+         export default function stringWidth(text) {
+           if (/^[ -~]*$/.test(text)) return text.length;
+           widthOf ??= createRequire(import.meta.url)('../parts/string-width.cjs');
+           return widthOf(text);
+         }`
+      : null,
+};
+
+async function bundle(options, output) {
+  const made = await rolldown({ cwd: root, platform: 'node', ...options });
+  await made.write({ dir: dist, sourcemap: true, ...output });
+  await made.close();
+}
+
+await bundle(
+  {
+    input: {
+      'parts/library': 'src/index.ts',
+      'cli/main': 'src/cli/main.ts',
+      'workers/entry': 'src/workers/entry.ts',
+      'workers/job-api': 'src/workers/job-api.ts',
+      'workers/import-hooks': 'src/workers/import-hooks.ts',
+    },
+    external: isExternal,
+    plugins: [lazyWidths],
+    // Files that most load at once and one loads late are loaded at once.
+    checks: { ineffectiveDynamicImport: false },
+  },
+  {
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'parts/[name].js',
+    codeSplitting: {
+      groups: [{ name: 'common', test: COMMON }],
+    },
+  },
+);
+await bundle(
+  { input: { 'parts/string-width': 'node_modules/string-width/index.js' }, external: isExternal },
+  { format: 'cjs', entryFileNames: '[name].cjs', exports: 'default', sourcemap: false },
+);
+writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
+
+const licences = INLINED.map((name) => {
+  const folder = `${root}node_modules/${name}`;
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  const { license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
+  return `${name} (${license})\n\n${file ? readFileSync(`${folder}/${file}`, 'utf8') : ''}`;
+});
+writeFileSync(`${dist}/LICENSES.txt`, licences.join('\n---\n\n'));
