@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup } from './death.ts';
+import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
 import { bootId, processInfo } from './processes.ts';
@@ -49,14 +50,20 @@ export class Child implements Runner {
   readonly #runs = new Map<number, Listener>();
   readonly #calls = new Map<number, (answer: Answer) => void>();
   readonly #loading = new Set<(call: number) => void>();
+  readonly #flow: Flow;
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
   readonly #idle: (() => void)[] = [];
+  /** Received, and told when what was printed before them has been read. */
+  readonly #outcomes = new Set<FromRun>();
   #lastCall = 0;
   #outOfMemory = false;
+  /** Log lines in the piece of the channel that is being read. */
+  #logs = 0;
   #unsent: string[] = [];
 
   constructor(options: ChildOptions) {
     this.#options = options;
+    this.#flow = new Flow(options.clock);
     this.mark = options.mark;
     const heap = options.memoryMb === null ? [] : [`--max-old-space-size=${options.memoryMb}`];
     const child = startProcess({
@@ -129,7 +136,14 @@ export class Child implements Runner {
 
   #connect(child: ChildProcess): void {
     const frames = new Frames<FromWorker>((message) => this.#received(message));
-    this.#channel.on('data', (chunk: Buffer) => frames.write(chunk));
+    this.#channel.on('data', (chunk: Buffer) => {
+      this.#logs = 0;
+      frames.write(chunk);
+      if (this.#logs === 0) return;
+      this.#flow.took(this.#logs, chunk.length);
+      if (this.#flow.wait(() => this.#channel.resume())) this.#channel.pause();
+    });
+    child.on('exit', () => this.#flow.free(true));
     // A pipe breaks when its process dies: the exit tells it, with the reason.
     for (const stream of child.stdio) stream?.on('error', () => undefined);
   }
@@ -146,6 +160,7 @@ export class Child implements Runner {
         this.#calls.clear();
         for (const tell of this.#idle.splice(0)) tell();
         for (const stream of child.stdio) stream?.destroy();
+        for (const outcome of [...this.#outcomes]) this.#tell(outcome);
         for (const { gone } of [...this.#runs.values()]) gone(exit);
         resolve(exit);
       };
@@ -173,23 +188,31 @@ export class Child implements Runner {
         return;
       case 'outcome':
         // What the job printed before its end may still lie in the other pipes: they are read in this same turn.
-        setImmediate(() => this.#outcome(message));
+        this.#outcomes.add(message);
+        setImmediate(() => void this.#outcome(message));
         return;
       default:
+        if (message.type === 'log') this.#logs++;
         this.#runs.get(message.run)?.message(message);
     }
   }
 
-  #outcome(message: FromRun): void {
+  async #outcome(message: FromRun): Promise<void> {
     if (this.#runs.size === 1) {
+      await Promise.all([this.#raw.stdout.catchUp(), this.#raw.stderr.catchUp()]);
       this.#raw.stdout.flush();
       this.#raw.stderr.flush();
     }
-    this.#runs.get(message.run)?.message(message);
+    this.#tell(message);
+  }
+
+  #tell(outcome: FromRun): void {
+    if (this.#outcomes.delete(outcome)) this.#runs.get(outcome.run)?.message(outcome);
   }
 
   #output(child: ChildProcess, name: 'stdout' | 'stderr'): RawOutput {
-    return new RawOutput(child[name] as Readable, (text) => this.#rawLine(name, text));
+    const { clock } = this.#options;
+    return new RawOutput(child[name] as Readable, clock, (text) => this.#rawLine(name, text));
   }
 
   #rawLine(stream: 'stdout' | 'stderr', text: string): void {

@@ -120,8 +120,9 @@ export class CommandRunner implements Runner {
   }
 
   #watch(child: ChildProcess): Promise<Exit> {
-    const stdout = new RawOutput(child.stdout as Readable, (text) => this.#line(text));
-    const stderr = new RawOutput(child.stderr as Readable, (text) => {
+    const { clock } = this.#options;
+    const stdout = new RawOutput(child.stdout as Readable, clock, (text) => this.#line(text));
+    const stderr = new RawOutput(child.stderr as Readable, clock, (text) => {
       this.#log('error', 'stderr', text);
     });
     return new Promise((resolve) => {
@@ -139,9 +140,7 @@ export class CommandRunner implements Runner {
         if (child.pid === undefined)
           finish({ exitCode: null, signal: null, problem: error.message });
       });
-      afterExit(child, [stdout, stderr], this.#options.clock, (exitCode, signal) =>
-        finish({ exitCode, signal }),
-      );
+      afterExit(child, [stdout, stderr], clock, (exitCode, signal) => finish({ exitCode, signal }));
     });
   }
 

@@ -1,24 +1,30 @@
 // Output of a job, read at the daemon's pace: of a flood of tiny lines so many a turn are taken, and the next piece is
-// read only when this one is done with. The job waits meanwhile, and everybody else gets their turns.
+// read only when this one is done with, and when the flow of it allows. The job waits meanwhile, and everybody else gets
+// their turns.
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../support/clock.ts';
 import { SECOND } from '../support/limits.ts';
+import { Flow } from './flow.ts';
 import { LineCutter } from './lines.ts';
 
 const LINE_END = 10;
 /** A few milliseconds of work. */
 const LINES_A_TURN = 500;
+/** More than a full pipe of the shortest lines; a grandchild that prints on and on is not waited for. */
+const MOST_TURNS = 150;
 
 export class RawOutput {
   readonly #stream: Readable;
   readonly #lines: LineCutter;
+  readonly #flow: Flow;
   #rest: Buffer | null = null;
   /** Something was read since this was asked last. */
   #active = false;
 
-  constructor(stream: Readable, line: (text: string) => void) {
+  constructor(stream: Readable, clock: Clock, line: (text: string) => void) {
     this.#stream = stream;
+    this.#flow = new Flow(clock);
     this.#lines = new LineCutter(line);
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
   }
@@ -38,6 +44,21 @@ export class RawOutput {
     return active;
   }
 
+  /** The process has ended: what little is left is read without waiting. */
+  hurry(): void {
+    this.#flow.free(true);
+  }
+
+  /** The run that printed it is over: what still lies in the pipe is its own, and not the next one's. */
+  async catchUp(): Promise<void> {
+    if (!this.#stream.isPaused()) return;
+    this.#flow.free(true);
+    this.#active = true;
+    for (let turns = 0; this.isActive() && turns < MOST_TURNS; turns++)
+      await new Promise(setImmediate);
+    this.#flow.free(false);
+  }
+
   #read(chunk: Buffer): void {
     this.#active = true;
     // Node may still hand out what it had read when the stream was paused.
@@ -52,9 +73,14 @@ export class RawOutput {
       this.#stream.resume();
       return;
     }
-    const end = endOfLines(rest);
+    const { end, lines } = linesOf(rest);
     this.#rest = end < rest.length ? rest.subarray(end) : null;
     this.#lines.write(rest.subarray(0, end));
+    this.#flow.took(lines, end);
+    if (this.#flow.wait(() => this.#step())) {
+      this.#stream.pause();
+      return;
+    }
     if (!this.#rest) {
       this.#stream.resume();
       return;
@@ -76,6 +102,7 @@ export function afterExit(
   over: (exitCode: number | null, signal: string | null) => void,
 ): void {
   child.on('exit', (exitCode, signal) => {
+    for (const output of outputs) output.hurry();
     const end = clock.monotonic() + LONGEST_MS;
     const look = (): void => {
       const active = outputs.map((output) => output.isActive()).includes(true);
@@ -90,13 +117,13 @@ export function afterExit(
   });
 }
 
-/** Where the lines of one turn end. */
-function endOfLines(bytes: Buffer): number {
+/** Where the lines of one turn end, and how many they are. */
+function linesOf(bytes: Buffer): { readonly end: number; readonly lines: number } {
   let end = 0;
-  for (let n = 0; n < LINES_A_TURN; n++) {
+  for (let lines = 0; lines < LINES_A_TURN; lines++) {
     const at = bytes.indexOf(LINE_END, end);
-    if (at < 0) return bytes.length;
+    if (at < 0) return { end: bytes.length, lines };
     end = at + 1;
   }
-  return end;
+  return { end, lines: LINES_A_TURN };
 }

@@ -1,6 +1,6 @@
 // Whatever a job does wrong stays its own affair: the daemon answers within a second throughout, its memory stays
 // bounded, and other runs go on.
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually, isAlive } from '../helpers/project.ts';
@@ -24,7 +24,7 @@ async function watched(s: Site, job: string): Promise<{ slowest: number; most: n
 const FLOODS: Readonly<Record<string, string>> = {
   'lines of 1 GB': `const line = 'x'.repeat(4095) + '\\n'; for (let i = 0; i < 256 * 1024; i++) { process.stdout.write(line); if (i % 4096 === 0) await sleep(0); }`,
   'one line of 500 MB': `const part = 'y'.repeat(1024 * 1024); for (let i = 0; i < 500; i++) { process.stdout.write(part); await sleep(0); }`,
-  'raw bytes past console': `const { writeSync } = await import('node:fs'); const part = Buffer.alloc(65536, 'z\\n'); for (let i = 0; i < 30; ) try { writeSync(1, part); i++; } catch { await sleep(1); }`,
+  'raw bytes past console': `const { writeSync } = await import('node:fs'); const part = Buffer.alloc(65536, 'z\\n'); for (let i = 0; i < 8; ) try { writeSync(1, part); i++; } catch { await sleep(1); }`,
   'a million progress calls': `for (let i = 0; i < 1_000_000; i++) ctx.progress(i / 10_000, 'at ' + i);`,
   'a hundred thousand log calls': `for (let i = 0; i < 100_000; i++) ctx.log.info('line ' + i, { i });`,
 };
@@ -54,6 +54,58 @@ test.each(Object.entries(FLOODS))(
   },
   150_000,
 );
+
+const cpuMs = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+};
+
+test('floods of tiny lines that do not end cost the daemon a part of a core, all of them together', async () => {
+  const s = await site({
+    'yes.sh': '#!/bin/sh\nexec yes\n',
+    write: `export default async (_p, ctx) => { while (!ctx.signal.aborted) { for (let i = 0; i < 1000; i++) process.stdout.write('y\\n'); await new Promise(setImmediate); } };`,
+    inherit: `import { spawn } from 'node:child_process'; export default (_p, ctx) => new Promise((resolve) => { const child = spawn('yes', { stdio: 'inherit' }); ctx.signal.onabort = () => child.kill(); child.on('exit', resolve); });`,
+    other: `export default () => 1;`,
+  });
+  const runs = await Promise.all(['yes', 'write', 'inherit'].map((job) => s.jobs.schedule(job)));
+  const isFull = ({ id }: { id: string }): boolean =>
+    existsSync(join(s.project.state, 'logs', `${id}.tail-2.jsonl`));
+  await eventually(() => runs.every(isFull), 90_000);
+  const [began, cpu] = [performance.now(), cpuMs(s.daemon.pid)];
+  let slowest = 0;
+  while (performance.now() - began < 4000) {
+    slowest = Math.max(slowest, await s.statusMs());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const share = (cpuMs(s.daemon.pid) - cpu) / (performance.now() - began);
+  expect(share, 'of a core').toBeLessThan(0.4);
+  expect(slowest, 'on a machine with other work too').toBeLessThan(3000);
+  expect(await s.run('other')).toMatchObject({ state: 'done' });
+  for (const { id } of runs) await s.jobs.abort(id);
+  expect((await s.jobs.status()).counts.aborted).toBe(3);
+}, 150_000);
+
+test('what a command says behind a flood is obeyed, in order, and every line of the flood is kept or counted', async () => {
+  const flood = (lines: number): string => `yes | head -n ${lines}\n`;
+  const s = await site({
+    'says.sh': `#!/bin/sh\n${flood(150_000)}echo '::emit leaf {"n":1}'\n${flood(30_000)}echo '::emit leaf {"n":2}'\necho '::save {"at":2}'\necho '::output {"all":true}'\n`,
+    leaf: `export default ({ n }) => n;`,
+  });
+  const run = await s.jobs.schedule('says');
+  const settled = await s.settled(run.id, 120_000);
+  expect(settled).toMatchObject({ state: 'done', output: { all: true }, checkpoint: { at: 2 } });
+  const leaves = (await s.jobs.list({ job: 'leaf' })).runs;
+  expect(leaves.map(({ params }) => params)).toEqual([{ n: 2 }, { n: 1 }]);
+  const { stdout } = await s.project.cli(['logs', run.id, '--json']);
+  const texts = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).text as string);
+  const missing = texts.flatMap((text) => /^… (\d+) lines left out/.exec(text)?.[1] ?? []);
+  expect(
+    texts.filter((text) => text === 'y').length + missing.reduce((sum, n) => sum + Number(n), 0),
+  ).toBe(180_000);
+}, 150_000);
 
 /** But for the line feed. */
 const isControl = (char: string): boolean => {
