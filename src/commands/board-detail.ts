@@ -1,8 +1,10 @@
 // All of one run or job for the dashboard, but for its log, which is followed on a stream of its own.
 import { type AttemptView, attemptView, type RunView } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
+import type { BoardRequest } from './board-list.ts';
 import { type BoardRun, boardRun } from './board-rows.ts';
 import type { Tools } from './command.ts';
+import { fieldsOf, optionalChoice, optionalText } from './fields.ts';
 import { type JobView, jobView } from './job-views.ts';
 import { viewer, viewRun } from './views.ts';
 
@@ -21,15 +23,13 @@ const MAX_ATTEMPTS = 20;
 const MAX_ROWS = 200;
 const LATEST_RUNS = 10;
 
-/** Null where there is no such run or job. */
-export async function detailOf(
-  kind: 'runs' | 'jobs',
-  what: string | null,
-  withRows: boolean,
-  tools: Tools,
-): Promise<BoardDetail | null> {
-  if (what === null) return null;
-  return kind === 'jobs' ? ofJob(what, tools) : ofRun(what, withRows, tools);
+/** Null where none is asked for, and where there is no such run or job. */
+export async function detailIn(request: BoardRequest, tools: Tools): Promise<BoardDetail | null> {
+  const fields = fieldsOf(request);
+  const what = optionalText(fields, 'detail', 200);
+  if (what === undefined) return null;
+  const kind = optionalChoice(fields, 'detailOf', ['run', 'job'] as const) ?? 'run';
+  return kind === 'job' ? ofJob(what, tools) : ofRun(what, request.rows === true, tools);
 }
 
 async function ofRun(id: string, withRows: boolean, tools: Tools): Promise<BoardDetail | null> {

@@ -56,8 +56,21 @@ export const boardRun = (run: RunView): BoardRun => ({
   schedule: run.schedule,
 });
 
-/** All jobs whose name has all these words, by name: those with a file, and those that runs still ask for. */
-export function boardJobs(tools: Tools, words: readonly string[]): readonly BoardJob[] {
+export const JOB_ORDERS = ['name', 'waiting', 'errors', 'next'] as const;
+
+const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: BoardJob) => number>> = {
+  name: () => 0,
+  waiting: ({ counts }) => -(counts.scheduled + counts.waiting + counts.queued),
+  errors: ({ counts }) => -(counts.failed + counts.aborted),
+  next: ({ nextAt }) => nextAt ?? Number.POSITIVE_INFINITY,
+};
+
+/** All jobs whose name has all these words: those with a file, and those that runs still ask for. */
+export function boardJobs(
+  tools: Tools,
+  words: readonly string[],
+  order: keyof typeof RANK,
+): readonly BoardJob[] {
   const counts = tools.engine.countsByJob();
   const rules = new Map<string, Schedule>();
   for (const schedule of tools.engine.schedules()) {
@@ -65,8 +78,11 @@ export function boardJobs(tools: Tools, words: readonly string[]): readonly Boar
   }
   return namesOf(tools)
     .filter((name) => words.every((word) => name.toLowerCase().includes(word.toLowerCase())))
-    .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), tools));
+    .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), tools))
+    .sort((a, b) => compare(RANK[order](a), RANK[order](b)));
 }
+
+const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const jobTotal = (tools: Tools): number => namesOf(tools).length;
 

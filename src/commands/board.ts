@@ -1,16 +1,18 @@
 // What the dashboard asks for: one window of one list, with all that stands around it. The daemon gives windows, never
 // the list, so that a million runs are as light as ten. No command of its own: it is not in the help.
 //
-// As a stream it tells only that something has changed, at most five times a second; what is on the screen by then, the
-// dashboard asks for itself. So a slow terminal costs the daemon nothing, and drops pictures, never truth.
+// A look is a stream too: where runs have to be searched through, what is found comes in parts, and the next key ends
+// the search. With `watch` the stream tells only that something has changed, at most five times a second; what is on
+// the screen by then, the dashboard asks for itself. So a slow terminal costs the daemon nothing, and drops pictures,
+// never truth.
 import type { Counts } from '../run/run.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
-import { type BoardDetail, detailOf } from './board-detail.ts';
-import { type BoardList, type BoardRequest, kindOf, listOf } from './board-list.ts';
+import { SECOND } from '../support/limits.ts';
+import { type BoardDetail, detailIn } from './board-detail.ts';
+import { type BoardList, type BoardRequest, listsOf } from './board-list.ts';
 import { jobTotal } from './board-rows.ts';
 import type { Command, Tools } from './command.ts';
-import { fieldsOf, optionalText } from './fields.ts';
 import { type Pulse, pulseOf } from './pulse.ts';
 import { noDaemon } from './settled.ts';
 import { version } from './version.ts';
@@ -31,46 +33,85 @@ export interface Board {
   readonly detail: BoardDetail | null;
 }
 
-const AT_MOST_EVERY_MS = 200;
+type Surroundings = Omit<Board, 'list'>;
+/** Without a list where only what stands around it was asked for. */
+export type BoardReply = Surroundings & { readonly list: BoardList | null };
 
-export const board: Command<BoardRequest, Board | null> = {
+const AT_MOST_EVERY_MS = 200;
+/** A search that is over by then shows nothing halfway. */
+const FIRST_PART_MS = 30;
+/** Also where nothing was found meanwhile: who asked knows that the search goes on. */
+const PART_MS = SECOND;
+
+export const board: Command<BoardRequest, BoardReply | null> = {
   name: 'board',
   define: () => undefined,
   ask: () => ({}),
 
+  follows: ({ watch, parts }) => watch === true || parts === true,
+
   async handle(request, tools) {
-    if (request.watch) return null;
-    const fields = fieldsOf(request);
-    const { engine, catalog, daemon, clock, config } = tools;
-    const { all, jobs } = engine.pauses();
-    const what = optionalText(fields, 'detail', 200) ?? null;
-    const list = await listOf(request, tools);
-    return {
-      now: clock.now(),
-      timezone: config.timezone,
-      dir: config.dir,
-      version: version(),
-      daemon: daemon && { pid: daemon.pid, since: daemon.since },
-      workers: daemon?.workers() ?? { busy: 0, total: 0 },
-      counts: engine.counts(),
-      jobs: jobTotal(tools),
-      broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
-      paused: { all, jobs: [...jobs] },
-      pulse: await pulseOf(tools),
-      list,
-      detail: await detailOf(kindOf(fields), what, request.rows === true, tools),
-    };
+    let last: BoardReply | null = null;
+    if (board.follows?.(request)) return last;
+    for await (const part of looks(request, tools)) last = part;
+    return last;
   },
 
-  follows: (request) => request.watch === true,
-
-  async *stream(_request, tools, signal) {
+  async *stream(request, tools, signal) {
     if (!tools.daemon) throw noDaemon('to watch');
-    yield* changes(tools, signal);
+    if (request.watch) return yield* changes(tools, signal);
+    for await (const part of looks(request, tools, signal)) {
+      await tools.engine.durable();
+      yield part as unknown as Json;
+    }
   },
 
   show: () => undefined,
 };
+
+/** What there is, with as much of the list as is found so far; the last one with all of it. */
+async function* looks(
+  request: BoardRequest,
+  tools: Tools,
+  signal?: AbortSignal,
+): AsyncGenerator<BoardReply> {
+  const { clock } = tools;
+  const around = await surroundings(request, tools);
+  let next = clock.monotonic() + FIRST_PART_MS;
+  let told = { what: '', at: clock.monotonic() };
+  let list: (() => BoardList | null) | null = null;
+  for await (list of listsOf(request, tools)) {
+    if (signal?.aborted) return;
+    const now = clock.monotonic();
+    const part = now < next ? null : list();
+    if (!part || part.complete) continue;
+    next = now + AT_MOST_EVERY_MS;
+    const what = `${part.total} ${part.runs.length}`;
+    if (what === told.what && now - told.at < PART_MS) continue;
+    told = { what, at: now };
+    yield { ...around, list: part };
+  }
+  yield { ...around, list: list?.() ?? null };
+}
+
+async function surroundings(request: BoardRequest, tools: Tools): Promise<Surroundings> {
+  const { engine, catalog, daemon, clock, config } = tools;
+  const { all, jobs } = engine.pauses();
+  return {
+    now: clock.now(),
+    timezone: config.timezone,
+    dir: config.dir,
+    version: version(),
+    daemon: daemon && { pid: daemon.pid, since: daemon.since },
+    workers: daemon?.workers() ?? { busy: 0, total: 0 },
+    counts: engine.counts(),
+    jobs: jobTotal(tools),
+    broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
+    paused: { all, jobs: [...jobs] },
+    pulse: await pulseOf(tools),
+    detail: await detailIn(request, tools),
+  };
+}
 
 /** One item for each change, or for all the changes of a fifth of a second. */
 async function* changes(tools: Tools, signal: AbortSignal): AsyncGenerator<Json> {

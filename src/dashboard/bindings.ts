@@ -28,6 +28,7 @@ export type Simple =
   | 'back'
   | 'filter'
   | 'clear'
+  | 'order'
   | 'mark'
   | 'mark-all'
   | 'abort'
@@ -36,6 +37,7 @@ export type Simple =
   | 'schedule'
   | 'pause'
   | 'log'
+  | 'copy'
   | 'help'
   | 'quit';
 
@@ -66,209 +68,158 @@ const isIn = (c: Context, ...states: readonly string[]): boolean => states.inclu
 const SETTLED = ['done', 'failed', 'aborted'] as const;
 const WAITING = ['scheduled', 'waiting', 'queued'] as const;
 
-const motion = (
-  keys: readonly string[],
-  how: Move,
-  help: string,
-  name = keys[0] ?? '',
-): Binding => ({
-  keys,
-  name,
-  label: '',
-  help,
-  action: { do: 'move', how },
-  when: moving,
-  weight: 0,
-});
+const mayMark = (c: Context): boolean =>
+  listed(c) && c.row && c.tab !== 'jobs' && c.link === 'online' && !c.readOnly;
 
-const tabKey = (key: string, to: Tab): Binding => ({
-  keys: [key],
-  name: key,
-  label: '',
-  help: '',
-  action: { do: 'tab', to },
-  when: reading,
-  weight: 0,
-});
+/** `keys` with a space between them; the first one names it. Without a label it has no hint, without help no line. */
+const bind = (keys: string, action: Action | Simple, more: Partial<Binding>): Binding => {
+  const all = keys.split(' ');
+  const does: Action = typeof action === 'string' ? { do: action } : action;
+  return {
+    ...{ keys: all, name: all[0] ?? '', label: '', help: '', weight: 0, when: listed },
+    ...{ action: does, ...more },
+  };
+};
+
+const motion = (keys: string, how: Move, name = '', help = ''): Binding =>
+  bind(keys, { do: 'move', how }, { name, help, when: moving });
+
+const tabKey = (key: string, to: Tab): Binding => bind(key, { do: 'tab', to }, { when: reading });
 
 const many =
   (one: string): ((context: Context) => string) =>
   (context) =>
     context.marks > 0 ? `${one} ${context.marks}` : one;
 
+const retryLabel = (c: Context): string => {
+  if (c.marks > 0) return `retry ${c.marks}`;
+  if (isIn(c, 'failed', 'aborted')) return 'retry';
+  return isIn(c, 'done') ? 'run again' : 'run now';
+};
+
 export const BINDINGS: readonly Binding[] = [
   {
-    keys: ['down', 'j'],
+    ...motion('down j', 'down'),
     name: (glyphs) => glyphs.arrows,
     label: 'move',
     help: 'one down, one up: also j and k',
-    action: { do: 'move', how: 'down' },
-    when: moving,
     weight: 5,
   },
-  motion(['up', 'k'], 'up', ''),
-  motion(['home', 'g'], 'first', 'to the first, to the last', 'g G'),
-  motion(['end', 'G'], 'last', ''),
-  motion(['pageup', 'ctrl-b'], 'pageup', 'a page up, a page down', 'PgUp PgDn'),
-  motion(['pagedown', 'ctrl-f'], 'pagedown', ''),
-  motion(['ctrl-u'], 'halfup', 'half a page', 'ctrl-u ctrl-d'),
-  motion(['ctrl-d'], 'halfdown', ''),
-  {
-    keys: ['enter'],
+  motion('up k', 'up'),
+  motion('home g', 'first', 'g G', 'to the first, to the last'),
+  motion('end G', 'last'),
+  motion('pageup ctrl-b', 'pageup', 'PgUp PgDn', 'a page up, a page down'),
+  motion('pagedown ctrl-f', 'pagedown'),
+  motion('ctrl-u', 'halfup', 'ctrl-u ctrl-d', 'half a page'),
+  motion('ctrl-d', 'halfdown'),
+  bind('enter', 'open', {
     name: (glyphs) => glyphs.enter,
     label: 'open',
     help: 'all of the run or job under the cursor',
-    action: { do: 'open' },
     when: (c) => listed(c) && c.row,
     weight: 8,
-  },
-  {
-    keys: ['esc', 'left', 'backspace', 'h'],
+  }),
+  bind('esc left backspace h', 'back', {
     name: 'Esc',
     label: 'back',
     help: 'back; in a list: away with marks and filter',
-    action: { do: 'back' },
     when: on('detail', 'log', 'help'),
     weight: 9,
-  },
-  {
-    keys: ['esc'],
+  }),
+  bind('esc', 'clear', {
     name: 'Esc',
     label: (c) => (c.marks > 0 ? 'unmark' : 'all'),
-    help: '',
-    action: { do: 'clear' },
     when: (c) => listed(c) && (c.filtered || c.marks > 0),
     weight: 6,
-  },
-  {
-    keys: ['/'],
-    name: '/',
+  }),
+  bind('/', 'filter', {
     label: 'filter',
     help: 'filter as you type: words of the job, an id, state: group: key: since:',
-    action: { do: 'filter' },
-    when: listed,
     weight: 6,
-  },
-  {
-    keys: ['space'],
+  }),
+  bind('space', 'mark', {
     name: 'Space',
     label: 'mark',
     help: 'mark; abort and retry then do all marked ones. * marks all on the screen',
-    action: { do: 'mark' },
-    when: (c) => listed(c) && c.row && c.tab !== 'jobs' && c.link === 'online' && !c.readOnly,
+    when: mayMark,
     weight: 3,
-  },
-  {
-    keys: ['*'],
-    name: '*',
-    label: '',
-    help: '',
-    action: { do: 'mark-all' },
-    when: (c) => listed(c) && c.row && c.tab !== 'jobs' && c.link === 'online' && !c.readOnly,
-    weight: 0,
-  },
-  {
-    keys: ['a'],
-    name: 'a',
+  }),
+  bind('*', 'mark-all', { when: mayMark }),
+  bind('a', 'abort', {
     label: many('abort'),
     help: 'abort; asks first',
-    action: { do: 'abort' },
     when: (c) => mayAct(c) && isRun(c) && (c.marks > 0 || !isIn(c, ...SETTLED)),
     weight: 7,
-  },
-  {
-    keys: ['r'],
-    name: 'r',
-    label: (c) =>
-      c.marks > 0
-        ? `retry ${c.marks}`
-        : isIn(c, 'failed', 'aborted')
-          ? 'retry'
-          : isIn(c, 'done')
-            ? 'run again'
-            : 'run now',
+  }),
+  bind('r', 'retry', {
+    label: retryLabel,
     help: 'retry what failed; run now what waits; run again what is done',
-    action: { do: 'retry' },
     when: (c) =>
       mayAct(c) && isRun(c) && (c.marks > 0 || isIn(c, ...SETTLED, 'scheduled', 'queued')),
     weight: 7,
-  },
-  {
-    keys: ['e'],
-    name: 'e',
+  }),
+  bind('e', 'due', {
     label: 'due time',
     help: 'change the due time of a run that has not started',
-    action: { do: 'due' },
     when: (c) => mayAct(c) && isRun(c) && c.row && isIn(c, ...WAITING),
     weight: 5,
-  },
-  {
-    keys: ['s'],
-    name: 's',
+  }),
+  bind('s', 'schedule', {
     label: 'schedule',
     help: 'schedule a run: a form made from what the job takes',
-    action: { do: 'schedule' },
     when: mayAct,
     weight: 6,
-  },
-  {
-    keys: ['P'],
-    name: 'P',
+  }),
+  bind('P', 'pause', {
     label: 'pause',
     help: 'pause or resume a job, or all of them',
-    action: { do: 'pause' },
     when: mayAct,
     weight: 4,
-  },
-  {
-    keys: ['l'],
-    name: 'l',
+  }),
+  bind('l', 'log', {
     label: 'log',
     help: 'the whole screen for the log; up stops following, G follows again',
-    action: { do: 'log' },
     when: (c) => reading(c) && c.row && c.tab !== 'jobs',
     weight: 5,
-  },
-  {
-    keys: ['tab', 'right'],
-    name: 'Tab',
-    label: 'list',
-    help: 'the next list, shift-Tab the one before, 1 to 6 one of them',
-    action: { do: 'tab', to: 'next' },
-    when: listed,
-    weight: 4,
-  },
-  {
-    keys: ['shift-tab', 'left'],
-    name: '',
-    label: '',
-    help: '',
-    action: { do: 'tab', to: 'previous' },
-    when: listed,
-    weight: 0,
-  },
+  }),
+  bind('o', 'order', {
+    label: 'order',
+    help: 'another order: newest, oldest or next due first; jobs by what waits or failed',
+    weight: 2,
+  }),
+  bind('y', 'copy', {
+    label: 'copy id',
+    help: 'copy the id of the run, or the name of the job',
+    when: (c) => on('list', 'detail', 'log')(c) && c.row,
+    weight: 1,
+  }),
+  bind(
+    'tab right',
+    { do: 'tab', to: 'next' },
+    {
+      name: 'Tab',
+      label: 'list',
+      help: 'the next list, shift-Tab the one before, 1 to 6 one of them',
+      weight: 4,
+    },
+  ),
+  bind('shift-tab left', { do: 'tab', to: 'previous' }, {}),
   tabKey('1', 'running'),
   tabKey('2', 'scheduled'),
   tabKey('3', 'done'),
   tabKey('4', 'errors'),
   tabKey('5', 'all'),
   tabKey('6', 'jobs'),
-  {
-    keys: ['?'],
-    name: '?',
+  bind('?', 'help', {
     label: 'help',
     help: 'this page',
-    action: { do: 'help' },
     when: on('list', 'detail', 'log'),
     weight: 10,
-  },
-  {
-    keys: ['q'],
-    name: 'q',
+  }),
+  bind('q', 'quit', {
     label: 'quit',
     help: 'quit, also ctrl-c; never stops the daemon or a job',
-    action: { do: 'quit' },
     when: moving,
     weight: 10,
-  },
+  }),
 ];

@@ -2,11 +2,12 @@
 import type { BoardJob, BoardRun } from '../commands/board-rows.ts';
 import type { Target } from './asks.ts';
 import type { Context } from './bindings.ts';
+import { orderOf } from './lists.ts';
 import type { Model } from './model.ts';
 
-/** The list (tab and filter) that the screen is about. */
-export const listKey = ({ tab, filter }: Pick<Model, 'tab' | 'filter'>): string =>
-  `${tab} ${filter}`;
+/** The list (tab, order and filter) that the screen is about. */
+export const listKey = (model: Pick<Model, 'tab' | 'filter' | 'orders'>): string =>
+  `${model.tab} ${orderOf(model)} ${model.filter}`;
 
 /** The board, if it shows the list that is asked for. */
 export const boardOf = (model: Model): Model['board'] =>

@@ -10,18 +10,20 @@ import type { Key } from './key-reader.ts';
 import { actionFor } from './keys.ts';
 import { layoutFor } from './layout.ts';
 import { EMPTY, lineOf } from './line.ts';
-import { type Move, move, neighbour, START, type Tab } from './lists.ts';
+import { type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
 import type { Look } from './look.ts';
 import type { Screen } from './model.ts';
 import { helpLines } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
-import { askKey, dueKey, filterKey, formKey, openForm, pickKey } from './typing.ts';
+import { openForm, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
 export interface Outside {
   readonly quit: () => void;
   readonly suspend: () => void;
   readonly redraw: () => void;
+  /** Puts a text into the clipboard of whoever sits at the terminal. */
+  readonly copy: (text: string) => void;
 }
 
 const AT_END = Number.MAX_SAFE_INTEGER;
@@ -38,36 +40,15 @@ export class Controller {
   }
 
   readonly press = (key: Key): void => {
+    const { screen } = this.#desk.store.model;
     if (key.name === 'ctrl-c') this.#outside.quit();
     else if (key.name === 'ctrl-z') this.#outside.suspend();
     else if (key.name === 'ctrl-l') this.#outside.redraw();
-    else if (!this.#typed(key)) this.#pressed(key);
+    else if (!takesText(screen)) this.#pressed(key);
+    else if (screen.kind === 'filter' && (key.name === 'up' || key.name === 'down'))
+      this.#moveList(key.name);
+    else typeKey(screen, key, this.#desk);
   };
-
-  /** True where the screen takes its keys as text. */
-  #typed(key: Key): boolean {
-    const { screen } = this.#desk.store.model;
-    switch (screen.kind) {
-      case 'ask':
-        askKey(screen, key, this.#desk);
-        return true;
-      case 'due':
-        dueKey(screen, key, this.#desk);
-        return true;
-      case 'pick':
-        pickKey(screen, key, this.#desk);
-        return true;
-      case 'form':
-        formKey(screen, key, this.#desk);
-        return true;
-      case 'filter':
-        if (key.name === 'up' || key.name === 'down') this.#moveList(key.name);
-        else filterKey(screen, key, this.#desk);
-        return true;
-      default:
-        return false;
-    }
-  }
 
   #pressed(key: Key): void {
     const { store } = this.#desk;
@@ -100,6 +81,10 @@ export class Controller {
         return store.show({ kind: 'filter', line: lineOf(model.filter), before: model.filter });
       case 'clear':
         return this.#clear();
+      case 'order':
+        return this.#order();
+      case 'copy':
+        return this.#copy();
       case 'mark':
       case 'mark-all':
         return this.#mark(what === 'mark-all');
@@ -146,6 +131,21 @@ export class Controller {
     if (store.model.marks.size > 0) return store.set({ marks: new Set() });
     store.set({ filter: '', place: START });
     refresh.now();
+  }
+
+  #order(): void {
+    const { store, refresh } = this.#desk;
+    const { model } = store;
+    store.set({ orders: { ...model.orders, [model.tab]: nextOrder(model) }, place: START });
+    refresh.now();
+  }
+
+  #copy(): void {
+    const { store } = this.#desk;
+    const { id } = store.model.place;
+    if (id === null) return;
+    this.#outside.copy(id);
+    store.say(`${id} is copied, where the terminal lets it`);
   }
 
   #mark(all: boolean): void {

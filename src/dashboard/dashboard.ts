@@ -72,6 +72,7 @@ class Dashboard {
       quit: () => this.end(null),
       suspend: () => this.#suspend(),
       redraw: () => this.#redraw(),
+      copy: (text) => terminal.copy(text),
     });
     terminal.onKey(controller.press);
     this.#undo.push(

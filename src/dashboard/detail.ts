@@ -105,6 +105,11 @@ export function valueLines(name: string, value: Json, sheet: Sheet, most = 40): 
   const { look, columns } = sheet;
   const flat = `${name.padEnd(9)} ${tame(JSON.stringify(value), look)}`;
   if (width(flat) <= columns - 2) return [pad(` ${flat}`, columns, look)];
+  const [first = '', second = '', ...rest] = wrap(flat.slice(10), columns - 12, look);
+  if (rest.length === 0)
+    return [flat.slice(0, 10) + first, ' '.repeat(10) + second].map((line) =>
+      pad(` ${line}`, columns, look),
+    );
   const lines = JSON.stringify(value, null, 2).split('\n');
   const shown = lines.slice(0, most).flatMap((line) => wrap(line, columns - 4, look));
   const more = lines.length > most ? [`${look.glyphs.more} ${lines.length - most} more lines`] : [];

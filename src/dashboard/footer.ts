@@ -1,5 +1,6 @@
 // The last three lines: what just happened or where one is, and the keys that work right now; or, in their place, a
 // question and its answers.
+import type { Order } from '../commands/board-list.ts';
 import { cut, ends, pad, tame, width } from './cells.ts';
 import type { Here } from './clock-texts.ts';
 import { showCount } from './clock-texts.ts';
@@ -137,16 +138,24 @@ function statusLine(model: Model, layout: Layout, look: Look): string {
   return paint(look, 'dim', left + end);
 }
 
-const ORDERS = { newest: 'newest first', due: 'next due first', name: 'by name' } as const;
+const ORDERS: Readonly<Record<Order, string>> = {
+  newest: 'newest first',
+  oldest: 'oldest first',
+  due: 'next due first',
+  name: 'by name',
+  waiting: 'most waiting first',
+  errors: 'most errors first',
+  next: 'next due first',
+};
 
 function whereText({ board, place, marks, filter }: Model, layout: Layout, look: Look): string {
   if (!board) return '';
-  const { total, order } = board.list;
+  const { total, order, complete } = board.list;
   const last = Math.min(place.top + layout.list, total);
   const rows =
     total === 0 ? 'none' : `${showCount(place.top + 1)}-${showCount(last)} of ${showCount(total)}`;
   const parts = [
-    rows,
+    complete ? rows : `${rows}, searching`,
     total > 1 ? ORDERS[order] : '',
     marks.size > 0 ? `${marks.size} marked` : '',
   ];

@@ -1,7 +1,7 @@
 // The whole picture as lines of text, each exactly as wide as the screen: a pure function of the model, the look and
 // the time. Ink gets one text for each line and has nothing to lay out.
 import { pad, tame } from './cells.ts';
-import type { Here } from './clock-texts.ts';
+import { type Here, showCount } from './clock-texts.ts';
 import { boardOf, runUnder } from './context.ts';
 import { runLines } from './detail.ts';
 import { footerLines } from './footer.ts';
@@ -146,10 +146,11 @@ function listLines(model: Model, layout: Layout, look: Look, here: Here): string
 }
 
 function emptyText({ filter, tab, board }: Model): string {
+  if (board?.list.complete === false) return 'searching; any key goes on';
   if (filter !== '') return 'nothing fits this filter; Esc shows all';
   if (tab === 'jobs') return 'no jobs yet: make one with jobrun new <job>';
   const waiting = board ? board.counts.scheduled + board.counts.waiting + board.counts.queued : 0;
-  if (tab === 'running' && waiting > 0) return `nothing runs; ${waiting} wait: press 2`;
+  if (tab === 'running' && waiting > 0) return `nothing runs; ${showCount(waiting)} wait: press 2`;
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 

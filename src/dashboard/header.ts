@@ -1,7 +1,7 @@
 // The top of the screen: what this is, how it is doing, and the lists with their counts.
 import { basename } from 'node:path';
 import { ends, pad, tame, width } from './cells.ts';
-import { showCount, showShortCount, showSpan, showToday } from './clock-texts.ts';
+import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
 import { countOf, TABS } from './lists.ts';
 import { bar, type Look, paint, sparkline } from './look.ts';
 import type { Model } from './model.ts';
@@ -29,11 +29,12 @@ export function titleLine(model: Model, look: Look, columns: number, now: number
 }
 
 /** What the person has to know before anything else. */
-export function stateText({ link, readOnly, board }: Model): string {
+export function stateText({ link, readOnly, board, silentSince }: Model): string {
+  const here = { now: board?.now ?? 0, timezone: board?.timezone ?? 'UTC' };
   const words = {
     opening: 'opening',
     offline: 'no daemon: read only',
-    silent: 'the daemon does not answer',
+    silent: `no answer since ${showSecond(silentSince ?? 0, here)}`,
     online: readOnly ? 'read only' : '',
   }[link];
   const broken = board?.broken.length ?? 0;

@@ -1,6 +1,7 @@
 // To whom the dashboard talks: the daemon, and where none runs the files, read only. It looks for a daemon again and
 // again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of changes.
 import type { Client } from '../api/client.ts';
+import type { BoardRequest } from '../commands/board-list.ts';
 import type { Clock } from '../support/clock.ts';
 import { delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -30,8 +31,8 @@ export interface Told {
 }
 
 const LOOK_EVERY_MS = 500;
-/** A daemon answers within a second; this one is stopped, or the machine is. */
-const ANSWER_MS = 5 * SECOND;
+/** After a refusal of a daemon that is there. */
+const AGAIN_MS = 5 * SECOND;
 
 export class Link {
   readonly #places: Places;
@@ -61,10 +62,15 @@ export class Link {
     }
   }
 
-  /** A look at what there is. Null where there is nobody to ask yet. */
-  async look(args: Json): Promise<Json | null> {
-    if (this.#client) return this.#client.call('board', args, { timeoutMs: ANSWER_MS });
-    return (await this.#files?.call('board', args)) ?? null;
+  /** A look at what there is, in parts as it is found; the last one is whole. Nothing where nobody is there to ask. */
+  async *look(request: BoardRequest, signal: AbortSignal): AsyncGenerator<Json> {
+    if (this.#client)
+      yield* this.#client.stream(
+        'board',
+        { ...(request as { [name: string]: Json }), parts: true },
+        signal,
+      );
+    else if (this.#files) yield await this.#files.call('board', request as Json);
   }
 
   async call(command: string, args: Json): Promise<Json> {
@@ -104,7 +110,7 @@ export class Link {
       const lost = error instanceof JobrunError && error.code === 'no-daemon';
       if (!lost) {
         this.#told.onError(error);
-        await delay(this.#clock, ANSWER_MS, this.#ended.signal);
+        await delay(this.#clock, AGAIN_MS, this.#ended.signal);
       }
     } finally {
       this.#client = null;

@@ -1,7 +1,7 @@
 // The lists: which runs each shows, what a filter means, which window of it is on the screen, and where its cursor is.
 // The cursor belongs to a run, not to a row: rows come and go above it, and it stays with its run.
 import type { Board } from '../commands/board.ts';
-import type { BoardList, BoardRequest } from '../commands/board-list.ts';
+import type { BoardList, BoardRequest, Order } from '../commands/board-list.ts';
 import type { StateName } from '../run/run.ts';
 
 export type Tab = 'running' | 'scheduled' | 'done' | 'errors' | 'all' | 'jobs';
@@ -12,20 +12,23 @@ export interface TabInfo {
   readonly short: string;
   /** Null: all of them. */
   readonly states: readonly StateName[] | null;
+  /** How it can be ordered; at first as the first one says. */
+  readonly orders: readonly Order[];
 }
 
+const BY_ID: readonly Order[] = ['newest', 'oldest'];
+const BY_DUE: readonly Order[] = ['due', ...BY_ID];
+const OF_JOBS: readonly Order[] = ['name', 'waiting', 'errors', 'next'];
+
+const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
+
 export const TABS: readonly TabInfo[] = [
-  { tab: 'running', title: 'Running', short: 'Run', states: ['running'] },
-  {
-    tab: 'scheduled',
-    title: 'Scheduled',
-    short: 'Sch',
-    states: ['scheduled', 'waiting', 'queued'],
-  },
-  { tab: 'done', title: 'Done', short: 'Done', states: ['done'] },
-  { tab: 'errors', title: 'Errors', short: 'Err', states: ['failed', 'aborted'] },
-  { tab: 'all', title: 'All', short: 'All', states: null },
-  { tab: 'jobs', title: 'Jobs', short: 'Jobs', states: null },
+  { tab: 'running', title: 'Running', short: 'Run', states: ['running'], orders: BY_ID },
+  { tab: 'scheduled', title: 'Scheduled', short: 'Sch', states: WAITING, orders: BY_DUE },
+  { tab: 'done', title: 'Done', short: 'Done', states: ['done'], orders: BY_ID },
+  { tab: 'errors', title: 'Errors', short: 'Err', states: ['failed', 'aborted'], orders: BY_ID },
+  { tab: 'all', title: 'All', short: 'All', states: null, orders: BY_ID },
+  { tab: 'jobs', title: 'Jobs', short: 'Jobs', states: null, orders: OF_JOBS },
 ];
 
 export const infoOf = (tab: Tab): TabInfo => TABS.find((info) => info.tab === tab) as TabInfo;
@@ -33,6 +36,17 @@ export const infoOf = (tab: Tab): TabInfo => TABS.find((info) => info.tab === ta
 export function neighbour(tab: Tab, by: 1 | -1): Tab {
   const at = TABS.findIndex((info) => info.tab === tab);
   return (TABS[(at + by + TABS.length) % TABS.length] as TabInfo).tab;
+}
+
+type Ordered = { readonly tab: Tab; readonly orders: Readonly<Partial<Record<Tab, Order>>> };
+
+export const orderOf = ({ tab, orders }: Ordered): Order =>
+  orders[tab] ?? (infoOf(tab).orders[0] as Order);
+
+/** The order after this one, past the last one the first. */
+export function nextOrder(list: Ordered): Order {
+  const all = infoOf(list.tab).orders;
+  return all[(all.indexOf(orderOf(list)) + 1) % all.length] as Order;
 }
 
 /** How many there are in each list, whatever the filter. */
@@ -158,8 +172,9 @@ export function windowFor(place: Place, height: number): { offset: number; limit
   return { offset, limit: place.top - offset + 2 * height };
 }
 
-/** True where every row on the screen is in the window. */
-export function covers(list: BoardList, place: Place, height: number): boolean {
-  const last = Math.min(place.top + height, list.total);
-  return place.top >= list.offset && last <= list.offset + idsOf(list).length;
+/** True where every row on the screen, and as many as `more` above and below it, are in the window. */
+export function covers(list: BoardList, place: Place, height: number, more = 0): boolean {
+  const first = Math.max(0, place.top - more);
+  const last = Math.min(place.top + height + more, list.total);
+  return first >= list.offset && last <= list.offset + idsOf(list).length;
 }

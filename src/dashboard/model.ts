@@ -1,5 +1,6 @@
 // All that the picture is made of. The store replaces it as a whole; the views are functions of it.
 import type { Board } from '../commands/board.ts';
+import type { Order } from '../commands/board-list.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Form, FormJob } from './form.ts';
 import type { Line } from './line.ts';
@@ -15,6 +16,10 @@ export interface Model {
   readonly screen: Screen;
   readonly message: Message | null;
   readonly link: Link;
+  /** When a daemon was asked that has not answered yet, although it should have. */
+  readonly silentSince: number | null;
+  /** How each list is ordered, where somebody chose. */
+  readonly orders: Readonly<Partial<Record<Tab, Order>>>;
   /** Asked for with --read-only. */
   readonly readOnly: boolean;
   /** The latest board, and the list (tab and filter) that it shows. */
@@ -78,6 +83,8 @@ export const newModel = (size: Size, readOnly: boolean): Model => ({
   screen: { kind: 'list' },
   message: null,
   link: 'opening',
+  silentSince: null,
+  orders: {},
   readOnly,
   board: null,
   shown: '',

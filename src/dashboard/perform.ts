@@ -35,7 +35,7 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
     return message;
   } finally {
     setPending(store, ids, null);
-    refresh.now();
+    refresh.anew();
   }
 }
 

@@ -1,5 +1,5 @@
 // A row for a run, in columns that fit the screen. What has no room goes in this order: the text beside the bar, the
-// time it took, the bar itself.
+// time it took (of a running one it then stands in place of its start), the bar itself.
 import type { BoardRun } from '../commands/board-rows.ts';
 import { showDuration } from '../support/durations.ts';
 import { pad, padLeft, tame, width } from './cells.ts';
@@ -26,6 +26,8 @@ export interface RowMarks {
 const STATE = 9;
 const WHEN = 11;
 const TOOK = 8;
+/** A bar with its percent, or the beginning of a message. */
+const LEAST_PROGRESS = 16;
 const FRONT = 3;
 const GAP = 2;
 
@@ -33,12 +35,24 @@ const GAP = 2;
 export function columnsFor(runs: readonly BoardRun[], total: number): Columns {
   const id = Math.max(3, ...runs.map((run) => run.id.length));
   const longest = Math.max(8, ...runs.map((run) => width(run.job)));
-  const took = total >= 70 ? TOOK : 0;
-  const fixed = FRONT + id + GAP + STATE + GAP + WHEN + GAP + (took > 0 ? took + GAP : 0);
-  const room = total - fixed - GAP;
-  const job = Math.max(8, Math.min(longest, Math.max(15, Math.floor(room / 2)), 36));
-  const progress = Math.max(0, room - job - GAP);
-  return { total, id, job, state: STATE, progress: progress < 6 ? 0 : progress, when: WHEN, took };
+  const sizesWith = (took: number): Columns => {
+    const fixed = FRONT + id + GAP + STATE + GAP + WHEN + GAP + (took > 0 ? took + GAP : 0);
+    const room = total - fixed - GAP;
+    const job = Math.max(8, Math.min(longest, Math.max(15, Math.floor(room / 2)), 36));
+    const progress = room - job - GAP;
+    return {
+      total,
+      id,
+      job,
+      state: STATE,
+      progress: progress < 6 ? 0 : progress,
+      when: WHEN,
+      took,
+    };
+  };
+  const all = sizesWith(TOOK);
+  const isRoom = all.progress >= LEAST_PROGRESS && runs.some((run) => run.startedAt !== null);
+  return isRoom ? all : sizesWith(0);
 }
 
 export function runTitles(columns: Columns, look: Look): string {
@@ -66,7 +80,7 @@ export function runRow(
       : [];
   const took = columns.took > 0 ? [padLeft(tookText(run, here), columns.took, look)] : [];
   const head = `${front}${padLeft(run.id, columns.id, look)}  ${pad(tame(run.job, look), columns.job, look)}  `;
-  const tail = `  ${[...progress, pad(whenText(run, here), columns.when, look), ...took].join('  ')}`;
+  const tail = `  ${[...progress, pad(whenText(run, columns.took > 0, here), columns.when, look), ...took].join('  ')}`;
   const space = ' '.repeat(Math.max(0, columns.total - width(head) - width(state) - width(tail)));
   if (marks.cursor)
     return paint(look, 'inverse', pad(head + state + tail + space, columns.total, look));
@@ -112,9 +126,10 @@ function progressText(run: BoardRun, columns: number, look: Look): string {
   }
 }
 
-function whenText(run: BoardRun, here: Here): string {
+function whenText(run: BoardRun, isTookShown: boolean, here: Here): string {
   if (run.settledAt !== null) return showAge(here.now - run.settledAt);
-  if (run.state === 'running') return showMinute(run.startedAt ?? run.dueAt, here);
+  if (run.state === 'running')
+    return isTookShown ? showMinute(run.startedAt ?? run.dueAt, here) : tookText(run, here);
   return showUntil(run.dueAt - here.now);
 }
 

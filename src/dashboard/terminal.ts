@@ -62,6 +62,11 @@ export class Terminal {
     if (this.#entered) this.#out.write(text);
   };
 
+  /** OSC 52: the terminal puts it into the clipboard, also over ssh; those that do not know it ignore it. */
+  copy(text: string): void {
+    this.write(`${ESC}]52;c;${Buffer.from(text).toString('base64')}\u0007`);
+  }
+
   onKey(listener: (key: Key) => void): void {
     this.#onKey = listener;
   }

@@ -16,13 +16,26 @@ import { readWhen } from './when.ts';
 
 type Of<Kind extends Screen['kind']> = Extract<Screen, { kind: Kind }>;
 
+type Typed = Of<'ask' | 'due' | 'pick' | 'form' | 'filter'>;
+
+export const takesText = (screen: Screen): screen is Typed =>
+  ['ask', 'due', 'pick', 'form', 'filter'].includes(screen.kind);
+
+export function typeKey(screen: Typed, key: Key, desk: Desk): void {
+  if (screen.kind === 'ask') askKey(screen, key, desk);
+  else if (screen.kind === 'due') dueKey(screen, key, desk);
+  else if (screen.kind === 'pick') pickKey(screen, key, desk);
+  else if (screen.kind === 'form') formKey(screen, key, desk);
+  else filterKey(screen, key, desk);
+}
+
 const here = ({ store }: Desk): Here => ({
   now: store.clock.now(),
   timezone: store.model.board?.timezone ?? 'UTC',
 });
 
 /** The list follows every letter; Enter keeps the filter, Esc takes it away. */
-export function filterKey(screen: Of<'filter'>, key: Key, desk: Desk) {
+function filterKey(screen: Of<'filter'>, key: Key, desk: Desk) {
   const { store, refresh } = desk;
   if (key.name === 'enter') return store.show({ kind: 'list' });
   const line = key.name === 'esc' ? EMPTY : edit(screen.line, key);
@@ -34,14 +47,14 @@ export function filterKey(screen: Of<'filter'>, key: Key, desk: Desk) {
   if (moved) refresh.now();
 }
 
-export function askKey(screen: Of<'ask'>, key: Key, desk: Desk) {
+function askKey(screen: Of<'ask'>, key: Key, desk: Desk) {
   const answer = screen.ask.answers.find((one) => one.key === key.name);
   if (!answer && !['n', 'esc', 'q'].includes(key.name)) return;
   desk.store.show(screen.from);
   if (answer) void perform(answer.request, desk);
 }
 
-export function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
+function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
   const { store } = desk;
   if (key.name === 'esc') return store.show(screen.from);
   if (key.name !== 'enter') {
@@ -90,7 +103,7 @@ export async function openForm(desk: Desk): Promise<void> {
   }
 }
 
-export function pickKey(screen: Of<'pick'>, key: Key, desk: Desk) {
+function pickKey(screen: Of<'pick'>, key: Key, desk: Desk) {
   const { store } = desk;
   const found = matching(screen);
   const to = (at: number): void =>
@@ -118,7 +131,7 @@ export function pickKey(screen: Of<'pick'>, key: Key, desk: Desk) {
   if (line) store.show({ ...screen, line, at: 0 });
 }
 
-export function formKey(screen: Of<'form'>, key: Key, desk: Desk) {
+function formKey(screen: Of<'form'>, key: Key, desk: Desk) {
   const { store } = desk;
   const { form } = screen;
   if (key.name === 'esc') return store.show({ kind: 'list' });

@@ -43,8 +43,13 @@ export interface Engine {
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void;
 
   find(id: number): Promise<Run | null>;
-  /** Newest first. `total` counts all that fit the filter, `runs` is the window asked for. */
-  list(query: Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }>;
+  /** `total` counts all that fit the filter, `runs` is the window asked for. */
+  list(query: Query): Promise<Found>;
+  /**
+   * The same in parts, where runs have to be looked at one by one: what is found so far, again and again, and all of it
+   * at last. Leaving the loop ends the search.
+   */
+  search(query: Query): AsyncIterable<Found>;
   /** All runs lie in parts, in the order of their ids: the number that each part begins with. */
   parts(): readonly number[];
   /** The runs of a part, in the order of their ids. */
@@ -124,6 +129,19 @@ export interface Query {
   readonly limit: number;
   /** Any text in id, job or key. */
   readonly text?: string;
+  /** By default the newest first. `due`: the next due first, of those that wait; settled ones are not among them. */
+  readonly order?: 'newest' | 'oldest' | 'due';
+  /** A run whose place in the list is asked for. */
+  readonly around?: number;
+}
+
+export interface Found {
+  /** All that fit; while the search goes on, those that it has come across. */
+  readonly total: number;
+  readonly runs: readonly Run[];
+  /** How many stand before the run asked for in `around`; null where it is not in the list. */
+  readonly at: number | null;
+  readonly complete: boolean;
 }
 
 /** One durable change of a run; `prev` is null for a new one. `n` counts all changes there ever were. */

@@ -18,7 +18,15 @@ const listOf = (ids: readonly number[], offset = 0, total = ids.length, at: numb
   boardWith(
     ids.map((id) => boardRunOf(id)),
     {
-      list: { total, offset, order: 'newest', at, runs: ids.map((id) => boardRunOf(id)), jobs: [] },
+      list: {
+        total,
+        offset,
+        order: 'newest',
+        complete: true,
+        at,
+        runs: ids.map((id) => boardRunOf(id)),
+        jobs: [],
+      },
     },
   ).list;
 

@@ -67,6 +67,73 @@ export function listsContract(bench: Bench): void {
     }
   });
 
+  test('each order gives every run once, says where a run stands, and stays right while runs change', async () => {
+    await fill();
+    const chance = randomFrom(13);
+    const byDue = (a: Run, b: Run): number => a.state.dueAt - b.state.dueAt || a.id - b.id;
+    const waits = ({ state }: Run): boolean => /scheduled|waiting|queued/.test(state.name);
+    const filters: { query: Omit<Query, 'limit' | 'order'>; fits: (run: Run) => boolean }[] = [
+      { query: {}, fits: () => true },
+      { query: { jobs: ['mail'] }, fits: (run) => run.job === 'mail' },
+      {
+        query: { states: ['scheduled', 'queued'] },
+        fits: (run) => /scheduled|queued/.test(run.state.name),
+      },
+      { query: { key: 'key-2450' }, fits: (run) => run.origin?.key === 'key-2450' },
+      { query: { since: T0 + 1500 }, fits: (run) => run.createdAt >= T0 + 1500 },
+    ];
+    for (let round = 0; round < 4; round++) {
+      const runs = (await bench.engine.list({ limit: MANY * 2 })).runs;
+      for (const { query, fits } of filters) {
+        const orders = {
+          newest: runs.filter(fits),
+          oldest: runs.filter(fits).toReversed(),
+          due: runs.filter((run) => fits(run) && waits(run)).toSorted(byDue),
+        };
+        for (const [order, expected] of Object.entries(orders)) {
+          const asked = { ...query, order: order as 'due', limit: chance.whole(1, 80) };
+          const offset = chance.whole(0, expected.length);
+          const around = chance.of(runs).id;
+          const at = expected.findIndex(({ id }) => id === around);
+          const listed = await bench.engine.list({ ...asked, offset, around });
+          const what = JSON.stringify([round, asked, offset, around]);
+          expect(listed.total, what).toBe(expected.length);
+          expect(listed.runs, what).toEqual(expected.slice(offset, offset + asked.limit));
+          expect(listed.at, what).toBe(at < 0 ? null : at);
+        }
+      }
+      for (let i = 0; i < 40; i++) {
+        const run = chance.of(runs);
+        const later = (prev: Run): Run => ({
+          ...prev,
+          state: { name: 'scheduled', dueAt: T0 + chance.whole(0, 9000) },
+        });
+        if (waits(run)) await bench.engine.change(run.id, chance.of([later, abort]));
+        else await bench.engine.remove([run.id]).catch(() => undefined);
+      }
+      await bench.engine.accept([draft(round, null, { dueAt: T0 + chance.whole(1, 9000) })], T0);
+      if (round === 1) await bench.engine.fold();
+    }
+  });
+
+  test('a search shows what it has found before it is over, and can be left', async () => {
+    await fill();
+    const parts: { found: number; total: number; complete: boolean }[] = [];
+    const query: Query = { key: 'key-0', limit: 10 };
+    for await (const { runs, total, complete } of bench.engine.search({
+      ...query,
+      key: 'key-2450',
+    }))
+      parts.push({ found: runs.length, total, complete });
+    expect(parts[0]).toEqual({ found: 1, total: 1, complete: false });
+    expect(parts.at(-1)).toEqual({ found: 1, total: 1, complete: true });
+    for await (const { runs } of bench.engine.search({ limit: 5 })) {
+      expect(runs).toHaveLength(5);
+      break;
+    }
+    expect((await bench.engine.list(query)).runs.map(({ id }) => id)).toEqual([1]);
+  });
+
   test('a run is found by its id alone, however old, and not after it was removed', async () => {
     const runs = await fill();
     for (const id of [1, 999, 1000, 1001, 1999, 2000, 2500]) {

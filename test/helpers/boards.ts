@@ -71,7 +71,15 @@ export function boardWith(runs: readonly BoardRun[], more: Partial<Board> = {}):
       ended: [null, 0, 1, 2, 4, 8, 3, 2, 1, 0, 0, 5, 6, 7, 9, 14],
       failed: Array(16).fill(0),
     },
-    list: { total: runs.length, offset: 0, order: 'newest', at: null, runs, jobs: [] },
+    list: {
+      total: runs.length,
+      offset: 0,
+      order: 'newest',
+      at: null,
+      complete: true,
+      runs,
+      jobs: [],
+    },
     detail: null,
     ...more,
   };

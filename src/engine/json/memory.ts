@@ -8,6 +8,7 @@ import { Heap } from '../../run/heap.ts';
 import { Picker } from '../../run/pick.ts';
 import { isSettled, type Run } from '../../run/run.ts';
 import { promote } from '../../run/transitions.ts';
+import type { DueOrder } from './due-order.ts';
 import { pageOf, Tally } from './tally.ts';
 
 export class Memory {
@@ -22,6 +23,8 @@ export class Memory {
   readonly dependents = new Map<number, Set<number>>();
   /** Unsettled runs by the schedule that made them. */
   readonly bySchedule = new Map<string, Set<number>>();
+  /** The order that somebody looks at just now, or has lately. */
+  dueOrder: DueOrder | null = null;
   readonly #due = new Heap<Run>((a, b) => a.state.dueAt < b.state.dueAt);
   readonly #keys = new Map<string, number>();
 
@@ -31,6 +34,7 @@ export class Memory {
     if (prev) this.tally.add(prev, -1);
     if (next) this.tally.add(next, 1);
     this.dirty.add(pageOf(run.id));
+    if (this.dueOrder?.put(prev, next) === false) this.dueOrder = null;
     if (prev && next && prev.state.name === 'running' && next.state.name === 'running') {
       this.live.set(run.id, next);
       return;

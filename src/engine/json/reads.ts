@@ -2,24 +2,27 @@
 // applied, durable or not.
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
-import { JobrunError } from '../../support/errors.ts';
+import { assert, JobrunError } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { currentOf, listRuns, runsOfPage } from './listing.ts';
+import { currentOf, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
+import { Search } from './search.ts';
 import { pageOf } from './tally.ts';
 
 export class Reads {
   protected readonly memory: Memory;
   protected readonly registry: Registry;
   protected readonly pages: Pages;
+  readonly #search: Search;
 
   constructor(memory: Memory, registry: Registry, pages: Pages) {
     this.memory = memory;
     this.registry = registry;
     this.pages = pages;
+    this.#search = new Search(memory, pages);
   }
 
   async find(id: number): Promise<Run | null> {
@@ -32,8 +35,15 @@ export class Reads {
     return this.memory.live.get(id) ?? filed ?? null;
   }
 
-  list(query: E.Query): Promise<{ readonly total: number; readonly runs: readonly Run[] }> {
-    return listRuns(query, this.memory, this.pages);
+  async list(query: E.Query): Promise<E.Found> {
+    let last: E.Found | null = null;
+    for await (const found of this.search(query)) last = found;
+    assert(last, 'a search ends with what it has found');
+    return last;
+  }
+
+  search(query: E.Query): AsyncIterable<E.Found> {
+    return this.#search.run(query);
   }
 
   parts(): readonly number[] {

@@ -20,9 +20,18 @@ const COLUMN = Object.fromEntries(STATE_NAMES.map((name, i) => [name, i])) as Re
   number
 >;
 
+interface PageTally {
+  readonly jobs: Map<string, Cells>;
+  readonly sum: Cells;
+  /** Another number after each change: what was learnt of a page holds as long as it is the same. */
+  version: number;
+}
+
 export class Tally {
-  readonly #pages = new Map<number, Map<string, Cells>>();
-  readonly #jobs = new Map<string, Cells>();
+  readonly #pages = new Map<number, PageTally>();
+  readonly #all: PageTally = { jobs: new Map(), sum: newCells(), version: 0 };
+  /** The pages, newest first, until one comes or goes. */
+  #order: readonly number[] | null = null;
 
   add(run: Run, by: 1 | -1): void {
     this.#add(pageOf(run.id), run.job, run.state.name, by);
@@ -36,44 +45,51 @@ export class Tally {
   }
 
   counts(): Counts {
-    const sum = newCells();
-    for (const cells of this.#jobs.values())
-      for (const i of sum.keys()) sum[i] = (sum[i] ?? 0) + (cells[i] ?? 0);
-    return countsOf(sum);
+    return countsOf(this.#all.sum);
   }
 
   byJob(): Map<string, Counts> {
-    return new Map([...this.#jobs].map(([job, cells]) => [job, countsOf(cells)]));
+    return new Map([...this.#all.jobs].map(([job, cells]) => [job, countsOf(cells)]));
   }
 
   /** Pages that hold any run, newest first. */
-  pages(): number[] {
-    return [...this.#pages.keys()].sort((a, b) => b - a);
+  pages(): readonly number[] {
+    this.#order ??= [...this.#pages.keys()].sort((a, b) => b - a);
+    return this.#order;
+  }
+
+  versionOf(page: number): number {
+    return this.#pages.get(page)?.version ?? 0;
   }
 
   hasPage(page: number): boolean {
     return this.#pages.has(page);
   }
 
-  /** Runs of a page in any of these states and jobs; null stands for all. */
+  /** Runs of a page, or of all, in any of these states and jobs; null stands for all. */
   matching(
     page: number | null,
     states: readonly StateName[] | null,
-    jobs: readonly string[] | null,
+    jobs: ReadonlySet<string> | null,
   ): number {
-    const from = page === null ? this.#jobs : (this.#pages.get(page) ?? new Map<string, Cells>());
-    let sum = 0;
-    const add = (cells: Cells | undefined): void => {
-      for (const name of states ?? STATE_NAMES) sum += cells?.[COLUMN[name]] ?? 0;
+    const from = page === null ? this.#all : this.#pages.get(page);
+    if (!from) return 0;
+    const columns = (states ?? STATE_NAMES).map((name) => COLUMN[name]);
+    const sumOf = (cells: Cells | undefined): number => {
+      let sum = 0;
+      for (const column of columns) sum += cells?.[column] ?? 0;
+      return sum;
     };
-    if (jobs) for (const job of jobs) add(from.get(job));
-    else for (const cells of from.values()) add(cells);
+    if (!jobs) return sumOf(from.sum);
+    let sum = 0;
+    if (jobs.size < from.jobs.size) for (const job of jobs) sum += sumOf(from.jobs.get(job));
+    else for (const [job, cells] of from.jobs) if (jobs.has(job)) sum += sumOf(cells);
     return sum;
   }
 
   /** What the manifest keeps of a page. */
   ofPage(page: number): JobCounts {
-    const entries = [...(this.#pages.get(page) ?? [])].map(([job, cells]) => {
+    const entries = [...(this.#pages.get(page)?.jobs ?? [])].map(([job, cells]) => {
       const nonZero = STATE_NAMES.flatMap((name, i) => (cells[i] ? [[name, cells[i]]] : []));
       return [job, Object.fromEntries(nonZero)];
     });
@@ -81,11 +97,22 @@ export class Tally {
   }
 
   #add(page: number, job: string, name: StateName, by: number): void {
-    const jobs = this.#pages.get(page) ?? new Map<string, Cells>();
-    this.#pages.set(page, jobs);
-    bump(jobs, job, name, by);
-    bump(this.#jobs, job, name, by);
-    if (by < 0 && jobs.size === 0) this.#pages.delete(page);
+    const own = this.#pages.get(page) ?? this.#begin(page);
+    own.version = ++this.#all.version;
+    for (const { jobs, sum } of [own, this.#all]) {
+      bump(jobs, job, name, by);
+      sum[COLUMN[name]] = (sum[COLUMN[name]] ?? 0) + by;
+    }
+    if (by > 0 || own.jobs.size > 0) return;
+    this.#pages.delete(page);
+    this.#order = null;
+  }
+
+  #begin(page: number): PageTally {
+    const own = { jobs: new Map<string, Cells>(), sum: newCells(), version: 0 };
+    this.#pages.set(page, own);
+    this.#order = null;
+    return own;
   }
 }
 
@@ -97,7 +124,9 @@ function bump(cellsOf: Map<string, Cells>, job: string, name: StateName, by: num
   if (by < 0 && cells[column] === 0 && cells.every((n) => n === 0)) cellsOf.delete(job);
 }
 
-const newCells = (): Cells => STATE_NAMES.map(() => 0);
+function newCells(): Cells {
+  return STATE_NAMES.map(() => 0);
+}
 
 function countsOf(cells: Cells): Counts {
   return Object.fromEntries(

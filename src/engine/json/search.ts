@@ -1,0 +1,258 @@
+// Lists without holding all runs: counts come from the tally, and only the pages that can hold a part of the window
+// asked for are looked into. Where the filter asks for more than the tally knows (key, text, time), the runs themselves
+// are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
+// changes: who looks at the same list again reads only what is new.
+import { type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
+import type { Found, Query } from '../engine.ts';
+import { DueOrder, isWaiting, Nearest } from './due-order.ts';
+import { currentOf, runsOfPage } from './listing.ts';
+import type { Memory } from './memory.ts';
+import type { Pages } from './pages.ts';
+import { pageOf } from './tally.ts';
+
+/** A query as it is carried out. */
+interface Plan {
+  readonly states: readonly StateName[] | null;
+  readonly jobs: ReadonlySet<string> | null;
+  /** The tally can count what fits. */
+  readonly counted: boolean;
+  readonly fits: (run: Run) => boolean;
+  readonly from: number;
+  readonly until: number;
+  readonly around: number | null;
+  readonly since: number | null;
+  /** But for the time the tally could count. */
+  readonly onlySince: boolean;
+}
+
+/** What is known of a page, for one filter. */
+interface Known {
+  readonly version: number;
+  readonly count: number;
+  /** The ones that fit, newest first, where they are few. */
+  readonly runs: readonly Run[] | null;
+}
+
+interface Ages {
+  readonly version: number;
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+const FILTERS_KNOWN = 4;
+/** Pages with more that fit are read again: the window then is in few of them. */
+const FEW = 50;
+/** Runs kept for all filters together, at most: some megabytes. */
+const RUNS_KEPT = 8000;
+
+/** So far from the first or the last, runs are found by one pass over all. */
+const NEAR = 1000;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export class Search {
+  readonly #memory: Memory;
+  readonly #pages: Pages;
+  /** The filters that were asked for last, the oldest first. */
+  readonly #known = new Map<string, Map<number, Known>>();
+  readonly #ages = new Map<number, Ages>();
+  #kept = 0;
+
+  constructor(memory: Memory, pages: Pages) {
+    this.#memory = memory;
+    this.#pages = pages;
+  }
+
+  run(query: Query): AsyncGenerator<Found> {
+    return query.order === 'due' ? this.#byDue(query) : this.#byId(query);
+  }
+
+  async *#byId(query: Query): AsyncGenerator<Found> {
+    const { tally } = this.#memory;
+    const plan = planOf(query);
+    const known = this.#knownOf(query);
+    const isOldest = query.order === 'oldest';
+    const all = plan.counted ? tally.matching(null, plan.states, plan.jobs) : null;
+    const pageOfRun = plan.around === null ? null : pageOf(plan.around);
+    const pages = isOldest ? tally.pages().toReversed() : tally.pages();
+    const runs: Run[] = [];
+    let at: number | null = null;
+    let seen = 0;
+    for (const page of pages) {
+      const most = tally.matching(page, plan.states, plan.jobs);
+      if (most === 0) continue;
+      const count = this.#countOf(page, most, plan, known);
+      const isWanted = count !== 0 && seen < plan.until && seen + (count ?? 1) > plan.from;
+      if (count !== null && !isWanted && page !== pageOfRun) {
+        seen += count;
+        continue;
+      }
+      const fitting = await this.#fitting(page, plan, known);
+      if (!isOldest && this.#isOlder(page, plan)) break;
+      if (isOldest) fitting.reverse();
+      const place = page === pageOfRun ? fitting.findIndex(({ id }) => id === plan.around) : -1;
+      if (place >= 0) at = seen + place;
+      if (seen < plan.until)
+        runs.push(...fitting.slice(Math.max(0, plan.from - seen), plan.until - seen));
+      seen += fitting.length;
+      yield { total: all ?? seen, runs, at, complete: false };
+      await turn();
+    }
+    yield { total: all ?? seen, runs, at, complete: true };
+  }
+
+  async *#byDue(query: Query): AsyncGenerator<Found> {
+    const memory = this.#memory;
+    const plan = planOf(query);
+    if (!this.#dueOrder().fill()) {
+      const runs = await this.#nearEnd(plan);
+      yield { total: this.#waiting(plan), runs, at: null, complete: false };
+      while (!this.#dueOrder().fill()) {
+        yield { total: this.#waiting(plan), runs, at: null, complete: false };
+        await turn();
+      }
+    }
+    const order = this.#dueOrder();
+    const isAll = plan.counted && this.#waiting(plan) === this.#waiting(ALL);
+    if (!isAll) return yield* this.#walkDue(plan);
+    const around = plan.around === null ? undefined : currentOf(plan.around, memory);
+    const isThere = around && isWaiting(around);
+    const at = isThere ? order.rank(around) : null;
+    const runs = order.slice(plan.from, plan.until);
+    yield { total: this.#waiting(plan), runs, at, complete: true };
+  }
+
+  /** The window without the order of all, which takes longer to make: only where it is near the first or the last. */
+  async #nearEnd(plan: Plan): Promise<readonly Run[]> {
+    const { from, until, fits } = plan;
+    const total = this.#waiting(plan);
+    const isFirst = until <= NEAR;
+    const least = Math.max(0, total - until);
+    if (!isFirst && total - from > NEAR) return [];
+    const best = new Nearest(isFirst ? until : total - from, isFirst);
+    let looked = 0;
+    for (const run of this.#memory.live.values()) {
+      if (isWaiting(run) && fits(run)) best.put(run);
+      if (++looked % 8192 === 0) await turn();
+    }
+    return isFirst ? best.runs.slice(from) : best.runs.slice(least).toReversed();
+  }
+
+  /** Goes over all that wait, and on from the last one seen, whatever has changed meanwhile. */
+  async *#walkDue(plan: Plan): AsyncGenerator<Found> {
+    const runs: Run[] = [];
+    const all = plan.counted ? this.#waiting(plan) : null;
+    let [seen, at, looked] = [0, null as number | null, 0];
+    let last: Run | null = null;
+    while (all === null || seen < all) {
+      const order = this.#dueOrder();
+      const bucket: readonly Run[] = order.after(last);
+      if (bucket.length === 0) break;
+      for (const run of bucket) {
+        if (!plan.fits(run)) continue;
+        if (run.id === plan.around) at = seen;
+        if (seen >= plan.from && seen < plan.until) runs.push(run);
+        seen++;
+      }
+      last = bucket.at(-1) ?? null;
+      looked += bucket.length;
+      if (looked < 8192) continue;
+      looked = 0;
+      yield { total: all ?? seen, runs, at, complete: false };
+      await turn();
+      if (!order.fill()) break;
+    }
+    yield { total: all ?? seen, runs, at, complete: true };
+  }
+
+  #dueOrder(): DueOrder {
+    this.#memory.dueOrder ??= new DueOrder(this.#memory.live);
+    return this.#memory.dueOrder;
+  }
+
+  #waiting({ states, jobs }: Pick<Plan, 'states' | 'jobs'>): number {
+    const waiting = (states ?? WAITING).filter((name) => WAITING.includes(name));
+    return this.#memory.tally.matching(null, waiting, jobs);
+  }
+
+  /** How many fit, where that is known without a look at the runs. */
+  #countOf(page: number, most: number, plan: Plan, known: Map<number, Known>): number | null {
+    if (plan.counted) return most;
+    const version = this.#memory.tally.versionOf(page);
+    const before = known.get(page);
+    if (before?.version === version) return before.count;
+    const ages = this.#ages.get(page);
+    if (ages?.version !== version || plan.since === null) return null;
+    if (ages.newest < plan.since) return 0;
+    return plan.onlySince && ages.oldest >= plan.since ? most : null;
+  }
+
+  /** All of this page was accepted before the time asked for, and so was what lies behind it. */
+  #isOlder(page: number, { since }: Plan): boolean {
+    return since !== null && (this.#ages.get(page)?.newest ?? since) < since;
+  }
+
+  /** The runs of a page that fit, newest first. */
+  async #fitting(page: number, plan: Plan, known: Map<number, Known>): Promise<Run[]> {
+    const { tally } = this.#memory;
+    const before = known.get(page);
+    if (before?.runs && before.version === tally.versionOf(page)) return [...before.runs];
+    const all = await runsOfPage(page, this.#memory, this.#pages);
+    // No wait lies between the look at the runs and their version.
+    const version = tally.versionOf(page);
+    const created = all.map(({ createdAt }) => createdAt);
+    this.#ages.set(page, {
+      version,
+      oldest: Math.min(...created),
+      newest: Math.max(...created),
+    });
+    const fitting = all.filter(plan.fits);
+    const isKept = fitting.length <= FEW && this.#kept < RUNS_KEPT;
+    if (isKept) this.#kept += fitting.length;
+    known.set(page, { version, count: fitting.length, runs: isKept ? [...fitting] : null });
+    return fitting;
+  }
+
+  #knownOf(query: Query): Map<number, Known> {
+    const { states, jobs, key, text, since } = query;
+    const name = JSON.stringify([states, jobs, key, text, since]);
+    const known = this.#known.get(name) ?? new Map<number, Known>();
+    this.#known.delete(name);
+    this.#known.set(name, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > FILTERS_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.#kept = 0;
+    for (const pages of this.#known.values())
+      for (const { runs } of pages.values()) this.#kept += runs?.length ?? 0;
+    return known;
+  }
+}
+
+const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
+const ALL = { states: null, jobs: null };
+
+function planOf(query: Query): Plan {
+  const { key, text, since, around = null, offset: from = 0 } = query;
+  const states = query.states?.length ? query.states : null;
+  const jobs = query.jobs ? new Set(query.jobs) : null;
+  const wanted = new Set<string>(states ?? STATE_NAMES);
+  const part = text?.toLowerCase();
+  return {
+    states,
+    jobs,
+    counted: key === undefined && text === undefined && since === undefined,
+    from,
+    until: from + query.limit,
+    around,
+    since: since ?? null,
+    onlySince: key === undefined && text === undefined,
+    fits: (run) =>
+      wanted.has(run.state.name) &&
+      (!jobs || jobs.has(run.job)) &&
+      (key === undefined || run.origin?.key === key) &&
+      (since === undefined || run.createdAt >= since) &&
+      (part === undefined || textOf(run).includes(part)),
+  };
+}
+
+const textOf = (run: Run): string => `${run.id} ${run.job} ${run.origin?.key ?? ''}`.toLowerCase();
