@@ -151,6 +151,8 @@ export class Wire {
 
   #receive(chunk: Buffer): void {
     this.#heardAt = this.#clock.monotonic();
+    // Not left to the next look: where that is late, the answer to the ping is a whole silence old by then.
+    this.#pinged = false;
     try {
       for (const reply of this.#reader.read(chunk)) this.#deliver(reply as unknown as Reply);
     } catch {

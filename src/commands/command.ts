@@ -22,6 +22,8 @@ export interface Command<Request = unknown, Reply = unknown> {
   local?(request: Request, asked: Asked): Promise<Reply | null> | Reply | null;
   /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
   cut?(request: Request): readonly Request[];
+  /** Whether the process of the command is to be the daemon for this request. */
+  isHere?(request: Request): boolean;
   handle?(request: Request, tools: Tools): Promise<Reply>;
   /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
   follows?(request: Request): boolean;

@@ -1,4 +1,4 @@
-// `jobrun run`: schedules a run now, follows its log, and exits with its result.
+// `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
@@ -9,7 +9,7 @@ import { type AskedRun, askRun, runOptions } from './run-options.ts';
 import { schedule } from './schedule.ts';
 import { viewRun } from './views.ts';
 
-type Request = AskedRun & { readonly dryRun: boolean };
+type Request = AskedRun & { readonly dryRun: boolean; readonly local: boolean };
 
 export const run: Command<Request, RunView> = {
   name: 'run',
@@ -20,11 +20,18 @@ export const run: Command<Request, RunView> = {
     program.description('Run a job now: follow its log, and exit with its result.');
     timeOptions(program);
     runOptions(program);
-    examples(program, 'run import-products -p file=spring.csv', 'run backup --timeout 10m');
+    program.option('--local', 'run it here, without a daemon; Ctrl-C aborts it');
+    examples(
+      program,
+      'run import-products -p file=spring.csv',
+      'run backup --timeout 10m',
+      'run hello --local',
+    );
   },
 
   async ask(asked) {
-    return { ...(await askRun(asked)), dryRun: asked.options.dryRun === true };
+    const { dryRun, local } = asked.options;
+    return { ...(await askRun(asked)), dryRun: dryRun === true, local: local === true };
   },
 
   async handle(request, tools) {
@@ -40,6 +47,8 @@ export const run: Command<Request, RunView> = {
     tools.wake();
     return viewRun(accepted.run, tools);
   },
+
+  isHere: ({ local }) => local,
 
   follows: (request) => !request.dryRun,
 

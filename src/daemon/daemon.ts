@@ -44,6 +44,8 @@ export interface DaemonOptions {
   readonly watch: boolean;
   /** Ends by itself when nothing is due or running. */
   readonly untilIdle: boolean;
+  /** Where given: no schedules, no upkeep, and nothing is started but the run that it names. */
+  readonly only?: () => number;
   /** How long a stop waits for attempts before it ends them. */
   readonly drainMs: number;
   /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
@@ -104,7 +106,7 @@ export class Daemon {
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
+    const onError = this.#onError('in the background');
     const stray: Stray = ({ text }) => log.logger.debug(text);
     this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
@@ -114,13 +116,10 @@ export class Daemon {
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
     const { catalog } = this.#jobs;
-    this.#upkeep = new Upkeep({ engine, logs: this.#logs, clock, config, catalog, onError });
+    const common = { engine, logs: this.#logs, clock, config, catalog };
+    this.#upkeep = new Upkeep({ ...common, onError });
     this.tools = toolsOf({
-      engine,
-      catalog,
-      logs: this.#logs,
-      config,
-      clock,
+      ...common,
       pool: this.#pool,
       attempts: this.#attempts,
       scheduler: this.#scheduler,
@@ -152,9 +151,7 @@ export class Daemon {
     const policy = (job: string) => policyOf(catalog.find(job));
     const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
     if (lost > 0) log.logger.warn(lostText(lost));
-    this.#serving = await listen(this.tools, (error) =>
-      log.logger.error({ err: error }, 'a request failed'),
-    );
+    this.#serving = await listen(this.tools, this.#onError('a request failed'));
     if (this.#o.watch)
       this.#watcher = followFiles(config, this.#jobs, this.#pool, log.logger, clock);
     log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
@@ -163,7 +160,7 @@ export class Daemon {
       tools: this.tools,
       trouble: () => (this.#stuck.isStuck ? 'cannot write' : null),
     });
-    loading.then(() => this.#upkeep.start());
+    if (!this.#o.only) loading.then(() => this.#upkeep.start());
   }
 
   async #end(exitCode: number): Promise<void> {
@@ -217,6 +214,10 @@ export class Daemon {
     this.#feed.publish({ n: this.#lastChange, at: this.#o.clock.now(), prev: run, run: next });
   }
 
+  #onError(what: string): (error: unknown) => void {
+    return (error) => this.#o.log.logger.error({ err: error }, what);
+  }
+
   #configure(): void {
     const { catalog } = this.#jobs;
     this.#engine.configure(
@@ -228,8 +229,8 @@ export class Daemon {
   #reloaded(): void {
     this.#configure();
     this.#upkeep.reloaded();
-    const following = this.#recurring.follow(this.#loaded);
-    following.catch((error) => this.#o.log.logger.error({ err: error }, 'schedules of jobs'));
+    if (!this.#o.only)
+      this.#recurring.follow(this.#loaded).catch(this.#onError('schedules of jobs'));
     this.#scheduler.wake();
   }
 
@@ -285,7 +286,8 @@ export class Daemon {
       acquire: (run) => this.#pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
-      fire: (now) => this.#recurring.fire(now),
+      fire: (now) => (this.#o.only ? null : this.#recurring.fire(now)),
+      only: this.#o.only,
       onJump: (ms) => log.logger.warn(`the clock jumped by ${Math.round(ms / SECOND)}s`),
       onError,
       onTick: () => {

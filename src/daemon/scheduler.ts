@@ -21,6 +21,8 @@ export interface SchedulerParts {
   readonly begin: (claimed: Claimed, runner: Runner) => void;
   /** Lets schedules fire; returns when the next one is due, null for never. */
   readonly fire: (now: number) => number | null;
+  /** Where given: nothing but the run that it names is started. */
+  readonly only?: (() => number) | undefined;
   readonly onJump: (ms: number) => void;
   readonly onError: (error: unknown) => void;
   /** After each tick, and again when what it took has begun: what is regular, and cheap. */
@@ -99,7 +101,7 @@ export class Scheduler {
       acquired.push(runner);
       return runner;
     };
-    const over = this.#p.engine.claim(lane, free, workerFor, now).then(
+    const over = this.#p.engine.claim(lane, free, workerFor, now, this.#p.only?.()).then(
       (claimed) => {
         // One claim for each worker that was asked for, in that order.
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);

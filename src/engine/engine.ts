@@ -15,13 +15,14 @@ export interface Engine {
   promote(now: number): number;
   /**
    * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
-   * for it, as it is before it starts; fewer where fewer may start.
+   * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none.
    */
   claim(
     lane: Lane,
     most: number,
     workerFor: (run: Run) => WorkerRef,
     now: number,
+    only?: number,
   ): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */
   change(id: number, decide: (run: Run) => Run): Promise<Run>;

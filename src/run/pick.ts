@@ -164,6 +164,14 @@ export class Picker {
     return null;
   }
 
+  /** The same, where it is to be this run and no other. */
+  nextOnly(id: number, lane: Lane, now: number): Run | null {
+    const run = this.#queued.get(id);
+    if (!run || this.why(run, now) !== null) return null;
+    const line = this.#line(run.job);
+    return laneOf(line, queueOf(line, run)) === lane ? run : null;
+  }
+
   /** When after `now` a job that has reached its rate gets its next place; null where none waits for that. */
   nextPlaceAt(now: number): number | null {
     let soonest: number | null = null;

@@ -317,3 +317,17 @@ test('a call may have a limit', async () => {
   const call = (await client(path)).call('x', null, { timeoutMs: 50 });
   await expect(call).rejects.toMatchObject({ code: 'no-daemon' });
 });
+
+test('a long wait outlasts every look for silence, on a machine where timers come late too', async () => {
+  const { path } = await served((_, signal) => delay(systemClock, 600, signal).then(() => 'over'));
+  // Time runs a hundred times as fast, and each timer comes a while after its time.
+  const late: Clock = {
+    now: systemClock.now,
+    monotonic: () => systemClock.monotonic() * 100,
+    after: (ms, fn) => systemClock.after(ms / 100 + 20, fn),
+  };
+  const made = await connectDaemon(path, late);
+  if (!made) throw new Error('nobody listens');
+  open.push(made);
+  expect(await made.call('echo', 1)).toBe('over');
+});

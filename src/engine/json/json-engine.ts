@@ -89,14 +89,18 @@ export class JsonEngine extends Reads implements E.Engine {
     most: number,
     workerFor: (run: Run) => E.WorkerRef,
     now: number,
+    only?: number,
   ): Promise<E.Claimed[]> {
     this.#writable();
-    if (most < 1 || this.memory.picker.next(lane, now) === null) return [];
+    const { picker } = this.memory;
+    const next = (): Run | null =>
+      only === undefined ? picker.next(lane, now) : picker.nextOnly(only, lane, now);
+    if (most < 1 || next() === null) return [];
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
       while (claimed.length < most) {
-        const prev = this.memory.picker.next(lane, now);
+        const prev = next();
         if (!prev) break;
         claimed.push(this.#claimOne(tx, prev, workerFor(prev), now));
       }
