@@ -53,7 +53,9 @@ function removeStale(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) === 'ENOENT') return;
+    const hint = 'Move it away: the socket of the daemon has to be there.';
+    throw new JobrunError('state-unsafe', `${path} cannot be removed`, hint, error);
   }
 }
 

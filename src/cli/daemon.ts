@@ -1,17 +1,19 @@
 // `jobrun daemon`: the process that stays, in the foreground, or detached with its output in a file.
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isSafe, socketPaths } from '../api/address.ts';
 import { connectDaemon } from '../api/client.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { readInteger } from '../commands/times.ts';
+import { prepareState } from '../engine/json/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
+import { openLogFile, refuseForeignJobs } from '../support/ownership.ts';
 
 interface Request {
   readonly workers?: number;
@@ -83,12 +85,10 @@ export const daemon: Command<Request, Reply> = {
 async function startDetached(config: Config, given?: string): Promise<Reply> {
   const log = given ?? join(config.state, 'logs', 'daemon.log');
   await refuseSecond(config);
-  for (const folder of [config.state, join(config.state, 'logs')]) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-  }
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
-  const output = openSync(log, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+  refuseForeignJobs(config.jobs);
+  prepareState(config.state);
+  mkdirSync(join(config.state, 'logs'), { recursive: true, mode: 0o700 });
+  const output = openLogFile(log);
   const [node = '', ...words] = process.argv;
   const args = [...words.filter((word) => word !== '--detach'), '--log', log];
   const stdio: ['ignore', number, number] = ['ignore', output, output];

@@ -1,10 +1,9 @@
 // The daemon's log in a file. Each line is appended whole, so that a file that is copied and cut by `logrotate` goes on
 // where it is; after a rename the file is opened anew under its name. A disk that takes no line stops no daemon: such
 // lines are counted, and the first that goes through again says how many.
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { errnoOf, JobrunError } from '../support/errors.ts';
-
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+import { openLogFile } from '../support/ownership.ts';
 
 export class OwnLog {
   readonly isTTY = false;
@@ -44,9 +43,9 @@ const lostLine = (lines: number): string =>
 
 function open(path: string): number {
   try {
-    // A name that somebody turned into a link would let us append to his choice of file.
-    return openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+    return openLogFile(path);
   } catch (error) {
+    if (error instanceof JobrunError) throw error;
     const why = (error as Error).message;
     const message = `the log ${path} cannot be written: ${why}`;
     throw new JobrunError('bad-option', message, 'Give another file with --log.', error);

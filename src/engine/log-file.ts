@@ -3,10 +3,10 @@
 //
 // The file keeps the head of a long log. What follows goes by turns into two tail files, the older of which is
 // emptied when the newer is full: so the end of a flood is there too, and the count of what is missing between them.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine } from '../run/view.ts';
-import { errnoOf } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
+import { realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES } from '../support/limits.ts';
 
@@ -75,13 +75,11 @@ interface Part {
 }
 
 async function readPart(path: string): Promise<Part | null> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null;
-    throw error;
-  }
+  const bytes = await realDisk.read(path).catch((error) => {
+    throw new JobrunError('state-unsafe', `${path} is no log of ours`, 'Move it away.', error);
+  });
+  if (bytes === null) return null;
+  const text = bytes.toString('utf8');
   // A line that was cut off by a crash is no JSON; it says nothing that anybody was promised.
   const entries = text.split('\n').flatMap((line) => (parseJson(line) as Entry | undefined) ?? []);
   const skipped = entries[0] && 'skipped' in entries[0] ? entries[0].skipped : 0;

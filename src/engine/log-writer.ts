@@ -1,6 +1,7 @@
 // Appends to the log files of one run, one write at a time: lines are gathered for a moment, and a flood goes by turns
 // into the two tail files once the head is full. Rows of the result table always go to the head: none is dropped.
-import { appendFile, mkdir, open, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LogLine } from '../run/view.ts';
 import type { Clock } from '../support/clock.ts';
@@ -137,7 +138,7 @@ export class LogWriter {
   async #nextTail(at: Place, skipped: number): Promise<void> {
     const tail = at.tail === 0 ? 1 : 0;
     const header = textOf({ skipped });
-    await writeFile(this.#file(tail), header, { mode: 0o600 });
+    await append(this.#file(tail), header, constants.O_TRUNC);
     at.tail = tail;
     at.size = header.length;
   }
@@ -163,7 +164,7 @@ export class LogWriter {
   }
 
   async #sync(): Promise<void> {
-    const file = await open(this.#paths.head, 'r+');
+    const file = await openOwn(this.#paths.head, 0);
     try {
       await file.datasync();
     } finally {
@@ -193,19 +194,40 @@ function countFitting(texts: readonly string[], bytes: number): number {
   return texts.length;
 }
 
-async function append(path: string, text: string): Promise<void> {
+async function append(path: string, text: string, more = 0): Promise<void> {
+  const { O_APPEND, O_CREAT } = constants;
+  let file: FileHandle;
   try {
-    await appendFile(path, text, { mode: 0o600 });
+    file = await openOwn(path, O_APPEND | O_CREAT | more);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await appendFile(path, text, { mode: 0o600 });
+    file = await openOwn(path, O_APPEND | O_CREAT | more);
   }
+  try {
+    await file.appendFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Opens a file for writing that is ours alone: no link, no pipe, and no second name of somebody else's file. */
+async function openOwn(path: string, flags: number): Promise<FileHandle> {
+  const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_TRUNC } = constants;
+  const file = await open(path, (flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, 0o600);
+  const { nlink, mode } = await file.stat();
+  if ((mode & constants.S_IFMT) !== constants.S_IFREG || nlink > 1) {
+    await file.close();
+    throw Object.assign(new Error(`${path} is not a file of its own`), { code: 'EINVAL' });
+  }
+  if ((mode & 0o777) !== 0o600) await file.chmod(0o600);
+  if (flags & O_TRUNC) await file.truncate(0);
+  return file;
 }
 
 async function sizeOf(path: string): Promise<number | null> {
   try {
-    return (await stat(path)).size;
+    return (await lstat(path)).size;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;

@@ -5,6 +5,7 @@ import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
+import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
 import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
@@ -27,6 +28,7 @@ export interface OpenAs {
 
 /** Opens the state of a project under its lock, which is held until the engine is closed. */
 export async function openEngine(config: Config, clock: Clock, as: OpenAs): Promise<Opened> {
+  refuseForeignJobs(config.jobs);
   const lock = await lockState(config.state, as.kind, clock);
   try {
     if (!as.readOnly) await placeReadme(config.state);

@@ -5,7 +5,16 @@
 // is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
 // bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
 import { constants, writeSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errors.ts';
 
@@ -42,9 +51,14 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** A umask that takes away the owner's own rights would leave files that we cannot open again. */
+const MASKED = (process.umask() & 0o700) !== 0;
+
 export const realDisk: Disk = {
   async create(path) {
-    return new RealFile(await open(path, 'wx', 0o600));
+    const file = await open(path, 'wx', 0o600);
+    if (MASKED) await file.chmod(0o600);
+    return new RealFile(file);
   },
   async read(path) {
     let file: FileHandle;
@@ -77,6 +91,7 @@ export const realDisk: Disk = {
       if (errnoOf(error) === 'EEXIST') return;
       throw error;
     }
+    if (MASKED) await chmod(path, 0o700);
     await this.syncFolder(dirname(path));
   },
   rename,

@@ -4,20 +4,24 @@
 // it) is for people and for messages, never for deciding.
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, delay } from '../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
 import { LOCK_WAIT_MS } from '../../support/limits.ts';
+import { refuseForeign, unsafe } from '../../support/ownership.ts';
 
 export interface Holder {
   readonly pid: number;
@@ -47,7 +51,7 @@ export async function lockState(
   kind: Holder['kind'],
   clock: Clock,
 ): Promise<StateLock> {
-  await prepareFolder(dir);
+  prepareState(dir);
   const path = join(dir, 'lock');
   const until = clock.monotonic() + LOCK_WAIT_MS;
   for (;;) {
@@ -114,11 +118,22 @@ function openLock(path: string): number | null {
   // On macOS and BSD the lock comes with the opening itself (O_EXLOCK | O_NONBLOCK).
   const lockFlags = process.platform === 'linux' ? 0 : 0x20 | 0x4;
   try {
-    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | lockFlags, 0o600);
+    return checked(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | lockFlags, 0o600), path);
   } catch (error) {
     if (errnoOf(error) === 'EAGAIN') return null;
-    throw unusable(path, error);
+    throw error instanceof JobrunError ? error : unusable(path, error);
   }
+}
+
+/** What the lock says is written over what is there: never into a file that has another name as well. */
+function checked(fd: number, path: string): number {
+  const stat = fstatSync(fd);
+  if (stat.isFile() && stat.nlink <= 1) {
+    fchmodSync(fd, 0o600);
+    return fd;
+  }
+  closeSync(fd);
+  throw unsafe(path, stat.isFile() ? 'has a second name elsewhere' : 'is not a file');
 }
 
 function flock(fd: number): boolean {
@@ -160,26 +175,31 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Makes the folder, or refuses one that others could have prepared or could change. */
-async function prepareFolder(dir: string): Promise<void> {
+/** Folders of the state: one that was turned into a link would have us write somewhere else. */
+const FOLDERS = ['runs', 'journal', 'logs', 'aside'];
+
+/** Makes the state folder, or refuses one that others could have prepared or could change. */
+export function prepareState(dir: string): void {
   try {
-    await mkdir(dir, { recursive: false, mode: 0o700 });
+    mkdirSync(dir, { recursive: false, mode: 0o700 });
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw unusable(dir, error);
   }
-  const stat = await lstat(dir);
-  if (!stat.isDirectory()) throw unsafe(dir, 'is not a folder');
-  if (process.getuid && stat.uid !== process.getuid()) throw unsafe(dir, 'belongs to another user');
-  if (stat.mode & 0o022) throw unsafe(dir, 'can be written by others');
-  if (stat.mode & 0o077) await chmod(dir, 0o700);
+  const { mode } = refuseForeign(dir);
+  if ((mode & 0o777) !== 0o700) makePrivate(dir);
+  for (const name of FOLDERS) {
+    const folder = join(dir, name);
+    if (lstatSync(folder, { throwIfNoEntry: false })) refuseForeign(folder);
+  }
 }
 
-function unsafe(path: string, why: string): JobrunError {
-  return new JobrunError(
-    'state-unsafe',
-    `${path} ${why}`,
-    `Look at it with: ls -ld ${path}; then chmod 700, or move it away.`,
-  );
+/** Also where the umask took away our own rights. On a read-only disk it stays as it is: nobody can write there. */
+function makePrivate(dir: string): void {
+  try {
+    chmodSync(dir, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== 'EROFS') throw unusable(dir, error);
+  }
 }
 
 function unusable(path: string, cause: unknown): JobrunError {

@@ -1,0 +1,55 @@
+// Whether a folder is ours alone. What others can write to they can fill with files of their choice, and what belongs to
+// somebody else can change at any moment: from such a folder no state is read and no job is started.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { JobrunError } from './errors.ts';
+
+const ROOT = 0;
+
+/** Throws `state-unsafe` where it is a link or no folder, belongs to somebody else, or can be written by others. */
+export function refuseForeign(path: string): Stats {
+  const stat = lstatSync(path);
+  if (!stat.isDirectory()) throw unsafe(path, 'is not a folder');
+  if (process.getuid && stat.uid !== process.getuid())
+    throw unsafe(path, 'belongs to another user');
+  if (stat.mode & 0o022) throw unsafe(path, 'can be written by others');
+  return stat;
+}
+
+/**
+ * The same for the folder that job code is started from, which may be a link, and may belong to root, who could do
+ * anything in any case. A group that is the user's own, with his number, is not "others".
+ */
+export function refuseForeignJobs(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat || !process.getuid) return;
+  if (stat.uid !== process.getuid() && stat.uid !== ROOT)
+    throw unsafe(path, 'belongs to another user');
+  const byGroup = (stat.mode & 0o020) !== 0 && stat.gid !== process.getuid();
+  if (byGroup || stat.mode & 0o002) throw unsafe(path, 'can be written by others');
+}
+
+/**
+ * Opens a log to append to it. A name that somebody turned into a link, or made a second name of a file of his choice,
+ * would let us append to that; a pipe nobody reads would hold us up for ever.
+ */
+export function openLogFile(path: string): number {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+  const fd = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, 0o600);
+  const stat = fstatSync(fd);
+  if (!stat.isFile() || stat.nlink <= 1) return fd;
+  closeSync(fd);
+  throw unsafe(path, 'has a second name elsewhere');
+}
+
+export function unsafe(path: string, why: string): JobrunError {
+  const hint = `Look at it with: ls -ld ${path}; then chmod go-w, chown it to you, or move it away.`;
+  return new JobrunError('state-unsafe', `${path} ${why}`, hint);
+}
