@@ -4,7 +4,7 @@
 //
 // A point is `<phase>: <verb> <what>`: phase is start, serving or stop; of a journal line, what says which changes
 // stand in it. The first time that a point is passed it is written to the trace.
-import { appendFileSync } from 'node:fs';
+import plain, { appendFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { Server } from 'node:net';
@@ -18,6 +18,7 @@ let phase = 'start';
 const seen = new Map();
 const lines = new WeakMap();
 const paths = new WeakMap();
+const handles = new Map();
 
 process.on('SIGTERM', () => {
   phase = 'stop';
@@ -79,7 +80,10 @@ fs.open = async (path, ...rest) => {
   const part = partOf(path);
   if (part && rest[0] === 'wx') pass('create', part);
   const handle = await open(path, ...rest);
-  if (part) paths.set(handle, part);
+  if (part) {
+    paths.set(handle, part);
+    handles.set(handle.fd, handle);
+  }
   return handle;
 };
 fs.rename = (from, to) => {
@@ -94,16 +98,30 @@ fs.mkdir = (path, ...rest) => {
   if (partOf(path)) pass('make', partOf(path));
   return mkdir(path, ...rest);
 };
+const { writeSync } = plain;
+plain.writeSync = (fd, bytes, ...rest) => {
+  passWrite(handles.get(fd), bytes);
+  return writeSync(fd, bytes, ...rest);
+};
 syncBuiltinESMExports();
+
+function passWrite(handle, bytes) {
+  if (!handle) return;
+  if (paths.get(handle) === 'segment') lines.set(handle, changesIn(bytes));
+  passFile('write', handle);
+}
 
 const any = await open('/dev/null');
 const file = Object.getPrototypeOf(any);
 await any.close();
-const { write, datasync, sync } = file;
+const { write, datasync, sync, close } = file;
 file.write = function (bytes, ...rest) {
-  if (paths.get(this) === 'segment') lines.set(this, changesIn(bytes));
-  passFile('write', this);
+  passWrite(this, bytes);
   return write.call(this, bytes, ...rest);
+};
+file.close = function () {
+  handles.delete(this.fd);
+  return close.call(this);
 };
 file.datasync = async function () {
   passFile('sync', this);
