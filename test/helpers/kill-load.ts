@@ -168,11 +168,12 @@ export class KillLoad {
   }
 
   async all(client: Client): Promise<Doc[]> {
-    const runs: Doc[] = [];
+    // By id: schedules go on, so what was at the end of one page is at the begin of the next as well.
+    const runs = new Map<string, Doc>();
     for (let offset = 0; ; offset += 5000) {
       const page = await this.#list(client, { limit: 5000, offset });
-      runs.push(...page.runs);
-      if (page.runs.length < 5000) return runs;
+      for (const run of page.runs) runs.set(run.id, run);
+      if (page.runs.length < 5000) return [...runs.values()];
     }
   }
 
