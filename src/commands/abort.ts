@@ -127,8 +127,9 @@ async function abortRun(
 ): Promise<Run> {
   const run = await getRun(id, tools);
   if (run.state.name === 'running') {
-    if (!tools.daemon) throw noDaemon(`to abort the running run ${id}`);
-    return tools.daemon.abort(id, reason, graceMs);
+    if (tools.daemon) return tools.daemon.abort(id, reason, graceMs);
+    if (tools.abortOrphan) return tools.abortOrphan(id, reason);
+    throw noDaemon(`to abort the running run ${id}`);
   }
   try {
     return await tools.engine.change(id, (now) => abortIdle(now, reason, tools.clock.now()));

@@ -62,6 +62,8 @@ export interface Tools {
   readonly config: Config;
   readonly clock: Clock;
   readonly daemon: DaemonControl | null;
+  /** Where no daemon runs: ends what a dead one left running, its processes first. */
+  readonly abortOrphan?: (id: number, reason: string) => Promise<Run>;
   /** Ends the scheduler's sleep: something may be due. */
   readonly wake: () => void;
   /** What is wrong with the state, which is then open for reading only. */

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
 import { openJobs } from './jobs.ts';
+import { abortOrphan } from './rescue.ts';
 
 export interface OfflineTools extends Tools {
   /** What is wrong with the state, which then can only be read. */
@@ -35,6 +36,7 @@ export async function openOffline(
     clock,
     daemon: null,
     wake: ignore,
+    abortOrphan: (id, reason) => abortOrphan(id, reason, { engine, clock }),
     damage,
     closeJobs: () => jobs.close(),
     async close() {

@@ -2,8 +2,10 @@
 // for certain and with all that it started, and only then is its run taken back: two live processes on one run must
 // never be. The lost attempt stays in its history.
 import type { Engine, Lease } from '../engine/engine.ts';
-import type { Policy } from '../run/policy.ts';
-import { settle } from '../run/transitions.ts';
+import type { Outcome } from '../run/outcome.ts';
+import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
+import type { Run } from '../run/run.ts';
+import { requestAbort, settle } from '../run/transitions.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { SECOND } from '../support/limits.ts';
 import { type Doomed, endGroup } from '../workers/death.ts';
@@ -33,6 +35,20 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
   await Promise.all(leases.map((lease) => rescueOne(lease, rescuing)));
   for (const mark of workers.keys()) engine.removeWorker(mark);
   return leases.length;
+}
+
+/** Aborts a run that a dead daemon left running. Only for the holder of the lock: then no daemon can have it. */
+export async function abortOrphan(
+  id: number,
+  reason: string,
+  { engine, clock }: Pick<Rescuing, 'engine' | 'clock'>,
+): Promise<Run> {
+  const lease = engine.leases().find(({ run }) => run === id);
+  // Noted first: whatever becomes of this process, no daemon takes the run up again.
+  await engine.change(id, (run) => requestAbort(run, reason));
+  if (lease) await endGroup(lease, { clock, force: true });
+  const aborted: Outcome = { kind: 'aborted', reason };
+  return engine.change(id, (run) => settle(run, aborted, DEFAULT_POLICY, clock.now(), 0.5));
 }
 
 async function rescueOne(lease: Lease, { engine, clock, policyOf }: Rescuing): Promise<void> {

@@ -9,7 +9,10 @@ import type { Counts, Draft, Run, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
 
 export interface Engine {
-  /** Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. */
+  /**
+   * Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. A
+   * `request` that comes again gets the runs of the first time, also where they have been removed since.
+   */
   accept(drafts: readonly Draft[], now: number, request?: string): Promise<Accepted[]>;
   /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
   promote(now: number): number;

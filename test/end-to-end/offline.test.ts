@@ -1,9 +1,9 @@
 // Where no daemon runs, commands work on the files themselves, under the same lock: one after the other, however many
 // are typed at once, and also while a daemon is just coming or going.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Doc, eventually, Project } from '../helpers/project.ts';
+import { type Doc, eventually, isAlive, Project } from '../helpers/project.ts';
 
 const JOBS = {
   'jobs/hello.js': `export default { description: 'says hello', run: (params, ctx) => {
@@ -15,6 +15,34 @@ const JOBS = {
 };
 
 describe('without a daemon', () => {
+  test('a run that a killed daemon left running is aborted when nothing of it lives, and is not taken up again', async () => {
+    const project = new Project({
+      'jobs/away.sh': '#!/bin/sh\nsetsid sleep 1000 &\necho $! > away.pid\nsleep 1000\n',
+      'jobs/next.mjs': 'export default () => 1;',
+    });
+    const daemon = await project.daemon();
+    const { id } = await project.json('schedule', 'away');
+    const pid = await eventually(() => {
+      const file = join(project.dir, 'away.pid');
+      return existsSync(file) ? Number(readFileSync(file, 'utf8')) : null;
+    });
+    await daemon.kill('SIGKILL');
+    expect(await project.show(id)).toMatchObject({ state: 'running' });
+    expect(isAlive(pid), 'it left its group, and outlives its daemon').toBe(true);
+    const aborted = await project.cli(['abort', id, '--reason', 'no longer wanted']);
+    expect(aborted).toMatchObject({ code: 0, stdout: expect.stringContaining('aborted') });
+    expect(isAlive(pid)).toBe(false);
+    await project.daemon();
+    const next = await project.json('schedule', 'next');
+    await project.until(next.id);
+    expect(await project.show(id)).toMatchObject({
+      state: 'aborted',
+      reason: 'no longer wanted',
+      attempts: [{ outcome: 'aborted' }],
+    });
+    expect((await project.cli(['abort', id])).code, 'once').toBe(5);
+  });
+
   test('runs are accepted, changed, ended and shown; the next daemon does what is left', async () => {
     const project = new Project(JOBS);
     const made = await project.json('schedule', 'hello', '-p', 'name=Ada', '--key', 'k');

@@ -96,6 +96,20 @@ export function intakeContract(bench: Bench): void {
     expect(idsOf(await ask('b'))).toEqual([3, 4]);
   });
 
+  test('a repeated request gets its answer also where the run has been removed since, and none is made again', async () => {
+    const ask = () => bench.engine.accept([draft(1), draft(2)], T0, 'a');
+    const [first, second] = await ask();
+    await bench.engine.change(first?.run.id ?? 0, (run) => abort(run));
+    await bench.engine.remove([first?.run.id ?? 0]);
+    await bench.reopen();
+    const again = await ask();
+    expect(again).toMatchObject([
+      { existing: false, run: { id: 1, job: 'mail', state: { name: 'queued' }, createdAt: T0 } },
+      { existing: false, run: second?.run },
+    ]);
+    expect(await bench.engine.find(1)).toBe(null);
+  });
+
   test('a run waits until all runs before it are done, over a reopening too', async () => {
     const [a, b] = [await accept(1), await accept(2)];
     const waits = await accept(3, { after: [a.id, b.id] });

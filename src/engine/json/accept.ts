@@ -6,6 +6,7 @@ import { JobrunError } from '../../support/errors.ts';
 import type { Accepted } from '../engine.ts';
 import { currentOf } from './listing.ts';
 import type { Memory } from './memory.ts';
+import type { Answered } from './registry.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface Intake {
@@ -36,6 +37,21 @@ export function acceptDraft(
   const accepted = bad === undefined ? run : abortIdle(run, becauseOf(bad), now);
   tx.add(accepted);
   return { run: accepted, existing: false };
+}
+
+/** The answer of a request that came before. A run that was removed since was accepted all the same. */
+export async function repeated(
+  [, ids, at]: Answered,
+  drafts: readonly Draft[],
+  find: (id: number) => Promise<Run | null>,
+): Promise<Accepted[]> {
+  const found = await Promise.all(ids.map(find));
+  return drafts.flatMap((draft, i) => {
+    const id = ids[i];
+    return id === undefined
+      ? []
+      : [{ run: found[i] ?? newRun(id, draft, at, false), existing: false }];
+  });
 }
 
 /** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */

@@ -9,7 +9,7 @@ import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { FOLD_BYTES, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { acceptDraft, type Intake, replaceRun } from './accept.ts';
+import { acceptDraft, type Intake, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold } from './fold.ts';
@@ -62,7 +62,11 @@ export class JsonEngine extends Reads implements E.Engine {
     const others = await this.#othersOf(drafts);
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
-    if (known) return this.#repeat(known[1]);
+    if (known) {
+      const again = await repeated(known, drafts, (id) => this.find(id));
+      await this.durable();
+      return again;
+    }
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
       const accepted = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, others));
@@ -281,12 +285,6 @@ export class JsonEngine extends Reads implements E.Engine {
       if (run) others.set(id, run);
     }
     return others;
-  }
-
-  async #repeat(ids: readonly number[]): Promise<E.Accepted[]> {
-    const runs = await Promise.all(ids.map((id) => this.get(id)));
-    await this.durable();
-    return runs.map((run) => ({ run, existing: false }));
   }
 
   #jobLimits(job: string): JobLimits {
