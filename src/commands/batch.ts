@@ -84,7 +84,7 @@ export async function acceptBatch(
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
   const accepted = good.length > 0 ? await tools.engine.accept(good, now, tools.request) : [];
   tools.wake();
-  const view = viewer(tools, false);
+  const view = viewer(tools);
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {
     if ('error' in line) return line;

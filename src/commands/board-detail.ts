@@ -48,6 +48,6 @@ async function ofJob(name: string, tools: Tools): Promise<BoardDetail | null> {
   const job = jobView(name, tools);
   if (!job) return null;
   const { runs } = await tools.engine.list({ jobs: [name], limit: LATEST_RUNS });
-  const view = viewer(tools, true);
+  const view = viewer(tools);
   return { kind: 'job', job, runs: runs.map((run) => boardRun(view(run))) };
 }

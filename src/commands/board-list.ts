@@ -78,7 +78,7 @@ export async function* listsOf(
     ...{ order, offset, limit, ...(id !== null && { around: id }) },
   };
   for await (const { total, runs, at, complete } of searched(query, request, tools)) {
-    const view = viewer(tools, true);
+    const view = viewer(tools);
     const rows = (): readonly BoardRun[] => runs.map((run) => boardRun(view(run)));
     yield () => ({ total, offset, order, at, complete, runs: rows(), jobs: [] });
   }

@@ -70,7 +70,7 @@ export const events: Command<Request, null> = {
     for await (const item of tools.daemon.feed.read(from, signal)) {
       if ('gap' in item) yield { gap: true };
       else if (job === undefined || item.run.job === job) {
-        yield eventOf(item, viewer(tools, true)) as unknown as Json;
+        yield eventOf(item, viewer(tools)) as unknown as Json;
       }
     }
   },

@@ -58,7 +58,7 @@ export const jobs: Command<Request, Reply> = {
 
 async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]> {
   const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS });
-  return runs.map(viewer(tools, true));
+  return runs.map(viewer(tools));
 }
 
 function showAll(all: readonly JobView[], out: Output): void {

@@ -75,7 +75,7 @@ export const list: Command<Request, Listed> = {
 
   async handle(request, tools) {
     const { total, runs } = await tools.engine.list(await queryOf(request, tools));
-    return { total, runs: runs.map(viewer(tools, true)) };
+    return { total, runs: runs.map(viewer(tools)) };
   },
 
   follows: (request) => request.watch === true,
@@ -83,7 +83,7 @@ export const list: Command<Request, Listed> = {
   stream(request, tools, signal, first) {
     const again = async (): Promise<Json> => {
       const { total, runs } = await tools.engine.list(await queryOf(request, tools));
-      return { total, runs: runs.map(viewer(tools, true)) } as unknown as Json;
+      return { total, runs: runs.map(viewer(tools)) } as unknown as Json;
     };
     return watched(first as unknown as Json, again, tools, signal);
   },

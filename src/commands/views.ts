@@ -4,10 +4,10 @@ import type { Run } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
 import type { Tools } from './command.ts';
 
-/** `listed` hides the params that the config names: in lists and events, not for the one who asks for a run. */
-export function viewer(tools: Tools, listed: boolean): (run: Run) => RunView {
+/** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
+export function viewer(tools: Tools): (run: Run) => RunView {
   const now = tools.clock.now();
-  const redact = listed ? tools.config.redact : [];
+  const { redact } = tools.config;
   let names: ReadonlySet<string> | null = null;
   const reasonOf = (run: Run): string | null => {
     if (tools.daemon === null && run.state.name === 'queued') {
@@ -20,7 +20,7 @@ export function viewer(tools: Tools, listed: boolean): (run: Run) => RunView {
   return (run) => viewOf(withProgress(run, tools), reasonOf(run), redact);
 }
 
-export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools, false)(run);
+export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);
 
 function withProgress(run: Run, tools: Tools): Run {
   if (run.state.name !== 'running' || !run.life) return run;

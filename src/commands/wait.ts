@@ -42,7 +42,7 @@ export const wait: Command<Request, Reply> = {
 
   async handle({ ids }, tools) {
     const found = await Promise.all(runIds(ids).map((id) => getRun(id, tools)));
-    return { runs: found.map(viewer(tools, true)) };
+    return { runs: found.map(viewer(tools)) };
   },
 
   follows: () => true,
@@ -59,7 +59,7 @@ export const wait: Command<Request, Reply> = {
         tools,
         over.signal,
       );
-      if (runs) yield { runs: runs.map(viewer(tools, true)) } as unknown as Json;
+      if (runs) yield { runs: runs.map(viewer(tools)) } as unknown as Json;
       else if (!signal.aborted) throw late(request.ids, timeoutMs);
     } finally {
       undo();

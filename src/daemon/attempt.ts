@@ -18,7 +18,7 @@ import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
-import { type Clock, delay, isoOf } from '../support/clock.ts';
+import { type Clock, delay } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
@@ -27,6 +27,7 @@ import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts'
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf } from './brief.ts';
 import { Deadlines } from './deadlines.ts';
+import { ownLine } from './own-line.ts';
 
 /** What an attempt does with the log and the result table of its run. */
 export type AttemptLogs = Pick<RunLogFiles, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
@@ -50,6 +51,8 @@ export interface AttemptParts {
     | null;
   /** Reads the job's file anew; true where it is sound. */
   readonly isSound: () => Promise<boolean>;
+  /** Takes out of what the job says what must not be shown. */
+  readonly hide: (message: FromRun) => FromRun;
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
@@ -111,7 +114,7 @@ export class Attempt {
     );
     this.#stopListening = runner.listen(
       this.run.id,
-      (message) => this.#message(message),
+      (message) => this.#message(parts.hide(message)),
       (exit) => this.#over({ outcome: this.#afterExit(exit), tainted: true }),
     );
     this.ended = this.#carry();
@@ -236,14 +239,7 @@ export class Attempt {
   }
 
   #line(level: LogLine['level'], text: string): LogLine {
-    return {
-      at: isoOf(this.#p.clock.now()),
-      level,
-      stream: 'log',
-      attempt: this.#number,
-      text,
-      fields: null,
-    };
+    return ownLine(this.#p.clock.now(), this.#number, level, text);
   }
 
   /** The rows that belong to a checkpoint are on the disk before it. */

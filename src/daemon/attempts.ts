@@ -6,8 +6,10 @@ import type { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
+import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
-import { type Clock, isoOf } from '../support/clock.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { JobCaller } from '../workers/caller.ts';
@@ -15,6 +17,8 @@ import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
 import { Attempt, type AttemptLogs, type Ended } from './attempt.ts';
 import { briefOf } from './brief.ts';
+import { hiderOf } from './hiding.ts';
+import { ownLine } from './own-line.ts';
 
 export interface AttemptsParts {
   readonly engine: Engine;
@@ -23,6 +27,8 @@ export interface AttemptsParts {
   readonly logs: AttemptLogs;
   readonly clock: Clock;
   readonly chance: () => number;
+  /** Names of params whose values are not to be shown. */
+  readonly config: Pick<Config, 'redact'>;
   readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
   readonly release: (runner: Runner, reusable: boolean) => void;
   readonly onProgress: (run: Run, progress: Progress) => void;
@@ -59,7 +65,7 @@ export class Attempts {
   }
 
   begin(claimed: Claimed, runner: Runner): void {
-    const { catalog, engine, logs, clock, chance, emit, onProgress, onStuck } = this.#p;
+    const { catalog, engine, logs, clock, chance, config, emit, onProgress, onStuck } = this.#p;
     const { run } = claimed;
     const entry = catalog.find(run.job);
     const asks = entry?.state === 'ok' && entry.data.has.has('onError');
@@ -73,6 +79,7 @@ export class Attempts {
       emit: (parent, job, params, options) => emit(parent.id, job, params, options),
       onError: asks ? (brief, error) => this.#askOnError(run, brief, error) : null,
       isSound: async () => (await catalog.reread(run.job))?.state === 'ok',
+      hide: hiderOf(run.params, config.redact),
       onProgress,
       onStuck,
     });
@@ -114,12 +121,18 @@ export class Attempts {
 
   /** What a hook says while it is called: it logs and emits like an attempt. */
   fromHook(message: FromRun, reply: (answer: Answer) => void): void {
-    if (message.type === 'log') this.#p.logs.append(message.run, { ...message.line, attempt: 1 });
+    if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onStuck);
     if (message.type !== 'emit') return;
     this.#p.emit(message.run, message.job, message.params, message.options).then(
       (value) => reply({ ok: true, value }),
       (error) => reply({ ok: false, ...toJobrunError(error).toJSON() }),
     );
+  }
+
+  async #hookSaid(message: FromRun): Promise<void> {
+    const run = await this.#p.engine.find(message.run);
+    const said = hiderOf(run?.params ?? null, this.#p.config.redact)(message);
+    if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt: 1 });
   }
 
   /** The attempt of a run; one that was claimed a moment ago begins when its claim is durable. */
@@ -183,18 +196,15 @@ export class Attempts {
 
   /** The author finds it with the run, the operator in the log of the daemon. */
   #hookFailed(run: Run, hook: HookName, problem: string): void {
-    const at = isoOf(this.#p.clock.now());
-    const attempt = run.life?.attempt ?? 1;
-    const text = `${hook} failed: ${problem}`;
-    this.#p.logs.append(run.id, {
-      at,
-      level: 'error',
-      stream: 'log',
-      attempt,
-      text,
-      fields: null,
-    });
-    this.#p.onHookFailed(run, hook, problem);
+    const shown = maskOf(run.params, this.#p.config.redact)?.(problem) ?? problem;
+    const line = ownLine(
+      this.#p.clock.now(),
+      run.life?.attempt ?? 1,
+      'error',
+      `${hook} failed: ${shown}`,
+    );
+    this.#p.logs.append(run.id, line);
+    this.#p.onHookFailed(run, hook, shown);
   }
 }
 

@@ -243,13 +243,11 @@ export class Daemon {
   }
 
   #makeAttempts(): Attempts {
-    const { clock, chance } = this.#o;
     return new Attempts({
       ...this.#jobs,
+      ...this.#o,
       engine: this.#engine,
       logs: this.#logs,
-      clock,
-      chance,
       emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),

@@ -1,0 +1,44 @@
+// Values of params that the config asks to hide (`redact`). The params themselves are hidden by name where a run is
+// shown; this keeps their values out of what a job says with them: its log, its progress and its errors, before any of
+// it is written down. What it saves and returns is its own, and stays as it is.
+import type { Json } from '../support/json.ts';
+
+/** Replaces the hidden values in texts, at any depth. */
+export type Mask = <T extends Json>(value: T) => T;
+
+const HIDDEN = '***';
+/** Shorter ones stand in every other word: hiding them would say more than it hides. */
+const SHORTEST = 4;
+
+/** What hides the values of these params; null where there is nothing to hide. */
+export function maskOf(params: Json, names: readonly string[]): Mask | null {
+  const secrets = names.length === 0 ? [] : secretsIn(params, new Set(names), false);
+  const texts = secrets.filter((text) => text.length >= SHORTEST);
+  // The longest first: one may be a part of another.
+  const ordered = [...new Set(texts)].sort((a, b) => b.length - a.length);
+  if (ordered.length === 0) return null;
+  const hide = (text: string): string =>
+    ordered.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text);
+  const hidden = new Set(names);
+  return (value) => masked(value, hide, hidden) as typeof value;
+}
+
+function secretsIn(value: Json, names: ReadonlySet<string>, hidden: boolean): string[] {
+  if (value === null || typeof value !== 'object')
+    return hidden && value !== null && typeof value !== 'boolean' ? [String(value)] : [];
+  if (Array.isArray(value)) return value.flatMap((inner) => secretsIn(inner, names, hidden));
+  return Object.entries(value).flatMap(([name, inner]) =>
+    secretsIn(inner, names, hidden || names.has(name)),
+  );
+}
+
+function masked(value: Json, hide: (text: string) => string, names: ReadonlySet<string>): Json {
+  if (typeof value === 'string') return hide(value);
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((inner) => masked(inner, hide, names));
+  const entries = Object.entries(value).map(([name, inner]): [string, Json] => [
+    name,
+    names.has(name) ? HIDDEN : masked(inner, hide, names),
+  ]);
+  return Object.fromEntries(entries);
+}
