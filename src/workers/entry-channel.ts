@@ -12,6 +12,8 @@ const CHANNEL = 3;
 /** Log lines of one turn that are written at once, so that a crash loses none of a few; floods are gathered. */
 const URGENT_IN_A_TURN = 16;
 const GATHERED_BYTES = 64 * 1024;
+/** The exit code of a worker that cannot tell anything: EX_SOFTWARE. */
+const SPEECHLESS = 70;
 const NAP = new Int32Array(new SharedArrayBuffer(4));
 
 type Asking = Extract<FromWorker, { readonly type: 'save' | 'emit' }>;
@@ -38,6 +40,7 @@ export class Channel {
   /** Goes out with everything else of this turn. */
   send(message: FromWorker): void {
     const line = JSON.stringify(message);
+    if (!line.startsWith('{')) endSpeechless();
     this.#unsent.push(line);
     this.#unsentBytes += line.length;
     if (this.#unsentBytes > GATHERED_BYTES) this.flush();
@@ -116,6 +119,12 @@ function writeSome(bytes: Buffer): number {
     if (errnoOf(error) === '') throw error;
     return endWithDaemon();
   }
+}
+
+/** A job has changed how objects are written: the daemon would wait for ever for what it cannot be told any more. */
+function endSpeechless(): never {
+  writeSync(2, 'a job must not change how JSON is written (a toJSON of Object.prototype)\n');
+  process.exit(SPEECHLESS);
 }
 
 /** The daemon is gone, and its runs belong to the next one: nothing of this group may live on. */

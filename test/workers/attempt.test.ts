@@ -227,6 +227,14 @@ describe('what a job says', () => {
     expect(messages.at(-1)?.type).toBe('outcome');
   });
 
+  test('a job that changes how JSON is written ends its process with a word about it, and does not hang', async () => {
+    const said = await runBody(
+      `Object.defineProperty(Object.prototype, 'toJSON', { value: () => 'spoilt' }); return { n: 1 };`,
+    );
+    expect([said.outcome, said.exit?.exitCode]).toEqual([null, 70]);
+    expect(said.lines.join()).toContain('how JSON is written');
+  });
+
   test('a table is bounded in bytes as well, over all attempts, with a clear error; what was added stays', async () => {
     const said = await runBody(
       `const row = 'x'.repeat(1024 * 1024 - 2); let n = 0;
