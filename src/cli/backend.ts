@@ -38,7 +38,7 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
     if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`);
     refuseNoProject(config);
     try {
-      return await openFiles(config);
+      return await openFiles(config, command.reads === true);
     } catch (error) {
       const held = error instanceof JobrunError && error.code === 'daemon-running';
       if (!held) throw error;
@@ -118,9 +118,9 @@ class DaemonBackend implements Backend {
   }
 }
 
-async function openFiles(config: Config): Promise<Backend> {
+async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const { openOffline } = await import('../daemon/offline.ts');
-  const tools: Tools & { close(): Promise<void> } = await openOffline(config);
+  const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
   return {
     offline: true,
     damage: tools.damage ?? [],

@@ -12,7 +12,7 @@ import { type Listed, list } from '../commands/list.ts';
 import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { JobrunError } from '../support/errors.ts';
+import { exitCodeOf, JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
 
@@ -22,7 +22,9 @@ interface Request {
   readonly color: 'auto' | 'always' | 'never';
 }
 
-type Reply = { readonly listed: Listed } | { readonly closed: true };
+type Reply =
+  | { readonly listed: Listed; readonly damage: readonly JobrunError[] }
+  | { readonly closed: true };
 
 export const dashboard: Command<Request, Reply> = {
   name: 'dashboard',
@@ -46,7 +48,7 @@ export const dashboard: Command<Request, Reply> = {
 
   async local(request, { config, options }: Asked) {
     const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
-    if (!isTerminal || options.json === true) return { listed: await listOnce(config) };
+    if (!isTerminal || options.json === true) return await listOnce(config);
     refuseNoProject(config);
     await open(request, config);
     return { closed: true };
@@ -54,16 +56,19 @@ export const dashboard: Command<Request, Reply> = {
 
   async show(reply, out, _request) {
     if ('closed' in reply) return undefined;
-    await list.show(reply.listed, out, {});
+    const code = await list.show(reply.listed, out, {});
     out.note`the dashboard needs a terminal: this is the list`;
-    return undefined;
+    const [damage] = reply.damage;
+    if (damage) out.error(damage);
+    return damage ? exitCodeOf(damage.code) : code;
   },
 };
 
-async function listOnce(config: Config): Promise<Listed> {
+async function listOnce(config: Config): Promise<Reply> {
   const backend = await openBackend(config, list);
   try {
-    return (await backend.call(list, {}, newId())) as Listed;
+    const listed = (await backend.call(list, {}, newId())) as Listed;
+    return { listed, damage: backend.damage };
   } finally {
     await backend.close();
   }

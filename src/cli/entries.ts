@@ -19,6 +19,12 @@ const OWN: readonly CommandEntry[] = [
     load: async () => (await import('./dashboard.ts')).dashboard,
   },
   {
+    name: 'doctor',
+    summary: 'Check state, lock, clock, disk and processes; repair',
+    group: PROJECT,
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
     name: 'service',
     summary: 'Print a systemd unit for this project',
     group: PROJECT,

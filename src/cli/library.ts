@@ -85,7 +85,8 @@ export class Caller {
     if (this.#closed) throw new JobrunError('refused', 'the connection is closed', 'connect again');
     this.#calls++;
     try {
-      this.#backend ??= openBackend(this.config, command);
+      // Calls of the same time share it, and one of them may change something.
+      this.#backend ??= openBackend(this.config, { ...command, reads: false });
       return await this.#backend;
     } catch (error) {
       this.#backend = null;

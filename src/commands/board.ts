@@ -45,6 +45,7 @@ const PART_MS = SECOND;
 
 export const board: Command<BoardRequest, BoardReply | null> = {
   name: 'board',
+  reads: true,
   define: () => undefined,
   ask: () => ({}),
 

@@ -31,6 +31,8 @@ export interface Command<Request = unknown, Reply = unknown> {
   /** Prints the reply. Returns the exit code where it is not 0. */
   show(reply: Reply, out: Output, request: Request): Shown;
   showItem?(item: Json, out: Output, request: Request): Shown;
+  /** True where nothing is changed: on the files alone it then touches none of them. */
+  readonly reads?: boolean;
   /** True where nothing can be done on the files alone. */
   readonly needsDaemon?: boolean;
   /** True where it begins a project: in the folder where it was called, not in one above. */

@@ -24,6 +24,7 @@ const LATEST_RUNS = 10;
 
 export const jobs: Command<Request, Reply> = {
   name: 'jobs',
+  reads: true,
 
   define(program) {
     program.argument('[name]', 'one job: also its last 10 runs');

@@ -3,6 +3,7 @@ import type { Query } from '../engine/engine.ts';
 import { STATE_NAMES, type StateName } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
+import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { count } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
@@ -29,6 +30,8 @@ interface Request {
 export interface Listed {
   readonly total: number;
   readonly runs: readonly RunView[];
+  /** What could not be read; left out where all could. */
+  readonly damage?: readonly ErrorShape[];
 }
 
 const DEFAULT_LIMIT = 50;
@@ -37,6 +40,7 @@ const MAX_LIMIT = 10_000;
 
 export const list: Command<Request, Listed> = {
   name: 'list',
+  reads: true,
 
   define(program) {
     program.description('List runs, newest first.');
@@ -73,33 +77,32 @@ export const list: Command<Request, Listed> = {
     };
   },
 
-  async handle(request, tools) {
-    const { total, runs } = await tools.engine.list(await queryOf(request, tools));
-    return { total, runs: runs.map(viewer(tools)) };
-  },
+  handle: listed,
 
   follows: (request) => request.watch === true,
 
   stream(request, tools, signal, first) {
-    const again = async (): Promise<Json> => {
-      const { total, runs } = await tools.engine.list(await queryOf(request, tools));
-      return { total, runs: runs.map(viewer(tools)) } as unknown as Json;
-    };
+    const again = async (): Promise<Json> => (await listed(request, tools)) as unknown as Json;
     return watched(first as unknown as Json, again, tools, signal);
   },
 
   showItem(item, out) {
     const listed = item as unknown as Listed;
     if (!out.json) out.clear();
-    showList(listed, out);
-    return undefined;
+    return showList(listed, out);
   },
 
-  show(listed, out) {
-    showList(listed, out);
-    return undefined;
-  },
+  show: showList,
 };
+
+async function listed(request: Request, tools: Tools): Promise<Listed> {
+  const { total, runs, damage = [] } = await tools.engine.list(await queryOf(request, tools));
+  return {
+    total,
+    runs: runs.map(viewer(tools)),
+    ...(damage.length > 0 && { damage: damage.map((error) => error.toJSON()) }),
+  };
+}
 
 export function readStates(text: string): readonly StateName[] {
   return text
@@ -138,13 +141,17 @@ async function jobsOf({ job, group }: Request, tools: Tools): Promise<readonly s
   return inGroup;
 }
 
-export function showList({ total, runs }: Listed, out: Output): void {
+function showList(listed: Listed, out: Output): number | undefined {
+  const { total, runs, damage = [] } = listed;
   const ids = runs.map(({ id }) => id);
-  if (out.done({ total, runs }, ids)) return;
-  showRuns(runs, out);
-  if (total > runs.length)
-    out.note`${runs.length} of ${count(total, 'run')}. More: --limit, --state`;
-  else if (total === 0) out.note`no runs`;
+  if (!out.done(listed, ids)) {
+    showRuns(runs, out);
+    if (total > runs.length)
+      out.note`${runs.length} of ${count(total, 'run')}. More: --limit, --state`;
+    else if (total === 0) out.note`no runs`;
+  }
+  for (const error of damage) out.error(errorFromShape(error));
+  return damage[0] && exitCodeOf(damage[0].code);
 }
 
 export function showRuns(runs: readonly RunView[], out: Output): void {

@@ -24,6 +24,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 
 export const logs: Command<Request, Reply> = {
   name: 'logs',
+  reads: true,
 
   define(program) {
     program.argument('<id>', 'the run').description('Show what a run said.');

@@ -18,6 +18,7 @@ interface Reply {
 
 export const schedules: Command<Request, Reply> = {
   name: 'schedules',
+  reads: true,
 
   define(program) {
     program.argument('[name]', 'one schedule');

@@ -28,6 +28,7 @@ const ROWS_SHOWN = 20;
 
 export const show: Command<Request, Shown> = {
   name: 'show',
+  reads: true,
 
   define(program) {
     program.argument('<id>', 'the run');

@@ -23,6 +23,7 @@ interface Reply {
 
 export const wait: Command<Request, Reply> = {
   name: 'wait',
+  reads: true,
 
   define(program) {
     program.argument('<id...>', 'runs to wait for');

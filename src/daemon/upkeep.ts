@@ -99,13 +99,13 @@ export class Upkeep {
   }
 
   async #look(start: number, newest: Newest): Promise<void> {
-    const { engine, clock } = this.#p;
+    const { clock } = this.#p;
     const keeping = this.#keeping;
     // Set before it is read: what settles meanwhile lowers it.
     this.#dueAt.set(start, Number.POSITIVE_INFINITY);
     const now = clock.now();
     const over: Run[] = [];
-    for (const run of await engine.part(start)) {
+    for (const run of await this.#part(start)) {
       const overAt = isSettled(run) ? keeping.overAt(run) : null;
       if (overAt === null) continue;
       if (overAt <= now && !(await newest.has(run))) over.push(run);
@@ -125,7 +125,7 @@ export class Upkeep {
     for (const start of starts) {
       if (this.#stopping.signal.aborted || !excess.remains()) break;
       const going: Run[] = [];
-      for (const run of await engine.part(start)) {
+      for (const run of await this.#part(start)) {
         if (!isSettled(run) || !excess.remains() || (await newest.has(run))) continue;
         await excess.take(run);
         going.push(run);
@@ -135,6 +135,16 @@ export class Upkeep {
     }
     // The files shrink only now; else the next round would find them as large as before.
     await engine.fold();
+  }
+
+  /** A page that cannot be read is told of; the others are looked through all the same. */
+  async #part(start: number): Promise<readonly Run[]> {
+    try {
+      return await this.#p.engine.part(start);
+    } catch (error) {
+      this.#p.onError(error);
+      return [];
+    }
   }
 
   async #remove(runs: readonly Run[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { JobLimits, Lane } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Counts, Draft, Run, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
+import type { JobrunError } from '../support/errors.ts';
 
 export interface Engine {
   /**
@@ -146,6 +147,8 @@ export interface Found {
   /** How many stand before the run asked for in `around`; null where it is not in the list. */
   readonly at: number | null;
   readonly complete: boolean;
+  /** What could not be read of the state; all else is found. */
+  readonly damage?: readonly JobrunError[];
 }
 
 /** One durable change of a run; `prev` is null for a new one. `n` counts all changes there ever were. */

@@ -4,8 +4,9 @@
 // The file keeps the head of a long log. What follows goes by turns into two tail files, the older of which is
 // emptied when the newer is full: so the end of a flood is there too, and the count of what is missing between them.
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { LogLine } from '../run/view.ts';
-import { JobrunError } from '../support/errors.ts';
+import { errnoOf } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES } from '../support/limits.ts';
@@ -67,7 +68,23 @@ export async function withoutVoidRows(path: string): Promise<string> {
     .join('');
 }
 
-export const textOf = (entry: Entry): string => `${JSON.stringify(entry)}\n`;
+/** As in the JSON files of the state: the last field is the checksum of all before it. */
+export function textOf(entry: Entry): string {
+  const body = JSON.stringify(entry).slice(0, -1);
+  return `${body},"sum":"${sumOf(body)}"}\n`;
+}
+
+const SUM = /,"sum":"([0-9a-f]{8})"\}$/;
+
+/** The entry of a line; null where it is damaged. */
+export function readEntry(line: string): Entry | null {
+  const sum = SUM.exec(line);
+  const body = line.slice(0, sum?.index);
+  if (sum?.[1] !== sumOf(body)) return null;
+  return (parseJson(`${body}}`) as Entry | undefined) ?? null;
+}
+
+const sumOf = (body: string): string => crc32(body).toString(16).padStart(8, '0');
 
 interface Part {
   readonly skipped: number;
@@ -75,16 +92,32 @@ interface Part {
 }
 
 async function readPart(path: string): Promise<Part | null> {
-  const bytes = await realDisk.read(path).catch((error) => {
-    throw new JobrunError('state-unsafe', `${path} is no log of ours`, 'Move it away.', error);
-  });
+  let bytes: Buffer | null;
+  try {
+    bytes = await realDisk.read(path);
+  } catch (error) {
+    // A folder or a pipe in its place, a bad sector: the run itself can be shown all the same.
+    return { skipped: 0, entries: [said(`${path} could not be read: ${errnoOf(error)}`)] };
+  }
   if (bytes === null) return null;
-  const text = bytes.toString('utf8');
-  // A line that was cut off by a crash is no JSON; it says nothing that anybody was promised.
-  const entries = text.split('\n').flatMap((line) => (parseJson(line) as Entry | undefined) ?? []);
+  const entries = entriesOf(bytes.toString('utf8').split('\n'));
   const skipped = entries[0] && 'skipped' in entries[0] ? entries[0].skipped : 0;
   return { skipped, entries };
 }
+
+function entriesOf(lines: readonly string[]): readonly Entry[] {
+  return lines.flatMap((line, i) => {
+    const entry = readEntry(line);
+    if (entry) return entry;
+    // A last line that was cut off by a crash says nothing that anybody was promised.
+    return i === lines.length - 1 || line === '' ? [] : said('a damaged line is left out');
+  });
+}
+
+const said = (what: string): LogLine => {
+  const at = new Date(0).toISOString();
+  return { at, level: 'warn', stream: 'log', attempt: 1, text: `… ${what} …`, fields: null };
+};
 
 function join2(content: LogContent, part: Part): LogContent {
   const lines = [...content.lines];

@@ -7,8 +7,11 @@ import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
+import { type Inspection, inspectState } from './json/inspect.ts';
 import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
+import { clearPlaces, type Repaired, repairState } from './json/repair.ts';
+import { lockHolder, shareState } from './json/share.ts';
 
 export interface Opened {
   readonly engine: Engine;
@@ -26,10 +29,15 @@ export interface OpenAs {
   readonly onCommit?: (ms: number) => void;
 }
 
-/** Opens the state of a project under its lock, which is held until the engine is closed. */
+/**
+ * Opens the state of a project under its lock, which is held until the engine is closed; to read only, under one that
+ * readers share, and then no file is touched.
+ */
 export async function openEngine(config: Config, clock: Clock, as: OpenAs): Promise<Opened> {
   refuseForeignJobs(config.jobs);
-  const lock = await lockState(config.state, as.kind, clock);
+  const lock = as.readOnly
+    ? await shareState(config.state, clock)
+    : await lockState(config.state, as.kind, clock);
   try {
     if (!as.readOnly) await placeReadme(config.state);
     const reserve = as.kind === 'daemon';
@@ -40,6 +48,30 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     throw error;
   }
 }
+
+/** A look at every file of the state, which changes nothing. */
+export const inspectEngine = (config: Config, clock: Clock): Promise<Inspection> =>
+  inspectState(realDisk, config.state, clock);
+
+/** Originals aside, and the state made anew from what is provable. Throws `daemon-running` where one holds it. */
+export async function repairEngine(config: Config, clock: Clock): Promise<Repaired> {
+  const { state } = config;
+  // What stands in the place of the lock, and is none, nobody can hold.
+  const isHeld = (await lockHolder(state)) !== null;
+  const moved = isHeld ? [] : await clearPlaces(realDisk, state, clock.now());
+  const lock = await lockState(state, 'command', clock);
+  try {
+    const options = { ...lock, release: undefined, disk: realDisk, dir: state, clock };
+    const found = await inspectState(realDisk, state, clock);
+    const repaired = await repairState(options, found);
+    return { ...repaired, aside: [...moved, ...repaired.aside] };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Who holds the lock of a state folder, asked without taking it. */
+export const holderOf = lockHolder;
 
 /** Whoever looks into the folder finds it explained there. */
 async function placeReadme(dir: string): Promise<void> {

@@ -8,6 +8,7 @@ import { constants, writeSync } from 'node:fs';
 import {
   chmod,
   type FileHandle,
+  lstat,
   mkdir,
   open,
   readdir,
@@ -78,6 +79,9 @@ export const realDisk: Disk = {
   },
   async list(path) {
     try {
+      // A link in place of a folder is none of ours, wherever it leads.
+      if ((await lstat(path)).isSymbolicLink())
+        throw Object.assign(new Error(`${path} is a link`), { code: 'ELOOP' });
       return await readdir(path);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return [];

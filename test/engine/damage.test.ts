@@ -79,9 +79,13 @@ async function look(state: State, files: Files, path: string): Promise<Found> {
     keptAside(disk.files(), files, path);
     return 'noticed';
   }
-  const listed = await all(engine).catch((error: unknown) => error as JobrunError);
-  if (listed instanceof Error) {
-    expect(listed).toMatchObject({ code: 'state-damaged' });
+  const listed = await all(engine);
+  if (listed.damage?.length) {
+    // One rotten page of settled runs: it is named, and all other runs are there.
+    expect(listed.damage.map(({ message }) => message)).toEqual([expect.stringContaining(path)]);
+    const page = Number(/(\d+)\.json$/.exec(path)?.[1]);
+    const others = state.runs.filter(({ id }) => Math.floor(id / 4) !== page);
+    expect(listed.runs).toEqual(others);
     return 'noticed';
   }
   const same = JSON.stringify(listed.runs) === JSON.stringify(state.runs);

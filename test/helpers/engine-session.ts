@@ -1,6 +1,6 @@
 // An engine in use by a test: each call is noted in a ledger when it is made and when it is answered, so that what is
 // found after a crash can be judged. Also the small values that tests of engines need.
-import type { Claimed, Engine, Worker } from '../../src/engine/engine.ts';
+import type { Claimed, Engine, Found, Worker } from '../../src/engine/engine.ts';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
@@ -215,7 +215,4 @@ export function isCrash(error: unknown): boolean {
   return error instanceof Crash || (error instanceof Error && isCrash(error.cause));
 }
 
-export const all = (
-  engine: Engine,
-): Promise<{ readonly total: number; readonly runs: readonly Run[] }> =>
-  engine.list({ limit: 1_000_000 });
+export const all = (engine: Engine): Promise<Found> => engine.list({ limit: 1_000_000 });

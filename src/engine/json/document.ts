@@ -2,7 +2,8 @@
 // durable and each file able to say that it is whole. lowdb's own adapter renames without a sync and loses what it
 // said was written in 241 of 342 states that a power cut can leave; this one in none.
 //
-// The last field is `sum`, the CRC-32 of everything before it, so a rotten file is told apart from a good one.
+// Each element of a list stands on a line of its own, with its checksum in `sums`: one rotten sector costs the runs in
+// it and no others. The last field is `sum`, the CRC-32 of everything before it.
 import { crc32 } from 'node:zlib';
 import { type Adapter, Low } from 'lowdb';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
@@ -65,8 +66,32 @@ export async function readRegular(disk: Disk, path: string): Promise<Buffer | nu
   try {
     return await disk.read(path);
   } catch (error) {
+    if (errnoOf(error) === 'EIO') throw damaged(path, 'cannot be read: the disk reports an error');
     if (!NO_FILE.has(errnoOf(error))) throw error;
     throw damaged(path, 'is not a regular file');
+  }
+}
+
+/** The same for whoever goes on without it: the bytes, null where nothing is there, or what is wrong. */
+export async function readOrDamaged(
+  disk: Disk,
+  path: string,
+): Promise<Buffer | JobrunError | null> {
+  try {
+    return await readRegular(disk, path);
+  } catch (error) {
+    if (error instanceof JobrunError && error.code === 'state-damaged') return error;
+    throw error;
+  }
+}
+
+/** The names in a folder; what is no folder at all is damage. */
+export async function listFolder(disk: Disk, path: string): Promise<string[]> {
+  try {
+    return await disk.list(path);
+  } catch (error) {
+    if (!NO_FILE.has(errnoOf(error))) throw error;
+    throw damaged(path, 'is not a folder');
   }
 }
 
@@ -75,11 +100,19 @@ const NO_FILE = new Set(['EINVAL', 'ELOOP', 'EISDIR', 'ENOTDIR', 'ENXIO']);
 const SUM = /,"sum":"([0-9a-f]{8})"\}\n?$/;
 
 function textOf(data: Document | null): string {
-  const body = JSON.stringify(data).slice(0, -1);
+  const sums: string[] = [];
+  const fields = Object.entries(data ?? {}).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) return `"${name}":${JSON.stringify(value)}`;
+    const items = value.map((item) => JSON.stringify(item));
+    sums.push(...items.map(sumOf));
+    return `"${name}":[\n${items.join(',\n')}\n]`;
+  });
+  const body = `{${fields.join(',')},"sums":"${sums.join('')}"`;
   return `${body},"sum":"${sumOf(body)}"}\n`;
 }
 
-const sumOf = (body: string): string => crc32(body).toString(16).padStart(8, '0');
+export const sumOf = (body: string | Buffer): string => crc32(body).toString(16).padStart(8, '0');
 
 function parseDocument<T extends Document>(text: string, path: string): T {
   const data = parseOrNull(text) as (T & { sum?: string }) | null;

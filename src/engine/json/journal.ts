@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
+import { listFolder } from './document.ts';
 
 /** Where a chain of lines stands: the last sequence and its checksum. */
 export interface Position {
@@ -43,7 +44,7 @@ export const segmentPath = (folder: string, segment: number): string =>
 
 /** Numbers of the segments that are there, in order. */
 export async function listSegments(disk: Disk, folder: string): Promise<number[]> {
-  const names = await disk.list(folder);
+  const names = await listFolder(disk, folder);
   const numbers = names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
   return numbers.sort((a, b) => a - b);
 }
@@ -230,7 +231,7 @@ function lineAfter(end: Position, text: string): { line: Line; position: Positio
 }
 
 /** A line that fits its own checksum; each names the checksum before it, so it can be judged alone. */
-function decode(text: string): { json: Record<string, unknown>; crc: number } | null {
+export function decode(text: string): { json: Record<string, unknown>; crc: number } | null {
   if (text.length < 10 || text[8] !== ' ') return null;
   const body = text.slice(9);
   const json = parseJson(body) as Record<string, unknown> | undefined;

@@ -1,8 +1,20 @@
 // The runs of pages, from memory and from their files, whoever asks for them.
 import type { Run } from '../../run/run.ts';
+import { JobrunError } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
+
+/** Null, with the damage noted, where a page cannot be read. */
+export async function readable<T>(reading: Promise<T>, damage: JobrunError[]): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
+    damage.push(error);
+    return null;
+  }
+}
 
 /** All runs of a page as they are now, newest first. */
 export async function runsOfPage(page: number, memory: Memory, pages: Pages): Promise<Run[]> {

@@ -53,16 +53,30 @@ export async function lockState(
 ): Promise<StateLock> {
   prepareState(dir);
   const path = join(dir, 'lock');
-  const until = clock.monotonic() + LOCK_WAIT_MS;
+  const wait = waiting(dir, path, clock);
   for (;;) {
     const fd = tryLock(path);
     if (fd !== null) return held(fd, path, kind, clock);
-    const holder = readHolder(path);
-    // A command goes by in a moment; a daemon stays, so whoever wants to reach it has to ask it.
-    const stays = holder?.kind === 'daemon' && isAlive(holder.pid);
-    if (stays || clock.monotonic() > until) throw taken(dir, holder);
-    await delay(clock, POLL_MS);
+    await wait();
   }
+}
+
+/**
+ * A moment until the next try. A command goes by; a daemon stays, so whoever wants to reach it has to ask it. Each
+ * holder is given its time: of commands typed at once each waits for all before it.
+ */
+export function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
+  let since = clock.monotonic();
+  let before: number | undefined;
+  return async () => {
+    const holder = readHolder(path);
+    const now = clock.monotonic();
+    if (holder?.pid !== before) since = now;
+    before = holder?.pid;
+    const stays = holder?.kind === 'daemon' && isAlive(holder.pid);
+    if (stays || now - since > LOCK_WAIT_MS) throw taken(dir, holder);
+    await delay(clock, POLL_MS);
+  };
 }
 
 function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): StateLock {
@@ -93,9 +107,18 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
     lost,
     release: async () => {
       released = true;
+      // Nobody holds it now; what it says of us would only mislead whoever finds it taken by readers.
+      if (isSame(fd, path)) ftruncateSync(fd);
       closeSync(fd);
     },
   };
+}
+
+/** What lies in place of the lock (a pipe, a folder) cannot be locked, and was not put there by us. */
+export function checkFile(fd: number, path: string): void {
+  if (fstatSync(fd).isFile()) return;
+  closeSync(fd);
+  throw unsafe(path, 'is not a regular file');
 }
 
 /** The locked descriptor, or null where another process holds the lock. */
@@ -114,11 +137,12 @@ function tryLock(path: string): number | null {
 }
 
 function openLock(path: string): number | null {
-  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   // On macOS and BSD the lock comes with the opening itself (O_EXLOCK | O_NONBLOCK).
-  const lockFlags = process.platform === 'linux' ? 0 : 0x20 | 0x4;
+  const lockFlags = process.platform === 'linux' ? 0 : 0x20;
   try {
-    return checked(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | lockFlags, 0o600), path);
+    const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | lockFlags;
+    return checked(openSync(path, flags, 0o600), path);
   } catch (error) {
     if (errnoOf(error) === 'EAGAIN') return null;
     throw error instanceof JobrunError ? error : unusable(path, error);
@@ -136,9 +160,9 @@ function checked(fd: number, path: string): number {
   throw unsafe(path, stat.isFile() ? 'has a second name elsewhere' : 'is not a file');
 }
 
-function flock(fd: number): boolean {
+export function flock(fd: number, how: 'alone' | 'share' = 'alone'): boolean {
   if (process.platform !== 'linux') return true;
-  const { status, error } = spawnSync('flock', ['-n', '-x', '3'], {
+  const { status, error } = spawnSync('flock', ['-n', how === 'alone' ? '-x' : '-s', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
   });
   if (!error) return status === 0;
@@ -202,7 +226,7 @@ function makePrivate(dir: string): void {
   }
 }
 
-function unusable(path: string, cause: unknown): JobrunError {
+export function unusable(path: string, cause: unknown): JobrunError {
   const errno = errnoOf(cause);
   if (errno === 'ENOENT') {
     return new JobrunError(
@@ -231,9 +255,10 @@ function unusable(path: string, cause: unknown): JobrunError {
 }
 
 function taken(dir: string, holder: Holder | null): JobrunError {
-  const who = holder
-    ? `${holder.kind === 'daemon' ? 'a daemon' : 'a command'} (pid ${holder.pid})`
-    : 'another process';
+  const who =
+    holder && isAlive(holder.pid)
+      ? `${holder.kind === 'daemon' ? 'a daemon' : 'a command'} (pid ${holder.pid})`
+      : 'another process';
   const hint = 'Use it through the commands, or end it first: jobrun stop';
   return new JobrunError('daemon-running', `${who} already works on ${dir}`, hint);
 }

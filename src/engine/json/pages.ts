@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
 import { PAGES_CACHED } from '../../support/limits.ts';
-import { type Document, damaged, FORMAT, readDocument, writeDocument } from './document.ts';
+import {
+  type Document,
+  damaged,
+  FORMAT,
+  listFolder,
+  readDocument,
+  writeDocument,
+} from './document.ts';
 
 export interface PageFile extends Document {
   readonly page: number;
@@ -35,7 +42,7 @@ export class Pages {
 
   /** Numbers of the page files that are there. */
   async list(): Promise<number[]> {
-    const names = await this.#disk.list(this.#folder);
+    const names = await listFolder(this.#disk, this.#folder);
     return names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
   }
 

@@ -3,8 +3,7 @@
 //   manifest -> pages with unsettled runs -> segments of the journal, in order, reading the page of each run that a
 //   line touches
 //
-// A page that the manifest does not name is empty as far as the manifest knows, whatever file lies there: all that
-// happened in it since stands in the journal.
+// A page that the manifest does not name is empty, whatever file lies there: what happened in it is in the journal.
 //
 // A torn tail (the last line, never acknowledged) is dropped. Everything else that does not fit is damage: a missing
 // segment or page, a bad line before a good one, a journal that ends before the witness. What is proven is read all
@@ -26,31 +25,11 @@ import {
 import { type Manifest, manifestPath, readManifest } from './manifest.ts';
 import { Memory } from './memory.ts';
 import { Pages } from './pages.ts';
+import type { Problem, Recovered } from './recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
-import { allSettled, type JobCounts, pageOf } from './tally.ts';
-import { replayOp } from './transaction.ts';
+import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
+import { idOf, replayOp } from './transaction.ts';
 import { readWitness } from './witness.ts';
-
-/** What is wrong, and the file that shows it. */
-export interface Problem {
-  readonly error: JobrunError;
-  readonly path: string;
-}
-
-/** The state as it was read: what is proven, and what is wrong with the rest. */
-export interface Recovered {
-  readonly memory: Memory;
-  readonly registry: Registry;
-  readonly pages: Pages;
-  readonly epoch: number;
-  readonly nextId: number;
-  readonly changes: number;
-  readonly end: Position;
-  readonly lastSegment: number;
-  /** The segment that ends the chain, if it holds any line, and the part of its text that is whole. */
-  readonly tail: { readonly segment: number; readonly text: string } | null;
-  readonly problems: readonly Problem[];
-}
 
 export const readState = (disk: Disk, dir: string): Promise<Recovered> =>
   new Reader(disk, dir).read();
@@ -84,14 +63,18 @@ class Reader {
   async read(): Promise<Recovered> {
     await this.#readManifest();
     await this.#readRegistry();
+    // Where the next run goes: a page that is going to be written has to be sound.
+    const newest = pageOf(this.#nextId);
     for (const [page, counts] of this.#counts) {
       this.#pages.filed.add(page);
-      if (allSettled(counts)) this.#memory.tally.load(page, counts);
+      if (allSettled(counts) && page !== newest) this.#memory.tally.load(page, counts);
       else await this.#loadPage(page);
     }
     if (!this.#manifest && this.#problems.length > 0) await this.#loadAllPages();
+    // Before the journal: whoever only looks while another process writes sees one that is at least as long.
+    const seen = await this.#readWitness();
     await this.#readJournal();
-    await this.#checkWitness();
+    this.#checkEnd(seen);
     return {
       memory: this.#memory,
       registry: this.#registry,
@@ -112,7 +95,8 @@ class Reader {
       return await read();
     } catch (error) {
       if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
-      this.#problems.push({ error, path });
+      if (!this.#problems.some((problem) => problem.path === path))
+        this.#problems.push({ error, path });
       return null;
     }
   }
@@ -120,6 +104,15 @@ class Reader {
   #note(path: string, why: string): void {
     if (this.#problems.some((problem) => problem.path === path)) return;
     this.#problems.push({ error: damaged(path, why), path });
+  }
+
+  async #listPages(): Promise<readonly number[]> {
+    return (await this.#try(this.#pages.folder, () => this.#pages.list())) ?? [];
+  }
+
+  async #listSegments(): Promise<readonly number[]> {
+    const folder = journalFolder(this.#dir);
+    return (await this.#try(folder, () => listSegments(this.#disk, folder))) ?? [];
   }
 
   async #readManifest(): Promise<void> {
@@ -136,8 +129,8 @@ class Reader {
         for (const at of starts) this.#memory.picker.counted(job, at);
       return;
     }
-    const pages = await this.#pages.list();
-    const first = (await listSegments(this.#disk, journalFolder(this.#dir)))[0] ?? 1;
+    const pages = await this.#listPages();
+    const first = (await this.#listSegments())[0] ?? 1;
     // A state that was never folded has a first segment and no page; anything more had a manifest once.
     if (pages.length > 0 || first > 1) this.#note(path, 'is missing beside runs and a journal');
   }
@@ -174,7 +167,7 @@ class Reader {
 
   /** Without a manifest: what is there is shown, so that nobody takes the state for an empty one. */
   async #loadAllPages(): Promise<void> {
-    for (const page of await this.#pages.list()) {
+    for (const page of await this.#listPages()) {
       this.#pages.filed.add(page);
       await this.#loadPage(page);
     }
@@ -182,7 +175,7 @@ class Reader {
 
   async #readJournal(): Promise<void> {
     const folder = journalFolder(this.#dir);
-    const segments = await listSegments(this.#disk, folder);
+    const segments = await this.#listSegments();
     const first = this.#manifest?.segment ?? segments[0] ?? 1;
     this.#lastSegment = Math.max(segments.at(-1) ?? 0, first - 1);
     const needed = segments.filter((segment) => segment >= first);
@@ -242,9 +235,8 @@ class Reader {
 
   async #replay(line: Line): Promise<boolean> {
     for (const op of line.ops) {
-      const id = op[0] === 'run' ? (op[1] as Run).id : Number(op[1]);
-      const isRun = op[0] === 'run' || op[0] === 'set' || op[0] === 'remove';
-      if (isRun && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
+      const id = idOf(op);
+      if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
       try {
         this.#replayOne(op, line.seq);
       } catch (error) {
@@ -252,7 +244,7 @@ class Reader {
         this.#note(path, `does not fit at commit ${line.seq}: ${(error as Error).message}`);
         return false;
       }
-      if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, id + 1);
+      if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
       const isChange = op[0] === 'run' || op[0] === 'set';
       if (isChange && line.seq > (this.#manifest?.seq ?? 0)) this.#changes++;
     }
@@ -282,19 +274,27 @@ class Reader {
     });
   }
 
-  async #checkWitness(): Promise<void> {
-    if (this.#problems.length > 0) return;
-    const seen = await this.#try(join(this.#dir, 'witness'), () =>
-      readWitness(this.#disk, this.#dir),
-    );
-    if (seen === null || seen <= this.#end.seq) return;
-    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
-    this.#note(path, `ends at commit ${this.#end.seq}, but commit ${seen} was written`);
+  #readWitness(): Promise<number | null> {
+    return this.#try(join(this.#dir, 'witness'), () => readWitness(this.#disk, this.#dir));
   }
-}
 
-function negated(counts: JobCounts): JobCounts {
-  const flip = (of: JobCounts[string]): JobCounts[string] =>
-    Object.fromEntries(Object.entries(of).map(([name, n]) => [name, -(n ?? 0)]));
-  return Object.fromEntries(Object.entries(counts).map(([job, of]) => [job, flip(of)]));
+  /** What is known of a commit elsewhere has to be in the journal. */
+  #checkEnd(seen: number | null): void {
+    if (this.#problems.length > 0) return;
+    const paths = [...this.#loaded].map(
+      ([page, { seq }]) => [this.#pages.path(page), seq] as const,
+    );
+    const known: readonly (readonly [string, number])[] = [
+      ['the witness', seen ?? 0],
+      [manifestPath(this.#dir), this.#manifest?.seq ?? 0],
+      [join(this.#dir, 'schedules.json'), this.#schedulesSeq],
+      [join(this.#dir, 'locks.json'), this.#locksSeq],
+      ...paths,
+    ];
+    const { seq } = this.#end;
+    const ahead = known.find(([, includes]) => includes > seq);
+    if (!ahead) return;
+    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
+    this.#note(path, `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`);
+  }
 }

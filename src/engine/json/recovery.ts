@@ -8,16 +8,17 @@
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
-import { basename, dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, isTemporary, replaceFile } from '../../support/files.ts';
+import { copyAside } from './aside.ts';
 import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
 import { Segment, segmentPath } from './journal.ts';
 import { JsonEngine, type Parts } from './json-engine.ts';
-import { type Problem, type Recovered, readState } from './reader.ts';
+import { readState } from './reader.ts';
+import type { Recovered } from './recovered.ts';
 import { Reserve } from './reserve.ts';
 import { Witness } from './witness.ts';
 
@@ -56,27 +57,15 @@ export async function openJsonEngine(options: OpenOptions): Promise<OpenedState>
 }
 
 async function openOnce(options: OpenOptions): Promise<OpenedState> {
-  const recovered = await readState(options.disk, options.dir);
-  const { memory, registry, pages, problems, nextId, changes } = recovered;
-  const common = {
-    disk: options.disk,
-    dir: options.dir,
-    memory,
-    registry,
-    pages,
-    epoch: recovered.epoch + 1,
-    nextId,
-    changes,
-    onError: options.onError ?? (() => undefined),
-    guard: options.guard ?? (() => undefined),
-    release: options.release ?? (async () => undefined),
-    now: () => options.clock.now(),
-  };
-  if (!options.readOnly && problems.length === 0) {
-    return { engine: await serve(options, recovered, common), damage: [] };
-  }
+  const { disk, dir } = options;
+  const recovered = await readState(disk, dir);
+  const { problems } = recovered;
+  if (!options.readOnly && problems.length === 0)
+    return { engine: await serveRecovered(options, recovered), damage: [] };
+  const common = partsOf(options, recovered);
   // A copy is a help, not a condition: on a full disk the state can still be read.
-  if (!options.readOnly) await putAside(options, problems).catch(common.onError);
+  const paths = problems.map(({ path }) => path);
+  if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
   const engine = new JsonEngine({ ...common, committer: null, reserve: null, refusal });
   return { engine, damage: problems.map(({ error }) => error) };
@@ -89,12 +78,30 @@ const readOnlyRefusal = (): JobrunError =>
     'Use a command that changes it.',
   );
 
-async function serve(
+type Common = Omit<Parts, 'committer' | 'refusal' | 'reserve'>;
+
+const partsOf = (options: OpenOptions, recovered: Recovered): Common => ({
+  disk: options.disk,
+  dir: options.dir,
+  memory: recovered.memory,
+  registry: recovered.registry,
+  pages: recovered.pages,
+  epoch: recovered.epoch + 1,
+  nextId: recovered.nextId,
+  changes: recovered.changes,
+  onError: options.onError ?? (() => undefined),
+  guard: options.guard ?? (() => undefined),
+  release: options.release ?? (async () => undefined),
+  now: () => options.clock.now(),
+});
+
+/** Goes on from what was read: makes it durable, writes it anew where a line or a repair touched it, and serves. */
+export async function serveRecovered(
   options: OpenOptions,
   recovered: Recovered,
-  common: Omit<Parts, 'committer' | 'refusal' | 'reserve'>,
 ): Promise<JsonEngine> {
   const { disk, dir, clock } = options;
+  const common = partsOf(options, recovered);
   const folder = journalFolder(dir);
   await makeSure(disk, dir, recovered);
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
@@ -148,23 +155,4 @@ async function removeTemporaries(disk: Disk, dir: string): Promise<void> {
       if (isTemporary(name)) await disk.remove(join(folder, name));
     }
   }
-}
-
-/** Copies of what is damaged, under names of their own, so that no repair can cost the original. */
-async function putAside({ disk, dir }: OpenOptions, problems: readonly Problem[]): Promise<void> {
-  const aside = join(dir, 'aside');
-  await disk.makeFolder(aside);
-  const there = new Set(await disk.list(aside));
-  for (const path of new Set(problems.map((problem) => problem.path))) {
-    const bytes = await disk.read(path).catch(() => null);
-    if (bytes === null) continue;
-    // Named after its content: the next start finds its copy and does not make another.
-    const name = `${crc32(bytes).toString(16).padStart(8, '0')}-${basename(path)}`;
-    if (there.has(name)) continue;
-    const copy = await disk.create(join(aside, name));
-    await copy.write(bytes, 0);
-    await copy.sync();
-    await copy.close();
-  }
-  await disk.syncFolder(aside);
 }

@@ -3,9 +3,10 @@
 // are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
 // changes: who looks at the same list again reads only what is new.
 import { type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
+import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
-import { currentOf, runsOfPage } from './listing.ts';
+import { currentOf, readable, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import { pageOf } from './tally.ts';
@@ -76,6 +77,7 @@ export class Search {
     const pageOfRun = plan.around === null ? null : pageOf(plan.around);
     const pages = isOldest ? tally.pages().toReversed() : tally.pages();
     const runs: Run[] = [];
+    const damage: JobrunError[] = [];
     let at: number | null = null;
     let seen = 0;
     for (const page of pages) {
@@ -87,7 +89,11 @@ export class Search {
         seen += count;
         continue;
       }
-      const fitting = await this.#fitting(page, plan, known);
+      const fitting = await readable(this.#fitting(page, plan, known), damage);
+      if (fitting === null) {
+        seen += count ?? 0;
+        continue;
+      }
       if (!isOldest && this.#isOlder(page, plan)) break;
       if (isOldest) fitting.reverse();
       const place = page === pageOfRun ? fitting.findIndex(({ id }) => id === plan.around) : -1;
@@ -95,10 +101,10 @@ export class Search {
       if (seen < plan.until)
         runs.push(...fitting.slice(Math.max(0, plan.from - seen), plan.until - seen));
       seen += fitting.length;
-      yield { total: all ?? seen, runs, at, complete: false };
+      yield { total: all ?? seen, runs, at, complete: false, damage };
       await turn();
     }
-    yield { total: all ?? seen, runs, at, complete: true };
+    yield { total: all ?? seen, runs, at, complete: true, damage };
   }
 
   async *#byDue(query: Query): AsyncGenerator<Found> {

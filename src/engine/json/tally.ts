@@ -139,3 +139,10 @@ export function allSettled(counts: JobCounts): boolean {
   const states = Object.values(counts).flatMap((of) => Object.keys(of) as StateName[]);
   return states.every(isSettledName);
 }
+
+/** To take counts away again. */
+export function negated(counts: JobCounts): JobCounts {
+  const flip = (of: JobCounts[string]): JobCounts[string] =>
+    Object.fromEntries(Object.entries(of).map(([name, n]) => [name, -(n ?? 0)]));
+  return Object.fromEntries(Object.entries(counts).map(([job, of]) => [job, flip(of)]));
+}

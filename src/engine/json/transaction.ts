@@ -131,6 +131,12 @@ export interface Replay {
   readonly get: (id: number) => Run | null;
 }
 
+/** The run that an operation is about, if it is about one. */
+export function idOf(op: Op): number | null {
+  if (op[0] === 'run') return (op[1] as Run).id;
+  return op[0] === 'set' || op[0] === 'remove' ? Number(op[1]) : null;
+}
+
 /** Does what one operation of the journal says. Throws where it cannot fit what came before it. */
 export function replayOp(op: Op, to: Replay): void {
   const [kind, first, second, third] = op;

@@ -1,0 +1,179 @@
+// `jobrun doctor`: is everything sound, and if not, what is wrong, where, and what to do. With --repair it sets the
+// originals aside and goes on with all that is provable.
+import { isSafe, socketPaths } from '../api/address.ts';
+import { connectDaemon } from '../api/client.ts';
+import type { Command } from '../commands/command.ts';
+import { examples } from '../commands/help.ts';
+import { type Output, paint } from '../commands/output.ts';
+import type { Status } from '../commands/status.ts';
+import {
+  type Check,
+  checkClock,
+  checkFiles,
+  checkLock,
+  checkOf,
+  checkPermissions,
+  checkSpace,
+} from '../daemon/checkup.ts';
+import { openJobs } from '../daemon/jobs.ts';
+import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
+import type { Finding } from '../engine/json/inspect.ts';
+import type { Repaired } from '../engine/json/repair.ts';
+import { inspectEngine, repairEngine } from '../engine/open.ts';
+import { systemClock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { SECOND } from '../support/limits.ts';
+import { count } from '../support/text.ts';
+import { endGroup } from '../workers/death.ts';
+import { refuseNoProject } from './backend.ts';
+
+interface Request {
+  readonly repair: boolean;
+}
+
+interface Reply {
+  readonly sound: boolean;
+  readonly state: string;
+  readonly checks: readonly Check[];
+  readonly repaired: Repaired | null;
+}
+
+const NOT_SOUND = 8;
+
+export const doctor: Command<Request, Reply> = {
+  name: 'doctor',
+
+  define(program) {
+    program.description(
+      'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is\nwrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
+    );
+    program.option('--repair', 'set damaged originals aside and go on with all that is provable');
+    examples(
+      program,
+      'doctor',
+      'doctor --json | jq \'.checks[] | select(.status != "ok")\'',
+      'doctor --repair',
+    );
+  },
+
+  ask: ({ options }) => ({ repair: options.repair === true }),
+
+  async local({ repair }, { config }) {
+    refuseNoProject(config);
+    const repaired = repair ? await repairAll(config) : null;
+    const checks = await checkAll(config);
+    const sound = checks.every(({ status }) => status !== 'problem');
+    return { sound, state: config.state, checks, repaired };
+  },
+
+  show(reply, out) {
+    const { sound, checks, repaired } = reply;
+    if (!out.done(reply, [])) {
+      if (repaired) showRepaired(repaired, out);
+      for (const check of checks) showCheck(check, out);
+      if (sound) out.line`${paint('green', 'sound')}`;
+      else out.line`${paint('red', 'not sound')}`;
+    }
+    return sound ? undefined : NOT_SOUND;
+  },
+};
+
+async function checkAll(config: Config): Promise<readonly Check[]> {
+  const found = await inspectEngine(config, systemClock);
+  const checks = [
+    checkFiles(found),
+    await checkPermissions(config),
+    await checkLock(config),
+    checkClock(found, systemClock.now()),
+    await checkSpace(config),
+    checkOrphans(findOrphans(config.state)),
+    await checkJobs(config),
+  ];
+  return checks;
+}
+
+/** Broken jobs keep their queue: worth knowing, and no damage. */
+async function checkJobs(config: Config): Promise<Check> {
+  const status = await daemonStatus(config);
+  const broken =
+    status instanceof JobrunError ? [] : (status?.broken ?? (await readBroken(config)));
+  const findings = broken.map((name): Finding => {
+    const hint = `See why: jobrun jobs ${name}`;
+    return { level: 'warning', file: config.jobs, message: `the job ${name} is broken`, hint };
+  });
+  if (status instanceof JobrunError) {
+    const message = `the daemon does not answer: ${status.message}`;
+    findings.push({ level: 'problem', file: '', message, hint: status.hint });
+  }
+  const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
+  return checkOf('jobs', summary, findings);
+}
+
+/** Null where no daemon runs. */
+async function daemonStatus(config: Config): Promise<Status | JobrunError | null> {
+  const { state } = config;
+  try {
+    const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
+    if (!client) return null;
+    const status = await client.call('status', {} as Json, { timeoutMs: 5 * SECOND });
+    client.close();
+    return status as unknown as Status;
+  } catch (error) {
+    return toJobrunError(error);
+  }
+}
+
+async function readBroken(config: Config): Promise<readonly string[]> {
+  const ignore = (): void => undefined;
+  const jobs = openJobs({ config, clock: systemClock, onMessage: ignore, stray: ignore });
+  try {
+    await jobs.catalog.ready();
+    return jobs.catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : []));
+  } finally {
+    await jobs.close();
+  }
+}
+
+/** A sound state is left as it is. */
+async function repairAll(config: Config): Promise<Repaired | null> {
+  const found = await inspectEngine(config, systemClock);
+  const newer = found.recovered === null ? found.findings[0] : undefined;
+  if (newer)
+    throw errorFromShape({ code: 'state-newer', message: newer.message, hint: newer.hint });
+  const needed = found.findings.some(({ level }) => level === 'problem');
+  const repaired = needed ? await repairEngine(config, systemClock) : null;
+  // Not beside a daemon: it has the lock, and a repair has been refused above.
+  for (const orphan of findOrphans(config.state))
+    await endGroup(orphan, { clock: systemClock, force: true });
+  return repaired;
+}
+
+function showCheck({ name, status, summary, findings }: Check, out: Output): void {
+  const style = status === 'ok' ? 'green' : status === 'warning' ? 'yellow' : 'red';
+  out.line`${paint(style, status.padEnd(8))} ${name.padEnd(12)} ${summary}`;
+  for (const { message, hint } of findings) {
+    out.line`           ${message}`;
+    out.line`             ${hint}`;
+  }
+}
+
+function showRepaired(repaired: Repaired, out: Output): void {
+  out.line`repaired: the originals are kept`;
+  for (const file of repaired.aside) out.line`  ${file}`;
+  for (const file of repaired.mended) out.line`  one bit put right in ${file}`;
+  for (const file of repaired.edited) out.line`  edited by hand, taken as it is: ${file}`;
+  for (const note of repaired.notes) out.line`  ${note}`;
+  for (const { ids, more, why } of repaired.lost) {
+    const others = more > 0 ? ` and ${more} more` : '';
+    out.line`  lost: ${ids.length > 0 ? `run ${ids.join(', ')}` : 'runs'}${others}: ${why}`;
+  }
+  const { doubted, lostFrom } = repaired;
+  if (lostFrom !== null)
+    out.line`  the newest commits are missing: runs accepted in them, from number ${lostFrom} on, are lost`;
+  if (doubted.length > 0) {
+    out.line`  not provable, settled as failed: run ${doubted.join(', ')}`;
+    out.line`    their newest state is missing: they may have ended; look, then jobrun retry <id…>`;
+  }
+}

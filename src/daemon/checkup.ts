@@ -1,0 +1,137 @@
+// What `jobrun doctor` looks at, check by check. Nothing here changes anything, and all of it works beside a live
+// daemon. A problem is something that a promise may break on; a warning is worth knowing and costs nothing yet.
+import type { Stats } from 'node:fs';
+import { lstat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Finding, Inspection } from '../engine/json/inspect.ts';
+import { holderOf } from '../engine/open.ts';
+import { isoOf } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { showDuration } from '../support/durations.ts';
+import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { MINUTE } from '../support/limits.ts';
+import { refuseForeignJobs } from '../support/ownership.ts';
+import { count } from '../support/text.ts';
+
+export type CheckName = 'files' | 'permissions' | 'lock' | 'clock' | 'space' | 'processes' | 'jobs';
+
+export interface Check {
+  readonly name: CheckName;
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly summary: string;
+  readonly findings: readonly Finding[];
+}
+
+export function checkOf(name: CheckName, summary: string, findings: readonly Finding[]): Check {
+  const has = (level: Finding['level']): boolean => findings.some((one) => one.level === level);
+  const status = has('problem') ? 'problem' : has('warning') ? 'warning' : 'ok';
+  return { name, status, summary, findings };
+}
+
+export function checkFiles({ files, findings, recovered }: Inspection): Check {
+  const counts = Object.values(recovered?.memory.tally.counts() ?? {});
+  const runs = counts.reduce((sum, n) => sum + n, 0);
+  const summary = `${count(files, 'file')}, ${count(runs, 'run')}, commit ${recovered?.end.seq ?? '?'}`;
+  return checkOf('files', summary, findings);
+}
+
+const OTHERS_WRITE = 0o022;
+const OTHERS_AT_ALL = 0o077;
+
+/** The state is ours alone; nobody else can put a job into the jobs folder. */
+export async function checkPermissions({ state, jobs }: Config): Promise<Check> {
+  const findings: Finding[] = [];
+  const own = process.getuid?.();
+  for (const file of [state, join(state, 'manifest.json'), join(state, 'runs')]) {
+    const stat = await statOrNull(file);
+    if (!stat) continue;
+    const foreign = own !== undefined && stat.uid !== own;
+    const hint = `Look at it: ls -ld ${file}; then chmod go-w, or chown.`;
+    const wrong = (message: string): void => {
+      findings.push({ level: 'problem', file, message: `${file} ${message}`, hint });
+    };
+    if (foreign) wrong('belongs to another user');
+    if (stat.mode & OTHERS_WRITE) wrong('can be written by others');
+    else if (stat.mode & OTHERS_AT_ALL) {
+      const message = `${file} can be read by others`;
+      findings.push({ level: 'warning', file, message, hint: `chmod go= ${file}` });
+    }
+  }
+  try {
+    refuseForeignJobs(jobs);
+  } catch (error) {
+    const { message, hint } = toJobrunError(error);
+    findings.push({ level: 'problem', file: jobs, message, hint });
+  }
+  return checkOf('permissions', findings.length === 0 ? 'private' : 'not private', findings);
+}
+
+export async function checkLock({ state }: Config): Promise<Check> {
+  const holder = await holderOf(state);
+  const summary = holder === null ? 'free' : `held by a ${holder.kind} (pid ${holder.pid})`;
+  return checkOf('lock', summary, []);
+}
+
+/** The clock cannot be behind what was written by it. */
+export function checkClock({ recovered }: Inspection, now: number): Check {
+  const newest = recovered ? newestInstant(recovered) : 0;
+  const summary = newest === 0 ? isoOf(now) : `${isoOf(now)}, newest entry ${isoOf(newest)}`;
+  if (newest <= now + MINUTE) return checkOf('clock', summary, []);
+  const ahead = showDuration(newest - now);
+  const message = `the clock is ${ahead} behind the newest entry of the state (${isoOf(newest)})`;
+  const hint = 'Set the clock right; until then what is due is not started in its order.';
+  return checkOf('clock', summary, [{ level: 'problem', file: '', message, hint }]);
+}
+
+function newestInstant({ memory, registry }: NonNullable<Inspection['recovered']>): number {
+  let newest = 0;
+  const see = (at: number | null | undefined): void => {
+    if (at !== null && at !== undefined && at > newest) newest = at;
+  };
+  for (const run of [...memory.live.values(), ...memory.fresh.values()]) {
+    see(run?.createdAt);
+    see(run?.life?.startedAt);
+    if (run && 'settledAt' in run.state) see(run.state.settledAt);
+  }
+  for (const schedule of registry.schedules.values()) {
+    see(schedule.createdAt);
+    see(schedule.lastAt);
+  }
+  return newest;
+}
+
+const MB = 1024 * 1024;
+/** What a daemon needs for its results, and what it needs to go on for a while. */
+const FULL_BYTES = 4 * MB;
+const LOW_BYTES = 64 * MB;
+const FULL_FILES = 50;
+const LOW_FILES = 1000;
+
+export async function checkSpace({ state, dir }: Config): Promise<Check> {
+  const where = (await statOrNull(state)) ? state : dir;
+  const { bavail, bsize, files, ffree } = await statfs(where);
+  const free = bavail * bsize;
+  const findings: Finding[] = [];
+  const tell = (level: Finding['level'], message: string): void => {
+    const hint = 'Make room there: new runs are refused while the disk is full.';
+    findings.push({ level, file: where, message, hint });
+  };
+  const left = `${Math.floor(free / MB)} MB`;
+  if (free < FULL_BYTES) tell('problem', `the disk is full: ${left} left`);
+  else if (free < LOW_BYTES) tell('warning', `the disk is nearly full: ${left} left`);
+  // Some file systems make inodes as they need them, and say that they have none.
+  if (files > 0 && ffree < FULL_FILES)
+    tell('problem', `there is room for ${ffree} more files only`);
+  else if (files > 0 && ffree < LOW_FILES) tell('warning', `room for ${ffree} more files`);
+  const inodes = files > 0 ? `, ${ffree} files` : '';
+  return checkOf('space', `${left}${inodes} free`, findings);
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+// Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
+// jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
+import { readFileSync } from 'node:fs';
+import type { Finding } from '../engine/json/inspect.ts';
+import { errnoOf } from '../support/errors.ts';
+import { count } from '../support/text.ts';
+import {
+  allProcesses,
+  bootId,
+  hasProc,
+  MARK_VARIABLE,
+  type ProcessInfo,
+} from '../workers/processes.ts';
+import { type Check, checkOf } from './checkup.ts';
+
+export interface Orphan {
+  readonly mark: string;
+  readonly pid: number;
+  readonly startTime: string;
+  readonly boot: string;
+}
+
+export function findOrphans(state: string): readonly Orphan[] {
+  if (!hasProc()) return [];
+  const all = new Map(allProcesses().map((info) => [info.pid, info]));
+  return [...all.values()].flatMap((info) => {
+    if (!info.alive || info.pid === process.pid) return [];
+    const { [MARK_VARIABLE]: mark, JOBRUN_STATE: of } = environmentOf(info.pid);
+    if (mark === undefined || of !== state || isCaredFor(info, all)) return [];
+    return [{ mark, pid: info.pid, startTime: info.startTime, boot: bootId() }];
+  });
+}
+
+export function checkOrphans(orphans: readonly Orphan[]): Check {
+  const findings = orphans.map(({ pid }): Finding => {
+    const message = `process ${pid} was started by a daemon that is gone, and lives`;
+    const hint = 'The next daemon ends it before its run goes on; at once: jobrun doctor --repair';
+    return { level: 'problem', file: '', message, hint };
+  });
+  const summary = orphans.length === 0 ? 'no orphans' : count(orphans.length, 'orphan');
+  return checkOf('processes', summary, findings);
+}
+
+/** Somebody above it is a jobrun that carries no mark itself: its daemon, or the command that asked it. */
+function isCaredFor(info: ProcessInfo, all: ReadonlyMap<number, ProcessInfo>): boolean {
+  for (let above = all.get(info.parent); above && above.pid > 1; above = all.get(above.parent)) {
+    const marked = environmentOf(above.pid)[MARK_VARIABLE] !== undefined;
+    if (!marked && textOf(above.pid, 'cmdline').includes('jobrun')) return true;
+  }
+  return false;
+}
+
+function environmentOf(pid: number): Readonly<Record<string, string>> {
+  const entries = textOf(pid, 'environ').split('\0');
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const at = entry.indexOf('=');
+      return [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
+/** Empty where the process has gone, or belongs to somebody else. */
+function textOf(pid: number, what: 'environ' | 'cmdline'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) !== '') return '';
+    throw error;
+  }
+}

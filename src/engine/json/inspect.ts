@@ -1,0 +1,234 @@
+// A look at every file of the state folder that changes nothing and takes no lock: sound files fit their checksums, the
+// journal is one chain, everything is the kind of file it should be. Beside a live daemon files are replaced while
+// they are read, so what seems wrong is looked at again, and is told only if it is wrong each time.
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, delay } from '../../support/clock.ts';
+import { errnoOf, JobrunError } from '../../support/errors.ts';
+import type { Disk } from '../../support/files.ts';
+import { parseJson } from '../../support/json.ts';
+import { readEntry, readLog } from '../log-file.ts';
+import { listFolder, readOrDamaged } from './document.ts';
+import { segmentPath } from './journal.ts';
+import { readState } from './reader.ts';
+import type { Problem, Recovered } from './recovered.ts';
+import { salvageDocument } from './salvage-document.ts';
+
+export interface Finding {
+  /** A problem is damage; a warning costs nothing that was promised. */
+  readonly level: 'problem' | 'warning';
+  readonly file: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface Inspection {
+  readonly findings: readonly Finding[];
+  /** What was read; null where a newer jobrun wrote it. */
+  readonly recovered: Recovered | null;
+  readonly files: number;
+}
+
+const LOOKS = 4;
+const BETWEEN_MS = 60;
+const REPAIR = 'Set it aside and go on with all that is provable: jobrun doctor --repair';
+
+export async function inspectState(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {
+  let recovered: Recovered;
+  try {
+    recovered = await readSteadily(disk, dir, clock);
+  } catch (error) {
+    if (!(error instanceof JobrunError) || error.code !== 'state-newer') throw error;
+    const finding = {
+      level: 'problem',
+      file: dir,
+      message: error.message,
+      hint: error.hint,
+    } as const;
+    return { findings: [finding], recovered: null, files: 1 };
+  }
+  const findings: Finding[] = [];
+  for (const problem of recovered.problems) findings.push(await told(disk, problem));
+  const pages = await inspectPages(disk, recovered, findings, clock);
+  await inspectWitness(disk, dir, findings, clock);
+  await inspectKinds(dir, findings);
+  const logs = await inspectLogs(disk, join(dir, 'logs'), findings);
+  for (const run of recovered.memory.live.values())
+    if ((run.life?.rows ?? 0) > 0) await inspectRows(dir, run.id, run.life?.rows ?? 0, findings);
+  const segments = await listFolder(disk, join(dir, 'journal')).catch(() => []);
+  return { findings, recovered, files: 4 + pages + logs + segments.length };
+}
+
+/** What is wrong at every look is wrong; the rest was another process at work. */
+async function readSteadily(disk: Disk, dir: string, clock: Clock): Promise<Recovered> {
+  let recovered = await readState(disk, dir);
+  for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
+    await delay(clock, BETWEEN_MS);
+    const before = new Set(recovered.problems.map(({ path }) => path));
+    const again = await readState(disk, dir);
+    recovered = { ...again, problems: again.problems.filter(({ path }) => before.has(path)) };
+  }
+  return recovered;
+}
+
+async function told(disk: Disk, { error, path }: Problem): Promise<Finding> {
+  const { proof, bytes } = await salvageDocument(disk, path, () => true);
+  const kind: Record<string, string> = {
+    mended: 'one bit is wrong, and can be put right',
+    edited: 'it is JSON: it was edited by hand, or has rotten in a text',
+    parts: 'parts of it fit their own checksums, and can be kept',
+  };
+  const more = bytes && path.endsWith('.json') ? kind[proof] : undefined;
+  const message = more ? `${error.message}: ${more}` : error.message;
+  return { level: 'problem', file: path, message, hint: REPAIR };
+}
+
+/** Pages of settled runs alone are read by nobody at a start. */
+async function inspectPages(
+  disk: Disk,
+  { pages, problems }: Recovered,
+  findings: Finding[],
+  clock: Clock,
+): Promise<number> {
+  const known = new Set(problems.map(({ path }) => path));
+  for (const page of pages.filed) {
+    const path = pages.path(page);
+    if (known.has(path)) continue;
+    let error = await soundPage(pages, page);
+    // Removed with its last run, or never there: the manifest of a moment later tells.
+    if (error) await delay(clock, BETWEEN_MS);
+    if (error) error = await soundPage(pages, page);
+    if (error && (await isNamed(disk, pages.folder, page)))
+      findings.push(await told(disk, { error, path }));
+  }
+  return pages.filed.size;
+}
+
+async function soundPage(pages: Recovered['pages'], page: number): Promise<JobrunError | null> {
+  try {
+    const file = await pages.read(page);
+    if (file) return null;
+    return new JobrunError('state-damaged', `${pages.path(page)} is missing`, REPAIR);
+  } catch (error) {
+    if (error instanceof JobrunError && error.code === 'state-damaged') return error;
+    throw error;
+  }
+}
+
+async function isNamed(disk: Disk, folder: string, page: number): Promise<boolean> {
+  const bytes = await readOrDamaged(disk, join(folder, '..', 'manifest.json'));
+  const manifest = Buffer.isBuffer(bytes) ? parseJson(bytes.toString('utf8')) : undefined;
+  const pages = (manifest as { pages?: [number, unknown][] } | null | undefined)?.pages;
+  return !pages || pages.some(([named]) => named === page);
+}
+
+async function inspectWitness(
+  disk: Disk,
+  dir: string,
+  findings: Finding[],
+  clock: Clock,
+): Promise<void> {
+  const file = join(dir, 'witness');
+  const isSound = async (): Promise<boolean> => {
+    const bytes = await readOrDamaged(disk, file);
+    return bytes === null || !Buffer.isBuffer(bytes) || /^\d{16} [0-9a-f]{8}\n$/.test(`${bytes}`);
+  };
+  if (await isSound()) return;
+  await delay(clock, BETWEEN_MS);
+  if (await isSound()) return;
+  const hint = 'Nothing to do: the next start writes it anew.';
+  findings.push({ level: 'warning', file, message: `${file} is not readable`, hint });
+}
+
+type Kind = 'file' | 'folder' | 'socket';
+const KINDS: readonly (readonly [name: string, kind: Kind])[] = [
+  ['lock', 'file'],
+  ['witness', 'file'],
+  ['reserve', 'file'],
+  ['jobrun.sock', 'socket'],
+  ['runs', 'folder'],
+  ['journal', 'folder'],
+  ['logs', 'folder'],
+  ['aside', 'folder'],
+];
+
+export const FOLDERS: ReadonlySet<string> = new Set(
+  KINDS.flatMap(([name, kind]) => (kind === 'folder' ? [name] : [])),
+);
+
+/** What is another kind of file than it should be. */
+async function inspectKinds(dir: string, findings: Finding[]): Promise<void> {
+  const known = new Set(findings.map(({ file }) => file));
+  for (const [name, kind] of KINDS) {
+    const file = join(dir, name);
+    if (known.has(file) || (await isOfKind(file, kind))) continue;
+    const message = `${file} is not a ${kind === 'file' ? 'regular file' : kind}`;
+    findings.push({ level: 'problem', file, message, hint: REPAIR });
+  }
+}
+
+/** True also where nothing is. */
+export async function isOfKind(path: string, kind: Kind): Promise<boolean> {
+  try {
+    const stat = await lstat(path);
+    if (kind === 'folder') return stat.isDirectory();
+    return kind === 'socket' ? stat.isSocket() : stat.isFile();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return true;
+    throw error;
+  }
+}
+
+export const LOG_NAME = /^(\d+)(?:\.tail-[12])?\.jsonl$/;
+
+async function inspectLogs(disk: Disk, folder: string, findings: Finding[]): Promise<number> {
+  const names = await listFolder(disk, folder).catch(() => []);
+  for (const name of names.filter((one) => LOG_NAME.test(one))) {
+    const file = join(folder, name);
+    const bytes = await readOrDamaged(disk, file);
+    const problem = (message: string): void => {
+      findings.push({ level: 'problem', file, message, hint: REPAIR });
+    };
+    if (Buffer.isBuffer(bytes)) {
+      const bad = badLines(bytes);
+      if (bad > 0) problem(`${file} has ${bad === 1 ? 'a damaged line' : `${bad} damaged lines`}`);
+    } else if (bytes) problem(bytes.message);
+  }
+  return names.length;
+}
+
+/** Lines that do not fit their checksums; what was cut off at the end of the file was never promised. */
+function badLines(bytes: Buffer): number {
+  const lines = bytes.toString('utf8').split('\n').slice(0, -1);
+  return lines.filter((line) => readEntry(line) === null).length;
+}
+
+async function inspectRows(
+  dir: string,
+  run: number,
+  promised: number,
+  findings: Finding[],
+): Promise<void> {
+  const folder = join(dir, 'logs');
+  const { rows } = await readLog(folder, run);
+  const there = Object.keys(rows).length;
+  if (there >= promised) return;
+  const file = join(folder, `${run}.jsonl`);
+  const message = `${file} has ${there} of the ${promised} rows that run ${run} has saved`;
+  const hint = `Look at it: jobrun show ${run}`;
+  findings.push({ level: 'warning', file, message, hint });
+}
+
+/** All files that a repair builds on, for the copies that it makes before it begins. */
+export async function repairedFiles(
+  disk: Disk,
+  dir: string,
+  { findings, recovered }: Inspection,
+): Promise<readonly string[]> {
+  const files = new Set(findings.map(({ file }) => file));
+  for (const name of ['manifest.json', 'schedules.json', 'locks.json']) files.add(join(dir, name));
+  for (const name of await listFolder(disk, join(dir, 'journal')).catch(() => []))
+    files.add(join(dir, 'journal', name));
+  if (recovered) files.add(segmentPath(join(dir, 'journal'), recovered.lastSegment));
+  return [...files];
+}

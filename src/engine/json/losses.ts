@@ -1,0 +1,44 @@
+// Runs that a repair cannot bring back, as exactly as they can be named: numbers that can still be read in a damaged
+// page, or that a line of the journal speaks of, and how many more the manifest counts.
+import { type JobCounts, pageOf } from './tally.ts';
+
+export interface Lost {
+  readonly ids: readonly number[];
+  /** So many more of the same page, of which not even the number is known. */
+  readonly more: number;
+  readonly why: string;
+}
+
+export class Losses {
+  readonly #ids = new Map<number, Set<number>>();
+  /** How many runs of a damaged page are not proven. */
+  readonly #short = new Map<number, number>();
+
+  add(id: number): void {
+    this.#ids.set(pageOf(id), this.#of(pageOf(id)).add(id));
+  }
+
+  /** A damaged page: its bytes, what the manifest counts in it, and how many of its runs are proven. */
+  page(page: number, bytes: Buffer | null, counts: JobCounts, proven: number): void {
+    const ids = this.#of(page);
+    const text = (bytes ?? Buffer.alloc(0)).toString('latin1');
+    for (const [, id] of text.matchAll(/\{"id":(\d+),/g))
+      if (pageOf(Number(id)) === page) ids.add(Number(id));
+    this.#ids.set(page, ids);
+    const counted = Object.values(counts).flatMap((of) => Object.values(of));
+    this.#short.set(page, counted.reduce((sum, n) => sum + n, 0) - proven);
+  }
+
+  named(isKnown: (id: number) => boolean, pathOf: (page: number) => string): readonly Lost[] {
+    return [...this.#ids].flatMap(([page, named]) => {
+      const ids = [...named].filter((id) => !isKnown(id)).sort((a, b) => a - b);
+      const more = Math.max(0, (this.#short.get(page) ?? 0) - ids.length);
+      const why = `it was in a damaged part of ${pathOf(page)} or of the journal`;
+      return ids.length + more === 0 ? [] : [{ ids, more, why }];
+    });
+  }
+
+  #of(page: number): Set<number> {
+    return this.#ids.get(page) ?? new Set();
+  }
+}

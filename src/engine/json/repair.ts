@@ -1,0 +1,67 @@
+// `jobrun doctor --repair`: originals aside, then the state made anew from all that is provable, by the same path that
+// every start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that
+// is still damaged and still has all its originals, and the next repair begins again.
+import { basename, dirname, join } from 'node:path';
+import { type Disk, replaceFile } from '../../support/files.ts';
+import { readEntry } from '../log-file.ts';
+import { copyAside, moveAside } from './aside.ts';
+import { readOrDamaged } from './document.ts';
+import { FOLDERS, type Inspection, isOfKind, LOG_NAME, repairedFiles } from './inspect.ts';
+import { type OpenOptions, serveRecovered } from './recovery.ts';
+import { Salvage, type SalvageReport } from './salvage.ts';
+
+export interface Repaired extends SalvageReport {
+  /** Where the originals are. */
+  readonly aside: readonly string[];
+}
+
+/** The caller holds the lock. Throws `state-newer` where a newer jobrun wrote the state, having touched nothing. */
+export async function repairState(options: OpenOptions, found: Inspection): Promise<Repaired> {
+  const { disk, dir, clock } = options;
+  const aside: string[] = [];
+  // The place for all others first.
+  const problems = found.findings.filter(({ level }) => level === 'problem');
+  const order = problems.sort((a, b) => Number(isAside(b.file)) - Number(isAside(a.file)));
+  for (const { file } of order) {
+    const bytes = await readOrDamaged(disk, file);
+    const isFile = Buffer.isBuffer(bytes) && !FOLDERS.has(basename(file));
+    if (bytes !== null && !isFile) aside.push(await moveAside(disk, dir, file, clock.now()));
+  }
+  aside.push(...(await copyAside(disk, dir, await repairedFiles(disk, dir, found))));
+  for (const { file } of problems) {
+    if (dirname(file) === join(dir, 'logs')) await repairLog(options, file);
+    // A file in the place of the socket: its copy is aside.
+    if (basename(file) === 'jobrun.sock') await disk.remove(file);
+  }
+  const salvage = new Salvage(disk, dir, clock.now());
+  const recovered = await salvage.salvage();
+  const engine = await serveRecovered(options, recovered);
+  await engine.close();
+  return { ...salvage.report, aside };
+}
+
+/** Moves away what stands in the place of the lock or of a folder and is none. Returns where it all is now. */
+export async function clearPlaces(
+  disk: Disk,
+  dir: string,
+  now: number,
+): Promise<readonly string[]> {
+  const moved: string[] = [];
+  for (const name of ['aside', 'lock', 'runs', 'journal', 'logs']) {
+    const path = join(dir, name);
+    if (await isOfKind(path, FOLDERS.has(name) ? 'folder' : 'file')) continue;
+    moved.push(await moveAside(disk, dir, path, now));
+  }
+  return moved;
+}
+
+const isAside = (path: string): boolean => basename(path) === 'aside';
+
+async function repairLog({ disk }: OpenOptions, file: string): Promise<void> {
+  if (!LOG_NAME.test(basename(file))) return;
+  const bytes = await readOrDamaged(disk, file);
+  if (!Buffer.isBuffer(bytes)) return;
+  const lines = bytes.toString('utf8').split('\n').slice(0, -1);
+  const sound = lines.filter((line) => readEntry(line) !== null);
+  await replaceFile(disk, file, sound.map((line) => `${line}\n`).join(''));
+}

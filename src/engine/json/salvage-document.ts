@@ -1,0 +1,89 @@
+// What a damaged document still proves. From the most certain to the least: it is sound; one bit is wrong, and put
+// right; its parts that fit their own checksums are taken, the others not; it is JSON with another checksum, so a hand
+// has edited it, which is believed only where the caller asks for it and every part has the right shape.
+import type { Disk } from '../../support/files.ts';
+import { parseJson } from '../../support/json.ts';
+import { type Document, FORMAT, newer, readOrDamaged, sumOf } from './document.ts';
+import { isOneBitOff, mendText } from './mend.ts';
+
+export type Proof = 'sound' | 'mended' | 'edited' | 'parts' | 'nothing';
+
+export interface Salvaged<T> {
+  readonly proof: Proof;
+  /** All of it; null where only parts are proven, or nothing. */
+  readonly data: T | null;
+  /** Parts that fit their own checksums. */
+  readonly parts: readonly unknown[];
+  /** The bytes as they were found; null where there is no regular file. */
+  readonly bytes: Buffer | null;
+}
+
+export async function salvageDocument<T extends Document>(
+  disk: Disk,
+  path: string,
+  accepts: (data: T) => boolean,
+): Promise<Salvaged<T>> {
+  const bytes = await readOrDamaged(disk, path);
+  if (!Buffer.isBuffer(bytes)) return { proof: 'nothing', data: null, parts: [], bytes: null };
+  const found = judge<T>(bytes, accepts);
+  if (found.data && found.data.format > FORMAT) throw newer(path, found.data.format);
+  return { ...found, bytes };
+}
+
+function judge<T extends Document>(
+  bytes: Buffer,
+  accepts: (data: T) => boolean,
+): Omit<Salvaged<T>, 'bytes'> {
+  const mended = mendDocument(bytes);
+  const data = mended && documentOf<T>(mended);
+  if (data) return { proof: mended === bytes ? 'sound' : 'mended', data, parts: [] };
+  const edited = documentOf<T>(bytes);
+  if (edited && accepts(edited)) return { proof: 'edited', data: edited, parts: [] };
+  const parts = partsOf(bytes);
+  return { proof: parts.length > 0 ? 'parts' : 'nothing', data: null, parts };
+}
+
+function documentOf<T extends Document>(bytes: Buffer): T | null {
+  const data = parseJson(bytes.toString('utf8')) as Partial<T> | undefined | null;
+  const fits = typeof data?.format === 'number' && typeof data.seq === 'number';
+  return fits ? (data as T) : null;
+}
+
+/** `,"sum":"01234567"}` and the line feed. */
+const END = 19;
+
+/** The same bytes where they fit their checksum, others where one bit was wrong, null where more is. */
+function mendDocument(bytes: Buffer): Buffer | null {
+  const body = bytes.subarray(0, Math.max(0, bytes.length - END));
+  const end = bytes.subarray(body.length);
+  const right = Buffer.from(`,"sum":"${sumOf(body)}"}\n`);
+  if (end.equals(right)) return bytes;
+  if (isOneBitOff(end, right)) return Buffer.concat([body, right]);
+  const sum = /^,"sum":"([0-9a-f]{8})"\}\n$/.exec(end.toString('latin1'))?.[1];
+  const mended = sum === undefined ? null : mendText(body, Number.parseInt(sum, 16));
+  return mended && Buffer.concat([mended, end]);
+}
+
+const SUMS = /"sums":"([0-9a-f]+)/;
+const SUM_LENGTH = 8;
+
+function partsOf(bytes: Buffer): readonly unknown[] {
+  const sums = new Set<string>();
+  const all = SUMS.exec(bytes.toString('latin1'))?.[1] ?? '';
+  for (let at = 0; at + SUM_LENGTH <= all.length; at += SUM_LENGTH)
+    sums.add(all.slice(at, at + SUM_LENGTH));
+  return linesOf(bytes).flatMap((line) => {
+    const text = line.at(-1) === 44 ? line.subarray(0, -1) : line;
+    return sums.has(sumOf(text)) ? (parseJson(text.toString('utf8')) ?? []) : [];
+  });
+}
+
+function linesOf(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+    lines.push(bytes.subarray(from, at));
+    from = at + 1;
+  }
+  return lines;
+}

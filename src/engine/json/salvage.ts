@@ -1,0 +1,285 @@
+// The state put together from what can be proven, where reader.ts has found damage; changes nothing on the disk.
+//
+// Certain are: documents that fit their checksum (one flipped bit is put right), of others the parts that fit theirs,
+// and each line of the journal that fits its own. What is missing is a hole in the numbers of commits. A run that no
+// later proof speaks of may have ended in a hole: it is not started again by itself, but settled as failed, with the
+// reason; a person looks, and lets it go on with `retry`. Numbers (ids, epochs, commits) go on beyond all that can
+// ever have been given.
+import { join } from 'node:path';
+import { isSettled, type Run } from '../../run/run.ts';
+import { isRun, isSchedule } from '../../run/shape.ts';
+import type { Disk } from '../../support/files.ts';
+import { PAGE_SIZE } from '../../support/limits.ts';
+import type { Lease, Worker } from '../engine.ts';
+import { type Document, readOrDamaged } from './document.ts';
+import { failDoubted, giveLeases } from './doubt.ts';
+import { journalFolder } from './fold.ts';
+import { listSegments, type Op, segmentPath } from './journal.ts';
+import { Losses, type Lost } from './losses.ts';
+import { type Manifest, manifestPath } from './manifest.ts';
+import { Memory } from './memory.ts';
+import { type PageFile, Pages } from './pages.ts';
+import type { Recovered } from './recovered.ts';
+import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
+import { type Salvaged, salvageDocument } from './salvage-document.ts';
+import { type Chain, chainSegments } from './salvage-journal.ts';
+import { pageOf } from './tally.ts';
+import { idOf, replayOp } from './transaction.ts';
+import { readWitness } from './witness.ts';
+
+export interface SalvageReport {
+  /** Files of which all could be proven, one flipped bit put right. */
+  readonly mended: string[];
+  /** Files that a hand has changed, taken as they are. */
+  readonly edited: string[];
+  /** Runs of which no more than the number is known. */
+  readonly lost: Lost[];
+  /** Runs that may have ended since what is known of them: settled as failed. */
+  readonly doubted: number[];
+  /** The end of the journal is missing: runs from this number on may have been accepted, and are lost. */
+  lostFrom: number | null;
+  /** Everything else that could not be proven. */
+  readonly notes: string[];
+}
+
+/** Ids that one lost commit may have given at the most: a line holds less than that. */
+const IDS_PER_COMMIT = 10_000;
+
+export class Salvage {
+  readonly report: SalvageReport = {
+    mended: [],
+    edited: [],
+    lost: [],
+    doubted: [],
+    lostFrom: null,
+    notes: [],
+  };
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #now: number;
+  readonly #memory = new Memory();
+  readonly #registry = new Registry();
+  readonly #pages: Pages;
+  #manifest: Manifest | null = null;
+  /** The sequence that each sound page includes, and its runs where a line touched it. */
+  readonly #pageSeqs = new Map<number, number>();
+  readonly #read = new Map<number, Map<number, Run>>();
+  readonly #losses = new Losses();
+  /** The last commit that speaks of a run. */
+  readonly #touched = new Map<number, number>();
+  readonly #touchedPages = new Set<number>();
+  /** The newest commit that any file includes. */
+  #known = 0;
+  #schedulesSeq = 0;
+  #locksSeq = 0;
+  #nextId = 1;
+  #epoch = 0;
+
+  constructor(disk: Disk, dir: string, now: number) {
+    this.#disk = disk;
+    this.#dir = dir;
+    this.#now = now;
+    this.#pages = new Pages(disk, dir);
+  }
+
+  async salvage(): Promise<Recovered> {
+    await this.#takeManifest();
+    await this.#takeRegistry();
+    const { chain, lastSegment } = await this.#takeJournal();
+    for (const line of chain.lines) for (const op of line.ops) this.#note(op, line.seq);
+    for (const page of await this.#pagesToRead()) await this.#takePage(page);
+    const seen = await readWitness(this.#disk, this.#dir).catch(() => 0);
+    this.#known = Math.max(this.#known, seen);
+    for (const line of chain.lines) for (const op of line.ops) this.#replay(op, line.seq);
+    const isKnown = (id: number): boolean =>
+      this.#memory.fresh.has(id) || this.#current(id) !== null;
+    this.report.lost.push(...this.#losses.named(isKnown, (page) => this.#pages.path(page)));
+    this.#doubt(chain);
+    giveLeases(this.#memory, this.#registry);
+    return {
+      memory: this.#memory,
+      registry: this.#registry,
+      pages: this.#pages,
+      epoch: Math.max(this.#epoch, this.#manifest ? 0 : lastSegment),
+      nextId: this.#safeNextId(chain),
+      changes: (this.#manifest?.changes ?? 0) + chain.lines.length,
+      end: { seq: Math.max(this.#known, chain.end) + 1, crc: 0 },
+      lastSegment,
+      tail: null,
+      problems: [],
+    };
+  }
+
+  async #take<T extends Document>(
+    path: string,
+    accepts: (data: T) => boolean,
+  ): Promise<Salvaged<T>> {
+    const found = await salvageDocument<T>(this.#disk, path, accepts);
+    if (found.proof === 'mended') this.report.mended.push(path);
+    if (found.proof === 'edited') this.report.edited.push(path);
+    if (found.data) this.#known = Math.max(this.#known, found.data.seq);
+    return found;
+  }
+
+  async #takeManifest(): Promise<void> {
+    const path = manifestPath(this.#dir);
+    // All that it says follows from the other files: one that was edited is not worth the risk.
+    const { data } = await this.#take<Manifest>(path, () => false);
+    this.#manifest = data;
+    if (!data) {
+      this.report.notes.push('manifest.json is made anew from the pages and the journal');
+      return;
+    }
+    this.#nextId = data.nextId;
+    this.#epoch = data.epoch;
+    for (const answered of data.requests) this.#registry.remember(answered);
+    for (const [job, starts] of data.starts ?? [])
+      for (const at of starts) this.#memory.picker.counted(job, at);
+  }
+
+  async #takeRegistry(): Promise<void> {
+    const schedules = await this.#take<SchedulesFile>(
+      join(this.#dir, 'schedules.json'),
+      (file) =>
+        [file.schedules, file.paused?.jobs].every(Array.isArray) &&
+        file.schedules.every(isSchedule),
+    );
+    if (schedules.data) this.#registry.loadSchedules(schedules.data);
+    for (const part of schedules.parts)
+      if (isSchedule(part)) this.#registry.schedules.set(part.name, part);
+    this.#schedulesSeq = schedules.proof === 'sound' ? (schedules.data?.seq ?? 0) : 0;
+    if (!schedules.data)
+      this.report.notes.push(
+        'schedules and pauses: those that fit their own checksums are kept; look at jobrun schedules',
+      );
+    const locks = await this.#take<LocksFile>(join(this.#dir, 'locks.json'), () => false);
+    if (locks.data) this.#registry.loadLocks(locks.data);
+    for (const part of locks.parts as readonly Partial<Lease>[]) {
+      if (part.mark !== undefined) this.#registry.workers.set(part.mark, part as Worker);
+      const { run, token, mark } = part;
+      if (run !== undefined && token && mark !== undefined)
+        this.#registry.leases.set(run, { token, mark });
+    }
+    this.#locksSeq = locks.proof === 'sound' ? (locks.data?.seq ?? 0) : 0;
+    for (const { token } of this.#registry.leases.values())
+      this.#epoch = Math.max(this.#epoch, token[0]);
+  }
+
+  async #pagesToRead(): Promise<readonly number[]> {
+    if (this.#manifest) return this.#manifest.pages.map(([page]) => page);
+    const pages = await this.#pages.list().catch(() => []);
+    return pages.sort((a, b) => a - b);
+  }
+
+  async #takePage(page: number): Promise<void> {
+    const isOf = (run: unknown): run is Run => isRun(run) && pageOf(run.id) === page;
+    const fits = (file: PageFile): boolean =>
+      file.page === page && Array.isArray(file.runs) && file.runs.every(isOf);
+    const found = await this.#take<PageFile>(this.#pages.path(page), fits);
+    const data = found.data && fits(found.data) ? found.data : null;
+    if (found.proof === 'sound' && data) {
+      this.#pages.filed.add(page);
+      this.#pageSeqs.set(page, data.seq);
+      for (const run of data.runs) this.#memory.load(run);
+      if (this.#touchedPages.has(page))
+        this.#read.set(page, new Map(data.runs.filter(isSettled).map((run) => [run.id, run])));
+    } else {
+      const runs = data?.runs ?? found.parts.filter(isOf);
+      for (const run of runs) this.#memory.put(null, run);
+      const counts = new Map(this.#manifest?.pages ?? []).get(page) ?? {};
+      if (!data) this.#losses.page(page, found.bytes, counts, runs.length);
+      // Its sequence is as certain as the runs are; a journal is then applied to what it includes already.
+      this.#pageSeqs.set(page, 0);
+    }
+    const last = (data?.runs ?? found.parts.filter(isOf)).at(-1)?.id;
+    this.#nextId = Math.max(this.#nextId, (last ?? 0) + 1, data ? 0 : page * PAGE_SIZE + 1);
+  }
+
+  async #takeJournal(): Promise<{ readonly chain: Chain; readonly lastSegment: number }> {
+    const folder = journalFolder(this.#dir);
+    const all = await listSegments(this.#disk, folder).catch(() => []);
+    const first = this.#manifest?.segment ?? 0;
+    const segments: Buffer[] = [];
+    for (const segment of all.filter((one) => one >= first)) {
+      const bytes = await readOrDamaged(this.#disk, segmentPath(folder, segment));
+      if (Buffer.isBuffer(bytes)) segments.push(bytes);
+    }
+    const start = this.#manifest?.position ?? null;
+    const chain = chainSegments(segments, start);
+    return { chain, lastSegment: Math.max(all.at(-1) ?? 0, first - 1, 0) };
+  }
+
+  /** What a line tells beyond its effect, before any is applied. */
+  #note(op: Op, seq: number): void {
+    const id = idOf(op);
+    if (id === null) return;
+    this.#touched.set(id, seq);
+    this.#touchedPages.add(pageOf(id));
+    const lease = op[3] as { readonly token?: readonly number[] } | undefined;
+    this.#epoch = Math.max(this.#epoch, lease?.token?.[0] ?? 0);
+    if (op[0] !== 'run') return;
+    // Ids are given in order: one that was left out was in a line that is missing.
+    if (this.#manifest) for (let lost = this.#nextId; lost < id; lost++) this.#losses.add(lost);
+    this.#nextId = Math.max(this.#nextId, id + 1);
+  }
+
+  #replay(op: Op, seq: number): void {
+    try {
+      this.#replayOne(op, seq);
+    } catch {
+      // It changes a run that is lost with its page, or with a line.
+      const id = idOf(op);
+      if (id !== null) this.#losses.add(id);
+    }
+  }
+
+  #replayOne(op: Op, seq: number): void {
+    const [kind, first] = op;
+    const id = idOf(op) ?? 0;
+    const isNew = seq > (this.#pageSeqs.get(pageOf(id)) ?? 0);
+    // A page whose sequence is not known may include this line: then it is applied once more, to the same end.
+    const prev = this.#current(id);
+    if (kind === 'run') {
+      if (isNew) this.#memory.put(prev, first as Run);
+      return;
+    }
+    if (kind === 'remove') {
+      if (isNew && prev) this.#memory.put(prev, null);
+      return;
+    }
+    replayOp(op, {
+      memory: this.#memory,
+      registry: this.#registry,
+      isNewFor: () => isNew,
+      schedulesAreOlder: seq > this.#schedulesSeq,
+      locksAreOlder: seq > this.#locksSeq,
+      startsAreOlder: seq > (this.#manifest?.seq ?? 0),
+      get: () => prev,
+    });
+  }
+
+  #current(id: number): Run | null {
+    const { live, fresh } = this.#memory;
+    if (fresh.has(id)) return fresh.get(id) ?? null;
+    return live.get(id) ?? this.#read.get(pageOf(id))?.get(id) ?? null;
+  }
+
+  /** What may have ended in a commit that is missing is not started again. */
+  #doubt({ holes, end }: Chain): void {
+    const missing = this.#known > end ? [...holes, { from: end + 1, to: this.#known }] : holes;
+    for (const { from, to } of missing)
+      this.report.notes.push(`commits ${from === to ? from : `${from} to ${to}`} are missing`);
+    if (this.#known > end) this.report.lostFrom = this.#nextId;
+    const last = missing.at(-1)?.to ?? 0;
+    const knownAt = (run: Run): number =>
+      Math.max(this.#pageSeqs.get(pageOf(run.id)) ?? 0, this.#touched.get(run.id) ?? 0);
+    const doubted = [...this.#memory.live.values()].filter((run) => knownAt(run) < last);
+    this.report.doubted.push(...failDoubted(this.#memory, doubted, this.#now));
+  }
+
+  #safeNextId({ holes, end }: Chain): number {
+    const missing = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    const lost = missing + Math.max(0, this.#known - end) + (this.#manifest ? 0 : 1);
+    return this.#nextId + lost * IDS_PER_COMMIT;
+  }
+}

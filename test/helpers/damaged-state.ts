@@ -1,0 +1,157 @@
+// A state folder with something of everything in it, as a kill or a clean stop leaves it, and every way to damage one
+// of its files. Real files: a pipe and a link can be planted too.
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { RunLogFiles } from '../../src/engine/run-log.ts';
+import type { Run } from '../../src/run/run.ts';
+import type { Schedule } from '../../src/run/schedule.ts';
+import { abortIdle, save } from '../../src/run/transitions.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import { realDisk } from '../../src/support/files.ts';
+import { all, DONE, draft, finish, schedule, T0, THREW, worker } from './engine-session.ts';
+
+export interface SampleState {
+  /** A folder that damaged copies are made in. */
+  readonly home: string;
+  readonly dir: string;
+  readonly runs: readonly Run[];
+  readonly schedules: readonly Schedule[];
+  /** Ids that were ever given are below this. */
+  readonly nextId: number;
+}
+
+/** What a disk keeps is told elsewhere: here every file is damaged by hand, and a file system in memory is faster. */
+const MEMORY = '/dev/shm';
+const PAGE = 1000;
+const DAY = 24 * 3_600_000;
+
+/** Three pages, the first all settled; a schedule, a pause, a lease, waiting and scheduled runs, logs with rows. */
+export async function sampleState(clean: boolean): Promise<SampleState> {
+  const home = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'jobrun-damage-'));
+  const dir = join(home, 'live');
+  mkdirSync(dir, { mode: 0o700 });
+  const { engine } = await openJsonEngine({ disk: realDisk, dir, clock: systemClock });
+  for (let page = 0; page < 3; page++)
+    await engine.accept(
+      Array.from({ length: page === 0 ? PAGE - 1 : PAGE }, (_, i) => draft(page * PAGE + i)),
+      T0,
+    );
+  const keeps = (id: number): boolean => id % PAGE < 6;
+  const settled = (id: number): boolean => id < PAGE || id % PAGE < 2 || !keeps(id);
+  engine.putWorker(worker(1));
+  const ids = Array.from({ length: 3 * PAGE - 1 }, (_, i) => i + 1);
+  const aborted = ids.filter((id) => settled(id) && id > 3);
+  await Promise.all(
+    aborted.map((id) => engine.change(id, (run) => abortIdle(run, 'not wanted', T0))),
+  );
+  const claimed = await engine.claim('place', 5, () => ({ mark: 'w1', pid: 999_999 }), T0);
+  for (const [i, { run, token }] of claimed.entries()) {
+    if (i < 3)
+      await engine.changeHeld(run.id, token, (now) => finish(now, i === 1 ? THREW : DONE, T0));
+    else
+      await engine.changeHeld(run.id, token, (now) =>
+        save(now, { checkpoint: { at: i }, rows: 2 }),
+      );
+  }
+  await engine.remove(ids.filter((id) => !keeps(id)));
+  await engine.accept([draft(1, null, { dueAt: T0 + DAY }), draft(2, { after: [1004] })], T0);
+  await engine.accept([draft(3, { key: 'k', schedule: 's' })], T0, 'a-request');
+  await engine.putSchedules([schedule('s', 3), schedule('t')]);
+  await engine.pause({ job: 'mail' }, true);
+  const logs = new RunLogFiles(join(dir, 'logs'), systemClock, () => undefined);
+  for (const id of [1, claimed[3]?.run.id ?? 0]) {
+    const line = {
+      at: new Date(T0).toISOString(),
+      level: 'info',
+      stream: 'log',
+      attempt: 1,
+    } as const;
+    for (let i = 0; i < 5; i++) logs.append(id, { ...line, text: `line ${i}`, fields: null });
+    for (let i = 0; i < 2; i++) logs.row(id, i, { row: i });
+    await logs.flush(id, true);
+  }
+  await engine.fold();
+  await engine.accept([draft(4), draft(5)], T0);
+  const last = claimed[4];
+  if (last) await engine.changeHeld(last.run.id, last.token, (now) => finish(now, DONE, T0));
+  await engine.change(3002, (run) => abortIdle(run, 'not wanted', T0));
+  await engine.accept([draft(6)], T0);
+  if (clean) await engine.fold();
+  if (clean) await engine.close();
+  const { runs } = await all(engine);
+  const kept = join(home, 'kept');
+  writeFileSync(join(dir, 'lock'), '');
+  cpSync(dir, kept, { recursive: true });
+  if (!clean) await engine.close();
+  rmSync(dir, { recursive: true });
+  return { home, dir: kept, runs, schedules: engine.schedules(), nextId: 3 * PAGE + 6 };
+}
+
+export type Damage = (path: string, bytes: Buffer) => void;
+
+const write =
+  (make: (bytes: Buffer) => Buffer): Damage =>
+  (path, bytes) =>
+    writeFileSync(path, make(bytes));
+const instead =
+  (make: (path: string) => void): Damage =>
+  (path) => {
+    rmSync(path, { recursive: true, force: true });
+    make(path);
+  };
+
+export const cut = (size: number): Damage => write((bytes) => bytes.subarray(0, size));
+export const flip = (at: number, bit: number): Damage =>
+  write((bytes) => {
+    const copy = Buffer.from(bytes);
+    copy[at] = (copy[at] as number) ^ (1 << bit);
+    return copy;
+  });
+/** A sector that reads as zeros, or as something else. */
+export const overwrite = (at: number, length: number, fill: number): Damage =>
+  write((bytes) => Buffer.from(bytes).fill(fill, at, Math.min(at + length, bytes.length)));
+
+/** What can stand in the place of any file. */
+export const REPLACED: Readonly<Record<string, Damage>> = {
+  'is gone': instead(() => undefined),
+  'is empty': write(() => Buffer.alloc(0)),
+  'is there twice': write((bytes) => Buffer.concat([bytes, bytes])),
+  'is all zeros': write((bytes) => Buffer.alloc(bytes.length)),
+  'is garbage': write((bytes) => Buffer.from(bytes.map((byte, i) => (byte * 7 + i * 13) & 255))),
+  'is a folder': instead((path) => mkdirSync(path)),
+  'is a pipe': instead((path) => execFileSync('mkfifo', [path])),
+  'is a link': (path) => {
+    const away = `${path}.away`;
+    cpSync(path, away);
+    rmSync(path);
+    symlinkSync(basename(away), path);
+  },
+};
+
+let copies = 0;
+
+/** A copy of the state with one file damaged; the original bytes too. */
+export function damagedCopy(
+  state: SampleState,
+  file: string,
+  damage: Damage,
+): { readonly dir: string; readonly bytes: Buffer } {
+  const dir = join(state.home, `copy-${++copies}`);
+  cpSync(state.dir, dir, { recursive: true });
+  const path = join(dir, file);
+  const bytes = readFileSync(path);
+  damage(path, bytes);
+  return { dir, bytes };
+}
