@@ -34,7 +34,7 @@ const COMMON = new RegExp(
     'src/api/(address|client|protocol|wire)',
     'src/run/(run|view|policy)',
     'src/commands/(command|dispatch|fields|follow|help|index|output|params|settled|times|version|views|watch)',
-    'src/cli/(program|backend|terminal|daemon-entry|dashboard-entry)',
+    'src/cli/(program|backend|terminal|entries|shells)',
     'node_modules/commander/',
     'string-width',
   ].join('|'),

@@ -168,10 +168,14 @@ export class JobCatalog implements Catalog {
     waiting.abort();
   }
 
-  /** Reloads only if files have come, gone, or become able to run: cheap enough for every stray file that changes. */
+  /**
+   * Reloads only if files have come, gone, or become able to run: cheap enough for every stray file that changes. A
+   * file that was found already may still be read just now: that is waited for.
+   */
   async rescan(): Promise<void> {
     const now = JSON.stringify(scanJobs(this.#parts.folder));
     if (now !== JSON.stringify(this.#scanned)) await this.reload([]);
+    else await this.#lastPass();
   }
 
   async #read(signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ import { prepareState } from '../engine/json/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
+import { type ErrorCode, JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { openLogFile, refuseForeignJobs } from '../support/ownership.ts';
 
@@ -30,6 +30,12 @@ interface Request {
 type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
 
 const MAX_WORKERS = 1000;
+/** A daemon that ended as it began has told why in its log; a script still gets the kind of it. */
+const CODE_OF_EXIT: Readonly<Record<number, ErrorCode>> = {
+  2: 'bad-config',
+  5: 'refused',
+  8: 'state-unsafe',
+};
 const START_MS = 10 * SECOND;
 const LOOK_EVERY_MS = 50;
 
@@ -94,12 +100,12 @@ async function startDetached(config: Config, given?: string): Promise<Reply> {
   const stdio: ['ignore', number, number] = ['ignore', output, output];
   const child = spawn(process.execPath || node, args, { detached: true, stdio });
   closeSync(output);
-  let ended = false;
+  let ended: number | null = null;
   child.once('error', () => {
-    ended = true;
+    ended = 1;
   });
-  child.once('exit', () => {
-    ended = true;
+  child.once('exit', (code) => {
+    ended = code ?? 1;
   });
   child.unref();
   await untilAnswers(config, log, () => ended);
@@ -114,12 +120,18 @@ async function refuseSecond(config: Config): Promise<void> {
   throw new JobrunError('daemon-running', message, hint);
 }
 
-async function untilAnswers(config: Config, log: string, ended: () => boolean): Promise<void> {
+async function untilAnswers(
+  config: Config,
+  log: string,
+  ended: () => number | null,
+): Promise<void> {
   const began = systemClock.monotonic();
   while ((await answering(config)) === null) {
-    if (ended()) {
+    const exitCode = ended();
+    if (exitCode !== null) {
       const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
-      throw new JobrunError('internal', `the daemon ended at once:\n${last}`, `See ${log}`);
+      const code = CODE_OF_EXIT[exitCode] ?? 'internal';
+      throw new JobrunError(code, `the daemon ended at once:\n${last}`, `See ${log}`);
     }
     if (systemClock.monotonic() - began > START_MS) {
       const message = `the daemon does not answer after ${START_MS / SECOND}s`;

@@ -124,7 +124,8 @@ async function readFiles(config: Config): Promise<Files> {
     damage: damage ? `${damage.message}. ${damage.hint}` : null,
     async call(name, args) {
       const command = name === board.name ? board : await findCommand(name)?.load();
-      if (!command) throw new JobrunError('bad-request', `there is no request ${name}`, '');
+      if (!command)
+        throw new JobrunError('bad-request', `there is no request ${name}`, 'Please report this.');
       return (await handle(command as Command, args, tools)) as never;
     },
     // Its jobs, if they were read; the engine is closed already.

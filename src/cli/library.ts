@@ -82,7 +82,12 @@ export class Caller {
   }
 
   async #take(command: Command): Promise<Backend> {
-    if (this.#closed) throw new JobrunError('refused', 'the connection is closed', 'connect again');
+    if (this.#closed)
+      throw new JobrunError(
+        'refused',
+        'the connection is closed',
+        'Open another one with connect().',
+      );
     this.#calls++;
     try {
       // Calls of the same time share it, and one of them may change something.

@@ -97,7 +97,7 @@ export async function entryOf(
   catalog: Catalog,
   force: boolean,
 ): Promise<JobEntry | null> {
-  const entry = await findJob(job, catalog);
+  const entry = (await findJob(job, catalog)) ?? (force ? null : await newlyFound(job, catalog));
   if (force || entry?.state === 'ok') return entry;
   if (!entry) throw unknownJob(job, catalog.names());
   const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
@@ -110,6 +110,12 @@ export async function findJob(job: string, catalog: Catalog): Promise<JobEntry |
   if (known || !catalog.names().includes(job)) return known;
   await catalog.known(job);
   if (!catalog.find(job)) await catalog.rescan();
+  return catalog.find(job);
+}
+
+/** Before somebody is told that it is not there: his file may be younger than the last look into the folder. */
+async function newlyFound(job: string, catalog: Catalog): Promise<JobEntry | null> {
+  await catalog.rescan();
   return catalog.find(job);
 }
 

@@ -173,6 +173,8 @@ export class Daemon {
     const under = this.#attempts.size;
     if (under > 0) log.logger.info(drainText(under, drainMs));
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
+    // Its timer would keep the program alive that this daemon is a part of.
+    hurry.abort();
     await this.#attempts.stop();
     this.#scheduler.stop();
     await this.#upkeep.stop();

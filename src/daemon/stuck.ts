@@ -42,6 +42,13 @@ export class Stuck {
     if (isFull(error)) this.#engine.makeRoom().catch((err) => this.#logger.error({ err }));
     if (now - this.#since < WRITE_GIVE_UP_MS) return;
     const message = 'results could not be written for a minute';
-    this.#giveUp(new JobrunError('write-failed', message, 'Look at the disk.', error));
+    this.#giveUp(
+      new JobrunError(
+        'write-failed',
+        message,
+        'Look at the disk (df, dmesg), then start it again: nothing accepted is lost.',
+        error,
+      ),
+    );
   }
 }

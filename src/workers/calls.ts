@@ -53,7 +53,11 @@ function schemaOf(raw: unknown): Json {
 export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> {
   const job = await loadJob(call.file);
   const late = (): JobrunError =>
-    new JobrunError('bad-params', 'the validator never finished', 'Mend the job file.');
+    new JobrunError(
+      'bad-params',
+      'the validator never finished',
+      'Look at `params` in the job file.',
+    );
   const all = Promise.all(call.list.map((params) => checkOne(job, params)));
   return (await within(all, HOOK_TIMEOUT_MS, clock, late)) as unknown as Json;
 }
@@ -86,7 +90,7 @@ function issueText(issue: StandardIssue): string {
 export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
   const job = await loadJob(call.file);
   const late = (): JobrunError =>
-    new JobrunError('broken-job', 'nextRun never finished', 'Mend the job file.');
+    new JobrunError('broken-job', 'nextRun never finished', 'Look at what `nextRun` waits for.');
   const at = await within(Promise.resolve(job.nextRun?.(call.last)), HOOK_TIMEOUT_MS, clock, late);
   return at === null || at === undefined ? null : isoOf(instantOf(at));
 }

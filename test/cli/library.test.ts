@@ -1,7 +1,7 @@
 // The library: the same calls with a daemon, without one, and over the change from one to the other.
 import { expect, test } from 'vitest';
 import { connect, startDaemon } from '../../src/index.ts';
-import { Project } from '../helpers/project.ts';
+import { Project, ROOT } from '../helpers/project.ts';
 import { refusal, Site, site } from '../helpers/site.ts';
 
 const WORK = `export default async ({ n = 0 }) => n * 2;`;
@@ -139,3 +139,19 @@ test('startDaemon runs a daemon in this process, refuses a second one, and stops
   expect(await jobs.status()).toMatchObject({ running: false, counts: { done: 2, running: 0 } });
   await jobs.close();
 }, 30_000);
+
+test('a program that has stopped its daemon and closed its connection ends by itself', async () => {
+  const project = new Project({
+    'jobs/work.mjs': WORK,
+    'main.mjs': `import { connect, startDaemon } from '${ROOT}dist/index.js';
+const daemon = await startDaemon();
+const jobs = await connect();
+console.log(await jobs.result((await jobs.schedule('work', { n: 21 })).id));
+await jobs.close();
+console.log(await daemon.stop());
+`,
+  });
+  const { stdout, stderr, ms } = await project.node('main.mjs');
+  expect([stdout, stderr]).toEqual(['42\n0\n', '']);
+  expect(ms, 'not held by the thirty seconds of a drain').toBeLessThan(20_000);
+}, 60_000);

@@ -106,6 +106,11 @@ export class Project {
     return run([process.execPath, BIN, ...args], folder, this.env, '');
   }
 
+  /** A program of the project's. */
+  node(...args: string[]): Promise<Result> {
+    return run([process.execPath, ...args], this.dir, this.env, '');
+  }
+
   /** A command that must succeed, with --json: its document. */
   async json(...args: string[]): Promise<Doc> {
     const result = await this.cli([...args, '--json']);

@@ -1,0 +1,50 @@
+// A program of a user's in strict TypeScript: what the package exports is of the types that it says.
+import {
+  type Accepted,
+  connect,
+  defineJob,
+  FatalError,
+  type JobContext,
+  JobrunError,
+  type Json,
+  RetryAt,
+  type RunEndedError,
+  type RunView,
+  type ScheduleView,
+  startDaemon,
+} from 'jobrun';
+
+export const job = defineJob({
+  retries: { limit: Infinity, delay: '1s' },
+  async run({ n }: { n: number }, ctx: JobContext) {
+    if (n < 0) throw new FatalError('never');
+    if (ctx.attempt > 99) throw new RetryAt('15m', 'later');
+    await ctx.save({ n });
+    return n * 2;
+  },
+  onDone: (output, ctx) => ctx.log.info(`${output.toFixed(1)}`),
+});
+
+const daemon = await startDaemon({ workers: 1, drain: '5s' });
+const jobs = await connect();
+try {
+  const run: Accepted = await jobs.schedule('double', { n: 21 }, { priority: 2, key: 'k' });
+  const output: Json = await jobs.result(run.id);
+  const schedule: ScheduleView = await jobs.schedule('double', { n: 1 }, { cron: '@daily' });
+  const made = await jobs.scheduleMany([{ job: 'double', params: { n: 2 } }]);
+  const first = made[0];
+  if (first instanceof JobrunError || first === undefined) throw first;
+  const failed: RunView = await jobs.schedule('double', { n: -1 });
+  const code = await jobs.result(failed.id).then(
+    () => 'none',
+    (error: RunEndedError) => `${error.code} ${error.run.state}`,
+  );
+  // @ts-expect-error a run has no such field
+  void first.nothing;
+  // @ts-expect-error an id is a text
+  void (() => jobs.get(12));
+  console.log(JSON.stringify({ output, cron: schedule.cron, code }));
+} finally {
+  await jobs.close();
+  await daemon.stop();
+}

@@ -1,0 +1,26 @@
+// docs/command-line.md is what the program says of itself; `npm run docs` writes it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ENTRIES } from '../../src/cli/entries.ts';
+import { commandPage } from '../helpers/command-page.ts';
+import { ROOT } from '../helpers/source.ts';
+
+const file = join(ROOT, 'docs/command-line.md');
+
+it('is what the help says: npm run docs writes it anew', async () => {
+  const page = await commandPage();
+  if (process.env.JOBRUN_DOCS === 'write') writeFileSync(file, page);
+  expect(readFileSync(file, 'utf8')).toBe(page);
+  for (const { name } of ENTRIES) expect(page).toContain(`\n### ${name}\n`);
+});
+
+it('each command has examples', async () => {
+  const page = await commandPage();
+  const silent = page
+    .split('\n### ')
+    .slice(1)
+    .filter((part) => !/^ {2}jobrun /m.test(part))
+    .map((part) => part.split('\n')[0]);
+  expect(silent).toEqual([]);
+});

@@ -1,0 +1,73 @@
+// The documentation is true: each command that a page shows is typed, in a project of the files that the page shows, and
+// prints what the page says. `npm run docs` writes what was really printed into the pages.
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { blocksOf, fits, readPage, tryPage } from '../helpers/page.ts';
+import { ROOT } from '../helpers/source.ts';
+
+/** Held by tests of their own, or made by a program. */
+const ELSEWHERE = ['docs/schedules.md', 'docs/command-line.md'];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`)
+    .sort(),
+].filter((page) => existsSync(join(ROOT, page)));
+const tried = pages.filter(
+  (page) =>
+    !ELSEWHERE.includes(page) &&
+    blocksOf(readPage(page)).some(({ language }) => language === 'console'),
+);
+const write = process.env.JOBRUN_DOCS === 'write';
+
+describe.each(tried)('%s', (page) => {
+  it('shows what is really printed', async () => {
+    const typed = await tryPage(page, write);
+    expect(typed.length).toBeGreaterThan(0);
+    const wrong = typed.filter((one) => !write && !fits(one));
+    expect(
+      wrong.map(({ command, said, printed, line }) => ({
+        at: `${page}:${line}`,
+        command,
+        said,
+        printed,
+      })),
+    ).toEqual([]);
+  }, 120_000);
+});
+
+it('commands stand in blocks that are tried, and what they print is compared', () => {
+  const loose = pages
+    .filter((page) => !ELSEWHERE.includes(page))
+    .flatMap((page) =>
+      blocksOf(readPage(page))
+        .filter(({ language }) => ['', 'sh', 'bash', 'shell'].includes(language))
+        .flatMap(({ lines, at, info }) =>
+          lines
+            .map((line, i) => `${page}:${at + i} ${line}`)
+            .filter((line) => info === '' && /^\S+ (?:\$ |npx )?jobrun /.test(line)),
+        ),
+    );
+  expect(loose, 'put them into a console block').toEqual([]);
+});
+
+it('a page that says other than what is printed is found', () => {
+  expect(fits({ said: 'run 1 done in 3s', printed: 'run 1 done in 12ms' })).toBe(true);
+  expect(fits({ said: 'run 1 done in 3s', printed: 'run 2 done in 3s' })).toBe(false);
+  expect(fits({ said: 'a\n…\nz', printed: 'a\nb\nc\nz' })).toBe(true);
+  expect(fits({ said: 'a\n…\nz', printed: 'a\nb\nc' })).toBe(false);
+});
+
+it('links lead to what is there', () => {
+  const dead = pages.flatMap((page) =>
+    [...readPage(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^[a-z]+:/.test(target))
+      .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
+      .map((target) => `${page}: ${target}`),
+  );
+  expect(dead).toEqual([]);
+});
