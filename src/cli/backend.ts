@@ -125,9 +125,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
     offline: true,
     damage: tools.damage ?? [],
     async call(command, request, id) {
-      const reply = await handle(command, request, { ...tools, request: id });
-      await tools.engine.durable();
-      return reply;
+      return handle(command, request, { ...tools, request: id });
     },
     stream: (command, request, signal) => followed(command, request, tools, signal),
     close: () => tools.close(),

@@ -5,6 +5,7 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MINUTE } from '../support/limits.ts';
 import type { Command, Tools } from './command.ts';
+import { durably } from './durable.ts';
 import { fieldsOf } from './fields.ts';
 import { findCommand } from './index.ts';
 
@@ -24,7 +25,9 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
   const own = request.request === null ? tools : { ...tools, request: request.request };
   const args = fieldsOf(request.args);
   const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
-  return command.once && request.request !== null ? known.once(request.request, make) : make();
+  // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
+  if (!command.once) return durably(tools.engine, make);
+  return request.request !== null ? known.once(request.request, make) : make();
 }
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {

@@ -12,6 +12,7 @@ import {
 
 export const pause: Command<PauseRequest, PauseReply> = {
   name: 'pause',
+  once: true,
 
   define(program) {
     program.description('Start nothing new, until `jobrun resume`; what is asked for is kept.');

@@ -18,6 +18,7 @@ interface Request {
 
 export const rerun: Command<Request, RunView> = {
   name: 'rerun',
+  once: true,
 
   define(program) {
     program.argument('<id>', 'the run to repeat');

@@ -12,6 +12,7 @@ import {
 
 export const resume: Command<PauseRequest, PauseReply> = {
   name: 'resume',
+  once: true,
 
   define(program) {
     program.description('End a pause.');

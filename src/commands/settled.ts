@@ -3,6 +3,7 @@ import { isSettled, type Run } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
+import { durably } from './durable.ts';
 
 /** The runs as soon as all of them, or with `any` one of them, are settled; null when the signal ended the wait. */
 export async function untilSettled(
@@ -23,7 +24,7 @@ export async function untilSettled(
   signal.addEventListener('abort', end);
   try {
     for (const id of ids) {
-      const run = await getRun(id, tools);
+      const run = await durably(tools.engine, () => getRun(id, tools));
       // A change that came while this was read is newer.
       if (!runs.has(id)) runs.set(id, run);
     }
@@ -34,7 +35,6 @@ export async function untilSettled(
         wake = resolve;
       });
     }
-    await tools.engine.durable();
     return ids.flatMap((id) => runs.get(id) ?? []);
   } finally {
     undo();

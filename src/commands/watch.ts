@@ -2,6 +2,7 @@
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
+import { durably } from './durable.ts';
 import { noDaemon } from './settled.ts';
 
 const AT_MOST_EVERY_MS = 250;
@@ -31,8 +32,7 @@ export async function* watched(
       }
       await delay(tools.clock, AT_MOST_EVERY_MS, signal);
       changed = false;
-      const view = await again();
-      await tools.engine.durable();
+      const view = await durably(tools.engine, again);
       if (!signal.aborted) yield view;
     }
   } finally {

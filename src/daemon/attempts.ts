@@ -3,6 +3,7 @@
 
 import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
+import { durably } from '../commands/durable.ts';
 import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
@@ -141,8 +142,7 @@ export class Attempts {
     for (;;) {
       const attempt = this.#under.get(id);
       if (attempt) return attempt;
-      await engine.durable();
-      const run = await engine.find(id);
+      const run = await durably(engine, () => engine.find(id));
       if (this.#under.has(id)) continue;
       if (run?.state.name === 'running') await new Promise(setImmediate);
       else throw notRunning(id, run);

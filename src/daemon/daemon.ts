@@ -181,7 +181,6 @@ export class Daemon {
     await this.#watcher?.close();
     await this.#pool.close();
     await this.#logs.closeAll();
-    // On a full disk the journal stays as it is: all is in there, and the next start reads it.
     await this.#engine.fold().catch((error) => log.logger.warn({ err: error }, 'not folded'));
     // Whoever still asks needs the jobs: they go after the socket.
     await this.#serving?.close();

@@ -8,6 +8,7 @@ export function listen(tools: Tools, onError: (error: unknown) => void): Promise
   const { config, clock, engine } = tools;
   const [path = ''] = socketPaths(config.state);
   prepareFolder(path, config.state);
-  const durable = (): Promise<void> => engine.durable();
+  // Of what a handler did and saw it has made sure: a later change that is refused is not its own.
+  const durable = (): Promise<void> => engine.durable().catch(() => undefined);
   return serve({ path, clock, handle: dispatcher(tools), durable, onError });
 }

@@ -6,7 +6,7 @@ import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Lane } from '../run/pick.ts';
 import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { CLOCK_JUMP_MS, MAX_SLEEP_MS } from '../support/limits.ts';
+import { CLOCK_JUMP_MS, MAX_SLEEP_MS, SECOND } from '../support/limits.ts';
 import type { Runner } from '../workers/runner.ts';
 
 export interface SchedulerParts {
@@ -29,12 +29,16 @@ export interface SchedulerParts {
   readonly onTick: (now: number) => void;
 }
 
+/** A claim that could not be written is tried again after this: its end wakes the loop, which would spin. */
+const REST_MS = SECOND;
+
 export class Scheduler {
   readonly #p: SchedulerParts;
   #undo: (() => void) | null = null;
   #woken = false;
   #state: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
   readonly #claims = new Set<Promise<void>>();
+  #restUntil = Number.NEGATIVE_INFINITY;
   #last: { wall: number; monotonic: number } | null = null;
 
   constructor(parts: SchedulerParts) {
@@ -82,12 +86,14 @@ export class Scheduler {
     const running = this.#state === 'running';
     const fireAt = running ? this.#p.fire(now) : null;
     this.#p.engine.promote(now);
-    if (running) for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
+    const restMs = this.#restUntil - this.#p.clock.monotonic();
+    if (running && restMs <= 0)
+      for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
     this.#p.onTick(now);
     const next = Math.min(
       this.#p.engine.nextDueAt(now) ?? Infinity,
       fireAt ?? Infinity,
-      now + MAX_SLEEP_MS,
+      now + (restMs > 0 ? restMs : MAX_SLEEP_MS),
     );
     this.#undo = this.#p.clock.after(Math.max(1, next - this.#p.clock.now()), () => this.#tick());
   }
@@ -107,8 +113,10 @@ export class Scheduler {
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
       },
       (error) => {
+        this.#restUntil = this.#p.clock.monotonic() + REST_MS;
         for (const runner of acquired) this.#p.release(runner);
         this.#p.onError(error);
+        this.wake();
       },
     );
     const begun: Promise<void> = over.catch(this.#p.onError).then(() => this.#claimed(begun));

@@ -6,6 +6,7 @@ import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { STATE_NAMES } from '../../src/run/run.ts';
+import { abortIdle, retry } from '../../src/run/transitions.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { markOf, textOf } from '../helpers/engine-ledger.ts';
@@ -271,4 +272,31 @@ test('a refusal names the full disk, and says that nothing was lost', async () =
     code: 'disk-full',
     hint: expect.stringContaining('nothing was lost'),
   });
+});
+
+test('that a run is queued is told before that it runs, even where both stand in one line', async () => {
+  const engine = await open(new SimulatedDisk().process());
+  engine.putWorker(worker(1));
+  await engine.accept([draft(1, null, { dueAt: T0 + 5 })], T0);
+  const told: string[] = [];
+  engine.onChange(({ run }) => told.push(run.state.name));
+  const other = engine.pause({ job: 'other' }, true);
+  engine.promote(T0 + 10);
+  await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0 + 10);
+  await other;
+  expect(told).toEqual(['queued', 'running']);
+});
+
+test('a retried run that never began waits again for the runs that it waits for', async () => {
+  const engine = await open(new SimulatedDisk().process());
+  const [first] = await engine.accept([draft(1)], T0);
+  const after = [first?.run.id ?? 0];
+  const [second] = await engine.accept([draft(2, { after })], T0);
+  const id = second?.run.id ?? 0;
+  await engine.change(id, (run) => abortIdle(run, 'not now', T0));
+  const again = await engine.change(id, (run) => retry(run, DEFAULT_POLICY, T0, false));
+  expect(again.state).toMatchObject({ name: 'waiting', for: 'runs' });
+  await engine.change(after[0] ?? 0, (run) => abortIdle(run, 'never', T0));
+  const alone = await engine.change(id, (run) => retry(run, DEFAULT_POLICY, T0, false));
+  expect(alone.state.name).toBe('queued');
 });

@@ -180,7 +180,7 @@ export class Ledger {
   }
 }
 
-function countsWrong(engine: Engine, runs: readonly Run[], total: number): string[] {
+export function countsWrong(engine: Engine, runs: readonly Run[], total: number): string[] {
   const wrong = total === runs.length ? [] : [`total is ${total}, there are ${runs.length}`];
   const byJob = [...engine.countsByJob().values()];
   for (const name of STATE_NAMES) {

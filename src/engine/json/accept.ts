@@ -55,14 +55,22 @@ export async function repeated(
 }
 
 /** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */
-export function replaceRun(tx: Transaction, memory: Memory, run: Run, next: Run): Run {
-  if (next === run) return run;
-  refuseTakenKey(memory, run, next);
+export function replaceRun(tx: Transaction, memory: Memory, run: Run, wanted: Run): Run {
+  if (wanted === run) return run;
+  refuseTakenKey(memory, run, wanted);
+  const next = waitingAgain(memory, run, wanted);
   tx.set(run, next);
   // A list, not a recursion: a chain of runs may be longer than the stack is deep.
   const settled = isSettled(next) ? [next] : [];
   for (const ended of settled) settled.push(...tellDependents(tx, memory, ended));
   return next;
+}
+
+/** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
+function waitingAgain(memory: Memory, run: Run, next: Run): Run {
+  const goesOn = isSettled(run) && next.state.name === 'queued' && next.life === null;
+  if (!goesOn || memory.pendingOf(next).length === 0) return next;
+  return { ...next, state: { name: 'waiting', dueAt: next.state.dueAt, for: 'runs' } };
 }
 
 /** A run that goes on needs its key again, which another run may have by now. */

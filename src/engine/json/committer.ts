@@ -88,6 +88,13 @@ export class Committer {
     return batch.done;
   }
 
+  /** Calls back in the order of commits: once all that was handed in so far is durable, or was refused. */
+  tell(told: () => void): void {
+    const last = this.#batches.at(-1);
+    if (last) last.transactions.push({ ops: [], undo: () => undefined, told });
+    else told();
+  }
+
   /** Ends the line that is being gathered; returns the sequence that holds everything applied so far. */
   seal(): number {
     const last = this.#batches.at(-1);
@@ -217,6 +224,10 @@ export class Committer {
     }
     const error = notWritten(cause);
     for (const batch of failed) batch.reject(error);
+    const bare = failed.flatMap((batch) =>
+      batch.transactions.filter(({ ops }) => ops.length === 0),
+    );
+    for (const { told } of bare) told();
   }
 }
 

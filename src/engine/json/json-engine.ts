@@ -83,8 +83,8 @@ export class JsonEngine extends Reads implements E.Engine {
         this.#announcer.tell({ n: this.#announcer.count, at: now, prev, run });
       }
     };
-    // Not before their acceptance is durable, and not at all where it was taken back.
-    if (promoted.length > 0) this.durable().then(tell, tell);
+    // Not before their acceptance is durable, and before a claim that may go into the same line.
+    if (promoted.length > 0) this.#p.committer?.tell(tell);
     return promoted.length;
   }
 
@@ -172,9 +172,11 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   putWorker(worker: E.Worker): void {
-    this.#workers.set(worker.mark, worker);
+    const { mark, pid, startTime, boot } = worker;
+    const known = { mark, pid, startTime, boot };
+    this.#workers.set(mark, known);
     // Nobody waits for it: the claim that needs it stands in the same line or a later one.
-    this.#apply((tx) => tx.worker(worker)).catch(this.#p.onError);
+    this.#apply((tx) => tx.worker(known)).catch(this.#p.onError);
   }
 
   removeWorker(mark: string): void {

@@ -1,0 +1,22 @@
+// The loop that hands out runs, on a disk that fails: it rests between two tries, and goes on when the disk does.
+import { expect, test } from 'vitest';
+import { World } from '../helpers/core.ts';
+import { draft } from '../helpers/engine-session.ts';
+import { NOW } from '../helpers/runs.ts';
+
+test('a claim that the disk refuses is tried once a second, not again and again; then the run starts', async () => {
+  const world = new World(NOW, { mail: {} });
+  const core = await world.boot();
+  core.process.fail([{ kind: 'write', n: 1, errno: 'EIO', forever: true }]);
+  await core.engine.accept([draft(1)], NOW);
+  core.scheduler.wake();
+  await core.advance(10_000);
+  expect(world.starts).toEqual([]);
+  const refused = world.errors.filter((error) => error.startsWith('tick'));
+  expect(refused.length).toBeGreaterThan(5);
+  expect(refused.length).toBeLessThan(13);
+  core.process.heal();
+  await core.advance(1500);
+  expect(world.starts.map(({ run }) => run)).toEqual([1]);
+  await core.stop();
+});

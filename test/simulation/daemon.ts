@@ -1,0 +1,298 @@
+// One life of the daemon: engine, scheduler, attempts, recurring jobs, rescue, pool and upkeep as they are, wired as in
+// src/daemon/daemon.ts, on a simulated machine. What it cannot have here are processes, a socket and job files.
+import { Feed } from '../../src/api/feed.ts';
+import { policyOf } from '../../src/catalog/catalog.ts';
+import type { Tools } from '../../src/commands/command.ts';
+import { Attempts } from '../../src/daemon/attempts.ts';
+import { emit } from '../../src/daemon/emit.ts';
+import { limitsOf } from '../../src/daemon/job-limits.ts';
+import { Recurring } from '../../src/daemon/recurring.ts';
+import { rescue } from '../../src/daemon/rescue.ts';
+import { Scheduler } from '../../src/daemon/scheduler.ts';
+import { Stuck } from '../../src/daemon/stuck.ts';
+import { toolsOf } from '../../src/daemon/tools.ts';
+import { Upkeep } from '../../src/daemon/upkeep.ts';
+import type { Change, Engine } from '../../src/engine/engine.ts';
+import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { delay } from '../../src/support/clock.ts';
+import type { Config } from '../../src/support/config.ts';
+import { errnoOf, JobrunError } from '../../src/support/errors.ts';
+import { SECOND } from '../../src/support/limits.ts';
+import type { Answer } from '../../src/workers/messages.ts';
+import { WorkerPool } from '../../src/workers/pool.ts';
+import { isCrash } from '../helpers/engine-session.ts';
+import type { SimulatedProcess } from '../helpers/simulated-disk.ts';
+import { FakeWorker } from './fake-worker.ts';
+import { type Machine, ProcessClock } from './machine.ts';
+import { MemoryLogs } from './memory-logs.ts';
+import { weakened } from './weakenings.ts';
+
+const PLACES = 5;
+const config: Config = {
+  dir: '/project',
+  jobs: '/project/jobs',
+  state: '/state',
+  workers: PLACES,
+  timezone: 'UTC',
+  http: null,
+  drainMs: 20 * SECOND,
+  defaults: {},
+  keep: {},
+  notify: [],
+  env: {},
+  redact: [],
+};
+
+/** A process with its clock and its disk, from its start to its death. */
+export class Life {
+  readonly clock: ProcessClock;
+  readonly disk: SimulatedProcess;
+  alive = true;
+  /** Null until it has opened the state and takes requests. */
+  daemon: Daemon | null = null;
+  readonly #machine: Machine;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.clock = new ProcessClock(machine);
+    this.disk = machine.disk.process();
+  }
+
+  /** Begins to start; that it cannot, on a disk that fails, is its end. */
+  start(): void {
+    this.#machine.note('daemon starts');
+    Daemon.open(this.#machine, this).then(
+      (daemon) => {
+        this.daemon = daemon;
+      },
+      (error) => {
+        this.failed('start', error);
+        this.die('could not start');
+      },
+    );
+  }
+
+  die(how: string): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.daemon?.halt();
+    this.daemon = null;
+    this.disk.kill();
+    this.clock.kill();
+    this.#machine.note(`daemon dies: ${how}`);
+    for (const worker of [...this.#machine.workers.values()]) worker.orphan();
+  }
+
+  /** What goes wrong in the background must be the disk's doing. */
+  failed(what: string, error: unknown): void {
+    if (!this.alive || isCrash(error)) return;
+    const refused =
+      error instanceof JobrunError &&
+      ['disk-full', 'write-failed', 'state-read-only', 'unknown-run', 'refused'].includes(
+        error.code,
+      );
+    this.#machine.note(`error in ${what}: ${String(error)}`);
+    if (!refused && !String(error).includes('simulated') && errnoOf(error) === '')
+      this.#machine.promises.break(`${what}: ${(error as Error).stack ?? String(error)}`);
+  }
+}
+
+export class Daemon {
+  readonly engine: Engine;
+  readonly tools: Tools;
+  readonly #machine: Machine;
+  readonly #life: Life;
+  readonly #attempts: Attempts;
+  readonly #pool: WorkerPool;
+  readonly #recurring: Recurring;
+  readonly #scheduler: Scheduler;
+  readonly #upkeep: Upkeep;
+  readonly #feed = new Feed<Change>();
+  #loaded = false;
+
+  static async open(machine: Machine, life: Life): Promise<Daemon> {
+    const { disk, clock } = life;
+    const onError = (error: unknown): void => life.failed('engine', error);
+    const opened = await openJsonEngine({ disk, dir: '/state', clock, reserve: true, onError });
+    if (opened.damage[0]) {
+      machine.promises.break(`a false alarm: ${opened.damage[0].message}`);
+      throw opened.damage[0];
+    }
+    await machine.promises.opened(opened.engine);
+    const daemon = new Daemon(machine, life, weakened(opened.engine, machine.weakening));
+    await daemon.#begin();
+    return daemon;
+  }
+
+  private constructor(machine: Machine, life: Life, engine: Engine) {
+    this.#machine = machine;
+    this.#life = life;
+    this.engine = engine;
+    const { clock } = life;
+    const catalog = machine.cast.catalog(() => this.#loaded);
+    const onError = (error: unknown): void => life.failed('background', error);
+    const giveUp = (): void => life.die('exit 74');
+    const logger = { error: () => undefined };
+    const stuck = new Stuck(clock, logger, engine, giveUp);
+    const logs = new MemoryLogs();
+    this.#pool = this.#makePool();
+    const release = (runner: FakeWorker, reusable: boolean): void => {
+      this.#pool.release(runner, { reusable });
+      this.#scheduler.wake();
+    };
+    this.#attempts = new Attempts({
+      config,
+      catalog,
+      engine,
+      logs,
+      clock,
+      caller: { hook: () => this.#hook() },
+      chance: () => machine.chance.next(),
+      emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
+      release: (runner, reusable) => release(runner as FakeWorker, reusable),
+      onProgress: () => undefined,
+      onHookFailed: () => undefined,
+      onStuck: (error) => {
+        if (error !== null) life.failed('attempt', error);
+        stuck.told(error);
+      },
+      onEnded: () => this.#scheduler.wake(),
+    });
+    this.#recurring = new Recurring({
+      catalog,
+      engine,
+      clock,
+      asker: { next: async () => null },
+      end: (run, reason) => this.#attempts.endAny(run, reason),
+      wake: () => this.#scheduler.wake(),
+      onError: (job, error) => life.failed(`schedule ${job}`, error),
+      warn: () => undefined,
+    });
+    this.#scheduler = new Scheduler({
+      engine,
+      clock,
+      free: (lane) => this.#pool.free(lane),
+      acquire: (run) => this.#pool.acquire(run, catalog.find(run.job)),
+      release: (runner) => release(runner as FakeWorker, true),
+      begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
+      fire: (now) => this.#recurring.fire(now),
+      onJump: () => undefined,
+      onError,
+      onTick: () => this.#pool.tidy(),
+    });
+    this.#upkeep = new Upkeep({ engine, logs, clock, config, catalog, onError });
+    const parts = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };
+    const stop = (): void => undefined;
+    this.tools = toolsOf({
+      ...parts,
+      engine,
+      catalog,
+      logs,
+      config,
+      clock,
+      feed: this.#feed,
+      stop,
+    });
+  }
+
+  /** Whether a run could begin at once if nothing else kept it. */
+  get hasPlace(): boolean {
+    return this.#pool.free('place') > 0 && this.#pool.free('shared') > 0;
+  }
+
+  /** Job files have changed. */
+  reload(): void {
+    this.#pool.renew();
+    this.#reloaded();
+  }
+
+  /** Its process is no more. */
+  halt(): void {
+    this.#scheduler.stop();
+  }
+
+  async stop(now: boolean): Promise<void> {
+    await this.#scheduler.drain();
+    if (!now) await Promise.race([this.#attempts.idle(), delay(this.#life.clock, config.drainMs)]);
+    await this.#attempts.stop();
+    this.#scheduler.stop();
+    await this.#upkeep.stop();
+    await this.#pool.close();
+    await this.engine.fold().catch((error) => this.#life.failed('fold', error));
+    await this.engine.close();
+    this.#life.die('stopped');
+  }
+
+  async #begin(): Promise<void> {
+    const { engine } = this;
+    const { clock } = this.#life;
+    const { chance, weakening } = this.#machine;
+    engine.onChange((change) => {
+      this.#recurring.settled(change);
+      this.#upkeep.changed(change);
+      if (['queued', 'scheduled'].includes(change.run.state.name)) this.#scheduler.wake();
+    });
+    this.#configure();
+    const loading = delay(clock, chance.whole(0, 4000)).then(() => {
+      this.#loaded = true;
+      this.#reloaded();
+    });
+    this.#pool.warm(1);
+    const policy = (job: string) => policyOf(this.tools.catalog.find(job));
+    const end = (worker: { readonly pid: number }): Promise<void> => this.#endProcess(worker.pid);
+    if (weakening?.name !== 'never takes runs back')
+      await rescue({ engine, clock, policyOf: policy, end }, loading);
+    this.#scheduler.start();
+    loading.then(() => this.#upkeep.start());
+  }
+
+  async #endProcess(pid: number): Promise<void> {
+    const worker = this.#machine.workers.get(pid);
+    if (!worker || this.#machine.weakening?.name === 'takes runs back from processes that live')
+      return;
+    await delay(this.#life.clock, this.#machine.chance.whole(0, 500));
+    worker.die({ exitCode: null, signal: 'SIGKILL' });
+  }
+
+  #configure(): void {
+    const { catalog } = this.tools;
+    this.engine.configure(
+      (job) => limitsOf(job, catalog.find(job), this.#loaded),
+      (job) => policyOf(catalog.find(job)),
+    );
+  }
+
+  #reloaded(): void {
+    this.#configure();
+    this.#upkeep.reloaded();
+    this.#recurring.follow(this.#loaded).catch((error) => this.#life.failed('follow', error));
+    this.#scheduler.wake();
+  }
+
+  #makePool(): WorkerPool {
+    const { clock } = this.#life;
+    let marks = 0;
+    const life = this.#life;
+    const epoch = this.#machine.operations;
+    return new WorkerPool({
+      places: PLACES,
+      dir: config.dir,
+      env: {},
+      clock,
+      newMark: () => `mark ${epoch}-${++marks}`,
+      stray: () => undefined,
+      start: (_, mark) => new FakeWorker(this.#machine, mark, () => life.alive),
+      onStart: (worker) => this.engine.putWorker(worker),
+      onEnd: (worker) => this.engine.removeWorker(worker.mark),
+    });
+  }
+
+  async #hook(): Promise<Answer> {
+    const { chance, clock } = this.#machine;
+    await delay(this.#life.clock, chance.whole(0, 2000));
+    const what = chance.next();
+    const at = clock.now() + chance.whole(0, 60_000);
+    const value = what < 0.2 ? 'dismiss' : what < 0.4 ? { retryAt: at } : null;
+    return { ok: true, value };
+  }
+}

@@ -1,0 +1,62 @@
+// jobrun with one of its protections taken out: the simulation must find each, or it would find nothing.
+import type { Claimed, Engine } from '../../src/engine/engine.ts';
+import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
+import type { Memory } from '../../src/engine/json/memory.ts';
+import type { Weakness } from '../helpers/simulated-disk.ts';
+
+export interface Weakening {
+  readonly name: string;
+  readonly disk?: Weakness;
+  readonly engine?: (engine: JsonEngine) => Partial<Engine>;
+}
+
+export const WEAKENINGS: readonly Weakening[] = [
+  { name: 'files are not synced', disk: { noSync: true } },
+  { name: 'folders are not synced', disk: { noFolderSync: true } },
+  { name: 'answers before the sync', disk: { earlyAnswer: true } },
+  {
+    name: 'hands out before the start is durable',
+    engine: (engine) => ({ claim: (...asked) => claimEarly(engine, asked) }),
+  },
+  {
+    name: 'makes a key twice',
+    engine: (engine) => {
+      const { memory } = engine as unknown as { memory: Memory };
+      memory.findKey = () => null;
+      return {};
+    },
+  },
+  {
+    name: 'forgets requests',
+    engine: (engine) => ({ accept: (drafts, now) => engine.accept(drafts, now) }),
+  },
+  { name: 'takes runs back from processes that live' },
+  { name: 'ends before it is dead' },
+  { name: 'never takes runs back' },
+];
+
+async function claimEarly(
+  engine: JsonEngine,
+  asked: Parameters<Engine['claim']>,
+): Promise<Claimed[]> {
+  const before = new Set(engine.leases().map(({ run }) => run));
+  engine.claim(...asked).catch(() => undefined);
+  const { memory } = engine as unknown as { memory: Memory };
+  return engine.leases().flatMap(({ run: id, token, mark, pid }) => {
+    const run = memory.live.get(id);
+    return run && !before.has(id) ? [{ run, token, worker: { mark, pid } }] : [];
+  });
+}
+
+/** The engine, with what the weakening puts in the place of its own methods. */
+export function weakened(engine: JsonEngine, weakening: Weakening | null): Engine {
+  const own = weakening?.engine?.(engine);
+  if (!own) return engine;
+  return new Proxy(engine, {
+    get(target, name) {
+      const put = (own as Record<PropertyKey, unknown>)[name];
+      const value = put ?? Reflect.get(target, name, target);
+      return typeof value === 'function' && !put ? value.bind(target) : value;
+    },
+  });
+}
