@@ -181,7 +181,8 @@ export class Attempt {
         const error = { name, message: cause.reason, stack: '' };
         const decision = await this.#p.onError?.(brief, error);
         // One that would not end took its neighbours with it: it goes on alone.
-        const death = this.#shared && this.runner.exit ? deathOf(this.runner.exit) : {};
+        const alone = this.#p.policy.isolation === 'shared' && this.runner.exit;
+        const death = alone ? deathOf(alone) : {};
         return { kind: cause.kind, error, ...(decision && { decision }), ...death };
       }
     }

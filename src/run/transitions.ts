@@ -12,8 +12,8 @@
 // The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
 // RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
 // the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
-// sets retries: then it counts like any failure. One that was lost because a shared process ended under it is made good
-// without counting: the run goes on in a process of its own, where none but itself can end it.
+// sets retries: then it counts like any failure. One that ended with a shared process is made good without counting,
+// a timeout too: the run goes on in a process of its own, where none but itself can block or end it.
 import type { Json } from '../support/json.ts';
 import { MAX_ATTEMPTS_KEPT, MAX_LOSSES } from '../support/limits.ts';
 import { backoffMs } from './backoff.ts';
@@ -27,6 +27,7 @@ import {
   type Progress,
   type Run,
   type RunError,
+  runsAlone,
   stateForTime,
 } from './run.ts';
 
@@ -83,6 +84,7 @@ export function settle(
   const dueAt = run.state.dueAt;
   if (life.abort !== undefined && outcome.kind !== 'aborted')
     return aborted(run, life, life.abort, now);
+  if (isAnybodys(run, outcome)) return afterNeighbour(run, life);
   switch (outcome.kind) {
     case 'returned':
       return {
@@ -99,9 +101,6 @@ export function settle(
     case 'stopped':
       return { ...run, life, state: { name: 'queued', dueAt } };
     case 'lost':
-      if (outcome.exitCode !== undefined || outcome.signal !== undefined)
-        return afterNeighbour(run, life);
-      return afterLoss(run, life, outcome, policy, now, chance);
     case 'stale':
       return afterLoss(run, life, outcome, policy, now, chance);
     case 'threw':
@@ -176,14 +175,16 @@ function afterLoss(
   return { ...run, life, state: { name: 'queued', dueAt: run.state.dueAt } };
 }
 
-/** The end of a shared process may be any of its runs' doing: none of them is charged with it. */
+/** Whether the attempt ended with a process that others shared: whose doing that was, nobody can tell. */
+function isAnybodys(run: Run, outcome: Outcome): boolean {
+  if (!('exitCode' in outcome || 'signal' in outcome) || outcome.kind === 'threw') return false;
+  return outcome.kind === 'lost' || (!runsAlone(run) && !outcome.decision);
+}
+
+/** None of them is charged with it. */
 function afterNeighbour(run: Run, life: Life): Run {
-  const renewedAfter = (life.renewedAfter ?? 0) + 1;
-  return {
-    ...run,
-    life: { ...life, renewedAfter },
-    state: { name: 'queued', dueAt: run.state.dueAt },
-  };
+  const uncharged = { ...life, renewedAfter: (life.renewedAfter ?? 0) + 1 };
+  return { ...run, life: uncharged, state: { name: 'queued', dueAt: run.state.dueAt } };
 }
 
 function lossError(outcome: Loss, times: number): RunError {

@@ -142,6 +142,29 @@ test('a shared run that ends its process ends it once for the others: it dies al
   expect(outcomes(guilty as Details)).toEqual(['lost', 'threw', 'threw']);
 }, 60_000);
 
+test('a shared run that blocks its process past its timeout costs the others nothing: it is tried alone, and fails', async () => {
+  const s = await site({
+    io: `export default { isolation: 'shared', timeout: '3s', grace: 100, run: async ({ n }) => {
+      mark('begin', { n });
+      await sleep(500);
+      while (n === 0);
+      await sleep(400);
+      return n;
+    } };`,
+  });
+  const params = [0, 1, 2, 3].map((n) => ({ job: 'io', params: { n } }));
+  const [deaf, ...others] = (await s.jobs.scheduleMany(params)) as { id: string }[];
+  for (const { id } of others)
+    expect(await s.settled(id)).toMatchObject({ state: 'done', attempt: 2 });
+  const failed = await s.settled(deaf?.id ?? '');
+  expect([failed.state, ...outcomes(failed)]).toEqual(['failed', 'timeout', 'timeout']);
+  const shared = s.marks('begin')[0].pid;
+  const again = failed.attempts.slice(1).map(({ pid }) => pid);
+  const probe = await s.run('io', { n: 5 });
+  expect([shared, probe.attempts[0]?.pid].some((pid) => again.includes(pid ?? 0))).toBe(false);
+  expect(probe).toMatchObject({ state: 'done', attempt: 1 });
+}, 60_000);
+
 test('memory limits the heap of its own job alone', async () => {
   const s = await site({
     small: `import v8 from 'node:v8'; export default { memory: '128MB', run: () => v8.getHeapStatistics().heap_size_limit };`,

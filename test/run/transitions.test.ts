@@ -204,6 +204,10 @@ describe('lost and stale attempts', () => {
     expect([run.state.name, runsAlone(run)]).toEqual(['scheduled', false]);
     expect(end(claim(run, p, 11, NOW), threw(), p).state.name).toBe('failed');
     expect(runsAlone(end(running(), { kind: 'lost' })), 'the daemon was cut off').toBe(false);
+    const blocked = { kind: 'timeout', error, signal: 'SIGKILL' } as const;
+    const alone = end(running(), blocked);
+    expect([alone.state.name, runsAlone(alone)]).toEqual(['queued', true]);
+    expect(end(claim(alone, NONE, 2, NOW), blocked).state.name, 'now it was itself').toBe('failed');
   });
 
   it('a loss does not take the place of a failure: a job without retries still fails at its first', () => {
