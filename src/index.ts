@@ -7,16 +7,15 @@ export {
   RetryAt,
   type StandardSchema,
 } from './catalog/job.ts';
-export {
-  type Accepted,
-  connect,
-  type Details,
-  type Jobs,
-  type ListFilter,
-  type RuleOptions,
-  type RunEndedError,
-  type RunOptions,
-} from './cli/connect.ts';
+export type {
+  Accepted,
+  Details,
+  ListFilter,
+  RuleOptions,
+  RunEndedError,
+  RunOptions,
+} from './cli/call-options.ts';
+export { connect, type Jobs } from './cli/connect.ts';
 export { type RunningDaemon, type StartOptions, startDaemon } from './cli/start-daemon.ts';
 export type { EventView } from './commands/events.ts';
 export type { Status } from './commands/status.ts';

@@ -7,73 +7,28 @@ import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
 import type { EventView } from '../commands/events.ts';
 import type { Refused } from '../commands/several.ts';
 import type { Status } from '../commands/status.ts';
-import type { StateName } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
-import type { AttemptView, LogLine, RunView } from '../run/view.ts';
+import type { RunView } from '../run/view.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { toJson } from '../workers/values.ts';
+import type {
+  Aborted,
+  Accepted,
+  Details,
+  ListFilter,
+  RuleOptions,
+  RunEndedError,
+  RunOptions,
+} from './call-options.ts';
 import { Caller } from './library.ts';
 
-/** Options of one run. Plain numbers of durations are milliseconds. */
-export interface RunOptions {
-  /** When it is due: a Date, an ISO text, or milliseconds since 1970. Default: now. */
-  readonly at?: Date | string | number;
-  readonly in?: Duration;
-  readonly priority?: number;
-  /** While an unsettled run of this job has the key, that one is given instead of a new one. */
-  readonly key?: string;
-  /** Further attempts after the first, in place of the job's. */
-  readonly retries?: number;
-  readonly timeout?: Duration;
-  /** Ids of runs that must be done before. */
-  readonly after?: readonly string[];
-}
-
-/** With `every` or `cron` it is no run but a schedule that makes runs. */
-export interface RuleOptions {
-  readonly every?: Duration;
-  readonly cron?: string;
-  readonly timezone?: string;
-  /** The schedule's name. Default: the job's. */
-  readonly name?: string;
-  readonly catchUp?: 'skip' | 'once' | 'all';
-  readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
-  readonly replace?: boolean;
-  readonly priority?: number;
-  readonly at?: Date | string | number;
-}
-
-export type Accepted = RunView & { readonly existing?: true };
-export type Details = RunView & {
-  readonly attempts: readonly AttemptView[];
-  readonly results: readonly Json[];
-  readonly log: readonly LogLine[];
-};
-type Aborted = { readonly id: string; readonly state: StateName; readonly tookMs: number };
-
-export interface ListFilter {
-  readonly state?: StateName | readonly StateName[];
-  readonly job?: string;
-  readonly group?: string;
-  readonly key?: string;
-  /** Accepted since then. */
-  readonly since?: Date | string | number;
-  readonly limit?: number;
-  readonly offset?: number;
-}
-
-/** The error of `result` for a run that failed or was aborted. */
-export interface RunEndedError extends JobrunError {
-  readonly code: 'run-failed' | 'run-aborted';
-  readonly run: RunView;
-}
-
 /**
- * Reaches the jobs of a project, with a daemon or without one. What needs a daemon rejects with `no-daemon` where none
- * runs. Nothing is opened before the first call.
+ * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. What needs a daemon
+ * (`result`, `events`) rejects with `no-daemon` where none runs. Nothing is opened before the first call; all calls
+ * reject with a JobrunError.
  *
  * @param options `dir`: the project, default as for the command line; `state`: its state folder
  * @example
@@ -92,7 +47,16 @@ export class Jobs {
     this.#caller = caller;
   }
 
-  /** Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. */
+  /**
+   * Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. A job that does not exist (yet)
+   * is accepted too. Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
+   * and `refused` for a schedule whose name is taken.
+   *
+   * @example
+   * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { priority: 5 });
+   * const nightly = await jobs.schedule('clean-up', {}, { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' });
+   * console.log(run.id, nightly.nextAt);
+   */
   schedule(
     job: string,
     params: unknown,
@@ -113,7 +77,13 @@ export class Jobs {
     return 'run' in reply ? reply.run : reply.schedule;
   }
 
-  /** Accepts many runs in few commits: an array in the same order, with an error in the place of what was refused. */
+  /**
+   * Accepts many runs in few commits: an array in the same order, with an error in the place of what was refused.
+   *
+   * @example
+   * const made = await jobs.scheduleMany([{ job: 'import-products', params: { file: 'a.csv' }, in: '20m' }]);
+   * for (const one of made) console.log(one instanceof JobrunError ? one.code : one.id);
+   */
   async scheduleMany(
     runs: readonly ({ readonly job: string; readonly params?: unknown } & RunOptions)[],
   ): Promise<(Accepted | JobrunError)[]> {
@@ -129,12 +99,18 @@ export class Jobs {
     return results;
   }
 
-  /** One run with its attempts, result rows and last log lines. Rejects with `unknown-run`. */
+  /** One run with its attempts, result rows and last 200 log lines. Rejects with `unknown-run`. */
   async get(id: string): Promise<Details> {
     return (await this.#caller.call('show', { id })) as Details;
   }
 
-  /** Runs, newest first; `total` counts all that fit. */
+  /**
+   * Runs, newest first; `total` counts all that fit.
+   *
+   * @example
+   * const { total, runs } = await jobs.list({ state: ['failed', 'aborted'], since: Date.now() - 3_600_000, limit: 10 });
+   * console.log(total, runs.map(({ id, job, error }) => [id, job, error?.message]));
+   */
   async list(filter: ListFilter = {}): Promise<{ total: number; runs: readonly RunView[] }> {
     const { state, since, ...rest } = filter;
     const request = {
@@ -146,7 +122,16 @@ export class Jobs {
     return (await this.#caller.call('list', request)) as { total: number; runs: RunView[] };
   }
 
-  /** Ends runs; resolves when nothing of them lives. `grace` 0 kills at once. */
+  /**
+   * Ends runs; resolves when nothing of them lives: the signal, `grace` (default: the job's, else 5s; 0 kills at once), then
+   * the kill of all that they started. What is settled already is `refused`: the error where one id was given, else in
+   * its place.
+   *
+   * @example
+   * const run = await jobs.schedule('import-products', {}, { in: '1h' });
+   * const { results } = await jobs.abort(run.id, { reason: 'no longer needed' });
+   * console.log(results);
+   */
   async abort(
     ids: string | readonly string[],
     options: { readonly grace?: Duration; readonly reason?: string } = {},
@@ -159,7 +144,7 @@ export class Jobs {
     })) as { results: Aborted[] };
   }
 
-  /** Changes a run that has not started. */
+  /** Changes a run that has not started; `params` take the place of the old ones. Rejects with `refused` where it has. */
   async update(
     id: string,
     changes: {
@@ -181,7 +166,7 @@ export class Jobs {
     })) as RunView;
   }
 
-  /** Lets a failed or aborted run go on; `fresh` forgets its checkpoint. */
+  /** Lets a failed or aborted run go on, its attempts renewed; `fresh` forgets its checkpoint. Else it is `refused`. */
   async retry(id: string, options: { readonly fresh?: boolean } = {}): Promise<RunView> {
     const request = { ids: [id], ...(options.fresh === true && { fresh: true }) };
     return (await this.#caller.call('retry', request)) as RunView;
@@ -189,7 +174,13 @@ export class Jobs {
 
   /**
    * Resolves with the output when the run is done. Rejects with a JobrunError of code `run-failed` or `run-aborted`
-   * that carries `.run`; a daemon that is started again meanwhile is waited for.
+   * that carries `.run`, with `no-daemon` where none runs, and with `interrupted` after `signal` or `close`. A daemon that is
+   * started again meanwhile is waited for, five seconds at most.
+   *
+   * @example
+   * const { id } = await jobs.schedule('import-products', { file: 'spring.csv' });
+   * const output = await jobs.result(id, { signal: AbortSignal.timeout(60_000) });
+   * console.log(output);
    */
   async result(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
     const request = { ids: [id], any: false };
@@ -203,6 +194,7 @@ export class Jobs {
     throw endedError(run);
   }
 
+  /** The daemon, its places and the counts of runs; `running: false` where none runs. */
   async status(): Promise<Status> {
     return (await this.#caller.call('status', {})) as Status;
   }
@@ -212,11 +204,12 @@ export class Jobs {
     await this.#caller.call('pause', job === undefined ? {} : { job });
   }
 
+  /** Ends a pause, of one job or of all. */
   async resume(job?: string): Promise<void> {
     await this.#caller.call('resume', job === undefined ? {} : { job });
   }
 
-  /** Settles a run that waits for an outside result: done, with this output. */
+  /** Settles a run that waits for an outside result: done, with this output. `refused` where it does not wait. */
   async complete(id: string, output: unknown = null): Promise<RunView> {
     const request = { id, output: toJson(output, 'the output') };
     return (await this.#caller.call('complete', request)) as RunView;
@@ -228,7 +221,16 @@ export class Jobs {
     return (await this.#caller.call('fail', request)) as RunView;
   }
 
-  /** Every change as it happens, until the loop is left, `signal` or `close`. A reader too slow gets `{ gap: true }`. */
+  /**
+   * Every change as it happens, until the loop is left, `signal` or `close`; with `since` those after that number first, as far
+   * as they are remembered (10,000). A reader too slow gets `{ gap: true }`. Rejects with `no-daemon`.
+   *
+   * @example
+   * await jobs.schedule('import-products');
+   * for await (const event of jobs.events({ job: 'import-products', since: 0 })) {
+   *   if ('type' in event && event.type === 'run.settled') break;
+   * }
+   */
   events(
     options: { readonly job?: string; readonly since?: number; readonly signal?: AbortSignal } = {},
   ): AsyncIterable<EventView | { readonly gap: true }> {

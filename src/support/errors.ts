@@ -46,8 +46,12 @@ export interface ErrorShape {
  * `hint` what to do next, `code` is for programs.
  *
  * @example
- * try { await jobs.schedule('import', { file: 'spring.csv' }); }
- * catch (error) { if (error instanceof JobrunError && error.code === 'unknown-job') … }
+ * try {
+ *   await jobs.get('999');
+ * } catch (error) {
+ *   if (!(error instanceof JobrunError) || error.code !== 'unknown-run') throw error;
+ *   console.log(error.message, error.hint);
+ * }
  */
 export class JobrunError extends Error {
   override readonly name = 'JobrunError';

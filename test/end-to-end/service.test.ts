@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
-import { eventually, Project } from '../helpers/project.ts';
+import { eventually, Project, ROOT } from '../helpers/project.ts';
 
 /** Takes the place of systemd's program, and writes down what it was told and for whom. */
 const NOTIFY = `#!/bin/sh
@@ -99,6 +99,45 @@ test.runIf(has('systemd-notify') && has('python3'))(
     expect(daemon.log()).not.toContain('was not told');
   },
   30_000,
+);
+
+const hasOwnPids = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
+
+test.runIf(hasOwnPids)(
+  'as process 1 of a container it works, and drains on the signal that stops one',
+  async () => {
+    const project = new Project({
+      ...JOBS,
+      'jobs/short.mjs': 'export default (_p, ctx) => ctx.sleep(1500);',
+      'jobs/leaves.sh': '#!/bin/sh\nsetsid sleep 0.2 & echo left one behind\n',
+    });
+    const own = ['--pid', '--fork', '--mount-proc', '--kill-child'];
+    const outer = spawn('unshare', [...own, process.execPath, `${ROOT}bin/jobrun.js`, 'daemon'], {
+      cwd: project.dir,
+      env: project.env,
+    });
+    const exited = new Promise((resolve) => {
+      outer.on('exit', resolve);
+    });
+    onTestFinished(() => {
+      outer.kill('SIGKILL');
+    });
+    const status = await eventually(async () => {
+      const { code, stdout } = await project.cli(['status', '--json']);
+      return code === 0 ? JSON.parse(stdout) : null;
+    }, 15_000);
+    expect(status.pid).toBe(1);
+    expect((await project.cli(['run', 'leaves'])).stdout).toContain('left one behind');
+    const { id } = await project.json('schedule', 'short');
+    await project.until(id, ['running']);
+    const [inner = ''] = spawnSync('pgrep', ['-P', `${outer.pid}`], {
+      encoding: 'utf8',
+    }).stdout.split('\n');
+    process.kill(Number(inner), 'SIGTERM');
+    expect(await exited).toBe(0);
+    expect((await project.json('show', id)).state).toBe('done');
+  },
+  40_000,
 );
 
 describe('the unit', () => {

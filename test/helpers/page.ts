@@ -3,7 +3,7 @@
 // in the order of the page, and what is printed is compared with what the page says. What no two times are the same,
 // such as instants, pids and durations, is compared as a kind of thing only.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Project, ROOT } from './project.ts';
@@ -103,9 +103,8 @@ function makeProject(): Project {
   project.env.PATH = `${join(project.env.HOME ?? '', 'bin')}:${project.env.PATH}`;
   project.env.COLUMNS = '100';
   // What a page imports, its reader has installed.
-  mkdirSync(join(project.dir, 'node_modules'));
-  symlinkSync(join(ROOT, 'node_modules/zod'), join(project.dir, 'node_modules/zod'));
-  symlinkSync(ROOT, join(project.dir, 'node_modules/jobrun'));
+  project.link('node_modules/zod', join(ROOT, 'node_modules/zod'));
+  project.link('node_modules/jobrun', ROOT);
   return project;
 }
 

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -80,6 +81,13 @@ export class Project {
     writeFileSync(file, text);
     if (text.startsWith('#!')) chmodSync(file, 0o755);
     return file;
+  }
+
+  /** Makes something from elsewhere a part of this project. */
+  link(name: string, target: string): void {
+    const path = join(this.dir, name);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(target, path);
   }
 
   /** Takes a file or folder of the shipped project into this one. */

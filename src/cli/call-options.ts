@@ -1,0 +1,71 @@
+// What the calls of the library take and give, beyond what the JSON of a run says by itself.
+import type { StateName } from '../run/run.ts';
+import type { AttemptView, LogLine, RunView } from '../run/view.ts';
+import type { Duration } from '../support/durations.ts';
+import type { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+
+/** Options of one run. Durations are milliseconds, or texts such as `90s`, `20m`, `1h30m`, `2d`. */
+export interface RunOptions {
+  /** When it is due: a Date, an ISO text, or milliseconds since 1970. Default: now. */
+  readonly at?: Date | string | number;
+  /** How long from now. Excludes `at`. */
+  readonly in?: Duration;
+  /** Higher runs first. Default: the job's, else 1. */
+  readonly priority?: number;
+  /** While an unsettled run of this job has the key, that one is given instead of a new one. */
+  readonly key?: string;
+  /** Further attempts after the first, in place of the job's. */
+  readonly retries?: number;
+  /** Longest time of one attempt, in place of the job's. */
+  readonly timeout?: Duration;
+  /** Ids of runs that must be done before. */
+  readonly after?: readonly string[];
+}
+
+/** With `every` or `cron` it is no run but a schedule that makes runs. */
+export interface RuleOptions {
+  /** Again this long after the previous run ended; at least 1s. Excludes `cron`. */
+  readonly every?: Duration;
+  /** 5 or 6 fields, or `@daily` and its kind. */
+  readonly cron?: string;
+  /** The zone of `cron`. Default: the config's, else the system's. */
+  readonly timezone?: string;
+  /** The schedule's name. Default: the job's. */
+  readonly name?: string;
+  /** What becomes of due times that were missed. Default `once`. */
+  readonly catchUp?: 'skip' | 'once' | 'all';
+  /** What happens when it fires while its previous run is not settled. Default `skip`. */
+  readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
+  /** Takes the place of the schedule of this name; without it that is `refused`. */
+  readonly replace?: boolean;
+  readonly priority?: number;
+  readonly at?: Date | string | number;
+}
+
+export type Accepted = RunView & { readonly existing?: true };
+export type Details = RunView & {
+  readonly attempts: readonly AttemptView[];
+  readonly results: readonly Json[];
+  readonly log: readonly LogLine[];
+};
+export type Aborted = { readonly id: string; readonly state: StateName; readonly tookMs: number };
+
+export interface ListFilter {
+  readonly state?: StateName | readonly StateName[];
+  readonly job?: string;
+  readonly group?: string;
+  readonly key?: string;
+  /** Accepted since then. */
+  readonly since?: Date | string | number;
+  /** Default 50, at most 10,000. */
+  readonly limit?: number;
+  /** Leaves out the first ones. Default 0. */
+  readonly offset?: number;
+}
+
+/** The error of `result` for a run that failed or was aborted. */
+export interface RunEndedError extends JobrunError {
+  readonly code: 'run-failed' | 'run-aborted';
+  readonly run: RunView;
+}
