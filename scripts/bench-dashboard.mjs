@@ -10,7 +10,6 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
-import { connectDaemon } from '../dist/api/client.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
@@ -21,7 +20,9 @@ const state = join(dir, 'state');
 const socket = join(home, 'tmux');
 const env = { PATH: process.env.PATH, HOME: home, TZ: 'UTC', LANG: 'C.UTF-8', TERM: 'screen' };
 
-const { MANY_JOBS, HELD_JOB, writeManyRuns } = await createJiti(import.meta.url).import(
+const jiti = createJiti(import.meta.url);
+const { connectDaemon } = await jiti.import(join(ROOT, 'src/api/client.ts'));
+const { MANY_JOBS, HELD_JOB, writeManyRuns } = await jiti.import(
   join(ROOT, 'test/helpers/many-runs.ts'),
 );
 const tmux = (...args) => execFileSync('tmux', ['-S', socket, ...args], { env, encoding: 'utf8' });

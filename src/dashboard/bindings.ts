@@ -134,13 +134,13 @@ export const BINDINGS: readonly Binding[] = [
   }),
   bind('/', 'filter', {
     label: 'filter',
-    help: 'filter as you type: words of the job, an id, state: group: key: since:',
+    help: 'filter as you type, as told below',
     weight: 6,
   }),
   bind('space', 'mark', {
     name: 'Space',
     label: 'mark',
-    help: 'mark; abort and retry then do all marked ones. * marks all on the screen',
+    help: 'mark for abort and retry; * marks all on the screen',
     when: mayMark,
     weight: 3,
   }),
@@ -153,14 +153,14 @@ export const BINDINGS: readonly Binding[] = [
   }),
   bind('r', 'retry', {
     label: retryLabel,
-    help: 'retry what failed; run now what waits; run again what is done',
+    help: 'retry what failed, run now what waits, again what is done',
     when: (c) =>
       mayAct(c) && isRun(c) && (c.marks > 0 || isIn(c, ...SETTLED, 'scheduled', 'queued')),
     weight: 7,
   }),
   bind('e', 'due', {
     label: 'due time',
-    help: 'change the due time of a run that has not started',
+    help: 'change when a run is due that has not started',
     when: (c) => mayAct(c) && isRun(c) && c.row && isIn(c, ...WAITING),
     weight: 5,
   }),
@@ -178,13 +178,13 @@ export const BINDINGS: readonly Binding[] = [
   }),
   bind('l', 'log', {
     label: 'log',
-    help: 'the whole screen for the log; up stops following, G follows again',
+    help: 'the whole log; up stops following, G follows again',
     when: (c) => reading(c) && c.row && c.tab !== 'jobs',
     weight: 5,
   }),
   bind('o', 'order', {
     label: 'order',
-    help: 'another order: newest, oldest or next due first; jobs by what waits or failed',
+    help: 'another order: newest, oldest, next due; jobs by their counts',
     weight: 2,
   }),
   bind('y', 'copy', {
@@ -199,7 +199,7 @@ export const BINDINGS: readonly Binding[] = [
     {
       name: 'Tab',
       label: 'list',
-      help: 'the next list, shift-Tab the one before, 1 to 6 one of them',
+      help: 'the next list, shift-Tab the one before, 1 to 6 that one',
       weight: 4,
     },
   ),

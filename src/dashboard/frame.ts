@@ -111,7 +111,10 @@ function listLines(model: Model, layout: Layout, look: Look, here: Here): string
   const board = boardOf(model);
   const { listColumns: columns } = layout;
   const { place, marks, pending } = model;
-  if (!board) return [pad('', columns, look), pad('   reading', columns, look)];
+  if (!board) {
+    const text = model.link === 'silent' ? 'waiting for the daemon' : 'reading';
+    return [pad('', columns, look), pad(`   ${text}`, columns, look)];
+  }
   const { list } = board;
   if (list.total === 0)
     return [

@@ -27,7 +27,7 @@ export function helpLines(look: Look, columns: number): string[] {
     '  state:failed  several with commas           group:x    of the jobs of a group',
     '  key:weekly    runs with this key            since:2h   accepted since',
     '',
-    'Without a daemon the screen shows what the files say, read only, and comes back by itself.',
+    'Without a daemon: what the files say, read only, until one is there again.',
     'A key whose hint is not at the bottom does nothing right now.',
   ];
   return texts.map((text) => {

@@ -1,6 +1,6 @@
 // Keeps the board true: asks for the window that is on the screen when a key has moved it, and when something has
 // changed. One question at a time, and the slower the answers the fewer questions: looking costs the daemon a tenth of
-// its time at most. A key does not wait for an answer that takes long: it ends that search and asks its own question.
+// its time, or a look a second where that is more. A key does not wait for an answer that takes long: it ends that search and asks its own question.
 import type { BoardReply } from '../commands/board.ts';
 import type { BoardRequest } from '../commands/board-list.ts';
 import { SECOND } from '../support/limits.ts';
@@ -12,7 +12,7 @@ import type { Model } from './model.ts';
 import type { Store } from './store.ts';
 
 const PACE = 9;
-const SLOWEST_MS = 5 * SECOND;
+const SLOWEST_MS = SECOND;
 /** An answer that is not there by then gives way to the next key. */
 const PATIENCE_MS = 60;
 /** A daemon answers sooner; this one is stopped, or the machine is. */
@@ -149,7 +149,9 @@ export class Refresh {
 
   #failed(error: unknown): void {
     if (this.#closed || !this.#link.online) return;
-    this.#store.say(error instanceof Error ? error.message : String(error), true);
+    // That nobody answers is on the screen already.
+    if (this.#store.model.link !== 'silent')
+      this.#store.say(error instanceof Error ? error.message : String(error), true);
     this.#notBefore = this.#store.clock.monotonic() + AGAIN_MS;
     this.#wanted = 'changed';
   }

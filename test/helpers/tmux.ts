@@ -1,6 +1,6 @@
 // A real terminal for tests: tmux on a socket of its own, a shell in it, keys in and the screen out.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -77,6 +77,14 @@ export class Screen {
     }
   }
 
+  /** The process that runs in the shell just now. */
+  get pid(): number {
+    const shell = this.#tmux('list-panes', '-t', 't', '-F', '#{pane_pid}').trim();
+    const [child = ''] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').split(' ');
+    if (child === '') throw new Error('nothing runs in the terminal');
+    return Number(child);
+  }
+
   /** Everything that is sent to the terminal from now on, in a file. */
   record(file: string): void {
     this.#tmux('pipe-pane', '-t', 't', `cat > ${file}`);
@@ -85,4 +93,11 @@ export class Screen {
   #tmux(...args: readonly string[]): string {
     return execFileSync('tmux', ['-S', this.#socket, ...args], { encoding: 'utf8' });
   }
+}
+
+/** Milliseconds of processor time that a process has used so far, in steps of ten. */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
