@@ -134,8 +134,11 @@ describe.skipIf(!hasTmux)('the dashboard, on terminals of all kinds', () => {
       expect([...screen.text].some((letter) => letter > '~')).toBe(!isAscii);
       for (let i = 0; i < 12; i++) screen.resize(60 + 9 * (i % 7), 15 + 3 * (i % 5));
       screen.resize(80, 24);
-      await eventually(() => screen.lines.length === 24 && /q quit/.test(screen.lines[22] ?? ''));
-      expect(screen.lines.filter((line) => line.includes('1 Running'))).toHaveLength(1);
+      await eventually(() => {
+        const { lines } = screen;
+        const tabs = lines.filter((line) => line.includes('1 Running'));
+        return lines.length === 24 && tabs.length === 1 && lines[22]?.includes('q quit');
+      });
       process.kill(screen.pid, 'SIGHUP');
       await screen.shows(/before[\s\S]*\$\s*$/);
       screen.press('clear; stty -a | tr " " "\\n" | grep -cx -e icanon -e echo', 'Enter');
@@ -189,9 +192,9 @@ describe.skipIf(!hasTmux)('the dashboard, with very many runs', () => {
     await screen.shows(/> +30 /);
     screen.press('Escape', '/');
     screen.type('sync');
-    await screen.shows(/> +\d+ +sync-stock [\s\S]*\/sync/);
+    await screen.shows(/>!? +\d+ +sync-stock [\s\S]*\/sync/);
     screen.press('Enter', 'o');
-    await screen.shows(/> +\d+ +sync-stock [\s\S]*oldest first/);
+    await screen.shows(/>!? +\d+ +sync-stock [\s\S]*newest first/);
     screen.press('y');
     await screen.shows('is copied');
   }, 60_000);
