@@ -16,9 +16,11 @@ import {
   type Request,
   readRequest,
 } from './protocol.ts';
+import type { Turns } from './turns.ts';
 
 export interface Service {
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
   /** Resolves when everything that a reply may tell is on disk. */
   readonly durable: () => Promise<void>;
@@ -28,6 +30,8 @@ export interface Service {
 
 /** Requests of one connection under way at once; the next ones wait in its socket. */
 const MAX_IN_FLIGHT = 256;
+/** Bytes of them; one that has begun to arrive may always be finished. */
+const MAX_HELD = 2 * MAX_FRAME_BYTES;
 /** Bytes that may wait for a client before its further requests have to wait as well. */
 const READ_AHEAD = 1024 * 1024;
 /** A write is cut into these, so that it can be seen whether the client takes any of it. */
@@ -45,6 +49,8 @@ export class Connection {
   readonly #underWay = new Map<number, AbortController>();
   #out: Buffer[] = [];
   #outBytes = 0;
+  /** Bytes of the requests that are under way, at most. */
+  #received = 0;
   #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
   #stopUnreadTimer: (() => void) | null = null;
@@ -66,8 +72,13 @@ export class Connection {
     });
   }
 
+  /** Nothing that it asked for is under way: it can give way to another. */
   get idle(): boolean {
-    return this.#underWay.size === 0 && !this.#reader.begun;
+    return this.#underWay.size === 0;
+  }
+
+  get unread(): number {
+    return this.#outBytes + this.#socket.writableLength;
   }
 
   /** Tells why, if there is a reason, and closes once that has been read, or soon. */
@@ -89,6 +100,7 @@ export class Connection {
 
   #receive(chunk: Buffer): void {
     this.activeAt = this.#service.clock.monotonic();
+    this.#received += chunk.length;
     let frames = 0;
     try {
       for (const value of this.#reader.read(chunk)) {
@@ -118,7 +130,7 @@ export class Connection {
     }
     const controller = new AbortController();
     this.#underWay.set(request.id, controller);
-    void this.#serve(request, controller.signal);
+    this.#service.turns.take(this, () => void this.#serve(request, controller.signal));
   }
 
   /** Never rejects: whatever goes wrong is the reply. */
@@ -195,10 +207,14 @@ export class Connection {
     this.#onRoom = [];
     for (const resolve of waiting) resolve();
     this.#readOn();
+    this.#service.turns.wake();
   }
 
   #mustWait(): boolean {
-    return this.#underWay.size >= MAX_IN_FLIGHT || this.#socket.writableLength > READ_AHEAD;
+    const held = this.#underWay.size === 0 ? 0 : this.#received;
+    if (held === 0) this.#received = 0;
+    const full = this.#underWay.size >= MAX_IN_FLIGHT || held > MAX_HELD;
+    return full || this.#socket.writableLength > READ_AHEAD;
   }
 
   #readOn(): void {
@@ -235,6 +251,7 @@ export class Connection {
     this.#stopFrameTimer?.();
     this.#stopUnreadTimer?.();
     for (const controller of this.#underWay.values()) controller.abort();
+    this.#service.turns.forget(this);
     this.#drained();
   }
 }

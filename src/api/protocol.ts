@@ -3,7 +3,7 @@
 // whoever speaks another language is told so at once.
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MAX_FRAME_BYTES } from '../support/limits.ts';
+import { MAX_FRAME_BYTES, MAX_JSON_DEPTH } from '../support/limits.ts';
 
 export interface Request {
   readonly v: 1;
@@ -103,11 +103,40 @@ export class FrameReader {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function decode(bytes: Buffer): Json {
+  if (bytes.length > SMALL && isDeep(bytes)) throw refused('JSON that is nested too deeply');
   try {
     return JSON.parse(utf8.decode(bytes)) as Json;
   } catch {
     throw refused('something that is no JSON');
   }
+}
+
+/** Of these it costs nothing to find out by reading them. */
+const SMALL = 16 * 1024;
+/** Far more than any request has; what is deeper costs more to read than it could ever mean. */
+const DEEPEST = 10 * MAX_JSON_DEPTH;
+const [QUOTE, ESCAPE] = [0x22, 0x5c];
+
+function isDeep(bytes: Buffer): boolean {
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) at = endOfText(bytes, at);
+    else if (byte === 0x5b || byte === 0x7b) depth++;
+    else if (byte === 0x5d || byte === 0x7d) depth--;
+    if (depth > DEEPEST) return true;
+  }
+  return false;
+}
+
+/** Where the text ends that begins here. */
+function endOfText(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(QUOTE, from + 1); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
+    let escapes = 0;
+    while (bytes[at - 1 - escapes] === ESCAPE) escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+  return bytes.length;
 }
 
 function refused(what: string): JobrunError {

@@ -6,14 +6,18 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { MAX_CONNECTIONS } from '../support/limits.ts';
 import { Connection, type Service } from './connection.ts';
+import { Turns } from './turns.ts';
 
 export interface Serving {
   /** Stops listening, lets what was answered go out, and cuts every connection. */
   close(): Promise<void>;
 }
 
-export async function serve(options: Service & { readonly path: string }): Promise<Serving> {
+export async function serve(
+  asked: Omit<Service, 'turns'> & { readonly path: string },
+): Promise<Serving> {
   const open = new Set<Connection>();
+  const options = { ...asked, turns: new Turns(asked.clock) };
   const server = createServer((socket) => admit(socket, options, open));
   server.on('error', options.onError);
   removeStale(options.path);

@@ -221,10 +221,14 @@ test('when every place is taken by idle clients, a new one is answered all the s
 });
 
 test('when every place is busy, a new client is told so', async () => {
-  const { path } = await served(() => new Promise(() => undefined));
+  let begun = 0;
+  const { path } = await served(() => {
+    begun++;
+    return new Promise(() => undefined);
+  });
   const busy = await Promise.all(Array.from({ length: MAX_CONNECTIONS }, () => raw(path)));
   for (const { socket } of busy) socket.write(frame(1));
-  await delay(systemClock, 200);
+  while (begun < MAX_CONNECTIONS) await delay(systemClock, 10);
   const { closed } = await raw(path);
   expect(await closed).toMatchObject([{ ok: false, error: { code: 'refused' } }]);
 });

@@ -74,7 +74,9 @@ class Kills {
   }
 
   async #mainRound(cycle: number): Promise<void> {
-    const kind = ['serving', 'random', 'stop'][cycle % 3];
+    const left = ['serving', 'stop'].filter((phase) => this.#left(phase).length > 0);
+    const turn = ['serving', 'random', 'stop'][cycle % 3];
+    const kind = turn === 'random' || left.length === 0 ? turn : left[cycle % left.length];
     if (kind === 'random') await this.#round({ afterMs: this.#random.whole(0, 1500) });
     else await this.#killAt(kind as string);
   }
