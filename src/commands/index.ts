@@ -161,6 +161,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    name: 'export',
+    summary: 'Write the whole state as a stream of JSON lines',
+    group: PROJECT,
+    load: async () => (await import('./export.ts')).exportAll,
+  },
+  {
+    name: 'import',
+    summary: 'Take such a stream into an empty state',
+    group: PROJECT,
+    load: async () => (await import('./import.ts')).importAll,
+  },
+  {
     name: 'stop',
     summary: 'Stop the daemon',
     group: PROJECT,

@@ -11,6 +11,7 @@ export interface Terminal {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  once?(event: 'drain', listener: () => void): unknown;
 }
 
 export interface OutputOptions {
@@ -109,6 +110,13 @@ export class Output {
   /** One JSON text on a line of its own. */
   document(value: unknown): void {
     this.#options.stdout.write(`${harmlessJson(value)}\n`);
+  }
+
+  /** Text that is for programs, as it is; resolves when there is room for more. */
+  async raw(text: string): Promise<void> {
+    const { stdout } = this.#options;
+    if (stdout.write(text) !== false || !stdout.once) return;
+    await new Promise<void>((resolve) => stdout.once?.('drain', resolve));
   }
 
   /** A line of the result. */

@@ -7,11 +7,13 @@ import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
+import { importState } from './json/import.ts';
 import { type Inspection, inspectState } from './json/inspect.ts';
 import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
 import { clearPlaces, type Repaired, repairState } from './json/repair.ts';
 import { lockHolder, shareState } from './json/share.ts';
+import { exportLines } from './json/stream.ts';
 
 export interface Opened {
   readonly engine: Engine;
@@ -65,6 +67,28 @@ export async function repairEngine(config: Config, clock: Clock): Promise<Repair
     const found = await inspectState(realDisk, state, clock);
     const repaired = await repairState(options, found);
     return { ...repaired, aside: [...moved, ...repaired.aside] };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The whole state as lines of JSON, beside a daemon or without one. */
+export const exportState = (
+  config: Config,
+  clock: Clock,
+  version: string,
+): AsyncGenerator<string> => exportLines(realDisk, config.state, clock, version);
+
+/** Takes such lines into an empty state, all or nothing; returns how many runs they held. */
+export async function importInto(
+  config: Config,
+  clock: Clock,
+  lines: AsyncIterable<string>,
+): Promise<number> {
+  const lock = await lockState(config.state, 'command', clock);
+  try {
+    const options = { ...lock, release: undefined, disk: realDisk, dir: config.state, clock };
+    return await importState(options, lines);
   } finally {
     await lock.release();
   }

@@ -60,7 +60,7 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
 }
 
 /** What is wrong at every look is wrong; the rest was another process at work. */
-async function readSteadily(disk: Disk, dir: string, clock: Clock): Promise<Recovered> {
+export async function readSteadily(disk: Disk, dir: string, clock: Clock): Promise<Recovered> {
   let recovered = await readState(disk, dir);
   for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
     await delay(clock, BETWEEN_MS);

@@ -184,6 +184,15 @@ export function readSegment(
   return readLines(texts, start);
 }
 
+/** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
+export function follow(read: Chain, known: Map<number, Position>, lines: Line[]): void {
+  const start = read.positions[0]?.seq ?? 0;
+  while ((lines.at(-1)?.seq ?? 0) > start) lines.pop();
+  for (const line of read.lines) lines.push(line);
+  for (const seq of [...known.keys()]) if (seq > start) known.delete(seq);
+  for (const position of read.positions) known.set(position.seq, position);
+}
+
 function readLines(texts: readonly string[], start: Position): Reading {
   const lines: Line[] = [];
   const positions = [start];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Disk } from '../../support/files.ts';
 import { type Document, readDocument, writeDocument } from './document.ts';
 import type { Position } from './journal.ts';
-import type { Answered } from './registry.ts';
+import type { Answered, SchedulesFile } from './registry.ts';
 import type { JobCounts } from './tally.ts';
 
 export interface Manifest extends Document {
@@ -20,6 +20,17 @@ export interface Manifest extends Document {
   /** When attempts of each job began lately, for the rates; missing where an earlier version wrote the file. */
   readonly starts?: readonly (readonly [job: string, at: readonly number[]])[];
   readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
+}
+
+/** What the line of the journal says by which an empty state takes in a whole one (import.ts). */
+export interface Imported {
+  readonly nextId: number;
+  readonly changes: number;
+  readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
+  readonly schedules: SchedulesFile['schedules'];
+  readonly paused: SchedulesFile['paused'];
+  readonly requests: readonly Answered[];
+  readonly starts: readonly (readonly [job: string, at: readonly number[]])[];
 }
 
 export const manifestPath = (dir: string): string => join(dir, 'manifest.json');

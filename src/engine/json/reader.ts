@@ -3,26 +3,25 @@
 //   manifest -> pages with unsettled runs -> segments of the journal, in order, reading the page of each run that a
 //   line touches
 //
-// A page that the manifest does not name is empty, whatever file lies there: what happened in it is in the journal.
-//
-// A torn tail (the last line, never acknowledged) is dropped. Everything else that does not fit is damage: a missing
+// A page that the manifest does not name is empty, whatever file lies there. A torn tail (the last line, never acknowledged) is dropped. Everything else that does not fit is damage: a missing
 // segment or page, a bad line before a good one, a journal that ends before the witness. What is proven is read all
 // the same. Where the manifest itself is damaged, every page and the whole journal are looked at.
 import { join } from 'node:path';
 import { isSettled, type Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
-import { damaged, newer, readDocument, readRegular } from './document.ts';
+import { damaged, FORMAT, newer, readDocument, readRegular } from './document.ts';
+import { giveLeases } from './doubt.ts';
 import { journalFolder } from './fold.ts';
 import {
+  follow,
   type Line,
   listSegments,
   type Position,
-  type Reading,
   readSegment,
   segmentPath,
 } from './journal.ts';
-import { type Manifest, manifestPath, readManifest } from './manifest.ts';
+import { type Imported, type Manifest, manifestPath, readManifest } from './manifest.ts';
 import { Memory } from './memory.ts';
 import { Pages } from './pages.ts';
 import type { Problem, Recovered } from './recovered.ts';
@@ -63,13 +62,7 @@ class Reader {
   async read(): Promise<Recovered> {
     await this.#readManifest();
     await this.#readRegistry();
-    // Where the next run goes: a page that is going to be written has to be sound.
-    const newest = pageOf(this.#nextId);
-    for (const [page, counts] of this.#counts) {
-      this.#pages.filed.add(page);
-      if (allSettled(counts) && page !== newest) this.#memory.tally.load(page, counts);
-      else await this.#loadPage(page);
-    }
+    await this.#takePages();
     if (!this.#manifest && this.#problems.length > 0) await this.#loadAllPages();
     // Before the journal: whoever only looks while another process writes sees one that is at least as long.
     const seen = await this.#readWitness();
@@ -104,6 +97,16 @@ class Reader {
   #note(path: string, why: string): void {
     if (this.#problems.some((problem) => problem.path === path)) return;
     this.#problems.push({ error: damaged(path, why), path });
+  }
+
+  /** Pages of settled runs alone stay unread, but the newest: a page that is going to be written has to be sound. */
+  async #takePages(): Promise<void> {
+    const newest = pageOf(this.#nextId);
+    for (const [page, counts] of this.#counts) {
+      this.#pages.filed.add(page);
+      if (allSettled(counts) && page !== newest) this.#memory.tally.load(page, counts);
+      else await this.#loadPage(page);
+    }
   }
 
   async #listPages(): Promise<readonly number[]> {
@@ -212,29 +215,16 @@ class Reader {
     if (read.kind === 'misfit') this.#note(path, read.why);
     if (read.kind === 'headerless') return true;
     if (read.kind === 'misfit') return false;
-    this.#follow(segment, read, known, lines);
+    follow(read, known, lines);
+    this.#end = read.end;
+    this.#tail = read.lines.length > 0 ? { segment, text: read.text } : null;
     if (read.kind === 'damaged') this.#note(path, read.why);
     return read.kind === 'ok';
   }
 
-  /** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
-  #follow(
-    segment: number,
-    read: Extract<Reading, { kind: 'ok' | 'damaged' }>,
-    known: Map<number, Position>,
-    lines: Line[],
-  ): void {
-    const start = read.positions[0]?.seq ?? 0;
-    while ((lines.at(-1)?.seq ?? 0) > start) lines.pop();
-    for (const line of read.lines) lines.push(line);
-    for (const seq of [...known.keys()]) if (seq > start) known.delete(seq);
-    for (const position of read.positions) known.set(position.seq, position);
-    this.#end = read.end;
-    this.#tail = read.lines.length > 0 ? { segment, text: read.text } : null;
-  }
-
   async #replay(line: Line): Promise<boolean> {
     for (const op of line.ops) {
+      if (op[0] === 'import') await this.#takeImport(op[1] as Imported);
       const id = idOf(op);
       if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
       try {
@@ -249,6 +239,19 @@ class Reader {
       if (isChange && line.seq > (this.#manifest?.seq ?? 0)) this.#changes++;
     }
     return true;
+  }
+
+  /** The state was empty before: this is all there is. */
+  async #takeImport(imported: Imported): Promise<void> {
+    const { nextId, changes, pages, schedules, paused, requests, starts } = imported;
+    this.#nextId = Math.max(this.#nextId, nextId);
+    this.#changes = Math.max(this.#changes, changes);
+    this.#registry.loadSchedules({ format: FORMAT, seq: 0, schedules, paused });
+    for (const answered of requests) this.#registry.remember(answered);
+    for (const [job, at] of starts) for (const one of at) this.#memory.picker.counted(job, one);
+    this.#counts = new Map(pages);
+    await this.#takePages();
+    giveLeases(this.#memory, this.#registry);
   }
 
   /** A page that was all settled, so far known by its counts alone: now its runs count one by one. */
@@ -281,20 +284,17 @@ class Reader {
   /** What is known of a commit elsewhere has to be in the journal. */
   #checkEnd(seen: number | null): void {
     if (this.#problems.length > 0) return;
-    const paths = [...this.#loaded].map(
-      ([page, { seq }]) => [this.#pages.path(page), seq] as const,
-    );
     const known: readonly (readonly [string, number])[] = [
       ['the witness', seen ?? 0],
       [manifestPath(this.#dir), this.#manifest?.seq ?? 0],
       [join(this.#dir, 'schedules.json'), this.#schedulesSeq],
       [join(this.#dir, 'locks.json'), this.#locksSeq],
-      ...paths,
+      ...[...this.#loaded].map(([page, { seq }]) => [this.#pages.path(page), seq] as const),
     ];
     const { seq } = this.#end;
     const ahead = known.find(([, includes]) => includes > seq);
-    if (!ahead) return;
     const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
-    this.#note(path, `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`);
+    if (ahead)
+      this.#note(path, `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`);
   }
 }

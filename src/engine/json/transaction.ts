@@ -169,6 +169,9 @@ export function replayOp(op: Op, to: Replay): void {
     case 'pause':
       if (to.schedulesAreOlder) registry.setPaused(first as { all: true }, second as boolean);
       return;
+    case 'import':
+      // The reader has taken it in, with its pages.
+      return;
     case 'asked':
       registry.remember(first as Answered);
       return;

@@ -1,0 +1,29 @@
+// `jobrun export`: the whole state as one stream of JSON lines, for another machine, another version, or a backup. It
+// reads the files as they are at one moment and needs nothing of a daemon that may be at work on them.
+import { exportState } from '../engine/open.ts';
+import { systemClock } from '../support/clock.ts';
+import type { Command } from './command.ts';
+import { examples } from './help.ts';
+import { version } from './version.ts';
+
+type Reply = { readonly lines: AsyncIterable<string> };
+
+export const exportAll: Command<Record<string, never>, Reply> = {
+  name: 'export',
+
+  define(program) {
+    program.description(
+      'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs,\nschedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
+    );
+    examples(program, 'export > backup.jsonl', 'export | gzip > backup.jsonl.gz');
+  },
+
+  ask: () => ({}),
+
+  local: (_request, { config }) => ({ lines: exportState(config, systemClock, version()) }),
+
+  async show({ lines }, out) {
+    for await (const line of lines) await out.raw(line);
+    return undefined;
+  },
+};

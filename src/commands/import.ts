@@ -1,0 +1,61 @@
+// `jobrun import`: takes the stream of `jobrun export` into an empty state, all of it or nothing.
+import { createReadStream, existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { importInto } from '../engine/open.ts';
+import { systemClock } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import { count } from '../support/text.ts';
+import type { Command } from './command.ts';
+import { examples } from './help.ts';
+
+interface Request {
+  readonly file: string | null;
+}
+
+interface Reply {
+  readonly imported: number;
+  readonly state: string;
+}
+
+export const importAll: Command<Request, Reply> = {
+  name: 'import',
+
+  define(program) {
+    program.argument('[file]', 'what jobrun export wrote; default: stdin');
+    program.description(
+      'Take the stream of jobrun export into an empty state: all of it, or nothing. No daemon may run on it.',
+    );
+    examples(program, 'import backup.jsonl', 'import --state /srv/new/state backup.jsonl');
+  },
+
+  ask({ args }) {
+    const [file = null] = args;
+    if (file === null || file === '-' || existsSync(file))
+      return { file: file === '-' ? null : file };
+    const hint = 'Check the name; without one the stream is read from stdin.';
+    throw new JobrunError('bad-option', `there is no file ${file}`, hint);
+  },
+
+  async local({ file }, { config }) {
+    const input = file === null ? process.stdin : createReadStream(file);
+    const imported = await importInto(config, systemClock, linesOf(input));
+    return { imported, state: config.state };
+  },
+
+  show(reply, out) {
+    if (!out.done(reply, []))
+      out.line`Imported ${count(reply.imported, 'run')} into ${reply.state}`;
+    return undefined;
+  },
+};
+
+/** Read only as fast as lines are taken, and not before. A last line without its end counts as one. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of input.setEncoding('utf8')) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}

@@ -1,0 +1,174 @@
+// A state that is looked at, damaged, repaired, carried away and brought back, as somebody does it at a terminal.
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Doc, Project } from '../helpers/project.ts';
+
+const JOBS = {
+  'jobs/hello.js': `export default { retries: 1, rateLimit: { limit: 9, per: '1h' }, run: async (params, ctx) => {
+    ctx.log.info('hello');
+    ctx.result({ row: 1 });
+    await ctx.save({ half: true });
+    if (params.fail) throw new Error('no luck');
+    return params;
+  } };`,
+};
+
+/** Settled, failed and scheduled runs, one that waits, a key, a schedule, a pause. */
+async function lived(): Promise<Project> {
+  const project = new Project(JOBS);
+  await project.json('schedule', 'hello', '-p', 'name=Ada');
+  await project.json('schedule', 'hello', '-p', 'fail:=true', '--retries', '0');
+  await project.cli(['daemon', '--until-idle']);
+  await project.json('schedule', 'hello', '--in', '1h', '--key', 'k');
+  await project.json('schedule', 'hello', '--after', '3');
+  await project.json('schedule', 'hello', '--every', '10m', '--name', 'ten', '--in', '1h');
+  await project.json('pause', 'hello');
+  return project;
+}
+
+/** Every file of the state, with its time and its bytes. */
+function stateOf(project: Project): Record<string, string> {
+  const names = readdirSync(project.state, { recursive: true }).map(String).sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const path = join(project.state, name);
+      const stat = lstatSync(path);
+      const text = stat.isFile() ? readFileSync(path, 'base64') : '';
+      return [name, `${stat.mtimeMs} ${stat.ino} ${text}`];
+    }),
+  );
+}
+
+const doctor = async (
+  project: Project,
+  ...args: string[]
+): Promise<{ code: number | null; doc: Doc }> => {
+  const { code, stdout } = await project.cli(['doctor', '--json', ...args]);
+  return { code, doc: JSON.parse(stdout) };
+};
+
+const READING = [
+  ['list'],
+  ['show', '1'],
+  ['logs', '1'],
+  ['jobs'],
+  ['schedules'],
+  ['status'],
+  ['doctor'],
+  ['export'],
+];
+
+test('commands that only read change no file of the state, nor make one where there is none', async () => {
+  const project = await lived();
+  const before = stateOf(project);
+  for (const args of READING) await project.cli(args);
+  expect(stateOf(project)).toEqual(before);
+  const empty = new Project(JOBS);
+  for (const args of [['list'], ['status'], ['doctor'], ['export']]) await empty.cli(args);
+  expect(readdirSync(empty.dir)).not.toContain('state');
+}, 120_000);
+
+test('a rotten page: what can be read is shown with 8, a daemon refuses, doctor repairs', async () => {
+  const project = await lived();
+  expect((await doctor(project)).code).toBe(0);
+  const page = join(project.state, 'runs/000000.json');
+  const sound = readFileSync(page, 'utf8');
+  // All of the line of run 1 but its number.
+  const rotten = sound.replace(/\{"id":1,.*/, (line) => `{"id":1,${'#'.repeat(line.length - 8)}`);
+  writeFileSync(page, rotten);
+  const listed = await project.cli(['list']);
+  expect(listed.code).toBe(8);
+  expect(listed.stderr).toContain('000000.json');
+  const refused = await project.cli(['daemon', '--until-idle']);
+  expect([refused.code, refused.stderr.includes('jobrun doctor')]).toEqual([8, true]);
+  const { code, doc } = await doctor(project);
+  expect([code, doc.sound]).toEqual([8, false]);
+  expect(doc.checks.find((check: Doc) => check.name === 'files').findings[0].file).toBe(page);
+  const repaired = await doctor(project, '--repair');
+  expect([repaired.code, repaired.doc.sound]).toEqual([0, true]);
+  expect(repaired.doc.repaired.lost).toMatchObject([{ ids: [1], more: 0 }]);
+  expect(
+    repaired.doc.repaired.aside.some((file: string) => readFileSync(file, 'utf8') === rotten),
+  ).toBe(true);
+  const { runs } = await project.json('list');
+  expect(runs.map(({ id, state }: Doc) => [id, state])).toEqual([
+    ['4', 'waiting'],
+    ['3', 'scheduled'],
+    ['2', 'failed'],
+  ]);
+  expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
+}, 120_000);
+
+test('one flipped bit costs nothing, and a page edited by hand is taken as it is', async () => {
+  const project = await lived();
+  const page = join(project.state, 'runs/000000.json');
+  const bytes = readFileSync(page);
+  bytes[200] = (bytes[200] ?? 0) ^ 1;
+  writeFileSync(page, bytes);
+  const mended = await doctor(project, '--repair');
+  expect([mended.code, mended.doc.repaired.mended]).toEqual([0, [page]]);
+  expect((await project.json('list')).total).toBe(4);
+  writeFileSync(page, readFileSync(page, 'utf8').replace('"name":"Ada"', '"name":"Grace"'));
+  const before = await doctor(project);
+  expect(JSON.stringify(before.doc)).toContain('edited by hand');
+  const edited = await doctor(project, '--repair');
+  expect([edited.code, edited.doc.repaired.edited]).toEqual([0, [page]]);
+  expect((await project.show('1')).params).toEqual({ name: 'Grace' });
+}, 120_000);
+
+test('beside a live daemon all is sound, and a repair is refused', async () => {
+  const project = await lived();
+  const daemon = await project.daemon();
+  const { code, doc } = await doctor(project);
+  expect([code, doc.sound]).toEqual([0, true]);
+  expect(doc.checks.find((check: Doc) => check.name === 'lock').summary).toContain(`${daemon.pid}`);
+  rmSync(join(project.state, 'schedules.json'));
+  expect((await project.cli(['doctor', '--repair'])).code).toBe(5);
+}, 120_000);
+
+test('what was exported and imported is the same in every word, keys and requests too', async () => {
+  const project = await lived();
+  const out = await project.cli(['export']);
+  expect(out.code).toBe(0);
+  const lines = out.stdout.trimEnd().split('\n');
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    end: true,
+    runs: 4,
+    schedules: 1,
+    logs: 2,
+  });
+  const copy = new Project(JOBS);
+  expect((await copy.cli(['import'], out.stdout)).code).toBe(0);
+  const again = (await copy.cli(['export'])).stdout.trimEnd().split('\n');
+  expect(again.slice(1, -1)).toEqual(lines.slice(1, -1));
+  for (const id of ['1', '2', '3', '4'])
+    expect(await copy.show(id)).toEqual(await project.show(id));
+  expect((await copy.json('schedule', 'hello', '--key', 'k')).existing).toBe(true);
+  expect((await copy.json('schedule', 'hello')).id).toBe('5');
+  expect((await doctor(copy)).code).toBe(0);
+  expect((await copy.cli(['import'], out.stdout)).code, 'it is not empty').toBe(5);
+}, 120_000);
+
+test('a stream that was cut, changed or lengthened is refused whole', async () => {
+  const project = await lived();
+  const { stdout } = await project.cli(['export']);
+  const cut = stdout.slice(0, stdout.lastIndexOf('{"end"'));
+  const changed = stdout.replace('"name":"Ada"', '"name":"Eve"');
+  const copy = new Project(JOBS);
+  for (const text of [cut, stdout.slice(0, -40), changed, `${stdout}{}\n`, '', 'nonsense\n']) {
+    expect((await copy.cli(['import'], text)).code).toBe(8);
+    expect(readdirSync(join(copy.state, 'logs'))).toEqual([]);
+  }
+  expect((await copy.json('list')).total).toBe(0);
+  expect((await copy.cli(['import'], stdout)).code).toBe(0);
+}, 120_000);
+
+test('whoever stops reading an export ends it without a word', async () => {
+  const project = await lived();
+  const bin = join(import.meta.dirname, '../../bin/jobrun.js');
+  const script = `"${process.execPath}" "${bin}" export | head -n 1`;
+  const first = execFileSync('sh', ['-c', script], { cwd: project.dir, env: project.env });
+  expect(JSON.parse(String(first))).toMatchObject({ jobrun: 'export', format: 1 });
+}, 60_000);
