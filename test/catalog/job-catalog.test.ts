@@ -7,7 +7,9 @@ import type { JobEntry, JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
 import { watchJobs } from '../../src/catalog/watcher.ts';
+import { entryOf } from '../../src/commands/drafts.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
+import { refusal } from '../helpers/site.ts';
 
 const clean: (() => unknown)[] = [];
 afterEach(async () => {
@@ -100,6 +102,29 @@ describe('the catalog', () => {
       code: 'unknown-job',
       hint: 'Did you mean "plain"?',
     });
+  });
+
+  test('a job whose file is being read just now is there for who asks by its name, and one that is not is not', async () => {
+    const dir = folder('a.ts');
+    let release = (): void => undefined;
+    const reading = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const catalog = catalogOf(dir, async (files, known) => {
+      if (files.some(({ name }) => name === 'b')) await reading;
+      await readAll(files, known);
+    });
+    await catalog.ready();
+    writeFileSync(join(dir, 'b.ts'), '');
+    const pass = catalog.reload();
+    await delay(systemClock, 50);
+    const found = entryOf('b', catalog, false);
+    const missing = refusal(entryOf('c', catalog, false));
+    await delay(systemClock, 50);
+    release();
+    expect((await found)?.state).toBe('ok');
+    expect((await missing).code).toBe('unknown-job');
+    await pass;
   });
 
   test('rescan reloads only where a file became a job or ceased to be one', async () => {
