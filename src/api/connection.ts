@@ -42,11 +42,13 @@ const GATHER = 64 * 1024;
 const UNREAD_PATIENCE_MS = 5 * SECOND;
 const GOODBYE_MS = SECOND;
 
+const NEVER = new AbortController().signal;
+
 export class Connection {
   readonly #socket: Socket;
   readonly #service: Service;
   readonly #reader = new FrameReader(MAX_FRAME_BYTES);
-  readonly #underWay = new Map<number, AbortController>();
+  readonly #underWay = new Map<number, AbortController | null>();
   #out: Buffer[] = [];
   #outBytes = 0;
   /** Bytes of the requests that are under way, at most. */
@@ -128,9 +130,11 @@ export class Connection {
       const hint = 'Give each request on a connection its own id.';
       throw new JobrunError('bad-request', `request ${request.id} is under way already`, hint);
     }
-    const controller = new AbortController();
+    // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
+    const controller = request.stream ? new AbortController() : null;
     this.#underWay.set(request.id, controller);
-    this.#service.turns.take(this, () => void this.#serve(request, controller.signal));
+    const signal = controller?.signal ?? NEVER;
+    this.#service.turns.take(this, () => void this.#serve(request, signal));
   }
 
   /** Never rejects: whatever goes wrong is the reply. */
@@ -250,7 +254,7 @@ export class Connection {
     this.#closing = true;
     this.#stopFrameTimer?.();
     this.#stopUnreadTimer?.();
-    for (const controller of this.#underWay.values()) controller.abort();
+    for (const controller of this.#underWay.values()) controller?.abort();
     this.#service.turns.forget(this);
     this.#drained();
   }

@@ -4,16 +4,21 @@ import type { Request } from '../api/protocol.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MINUTE } from '../support/limits.ts';
+import { Recent } from '../support/recent.ts';
 import type { Command, Tools } from './command.ts';
 import { durably } from './durable.ts';
 import { fieldsOf } from './fields.ts';
-import { findCommand } from './index.ts';
+import { COMMANDS, findCommand } from './index.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
-/** What `api/server` calls for each request. */
+/**
+ * What `api/server` calls for each request. All commands are loaded ahead: looking a module up takes longer than most
+ * requests, and a daemon must not depend on files that an update replaces under it.
+ */
 export function dispatcher(tools: Tools): Handle {
   const known = new Remembered(tools);
+  for (const { name } of COMMANDS) void commandOf({ command: name });
   return (request, signal) => {
     if (request.stream) return follow(request, tools, signal);
     return answer(request, tools, known);
@@ -21,7 +26,7 @@ export function dispatcher(tools: Tools): Handle {
 }
 
 async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
-  const command = await commandOf(request);
+  const command = loaded.get(request.command) ?? (await commandOf(request));
   const own = request.request === null ? tools : { ...tools, request: request.request };
   const args = fieldsOf(request.args);
   const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
@@ -53,10 +58,14 @@ export async function* followed(
   yield* command.stream(request, tools, signal, reply);
 }
 
-async function commandOf(request: Request): Promise<Command> {
-  const entry = findCommand(request.command);
-  if (!entry) throw notHere(request.command);
-  return entry.load();
+const loaded = new Map<string, Command>();
+
+async function commandOf({ command: name }: Pick<Request, 'command'>): Promise<Command> {
+  const entry = findCommand(name);
+  if (!entry) throw notHere(name);
+  const command = await entry.load();
+  loaded.set(name, command);
+  return command;
 }
 
 function notHere(name: string): JobrunError {
@@ -70,7 +79,7 @@ const MAX_REMEMBERED = 1000;
 
 class Remembered {
   readonly #tools: Tools;
-  readonly #replies = new Map<string, { readonly at: number; readonly reply: Promise<Json> }>();
+  readonly #replies = new Recent<Promise<Json>>(MAX_REMEMBERED, MEMORY_MS);
 
   constructor(tools: Tools) {
     this.#tools = tools;
@@ -78,19 +87,9 @@ class Remembered {
 
   once(id: string, make: () => Promise<Json>): Promise<Json> {
     const known = this.#replies.get(id);
-    if (known) return known.reply;
+    if (known) return known;
     const reply = make();
-    this.#forget();
-    this.#replies.set(id, { at: this.#tools.clock.monotonic(), reply });
+    this.#replies.set(id, reply, this.#tools.clock.monotonic());
     return reply;
-  }
-
-  #forget(): void {
-    const now = this.#tools.clock.monotonic();
-    for (const [id, { at }] of this.#replies) {
-      const old = now - at > MEMORY_MS;
-      if (!old && this.#replies.size < MAX_REMEMBERED) return;
-      this.#replies.delete(id);
-    }
   }
 }

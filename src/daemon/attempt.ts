@@ -112,11 +112,9 @@ export class Attempt {
         },
       },
     );
-    this.#stopListening = runner.listen(
-      this.run.id,
-      (message) => this.#message(parts.hide(message)),
-      (exit) => this.#over({ outcome: this.#afterExit(exit), tainted: true }),
-    );
+    const gone = (exit: Exit): void => this.#over(this.#afterExit(exit));
+    const heard = (said: FromRun): void => this.#message(parts.hide(said));
+    this.#stopListening = runner.listen(this.run.id, heard, gone);
     this.ended = this.#carry();
   }
 
@@ -149,7 +147,9 @@ export class Attempt {
     this.#deadlines.cancel();
     // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
     // on its run once that goes on. A process that others share must live.
-    const clean = this.#cause === null && !tainted && this.runner.exit === null;
+    // One that is done never goes on: what it left is ended when its process is given back.
+    const over = this.runner.exit !== null && outcome?.kind !== 'returned';
+    const clean = this.#cause === null && !tainted && !over;
     if (!clean && !this.#shared) await this.runner.end();
     const final = await this.#final(brief, outcome);
     const settled = this.#settle(final);

@@ -12,7 +12,7 @@ import { Frames } from './frames.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
 import { bootId, processInfo } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
-import type { Exit, Runner, Stray } from './runner.ts';
+import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';
 
 export interface ChildOptions {
@@ -128,9 +128,8 @@ export class Child implements Runner {
     this.#loading.add(listener);
   }
 
-  async end(options?: { readonly force?: boolean }): Promise<void> {
-    const force = options?.force === true;
-    await endGroup(this, { clock: this.#options.clock, force, own: true });
+  async end(options?: EndRunner): Promise<void> {
+    await endGroup(this, { ...options, clock: this.#options.clock, own: true });
     await this.exited;
   }
 

@@ -15,7 +15,7 @@ import { endGroup, signal } from './death.ts';
 import type { Brief, FromRun, ToWorker } from './messages.ts';
 import { bootId, processInfo } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
-import type { Exit, Runner } from './runner.ts';
+import type { EndRunner, Exit, Runner } from './runner.ts';
 import { startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
 
@@ -30,8 +30,16 @@ export interface CommandOptions {
 
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
-/** Orders that were cut short by the daemon's death end within a quote or without `exec`: nothing is started. */
-const GATE = 'orders=$(cat <&3) || exit 1; exec 3<&-; eval "$orders"; exit 1';
+/**
+ * The orders are one line, which the shell reads by itself: another process for that would take as long as the command.
+ * Orders that were cut short by the daemon's death have no end of the line: nothing is started.
+ */
+const GATE = `n='
+'
+IFS= read -r orders <&3 || exit 1
+exec 3<&-
+eval "$orders"
+exit 1`;
 
 export class CommandRunner implements Runner {
   readonly mark: string;
@@ -85,9 +93,8 @@ export class CommandRunner implements Runner {
     };
   }
 
-  async end(options?: { readonly force?: boolean }): Promise<void> {
-    const force = options?.force === true;
-    await endGroup(this, { clock: this.#options.clock, force, own: true });
+  async end(options?: EndRunner): Promise<void> {
+    await endGroup(this, { ...options, clock: this.#options.clock, own: true });
     await this.exited;
   }
 
@@ -95,7 +102,7 @@ export class CommandRunner implements Runner {
     this.#brief = brief;
     const params = JSON.stringify(brief.params);
     const exports = Object.entries(this.#variables(brief, params)).map(
-      ([name, value]) => `export ${name}=${quoted(value)}\n`,
+      ([name, value]) => `export ${name}=${quoted(value)};`,
     );
     const orders = this.#process.stdio[3] as Writable;
     orders.end(`${exports.join('')}exec ${quoted(this.#options.file)}\n`);
@@ -214,5 +221,6 @@ export class CommandRunner implements Runner {
   }
 }
 
-/** One word of the shell, whatever is in it. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** One word of the shell, whatever is in it, on one line: `$n` is the gate's line break. */
+const quoted = (text: string): string =>
+  `'${text.replaceAll("'", `'\\''`).replaceAll('\n', `'"$n"'`)}'`;

@@ -29,15 +29,20 @@ export interface EndOptions {
   readonly force?: boolean;
   /** The caller is the parent and knows that no one else can have the pid by now: its group is ours even without it. */
   readonly own?: boolean;
+  /** Nobody waits: one look at the system's processes serves all who ask within a moment. */
+  readonly together?: boolean;
 }
 
 const LOOK_AGAIN_MS = 15;
+/** A look reads a file for each process of the system: with many short commands a look for each is most of the work. */
+const TOGETHER_MS = 50;
 const LONGEST_LOOK_MS = 250;
 
 export async function endGroup(worker: Doomed, options: EndOptions): Promise<void> {
   if (!hasProc()) return endWithoutProc(worker, options);
   if (worker.boot !== '' && worker.boot !== bootId()) return;
-  let victims = livingOf(worker, options.own === true);
+  const all = options.together ? await commonLook(options.clock) : allProcesses();
+  let victims = livingOf(worker, options.own === true, all);
   if (victims.length > 0 && !options.force) {
     for (const victim of victims) signal(victim.pid, 'SIGTERM');
     await untilGone(victims, options.clock, TERM_TO_KILL_MS);
@@ -56,9 +61,22 @@ export function isAlive(worker: Doomed): boolean {
   return (worker.boot === '' || worker.boot === bootId()) && livingOf(worker, false).length > 0;
 }
 
+let common: Promise<readonly ProcessInfo[]> | null = null;
+
+function commonLook(clock: Clock): Promise<readonly ProcessInfo[]> {
+  common ??= delay(clock, TOGETHER_MS).then(() => {
+    common = null;
+    return allProcesses();
+  });
+  return common;
+}
+
 /** All living processes that are the worker's, in one look. */
-function livingOf(worker: Doomed, own: boolean): readonly ProcessInfo[] {
-  const all = allProcesses();
+function livingOf(
+  worker: Doomed,
+  own: boolean,
+  all: readonly ProcessInfo[] = allProcesses(),
+): readonly ProcessInfo[] {
   const leader = all.find((info) => info.pid === worker.pid && info.startTime === worker.startTime);
   const ownsGroup = worker.pid > 1 && (leader !== undefined || own);
   const since = Number(worker.startTime);

@@ -246,7 +246,7 @@ export class WorkerPool {
     let ending = this.#ending.get(slot);
     if (!ending) {
       // Without a run there is nothing in it that would want to be told first.
-      ending = slot.runner.end({ force: true }).then(() => {
+      ending = slot.runner.end({ force: true, together: slot.runner.exit !== null }).then(() => {
         this.#slots.delete(slot.runner);
         this.#ending.delete(slot);
         this.#options.onEnd(slot.runner);

@@ -21,8 +21,16 @@ export interface Runner extends Doomed {
   readonly exited: Promise<Exit>;
   /** Null while it lives. */
   readonly exit: Exit | null;
-  /** Ends the process and all that it started; resolves when none of it lives. SIGTERM first, unless forced. */
-  end(options?: { readonly force?: boolean }): Promise<void>;
+  /**
+   * Ends the process and all that it started; resolves when none of it lives. SIGTERM first, unless forced. With
+   * `together` the look for it waits a moment for others that end: for whom nobody waits.
+   */
+  end(options?: EndRunner): Promise<void>;
+}
+
+export interface EndRunner {
+  readonly force?: boolean;
+  readonly together?: boolean;
 }
 
 /** Both null where the process could not be started; then `problem` says why. */

@@ -2,6 +2,7 @@
 // hold them (`locks.json`), and the requests that were answered (in the manifest), so that a repeated one is known.
 import type { Schedule } from '../../run/schedule.ts';
 import { MAX_REQUESTS_REMEMBERED, REQUEST_MEMORY_MS } from '../../support/limits.ts';
+import { Recent } from '../../support/recent.ts';
 import type { Lease, Pauses, PauseTarget, Token, Worker } from '../engine.ts';
 import type { Document } from './document.ts';
 
@@ -47,8 +48,7 @@ export class Registry {
   readonly schedules = new Schedules();
   readonly leases = new Map<number, Held>();
   readonly workers = new Map<string, Worker>();
-  /** Oldest first. */
-  readonly requests = new Map<string, Answered>();
+  readonly requests = new Recent<Answered>(MAX_REQUESTS_REMEMBERED, REQUEST_MEMORY_MS);
   readonly #paused = { all: false, jobs: new Set<string>() };
 
   get pauses(): Pauses {
@@ -79,12 +79,7 @@ export class Registry {
   }
 
   remember(answered: Answered): void {
-    this.requests.set(answered[0], answered);
-    for (const [id, [, , at]] of this.requests) {
-      const young = at > answered[2] - REQUEST_MEMORY_MS;
-      if (young && this.requests.size <= MAX_REQUESTS_REMEMBERED) return;
-      this.requests.delete(id);
-    }
+    this.requests.set(answered[0], answered, answered[2]);
   }
 
   schedulesFile(format: number, seq: number): SchedulesFile {

@@ -1,0 +1,39 @@
+// What came lately, by name: at least the latest half of `most` that are younger than `ageMs`, and never more than
+// `most`. Kept as two generations, the older of which goes at once: a map from which the oldest is deleted one by one
+// walks over all that it has deleted to find the next.
+
+export class Recent<V> {
+  readonly #most: number;
+  readonly #ageMs: number;
+  #young = new Map<string, V>();
+  #old = new Map<string, V>();
+  #youngSince = Number.NEGATIVE_INFINITY;
+
+  constructor(most: number, ageMs: number) {
+    this.#most = most;
+    this.#ageMs = ageMs;
+  }
+
+  get(name: string): V | undefined {
+    return this.#young.get(name) ?? this.#old.get(name);
+  }
+
+  set(name: string, value: V, at: number): void {
+    if (this.#young.size >= this.#most / 2 || at - this.#youngSince > this.#ageMs) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#youngSince = at;
+    }
+    this.#young.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#young.delete(name);
+    this.#old.delete(name);
+  }
+
+  /** Oldest first. */
+  values(): readonly V[] {
+    return [...this.#old.values(), ...this.#young.values()];
+  }
+}
