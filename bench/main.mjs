@@ -2,9 +2,11 @@
 //
 //   npm run bench                     all of it, with a million runs: about a quarter of an hour
 //   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
+//   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accept } from './measures/accept.mjs';
 import { cli } from './measures/cli.mjs';
@@ -20,9 +22,11 @@ const GROUPS = { accept, shared, process: single, commands, latency, cli, idle, 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     /** How large a part of the full work is done: for a look whether the bench itself is sound. */
     scale: { type: 'string' },
+    out: { type: 'string', default: fileURLToPath(new URL('./results.json', import.meta.url)) },
   },
 });
 const scale = values.scale ? Number(values.scale) : values.quick ? 0.1 : 1;
@@ -36,13 +40,17 @@ const wanted = Object.entries(GROUPS).filter(
   ([name]) => values.only.length === 0 || values.only.includes(name),
 );
 const rows = [];
-for (const [name, measure] of [...wanted, ['pauses', longestPauses]]) {
-  process.stderr.write(`${name} …\n`);
-  rows.push(...(await measure(options)));
+if (values.peers) {
+  const { peers } = await import('./peers/peers.mjs');
+  rows.push(...(await peers(options)));
+} else {
+  for (const [name, measure] of [...wanted, ['pauses', longestPauses]]) {
+    process.stderr.write(`${name} …\n`);
+    rows.push(...(await measure(options)));
+  }
 }
 
 const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}`;
 console.log(`${table(rows)}\n\n${machine}`);
-const file = new URL('./results.json', import.meta.url);
 const result = { at: new Date().toISOString(), machine, ...options, rows };
-writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);

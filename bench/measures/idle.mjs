@@ -24,8 +24,9 @@ export const idle = ({ scale }) =>
     async (site) => {
       await site.fill('single', 10);
       await site.settled(10);
-      await sleep(scale === 1 ? 65_000 : 5000);
-      const seconds = scale === 1 ? 60 : 10;
+      // Its workers are given up after a minute.
+      await sleep(65_000 * scale);
+      const seconds = 60 * scale;
       const [before, begin] = [usage(site.pid), nowMs()];
       await sleep(seconds * 1000);
       const [after, ms] = [usage(site.pid), nowMs() - begin];

@@ -38,8 +38,8 @@ export const latency = ({ rounds, scale }) =>
       trip: async () => 1000 / (await socketRoundTrips(500)),
       sync: async () => 1000 / appendOneByOne(500),
     });
-    const waits = await callToStart(client, Math.max(50, 500 * scale));
-    const late = await lateness(client, Math.max(50, 200 * scale));
+    const waits = await callToStart(client, Math.max(20, 500 * scale));
+    const late = await lateness(client, Math.max(20, 200 * scale));
     // The call is a round trip; accept and start are synced; the brief is a message to the worker.
     const limit = bare.trip / 2 + 2 * bare.sync + bare.trip / 2;
     const limitName = 'round trip + two appends synced';

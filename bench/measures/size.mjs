@@ -7,13 +7,12 @@ import { Site } from '../site.mjs';
 import { inTurn, median, nowMs } from '../stats.mjs';
 
 const MB = 1024 * 1024;
-const FEW = 10_000;
 
-/** The least that a daemon holds within some seconds: what is left when the dust has settled. */
-async function memory(site) {
+/** The least that a daemon holds within five seconds: what is left when the dust has settled. */
+async function memory(site, scale) {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 10; i++) {
-    await sleep(500);
+    await sleep(500 * scale);
     least = Math.min(least, site.memory());
   }
   return least / MB;
@@ -27,34 +26,31 @@ function parsePages(site) {
   return nowMs() - begin;
 }
 
-/** Milliseconds for a run, seen between the first and the last of a few thousand that are let go. */
-async function costOfRun(site) {
+/** Milliseconds for a run, where `count` of those that wait are let go. */
+async function costOfRun(site, count) {
   const { client } = site;
-  const seen = [];
-  await client.resume('shared');
   const first = (await client.status()).counts.done;
-  for (let done = first; done < first + FEW; ) {
-    done = (await client.status()).counts.done;
-    seen.push([nowMs(), done]);
-  }
+  let done = first;
+  const begin = nowMs();
+  await client.resume('shared');
+  while (done < first + count) done = (await client.status()).counts.done;
+  const cost = (nowMs() - begin) / (done - first);
   await client.pause('shared');
-  const inside = seen.filter(([, done]) => done > first + FEW / 10 && done <= first + FEW * 0.9);
-  const [[fromMs, from], [toMs, to]] = [inside[0], inside.at(-1)];
   await sleep(300);
-  return (toMs - fromMs) / (to - from);
+  return cost;
 }
 
-async function costs({ rounds }, full) {
+async function costs({ rounds }, full, count) {
   const small = new Site('few');
   await small.start();
   await small.client.pause('shared');
   const taken = await inTurn(Math.max(3, rounds), {
     few: async () => {
       const { queued } = (await small.client.status()).counts;
-      await small.fill('shared', Math.max(0, 2 * FEW - queued));
-      return costOfRun(small);
+      await small.fill('shared', Math.max(0, 2 * count - queued));
+      return costOfRun(small, count);
     },
-    many: () => costOfRun(full),
+    many: () => costOfRun(full, count),
   });
   await small.stop('few');
   small.remove();
@@ -65,27 +61,35 @@ export async function size(options) {
   const { million, scale } = options;
   const judged = scale === 1;
   const name = million.toLocaleString('en-US');
+  // That many are worked off at a time to see what one costs.
+  const few = 10_000 * Math.max(0.05, scale);
   const rows = [];
   const line = (id, what, figure, unit, rest) =>
     rows.push(row({ id, what, figure, unit, judged, ...rest }));
 
   const site = new Site('size');
   await site.start();
-  line('memory-empty', 'memory of the daemon, empty', await memory(site), 'MB', {
+  line('memory-empty', 'memory of the daemon, empty', await memory(site, scale), 'MB', {
     target: { most: 80 },
     judged: true,
   });
   await site.client.pause('shared');
-  await site.fill('shared', million + 6 * FEW);
-  const { few, many } = await costs(options, site);
-  line('cost', `cost of a run with ${name} waiting`, many * 1000, 'µs', {
-    limit: few * 1000,
+  await site.fill('shared', million + 6 * few);
+  const cost = await costs(options, site, few);
+  line('cost', `cost of a run with ${name} waiting`, cost.many * 1000, 'µs', {
+    limit: cost.few * 1000,
     limitName: '10,000 waiting',
     target: { atMost: 1.1 },
   });
-  line('memory-filled', `memory with ${name} waiting, just accepted`, await memory(site), 'MB', {
-    target: { most: 400 },
-  });
+  line(
+    'memory-filled',
+    `memory with ${name} waiting, just accepted`,
+    await memory(site, scale),
+    'MB',
+    {
+      target: { most: 400 },
+    },
+  );
   await site.stop('a million waiting');
 
   const starts = await inTurn(Math.min(3, options.rounds), {
@@ -102,11 +106,17 @@ export async function size(options) {
     target: { atMost: 2 },
   });
   await site.start();
-  line('memory-waiting', `memory with ${name} waiting, after a start`, await memory(site), 'MB', {
-    target: { most: 400 },
-  });
+  line(
+    'memory-waiting',
+    `memory with ${name} waiting, after a start`,
+    await memory(site, scale),
+    'MB',
+    {
+      target: { most: 400 },
+    },
+  );
   await site.client.resume('shared');
-  await site.settled(million + 6 * FEW);
+  await site.settled(million + 6 * few);
   await site.stop('a million worked off');
 
   const settled = [];
@@ -117,7 +127,7 @@ export async function size(options) {
   line('start-settled', `start with ${name} settled`, median(settled), 'ms', {
     target: { most: 500 },
   });
-  line('memory-settled', `memory with ${name} settled`, await memory(site), 'MB', {
+  line('memory-settled', `memory with ${name} settled`, await memory(site, scale), 'MB', {
     target: { most: 120 },
   });
   await site.stop('a million settled');

@@ -2,6 +2,7 @@
 // one runs and on the files where none does, so that checks, errors and results are the same. One connection to a
 // daemon is kept; the files are held only while a call is under way, for other processes want them as well.
 
+import { setMaxListeners } from 'node:events';
 import type { Command } from '../commands/command.ts';
 import { findCommand } from '../commands/index.ts';
 import { delay, systemClock } from '../support/clock.ts';
@@ -22,6 +23,8 @@ export class Caller {
   readonly #ending = new AbortController();
 
   constructor(options: ConfigOptions) {
+    // Who waits for many results at once does nothing wrong, and is not to be warned.
+    setMaxListeners(0, this.#ending.signal);
     this.config = loadConfig(options, process.env, process.cwd());
   }
 

@@ -23,6 +23,7 @@ import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { exitText } from '../workers/child.ts';
+import { leftBehind } from '../workers/death.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf } from './brief.ts';
@@ -147,8 +148,9 @@ export class Attempt {
     this.#deadlines.cancel();
     // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
     // on its run once that goes on. A process that others share must live.
-    // One that is done never goes on: what it left is ended when its process is given back.
-    const over = this.runner.exit !== null && outcome?.kind !== 'returned';
+    // One that is done never goes on: what has left its group too is looked for when its process is given back.
+    const { exit } = this.runner;
+    const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
     const clean = this.#cause === null && !tainted && !over;
     if (!clean && !this.#shared) await this.runner.end();
     const final = await this.#final(brief, outcome);
@@ -189,16 +191,14 @@ export class Attempt {
   }
 
   /** Lost where the end of the process may be another run's doing: that is made good. */
-  #afterExit(exit: Exit): Outcome {
+  #afterExit(exit: Exit): { outcome: Outcome; tainted: boolean } {
     const message = `the process ended before its job did: ${exitText(exit)}`;
+    const error = { name: 'ProcessError', message, stack: '' };
     if (!this.#shared && !ended.has(this.runner))
-      return {
-        kind: 'threw',
-        error: { name: 'ProcessError', message, stack: '' },
-        ...deathOf(exit),
-      };
+      return { outcome: { kind: 'threw', error, ...deathOf(exit) }, tainted: true };
     this.#p.logs.append(this.run.id, this.#line('error', message));
-    return { kind: 'lost', ...(this.#shared ? deathOf(exit) : {}) };
+    const death = this.#shared ? deathOf(exit) : {};
+    return { outcome: { kind: 'lost', ...death }, tainted: true };
   }
 
   #message(message: FromRun): void {

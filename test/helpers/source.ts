@@ -16,10 +16,15 @@ export interface Source {
 /** All files below a folder whose name ends in one of the given ways. */
 export function sourcesIn(folder: string, endings = ['.ts', '.tsx']): Source[] {
   if (!existsSync(join(ROOT, folder))) return [];
-  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
-    .map((entry) => read(join(entry.parentPath, entry.name)))
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  return (
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
+      .map((entry) => join(entry.parentPath, entry.name))
+      // The peers of the bench, where somebody has installed them.
+      .filter((path) => !path.includes('node_modules'))
+      .map(read)
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+  );
 }
 
 function read(file: string): Source {
