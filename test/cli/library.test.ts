@@ -1,7 +1,7 @@
 // The library: the same calls with a daemon, without one, and over the change from one to the other.
 import { expect, test } from 'vitest';
 import { connect, startDaemon } from '../../src/index.ts';
-import { Project, ROOT } from '../helpers/project.ts';
+import { eventually, Project, ROOT } from '../helpers/project.ts';
 import { refusal, Site, site } from '../helpers/site.ts';
 
 const WORK = `export default async ({ n = 0 }) => n * 2;`;
@@ -155,3 +155,30 @@ console.log(await daemon.stop());
   expect([stdout, stderr]).toEqual(['42\n0\n', '']);
   expect(ms, 'not held by the thirty seconds of a drain').toBeLessThan(20_000);
 }, 60_000);
+
+test('many processes at once, while a daemon comes and goes: each request is one run, and none is lost', async () => {
+  const project = new Project({
+    'jobs/work.mjs': WORK,
+    'ask.mjs': `import { connect } from '${ROOT}dist/index.js';
+const jobs = await connect();
+const ids = [];
+for (let n = 0; n < 5; n++) ids.push((await jobs.schedule('work', { n })).id);
+await jobs.close();
+console.log(JSON.stringify(ids));
+`,
+  });
+  const asking = Array.from({ length: 3 }, () => project.node('ask.mjs'));
+  const daemon = await project.daemon();
+  const later = Array.from({ length: 1 }, () => project.node('ask.mjs'));
+  await daemon.kill('SIGTERM');
+  const answers = await Promise.all([...asking, ...later]);
+  expect(answers.map(({ stderr }) => stderr)).toEqual(Array(4).fill(''));
+  const ids = answers.flatMap(({ stdout }) => JSON.parse(stdout) as string[]);
+  expect([ids.length, new Set(ids).size]).toEqual([20, 20]);
+  await project.daemon();
+  await eventually(
+    async () => (await project.json('list', '--state', 'done')).total === 20,
+    30_000,
+  );
+  expect((await project.json('list')).total).toBe(20);
+}, 120_000);
