@@ -37,13 +37,13 @@ const JOBS = {
         ctx.progress((100 * row) / limit, row + ' of ' + limit + ' rows');
         if (row % 500 === 0) ctx.log.info('row ' + row + ' of ' + limit);
         if (row === 1800) ctx.log.warn('row 1780: price missing, skipped');
-        await ctx.sleep(file === 'autumn.csv' ? 1 : 300);
+        await ctx.sleep(file === 'autumn.csv' ? 1 : 900);
       }
       return { rows: limit };
     } };`,
   'send-newsletter.mjs': `export default { description: 'Sends the newsletter', async run({ fail }, ctx) {
       if (fail) throw new Error('SMTP 451: try again later');
-      for (let i = 1; i < 400; i++) { ctx.progress(i / 4, 'letter ' + i); await ctx.sleep(300); } } };`,
+      for (let i = 1; i < 400; i++) { ctx.progress(i / 4, 'letter ' + i); await ctx.sleep(500); } } };`,
   'nightly-report.mjs': `export default { description: 'The figures of the day', cron: '30 2 * * *', run() {} };`,
   'resize-images.mjs': `export default { description: 'Makes thumbnails', run: (_, ctx) => ctx.sleep(60_000) };`,
 };
@@ -60,7 +60,34 @@ const press = async (...keys) => {
 };
 const capture = (...how) => tmux('capture-pane', '-p', ...how, '-t', 't').trimEnd();
 const jobrun = (...args) =>
-  execFileSync(process.execPath, [BIN, ...args], { cwd: dir, env, encoding: 'utf8' });
+  execFileSync(process.execPath, [BIN, ...args], {
+    cwd: dir,
+    env,
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+
+/** The screen once it shows this: how long that takes depends on what else the machine does. */
+async function shot(what) {
+  for (let tries = 0; tries < 300; tries++) {
+    const screen = capture();
+    if (what.test(screen)) return screen;
+    await sleep(100);
+  }
+  throw new Error(`the screen never showed ${what}:\n${capture()}`);
+}
+
+/** Waits until the daemon is there and so many runs are over. */
+async function settled(count) {
+  for (let tries = 0; tries < 300; tries++) {
+    // Its exit code says that there is no daemon yet.
+    const { stdout } = spawnSync(process.execPath, [BIN, 'status', '--json'], { cwd: dir, env });
+    const { pid, counts } = JSON.parse(stdout);
+    if (pid && counts.done + counts.failed >= count) return;
+    await sleep(200);
+  }
+  throw new Error('the daemon does not come or does not go on');
+}
 
 async function main() {
   mkdirSync(join(dir, 'jobs'), { recursive: true });
@@ -68,10 +95,10 @@ async function main() {
     writeFileSync(join(dir, 'jobs', name), SCHEMA + text);
   const daemon = spawn(process.execPath, [BIN, 'daemon'], { cwd: dir, env, stdio: 'ignore' });
   try {
-    await sleep(1500);
+    await settled(0);
     for (let i = 0; i < 12; i++) jobrun('schedule', 'import-products', '-p', 'file=autumn.csv');
     jobrun('schedule', 'send-newsletter', '-p', 'fail:=true');
-    await sleep(2500);
+    await settled(13);
     jobrun('schedule', 'resize-images');
     jobrun('schedule', 'send-newsletter');
     jobrun('schedule', 'import-products', '-p', 'file=spring.csv');
@@ -91,7 +118,6 @@ async function main() {
       dir,
       `node ${BIN}`,
     );
-    await sleep(7000);
     const screens = await takeScreens();
     writeFileSync(PAGE, filled(readFileSync(PAGE, 'utf8'), screens));
     writeFileSync(PICTURE, svg(screens.wide.split('\n')));
@@ -104,38 +130,20 @@ async function main() {
 }
 
 async function takeScreens() {
-  const list = capture();
-  await press('Enter');
-  const detail = capture();
-  await press('Escape');
-  await press('a');
-  const abort = capture();
-  await press(
-    'n',
-    's',
-    'i',
-    'm',
-    'Enter',
-    'w',
-    'i',
-    'n',
-    't',
-    'e',
-    'r',
-    '.',
-    'c',
-    's',
-    'v',
-    'Tab',
-    'Tab',
-  );
-  for (const letter of 'tomorrow 9:00') await press(letter === ' ' ? 'Space' : letter);
-  const form = capture();
-  await press('Escape', '6');
-  const jobs = capture();
+  const list = await shot(/row 2000 of 5000/);
   tmux('resize-window', '-t', 't', '-x', '120', '-y', '40');
-  await press('1');
-  return { list, detail, abort, form, jobs, wide: capture() };
+  const wide = await shot(/ RESULT [\s\S]* log ─[\s\S]*Tab list/);
+  tmux('resize-window', '-t', 't', '-x', '80', '-y', '24');
+  await press('Enter');
+  const detail = await shot(/results \(2\)[\s\S]*Esc back/);
+  await press('Escape', 'a');
+  const abort = await shot(/n keep it/);
+  await press('n', 's', ...'im', 'Enter', ...'winter.csv', 'Tab', 'Tab');
+  tmux('send-keys', '-t', 't', '-l', 'tomorrow 9:00');
+  const form = await shot(/09:00 UTC, in \d[\s\S]*Esc leave/);
+  await press('Escape', '6');
+  const jobs = await shot(/30 2 \* \* \*[\s\S]*what +Imports/);
+  return { list, detail, abort, form, jobs, wide };
 }
 
 /** Between `<!-- screen name -->` and the next end of a fence stands the screen of that name. */

@@ -77,6 +77,7 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     screen.type('wal');
     await screen.shows(/1-1 of 1|\/wal/);
     await eventually(() => !screen.lines.slice(3, 9).join('\n').includes('trip'));
+    await screen.shows(/> +2 +walk/);
     screen.press('Enter', 'e');
     screen.type('9999-12-31');
     await screen.shows('runs Fri 31 Dec 9999');
