@@ -1,6 +1,6 @@
 // Whose request is begun next. Usually each at once. Where more come than a turn of the loop can take, they wait in line,
-// one line for each connection, and whoever was served least in the last second goes first: somebody who asks once is
-// answered soon, however much others ask. Who does not read its replies has to wait with its next request until it does.
+// one line for each connection, and whoever was served least in the last second and wants least goes first: somebody who
+// asks once is answered soon, however much others ask. Who does not read its replies has to wait with its next request until it does.
 import type { Clock } from '../support/clock.ts';
 import { SECOND } from '../support/limits.ts';
 
@@ -92,12 +92,13 @@ export class Turns {
     let next: Asking | null = null;
     for (const who of this.#lines.keys()) {
       if (who.unread > most) continue;
-      if (!next || this.#servedOf(who) < this.#servedOf(next)) next = who;
+      if (!next || this.#weightOf(who) < this.#weightOf(next)) next = who;
     }
     return next;
   }
 
-  #servedOf(who: Asking): number {
-    return this.#served.get(who) ?? 0;
+  /** What it had in the last second, and what it still wants. */
+  #weightOf(who: Asking): number {
+    return (this.#served.get(who) ?? 0) + (this.#lines.get(who)?.length ?? 0);
   }
 }

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Client } from '../../src/api/client.ts';
+import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { encodeFrame, FrameReader } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
@@ -119,26 +119,17 @@ async function underAttack(
   return { what, times: clients, lost: late + tooMuch, detail };
 }
 
-/** How long a new client waits for an answer; a minute where it gets none. */
+/** How long a new client of ours waits for an answer; a minute where it gets none. */
 async function askStatus(path: string): Promise<number> {
   const begin = performance.now();
-  const answered = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    const reader = new FrameReader(MB);
-    const late = setTimeout(() => over(false), 60_000);
-    const over = (ok: boolean): void => {
-      clearTimeout(late);
-      socket.destroy();
-      resolve(ok);
-    };
-    socket.on('error', () => over(false));
-    socket.on('close', () => over(false));
-    socket.on('connect', () => socket.write(request('status', {})));
-    socket.on('data', (chunk: Buffer) => {
-      for (const reply of reader.read(chunk)) over((reply as Doc).ok === true);
-    });
-  });
-  return answered ? performance.now() - begin : 60_000;
+  try {
+    const client = await connectDaemon(path);
+    await client?.call('status', {});
+    client?.close();
+    return client ? performance.now() - begin : 60_000;
+  } catch {
+    return 60_000;
+  }
 }
 
 const request = (command: string, args: Json, id = 1): Buffer =>
@@ -176,7 +167,7 @@ async function hold(path: string, signal: AbortSignal, bytes: readonly Buffer[])
     socket.resume();
     for (const part of bytes) socket.write(part);
     await over;
-    await sleep(100);
+    await sleep(1000);
   }
 }
 
@@ -189,6 +180,7 @@ async function trickle(path: string, signal: AbortSignal): Promise<void> {
     const timer = setInterval(() => socket.write(frame.subarray(at, ++at)), 1000);
     await over;
     clearInterval(timer);
+    await sleep(1000);
   }
 }
 
