@@ -25,6 +25,7 @@ import {
   type Attempt,
   type Life,
   type Progress,
+  queuedSince,
   type Run,
   type RunError,
   runsAlone,
@@ -34,7 +35,7 @@ import {
 /** A run whose time has come, or whose others are done. */
 export const promote = (run: Run): Run => ({
   ...run,
-  state: { name: 'queued', dueAt: run.state.dueAt },
+  state: queuedSince(run.state.dueAt),
 });
 
 /** The runs it waited for are done. */
@@ -99,7 +100,7 @@ export function settle(
     case 'callback':
       return { ...run, life, state: stateForTime(outcome.dueAt, now) };
     case 'stopped':
-      return { ...run, life, state: { name: 'queued', dueAt } };
+      return { ...run, life, state: queuedSince(dueAt) };
     case 'lost':
     case 'stale':
       return afterLoss(run, life, outcome, policy, now, chance);
@@ -172,7 +173,7 @@ function afterLoss(
   const stands = retries === null ? life.losses : life.attempt - (life.renewedAfter ?? 0);
   if (stands > (retries?.limit ?? MAX_LOSSES))
     return failed(run, life, lossError(outcome, stands), now);
-  return { ...run, life, state: { name: 'queued', dueAt: run.state.dueAt } };
+  return { ...run, life, state: queuedSince(run.state.dueAt) };
 }
 
 /** Whether the attempt ended with a process that others shared: whose doing that was, nobody can tell. */
@@ -184,7 +185,7 @@ function isAnybodys(run: Run, outcome: Outcome): boolean {
 /** None of them is charged with it. */
 function afterNeighbour(run: Run, life: Life): Run {
   const uncharged = { ...life, renewedAfter: (life.renewedAfter ?? 0) + 1 };
-  return { ...run, life: uncharged, state: { name: 'queued', dueAt: run.state.dueAt } };
+  return { ...run, life: uncharged, state: queuedSince(run.state.dueAt) };
 }
 
 function lossError(outcome: Loss, times: number): RunError {
@@ -252,7 +253,7 @@ export function requestAbort(run: Run, reason: string): Run {
 export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Run {
   refuseUnless(run, ['failed', 'aborted'], 'be retried');
   const life = run.life;
-  if (life === null) return { ...run, state: { name: 'queued', dueAt: now } };
+  if (life === null) return { ...run, state: queuedSince(now) };
   const { losses: _l, output: _o, abort: _a, progress: _p, ...kept } = life;
   const { checkpoint: _c, rows: _r, rowBytes: _b, steps: _s, initialized: _i, ...bare } = kept;
   const renewed = { ...run, life: { ...(fresh ? bare : kept), renewedAfter: life.attempt } };
@@ -260,7 +261,7 @@ export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Ru
   return {
     ...renewed,
     life: { ...renewed.life, maxAttempts: limit },
-    state: { name: 'queued', dueAt: now },
+    state: queuedSince(now),
   };
 }
 

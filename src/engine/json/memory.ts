@@ -6,7 +6,7 @@
 // that very object), and everything else is per run only where the run has something to say.
 import { Heap } from '../../run/heap.ts';
 import { Picker } from '../../run/pick.ts';
-import { isSettled, type Run } from '../../run/run.ts';
+import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { promote } from '../../run/transitions.ts';
 import type { DueOrder } from './due-order.ts';
 import { pageOf, Tally } from './tally.ts';
@@ -47,6 +47,8 @@ export class Memory {
   /** Takes in a run as its page has it: no change, so the page stays clean. */
   load(run: Run): void {
     this.tally.add(run, 1);
+    // It was parsed a moment ago and nobody else has it: the one change of a run there is.
+    if (run.state.name === 'queued') Object.assign(run, { state: queuedSince(run.state.dueAt) });
     if (!isSettled(run)) this.#enter(run);
   }
 
