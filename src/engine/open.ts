@@ -7,6 +7,7 @@ import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
+import { notWritten } from './json/committer.ts';
 import { importState } from './json/import.ts';
 import { type Inspection, inspectState } from './json/inspect.ts';
 import { lockState, type StateLock } from './json/lock.ts';
@@ -47,7 +48,7 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     return { ...(await openJsonEngine(options)), lock };
   } catch (error) {
     await lock.release();
-    throw error;
+    throw errnoOf(error) === '' ? error : notWritten(error, 'the state cannot be used');
   }
 }
 

@@ -24,7 +24,7 @@ const EXIT_CODES = {
   'state-unsafe': 8,
   'state-read-only': 8,
   'disk-full': 8,
-  'write-failed': 74,
+  'write-failed': 8,
   'timed-out': 124,
   interrupted: 130,
   internal: 1,

@@ -16,7 +16,10 @@ export interface Start {
   readonly stdio: StdioOptions;
 }
 
-/** Never throws: a program that cannot be started shows as the child's `error` event. */
+/**
+ * A program that cannot be started shows as the child's `error` event. Throws only where no pipe to it could be opened:
+ * the daemon has too many open files.
+ */
 export function startProcess(start: Start): ChildProcess {
   const env: NodeJS.ProcessEnv = { ...process.env, ...start.env, [MARK_VARIABLE]: start.mark };
   // A daemon that was itself forked must not hand its own channel on: the child would take a stranger's pipe for it.
@@ -24,9 +27,18 @@ export function startProcess(start: Start): ChildProcess {
   delete env.NODE_CHANNEL_SERIALIZATION_MODE;
   const setpriv = findSetpriv();
   const options = { cwd: start.dir, env, stdio: start.stdio, detached: true, windowsHide: true };
-  if (setpriv === null) return spawn(start.program, start.args, options);
+  if (setpriv === null) return withPipes(spawn(start.program, start.args, options));
   const args = ['--pdeathsig', 'KILL', '--', start.program, ...start.args];
-  return spawn(setpriv, args, options);
+  return withPipes(spawn(setpriv, args, options));
+}
+
+/** Node gives a child without its pipes back and emits `error` later, which nobody would be there to hear. */
+function withPipes(child: ChildProcess): ChildProcess {
+  if (child.stdio !== undefined && child.stdio !== null) return child;
+  child.on('error', () => undefined);
+  throw Object.assign(new Error('no process can be started: too many open files'), {
+    code: 'EMFILE',
+  });
 }
 
 let found: string | null | undefined;

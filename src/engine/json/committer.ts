@@ -231,32 +231,24 @@ export class Committer {
   }
 }
 
-function notWritten(cause: unknown): JobrunError {
+/** What the disk refused, and what whoever asked for it should know. */
+export function notWritten(cause: unknown, what = 'not accepted'): JobrunError {
   if (cause instanceof JobrunError) return cause;
   const errno = errnoOf(cause);
   if (isFull(cause)) {
-    return new JobrunError(
-      'disk-full',
-      'not accepted: the disk is full',
-      'Make room; nothing was lost.',
-      cause,
-    );
+    const hint = 'Make room; nothing was lost.';
+    return new JobrunError('disk-full', `${what}: the disk is full`, hint, cause);
   }
   if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
     const hint = 'Make the state folder writable again; nothing was lost.';
     return new JobrunError(
       'state-read-only',
-      'not accepted: the state folder is read-only',
+      `${what}: the state folder is read-only`,
       hint,
       cause,
     );
   }
   const hint = 'Look at the disk (dmesg, jobrun doctor); what was accepted before is kept.';
-  const why = (cause as Error).message;
-  return new JobrunError(
-    'write-failed',
-    `not accepted: it could not be written (${why})`,
-    hint,
-    cause,
-  );
+  const why = `${what}: the disk failed (${(cause as Error).message})`;
+  return new JobrunError('write-failed', why, hint, cause);
 }

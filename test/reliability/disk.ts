@@ -1,0 +1,333 @@
+// Disks that are full, fail, are slow, or are taken away under a real daemon: what was answered with success is there
+// after a kill and a restart, what was refused says why (exit 8), and reading goes on.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Client } from '../../src/api/client.ts';
+import { errorFromShape, exitCodeOf, JobrunError } from '../../src/support/errors.ts';
+import type { Experiment, Row, Size } from '../helpers/experiment.ts';
+import { type Doc, Rig, type Running, until } from '../helpers/rig.ts';
+
+type Log = (text: string) => void;
+
+const PRELOAD = pathToFileURL(fileURLToPath(new URL('../helpers/disk-fault.mjs', import.meta.url)));
+const JOBS = {
+  'jobs/quick.js': 'export default async () => "done";\n',
+  'jobs/gated.js': `import { existsSync } from 'node:fs';
+export default async (params, ctx) => { while (!existsSync(params.gate)) await ctx.sleep(50); return 'past'; };\n`,
+};
+
+export default {
+  title: 'Disks that fail',
+  run: async (size, log) => {
+    const rows: Row[] = [];
+    for (const part of [full, failing, slow, fewFiles, takenAway]) {
+      const lab = new Lab(log);
+      try {
+        rows.push(...(await part(lab, size)));
+      } finally {
+        await lab.close();
+      }
+    }
+    return rows;
+  },
+} satisfies Experiment;
+
+/** A project on a disk of its own or on one that fails as it is told, with a book of what was answered. */
+class Lab {
+  readonly rig = new Rig(JOBS);
+  readonly control = join(this.rig.home, 'disk.json');
+  readonly accepted = new Set<string>();
+  client: Client | null = null;
+  daemon: Running | null = null;
+  readonly #log: Log;
+  #mounted = false;
+  #ids = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.tell({});
+  }
+
+  /** What the disk does from now on. */
+  tell(what: object): void {
+    const next = `${this.control}.next`;
+    writeFileSync(next, JSON.stringify({ id: ++this.#ids, ...what }));
+    renameSync(next, this.control);
+  }
+
+  say(text: string): void {
+    this.#log(text);
+  }
+
+  wrong(text: string): number {
+    this.#log(`WRONG: ${text}`);
+    return 1;
+  }
+
+  /** False where this user may not mount. */
+  mount(options: string): boolean {
+    mkdirSync(this.rig.state, { mode: 0o700 });
+    const args = ['-t', 'tmpfs', '-o', `mode=0700,${options}`, 'tmpfs', this.rig.state];
+    this.#mounted = spawnSync('mount', args).status === 0;
+    return this.#mounted;
+  }
+
+  async start(faulty = true): Promise<void> {
+    const env = {
+      JOBRUN_TEST_DISK: JSON.stringify({ state: this.rig.state, control: this.control }),
+    };
+    const flags = faulty ? ['--import', PRELOAD.href] : [];
+    this.daemon = this.rig.start(['daemon', '--no-watch'], { flags, env });
+    this.client = await this.rig.connect(this.daemon);
+    if (!this.client) throw new Error(`the daemon ended: ${this.daemon.said()}`);
+  }
+
+  /** Asks for a run; its id, or the error. */
+  async ask(job: string, params: object = {}): Promise<string | JobrunError> {
+    try {
+      const run = { kind: 'run', run: { job, params }, wait: false, follow: false, dryRun: false };
+      const reply = (await this.client?.call('schedule', run as Doc)) as Doc;
+      const { id } = reply.run;
+      this.accepted.add(id);
+      return id;
+    } catch (error) {
+      return error instanceof JobrunError ? error : errorFromShape(error as Doc);
+    }
+  }
+
+  /** Asks until a run is refused. */
+  async refused(): Promise<JobrunError> {
+    for (const end = performance.now() + 20_000; performance.now() < end; ) {
+      const answer = await this.ask('quick');
+      if (isRefusal(answer)) return answer;
+    }
+    throw new Error('nothing is refused');
+  }
+
+  async show(id: string): Promise<Doc> {
+    return this.client?.call('show', { id });
+  }
+
+  /** `kill -9`, a start on a disk that is well, and a look whether all that was answered is there. */
+  async killAndCount(): Promise<number> {
+    this.client?.close();
+    this.daemon?.process.kill('SIGKILL');
+    await this.daemon?.exited;
+    this.tell({});
+    await this.start();
+    const missing: string[] = [];
+    for (const id of this.accepted) if (!(await this.show(id).catch(() => null))) missing.push(id);
+    if (missing.length > 0) this.wrong(`gone: ${missing.join(', ')}`);
+    return missing.length;
+  }
+
+  async close(): Promise<void> {
+    this.client?.close();
+    this.daemon?.process.kill('SIGKILL');
+    await this.daemon?.exited;
+    if (this.#mounted) spawnSync('umount', ['-l', this.rig.state]);
+    await this.rig.close();
+  }
+}
+
+const isRefusal = (answer: string | JobrunError): answer is JobrunError =>
+  typeof answer !== 'string';
+
+/** Full to the last byte, or the last name; then there is room again, without a restart. */
+async function full(lab: Lab): Promise<Row[]> {
+  if (!lab.mount('size=8m')) {
+    lab.say('this user may not mount: the full disk is one that says so');
+    return [await fullOf(lab, 'a disk that says it is full', (is) => fault(lab, is))];
+  }
+  const byBytes = await fullOf(lab, 'a full disk (tmpfs of 8 MB)', (is) => fillBytes(lab, is));
+  return [byBytes, ...(await fullNames(lab))];
+}
+
+const fault = (lab: Lab, is: boolean): void =>
+  lab.tell(is ? { faults: [{ kind: 'write', n: 1, errno: 'ENOSPC', forever: true }] } : {});
+
+function fillBytes({ rig }: Lab, is: boolean): void {
+  const path = join(rig.state, 'filler');
+  rmSync(path, { force: true });
+  if (is) spawnSync('dd', ['if=/dev/zero', `of=${path}`, 'bs=4096'], { stdio: 'ignore' });
+}
+
+async function fullNames(before: Lab): Promise<Row[]> {
+  const lab = new Lab((text) => before.say(text));
+  try {
+    if (!lab.mount('size=64m,nr_inodes=64')) return [];
+    await lab.start();
+    await lab.ask('quick');
+    const left = statfsSync(lab.rig.state).ffree;
+    for (let i = 0; i < left; i++) writeFileSync(join(lab.rig.state, `logs/filler-${i}`), '');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+    const refused = answers.filter(isRefusal);
+    const listed = await lab.rig.cli('list');
+    let lost = refused.some(({ code }) => exitCodeOf(code) !== 8) ? lab.wrong('not exit 8') : 0;
+    if (listed.code !== 0) lost += lab.wrong(`list ends with ${listed.code}`);
+    for (let i = 0; i < left; i++) rmSync(join(lab.rig.state, `logs/filler-${i}`), { force: true });
+    await until(async () => !isRefusal(await lab.ask('quick')), 'there is room again');
+    lost += await lab.killAndCount();
+    const detail = `${refused.length} of 20 runs refused while there was none`;
+    return [{ what: 'no inode left, and room again without a restart', times: 1, lost, detail }];
+  } finally {
+    await lab.close();
+  }
+}
+
+async function fullOf(lab: Lab, what: string, fill: (is: boolean) => void): Promise<Row> {
+  const gate = join(lab.rig.home, 'gate');
+  await lab.start();
+  const running = String(await lab.ask('gated', { gate }));
+  await until(async () => (await lab.show(running)).state === 'running', 'it runs');
+  fill(true);
+  let lost = 0;
+  const refused = await lab.refused();
+  if (exitCodeOf(refused.code) !== 8 || refused.code !== 'disk-full')
+    lost += lab.wrong(`refused with ${String(refused)}`);
+  const listed = await lab.rig.cli('list');
+  if (listed.code !== 0) lost += lab.wrong(`list ends with ${listed.code}: ${listed.said}`);
+  writeFileSync(gate, '');
+  const real = what.includes('tmpfs');
+  const settled = async (): Promise<boolean> => (await lab.show(running)).state === 'done';
+  if (real) await until(settled, 'a result is recorded on a full disk', 20_000);
+  const begin = performance.now();
+  fill(false);
+  await until(async () => !isRefusal(await lab.ask('quick')), 'there is room again', 20_000);
+  const backMs = Math.round(performance.now() - begin);
+  await until(settled, 'the result is recorded', 20_000);
+  lost += await lab.killAndCount();
+  const detail = `${real ? 'result recorded while full; ' : ''}accepts again after ${backMs} ms`;
+  return { what: `${what}, and room again without a restart`, times: 1, lost, detail };
+}
+
+const KINDS = ['write', 'sync', 'rename', 'syncFolder', 'create', 'remove'] as const;
+const ERRNOS = ['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'EMFILE'] as const;
+
+/** Each kind of operation fails at its n-th time, once and from then on; now and then the daemon is killed. */
+async function failing(lab: Lab, size: Size): Promise<Row[]> {
+  const most = size === 'full' ? 20 : 2;
+  await lab.start();
+  const rows: Row[] = [];
+  for (const kind of KINDS) {
+    let [times, lost, refused] = [0, 0, 0];
+    for (const errno of size === 'full' ? ERRNOS : ERRNOS.slice(0, 2))
+      for (let n = 0; n < most; n++)
+        for (const forever of [false, true]) {
+          times++;
+          lab.tell({ faults: [{ kind, n, errno, forever }] });
+          const answers = [];
+          for (let i = 0; i < 3; i++)
+            answers.push(...(await Promise.all([lab.ask('quick'), lab.ask('quick')])));
+          const bad = answers.filter(isRefusal);
+          refused += bad.length;
+          const odd = bad.find(({ code }) => exitCodeOf(code) !== 8);
+          if (odd) lost += lab.wrong(`${kind} ${n} ${errno}: ${odd.code}: ${odd.message}`);
+          if ((await lab.client?.call('list', { limit: 1 }).catch(() => null)) === null)
+            lost += lab.wrong(`${kind} ${n} ${errno}: list is refused`);
+          lab.tell({});
+        }
+    lost += await lab.killAndCount();
+    lost += await failingStarts(lab, kind, size);
+    rows.push({
+      what: `the n-th ${kind} fails, once and for good`,
+      times,
+      lost,
+      detail: `${refused} runs refused`,
+    });
+  }
+  lab.tell({ short: true });
+  const short = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+  const lost = short.filter(isRefusal).length + (await lab.killAndCount());
+  rows.push({ what: 'each write takes only a half', times: 20, lost });
+  return rows;
+}
+
+/** A start and its recovery meet the same faults. */
+async function failingStarts(lab: Lab, kind: string, size: Size): Promise<number> {
+  let lost = 0;
+  for (let n = 0; n < (size === 'full' ? 8 : 1); n++) {
+    lab.client?.close();
+    lab.daemon?.process.kill('SIGKILL');
+    await lab.daemon?.exited;
+    lab.tell({ faults: [{ kind, n, errno: 'EIO' }] });
+    try {
+      await lab.start();
+    } catch {
+      const code = (await lab.daemon?.exited)?.code;
+      if (code !== 8) lost += lab.wrong(`a start with ${kind} ${n} failing ends with ${code}`);
+    }
+    lost += await lab.killAndCount();
+  }
+  return lost;
+}
+
+/** A sync of 300 ms: requests that are under way at once share it. */
+async function slow(lab: Lab, size: Size): Promise<Row[]> {
+  await lab.start();
+  lab.tell({ syncMs: 300 });
+  const single = size === 'full' ? 10 : 3;
+  let begin = performance.now();
+  for (let i = 0; i < single; i++) await lab.ask('quick');
+  const singleRate = single / (performance.now() - begin);
+  const many = size === 'full' ? 2000 : 600;
+  begin = performance.now();
+  const answers = await Promise.all(Array.from({ length: many }, () => lab.ask('quick')));
+  const factor = many / (performance.now() - begin) / singleRate;
+  let lost = answers.filter(isRefusal).length;
+  if (factor < 50) lost += lab.wrong(`only ${factor.toFixed(0)} times the single rate`);
+  lab.tell({});
+  lost += await lab.killAndCount();
+  const detail = `${Math.round(factor)} times the rate of one at a time`;
+  return [{ what: 'syncs of 300 ms, many requests at once', times: many, lost, detail }];
+}
+
+/** No file can be opened any more, for a while. */
+async function fewFiles(lab: Lab): Promise<Row[]> {
+  await lab.start(false);
+  const limit = (files: string): boolean =>
+    spawnSync('prlimit', ['--pid', String(lab.daemon?.pid), `--nofile=${files}`]).status === 0;
+  await lab.ask('quick');
+  if (!limit('12:4096')) return [];
+  const answers = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+  limit('4096:4096');
+  await until(async () => !isRefusal(await lab.ask('quick')), 'files can be opened again');
+  const alive = lab.daemon?.alive() === true;
+  let lost = await lab.killAndCount();
+  if (!alive) lost += lab.wrong('the daemon ended');
+  const detail = `${answers.filter(isRefusal).length} of 20 runs refused meanwhile`;
+  return [{ what: 'too many open files, and enough again', times: 1, lost, detail }];
+}
+
+/** The folder is removed, or another one stands in its place. */
+async function takenAway(lab: Lab, size: Size): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const how of ['removed', 'replaced'] as const) {
+    const times = size === 'full' ? 10 : 1;
+    let lost = 0;
+    for (let i = 0; i < times; i++) {
+      const one = new Lab((text) => lab.say(text));
+      try {
+        await one.start();
+        await one.ask('quick');
+        const away = `${one.rig.state}-away`;
+        renameSync(one.rig.state, away);
+        if (how === 'replaced') mkdirSync(one.rig.state, { mode: 0o700 });
+        const last = await one.refused();
+        if (one.daemon?.alive() && exitCodeOf(last.code) !== 8)
+          lost += one.wrong(`refused with ${last.code}`);
+        const exited = await one.daemon?.exited;
+        if (exited?.code !== 8) lost += one.wrong(`the daemon ends with ${exited?.code}`);
+        rmSync(one.rig.state, { recursive: true, force: true });
+        renameSync(away, one.rig.state);
+        lost += await one.killAndCount();
+      } finally {
+        await one.close();
+      }
+    }
+    rows.push({ what: `the state folder is ${how} under the daemon, and comes back`, times, lost });
+  }
+  return rows;
+}
