@@ -80,9 +80,7 @@ function configOf({ command, general }: Parsed): Config {
 }
 
 async function perform(parsed: Parsed, config: Config, out: Output): Promise<number> {
-  const { command, args, general } = parsed;
-  // A general option is an option of each command too, for those that care.
-  const options = { ...general, ...parsed.options };
+  const { command, args, general, options } = parsed;
   const confirm = confirmer(options.yes === true, general.json === true);
   const asked: Asked = { args, options, config, now: systemClock.now(), readStdin, confirm };
   const request = await command.ask(asked);

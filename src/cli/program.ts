@@ -39,9 +39,13 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   }
   if (!command || !own) return null;
   const options = own.opts();
-  const after = Object.fromEntries(shared.map((name) => [name, options[name]]).filter(isSet));
-  return { command, args: own.args, options, general: { ...program.opts(), ...after } };
+  const general = { ...program.opts(), ...those(shared, options) };
+  // A general option is an option of each command too, but not of one that means something else by it.
+  return { command, args: own.args, options: { ...those(shared, general), ...options }, general };
 }
+
+const those = (names: readonly string[], of: Parsed['options']): Parsed['options'] =>
+  Object.fromEntries(names.map((name) => [name, of[name]]).filter(isSet));
 
 const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
 

@@ -73,3 +73,13 @@ test.each([...COMMANDS.map(({ name }) => name), 'daemon'])(
     expect(text()).toContain('--json');
   },
 );
+
+test('a state folder before the command is no filter of its list, and a filter after it is no folder', async () => {
+  const before = await parse(['--state', 'elsewhere', 'list', '--state', 'failed']);
+  expect([before?.general.state, before?.options.state]).toEqual(['elsewhere', 'failed']);
+  const alone = await parse(['--state', 'elsewhere', 'list', '--json']);
+  expect([alone?.general.state, alone?.options.state]).toEqual(['elsewhere', undefined]);
+  expect(alone?.options.json).toBe(true);
+  const filter = await parse(['list', '--state', 'failed']);
+  expect([filter?.general.state, filter?.options.state]).toEqual([undefined, 'failed']);
+});
