@@ -9,6 +9,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { JobrunError } from './errors.ts';
 
 const ROOT = 0;
@@ -32,8 +33,20 @@ export function refuseForeignJobs(path: string): void {
   if (!stat || !process.getuid) return;
   if (stat.uid !== process.getuid() && stat.uid !== ROOT)
     throw unsafe(path, 'belongs to another user');
-  const byGroup = (stat.mode & 0o020) !== 0 && stat.gid !== process.getuid();
-  if (byGroup || stat.mode & 0o002) throw unsafe(path, 'can be written by others');
+  if (isOpen(stat) && !(isOpen(statSync(dirname(path))) && isHidden(path)))
+    throw unsafe(path, 'can be written by others');
+}
+
+const isOpen = ({ mode, gid }: Stats): boolean =>
+  (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== process.getuid?.());
+
+/**
+ * Nobody else gets as far as this path: a folder above it lets only its owner through. A whole project made under
+ * umask 0 in such a place is safe there; a folder that was opened alone is a slip, wherever it lies.
+ */
+function isHidden(path: string): boolean {
+  const above = dirname(path);
+  return above !== path && ((statSync(above).mode & 0o011) === 0 || isHidden(above));
 }
 
 /**

@@ -103,6 +103,20 @@ describe('folders that are not ours alone are refused with 8, and left as they a
     expect((await project.cli(['schedule', 'quick'])).code).toBe(0);
   }, 60_000);
 
+  test('but a whole project made under umask 0 works where nobody else can get at it, and nowhere else', async () => {
+    const project = new Project({ 'jobs/quick.js': 'export default () => 1;' });
+    const home = join(project.dir, 'home');
+    const open = join(home, 'open');
+    mkdirSync(join(open, 'jobs'), { recursive: true });
+    for (const folder of [open, join(open, 'jobs')]) chmodSync(folder, 0o777);
+    writeFileSync(join(open, 'jobs/quick.js'), 'export default () => 1;');
+    chmodSync(home, 0o700);
+    expect((await project.cli(['schedule', 'quick', '--dir', open])).code).toBe(0);
+    // The folders of a test are private themselves.
+    for (const folder of [join(project.dir, '..'), project.dir, home]) chmodSync(folder, 0o755);
+    expect((await project.cli(['schedule', 'quick', '--dir', open])).code).toBe(8);
+  }, 60_000);
+
   test.runIf(isRoot)(
     'folders of another user (only root can make one)',
     async () => {
