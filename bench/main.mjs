@@ -3,9 +3,10 @@
 //   npm run bench                     all of it, with a million runs: about a quarter of an hour
 //   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
 //   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
+//   npm run bench -- --page           and writes the table into docs/performance.md
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accept } from './measures/accept.mjs';
@@ -15,13 +16,16 @@ import { latency } from './measures/latency.mjs';
 import { longestPauses } from './measures/pauses.mjs';
 import { size } from './measures/size.mjs';
 import { commands, shared, single } from './measures/work.mjs';
+import { writePage } from './page.mjs';
 import { table } from './rows.mjs';
+import { show } from './stats.mjs';
 
 const GROUPS = { accept, shared, process: single, commands, latency, cli, idle, size };
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     /** How large a part of the full work is done: for a look whether the bench itself is sound. */
@@ -39,6 +43,8 @@ const options = {
 const wanted = Object.entries(GROUPS).filter(
   ([name]) => values.only.length === 0 || values.only.includes(name),
 );
+// Before the bench itself is the load.
+const [load = 0] = loadavg();
 const rows = [];
 if (values.peers) {
   const { peers } = await import('./peers/peers.mjs');
@@ -50,7 +56,11 @@ if (values.peers) {
   }
 }
 
-const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}`;
+const busy =
+  load > cpus().length / 2 ? `, of which others took their part (load ${show(load)})` : '';
+const part = scale === 1 ? '' : `, at ${scale} of the full size`;
+const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}${busy}${part}`;
 console.log(`${table(rows)}\n\n${machine}`);
+if (values.page) writePage(rows, machine);
 const result = { at: new Date().toISOString(), machine, ...options, rows };
 writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);

@@ -33,17 +33,20 @@ const REACHED = new Map([
   [null, ''],
 ]);
 
+/** A line of the table as texts. */
+export const cells = (line) => [
+  line.what,
+  show(line.figure, line.unit),
+  line.limit === null ? '' : `${show(line.limit, line.unit)} (${line.limitName})`,
+  line.ratio === null ? '' : show(line.ratio),
+  targetText(line),
+  REACHED.get(line.reached),
+];
+
 /** The table as text: a column is as wide as its widest cell. */
 export function table(rows) {
   const head = ['what', 'figure', 'limit', 'ratio', 'target', 'reached'];
-  const lines = rows.map((line) => [
-    line.what,
-    show(line.figure, line.unit),
-    line.limit === null ? '' : `${show(line.limit, line.unit)} (${line.limitName})`,
-    line.ratio === null ? '' : show(line.ratio),
-    targetText(line),
-    REACHED.get(line.reached),
-  ]);
+  const lines = rows.map(cells);
   const widths = head.map((name, i) =>
     Math.max(name.length, ...lines.map((line) => line[i].length)),
   );
