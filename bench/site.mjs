@@ -126,6 +126,15 @@ export class Site {
     }
   }
 
+  /** Resolves when nothing is left to do. */
+  async allSettled() {
+    for (;;) {
+      const { queued, running, scheduled } = (await this.client.status()).counts;
+      if (queued + running + scheduled === 0) return;
+      await sleep(20);
+    }
+  }
+
   /** Stops the daemon; `workload` names what its loop had to bear. */
   async stop(workload = null) {
     const over = once(this.#daemon, 'exit');

@@ -26,31 +26,29 @@ function parsePages(site) {
   return nowMs() - begin;
 }
 
-/** Milliseconds for a run, where `count` of those that wait are let go. */
-async function costOfRun(site, count) {
+/** Milliseconds for a run, where `count` of those that wait are let go and `waiting` of them stay behind. */
+async function costOfRun(site, waiting, count) {
   const { client } = site;
-  const first = (await client.status()).counts.done;
-  let done = first;
+  const { queued, done: first } = (await client.status()).counts;
+  await site.fill('shared', Math.max(0, waiting + count - queued));
   const begin = nowMs();
   await client.resume('shared');
-  while (done < first + count) done = (await client.status()).counts.done;
-  const cost = (nowMs() - begin) / (done - first);
+  let counts = { done: first, queued: count, running: 0 };
+  const remain = () => counts.queued + counts.running > 0;
+  while (counts.done < first + count && remain()) counts = (await client.status()).counts;
+  const cost = (nowMs() - begin) / (counts.done - first);
   await client.pause('shared');
   await sleep(300);
   return cost;
 }
 
-async function costs({ rounds }, full, count) {
+async function costs({ rounds, million: waiting }, full, count) {
   const small = new Site('few');
   await small.start();
   await small.client.pause('shared');
   const taken = await inTurn(Math.max(3, rounds), {
-    few: async () => {
-      const { queued } = (await small.client.status()).counts;
-      await small.fill('shared', Math.max(0, 2 * count - queued));
-      return costOfRun(small, count);
-    },
-    many: () => costOfRun(full, count),
+    few: () => costOfRun(small, count, count),
+    many: () => costOfRun(full, waiting, count),
   });
   await small.stop('few');
   small.remove();
@@ -74,7 +72,7 @@ export async function size(options) {
     judged: true,
   });
   await site.client.pause('shared');
-  await site.fill('shared', million + 6 * few);
+  await site.fill('shared', million);
   const cost = await costs(options, site, few);
   line('cost', `cost of a run with ${name} waiting`, cost.many * 1000, 'µs', {
     limit: cost.few * 1000,
@@ -116,7 +114,7 @@ export async function size(options) {
     },
   );
   await site.client.resume('shared');
-  await site.settled(million + 6 * few);
+  await site.allSettled();
   await site.stop('a million worked off');
 
   const settled = [];
