@@ -14,9 +14,9 @@ const FIRST = 8;
 const MOST = 256;
 /** After a turn that took longer the next one begins fewer. */
 const LONG_TURN_MS = 15;
-/** Unread replies of one connection, and of all, with which further requests wait. */
-const MOST_UNREAD = 1024 * 1024;
-const MOST_UNREAD_OF_ALL = 64 * MOST_UNREAD;
+/** Unread replies of one connection, and of all, with which further requests wait: one long list is enough. */
+const MOST_UNREAD = 64 * 1024;
+const MOST_UNREAD_OF_ALL = 64 * 1024 * 1024;
 
 export class Turns {
   readonly #clock: Clock;
@@ -97,8 +97,8 @@ export class Turns {
     return next;
   }
 
-  /** What it had in the last second, and what it still wants. */
+  /** What it had in the last second, and what it still wants. Twice the one, so that equals take turns. */
   #weightOf(who: Asking): number {
-    return (this.#served.get(who) ?? 0) + (this.#lines.get(who)?.length ?? 0);
+    return 2 * (this.#served.get(who) ?? 0) + (this.#lines.get(who)?.length ?? 0);
   }
 }

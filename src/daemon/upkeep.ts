@@ -3,7 +3,8 @@
 // same exception.
 //
 // It looks through all runs a part at a time, with a pause between two, so that it never holds up anything. Of each
-// part it remembers when its next run is over, and looks at it again only then. What settles later is told.
+// part it remembers when its next run is over, and looks at it again only then, or when another run of a job settles
+// that keeps one of its newest there. So a daemon at rest looks at nothing.
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { RunLogs } from '../engine/run-log.ts';
@@ -37,6 +38,10 @@ export class Upkeep {
   #starts: readonly number[] = [];
   /** By the start of a part: when the next run in it is over. */
   #dueAt = new Map<number, number>();
+  /** By job: the parts with runs that are over and stay as its newest. */
+  readonly #held = new Map<string, Set<number>>();
+  /** Jobs of which a run has settled since this round began: what is known of their newest is old. */
+  #settled = new Set<string>();
   #over: Promise<void> = Promise.resolve();
 
   constructor(parts: UpkeepParts) {
@@ -61,10 +66,18 @@ export class Upkeep {
 
   changed({ run }: Change): void {
     if (!isSettled(run)) return;
+    this.#hasNewer(run.job);
     const start = this.#starts.findLast((first) => first <= run.id);
     const known = start === undefined ? undefined : this.#dueAt.get(start);
     if (start === undefined || known === undefined) return;
     this.#dueAt.set(start, Math.min(known, this.#keeping.overAt(run) ?? known));
+  }
+
+  /** There is a newer one: those that stay as the newest of their job are looked at again. */
+  #hasNewer(job: string): void {
+    this.#settled.add(job);
+    for (const start of this.#held.get(job) ?? []) this.#dueAt.set(start, 0);
+    this.#held.delete(job);
   }
 
   async #run(): Promise<void> {
@@ -88,6 +101,7 @@ export class Upkeep {
     const before = this.#dueAt;
     const starts = engine.parts();
     this.#starts = starts;
+    this.#settled = new Set();
     this.#dueAt = new Map(starts.map((start) => [start, before.get(start) ?? 0]));
     for (const start of starts) {
       if (this.#stopping.signal.aborted) return;
@@ -108,14 +122,18 @@ export class Upkeep {
     for (const run of await this.#part(start)) {
       const overAt = isSettled(run) ? keeping.overAt(run) : null;
       if (overAt === null) continue;
-      if (overAt <= now && !(await newest.has(run))) over.push(run);
-      else {
-        // One of the newest is looked at again when a newer one may have settled.
-        const again = Math.max(overAt, now + EVERY_MS);
-        this.#dueAt.set(start, Math.min(this.#dueAt.get(start) ?? again, again));
-      }
+      if (overAt > now) this.#again(start, overAt);
+      else if (!(await newest.has(run))) over.push(run);
+      else if (this.#settled.has(run.job)) this.#again(start, now);
+      else this.#held.set(run.job, (this.#held.get(run.job) ?? new Set()).add(start));
     }
+    // What the disk does not take now is tried again in the next round.
+    if (over.length > 0) this.#again(start, now);
     await this.#remove(over);
+  }
+
+  #again(start: number, at: number): void {
+    this.#dueAt.set(start, Math.min(this.#dueAt.get(start) ?? at, at));
   }
 
   async #meetBounds(starts: readonly number[], newest: Newest): Promise<void> {
@@ -150,8 +168,9 @@ export class Upkeep {
   async #remove(runs: readonly Run[]): Promise<void> {
     for (let at = 0; at < runs.length; at += REMOVED_AT_ONCE) {
       const ids = runs.slice(at, at + REMOVED_AT_ONCE).map(({ id }) => id);
-      await this.#p.engine.remove(ids);
+      // First the logs: one that a kill leaves without its run would never be removed.
       await Promise.all(ids.map((id) => this.#p.logs.remove(id)));
+      await this.#p.engine.remove(ids);
       await new Promise(setImmediate);
     }
   }

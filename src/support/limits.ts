@@ -41,6 +41,8 @@ export const MAX_COMMIT_BYTES = MB;
 export const PAGE_SIZE = 1000;
 /** Journal bytes before a fold: a start replays this in well under a second. */
 export const FOLD_BYTES = 8 * MB;
+/** Removed runs before a fold, however short the journal: until then memory has to know of each that its page is wrong. */
+export const FOLD_REMOVED = 20_000;
 /** Attempts kept in a run's history; older ones but the first are counted only. */
 export const MAX_ATTEMPTS_KEPT = 100;
 /** Attempts of one run that may be lost or stale where its job sets no retries. */

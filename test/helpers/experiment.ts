@@ -15,5 +15,6 @@ export interface Row {
 
 export interface Experiment {
   readonly title: string;
-  run(size: Size, log: (text: string) => void): Promise<readonly Row[]>;
+  /** With `minutes`, one that lasts by the clock takes so long, whatever its size. */
+  run(size: Size, log: (text: string) => void, minutes?: number): Promise<readonly Row[]>;
 }

@@ -28,6 +28,11 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   };
 
+  /** Timers that have not run. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
   /** Somebody sets the clock, or the machine slept: for the programs on it the two are the same. */
   set(wall: number): void {
     this.#wall = wall;

@@ -21,34 +21,38 @@ export const MANY_JOBS = [
 ] as const;
 /** Its runs wait: the daemon must not begin a hundred thousand of them. */
 export const HELD_JOB = 'held-back';
+const TOOK_MS = 900;
 
 /** Pauses `HELD_JOB`. The state must be new; nobody else may have it open. */
 export async function writeManyRuns(dir: string, total: number, now: number): Promise<void> {
+  await writeRuns(dir, total, (id) => manyRun(id, total, now), [HELD_JOB]);
+}
+
+/** So many runs from 1 on, as `of` makes them. The state must be new; nobody else may have it open. */
+export async function writeRuns(
+  dir: string,
+  total: number,
+  of: (id: number) => Run,
+  paused: readonly string[] = [],
+): Promise<void> {
   const options = { disk: realDisk, dir, clock: systemClock };
   const { engine } = await openJsonEngine(options);
-  await engine.pause({ job: HELD_JOB }, true);
+  for (const job of paused) await engine.pause({ job }, true);
   await engine.close();
   // Once more: the journal is empty then, and the manifest all there is.
   await (await openJsonEngine(options)).engine.close();
   const manifest = (await readManifest(realDisk, dir)) as Manifest;
+  const { format, seq } = manifest;
   const pages = new Pages(realDisk, dir);
   const tally = new Tally();
   for (let page = 0; page <= pageOf(total); page++) {
     const runs: Run[] = [];
     for (let id = Math.max(1, page * PAGE_SIZE); id < (page + 1) * PAGE_SIZE && id <= total; id++)
-      runs.push(manyRun(id, total, now));
+      runs.push(of(id));
     if (runs.length === 0) continue;
     for (const run of runs) tally.add(run, 1);
-    await writeDocument<Document & { page: number; runs: readonly Run[] }>(
-      realDisk,
-      pages.path(page),
-      {
-        format: manifest.format,
-        seq: manifest.seq,
-        page,
-        runs,
-      },
-    );
+    const document: Document & { page: number; runs: readonly Run[] } = { format, seq, page, runs };
+    await writeDocument(realDisk, pages.path(page), document);
   }
   const counted = tally
     .pages()
@@ -57,34 +61,30 @@ export async function writeManyRuns(dir: string, total: number, now: number): Pr
   await writeManifest(realDisk, dir, { ...manifest, nextId: total + 1, pages: counted });
 }
 
+/** A run that settled then, one in 400 of them by failing. */
+export function settledRun(id: number, settledAt: number): Run {
+  const dueAt = settledAt - TOOK_MS;
+  const job = MANY_JOBS[id % MANY_JOBS.length] ?? HELD_JOB;
+  const params = { file: `file-${id}.csv`, limit: 5000 };
+  const state = settledState(id, dueAt);
+  const origin = id % 10 === 0 ? { key: `key-${id}` } : null;
+  const outcome = state.name === 'done' ? 'returned' : 'threw';
+  const attempt = { number: 1, startedAt: dueAt, pid: 1, endedAt: settledAt, outcome } as const;
+  const life = { attempt: 1, maxAttempts: 1, startedAt: dueAt, attempts: [attempt] };
+  return { id, job, params, priority: 1, createdAt: dueAt, state, origin, life };
+}
+
 /** Two thirds are settled, one in 400 of them failed; the newest third waits. */
-export function manyRun(id: number, total: number, now: number): Run {
-  const isOld = id <= (total * 2) / 3;
+function manyRun(id: number, total: number, now: number): Run {
   const createdAt = now - (total - id) * 500 - 1000;
-  const job = isOld ? (MANY_JOBS[id % MANY_JOBS.length] ?? HELD_JOB) : HELD_JOB;
-  const dueAt = isOld ? createdAt : now + 60_000 + ((id * 7919) % total) * 1000;
-  const attempt = { number: 1, startedAt: createdAt, pid: 1, endedAt: createdAt + 900 };
-  return {
-    id,
-    job,
-    params: { file: `file-${id}.csv`, limit: 5000 },
-    priority: 1,
-    createdAt,
-    state: isOld ? settledState(id, dueAt) : { name: id % 3 === 0 ? 'queued' : 'scheduled', dueAt },
-    origin: id % 10 === 0 ? { key: `key-${id}` } : null,
-    life: isOld
-      ? {
-          attempt: 1,
-          maxAttempts: 1,
-          startedAt: createdAt,
-          attempts: [{ ...attempt, outcome: id % 400 === 0 ? 'threw' : 'returned' }],
-        }
-      : null,
-  };
+  if (id <= (total * 2) / 3) return settledRun(id, createdAt + TOOK_MS);
+  const dueAt = now + 60_000 + ((id * 7919) % total) * 1000;
+  const state = { name: id % 3 === 0 ? 'queued' : 'scheduled', dueAt } as const;
+  return { ...settledRun(id, createdAt), job: HELD_JOB, createdAt, state, life: null };
 }
 
 function settledState(id: number, dueAt: number): RunState {
-  const settledAt = dueAt + 900;
+  const settledAt = dueAt + TOOK_MS;
   if (id % 400 > 0) return { name: 'done', dueAt, settledAt, output: { rows: id % 5000 } };
   const error = { name: 'Error', message: `row ${id}: price missing`, stack: '' };
   return { name: 'failed', dueAt, settledAt, error };

@@ -130,6 +130,13 @@ export class SimulatedDisk {
     return platter.anyState(chance);
   }
 
+  /** Forgets what was done, for a history too long to keep: no power cut can be asked for from then on. */
+  forget(): void {
+    this.operations.length = 0;
+    const named = new Set(this.#names.values());
+    for (const file of this.#contents.keys()) if (!named.has(file)) this.#contents.delete(file);
+  }
+
   nextFile(): number {
     return this.#files;
   }

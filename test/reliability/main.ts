@@ -1,6 +1,6 @@
-// `npm run reliability [-- --quick] [name …]`: runs the experiments of this folder and puts their tables into
-// docs/reliability.md, each between its own marks, with the machine that they were made on. With --quick the tables
-// are only printed. Exits 1 where anything was lost.
+// `npm run reliability [-- --quick] [-- --minutes=n] [name …]`: runs the experiments of this folder and puts their tables
+// into docs/reliability.md, each between its own marks, with the machine that they were made on. With --quick, or with
+// minutes for the ones that last by the clock, the tables are only printed. Exits 1 where anything was lost.
 import { readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,12 @@ const names = readdirSync(HERE)
   .sort();
 const args = process.argv.slice(2).filter((arg) => arg !== '--');
 const size: Size = args.includes('--quick') ? 'quick' : 'full';
+const given = args.find((arg) => arg.startsWith('--minutes='))?.slice('--minutes='.length);
+const minutes = given === undefined ? undefined : Number(given);
+if (minutes !== undefined && !(minutes > 0)) {
+  console.error(`"${given}" is no number of minutes`);
+  process.exit(2);
+}
 const asked = args.filter((arg) => !arg.startsWith('--'));
 const unknown = asked.find((name) => !names.includes(name));
 if (unknown !== undefined) {
@@ -36,11 +42,11 @@ for (const name of asked.length > 0 ? asked : names) {
   const { default: experiment } = (await import(`./${name}.ts`)) as { default: Experiment };
   console.error(`${name}: ${experiment.title}`);
   const begin = performance.now();
-  const rows = await experiment.run(size, (text) => console.error(`  ${text}`));
+  const rows = await experiment.run(size, (text) => console.error(`  ${text}`), minutes);
   const seconds = Math.round((performance.now() - begin) / 1000);
   const table = tableOf(rows, seconds, name);
   console.log(`\n### ${experiment.title}\n\n${table}`);
-  if (size === 'full') put(name, experiment.title, table);
+  if (size === 'full' && minutes === undefined) put(name, experiment.title, table);
   lost += rows.reduce((sum, row) => sum + row.lost, 0);
 }
 process.exit(lost > 0 ? 1 : 0);

@@ -11,8 +11,15 @@ const KEPT = 500;
 const WORKERS = 4;
 const SAMPLE_MS = 500;
 const BATCH = 50;
+const LIVES = 5;
+const MINUTES = 10;
+/** Two rounds of the timer that removes: what came before that is gone, but for what is kept. */
+const TWO_ROUNDS_MS = 30_000;
 
 interface Sample {
+  readonly at: number;
+  /** Runs accepted so far. */
+  readonly accepted: number;
   readonly mb: number;
   readonly files: number;
   readonly children: number;
@@ -23,38 +30,41 @@ interface Sample {
 
 export default {
   title: 'At full rate for a long time',
-  run: async (size, log) => {
+  run: async (size, log, minutes) => {
     const rig = new Rig({
       'jobs/quick.js': `export default { isolation: 'shared', run: ({ n }, ctx) => { ctx.log.info('number ' + n); return n; } };`,
       'jobs/works.js': `export default async ({ n }, ctx) => { await ctx.save({ n }); ctx.result({ n }); return n; };`,
       'jobrun.config.json': JSON.stringify({ keep: { runs: KEPT } }),
     });
     try {
-      return await soak(rig, size, log);
+      return await soak(rig, size, log, minutes);
     } finally {
       await rig.close();
     }
   },
 } satisfies Experiment;
 
-async function soak(rig: Rig, size: Size, log: (text: string) => void): Promise<Row[]> {
-  const [lives, lifeMs] = size === 'full' ? [5, 120_000] : [2, 11_000];
+async function soak(
+  rig: Rig,
+  size: Size,
+  log: (text: string) => void,
+  minutes = MINUTES,
+): Promise<Row[]> {
+  const [lives, lifeMs] = size === 'full' ? [LIVES, (minutes * 60_000) / LIVES] : [2, 11_000];
   const samples: Sample[][] = [];
-  let accepted = 0;
+  const count = { accepted: 0 };
   for (let life = 0; life < lives; life++) {
     const { daemon, client } = await rig.daemon('--workers', String(WORKERS));
     const end = performance.now() + lifeMs;
-    const counted = load(client, end).then((n) => {
-      accepted += n;
-    });
+    const loaded = load(client, end, count);
     const seen: Sample[] = [];
     while (performance.now() < end) {
-      seen.push(await sample(rig, daemon, client));
+      seen.push(await sample(rig, daemon, client, count.accepted));
       await sleep(SAMPLE_MS);
     }
-    await counted;
+    await loaded;
     samples.push(seen);
-    log(`life ${life + 1}: ${accepted} runs, ${textOf(seen.at(-1))}`);
+    log(`life ${life + 1}: ${count.accepted} runs, ${textOf(seen.at(-1))}`);
     client.close();
     daemon.process.kill('SIGKILL');
     await daemon.exited;
@@ -64,34 +74,40 @@ async function soak(rig: Rig, size: Size, log: (text: string) => void): Promise<
     flat('open files', samples, (one) => one.files, 1.2, 20),
     flat('processes', samples, (one) => one.children, 1, WORKERS + 4),
     flat('bytes of the state in MB', samples, (one) => one.stateMb, 1.5, 40),
-    flat('logs of runs', samples, (one) => one.logs, 1.5, 4 * KEPT + accepted / 4),
-    slowest(samples, accepted, size),
+    logsOfKept(samples.flat()),
+    slowest(samples, count.accepted, size),
   ];
 }
 
 /** As much as the daemon takes. */
-async function load(client: Client, end: number): Promise<number> {
-  let n = 0;
+async function load(client: Client, end: number, count: { accepted: number }): Promise<void> {
   while (performance.now() < end) {
+    const n = count.accepted;
     const lines = Array.from({ length: BATCH }, (_, i) => ({
       line: i + 1,
       run: { job: i % 5 === 0 ? 'works' : 'quick', params: { n: n + i } },
     }));
     await client.call('schedule', { kind: 'batch', lines });
-    n += BATCH;
+    count.accepted += BATCH;
     const { counts } = (await client.call('status', {})) as Doc;
     if (counts.queued + counts.running > 4 * BATCH) await sleep(50);
   }
-  return n;
 }
 
-async function sample(rig: Rig, daemon: Running, client: Client): Promise<Sample> {
+async function sample(
+  rig: Rig,
+  daemon: Running,
+  client: Client,
+  accepted: number,
+): Promise<Sample> {
   const begin = performance.now();
   await client.call('status', {});
   const answerMs = performance.now() - begin;
   const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
   const children = readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, 'utf8');
   return {
+    at: begin,
+    accepted,
     mb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024,
     files: readdirSync(`/proc/${daemon.pid}/fd`).length,
     children: children.split(' ').filter(Boolean).length,
@@ -130,6 +146,19 @@ function flat(
     lost: grown.length,
     detail: texts.join(', '),
   };
+}
+
+/** Besides those of the runs that are kept there are logs only of what came since the last round but one. */
+function logsOfKept(all: readonly Sample[]): Row {
+  const before = (at: number): number =>
+    all.findLast((one) => one.at < at - TWO_ROUNDS_MS)?.accepted ?? 0;
+  const tooMany = all.filter(
+    ({ at, logs, accepted }) => logs > KEPT + 2 * BATCH + accepted - before(at),
+  );
+  const most = Math.max(...all.map(({ logs }) => logs));
+  const detail = `at most ${most}, in the end ${all.at(-1)?.logs}`;
+  const what = 'logs of runs: only of those kept and of the last half minute';
+  return { what, times: all.length, lost: tooMany.length, detail };
 }
 
 function slowest(lives: readonly (readonly Sample[])[], accepted: number, size: Size): Row {

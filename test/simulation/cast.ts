@@ -66,6 +66,15 @@ export class Cast {
     else this.#state.set(name, to);
   }
 
+  /** All jobs keep their settled runs for as long. */
+  keep(ms: number): void {
+    for (const [name, entry] of this.#entries) {
+      if (entry.state !== 'ok') continue;
+      const policy = { ...entry.data.policy, keepDoneMs: ms, keepFailedMs: ms };
+      this.#entries.set(name, { ...entry, data: { ...entry.data, policy } });
+    }
+  }
+
   mendAll(): void {
     this.#state.clear();
   }

@@ -81,9 +81,9 @@ export class Machine {
   }
 
   /** Lets everything that was begun come to its end, as far as no time has to pass for it. */
-  async quiet(): Promise<void> {
+  async quiet(turnsOfRest = QUIET_TURNS): Promise<void> {
     let idle = 0;
-    for (let turns = 0; idle < QUIET_TURNS; turns++) {
+    for (let turns = 0; idle < turnsOfRest; turns++) {
       if (turns > MOST_TURNS) throw new Error('it never comes to rest');
       const before = this.#pulse + this.operations;
       await new Promise(setImmediate);
@@ -99,8 +99,14 @@ export class Machine {
     }
   }
 
-  async pass(ms: number): Promise<void> {
-    await this.clock.advance(ms, () => this.quiet());
+  async pass(ms: number, turnsOfRest?: number): Promise<void> {
+    await this.clock.advance(ms, () => this.quiet(turnsOfRest));
+  }
+
+  /** For lives that are too long to remember all of: there is no power cut after that. */
+  forget(): void {
+    this.#operations += this.disk.operations.length;
+    this.disk.forget();
   }
 
   /** Looked at after every turn of the loop. */

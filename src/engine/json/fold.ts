@@ -43,6 +43,7 @@ export const journalFolder = (dir: string): string => join(dir, 'journal');
 
 export async function fold(f: Folding): Promise<void> {
   f.guard();
+  f.memory.removed = 0;
   const { segment, position } = await f.committer.rotate();
   const dirty = [...f.memory.dirty].sort((a, b) => a - b);
   const spent = spentPages(f);

@@ -7,7 +7,7 @@ import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
-import { FOLD_BYTES, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
+import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
@@ -263,9 +263,10 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   #foldIfLarge(committer: Committer): void {
-    if (this.#folding || committer.segmentSize < FOLD_BYTES) return;
+    if (this.#folding) return;
     const stored = this.memory.dirty.size * PAGE_SIZE * BYTES_PER_RUN;
-    if (committer.segmentSize < stored / 4) return;
+    const isLarge = committer.segmentSize >= Math.max(FOLD_BYTES, stored / 4);
+    if (!isLarge && this.memory.removed < FOLD_REMOVED) return;
     this.fold().catch(this.#p.onError);
   }
 

@@ -15,6 +15,8 @@ export class Memory {
   readonly live = new Map<number, Run>();
   /** Settled since their page was written; null for a run that was removed. */
   readonly fresh = new Map<number, Run | null>();
+  /** Runs that were removed since the last fold began. */
+  removed = 0;
   readonly tally = new Tally();
   readonly picker = new Picker();
   /** Pages with a run that changed since their file was written. */
@@ -41,7 +43,7 @@ export class Memory {
     }
     if (prev) this.#leave(prev);
     if (next) this.#enter(next);
-    else this.fresh.set(run.id, null);
+    else this.#remove(run.id);
   }
 
   /** Takes in a run as its page has it: no change, so the page stays clean. */
@@ -117,6 +119,11 @@ export class Memory {
         if (run.state.for === 'runs') this.#await(run);
         break;
     }
+  }
+
+  #remove(id: number): void {
+    this.fresh.set(id, null);
+    this.removed++;
   }
 
   #leave(run: Run): void {

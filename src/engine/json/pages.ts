@@ -73,6 +73,7 @@ export class Pages {
     this.filed.delete(page);
     await this.#disk.remove(this.path(page));
     this.#changed(page);
+    this.#versions.delete(page);
   }
 
   path(page: number): string {

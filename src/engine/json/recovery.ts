@@ -115,6 +115,7 @@ export async function serveRecovered(
     await witness.close();
     await common.release();
   };
+  common.registry.forgetIdleWorkers();
   const engine = new JsonEngine({ ...common, committer, reserve, refusal: null, release });
   try {
     await engine.fold();

@@ -78,6 +78,12 @@ export class Registry {
     return { run, token: held.token, ...worker };
   }
 
+  /** Workers of a process that is gone, as far as they hold no run: nobody will ever ask for them. */
+  forgetIdleWorkers(): void {
+    const marks = new Set([...this.leases.values()].map(({ mark }) => mark));
+    for (const mark of this.workers.keys()) if (!marks.has(mark)) this.workers.delete(mark);
+  }
+
   remember(answered: Answered): void {
     this.requests.set(answered[0], answered, answered[2]);
   }
