@@ -78,7 +78,7 @@ test('floods of tiny lines that do not end cost the daemon a part of a core, all
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const share = (cpuMs(s.daemon.pid) - cpu) / (performance.now() - began);
-  expect(share, 'of a core').toBeLessThan(0.4);
+  expect(share, 'of a core').toBeLessThan(0.5);
   expect(slowest, 'on a machine with other work too').toBeLessThan(3000);
   expect(await s.run('other')).toMatchObject({ state: 'done' });
   for (const { id } of runs) await s.jobs.abort(id);

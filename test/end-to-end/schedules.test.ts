@@ -154,7 +154,7 @@ describe('a job file', () => {
 
     rmSync(join(project.dir, 'jobs/a.mjs'));
     await eventually(async () => (await seen()).state === 'missing');
-    expect(await jobState()).toBe('missing');
+    await eventually(async () => (await jobState()) === 'missing');
     expect((await project.cli(['schedules'])).stderr).toContain('no job named a');
 
     project.write('jobs/a.mjs', job(`cron: '0 0 1 1 *',`));

@@ -46,11 +46,10 @@ export async function repeated(
   find: (id: number) => Promise<Run | null>,
 ): Promise<Accepted[]> {
   const found = await Promise.all(ids.map(find));
-  return drafts.flatMap((draft, i) => {
-    const id = ids[i];
-    return id === undefined
-      ? []
-      : [{ run: found[i] ?? newRun(id, draft, at, false), existing: false }];
+  return ids.flatMap((id, i) => {
+    const draft = drafts[i];
+    const run = found[i] ?? (draft && newRun(id, draft, at, false));
+    return run ? [{ run, existing: false }] : [];
   });
 }
 

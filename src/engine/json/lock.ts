@@ -14,6 +14,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -199,7 +200,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Folders of the state: one that was turned into a link would have us write somewhere else. */
+/** Folders of the state: one that was turned into a link would have us read and write somewhere else. */
 const FOLDERS = ['runs', 'journal', 'logs', 'aside'];
 
 /** Makes the state folder, or refuses one that others could have prepared or could change. */
@@ -209,12 +210,18 @@ export function prepareState(dir: string): void {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw unusable(dir, error);
   }
-  const { mode } = refuseForeign(dir);
+  const { mode } = refuseForeignState(dir);
   if ((mode & 0o777) !== 0o700) makePrivate(dir);
+}
+
+/** The state folder and the folders in it are ours alone, or it is refused. */
+export function refuseForeignState(dir: string): Stats {
+  const stat = refuseForeign(dir);
   for (const name of FOLDERS) {
     const folder = join(dir, name);
     if (lstatSync(folder, { throwIfNoEntry: false })) refuseForeign(folder);
   }
+  return stat;
 }
 
 /** Also where the umask took away our own rights. On a read-only disk it stays as it is: nobody can write there. */

@@ -4,12 +4,12 @@ import { closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
-import { refuseForeign } from '../../support/ownership.ts';
 import {
   checkFile,
   flock,
   type Holder,
   readHolder,
+  refuseForeignState,
   type StateLock,
   unusable,
   waiting,
@@ -17,7 +17,7 @@ import {
 
 /** Takes a place among the readers; a folder without a lock has never been in use. Waits as `lockState` does. */
 export async function shareState(dir: string, clock: Clock): Promise<StateLock> {
-  if (existsSync(dir)) refuseForeign(dir);
+  if (existsSync(dir)) refuseForeignState(dir);
   const path = join(dir, 'lock');
   const wait = waiting(dir, path, clock);
   for (;;) {
