@@ -22,7 +22,7 @@ import type { Repaired } from '../engine/json/repair.ts';
 import { inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
+import { JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
@@ -139,9 +139,7 @@ async function readBroken(config: Config): Promise<readonly string[]> {
 /** A sound state is left as it is. */
 async function repairAll(config: Config): Promise<Repaired | null> {
   const found = await inspectEngine(config, systemClock);
-  const newer = found.recovered === null ? found.findings[0] : undefined;
-  if (newer)
-    throw errorFromShape({ code: 'state-newer', message: newer.message, hint: newer.hint });
+  if (found.foreign) throw found.foreign;
   const needed = found.findings.some(({ level }) => level === 'problem');
   const repaired = needed ? await repairEngine(config, systemClock) : null;
   // Not beside a daemon: it has the lock, and a repair has been refused above.

@@ -31,7 +31,8 @@ export function checkOf(name: CheckName, summary: string, findings: readonly Fin
 export function checkFiles({ files, findings, recovered }: Inspection): Check {
   const counts = Object.values(recovered?.memory.tally.counts() ?? {});
   const runs = counts.reduce((sum, n) => sum + n, 0);
-  const summary = `${count(files, 'file')}, ${count(runs, 'run')}, commit ${recovered?.end.seq ?? '?'}`;
+  const format = recovered ? `format ${recovered.format}, ` : '';
+  const summary = `${format}${count(files, 'file')}, ${count(runs, 'run')}, commit ${recovered?.end.seq ?? '?'}`;
   return checkOf('files', summary, findings);
 }
 

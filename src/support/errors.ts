@@ -21,6 +21,7 @@ const EXIT_CODES = {
   'run-aborted': 7,
   'state-damaged': 8,
   'state-newer': 8,
+  'state-older': 8,
   'state-unsafe': 8,
   'state-read-only': 8,
   'disk-full': 8,

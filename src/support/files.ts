@@ -172,13 +172,17 @@ let temporary = 0;
  * Replaces a file by new content: either the old or the new one is there after a crash, and the new one from the
  * moment this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced.
  */
-export async function replaceFile(disk: Disk, path: string, content: string): Promise<void> {
+export async function replaceFile(
+  disk: Disk,
+  path: string,
+  content: string | Buffer,
+): Promise<void> {
   const folder = dirname(path);
   const temp = join(folder, `.${basename(path)}.${process.pid}.${++temporary}.tmp`);
   try {
     const file = await disk.create(temp);
     try {
-      await file.write(Buffer.from(content), 0);
+      await file.write(typeof content === 'string' ? Buffer.from(content) : content, 0);
       await file.sync();
     } finally {
       await file.close();

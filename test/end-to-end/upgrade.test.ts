@@ -1,6 +1,7 @@
 // What this version writes, every later one has to read: a state folder that is kept for ever, and what was shown of it.
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type Doc, Project, ROOT } from '../helpers/project.ts';
 
@@ -30,25 +31,36 @@ test('a state of format 1 shows what it showed, before and after a daemon has wo
   expect((await project.cli(['doctor'])).code).toBe(0);
 }, 120_000);
 
-test('a state of a newer format is refused by every command, and no byte of it changes', async () => {
-  const project = golden();
-  const manifest = join(project.state, 'manifest.json');
-  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"format":1', '"format":2'));
-  const files = (): string[] =>
-    readdirSync(project.state, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.jsonl?$|witness$/.test(name))
-      .map((name) => `${name} ${readFileSync(join(project.state, name), 'base64')}`)
-      .sort();
-  const before = files();
-  for (const args of [
-    ['list'],
-    ['schedule', 'hello'],
-    ['daemon', '--until-idle'],
-    ['export'],
-    ['doctor', '--repair'],
-  ]) {
-    const { code, stderr } = await project.cli(args);
-    expect([args, code, stderr.includes('format 2')]).toEqual([args, 8, true]);
-  }
-  expect(files()).toEqual(before);
-}, 120_000);
+const COMMANDS = [
+  ['list'],
+  ['schedule', 'hello'],
+  ['daemon', '--until-idle'],
+  ['export'],
+  ['doctor', '--repair'],
+];
+
+test.each([
+  ['newer', 2],
+  ['too old a', 0],
+])(
+  'a state of a %s format is refused by every command, and no byte of it changes',
+  async (_, format) => {
+    const project = golden();
+    const manifest = join(project.state, 'manifest.json');
+    const text = readFileSync(manifest, 'utf8').replace('"format":1', `"format":${format}`);
+    const body = text.slice(0, text.lastIndexOf(',"sum":'));
+    writeFileSync(manifest, `${body},"sum":"${crc32(body).toString(16).padStart(8, '0')}"}\n`);
+    const files = (): string[] =>
+      readdirSync(project.state, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.jsonl?$|witness$/.test(name))
+        .map((name) => `${name} ${readFileSync(join(project.state, name), 'base64')}`)
+        .sort();
+    const before = files();
+    for (const args of COMMANDS) {
+      const { code, stderr } = await project.cli(args);
+      expect([args, code, stderr.includes(`format ${format}`)]).toEqual([args, 8, true]);
+    }
+    expect(files()).toEqual(before);
+  },
+  120_000,
+);

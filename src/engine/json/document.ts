@@ -8,9 +8,8 @@ import { crc32 } from 'node:zlib';
 import { type Adapter, Low } from 'lowdb';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
-
-/** The version of all files below the state folder. */
-export const FORMAT = 1;
+import { FORMAT } from './format.ts';
+import { foreign, upgraded } from './migrate.ts';
 
 /** What every document carries: its format, and the journal sequence up to which it includes all commits. */
 export interface Document {
@@ -32,14 +31,17 @@ export async function writeDocument<T extends Document>(
   await low.write();
 }
 
-/** The document, or null where there is no file. Throws `state-damaged` or `state-newer` with the file's path. */
+/**
+ * The document as this version knows it, or null where there is no file; its `format` is that of the file. Throws
+ * `state-damaged`, `state-newer` or `state-older` with the file's path.
+ */
 export async function readDocument<T extends Document>(
   disk: Disk,
   path: string,
 ): Promise<T | null> {
   const low = openDocument<T>(disk, path);
   await low.read();
-  return low.data;
+  return low.data && upgraded(path, low.data);
 }
 
 class DurableAdapter<T extends Document> implements Adapter<T | null> {
@@ -118,7 +120,8 @@ function parseDocument<T extends Document>(text: string, path: string): T {
   const data = parseOrNull(text) as (T & { sum?: string }) | null;
   if (data === null || typeof data !== 'object' || typeof data.format !== 'number')
     throw damaged(path, 'is not whole');
-  if (data.format > FORMAT) throw newer(path, data.format);
+  // Before its checksum, which a newer format may make in another way.
+  if (data.format > FORMAT) throw foreign(path, data.format);
   const match = SUM.exec(text);
   if (!match || match[1] !== sumOf(text.slice(0, match.index)))
     throw damaged(path, 'does not fit its checksum');
@@ -137,13 +140,4 @@ function parseOrNull(text: string): unknown {
 export function damaged(path: string, why: string): JobrunError {
   const hint = 'Nothing was changed. Look with: jobrun doctor';
   return new JobrunError('state-damaged', `${path} ${why}`, hint);
-}
-
-export function newer(path: string, format: number): JobrunError {
-  const hint = 'Use the version of jobrun that wrote it, or a newer one.';
-  return new JobrunError(
-    'state-newer',
-    `${path} has format ${format}, this jobrun knows ${FORMAT}`,
-    hint,
-  );
 }

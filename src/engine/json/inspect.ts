@@ -9,6 +9,7 @@ import type { Disk } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { readEntry, readLog } from '../log-file.ts';
 import { listFolder, readOrDamaged } from './document.ts';
+import { FORMAT } from './format.ts';
 import { segmentPath } from './journal.ts';
 import { readState } from './reader.ts';
 import type { Problem, Recovered } from './recovered.ts';
@@ -24,11 +25,13 @@ export interface Finding {
 
 export interface Inspection {
   readonly findings: readonly Finding[];
-  /** What was read; null where a newer jobrun wrote it. */
+  /** What was read; null where another jobrun wrote it, and this one cannot read it: see `foreign`. */
   readonly recovered: Recovered | null;
+  readonly foreign: JobrunError | null;
   readonly files: number;
 }
 
+const FOREIGN: ReadonlySet<string> = new Set(['state-newer', 'state-older']);
 const LOOKS = 4;
 const BETWEEN_MS = 60;
 const REPAIR = 'Set it aside and go on with all that is provable: jobrun doctor --repair';
@@ -38,25 +41,32 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
   try {
     recovered = await readSteadily(disk, dir, clock);
   } catch (error) {
-    if (!(error instanceof JobrunError) || error.code !== 'state-newer') throw error;
+    if (!(error instanceof JobrunError) || !FOREIGN.has(error.code)) throw error;
     const finding = {
       level: 'problem',
       file: dir,
       message: error.message,
       hint: error.hint,
     } as const;
-    return { findings: [finding], recovered: null, files: 1 };
+    return { findings: [finding], recovered: null, foreign: error, files: 1 };
   }
   const findings: Finding[] = [];
   for (const problem of recovered.problems) findings.push(await told(disk, problem));
   const pages = await inspectPages(disk, recovered, findings, clock);
   await inspectWitness(disk, dir, findings, clock);
+  if (recovered.format < FORMAT) findings.push(older(dir, recovered.format));
   await inspectKinds(dir, findings);
   const logs = await inspectLogs(disk, join(dir, 'logs'), findings);
   for (const run of recovered.memory.live.values())
     if ((run.life?.rows ?? 0) > 0) await inspectRows(dir, run.id, run.life?.rows ?? 0, findings);
   const segments = await listFolder(disk, join(dir, 'journal')).catch(() => []);
-  return { findings, recovered, files: 4 + pages + logs + segments.length };
+  return { findings, recovered, foreign: null, files: 4 + pages + logs + segments.length };
+}
+
+function older(dir: string, format: number): Finding {
+  const message = `the state has format ${format}, an older one`;
+  const hint = `Nothing to do: the next daemon or change makes it format ${FORMAT}, and keeps a copy in aside/.`;
+  return { level: 'warning', file: dir, message, hint };
 }
 
 /** What is wrong at every look is wrong; the rest was another process at work. */

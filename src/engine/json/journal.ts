@@ -11,6 +11,8 @@ import { crc32 } from 'node:zlib';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { listFolder } from './document.ts';
+import { FORMAT, type Step } from './format.ts';
+import { stepsFrom } from './migrate.ts';
 
 /** Where a chain of lines stands: the last sequence and its checksum. */
 export interface Position {
@@ -35,7 +37,6 @@ interface Header {
   readonly p: string;
 }
 
-const FORMAT = 1;
 const NAME = /^(\d{8})\.jsonl$/;
 const CHECKSUM = /^[0-9a-f]{8}$/;
 
@@ -149,7 +150,7 @@ const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 export type Reading =
   | { readonly kind: 'headerless' }
-  | { readonly kind: 'newer'; readonly format: number }
+  | { readonly kind: 'foreign'; readonly format: number }
   | { readonly kind: 'misfit'; readonly why: string }
   | ({ readonly kind: 'ok' } & Chain)
   | ({ readonly kind: 'damaged'; readonly why: string } & Chain);
@@ -176,12 +177,13 @@ export function readSegment(
     return later ? { kind: 'misfit', why: 'is damaged in its first line' } : { kind: 'headerless' };
   }
   const head = header.json as unknown as Header;
-  if (head.format > FORMAT) return { kind: 'newer', format: head.format };
+  const steps = stepsFrom(head.format);
+  if (!steps) return { kind: 'foreign', format: head.format };
   const start = { seq: head.after, crc: Number.parseInt(head.p, 16) };
   if (head.segment !== segment || !isKnown(start)) {
     return { kind: 'misfit', why: `follows commit ${head.after}, which is not there` };
   }
-  return readLines(texts, start);
+  return readLines(texts, start, steps);
 }
 
 /** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
@@ -193,7 +195,7 @@ export function follow(read: Chain, known: Map<number, Position>, lines: Line[])
   for (const position of read.positions) known.set(position.seq, position);
 }
 
-function readLines(texts: readonly string[], start: Position): Reading {
+function readLines(texts: readonly string[], start: Position, steps: readonly Step[]): Reading {
   const lines: Line[] = [];
   const positions = [start];
   // What stands after the last line feed was never finished, even where it looks whole.
@@ -209,11 +211,16 @@ function readLines(texts: readonly string[], start: Position): Reading {
         ...chain,
       };
     }
-    lines.push(line.line);
+    lines.push(steps.length === 0 ? line.line : upgradedLine(line.line, steps));
     positions.push(line.position);
   }
   return { kind: 'ok', ...chainOf(texts, lines, positions) };
 }
+
+const upgradedLine = (line: Line, steps: readonly Step[]): Line => ({
+  ...line,
+  ops: line.ops.map((op) => steps.reduce((one, step) => step.operation(one), op)),
+});
 
 function chainOf(
   texts: readonly string[],

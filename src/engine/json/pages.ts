@@ -5,14 +5,8 @@ import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
 import { PAGES_CACHED } from '../../support/limits.ts';
-import {
-  type Document,
-  damaged,
-  FORMAT,
-  listFolder,
-  readDocument,
-  writeDocument,
-} from './document.ts';
+import { type Document, damaged, listFolder, readDocument, writeDocument } from './document.ts';
+import { FORMAT } from './format.ts';
 
 export interface PageFile extends Document {
   readonly page: number;

@@ -3,16 +3,17 @@
 //   manifest -> pages with unsettled runs -> segments of the journal, in order, reading the page of each run that a
 //   line touches
 //
-// A page that the manifest does not name is empty, whatever file lies there. A torn tail (the last line, never acknowledged) is dropped. Everything else that does not fit is damage: a missing
-// segment or page, a bad line before a good one, a journal that ends before the witness. What is proven is read all
-// the same. Where the manifest itself is damaged, every page and the whole journal are looked at.
+// A page that the manifest does not name is empty, whatever file lies there. A torn tail (the last line, never
+// acknowledged) is dropped. Everything else that does not fit is damage: a missing segment or page, a bad line before
+// a good one, a journal that ends before the witness. What is proven is read all the same. Where the manifest itself
+// is damaged, every page and the whole journal are looked at.
 import { join } from 'node:path';
 import { isSettled, type Run } from '../../run/run.ts';
-import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
-import { damaged, FORMAT, newer, readDocument, readRegular } from './document.ts';
+import { readDocument, readRegular } from './document.ts';
 import { giveLeases } from './doubt.ts';
 import { journalFolder } from './fold.ts';
+import { FORMAT } from './format.ts';
 import {
   follow,
   type Line,
@@ -23,8 +24,9 @@ import {
 } from './journal.ts';
 import { type Imported, type Manifest, manifestPath, readManifest } from './manifest.ts';
 import { Memory } from './memory.ts';
+import { foreign } from './migrate.ts';
 import { Pages } from './pages.ts';
-import type { Problem, Recovered } from './recovered.ts';
+import { Problems, type Recovered } from './recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
 import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
 import { idOf, replayOp } from './transaction.ts';
@@ -36,12 +38,14 @@ export const readState = (disk: Disk, dir: string): Promise<Recovered> =>
 class Reader {
   readonly #disk: Disk;
   readonly #dir: string;
-  readonly #problems: Problem[] = [];
+  readonly #problems = new Problems();
   readonly #memory = new Memory();
   readonly #registry = new Registry();
   readonly #pages: Pages;
   /** Pages that were looked at, with the sequence that each includes and its settled runs. */
   readonly #loaded = new Map<number, { seq: number; settled: Map<number, Run> }>();
+  /** The oldest of any document. */
+  #format = FORMAT;
   #manifest: Manifest | null = null;
   /** What the manifest counts, page by page. */
   #counts = new Map<number, JobCounts>();
@@ -63,7 +67,7 @@ class Reader {
     await this.#readManifest();
     await this.#readRegistry();
     await this.#takePages();
-    if (!this.#manifest && this.#problems.length > 0) await this.#loadAllPages();
+    if (!this.#manifest && this.#problems.all.length > 0) await this.#loadAllPages();
     // Before the journal: whoever only looks while another process writes sees one that is at least as long.
     const seen = await this.#readWitness();
     await this.#readJournal();
@@ -72,31 +76,15 @@ class Reader {
       memory: this.#memory,
       registry: this.#registry,
       pages: this.#pages,
+      format: this.#format,
       epoch: this.#manifest?.epoch ?? 0,
       nextId: this.#nextId,
       changes: this.#changes,
       end: this.#end,
       lastSegment: this.#lastSegment,
       tail: this.#tail,
-      problems: this.#problems,
+      problems: this.#problems.all,
     };
-  }
-
-  /** Reads a file; null, with the problem noted, where it is damaged or no file at all. */
-  async #try<T>(path: string, read: () => Promise<T>): Promise<T | null> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
-      if (!this.#problems.some((problem) => problem.path === path))
-        this.#problems.push({ error, path });
-      return null;
-    }
-  }
-
-  #note(path: string, why: string): void {
-    if (this.#problems.some((problem) => problem.path === path)) return;
-    this.#problems.push({ error: damaged(path, why), path });
   }
 
   /** Pages of settled runs alone stay unread, but the newest: a page that is going to be written has to be sound. */
@@ -110,19 +98,20 @@ class Reader {
   }
 
   async #listPages(): Promise<readonly number[]> {
-    return (await this.#try(this.#pages.folder, () => this.#pages.list())) ?? [];
+    return (await this.#problems.try(this.#pages.folder, () => this.#pages.list())) ?? [];
   }
 
   async #listSegments(): Promise<readonly number[]> {
     const folder = journalFolder(this.#dir);
-    return (await this.#try(folder, () => listSegments(this.#disk, folder))) ?? [];
+    return (await this.#problems.try(folder, () => listSegments(this.#disk, folder))) ?? [];
   }
 
   async #readManifest(): Promise<void> {
     const path = manifestPath(this.#dir);
-    const manifest = await this.#try(path, () => readManifest(this.#disk, this.#dir));
+    const manifest = await this.#problems.try(path, () => readManifest(this.#disk, this.#dir));
     this.#manifest = manifest;
     if (manifest) {
+      this.#format = manifest.format;
       this.#counts = new Map(manifest.pages);
       this.#end = manifest.position;
       this.#nextId = manifest.nextId;
@@ -135,7 +124,8 @@ class Reader {
     const pages = await this.#listPages();
     const first = (await this.#listSegments())[0] ?? 1;
     // A state that was never folded has a first segment and no page; anything more had a manifest once.
-    if (pages.length > 0 || first > 1) this.#note(path, 'is missing beside runs and a journal');
+    if (pages.length > 0 || first > 1)
+      this.#problems.note(path, 'is missing beside runs and a journal');
   }
 
   async #readRegistry(): Promise<void> {
@@ -149,15 +139,17 @@ class Reader {
 
   async #readListed<T extends SchedulesFile | LocksFile>(name: string): Promise<T | null> {
     const path = join(this.#dir, name);
-    const file = await this.#try(path, () => readDocument<T>(this.#disk, path));
-    if (!file && this.#manifest) this.#note(path, 'is missing');
+    const file = await this.#problems.try(path, () => readDocument<T>(this.#disk, path));
+    if (!file && this.#manifest) this.#problems.note(path, 'is missing');
+    this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     return file;
   }
 
   async #loadPage(page: number): Promise<void> {
     const path = this.#pages.path(page);
-    const file = await this.#try(path, () => this.#pages.read(page));
-    if (!file) this.#note(path, 'is missing');
+    const file = await this.#problems.try(path, () => this.#pages.read(page));
+    if (!file) this.#problems.note(path, 'is missing');
+    this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     const settled = new Map<number, Run>();
     for (const run of file?.runs ?? []) {
       this.#memory.load(run);
@@ -183,7 +175,7 @@ class Reader {
     this.#lastSegment = Math.max(segments.at(-1) ?? 0, first - 1);
     const needed = segments.filter((segment) => segment >= first);
     if (this.#manifest && needed[0] !== first) {
-      this.#note(segmentPath(folder, first), 'is missing');
+      this.#problems.note(segmentPath(folder, first), 'is missing');
       return;
     }
     const known = new Map<number, Position>([[this.#end.seq, this.#end]]);
@@ -201,24 +193,24 @@ class Reader {
     lines: Line[],
   ): Promise<boolean> {
     const path = segmentPath(journalFolder(this.#dir), segment);
-    const bytes = await this.#try(path, () => readRegular(this.#disk, path));
-    if (!bytes) this.#note(path, 'is missing');
-    const salvage = !this.#manifest && this.#problems.length > 0 && segment === first;
+    const bytes = await this.#problems.try(path, () => readRegular(this.#disk, path));
+    if (!bytes) this.#problems.note(path, 'is missing');
+    const salvage = !this.#manifest && this.#problems.all.length > 0 && segment === first;
     const read = readSegment(bytes ?? Buffer.alloc(0), segment, (start) =>
       salvage ? true : known.get(start.seq)?.crc === start.crc,
     );
-    if (read.kind === 'newer') throw newer(path, read.format);
+    if (read.kind === 'foreign') throw foreign(path, read.format);
     // The manifest names a segment only when its header is on the disk.
     if (read.kind === 'headerless' && this.#manifest && segment === first) {
-      this.#note(path, 'is damaged in its first line');
+      this.#problems.note(path, 'is damaged in its first line');
     }
-    if (read.kind === 'misfit') this.#note(path, read.why);
+    if (read.kind === 'misfit') this.#problems.note(path, read.why);
     if (read.kind === 'headerless') return true;
     if (read.kind === 'misfit') return false;
     follow(read, known, lines);
     this.#end = read.end;
     this.#tail = read.lines.length > 0 ? { segment, text: read.text } : null;
-    if (read.kind === 'damaged') this.#note(path, read.why);
+    if (read.kind === 'damaged') this.#problems.note(path, read.why);
     return read.kind === 'ok';
   }
 
@@ -231,7 +223,10 @@ class Reader {
         this.#replayOne(op, line.seq);
       } catch (error) {
         const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
-        this.#note(path, `does not fit at commit ${line.seq}: ${(error as Error).message}`);
+        this.#problems.note(
+          path,
+          `does not fit at commit ${line.seq}: ${(error as Error).message}`,
+        );
         return false;
       }
       if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
@@ -278,12 +273,12 @@ class Reader {
   }
 
   #readWitness(): Promise<number | null> {
-    return this.#try(join(this.#dir, 'witness'), () => readWitness(this.#disk, this.#dir));
+    return this.#problems.try(join(this.#dir, 'witness'), () => readWitness(this.#disk, this.#dir));
   }
 
   /** What is known of a commit elsewhere has to be in the journal. */
   #checkEnd(seen: number | null): void {
-    if (this.#problems.length > 0) return;
+    if (this.#problems.all.length > 0) return;
     const known: readonly (readonly [string, number])[] = [
       ['the witness', seen ?? 0],
       [manifestPath(this.#dir), this.#manifest?.seq ?? 0],
@@ -295,6 +290,9 @@ class Reader {
     const ahead = known.find(([, includes]) => includes > seq);
     const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
     if (ahead)
-      this.#note(path, `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`);
+      this.#problems.note(
+        path,
+        `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`,
+      );
   }
 }

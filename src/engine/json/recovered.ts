@@ -1,6 +1,7 @@
 // What a look at the state folder gives, whether all of it was sound (reader.ts) or had to be put together from what
 // can be proven (salvage.ts).
-import type { JobrunError } from '../../support/errors.ts';
+import { JobrunError } from '../../support/errors.ts';
+import { damaged } from './document.ts';
 import type { Position } from './journal.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
@@ -17,6 +18,8 @@ export interface Recovered {
   readonly memory: Memory;
   readonly registry: Registry;
   readonly pages: Pages;
+  /** The oldest of any document that was read; what was read of it is as this version has it. */
+  readonly format: number;
   readonly epoch: number;
   readonly nextId: number;
   readonly changes: number;
@@ -25,4 +28,28 @@ export interface Recovered {
   /** The segment that ends the chain, if it holds any line, and the part of its text that is whole. */
   readonly tail: { readonly segment: number; readonly text: string } | null;
   readonly problems: readonly Problem[];
+}
+
+/** What a reader finds wrong: each file once, with the first that was wrong with it. */
+export class Problems {
+  readonly all: Problem[] = [];
+
+  note(path: string, why: string): void {
+    this.#add({ error: damaged(path, why), path });
+  }
+
+  /** Reads a file; null, with the problem noted, where it is damaged or no file at all. */
+  async try<T>(path: string, read: () => Promise<T>): Promise<T | null> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
+      this.#add({ error, path });
+      return null;
+    }
+  }
+
+  #add(problem: Problem): void {
+    if (!this.all.some(({ path }) => path === problem.path)) this.all.push(problem);
+  }
 }

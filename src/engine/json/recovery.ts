@@ -7,18 +7,22 @@
 // So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
+// A state of an older format is kept as a copy first, and written anew as a whole (migrate.ts).
+//
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
-import { type Disk, isTemporary, replaceFile } from '../../support/files.ts';
+import { type Disk, replaceFile } from '../../support/files.ts';
 import { copyAside } from './aside.ts';
 import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
+import { FORMAT } from './format.ts';
 import { Segment, segmentPath } from './journal.ts';
 import { JsonEngine, type Parts } from './json-engine.ts';
+import { keepOlder, removeTemporaries } from './migrate.ts';
 import { readState } from './reader.ts';
-import type { Recovered } from './recovered.ts';
+import { type Problem, Problems, type Recovered } from './recovered.ts';
 import { Reserve } from './reserve.ts';
 import { Witness } from './witness.ts';
 
@@ -43,8 +47,8 @@ export interface OpenedState {
 }
 
 /**
- * Opens the state folder of a project, which the caller holds the lock of. Throws `state-newer` where a newer jobrun
- * wrote it, having touched nothing.
+ * Opens the state folder of a project, which the caller holds the lock of. Throws `state-newer` or
+ * `state-older`, having touched nothing, where another jobrun wrote it and this one has no way from there.
  */
 export async function openJsonEngine(options: OpenOptions): Promise<OpenedState> {
   try {
@@ -59,9 +63,14 @@ export async function openJsonEngine(options: OpenOptions): Promise<OpenedState>
 async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const { disk, dir } = options;
   const recovered = await readState(disk, dir);
-  const { problems } = recovered;
-  if (!options.readOnly && problems.length === 0)
+  const isOlder = recovered.format < FORMAT;
+  let { problems } = recovered;
+  if (isOlder && !options.readOnly && problems.length === 0)
+    problems = await unsoundPages(recovered);
+  if (!options.readOnly && problems.length === 0) {
+    if (isOlder) await beginMigration(options, recovered);
     return { engine: await serveRecovered(options, recovered), damage: [] };
+  }
   const common = partsOf(options, recovered);
   // A copy is a help, not a condition: on a full disk the state can still be read.
   const paths = problems.map(({ path }) => path);
@@ -69,6 +78,23 @@ async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const refusal = problems[0]?.error ?? readOnlyRefusal();
   const engine = new JsonEngine({ ...common, committer: null, reserve: null, refusal });
   return { engine, damage: problems.map(({ error }) => error) };
+}
+
+/** Nothing is migrated before all of it is sound: as long as no byte has changed, its own version can repair it. */
+async function unsoundPages({ pages }: Recovered): Promise<readonly Problem[]> {
+  const problems = new Problems();
+  for (const page of pages.filed) {
+    const path = pages.path(page);
+    const file = await problems.try(path, () => pages.read(page));
+    if (!file) problems.note(path, 'is missing');
+  }
+  return problems.all;
+}
+
+/** All pages are written anew by the fold that every start makes. */
+async function beginMigration({ disk, dir }: OpenOptions, recovered: Recovered): Promise<void> {
+  await keepOlder(disk, dir, recovered);
+  for (const page of recovered.pages.filed) recovered.memory.dirty.add(page);
 }
 
 const readOnlyRefusal = (): JobrunError =>
@@ -133,7 +159,7 @@ async function makeSure(disk: Disk, dir: string, recovered: Recovered): Promise<
   const folder = journalFolder(dir);
   for (const name of ['', 'runs', 'journal', 'logs', 'aside'])
     await disk.makeFolder(join(dir, name));
-  await removeTemporaries(disk, dir);
+  for (const own of [dir, join(dir, 'runs'), folder]) await removeTemporaries(disk, own);
   // A page that was replaced and never synced looks written, so that no fold would write it again.
   await disk.syncFolder(join(dir, 'runs'));
   await syncParent(disk, dir);
@@ -147,13 +173,5 @@ async function syncParent(disk: Disk, dir: string): Promise<void> {
     await disk.syncFolder(dirname(dir));
   } catch (error) {
     if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error;
-  }
-}
-
-async function removeTemporaries(disk: Disk, dir: string): Promise<void> {
-  for (const folder of [dir, join(dir, 'runs'), journalFolder(dir)]) {
-    for (const name of await disk.list(folder)) {
-      if (isTemporary(name)) await disk.remove(join(folder, name));
-    }
   }
 }

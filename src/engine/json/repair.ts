@@ -2,11 +2,14 @@
 // every start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that
 // is still damaged and still has all its originals, and the next repair begins again.
 import { basename, dirname, join } from 'node:path';
+import { JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
 import { readEntry } from '../log-file.ts';
 import { copyAside, moveAside } from './aside.ts';
 import { readOrDamaged } from './document.ts';
+import { FORMAT } from './format.ts';
 import { FOLDERS, type Inspection, isOfKind, LOG_NAME, repairedFiles } from './inspect.ts';
+import type { Recovered } from './recovered.ts';
 import { type OpenOptions, serveRecovered } from './recovery.ts';
 import { Salvage, type SalvageReport } from './salvage.ts';
 
@@ -15,9 +18,10 @@ export interface Repaired extends SalvageReport {
   readonly aside: readonly string[];
 }
 
-/** The caller holds the lock. Throws `state-newer` where a newer jobrun wrote the state, having touched nothing. */
+/** The caller holds the lock. Throws `state-newer` or `state-older`, having touched nothing. */
 export async function repairState(options: OpenOptions, found: Inspection): Promise<Repaired> {
   const { disk, dir, clock } = options;
+  if (found.recovered && found.recovered.format < FORMAT) throw unrepairable(dir, found.recovered);
   const aside: string[] = [];
   // The place for all others first.
   const problems = found.findings.filter(({ level }) => level === 'problem');
@@ -38,6 +42,13 @@ export async function repairState(options: OpenOptions, found: Inspection): Prom
   const engine = await serveRecovered(options, recovered);
   await engine.close();
   return { ...salvage.report, aside };
+}
+
+/** Parts of an older file prove nothing that this version would know how to read. */
+function unrepairable(dir: string, { format }: Recovered): JobrunError {
+  const message = `${dir} is damaged and has format ${format}, this jobrun repairs format ${FORMAT}`;
+  const hint = `Repair it with the version that wrote it, or put back state/aside/format-${format}-… where there is one.`;
+  return new JobrunError('state-older', message, hint);
 }
 
 /** Moves away what stands in the place of the lock or of a folder and is none. Returns where it all is now. */

@@ -3,8 +3,9 @@
 // has edited it, which is believed only where the caller asks for it and every part has the right shape.
 import type { Disk } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
-import { type Document, FORMAT, newer, readOrDamaged, sumOf } from './document.ts';
+import { type Document, readOrDamaged, sumOf } from './document.ts';
 import { isOneBitOff, mendText } from './mend.ts';
+import { upgraded } from './migrate.ts';
 
 export type Proof = 'sound' | 'mended' | 'edited' | 'parts' | 'nothing';
 
@@ -26,8 +27,8 @@ export async function salvageDocument<T extends Document>(
   const bytes = await readOrDamaged(disk, path);
   if (!Buffer.isBuffer(bytes)) return { proof: 'nothing', data: null, parts: [], bytes: null };
   const found = judge<T>(bytes, accepts);
-  if (found.data && found.data.format > FORMAT) throw newer(path, found.data.format);
-  return { ...found, bytes };
+  const data = found.data && upgraded(path, found.data);
+  return { ...found, data, bytes };
 }
 
 function judge<T extends Document>(

@@ -14,6 +14,7 @@ import type { Lease, Worker } from '../engine.ts';
 import { type Document, readOrDamaged } from './document.ts';
 import { failDoubted, giveLeases } from './doubt.ts';
 import { journalFolder } from './fold.ts';
+import { FORMAT } from './format.ts';
 import { listSegments, type Op, segmentPath } from './journal.ts';
 import { Losses, type Lost } from './losses.ts';
 import { type Manifest, manifestPath } from './manifest.ts';
@@ -100,6 +101,7 @@ export class Salvage {
       memory: this.#memory,
       registry: this.#registry,
       pages: this.#pages,
+      format: FORMAT,
       epoch: Math.max(this.#epoch, this.#manifest ? 0 : lastSegment),
       nextId: this.#safeNextId(chain),
       changes: (this.#manifest?.changes ?? 0) + chain.lines.length,
