@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { RunLogFiles } from '../../src/engine/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
@@ -93,6 +94,8 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   const { runs } = await all(engine);
   const kept = join(home, 'kept');
   writeFileSync(join(dir, 'lock'), '');
+  // Much smaller than it is, so that it is quickly copied: nobody reads it.
+  writeFileSync(join(dir, 'reserve'), Buffer.alloc(8192));
   cpSync(dir, kept, { recursive: true });
   if (!clean) await engine.close();
   rmSync(dir, { recursive: true });
@@ -140,6 +143,33 @@ export const REPLACED: Readonly<Record<string, Damage>> = {
   },
 };
 
+/** As a version would write it that has another format: with the checksum of what it says. */
+export const ofFormat = (format: number): Damage =>
+  write((bytes) => {
+    const text = String(bytes).replace('"format":1', `"format":${format}`);
+    if (!text.startsWith('{')) return Buffer.from(withLineSum(text));
+    const body = text.slice(0, text.lastIndexOf(',"sum":'));
+    return Buffer.from(`${body},"sum":"${hex(crc32(body))}"}\n`);
+  });
+
+function withLineSum(text: string): string {
+  const [first = '', ...rest] = text.split('\n');
+  const json = first.slice(9);
+  return [`${hex(crc32(json, Number.parseInt(JSON.parse(json).p, 16)))} ${json}`, ...rest].join(
+    '\n',
+  );
+}
+
+const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
+
+/** What can stand where the socket of a daemon should be. */
+export const NO_SOCKET: Readonly<Record<string, Damage>> = {
+  'is a file': (path) => writeFileSync(path, 'no socket'),
+  'is a folder': (path) => mkdirSync(path),
+  'is a pipe': (path) => execFileSync('mkfifo', [path]),
+  'is a link': (path) => symlinkSync('manifest.json', path),
+};
+
 let copies = 0;
 
 /** A copy of the state with one file damaged; the original bytes too. */
@@ -151,7 +181,7 @@ export function damagedCopy(
   const dir = join(state.home, `copy-${++copies}`);
   cpSync(state.dir, dir, { recursive: true });
   const path = join(dir, file);
-  const bytes = readFileSync(path);
+  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   damage(path, bytes);
   return { dir, bytes };
 }

@@ -2,9 +2,9 @@
 // be noticed, or to cost nothing that was answered; the original is kept; doctor names the file; after its repair the
 // state is sound, serves, gives no number twice, has every run that is not named as lost, and no run that was settled
 // goes on by itself.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { inspectState } from '../../src/engine/json/inspect.ts';
+import { type Inspection, inspectState } from '../../src/engine/json/inspect.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { clearPlaces, type Repaired, repairState } from '../../src/engine/json/repair.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
@@ -15,6 +15,8 @@ import {
   type Damage,
   damagedCopy,
   flip,
+  NO_SOCKET,
+  ofFormat,
   overwrite,
   REPLACED,
   type SampleState,
@@ -34,7 +36,7 @@ const clock: Clock = {
 const HANG_MS = 10_000;
 
 /** A daemon never reads them, or nothing that was promised is in them. */
-const UNPROMISED = /^(?:witness|reserve|lock|logs\/)/;
+const UNPROMISED = /^(?:witness|reserve|lock|jobrun\.sock|logs\/)/;
 
 interface Tally {
   times: number;
@@ -67,8 +69,8 @@ export default damage;
 
 type Case = readonly [name: string, file: string, damage: Damage];
 
-/** Small files at every place, large ones at places that are spread over all of it. */
-const PLACES = { quick: 3, full: 160 } as const;
+/** Places that are spread over all of a file. */
+const PLACES = { quick: 3, full: 40 } as const;
 
 function* spread(length: number, size: Size): Generator<number> {
   const step = Math.max(1, Math.floor(length / PLACES[size]));
@@ -86,6 +88,16 @@ function plan(state: SampleState, size: Size): readonly (readonly [string, reado
       cases((file) =>
         Object.entries(REPLACED).map(([name, how]) => [`${file} ${name}`, file, how] as const),
       ),
+    ],
+    [
+      'a file, a folder, a pipe or a link is in the place of the socket',
+      Object.entries(NO_SOCKET).map(([name, how]) => [`jobrun.sock ${name}`, 'jobrun.sock', how]),
+    ],
+    [
+      'a file has a newer format, or one that is too old',
+      files
+        .filter((file) => /^(?!logs).*\.jsonl?$/.test(file))
+        .flatMap((file) => [2, 0].map((n): Case => [`${file} of format ${n}`, file, ofFormat(n)])),
     ],
     [
       'a file is cut short',
@@ -114,7 +126,7 @@ function plan(state: SampleState, size: Size): readonly (readonly [string, reado
 function filesOf(dir: string): readonly string[] {
   const inside = (folder: string): string[] =>
     readdirSync(join(dir, folder)).map((name) => `${folder}/${name}`);
-  const top = ['manifest.json', 'schedules.json', 'locks.json', 'witness', 'lock'];
+  const top = ['manifest.json', 'schedules.json', 'locks.json', 'witness', 'lock', 'reserve'];
   return [...top, ...inside('runs'), ...inside('journal'), ...inside('logs')];
 }
 
@@ -152,7 +164,12 @@ async function judge(
   original: Buffer,
   tally: Tally,
 ): Promise<string | null> {
+  const before = textsOf(dir);
   const found = await inspectState(realDisk, dir, clock);
+  if (found.foreign) {
+    tally.noticed++;
+    return await refused(dir, found, before);
+  }
   const named = found.findings.filter((one) => one.file.startsWith(join(dir, file)));
   const elsewhere = found.findings.filter(({ level }) => level === 'problem');
   if (named.length + elsewhere.length === 0) {
@@ -173,6 +190,32 @@ async function judge(
   tally.runsLost += repaired.doubted.length;
   for (const { ids, more } of repaired.lost) tally.runsLost += ids.length + more;
   return await compare(state, dir, repaired);
+}
+
+/** Only what is a file: a planted pipe would keep its reader for ever. */
+const textsOf = (dir: string): string =>
+  filesOf(dir)
+    .filter((file) => lstatSync(join(dir, file), { throwIfNoEntry: false })?.isFile())
+    .map((file) => `${file} ${readFileSync(join(dir, file), 'base64')}`)
+    .join();
+
+/** What another version wrote is left as it is, by a daemon, by a repair, by whoever reads. */
+async function refused(dir: string, found: Inspection, before: string): Promise<string | null> {
+  const options = { disk: realDisk, dir, clock };
+  const isRefused = (work: Promise<unknown>): Promise<boolean> =>
+    work.then(
+      () => false,
+      (error) => error.code === found.foreign?.code,
+    );
+  const open = async (readOnly: boolean): Promise<void> => {
+    const { engine } = await openJsonEngine({ ...options, readOnly });
+    // A page of settled runs is read by whoever asks for it.
+    await all(engine).finally(() => engine.close());
+  };
+  if (!(await isRefused(open(true)))) return 'of another version, and read';
+  if (!(await isRefused(repairState(options, found)))) return 'of another version, and repaired';
+  if (textsOf(dir) !== before) return 'of another version, and changed';
+  return (await isRefused(open(false))) ? null : 'of another version, and served';
 }
 
 /** Damaged bytes are in `aside`, or still where they were. */

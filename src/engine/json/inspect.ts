@@ -37,9 +37,8 @@ const BETWEEN_MS = 60;
 const REPAIR = 'Set it aside and go on with all that is provable: jobrun doctor --repair';
 
 export async function inspectState(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {
-  let recovered: Recovered;
   try {
-    recovered = await readSteadily(disk, dir, clock);
+    return await inspectAll(disk, dir, clock);
   } catch (error) {
     if (!(error instanceof JobrunError) || !FOREIGN.has(error.code)) throw error;
     const finding = {
@@ -50,6 +49,10 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
     } as const;
     return { findings: [finding], recovered: null, foreign: error, files: 1 };
   }
+}
+
+async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {
+  const recovered = await readSteadily(disk, dir, clock);
   const findings: Finding[] = [];
   for (const problem of recovered.problems) findings.push(await told(disk, problem));
   const pages = await inspectPages(disk, recovered, findings, clock);

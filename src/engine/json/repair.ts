@@ -21,6 +21,7 @@ export interface Repaired extends SalvageReport {
 /** The caller holds the lock. Throws `state-newer` or `state-older`, having touched nothing. */
 export async function repairState(options: OpenOptions, found: Inspection): Promise<Repaired> {
   const { disk, dir, clock } = options;
+  if (found.foreign) throw found.foreign;
   if (found.recovered && found.recovered.format < FORMAT) throw unrepairable(dir, found.recovered);
   const aside: string[] = [];
   // The place for all others first.
