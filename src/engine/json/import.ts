@@ -6,6 +6,7 @@ import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { journalFolder } from './fold.ts';
+import { LOG_NAME } from './inspect.ts';
 import { type Op, Segment } from './journal.ts';
 import type { Imported } from './manifest.ts';
 import { Pages } from './pages.ts';
@@ -28,6 +29,7 @@ export async function importState(
   const state = await readState(disk, dir);
   if (opened.damage[0]) throw opened.damage[0];
   refuseUnlessEmpty(state);
+  await removeLogs(disk, join(dir, 'logs'));
   const taking = new Taking(disk, dir);
   try {
     for await (const item of readLines(lines)) await taking.take(item);
@@ -54,6 +56,12 @@ function refuseUnlessEmpty({ memory, registry }: Recovered): void {
   const hint = 'Import into a new folder: jobrun import --state <folder> <file>';
   const what = runs > 0 ? `${runs} runs` : 'schedules';
   throw new JobrunError('refused', `the state is not empty: it has ${what}`, hint);
+}
+
+/** What an import left that was killed: nobody may take it for the log of a run of this one. */
+async function removeLogs(disk: Disk, folder: string): Promise<void> {
+  for (const name of await disk.list(folder))
+    if (LOG_NAME.test(name)) await disk.remove(join(folder, name));
 }
 
 class Taking {

@@ -17,7 +17,7 @@ import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
 import { listSegments, type Op, segmentPath } from './journal.ts';
 import { Losses, type Lost } from './losses.ts';
-import { type Manifest, manifestPath } from './manifest.ts';
+import { type Imported, type Manifest, manifestPath } from './manifest.ts';
 import { Memory } from './memory.ts';
 import { type PageFile, Pages } from './pages.ts';
 import type { Recovered } from './recovered.ts';
@@ -88,6 +88,8 @@ export class Salvage {
     await this.#takeRegistry();
     const { chain, lastSegment } = await this.#takeJournal();
     for (const line of chain.lines) for (const op of line.ops) this.#note(op, line.seq);
+    for (const { seq, ops } of chain.lines)
+      for (const op of ops) if (op[0] === 'import') this.#takeImport(op[1] as Imported, seq);
     for (const page of await this.#pagesToRead()) await this.#takePage(page);
     const seen = await readWitness(this.#disk, this.#dir).catch(() => 0);
     this.#known = Math.max(this.#known, seen);
@@ -209,6 +211,16 @@ export class Salvage {
     const start = this.#manifest?.position ?? null;
     const chain = chainSegments(segments, start);
     return { chain, lastSegment: Math.max(all.at(-1) ?? 0, first - 1, 0) };
+  }
+
+  /** One that is not folded yet: what it names is part of the state, as if the manifest named it. */
+  #takeImport({ nextId, pages, requests, starts, ...rest }: Imported, seq: number): void {
+    if (seq <= (this.#manifest?.seq ?? 0)) return;
+    this.#nextId = Math.max(this.#nextId, nextId);
+    if (seq > this.#schedulesSeq) this.#registry.loadSchedules({ format: FORMAT, seq: 0, ...rest });
+    for (const answered of requests) this.#registry.remember(answered);
+    for (const [job, at] of starts) for (const one of at) this.#memory.picker.counted(job, one);
+    if (this.#manifest) this.#manifest = { ...this.#manifest, changes: rest.changes, pages };
   }
 
   /** What a line tells beyond its effect, before any is applied. */
