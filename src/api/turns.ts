@@ -1,4 +1,5 @@
-// Whose request is begun next. Usually each at once. Where more come than a turn of the loop can take, they wait in line,
+// Whose request is begun next. Usually each at once. Where more come than one, each begins when all that the one before
+// it did at once is done, until the turn of the loop has taken its time; what is left waits for the next turn in line,
 // one line for each connection, and whoever was served least in the last second and wants least goes first: somebody who
 // asks once is answered soon, however much others ask. Who does not read its replies has to wait with its next request until it does.
 import type { Clock } from '../support/clock.ts';
@@ -9,8 +10,10 @@ export interface Asking {
   readonly unread: number;
 }
 
-/** Requests begun in one turn of the loop: a few at first, for nobody knows what they cost, more where turns are short. */
-const FIRST = 8;
+/** Requests begin in a turn for so long: that many cheap ones go into one commit, and of dear ones one holds up the loop. */
+const BUDGET_MS = 5;
+/** And so many: what they read from the disk costs later than in their turn. More where turns are short. */
+const FIRST = 64;
 const MOST = 256;
 /** After a turn that took longer the next one begins fewer. */
 const LONG_TURN_MS = 15;
@@ -25,7 +28,9 @@ export class Turns {
   #servedSince = 0;
   #most = FIRST;
   #begun = 0;
+  /** When the turn began in which requests were begun last. */
   #since: number | null = null;
+  #stepping = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,10 +40,11 @@ export class Turns {
   take(who: Asking, begin: () => void): void {
     const line = this.#lines.get(who);
     if (line) line.push(begin);
-    else if (this.#begun < this.#most && this.#lines.size === 0 && who.unread <= MOST_UNREAD)
+    else if (this.#begun === 0 && this.#lines.size === 0 && who.unread <= MOST_UNREAD)
       this.#begin(who, begin);
     else this.#lines.set(who, [begin]);
     this.wake();
+    this.#step();
   }
 
   /** Something may have changed: replies were taken. */
@@ -63,15 +69,36 @@ export class Turns {
       this.#served = new Map();
       this.#servedSince = now;
     }
-    while (this.#begun < this.#most) {
-      const who = this.#next();
-      if (!who) break;
-      const line = this.#lines.get(who) ?? [];
-      const begin = line.shift();
-      if (line.length === 0) this.#lines.delete(who);
-      if (begin) this.#begin(who, begin);
-    }
-    if (this.#begun > 0) this.wake();
+    if (this.#lines.size === 0) return;
+    this.#beginNext();
+    if (this.#begun === 0) return;
+    this.wake();
+    this.#step();
+  }
+
+  /** Begins more of those that wait, as long as this turn has time. */
+  #step(): void {
+    if (this.#stepping || this.#lines.size === 0) return;
+    this.#stepping = true;
+    // A tick that is asked for by a microtask comes after all microtasks: what the last request did at once is done.
+    queueMicrotask(() => process.nextTick(() => this.#stepNow()));
+  }
+
+  #stepNow(): void {
+    this.#stepping = false;
+    if (this.#since === null || this.#begun >= this.#most) return;
+    if (this.#clock.monotonic() - this.#since > BUDGET_MS) return;
+    if (this.#beginNext()) this.#step();
+  }
+
+  #beginNext(): boolean {
+    const who = this.#next();
+    const line = who && this.#lines.get(who);
+    const begin = line?.shift();
+    if (!who || !line || !begin) return false;
+    if (line.length === 0) this.#lines.delete(who);
+    this.#begin(who, begin);
+    return true;
   }
 
   #mostAfter(tookMs: number): number {

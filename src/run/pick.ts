@@ -63,14 +63,18 @@ export class Picker {
     place: frontHeap(),
     shared: frontHeap(),
   };
-  /** Which version of a run is queued: what a heap holds beyond that is out of date. */
-  readonly #queued = new Map<number, Run>();
+  /** Which version of a run there is now: what a heap holds beyond that is out of date. */
+  readonly #current: (id: number) => Run | undefined;
   readonly #holders = new Map<string, number>();
   /** By lock, then by the queue they stood in: a paused job's run that is first for a lock must not keep out another's. */
   readonly #parked = new Map<string, Map<Heap<Run>, Heap<Run>>>();
   /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
   readonly #throttled = new Set<Line>();
   #limitsOf: (job: string) => JobLimits = () => UNREAD;
+
+  constructor(current: (id: number) => Run | undefined) {
+    this.#current = current;
+  }
 
   /** Sets where the limits of a job are read from, and reads them anew. */
   configure(limitsOf: (job: string) => JobLimits): void {
@@ -82,20 +86,16 @@ export class Picker {
     }
   }
 
-  /** Takes in a run, or a queued run as it is after a change. */
+  /** Takes in a run that is queued now. */
   add(run: Run): void {
-    if (this.#queued.has(run.id)) this.remove(run.id);
-    this.#queued.set(run.id, run);
     const line = this.#line(run.job);
     const queue = queueOf(line, run);
     queue.push(run);
     if (queue.peek() === run) this.#offer(line);
   }
 
-  remove(id: number): void {
-    const run = this.#queued.get(id);
-    this.#queued.delete(id);
-    if (!run) return;
+  /** A run that was queued is so no longer, or is another version of itself. */
+  remove(run: Run): void {
     this.#offer(this.#line(run.job));
     const lock = run.origin?.lock;
     if (lock !== undefined && !this.#holders.has(lock)) this.#unpark(lock);
@@ -124,7 +124,6 @@ export class Picker {
 
   /** A run is running. */
   started(run: Run): void {
-    this.#queued.delete(run.id);
     const line = this.#line(run.job);
     line.running.add(run.id);
     const lock = run.origin?.lock;
@@ -166,8 +165,8 @@ export class Picker {
 
   /** The same, where it is to be this run and no other. */
   nextOnly(id: number, lane: Lane, now: number): Run | null {
-    const run = this.#queued.get(id);
-    if (!run || this.why(run, now) !== null) return null;
+    const run = this.#current(id);
+    if (run?.state.name !== 'queued' || this.why(run, now) !== null) return null;
     const line = this.#line(run.job);
     return laneOf(line, queueOf(line, run)) === lane ? run : null;
   }
@@ -221,7 +220,7 @@ export class Picker {
 
   #first(queue: Heap<Run>): Run | undefined {
     for (let run = queue.peek(); run; run = queue.peek()) {
-      if (this.#queued.get(run.id) === run) return run;
+      if (this.#current(run.id) === run) return run;
       queue.pop();
     }
     return undefined;
@@ -256,7 +255,7 @@ export class Picker {
     if (!byQueue) return;
     for (const [queue, parked] of byQueue) {
       let run = parked.pop();
-      while (run && this.#queued.get(run.id) !== run) run = parked.pop();
+      while (run && this.#current(run.id) !== run) run = parked.pop();
       if (parked.size === 0) byQueue.delete(queue);
       if (!run) continue;
       queue.push(run);

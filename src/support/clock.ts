@@ -46,4 +46,10 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-export const isoOf = (instant: number): string => new Date(instant).toISOString();
+let latest = { instant: Number.NaN, text: '' };
+
+/** `2026-11-23T18:30:00.000Z`. Runs that came together say the same instant over and over. */
+export function isoOf(instant: number): string {
+  if (latest.instant !== instant) latest = { instant, text: new Date(instant).toISOString() };
+  return latest.text;
+}

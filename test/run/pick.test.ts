@@ -7,13 +7,41 @@ import { NOW, queuedRun } from '../helpers/runs.ts';
 
 const FREE: JobLimits = { lane: 'place', concurrency: null, rateLimit: null, blocked: null };
 
-function picker(limits: Readonly<Record<string, Partial<JobLimits>>> = {}): Picker {
-  const made = new Picker();
+/** A picker, and the runs as the engine's memory holds them for it. */
+class Kept extends Picker {
+  readonly #runs: Map<number, Run>;
+
+  constructor() {
+    const runs = new Map<number, Run>();
+    super((id) => runs.get(id));
+    this.#runs = runs;
+  }
+
+  override add(run: Run): void {
+    if (this.#runs.has(run.id)) this.removeId(run.id);
+    this.#runs.set(run.id, run);
+    super.add(run);
+  }
+
+  removeId(id: number): void {
+    const run = this.#runs.get(id);
+    this.#runs.delete(id);
+    if (run) super.remove(run);
+  }
+
+  override started(run: Run): void {
+    this.#runs.delete(run.id);
+    super.started(run);
+  }
+}
+
+function picker(limits: Readonly<Record<string, Partial<JobLimits>>> = {}): Kept {
+  const made = new Kept();
   made.configure((job) => ({ ...FREE, ...limits[job] }));
   return made;
 }
 
-function begin(made: Picker, run: Run, now: number): void {
+function begin(made: Kept, run: Run, now: number): void {
   made.counted(run.job, now);
   made.started(run);
 }
@@ -30,7 +58,7 @@ const died = (run: Run): Run => ({
 });
 
 /** Starts as many as may start now, and gives their ids. */
-function startAll(made: Picker, now = NOW, lane: Lane = 'place'): number[] {
+function startAll(made: Kept, now = NOW, lane: Lane = 'place'): number[] {
   const ids: number[] = [];
   for (let run = made.next(lane, now); run; run = made.next(lane, now)) {
     begin(made, run, now);
@@ -54,7 +82,7 @@ describe('the order', () => {
     const made = picker();
     made.add(queuedRun(1));
     expect([made.next('place', NOW)?.id, made.next('place', NOW)?.id]).toEqual([1, 1]);
-    made.remove(1);
+    made.removeId(1);
     expect(made.next('place', NOW)).toBe(null);
   });
 
@@ -95,10 +123,10 @@ describe('limits', () => {
   });
 
   it('starts of before count against a rate that is read only later, but never those that lie ahead', () => {
-    const made = new Picker();
+    const made = new Kept();
     for (const at of [NOW - 5000, NOW - 400, NOW - 300]) made.counted('a', at);
     const told = made.starts();
-    const later = new Picker();
+    const later = new Kept();
     for (const [job, starts] of told) for (const at of starts) later.counted(job, at);
     later.configure(() => ({ ...FREE, rateLimit: { limit: 2, perMs: 1000 } }));
     const run = queuedRun(1, { job: 'a' });
@@ -207,7 +235,7 @@ describe('locks', () => {
     for (const run of [first, locked(2, 'a'), locked(3, 'a')]) made.add(run);
     startAll(made);
     made.ended(first);
-    made.remove(2);
+    made.removeId(2);
     expect(startAll(made)).toEqual([3]);
   });
 });
@@ -266,7 +294,7 @@ function randomLimits(random: Random): Record<string, JobLimits> {
 
 function history(random: Random, seed: number): void {
   const model = new Model();
-  const made = new Picker();
+  const made = new Kept();
   const configure = (limits: Record<string, JobLimits>): void => {
     model.limits = limits;
     made.configure((job) => model.limits[job] ?? FREE);
@@ -297,7 +325,7 @@ function history(random: Random, seed: number): void {
   expect(model.queued, `seed ${seed}: runs that never started`).toEqual([]);
 }
 
-function add(model: Model, made: Picker, random: Random, id: number): void {
+function add(model: Model, made: Kept, random: Random, id: number): void {
   const fresh = queuedRun(id, {
     job: random.of(JOBS),
     priority: random.whole(0, 2),
@@ -309,19 +337,19 @@ function add(model: Model, made: Picker, random: Random, id: number): void {
   made.add(run);
 }
 
-function end(model: Model, made: Picker, random: Random): void {
+function end(model: Model, made: Kept, random: Random): void {
   if (model.running.length === 0) return;
   const run = random.of(model.running);
   model.running = model.running.filter((other) => other !== run);
   made.ended(run);
 }
 
-function change(model: Model, made: Picker, random: Random): void {
+function change(model: Model, made: Kept, random: Random): void {
   if (model.queued.length === 0) return;
   const run = random.of(model.queued);
   model.queued = model.queued.filter((other) => other !== run);
   if (random.chance(0.4)) {
-    made.remove(run.id);
+    made.removeId(run.id);
     return;
   }
   const changed = {
@@ -333,7 +361,7 @@ function change(model: Model, made: Picker, random: Random): void {
   made.add(changed);
 }
 
-function start(model: Model, made: Picker, lane: Lane, now: number, told: string): void {
+function start(model: Model, made: Kept, lane: Lane, now: number, told: string): void {
   const run = made.next(lane, now);
   expect(run?.id ?? null, told).toBe(model.next(lane, now));
   if (!run) return;

@@ -11,7 +11,7 @@ import type { Transaction } from './transaction.ts';
 
 export interface Intake {
   readonly memory: Memory;
-  /** The id of the next run: taken here, given back where the transaction fails. */
+  /** The id of the next run: taken here. */
   readonly ids: { next: number };
 }
 
@@ -27,16 +27,21 @@ export function acceptDraft(
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
   if (existing) return { run: existing, existing: true };
   const id = ids.next++;
-  tx.onUndo(() => {
-    ids.next = id;
-  });
-  const after = draft.origin?.after ?? [];
-  const waits = after.some((other) => memory.live.has(other));
+  const after = draft.origin?.after;
+  const waits = after?.some((other) => memory.live.has(other)) ?? false;
   const run = newRun(id, draft, now, waits);
-  const bad = after.map((other) => currentOf(other, memory) ?? others.get(other)).find(isLost);
+  const bad = after?.map((other) => currentOf(other, memory) ?? others.get(other)).find(isLost);
   const accepted = bad === undefined ? run : abortIdle(run, becauseOf(bad), now);
   tx.add(accepted);
   return { run: accepted, existing: false };
+}
+
+/** Gives back the ids that are taken from now on, should the transaction fail. */
+export function lendIds(tx: Transaction, { ids }: Intake): void {
+  const { next } = ids;
+  tx.onUndo(() => {
+    ids.next = next;
+  });
 }
 
 /** The answer of a request that came before. A run that was removed since was accepted all the same. */
@@ -51,6 +56,22 @@ export async function repeated(
     const run = found[i] ?? (draft && newRun(id, draft, at, false));
     return run ? [{ run, existing: false }] : [];
   });
+}
+
+export const NO_OTHERS: ReadonlyMap<number, Run> = new Map();
+
+/** The runs that drafts wait for, where only a page file knows them. */
+export async function othersOf(
+  drafts: readonly Draft[],
+  find: (id: number) => Promise<Run | null>,
+): Promise<ReadonlyMap<number, Run>> {
+  if (!drafts.some((draft) => draft.origin?.after)) return NO_OTHERS;
+  const others = new Map<number, Run>();
+  for (const id of new Set(drafts.flatMap((draft) => draft.origin?.after ?? []))) {
+    const run = await find(id);
+    if (run) others.set(id, run);
+  }
+  return others;
 }
 
 /** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */

@@ -9,7 +9,15 @@ import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { acceptDraft, type Intake, repeated, replaceRun } from './accept.ts';
+import {
+  acceptDraft,
+  type Intake,
+  lendIds,
+  NO_OTHERS,
+  othersOf,
+  repeated,
+  replaceRun,
+} from './accept.ts';
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold } from './fold.ts';
@@ -59,7 +67,7 @@ export class JsonEngine extends Reads implements E.Engine {
   async accept(drafts: readonly Draft[], now: number, request?: string): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
-    const others = await this.#othersOf(drafts);
+    const others = await othersOf(drafts, (id) => this.find(id));
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
     if (known) {
@@ -69,6 +77,7 @@ export class JsonEngine extends Reads implements E.Engine {
     }
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
+      lendIds(tx, this.#intake);
       const accepted = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, others));
       if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
       return accepted;
@@ -160,15 +169,17 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   async fire(fired: readonly E.Fired[], now: number): Promise<Run[]> {
-    const none = new Map<number, Run>();
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
-    return this.#apply((tx) =>
-      fired.flatMap(({ schedule, drafts }) => {
-        const made = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, none).run);
+    return this.#apply((tx) => {
+      lendIds(tx, this.#intake);
+      return fired.flatMap(({ schedule, drafts }) => {
+        const made = drafts.map(
+          (draft) => acceptDraft(tx, draft, now, this.#intake, NO_OTHERS).run,
+        );
         tx.schedule({ ...schedule, lastRun: made.at(-1)?.id ?? schedule.lastRun });
         return made;
-      }),
-    );
+      });
+    });
   }
 
   putWorker(worker: E.Worker): void {
@@ -278,16 +289,6 @@ export class JsonEngine extends Reads implements E.Engine {
     const token: E.Token = [this.#p.epoch, ++this.#tokens];
     tx.set(prev, run, { token, mark: worker.mark });
     return { run, token, worker };
-  }
-
-  /** The runs that drafts wait for, where only a page file knows them. */
-  async #othersOf(drafts: readonly Draft[]): Promise<ReadonlyMap<number, Run>> {
-    const others = new Map<number, Run>();
-    for (const id of new Set(drafts.flatMap((draft) => draft.origin?.after ?? []))) {
-      const run = await this.find(id);
-      if (run) others.set(id, run);
-    }
-    return others;
   }
 
   #jobLimits(job: string): JobLimits {

@@ -18,7 +18,7 @@ export class Memory {
   /** Runs that were removed since the last fold began. */
   removed = 0;
   readonly tally = new Tally();
-  readonly picker = new Picker();
+  readonly picker = new Picker((id) => this.live.get(id));
   /** Pages with a run that changed since their file was written. */
   readonly dirty = new Set<number>();
   /** For each run that others wait for, those others. */
@@ -137,7 +137,7 @@ export class Memory {
       this.#keys.delete(keyOf(run.job, key));
     const schedule = run.origin?.schedule;
     if (schedule !== undefined) removeFrom(this.bySchedule, schedule, run.id);
-    if (run.state.name === 'queued') this.picker.remove(run.id);
+    if (run.state.name === 'queued') this.picker.remove(run);
     if (run.state.name === 'running') this.picker.ended(run);
     if (run.state.name === 'waiting' && run.state.for === 'runs') this.#forget(run);
   }

@@ -15,7 +15,8 @@ export interface RunChange {
 export class Transaction {
   readonly ops: string[] = [];
   readonly changes: RunChange[] = [];
-  readonly #undos: (() => void)[] = [];
+  /** What takes each step back; of a changed run the change itself says it. */
+  readonly #undos: (RunChange | (() => void))[] = [];
   readonly #memory: Memory;
   readonly #registry: Registry;
 
@@ -25,7 +26,10 @@ export class Transaction {
   }
 
   undo(): void {
-    for (const undo of this.#undos.toReversed()) undo();
+    for (const undo of this.#undos.toReversed()) {
+      if (typeof undo === 'function') undo();
+      else this.#takeBack(undo);
+    }
   }
 
   onUndo(undo: () => void): void {
@@ -89,9 +93,14 @@ export class Transaction {
 
   #put(prev: Run | null, next: Run): void {
     this.#memory.put(prev, next);
+    const change = { prev, run: next };
+    this.#undos.push(change);
+    this.changes.push(change);
+  }
+
+  #takeBack({ prev, run }: RunChange): void {
     // Its time may have come meanwhile: that is no change of its own, and goes with this one.
-    this.#undos.push(() => this.#memory.put(this.#memory.live.get(next.id) ?? next, prev));
-    this.changes.push({ prev, run: next });
+    this.#memory.put(this.#memory.live.get(run.id) ?? run, prev);
   }
 
   #begin(run: Run, lease: Held): void {
