@@ -23,7 +23,9 @@ export class Pages {
   /** Least recently used first: a Map keeps the order of insertion. */
   readonly #cache = new Map<number, Promise<ReadonlyMap<number, Run>>>();
 
+  /** By page, never the same number twice: a page that went and came back is another one. */
   readonly #versions = new Map<number, number>();
+  #changes = 0;
 
   constructor(disk: Disk, dir: string) {
     this.#disk = disk;
@@ -75,7 +77,7 @@ export class Pages {
   }
 
   #changed(page: number): void {
-    this.#versions.set(page, (this.#versions.get(page) ?? 0) + 1);
+    this.#versions.set(page, ++this.#changes);
     this.#cache.delete(page);
   }
 
