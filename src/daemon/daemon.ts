@@ -102,7 +102,7 @@ export class Daemon {
     this.#o = options;
     this.#engine = engine;
     this.#watching = watching;
-    this.#stuck = new Stuck(clock, log.logger, engine, (error) => this.#fail(error));
+    this.#stuck = new Stuck(clock, log.logger, engine, (...why) => this.#fail(...why));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -191,10 +191,10 @@ export class Daemon {
     this.#finish(exitCode);
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, exitCode = exitCodeOf(toJobrunError(error).code)): void {
     this.#o.log.logger.fatal({ err: error }, 'the daemon cannot go on');
     this.#scheduler.stop();
-    this.#finish(exitCodeOf(toJobrunError(error).code));
+    this.#finish(exitCode);
   }
 
   #changed(change: Change): void {

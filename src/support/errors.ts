@@ -31,6 +31,9 @@ const EXIT_CODES = {
   internal: 1,
 } as const;
 
+/** Of a daemon that could not write results for too long: others see no disk that refuses, but a daemon that ended. */
+export const GAVE_UP_EXIT_CODE = 74;
+
 export type ErrorCode = keyof typeof EXIT_CODES;
 
 /** Every code there is, for the documentation and the test that holds both together. */

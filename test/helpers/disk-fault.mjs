@@ -1,7 +1,8 @@
 // Loaded into a real daemon before its own code (`node --import`): makes its disk fail or slow below one folder, as a
 // control file says at each moment. Nothing of it is in the product. What it gets: JOBRUN_TEST_DISK = {"state",
 // "control"}; the control file holds {"id", "faults": [{"kind", "n", "errno", "forever"}], "syncMs", "short"}: the n-th
-// operation of a kind since the id is new fails, `short` writes take only a part of what they are given.
+// operation of a kind since the id is new fails, `short` writes take only a part of what they are given; the monotonic
+// clock goes `aheadMs` ahead with the next operation.
 import plain, { readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -17,11 +18,15 @@ const { writeSync } = plain;
 const ours = new Map();
 let id = null;
 let counts = {};
+let aheadMs = 0;
+const monotonic = performance.now.bind(performance);
+performance.now = () => monotonic() + aheadMs;
 
 function told() {
   const now = JSON.parse(readFileSync(control, 'utf8'));
   if (now.id !== id) counts = {};
   id = now.id;
+  aheadMs = Math.max(aheadMs, now.aheadMs ?? 0);
   return now;
 }
 
@@ -32,7 +37,9 @@ function pass(kind) {
   const n = counts[kind] ?? 0;
   counts[kind] = n + 1;
   const hit = faults.find((f) => f.kind === kind && (f.forever ? n >= f.n : n === f.n));
-  if (hit) throw Object.assign(new Error(`${hit.errno}: simulated, ${kind}`), { code: hit.errno });
+  if (!hit) return;
+  writeSync(2, `fault of the test: ${kind}\n`);
+  throw Object.assign(new Error(`${hit.errno}: simulated, ${kind}`), { code: hit.errno });
 }
 
 fs.open = async (path, ...rest) => {

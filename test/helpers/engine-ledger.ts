@@ -182,9 +182,11 @@ export class Ledger {
 
 export function countsWrong(engine: Engine, runs: readonly Run[], total: number): string[] {
   const wrong = total === runs.length ? [] : [`total is ${total}, there are ${runs.length}`];
+  const found = new Map<string, number>();
+  for (const { state } of runs) found.set(state.name, (found.get(state.name) ?? 0) + 1);
   const byJob = [...engine.countsByJob().values()];
   for (const name of STATE_NAMES) {
-    const counted = runs.filter((run) => run.state.name === name).length;
+    const counted = found.get(name) ?? 0;
     const summed = byJob.reduce((sum, counts) => sum + counts[name], 0);
     if (engine.counts()[name] !== counted) {
       wrong.push(`counts say ${engine.counts()[name]} ${name}, there are ${counted}`);

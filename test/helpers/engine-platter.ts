@@ -36,15 +36,28 @@ export interface CutOptions {
   readonly keyOf?: (at: number) => string;
 }
 
+/** How much of a buffer with room at its end is taken by anybody. */
+const takenOf = new WeakMap<ArrayBufferLike, number>();
+
+/**
+ * What is in a file after a change. Nobody sees `before` change: what is appended goes behind it where nothing else
+ * stands yet, and is copied to a larger place where there is no room.
+ */
 export function changed(
   before: Buffer,
   operation: Extract<Operation, { kind: 'write' | 'truncate' }>,
 ): Buffer {
-  if (operation.kind === 'truncate') return Buffer.from(before.subarray(0, operation.size));
+  if (operation.kind === 'truncate') return before.subarray(0, operation.size);
   const { bytes, position } = operation;
-  const after = Buffer.alloc(Math.max(before.length, position + bytes.length));
-  before.copy(after);
+  const end = position + bytes.length;
+  const length = Math.max(before.length, end);
+  const isAtEnd = takenOf.get(before.buffer) === before.length && position >= before.length;
+  const hasRoom = isAtEnd && length <= before.buffer.byteLength;
+  const place = hasRoom ? before.buffer : new ArrayBuffer(Math.max(64, length * 2));
+  const after = Buffer.from(place, 0, length);
+  if (!hasRoom) before.copy(after);
   bytes.copy(after, position);
+  takenOf.set(place, length);
   return after;
 }
 

@@ -22,7 +22,7 @@ export default {
   title: 'Disks that fail',
   run: async (size, log) => {
     const rows: Row[] = [];
-    for (const part of [full, failing, slow, fewFiles, takenAway]) {
+    for (const part of [full, failing, readOnly, unrecorded, slow, fewFiles, takenAway]) {
       const lab = new Lab(log);
       try {
         rows.push(...(await part(lab, size)));
@@ -85,9 +85,15 @@ class Lab {
   }
 
   /** Asks for a run; its id, or the error. */
-  async ask(job: string, params: object = {}): Promise<string | JobrunError> {
+  async ask(job: string, params: object = {}, more: object = {}): Promise<string | JobrunError> {
     try {
-      const run = { kind: 'run', run: { job, params }, wait: false, follow: false, dryRun: false };
+      const run = {
+        kind: 'run',
+        run: { job, params, ...more },
+        wait: false,
+        follow: false,
+        dryRun: false,
+      };
       const reply = (await this.client?.call('schedule', run as Doc)) as Doc;
       const { id } = reply.run;
       this.accepted.add(id);
@@ -104,6 +110,22 @@ class Lab {
       if (isRefusal(answer)) return answer;
     }
     throw new Error('nothing is refused');
+  }
+
+  /** Gives a run other params; the same answers. */
+  async enlarge(id: string, pad: string): Promise<string | JobrunError> {
+    try {
+      const changes = { params: { pad }, merge: false, note: null };
+      await this.client?.call('update', { id, priority: 1, ...changes } as Doc);
+      return id;
+    } catch (error) {
+      return error instanceof JobrunError ? error : errorFromShape(error as Doc);
+    }
+  }
+
+  /** How often the daemon, or its disk, has said something. */
+  heard(text: string): number {
+    return (this.daemon?.said().split(text).length ?? 1) - 1;
   }
 
   async show(id: string): Promise<Doc> {
@@ -162,7 +184,11 @@ async function fullNames(before: Lab): Promise<Row[]> {
     await lab.ask('quick');
     const left = statfsSync(lab.rig.state).ffree;
     for (let i = 0; i < left; i++) writeFileSync(join(lab.rig.state, `logs/filler-${i}`), '');
-    const answers = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => lab.ask('quick', {}, { inMs: 86_400_000 })),
+    );
+    const large = answers.find((answer) => !isRefusal(answer));
+    if (large !== undefined) answers.push(...(await fillSegment(lab, String(large))));
     const refused = answers.filter(isRefusal);
     const listed = await lab.rig.cli('list');
     let lost = refused.some(({ code }) => exitCodeOf(code) !== 8) ? lab.wrong('not exit 8') : 0;
@@ -170,7 +196,8 @@ async function fullNames(before: Lab): Promise<Row[]> {
     for (let i = 0; i < left; i++) rmSync(join(lab.rig.state, `logs/filler-${i}`), { force: true });
     await until(async () => !isRefusal(await lab.ask('quick')), 'there is room again');
     lost += await lab.killAndCount();
-    const detail = `${refused.length} of 20 runs refused while there was none`;
+    const failed = lab.heard('ENOSPC');
+    const detail = `${failed} failures told, ${refused.length} of ${answers.length} changes refused`;
     return [{ what: 'no inode left, and room again without a restart', times: 1, lost, detail }];
   } finally {
     await lab.close();
@@ -208,17 +235,21 @@ const ERRNOS = ['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'EMFILE'] as const;
 
 /** Each kind of operation fails at its n-th time, once and from then on; now and then the daemon is killed. */
 async function failing(lab: Lab, size: Size): Promise<Row[]> {
-  const most = size === 'full' ? 20 : 2;
   await lab.start();
   const rows: Row[] = [];
+  const large = String(await lab.ask('quick', {}, { inMs: 86_400_000 }));
   for (const kind of KINDS) {
     let [times, lost, refused] = [0, 0, 0];
-    for (const errno of size === 'full' ? ERRNOS : ERRNOS.slice(0, 2))
+    // What happens once a segment is full: files are created, synced, renamed and removed.
+    const folds = !['write', 'sync'].includes(kind);
+    const most = size === 'quick' ? 2 : folds ? 6 : 20;
+    for (const errno of ERRNOS.slice(0, size === 'quick' ? 1 : folds ? 2 : ERRNOS.length))
       for (let n = 0; n < most; n++)
         for (const forever of [false, true]) {
           times++;
           lab.tell({ faults: [{ kind, n, errno, forever }] });
           const answers = [];
+          if (folds) answers.push(...(await fillSegment(lab, large)));
           for (let i = 0; i < 3; i++)
             answers.push(...(await Promise.all([lab.ask('quick'), lab.ask('quick')])));
           const bad = answers.filter(isRefusal);
@@ -229,13 +260,14 @@ async function failing(lab: Lab, size: Size): Promise<Row[]> {
             lost += lab.wrong(`${kind} ${n} ${errno}: list is refused`);
           lab.tell({});
         }
+    const failed = lab.heard(`fault of the test: ${kind}`);
     lost += await lab.killAndCount();
     lost += await failingStarts(lab, kind, size);
     rows.push({
       what: `the n-th ${kind} fails, once and for good`,
       times,
       lost,
-      detail: `${refused} runs refused`,
+      detail: `${failed} operations failed, ${refused} changes refused`,
     });
   }
   lab.tell({ short: true });
@@ -243,6 +275,70 @@ async function failing(lab: Lab, size: Size): Promise<Row[]> {
   const lost = short.filter(isRefusal).length + (await lab.killAndCount());
   rows.push({ what: 'each write takes only a half', times: 20, lost });
   return rows;
+}
+
+/** More than a segment of the journal holds: the state is folded meanwhile. */
+async function fillSegment(lab: Lab, id: string): Promise<(string | JobrunError)[]> {
+  const answers: (string | JobrunError)[] = [];
+  for (let i = 0; i < 9; i++) answers.push(await lab.enlarge(id, `${i % 10}`.repeat(1_000_000)));
+  return answers;
+}
+
+/** Every operation says that the file system is read-only, as after an error of the medium; then it is mounted anew. */
+async function readOnly(lab: Lab, size: Size): Promise<Row[]> {
+  const times = size === 'full' ? 10 : 1;
+  let lost = 0;
+  await lab.start();
+  for (let i = 0; i < times; i++) {
+    const before = String(await lab.ask('quick'));
+    const faults = KINDS.map((kind) => ({ kind, n: 0, errno: 'EROFS', forever: true }));
+    lab.tell({ faults });
+    const refused = await lab.refused();
+    if (exitCodeOf(refused.code) !== 8) lost += lab.wrong(`refused with ${refused.code}`);
+    if ((await lab.show(before)).id !== before) lost += lab.wrong('show is refused');
+    const listed = await lab.rig.cli('list');
+    if (listed.code !== 0) lost += lab.wrong(`list ends with ${listed.code}: ${listed.said}`);
+    lab.tell({});
+    await until(async () => !isRefusal(await lab.ask('quick')), 'it can be written to again');
+  }
+  lost += await lab.killAndCount();
+  return [{ what: 'the disk becomes read-only, and writable again', times, lost }];
+}
+
+/** Results that cannot be written are kept in memory for a minute; then the daemon ends, and says why. */
+async function unrecorded(lab: Lab): Promise<Row[]> {
+  let lost = 0;
+  const nothing = KINDS.map((kind) => ({ kind, n: 0, errno: 'EIO', forever: true }));
+  const finish = async (name: string): Promise<string> => {
+    const gate = join(lab.rig.home, name);
+    const id = String(await lab.ask('gated', { gate }));
+    await until(async () => (await lab.show(id)).state === 'running', 'it runs');
+    lab.tell({ faults: nothing });
+    const kept = 'a result could not be kept';
+    const before = lab.heard(kept);
+    writeFileSync(gate, '');
+    await until(() => lab.heard(kept) > before, 'a result is kept in memory');
+    return id;
+  };
+  await lab.start();
+  const saved = await finish('soon');
+  lab.tell({});
+  await until(async () => (await lab.show(saved)).state === 'done', 'it is written');
+  if ((await lab.show(saved)).attempts.length !== 1) lost += lab.wrong('it ran again');
+  const repeated = await finish('late');
+  lab.tell({ faults: nothing, aheadMs: 61_000 });
+  const exited = await lab.daemon?.exited;
+  if (exited?.code !== 74) lost += lab.wrong(`the daemon ends with ${exited?.code}`);
+  if (!lab.daemon?.said().includes('results could not be written for a minute'))
+    lost += lab.wrong(`it does not say why: ${lab.daemon?.said().slice(-500)}`);
+  lost += await lab.killAndCount();
+  const again = async (): Promise<boolean> => (await lab.show(repeated)).state === 'done';
+  await until(again, 'the run whose result was lost is done again');
+  const what = 'no result can be written for a minute: the daemon ends with 74 and says why';
+  return [
+    { what: 'a result waits in memory until the disk is back', times: 1, lost: 0 },
+    { what, times: 1, lost, detail: 'its run is started again, once there is a daemon' },
+  ];
 }
 
 /** A start and its recovery meet the same faults. */
@@ -289,15 +385,20 @@ async function fewFiles(lab: Lab): Promise<Row[]> {
   await lab.start(false);
   const limit = (files: string): boolean =>
     spawnSync('prlimit', ['--pid', String(lab.daemon?.pid), `--nofile=${files}`]).status === 0;
-  await lab.ask('quick');
+  const large = String(await lab.ask('quick', {}, { inMs: 86_400_000 }));
   if (!limit('12:4096')) return [];
   const answers = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+  answers.push(...(await fillSegment(lab, large)));
+  const failed = lab.heard('EMFILE');
   limit('4096:4096');
   await until(async () => !isRefusal(await lab.ask('quick')), 'files can be opened again');
   const alive = lab.daemon?.alive() === true;
   let lost = await lab.killAndCount();
   if (!alive) lost += lab.wrong('the daemon ended');
-  const detail = `${answers.filter(isRefusal).length} of 20 runs refused meanwhile`;
+  const refused = answers.filter(isRefusal);
+  const odd = refused.find(({ code }) => exitCodeOf(code) !== 8);
+  if (odd) lost += lab.wrong(`refused with ${odd.code}`);
+  const detail = `${failed} failures told, ${refused.length} of ${answers.length} changes refused`;
   return [{ what: 'too many open files, and enough again', times: 1, lost, detail }];
 }
 

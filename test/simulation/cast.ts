@@ -34,6 +34,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   main: { autostart: true },
   often: { rule: { kind: 'every', everyMs: 7 * MINUTE } },
   hourly: { rule: cron('13 * * * *') },
+  steady: { rule: cron('*/4 * * * *') },
 };
 
 export const JOBS: readonly string[] = Object.keys(PARTS);

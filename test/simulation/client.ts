@@ -184,8 +184,12 @@ export class Client {
 
   #prune(life: Life, tools: Tools): void {
     const { promises } = this.#machine;
-    for (const id of promises.ids) promises.removeAsked(id);
-    this.#call(life, tools, prune, { keep: 5 });
+    // Runs may be settled, or told of, while it is on its way.
+    const mayGo = (): void => {
+      for (const id of promises.ids) promises.removeAsked(id);
+    };
+    mayGo();
+    this.#call(life, tools, prune, { keep: 5 }, mayGo);
   }
 
   /** Many at once, as a shell loop would. */

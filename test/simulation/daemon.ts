@@ -134,7 +134,7 @@ export class Daemon {
     const giveUp = (): void => life.die('exit 74');
     const logger = { error: () => undefined };
     const stuck = new Stuck(clock, logger, engine, giveUp);
-    const logs = new MemoryLogs();
+    const logs = new MemoryLogs(clock, machine.chance);
     this.#pool = this.#makePool();
     const release = (runner: FakeWorker, reusable: boolean): void => {
       this.#pool.release(runner, { reusable });

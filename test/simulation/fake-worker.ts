@@ -3,6 +3,7 @@
 // It belongs to the machine, not to the daemon: after a kill -9 of the daemon it may live on for a while.
 
 import type { Json } from '../../src/support/json.ts';
+import { HOUR } from '../../src/support/limits.ts';
 import type { Brief, FromRun, ToWorker } from '../../src/workers/messages.ts';
 import type { Exit, Runner } from '../../src/workers/runner.ts';
 import type { Machine } from './machine.ts';
@@ -12,6 +13,8 @@ interface Task {
   readonly brief: Brief;
   calls: number;
   saved: number;
+  /** A save has not been answered yet: like a job that awaits each, it begins no other one. */
+  saving: boolean;
   over: boolean;
   readonly waiting: Map<number, (ok: boolean, value: unknown) => void>;
 }
@@ -34,6 +37,7 @@ export class FakeWorker implements Runner {
   readonly #tasks = new Map<number, Task>();
   #resolve: (exit: Exit) => void = () => undefined;
   #ending: Promise<void> | null = null;
+  #pretends = false;
 
   constructor(machine: Machine, mark: string, parentLives: () => boolean) {
     this.#machine = machine;
@@ -50,7 +54,9 @@ export class FakeWorker implements Runner {
 
   /** Runs that it has at this moment. */
   get holds(): readonly Brief[] {
-    return this.exit ? [] : [...this.#tasks.values()].filter((t) => !t.over).map((t) => t.brief);
+    return this.exit && !this.#pretends
+      ? []
+      : [...this.#tasks.values()].filter((t) => !t.over).map((t) => t.brief);
   }
 
   send(message: ToWorker): void {
@@ -71,9 +77,9 @@ export class FakeWorker implements Runner {
   };
 
   end(): Promise<void> {
-    const early = this.#machine.weakening?.name === 'ends before it is dead';
-    this.#ending ??= this.#dieLater(early ? 30_000 : this.#machine.chance.whole(1, 400));
-    return early ? Promise.resolve() : this.#ending;
+    if (this.#machine.weakening?.name === 'ends before it is dead') this.#pretend();
+    this.#ending ??= this.#dieLater(this.#machine.chance.whole(1, 400));
+    return this.#ending;
   }
 
   /** Its daemon was killed. With `setpriv` it dies with it, else it lives until it notices. */
@@ -87,12 +93,20 @@ export class FakeWorker implements Runner {
   die(exit: Exit): void {
     if (this.exit) return;
     this.exit = exit;
-    this.#machine.workers.delete(this.pid);
+    if (!this.#pretends) this.#machine.workers.delete(this.pid);
     this.#machine.note(`worker ${this.pid} ends: ${exit.signal ?? exit.exitCode}`);
     setImmediate(() => {
       if (this.#parentLives()) for (const { gone } of [...this.#listeners.values()]) gone(exit);
       this.#resolve(exit);
     });
+  }
+
+  /** Says that it is dead, and lives on. */
+  #pretend(): void {
+    if (this.exit) return;
+    this.#pretends = true;
+    this.#machine.clock.after(HOUR, () => this.#machine.workers.delete(this.pid));
+    this.die({ exitCode: null, signal: 'SIGKILL' });
   }
 
   async #dieLater(ms: number): Promise<void> {
@@ -121,7 +135,7 @@ export class FakeWorker implements Runner {
 
   #begin(brief: Brief): void {
     const saved = Number((brief.checkpoint as { n?: number } | undefined)?.n ?? 0);
-    const task: Task = { brief, calls: 0, saved, over: false, waiting: new Map() };
+    const task: Task = { brief, calls: 0, saved, saving: false, over: false, waiting: new Map() };
     this.#machine.promises.begins(brief, this);
     this.#tasks.set(brief.run, task);
     this.#live(task, this.#machine.chance.whole(0, 4));
@@ -157,12 +171,17 @@ export class FakeWorker implements Runner {
 
   #save(task: Task): void {
     const { run } = task.brief;
+    if (task.saving) return;
     const n = ++task.saved;
     const call = ++task.calls;
+    task.saving = true;
     task.waiting.set(call, (ok) => {
+      task.saving = false;
       if (ok) this.#machine.promises.saved(run, n);
     });
-    this.#say({ type: 'save', run, call, checkpoint: { n } });
+    // A checkpoint waits until the rows before it are on the disk.
+    if (this.#machine.chance.chance(0.3)) this.#say({ type: 'row', run, n, row: {} });
+    this.#say({ type: 'save', run, call, checkpoint: { n, by: this.pid } });
   }
 
   #emit(task: Task): void {

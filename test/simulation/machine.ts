@@ -73,6 +73,7 @@ export class Machine {
     this.note('power cut');
     for (const worker of [...this.workers.values()])
       worker.die({ exitCode: null, signal: 'SIGKILL' });
+    this.workers.clear();
     this.#operations += this.disk.operations.length;
     const { taken, inodes } = this.disk;
     this.disk = this.#format(this.disk.powerCut(this.chance));

@@ -1,5 +1,5 @@
 // `npm run simulate -- --seed N --steps M`: plays one seed again, exactly, and prints what happened; `--seeds M` plays
-// as many from N on, and prints those that fail.
+// as many from N on, and prints those that fail; `--weaken` plays them with one protection of jobrun taken out.
 import { parseArgs } from 'node:util';
 import { STEPS, simulate, simulatedDays } from './simulation.ts';
 import { WEAKENINGS } from './weakenings.ts';
@@ -9,14 +9,18 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: String(STEPS) },
     seeds: { type: 'string' },
-    weakening: { type: 'string' },
+    weaken: { type: 'string' },
     last: { type: 'string', default: '60' },
   },
 });
 
 const seed = Number(values.seed);
 const steps = Number(values.steps);
-const weakening = WEAKENINGS.find(({ name }) => name === values.weakening);
+const weakening = WEAKENINGS.find(({ name }) => name === values.weaken);
+if (values.weaken !== undefined && !weakening) {
+  console.error(`--weaken is one of: ${WEAKENINGS.map(({ name }) => `"${name}"`).join(', ')}`);
+  process.exit(2);
+}
 const own = weakening ? { weakening } : {};
 let failed = 0;
 const begin = performance.now();

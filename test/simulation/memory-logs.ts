@@ -1,9 +1,20 @@
-// The logs of runs, where there are no files: nothing is promised of them, and nothing is kept.
+// The logs of runs, where there are no files: nothing is promised of them, and nothing is kept. What takes time is that
+// they reach the disk: a save that waits for it may come when its attempt is over and another one has the run.
 import type { AttemptLogs } from '../../src/daemon/attempt.ts';
 import type { RunLogs } from '../../src/engine/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
+import { type Clock, delay } from '../../src/support/clock.ts';
+import type { Random } from '../helpers/random.ts';
 
 export class MemoryLogs implements AttemptLogs, RunLogs {
+  readonly #clock: Clock;
+  readonly #chance: Random;
+
+  constructor(clock: Clock, chance: Random) {
+    this.#clock = clock;
+    this.#chance = chance;
+  }
+
   begin(): void {}
   append(): void {}
 
@@ -11,7 +22,10 @@ export class MemoryLogs implements AttemptLogs, RunLogs {
     return true;
   }
 
-  async flush(): Promise<void> {}
+  async flush(): Promise<void> {
+    if (this.#chance.chance(0.4)) await delay(this.#clock, this.#chance.whole(0, 5000));
+  }
+
   async close(): Promise<void> {}
   async remove(): Promise<void> {}
 

@@ -108,6 +108,8 @@ export class Promises {
     if (told && isSettled(told) && !isSettled(run) && !this.#mayGoOn.has(run.id))
       this.break(`run ${run.id} was ${told.state.name} and goes on by itself`);
     if (run.state.name === 'running' && prev?.state.name !== 'running') this.#isStarted(run);
+    const saver = saverOf(prev, run);
+    if (saver !== null) this.break(`run ${run.id}: ${saver} has saved, which does not hold it`);
     const doubts = this.#doubtsOf(run.id);
     this.#doubts.set(run.id, doubts.slice(doubts.indexOf(run) + 1));
     this.#told.set(run.id, run);
@@ -291,4 +293,12 @@ function textOf(run: Run): string {
   const text = freshTextOf(run);
   texts.set(run, text);
   return text;
+}
+
+/** The process that saved a checkpoint although another one holds the run. */
+function saverOf(prev: Run | null, run: Run): number | null {
+  type Saved = { readonly n: number; readonly by: number } | undefined;
+  const [had, has] = [prev, run].map((one) => one?.life?.checkpoint as Saved);
+  if (!has || has.n === had?.n || has.by === run.life?.attempts.at(-1)?.pid) return null;
+  return has.by;
 }

@@ -1,7 +1,4 @@
-// Seeds that once showed a fault, each with what it showed: they are played again at every test.
-export const SEEDS: readonly (readonly [seed: number, steps: number, showed: string])[] = [
-  [1, 120, 'a retried run began before the one that it waits for was over'],
-  [2, 120, 'a claim that could not be written was tried again without a pause'],
-  [5, 120, '"queued" was told after "running"'],
-  [14, 120, 'a request that was accepted was answered with the refusal of a later one'],
-];
+// Seeds that once showed a fault, each with what it showed: they are played again at every test. A seed is a life only
+// while the simulation draws as it did then; what it showed has, beside it, a test of its own that does not depend on
+// chance. A line that plays another life since a change of the simulation says nothing any more and is taken out.
+export const SEEDS: readonly (readonly [seed: number, steps: number, showed: string])[] = [];

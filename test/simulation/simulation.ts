@@ -36,9 +36,9 @@ export interface SimulationOptions {
   readonly files?: Files;
 }
 
-export const STEPS = 120;
+export const STEPS = 60;
 /** A schedule of every second makes as many as anybody wants: enough of them have been seen then. */
-const MOST_RUNS = 800;
+const MOST_RUNS = 400;
 
 export async function simulate(options: SimulationOptions): Promise<Simulated> {
   const simulation = new Simulation(options);
@@ -148,7 +148,9 @@ class Simulation {
   async #kill(): Promise<void> {
     const { chance } = this.#machine;
     this.#kills++;
-    if (chance.chance(0.5)) {
+    const way = chance.next();
+    if (way < 0.2) return this.#killAsItFires();
+    if (way < 0.5) {
       this.#life.disk.killAfter(chance.whole(0, 40));
       await this.#ask(chance.whole(1, 5));
       return this.#pass();
@@ -156,6 +158,15 @@ class Simulation {
     await this.#ask(chance.whole(0, 5));
     await this.#machine.turns(chance.whole(0, 12));
     this.#life.die('kill -9');
+  }
+
+  /** Most schedules fire when a minute is full, and each makes its runs at once. */
+  async #killAsItFires(): Promise<void> {
+    const { chance, clock } = this.#machine;
+    const period = chance.of([1, 4, 60]) * MINUTE;
+    await this.#machine.pass(period - (clock.now() % period) - 1);
+    this.#life.disk.killAfter(chance.whole(0, 8));
+    await this.#machine.pass(2);
   }
 
   async #cut(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Claimed, Engine } from '../../src/engine/engine.ts';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import type { Memory } from '../../src/engine/json/memory.ts';
+import type { Run } from '../../src/run/run.ts';
 import type { Weakness } from '../helpers/simulated-disk.ts';
 
 export interface Weakening {
@@ -30,6 +31,19 @@ export const WEAKENINGS: readonly Weakening[] = [
     name: 'forgets requests',
     engine: (engine) => ({ accept: (drafts, now) => engine.accept(drafts, now) }),
   },
+  {
+    name: 'fires in two commits',
+    engine: (engine) => ({ fire: (...asked) => fireApart(engine, asked) }),
+  },
+  {
+    name: 'takes what an attempt says that no longer holds its run',
+    engine: (engine) => ({
+      changeHeld: (id, token, decide) => {
+        const lease = engine.leases().find(({ run }) => run === id);
+        return engine.changeHeld(id, lease?.token ?? token, decide);
+      },
+    }),
+  },
   { name: 'takes runs back from processes that live' },
   { name: 'ends before it is dead' },
   { name: 'never takes runs back' },
@@ -46,6 +60,16 @@ async function claimEarly(
     const run = memory.live.get(id);
     return run && !before.has(id) ? [{ run, token, worker: { mark, pid } }] : [];
   });
+}
+
+async function fireApart(
+  engine: JsonEngine,
+  [fired, now]: Parameters<Engine['fire']>,
+): Promise<Run[]> {
+  const drafts = fired.flatMap((one) => one.drafts);
+  const accepted = drafts.length > 0 ? await engine.accept(drafts, now) : [];
+  await engine.putSchedules(fired.map(({ schedule }) => schedule));
+  return accepted.map(({ run }) => run);
 }
 
 /** The engine, with what the weakening puts in the place of its own methods. */
