@@ -53,9 +53,11 @@ export class Deadlines {
     this.#undos.clear();
   }
 
-  #look(): void {
+  /** Where this process was held up, a sign of life may have come and lie unread: it is read between two looks. */
+  #look(again = false): void {
     const left = this.#lockUntil - this.#clock.monotonic();
     if (left > 0) this.after(left, () => this.#look());
+    else if (!again) this.after(1, () => this.#look(true));
     else
       this.#lock.onOver(
         'stale',
