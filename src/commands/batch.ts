@@ -82,8 +82,9 @@ export async function acceptBatch(
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
   const drafts = await draftsOf(runs, tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
-  const accepted = good.length > 0 ? await tools.engine.accept(good, now, tools.request) : [];
+  const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
   tools.wake();
+  const accepted = await accepting;
   const view = viewer(tools);
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {

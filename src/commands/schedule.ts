@@ -162,9 +162,11 @@ async function acceptRun(
     const waits = (draft.origin?.after ?? []).length > 0;
     return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
   }
-  const [accepted] = await tools.engine.accept([draft], now, tools.request);
-  if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
+  const accepting = tools.engine.accept([draft], now, tools.request);
+  // Before it is durable: where it can start at once, that goes into the same commit.
   tools.wake();
+  const [accepted] = await accepting;
+  if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
   return { ...viewRun(accepted.run, tools), ...(accepted.existing && { existing: true as const }) };
 }
 

@@ -18,10 +18,9 @@ import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
-import { type Clock, delay } from '../support/clock.ts';
+import type { Clock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { SECOND } from '../support/limits.ts';
 import { exitText } from '../workers/child.ts';
 import { leftBehind } from '../workers/death.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
@@ -29,6 +28,7 @@ import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf } from './brief.ts';
 import { Deadlines } from './deadlines.ts';
 import { ownLine } from './own-line.ts';
+import { untilWritten } from './stuck.ts';
 
 /** What an attempt does with the log and the result table of its run. */
 export type AttemptLogs = Pick<RunLogFiles, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
@@ -57,13 +57,13 @@ export interface AttemptParts {
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
+  /** Its process may have another run, or, where it is not reusable, must not. */
+  readonly release: (runner: Runner, reusable: boolean) => void;
 }
 
 export interface Ended {
   readonly run: Run;
   readonly outcome: Outcome;
-  /** The worker may take another run. */
-  readonly reusable: boolean;
 }
 
 interface Cause {
@@ -71,7 +71,6 @@ interface Cause {
   readonly reason: string;
 }
 
-const STUCK_RETRY_MS = SECOND;
 /** Processes that were ended on purpose: for the other runs in them that is no failure. */
 const ended = new WeakSet<Runner>();
 
@@ -92,6 +91,7 @@ export class Attempt {
   readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
   #cause: Cause | null = null;
   #rows = false;
+  #settling = false;
 
   constructor(claimed: Claimed, runner: Runner, parts: AttemptParts) {
     this.#p = parts;
@@ -103,19 +103,18 @@ export class Attempt {
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
     });
-    this.#deadlines = new Deadlines(
-      parts.clock,
-      this.run.origin?.timeoutMs ?? parts.policy.timeoutMs,
-      {
-        lockTimeMs: parts.policy.lockTimeMs,
-        onOver: (kind, reason) => {
-          this.end(kind, reason, null).catch(parts.onStuck);
-        },
-      },
-    );
+    const timeoutMs = this.run.origin?.timeoutMs ?? parts.policy.timeoutMs;
+    const onOver = (kind: AbortCause, reason: string): void => {
+      this.end(kind, reason, null).catch(parts.onStuck);
+    };
+    const { lockTimeMs } = parts.policy;
+    this.#deadlines = new Deadlines(parts.clock, timeoutMs, { lockTimeMs, onOver });
     const gone = (exit: Exit): void => this.#over(this.#afterExit(exit));
-    const heard = (said: FromRun): void => this.#message(parts.hide(said));
-    this.#stopListening = runner.listen(this.run.id, heard, gone);
+    this.#stopListening = runner.listen(
+      this.run.id,
+      (said) => this.#message(parts.hide(said)),
+      gone,
+    );
     this.ended = this.#carry();
   }
 
@@ -124,6 +123,8 @@ export class Attempt {
    * when the grace is over its process is ended: a second, less patient call cuts it short, and 0 is at once.
    */
   end(kind: AbortCause, reason: string, graceMs: number | null): Promise<Ended> {
+    // Its process may have the next run by now.
+    if (this.#settling) return this.ended;
     if (this.#cause === null) {
       this.#cause = { kind, reason };
       this.runner.send({ type: 'abort', run: this.run.id, cause: kind, reason });
@@ -147,19 +148,24 @@ export class Attempt {
     const { outcome, tainted } = await this.#finished;
     this.#deadlines.cancel();
     // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
-    // on its run once that goes on. A process that others share must live.
-    // One that is done never goes on: what has left its group too is looked for when its process is given back.
+    // on its run once that goes on. A process that others share must live. One that is done never goes on: what has
+    // left its group too is looked for when its process is given back.
     const { exit } = this.runner;
     const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
     const clean = this.#cause === null && !tainted && !over;
     if (!clean && !this.#shared) await this.runner.end();
     const final = await this.#final(brief, outcome);
+    this.#settling = true;
+    const reusable = !tainted && this.#cause === null && this.runner.exit === null;
+    // Decided in this same turn, so that the next start goes into its commit; but rows come before their result.
+    const early = reusable && !this.#rows;
+    if (early) this.#p.release(this.runner, true);
     const settled = this.#settle(final);
     this.#stopListening();
     const run = await settled;
     await logs.close(this.run.id);
-    const reusable = !tainted && this.#cause === null && this.runner.exit === null;
-    return { run, outcome: final, reusable };
+    if (!early) this.#p.release(this.runner, reusable);
+    return { run, outcome: final };
   }
 
   /** What the attempt came to, seen from its cause if there is one. */
@@ -273,25 +279,13 @@ export class Attempt {
   }
 
   async #settle(outcome: Outcome): Promise<Run> {
-    const { engine, logs, clock, policy, chance } = this.#p;
-    if (this.#rows) await this.#untilWritten(() => logs.flush(this.run.id, true));
+    const { engine, logs, clock, policy, chance, onStuck } = this.#p;
+    if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, onStuck);
     const progress = this.progress;
     const decide = (run: Run): Run =>
       settle(progress ? save(run, { progress }) : run, outcome, policy, clock.now(), chance());
-    const run = await this.#untilWritten(() => engine.changeHeld(this.run.id, this.#token, decide));
+    const write = () => engine.changeHeld(this.run.id, this.#token, decide);
+    const run = await untilWritten(write, clock, onStuck);
     return run ?? (await engine.find(this.run.id)) ?? this.run;
-  }
-
-  async #untilWritten<T>(write: () => Promise<T>): Promise<T> {
-    for (let stuck = false; ; stuck = true) {
-      try {
-        const written = await write();
-        if (stuck) this.#p.onStuck(null);
-        return written;
-      } catch (error) {
-        this.#p.onStuck(error);
-        await delay(this.#p.clock, STUCK_RETRY_MS);
-      }
-    }
   }
 }

@@ -83,6 +83,7 @@ export class Attempts {
       hide: hiderOf(run.params, config.redact),
       onProgress,
       onStuck,
+      release: this.#p.release,
     });
     this.#under.set(run.id, attempt);
     attempt.ended.then((ended) => this.#over(attempt, ended), onStuck);
@@ -152,7 +153,6 @@ export class Attempts {
   #over(attempt: Attempt, ended: Ended): void {
     const { id } = attempt.run;
     if (this.#under.get(id) === attempt) this.#under.delete(id);
-    this.#p.release(attempt.runner, ended.reusable);
     this.#tell(ended).catch(this.#p.onStuck);
     this.#ended();
   }

@@ -2,9 +2,9 @@
 // daemon ends itself, for whoever watches it must learn that nothing is recorded any more.
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
-import type { Clock } from '../support/clock.ts';
+import { type Clock, delay } from '../support/clock.ts';
 import { GAVE_UP_EXIT_CODE, isFull, JobrunError } from '../support/errors.ts';
-import { WRITE_GIVE_UP_MS } from '../support/limits.ts';
+import { SECOND, WRITE_GIVE_UP_MS } from '../support/limits.ts';
 
 export class Stuck {
   readonly #clock: Clock;
@@ -51,5 +51,25 @@ export class Stuck {
       ),
       GAVE_UP_EXIT_CODE,
     );
+  }
+}
+
+const RETRY_MS = SECOND;
+
+/** Writes a result until the disk takes it; `told` hears of each refusal, and with null when it went through. */
+export async function untilWritten<T>(
+  write: () => Promise<T>,
+  clock: Clock,
+  told: (error: unknown | null) => void,
+): Promise<T> {
+  for (let stuck = false; ; stuck = true) {
+    try {
+      const written = await write();
+      if (stuck) told(null);
+      return written;
+    } catch (error) {
+      told(error);
+      await delay(clock, RETRY_MS);
+    }
   }
 }

@@ -51,8 +51,9 @@ export const MAX_LOSSES = 5;
 export const MAX_SLEEP_MS = 15 * SECOND;
 /** Wall and monotonic clock may drift apart by this much between two ticks before it counts as a jump. */
 export const CLOCK_JUMP_MS = 2 * SECOND;
-/** Runs of a reused worker process: bounds what a leaking job can gather. */
-export const MAX_RUNS_PER_WORKER = 1000;
+/** Runs of a reused worker process: bounds what a leaking job can gather, as its memory does. A process costs as much to
+ *  start as some hundred small runs, and code is fast only once it has run for a while. */
+export const MAX_RUNS_PER_WORKER = 10_000;
 /** `shared` attempts under way at once in one process. */
 export const MAX_SHARED = 1000;
 /** Repeated requests are recognised this long: many times longer than a client retries. */

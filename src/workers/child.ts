@@ -187,8 +187,8 @@ export class Child implements Runner {
         return;
       case 'outcome':
         // What the job printed before its end may still lie in the other pipes: they are read in this same turn.
+        if (this.#outcomes.size === 0) setImmediate(() => void this.#tellOutcomes());
         this.#outcomes.add(message);
-        setImmediate(() => void this.#outcome(message));
         return;
       default:
         if (message.type === 'log') this.#logs++;
@@ -196,13 +196,15 @@ export class Child implements Runner {
     }
   }
 
-  async #outcome(message: FromRun): Promise<void> {
+  async #tellOutcomes(): Promise<void> {
+    const { stdout, stderr } = this.#raw;
     if (this.#runs.size === 1) {
-      await Promise.all([this.#raw.stdout.catchUp(), this.#raw.stderr.catchUp()]);
-      this.#raw.stdout.flush();
-      this.#raw.stderr.flush();
+      if (stdout.isBehind() || stderr.isBehind())
+        await Promise.all([stdout.catchUp(), stderr.catchUp()]);
+      stdout.flush();
+      stderr.flush();
     }
-    this.#tell(message);
+    for (const outcome of [...this.#outcomes]) this.#tell(outcome);
   }
 
   #tell(outcome: FromRun): void {

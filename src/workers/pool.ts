@@ -1,7 +1,7 @@
 // The worker processes, and who may have one. A `process` worker takes run after run of any job with its memory limit;
 // a `fresh` one takes a single run and has a warm one behind it; a `shared` one takes many runs of one job at once; a
 // command job is its own process. A run that may have ended a shared process gets one to itself. Nothing gets a run that was killed, that is tainted, that has begun on older code
-// than the last reload's, or that has had its thousand.
+// than the last reload's, or that has had its ten thousand.
 //
 //   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
@@ -258,7 +258,7 @@ export class WorkerPool {
 }
 
 /** A shared worker is replaced too, but far later: its runs are many and small. */
-const MAX_SHARED_RUNS = MAX_RUNS_PER_WORKER * 100;
+const MAX_SHARED_RUNS = MAX_RUNS_PER_WORKER * 10;
 
 function keyOf({ job, kind, isolation, memoryMb }: Need): string {
   if (kind === 'command') return `command ${job}`;

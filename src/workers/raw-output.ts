@@ -49,9 +49,14 @@ export class RawOutput {
     this.#flow.free(true);
   }
 
+  /** More was printed than could be read at once. */
+  isBehind(): boolean {
+    return this.#stream.isPaused();
+  }
+
   /** The run that printed it is over: what still lies in the pipe is its own, and not the next one's. */
   async catchUp(): Promise<void> {
-    if (!this.#stream.isPaused()) return;
+    if (!this.isBehind()) return;
     this.#flow.free(true);
     this.#active = true;
     for (let turns = 0; this.isActive() && turns < MOST_TURNS; turns++)
