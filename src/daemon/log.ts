@@ -47,8 +47,8 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
     run(change) {
       const { run } = change;
       if (isSettled(run)) shownAt.delete(run.id);
+      if (!isTold(change) || !budget.take()) return;
       const text = textOf(change);
-      if (text === null || !budget.take()) return;
       const level = run.state.name === 'failed' ? 'error' : 'info';
       logger[level]({ run: String(run.id), job: run.job, state: run.state.name }, text);
     },
@@ -78,9 +78,12 @@ export const drainText = (running: number, ms: number): string =>
 export const lostText = (runs: number): string =>
   `${count(runs, 'run')} under way when the last daemon was cut off: taken back`;
 
-function textOf({ prev, run, at }: Change): string | null {
+/** Not that one was accepted, or that something of it changed but its state. */
+const isTold = ({ prev, run }: Change): boolean =>
+  prev?.state.name !== run.state.name && (run.life !== null || isSettled(run));
+
+function textOf({ run, at }: Change): string {
   const { state, life } = run;
-  if (prev?.state.name === state.name) return null;
   const attempts = life && life.attempt > 1 ? ` (attempt ${life.attempt})` : '';
   const took = life ? ` in ${showDuration(at - life.startedAt)}` : '';
   switch (state.name) {
@@ -95,12 +98,7 @@ function textOf({ prev, run, at }: Change): string | null {
     case 'scheduled':
     case 'queued':
     case 'waiting':
-      return life
-        ? `again ${life.attempts.at(-1)?.outcome ?? ''}${attempts}`.replace(
-            'again',
-            'goes on after:',
-          )
-        : null;
+      return `goes on after: ${life?.attempts.at(-1)?.outcome ?? ''}${attempts}`;
   }
 }
 

@@ -106,8 +106,9 @@ test('an attempt past its timeout is told, then killed with all that it started;
       export default { timeout: 400, grace: 200, run: async () => { const child = spawn('sleep', ['1000']); mark('child', { child: child.pid });
         process.on('SIGTERM', () => {}); for (;;) await sleep(50); } };`,
     blocked: `export default { timeout: 400, grace: 200, run: () => { for (;;); } };`,
-    polite: `export default { timeout: 400, grace: 20_000, run: (_p, ctx) => new Promise((_, reject) =>
-      ctx.signal.addEventListener('abort', () => { mark('told', { cause: ctx.signal.reason.cause }); reject(ctx.signal.reason); })) };`,
+    polite: `export default { timeout: 400, grace: 20_000, run: (_p, ctx) => new Promise((_, reject) => {
+      const told = () => { mark('told', { cause: ctx.signal.reason.cause }); reject(ctx.signal.reason); };
+      if (ctx.signal.aborted) told(); else ctx.signal.addEventListener('abort', told); }) };`,
   });
   const [deaf, blocked, polite] = await Promise.all(
     ['deaf', 'blocked', 'polite'].map((job) => s.run(job)),
