@@ -22,8 +22,8 @@ export interface Service {
   readonly clock: Clock;
   readonly turns: Turns;
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
-  /** Resolves when everything that a reply may tell is on disk. */
-  readonly durable: () => Promise<void>;
+  /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
+  readonly durable: (command: string, isError: boolean) => Promise<void> | null;
   /** Told of defects: what a handler threw that was no JobrunError. */
   readonly onError: (error: unknown) => void;
 }
@@ -143,17 +143,18 @@ export class Connection {
     try {
       const answer = this.#service.handle(request, signal);
       if (Symbol.asyncIterator in answer) await this.#stream(id, answer, signal);
-      else await this.#answer(id, answer);
+      else await this.#answer(request, answer);
     } catch (error) {
-      await this.#fail(id, error);
+      await this.#fail(request, error);
     }
     this.#underWay.delete(id);
     this.#readOn();
   }
 
-  async #answer(id: number, answer: Promise<Json>): Promise<void> {
+  async #answer({ id, command }: Request, answer: Promise<Json>): Promise<void> {
     const reply = await answer;
-    await this.#service.durable();
+    const durable = this.#service.durable(command, false);
+    if (durable) await durable;
     this.#send({ id, ok: true, reply, end: true });
   }
 
@@ -167,12 +168,12 @@ export class Connection {
     if (!this.#closing && !this.#socket.destroyed) this.#send({ id, end: true });
   }
 
-  async #fail(id: number, thrown: unknown): Promise<void> {
+  async #fail({ id, command }: Request, thrown: unknown): Promise<void> {
     if (!(thrown instanceof JobrunError)) this.#service.onError(thrown);
     let error = toJobrunError(thrown);
     try {
       // An error tells of the state as well: `run 5 is done` has to be as true as a reply.
-      await this.#service.durable();
+      await this.#service.durable(command, true);
     } catch (failure) {
       error = toJobrunError(failure);
     }

@@ -11,7 +11,7 @@ export interface Asking {
 }
 
 /** Requests begin in a turn for so long: that many cheap ones go into one commit, and of dear ones one holds up the loop. */
-const BUDGET_MS = 5;
+const BUDGET_MS = 2;
 /** And so many: what they read from the disk costs later than in their turn. More where turns are short. */
 const FIRST = 64;
 const MOST = 256;

@@ -1,6 +1,5 @@
 // `schedule --batch`: one JSON object a line, and a result a line in the same order. A line that is refused does not
 // stop the others.
-import type { RunView } from '../run/view.ts';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { checkDepth, checkJson, type Json, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
@@ -8,15 +7,13 @@ import type { Tools } from './command.ts';
 import { draftsOf, type RunRequest } from './drafts.ts';
 import { fieldsOf, notOneOf, wrong } from './fields.ts';
 import { type Here, readDue } from './times.ts';
-import { viewer } from './views.ts';
+import { type AcceptedView, viewerOfAccepted } from './views.ts';
 
 export type BatchLine =
   | { readonly line: number; readonly run: RunRequest }
   | { readonly line: number; readonly error: ErrorShape };
 
-export type BatchResult =
-  | (RunView & { readonly existing?: true })
-  | { readonly line: number; readonly error: ErrorShape };
+export type BatchResult = AcceptedView | { readonly line: number; readonly error: ErrorShape };
 
 const KNOWN = ['job', 'params', 'at', 'in', 'priority', 'key', 'retries', 'after', 'force'];
 
@@ -85,7 +82,7 @@ export async function acceptBatch(
   const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
   tools.wake();
   const accepted = await accepting;
-  const view = viewer(tools);
+  const view = viewerOfAccepted(tools);
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {
     if ('error' in line) return line;
@@ -94,6 +91,6 @@ export async function acceptBatch(
     const one = nextAccepted.next().value;
     if (!one)
       throw new JobrunError('internal', 'a run was lost from a batch', 'Please report this.');
-    return { ...view(one.run), ...(one.existing && { existing: true as const }) };
+    return view(one);
   });
 }

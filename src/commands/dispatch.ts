@@ -35,6 +35,9 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
   return request.request !== null ? known.once(request.request, make) : make();
 }
 
+/** Whether the replies of this command wait for no change beside their own. */
+export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn === true;
+
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
   const command = await commandOf(request);
   const own = request.request === null ? tools : { ...tools, request: request.request };

@@ -7,6 +7,7 @@ import { JobrunError } from '../support/errors.ts';
 import { acceptBatch, type BatchLine, type BatchResult, cutBatch, readBatch } from './batch.ts';
 import type { Asked, Command, Tools } from './command.ts';
 import { draftOf } from './drafts.ts';
+import { durably } from './durable.ts';
 import { type Followed, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
 import { makeSchedule, type ScheduleRequest, scheduleViewer } from './made-schedules.ts';
@@ -15,7 +16,7 @@ import { readText } from './params.ts';
 import { askRun, runOptions } from './run-options.ts';
 import { noDaemon } from './settled.ts';
 import { showTime } from './times.ts';
-import { viewRun } from './views.ts';
+import { viewerOfAccepted, viewRun } from './views.ts';
 
 type Request =
   | {
@@ -37,6 +38,7 @@ type Reply =
 export const schedule: Command<Request, Reply> = {
   name: 'schedule',
   once: true,
+  tellsOwn: true,
 
   define(program) {
     program.argument('[job]', 'the job to run').description('Accept a run of a job, now or later.');
@@ -88,7 +90,9 @@ export const schedule: Command<Request, Reply> = {
     if (request.kind === 'batch') return { results: await acceptBatch(request.lines, tools, now) };
     if (request.kind === 'run') return { run: await acceptRun(request, tools, now) };
     const made = await makeSchedule(request.run, tools, now, request.dryRun);
-    return { schedule: scheduleViewer(tools)(made), dryRun: request.dryRun };
+    const { engine } = tools;
+    const view = await durably(engine, async () => scheduleViewer(tools)(made));
+    return { schedule: view, dryRun: request.dryRun };
   },
 
   follows: (request) =>
@@ -167,7 +171,7 @@ async function acceptRun(
   tools.wake();
   const [accepted] = await accepting;
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-  return { ...viewRun(accepted.run, tools), ...(accepted.existing && { existing: true as const }) };
+  return viewerOfAccepted(tools)(accepted);
 }
 
 async function showAccepted(run: NewRun, out: Output): Promise<void> {

@@ -1,23 +1,39 @@
 // Runs as handlers tell them: the view of run/view with what only the running system knows, which is why a run waits
 // and what a running attempt last said of its progress.
+import type { Accepted } from '../engine/engine.ts';
 import type { Run } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
 import type { Tools } from './command.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
 export function viewer(tools: Tools): (run: Run) => RunView {
+  const view = viewerWith(tools);
   const now = tools.clock.now();
+  return (run) => view(run, () => tools.engine.why(run, now));
+}
+
+/** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
+export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => AcceptedView {
+  const view = viewerWith(tools);
+  return ({ run, reason, existing }) => {
+    const seen = view(run, () => reason);
+    return existing ? { ...seen, existing } : seen;
+  };
+}
+
+export type AcceptedView = RunView & { readonly existing?: true };
+
+function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunView {
   const { redact } = tools.config;
   let names: ReadonlySet<string> | null = null;
-  const reasonOf = (run: Run): string | null => {
-    if (tools.daemon === null && run.state.name === 'queued') {
-      // No daemon has told the engine which jobs there are.
-      names ??= new Set(tools.catalog.names());
-      if (!names.has(run.job)) return `no job named ${run.job}`;
-    }
-    return tools.engine.why(run, now);
+  const isUnknown = (run: Run): boolean => {
+    // No daemon has told the engine which jobs there are.
+    if (tools.daemon !== null || run.state.name !== 'queued') return false;
+    names ??= new Set(tools.catalog.names());
+    return !names.has(run.job);
   };
-  return (run) => viewOf(withProgress(run, tools), reasonOf(run), redact);
+  return (run, why) =>
+    viewOf(withProgress(run, tools), isUnknown(run) ? `no job named ${run.job}` : why(), redact);
 }
 
 export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);

@@ -84,7 +84,10 @@ export interface Engine {
 
 export interface Accepted {
   readonly run: Run;
+  /** Set where an unsettled run has the key already: then it is that one. */
   readonly existing: boolean;
+  /** Why it does not start at once, as `why` says it, at the moment of its acceptance: as durable as the run. */
+  readonly reason: string | null;
 }
 
 /** (epoch, n): the epoch grows at each opening of the state, n with each lease. Never given twice. */

@@ -19,11 +19,13 @@ afterEach(async () => {
 
 type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
+type Durable = (command: string, isError: boolean) => Promise<void> | null;
+
 const echo: Handle = async ({ args }) => args;
 
 async function served(
   handle: Handle,
-  more: { durable?: () => Promise<void>; clock?: Clock; path?: string } = {},
+  more: { durable?: Durable; clock?: Clock; path?: string } = {},
 ): Promise<{ path: string; serving: Serving; errors: unknown[] }> {
   const path = more.path ?? join(mkdtempSync(join(tmpdir(), 'jobrun-test-')), 's.sock');
   const errors: unknown[] = [];
@@ -124,6 +126,29 @@ test('no reply goes out before what it tells is durable', async () => {
   expect(answered).toBe(false);
   settle();
   await call;
+});
+
+test('a reply whose command tells only what is durable waits for nothing else, its error does', async () => {
+  let settle = (): void => undefined;
+  const synced = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const handle: Handle = async ({ args }) => {
+    if (args === 'bad') throw new JobrunError('refused', 'run 5 is done', 'See it.');
+    return args;
+  };
+  const durable: Durable = (command, isError) => (command === 'own' && !isError ? null : synced);
+  const { path } = await served(handle, { durable });
+  const one = await client(path);
+  expect(await one.call('own', 1)).toBe(1);
+  let failed = false;
+  const bad = one.call('own', 'bad').catch(() => {
+    failed = true;
+  });
+  await delay(systemClock, 50);
+  expect(failed).toBe(false);
+  settle();
+  await bad;
 });
 
 test('a reply is an error where what it tells could not be made durable', async () => {

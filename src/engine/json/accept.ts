@@ -13,19 +13,22 @@ export interface Intake {
   readonly memory: Memory;
   /** The id of the next run: taken here. */
   readonly ids: { next: number };
+  readonly why: (run: Run, now: number) => string | null;
 }
+
+const NO_OTHERS: ReadonlyMap<number, Run> = new Map();
 
 /** `others`: settled runs that drafts wait for, where only a page file knows them. */
 export function acceptDraft(
   tx: Transaction,
   draft: Draft,
   now: number,
-  { memory, ids }: Intake,
-  others: ReadonlyMap<number, Run>,
+  { memory, ids, why }: Intake,
+  others = NO_OTHERS,
 ): Accepted {
   const key = draft.origin?.key;
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
-  if (existing) return { run: existing, existing: true };
+  if (existing) return { run: existing, existing: true, reason: why(existing, now) };
   const id = ids.next++;
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
@@ -33,7 +36,7 @@ export function acceptDraft(
   const bad = after?.map((other) => currentOf(other, memory) ?? others.get(other)).find(isLost);
   const accepted = bad === undefined ? run : abortIdle(run, becauseOf(bad), now);
   tx.add(accepted);
-  return { run: accepted, existing: false };
+  return { run: accepted, existing: false, reason: why(accepted, now) };
 }
 
 /** Gives back the ids that are taken from now on, should the transaction fail. */
@@ -49,16 +52,15 @@ export async function repeated(
   [, ids, at]: Answered,
   drafts: readonly Draft[],
   find: (id: number) => Promise<Run | null>,
+  why: (run: Run) => string | null,
 ): Promise<Accepted[]> {
   const found = await Promise.all(ids.map(find));
   return ids.flatMap((id, i) => {
     const draft = drafts[i];
     const run = found[i] ?? (draft && newRun(id, draft, at, false));
-    return run ? [{ run, existing: false }] : [];
+    return run ? [{ run, existing: false, reason: why(run) }] : [];
   });
 }
-
-export const NO_OTHERS: ReadonlyMap<number, Run> = new Map();
 
 /** The runs that drafts wait for, where only a page file knows them. */
 export async function othersOf(

@@ -9,15 +9,7 @@ import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import {
-  acceptDraft,
-  type Intake,
-  lendIds,
-  NO_OTHERS,
-  othersOf,
-  repeated,
-  replaceRun,
-} from './accept.ts';
+import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold } from './fold.ts';
@@ -57,7 +49,11 @@ export class JsonEngine extends Reads implements E.Engine {
   constructor(parts: Parts) {
     super(parts.memory, parts.registry, parts.pages);
     this.#p = parts;
-    this.#intake = { memory: parts.memory, ids: { next: parts.nextId } };
+    this.#intake = {
+      memory: parts.memory,
+      ids: { next: parts.nextId },
+      why: (run, now) => this.why(run, now),
+    };
     this.#announcer = new Announcer(parts.changes, parts.now, parts.onError);
     this.memory.picker.configure((job) => this.#jobLimits(job));
   }
@@ -71,7 +67,12 @@ export class JsonEngine extends Reads implements E.Engine {
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
     if (known) {
-      const again = await repeated(known, drafts, (id) => this.find(id));
+      const again = await repeated(
+        known,
+        drafts,
+        (id) => this.find(id),
+        (run) => this.why(run, now),
+      );
       await this.durable();
       return again;
     }
@@ -173,9 +174,7 @@ export class JsonEngine extends Reads implements E.Engine {
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
       return fired.flatMap(({ schedule, drafts }) => {
-        const made = drafts.map(
-          (draft) => acceptDraft(tx, draft, now, this.#intake, NO_OTHERS).run,
-        );
+        const made = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake).run);
         tx.schedule({ ...schedule, lastRun: made.at(-1)?.id ?? schedule.lastRun });
         return made;
       });
