@@ -38,7 +38,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
   const where = { ...(dir !== undefined && { dir }), ...(state !== undefined && { state }) };
   const config = loadConfig(where, process.env, process.cwd());
   const { Daemon } = await import('../daemon/daemon.ts');
-  const { openLog } = await import('../daemon/log.ts');
+  const { openLog } = await import('../daemon/watching/log.ts');
   const daemon = await Daemon.start({
     config,
     clock: systemClock,

@@ -23,16 +23,16 @@ import { watchLock } from './hold.ts';
 import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { listen } from './listen.ts';
-import { type DaemonLog, drainText, lostText } from './log.ts';
 import { openPlaces } from './places.ts';
-import { Recurring } from './recurring.ts';
 import { rescue } from './rescue.ts';
 import { Scheduler } from './scheduler.ts';
+import { Recurring } from './schedules/recurring.ts';
 import { Stuck } from './stuck.ts';
-import type { SystemdVariables } from './supervisor.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
-import { Watching } from './watching.ts';
+import { type DaemonLog, drainText, lostText } from './watching/log.ts';
+import type { SystemdVariables } from './watching/supervisor.ts';
+import { Watching } from './watching/watching.ts';
 
 export interface DaemonOptions {
   readonly config: Config;

@@ -7,7 +7,7 @@ import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import { random } from '../support/random.ts';
 import { Daemon } from './daemon.ts';
-import { type DaemonLog, openLog } from './log.ts';
+import { type DaemonLog, openLog } from './watching/log.ts';
 
 export interface LocalRuns {
   readonly tools: Tools;

@@ -4,8 +4,8 @@ import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { random } from '../support/random.ts';
 import { Daemon } from './daemon.ts';
-import { openLog } from './log.ts';
-import { OwnLog } from './own-log.ts';
+import { openLog } from './watching/log.ts';
+import { OwnLog } from './watching/own-log.ts';
 
 export interface RunDaemonOptions {
   readonly workers?: number;

@@ -2,7 +2,7 @@
 // attempts. The clock of the machine stays as it is, so nothing here depends on what is installed.
 import { expect, it, onTestFinished } from 'vitest';
 import { Daemon } from '../../src/daemon/daemon.ts';
-import { openLog } from '../../src/daemon/log.ts';
+import { openLog } from '../../src/daemon/watching/log.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { loadConfig } from '../../src/support/config.ts';
 import { eventually, Project } from '../helpers/project.ts';

@@ -2,7 +2,7 @@
 // and no attempt has begun yet.
 import { expect, it, onTestFinished } from 'vitest';
 import { Daemon } from '../../src/daemon/daemon.ts';
-import { openLog } from '../../src/daemon/log.ts';
+import { openLog } from '../../src/daemon/watching/log.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { loadConfig } from '../../src/support/config.ts';
 import { Project } from '../helpers/project.ts';

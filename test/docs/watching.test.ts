@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { Metrics } from '../../src/daemon/metrics.ts';
+import { Metrics } from '../../src/daemon/watching/metrics.ts';
 import { type Counts, STATE_NAMES } from '../../src/run/run.ts';
 import { familiesOf, hasPromtool, promtool, samplesOf } from '../helpers/prometheus.ts';
 import { ROOT } from '../helpers/source.ts';

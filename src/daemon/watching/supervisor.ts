@@ -6,7 +6,7 @@
 // to it that there is one in time. A daemon whose loop turns but whose scheduler does not is one to be started again.
 import { execFile } from 'node:child_process';
 import type { Logger } from 'pino';
-import type { Clock } from '../support/clock.ts';
+import type { Clock } from '../../support/clock.ts';
 
 export interface SystemdVariables {
   NOTIFY_SOCKET?: string | undefined;

@@ -1,11 +1,11 @@
 // What the config's `notify` says: of which changes of a run somebody wants to hear, and how he is told. Read when the
 // daemon starts, so that a mistake is seen then and not at the first failure of the night.
 import { join } from 'node:path';
-import type { Change } from '../engine/engine.ts';
-import { OUTCOME_NAMES, STATE_NAMES } from '../run/run.ts';
-import { CONFIG_FILE, type Config } from '../support/config.ts';
-import { JobrunError } from '../support/errors.ts';
-import { nearest } from '../support/text.ts';
+import type { Change } from '../../engine/engine.ts';
+import { OUTCOME_NAMES, STATE_NAMES } from '../../run/run.ts';
+import { CONFIG_FILE, type Config } from '../../support/config.ts';
+import { JobrunError } from '../../support/errors.ts';
+import { nearest } from '../../support/text.ts';
 
 export interface NotifyRule {
   /** States that a run comes into, and outcomes of its attempts. */

@@ -7,19 +7,19 @@
 // of every change reads `jobrun events --since`.
 import { spawn } from 'node:child_process';
 import type { Logger } from 'pino';
-import type { Change } from '../engine/engine.ts';
-import { type RunView, viewOf } from '../run/view.ts';
-import { type Clock, delay } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
+import type { Change } from '../../engine/engine.ts';
+import { type RunView, viewOf } from '../../run/view.ts';
+import { type Clock, delay } from '../../support/clock.ts';
+import { errnoOf } from '../../support/errors.ts';
 import {
   MAX_NOTIFY_QUEUE,
   MAX_NOTIFYING,
   NOTIFY_STOP_MS,
   NOTIFY_TIMEOUT_MS,
   SECOND,
-} from '../support/limits.ts';
-import { count } from '../support/text.ts';
-import { signal as sendSignal } from '../workers/death.ts';
+} from '../../support/limits.ts';
+import { count } from '../../support/text.ts';
+import { signal as sendSignal } from '../../workers/death.ts';
 import { isAskedFor, type NotifyRule, type NotifyTarget } from './notify-rules.ts';
 
 export interface NotifyParts {

@@ -1,10 +1,10 @@
 // What Prometheus reads: the names are a contract, the text is of its format, and no job's name can break or flood it.
 import { expect, test } from 'vitest';
-import { Metrics } from '../../src/daemon/metrics.ts';
-import type { Change } from '../../src/engine/engine.ts';
-import { newRun, type Run, type RunState } from '../../src/run/run.ts';
-import { MAX_METRIC_JOBS } from '../../src/support/limits.ts';
-import { samplesOf } from '../helpers/prometheus.ts';
+import { Metrics } from '../../../src/daemon/watching/metrics.ts';
+import type { Change } from '../../../src/engine/engine.ts';
+import { newRun, type Run, type RunState } from '../../../src/run/run.ts';
+import { MAX_METRIC_JOBS } from '../../../src/support/limits.ts';
+import { samplesOf } from '../../helpers/prometheus.ts';
 
 const COUNTS = { scheduled: 1, waiting: 0, queued: 2, running: 3, done: 40, failed: 5, aborted: 6 };
 const NOTHING = { counts: COUNTS, workers: { busy: 3, total: 4 }, jobs: [] };

@@ -2,10 +2,10 @@
 // somebody looks, so that watching costs nothing in between. Job names come from outside and are labels: only so many
 // are told apart, the rest counts as `(other)`, and what watches a daemon cannot be flooded through it.
 import { readdir, readFile } from 'node:fs/promises';
-import type { Change } from '../engine/engine.ts';
-import { type Counts, isSettled } from '../run/run.ts';
-import { errnoOf } from '../support/errors.ts';
-import { MAX_METRIC_JOBS, SECOND } from '../support/limits.ts';
+import type { Change } from '../../engine/engine.ts';
+import { type Counts, isSettled } from '../../run/run.ts';
+import { errnoOf } from '../../support/errors.ts';
+import { MAX_METRIC_JOBS, SECOND } from '../../support/limits.ts';
 import { exposition, type Family, Histogram } from './exposition.ts';
 
 export interface Gauges {

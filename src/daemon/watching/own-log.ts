@@ -2,8 +2,8 @@
 // where it is; after a rename the file is opened anew under its name. A disk that takes no line stops no daemon: such
 // lines are counted, and the first that goes through again says how many.
 import { closeSync, writeSync } from 'node:fs';
-import { errnoOf, JobrunError } from '../support/errors.ts';
-import { openLogFile } from '../support/ownership.ts';
+import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { openLogFile } from '../../support/ownership.ts';
 
 export class OwnLog {
   readonly isTTY = false;

@@ -1,12 +1,12 @@
 // All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
 // before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
 // what the daemon knows once it is made.
-import type { Tools } from '../commands/command.ts';
-import type { Change } from '../engine/engine.ts';
-import type { Clock } from '../support/clock.ts';
-import type { Config } from '../support/config.ts';
+import type { Tools } from '../../commands/command.ts';
+import type { Change } from '../../engine/engine.ts';
+import type { Clock } from '../../support/clock.ts';
+import type { Config } from '../../support/config.ts';
+import { jobEnvironment } from '../jobs.ts';
 import type { HttpServing } from './http.ts';
-import { jobEnvironment } from './jobs.ts';
 import type { DaemonLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { Notify } from './notify.ts';

@@ -4,16 +4,16 @@
 // A schedule may not be able to fire: the definitions are not read yet, its file is gone, its params do not fit. Then
 // it is left aside until the files are heard again, and what has passed by then was missed: `catchUp` decides. The
 // same holds for what passed while the machine slept; but what passed because the disk did not take it was seen.
-import { type Catalog, policyOf } from '../catalog/catalog.ts';
-import type { Change, Engine, Fired } from '../engine/engine.ts';
-import { afterSettled, due } from '../run/firing.ts';
-import { maxAttempts } from '../run/retries.ts';
-import { type Draft, isSettled, newRun, type Run } from '../run/run.ts';
-import { draftOf, type Schedule } from '../run/schedule.ts';
-import type { Clock } from '../support/clock.ts';
-import { toJobrunError } from '../support/errors.ts';
-import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../support/limits.ts';
-import type { JobCaller } from '../workers/caller.ts';
+import { type Catalog, policyOf } from '../../catalog/catalog.ts';
+import type { Change, Engine, Fired } from '../../engine/engine.ts';
+import { afterSettled, due } from '../../run/firing.ts';
+import { maxAttempts } from '../../run/retries.ts';
+import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
+import { draftOf, type Schedule } from '../../run/schedule.ts';
+import type { Clock } from '../../support/clock.ts';
+import { toJobrunError } from '../../support/errors.ts';
+import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../../support/limits.ts';
+import type { JobCaller } from '../../workers/caller.ts';
 import { DueSchedules } from './due-schedules.ts';
 import { followJobs } from './job-schedules.ts';
 import { NextRuns } from './next-runs.ts';

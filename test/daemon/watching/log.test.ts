@@ -1,8 +1,8 @@
 // What a person sees who looks at the daemon at work, and what a machine reads.
 import { expect, test } from 'vitest';
-import { openLog } from '../../src/daemon/log.ts';
-import type { Run } from '../../src/run/run.ts';
-import { systemClock } from '../../src/support/clock.ts';
+import { openLog } from '../../../src/daemon/watching/log.ts';
+import type { Run } from '../../../src/run/run.ts';
+import { systemClock } from '../../../src/support/clock.ts';
 
 const run = { id: 12, job: 'import' } as Run;
 const ESC = '\u001b';

@@ -1,9 +1,9 @@
 // Who may read metrics and health, and who may not: a daemon that serves is not to be found by a page in a browser.
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { isNamedRightly, placeOf, serveHttp } from '../../src/daemon/http.ts';
-import { ask } from '../helpers/http.ts';
-import { refusal } from '../helpers/site.ts';
+import { isNamedRightly, placeOf, serveHttp } from '../../../src/daemon/watching/http.ts';
+import { ask } from '../../helpers/http.ts';
+import { refusal } from '../../helpers/site.ts';
 
 async function served(trouble: string | null = null): Promise<string> {
   const watched = { metrics: async () => 'up 1\n', trouble: () => trouble };

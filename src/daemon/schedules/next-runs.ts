@@ -4,18 +4,18 @@
 // with the schedule: it is not asked again, not by a later daemon either, before its file has changed.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Catalog, JobEntry } from '../catalog/catalog.ts';
-import type { Engine } from '../engine/engine.ts';
-import { awaitsAnswer, decided } from '../run/firing.ts';
-import type { Run } from '../run/run.ts';
-import { type Schedule, type Trouble, withTrouble } from '../run/schedule.ts';
-import { viewOf } from '../run/view.ts';
-import type { Clock } from '../support/clock.ts';
-import { toJobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
-import { HOUR, MIN_EVERY_MS, MINUTE } from '../support/limits.ts';
-import { plainLine } from '../support/text.ts';
-import type { JobCaller } from '../workers/caller.ts';
+import type { Catalog, JobEntry } from '../../catalog/catalog.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { awaitsAnswer, decided } from '../../run/firing.ts';
+import type { Run } from '../../run/run.ts';
+import { type Schedule, type Trouble, withTrouble } from '../../run/schedule.ts';
+import { viewOf } from '../../run/view.ts';
+import type { Clock } from '../../support/clock.ts';
+import { toJobrunError } from '../../support/errors.ts';
+import type { Json } from '../../support/json.ts';
+import { HOUR, MIN_EVERY_MS, MINUTE } from '../../support/limits.ts';
+import { plainLine } from '../../support/text.ts';
+import type { JobCaller } from '../../workers/caller.ts';
 
 export interface NextRunParts {
   readonly engine: Engine;

@@ -1,9 +1,9 @@
 // Schedules that are written in job files: they follow the files, and say why where they make no runs. And jobs that
 // name their next time themselves, whatever their function does.
 import { describe, expect, it } from 'vitest';
-import { scheduleView } from '../../src/run/schedule.ts';
-import { asked, cron, World } from '../helpers/core.ts';
-import { eventually } from '../helpers/project.ts';
+import { scheduleView } from '../../../src/run/schedule.ts';
+import { asked, cron, World } from '../../helpers/core.ts';
+import { eventually } from '../../helpers/project.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,10 +1,10 @@
 // Schedules in a daemon whose clock is set, whose machine sleeps, which is killed and restored: which slots make a run,
 // and that none makes two. Engine, scheduler and recurring jobs are the real ones, on a simulated disk.
 import { describe, expect, it } from 'vitest';
-import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
-import { asked, Core, cron, World } from '../helpers/core.ts';
-import { randomFrom } from '../helpers/random.ts';
-import { SimulatedDisk } from '../helpers/simulated-disk.ts';
+import { MAX_SLEEP_MS } from '../../../src/support/limits.ts';
+import { asked, Core, cron, World } from '../../helpers/core.ts';
+import { randomFrom } from '../../helpers/random.ts';
+import { SimulatedDisk } from '../../helpers/simulated-disk.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,10 +1,10 @@
 // Notifications: the right runs are told, to a command or an address, without what is secret, and without ever standing
 // in the way of the daemon.
 import { expect, onTestFinished, test } from 'vitest';
-import { notifyRules } from '../../src/daemon/notify-rules.ts';
-import { connect, JobrunError, type Jobs, startDaemon } from '../../src/index.ts';
-import { receiver } from '../helpers/http.ts';
-import { type Doc, eventually, Project, processesWith } from '../helpers/project.ts';
+import { notifyRules } from '../../../src/daemon/watching/notify-rules.ts';
+import { connect, JobrunError, type Jobs, startDaemon } from '../../../src/index.ts';
+import { receiver } from '../../helpers/http.ts';
+import { type Doc, eventually, Project, processesWith } from '../../helpers/project.ts';
 
 const JOBS = {
   'jobs/good.mjs': `export default async () => 'fine';`,

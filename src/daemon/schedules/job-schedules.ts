@@ -1,8 +1,8 @@
 // The schedules that job files define follow those files: they come, change and go with each reload. One whose file is
 // gone stays, silent, and is shown as missing; one whose job does not take the params that it gives (none) stays
 // silent too, and says why.
-import type { Catalog, Checked, JobEntry } from '../catalog/catalog.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Catalog, Checked, JobEntry } from '../../catalog/catalog.ts';
+import type { Engine } from '../../engine/engine.ts';
 import {
   type Asked,
   newSchedule,
@@ -11,9 +11,9 @@ import {
   type Schedule,
   type Trouble,
   withTrouble,
-} from '../run/schedule.ts';
-import type { Clock } from '../support/clock.ts';
-import { errnoOf, toJobrunError } from '../support/errors.ts';
+} from '../../run/schedule.ts';
+import type { Clock } from '../../support/clock.ts';
+import { errnoOf, toJobrunError } from '../../support/errors.ts';
 import { markOf } from './next-runs.ts';
 
 export interface JobScheduleParts {

@@ -2,12 +2,12 @@
 // and go by the thousand: of their lines a few a second are written and the rest is counted, failures first.
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
-import type { Change } from '../engine/engine.ts';
-import { isSettled, type Progress, type Run } from '../run/run.ts';
-import type { Clock } from '../support/clock.ts';
-import { showDuration } from '../support/durations.ts';
-import { SECOND } from '../support/limits.ts';
-import { count, plainLine } from '../support/text.ts';
+import type { Change } from '../../engine/engine.ts';
+import { isSettled, type Progress, type Run } from '../../run/run.ts';
+import type { Clock } from '../../support/clock.ts';
+import { showDuration } from '../../support/durations.ts';
+import { SECOND } from '../../support/limits.ts';
+import { count, plainLine } from '../../support/text.ts';
 
 export interface DaemonLog {
   readonly logger: Logger;

@@ -5,8 +5,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { errnoOf, JobrunError } from '../support/errors.ts';
-import { MAX_HTTP_CONNECTIONS, SECOND } from '../support/limits.ts';
+import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { MAX_HTTP_CONNECTIONS, SECOND } from '../../support/limits.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
 export interface Watched {
