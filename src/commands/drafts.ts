@@ -252,7 +252,8 @@ function finished(
     ...(parent !== undefined && { parent }),
   };
   const draft: Draft = {
-    job,
+    // The catalog's own text, which all runs of the job share: a million of them wait in memory.
+    job: entry?.name ?? job,
     params,
     priority: priority ?? policy.priority,
     dueAt: dueAtOf(fields, now),

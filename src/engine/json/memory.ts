@@ -29,6 +29,7 @@ export class Memory {
   dueOrder: DueOrder | null = null;
   readonly #due = new Heap<Run>((a, b) => a.state.dueAt < b.state.dueAt);
   readonly #keys = new Map<string, number>();
+  readonly #names = new Map<string, string>();
 
   /** Replaces `prev` (null: there was none) by `next` (null: it is removed). */
   put(prev: Run | null, next: Run | null): void {
@@ -50,8 +51,16 @@ export class Memory {
   load(run: Run): void {
     this.tally.add(run, 1);
     // It was parsed a moment ago and nobody else has it: the one change of a run there is.
-    if (run.state.name === 'queued') Object.assign(run, { state: queuedSince(run.state.dueAt) });
+    const state = run.state.name === 'queued' ? queuedSince(run.state.dueAt) : run.state;
+    Object.assign(run, { state, job: this.#nameOf(run.job) });
     if (!isSettled(run)) this.#enter(run);
+  }
+
+  /** One text for all runs of a job: each was parsed with one of its own, which is 32 MB in a million. */
+  #nameOf(job: string): string {
+    const known = this.#names.get(job);
+    if (known === undefined) this.#names.set(job, job);
+    return known ?? job;
   }
 
   /** The unsettled run of a job that has this key. */
