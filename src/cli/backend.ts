@@ -35,7 +35,7 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
     const { state } = config;
     const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
     if (client) return new DaemonBackend(client);
-    if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`);
+    if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
     refuseNoProject(config);
     try {
       return await openFiles(config, command.reads === true);

@@ -47,7 +47,7 @@ export const doctor: Command<Request, Reply> = {
 
   define(program) {
     program.description(
-      'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is\nwrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
+      'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
     );
     program.option('--repair', 'set damaged originals aside and go on with all that is provable');
     examples(

@@ -33,8 +33,8 @@ export interface Command<Request = unknown, Reply = unknown> {
   showItem?(item: Json, out: Output, request: Request): Shown;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
-  /** True where nothing can be done on the files alone. */
-  readonly needsDaemon?: boolean;
+  /** For what cannot be done on the files alone: what to do where no daemon runs. */
+  readonly needsDaemon?: string;
   /** True where it begins a project: in the folder where it was called, not in one above. */
   readonly begins?: boolean;
   /** True where doing it twice is not what was asked for: a repeated request gets the first one's reply. */

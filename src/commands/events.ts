@@ -7,7 +7,7 @@ import type { Json } from '../support/json.ts';
 import type { Command } from './command.ts';
 import { fieldsOf, jobName, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
-import { noDaemon } from './settled.ts';
+import { noDaemon, START_DAEMON } from './settled.ts';
 import { readInteger } from './times.ts';
 import { viewer } from './views.ts';
 
@@ -37,7 +37,7 @@ export type EventType =
 
 export const events: Command<Request, null> = {
   name: 'events',
-  needsDaemon: true,
+  needsDaemon: START_DAEMON,
 
   define(program) {
     program.description('Print every change as a JSON line, until ended.');

@@ -13,7 +13,7 @@ export const exportAll: Command<Record<string, never>, Reply> = {
 
   define(program) {
     program.description(
-      'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs,\nschedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
+      'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs, schedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
     );
     examples(program, 'export > backup.jsonl', 'export | gzip > backup.jsonl.gz');
   },

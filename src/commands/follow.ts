@@ -6,16 +6,16 @@ import type { Tools } from './command.ts';
 import { runId } from './fields.ts';
 import { type Output, paint, paintState } from './output.ts';
 import { exitCodeOfRuns, untilSettled } from './settled.ts';
-import { instantOf, showClock } from './times.ts';
-import { viewRun } from './views.ts';
+import { instantOf, showClock, showTime } from './times.ts';
+import { type AcceptedView, viewRun } from './views.ts';
 
 export type Followed =
-  | { readonly accepted: RunView }
+  | { readonly accepted: AcceptedView }
   | { readonly line: LogLine }
   | { readonly run: RunView };
 
 export async function* followRun(
-  accepted: RunView,
+  accepted: AcceptedView,
   withLog: boolean,
   tools: Tools,
   signal: AbortSignal,
@@ -52,9 +52,15 @@ export async function* logOf(
   }
 }
 
-export function showFollowed(followed: Followed, out: Output): number | undefined {
+/** `note`: what the asker should know about the time that was read. */
+export async function showFollowed(
+  followed: Followed,
+  out: Output,
+  note: string | null,
+): Promise<number | undefined> {
   if ('accepted' in followed) {
-    out.note`Scheduled ${followed.accepted.job} as ${followed.accepted.id}`;
+    if (note !== null) out.note`note: ${note}`;
+    await showAccepted(followed.accepted, out);
     return undefined;
   }
   if ('line' in followed) {
@@ -64,6 +70,12 @@ export function showFollowed(followed: Followed, out: Output): number | undefine
   const { run } = followed;
   if (!out.done(run, [run.id])) showEnd(run, out);
   return exitCodeOfRuns([run]);
+}
+
+async function showAccepted(run: AcceptedView, out: Output): Promise<void> {
+  if (run.existing) out.note`Run ${run.id} of ${run.job} has this key and is ${run.state}`;
+  else out.note`Scheduled ${run.job} as ${run.id}`;
+  if (run.state === 'scheduled') out.note`  runs ${await showTime(run.dueAt, out)}`;
 }
 
 function showEnd(run: RunView, out: Output): void {

@@ -1,30 +1,51 @@
 // Pausing and letting go again: of everything, of one job, of one schedule. Nothing new starts; what is asked for is
 // kept, and the pause outlives the daemon.
-import type { Command as Program } from 'commander';
 import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Asked, Tools } from './command.ts';
+import type { Asked, Command, Tools } from './command.ts';
 import { unknownJob } from './drafts.ts';
 import { jobName } from './fields.ts';
+import { examples } from './help.ts';
 import { getSchedule } from './made-schedules.ts';
 
-export interface PauseRequest {
+interface PauseRequest {
   readonly job?: string;
   readonly schedule?: string;
 }
 
-export interface PauseReply {
+interface PauseReply {
   readonly paused: boolean;
   readonly job: string | null;
   readonly schedule: string | null;
 }
 
-export function pauseOptions(program: Program): void {
-  program.argument('[job]', 'one job; without it all of them');
-  program.option('--schedule <name>', 'one schedule');
-}
+/** `pause` and `resume`: the same but for what they say and which way they go. */
+export const pausing = (
+  name: string,
+  paused: boolean,
+  does: string,
+  done: string,
+): Command<PauseRequest, PauseReply> => ({
+  name,
+  once: true,
 
-export function askPause({ args, options }: Asked): PauseRequest {
+  define(program) {
+    program.argument('[job]', 'one job; without it all of them').description(does);
+    program.option('--schedule <name>', 'one schedule');
+    examples(program, name, `${name} import-products`, `${name} --schedule nightly`);
+  },
+
+  ask: askPause,
+
+  handle: (request, tools) => setPaused(request, paused, tools),
+
+  show(reply, out) {
+    if (!out.done(reply, [])) out.line`${done} ${pausedWhat(reply)}`;
+    return undefined;
+  },
+});
+
+function askPause({ args, options }: Asked): PauseRequest {
   const [job] = args;
   const { schedule } = options;
   if (job !== undefined && schedule !== undefined) {
@@ -36,7 +57,7 @@ export function askPause({ args, options }: Asked): PauseRequest {
   };
 }
 
-export async function setPaused(
+async function setPaused(
   { job, schedule }: PauseRequest,
   paused: boolean,
   tools: Tools,
@@ -59,5 +80,5 @@ export function refuseUnknownJob(job: string, { catalog, engine }: Tools): void 
   if (!names.includes(job)) throw unknownJob(job, names);
 }
 
-export const pausedWhat = ({ job, schedule }: PauseReply): string =>
+const pausedWhat = ({ job, schedule }: PauseReply): string =>
   schedule !== null ? `schedule ${schedule}` : job !== null ? `job ${job}` : 'all jobs';

@@ -4,12 +4,11 @@ import type { Policy } from '../run/policy.ts';
 import { maxAttempts } from '../run/retries.ts';
 import { type Draft, newRun, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
-import { JobrunError } from '../support/errors.ts';
+import { acceptOne } from './accepting.ts';
 import type { Command } from './command.ts';
 import { entryOf, getRun } from './drafts.ts';
 import { runId } from './fields.ts';
 import { examples } from './help.ts';
-import { viewRun } from './views.ts';
 
 interface Request {
   readonly id: string;
@@ -34,10 +33,7 @@ export const rerun: Command<Request, RunView> = {
     const entry = await entryOf(run.job, tools.catalog, force);
     const now = tools.clock.now();
     const draft = draftLike(run, policyOf(entry), now);
-    const [accepted] = await tools.engine.accept([draft], now, tools.request);
-    if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-    tools.wake();
-    return viewRun(accepted.run, tools);
+    return acceptOne(draft, tools, now);
   },
 
   show(run, out, { id }) {

@@ -1,19 +1,17 @@
 // `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
 import type { RunView } from '../run/view.ts';
-import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
-import { draftOf } from './drafts.ts';
 import { type Followed, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
 import { type AskedRun, askRun, runOptions } from './run-options.ts';
-import { schedule } from './schedule.ts';
-import { viewRun } from './views.ts';
+import { acceptRun, type NewRun } from './schedule.ts';
+import { START_DAEMON } from './settled.ts';
 
 type Request = AskedRun & { readonly dryRun: boolean; readonly local: boolean };
 
-export const run: Command<Request, RunView> = {
+export const run: Command<Request, NewRun> = {
   name: 'run',
-  needsDaemon: true,
+  needsDaemon: `${START_DAEMON}; or run it without one: --local`,
 
   define(program) {
     program.argument('<job>', 'the job to run');
@@ -34,27 +32,18 @@ export const run: Command<Request, RunView> = {
     return { ...(await askRun(asked)), dryRun: dryRun === true, local: local === true };
   },
 
-  async handle(request, tools) {
-    if (request.dryRun) {
-      const whole = { ...request, kind: 'run' as const, wait: false, follow: false };
-      const reply = await schedule.handle?.(whole, tools);
-      if (reply && 'run' in reply) return reply.run as RunView;
-    }
-    const now = tools.clock.now();
-    const draft = await draftOf(request.run, tools, now);
-    const [accepted] = await tools.engine.accept([draft], now, tools.request);
-    if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-    tools.wake();
-    return viewRun(accepted.run, tools);
-  },
+  // Nobody asks here whether there is a daemon: with --local this process is it.
+  handle: ({ run, dryRun }, tools) =>
+    acceptRun({ run, dryRun, wait: false, follow: false }, tools, tools.clock.now()),
 
   isHere: ({ local }) => local,
 
   follows: (request) => !request.dryRun,
 
-  stream: (_request, tools, signal, accepted) => followRun(accepted, true, tools, signal),
+  stream: (_request, tools, signal, accepted) =>
+    followRun(accepted as RunView, true, tools, signal),
 
-  showItem: (item, out) => showFollowed(item as unknown as Followed, out),
+  showItem: (item, out, { note }) => showFollowed(item as unknown as Followed, out, note),
 
   show(reply, out) {
     if (!out.done(reply, [])) out.line`Would run ${reply.job} (nothing was accepted)`;

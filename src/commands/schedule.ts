@@ -4,9 +4,10 @@ import type { ScheduleView } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
+import { acceptOne } from './accepting.ts';
 import { acceptBatch, type BatchLine, type BatchResult, cutBatch, readBatch } from './batch.ts';
 import type { Asked, Command, Tools } from './command.ts';
-import { draftOf } from './drafts.ts';
+import { draftOf, type RunRequest } from './drafts.ts';
 import { durably } from './durable.ts';
 import { type Followed, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
@@ -16,7 +17,7 @@ import { readText } from './params.ts';
 import { askRun, runOptions } from './run-options.ts';
 import { noDaemon } from './settled.ts';
 import { showTime } from './times.ts';
-import { viewerOfAccepted, viewRun } from './views.ts';
+import { viewRun } from './views.ts';
 
 type Request =
   | {
@@ -29,7 +30,7 @@ type Request =
     }
   | { readonly kind: 'batch'; readonly lines: readonly BatchLine[] };
 
-type NewRun = Omit<RunView, 'id'> & { readonly id: string | null; readonly existing?: true };
+export type NewRun = Omit<RunView, 'id'> & { readonly id: string | null; readonly existing?: true };
 type Reply =
   | { readonly run: NewRun }
   | { readonly schedule: ScheduleView; readonly dryRun: boolean }
@@ -103,7 +104,8 @@ export const schedule: Command<Request, Reply> = {
     if ('run' in reply) yield* followRun(reply.run as RunView, log, tools, signal);
   },
 
-  showItem: (item, out) => showFollowed(item as unknown as Followed, out),
+  showItem: (item, out, request) =>
+    showFollowed(item as unknown as Followed, out, 'note' in request ? request.note : null),
 
   async show(reply, out, request) {
     if ('results' in reply) return showBatch(reply.results, out);
@@ -155,23 +157,21 @@ function refuseOptions(asked: Asked, names: readonly string[], why: string): voi
   throw new JobrunError('bad-option', `--${flag} has a meaning ${why}`, 'Leave it out.');
 }
 
-async function acceptRun(
-  request: Extract<Request, { run: unknown }>,
-  tools: Tools,
-  now: number,
-): Promise<NewRun> {
+interface AskedOne {
+  readonly run: RunRequest;
+  readonly wait: boolean;
+  readonly follow: boolean;
+  readonly dryRun: boolean;
+}
+
+export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
   if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('to follow a run');
   const draft = await draftOf(request.run, tools, now);
   if (request.dryRun) {
     const waits = (draft.origin?.after ?? []).length > 0;
     return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
   }
-  const accepting = tools.engine.accept([draft], now, tools.request);
-  // Before it is durable: where it can start at once, that goes into the same commit.
-  tools.wake();
-  const [accepted] = await accepting;
-  if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-  return viewerOfAccepted(tools)(accepted);
+  return acceptOne(draft, tools, now);
 }
 
 async function showAccepted(run: NewRun, out: Output): Promise<void> {

@@ -47,9 +47,10 @@ function isOver(runs: ReadonlyMap<number, Run>, any: boolean): boolean {
   return any ? all.some(isSettled) : all.every(isSettled);
 }
 
-export function noDaemon(what: string): JobrunError {
-  const message = `no daemon runs here, and ${what} needs one`;
-  return new JobrunError('no-daemon', message, 'Start it in another terminal: jobrun daemon');
+export const START_DAEMON = 'Start it in another terminal: jobrun daemon';
+
+export function noDaemon(what: string, hint = START_DAEMON): JobrunError {
+  return new JobrunError('no-daemon', `no daemon runs here, and ${what} needs one`, hint);
 }
 
 /** What a script learns from runs it waited for: a failure weighs more than an abort. */

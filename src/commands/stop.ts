@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 50;
 
 export const stop: Command<Request, Reply> = {
   name: 'stop',
-  needsDaemon: true,
+  needsDaemon: 'There is nothing to stop.',
   answerMs: 10 * SECOND,
 
   define(program) {

@@ -27,7 +27,7 @@ const JOBS = {
 describe('run --local', () => {
   test('runs it without a daemon, shows its log, and exits with its result; the run is kept, nothing else starts', async () => {
     const project = new Project(JOBS);
-    const waits = await project.json('schedule', 'tries');
+    const waits = await project.json('schedule', 'tries', '--key', 'k');
     const good = await project.cli(['run', 'hello', '--local', '-p', 'name=Ada']);
     expect(good).toMatchObject({ code: 0, stdout: expect.stringContaining('hello Ada') });
     expect(good.stdout).toContain('2 hello done');
@@ -49,6 +49,10 @@ describe('run --local', () => {
     expect((await project.cli(['run', 'nothing', '--local'])).code).toBe(3);
     expect((await project.cli(['run', 'hello', '--local', '--dry-run'])).code).toBe(0);
     expect((await project.cli(['status'])).code).toBe(4);
+    const past = ['run', 'tries', '--local', '--at', '2020-01-01', '--key', 'k'];
+    const { stdout, stderr } = await project.cli(past);
+    expect(stderr).toMatch(/^note: .*runs at once\nRun 1 of tries has this key and is queued\n$/);
+    expect(stdout).toContain('1 tries done');
   }, 60_000);
 
   test.each([

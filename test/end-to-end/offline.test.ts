@@ -99,12 +99,12 @@ describe('without a daemon', () => {
       ['logs', '-f', '1'],
       ['wait', '1'],
       ['events'],
-      ['stop'],
     ]) {
       const result = await project.cli(args);
       expect([args, result.code, result.stdout]).toEqual([args, 4, '']);
       expect(result.stderr).toContain('jobrun daemon');
     }
+    expect(await project.cli(['stop'])).toMatchObject({ code: 4, stdout: '' });
     const status = await project.cli(['status', '--json']);
     expect(status.code).toBe(4);
     expect(JSON.parse(status.stdout)).toMatchObject({
