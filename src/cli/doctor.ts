@@ -17,8 +17,8 @@ import {
 } from '../daemon/checkup.ts';
 import { openJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
-import type { Finding } from '../engine/json/inspect.ts';
-import type { Repaired } from '../engine/json/repair.ts';
+import type { Finding } from '../engine/json/repair/inspect.ts';
+import type { Repaired } from '../engine/json/repair/repair.ts';
 import { inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';

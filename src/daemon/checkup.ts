@@ -3,7 +3,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, Inspection } from '../engine/json/inspect.ts';
+import type { Finding, Inspection } from '../engine/json/repair/inspect.ts';
 import { holderOf } from '../engine/open.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';

@@ -1,7 +1,7 @@
 // Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
 // jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
 import { readFileSync } from 'node:fs';
-import type { Finding } from '../engine/json/inspect.ts';
+import type { Finding } from '../engine/json/repair/inspect.ts';
 import { errnoOf } from '../support/errors.ts';
 import { count } from '../support/text.ts';
 import {

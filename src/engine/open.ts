@@ -9,10 +9,10 @@ import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
 import { notWritten } from './json/committer.ts';
 import { importState } from './json/import.ts';
-import { type Inspection, inspectState } from './json/inspect.ts';
 import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
-import { clearPlaces, type Repaired, repairState } from './json/repair.ts';
+import { type Inspection, inspectState } from './json/repair/inspect.ts';
+import { clearPlaces, type Repaired, repairState } from './json/repair/repair.ts';
 import { lockHolder, shareState } from './json/share.ts';
 import { exportLines } from './json/stream.ts';
 

@@ -2,9 +2,9 @@
 // already, it is part of what a repair can prove.
 import { expect, test } from 'vitest';
 import { importState } from '../../src/engine/json/import.ts';
-import { inspectState } from '../../src/engine/json/inspect.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { repairState } from '../../src/engine/json/repair.ts';
+import { inspectState } from '../../src/engine/json/repair/inspect.ts';
+import { repairState } from '../../src/engine/json/repair/repair.ts';
 import { exportLines } from '../../src/engine/json/stream.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';

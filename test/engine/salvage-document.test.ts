@@ -1,7 +1,7 @@
 // What a damaged document proves: rot that happens to be JSON is not taken for the hand of a person.
 import { expect, test } from 'vitest';
 import { type Document, writeDocument } from '../../src/engine/json/document.ts';
-import { salvageDocument } from '../../src/engine/json/salvage-document.ts';
+import { salvageDocument } from '../../src/engine/json/repair/salvage-document.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const PATH = '/state/list.json';

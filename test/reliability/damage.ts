@@ -4,9 +4,9 @@
 // goes on by itself.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Inspection, inspectState } from '../../src/engine/json/inspect.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { clearPlaces, type Repaired, repairState } from '../../src/engine/json/repair.ts';
+import { type Inspection, inspectState } from '../../src/engine/json/repair/inspect.ts';
+import { clearPlaces, type Repaired, repairState } from '../../src/engine/json/repair/repair.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';

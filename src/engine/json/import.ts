@@ -6,7 +6,6 @@ import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { journalFolder } from './fold.ts';
-import { LOG_NAME } from './inspect.ts';
 import { type Op, Segment } from './journal.ts';
 import type { Imported } from './manifest.ts';
 import { Pages } from './pages.ts';
@@ -14,6 +13,7 @@ import { readState } from './reader.ts';
 import type { Recovered } from './recovered.ts';
 import { type OpenOptions, openJsonEngine } from './recovery.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
+import { LOG_NAME } from './repair/inspect.ts';
 import { broken, type Header, type Item, readLines } from './stream.ts';
 import { pageOf, Tally } from './tally.ts';
 

@@ -15,10 +15,10 @@ import type { Disk } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import { listFolder, readOrDamaged } from './document.ts';
-import { LOG_NAME, readSteadily } from './inspect.ts';
 import { readable } from './listing.ts';
 import type { Recovered } from './recovered.ts';
 import type { Answered } from './registry.ts';
+import { LOG_NAME, readSteadily } from './repair/inspect.ts';
 
 export const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */

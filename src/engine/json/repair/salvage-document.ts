@@ -1,11 +1,11 @@
 // What a damaged document still proves. From the most certain to the least: it is sound; one bit is wrong, and put
 // right; its parts that fit their own checksums are taken, the others not; it is JSON with another checksum, so a hand
 // has edited it, which is believed only where the caller asks for it and every part has the right shape.
-import type { Disk } from '../../support/files.ts';
-import { parseJson } from '../../support/json.ts';
-import { type Document, readOrDamaged, sumOf } from './document.ts';
+import type { Disk } from '../../../support/files.ts';
+import { parseJson } from '../../../support/json.ts';
+import { type Document, readOrDamaged, sumOf } from '../document.ts';
+import { upgraded } from '../migrate.ts';
 import { isOneBitOff, mendText } from './mend.ts';
-import { upgraded } from './migrate.ts';
 
 export type Proof = 'sound' | 'mended' | 'edited' | 'parts' | 'nothing';
 

@@ -1,6 +1,6 @@
 // Runs that a repair cannot bring back, as exactly as they can be named: numbers that can still be read in a damaged
 // page, or that a line of the journal speaks of, and how many more the manifest counts.
-import { type JobCounts, pageOf } from './tally.ts';
+import { type JobCounts, pageOf } from '../tally.ts';
 
 export interface Lost {
   readonly ids: readonly number[];

@@ -3,16 +3,16 @@
 // they are read, so what seems wrong is looked at again, and is told only if it is wrong each time.
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, delay } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
-import type { Disk } from '../../support/files.ts';
-import { parseJson } from '../../support/json.ts';
-import { readEntry, readLog } from '../log-file.ts';
-import { listFolder, readOrDamaged } from './document.ts';
-import { FORMAT } from './format.ts';
-import { segmentPath } from './journal.ts';
-import { readState } from './reader.ts';
-import type { Problem, Recovered } from './recovered.ts';
+import { type Clock, delay } from '../../../support/clock.ts';
+import { errnoOf, JobrunError } from '../../../support/errors.ts';
+import type { Disk } from '../../../support/files.ts';
+import { parseJson } from '../../../support/json.ts';
+import { readEntry, readLog } from '../../log-file.ts';
+import { listFolder, readOrDamaged } from '../document.ts';
+import { FORMAT } from '../format.ts';
+import { segmentPath } from '../journal.ts';
+import { readState } from '../reader.ts';
+import type { Problem, Recovered } from '../recovered.ts';
 import { salvageDocument } from './salvage-document.ts';
 
 export interface Finding {

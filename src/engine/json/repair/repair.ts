@@ -2,15 +2,15 @@
 // every start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that
 // is still damaged and still has all its originals, and the next repair begins again.
 import { basename, dirname, join } from 'node:path';
-import { JobrunError } from '../../support/errors.ts';
-import { type Disk, replaceFile } from '../../support/files.ts';
-import { readEntry } from '../log-file.ts';
-import { copyAside, moveAside } from './aside.ts';
-import { readOrDamaged } from './document.ts';
-import { FORMAT } from './format.ts';
+import { JobrunError } from '../../../support/errors.ts';
+import { type Disk, replaceFile } from '../../../support/files.ts';
+import { readEntry } from '../../log-file.ts';
+import { copyAside, moveAside } from '../aside.ts';
+import { readOrDamaged } from '../document.ts';
+import { FORMAT } from '../format.ts';
+import type { Recovered } from '../recovered.ts';
+import { type OpenOptions, serveRecovered } from '../recovery.ts';
 import { FOLDERS, type Inspection, isOfKind, LOG_NAME, repairedFiles } from './inspect.ts';
-import type { Recovered } from './recovered.ts';
-import { type OpenOptions, serveRecovered } from './recovery.ts';
 import { Salvage, type SalvageReport } from './salvage.ts';
 
 export interface Repaired extends SalvageReport {

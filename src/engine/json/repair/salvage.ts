@@ -6,27 +6,27 @@
 // reason; a person looks, and lets it go on with `retry`. Numbers (ids, epochs, commits) go on beyond all that can
 // ever have been given.
 import { join } from 'node:path';
-import { isSettled, type Run } from '../../run/run.ts';
-import { isRun, isSchedule } from '../../run/shape.ts';
-import type { Disk } from '../../support/files.ts';
-import { PAGE_SIZE } from '../../support/limits.ts';
-import type { Lease, Worker } from '../engine.ts';
-import { type Document, readOrDamaged } from './document.ts';
-import { failDoubted, giveLeases } from './doubt.ts';
-import { journalFolder } from './fold.ts';
-import { FORMAT } from './format.ts';
-import { listSegments, type Op, segmentPath } from './journal.ts';
+import { isSettled, type Run } from '../../../run/run.ts';
+import { isRun, isSchedule } from '../../../run/shape.ts';
+import type { Disk } from '../../../support/files.ts';
+import { PAGE_SIZE } from '../../../support/limits.ts';
+import type { Lease, Worker } from '../../engine.ts';
+import { type Document, readOrDamaged } from '../document.ts';
+import { failDoubted, giveLeases } from '../doubt.ts';
+import { journalFolder } from '../fold.ts';
+import { FORMAT } from '../format.ts';
+import { listSegments, type Op, segmentPath } from '../journal.ts';
+import { type Imported, type Manifest, manifestPath } from '../manifest.ts';
+import { Memory } from '../memory.ts';
+import { type PageFile, Pages } from '../pages.ts';
+import type { Recovered } from '../recovered.ts';
+import { type LocksFile, Registry, type SchedulesFile } from '../registry.ts';
+import { pageOf } from '../tally.ts';
+import { idOf, replayOp } from '../transaction.ts';
+import { readWitness } from '../witness.ts';
 import { Losses, type Lost } from './losses.ts';
-import { type Imported, type Manifest, manifestPath } from './manifest.ts';
-import { Memory } from './memory.ts';
-import { type PageFile, Pages } from './pages.ts';
-import type { Recovered } from './recovered.ts';
-import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
 import { type Salvaged, salvageDocument } from './salvage-document.ts';
 import { type Chain, chainSegments } from './salvage-journal.ts';
-import { pageOf } from './tally.ts';
-import { idOf, replayOp } from './transaction.ts';
-import { readWitness } from './witness.ts';
 
 export interface SalvageReport {
   /** Files of which all could be proven, one flipped bit put right. */

@@ -2,7 +2,7 @@
 // line after a bad one is as certain as one before it; only what the bad one held is unknown: a hole in the numbers.
 // A line with one flipped bit is put right (mend.ts), its line feed too.
 import { crc32 } from 'node:zlib';
-import { decode, type Line, type Op, type Position } from './journal.ts';
+import { decode, type Line, type Op, type Position } from '../journal.ts';
 import { isOneBitOff, mendText } from './mend.ts';
 
 /** Commits that are missing, first to last. */
