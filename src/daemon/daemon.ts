@@ -72,6 +72,7 @@ export class Daemon {
   #serving: Serving | null = null;
   #loaded = false;
   #stopping: 'no' | 'draining' | 'now' = 'no';
+  #look: () => void = () => undefined;
   #hurry: () => void = () => undefined;
   #finish: (exitCode: number) => void = () => undefined;
 
@@ -87,7 +88,7 @@ export class Daemon {
       if (damage[0]) throw damage[0];
       await watching.serve();
       const daemon = new Daemon(options, engine, watching);
-      watchLock(lock, clock, (error) => daemon.#fail(error));
+      daemon.#look = watchLock(lock, clock, daemon.#attempts, (error) => daemon.#fail(error));
       await daemon.#begin();
       return daemon;
     } catch (error) {
@@ -115,8 +116,7 @@ export class Daemon {
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
-    const { catalog } = this.#jobs;
-    const common = { engine, logs: this.#logs, clock, config, catalog };
+    const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
     this.#upkeep = new Upkeep({ ...common, onError });
     this.tools = toolsOf({
       ...common,
@@ -290,6 +290,7 @@ export class Daemon {
       onJump: (ms) => log.logger.warn(`the clock jumped by ${Math.round(ms / SECOND)}s`),
       onError,
       onTick: () => {
+        this.#look();
         this.#pool.tidy();
         this.#watching.ticked();
         this.#idle();

@@ -5,8 +5,10 @@ import type { FromRun } from '../workers/messages.ts';
 
 export function hiderOf(params: Json, redact: readonly string[]): (message: FromRun) => FromRun {
   const mask = maskOf(params, redact);
-  return mask === null ? (message) => message : (message) => hidden(message, mask);
+  return mask === null ? asItIs : (message) => hidden(message, mask);
 }
+
+const asItIs = (message: FromRun): FromRun => message;
 
 /** Log, progress and error: a job's own values, what it saves and returns, are not ours to change. */
 function hidden(message: FromRun, mask: Mask): FromRun {

@@ -7,15 +7,26 @@ import { SECOND } from '../support/limits.ts';
 
 const LOOK_EVERY_MS = 2 * SECOND;
 
-/** Calls `onLost` when the lock was found to be gone; looks until then, or until it is given back. */
+/**
+ * Calls `onLost` when the lock was found to be gone. What is returned is to be called at each tick: it looks, and while
+ * jobs run it goes on looking by itself. Without any, nothing is at stake between two ticks, and nothing wakes.
+ */
 export function watchLock(
   lock: Opened['lock'],
   clock: Clock,
+  attempts: { readonly size: number },
   onLost: (error: JobrunError) => void,
-): void {
+): () => void {
   lock.lost.then(onLost);
+  let planned = false;
   const look = (): void => {
-    if (lock.isHeld()) clock.after(LOOK_EVERY_MS, look, { idle: true });
+    if (!lock.isHeld() || planned || attempts.size === 0) return;
+    planned = true;
+    const again = (): void => {
+      planned = false;
+      look();
+    };
+    clock.after(LOOK_EVERY_MS, again, { idle: true });
   };
-  look();
+  return look;
 }
