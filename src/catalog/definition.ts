@@ -52,7 +52,10 @@ export function defaultsOf(config: Pick<Config, 'defaults' | 'keep' | 'timezone'
   };
   const given = config.defaults.keep;
   return {
-    timezone: config.timezone,
+    // Asked for with the first definition that is read: finding it out takes longer than many a command.
+    get timezone() {
+      return config.timezone;
+    },
     ...config.defaults,
     keep: { ...keep, ...(typeof given === 'object' ? given : {}) },
   };
