@@ -1,4 +1,6 @@
 // Which runs share a process, and what one can do to another there.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Details } from '../../src/index.ts';
 import { eventually, isAlive } from '../helpers/project.ts';
@@ -55,6 +57,35 @@ test('process reuses a worker for one run at a time and never a killed one', asy
     expect(now).toBeLessThanOrEqual(1);
   }
 });
+
+test('a result and the start that takes its place are one commit, and so are an acceptance and its start', async () => {
+  const s = await site({ work: `export default () => process.pid;` }, '--workers', '1');
+  const first = await s.run('work');
+  await s.jobs.pause('work');
+  const runs = await s.jobs.scheduleMany(Array.from({ length: 4 }, () => ({ job: 'work' })));
+  await s.jobs.resume('work');
+  for (const run of runs) await s.settled((run as { id: string }).id);
+  const folder = join(s.project.dir, 'state', 'journal');
+  const lines = readdirSync(folder).flatMap((name) =>
+    readFileSync(join(folder, name), 'utf8').split('\n'),
+  );
+  const ops = lines.flatMap((line) => (line.includes('"ops"') ? [opsOf(line)] : []));
+  expect(ops).toContainEqual(
+    expect.arrayContaining([`run ${first.id}`, `set ${first.id} running`]),
+  );
+  const [one, two] = runs.map((run) => (run as { id: string }).id);
+  const both = [`set ${one} done`, `set ${two} running`];
+  expect(ops).toContainEqual(expect.arrayContaining(both));
+});
+
+function opsOf(line: string): string[] {
+  const { ops } = JSON.parse(line.slice(9)) as {
+    ops: [string, never, { state?: { name: string } }][];
+  };
+  return ops.map(([kind, what, { state } = {}]) =>
+    kind === 'run' ? `run ${(what as { id: number }).id}` : `${kind} ${what} ${state?.name}`,
+  );
+}
 
 test('500 shared runs that each wait a second finish together in about a second, and what each prints is its own', async () => {
   const s = await site({
