@@ -1,4 +1,4 @@
-// The house rules of DESIGN, sections 1 and 6, held by a machine: a rule that nobody checks is a wish. Each finding
+// The rules of the house, held by a machine: a rule that nobody checks is a wish. Each finding
 // says file, line and rule.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -52,7 +52,7 @@ describe('folders', () => {
     const unknown = src
       .map((source) => source.path)
       .filter((path) => Number.isNaN(rankOf(folderOf(path))));
-    expect(unknown, 'files outside the folders of DESIGN section 1').toEqual([]);
+    expect(unknown, 'files outside the folders that src/README.md names').toEqual([]);
   });
 
   it('import only from folders of lower rank', () => {

@@ -153,7 +153,8 @@ function emptyText({ filter, tab, board }: Model): string {
   if (filter !== '') return 'nothing fits this filter; Esc shows all';
   if (tab === 'jobs') return 'no jobs yet: make one with jobrun new <job>';
   const waiting = board ? board.counts.scheduled + board.counts.waiting + board.counts.queued : 0;
-  if (tab === 'running' && waiting > 0) return `nothing runs; ${showCount(waiting)} wait: press 2`;
+  if (tab === 'running' && waiting > 0)
+    return `nothing runs; ${showCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}: press 2`;
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 

@@ -1,6 +1,6 @@
 // What an engine was asked and what it answered, with the moment of each, counted in operations of a simulated disk.
 // From that the ledger can judge any state that is recovered later: whether it keeps the promises of the state folder
-// (SPEC section 4) that were given by then.
+// that were given by then.
 //
 // A run is known by the number `i` in its params. Its versions are what the engine told of it once durable, in order;
 // a `maybe` is a version that was asked for and not answered, because the process died.
