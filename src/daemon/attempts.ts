@@ -134,7 +134,8 @@ export class Attempts {
   async #hookSaid(message: FromRun): Promise<void> {
     const run = await this.#p.engine.find(message.run);
     const said = hiderOf(run?.params ?? null, this.#p.config.redact)(message);
-    if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt: 1 });
+    const attempt = run?.life?.attempt ?? 1;
+    if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt });
   }
 
   /** The attempt of a run; one that was claimed a moment ago begins when its claim is durable. */

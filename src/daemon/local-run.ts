@@ -31,7 +31,7 @@ export async function openLocalRuns(config: Config, verbose: boolean): Promise<L
     watch: false,
     untilIdle: false,
     only: () => only,
-    drainMs: 0,
+    drainMs: config.drainMs,
   }).catch(refused);
   return {
     tools: daemon.tools,
@@ -39,8 +39,9 @@ export async function openLocalRuns(config: Config, verbose: boolean): Promise<L
       only = id;
       daemon.tools.wake();
     },
+    // The run is over; what its job is told after the fact may end first.
     async close() {
-      daemon.stop(true);
+      daemon.stop(false);
       await daemon.stopped;
     },
   };

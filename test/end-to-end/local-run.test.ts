@@ -17,6 +17,12 @@ const JOBS = {
     if (ctx.attempt < 3) throw new Error('try ' + ctx.attempt);
     return ctx.attempt;
   } };`,
+  'jobs/tells.mjs': `export default { retries: { limit: 1, delay: 10 },
+    run: () => { throw new Error('bad'); },
+    onFailed: async (error) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      console.log('told of ' + error.message);
+    } };`,
   'jobs/long.mjs': `import { writeFileSync, rmSync } from 'node:fs';
     export default async (_p, ctx) => {
       writeFileSync('busy', String(process.pid));
@@ -54,6 +60,13 @@ describe('run --local', () => {
     expect(stderr).toMatch(/^note: .*runs at once\nRun 1 of tries has this key and is queued\n$/);
     expect(stdout).toContain('1 tries done');
   }, 60_000);
+
+  test('leaves when its job has been told after the fact, and what it says then is of the last attempt', async () => {
+    const project = new Project(JOBS);
+    expect((await project.cli(['run', 'tells', '--local'])).code).toBe(6);
+    const { log } = await project.show('1');
+    expect(log).toMatchObject([{ text: 'told of bad', attempt: 2 }]);
+  }, 30_000);
 
   test.each([
     ['SIGINT', 130],
