@@ -1,8 +1,10 @@
 // `schedule --batch`: one JSON object a line, and a result a line in the same order. A line that is refused does not
 // stop the others.
+import type { Accepted } from '../engine/engine.ts';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { checkDepth, checkJson, type Json, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
+import { acceptedBefore } from './accepting.ts';
 import type { Tools } from './command.ts';
 import { draftsOf, type RunRequest } from './drafts.ts';
 import { fieldsOf, notOneOf, wrong } from './fields.ts';
@@ -77,12 +79,16 @@ export async function acceptBatch(
 ): Promise<BatchResult[]> {
   if (!Array.isArray(lines) || !lines.every(isLine)) throw wrong('lines', 'a list of lines');
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
+  const view = viewerOfAccepted(tools);
+  const again = (await acceptedBefore(runs.length, tools, now))?.values();
+  if (again) {
+    return lines.map((line) => ('error' in line ? line : view(again.next().value as Accepted)));
+  }
   const drafts = await draftsOf(runs, tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
   const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
   tools.wake();
   const accepted = await accepting;
-  const view = viewerOfAccepted(tools);
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {
     if ('error' in line) return line;

@@ -29,10 +29,11 @@ export const rerun: Command<Request, RunView> = {
   ask: ({ args, options }) => ({ id: args[0] ?? '', force: options.force === true }),
 
   async handle({ id, force }, tools) {
-    const run = await getRun(runId(id), tools);
-    const entry = await entryOf(run.job, tools.catalog, force);
     const now = tools.clock.now();
-    const draft = draftLike(run, policyOf(entry), now);
+    const draft = async (): Promise<Draft> => {
+      const run = await getRun(runId(id), tools);
+      return draftLike(run, policyOf(await entryOf(run.job, tools.catalog, force)), now);
+    };
     return acceptOne(draft, tools, now);
   },
 

@@ -166,12 +166,10 @@ interface AskedOne {
 
 export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
   if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('to follow a run');
+  if (!request.dryRun) return acceptOne(() => draftOf(request.run, tools, now), tools, now);
   const draft = await draftOf(request.run, tools, now);
-  if (request.dryRun) {
-    const waits = (draft.origin?.after ?? []).length > 0;
-    return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
-  }
-  return acceptOne(draft, tools, now);
+  const waits = (draft.origin?.after ?? []).length > 0;
+  return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
 }
 
 async function showAccepted(run: NewRun, out: Output): Promise<void> {

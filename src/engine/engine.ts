@@ -48,6 +48,8 @@ export interface Engine {
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void;
 
   find(id: number): Promise<Run | null>;
+  /** The runs of a request that came before, as they are now, but for those that were removed; null where none came. */
+  answered(request: string, now: number): Promise<Accepted[]> | null;
   /** `total` counts all that fit the filter, `runs` is the window asked for. */
   list(query: Query): Promise<Found>;
   /**

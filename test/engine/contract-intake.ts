@@ -107,6 +107,8 @@ export function intakeContract(bench: Bench): void {
     await bench.reopen();
     expect(idsOf(await ask('a'))).toEqual([1, 2]);
     expect(idsOf(await ask('b'))).toEqual([3, 4]);
+    expect(idsOf((await bench.engine.answered('a', T0)) ?? [])).toEqual([1, 2]);
+    expect(bench.engine.answered('c', T0)).toBe(null);
   });
 
   test('a repeated request gets its answer also where the run has been removed since, and none is made again', async () => {
@@ -121,6 +123,7 @@ export function intakeContract(bench: Bench): void {
       { existing: false, run: second?.run },
     ]);
     expect(await bench.engine.find(1)).toBe(null);
+    expect((await bench.engine.answered('a', T0))?.map(({ run }) => run.id)).toEqual([2]);
   });
 
   test('a run waits until all runs before it are done, over a reopening too', async () => {

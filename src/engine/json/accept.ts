@@ -3,7 +3,7 @@
 import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
 import { abortIdle, release } from '../../run/transitions.ts';
 import { JobrunError } from '../../support/errors.ts';
-import type { Accepted } from '../engine.ts';
+import type { Accepted, Engine } from '../engine.ts';
 import { currentOf } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Answered } from './registry.ts';
@@ -51,14 +51,15 @@ export function lendIds(tx: Transaction, { ids }: Intake): void {
 export async function repeated(
   [, ids, at]: Answered,
   drafts: readonly Draft[],
-  find: (id: number) => Promise<Run | null>,
-  why: (run: Run) => string | null,
+  engine: Pick<Engine, 'find' | 'why' | 'durable'>,
+  now: number,
 ): Promise<Accepted[]> {
-  const found = await Promise.all(ids.map(find));
+  const found = await Promise.all(ids.map((id) => engine.find(id)));
+  await engine.durable();
   return ids.flatMap((id, i) => {
     const draft = drafts[i];
     const run = found[i] ?? (draft && newRun(id, draft, at, false));
-    return run ? [{ run, existing: false, reason: why(run) }] : [];
+    return run ? [{ run, existing: false, reason: engine.why(run, now) }] : [];
   });
 }
 

@@ -66,16 +66,7 @@ export class JsonEngine extends Reads implements E.Engine {
     const others = await othersOf(drafts, (id) => this.find(id));
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
-    if (known) {
-      const again = await repeated(
-        known,
-        drafts,
-        (id) => this.find(id),
-        (run) => this.why(run, now),
-      );
-      await this.durable();
-      return again;
-    }
+    if (known) return repeated(known, drafts, this, now);
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
@@ -83,6 +74,11 @@ export class JsonEngine extends Reads implements E.Engine {
       if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
       return accepted;
     });
+  }
+
+  answered(request: string, now: number): Promise<E.Accepted[]> | null {
+    const known = this.registry.requests.get(request);
+    return known ? repeated(known, [], this, now) : null;
   }
 
   promote(now: number): number {
