@@ -129,7 +129,7 @@ async function abortRun(
   if (run.state.name === 'running') {
     if (tools.daemon) return tools.daemon.abort(id, reason, graceMs);
     if (tools.abortOrphan) return tools.abortOrphan(id, reason);
-    throw noDaemon(`to abort the running run ${id}`);
+    throw noDaemon(`aborting run ${id}, which runs,`);
   }
   try {
     return await tools.engine.change(id, (now) => abortIdle(now, reason, tools.clock.now()));

@@ -59,7 +59,7 @@ export const board: Command<BoardRequest, BoardReply | null> = {
   },
 
   async *stream(request, tools, signal) {
-    if (!tools.daemon) throw noDaemon('to watch');
+    if (!tools.daemon) throw noDaemon('watching');
     if (request.watch) return yield* changes(tools, signal);
     for await (const part of looks(request, tools, signal)) {
       // What the disk takes back is right again at the next look.

@@ -58,14 +58,14 @@ export const events: Command<Request, null> = {
   },
 
   async handle(_request, { daemon }) {
-    if (!daemon) throw noDaemon('to tell of changes');
+    if (!daemon) throw noDaemon('jobrun events');
     return null;
   },
 
   follows: () => true,
 
   async *stream({ job, since }, tools, signal) {
-    if (!tools.daemon) throw noDaemon('to tell of changes');
+    if (!tools.daemon) throw noDaemon('jobrun events');
     const from = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER) ?? null;
     for await (const item of tools.daemon.feed.read(from, signal)) {
       if ('gap' in item) yield { gap: true };

@@ -35,6 +35,8 @@ export const newJob: Command<Request, Reply> = {
 
   ask({ args, options }) {
     const { js, sh } = options;
+    if (js === true && sh === true)
+      throw new JobrunError('bad-option', '--js and --sh exclude each other', 'Give one.');
     return { job: jobName(args[0]), kind: sh === true ? 'sh' : js === true ? 'js' : 'ts' };
   },
 

@@ -165,7 +165,7 @@ interface AskedOne {
 }
 
 export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
-  if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('to follow a run');
+  if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('following a run');
   if (!request.dryRun) return acceptOne(() => draftOf(request.run, tools, now), tools, now);
   const draft = await draftOf(request.run, tools, now);
   const waits = (draft.origin?.after ?? []).length > 0;

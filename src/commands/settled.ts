@@ -30,7 +30,7 @@ export async function untilSettled(
     }
     while (!isOver(runs, any)) {
       if (signal.aborted) return null;
-      if (!tools.daemon) throw noDaemon('to wait for a run');
+      if (!tools.daemon) throw noDaemon('waiting for a run');
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

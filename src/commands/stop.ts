@@ -31,7 +31,7 @@ export const stop: Command<Request, Reply> = {
   ask: ({ options }) => ({ now: options.now === true }),
 
   async handle({ now }, { daemon }) {
-    if (!daemon) throw noDaemon('to be stopped');
+    if (!daemon) throw noDaemon('jobrun stop');
     daemon.stop(now === true);
     return { pid: daemon.pid };
   },

@@ -13,7 +13,7 @@ export async function* watched(
   tools: Tools,
   signal: AbortSignal,
 ): AsyncGenerator<Json> {
-  if (!tools.daemon) throw noDaemon('to watch');
+  if (!tools.daemon) throw noDaemon('watching');
   let changed = false;
   let wake = (): void => undefined;
   const undo = tools.engine.onChange(() => {

@@ -61,6 +61,7 @@ test('new makes a job in each language that runs as it is, and never takes the p
   const doubled = await project.cli(['new', 'mail', '--js']);
   expect([doubled.code, existsSync(join(project.dir, 'jobs/mail.js'))]).toEqual([5, false]);
   expect((await project.cli(['new', '../mail'])).code).toBe(2);
+  expect((await project.cli(['new', 'both', '--js', '--sh'])).code).toBe(2);
 }, 60_000);
 
 test('from a folder inside the project it is the same project', async () => {
