@@ -2,35 +2,18 @@
 // whatever has become of its job and of what it named.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Tools } from '../../src/commands/command.ts';
 import { rerun } from '../../src/commands/rerun.ts';
 import { schedule } from '../../src/commands/schedule.ts';
-import { Daemon } from '../../src/daemon/daemon.ts';
-import { openLog } from '../../src/daemon/watching/log.ts';
-import { systemClock } from '../../src/support/clock.ts';
-import { loadConfig } from '../../src/support/config.ts';
+import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
 
 type Reply = { readonly id?: string; readonly results?: readonly { readonly id?: string }[] };
 
 test('gives the same runs though its job has gone and a run that it named was removed; another request is refused', async () => {
   const project = new Project({ 'jobs/brief.mjs': 'export default () => 1;' });
-  const silent = { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream;
-  const daemon = await Daemon.start({
-    config: loadConfig({ dir: project.dir }, {}, project.dir),
-    clock: systemClock,
-    log: openLog(silent, systemClock, false),
-    chance: () => 0.5,
-    workers: 1,
-    watch: true,
-    untilIdle: false,
-    drainMs: 0,
-  });
-  onTestFinished(async () => {
-    daemon.stop(true);
-    await daemon.stopped;
-  });
+  const daemon = await daemonHere(project, { workers: 1, watch: true });
   const { tools } = daemon;
   const { engine } = tools;
   const as = (request: string): Tools => ({ ...tools, request });

@@ -1,10 +1,8 @@
 // A whole daemon with real workers, whose wall clock is moved under it: the engine on a real folder, the loop, the
 // attempts. The clock of the machine stays as it is, so nothing here depends on what is installed.
-import { expect, it, onTestFinished } from 'vitest';
-import { Daemon } from '../../src/daemon/daemon.ts';
-import { openLog } from '../../src/daemon/watching/log.ts';
+import { expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
-import { loadConfig } from '../../src/support/config.ts';
+import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
 
 const HOUR = 3_600_000;
@@ -25,21 +23,7 @@ it('set an hour, a day and 400 days ahead, then back: one run for each leap, non
   const start = Math.ceil(systemClock.now() / HOUR) * HOUR + 30_000;
   let ahead = start - systemClock.now();
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
-  const silent = { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream;
-  const daemon = await Daemon.start({
-    config: loadConfig({ dir: project.dir }, {}, project.dir),
-    clock,
-    log: openLog(silent, clock, false),
-    chance: () => 0.5,
-    workers: 2,
-    watch: false,
-    untilIdle: false,
-    drainMs: 0,
-  });
-  onTestFinished(async () => {
-    daemon.stop(true);
-    await daemon.stopped;
-  });
+  const daemon = await daemonHere(project, { clock });
   const { engine, wake } = daemon.tools;
   const schedule = (name: string) => engine.schedules().find((one) => one.name === name);
   await eventually(() => [schedule('often'), schedule('skips')].every((one) => one));

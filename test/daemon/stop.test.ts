@@ -1,10 +1,7 @@
 // A whole daemon that is told to stop in the very moment in which it takes a run: the claim is on its way to the disk,
 // and no attempt has begun yet.
-import { expect, it, onTestFinished } from 'vitest';
-import { Daemon } from '../../src/daemon/daemon.ts';
-import { openLog } from '../../src/daemon/watching/log.ts';
-import { systemClock } from '../../src/support/clock.ts';
-import { loadConfig } from '../../src/support/config.ts';
+import { expect, it } from 'vitest';
+import { daemonHere } from '../helpers/daemon-here.ts';
 import { Project } from '../helpers/project.ts';
 
 it.each([
@@ -15,21 +12,7 @@ it.each([
     'jobs/brief.mjs': 'export default { run: (_, ctx) => ctx.sleep(20) };',
   });
   await project.json('schedule', 'brief');
-  const silent = { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream;
-  const daemon = await Daemon.start({
-    config: loadConfig({ dir: project.dir }, {}, project.dir),
-    clock: systemClock,
-    log: openLog(silent, systemClock, false),
-    chance: () => 0.5,
-    workers: 2,
-    watch: false,
-    untilIdle: false,
-    drainMs: 10_000,
-  });
-  onTestFinished(async () => {
-    daemon.stop(true);
-    await daemon.stopped;
-  });
+  const daemon = await daemonHere(project, { drainMs: 10_000 });
   // In memory at once, on the disk a moment later.
   while (daemon.tools.engine.counts().running === 0) await new Promise(setImmediate);
   daemon.stop(now);

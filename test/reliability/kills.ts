@@ -235,7 +235,7 @@ class Kills {
         findings.repeated,
       ),
       row('instants of a schedule: one run each', slots, findings.slots),
-      row('anything else that looked wrong', this.#kills, [...load.problems]),
+      row('after each kill: nothing else looked wrong', this.#kills, [...load.problems]),
     ];
   }
 }
