@@ -1,6 +1,7 @@
 // The catalog of one jobs folder, kept current. A reload scans the folder, has the modules that a change concerns read
 // again in a worker, the latest change first, and puts each new definition in place as soon as it is known: until then
-// the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in, for this folder knows no workers.
+// the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in,
+// for this folder knows no workers.
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
