@@ -1,7 +1,8 @@
 // Whose request is begun next. Usually each at once. Where more come than one, each begins when all that the one before
 // it did at once is done, until the turn of the loop has taken its time; what is left waits for the next turn in line,
-// one line for each connection, and whoever was served least in the last second and wants least goes first: somebody who
-// asks once is answered soon, however much others ask. Who does not read its replies has to wait with its next request until it does.
+// one line for each connection, and whoever was served least in the last second and wants least goes first: somebody
+// who asks once is answered soon, however much others ask. Who does not read its replies has to wait with its next
+// request until it does.
 import type { Clock } from '../support/clock.ts';
 import { SECOND } from '../support/limits.ts';
 

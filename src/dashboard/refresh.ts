@@ -1,6 +1,7 @@
 // Keeps the board true: asks for the window that is on the screen when a key has moved it, and when something has
 // changed. One question at a time, and the slower the answers the fewer questions: looking costs the daemon a tenth of
-// its time, or a look a second where that is more. A key does not wait for an answer that takes long: it ends that search and asks its own question.
+// its time, or a look a second where that is more. A key does not wait for an answer that takes long: it ends that
+// search and asks its own question.
 import type { BoardReply } from '../commands/board.ts';
 import type { BoardRequest } from '../commands/board-list.ts';
 import { SECOND } from '../support/limits.ts';

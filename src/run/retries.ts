@@ -1,5 +1,5 @@
-// How often a run may be tried: what its job's author, or whoever asked for it, allows. Attempts that do not stand against
-// that limit are counted in `renewedAfter`.
+// How often a run may be tried: what its job's author, or whoever asked for it, allows. Attempts that do not stand
+// against that limit are counted in `renewedAfter`.
 import { DEFAULT_RETRIES, type Policy, type RetryPolicy } from './policy.ts';
 import type { Run } from './run.ts';
 

@@ -1,7 +1,7 @@
 // Asks job code outside of attempts: to check params, to name the next time, to be told of an ending. Questions share
 // one worker. One that is silent for a second may be blocked: it is left alone with its oldest question, and what
-// stands behind that, or comes later, is asked in a new one; if no answer comes in time, it is ended. A hook may have had its
-// effect and is never asked twice: hooks have workers of their own, which no two jobs share at a time.
+// stands behind that, or comes later, is asked in a new one; if no answer comes in time, it is ended. A hook may have
+// had its effect and is never asked twice: hooks have workers of their own, which no two jobs share at a time.
 import type { Checked } from '../catalog/catalog.ts';
 import { errorFromShape, type JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';

@@ -1,7 +1,8 @@
 // The worker processes, and who may have one. A `process` worker takes run after run of any job with its memory limit;
 // a `fresh` one takes a single run and has a warm one behind it; a `shared` one takes many runs of one job at once; a
-// command job is its own process. A run that may have ended a shared process gets one to itself. Nothing gets a run that was killed, that is tainted, that has begun on older code
-// than the last reload's, or that has had its ten thousand.
+// command job is its own process. A run that may have ended a shared process gets one to itself. Nothing gets a run
+// that was killed, that is tainted, that has begun on older code than the last reload's, or that has had its ten
+// thousand.
 //
 //   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
