@@ -80,6 +80,7 @@ export class Life {
     this.disk.kill();
     this.clock.kill();
     this.#machine.note(`daemon dies: ${how}`);
+    this.#machine.promises.died();
     for (const worker of [...this.#machine.workers.values()]) worker.orphan();
   }
 

@@ -5,6 +5,7 @@ import type { Change, Engine, Lease, Token } from '../../src/engine/engine.ts';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import type { Memory } from '../../src/engine/json/memory.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
+import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
 import type { Brief } from '../../src/workers/messages.ts';
 import { countsWrong, textOf as freshTextOf } from '../helpers/engine-ledger.ts';
 import type { Cast } from './cast.ts';
@@ -31,6 +32,7 @@ export class Promises {
   #starts = new Map<string, number[]>();
   #latest = 0;
   #engine: Engine | null = null;
+  #movedAt = Number.NEGATIVE_INFINITY;
   readonly #machine: Machine;
 
   constructor(machine: Machine) {
@@ -96,7 +98,9 @@ export class Promises {
       if (doubts) doubts.push(next);
       else this.#doubts.set(id, [next]);
     };
-    engine.onChange((change) => this.#tell(change));
+    engine.onChange((change) => {
+      if (this.#engine === engine) this.#tell(change);
+    });
   }
 
   #tell({ prev, run }: Change): void {
@@ -143,6 +147,12 @@ export class Promises {
   /** The clock was set: what was counted by it counts no more. */
   clockMoved(): void {
     this.#starts = new Map();
+    this.#movedAt = this.#machine.clock.monotonic();
+  }
+
+  /** A daemon was killed: what it would still say reaches nobody. */
+  died(): void {
+    this.#engine = null;
   }
 
   accepted(id: number, how: string): void {
@@ -204,13 +214,15 @@ export class Promises {
     this.#leases(engine, runs);
     const byId = new Map(runs.map((run) => [run.id, run]));
     const now = this.#machine.clock.now();
+    // Nobody tells a daemon that the clock was set: it sees that at its next tick.
+    const ticked = this.#machine.clock.monotonic() - this.#movedAt > MAX_SLEEP_MS;
     for (const run of runs) {
       if (run.state.name === 'waiting' && run.state.for === 'runs') {
         const left = (run.origin?.after ?? []).filter((id) => byId.has(id));
         if (!left.some((id) => !isSettled(byId.get(id) as Run)))
           this.break(`run ${run.id} waits for nothing`);
       }
-      if (run.state.name === 'queued' && !this.#machine.trouble && hasPlace)
+      if (run.state.name === 'queued' && !this.#machine.trouble && hasPlace && ticked)
         if (engine.why(run, now) === null) this.break(`run ${run.id} waits without a reason`);
     }
     if (!this.#machine.trouble && !this.#machine.disk.slow) this.facts.check(engine);
