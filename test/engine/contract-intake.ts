@@ -137,7 +137,7 @@ export function intakeContract(bench: Bench): void {
     expect((await bench.engine.find(waits.id))?.state.name).toBe('queued');
   });
 
-  test('a run after one that is done, or gone, does not wait; after one that failed it is aborted at once', async () => {
+  test('a run after one that is done does not wait; after one that failed, or was just removed, it is aborted at once', async () => {
     const [a, b] = [await accept(1), await accept(2)];
     await settled(bench.engine, a, DONE);
     await settled(bench.engine, b, THREW);
@@ -146,6 +146,10 @@ export function intakeContract(bench: Bench): void {
     expect((await accept(3, { after: [a.id] })).state.name).toBe('queued');
     const lost = await accept(4, { after: [a.id, b.id] });
     expect(lost.state).toMatchObject({ name: 'aborted', reason: expect.stringContaining('run 2') });
+    await bench.engine.remove([b.id]);
+    const vain = await accept(5, { after: [a.id, b.id] });
+    const reason = 'run 2, which it waited for, was removed';
+    expect(vain.state).toMatchObject({ name: 'aborted', reason });
   });
 
   test('a failure ends all that wait for it, however long the chain, and nothing else', async () => {

@@ -145,7 +145,9 @@ export class Promises {
   // -------------------------------------------------------------------------------- what clients and jobs hear, do
 
   /** The clock was set: what was counted by it counts no more. */
-  clockMoved(): void {
+  /** To be called before it is set: what was over by the old time may have gone. */
+  clockMoves(): void {
+    this.#latest = Math.max(this.#latest, this.#machine.clock.now());
     this.#starts = new Map();
     this.#movedAt = this.#machine.clock.monotonic();
   }

@@ -226,8 +226,8 @@ class Simulation {
     const ms = sleeps ? chance.whole(0, far) : chance.whole(-far, far);
     this.#machine.note(`clock ${ms}`);
     if (sleeps) this.#slept += ms;
+    promises.clockMoves();
     clock.set(clock.now() + ms);
-    promises.clockMoved();
     this.#client.clockMoved();
   }
 

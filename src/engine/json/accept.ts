@@ -33,10 +33,24 @@ export function acceptDraft(
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
   const run = newRun(id, draft, now, waits);
-  const bad = after?.map((other) => currentOf(other, memory) ?? others.get(other)).find(isLost);
-  const accepted = bad === undefined ? run : abortIdle(run, becauseOf(bad), now);
+  const reason =
+    after && whyInVain(after, (other) => currentOf(other, memory) ?? others.get(other));
+  const accepted = reason ? abortIdle(run, reason, now) : run;
   tx.add(accepted);
   return { run: accepted, existing: false, reason: why(accepted, now) };
+}
+
+/** One that was removed since the draft was checked may have failed: nobody knows, so nothing begins after it. */
+function whyInVain(
+  after: readonly number[],
+  find: (id: number) => Run | undefined,
+): string | undefined {
+  for (const id of after) {
+    const run = find(id);
+    if (!run) return `run ${id}, which it waited for, was removed`;
+    if (isLost(run)) return becauseOf(run);
+  }
+  return undefined;
 }
 
 /** Gives back the ids that are taken from now on, should the transaction fail. */
@@ -126,8 +140,7 @@ function tellDependents(tx: Transaction, memory: Memory, settled: Run): Run[] {
   return ended;
 }
 
-const isLost = (run: Run | undefined): run is Run =>
-  run?.state.name === 'failed' || run?.state.name === 'aborted';
+const isLost = (run: Run): boolean => run.state.name === 'failed' || run.state.name === 'aborted';
 
 function becauseOf(run: Run): string {
   const how = run.state.name === 'failed' ? 'failed' : 'was aborted';
