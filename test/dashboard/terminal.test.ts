@@ -1,5 +1,5 @@
 // The real dashboard in a real terminal, on a real daemon, driven by keys.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventually, Project, ROOT } from '../helpers/project.ts';
@@ -165,6 +165,7 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     const file = join(project.dir, 'sent');
     await eventually(() => new Date().getSeconds() < 50, 15_000);
     screen.record(file);
+    await eventually(() => existsSync(file));
     const sentSoFar = (): number => readFileSync(file, 'utf8').length;
     await eventually(async () => {
       const before = sentSoFar();
