@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -81,6 +82,11 @@ export class Site {
     });
     for (;;) {
       if (ended) throw new Error(`the daemon ended at once:\n${said}`);
+      // Without a daemon the library would open the files itself, and the daemon would wait for it.
+      if (!existsSync(join(this.dir, 'state', 'jobrun.sock'))) {
+        await sleep(2);
+        continue;
+      }
       const client = await connect({ dir: this.dir });
       if ((await client.status()).running) {
         this.#client = client;
