@@ -2,6 +2,7 @@
 // it is plain values. The loader makes the catalog, the watcher renews it.
 import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
 import type { Rule } from '../run/schedule.ts';
+import type { CatchUp, Overlap } from '../run/slot-policy.ts';
 import type { Json } from '../support/json.ts';
 
 /** What a job file says, as data with every default filled in. */
@@ -29,8 +30,8 @@ export type JobFunction =
 
 export interface Recurrence {
   readonly rule: Rule;
-  readonly catchUp: 'skip' | 'once' | 'all';
-  readonly overlap: 'skip' | 'queue' | 'replace' | 'allow';
+  readonly catchUp: CatchUp;
+  readonly overlap: Overlap;
 }
 
 export type JobEntry = JobFile &

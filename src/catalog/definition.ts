@@ -2,6 +2,7 @@
 // worker that loaded the file, so that odd objects of job code (getters, proxies) never reach the daemon.
 import { checkCron } from '../run/cron.ts';
 import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy, type RetryPolicy } from '../run/policy.ts';
+import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -223,8 +224,8 @@ function recurrenceOf(own: Fields, general: Fields): Recurrence | null {
   const merged: Fields = { ...general, ...definedOf(own) };
   return {
     rule: ruleOf(name, merged),
-    catchUp: read.oneOf(merged.catchUp, 'catchUp', ['skip', 'once', 'all'], 'once'),
-    overlap: read.oneOf(merged.overlap, 'overlap', ['skip', 'queue', 'replace', 'allow'], 'skip'),
+    catchUp: read.oneOf(merged.catchUp, 'catchUp', CATCH_UPS, 'once'),
+    overlap: read.oneOf(merged.overlap, 'overlap', OVERLAPS, 'skip'),
   };
 }
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { errnoOf, toJobrunError } from '../support/errors.ts';
-import { MAX_JOB_NAME } from '../support/limits.ts';
+import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import type { JobEntry, JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
@@ -20,7 +20,6 @@ import type { Fields } from './fields.ts';
 /** A file, and why it cannot be a job where it cannot. */
 export type Found = JobFile & { readonly error: string | null };
 
-const PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const MODULE = /\.(?:ts|mts|js|mjs|cjs)$/;
 /** Hidden, private, types, tests, what editors leave, and the option files of command jobs. */
 const NO_JOB = /^[._#]|~$|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
@@ -110,7 +109,7 @@ function add(
 }
 
 function nameError(name: string, file: string): string | null {
-  const bad = name.split('/').find((part) => !PART.test(part));
+  const bad = name.split('/').find((part) => !JOB_NAME_PART.test(part));
   if (bad !== undefined) {
     return `${file}: "${plainLine(bad)}" cannot be a job's name: it has letters, digits, ".", "_", "-" only`;
   }

@@ -9,6 +9,7 @@ import { scanJobs } from '../catalog/loader.ts';
 import type { Listed } from '../commands/list.ts';
 import { STATE_NAMES, type StateName } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
+import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
@@ -41,8 +42,8 @@ const RUNS_OF: Readonly<Record<string, readonly StateName[]>> = {
 };
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   '--color': ['auto', 'always', 'never'],
-  '--catch-up': ['skip', 'once', 'all'],
-  '--overlap': ['skip', 'queue', 'replace', 'allow'],
+  '--catch-up': CATCH_UPS,
+  '--overlap': OVERLAPS,
 };
 
 /** Lines for the shell. `words` are all that stand after `jobrun`, the last of them as far as it was typed. */

@@ -2,7 +2,7 @@
 // before it relies on it; what is wrong is told by name and changes nothing.
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MAX_JOB_NAME } from '../support/limits.ts';
+import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { nearest, plainLine } from '../support/text.ts';
 
 export type Fields = Readonly<Record<string, Json | undefined>>;
@@ -75,12 +75,11 @@ export function runIds(raw: unknown): readonly number[] {
   return [...new Set(raw.map(runId))];
 }
 
-const PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-
 /** A job's name, by its form alone. Throws `bad-option` before anything looks for it. */
 export function jobName(raw: unknown): string {
   const name = typeof raw === 'string' ? raw : '';
-  const fits = name.length <= MAX_JOB_NAME && name.split('/').every((part) => PART.test(part));
+  const fits =
+    name.length <= MAX_JOB_NAME && name.split('/').every((part) => JOB_NAME_PART.test(part));
   if (fits) return name;
   const shown = plainLine(written(raw ?? '')).slice(0, MAX_JOB_NAME);
   const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: see \`jobrun jobs\`.`;

@@ -11,6 +11,7 @@ import {
   startingAt,
   withTrouble,
 } from '../run/schedule.ts';
+import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
@@ -33,9 +34,6 @@ export interface ScheduleRequest extends RunRequest {
   readonly overlap?: string;
   readonly replace?: boolean;
 }
-
-export const CATCH_UPS = ['skip', 'once', 'all'] as const;
-export const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
 
 /** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
 export async function makeSchedule(

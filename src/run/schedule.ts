@@ -6,6 +6,7 @@ import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
 import { nextCron } from './cron.ts';
 import type { Draft } from './run.ts';
+import type { CatchUp, Overlap } from './slot-policy.ts';
 import { hideParams } from './view.ts';
 
 export interface Schedule {
@@ -18,8 +19,8 @@ export interface Schedule {
   /** What the job's `lock` function made of the params, which are the same for every run. */
   readonly lock?: string | null;
   readonly priority: number | null;
-  readonly catchUp: 'skip' | 'once' | 'all';
-  readonly overlap: 'skip' | 'queue' | 'replace' | 'allow';
+  readonly catchUp: CatchUp;
+  readonly overlap: Overlap;
   readonly paused: boolean;
   readonly createdAt: number;
   /** The slot that comes next; null while a run decides it (`every`, `nextRun`) or when there is none. */

@@ -4,6 +4,7 @@ import type { Json } from '../support/json.ts';
 import { MAX_JOB_NAME } from '../support/limits.ts';
 import { isSettledName, type Run, STATE_NAMES, type StateName } from './run.ts';
 import type { Schedule } from './schedule.ts';
+import { CATCH_UPS, type CatchUp, OVERLAPS, type Overlap } from './slot-policy.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -36,8 +37,8 @@ export function isSchedule(value: unknown): value is Schedule {
     isName(job) &&
     (source === 'job' || source === 'made') &&
     'params' in value &&
-    ['skip', 'once', 'all'].includes(catchUp as string) &&
-    ['skip', 'queue', 'replace', 'allow'].includes(overlap as string) &&
+    CATCH_UPS.includes(catchUp as CatchUp) &&
+    OVERLAPS.includes(overlap as Overlap) &&
     typeof paused === 'boolean' &&
     isNumber(createdAt) &&
     [nextAt, lastAt].every((at) => at === null || isNumber(at)) &&

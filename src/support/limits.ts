@@ -15,6 +15,8 @@ export const MAX_STEPS_BYTES = 8 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
 export const MAX_JOB_NAME = 100;
+/** Each part of a job's name, between slashes. */
+export const JOB_NAME_PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** A key is an identifier, not a document. */
 export const MAX_KEY_LENGTH = 500;
 /** One log text; a longer one is cut and marked. */

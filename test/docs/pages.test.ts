@@ -1,6 +1,6 @@
 // The documentation is true: each command that a page shows is typed, in a project of the files that the page shows, and
 // prints what the page says. `npm run docs` writes what was really printed into the pages.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blocksOf, fits, readPage, tryPage } from '../helpers/page.ts';
@@ -52,6 +52,17 @@ it('commands stand in blocks that are tried, and what they print is compared', (
         ),
     );
   expect(loose, 'put them into a console block').toEqual([]);
+});
+
+it('the scripts of `npm run` that a page names are there', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const named = pages.flatMap((page) =>
+    [...readPage(page).matchAll(/\bnpm run ([a-z-]+)/g)].map(([, name = '']) => ({ page, name })),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter(({ name }) => scripts[name] === undefined)).toEqual([]);
 });
 
 it('a page that says other than what is printed is found', () => {
