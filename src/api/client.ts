@@ -6,6 +6,7 @@ import { type Clock, delay, systemClock } from '../support/clock.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { newId } from '../support/random.ts';
+import { isSafe, socketPaths } from './address.ts';
 import { gone, type Message, silent, Wire } from './wire.ts';
 
 export interface CallOptions {
@@ -29,6 +30,25 @@ export interface Client {
 
 /** Waits between the tries to reach a daemon that has gone: long enough for one that is started again. */
 const AGAIN_AFTER_MS = [50, 250, 700, 1500] as const;
+
+/** The daemon of a state folder, looked for only where nobody else can have put a socket; null where none listens. */
+export const reachDaemon = (state: string): Promise<Client | null> =>
+  connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
+
+/** One call of that daemon; null where none listens. */
+export async function askDaemon(
+  state: string,
+  command: string,
+  args: Json,
+  timeoutMs: number,
+): Promise<Json | null> {
+  const client = await reachDaemon(state);
+  try {
+    return (await client?.call(command, args, { timeoutMs })) ?? null;
+  } finally {
+    client?.close();
+  }
+}
 
 /** Null where nobody listens on any of the paths. */
 export async function connectDaemon(

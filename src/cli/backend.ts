@@ -2,8 +2,7 @@
 // same lock. Either way the same handlers run.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSafe, socketPaths } from '../api/address.ts';
-import { type Client, connectDaemon } from '../api/client.ts';
+import { type Client, reachDaemon } from '../api/client.ts';
 import { isSilence } from '../api/wire.ts';
 import type { Command, Tools } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
@@ -33,7 +32,7 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
   let holder = '';
   for (;;) {
     const { state } = config;
-    const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
+    const client = await reachDaemon(state);
     if (client) return new DaemonBackend(client);
     if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
     refuseNoProject(config);

@@ -3,8 +3,7 @@
 // else from the files. Whatever goes wrong is an empty answer: a shell has nobody to tell it to.
 import { existsSync } from 'node:fs';
 import { Command as Program } from 'commander';
-import { isSafe, socketPaths } from '../api/address.ts';
-import { connectDaemon } from '../api/client.ts';
+import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
 import type { Listed } from '../commands/list.ts';
 import { STATE_NAMES, type StateName } from '../run/run.ts';
@@ -185,14 +184,8 @@ async function schedulesOf(config: Config): Promise<readonly Candidate[]> {
 
 async function ask(config: Config, name: 'list' | 'schedules', request: object): Promise<unknown> {
   const { state } = config;
-  const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
-  if (client) {
-    try {
-      return await client.call(name, { ...request }, { timeoutMs: ANSWER_MS });
-    } finally {
-      client.close();
-    }
-  }
+  const reply = await askDaemon(state, name, { ...request }, ANSWER_MS);
+  if (reply !== null) return reply;
   if (!existsSync(state)) return { runs: [], schedules: [] };
   const { handle } = await import('../commands/dispatch.ts');
   const { openOffline } = await import('../daemon/offline.ts');

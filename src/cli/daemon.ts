@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isSafe, socketPaths } from '../api/address.ts';
-import { connectDaemon } from '../api/client.ts';
+import { askDaemon } from '../api/client.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { readInteger } from '../commands/times.ts';
@@ -143,12 +142,6 @@ async function untilAnswers(
 
 /** The pid of the daemon that answers; null where none does. */
 async function answering({ state }: Config): Promise<number | null> {
-  const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
-  if (!client) return null;
-  try {
-    const status = await client.call('status', {}, { timeoutMs: START_MS });
-    return (status as { readonly pid: number }).pid;
-  } finally {
-    client.close();
-  }
+  const status = await askDaemon(state, 'status', {}, START_MS);
+  return status === null ? null : (status as { readonly pid: number }).pid;
 }

@@ -1,8 +1,7 @@
 // `jobrun dashboard`, and `jobrun` alone in a terminal: the lists, live. Without a terminal it prints the list once.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSafe, socketPaths } from '../api/address.ts';
-import { connectDaemon } from '../api/client.ts';
+import { reachDaemon } from '../api/client.ts';
 import { board } from '../commands/board.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { handle } from '../commands/dispatch.ts';
@@ -103,7 +102,7 @@ function giveBack(leave: () => void): void {
 function placesOf(config: Config): Places {
   const { state } = config;
   return {
-    connect: () => connectDaemon(socketPaths(state).filter((path) => isSafe(path, state))),
+    connect: () => reachDaemon(state),
     openFiles: () => readFiles(config),
     stamp: () => ['manifest.json', 'journal'].map((name) => stampOf(join(state, name))).join(),
   };

@@ -1,7 +1,6 @@
 // `jobrun doctor`: is everything sound, and if not, what is wrong, where, and what to do. With --repair it sets the
 // originals aside and goes on with all that is provable.
-import { isSafe, socketPaths } from '../api/address.ts';
-import { connectDaemon } from '../api/client.ts';
+import { askDaemon } from '../api/client.ts';
 import type { Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { type Output, paint } from '../commands/output.ts';
@@ -23,7 +22,6 @@ import { inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
 import { endGroup } from '../workers/death.ts';
@@ -112,14 +110,9 @@ async function checkJobs(config: Config): Promise<Check> {
 }
 
 /** Null where no daemon runs. */
-async function daemonStatus(config: Config): Promise<Status | JobrunError | null> {
-  const { state } = config;
+async function daemonStatus({ state }: Config): Promise<Status | JobrunError | null> {
   try {
-    const client = await connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
-    if (!client) return null;
-    const status = await client.call('status', {} as Json, { timeoutMs: 5 * SECOND });
-    client.close();
-    return status as unknown as Status;
+    return (await askDaemon(state, 'status', {}, 5 * SECOND)) as unknown as Status | null;
   } catch (error) {
     return toJobrunError(error);
   }
