@@ -69,23 +69,22 @@ function silent(error: JobrunError): JobrunError {
 /** Daemons that may go, one after the other, before a call of theirs was answered. */
 const MOST_LOST = 8;
 
-/** The call, and again where the daemon has gone before it answered: of the next one, or on the files. */
+/** The call, and again where the daemon has gone before it answered: of the `next` one, or on the files. */
 export async function callAnywhere(
   first: Backend,
-  config: Config,
   command: Command,
   request: unknown,
-): Promise<{ readonly backend: Backend; readonly reply: unknown }> {
+  next: () => Promise<Backend>,
+): Promise<unknown> {
   const id = newId();
   let backend = first;
   for (let lost = 0; ; lost++) {
     try {
-      return { backend, reply: await backend.call(command, request, id) };
+      return await backend.call(command, request, id);
     } catch (error) {
       const stays = backend.offline || command.needsDaemon || command.answerMs;
       if (!isGone(error) || stays || lost >= MOST_LOST) throw error;
-      await backend.close();
-      backend = await openBackend(config, command);
+      backend = await next();
     }
   }
 }

@@ -5,6 +5,7 @@ import type { BatchLine, BatchResult } from '../commands/batch.ts';
 import { cutBatch } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
 import type { EventView } from '../commands/events.ts';
+import type { Listed } from '../commands/list.ts';
 import type { Refused } from '../commands/several.ts';
 import type { Status } from '../commands/status.ts';
 import type { ScheduleView } from '../run/schedule.ts';
@@ -119,7 +120,10 @@ export class Jobs {
       ...(state !== undefined && { states: typeof state === 'string' ? [state] : state }),
       ...(since !== undefined && { since: timeFromCode('since', since) }),
     };
-    return (await this.#caller.call('list', request)) as { total: number; runs: RunView[] };
+    const { damage, ...listed } = (await this.#caller.call('list', request)) as Listed;
+    // A daemon that met a damaged page tells of it beside the list: here it would go unseen.
+    if (damage?.[0]) throw errorFromShape(damage[0]);
+    return listed;
   }
 
   /**

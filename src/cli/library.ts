@@ -1,6 +1,7 @@
 // `connect`: the commands for programs. Each call is the request that the command line makes too, to the daemon where
 // one runs and on the files where none does, so that checks, errors and results are the same. One connection to a
-// daemon is kept; the files are held only while a call is under way, for other processes want them as well.
+// daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
+// nothing is made, written or kept from others.
 
 import { setMaxListeners } from 'node:events';
 import type { Command } from '../commands/command.ts';
@@ -11,14 +12,19 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { type Backend, callAnywhere, openBackend } from './backend.ts';
+import { Shared } from './shared.ts';
 
 const AGAIN_AFTER_MS = 100;
 
 /** Calls and streams of one program, on whatever there is to do them. */
 export class Caller {
   readonly config: Config;
-  #backend: Promise<Backend> | null = null;
-  #calls = 0;
+  /** What changes something goes here, and all else while it is there: the daemon, or the files held for writing. */
+  #backend: Shared | null = null;
+  /** What only looks, where no daemon is known: the files as they lie, which others may read meanwhile. */
+  #reading: Shared | null = null;
+  /** All that is not closed yet. */
+  readonly #open = new Set<Shared>();
   #closed = false;
   readonly #ending = new AbortController();
 
@@ -31,20 +37,27 @@ export class Caller {
   /** Does one command; calls of the same time share the connection, or the files. */
   async call(name: string, request: unknown, again = false): Promise<unknown> {
     const command = await commandOf(name);
-    const backend = await this.#take(command);
+    let shared = await this.#take(command);
+    const next = async (): Promise<Backend> => {
+      const lost = shared;
+      lost.retire();
+      shared = await this.#take(command);
+      await lost.leave();
+      return shared.backend;
+    };
     try {
-      const called = await callAnywhere(backend, this.config, command, request);
-      if (called.backend !== backend) this.#backend = Promise.resolve(called.backend);
-      return called.reply;
+      const reply = await callAnywhere(shared.backend, command, request, next);
+      refuseDamaged(shared.backend);
+      return reply;
     } catch (error) {
+      if (!isGone(error) || shared.backend.offline) throw error;
       // A connection that is gone is not asked again: the next call looks who is there.
-      if (!isGone(error) || backend.offline) throw error;
-      this.#drop();
+      shared.retire();
       // What only looks may look again; what changes something was tried twice already, under one request id.
       if (again || command.answerMs === undefined) throw error;
       return await this.call(name, request, true);
     } finally {
-      await this.#give();
+      await shared.leave();
     }
   }
 
@@ -52,11 +65,15 @@ export class Caller {
   async *stream(name: string, request: unknown, signal?: AbortSignal): AsyncGenerator<Json> {
     const command = await commandOf(name);
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
-    const backend = await this.#take(command);
+    const shared = await this.#take(command);
     try {
-      yield* backend.stream(command, request, ends);
+      yield* shared.backend.stream(command, request, ends);
+      refuseDamaged(shared.backend);
+    } catch (error) {
+      if (isGone(error) && !shared.backend.offline) shared.retire();
+      throw error;
     } finally {
-      await this.#give();
+      await shared.leave();
     }
   }
 
@@ -71,53 +88,69 @@ export class Caller {
         since ??= systemClock.monotonic();
         const late = systemClock.monotonic() - since > LOCK_WAIT_MS;
         if (!isGone(error) || late || this.#closed) throw error;
-        this.#drop();
         await delay(systemClock, AGAIN_AFTER_MS, signal);
       }
     }
   }
 
+  /** Resolves when all is given back. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#ending.abort();
-    const backend = this.#drop();
-    await (await backend)?.close();
+    await Promise.all([...this.#open].map((shared) => shared.end()));
   }
 
-  async #take(command: Command): Promise<Backend> {
-    if (this.#closed)
-      throw new JobrunError(
-        'refused',
-        'the connection is closed',
-        'Open another one with connect().',
-      );
-    this.#calls++;
-    try {
-      // Calls of the same time share it, and one of them may change something.
-      this.#backend ??= openBackend(this.config, { ...command, reads: false });
-      return await this.#backend;
-    } catch (error) {
-      this.#backend = null;
-      this.#calls--;
-      throw error;
+  /** A place for one call, which has to leave it. */
+  async #take(command: Command): Promise<Shared> {
+    this.#refuseClosed();
+    // Alone: that there is no daemon concerns no other call.
+    if (command.needsDaemon !== undefined)
+      return this.#enter(this.#known() ?? this.#begin(command));
+    if (command.reads !== true) {
+      this.#backend = this.#known() ?? this.#begin(command);
+      return this.#enter(this.#backend);
     }
+    const known = this.#known();
+    // What cannot be opened to be changed can perhaps be read.
+    const entered = known && (await this.#enter(known).catch(() => null));
+    if (entered) return entered;
+    this.#refuseClosed();
+    if (!this.#reading?.isOpen) this.#reading = this.#begin(command);
+    return this.#enter(this.#reading);
   }
 
-  /** The last call gives the files back; a daemon's connection stays. */
-  async #give(): Promise<void> {
-    this.#calls--;
-    const backend = this.#backend;
-    if (this.#calls > 0 || backend === null || !(await backend).offline) return;
-    if (this.#calls > 0 || this.#backend !== backend) return;
-    this.#drop();
-    await (await backend).close();
+  #known(): Shared | null {
+    return this.#backend?.isOpen ? this.#backend : null;
   }
 
-  #drop(): Promise<Backend> | null {
-    const backend = this.#backend;
-    this.#backend = null;
-    return backend;
+  #begin(command: Command): Shared {
+    const shared = new Shared(openBackend(this.config, command));
+    this.#open.add(shared);
+    void shared.over.then(() => this.#open.delete(shared));
+    return shared;
   }
+
+  async #enter(shared: Shared): Promise<Shared> {
+    const { offline } = await shared.enter();
+    if (this.#closed) await shared.leave();
+    this.#refuseClosed();
+    // Whoever finds a daemon finds it for all calls that follow; a second connection ends with its calls.
+    if (!offline && this.#known() === null) this.#backend = shared;
+    if (!offline && this.#backend !== shared) shared.retire();
+    if (!offline && this.#reading === shared) this.#reading = null;
+    return shared;
+  }
+
+  #refuseClosed(): void {
+    if (!this.#closed) return;
+    const hint = 'Open another one with connect().';
+    throw new JobrunError('refused', 'the connection is closed', hint);
+  }
+}
+
+/** What could be read of a damaged state is not given as if it were all. */
+function refuseDamaged({ damage }: Backend): void {
+  if (damage[0]) throw damage[0];
 }
 
 const isGone = (error: unknown): boolean =>

@@ -5,6 +5,7 @@ import { Output } from '../commands/output.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Backend } from './backend.ts';
 import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, readStdin } from './terminal.ts';
@@ -105,6 +106,11 @@ async function withBackend(
   let backend = await openBackend(config, command);
   out.offline = backend.offline;
   let code = 0;
+  const next = async (): Promise<Backend> => {
+    await backend.close();
+    backend = await openBackend(config, command);
+    return backend;
+  };
   try {
     for (const part of command.cut?.(request) ?? [request]) {
       if (command.stream && (command.follows?.(part) ?? true)) {
@@ -113,9 +119,8 @@ async function withBackend(
         }
         continue;
       }
-      const called = await callAnywhere(backend, config, command, part);
-      backend = called.backend;
-      code = Math.max(code, (await command.show(called.reply, out, part)) ?? 0);
+      const reply = await callAnywhere(backend, command, part, next);
+      code = Math.max(code, (await command.show(reply, out, part)) ?? 0);
     }
     return tellDamage(backend.damage, out) ?? code;
   } finally {

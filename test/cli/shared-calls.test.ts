@@ -1,0 +1,155 @@
+// Calls of one program at the same time: on one connection or one opening of the files, also where the daemon that they
+// were on is lost; and calls that only look leave the files as they are.
+import { spawn } from 'node:child_process';
+import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { connect, type Jobs } from '../../src/index.ts';
+import { eventually, Project, ROOT } from '../helpers/project.ts';
+import { refusal } from '../helpers/site.ts';
+
+const WORK = { 'jobs/work.mjs': 'export default ({ n = 0 }) => n * 2;' };
+/** Ten calls are on their way when the daemon is killed. */
+const LOSING = `import { connect } from '${ROOT}dist/index.js';
+const jobs = await connect();
+const { pid } = await jobs.status();
+process.kill(pid, 'SIGSTOP');
+const asked = Promise.all(Array.from({ length: 10 }, (_, n) => jobs.schedule('work', { n }, { in: '1h' })));
+await new Promise((resolve) => setTimeout(resolve, 200));
+process.kill(pid, 'SIGKILL');
+console.log(JSON.stringify((await asked).map(({ id }) => id)));
+`;
+const LATER = { in: '1h' };
+
+async function connected({ dir }: Project): Promise<Jobs> {
+  const jobs = await connect({ dir });
+  onTestFinished(() => jobs.close());
+  return jobs;
+}
+
+/** Every file and folder of the state: what it holds, and when it was last changed. */
+function pictureOf(folder: string): readonly unknown[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  return ['', ...names].map((name) => {
+    const stat = lstatSync(join(folder, name));
+    const text = stat.isFile() ? readFileSync(join(folder, name), 'utf8') : null;
+    return [name, stat.ino, stat.mtimeMs, text];
+  });
+}
+
+test('ten calls that lose their daemon at once are each done once, on one opening of the files, which is given back', async () => {
+  const project = new Project({
+    ...WORK,
+    'ten.mjs': `${LOSING}import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+// This program still has its connection: a daemon starts beside it all the same.
+const daemon = spawn(process.execPath, ['${ROOT}bin/jobrun.js', 'daemon'], { stdio: ['ignore', 'ignore', 'inherit'] });
+const ended = once(daemon, 'exit');
+while (!(await jobs.status()).running) await new Promise((resolve) => setTimeout(resolve, 50));
+console.log((await jobs.list()).total);
+await jobs.close();
+daemon.kill('SIGTERM');
+console.log((await ended)[0]);
+`,
+  });
+  await project.daemon();
+  const { stdout, ms } = await project.node('ten.mjs');
+  const [ids = '[]', total, exit] = stdout.trim().split('\n');
+  expect(new Set(JSON.parse(ids)).size).toBe(10);
+  expect([total, exit]).toEqual(['10', '0']);
+  expect(ms, 'it ends when it is through').toBeLessThan(45_000);
+}, 90_000);
+
+test('calls that lose their daemon while a new one starts go on with that, and the program ends by itself', async () => {
+  const project = new Project({
+    ...WORK,
+    'ten.mjs': `${LOSING}await jobs.close();
+`,
+  });
+  const first = await project.daemon();
+  const asking = project.node('ten.mjs');
+  await first.exited;
+  // Held until all ten have given up their connection, and look for whoever is there.
+  spawn('flock', [join(project.state, 'lock'), 'sleep', '4']);
+  const next = await project.daemon();
+  // That it has ended is what is waited for here: a connection left open would keep it.
+  const { stdout, stderr } = await asking;
+  expect([new Set(JSON.parse(stdout)).size, stderr]).toEqual([10, '']);
+  expect((await project.json('list')).total).toBe(10);
+  await next.kill('SIGTERM');
+}, 60_000);
+
+test('a call that only looks touches no file; the next that changes something has the files for itself', async () => {
+  const project = new Project(WORK);
+  const jobs = await connected(project);
+  expect(await jobs.list()).toEqual({ total: 0, runs: [] });
+  expect((await jobs.status()).running).toBe(false);
+  expect(readdirSync(project.dir), 'a look makes no state').not.toContain('state');
+  const { id } = await jobs.schedule('work', { n: 1 }, LATER);
+  const before = pictureOf(project.state);
+  expect((await jobs.list()).total).toBe(1);
+  expect(await jobs.get(id)).toMatchObject({ id, state: 'scheduled' });
+  expect((await jobs.status()).counts.scheduled).toBe(1);
+  expect(pictureOf(project.state)).toEqual(before);
+  // At the same moment, in both orders.
+  const mixed = await Promise.all([
+    jobs.list(),
+    jobs.schedule('work', { n: 2 }, LATER),
+    jobs.get(id),
+    jobs.schedule('work', { n: 3 }, LATER),
+    jobs.status(),
+  ]);
+  expect(mixed[2]).toMatchObject({ id });
+  expect((await jobs.list()).total).toBe(3);
+  // The files are given back: a daemon starts, and the same connection finds it by a look.
+  const daemon = await project.daemon();
+  expect(await jobs.status()).toMatchObject({ running: true, pid: daemon.pid });
+  await daemon.kill('SIGKILL');
+}, 60_000);
+
+test('one connection serves what looks and what changes, whoever found the daemon', async () => {
+  const project = new Project(WORK);
+  const daemon = await project.daemon();
+  const jobs = await connected(project);
+  const sockets = () =>
+    process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
+  const before = sockets();
+  await Promise.all([
+    jobs.status(),
+    jobs.schedule('work', {}, LATER),
+    jobs.list(),
+    jobs.schedule('work', {}, LATER),
+  ]);
+  await eventually(() => sockets() === before + 1);
+  await jobs.close();
+  await eventually(() => sockets() === before);
+  await daemon.kill('SIGTERM');
+}, 30_000);
+
+test('where nothing can be written, what looks is answered and what changes is refused, at the same moment too', async () => {
+  const project = new Project(WORK);
+  const jobs = await connected(project);
+  const { id } = await jobs.schedule('work', {}, LATER);
+  chmodSync(project.state, 0o500);
+  onTestFinished(() => chmodSync(project.state, 0o700));
+  // Root writes where it likes.
+  const isRoot = process.getuid?.() === 0;
+  const before = pictureOf(project.state);
+  const looks = [jobs.list(), jobs.get(id), jobs.status()];
+  const change = isRoot ? null : refusal(jobs.schedule('work', {}, LATER));
+  expect(await Promise.all([...looks, jobs.list()])).toHaveLength(4);
+  if (change) expect((await change).code).toBe('state-read-only');
+  if (isRoot) expect(pictureOf(project.state)).toEqual(before);
+}, 30_000);
+
+test('a damaged state is not told as if it were whole: every call rejects with what is damaged', async () => {
+  const project = new Project(WORK);
+  const jobs = await connected(project);
+  const { id } = await jobs.schedule('work', {}, LATER);
+  writeFileSync(join(project.state, 'schedules.json'), 'rotten');
+  const calls = [jobs.list(), jobs.get(id), jobs.status(), jobs.schedule('work', {}, LATER)];
+  const errors = await Promise.all(calls.map(refusal));
+  expect(errors.map(({ code }) => code)).toEqual(Array(4).fill('state-damaged'));
+  expect(errors[0]?.message).toContain('schedules.json');
+  expect(errors[0]?.hint).toContain('jobrun doctor');
+}, 30_000);
