@@ -6,7 +6,7 @@ import { Command as Program } from 'commander';
 import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
 import type { Listed } from '../commands/list.ts';
-import { STATE_NAMES, type StateName } from '../run/run.ts';
+import { SETTLED, STATE_NAMES, type StateName, UNSETTLED } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { type Config, loadConfig } from '../support/config.ts';
@@ -28,11 +28,10 @@ type Candidate = readonly [value: string, about: string];
 
 const RUNS_OFFERED = 50;
 const ANSWER_MS = 2 * SECOND;
-const SETTLED: readonly StateName[] = ['done', 'failed', 'aborted'];
 const UNSTARTED: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 /** Runs that a command has something to do with; of all the others any. */
 const RUNS_OF: Readonly<Record<string, readonly StateName[]>> = {
-  abort: [...UNSTARTED, 'running'],
+  abort: UNSETTLED,
   update: UNSTARTED,
   retry: ['failed', 'aborted'],
   remove: SETTLED,

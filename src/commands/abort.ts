@@ -1,6 +1,6 @@
 // `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
-import { isSettled, type Run, type StateName } from '../run/run.ts';
+import { isSettled, type Run, type StateName, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -11,7 +11,7 @@ import { examples } from './help.ts';
 import { paintState } from './output.ts';
 import { refuseUnknownJob } from './pausing.ts';
 import { noDaemon } from './settled.ts';
-import { each, eachGiven, isRefused, type Refused, showRefused } from './several.ts';
+import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
 
 interface Request {
   readonly ids?: readonly string[];
@@ -32,7 +32,6 @@ interface Reply {
 }
 
 const MAX_REASON = 1000;
-const UNSETTLED: readonly StateName[] = ['scheduled', 'waiting', 'queued', 'running'];
 
 export const abort: Command<Request, Reply> = {
   name: 'abort',
@@ -85,8 +84,8 @@ export const abort: Command<Request, Reply> = {
     if (request.ids !== undefined) return { results: await eachGiven(runIds(request.ids), act) };
     if (request.job === undefined && request.all !== true) throw wrong('ids', 'a list of ids');
     if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
-    const ids = await unsettledIds(request.job, tools);
-    const results = await each(ids, act);
+    const jobs = request.job === undefined ? {} : { jobs: [request.job] };
+    const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, tools), act);
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
   },
 
@@ -138,18 +137,5 @@ async function abortRun(
     // It was started between the look and the change.
     if (now?.state.name !== 'running' || isSettled(run)) throw error;
     return abortRun(id, reason, graceMs, tools);
-  }
-}
-
-const PAGE = 1000;
-
-async function unsettledIds(job: string | undefined, tools: Tools): Promise<readonly number[]> {
-  const ids: number[] = [];
-  const jobs = job === undefined ? {} : { jobs: [job] };
-  for (let offset = 0; ; offset += PAGE) {
-    const query = { states: UNSETTLED, ...jobs, offset, limit: PAGE };
-    const { runs } = await tools.engine.list(query);
-    ids.push(...runs.map(({ id }) => id));
-    if (runs.length < PAGE) return ids;
   }
 }

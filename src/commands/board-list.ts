@@ -3,6 +3,7 @@
 // tell which pages have to be read at all.
 import type { Found, Query } from '../engine/engine.ts';
 import { STATE_NAMES, type StateName } from '../run/run.ts';
+import { LAST_INSTANT } from '../support/limits.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
 import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalInteger, optionalText, wrong } from './fields.ts';
@@ -104,7 +105,7 @@ function queryOf(request: BoardRequest, tools: Tools): Omit<Query, 'limit'> {
     throw wrong('states', 'a list of states');
   }
   const key = optionalText(fields, 'key', 1000);
-  const since = optionalInteger(fields, 'since', -8.64e15, 8.64e15);
+  const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
   const group = optionalText(fields, 'group', 1000);
   const jobs = states?.length === 0 ? [] : jobsOf(wordsOf(request), group, tools);
   return {

@@ -6,7 +6,7 @@ import { maxAttempts } from '../run/retries.ts';
 import { type Draft, newRun, type Origin, type Run } from '../run/run.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
-import { MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
+import { LAST_INSTANT, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
 import { nearest } from '../support/text.ts';
 import type { Tools } from './command.ts';
 import {
@@ -37,8 +37,6 @@ export interface RunRequest {
   readonly force?: boolean;
 }
 
-/** Dates end here. */
-const LAST_INSTANT = 8.64e15;
 export const MAX_PRIORITY = 1_000_000;
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
@@ -277,7 +275,8 @@ function originOf(fields: Fields, after: readonly number[]): Origin {
   };
 }
 
-function dueAtOf(fields: Fields, now: number): number | null {
+/** When it is to run; null where neither a time nor a delay is given. */
+export function dueAtOf(fields: Fields, now: number): number | null {
   const inMs = optionalInteger(fields, 'inMs', 0, LAST_INSTANT);
   const dueAt = optionalInteger(fields, 'dueAt', -LAST_INSTANT, LAST_INSTANT);
   const at = inMs === undefined ? dueAt : Math.min(now + inMs, LAST_INSTANT);

@@ -5,6 +5,7 @@ import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { LAST_INSTANT } from '../support/limits.ts';
 import { count } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, notOneOf, optionalInteger, optionalText } from './fields.ts';
@@ -119,7 +120,7 @@ async function queryOf(request: Request, tools: Tools): Promise<Query> {
   const jobs = await jobsOf(request, tools);
   const key = optionalText(fields, 'key', 1000);
   const text = optionalText(fields, 'text', 1000);
-  const since = optionalInteger(fields, 'since', -8.64e15, 8.64e15);
+  const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
   return {
     ...(Array.isArray(request.states) && { states: readStates(request.states.join(',')) }),
     ...(jobs && { jobs }),

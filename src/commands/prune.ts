@@ -1,12 +1,13 @@
 // `jobrun prune`: forgets settled runs by age, number or state, just as asked.
-import { isSettledName, type Run, type StateName } from '../run/run.ts';
+import { isSettledName, type Run, SETTLED, type StateName } from '../run/run.ts';
 import { parseDuration } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
+import { type ErrorCode, JobrunError } from '../support/errors.ts';
 import { count } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, notOneOf, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
 import { readStates } from './list.ts';
+import { AT_ONCE, idsOf } from './several.ts';
 import { readInteger } from './times.ts';
 
 interface Request {
@@ -22,7 +23,6 @@ interface Reply {
   readonly ids: readonly string[];
 }
 
-const SETTLED: readonly StateName[] = ['done', 'failed', 'aborted'];
 const MOST = Number.MAX_SAFE_INTEGER;
 
 export const prune: Command<Request, Reply> = {
@@ -62,8 +62,8 @@ export const prune: Command<Request, Reply> = {
   },
 
   async handle(request, tools) {
-    const ids = await chosen(request, tools);
-    if (request.dryRun !== true) await removeAll(ids, tools);
+    const chosen = await idsToRemove(request, tools);
+    const ids = request.dryRun === true ? chosen : await removeAll(chosen, tools);
     return { removed: ids.length, dryRun: request.dryRun === true, ids: ids.map(String) };
   },
 
@@ -83,29 +83,38 @@ function readSettled(text: string): readonly StateName[] {
   return states;
 }
 
-const PAGE = 1000;
-
-async function chosen(request: Request, tools: Tools): Promise<readonly number[]> {
+async function idsToRemove(request: Request, tools: Tools): Promise<readonly number[]> {
   const fields = fieldsOf(request);
   const olderThanMs = optionalInteger(fields, 'olderThanMs', 0, MOST) ?? 0;
   const keep = optionalInteger(fields, 'keep', 0, MOST) ?? 0;
   const before = tools.clock.now() - olderThanMs;
   const states = Array.isArray(request.states) ? readSettled(request.states.join(',')) : SETTLED;
-  const ids: number[] = [];
-  for (let offset = keep; ; offset += PAGE) {
-    const { runs } = await tools.engine.list({ states, offset, limit: PAGE });
-    ids.push(...runs.filter((run) => settledBefore(run, before)).map(({ id }) => id));
-    if (runs.length < PAGE) return ids;
-  }
+  return idsOf({ states, offset: keep }, tools, (run) => settledBefore(run, before));
 }
 
 const settledBefore = ({ state }: Run, before: number): boolean =>
   'settledAt' in state && state.settledAt <= before;
 
-async function removeAll(ids: readonly number[], tools: Tools): Promise<void> {
-  for (let at = 0; at < ids.length; at += PAGE) {
-    const part = ids.slice(at, at + PAGE);
-    await tools.engine.remove(part);
-    await Promise.all(part.map((id) => tools.logs.remove(id)));
-  }
+/** Those that it has removed: what was removed by others meanwhile, or goes on, is left to them. */
+async function removeAll(ids: readonly number[], tools: Tools): Promise<readonly number[]> {
+  const removed: number[] = [];
+  for (let at = 0; at < ids.length; at += AT_ONCE)
+    removed.push(...(await removeSome(ids.slice(at, at + AT_ONCE), tools)));
+  return removed;
 }
+
+/** In one commit; where that cannot be, each by itself. */
+async function removeSome(ids: readonly number[], tools: Tools): Promise<readonly number[]> {
+  try {
+    await tools.engine.remove(ids);
+  } catch (error) {
+    const hasMoved = error instanceof JobrunError && MOVED.includes(error.code);
+    if (!hasMoved) throw error;
+    if (ids.length === 1) return [];
+    return (await Promise.all(ids.map((id) => removeSome([id], tools)))).flat();
+  }
+  await Promise.all(ids.map((id) => tools.logs.remove(id)));
+  return ids;
+}
+
+const MOVED: readonly ErrorCode[] = ['unknown-run', 'refused'];

@@ -1,8 +1,5 @@
 // `jobrun remove`: forgets settled runs, with their logs.
-import { isSettled } from '../run/run.ts';
-import { JobrunError } from '../support/errors.ts';
 import type { Command, Tools } from './command.ts';
-import { getRun } from './drafts.ts';
 import { runIds } from './fields.ts';
 import { examples } from './help.ts';
 import { eachGiven, isRefused, type Refused, showRefused } from './several.ts';
@@ -44,11 +41,6 @@ async function removeOne(
   id: number,
   tools: Tools,
 ): Promise<{ readonly id: string; readonly removed: true }> {
-  const run = await getRun(id, tools);
-  if (!isSettled(run)) {
-    const message = `run ${id} is ${run.state.name} and cannot be removed`;
-    throw new JobrunError('refused', message, `Abort it first: jobrun abort ${id}`);
-  }
   await tools.engine.remove([id]);
   await tools.logs.remove(id);
   return { id: String(id), removed: true };

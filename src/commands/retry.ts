@@ -9,7 +9,7 @@ import { findJob, getRun } from './drafts.ts';
 import { jobName, runIds } from './fields.ts';
 import { examples } from './help.ts';
 import { refuseUnknownJob } from './pausing.ts';
-import { each, eachGiven, isRefused, type Refused, showRefused } from './several.ts';
+import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
 import { viewRun } from './views.ts';
 
 interface Request {
@@ -78,30 +78,10 @@ export const retry: Command<Request, Reply> = {
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);
   const policy = policyOf(await findJob(run.job, tools.catalog));
-  await refuseTakenKey(run, tools);
   return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
 }
 
-const UNSETTLED: readonly StateName[] = ['scheduled', 'waiting', 'queued', 'running'];
-
-async function refuseTakenKey({ id, job, origin }: Run, tools: Tools): Promise<void> {
-  if (origin?.key === undefined) return;
-  const query = { key: origin.key, jobs: [job], states: UNSETTLED, limit: 2 };
-  const holder = (await tools.engine.list(query)).runs.find((run) => run.id !== id);
-  if (!holder) return;
-  const message = `run ${id} cannot be retried: run ${holder.id} has its key "${origin.key}" now`;
-  throw new JobrunError('refused', message, `Wait for it: jobrun wait ${holder.id}`);
-}
-
-const PAGE = 1000;
-
-async function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {
+function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {
   const states: readonly StateName[] = failed ? ['failed'] : ['failed', 'aborted'];
-  const jobs = job === undefined ? {} : { jobs: [job] };
-  const ids: number[] = [];
-  for (let offset = 0; ; offset += PAGE) {
-    const { runs } = await tools.engine.list({ states, ...jobs, offset, limit: PAGE });
-    ids.push(...runs.map(({ id }) => id));
-    if (runs.length < PAGE) return ids;
-  }
+  return idsOf({ states, ...(job !== undefined && { jobs: [job] }) }, tools);
 }

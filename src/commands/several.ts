@@ -1,6 +1,9 @@
 // Commands that take several ids do each on its own and tell of each: one that cannot be done does not stop the
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
+import type { Query } from '../engine/engine.ts';
+import type { Run } from '../run/run.ts';
 import { type ErrorShape, exitCodeOf, JobrunError } from '../support/errors.ts';
+import type { Tools } from './command.ts';
 import type { Output } from './output.ts';
 
 export interface Refused {
@@ -9,7 +12,29 @@ export interface Refused {
 }
 
 /** Runs handled at once: their changes share a commit, and a hundred thousand of them do not fill the memory. */
-const AT_ONCE = 1000;
+export const AT_ONCE = 1000;
+
+/**
+ * All runs that fit, newest first, each once, though runs settle, come and go while they are looked through: the next
+ * part begins below the last run seen, not after so many. Throws where a part of the state cannot be read.
+ */
+export async function idsOf(
+  query: Pick<Query, 'states' | 'jobs' | 'offset'>,
+  { engine }: Pick<Tools, 'engine'>,
+  fits: (run: Run) => boolean = () => true,
+): Promise<readonly number[]> {
+  const ids: number[] = [];
+  const { offset = 0, ...rest } = query;
+  let part: Query = { ...rest, offset, limit: AT_ONCE };
+  for (;;) {
+    const { runs, damage = [] } = await engine.list(part);
+    if (damage[0]) throw damage[0];
+    ids.push(...runs.filter(fits).map(({ id }) => id));
+    const last = runs.at(-1);
+    if (!last || runs.length < AT_ONCE) return ids;
+    part = { ...rest, below: last.id, limit: AT_ONCE };
+  }
+}
 
 /** Does it for the ids that were given. Where that is one, what goes wrong is thrown. */
 export async function eachGiven<T>(

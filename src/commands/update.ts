@@ -5,7 +5,7 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './command.ts';
-import { checkedParams, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
+import { checkedParams, dueAtOf, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { examples, paramOptions, timeOptions } from './help.ts';
 import { readParams, type Texts, withTexts } from './params.ts';
@@ -74,11 +74,9 @@ export const update: Command<Request, RunView> = {
 
 function timeOf(request: Request, now: number): Changes {
   const fields = fieldsOf(request);
-  const dueAt = optionalInteger(fields, 'dueAt', -8.64e15, 8.64e15);
-  const inMs = optionalInteger(fields, 'inMs', 0, 8.64e15);
+  const dueAt = dueAtOf(fields, now);
   const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
-  const at = inMs === undefined ? dueAt : Math.min(now + inMs, 8.64e15);
-  return { ...(at !== undefined && { dueAt: at }), ...(priority !== undefined && { priority }) };
+  return { ...(dueAt !== null && { dueAt }), ...(priority !== undefined && { priority }) };
 }
 
 /** `-p` alone changes those params and keeps the others. */

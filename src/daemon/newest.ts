@@ -1,10 +1,8 @@
 // The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for.
 import type { Engine } from '../engine/engine.ts';
-import type { Run, StateName } from '../run/run.ts';
+import { type Run, SETTLED } from '../run/run.ts';
 import { NEWEST_KEPT } from '../support/limits.ts';
 import type { Keeping } from './keeping.ts';
-
-const SETTLED: readonly StateName[] = ['done', 'failed', 'aborted'];
 
 export class Newest {
   readonly #engine: Engine;

@@ -1,6 +1,7 @@
 // Which key does what, on which screen, and when. One table: what a key does and the hint that names it cannot say
 // different things, and a key without a hint that holds right now does nothing.
 
+import { SETTLED } from '../run/run.ts';
 import type { Move, Tab } from './lists.ts';
 import type { Glyphs } from './look.ts';
 import type { Link, Screen } from './model.ts';
@@ -65,7 +66,6 @@ const mayAct = (c: Context): boolean => c.link === 'online' && !c.readOnly && re
 const isRun = (c: Context): boolean => c.tab !== 'jobs' && (c.row || c.marks > 0);
 const isIn = (c: Context, ...states: readonly string[]): boolean => states.includes(c.state ?? '');
 
-const SETTLED = ['done', 'failed', 'aborted'] as const;
 const WAITING = ['scheduled', 'waiting', 'queued'] as const;
 
 const mayMark = (c: Context): boolean =>

@@ -2,6 +2,7 @@
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { parseInstant, showInstant } from '../support/instants.ts';
+import { LAST_INSTANT } from '../support/limits.ts';
 import type { Here } from './clock-texts.ts';
 
 export type When =
@@ -33,5 +34,5 @@ export function readWhen(text: string, here: Here): When {
 }
 
 function shown(at: number, { now, timezone }: Here): string {
-  return at > 8.64e15 ? `in ${showDuration(at - now)}` : showInstant(at, timezone, now);
+  return at > LAST_INSTANT ? `in ${showDuration(at - now)}` : showInstant(at, timezone, now);
 }

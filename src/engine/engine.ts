@@ -137,6 +137,8 @@ export interface Query {
   readonly since?: number;
   readonly offset?: number;
   readonly limit: number;
+  /** Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile. */
+  readonly below?: number;
   /** Any text in id, job or key. */
   readonly text?: string;
   /** By default the newest first. `due`: the next due first, of those that wait; settled ones are not among them. */

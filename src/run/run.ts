@@ -40,6 +40,9 @@ export const STATE_NAMES: readonly StateName[] = [
   'aborted',
 ];
 
+export const SETTLED: readonly StateName[] = ['done', 'failed', 'aborted'];
+export const UNSETTLED: readonly StateName[] = ['scheduled', 'waiting', 'queued', 'running'];
+
 export type Counts = Readonly<Record<StateName, number>>;
 
 export interface Run {

@@ -17,7 +17,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const PARTS = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$/;
 const ISO = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
-/** Beyond it dates themselves end (ECMAScript time values stop at 8.64e15 ms). */
+/** Beyond it dates themselves end. */
 const LONGEST = 8_000_000 * DAY;
 
 /** Milliseconds of a duration given in code, where a number is milliseconds. Throws `bad-time` naming `what`. */

@@ -7,6 +7,8 @@ export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
+/** Dates end here, in milliseconds since 1970, and begin as far before. */
+export const LAST_INSTANT = 8.64e15;
 
 /** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
 export const MAX_VALUE_BYTES = MB;

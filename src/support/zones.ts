@@ -2,7 +2,7 @@
 // is written as the instant that it would be in UTC. Two rules hold for every zone and year: a local time that the
 // clock shows twice is its first showing, one that it skips is the first instant after the gap.
 import { JobrunError } from './errors.ts';
-import { DAY, HOUR, MINUTE, SECOND } from './limits.ts';
+import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
 import { nearest } from './text.ts';
 
 /** Throws `bad-time` with a suggestion where Intl does not know the zone. */
@@ -79,14 +79,12 @@ const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
 
 /** How far the zone's clock is ahead of UTC at `at`. */
 export function offsetMs(zone: string, at: number): number {
+  // Intl throws beyond.
   const text = formatOf(zone).format(Math.min(Math.max(at, -LAST_INSTANT), LAST_INSTANT));
   const [, sign, hours = 0, minutes = 0, seconds = 0] = OFFSET.exec(text) ?? [];
   const ms = Number(hours) * HOUR + Number(minutes) * MINUTE + Number(seconds) * SECOND;
   return sign === '-' ? -ms : ms;
 }
-
-/** Dates end here; Intl throws beyond. */
-const LAST_INSTANT = 8.64e15;
 
 /** Making a format costs a thousand times as much as using it. */
 function formatOf(timeZone: string): Intl.DateTimeFormat {

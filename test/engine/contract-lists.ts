@@ -49,6 +49,13 @@ export function listsContract(bench: Bench): void {
       { query: { jobs: ['mail'], states: ['failed'] }, fits: () => false },
       { query: { key: 'key-50' }, fits: (run) => run.origin?.key === 'key-50' },
       { query: { since: T0 + 1500 }, fits: (run) => run.createdAt >= T0 + 1500 },
+      { query: { below: 1700 }, fits: (run) => run.id < 1700 },
+      {
+        query: { below: 1500, states: ['queued'] },
+        fits: (run) => run.id < 1500 && run.state.name === 'queued',
+      },
+      { query: { below: 1000, key: 'key-50' }, fits: (run) => run.origin?.key === 'key-50' },
+      { query: { below: 1 }, fits: () => false },
       { query: { text: 'KEY-1' }, fits: (run) => run.origin?.key?.startsWith('key-1') ?? false },
       {
         query: { text: '77', jobs: ['import'] },

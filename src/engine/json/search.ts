@@ -20,6 +20,7 @@ interface Plan {
   readonly fits: (run: Run) => boolean;
   readonly from: number;
   readonly until: number;
+  readonly below: number;
   readonly around: number | null;
   readonly since: number | null;
   /** But for the time the tally could count. */
@@ -73,7 +74,8 @@ export class Search {
     const plan = planOf(query);
     const known = this.#knownOf(query);
     const isOldest = query.order === 'oldest';
-    const all = plan.counted ? tally.matching(null, plan.states, plan.jobs) : null;
+    const isWhole = plan.counted && plan.below === Number.POSITIVE_INFINITY;
+    const all = isWhole ? tally.matching(null, plan.states, plan.jobs) : null;
     const pageOfRun = plan.around === null ? null : pageOf(plan.around);
     const pages = isOldest ? tally.pages().toReversed() : tally.pages();
     const runs: Run[] = [];
@@ -82,18 +84,20 @@ export class Search {
     let seen = 0;
     for (const page of pages) {
       const most = tally.matching(page, plan.states, plan.jobs);
-      if (most === 0) continue;
-      const count = this.#countOf(page, most, plan, known);
+      if (most === 0 || page > pageOf(plan.below)) continue;
+      const isCut = page === pageOf(plan.below);
+      const count = isCut ? null : this.#countOf(page, most, plan, known);
       const isWanted = count !== 0 && seen < plan.until && seen + (count ?? 1) > plan.from;
       if (count !== null && !isWanted && page !== pageOfRun) {
         seen += count;
         continue;
       }
-      const fitting = await readable(this.#fitting(page, plan, known), damage);
-      if (fitting === null) {
+      const found = await readable(this.#fitting(page, plan, known), damage);
+      if (found === null) {
         seen += count ?? 0;
         continue;
       }
+      const fitting = isCut ? found.filter(({ id }) => id < plan.below) : found;
       if (!isOldest && this.#isOlder(page, plan)) break;
       if (isOldest) fitting.reverse();
       const place = page === pageOfRun ? fitting.findIndex(({ id }) => id === plan.around) : -1;
@@ -238,7 +242,7 @@ const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 const ALL = { states: null, jobs: null };
 
 function planOf(query: Query): Plan {
-  const { key, text, since, around = null, offset: from = 0 } = query;
+  const { key, text, since, around = null, offset: from = 0, below } = query;
   const states = query.states?.length ? query.states : null;
   const jobs = query.jobs ? new Set(query.jobs) : null;
   const wanted = new Set<string>(states ?? STATE_NAMES);
@@ -249,6 +253,7 @@ function planOf(query: Query): Plan {
     counted: key === undefined && text === undefined && since === undefined,
     from,
     until: from + query.limit,
+    below: below ?? Number.POSITIVE_INFINITY,
     around,
     since: since ?? null,
     onlySince: key === undefined && text === undefined,

@@ -1,0 +1,105 @@
+// Commands over very many runs, which settle, go and come back while they are listed: each that was there all the time
+// is met once, and what has moved meanwhile is nobody's failure.
+import { expect, onTestFinished, test } from 'vitest';
+import { abort } from '../../src/commands/abort.ts';
+import type { Command, Tools } from '../../src/commands/command.ts';
+import { prune } from '../../src/commands/prune.ts';
+import { retry } from '../../src/commands/retry.ts';
+import { isRefused } from '../../src/commands/several.ts';
+import { isSettled, type Run } from '../../src/run/run.ts';
+import { abortIdle, retry as retried } from '../../src/run/transitions.ts';
+import { daemonHere } from '../helpers/daemon-here.ts';
+import { Project } from '../helpers/project.ts';
+import { draft, policy } from '../helpers/runs.ts';
+
+const MANY = 2500;
+const ids = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+interface Reply {
+  readonly results: readonly ({ readonly id: string } & object)[];
+  readonly removed: number;
+  readonly ids: readonly string[];
+}
+
+/** Runs of a job that is not there: they wait until something is done with them. */
+async function waiting(): Promise<Tools> {
+  const { tools } = await daemonHere(new Project());
+  const drafts = Array.from({ length: MANY / 5 }, () => draft());
+  for (let i = 0; i < 5; i++) await tools.engine.accept(drafts, tools.clock.now());
+  return tools;
+}
+
+const settle = (id: number, { engine, clock }: Tools): Promise<Run> =>
+  engine.change(id, (run) => (isSettled(run) ? run : abortIdle(run, 'moved', clock.now())));
+
+/** Moves some more runs at each turn of the loop, for as long as the command takes. */
+async function beside(
+  move: (turn: number) => readonly Promise<unknown>[],
+  { handle }: Pick<Command, 'handle'>,
+  request: object,
+  tools: Tools,
+): Promise<Reply> {
+  const moved: Promise<unknown>[] = [];
+  let over = false;
+  onTestFinished(() => {
+    over = true;
+  });
+  const moving = (async () => {
+    for (let turn = 0; !over; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      moved.push(...move(turn));
+    }
+  })();
+  const reply = (await handle?.(request, tools)) as Reply;
+  over = true;
+  await moving;
+  await Promise.all(moved);
+  return reply;
+}
+
+test('abort of all reaches every run, also while the newest settle by themselves', async () => {
+  const tools = await waiting();
+  const settling = (turn: number): Promise<unknown>[] =>
+    turn < 20 ? ids(MANY - turn * 50 - 49, MANY - turn * 50).map((id) => settle(id, tools)) : [];
+  const { results } = await beside(settling, abort, { all: true }, tools);
+  expect(results.filter(isRefused)).toEqual([]);
+  const { scheduled, waiting: held, queued, running, aborted } = tools.engine.counts();
+  expect([scheduled + held + queued + running, aborted]).toEqual([0, MANY]);
+}, 60_000);
+
+test('retry of a job takes each run once, also while others settle', async () => {
+  const tools = await waiting();
+  await Promise.all(ids(1, 1500).map((id) => settle(id, tools)));
+  const settling = (turn: number): Promise<unknown>[] =>
+    turn < 20 ? ids(1501 + turn * 50, 1550 + turn * 50).map((id) => settle(id, tools)) : [];
+  const { results } = await beside(settling, retry, { job: 'mail' }, tools);
+  expect(results.filter(isRefused)).toEqual([]);
+  const met = new Set(results.map(({ id }) => Number(id)));
+  expect(met.size).toBe(results.length);
+  expect(ids(1, 1500).filter((id) => !met.has(id))).toEqual([]);
+}, 60_000);
+
+test('prune removes what is settled, also while some of it is removed or goes on: that is not touched', async () => {
+  const tools = await waiting();
+  const { engine, clock } = tools;
+  await Promise.all(ids(1, MANY).map((id) => settle(id, tools)));
+  const again = (run: Run): Run => retried(run, policy(), clock.now(), false);
+  const [gone, going]: [number[], number[]] = [[], []];
+  const move = (turn: number): Promise<unknown>[] => {
+    if (turn >= 40) return [];
+    const quiet = (): undefined => undefined;
+    // Some go and some go on, unless the command was there first.
+    const [remove, retry] = [900 - turn * 20, 1 + turn * 20];
+    return [
+      engine.remove([remove]).then(() => gone.push(remove), quiet),
+      engine.change(retry, again).then(() => going.push(retry), quiet),
+    ];
+  };
+  const reply = await beside(move, prune, { states: ['aborted'], dryRun: false }, tools);
+  const removed = reply.ids.map(Number);
+  expect(reply.removed).toBe(removed.length);
+  expect([gone.length > 5, going.length > 5]).toEqual([true, true]);
+  expect([...removed, ...gone, ...going].sort((a, b) => a - b)).toEqual(ids(1, MANY));
+  expect(engine.counts()).toMatchObject({ aborted: 0, queued: going.length });
+}, 60_000);
