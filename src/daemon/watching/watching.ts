@@ -28,7 +28,8 @@ export interface WatchedDaemon {
 
 export class Watching {
   readonly #o: WatchingOptions;
-  readonly #metrics: Metrics;
+  /** Nothing is counted where nobody can ask for it. */
+  readonly #metrics: Metrics | null;
   readonly #notify: Notify;
   readonly #supervisor: Supervisor;
   #stopping = false;
@@ -40,7 +41,7 @@ export class Watching {
     const { config, clock, log, supervisor } = options;
     this.#o = options;
     const { logger } = log;
-    this.#metrics = new Metrics(clock.now());
+    this.#metrics = config.http === null ? null : new Metrics(clock.now());
     const { dir, redact } = config;
     const why = ({ run }: Change): string | null =>
       this.#daemon?.tools.engine.why(run, clock.now()) ?? null;
@@ -53,9 +54,10 @@ export class Watching {
   /** Throws `bad-option` or `refused` where the address that was asked for cannot be served on. */
   async serve(): Promise<void> {
     const { config, log } = this.#o;
-    if (config.http === null) return;
+    const metrics = this.#metrics;
+    if (config.http === null || metrics === null) return;
     const { serveHttp } = await import('./http.ts');
-    const watched = { metrics: () => this.#text(), trouble: () => this.#trouble() };
+    const watched = { metrics: () => this.#text(metrics), trouble: () => this.#trouble() };
     const onError = (err: unknown): void => log.logger.error({ err }, 'metrics and health');
     this.#http = await serveHttp(config.http, watched, onError);
     const { url } = this.#http;
@@ -69,7 +71,7 @@ export class Watching {
   }
 
   changed(change: Change): void {
-    this.#metrics.changed(change);
+    this.#metrics?.changed(change);
     this.#notify.changed(change);
   }
 
@@ -87,7 +89,7 @@ export class Watching {
   }
 
   committed(ms: number): void {
-    this.#metrics.committed(ms);
+    this.#metrics?.committed(ms);
   }
 
   async close(): Promise<void> {
@@ -101,9 +103,9 @@ export class Watching {
     return this.#stopping ? 'stopping' : this.#daemon.trouble();
   }
 
-  #text(): Promise<string> {
+  #text(metrics: Metrics): Promise<string> {
     const tools = this.#daemon?.tools;
-    return this.#metrics.text({
+    return metrics.text({
       counts: tools?.engine.counts() ?? null,
       workers: tools?.daemon?.workers() ?? { busy: 0, total: 0 },
       jobs: tools?.catalog.names() ?? [],
