@@ -1,9 +1,22 @@
-// What the calls of the library take and give, beyond what the JSON of a run says by itself.
+// What the calls of the library take and give: options are written here, replies are the commands' own types. All of
+// it is part of what `import 'jobrun'` gives.
 import type { StateName } from '../run/run.ts';
-import type { AttemptView, LogLine, RunView } from '../run/view.ts';
+import type { RunView } from '../run/view.ts';
 import type { Duration } from '../support/durations.ts';
 import type { JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+
+export type { Aborted } from '../commands/abort.ts';
+export type { EventView } from '../commands/events.ts';
+export type { Refused } from '../commands/several.ts';
+export type { Details } from '../commands/show.ts';
+export type { Status } from '../commands/status.ts';
+export type { AcceptedView as Accepted } from '../commands/views.ts';
+export type { StateName } from '../run/run.ts';
+export type { ScheduleView } from '../run/schedule.ts';
+export type { AttemptView, LogLine, RunView } from '../run/view.ts';
+export type { Duration } from '../support/durations.ts';
+export type { ErrorShape } from '../support/errors.ts';
+export type { Json } from '../support/json.ts';
 
 /** Options of one run. Durations are milliseconds, or texts such as `90s`, `20m`, `1h30m`, `2d`. */
 export interface RunOptions {
@@ -42,14 +55,6 @@ export interface RuleOptions {
   readonly priority?: number;
   readonly at?: Date | string | number;
 }
-
-export type Accepted = RunView & { readonly existing?: true };
-export type Details = RunView & {
-  readonly attempts: readonly AttemptView[];
-  readonly results: readonly Json[];
-  readonly log: readonly LogLine[];
-};
-export type Aborted = { readonly id: string; readonly state: StateName; readonly tookMs: number };
 
 export interface ListFilter {
   readonly state?: StateName | readonly StateName[];

@@ -4,25 +4,26 @@
 import type { BatchLine, BatchResult } from '../commands/batch.ts';
 import { cutBatch } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
-import type { EventView } from '../commands/events.ts';
 import type { Listed } from '../commands/list.ts';
-import type { Refused } from '../commands/several.ts';
-import type { Status } from '../commands/status.ts';
-import type { ScheduleView } from '../run/schedule.ts';
-import type { RunView } from '../run/view.ts';
 import type { ConfigOptions } from '../support/config.ts';
-import { type Duration, durationMs } from '../support/durations.ts';
+import { durationMs } from '../support/durations.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
 import { toJson } from '../workers/values.ts';
 import type {
   Aborted,
   Accepted,
   Details,
+  Duration,
+  EventView,
+  Json,
   ListFilter,
+  Refused,
   RuleOptions,
   RunEndedError,
   RunOptions,
+  RunView,
+  ScheduleView,
+  Status,
 } from './call-options.ts';
 import { Caller } from './library.ts';
 
@@ -145,7 +146,7 @@ export class Jobs {
       ids: typeof ids === 'string' ? [ids] : ids,
       ...(grace !== undefined && { graceMs: durationMs(grace, 'grace') }),
       ...(reason !== undefined && { reason }),
-    })) as { results: Aborted[] };
+    })) as { results: (Aborted | Refused)[] };
   }
 
   /** Changes a run that has not started; `params` take the place of the old ones. Rejects with `refused` where it has. */

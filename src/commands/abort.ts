@@ -21,7 +21,8 @@ interface Request {
   readonly reason?: string;
 }
 
-interface Aborted {
+/** Over, and how long that took. */
+export interface Aborted {
   readonly id: string;
   readonly state: StateName;
   readonly tookMs: number;

@@ -6,6 +6,7 @@ import { type ErrorShape, exitCodeOf, JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
 import type { Output } from './output.ts';
 
+/** What was not done for this one, in its place among the others. */
 export interface Refused {
   readonly id: string;
   readonly error: ErrorShape;

@@ -15,7 +15,8 @@ interface Request {
   readonly id: string;
 }
 
-type Shown = RunView & {
+/** All of one run. */
+export type Details = RunView & {
   readonly attempts: readonly AttemptView[];
   readonly results: readonly Json[];
   readonly log: readonly LogLine[];
@@ -26,7 +27,7 @@ const LAST_LINES = 200;
 const LAST_SHOWN = 10;
 const ROWS_SHOWN = 20;
 
-export const show: Command<Request, Shown> = {
+export const show: Command<Request, Details> = {
   name: 'show',
   reads: true,
 
@@ -61,7 +62,7 @@ export const show: Command<Request, Shown> = {
   },
 };
 
-async function facts(run: Shown, out: Output): Promise<[string, Value][]> {
+async function facts(run: Details, out: Output): Promise<[string, Value][]> {
   const took = tookMs(run, out.now);
   const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
   const all: [string, Value | null][] = [
@@ -91,13 +92,13 @@ async function facts(run: Shown, out: Output): Promise<[string, Value][]> {
   return all.filter((fact): fact is [string, Value] => fact[1] !== null);
 }
 
-function showError({ error }: Shown, out: Output): void {
+function showError({ error }: Details, out: Output): void {
   if (!error) return;
   out.line`  ${paint('red', 'error')}      ${error.name}: ${error.message}`;
   if (error.stack !== '') out.block(error.stack, '    ');
 }
 
-function showAttempts({ attempts }: Shown, out: Output): void {
+function showAttempts({ attempts }: Details, out: Output): void {
   if (attempts.length === 0) return;
   out.line`attempts`;
   const columns = ['NO', 'OUTCOME', 'STARTED', 'TOOK', 'PID', 'EXIT', 'ERROR'].map((title) => ({

@@ -1,5 +1,6 @@
 // A program of a user's in strict TypeScript: what the package exports is of the types that it says.
 import {
+  type Aborted,
   type Accepted,
   connect,
   defineJob,
@@ -7,6 +8,7 @@ import {
   type JobContext,
   JobrunError,
   type Json,
+  type Refused,
   RetryAt,
   type RunEndedError,
   type RunView,
@@ -39,11 +41,13 @@ try {
     () => 'none',
     (error: RunEndedError) => `${error.code} ${error.run.state}`,
   );
+  const ended: readonly (Aborted | Refused)[] = (await jobs.abort([run.id, failed.id])).results;
+  const refused = ended.flatMap((one) => ('error' in one ? [one.error.code] : []));
   // @ts-expect-error a run has no such field
   void first.nothing;
   // @ts-expect-error an id is a text
   void (() => jobs.get(12));
-  console.log(JSON.stringify({ output, cron: schedule.cron, code }));
+  console.log(JSON.stringify({ output, cron: schedule.cron, code, refused }));
 } finally {
   await jobs.close();
   await daemon.stop();
