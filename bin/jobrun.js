@@ -3,6 +3,7 @@
 var version = process.versions.node.split('.');
 if (Number(version[0]) < 20 || (Number(version[0]) === 20 && Number(version[1]) < 19)) {
   process.stderr.write(
+    // biome-ignore lint/style/useTemplate: an old Node has to understand it
     'error: jobrun needs Node.js 20.19 or newer, this is ' + process.versions.node + '\n',
   );
   process.stderr.write('  Install a newer one: https://nodejs.org\n');

@@ -2,13 +2,13 @@
 // end on theirs, and no way of saving a file does any harm.
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { eventually } from '../helpers/project.ts';
 import { Site, site } from '../helpers/site.ts';
 
 const SOON_MS = 1000;
 const text = (value: string): string => `export default () => ${JSON.stringify(value)};`;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How long it took until a run gave this output. */
 async function until(s: Site, job: string, output: unknown): Promise<number> {

@@ -6,7 +6,8 @@ import {
   defaultsOf,
   readDefinition,
 } from '../../src/catalog/definition.ts';
-import { DEFAULT_POLICY, DEFAULT_RETRIES } from '../../src/run/policy.ts';
+import { DEFAULT_RETRIES } from '../../src/run/policy.ts';
+import { jobData } from '../helpers/runs.ts';
 
 const read = (fields: object, defaults = {}) => readDefinition({ run() {}, ...fields }, defaults);
 const HOUR = 3_600_000;
@@ -14,15 +15,7 @@ const HOUR = 3_600_000;
 describe('what is read', () => {
   test('a mere function is a job with every default', () => {
     const data = readDefinition(() => 1, {});
-    expect(data).toEqual({
-      description: null,
-      group: null,
-      policy: DEFAULT_POLICY,
-      autostart: false,
-      recurrence: null,
-      schema: null,
-      has: new Set(),
-    });
+    expect(data).toEqual(jobData());
   });
 
   test('every data field, in numbers and in texts', () => {

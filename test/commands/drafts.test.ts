@@ -7,18 +7,11 @@ import type { Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Json } from '../../src/support/json.ts';
-import { NOW, policy, queuedRun, retries } from '../helpers/runs.ts';
+import { jobData, NOW, policy, queuedRun, retries } from '../helpers/runs.ts';
 
 function sound(name: string, own: Partial<Policy> = {}, checked = false): JobEntry {
-  const data = {
-    description: null,
-    group: null,
-    policy: policy(own),
-    autostart: false,
-    recurrence: null,
-    schema: null,
-    has: new Set(checked ? (['params'] as const) : []),
-  };
+  const has = new Set(checked ? (['params'] as const) : []);
+  const data = jobData({ policy: policy(own), has });
   return { name, file: `/jobs/${name}.js`, kind: 'module', state: 'ok', data };
 }
 

@@ -1,6 +1,7 @@
 // The dashboard beside a daemon that is busy, stopped or gone, on terminals of all kinds, and with very many runs: what
 // is on the screen is true, and neither costs the other anything.
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { HELD_JOB, MANY_JOBS, writeManyRuns } from '../helpers/many-runs.ts';
@@ -14,7 +15,6 @@ const JOBS = {
     ctx.progress(50, '\u001b]0;owned\u0007\u001b[31mred\u001b[2J 漢字 👩‍👩‍👧 e\u0301 \u202eabc\u0007');
     return ctx.sleep(60_000); } };`,
 };
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function clientOf(project: Project): Promise<Client> {
   const client = await connectDaemon(join(project.state, 'jobrun.sock'));
@@ -40,21 +40,21 @@ const later = (key: string) => ({
 });
 
 describe.skipIf(!hasTmux)('the dashboard, live', () => {
-  it('shows a change within a quarter of a second, and uses no processor while nothing changes', async () => {
+  it('shows every second change within 600 ms, and uses no processor while nothing changes', async () => {
     const { client, screen } = await opened();
     const took: number[] = [];
     for (let i = 1; i <= 7; i++) {
-      await sleep(400);
+      await pause(400);
       const began = performance.now();
       await client.call('schedule', later(`k${i}`));
       await screen.shows(`2 Scheduled ${i}`);
       took.push(performance.now() - began);
     }
-    // The fastest tells what it takes; what else this machine has to do, the others.
-    expect(Math.min(...took), took.join()).toBeLessThan(400);
-    await sleep(2000);
+    // At rest it is a quarter of a second; other work on this machine makes it more.
+    expect(took.sort((a, b) => a - b)[3], took.join()).toBeLessThan(600);
+    await pause(2000);
     const before = cpuMsOf(screen.pid);
-    await sleep(6000);
+    await pause(6000);
     // A minute may begin meanwhile, and it asks now and then whether the daemon is there.
     expect(cpuMsOf(screen.pid) - before).toBeLessThanOrEqual(60);
   }, 60_000);
@@ -63,13 +63,13 @@ describe.skipIf(!hasTmux)('the dashboard, live', () => {
     const { client, screen } = await opened();
     screen.press('2');
     const { pid } = screen;
-    await sleep(2000);
+    await pause(2000);
     const burst = async (from: number, count: number): Promise<void> => {
       for (let i = from; i < from + count; i += 20) {
         const calls = Array.from({ length: 20 }, (_, k) =>
           client.call('schedule', later(`b${i + k}`)),
         );
-        await Promise.all([...calls, sleep(100)]);
+        await Promise.all([...calls, pause(100)]);
       }
     };
     const [cpu, began] = [cpuMsOf(pid), performance.now()];

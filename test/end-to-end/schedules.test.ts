@@ -2,6 +2,7 @@
 // load. What needs a clock that is moved stands in test/daemon.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Doc, eventually, Project } from '../helpers/project.ts';
 
@@ -12,7 +13,6 @@ const job = (fields = '', run = RUN): string =>
   `import { appendFileSync } from 'node:fs';\nexport default { ${fields} ${run} };\n`;
 const SCHEMA = `params: { '~standard': { version: 1, vendor: 'x', validate: (v) => v.to ? { value: { copies: 1, ...v } } : { issues: [{ message: 'is required', path: ['to'] }] } } },`;
 const SECONDLY = '* * * * * *';
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function expectOneRunPerSlot(runs: readonly Doc[]): void {
   const slots = runs.map((run) => `${run.schedule} ${run.dueAt}`);

@@ -1,9 +1,10 @@
 // What goes on until it is ended: it can be read line by line, stopped at any line, and tells its end by its exit
 // code. And what all commands keep: one document with --json, 80 columns, nothing that moves a terminal.
 import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Doc, eventually, Project, ROOT } from '../helpers/project.ts';
+import { type Doc, eventually, type Going, linkOf, Project, ROOT } from '../helpers/project.ts';
 
 const BIN = join(ROOT, 'bin/jobrun.js');
 const ESC = '\u001b';
@@ -30,6 +31,21 @@ const JOBS = {
       throw new Error('failed ' + evil + '\\n' + 'y'.repeat(300));
     } };`,
 };
+
+/** Whether it listens already shows only when something happens. */
+async function heard(project: Project, events: Going): Promise<void> {
+  await eventually(async () => {
+    await project.json('run', 'talks', '-p', 'lines:=1', '-p', 'ms:=0');
+    return events.stdout().includes('run.settled');
+  }, 20_000);
+}
+
+/** It has a connection besides its two pipes: what it asks is under way. */
+const connected = ({ pid }: Going): Promise<boolean> =>
+  eventually(() => {
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return open.filter((link) => link?.startsWith('socket:')).length > 2;
+  }, 20_000);
 
 const lines = (text: string): Doc[] =>
   text
@@ -68,7 +84,7 @@ describe('following', () => {
     const project = new Project(JOBS);
     await project.daemon();
     await project.json('schedule', 'talks', '-p', 'lines:=200', '-p', 'ms:=10');
-    await new Promise((next) => setTimeout(next, 500));
+    await eventually(async () => (await project.ask('show', { id: '1' })).log.length > 0, 20_000);
     const followers = [
       project.start('logs', '-f', '1', '--json'),
       project.start('logs', '-f', '1', '--json'),
@@ -89,11 +105,13 @@ describe('following', () => {
     const project = new Project(JOBS);
     await project.daemon();
     const going = project.start('events', '--job', 'talks');
-    await new Promise((next) => setTimeout(next, 1000));
+    await heard(project, going);
+    const before = lines(going.stdout()).length;
     await project.json('run', 'fails').catch(() => null);
     await project.json('run', 'talks');
-    await eventually(() => going.stdout().includes('run.settled'), 20_000);
-    const told = lines(going.stdout());
+    const since = (): Doc[] => lines(going.stdout()).slice(before);
+    await eventually(() => since().at(-1)?.type === 'run.settled', 20_000);
+    const told = since();
     const types = told.map((event) => event.type);
     expect(types.slice(0, 2)).toEqual(['run.accepted', 'run.started']);
     expect(types.at(-1)).toBe('run.settled');
@@ -118,7 +136,7 @@ describe('following', () => {
     const late = await project.cli(['wait', '3', '--timeout', '300ms', '--json']);
     expect([late.code, late.stdout]).toEqual([124, '']);
     const waiting = project.start('wait', '3', '--json');
-    await new Promise((next) => setTimeout(next, 500));
+    await connected(waiting);
     await project.json('abort', '3');
     expect((await waiting.exited).code).toBe(7);
     expect(JSON.parse(waiting.stdout()).runs).toMatchObject([{ id: '3', state: 'aborted' }]);
@@ -132,7 +150,7 @@ describe('following', () => {
     await eventually(() => follow.stdout().includes('line 1'), 20_000);
     expect(await follow.kill('SIGINT')).toEqual({ code: 130, signal: null });
     const wait = project.start('wait', '1');
-    await new Promise((next) => setTimeout(next, 500));
+    await connected(wait);
     expect(await wait.kill('SIGTERM')).toEqual({ code: 143, signal: null });
     expect([follow.stderr(), wait.stderr()]).toEqual(['', '']);
     expect((await project.until('1')).state).toBe('done');
@@ -141,15 +159,16 @@ describe('following', () => {
   test('a daemon that goes away under it is told, and does not hang it', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon();
-    await project.json('schedule', 'waits');
-    const going = [
+    await project.json('schedule', 'talks', '-p', 'lines:=1000');
+    const [log, wait, events] = [
       project.start('logs', '-f', '1'),
       project.start('wait', '1'),
       project.start('events'),
     ];
-    await new Promise((next) => setTimeout(next, 1000));
+    await eventually(() => log.stdout().includes('\n') && events.stdout().includes('\n'), 20_000);
+    await connected(wait);
     await daemon.kill('SIGKILL');
-    for (const one of going) {
+    for (const one of [log, wait, events]) {
       expect((await one.exited).code).toBe(4);
       expect(one.stderr()).toMatch(/^error: .+\n {2}.+\n$/);
     }

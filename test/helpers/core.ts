@@ -18,6 +18,7 @@ import { abortIdle, settle } from '../../src/run/transitions.ts';
 import type { Json } from '../../src/support/json.ts';
 import type { Runner } from '../../src/workers/runner.ts';
 import { FakeClock } from './fake-clock.ts';
+import { jobData } from './runs.ts';
 import { SimulatedDisk, type SimulatedProcess } from './simulated-disk.ts';
 
 export interface FakeJob {
@@ -293,17 +294,13 @@ function entryOf(name: string, job: FakeJob, file: string): JobEntry {
     file,
     kind: 'module',
     state: 'ok',
-    data: {
-      description: null,
-      group: null,
+    data: jobData({
       policy: { ...DEFAULT_POLICY, ...policy },
-      autostart: false,
       recurrence: rule ? { rule, catchUp, overlap } : null,
-      schema: null,
       has: new Set([
         ...(nextRun ? ['nextRun' as const] : []),
         ...(check ? ['params' as const] : []),
       ]),
-    },
+    }),
   };
 }

@@ -1,11 +1,13 @@
 // Work for a daemon that will be killed, and the memory of what it was told: which runs were accepted, changed, ended.
 // A request whose answer was lost is asked again of the next daemon, under the same name: it must not count twice.
+
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../src/api/client.ts';
 import type { Json } from '../../src/support/json.ts';
 import { WORK } from './ledger-jobs.ts';
-import { type Doc, type Rig, sleep } from './rig.ts';
+import type { Doc, Rig } from './rig.ts';
 
 const HOUR = 3_600_000;
 const NEWEST = 1000;

@@ -18,6 +18,9 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { socketPaths } from '../../src/api/address.ts';
+import { connectDaemon } from '../../src/api/client.ts';
+import type { Json } from '../../src/support/json.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
@@ -133,9 +136,19 @@ export class Project {
 
   async until(id: string, states = ['done', 'failed', 'aborted'], withinMs = 20_000): Promise<Doc> {
     return await eventually(async () => {
-      const shown = await this.show(id);
+      const shown = (await this.ask('show', { id })) ?? (await this.show(id));
       return states.includes(shown.state) ? shown : null;
     }, withinMs);
+  }
+
+  /** What the daemon answers, null without one: for what is looked at again and again, where a process is too dear. */
+  async ask(command: string, args: Json = {}): Promise<Doc | null> {
+    const client = await connectDaemon(socketPaths(this.state, this.env));
+    try {
+      return client && (await client.call(command, args));
+    } finally {
+      client?.close();
+    }
   }
 
   /** Starts a command and does not wait for its end. */
@@ -169,7 +182,7 @@ export class Project {
     });
     await eventually(async () => {
       if (ended) throw new Error(`the daemon ended: ${stderr()}`);
-      return (await this.cli(['status'])).code === 0;
+      return (await this.ask('status'))?.pid === pid;
     }, 15_000);
     return { pid, log: stderr, exited, kill };
   }
@@ -246,12 +259,13 @@ export function isAlive(pid: number): boolean {
 export function processesIn(dir: string): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && folderOf(pid)?.startsWith(dir) && isAlive(pid));
+    .filter((pid) => pid > 0 && linkOf(`/proc/${pid}/cwd`)?.startsWith(dir) && isAlive(pid));
 }
 
-function folderOf(pid: number): string | null {
+/** Where a link leads that may have gone meanwhile. */
+export function linkOf(path: string): string | null {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`);
+    return readlinkSync(path);
   } catch {
     return null;
   }

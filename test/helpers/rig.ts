@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 
@@ -24,9 +25,6 @@ export interface Running {
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON of a reply, whose shape is what an experiment looks at
 export type Doc = any;
-
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Rig {
   readonly home = mkdtempSync(join(tmpdir(), 'jobrun-rig-'));

@@ -1,4 +1,5 @@
 // Runs and policies for tests: what a test does not name has its default.
+import type { JobData } from '../../src/catalog/catalog.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import {
   DEFAULT_POLICY,
@@ -23,6 +24,18 @@ export const queuedRun = (id: number, more: Partial<Draft> = {}): Run =>
   newRun(id, draft(more), NOW, false);
 
 export const policy = (more: Partial<Policy> = {}): Policy => ({ ...DEFAULT_POLICY, ...more });
+
+/** What the file of a job says that says nothing but `run`. */
+export const jobData = (more: Partial<JobData> = {}): JobData => ({
+  description: null,
+  group: null,
+  policy: DEFAULT_POLICY,
+  autostart: false,
+  recurrence: null,
+  schema: null,
+  has: new Set(),
+  ...more,
+});
 
 export const retries = (limit: number, more: Partial<RetryPolicy> = {}): RetryPolicy => ({
   ...DEFAULT_RETRIES,

@@ -1,8 +1,10 @@
 // A real terminal for tests: tmux on a socket of its own, a shell in it, keys in and the screen out.
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { eventually } from './project.ts';
 
@@ -40,7 +42,7 @@ export class Screen {
     onTestFinished(async () => {
       spawnSync('tmux', ['-S', this.#socket, 'kill-server']);
       // What ran in it is told to end, and may look at its project once more.
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await pause(300);
       rmSync(folder, { recursive: true, force: true });
     });
   }

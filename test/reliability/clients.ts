@@ -1,14 +1,16 @@
 // Clients that behave badly, by the hundred: while they are at it, others are answered within a second, and the daemon's
 // memory stays bounded.
+
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { encodeFrame, FrameReader } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
-import { type Doc, Rig, sleep } from '../helpers/rig.ts';
+import { type Doc, Rig } from '../helpers/rig.ts';
 
 const MB = 1024 * 1024;
 /** Of a daemon with a million runs at rest; a client must not get it near the memory of the machine. */

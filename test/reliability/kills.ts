@@ -1,15 +1,17 @@
 // A daemon under load is ended by kill -9, over and over: at random moments, and at each file operation that it ever
 // does, in its recovery too and in the recovery from a kill in the recovery. What clients were told and what the jobs
 // wrote into their ledger is then compared with what the last daemon says.
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/api/client.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
 import { KillLoad } from '../helpers/kill-load.ts';
 import { LEDGER_JOBS } from '../helpers/ledger-jobs.ts';
 import { type Random, randomFrom } from '../helpers/random.ts';
-import { type Doc, Rig, type Running, sleep, until } from '../helpers/rig.ts';
+import { type Doc, Rig, type Running, until } from '../helpers/rig.ts';
 
 const PRELOAD = fileURLToPath(new URL('../helpers/kill-point.mjs', import.meta.url));
 

@@ -1,13 +1,15 @@
 // A state full of settled runs whose time is over: the daemon removes them on its own timer, and answers meanwhile. How
 // long its loop stands still at most, and that what is not over stays.
+
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/api/client.ts';
 import { DAY, HOUR } from '../../src/support/limits.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
 import { MANY_JOBS, settledRun, writeRuns } from '../helpers/many-runs.ts';
-import { type Doc, Rig, type Running, sleep } from '../helpers/rig.ts';
+import { type Doc, Rig, type Running } from '../helpers/rig.ts';
 
 const PROBE = fileURLToPath(new URL('../helpers/loop-probe.mjs', import.meta.url));
 /** The newest are not over yet. */

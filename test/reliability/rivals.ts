@@ -1,11 +1,13 @@
 // Several at once on one state folder: twenty daemons started together, commands beside daemons that start and die, a
 // daemon that is stopped in its tracks, and a lock file that is taken away from under its holder.
+
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../src/api/client.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
 import { LEDGER_JOBS } from '../helpers/ledger-jobs.ts';
-import { type Doc, Rig, type Running, sleep, until } from '../helpers/rig.ts';
+import { type Doc, Rig, type Running, until } from '../helpers/rig.ts';
 
 type Log = (text: string) => void;
 

@@ -1,10 +1,12 @@
 // A daemon at full rate, killed now and then, with a bound on what is kept: its memory, its descriptors, its processes
 // and its files end where they were, and it answers all along.
+
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../src/api/client.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
-import { type Doc, Rig, type Running, sleep } from '../helpers/rig.ts';
+import { type Doc, Rig, type Running } from '../helpers/rig.ts';
 
 const MB = 1024 * 1024;
 const KEPT = 500;

@@ -9,7 +9,7 @@ import { systemClock } from '../../src/support/clock.ts';
 import { MINUTE } from '../../src/support/limits.ts';
 import { WorkerPool } from '../../src/workers/pool.ts';
 import { processInfo } from '../../src/workers/processes.ts';
-import { NOW, queuedRun } from '../helpers/runs.ts';
+import { jobData, NOW, queuedRun } from '../helpers/runs.ts';
 import { atEnd, brief, carry, jobOf, newMark, project, until } from './harness.ts';
 
 function setUp(places = 4) {
@@ -40,15 +40,7 @@ function setUp(places = 4) {
     file: join(dir, kind === 'module' ? 'jobs/job.mjs' : 'jobs/command'),
     kind,
     state: 'ok',
-    data: {
-      description: null,
-      group: null,
-      policy: { ...DEFAULT_POLICY, ...policy },
-      autostart: false,
-      recurrence: null,
-      schema: null,
-      has: new Set(),
-    },
+    data: jobData({ policy: { ...DEFAULT_POLICY, ...policy } }),
   });
   const run = async (of: JobEntry): Promise<number> => {
     const runner = pool.acquire(queuedRun(1, { job: of.name }), of);

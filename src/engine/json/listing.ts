@@ -18,8 +18,9 @@ export async function readable<T>(reading: Promise<T>, damage: JobrunError[]): P
 
 /** All runs of a page as they are now, newest first. */
 export async function runsOfPage(page: number, memory: Memory, pages: Pages): Promise<Run[]> {
-  const filed = await filedRuns(page, memory, pages);
-  return collectPage(page, memory, filed);
+  const known = collectPage(page, memory, NONE);
+  if (isWhole(page, known, memory)) return known;
+  return collectPage(page, memory, await pages.runsOf(page));
 }
 
 /** What only the file of a page knows; nothing is read where memory has all of its runs. */
@@ -28,15 +29,21 @@ export async function filedRuns(
   memory: Memory,
   pages: Pages,
 ): Promise<ReadonlyMap<number, Run>> {
-  const runs = collectPage(page, memory, new Map());
-  return runs.length < memory.tally.matching(page, null, null) ? pages.runsOf(page) : new Map();
+  return isWhole(page, collectPage(page, memory, NONE), memory) ? NONE : pages.runsOf(page);
 }
+
+const NONE: ReadonlyMap<number, Run> = new Map();
+
+const isWhole = (page: number, known: readonly Run[], { tally }: Memory): boolean =>
+  known.length >= tally.matching(page, null, null);
 
 /** The runs of a page from memory and from its file, at this moment: no wait lies inside. */
 export function collectPage(page: number, memory: Memory, filed: ReadonlyMap<number, Run>): Run[] {
   const runs: Run[] = [];
   for (let id = page * PAGE_SIZE + PAGE_SIZE - 1; id >= page * PAGE_SIZE; id--) {
-    const run = currentOf(id, memory) ?? (memory.fresh.has(id) ? undefined : filed.get(id));
+    const run =
+      currentOf(id, memory) ??
+      (filed.size === 0 || memory.fresh.has(id) ? undefined : filed.get(id));
     if (run) runs.push(run);
   }
   return runs;
