@@ -11,7 +11,7 @@ import { type Listed, list } from '../commands/list.ts';
 import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { exitCodeOf, JobrunError } from '../support/errors.ts';
+import { errorLine, exitCodeOf, JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
 
@@ -120,7 +120,7 @@ async function readFiles(config: Config): Promise<Files> {
   await tools.engine.close();
   const [damage] = tools.damage;
   return {
-    damage: damage ? `${damage.message}. ${damage.hint}` : null,
+    damage: damage ? errorLine(damage) : null,
     async call(name, args) {
       const command = name === board.name ? board : await findCommand(name)?.load();
       if (!command)

@@ -5,7 +5,7 @@ import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { plainLine } from '../support/text.ts';
 import type { Tools } from './command.ts';
-import { type JobView, NO_RUNS } from './job-views.ts';
+import { type JobView, jobNames, jobState, NO_RUNS } from './job-views.ts';
 import { instantOf } from './times.ts';
 
 export interface BoardRun {
@@ -76,7 +76,7 @@ export function boardJobs(
   for (const schedule of tools.engine.schedules()) {
     if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
   }
-  return namesOf(tools)
+  return jobNames(tools)
     .filter((name) => words.every((word) => name.toLowerCase().includes(word.toLowerCase())))
     .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), tools))
     .sort((a, b) => compare(RANK[order](a), RANK[order](b)));
@@ -84,31 +84,17 @@ export function boardJobs(
 
 const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
-export const jobTotal = (tools: Tools): number => namesOf(tools).length;
-
-function namesOf({ engine, catalog, daemon }: Tools): string[] {
-  const known = catalog.all().map(({ name }) => name);
-  // Without a daemon the definitions may not have been read, but the files tell their names.
-  const names = new Set(daemon || known.length > 0 ? known : catalog.names());
-  for (const [name, own] of engine.countsByJob()) {
-    if (own.scheduled + own.waiting + own.queued + own.running > 0) names.add(name);
-  }
-  return [...names].sort();
-}
-
 function jobRow(
   name: string,
   counts: Counts,
   schedule: Schedule | undefined,
-  { engine, catalog }: Tools,
+  tools: Tools,
 ): BoardJob {
-  const entry = catalog.find(name);
-  const { all, jobs } = engine.pauses();
+  const entry = tools.catalog.find(name);
   const data = entry?.state === 'ok' ? entry.data : null;
-  const state = !entry ? 'missing' : entry.state !== 'ok' ? 'broken' : null;
   return {
     name,
-    state: state ?? (all || jobs.has(name) ? 'paused' : 'ok'),
+    state: jobState(name, entry, tools),
     group: short(data?.group),
     text: short(entry?.state === 'broken' ? entry.error : data?.description),
     rule: ruleOf(schedule),

@@ -11,8 +11,8 @@ import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { type BoardDetail, detailIn } from './board-detail.ts';
 import { type BoardList, type BoardRequest, listsOf } from './board-list.ts';
-import { jobTotal } from './board-rows.ts';
 import type { Command, Tools } from './command.ts';
+import { jobNames } from './job-views.ts';
 import { type Pulse, pulseOf } from './pulse.ts';
 import { noDaemon } from './settled.ts';
 import { version } from './version.ts';
@@ -107,7 +107,7 @@ async function surroundings(request: BoardRequest, tools: Tools): Promise<Surrou
     daemon: daemon && { pid: daemon.pid, since: daemon.since },
     workers: daemon?.workers() ?? { busy: 0, total: 0 },
     counts: engine.counts(),
-    jobs: jobTotal(tools),
+    jobs: jobNames(tools).length,
     broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
     paused: { all, jobs: [...jobs] },
     pulse: await pulseOf(tools),

@@ -29,15 +29,22 @@ export const NO_RUNS: Counts = {
   aborted: 0,
 };
 
-/** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
 export function jobViews(tools: Tools): readonly JobView[] {
   const counts = tools.engine.countsByJob();
-  const entries = new Map(tools.catalog.all().map((entry) => [entry.name, entry]));
-  const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
   const own = ownSchedules(tools);
-  const left = tools.engine.schedules().map((schedule) => schedule.job);
-  const names = [...new Set([...entries.keys(), ...asked, ...left])].sort();
-  return names.map((name) => view(name, entries.get(name) ?? null, tools, counts, own.get(name)));
+  return jobNames(tools).map((name) =>
+    view(name, tools.catalog.find(name), tools, counts, own.get(name)),
+  );
+}
+
+/** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
+export function jobNames({ engine, catalog, daemon }: Tools): readonly string[] {
+  const known = catalog.all().map(({ name }) => name);
+  // Without a daemon the definitions may not have been read, but the files tell their names.
+  const filed = daemon || known.length > 0 ? known : catalog.names();
+  const asked = [...engine.countsByJob()].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
+  const left = engine.schedules().map(({ job }) => job);
+  return [...new Set([...filed, ...asked, ...left])].sort();
 }
 
 export function jobView(name: string, tools: Tools): JobView | null {
@@ -68,7 +75,7 @@ function view(
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
     name,
-    state: stateOf(name, entry, tools),
+    state: jobState(name, entry, tools),
     description: data?.description ?? null,
     group: data?.group ?? null,
     file: entry && shortPath(dir, entry.file),
@@ -79,7 +86,11 @@ function view(
   };
 }
 
-function stateOf(name: string, entry: JobEntry | null, { engine }: Tools): JobView['state'] {
+export function jobState(
+  name: string,
+  entry: JobEntry | null,
+  { engine }: Pick<Tools, 'engine'>,
+): JobView['state'] {
   if (!entry) return 'missing';
   if (entry.state === 'broken') return 'broken';
   const { all, jobs } = engine.pauses();

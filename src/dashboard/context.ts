@@ -1,7 +1,9 @@
 // What the model means to the keys, and which run an action is about.
-import type { BoardJob, BoardRun } from '../commands/board-rows.ts';
+import type { BoardDetail } from '../commands/board-detail.ts';
+import { type BoardJob, type BoardRun, boardRun } from '../commands/board-rows.ts';
 import type { Target } from './asks.ts';
 import type { Context } from './bindings.ts';
+import { under } from './layout.ts';
 import { orderOf } from './lists.ts';
 import type { Model } from './model.ts';
 
@@ -13,41 +15,65 @@ export const listKey = (model: Pick<Model, 'tab' | 'filter' | 'orders'>): string
 export const boardOf = (model: Model): Model['board'] =>
   model.shown === listKey(model) ? model.board : null;
 
-export function runUnder(model: Model): BoardRun | null {
+/** The row under the cursor; null where its run has left the list, whichever has slid into its place. */
+function runUnder(model: Model): BoardRun | null {
   const list = boardOf(model)?.list;
-  return list?.runs[model.place.index - list.offset] ?? null;
+  const run = list?.runs[model.place.index - list.offset];
+  return run?.id === model.place.id ? run : null;
 }
 
 export function jobUnder(model: Model): BoardJob | null {
   const list = boardOf(model)?.list;
-  return model.tab === 'jobs' ? (list?.jobs[model.place.index - list.offset] ?? null) : null;
+  const job = list?.jobs[model.place.index - list.offset];
+  return job?.name === model.place.id ? job : null;
 }
 
-/** On the whole screen it is the run that was opened that counts, wherever the list has gone. */
+/** What is open, and belongs to the cursor; null where only a list is on the screen. */
+function openDetail({ screen, board, place }: Model): BoardDetail | null {
+  const { kind } = under(screen);
+  const detail = board?.detail;
+  if (!detail || (kind !== 'detail' && kind !== 'log')) return null;
+  const name = detail.kind === 'run' ? detail.run.id : detail.job.name;
+  return name === place.id ? detail : null;
+}
+
+/** The run that keys are about: the one that was opened, wherever the list has gone, else the one under the cursor. */
+export function subjectOf(model: Model): BoardRun | null {
+  const open = openDetail(model);
+  return open?.kind === 'run' ? boardRun(open.run) : runUnder(model);
+}
+
+/** The job that keys are about: of the Jobs list, or that of the run. */
+export function jobOf(model: Model): string | null {
+  const open = openDetail(model);
+  if (open?.kind === 'job') return open.job.name;
+  return jobUnder(model)?.name ?? subjectOf(model)?.job ?? null;
+}
+
 export function contextOf(model: Model): Context {
-  const run = model.tab === 'jobs' ? null : runUnder(model);
-  const detail = model.board?.detail;
-  const isOpen = model.screen.kind === 'detail' || model.screen.kind === 'log';
-  const open =
-    isOpen && detail?.kind === 'run' && detail.run.id === model.place.id ? detail.run : null;
   return {
     screen: model.screen.kind,
     tab: model.tab,
     link: model.link,
     readOnly: model.readOnly,
-    state: open?.state ?? run?.state ?? null,
-    row: run !== null || jobUnder(model) !== null || open !== null,
-    marks: isOpen ? 0 : model.marks.size,
+    state: subjectOf(model)?.state ?? null,
+    row: jobOf(model) !== null,
+    marks: marksOf(model).size,
     filtered: model.filter !== '',
   };
 }
 
-export function targetOf(model: Model): Target {
-  const run = runUnder(model);
-  const { marks, screen } = model;
-  if (screen.kind === 'list' && marks.size > 0) {
-    const only = marks.size === 1 && run && marks.has(run.id) ? run : null;
-    return { ids: [...marks], run: only };
-  }
-  return { ids: run ? [run.id] : [], run };
+/** Marks count in the list alone. */
+const marksOf = ({ screen, marks }: Model): Model['marks'] =>
+  screen.kind === 'list' ? marks : NONE;
+
+const NONE: Model['marks'] = new Set();
+
+/** What an action is about; null where there is nothing. */
+export function targetOf(model: Model): Target | null {
+  const run = subjectOf(model);
+  const marks = marksOf(model);
+  if (marks.size === 0) return run && { ids: [run.id], run };
+  const only = marks.size === 1 && run && marks.has(run.id) ? run : null;
+  return { ids: [...marks], run: only };
 }

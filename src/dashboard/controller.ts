@@ -3,7 +3,7 @@
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
 import type { Here } from './clock-texts.ts';
-import { contextOf, jobUnder, runUnder, targetOf } from './context.ts';
+import { contextOf, jobOf, subjectOf, targetOf } from './context.ts';
 import { logLines } from './detail.ts';
 import { detailLines } from './frame.ts';
 import type { Key } from './key-reader.ts';
@@ -78,7 +78,7 @@ export class Controller {
       case 'back':
         return store.show('from' in screen ? screen.from : { kind: 'list' });
       case 'filter':
-        return store.show({ kind: 'filter', line: lineOf(model.filter), before: model.filter });
+        return store.show({ kind: 'filter', line: lineOf(model.filter) });
       case 'clear':
         return this.#clear();
       case 'order':
@@ -99,23 +99,23 @@ export class Controller {
     const { store } = this.#desk;
     const { model } = store;
     const from = model.screen;
-    const target = targetOf(model);
     const show = (ask: Extract<Screen, { kind: 'ask' }>['ask']): void =>
       store.show({ kind: 'ask', ask, from });
-    if (what === 'abort') return show(askAbort(target, this.#here()));
     if (what === 'schedule') {
       void openForm(this.#desk);
       return;
     }
     if (what === 'pause') {
-      const job = jobUnder(model)?.name ?? runUnder(model)?.job ?? null;
-      return show(askPause(job, model.board?.paused ?? { all: false, jobs: [] }));
+      return show(askPause(jobOf(model), model.board?.paused ?? { all: false, jobs: [] }));
     }
     if (what === 'due') {
-      const run = runUnder(model);
+      const run = subjectOf(model);
       if (run) store.show({ kind: 'due', id: run.id, job: run.job, line: EMPTY, error: '', from });
       return;
     }
+    const target = targetOf(model);
+    if (!target) return;
+    if (what === 'abort') return show(askAbort(target, this.#here()));
     const retry = askRetry(target);
     if ('question' in retry) show(retry);
     else void perform(retry, this.#desk);

@@ -1,8 +1,7 @@
 // The dashboard from its opening to its end: the terminal is taken, the link opened and Ink loaded side by side, and
 // what is there is drawn; then keys and changes, until somebody quits.
 import { type Clock, delay } from '../support/clock.ts';
-import { toJobrunError } from '../support/errors.ts';
-import { plainLine } from '../support/text.ts';
+import { errorLine } from '../support/errors.ts';
 import { Canvas } from './canvas.ts';
 import { Controller } from './controller.ts';
 import { frame } from './frame.ts';
@@ -141,10 +140,8 @@ class Dashboard {
     this.#redraw();
   };
 
-  #tell(error: unknown) {
-    if (typeof error === 'string') return this.#store.say(error, true);
-    const { message, hint } = toJobrunError(error);
-    this.#store.say(`${plainLine(message)}. ${hint}`, true);
+  #tell(error: unknown): void {
+    this.#store.say(typeof error === 'string' ? error : errorLine(error), true);
   }
 }
 

@@ -2,7 +2,7 @@
 // the time. Ink gets one text for each line and has nothing to lay out.
 import { pad, tame } from './cells.ts';
 import { type Here, showCount } from './clock-texts.ts';
-import { boardOf, runUnder } from './context.ts';
+import { boardOf, subjectOf } from './context.ts';
 import { runLines } from './detail.ts';
 import { footerLines } from './footer.ts';
 import { meterLine, rule, tabLine, titleLine } from './header.ts';
@@ -58,7 +58,7 @@ function fullBody(model: Model, layout: Layout, look: Look, here: Here, height: 
     case 'form':
       return formLines(screen.form, look, columns, height, here);
     case 'log': {
-      const job = runUnder(model)?.job ?? '';
+      const job = subjectOf(model)?.job ?? '';
       const title = `log of ${model.place.id ?? ''} ${tame(job, look)}`;
       return logPage(model.log, screen.back, title, height, sheet);
     }

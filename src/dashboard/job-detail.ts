@@ -11,9 +11,38 @@ import { columnsFor, runRow, runTitles } from './run-rows.ts';
 
 type JobDetail = Extract<BoardDetail, { kind: 'job' }>;
 
-export function jobLines({ job, runs }: JobDetail, sheet: Sheet): string[] {
-  const { look, columns, here } = sheet;
+export function jobLines(detail: JobDetail, sheet: Sheet): string[] {
+  const { look, columns } = sheet;
+  const { job, runs } = detail;
   const [left, right] = ends(` ${tame(job.name, look)}`, `${job.state} `, columns, look);
+  const blank = pad('', columns, look);
+  return [
+    paint(look, 'bold', left) + paint(look, styleOfState(job.state), right),
+    ...errorLines(detail, sheet),
+    blank,
+    ...factLines(detail, sheet).flat(),
+    ...(job.params === null ? [] : valueLines('params', job.params, sheet)),
+    blank,
+    titledRule(look, columns, `last runs (${runs.length})`),
+    ...lastRuns(detail, sheet),
+  ];
+}
+
+/** For a pane of a few lines: half of it for what the job is, and half for its last runs. */
+export function fewJobLines(detail: JobDetail, sheet: Sheet, room: number): string[] {
+  const last = lastRuns(detail, sheet);
+  const facts = [...errorLines(detail, sheet), ...factLines(detail, sheet).map(([line]) => line)];
+  const own = facts.flatMap((line) => line ?? []).slice(0, room - Math.min(last.length, room / 2));
+  return [...own, ...last.slice(0, room - own.length)];
+}
+
+function errorLines({ job }: JobDetail, { look, columns }: Sheet): string[] {
+  const error = job.error === null ? [] : wrap(job.error, columns - 4, look);
+  return error.map((line) => paint(look, 'red', pad(` ! ${line}`, columns, look)));
+}
+
+/** The lines of each fact, those that matter most first. */
+function factLines({ job }: JobDetail, { look, columns, here }: Sheet): string[][] {
   const { schedule } = job;
   const rule =
     schedule &&
@@ -22,31 +51,24 @@ export function jobLines({ job, runs }: JobDetail, sheet: Sheet): string[] {
   const counts = Object.entries(job.counts).filter(([, n]) => n > 0);
   const facts: (readonly [string, string | null])[] = [
     ['what', job.description],
-    ['group', job.group],
-    ['file', job.file],
     ['schedule', rule && (schedule?.paused ? `${rule} (paused)` : rule)],
     ['next', schedule?.nextAt ? showSecond(Date.parse(schedule.nextAt), here) : null],
+    ['group', job.group],
+    ['file', job.file],
     ['runs', counts.map(([state, n]) => `${showCount(n)} ${state}`).join(', ') || 'none'],
   ];
-  const lines = facts.flatMap(([name, value]) =>
-    value === null
-      ? []
-      : wrap(value, columns - 12, look).map((text, i) =>
-          pad(` ${(i === 0 ? name : '').padEnd(9)} ${text}`, columns, look),
-        ),
-  );
-  const error = job.error === null ? [] : wrap(job.error, columns - 4, look);
+  return facts.flatMap(([name, value]) => {
+    if (value === null) return [];
+    const lines = wrap(value, columns - 12, look);
+    return [
+      lines.map((text, i) => pad(` ${(i === 0 ? name : '').padEnd(9)} ${text}`, columns, look)),
+    ];
+  });
+}
+
+function lastRuns({ runs }: JobDetail, { look, columns, here }: Sheet): string[] {
+  if (runs.length === 0) return [];
   const row = columnsFor(runs, columns);
   const marks = { cursor: false, marked: false, pending: null };
-  return [
-    paint(look, 'bold', left) + paint(look, styleOfState(job.state), right),
-    ...error.map((line) => paint(look, 'red', pad(` ! ${line}`, columns, look))),
-    pad('', columns, look),
-    ...lines,
-    ...(job.params === null ? [] : valueLines('params', job.params, sheet)),
-    pad('', columns, look),
-    titledRule(look, columns, `last runs (${runs.length})`),
-    ...(runs.length > 0 ? [runTitles(row, look)] : []),
-    ...runs.map((run) => runRow(run, row, marks, look, here)),
-  ];
+  return [runTitles(row, look), ...runs.map((run) => runRow(run, row, marks, look, here))];
 }

@@ -52,7 +52,7 @@ export interface Message {
 
 export type Screen =
   | { readonly kind: 'list' }
-  | { readonly kind: 'filter'; readonly line: Line; readonly before: string }
+  | { readonly kind: 'filter'; readonly line: Line }
   | { readonly kind: 'detail'; readonly scroll: number }
   /** `back`: lines above the end that are scrolled past; 0 follows. */
   | { readonly kind: 'log'; readonly back: number; readonly from: Screen }

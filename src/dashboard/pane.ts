@@ -5,7 +5,7 @@ import type { Here } from './clock-texts.ts';
 import { boardOf } from './context.ts';
 import { attemptLines, errorLines, factLines, headLines, logLines, valueLines } from './detail.ts';
 import { rule, titledRule } from './header.ts';
-import { jobLines } from './job-detail.ts';
+import { fewJobLines, jobLines } from './job-detail.ts';
 import type { Layout } from './layout.ts';
 import type { Look, Sheet } from './look.ts';
 import type { Log, Model } from './model.ts';
@@ -34,9 +34,8 @@ function paneOf(model: Model, sheet: Sheet, isTall: boolean, room: number): Pane
   const name = detail?.kind === 'run' ? detail.run.id : detail?.job.name;
   if (!detail || name !== place.id) return { title: place.id ?? '', end: '', lines: [] };
   if (detail.kind === 'job') {
-    const lines = jobLines(detail, sheet);
-    const tight = lines.slice(1).filter((line) => line.trim() !== '');
-    return { title: tame(name, sheet.look), end: '', lines: isTall ? tight : lines };
+    const lines = isTall ? fewJobLines(detail, sheet, room) : jobLines(detail, sheet);
+    return { title: tame(name, sheet.look), end: '', lines };
   }
   const log = model.log?.id === place.id ? model.log : null;
   const live = log?.live ? sheet.look.glyphs.following : '';

@@ -1,6 +1,6 @@
 // Asks the daemon to do something, and says what is being done until the answer is there: an abort is over when nothing
 // of the run lives any more, not when the key was pressed.
-import { toJobrunError } from '../support/errors.ts';
+import { errorLine, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { plainLine } from '../support/text.ts';
 import type { Link } from './link.ts';
@@ -14,7 +14,7 @@ export interface Desk {
   readonly refresh: Refresh;
 }
 
-/** True where it was done; else the message says why not. */
+/** Null where it was done or refused for some of its runs; else what was wrong, which the message says too. */
 export async function perform(request: Request, desk: Desk): Promise<string | null> {
   const { store, link, refresh } = desk;
   const { command, args, ids, doing, done } = request;
@@ -30,9 +30,8 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
     } else store.say(done || saidBy(reply, doing));
     return null;
   } catch (error) {
-    const { message, hint } = toJobrunError(error);
-    store.say(`${plainLine(message)}. ${hint}`, true);
-    return message;
+    store.say(errorLine(error), true);
+    return toJobrunError(error).message;
   } finally {
     setPending(store, ids, null);
     refresh.anew();

@@ -1,9 +1,9 @@
 // The screens that take keys as text: the filter, the due time, the choice of a job, the form, and the letter that
 // answers a question.
-import { JobrunError } from '../support/errors.ts';
+import { errorLine } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Here } from './clock-texts.ts';
-import { jobUnder, runUnder } from './context.ts';
+import { jobOf, jobUnder } from './context.ts';
 import type { FormJob } from './form.ts';
 import { editForm, formFor, readForm } from './form.ts';
 import type { Key } from './key-reader.ts';
@@ -79,7 +79,7 @@ export async function openForm(desk: Desk): Promise<void> {
   const { store, link } = desk;
   const pick: Of<'pick'> = { kind: 'pick', line: EMPTY, at: 0, jobs: null };
   const known = jobUnder(store.model)?.name ?? null;
-  const near = runUnder(store.model)?.job ?? null;
+  const near = jobOf(store.model);
   store.show(pick);
   try {
     const { jobs } = (await link.call('jobs', { check: false })) as unknown as {
@@ -96,10 +96,7 @@ export async function openForm(desk: Desk): Promise<void> {
     store.show(own ? { kind: 'form', form: formFor(own) } : { ...screen, jobs: sound, at });
   } catch (error) {
     store.show({ kind: 'list' });
-    store.say(
-      error instanceof JobrunError ? `${error.message}. ${error.hint}` : String(error),
-      true,
-    );
+    store.say(errorLine(error), true);
   }
 }
 

@@ -1,6 +1,6 @@
 // The time that is typed into a form, and what it comes to: said at once, at every key.
 import { parseDuration, showDuration } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
+import { errorLine, JobrunError } from '../support/errors.ts';
 import { parseInstant, showInstant } from '../support/instants.ts';
 import { LAST_INSTANT } from '../support/limits.ts';
 import type { Here } from './clock-texts.ts';
@@ -29,7 +29,7 @@ export function readWhen(text: string, here: Here): When {
     return { ok: true, due: { dueAt: at }, echo: note ? `${echo} (${note})` : echo };
   } catch (error) {
     if (!(error instanceof JobrunError)) throw error;
-    return { ok: false, error: `${error.message}. ${error.hint}` };
+    return { ok: false, error: errorLine(error) };
   }
 }
 

@@ -1,6 +1,7 @@
 // The one error class of jobrun and the closed list of its codes. A code decides the exit code of the command line,
 // so that a new code cannot be added without saying what a script will see. A failing job is never an error of this
 // kind: it is an outcome (run/outcome.ts).
+import { plainLine } from './text.ts';
 
 /** What each code means to a script that called the command line: its exit code. */
 const EXIT_CODES = {
@@ -87,6 +88,12 @@ export function toJobrunError(thrown: unknown): JobrunError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const hint = 'This is a defect of jobrun: please report it with the output of -v.';
   return new JobrunError('internal', message, hint, thrown);
+}
+
+/** What is wrong and what to do about it, where there is one line for both. */
+export function errorLine(thrown: unknown): string {
+  const { message, hint } = toJobrunError(thrown);
+  return `${plainLine(message)}. ${hint}`;
 }
 
 /** The system's name of a failure (`ENOENT`, `ENOSPC`), or an empty text. */

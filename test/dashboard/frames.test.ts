@@ -90,7 +90,7 @@ const SCREENS: readonly Screen[] = [
   { kind: 'detail', scroll: 0 },
   { kind: 'log', back: 0, from: { kind: 'list' } },
   { kind: 'help', scroll: 0, from: { kind: 'list' } },
-  { kind: 'filter', line: lineOf(NASTY), before: '' },
+  { kind: 'filter', line: lineOf(NASTY) },
   {
     kind: 'ask',
     ask: { question: NASTY, answers: [], no: 'no' },

@@ -1,0 +1,64 @@
+// What keys are about: the run under the cursor, the one that is open, or those that are marked; never a neighbour.
+import { expect, test } from 'vitest';
+import type { Board } from '../../src/commands/board.ts';
+import type { BoardRun } from '../../src/commands/board-rows.ts';
+import { contextOf, jobOf, subjectOf, targetOf } from '../../src/dashboard/context.ts';
+import { frame } from '../../src/dashboard/frame.ts';
+import type { Model, Screen } from '../../src/dashboard/model.ts';
+import { boardRunOf, boardWith, modelWith, NOW, PLAIN, runViewOf } from '../helpers/boards.ts';
+
+const SIZE = { columns: 80, rows: 24 };
+const DETAIL: Screen = { kind: 'detail', scroll: 0 };
+const OPEN = boardRunOf(12, { job: 'opened', state: 'failed', settledAt: NOW });
+const NEIGHBOUR = boardRunOf(11, { job: 'neighbour', state: 'running' });
+
+const detail = (run: BoardRun): Board['detail'] => ({
+  kind: 'run',
+  run: runViewOf(run),
+  attempts: [],
+  results: null,
+});
+
+/** Run 12 was opened in the list of those that run, failed, and left it: 11 stands in its row now. */
+const gone = (screen: Screen, more: Partial<Model> = {}): Model =>
+  modelWith(SIZE, boardWith([NEIGHBOUR], { detail: detail(OPEN) }), {
+    place: { index: 0, id: '12', top: 0 },
+    screen,
+    ...more,
+  });
+
+test('a run that is open stays what keys are about when it has left the list', () => {
+  for (const screen of [DETAIL, { kind: 'log', back: 0, from: DETAIL } as const]) {
+    const model = gone(screen);
+    expect(targetOf(model)).toMatchObject({ ids: ['12'], run: { id: '12', job: 'opened' } });
+    expect(contextOf(model)).toMatchObject({ state: 'failed', row: true, marks: 0 });
+    expect(jobOf(model)).toBe('opened');
+  }
+  const log = frame(gone({ kind: 'log', back: 0, from: DETAIL }), PLAIN, NOW).join('\n');
+  expect(log).toContain('log of 12 opened');
+  expect(log).not.toContain('neighbour');
+});
+
+test('the neighbour that has slid into the row of a run is not taken for it', () => {
+  for (const model of [
+    gone({ kind: 'list' }),
+    { ...gone(DETAIL), board: boardWith([NEIGHBOUR], { detail: null }) },
+    { ...gone(DETAIL), board: boardWith([NEIGHBOUR], { detail: detail(NEIGHBOUR) }) },
+  ]) {
+    expect([subjectOf(model), targetOf(model), jobOf(model)]).toEqual([null, null, null]);
+    expect(contextOf(model)).toMatchObject({ state: null, row: false });
+  }
+});
+
+test('in a list it is the row under the cursor, not the detail of another that is still shown', () => {
+  const model = gone({ kind: 'list' }, { place: { index: 0, id: '11', top: 0 } });
+  expect(targetOf(model)).toMatchObject({ ids: ['11'], run: { job: 'neighbour' } });
+  expect(contextOf(model)).toMatchObject({ state: 'running', row: true });
+});
+
+test('marked runs go before the cursor, in the list alone', () => {
+  const marks = new Set(['7', '8']);
+  expect(targetOf(gone({ kind: 'list' }, { marks }))).toEqual({ ids: ['7', '8'], run: null });
+  expect(targetOf(gone(DETAIL, { marks }))?.ids).toEqual(['12']);
+  expect(contextOf(gone(DETAIL, { marks })).marks).toBe(0);
+});

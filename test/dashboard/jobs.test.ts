@@ -1,0 +1,57 @@
+// The Jobs list: what the pane under it tells of the job under the cursor.
+import { expect, test } from 'vitest';
+import type { BoardRun } from '../../src/commands/board-rows.ts';
+import type { JobView } from '../../src/commands/job-views.ts';
+import { frame } from '../../src/dashboard/frame.ts';
+import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+
+const COUNTS = { scheduled: 0, waiting: 0, queued: 0, running: 1, done: 2, failed: 0, aborted: 0 };
+const JOB: JobView = {
+  name: 'nightly',
+  state: 'ok',
+  description: 'Counts what is left, and orders more of what has run out',
+  group: 'stock',
+  file: 'jobs/nightly.js',
+  error: null,
+  schedule: null,
+  params: { type: 'object' },
+  counts: COUNTS,
+};
+const ROW = {
+  name: 'nightly',
+  state: JOB.state,
+  group: 'stock',
+  text: '',
+  rule: '',
+  counts: COUNTS,
+};
+
+/** The lines between the list and the foot, at 80x24. */
+function pane(runs: readonly BoardRun[], job: Partial<JobView> = {}): string[] {
+  const detail = { kind: 'job' as const, job: { ...JOB, ...job }, runs };
+  const board = boardWith([], { detail });
+  const list = { ...board.list, total: 1, jobs: [{ ...ROW, nextAt: null }] };
+  const place = { index: 0, id: 'nightly', top: 0 };
+  const model = modelWith({ columns: 80, rows: 24 }, { ...board, list }, { tab: 'jobs', place });
+  const lines = frame(model, PLAIN, NOW);
+  return lines.slice(lines.findIndex((line) => line.startsWith('── nightly')) + 1, -3);
+}
+
+const shownIds = (lines: readonly string[]): string[] =>
+  lines.flatMap((line) => /^ +(\d+) +nightly /.exec(line)?.[1] ?? []);
+
+test('at 80x24 the pane of a job shows what it is and its last runs, however much there is to tell', () => {
+  const runs = [9, 8, 7].map((id) => boardRunOf(id, { job: 'nightly' }));
+  const sound = pane(runs);
+  expect(sound).toHaveLength(6);
+  expect(sound[0]).toContain('what      Counts what is left');
+  expect(shownIds(sound)).toEqual(['9', '8']);
+  const broken = pane(runs, { state: 'broken', error: `line 3\n${'long '.repeat(100)}` });
+  expect(broken[0]).toContain('! line 3');
+  expect(shownIds(broken)).toEqual(['9', '8']);
+});
+
+test('without runs its facts have all the room', () => {
+  const lines = pane([]).map((line) => line.trimEnd());
+  expect(lines.join('\n')).toMatch(/what +Counts[\s\S]*group +stock[\s\S]*runs +1 running, 2 done/);
+});
