@@ -38,11 +38,15 @@ const READ_AHEAD = 1024 * 1024;
 const PIECE = 256 * 1024;
 /** Items of streams are gathered up to this, then the loop gets its turn. */
 const GATHER = 64 * 1024;
+/** While it is not read, so often it is told that the daemon lives: a ping that waits in the socket gets no answer. */
+const SIGN_EVERY_MS = 2 * SECOND;
 /** Time to take at least one piece. */
 const UNREAD_PATIENCE_MS = 5 * SECOND;
 const GOODBYE_MS = SECOND;
 
 const NEVER = new AbortController().signal;
+/** Of no request. */
+const SIGN = { id: null, end: true } as const;
 
 export class Connection {
   readonly #socket: Socket;
@@ -51,11 +55,12 @@ export class Connection {
   readonly #underWay = new Map<number, AbortController | null>();
   #out: Buffer[] = [];
   #outBytes = 0;
-  /** Bytes of the requests that are under way, at most. */
-  #received = 0;
+  /** Bytes of the requests that are under way. */
+  #heldBytes = 0;
   #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
   #stopUnreadTimer: (() => void) | null = null;
+  #stopSignTimer: (() => void) | null = null;
   #closing = false;
   /** When it last sent something, by the monotonic clock. */
   activeAt: number;
@@ -102,22 +107,24 @@ export class Connection {
 
   #receive(chunk: Buffer): void {
     this.activeAt = this.#service.clock.monotonic();
-    this.#received += chunk.length;
     let frames = 0;
     try {
       for (const value of this.#reader.read(chunk)) {
         frames++;
-        this.#take(readRequest(value));
+        this.#take(readRequest(value), this.#reader.lastBytes);
       }
     } catch (error) {
       this.close(toJobrunError(error));
       return;
     }
-    if (this.#mustWait()) this.#socket.pause();
+    if (this.#mustWait()) {
+      this.#socket.pause();
+      this.#giveSigns();
+    }
     this.#watchFrame(frames > 0);
   }
 
-  #take(request: Request | Cancel | Ping): void {
+  #take(request: Request | Cancel | Ping, bytes: number): void {
     if ('cancel' in request) {
       this.#underWay.get(request.id)?.abort();
       return;
@@ -134,11 +141,12 @@ export class Connection {
     const controller = request.stream ? new AbortController() : null;
     this.#underWay.set(request.id, controller);
     const signal = controller?.signal ?? NEVER;
-    this.#service.turns.take(this, () => void this.#serve(request, signal));
+    this.#heldBytes += bytes;
+    this.#service.turns.take(this, () => void this.#serve(request, signal, bytes));
   }
 
   /** Never rejects: whatever goes wrong is the reply. */
-  async #serve(request: Request, signal: AbortSignal): Promise<void> {
+  async #serve(request: Request, signal: AbortSignal, bytes: number): Promise<void> {
     const { id } = request;
     try {
       const answer = this.#service.handle(request, signal);
@@ -148,6 +156,7 @@ export class Connection {
       await this.#fail(request, error);
     }
     this.#underWay.delete(id);
+    this.#heldBytes -= bytes;
     this.#readOn();
   }
 
@@ -216,9 +225,7 @@ export class Connection {
   }
 
   #mustWait(): boolean {
-    const held = this.#underWay.size === 0 ? 0 : this.#received;
-    if (held === 0) this.#received = 0;
-    const full = this.#underWay.size >= MAX_IN_FLIGHT || held > MAX_HELD;
+    const full = this.#underWay.size >= MAX_IN_FLIGHT || this.#heldBytes > MAX_HELD;
     return full || this.#socket.writableLength > READ_AHEAD;
   }
 
@@ -226,6 +233,16 @@ export class Connection {
     if (this.#closing || !this.#socket.isPaused() || this.#mustWait()) return;
     this.#socket.resume();
     this.#watchFrame(true);
+  }
+
+  #giveSigns(): void {
+    this.#stopSignTimer ??= this.#service.clock.after(SIGN_EVERY_MS, () => {
+      this.#stopSignTimer = null;
+      if (this.#closing || !this.#socket.isPaused()) return;
+      // Who takes no replies needs no sign either, and must not gather them.
+      if (this.#socket.writableLength === 0) this.#send(SIGN);
+      this.#giveSigns();
+    });
   }
 
   /** A frame that has begun has to arrive in time, unless it is we who do not read. */
@@ -255,6 +272,7 @@ export class Connection {
     this.#closing = true;
     this.#stopFrameTimer?.();
     this.#stopUnreadTimer?.();
+    this.#stopSignTimer?.();
     for (const controller of this.#underWay.values()) controller?.abort();
     this.#service.turns.forget(this);
     this.#drained();

@@ -28,12 +28,15 @@ export interface Ping {
   readonly ping: true;
 }
 
-/** `id` is null where the request could not be read. A stream is items, then an end or an error. */
+/**
+ * A stream is items, then an end or an error. `id` is null in the error where the request could not be read, and in the
+ * end that answers nothing: it only tells that the daemon lives.
+ */
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly reply: Json; readonly end: true }
   | { readonly id: number | null; readonly ok: false; readonly error: ErrorShape }
   | { readonly id: number; readonly item: Json }
-  | { readonly id: number; readonly end: true };
+  | { readonly id: number | null; readonly end: true };
 
 const HEADER = 4;
 /** What a client takes as one reply: a long list of large runs. */
@@ -55,11 +58,18 @@ export function encodeFrame(value: unknown, maxBytes: number): Buffer {
   return frame;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Cuts a stream of bytes into frames, however they were split on their way. */
 export class FrameReader {
   readonly #maxBytes: number;
-  #chunks: Buffer[] = [];
+  /** What is read just now, and from where on; and what has come after it. */
+  #bytes: Buffer = NOTHING;
+  #at = 0;
+  #later: Buffer[] = [];
   #held = 0;
+  /** Bytes of the frame that came out last. */
+  lastBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -72,31 +82,37 @@ export class FrameReader {
 
   /** The values completed by these bytes. Throws `bad-request` at the first that is none of ours. */
   *read(chunk: Buffer): Generator<Json> {
-    this.#chunks.push(chunk);
+    this.#later.push(chunk);
     this.#held += chunk.length;
     while (this.#held >= HEADER) {
-      const length = this.#header().readUInt32BE(0);
+      this.#gather(HEADER);
+      const length = this.#bytes.readUInt32BE(this.#at);
       if (length === 0 || length > this.#maxBytes) throw refused(`a frame of ${length} bytes`);
-      if (this.#held < HEADER + length) return;
-      yield decode(this.#take(HEADER + length).subarray(HEADER));
+      const whole = HEADER + length;
+      if (this.#held < whole) return;
+      this.#gather(whole);
+      const from = this.#at + HEADER;
+      this.#at += whole;
+      this.#held -= whole;
+      this.lastBytes = whole;
+      yield decode(this.#bytes.subarray(from, from + length));
     }
+    if (this.#held > 0) return;
+    // A connection that rests holds no buffer.
+    this.#bytes = NOTHING;
+    this.#at = 0;
   }
 
-  /** The first chunk, made long enough to hold a header. */
-  #header(): Buffer {
-    const first = this.#chunks[0];
-    if (first && first.length >= HEADER) return first;
-    const joined = Buffer.concat(this.#chunks);
-    this.#chunks = [joined];
-    return joined;
-  }
-
-  #take(bytes: number): Buffer {
-    const [first] = this.#chunks;
-    const all = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks);
-    this.#held -= bytes;
-    this.#chunks = this.#held > 0 ? [all.subarray(bytes)] : [];
-    return all.subarray(0, bytes);
+  /** Makes so many bytes lie in one piece. */
+  #gather(bytes: number): void {
+    const rest = this.#bytes.length - this.#at;
+    if (rest >= bytes) return;
+    const [only] = this.#later;
+    const isOnly = rest === 0 && this.#later.length === 1;
+    this.#bytes =
+      isOnly && only ? only : Buffer.concat([this.#bytes.subarray(this.#at), ...this.#later]);
+    this.#at = 0;
+    this.#later = [];
   }
 }
 

@@ -163,7 +163,7 @@ export class Wire {
 
   #deliver(reply: Reply): void {
     if (reply.id === null) {
-      this.#refusal = 'error' in reply ? errorFromShape(reply.error) : null;
+      if ('error' in reply) this.#refusal = errorFromShape(reply.error);
       return;
     }
     const waiting = this.#waiting.get(reply.id);

@@ -349,6 +349,46 @@ test('a call may have a limit', async () => {
   await expect(call).rejects.toMatchObject({ code: 'no-daemon' });
 });
 
+test('a call that takes long does not keep the others from being read, however much they brought', async () => {
+  const { path } = await served(({ args }) =>
+    args === 'long' ? new Promise(() => undefined) : Promise.resolve('here'),
+  );
+  const one = await client(path);
+  one.call('echo', 'long').catch(() => undefined);
+  const large = 'x'.repeat(1024 * 1024);
+  for (let i = 0; i < 12; i++) expect(await one.call('echo', large)).toBe('here');
+});
+
+test('a daemon that reads no more of a client until it has answered is not taken for a dead one', async () => {
+  // Time runs a hundred times as fast.
+  const fast: Clock = {
+    now: systemClock.now,
+    monotonic: () => systemClock.monotonic() * 100,
+    after: (ms, fn, options) => systemClock.after(ms / 100, fn, options),
+  };
+  let begun = 0;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const handle: Handle = async ({ args }) => {
+    begun++;
+    await released;
+    return args;
+  };
+  const { path } = await served(handle, { clock: fast });
+  const made = await connectDaemon(path, fast);
+  if (!made) throw new Error('nobody listens');
+  open.push(made);
+  const calls = Promise.all(Array.from({ length: 2000 }, (_, i) => made.call('echo', i)));
+  calls.catch(() => undefined);
+  while (begun === 0) await delay(systemClock, 5);
+  await delay(systemClock, 400);
+  expect(begun).toBeLessThan(2000);
+  release();
+  expect(await calls).toHaveLength(2000);
+});
+
 test('a long wait outlasts every look for silence, on a machine where timers come late too', async () => {
   const { path } = await served((_, signal) => delay(systemClock, 600, signal).then(() => 'over'));
   // Time runs a hundred times as fast, and each timer comes a while after its time.
