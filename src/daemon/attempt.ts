@@ -13,7 +13,7 @@
 // was reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine, Token } from '../engine/engine.ts';
 import type { RunLogFiles } from '../engine/run-log.ts';
-import type { Outcome } from '../run/outcome.ts';
+import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
@@ -44,12 +44,7 @@ export interface AttemptParts {
   /** Accepts what the job emits; resolves with the id of the run. */
   readonly emit: (parent: Run, job: string, params: Json, options: Json) => Promise<string>;
   /** Asks the job's `onError`, in another process, about a failure that its own process cannot answer for. */
-  readonly onError:
-    | ((
-        brief: Brief,
-        error: RunError,
-      ) => Promise<Extract<Outcome, { kind: 'timeout' }>['decision']>)
-    | null;
+  readonly askOnError: ((brief: Brief, error: RunError) => Promise<Decision | undefined>) | null;
   /** Reads the job's file anew; true where it is sound. */
   readonly isSound: () => Promise<boolean>;
   /** Takes out of what the job says what must not be shown. */
@@ -57,6 +52,8 @@ export interface AttemptParts {
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
+  /** What went wrong beside a result. */
+  readonly onError: (error: unknown) => void;
   /** Its process may have another run, or, where it is not reusable, must not. */
   readonly release: (runner: Runner, reusable: boolean) => void;
 }
@@ -91,6 +88,8 @@ export class Attempt {
   readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
   #cause: Cause | null = null;
   #rows = false;
+  /** Its outcome is there: its process may serve others that know nothing of this attempt. */
+  #isOver = false;
   #settling = false;
 
   constructor(claimed: Claimed, runner: Runner, parts: AttemptParts) {
@@ -105,7 +104,7 @@ export class Attempt {
     });
     const timeoutMs = this.run.origin?.timeoutMs ?? parts.policy.timeoutMs;
     const onOver = (kind: AbortCause, reason: string): void => {
-      this.end(kind, reason, null).catch(parts.onStuck);
+      this.end(kind, reason, null).catch(parts.onError);
     };
     const { lockTimeMs } = parts.policy;
     this.#deadlines = new Deadlines(parts.clock, timeoutMs, { lockTimeMs, onOver });
@@ -123,8 +122,8 @@ export class Attempt {
    * when the grace is over its process is ended: a second, less patient call cuts it short, and 0 is at once.
    */
   end(kind: AbortCause, reason: string, graceMs: number | null): Promise<Ended> {
-    // Its process may have the next run by now.
-    if (this.#settling) return this.ended;
+    // Its process may have the next run by now, and a shared one has others all the time.
+    if (this.#settling || (this.#isOver && this.#shared)) return this.ended;
     if (this.#cause === null) {
       this.#cause = { kind, reason };
       this.runner.send({ type: 'abort', run: this.run.id, cause: kind, reason });
@@ -137,7 +136,7 @@ export class Attempt {
 
   #kill(force: boolean): void {
     ended.add(this.runner);
-    this.runner.end({ force }).catch(this.#p.onStuck);
+    this.runner.end({ force }).catch(this.#p.onError);
   }
 
   async #carry(): Promise<Ended> {
@@ -146,6 +145,7 @@ export class Attempt {
     logs.begin(this.run.id, this.#number, brief.rows);
     this.runner.send({ type: 'run', brief });
     const { outcome, tainted } = await this.#finished;
+    this.#isOver = true;
     this.#deadlines.cancel();
     // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
     // on its run once that goes on. A process that others share must live. One that is done never goes on: what has
@@ -156,6 +156,8 @@ export class Attempt {
     if (!clean && !this.#shared) await this.runner.end();
     const final = await this.#final(brief, outcome);
     this.#settling = true;
+    // An end that was asked for meanwhile must not reach whatever has its process next.
+    this.#deadlines.cancel();
     const reusable = !tainted && this.#cause === null && this.runner.exit === null;
     // Decided in this same turn, so that the next start goes into its commit; but rows come before their result.
     const early = reusable && !this.#rows;
@@ -187,7 +189,7 @@ export class Attempt {
       case 'stale': {
         const name = cause.kind === 'timeout' ? 'TimeoutError' : 'StaleError';
         const error = { name, message: cause.reason, stack: '' };
-        const decision = await this.#p.onError?.(brief, error);
+        const decision = await this.#p.askOnError?.(brief, error);
         // One that would not end took its neighbours with it: it goes on alone.
         const alone = this.#p.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};

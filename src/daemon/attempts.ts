@@ -34,7 +34,9 @@ export interface AttemptsParts {
   readonly release: (runner: Runner, reusable: boolean) => void;
   readonly onProgress: (run: Run, progress: Progress) => void;
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
+  /** The disk refuses a result; null when one went through. */
   readonly onStuck: (error: unknown | null) => void;
+  readonly onError: (error: unknown) => void;
   readonly onEnded: () => void;
 }
 
@@ -66,7 +68,8 @@ export class Attempts {
   }
 
   begin(claimed: Claimed, runner: Runner): void {
-    const { catalog, engine, logs, clock, chance, config, emit, onProgress, onStuck } = this.#p;
+    const { catalog, engine, logs, clock, chance, config, emit, onProgress, onStuck, onError } =
+      this.#p;
     const { run } = claimed;
     const entry = catalog.find(run.job);
     const asks = entry?.state === 'ok' && entry.data.has.has('onError');
@@ -78,20 +81,21 @@ export class Attempts {
       policy: policyOf(entry),
       file: entry?.file ?? '',
       emit: (parent, job, params, options) => emit(parent.id, job, params, options),
-      onError: asks ? (brief, error) => this.#askOnError(run, brief, error) : null,
+      askOnError: asks ? (brief, error) => this.#askOnError(run, brief, error) : null,
       isSound: async () => (await catalog.reread(run.job))?.state === 'ok',
       hide: hiderOf(run.params, config.redact),
       onProgress,
       onStuck,
+      onError,
       release: this.#p.release,
     });
     this.#under.set(run.id, attempt);
-    attempt.ended.then((ended) => this.#over(attempt, ended), onStuck);
+    attempt.ended.then((ended) => this.#over(attempt, ended), onError);
   }
 
   /** Ends the attempt of a running run; resolves with the run when nothing of it lives any more. */
   async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
-    const { engine, onStuck } = this.#p;
+    const { engine, onError } = this.#p;
     const attempt = await this.#find(id);
     try {
       await engine.change(id, (run) => requestAbort(run, reason));
@@ -102,7 +106,7 @@ export class Attempts {
       )
         throw error;
       // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
-      onStuck(error);
+      onError(error);
     }
     const { run } = await attempt.end('abort', reason, graceMs);
     return run;
@@ -123,7 +127,7 @@ export class Attempts {
 
   /** What a hook says while it is called: it logs and emits like an attempt. */
   fromHook(message: FromRun, reply: (answer: Answer) => void): void {
-    if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onStuck);
+    if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onError);
     if (message.type !== 'emit') return;
     this.#p.emit(message.run, message.job, message.params, message.options).then(
       (value) => reply({ ok: true, value }),
@@ -154,7 +158,7 @@ export class Attempts {
   #over(attempt: Attempt, ended: Ended): void {
     const { id } = attempt.run;
     if (this.#under.get(id) === attempt) this.#under.delete(id);
-    this.#tell(ended).catch(this.#p.onStuck);
+    this.#tell(ended).catch(this.#p.onError);
     this.#ended();
   }
 

@@ -16,6 +16,7 @@ import { exitCodeOf, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
+import { type Busy, isAtRest } from './at-rest.ts';
 import { Attempts } from './attempts.ts';
 import { emit } from './emit.ts';
 import { followFiles } from './follow-files.ts';
@@ -67,6 +68,7 @@ export class Daemon {
   readonly #stuck: Stuck;
   readonly #upkeep: Upkeep;
   readonly #watching: Watching;
+  readonly #busy: Busy;
   #lastChange = 0;
   #watcher: Watcher | null = null;
   #serving: Serving | null = null;
@@ -117,12 +119,12 @@ export class Daemon {
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
     const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
+    const moving = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };
+    this.#busy = { ...moving, engine, recurring: this.#recurring };
     this.#upkeep = new Upkeep({ ...common, onError });
     this.tools = toolsOf({
       ...common,
-      pool: this.#pool,
-      attempts: this.#attempts,
-      scheduler: this.#scheduler,
+      ...moving,
       feed: this.#feed,
       stop: (now) => this.stop(now),
     });
@@ -236,11 +238,8 @@ export class Daemon {
   }
 
   #idle(): void {
-    if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded || this.#attempts.size > 0)
-      return;
-    if (this.#pool.busy > 0 || this.#scheduler.claiming || this.#recurring.busy) return;
-    const next = this.#engine.nextDueAt(this.#o.clock.now());
-    if (next === null || next > this.#o.clock.now()) this.stop(false);
+    if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded) return;
+    if (isAtRest(this.#busy, this.#o.clock.now())) this.stop(false);
   }
 
   #makeAttempts(): Attempts {
@@ -254,6 +253,7 @@ export class Daemon {
       onProgress: (run, progress) => this.#progressed(run, progress),
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
       onStuck: (error) => this.#stuck.told(error),
+      onError: this.#onError('an attempt'),
       onEnded: () => this.#scheduler.wake(),
     });
   }

@@ -1,26 +1,19 @@
 // Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
 // jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
-import { readFileSync } from 'node:fs';
 import type { Finding } from '../engine/json/repair/inspect.ts';
-import { errnoOf } from '../support/errors.ts';
 import { count } from '../support/text.ts';
+import type { Doomed } from '../workers/death.ts';
 import {
   allProcesses,
   bootId,
   hasProc,
   MARK_VARIABLE,
   type ProcessInfo,
+  textOrNull,
 } from '../workers/processes.ts';
 import { type Check, checkOf } from './checkup.ts';
 
-export interface Orphan {
-  readonly mark: string;
-  readonly pid: number;
-  readonly startTime: string;
-  readonly boot: string;
-}
-
-export function findOrphans(state: string): readonly Orphan[] {
+export function findOrphans(state: string): readonly Doomed[] {
   if (!hasProc()) return [];
   const all = new Map(allProcesses().map((info) => [info.pid, info]));
   return [...all.values()].flatMap((info) => {
@@ -31,7 +24,7 @@ export function findOrphans(state: string): readonly Orphan[] {
   });
 }
 
-export function checkOrphans(orphans: readonly Orphan[]): Check {
+export function checkOrphans(orphans: readonly Doomed[]): Check {
   const findings = orphans.map(({ pid }): Finding => {
     const message = `process ${pid} was started by a daemon that is gone, and lives`;
     const hint = 'The next daemon ends it before its run goes on; at once: jobrun doctor --repair';
@@ -60,12 +53,5 @@ function environmentOf(pid: number): Readonly<Record<string, string>> {
   );
 }
 
-/** Empty where the process has gone, or belongs to somebody else. */
-function textOf(pid: number, what: 'environ' | 'cmdline'): string {
-  try {
-    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) !== '') return '';
-    throw error;
-  }
-}
+const textOf = (pid: number, what: 'environ' | 'cmdline'): string =>
+  textOrNull(`/proc/${pid}/${what}`, 'utf8') ?? '';

@@ -56,16 +56,16 @@ export class Stuck {
 
 const RETRY_MS = SECOND;
 
-/** Writes a result until the disk takes it; `told` hears of each refusal, and with null when it went through. */
+/** Writes a result until the disk takes it; `told` hears of each refusal, and with null of each that went through. */
 export async function untilWritten<T>(
   write: () => Promise<T>,
   clock: Clock,
   told: (error: unknown | null) => void,
 ): Promise<T> {
-  for (let stuck = false; ; stuck = true) {
+  for (;;) {
     try {
       const written = await write();
-      if (stuck) told(null);
+      told(null);
       return written;
     } catch (error) {
       told(error);

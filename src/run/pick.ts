@@ -5,11 +5,13 @@
 //
 // A run that runs alone takes a place whatever the lane of its job: it stands in a second line of that job.
 //
-// Both heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is
-// dropped when it comes up. That keeps every change at O(log n) without positions to maintain.
+// All heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is dropped
+// when it comes up, or with many others where most of a heap is out of date.
 import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
+import { Starts } from './rate.ts';
 import { type Run, runsAlone } from './run.ts';
+import { before, RunHeap } from './run-heap.ts';
 
 /** Runs that take a place (a worker process of their own), and those that share one process. */
 export type Lane = 'place' | 'shared';
@@ -33,29 +35,28 @@ export const UNREAD: JobLimits = {
   unread: true,
 };
 
+interface Queue {
+  readonly runs: RunHeap;
+  /** Its entry among those that may start; null where it has none. */
+  front: Front | null;
+}
+
 interface Line {
   readonly job: string;
   limits: JobLimits;
-  readonly queue: Heap<Run>;
+  readonly queue: Queue;
   /** Runs that get a process of their own. */
-  readonly alone: Heap<Run>;
+  readonly alone: Queue;
   readonly running: Set<number>;
-  /** Starts within the last period of the rate limit, oldest first; all that are known while limits are not. */
-  starts: number[];
+  readonly starts: Starts;
 }
 
 interface Front {
   readonly line: Line;
-  readonly queue: Heap<Run>;
+  readonly queue: Queue;
+  readonly lane: Lane;
   readonly run: Run;
 }
-
-const before = (a: Run, b: Run): boolean =>
-  a.priority !== b.priority
-    ? a.priority > b.priority
-    : a.state.dueAt !== b.state.dueAt
-      ? a.state.dueAt < b.state.dueAt
-      : a.id < b.id;
 
 export class Picker {
   readonly #lines = new Map<string, Line>();
@@ -67,7 +68,7 @@ export class Picker {
   readonly #current: (id: number) => Run | undefined;
   readonly #holders = new Map<string, number>();
   /** By lock, then by the queue they stood in: a paused job's run that is first for a lock must not keep out another's. */
-  readonly #parked = new Map<string, Map<Heap<Run>, Heap<Run>>>();
+  readonly #parked = new Map<string, Map<Queue, RunHeap>>();
   /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
   readonly #throttled = new Set<Line>();
   #limitsOf: (job: string) => JobLimits = () => UNREAD;
@@ -81,7 +82,7 @@ export class Picker {
     this.#limitsOf = limitsOf;
     for (const line of this.#lines.values()) {
       line.limits = limitsOf(line.job);
-      trimStarts(line);
+      line.starts.trim(line.limits);
       this.#offer(line);
     }
   }
@@ -90,13 +91,14 @@ export class Picker {
   add(run: Run): void {
     const line = this.#line(run.job);
     const queue = queueOf(line, run);
-    queue.push(run);
-    if (queue.peek() === run) this.#offer(line);
+    if (queue.runs.add(run)) this.#offer(line);
   }
 
   /** A run that was queued is so no longer, or is another version of itself. */
   remove(run: Run): void {
-    this.#offer(this.#line(run.job));
+    const line = this.#line(run.job);
+    queueOf(line, run).runs.left();
+    this.#offer(line);
     const lock = run.origin?.lock;
     if (lock !== undefined && !this.#holders.has(lock)) this.#unpark(lock);
   }
@@ -104,21 +106,19 @@ export class Picker {
   /** An attempt of this job has begun at that time: it counts against the job's rate, whatever becomes of it. */
   counted(job: string, at: number): void {
     const line = this.#line(job);
-    line.starts.push(at);
-    trimStarts(line);
+    line.starts.add(at);
+    line.starts.trim(line.limits);
   }
 
   /** It has not begun after all. */
   uncounted(job: string, at: number): void {
-    const { starts } = this.#line(job);
-    const i = starts.lastIndexOf(at);
-    if (i >= 0) starts.splice(i, 1);
+    this.#line(job).starts.takeBack(at);
   }
 
   /** Starts that a later daemon has to know of to keep to the rates. */
   starts(): readonly (readonly [job: string, at: readonly number[]])[] {
     return [...this.#lines.values()].flatMap(({ job, starts }) =>
-      starts.length > 0 ? [[job, [...starts]] as const] : [],
+      starts.all.length > 0 ? [[job, [...starts.all]] as const] : [],
     );
   }
 
@@ -128,14 +128,13 @@ export class Picker {
     line.running.add(run.id);
     const lock = run.origin?.lock;
     if (lock !== undefined) this.#holders.set(lock, run.id);
-    this.#offer(line);
   }
 
   /** A run has ended; its place, and its lock, are free. */
   ended(run: Run): void {
     const line = this.#line(run.job);
     line.running.delete(run.id);
-    this.#offer(line);
+    if (line.limits.concurrency !== null) this.#offer(line);
     const lock = run.origin?.lock;
     if (lock === undefined || this.#holders.get(lock) !== run.id) return;
     this.#holders.delete(lock);
@@ -150,15 +149,14 @@ export class Picker {
       if (this.#mayStart(line, now)) this.#offer(line);
     }
     const fronts = this.#fronts[lane];
-    for (let front = fronts.pop(); front; front = fronts.pop()) {
-      const { line, queue } = front;
-      const run = this.#first(queue);
-      if (run !== front.run || laneOf(line, queue) !== lane) continue;
-      if (!this.#mayStart(line, now)) continue;
-      if (!this.#park(line, queue, run)) {
-        fronts.push(front);
-        return run;
-      }
+    for (let front = fronts.peek(); front; front = fronts.peek()) {
+      const { line, queue, run } = front;
+      const stands = queue.front === front && queue.runs.first() === run;
+      const may = stands && this.#mayStart(line, now);
+      if (may && !this.#isLocked(run)) return run;
+      fronts.pop();
+      if (queue.front === front) queue.front = null;
+      if (may) this.#park(line, queue, run);
     }
     return null;
   }
@@ -175,8 +173,8 @@ export class Picker {
   nextPlaceAt(now: number): number | null {
     let soonest: number | null = null;
     for (const line of this.#throttled) {
-      const at = placeAt(line);
-      if (at !== null && (this.#first(line.queue) ?? this.#first(line.alone)) && at > now)
+      const at = line.starts.nextPlaceAt(line.limits.rateLimit);
+      if (at !== null && (line.queue.runs.first() ?? line.alone.runs.first()) && at > now)
         soonest = Math.min(soonest ?? at, at);
     }
     return soonest;
@@ -194,17 +192,25 @@ export class Picker {
     }
     const holder = run.origin?.lock === undefined ? undefined : this.#holders.get(run.origin.lock);
     if (holder !== undefined) return `lock "${run.origin?.lock}" is held by ${holder}`;
-    if (rateLimit === null || hasRate(line, now)) return null;
-    const seconds = (((placeAt(line) ?? now) - now) / 1000).toFixed(1);
+    if (rateLimit === null || line.starts.hasPlace(rateLimit, now)) return null;
+    const seconds = (((line.starts.nextPlaceAt(rateLimit) ?? now) - now) / 1000).toFixed(1);
     return `rate ${rateLimit.limit} per ${rateLimit.perMs / 1000}s, next place in ${seconds}s`;
+  }
+
+  #newHeap(): RunHeap {
+    return new RunHeap((run) => this.#current(run.id) === run);
+  }
+
+  #newQueue(): Queue {
+    return { runs: this.#newHeap(), front: null };
   }
 
   #line(job: string): Line {
     let line = this.#lines.get(job);
     if (!line) {
       const limits = this.#limitsOf(job);
-      const queues = { queue: new Heap(before), alone: new Heap(before) };
-      line = { job, limits, ...queues, running: new Set(), starts: [] };
+      const queues = { queue: this.#newQueue(), alone: this.#newQueue() };
+      line = { job, limits, ...queues, running: new Set(), starts: new Starts() };
       this.#lines.set(job, line);
     }
     return line;
@@ -212,41 +218,45 @@ export class Picker {
 
   /** Puts the job's first runs into the heaps of those that may start; a doubt is cleared up when they come out. */
   #offer(line: Line): void {
-    for (const queue of [line.queue, line.alone]) {
-      const run = this.#first(queue);
-      if (run) this.#fronts[laneOf(line, queue)].push({ line, queue, run });
-    }
+    this.#offerFirst(line, line.queue);
+    this.#offerFirst(line, line.alone);
   }
 
-  #first(queue: Heap<Run>): Run | undefined {
-    for (let run = queue.peek(); run; run = queue.peek()) {
-      if (this.#current(run.id) === run) return run;
-      queue.pop();
-    }
-    return undefined;
+  #offerFirst(line: Line, queue: Queue): void {
+    const run = queue.runs.first();
+    const lane = laneOf(line, queue);
+    if (!run || (queue.front?.run === run && queue.front.lane === lane)) return;
+    queue.front = { line, queue, lane, run };
+    const fronts = this.#fronts[lane];
+    fronts.push(queue.front);
+    // At most two of a job stand.
+    if (fronts.size > 4 * this.#lines.size + 100) fronts.keep((one) => one.queue.front === one);
   }
 
   #mayStart(line: Line, now: number): boolean {
-    const { blocked, concurrency } = line.limits;
+    const { blocked, concurrency, rateLimit } = line.limits;
     if (blocked !== null) return false;
     if (concurrency !== null && line.running.size >= concurrency) return false;
-    if (hasRate(line, now)) return true;
+    if (line.starts.hasPlace(rateLimit, now)) return true;
     this.#throttled.add(line);
     return false;
   }
 
-  /** Moves a run whose lock is held out of its line, and brings up the next one. */
-  #park(line: Line, queue: Heap<Run>, run: Run): boolean {
+  #isLocked(run: Run): boolean {
     const lock = run.origin?.lock;
-    if (lock === undefined || !this.#holders.has(lock)) return false;
-    queue.pop();
-    const byQueue = this.#parked.get(lock) ?? new Map<Heap<Run>, Heap<Run>>();
+    return lock !== undefined && this.#holders.has(lock);
+  }
+
+  /** Moves a run whose lock is held out of its line, and brings up the next one. */
+  #park(line: Line, queue: Queue, run: Run): void {
+    const lock = run.origin?.lock as string;
+    queue.runs.take();
+    const byQueue = this.#parked.get(lock) ?? new Map<Queue, RunHeap>();
     this.#parked.set(lock, byQueue);
-    const parked = byQueue.get(queue) ?? new Heap<Run>(before);
+    const parked = byQueue.get(queue) ?? this.#newHeap();
     byQueue.set(queue, parked);
-    parked.push(run);
+    parked.add(run);
     this.#offer(line);
-    return true;
   }
 
   /** The lock is free: the best run of each queue that waited for it goes back there. */
@@ -254,46 +264,21 @@ export class Picker {
     const byQueue = this.#parked.get(lock);
     if (!byQueue) return;
     for (const [queue, parked] of byQueue) {
-      let run = parked.pop();
-      while (run && this.#current(run.id) !== run) run = parked.pop();
-      if (parked.size === 0) byQueue.delete(queue);
-      if (!run) continue;
-      queue.push(run);
+      const run = parked.take();
+      if (!run) {
+        byQueue.delete(queue);
+        continue;
+      }
+      queue.runs.add(run);
       this.#offer(this.#line(run.job));
     }
     if (byQueue.size === 0) this.#parked.delete(lock);
   }
 }
 
-const queueOf = (line: Line, run: Run): Heap<Run> => (runsAlone(run) ? line.alone : line.queue);
+const queueOf = (line: Line, run: Run): Queue => (runsAlone(run) ? line.alone : line.queue);
 
-const laneOf = (line: Line, queue: Heap<Run>): Lane =>
+const laneOf = (line: Line, queue: Queue): Lane =>
   queue === line.alone ? 'place' : line.limits.lane;
 
 const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.run, b.run));
-
-/** While the limits are not known yet, this many starts of a job are remembered: no sensible rate is higher. */
-const MOST_STARTS = 1000;
-
-/** Only as many starts as the rate allows can ever matter. */
-function trimStarts(line: Line): void {
-  const most = line.limits.unread ? MOST_STARTS : (line.limits.rateLimit?.limit ?? 0);
-  if (most === 0) line.starts = [];
-  while (line.starts.length > most) line.starts.shift();
-}
-
-function hasRate(line: Line, now: number): boolean {
-  const { rateLimit } = line.limits;
-  if (rateLimit === null) return true;
-  // The clock was set back: what seems to lie ahead says nothing any more.
-  while ((line.starts.at(-1) ?? now) > now) line.starts.pop();
-  while (line.starts.length > 0 && (line.starts[0] ?? 0) <= now - rateLimit.perMs)
-    line.starts.shift();
-  return line.starts.length < rateLimit.limit;
-}
-
-function placeAt(line: Line): number | null {
-  const { rateLimit } = line.limits;
-  const oldest = line.starts[line.starts.length - (rateLimit?.limit ?? 0)];
-  return rateLimit && oldest !== undefined ? oldest + rateLimit.perMs : null;
-}

@@ -3,7 +3,7 @@
 // stands behind that, or comes later, is asked in a new one; if no answer comes in time, it is ended. A hook may have
 // had its effect and is never asked twice: hooks have workers of their own, which no two jobs share at a time.
 import type { Checked } from '../catalog/catalog.ts';
-import { errorFromShape, type JobrunError } from '../support/errors.ts';
+import { errorFromShape, type JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, SECOND } from '../support/limits.ts';
 import { Child, type ChildOptions } from './child.ts';
@@ -99,9 +99,13 @@ export class JobCaller {
       return;
     }
     const { call } = open;
-    const child = call.type === 'hook' ? this.#hooks.take(call.brief.file) : this.#current();
+    const child = this.#childFor(call);
     if (child === null) {
       this.#queue.push(open);
+      return;
+    }
+    if (!(child instanceof Child)) {
+      this.#settle(open, child);
       return;
     }
     open.tries++;
@@ -111,10 +115,10 @@ export class JobCaller {
       clock.after(this.#timeoutMs, () => this.#late(open, child), { idle: true }),
       clock.after(SILENT_MS, () => this.#silent(open, child), { idle: true }),
     ];
+    if (call.type === 'hook') undos.push(this.#serve(child, call.brief.run));
     open.undo = () => {
       for (const undo of undos) undo();
     };
-    if (call.type === 'hook') this.#serve(child, call.brief.run);
     child.call(call).then((answer) => {
       if (!this.#open.has(open) || open.child !== child) return;
       if (child.exit) this.#again(open, answer);
@@ -154,6 +158,15 @@ export class JobCaller {
     void child.end({ force: true });
   }
 
+  /** Null where it has to wait for one; why none can be started, where that is so. */
+  #childFor(call: Call): Child | Answer | null {
+    try {
+      return call.type === 'hook' ? this.#hooks.take(call.brief.file) : this.#current();
+    } catch (error) {
+      return { ok: false, ...toJobrunError(error).toJSON() };
+    }
+  }
+
   #current(): Child {
     if (this.#child === null || this.#child.exit) this.#child = this.#start();
     return this.#child;
@@ -163,8 +176,8 @@ export class JobCaller {
     return new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
   }
 
-  #serve(child: Child, run: number): void {
-    child.listen(run, (message) => {
+  #serve(child: Child, run: number): () => void {
+    return child.listen(run, (message) => {
       const call = 'call' in message ? message.call : 0;
       this.#options.onMessage(message, (answer) =>
         child.send({ type: 'answer', run, call, answer }),

@@ -116,6 +116,7 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
     throw new JobrunError('broken-job', toRunError(thrown).stack, 'Mend the job file.', thrown);
   } finally {
     scope.flush();
+    scope.over = true;
   }
 }
 

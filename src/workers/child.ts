@@ -10,7 +10,7 @@ import { endGroup } from './death.ts';
 import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
-import { bootId, processInfo } from './processes.ts';
+import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';
@@ -54,7 +54,7 @@ export class Child implements Runner {
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
   readonly #idle: (() => void)[] = [];
   /** Received, and told when what was printed before them has been read. */
-  readonly #outcomes = new Set<FromRun>();
+  readonly #endings = new Set<Ending>();
   #lastCall = 0;
   #outOfMemory = false;
   /** Log lines in the piece of the channel that is being read. */
@@ -73,7 +73,7 @@ export class Child implements Runner {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     this.pid = child.pid ?? 0;
-    this.startTime = processInfo(this.pid)?.startTime ?? '';
+    this.startTime = startTimeOf(this.pid);
     this.#raw = { stdout: this.#output(child, 'stdout'), stderr: this.#output(child, 'stderr') };
     this.#channel = child.stdio[3] as Socket;
     this.#connect(child);
@@ -155,11 +155,11 @@ export class Child implements Runner {
         this.#raw.stderr.flush();
         const exit = this.#outOfMemory ? { ...end, outOfMemory: true as const } : end;
         this.exit = exit;
+        for (const stream of child.stdio) stream?.destroy();
+        for (const ending of [...this.#endings]) this.#tell(ending);
         for (const answer of this.#calls.values()) answer(goneAnswer(exit));
         this.#calls.clear();
         for (const tell of this.#idle.splice(0)) tell();
-        for (const stream of child.stdio) stream?.destroy();
-        for (const outcome of [...this.#outcomes]) this.#tell(outcome);
         for (const { gone } of [...this.#runs.values()]) gone(exit);
         resolve(exit);
       };
@@ -181,14 +181,12 @@ export class Child implements Runner {
         for (const listener of this.#loading) listener(message.call);
         return;
       case 'result':
-        this.#calls.get(message.call)?.(message.answer);
-        this.#calls.delete(message.call);
-        if (this.#calls.size === 0) for (const tell of this.#idle.splice(0)) tell();
+        // Where no run is listened for, nothing that was printed belongs to one.
+        if (this.#runs.size === 0) this.#result(message);
+        else this.#end(message);
         return;
       case 'outcome':
-        // What the job printed before its end may still lie in the other pipes: they are read in this same turn.
-        if (this.#outcomes.size === 0) setImmediate(() => void this.#tellOutcomes());
-        this.#outcomes.add(message);
+        this.#end(message);
         return;
       default:
         if (message.type === 'log') this.#logs++;
@@ -196,7 +194,13 @@ export class Child implements Runner {
     }
   }
 
-  async #tellOutcomes(): Promise<void> {
+  /** What was printed before the end may still lie in the other pipes: they are read in this same turn. */
+  #end(ending: Ending): void {
+    if (this.#endings.size === 0) setImmediate(() => void this.#tellEndings());
+    this.#endings.add(ending);
+  }
+
+  async #tellEndings(): Promise<void> {
     const { stdout, stderr } = this.#raw;
     if (this.#runs.size === 1) {
       if (stdout.isBehind() || stderr.isBehind())
@@ -204,11 +208,19 @@ export class Child implements Runner {
       stdout.flush();
       stderr.flush();
     }
-    for (const outcome of [...this.#outcomes]) this.#tell(outcome);
+    for (const ending of [...this.#endings]) this.#tell(ending);
   }
 
-  #tell(outcome: FromRun): void {
-    if (this.#outcomes.delete(outcome)) this.#runs.get(outcome.run)?.message(outcome);
+  #tell(ending: Ending): void {
+    if (!this.#endings.delete(ending)) return;
+    if (ending.type === 'result') this.#result(ending);
+    else this.#runs.get(ending.run)?.message(ending);
+  }
+
+  #result({ call, answer }: Result): void {
+    this.#calls.get(call)?.(answer);
+    this.#calls.delete(call);
+    if (this.#calls.size === 0) for (const tell of this.#idle.splice(0)) tell();
   }
 
   #output(child: ChildProcess, name: 'stdout' | 'stderr'): RawOutput {
@@ -234,6 +246,10 @@ export class Child implements Runner {
     message({ type: 'log', run, line });
   }
 }
+
+type Result = Extract<FromWorker, { readonly type: 'result' }>;
+/** Of a run, or of a hook. */
+type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
 
 interface Listener {
   readonly message: (message: FromRun) => void;

@@ -13,7 +13,7 @@ import { type Json, parseJson } from '../support/json.ts';
 import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
 import type { Brief, FromRun, ToWorker } from './messages.ts';
-import { bootId, processInfo } from './processes.ts';
+import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import type { EndRunner, Exit, Runner } from './runner.ts';
 import { startProcess } from './spawn.ts';
@@ -66,7 +66,7 @@ export class CommandRunner implements Runner {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
     this.pid = this.#process.pid ?? 0;
-    this.startTime = processInfo(this.pid)?.startTime ?? '';
+    this.startTime = startTimeOf(this.pid);
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
     this.exited = this.#watch(this.#process);

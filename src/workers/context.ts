@@ -107,7 +107,7 @@ export class Context implements JobContext {
     params: unknown = {},
     options: Readonly<Record<string, unknown>> = {},
   ): Promise<string> {
-    if (this.#powers === 'attempt') this.#mustBeOpen('emit');
+    if (this.#powers === 'attempt' || this.#scope.over) this.#mustBeOpen('emit');
     const id = await this.#ask({
       type: 'emit',
       run: this.#scope.run,

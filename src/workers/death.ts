@@ -39,19 +39,34 @@ const TOGETHER_MS = 50;
 const LONGEST_LOOK_MS = 250;
 
 export async function endGroup(worker: Doomed, options: EndOptions): Promise<void> {
-  if (!hasProc()) return endWithoutProc(worker, options);
-  if (worker.boot !== '' && worker.boot !== bootId()) return;
-  const all = options.together ? await commonLook(options.clock) : allProcesses();
-  let victims = livingOf(worker, options.own === true, all);
-  if (victims.length > 0 && !options.force) {
+  const { clock, force, own = false, together } = options;
+  if (!(await untilTold(hasProc, clock))) return endWithoutProc(worker, options);
+  if (worker.boot !== '' && worker.boot !== (await untilTold(bootId, clock))) return;
+  const look = (): readonly ProcessInfo[] => livingOf(worker, own);
+  let victims = together
+    ? await untilTold(async () => livingOf(worker, own, await commonLook(clock)), clock)
+    : await untilTold(look, clock);
+  if (victims.length > 0 && !force) {
     for (const victim of victims) signal(victim.pid, 'SIGTERM');
-    await untilGone(victims, options.clock, TERM_TO_KILL_MS);
-    victims = livingOf(worker, options.own === true);
+    await untilGone(victims, clock, TERM_TO_KILL_MS);
+    victims = await untilTold(look, clock);
   }
   while (victims.length > 0) {
     for (const victim of victims) signal(victim.pid, 'SIGKILL');
-    await untilGone(victims, options.clock, LONGEST_LOOK_MS);
-    victims = livingOf(worker, options.own === true);
+    await untilGone(victims, clock, LONGEST_LOOK_MS);
+    victims = await untilTold(look, clock);
+  }
+}
+
+/** Asks the system until it answers: with no file to spare it cannot, and nobody is known to be dead by that. */
+async function untilTold<T>(ask: () => T | Promise<T>, clock: Clock): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (errnoOf(error) === '') throw error;
+      await delay(clock, LONGEST_LOOK_MS);
+    }
   }
 }
 
@@ -117,7 +132,8 @@ async function untilGone(
 ): Promise<void> {
   const end = clock.monotonic() + atMostMs;
   let wait = LOOK_AGAIN_MS / 4;
-  while (victims.some(isStillThere) && clock.monotonic() < end) {
+  const anyThere = (): boolean => victims.some(isStillThere);
+  while ((await untilTold(anyThere, clock)) && clock.monotonic() < end) {
     await delay(clock, wait);
     wait = Math.min(wait * 2, LOOK_AGAIN_MS);
   }

@@ -136,7 +136,7 @@ export class WorkerPool {
     const key = keyOf(usual);
     const ready = this.#all().filter((slot) => slot.key === key && this.#isIdle(slot)).length;
     for (let i = ready; i < n && this.#all().length < this.#options.places; i++)
-      this.#start(usual, key);
+      this.#startAhead(usual, key);
   }
 
   /** Gives up workers that have been idle for a while, but for one. To be called now and then. */
@@ -220,7 +220,17 @@ export class WorkerPool {
 
   #warmAhead(need: Need): void {
     const key = keyOf(need);
-    if (!this.#all().some((slot) => slot.key === key && this.#isIdle(slot))) this.#start(need, key);
+    if (!this.#all().some((slot) => slot.key === key && this.#isIdle(slot)))
+      this.#startAhead(need, key);
+  }
+
+  /** Where none can be started just now, nothing is lost: whoever needs one meets the error. */
+  #startAhead(need: Need, key: string): void {
+    try {
+      this.#start(need, key);
+    } catch (error) {
+      if (errnoOf(error) === '') throw error;
+    }
   }
 
   #isSpent(slot: Slot): boolean {

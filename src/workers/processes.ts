@@ -29,7 +29,7 @@ export function processIdentity(pid: number): Identity {
 let boot: string | null = null;
 
 export function bootId(): string {
-  boot ??= readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  boot ??= textOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
   return boot;
 }
 
@@ -37,13 +37,23 @@ let proc: boolean | null = null;
 
 /** False on systems that have no /proc. */
 export function hasProc(): boolean {
-  proc ??= readOrNull('/proc/self/stat') !== null;
+  proc ??= textOrNull('/proc/self/stat') !== null;
   return proc;
+}
+
+/** When a process began that was started a moment ago; empty where that cannot be told, and its mark has to do. */
+export function startTimeOf(pid: number): string {
+  try {
+    return processInfo(pid)?.startTime ?? '';
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return '';
+  }
 }
 
 /** Null where no such process is. */
 export function processInfo(pid: number): ProcessInfo | null {
-  const stat = readOrNull(`/proc/${pid}/stat`);
+  const stat = textOrNull(`/proc/${pid}/stat`);
   if (stat === null) return null;
   // The name in brackets may hold anything, brackets and spaces too: the fields begin after the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -71,16 +81,22 @@ export function allProcesses(): readonly ProcessInfo[] {
 
 /** True where the process was started, by whomever, with this mark in its environment. */
 export function carriesMark(pid: number, mark: string): boolean {
-  const environment = readOrNull(`/proc/${pid}/environ`);
+  const environment = textOrNull(`/proc/${pid}/environ`);
   return environment !== null && `\0${environment}`.includes(`\0${MARK_VARIABLE}=${mark}\0`);
 }
 
-/** Null where the process has gone, or belongs to somebody else. */
-function readOrNull(path: string): string | null {
+/** It has gone, or belongs to somebody else. */
+const NOT_OURS: readonly string[] = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
+
+/**
+ * A file of a process; null where that has gone, or belongs to somebody else. Throws where it cannot be told (no file
+ * can be opened, the system fails): what is not known to be gone must not be taken for dead.
+ */
+export function textOrNull(path: string, encoding: 'latin1' | 'utf8' = 'latin1'): string | null {
   try {
-    return readFileSync(path, 'latin1');
+    return readFileSync(path, encoding);
   } catch (error) {
-    if (errnoOf(error) !== '') return null;
+    if (NOT_OURS.includes(errnoOf(error))) return null;
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { errnoOf } from '../support/errors.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import { MARK_VARIABLE } from './processes.ts';
 
 export interface Start {
@@ -36,16 +36,17 @@ export function startProcess(start: Start): ChildProcess {
 function withPipes(child: ChildProcess): ChildProcess {
   if (child.stdio !== undefined && child.stdio !== null) return child;
   child.on('error', () => undefined);
-  throw Object.assign(new Error('no process can be started: too many open files'), {
-    code: 'EMFILE',
-  });
+  const message = 'no process can be started: too many open files (EMFILE)';
+  const hint = 'Let the daemon have more of them: ulimit -n, or LimitNOFILE= in its unit.';
+  throw new JobrunError('refused', message, hint);
 }
 
-let found: string | null | undefined;
+let found: string | null = null;
 
 /** `setpriv` replaces itself by the program, so the pid is the program's. */
 function findSetpriv(): string | null {
-  if (found !== undefined) return found;
+  // Where it was not found it is looked for again: its folder may not have answered just then.
+  if (found !== null) return found;
   const folders = process.platform === 'linux' ? (process.env.PATH ?? '').split(delimiter) : [];
   found = folders.map((folder) => join(folder || '.', 'setpriv')).find(isProgram) ?? null;
   return found;

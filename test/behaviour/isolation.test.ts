@@ -196,6 +196,32 @@ test('a shared run that blocks its process past its timeout costs the others not
   expect(probe).toMatchObject({ state: 'done', attempt: 1 });
 }, 60_000);
 
+test('an abort that comes while onError is asked about a shared attempt ends no neighbour', async () => {
+  const s = await site({
+    io: `export default { isolation: 'shared', timeout: '2s',
+      run: async ({ n }, ctx) => {
+        mark('begin', { n });
+        if (n === 0) await ctx.sleep('1h');
+        await ctx.extendLock('1m');
+        while (n === 1 && !existsSync('go')) await sleep(20);
+        return ctx.attempt;
+      },
+      onError: async (_, ctx) => { mark('asked'); while (!existsSync('go')) await sleep(20); } };
+      import { existsSync } from 'node:fs';`,
+  });
+  const timed = await s.jobs.schedule('io', { n: 0 });
+  const beside = await s.jobs.schedule('io', { n: 1 }, { timeout: '1m' });
+  await eventually(() => s.marks('asked').length === 1);
+  const aborted = s.jobs.abort(timed.id, { grace: 0 });
+  const journal = join(s.project.state, 'journal');
+  const written = () => readdirSync(journal).map((name) => readFileSync(join(journal, name)));
+  await eventually(() => Buffer.concat(written()).includes('"abort":'));
+  s.project.write('go', '');
+  expect(await s.settled(beside.id)).toMatchObject({ state: 'done', output: 1 });
+  await aborted;
+  expect((await s.settled(timed.id)).state).toBe('aborted');
+});
+
 test('memory limits the heap of its own job alone', async () => {
   const s = await site({
     small: `import v8 from 'node:v8'; export default { memory: '128MB', run: () => v8.getHeapStatistics().heap_size_limit };`,

@@ -16,6 +16,9 @@ const JOBS = {
   'jobs/quick.js': 'export default async () => "done";\n',
   'jobs/gated.js': `import { existsSync } from 'node:fs';
 export default async (params, ctx) => { while (!existsSync(params.gate)) await ctx.sleep(50); return 'past'; };\n`,
+  'jobs/fresh.js': `export default { isolation: 'fresh', run: () => 'done' };\n`,
+  'jobs/told.js': `export default { timeout: 300, retries: 0, run: (_, ctx) => ctx.sleep('1h'),
+  onError: () => 'dismiss', onFailed: () => undefined };\n`,
 };
 
 export default {
@@ -386,12 +389,20 @@ async function fewFiles(lab: Lab): Promise<Row[]> {
   const limit = (files: string): boolean =>
     spawnSync('prlimit', ['--pid', String(lab.daemon?.pid), `--nofile=${files}`]).status === 0;
   const large = String(await lab.ask('quick', {}, { inMs: 86_400_000 }));
+  const told = String(await lab.ask('told'));
+  await until(async () => (await lab.show(told)).state === 'running', 'it runs');
   if (!limit('12:4096')) return [];
-  const answers = await Promise.all(Array.from({ length: 20 }, () => lab.ask('quick')));
+  const jobs = ['quick', 'fresh', 'told'];
+  const asked = Array.from({ length: 24 }, (_, i) => lab.ask(jobs[i % 3] as string));
+  const answers = await Promise.all(asked);
   answers.push(...(await fillSegment(lab, large)));
   const failed = lab.heard('EMFILE');
   limit('4096:4096');
   await until(async () => !isRefusal(await lab.ask('quick')), 'files can be opened again');
+  const over = async (id: string): Promise<boolean> =>
+    ['done', 'failed'].includes((await lab.show(id)).state);
+  for (const id of [told, ...answers.slice(0, 24).filter((answer) => !isRefusal(answer))])
+    await until(() => over(String(id)), `run ${id} is over`, 30_000);
   const alive = lab.daemon?.alive() === true;
   let lost = await lab.killAndCount();
   if (!alive) lost += lab.wrong('the daemon ended');

@@ -30,7 +30,7 @@ class Kept extends Picker {
   }
 
   override started(run: Run): void {
-    this.#runs.delete(run.id);
+    this.removeId(run.id);
     super.started(run);
   }
 }
@@ -66,6 +66,34 @@ function startAll(made: Kept, now = NOW, lane: Lane = 'place'): number[] {
   }
   return ids;
 }
+
+it.each([
+  ['the first', 1],
+  ['the last', -1],
+])('what is aborted while nothing may start costs the next start nothing: %s first', (_, step) => {
+  const runs = new Map<number, Run>();
+  let looks = 0;
+  const made = new Picker((id) => {
+    looks++;
+    return runs.get(id);
+  });
+  made.configure(() => FREE);
+  const most = 20_000;
+  for (let id = 1; id <= most; id++) {
+    runs.set(id, queuedRun(id));
+    made.add(runs.get(id) as Run);
+  }
+  const kept = most / 2;
+  for (let id = step > 0 ? 1 : most; id > 0 && id <= most; id += step) {
+    const run = runs.get(id) as Run;
+    if (id === kept) continue;
+    runs.delete(id);
+    made.remove(run);
+  }
+  looks = 0;
+  expect(made.next('place', NOW)?.id).toBe(kept);
+  expect(looks).toBeLessThan(500);
+});
 
 describe('the order', () => {
   it('is priority, then due time, then id, across jobs', () => {

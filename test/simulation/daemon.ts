@@ -157,6 +157,7 @@ export class Daemon {
         if (error !== null) life.failed('attempt', error);
         stuck.told(error);
       },
+      onError: (error) => life.failed('attempt', error),
       onEnded: () => this.#scheduler.wake(),
     });
     this.#recurring = new Recurring({

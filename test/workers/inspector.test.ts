@@ -7,7 +7,7 @@ import { systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { atEnd, brief, newMark, project } from './harness.ts';
+import { atEnd, brief, newMark, project, until } from './harness.ts';
 
 const common = (dir: string) => ({
   dir,
@@ -158,6 +158,50 @@ test('nextRun gets the last run and names the next; hooks are called with a ctx 
     ok: true,
     value: { retryAt: 5 },
   });
+});
+
+test('what the hooks of one worker let others print goes to their own runs, and to nobody after their end', async () => {
+  const dir = project({
+    'jobs/job.mjs': `import { spawn, spawnSync } from 'node:child_process';
+      export default { run() {}, onDone(output) {
+        spawnSync('echo', ['of ' + output], { stdio: 'inherit' });
+        if (output === 2) spawn('sh', ['-c', 'sleep 0.5; echo late'], { stdio: 'inherit' });
+      } };`,
+  });
+  const said: string[] = [];
+  const strays: string[] = [];
+  const caller = new JobCaller({
+    ...common(dir),
+    stray: ({ text }) => void strays.push(text),
+    onMessage: (message) => {
+      if (message.type === 'log') said.push(`${message.run}: ${message.line.text}`);
+    },
+  });
+  atEnd(() => caller.close());
+  const file = join(dir, 'jobs/job.mjs');
+  for (const run of [1, 2])
+    await caller.hook({ hook: 'onDone', brief: brief(file, { run }), output: run });
+  await until(() => strays.length > 0);
+  expect([said, strays]).toEqual([['1: of 1', '2: of 2'], ['late']]);
+});
+
+test('a hook whose process cannot be started is answered so, and the next one is called', async () => {
+  const dir = project({ 'jobs/job.mjs': 'export default { run() {}, onError: () => "dismiss" };' });
+  let refused = 2;
+  const caller = new JobCaller({
+    ...common(dir),
+    newMark: () => {
+      if (refused-- > 0) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+      return newMark();
+    },
+    onMessage: () => undefined,
+  });
+  atEnd(() => caller.close());
+  const file = join(dir, 'jobs/job.mjs');
+  const call = { hook: 'onError', brief: brief(file) } as const;
+  expect(await caller.hook(call)).toMatchObject({ ok: false, message: 'too many open files' });
+  await expect(caller.check(file, [{}])).rejects.toThrow('too many open files');
+  expect(await caller.hook(call)).toEqual({ ok: true, value: 'dismiss' });
 });
 
 test('a validator that blocks fails its own call, and others are answered', async () => {

@@ -20,13 +20,17 @@ function setUp(places = 4) {
   chmodSync(join(dir, 'jobs/command'), 0o755);
   const alive = new Set<string>();
   let ahead = 0;
+  let starts = Number.POSITIVE_INFINITY;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
   const pool = new WorkerPool({
     places,
     dir,
     env: {},
     clock,
-    newMark,
+    newMark: () => {
+      if (starts-- > 0) return newMark();
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    },
     stray: () => undefined,
     onStart: (worker) => void alive.add(worker.mark),
     onEnd: (worker) => void alive.delete(worker.mark),
@@ -49,7 +53,8 @@ function setUp(places = 4) {
     expect(said.outcome).toEqual({ kind: 'returned', output: runner.pid });
     return runner.pid;
   };
-  return { pool, alive, entry, run, forward: (ms: number) => (ahead += ms) };
+  const forward = (ms: number) => (ahead += ms);
+  return { pool, alive, entry, run, forward, refuseStarts: (after: number) => (starts = after) };
 }
 
 describe('a worker process', () => {
@@ -125,6 +130,20 @@ test('a fresh job has a new process for each run, with a warm one behind it', as
   const first = await run(entry({ isolation: 'fresh' }));
   expect(await run(entry({ isolation: 'fresh' }))).not.toBe(first);
   await until(() => alive.size === 1);
+});
+
+test('a place is not lost where no warm process can be started', async () => {
+  const { pool, entry, refuseStarts } = setUp(2);
+  const fresh = entry({ isolation: 'fresh' });
+  refuseStarts(1);
+  const runner = pool.acquire(queuedRun(1), fresh);
+  expect([pool.free('place'), pool.busy]).toEqual([1, 1]);
+  pool.release(runner, { reusable: false });
+  expect(pool.free('place')).toBe(2);
+  // Twin: whoever needs a process hears of it, and has no place.
+  refuseStarts(0);
+  expect(() => pool.acquire(queuedRun(2), fresh)).toThrow('too many open files');
+  expect(pool.free('place')).toBe(2);
 });
 
 test('runs of a shared job are in one process, those of another job in another', () => {

@@ -34,8 +34,9 @@ export class Memory {
   /** Replaces `prev` (null: there was none) by `next` (null: it is removed). */
   put(prev: Run | null, next: Run | null): void {
     const run = (next ?? prev) as Run;
-    if (prev) this.tally.add(prev, -1);
+    // The new one first: the counts of a page with this one run would be thrown away and made anew.
     if (next) this.tally.add(next, 1);
+    if (prev) this.tally.add(prev, -1);
     this.dirty.add(pageOf(run.id));
     if (this.dueOrder?.put(prev, next) === false) this.dueOrder = null;
     if (prev && next && prev.state.name === 'running' && next.state.name === 'running') {
