@@ -215,6 +215,28 @@ test.each(cases)(
   60_000,
 );
 
+test.each([1, 2, 3, 4, 5])(
+  'two syncs fail, %i apart: no line is written where a failed one was, whatever a power cut leaves of that',
+  async (apart) => {
+    const disk = new SimulatedDisk(await started());
+    const process = disk.process();
+    const engine = await open(process);
+    process.fail([0, apart].map((n) => ({ kind: 'sync', n, errno: 'EIO' })));
+    const kept: number[] = [];
+    for (const i of [10, 11, 12, 13, 14]) {
+      const accepted = await engine.accept([draft(i)], T0).catch(() => []);
+      if (accepted.length > 0) kept.push(i);
+    }
+    expect(process.performed('sync')).toBeGreaterThan(apart);
+    expect(kept.length).toBeGreaterThan(2);
+    for (const { files } of disk.powerCuts({ from: disk.operations.length, random: 4 })) {
+      const next = await open(new SimulatedDisk(files).process());
+      const marks = new Set((await all(next)).runs.map(markOf));
+      expect(kept.filter((i) => !marks.has(i))).toEqual([]);
+    }
+  },
+);
+
 test('a pause that could not be written is not in force', async () => {
   const disk = new SimulatedDisk();
   const process = disk.process();

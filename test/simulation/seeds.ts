@@ -1,4 +1,10 @@
 // Seeds that once showed a fault, each with what it showed: they are played again at every test. A seed is a life only
 // while the simulation draws as it did then; what it showed has, beside it, a test of its own that does not depend on
 // chance. A line that plays another life since a change of the simulation says nothing any more and is taken out.
-export const SEEDS: readonly (readonly [seed: number, steps: number, showed: string])[] = [];
+export const SEEDS: readonly (readonly [seed: number, steps: number, showed: string])[] = [
+  [
+    336776642,
+    60,
+    'the sync of a new segment failed like that of the last, and lines went on there',
+  ],
+];

@@ -53,8 +53,6 @@ export class Committer {
   readonly #o: CommitterOptions;
   #segment: Segment;
   #segments: number;
-  /** The last sync of the segment failed: nothing more may go there. */
-  #broken = false;
   #batches: Batch[] = [];
   #running: Promise<void> | null = null;
   /** Set while a new segment is made for a fold: lines wait for it. */
@@ -190,12 +188,11 @@ export class Committer {
 
   async #write(batch: Batch): Promise<void> {
     const now = this.#o.clock.now();
-    if (this.#broken) await this.#newSegment();
+    if (this.#segment.over) await this.#newSegment();
     try {
       await this.#segment.append(batch.seq, now, batch.ops);
     } catch (error) {
-      if (!(error as { broken?: boolean }).broken) throw error;
-      this.#broken = true;
+      if (!this.#segment.over) throw error;
       await this.#newSegment();
       await this.#segment.append(batch.seq, now, batch.ops);
     }
@@ -205,14 +202,13 @@ export class Committer {
     const old = this.#segment;
     this.#segments++;
     // Even where making it fails, a start may find it: then the old one must not have grown past its beginning.
-    this.#broken = true;
+    old.end();
     this.#segment = await Segment.create(
       this.#o.disk,
       this.#o.folder,
       this.#segments,
       old.position,
     );
-    this.#broken = false;
     await old.close();
   }
 

@@ -8,6 +8,7 @@
 // a segment is used only once its header and its name are on the disk, so a missing one is damage too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { assert } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { listFolder } from './document.ts';
@@ -56,6 +57,7 @@ export class Segment {
   readonly #file: DiskFile;
   #position: Position;
   #size: number;
+  #over = false;
 
   private constructor(number: number, file: DiskFile, position: Position, size: number) {
     this.number = number;
@@ -101,35 +103,47 @@ export class Segment {
     return this.#size;
   }
 
+  /** Nothing more may go here: a sync has failed, or a later segment begins where this one ends. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  end(): void {
+    this.#over = true;
+  }
+
   /**
    * Appends one line and syncs it; it is durable when this resolves. `ops` are JSON texts. On failure the segment is
-   * where it was before, or, if `broken` is set on the error, it must not be used any more.
+   * where it was before, or it is over: what a failed sync leaves may reach the disk at any time or never, so a line
+   * written in its place could be overwritten by it after a power cut.
    */
   async append(seq: number, at: number, ops: readonly string[]): Promise<void> {
+    assert(!this.#over, `segment ${this.number} is over`);
     const json = `{"s":${seq},"p":"${hex(this.#position.crc)}","t":${at},"ops":[${ops.join(',')}]}`;
     const { bytes, crc } = encode(json, this.#position.crc);
     try {
       await this.#file.write(bytes, this.#size);
     } catch (error) {
-      await this.#cutBack(error);
+      await this.#cutBack();
       throw error;
     }
     try {
       await this.#file.sync();
     } catch (error) {
+      this.end();
       // Nobody was told of this line, and a start should not find it in the system's cache.
       await this.#file.truncate(this.#size).catch(() => undefined);
-      throw Object.assign(error as Error, { broken: true });
+      throw error;
     }
     this.#size += bytes.length;
     this.#position = { seq, crc };
   }
 
-  async #cutBack(error: unknown): Promise<void> {
+  async #cutBack(): Promise<void> {
     try {
       await this.#file.truncate(this.#size);
     } catch {
-      Object.assign(error as Error, { broken: true });
+      this.end();
     }
   }
 
