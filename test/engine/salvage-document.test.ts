@@ -1,7 +1,11 @@
 // What a damaged document proves: rot that happens to be JSON is not taken for the hand of a person.
 import { expect, test } from 'vitest';
 import { type Document, writeDocument } from '../../src/engine/json/document.ts';
+import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { inspectState } from '../../src/engine/json/repair/inspect.ts';
+import { repairState } from '../../src/engine/json/repair/repair.ts';
 import { salvageDocument } from '../../src/engine/json/repair/salvage-document.ts';
+import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const PATH = '/state/list.json';
@@ -30,3 +34,31 @@ test('rot that makes one element of two, and JSON of both, proves only the other
   const found = await changed((text) => text.replace('one"},\n{"text":"two', 'one,,,,,,,,,,two'));
   expect([found.proof, found.data, found.parts]).toEqual(['parts', null, [{ text: 'three' }]]);
 });
+
+test('three runs of one shared process keep their leases where the line of that process is lost', async () => {
+  const clock = handClock();
+  const disk = new SimulatedDisk();
+  const { engine } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  await engine.accept([draft(1), draft(2), draft(3)], T0);
+  engine.putWorker(worker(1));
+  await engine.claim('place', 3, () => ({ mark: 'w1', pid: 1001 }), T0);
+  await engine.fold();
+  const before = engine.leases();
+  expect(before.map(({ run }) => run)).toEqual([1, 2, 3]);
+  const path = `${DIR}/locks.json`;
+  const files = new Map(disk.files());
+  const text = String(files.get(path));
+  const at = text.indexOf('"mark":"w1"', text.indexOf('"workers"'));
+  files.set(path, Buffer.from(`${text.slice(0, at)}XXXXXXXX${text.slice(at + 8)}`));
+  const rotten = new SimulatedDisk(files).process();
+  const found = await inspectState(rotten, DIR, { ...clock, after: atOnce });
+  await repairState({ disk: rotten, dir: DIR, clock }, found);
+  const again = await openJsonEngine({ disk: rotten, dir: DIR, clock });
+  expect(again.damage).toEqual([]);
+  expect(again.engine.leases()).toEqual(before);
+});
+
+function atOnce(_ms: number, fn: () => void): () => void {
+  const timer = setImmediate(fn);
+  return () => clearImmediate(timer);
+}

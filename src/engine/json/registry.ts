@@ -69,13 +69,9 @@ export class Registry {
   leaseOf(run: number): Lease | null {
     const held = this.leases.get(run);
     if (!held) return null;
-    const worker = this.workers.get(held.mark) ?? {
-      mark: held.mark,
-      pid: 0,
-      startTime: '',
-      boot: '',
-    };
-    return { run, token: held.token, ...worker };
+    const { token, mark } = held;
+    const { pid = 0, startTime = '', boot = '' } = this.workers.get(mark) ?? {};
+    return { run, token, mark, pid, startTime, boot };
   }
 
   /** Workers of a process that is gone, as far as they hold no run: nobody will ever ask for them. */

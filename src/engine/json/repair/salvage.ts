@@ -158,11 +158,11 @@ export class Salvage {
       );
     const locks = await this.#take<LocksFile>(join(this.#dir, 'locks.json'), () => false);
     if (locks.data) this.#registry.loadLocks(locks.data);
-    for (const part of locks.parts as readonly Partial<Lease>[]) {
-      if (part.mark !== undefined) this.#registry.workers.set(part.mark, part as Worker);
-      const { run, token, mark } = part;
-      if (run !== undefined && token && mark !== undefined)
-        this.#registry.leases.set(run, { token, mark });
+    for (const part of locks.parts as readonly (Worker & Partial<Lease>)[]) {
+      const { run, token, mark, pid, startTime, boot } = part;
+      // A lease tells of its process too, where the element of that one is lost.
+      this.#registry.workers.set(mark, { mark, pid, startTime, boot });
+      if (run !== undefined && token) this.#registry.leases.set(run, { token, mark });
     }
     this.#locksSeq = locks.proof === 'sound' ? (locks.data?.seq ?? 0) : 0;
     for (const { token } of this.#registry.leases.values())
