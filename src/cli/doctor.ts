@@ -1,5 +1,6 @@
 // `jobrun doctor`: is everything sound, and if not, what is wrong, where, and what to do. With --repair it sets the
 // originals aside and goes on with all that is provable.
+import { socketPaths } from '../api/address.ts';
 import { askDaemon } from '../api/client.ts';
 import type { Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
@@ -18,7 +19,7 @@ import { openJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
 import type { Finding } from '../engine/json/repair/inspect.ts';
 import type { Repaired } from '../engine/json/repair/repair.ts';
-import { inspectEngine, repairEngine } from '../engine/open.ts';
+import { holderOf, inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
@@ -102,11 +103,22 @@ async function checkJobs(config: Config): Promise<Check> {
     return { level: 'warning', file: config.jobs, message: `the job ${name} is broken`, hint };
   });
   if (status instanceof JobrunError) {
-    const message = `the daemon does not answer: ${status.message}`;
-    findings.push({ level: 'problem', file: '', message, hint: status.hint });
+    findings.push(await notAnswered(config, status));
   }
   const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
   return checkOf('jobs', summary, findings);
+}
+
+/** A daemon that hangs has the lock all the same. */
+async function notAnswered({ state }: Config, error: JobrunError): Promise<Finding> {
+  const level = 'problem';
+  if ((await holderOf(state)) !== null) {
+    const message = `the daemon does not answer: ${error.message}`;
+    return { level, file: '', message, hint: error.hint };
+  }
+  const file = socketPaths(state)[0] ?? '';
+  const message = `another program listens at ${file}, the socket of the daemon`;
+  return { level, file, message, hint: 'End it, or start the daemon: it takes the socket back.' };
 }
 
 /** Null where no daemon runs. */

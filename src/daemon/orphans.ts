@@ -16,12 +16,16 @@ import { type Check, checkOf } from './checkup.ts';
 export function findOrphans(state: string): readonly Doomed[] {
   if (!hasProc()) return [];
   const all = new Map(allProcesses().map((info) => [info.pid, info]));
-  return [...all.values()].flatMap((info) => {
+  const marked = [...all.values()].flatMap((info) => {
     if (!info.alive || info.pid === process.pid) return [];
     const { [MARK_VARIABLE]: mark, JOBRUN_STATE: of } = environmentOf(info.pid);
-    if (mark === undefined || of !== state || isCaredFor(info, all)) return [];
-    return [{ mark, pid: info.pid, startTime: info.startTime, boot: bootId() }];
+    return mark === undefined || of !== state ? [] : [{ mark, info }];
   });
+  // What a job has sent away from its own process has no parent to tell, and the mark of one that has.
+  const kept = new Set(marked.flatMap(({ mark, info }) => (isCaredFor(info, all) ? [mark] : [])));
+  return marked
+    .filter(({ mark }) => !kept.has(mark))
+    .map(({ mark, info: { pid, startTime } }) => ({ mark, pid, startTime, boot: bootId() }));
 }
 
 export function checkOrphans(orphans: readonly Doomed[]): Check {
