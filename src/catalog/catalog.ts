@@ -74,3 +74,10 @@ export type Checked =
 /** What stands in for the policy of a job that is missing or broken. */
 export const policyOf = (entry: JobEntry | null): Policy =>
   entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
+
+/** Why there is nothing to start, or null. `loaded`: all definitions have been read once. */
+export function blockOf(job: string, entry: JobEntry | null, loaded: boolean): string | null {
+  if (entry?.state === 'ok') return null;
+  if (entry) return `the job ${job} is broken: ${entry.error.split('\n')[0]}`;
+  return loaded ? `no job named ${job}` : `the job ${job} is being read`;
+}

@@ -181,7 +181,8 @@ async function showAccepted(run: NewRun, out: Output): Promise<void> {
   if (run.reason) out.line`  ${run.reason}`;
   else out.line`  runs ${await showTime(run.dueAt, out)}`;
   if (run.id === null) return;
-  if (out.offline) out.note`  no daemon runs here: it starts with jobrun daemon`;
+  if (out.offline && !run.reason) out.note`  no daemon runs here: it starts with jobrun daemon`;
+  else if (out.offline) out.note`  no daemon runs here: start one with jobrun daemon`;
   out.note`  follow it: jobrun logs -f ${id}    cancel it: jobrun abort ${id}`;
 }
 

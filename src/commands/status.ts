@@ -21,6 +21,8 @@ export interface Status {
   readonly workers: { readonly busy: number; readonly total: number };
   readonly counts: Counts;
   readonly broken: readonly string[];
+  /** What starts nothing new until it is resumed. */
+  readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
 }
 
 const NO_DAEMON = 4;
@@ -38,6 +40,7 @@ export const status: Command<Record<string, never>, Status> = {
   ask: () => ({}),
 
   async handle(_request, { daemon, config, engine, catalog }) {
+    const { all, jobs } = engine.pauses();
     return {
       running: daemon !== null,
       pid: daemon?.pid ?? null,
@@ -49,11 +52,12 @@ export const status: Command<Record<string, never>, Status> = {
       workers: daemon?.workers() ?? { busy: 0, total: 0 },
       counts: engine.counts(),
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
+      paused: { all, jobs: [...jobs].sort() },
     };
   },
 
   show(status, out) {
-    const { running, pid, since, workers, broken } = status;
+    const { running, pid, since, workers, broken, paused } = status;
     if (!out.done(status, pid === null ? [] : [String(pid)])) {
       const up = since === null ? '' : showDuration(Math.max(0, out.now - instantOf(since)));
       if (running)
@@ -65,6 +69,9 @@ export const status: Command<Record<string, never>, Status> = {
       const counts = Object.entries(status.counts).filter(([, n]) => n > 0);
       out.line`runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
       if (broken.length > 0) out.line`broken    ${broken.join(', ')}`;
+      // A daemon of the version before may still answer.
+      if (paused?.all) out.line`paused    all jobs`;
+      else if (paused?.jobs.length) out.line`paused    ${paused.jobs.join(', ')}`;
       if (!running) out.note`start it: jobrun daemon`;
     }
     return running ? undefined : NO_DAEMON;

@@ -1,5 +1,6 @@
 // Runs as handlers tell them: the view of run/view with what only the running system knows, which is why a run waits
 // and what a running attempt last said of its progress.
+import { blockOf } from '../catalog/catalog.ts';
 import type { Accepted } from '../engine/engine.ts';
 import type { Run } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
@@ -26,14 +27,14 @@ export type AcceptedView = RunView & { readonly existing?: true };
 function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunView {
   const { redact } = tools.config;
   let names: ReadonlySet<string> | null = null;
-  const isUnknown = (run: Run): boolean => {
+  const blocked = ({ job, state }: Run): string | null => {
     // No daemon has told the engine which jobs there are.
-    if (tools.daemon !== null || run.state.name !== 'queued') return false;
+    if (tools.daemon !== null || state.name !== 'queued') return null;
     names ??= new Set(tools.catalog.names());
-    return !names.has(run.job);
+    const entry = tools.catalog.find(job);
+    return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
-  return (run, why) =>
-    viewOf(withProgress(run, tools), isUnknown(run) ? `no job named ${run.job}` : why(), redact);
+  return (run, why) => viewOf(withProgress(run, tools), blocked(run) ?? why(), redact);
 }
 
 export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);

@@ -1,6 +1,6 @@
 // What stands between a job's runs and their start, made of its catalog entry: its own limits, or why there is nothing
 // to start.
-import { type JobEntry, policyOf } from '../catalog/catalog.ts';
+import { blockOf, type JobEntry, policyOf } from '../catalog/catalog.ts';
 import type { JobLimits } from '../run/pick.ts';
 
 /** `loaded`: all definitions have been read once, so a job that is not among them is not there. */
@@ -14,10 +14,4 @@ export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): 
     blocked: blockOf(job, entry, loaded),
     ...(entry?.state !== 'ok' && { unread: true as const }),
   };
-}
-
-function blockOf(job: string, entry: JobEntry | null, loaded: boolean): string | null {
-  if (entry?.state === 'ok') return null;
-  if (entry) return `the job ${job} is broken: ${entry.error.split('\n')[0]}`;
-  return loaded ? `no job named ${job}` : `the job ${job} is being read`;
 }

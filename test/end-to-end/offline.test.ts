@@ -89,6 +89,28 @@ describe('without a daemon', () => {
     expect((await project.json('list')).total).toBe(1);
   }, 120_000);
 
+  test('what holds a run up is told at once: a broken job, and a pause', async () => {
+    const project = new Project({ ...JOBS, 'jobs/broken.js': 'export default {' });
+    expect((await project.cli(['schedule', 'broken'])).code).toBe(5);
+    const forced = await project.cli(['schedule', 'broken', '--force']);
+    expect(forced.code).toBe(0);
+    expect(forced.stdout).toContain('the job broken is broken: ');
+    const { reason } = await project.json('schedule', 'broken', '--force');
+    expect(reason).toContain('the job broken is broken: ');
+    expect((await project.json('schedule', 'hello')).reason).toBe(null);
+
+    expect((await project.cli(['status'])).stdout).not.toContain('paused');
+    await project.json('pause', 'hello');
+    expect((await project.cli(['status'])).stdout).toContain('paused    hello');
+    expect((await counted(project)).paused).toEqual({ all: false, jobs: ['hello'] });
+    expect((await project.json('schedule', 'hello')).reason).toBe('paused');
+    await project.json('pause');
+    expect((await project.cli(['status'])).stdout).toContain('paused    all jobs');
+    await project.json('resume');
+    await project.json('resume', 'hello');
+    expect((await counted(project)).paused).toEqual({ all: false, jobs: [] });
+  }, 60_000);
+
   test('what needs one says so with 4, and has done nothing', async () => {
     const project = new Project(JOBS);
     await project.json('schedule', 'hello', '--in', '1h');
