@@ -8,8 +8,8 @@ import type { Json } from '../support/json.ts';
 import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
 import {
   type Cancel,
-  encodeFrame,
   FrameReader,
+  FrameWriter,
   MAX_REPLY_BYTES,
   type Ping,
   type Reply,
@@ -53,8 +53,7 @@ export class Connection {
   readonly #service: Service;
   readonly #reader = new FrameReader(MAX_FRAME_BYTES);
   readonly #underWay = new Map<number, AbortController | null>();
-  #out: Buffer[] = [];
-  #outBytes = 0;
+  readonly #out = new FrameWriter(MAX_REPLY_BYTES);
   /** Bytes of the requests that are under way. */
   #heldBytes = 0;
   #onRoom: (() => void)[] = [];
@@ -85,7 +84,7 @@ export class Connection {
   }
 
   get unread(): number {
-    return this.#outBytes + this.#socket.writableLength;
+    return this.#out.bytes + this.#socket.writableLength;
   }
 
   /** Tells why, if there is a reason, and closes once that has been read, or soon. */
@@ -171,7 +170,7 @@ export class Connection {
     for await (const item of items) {
       if (signal.aborted) break;
       this.#send({ id, item });
-      if (this.#outBytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
+      if (this.#out.bytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
     }
     // A stream that ends because the daemon does has no end that a client could take for the real one.
     if (!this.#closing && !this.#socket.destroyed) this.#send({ id, end: true });
@@ -191,18 +190,14 @@ export class Connection {
 
   #send(reply: Reply): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    const frame = encodeFrame(reply, MAX_REPLY_BYTES);
-    if (this.#out.length === 0) process.nextTick(() => this.#flush());
-    this.#out.push(frame);
-    this.#outBytes += frame.length;
+    const first = this.#out.bytes === 0;
+    this.#out.put(reply);
+    if (first) process.nextTick(() => this.#flush());
   }
 
   #flush(): void {
-    if (this.#out.length === 0 || this.#socket.destroyed) return;
-    const bytes = this.#out.length === 1 ? this.#out[0] : undefined;
-    const all = bytes ?? Buffer.concat(this.#out, this.#outBytes);
-    this.#out = [];
-    this.#outBytes = 0;
+    if (this.#out.bytes === 0 || this.#socket.destroyed) return;
+    const all = this.#out.take();
     for (let at = 0; at < all.length; at += PIECE) {
       this.#socket.write(all.subarray(at, at + PIECE));
     }

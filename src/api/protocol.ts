@@ -44,18 +44,46 @@ export const MAX_REPLY_BYTES = 64 * MAX_FRAME_BYTES;
 const MAX_COMMAND_NAME = 100;
 const MAX_REQUEST_ID = 100;
 
-/** A frame as bytes. Throws `too-large` where the reader would refuse it. */
-export function encodeFrame(value: unknown, maxBytes: number): Buffer {
-  const text = JSON.stringify(value);
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxBytes) {
-    const hint = 'Do it in smaller parts; a list takes --limit and --offset.';
-    throw new JobrunError('too-large', `a message of ${bytes} bytes is too large to send`, hint);
+/** Gathers frames: all those of one turn become one piece of memory and one write. */
+export class FrameWriter {
+  readonly #maxBytes: number;
+  #texts: string[] = [];
+  #lengths: number[] = [];
+  /** Bytes that wait to be taken. */
+  bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
-  const frame = Buffer.allocUnsafe(HEADER + bytes);
-  frame.writeUInt32BE(bytes, 0);
-  frame.write(text, HEADER);
-  return frame;
+
+  /** Throws `too-large` where the reader would refuse it. */
+  put(value: unknown): void {
+    const text = JSON.stringify(value);
+    const length = Buffer.byteLength(text);
+    if (length > this.#maxBytes) {
+      const hint = 'Do it in smaller parts; a list takes --limit and --offset.';
+      throw new JobrunError('too-large', `a message of ${length} bytes is too large to send`, hint);
+    }
+    this.#texts.push(text);
+    this.#lengths.push(length);
+    this.bytes += HEADER + length;
+  }
+
+  take(): Buffer {
+    const all = Buffer.allocUnsafe(this.bytes);
+    let at = 0;
+    for (const [i, text] of this.#texts.entries()) {
+      const length = this.#lengths[i] ?? 0;
+      all.writeUInt32BE(length, at);
+      // As many bytes as characters: then each is one, and there is nothing to encode.
+      all.write(text, at + HEADER, length, length === text.length ? 'latin1' : 'utf8');
+      at += HEADER + length;
+    }
+    this.#texts = [];
+    this.#lengths = [];
+    this.bytes = 0;
+    return all;
+  }
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -6,7 +6,7 @@ import type { Clock } from '../support/clock.ts';
 import { errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
-import { encodeFrame, FrameReader, MAX_REPLY_BYTES, type Reply } from './protocol.ts';
+import { FrameReader, FrameWriter, MAX_REPLY_BYTES, type Reply } from './protocol.ts';
 
 /** After so long without a word the daemon is asked whether it lives, and given up after as long again. */
 const SILENCE_MS = 5 * SECOND;
@@ -32,7 +32,7 @@ export class Wire {
   readonly #reader = new FrameReader(MAX_REPLY_BYTES);
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
-  #out: Buffer[] = [];
+  readonly #out = new FrameWriter(MAX_FRAME_BYTES);
   /** Why the daemon refused the connection as a whole. */
   #refusal: JobrunError | null = null;
   #stopWatch: (() => void) | null = null;
@@ -138,15 +138,15 @@ export class Wire {
   }
 
   #send(message: object): void {
-    const frame = encodeFrame(message, MAX_FRAME_BYTES);
-    if (this.#out.length === 0) process.nextTick(() => this.#flush());
-    this.#out.push(frame);
+    const first = this.#out.bytes === 0;
+    this.#out.put(message);
+    if (first) process.nextTick(() => this.#flush());
   }
 
   #flush(): void {
-    const out = this.#out;
-    this.#out = [];
-    if (out.length > 0 && !this.#socket.destroyed) this.#socket.write(Buffer.concat(out));
+    if (this.#out.bytes === 0) return;
+    const out = this.#out.take();
+    if (!this.#socket.destroyed) this.#socket.write(out);
   }
 
   #receive(chunk: Buffer): void {

@@ -5,7 +5,7 @@
 
 import { setMaxListeners } from 'node:events';
 import type { Command } from '../commands/command.ts';
-import { findCommand } from '../commands/index.ts';
+import { commandOf } from '../commands/dispatch.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import { type Config, type ConfigOptions, loadConfig } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -155,9 +155,3 @@ function refuseDamaged({ damage }: Backend): void {
 
 const isGone = (error: unknown): boolean =>
   error instanceof JobrunError && error.code === 'no-daemon';
-
-async function commandOf(name: string): Promise<Command> {
-  const entry = findCommand(name);
-  if (entry) return entry.load();
-  throw new JobrunError('internal', `there is no command ${name}`, 'Please report this.');
-}

@@ -2,7 +2,7 @@
 // stop the others.
 import type { Accepted } from '../engine/engine.ts';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
-import { checkDepth, checkJson, type Json, parseJson } from '../support/json.ts';
+import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
 import { acceptedBefore } from './accepting.ts';
 import type { Tools } from './command.ts';
@@ -54,7 +54,7 @@ export function cutBatch(lines: readonly BatchLine[]): readonly (readonly BatchL
   const parts: BatchLine[][] = [[]];
   let bytes = 0;
   for (const line of lines) {
-    const size = JSON.stringify(line).length;
+    const size = sizeOf(line);
     const part = parts.at(-1) ?? [];
     if (part.length < MAX_BATCH && (part.length === 0 || bytes + size <= PART_BYTES)) {
       part.push(line);
@@ -68,6 +68,14 @@ export function cutBatch(lines: readonly BatchLine[]): readonly (readonly BatchL
 }
 
 const PART_BYTES = 1024 * 1024;
+/** As many lines as a call may have, each as large as this, fit into one frame, whatever is in them. */
+const SHORT_BYTES = 3 * 1024;
+
+/** Short ones, as nearly all are, count for their share of a part and are not measured. */
+function sizeOf(line: BatchLine): number {
+  const isShort = mostBytes(line as unknown as Json) <= SHORT_BYTES;
+  return isShort ? PART_BYTES / MAX_BATCH : JSON.stringify(line).length;
+}
 
 const isLine = (line: unknown): boolean =>
   typeof line === 'object' && line !== null && ('run' in line || 'error' in line);

@@ -8,7 +8,7 @@ import { Recent } from '../support/recent.ts';
 import type { Command, Tools } from './command.ts';
 import { durably } from './durable.ts';
 import { fieldsOf } from './fields.ts';
-import { COMMANDS, findCommand } from './index.ts';
+import { ENTRIES, findCommand } from './index.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
@@ -18,7 +18,7 @@ export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | 
  */
 export function dispatcher(tools: Tools): Handle {
   const known = new Remembered(tools);
-  for (const { name } of COMMANDS) void commandOf({ command: name });
+  for (const { name } of ENTRIES) void commandOf(name);
   return (request, signal) => {
     if (request.stream) return follow(request, tools, signal);
     return answer(request, tools, known);
@@ -26,7 +26,7 @@ export function dispatcher(tools: Tools): Handle {
 }
 
 async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
-  const command = loaded.get(request.command) ?? (await commandOf(request));
+  const command = loaded.get(request.command) ?? (await commandOf(request.command));
   const own = request.request === null ? tools : { ...tools, request: request.request };
   const args = fieldsOf(request.args);
   const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
@@ -39,7 +39,7 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
 export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn === true;
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
-  const command = await commandOf(request);
+  const command = await commandOf(request.command);
   const own = request.request === null ? tools : { ...tools, request: request.request };
   yield* followed(command, fieldsOf(request.args), own, signal);
 }
@@ -63,7 +63,10 @@ export async function* followed(
 
 const loaded = new Map<string, Command>();
 
-async function commandOf({ command: name }: Pick<Request, 'command'>): Promise<Command> {
+/** The command of this name, loaded once. Throws where there is none. */
+export async function commandOf(name: string): Promise<Command> {
+  const known = loaded.get(name);
+  if (known) return known;
   const entry = findCommand(name);
   if (!entry) throw notHere(name);
   const command = await entry.load();

@@ -2,8 +2,8 @@
 // the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
 // may differ is said by `force`: from code, a job may be named before it exists.
 import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
-import { maxAttempts } from '../run/retries.ts';
-import { type Draft, newRun, type Origin, type Run } from '../run/run.ts';
+import { withLimit } from '../run/retries.ts';
+import type { Draft, Origin, Run } from '../run/run.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { LAST_INSTANT, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
@@ -48,8 +48,9 @@ export async function draftsOf(
 ): Promise<(Draft | JobrunError)[]> {
   if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
   // Most are found to be right without a wait: a promise for each of a thousand costs as much as its check.
-  const prepared = await allOf(requests.map((raw) => orError(() => prepare(raw, tools))));
-  const checked = await checkParams(prepared, tools.catalog);
+  const preparing = allOf(requests.map((raw) => orError(() => prepare(raw, tools))));
+  const prepared = preparing instanceof Promise ? await preparing : preparing;
+  const checked = prepared.some(isToCheck) ? await checkParams(prepared, tools.catalog) : prepared;
   return allOf(
     checked.map((one) =>
       one instanceof JobrunError ? one : orError(() => finish(one, tools, now, parent)),
@@ -159,12 +160,11 @@ async function checkParams(
 ): Promise<readonly (Prepared | JobrunError)[]> {
   const byJob = new Map<string, Prepared[]>();
   for (const one of prepared) {
-    if (one instanceof JobrunError || !hasCheck(one.entry)) continue;
+    if (!isToCheck(one)) continue;
     const group = byJob.get(one.job);
     if (group) group.push(one);
     else byJob.set(one.job, [one]);
   }
-  if (byJob.size === 0) return prepared;
   const results = new Map<Prepared, Prepared | JobrunError>();
   for (const [job, group] of byJob) {
     const checked = await checkJob(job, group, catalog);
@@ -174,6 +174,9 @@ async function checkParams(
   }
   return prepared.map((one) => (one instanceof JobrunError ? one : (results.get(one) ?? one)));
 }
+
+const isToCheck = (one: Prepared | JobrunError): one is Prepared =>
+  !(one instanceof JobrunError) && hasCheck(one.entry);
 
 const hasCheck = (entry: JobEntry | null): boolean =>
   entry?.state === 'ok' && (entry.data.has.has('params') || entry.data.has.has('lock'));
@@ -241,38 +244,38 @@ function finished(
   now: number,
   parent: number | undefined,
 ): Draft {
-  const { fields, job, entry, params, lock } = one;
+  const { fields, job, entry, params } = one;
   const policy = policyOf(entry);
   const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
-  const origin: Origin = {
-    ...originOf(fields, after),
-    ...(lock !== null && { lock }),
-    ...(parent !== undefined && { parent }),
-  };
   const draft: Draft = {
     // The catalog's own text, which all runs of the job share: a million of them wait in memory.
     job: entry?.name ?? job,
     params,
     priority: priority ?? policy.priority,
     dueAt: dueAtOf(fields, now),
-    origin,
+    origin: originOf(one, after, parent),
   };
-  const limit = maxAttempts(newRun(0, draft, now, false), policy);
-  const whole = limit === 1 ? origin : { ...origin, maxAttempts: limit };
-  return { ...draft, origin: Object.keys(whole).length > 0 ? whole : null };
+  return withLimit(draft, policy);
 }
 
-function originOf(fields: Fields, after: readonly number[]): Origin {
+function originOf(
+  { fields, lock }: Prepared,
+  after: readonly number[],
+  parent: number | undefined,
+): Origin | null {
   const key = optionalText(fields, 'key', MAX_KEY_LENGTH);
   const retries =
     fields.retries === null ? null : optionalInteger(fields, 'retries', 0, Number.MAX_SAFE_INTEGER);
   const timeoutMs = optionalInteger(fields, 'timeoutMs', 1, Number.MAX_SAFE_INTEGER);
-  return {
+  const origin = {
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(after.length > 0 && { after }),
+    ...(lock !== null && { lock }),
+    ...(parent !== undefined && { parent }),
   };
+  return Object.keys(origin).length > 0 ? origin : null;
 }
 
 /** When it is to run; null where neither a time nor a delay is given. */

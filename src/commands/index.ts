@@ -190,5 +190,8 @@ const REQUESTS: readonly CommandEntry[] = [
   },
 ];
 
+/** All that a daemon can be asked for. */
+export const ENTRIES: readonly CommandEntry[] = [...COMMANDS, ...REQUESTS];
+
 export const findCommand = (name: string): CommandEntry | undefined =>
-  [...COMMANDS, ...REQUESTS].find((entry) => entry.name === name);
+  ENTRIES.find((entry) => entry.name === name);

@@ -1,8 +1,8 @@
 // `jobrun rerun`: a new run with the params of another, which stays as it is.
 import { policyOf } from '../catalog/catalog.ts';
 import type { Policy } from '../run/policy.ts';
-import { maxAttempts } from '../run/retries.ts';
-import { type Draft, newRun, type Run } from '../run/run.ts';
+import { withLimit } from '../run/retries.ts';
+import type { Draft, Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { acceptOne } from './accepting.ts';
 import type { Command } from './command.ts';
@@ -32,7 +32,7 @@ export const rerun: Command<Request, RunView> = {
     const now = tools.clock.now();
     const draft = async (): Promise<Draft> => {
       const run = await getRun(runId(id), tools);
-      return draftLike(run, policyOf(await entryOf(run.job, tools.catalog, force)), now);
+      return draftLike(run, policyOf(await entryOf(run.job, tools.catalog, force)));
     };
     return acceptOne(draft, tools, now);
   },
@@ -45,15 +45,14 @@ export const rerun: Command<Request, RunView> = {
 };
 
 /** Params that were accepted once are not checked again: what a schema made of them need not fit it. */
-function draftLike({ job, params, priority, origin }: Run, policy: Policy, now: number): Draft {
-  const { retries, timeoutMs, lock } = origin ?? {};
+function draftLike(run: Run, policy: Policy): Draft {
+  const { job, params, priority } = run;
+  const { retries, timeoutMs, lock } = run.origin ?? {};
   const own = {
     ...(retries !== undefined && { retries }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(lock !== undefined && { lock }),
   };
-  const draft = { job, params, priority, dueAt: null, origin: own };
-  const limit = maxAttempts(newRun(0, draft, now, false), policy);
-  const whole = limit === 1 ? own : { ...own, maxAttempts: limit };
-  return { ...draft, origin: Object.keys(whole).length > 0 ? whole : null };
+  const origin = Object.keys(own).length > 0 ? own : null;
+  return withLimit({ job, params, priority, dueAt: null, origin }, policy);
 }

@@ -4,7 +4,6 @@ import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './command.ts';
-import { getRun } from './drafts.ts';
 import { fieldsOf, optionalInteger, runIds } from './fields.ts';
 import { examples } from './help.ts';
 import { type Output, paintState } from './output.ts';
@@ -21,7 +20,7 @@ interface Reply {
   readonly runs: readonly RunView[];
 }
 
-export const wait: Command<Request, Reply> = {
+export const wait: Command<Request, null> = {
   name: 'wait',
   reads: true,
 
@@ -41,10 +40,7 @@ export const wait: Command<Request, Reply> = {
     return { ids: args, any: any === true, ...timeoutMs };
   },
 
-  async handle({ ids }, tools) {
-    const found = await Promise.all(runIds(ids).map((id) => getRun(id, tools)));
-    return { runs: found.map(viewer(tools)) };
-  },
+  handle: async () => null,
 
   follows: () => true,
 
@@ -70,7 +66,7 @@ export const wait: Command<Request, Reply> = {
 
   showItem: (item, out, request) => showWaited(item as unknown as Reply, out, request.any),
 
-  show: (reply, out, request) => showWaited(reply, out, request.any),
+  show: () => undefined,
 };
 
 function deadline(

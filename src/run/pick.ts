@@ -7,6 +7,7 @@
 //
 // All heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is dropped
 // when it comes up, or with many others where most of a heap is out of date.
+import { lowestOf } from '../support/text.ts';
 import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
 import { Starts } from './rate.ts';
@@ -186,9 +187,7 @@ export class Picker {
     const { blocked, concurrency, rateLimit } = line.limits;
     if (blocked !== null) return blocked;
     if (concurrency !== null && line.running.size >= concurrency) {
-      const by = [...line.running].sort((a, b) => a - b);
-      const shown = by.slice(0, 5).join(', ') + (by.length > 5 ? ` and ${by.length - 5} more` : '');
-      return `concurrency ${concurrency} of ${run.job} reached by ${shown}`;
+      return `concurrency ${concurrency} of ${run.job} reached by ${lowestOf(line.running)}`;
     }
     const holder = run.origin?.lock === undefined ? undefined : this.#holders.get(run.origin.lock);
     if (holder !== undefined) return `lock "${run.origin?.lock}" is held by ${holder}`;

@@ -5,41 +5,60 @@ import { MAX_JSON_DEPTH, MAX_VALUE_BYTES } from './limits.ts';
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /**
- * Checks a value that has been parsed from JSON and returns its text: at most 1 MB, 100 levels, and no key
- * `__proto__` (it would reach the prototype of whatever copies it). `what` names it in the error.
+ * Checks a value that has been parsed from JSON: at most 1 MB, 100 levels, and no key `__proto__` (it would reach the
+ * prototype of whatever copies it). `what` names it in the error.
  */
-export function checkJson(value: Json, what: string): string {
-  checkDepth(value, what);
-  const text = JSON.stringify(value);
-  if (text.length * 3 > MAX_VALUE_BYTES && Buffer.byteLength(text) > MAX_VALUE_BYTES) {
+export function checkJson(value: Json, what: string): void {
+  const most = mostBytes(value);
+  // Nearly every value is small beyond doubt: its text is written where it is needed, and not to be measured.
+  if (most <= MAX_VALUE_BYTES) return;
+  if (most === Infinity) throw tooDeep(what);
+  if (Buffer.byteLength(JSON.stringify(value)) > MAX_VALUE_BYTES) {
     const hint =
       'Keep the data in a file and hand over its path: at most 1 MB of JSON is kept with a run.';
     throw new JobrunError('too-large', `${what} are larger than 1 MB`, hint);
   }
-  if (text.includes('"__proto__"') && hasProtoKey(value)) {
+  if (hasProtoKey(value)) {
     throw new JobrunError(
       'bad-params',
       `${what} have a key "__proto__"`,
       'Use another name for it.',
     );
   }
-  return text;
 }
 
 /** Alone where a value is to be written as text before it is checked: a deep one overflows the stack of the writer. */
 export function checkDepth(value: Json, what: string): void {
-  if (depthOf(value, MAX_JSON_DEPTH) <= MAX_JSON_DEPTH) return;
-  const hint = `Give at most ${MAX_JSON_DEPTH} levels of lists and objects.`;
-  throw new JobrunError('too-large', `${what} are nested too deeply`, hint);
+  if (mostBytes(value) === Infinity) throw tooDeep(what);
 }
 
-/** Levels of nesting, looked at no deeper than `limit + 1`: a hostile value costs no more than an honest one. */
-function depthOf(value: Json, limit: number): number {
-  if (value === null || typeof value !== 'object') return 0;
-  if (limit < 0) return 1;
-  let deepest = 0;
-  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner, limit - 1));
-  return deepest + 1;
+function tooDeep(what: string): JobrunError {
+  const hint = `Give at most ${MAX_JSON_DEPTH} levels of lists and objects.`;
+  return new JobrunError('too-large', `${what} are nested too deeply`, hint);
+}
+
+/** No character takes more in a text of JSON, and no number. */
+const CHARACTER_BYTES = 6;
+const NUMBER_BYTES = 25;
+
+/**
+ * More bytes than the JSON of this can have; Infinity where it has more than the levels that are allowed, which are
+ * looked at no deeper: a hostile value costs no more than an honest one. What has a key `__proto__` is over 1 MB here.
+ */
+export function mostBytes(value: Json, levels = MAX_JSON_DEPTH): number {
+  if (typeof value === 'string') return value.length * CHARACTER_BYTES + 2;
+  if (value === null || typeof value !== 'object') return NUMBER_BYTES;
+  if (levels === 0) return Infinity;
+  let bytes = 2;
+  if (Array.isArray(value)) {
+    for (const item of value) bytes += mostBytes(item, levels - 1) + 1;
+    return bytes;
+  }
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') bytes += MAX_VALUE_BYTES;
+    bytes += key.length * CHARACTER_BYTES + mostBytes(value[key] as Json, levels - 1) + 4;
+  }
+  return bytes;
 }
 
 function hasProtoKey(value: Json): boolean {

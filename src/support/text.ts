@@ -47,3 +47,17 @@ function editDistance(a: string, b: string): number {
 /** `1 run`, `2 runs`, `1,204 runs`. */
 export const count = (n: number, noun: string): string =>
   `${String(n).replace(/\B(?=(\d{3})+$)/g, ',')} ${noun}${n === 1 ? '' : 's'}`;
+
+const NAMED = 5;
+
+/** `2, 5, 9, 12, 14 and 83 more`: the lowest of many numbers, without sorting them all. */
+export function lowestOf(numbers: ReadonlySet<number>): string {
+  const lowest: number[] = [];
+  for (const number of numbers) {
+    if (number > (lowest[NAMED - 1] ?? Infinity)) continue;
+    lowest.push(number);
+    lowest.sort((a, b) => a - b).splice(NAMED);
+  }
+  const more = numbers.size - lowest.length;
+  return lowest.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}

@@ -67,12 +67,15 @@ function copyObject(
   if (Array.isArray(value)) {
     return Array.from(value, (item, i) => copy(item, to, at(i), inner) ?? null);
   }
-  const entries: [string, Json][] = [];
+  const made: Record<string, Json> = {};
   for (const [name, item] of Object.entries(value)) {
     const json = copy(item, to, at(name), inner);
-    if (json !== undefined) entries.push([name, json]);
+    if (json === undefined) continue;
+    // Assigned, it would be no field: what comes next would find nothing to refuse.
+    if (name === '__proto__') Object.defineProperty(made, name, { value: json, enumerable: true });
+    else made[name] = json;
   }
-  return Object.fromEntries(entries);
+  return made;
 }
 
 function notJson(what: string, key: string, kind: string): JobrunError {

@@ -1,11 +1,14 @@
 // Frames, however they are split on their way, and what is refused as none.
 import { expect, test } from 'vitest';
-import { encodeFrame, FrameReader, readRequest } from '../../src/api/protocol.ts';
+import { FrameReader, FrameWriter, readRequest } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import { MAX_FRAME_BYTES } from '../../src/support/limits.ts';
+import { encodeFrame } from '../helpers/frames.ts';
 
 const values: Json[] = [{ text: 'grüße ✓ 🎉' }, [1, 2, 3], 'x', { deep: { er: [null, true] } }];
-const bytes = Buffer.concat(values.map((value) => encodeFrame(value, 1000)));
+const writer = new FrameWriter(1000);
+for (const value of values) writer.put(value);
+const bytes = writer.take();
 const readAll = (reader: FrameReader, chunks: readonly Buffer[]): Json[] =>
   chunks.flatMap((chunk) => [...reader.read(chunk)]);
 

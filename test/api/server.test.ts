@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
-import { encodeFrame, FrameReader, type Request } from '../../src/api/protocol.ts';
+import { FrameReader, type Request } from '../../src/api/protocol.ts';
 import { type Serving, serve } from '../../src/api/server.ts';
 import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Json } from '../../src/support/json.ts';
 import { MAX_CONNECTIONS } from '../../src/support/limits.ts';
+import { encodeFrame } from '../helpers/frames.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

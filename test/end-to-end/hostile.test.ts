@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { encodeFrame, FrameReader } from '../../src/api/protocol.ts';
+import { FrameReader } from '../../src/api/protocol.ts';
+import { encodeFrame } from '../helpers/frames.ts';
 import { type Doc, eventually, Project } from '../helpers/project.ts';
 
 const JOBS = { 'jobs/mail.js': 'export default (params) => params;' };

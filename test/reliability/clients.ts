@@ -7,9 +7,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
-import { encodeFrame, FrameReader } from '../../src/api/protocol.ts';
+import { FrameReader } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
+import { encodeFrame } from '../helpers/frames.ts';
 import { type Doc, Rig } from '../helpers/rig.ts';
 
 const MB = 1024 * 1024;

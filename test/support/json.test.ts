@@ -1,6 +1,6 @@
 // What may cross a border as JSON, to the byte and the level.
 import { describe, expect, it } from 'vitest';
-import { checkJson, type Json, parseJson } from '../../src/support/json.ts';
+import { checkJson, type Json, mostBytes, parseJson } from '../../src/support/json.ts';
 
 const nested = (levels: number): Json => {
   let value: Json = 1;
@@ -38,8 +38,21 @@ describe('the limits', () => {
     expect(code({ a: '__proto__', b: '"__proto__"' })).toBe('none');
   });
 
-  it('what passes comes back as its text', () => {
-    expect(checkJson({ a: [1, null, 'x'] }, 'params')).toBe('{"a":[1,null,"x"]}');
+  it('no text of JSON is longer than was said of its value', () => {
+    const hard = [
+      '\u0000"\\\n',
+      '\ud800é漢🎉',
+      -1.7976931348623157e308,
+      -5e-324,
+      false,
+      null,
+      {},
+      [],
+    ];
+    const values: Json[] = [...hard, hard, { '\u0001': hard, a: { b: [[]] } }];
+    for (const value of values)
+      expect(mostBytes(value)).toBeGreaterThanOrEqual(Buffer.byteLength(JSON.stringify(value)));
+    expect(mostBytes('x'.repeat(1000))).toBeLessThan(10_000);
   });
 });
 

@@ -7,8 +7,8 @@
 import { type Catalog, policyOf } from '../../catalog/catalog.ts';
 import type { Change, Engine, Fired } from '../../engine/engine.ts';
 import { afterSettled, due } from '../../run/firing.ts';
-import { maxAttempts } from '../../run/retries.ts';
-import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
+import { withLimit } from '../../run/retries.ts';
+import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import { draftOf, type Schedule } from '../../run/schedule.ts';
 import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
@@ -221,7 +221,7 @@ export class Recurring {
     if (firing.schedule === schedule) return null;
     return {
       schedule: firing.schedule,
-      drafts: firing.slots.map((slot) => this.#draft(firing.schedule, slot, now)),
+      drafts: firing.slots.map((slot) => this.#draft(firing.schedule, slot)),
       replaced: firing.replace ? unsettled : [],
       missed: firing.missed,
     };
@@ -234,11 +234,9 @@ export class Recurring {
     return there && this.#heard.has(job) && trouble?.kind !== 'params';
   }
 
-  #draft(schedule: Schedule, slot: number, now: number): Draft {
+  #draft(schedule: Schedule, slot: number): Draft {
     const policy = policyOf(this.#p.catalog.find(schedule.job));
-    const draft = draftOf(schedule, slot, policy.priority);
-    const limit = maxAttempts(newRun(0, draft, now, false), policy);
-    return limit === 1 ? draft : { ...draft, origin: { ...draft.origin, maxAttempts: limit } };
+    return withLimit(draftOf(schedule, slot, policy.priority), policy);
   }
 
   #commit(fired: readonly Decided[], now: number): void {

@@ -13,7 +13,6 @@ export interface Intake {
   readonly memory: Memory;
   /** The id of the next run: taken here. */
   readonly ids: { next: number };
-  readonly why: (run: Run, now: number) => string | null;
 }
 
 const NO_OTHERS: ReadonlyMap<number, Run> = new Map();
@@ -23,12 +22,12 @@ export function acceptDraft(
   tx: Transaction,
   draft: Draft,
   now: number,
-  { memory, ids, why }: Intake,
+  { memory, ids }: Intake,
   others = NO_OTHERS,
-): Accepted {
+): Omit<Accepted, 'reason'> {
   const key = draft.origin?.key;
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
-  if (existing) return { run: existing, existing: true, reason: why(existing, now) };
+  if (existing) return { run: existing, existing: true };
   const id = ids.next++;
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
@@ -37,7 +36,7 @@ export function acceptDraft(
     after && whyInVain(after, (other) => currentOf(other, memory) ?? others.get(other));
   const accepted = reason ? abortIdle(run, reason, now) : run;
   tx.add(accepted);
-  return { run: accepted, existing: false, reason: why(accepted, now) };
+  return { run: accepted, existing: false };
 }
 
 /** One that was removed since the draft was checked may have failed: nobody knows, so nothing begins after it. */

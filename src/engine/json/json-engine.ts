@@ -52,7 +52,6 @@ export class JsonEngine extends Reads implements E.Engine {
     this.#intake = {
       memory: parts.memory,
       ids: { next: parts.nextId },
-      why: (run, now) => this.why(run, now),
     };
     this.#announcer = new Announcer(parts.changes, parts.now, parts.onError);
     this.memory.picker.configure((job) => this.#jobLimits(job));
@@ -70,7 +69,10 @@ export class JsonEngine extends Reads implements E.Engine {
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
-      const accepted = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake, others));
+      const accepted = drafts.map((draft) => {
+        const one = acceptDraft(tx, draft, now, this.#intake, others);
+        return { ...one, reason: this.why(one.run, now) };
+      });
       if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
       return accepted;
     });
