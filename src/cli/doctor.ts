@@ -15,7 +15,7 @@ import {
   checkPermissions,
   checkSpace,
 } from '../daemon/checkup.ts';
-import { openJobs } from '../daemon/jobs.ts';
+import { readJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
 import type { Finding } from '../engine/json/repair/inspect.ts';
 import type { Repaired } from '../engine/json/repair/repair.ts';
@@ -131,14 +131,8 @@ async function daemonStatus({ state }: Config): Promise<Status | JobrunError | n
 }
 
 async function readBroken(config: Config): Promise<readonly string[]> {
-  const ignore = (): void => undefined;
-  const jobs = openJobs({ config, clock: systemClock, onMessage: ignore, stray: ignore });
-  try {
-    await jobs.catalog.ready();
-    return jobs.catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : []));
-  } finally {
-    await jobs.close();
-  }
+  const jobs = await readJobs(config, systemClock);
+  return jobs.flatMap((job) => (job.state === 'broken' ? [job.name] : []));
 }
 
 /** A sound state is left as it is. */

@@ -1,8 +1,11 @@
 // `jobrun service`: a systemd unit for this project, on stdout, to be looked at before it is put where units are.
 import { userInfo } from 'node:os';
 import { basename, dirname } from 'node:path';
+import { policyOf } from '../catalog/catalog.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
+import { DEFAULT_POLICY } from '../run/policy.ts';
+import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
@@ -20,8 +23,8 @@ interface Reply {
 
 /** A daemon that has not ticked for so long is started again: four times the longest sleep of its scheduler. */
 const WATCHDOG_S = 60;
-/** On top of the drain: ending what runs, with its grace, and writing it down. */
-const STOP_EXTRA_S = 30;
+/** On top of the drain and the longest grace: killing what does not end, and writing it all down. */
+const STOP_EXTRA_S = 25;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const service: Command<Request, Reply> = {
@@ -49,10 +52,13 @@ export const service: Command<Request, Reply> = {
     };
   },
 
-  local(request, { config }: Asked) {
+  async local(request, { config }: Asked) {
+    const { readJobs } = await import('../daemon/jobs.ts');
+    const graces = (await readJobs(config, systemClock)).map((job) => policyOf(job).graceMs);
+    const graceMs = Math.max(DEFAULT_POLICY.graceMs, ...graces);
     const folder = basename(config.dir).replace(/[^A-Za-z0-9]+/g, '-');
     const name = `jobrun-${folder.replace(/^-|-$/g, '') || 'jobs'}`;
-    return { name, unit: unitOf(request, config, process.argv[1] ?? 'jobrun') };
+    return { name, unit: unitOf(request, config, graceMs, process.argv[1] ?? 'jobrun') };
   },
 
   show(reply, out, { user }) {
@@ -67,7 +73,7 @@ export const service: Command<Request, Reply> = {
   },
 };
 
-export function unitOf(request: Request, config: Config, program: string): string {
+function unitOf(request: Request, config: Config, graceMs: number, program: string): string {
   const { user, workers, http } = request;
   const options = [
     ...['--dir', config.dir, '--state', config.state],
@@ -75,7 +81,7 @@ export function unitOf(request: Request, config: Config, program: string): strin
     ...(http === undefined ? [] : ['--http', http]),
   ];
   const command = [process.execPath, program, 'daemon', ...options].map(word).join(' ');
-  const stopS = Math.ceil(config.drainMs / SECOND) + STOP_EXTRA_S;
+  const stopS = Math.ceil((config.drainMs + graceMs) / SECOND) + STOP_EXTRA_S;
   return `[Unit]
 Description=${plain(`jobrun: background jobs of ${config.dir}`)}
 StartLimitIntervalSec=0

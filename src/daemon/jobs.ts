@@ -1,6 +1,7 @@
 // The jobs of a project, ready to be asked: their catalog, read in worker processes, and the worker that checks
 // params, names next times and is told of endings. The daemon and the commands without one make it the same way.
 import { randomBytes } from 'node:crypto';
+import type { JobEntry } from '../catalog/catalog.ts';
 import { defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Clock } from '../support/clock.ts';
@@ -39,6 +40,18 @@ export function jobEnvironment(config: Config): Record<string, string> {
   );
   const here = { JOBRUN_DIR: config.dir, JOBRUN_JOBS: config.jobs, JOBRUN_STATE: config.state };
   return { ...Object.fromEntries(own), ...config.env, ...here };
+}
+
+/** The jobs as their files say now, read once, for who asks them nothing more. */
+export async function readJobs(config: Config, clock: Clock): Promise<readonly JobEntry[]> {
+  const ignore = (): void => undefined;
+  const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
+  try {
+    await jobs.catalog.ready();
+    return jobs.catalog.all();
+  } finally {
+    await jobs.close();
+  }
 }
 
 export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {

@@ -158,6 +158,10 @@ describe('the unit', () => {
     ])
       expect(unit.split('\n')).toContain(line);
     expect(unit).toMatch(/^ExecStart=\/.*node \/.*bin\/jobrun\.js daemon --dir .* --http 127/m);
+    project.write('jobs/patient.mjs', `export default { grace: '90s', run: () => 1 };`);
+    project.write('jobs/broken.mjs', 'export default {');
+    const { unit: patient } = await project.json('service');
+    expect(patient, 'with time for the longest grace').toContain('\nTimeoutStopSec=235\n');
     const own = await project.json('service', '--user');
     expect(own.unit).toContain('WantedBy=default.target');
     expect(own.unit).not.toContain('User=');
