@@ -4,8 +4,8 @@
 // The file keeps the head of a long log. What follows goes by turns into two tail files, the older of which is
 // emptied when the newer is full: so the end of a flood is there too, and the count of what is missing between them.
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { LogLine } from '../run/view.ts';
+import { sumOf } from '../support/checksums.ts';
 import { errnoOf } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -83,8 +83,6 @@ export function readEntry(line: string): Entry | null {
   if (sum?.[1] !== sumOf(body)) return null;
   return (parseJson(`${body}}`) as Entry | undefined) ?? null;
 }
-
-const sumOf = (body: string): string => crc32(body).toString(16).padStart(8, '0');
 
 interface Part {
   readonly skipped: number;

@@ -24,6 +24,8 @@ export interface Disk {
   create(path: string): Promise<DiskFile>;
   /** The whole file, or null where there is none. Anything but a regular file is refused. */
   read(path: string): Promise<Buffer | null>;
+  /** The same in pieces of some megabytes, to be taken one after the other to the end. */
+  pieces(path: string): Promise<AsyncIterable<Buffer> | null>;
   /** Names in a folder; empty where there is none. */
   list(path: string): Promise<string[]>;
   /** A folder, 0700, if it is not there yet; its name is durable when this resolves. */
@@ -62,6 +64,13 @@ export const realDisk: Disk = {
     return new RealFile(file);
   },
   async read(path) {
+    const pieces = await this.pieces(path);
+    if (!pieces) return null;
+    const all: Buffer[] = [];
+    for await (const piece of pieces) all.push(piece);
+    return all.length === 1 ? (all[0] as Buffer) : Buffer.concat(all);
+  },
+  async pieces(path) {
     let file: FileHandle;
     try {
       // Without O_NONBLOCK a pipe planted in place of the file would hang the reader for ever.
@@ -70,12 +79,7 @@ export const realDisk: Disk = {
       if (errnoOf(error) === 'ENOENT') return null;
       throw error;
     }
-    try {
-      if (!(await file.stat()).isFile()) throw notAFile(path);
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
+    return piecesOf(file, path);
   },
   async list(path) {
     try {
@@ -119,6 +123,25 @@ export const realDisk: Disk = {
     return { total: blocks * bsize, free: bavail * bsize };
   },
 };
+
+/** A file that is larger is read, and made into data, with the loop free in between: some 20 ms of work each. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
+async function* piecesOf(file: FileHandle, path: string): AsyncGenerator<Buffer> {
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw notAFile(path);
+    for (let left = stat.size; left > 0; ) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(left, PIECE_BYTES));
+      const { bytesRead } = await file.read(piece, 0, piece.length, null);
+      if (bytesRead === 0) return;
+      left -= bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
 
 /**
  * A short write only goes into the system's cache, which takes microseconds; a turn through the thread pool would take
@@ -170,19 +193,25 @@ let temporary = 0;
 
 /**
  * Replaces a file by new content: either the old or the new one is there after a crash, and the new one from the
- * moment this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced.
+ * moment this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced. Of
+ * content in pieces the next one is made when the one before is written. Returns how many bytes there are.
  */
 export async function replaceFile(
   disk: Disk,
   path: string,
-  content: string | Buffer,
-): Promise<void> {
+  content: string | Buffer | Iterable<Buffer>,
+): Promise<number> {
   const folder = dirname(path);
   const temp = join(folder, `.${basename(path)}.${process.pid}.${++temporary}.tmp`);
+  const whole = typeof content === 'string' ? Buffer.from(content) : content;
+  let size = 0;
   try {
     const file = await disk.create(temp);
     try {
-      await file.write(typeof content === 'string' ? Buffer.from(content) : content, 0);
+      for (const piece of Buffer.isBuffer(whole) ? [whole] : whole) {
+        await file.write(piece, size);
+        size += piece.length;
+      }
       await file.sync();
     } finally {
       await file.close();
@@ -193,6 +222,7 @@ export async function replaceFile(
     throw error;
   }
   await disk.syncFolder(folder);
+  return size;
 }
 
 /** What a crash left of replacements that were under way. */

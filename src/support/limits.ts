@@ -45,6 +45,8 @@ export const MAX_COMMIT_BYTES = MB;
 export const PAGE_SIZE = 1000;
 /** Journal bytes before a fold: a start replays this in well under a second. */
 export const FOLD_BYTES = 8 * MB;
+/** A journal that pages are large for may grow to this: a start still reads it in some seconds. */
+export const MAX_FOLD_BYTES = 128 * MB;
 /** Removed runs before a fold, however short the journal: until then memory has to know of each that its page is wrong. */
 export const FOLD_REMOVED = 20_000;
 /** Attempts kept in a run's history; older ones but the first are counted only. */
@@ -65,8 +67,9 @@ export const REQUEST_MEMORY_MS = 10 * MINUTE;
 export const MAX_REQUESTS_REMEMBERED = 10_000;
 /** Events kept for `events --since`. */
 export const MAX_EVENTS_KEPT = 10_000;
-/** Settled pages held in memory for `show` and `list`. */
+/** Settled pages held in memory for `show` and `list`; fewer of large ones, but for the last. */
 export const PAGES_CACHED = 16;
+export const PAGES_CACHED_BYTES = 64 * MB;
 /** A Unix socket path above this is cut in silence by Node 20 (the kernel's sun_path has 108 bytes). */
 export const MAX_SOCKET_PATH = process.platform === 'darwin' ? 103 : 107;
 /** Time given to a job file to load before it counts as one that never finishes. */

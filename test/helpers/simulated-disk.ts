@@ -231,6 +231,12 @@ export class SimulatedProcess implements Disk {
     return entry === undefined ? null : Buffer.from(this.#disk.bytesOf(entry));
   }
 
+  /** Much smaller ones than those of a real disk, so that what is read is cut anywhere. */
+  async pieces(path: string): Promise<AsyncIterable<Buffer> | null> {
+    const bytes = await this.read(path);
+    return bytes && inPieces(bytes);
+  }
+
   async list(path: string): Promise<string[]> {
     this.#check();
     return this.#disk.namesIn(path);
@@ -328,6 +334,12 @@ export class SimulatedProcess implements Disk {
     failing?.();
     throw errno(hit.errno, kind);
   }
+}
+
+const PIECE_BYTES = 512;
+
+async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
 const errno = (code: string, what: string): Error =>

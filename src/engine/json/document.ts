@@ -2,12 +2,11 @@
 // durable and each file able to say that it is whole. lowdb's own adapter renames without a sync and loses what it
 // said was written in 241 of 342 states that a power cut can leave; this one in none.
 //
-// Each element of a list stands on a line of its own, with its checksum in `sums`: one rotten sector costs the runs in
-// it and no others. The last field is `sum`, the CRC-32 of everything before it.
-import { crc32 } from 'node:zlib';
+// How a document is made into bytes and back is told in document-bytes.ts.
 import { type Adapter, Low } from 'lowdb';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
+import { bytesOf, Reading } from './document-bytes.ts';
 import { FORMAT } from './format.ts';
 import { foreign, upgraded } from './migrate.ts';
 
@@ -17,18 +16,15 @@ export interface Document {
   readonly seq: number;
 }
 
-export function openDocument<T extends Document>(disk: Disk, path: string): Low<T | null> {
-  return new Low<T | null>(new DurableAdapter<T>(disk, path), null);
-}
-
+/** Returns how many bytes the file has. */
 export async function writeDocument<T extends Document>(
   disk: Disk,
   path: string,
   data: T,
-): Promise<void> {
-  const low = openDocument<T>(disk, path);
-  low.data = data;
-  await low.write();
+): Promise<number> {
+  const adapter = new DurableAdapter<T>(disk, path);
+  await new Low<T | null>(adapter, data).write();
+  return adapter.bytes;
 }
 
 /**
@@ -39,14 +35,25 @@ export async function readDocument<T extends Document>(
   disk: Disk,
   path: string,
 ): Promise<T | null> {
-  const low = openDocument<T>(disk, path);
+  return (await readWeighed<T>(disk, path))?.data ?? null;
+}
+
+/** The same with the bytes that the file has. */
+export async function readWeighed<T extends Document>(
+  disk: Disk,
+  path: string,
+): Promise<{ readonly data: T; readonly bytes: number } | null> {
+  const adapter = new DurableAdapter<T>(disk, path);
+  const low = new Low<T | null>(adapter, null);
   await low.read();
-  return low.data && upgraded(path, low.data);
+  return low.data && { data: upgraded(path, low.data), bytes: adapter.bytes };
 }
 
 class DurableAdapter<T extends Document> implements Adapter<T | null> {
   readonly #disk: Disk;
   readonly #path: string;
+  /** Of the file, as it was read or written last. */
+  bytes = 0;
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk;
@@ -54,19 +61,38 @@ class DurableAdapter<T extends Document> implements Adapter<T | null> {
   }
 
   async read(): Promise<T | null> {
-    const bytes = await readRegular(this.#disk, this.#path);
-    return bytes === null ? null : parseDocument<T>(bytes, this.#path);
+    return regular(this.#path, async () => {
+      const pieces = await this.#disk.pieces(this.#path);
+      if (!pieces) return null;
+      const reading = new Reading();
+      for await (const piece of pieces) reading.take(piece);
+      this.bytes = reading.bytes;
+      return this.#judged(reading);
+    });
   }
 
   async write(data: T | null): Promise<void> {
-    await replaceFile(this.#disk, this.#path, textOf(data));
+    this.bytes = await replaceFile(this.#disk, this.#path, bytesOf(data ?? {}));
+  }
+
+  #judged(reading: Reading): T {
+    const data = reading.data() as T | null;
+    if (data === null || typeof data !== 'object' || typeof data.format !== 'number')
+      throw damaged(this.#path, 'is not whole');
+    // Before its checksum, which a newer format may make in another way.
+    if (data.format > FORMAT) throw foreign(this.#path, data.format);
+    if (!reading.fits) throw damaged(this.#path, 'does not fit its checksum');
+    return data;
   }
 }
 
 /** The bytes of a file; what is no file at all (a folder, a link, a pipe) is damage. */
-export async function readRegular(disk: Disk, path: string): Promise<Buffer | null> {
+export const readRegular = (disk: Disk, path: string): Promise<Buffer | null> =>
+  regular(path, () => disk.read(path));
+
+async function regular<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await disk.read(path);
+    return await read();
   } catch (error) {
     if (errnoOf(error) === 'EIO') throw damaged(path, 'cannot be read: the disk reports an error');
     if (!NO_FILE.has(errnoOf(error))) throw error;
@@ -98,48 +124,6 @@ export async function listFolder(disk: Disk, path: string): Promise<string[]> {
 }
 
 const NO_FILE = new Set(['EINVAL', 'ELOOP', 'EISDIR', 'ENOTDIR', 'ENXIO']);
-
-/** At most so many at the end of a file. */
-const SUM_BYTES = 20;
-const SUM = /,"sum":"([0-9a-f]{8})"\}\n?$/;
-
-function textOf(data: Document | null): string {
-  const sums: string[] = [];
-  const fields = Object.entries(data ?? {}).flatMap(([name, value]) => {
-    if (value === undefined) return [];
-    if (!Array.isArray(value)) return `"${name}":${JSON.stringify(value)}`;
-    const items = value.map((item) => JSON.stringify(item));
-    sums.push(...items.map(sumOf));
-    return `"${name}":[\n${items.join(',\n')}\n]`;
-  });
-  const body = `{${fields.join(',')},"sums":"${sums.join('')}"`;
-  return `${body},"sum":"${sumOf(body)}"}\n`;
-}
-
-export const sumOf = (body: string | Buffer): string => crc32(body).toString(16).padStart(8, '0');
-
-function parseDocument<T extends Document>(bytes: Buffer, path: string): T {
-  const data = parseOrNull(bytes.toString('utf8')) as (T & { sum?: string }) | null;
-  if (data === null || typeof data !== 'object' || typeof data.format !== 'number')
-    throw damaged(path, 'is not whole');
-  // Before its checksum, which a newer format may make in another way.
-  if (data.format > FORMAT) throw foreign(path, data.format);
-  // Of the bytes as they are: made into bytes again, a page would cost a third more to read.
-  const end = bytes.subarray(-SUM_BYTES);
-  const match = SUM.exec(end.toString('latin1'));
-  if (!match || match[1] !== sumOf(bytes.subarray(0, bytes.length - end.length + match.index)))
-    throw damaged(path, 'does not fit its checksum');
-  return data;
-}
-
-function parseOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
 
 export function damaged(path: string, why: string): JobrunError {
   const hint = 'Nothing was changed. Look with: jobrun doctor';

@@ -55,7 +55,7 @@ export async function fold(f: Folding): Promise<void> {
   const write = async <T extends Document>(
     name: string,
     capture: (seq: number) => T,
-  ): Promise<void> => writeDocument(f.disk, join(f.dir, name), await published(f, capture));
+  ): Promise<number> => writeDocument(f.disk, join(f.dir, name), await published(f, capture));
   await write('locks.json', (seq) => f.registry.locksFile(FORMAT, seq));
   await write('schedules.json', (seq) => f.registry.schedulesFile(FORMAT, seq));
   const manifest = await published(f, (seq) => manifestOf(f, seq, segment, position, spent));

@@ -8,6 +8,7 @@
 // a segment is used only once its header and its name are on the disk, so a missing one is damage too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { hex } from '../../support/checksums.ts';
 import { assert } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
@@ -159,8 +160,6 @@ function encode(json: string, from: number): { bytes: Buffer; crc: number } {
   bytes.write(hex(crc), 'latin1');
   return { bytes, crc };
 }
-
-const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 export type Reading =
   | { readonly kind: 'headerless' }

@@ -7,7 +7,7 @@ import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
-import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, PAGE_SIZE } from '../../support/limits.ts';
+import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, MAX_FOLD_BYTES } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
@@ -31,9 +31,6 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   readonly release: () => Promise<void>;
   readonly now: () => number;
 }
-
-/** Runs in memory weigh about this much in their pages: a fold is worth it when the journal is a part of that. */
-const BYTES_PER_RUN = 300;
 
 export class JsonEngine extends Reads implements E.Engine {
   readonly #p: Parts;
@@ -272,10 +269,15 @@ export class JsonEngine extends Reads implements E.Engine {
 
   #foldIfLarge(committer: Committer): void {
     if (this.#folding) return;
-    const stored = this.memory.dirty.size * PAGE_SIZE * BYTES_PER_RUN;
-    const isLarge = committer.segmentSize >= Math.max(FOLD_BYTES, stored / 4);
+    // What would be written anew is several times the journal: it is worth it when that has grown too.
+    const isLarge =
+      committer.segmentSize >= FOLD_BYTES && committer.segmentSize >= this.#worthFolding();
     if (!isLarge && this.memory.removed < FOLD_REMOVED) return;
     this.fold().catch(this.#p.onError);
+  }
+
+  #worthFolding(): number {
+    return Math.min(MAX_FOLD_BYTES, this.pages.bytesOf(this.memory.dirty) / 4);
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {

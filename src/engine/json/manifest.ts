@@ -38,5 +38,5 @@ export const manifestPath = (dir: string): string => join(dir, 'manifest.json');
 export const readManifest = (disk: Disk, dir: string): Promise<Manifest | null> =>
   readDocument<Manifest>(disk, manifestPath(dir));
 
-export const writeManifest = (disk: Disk, dir: string, manifest: Manifest): Promise<void> =>
+export const writeManifest = (disk: Disk, dir: string, manifest: Manifest): Promise<number> =>
   writeDocument<Manifest>(disk, manifestPath(dir), manifest);

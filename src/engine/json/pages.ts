@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
-import { PAGES_CACHED } from '../../support/limits.ts';
-import { type Document, damaged, listFolder, readDocument, writeDocument } from './document.ts';
+import { PAGES_CACHED, PAGES_CACHED_BYTES } from '../../support/limits.ts';
+import { type Document, damaged, listFolder, readWeighed, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
 
 export interface PageFile extends Document {
@@ -25,7 +25,11 @@ export class Pages {
 
   /** By page, never the same number twice: a page that went and came back is another one. */
   readonly #versions = new Map<number, number>();
+  /** The version of all that have none of their own: one of them may be the page that went then. */
+  #gone = 0;
   #changes = 0;
+  /** What the file of a page takes, once it was read or written. */
+  readonly #bytes = new Map<number, number>();
 
   constructor(disk: Disk, dir: string) {
     this.#disk = disk;
@@ -44,51 +48,72 @@ export class Pages {
 
   /** The file of a page as it is on the disk, or null. */
   async read(page: number): Promise<PageFile | null> {
-    const file = await readDocument<PageFile>(this.#disk, this.path(page));
-    if (file && (file.page !== page || !Array.isArray(file.runs)))
+    const file = await readWeighed<PageFile>(this.#disk, this.path(page));
+    if (!file) return null;
+    if (file.data.page !== page || !Array.isArray(file.data.runs))
       throw damaged(this.path(page), 'holds another page');
-    return file;
+    this.#bytes.set(page, file.bytes);
+    return file.data;
+  }
+
+  /** What these pages take on the disk, as far as it is known. */
+  bytesOf(pages: Iterable<number>): number {
+    let sum = 0;
+    for (const page of pages) sum += this.#bytes.get(page) ?? 0;
+    return sum;
   }
 
   /** The runs of a page as its file has them, by id; never those of a file that was replaced while it was read. */
   async runsOf(page: number): Promise<ReadonlyMap<number, Run>> {
     for (;;) {
-      const version = this.#versions.get(page);
+      const version = this.#versionOf(page);
       const runs = await this.#cached(page);
-      if (this.#versions.get(page) === version) return runs;
+      if (this.#versionOf(page) === version) return runs;
     }
   }
 
   async write(page: number, seq: number, runs: readonly Run[]): Promise<void> {
-    await writeDocument<PageFile>(this.#disk, this.path(page), { format: FORMAT, seq, page, runs });
+    const file = { format: FORMAT, seq, page, runs };
+    this.#bytes.set(page, await writeDocument<PageFile>(this.#disk, this.path(page), file));
     this.filed.add(page);
-    this.#changed(page);
+    this.#versions.set(page, ++this.#changes);
+    this.#cache.delete(page);
   }
 
   async remove(page: number): Promise<void> {
     this.filed.delete(page);
     await this.#disk.remove(this.path(page));
-    this.#changed(page);
-    this.#versions.delete(page);
+    this.#gone = ++this.#changes;
+    for (const known of [this.#versions, this.#cache, this.#bytes]) known.delete(page);
   }
 
   path(page: number): string {
     return join(this.#folder, `${String(page).padStart(6, '0')}.json`);
   }
 
-  #changed(page: number): void {
-    this.#versions.set(page, ++this.#changes);
-    this.#cache.delete(page);
+  #versionOf(page: number): number {
+    return this.#versions.get(page) ?? this.#gone;
   }
 
   #cached(page: number): Promise<ReadonlyMap<number, Run>> {
     const cached = this.#cache.get(page) ?? this.#load(page);
     this.#cache.delete(page);
     this.#cache.set(page, cached);
-    const oldest = this.#cache.keys().next();
-    if (this.#cache.size > PAGES_CACHED && !oldest.done) this.#cache.delete(oldest.value);
-    cached.catch(() => this.#cache.delete(page));
+    cached.then(
+      () => this.#trim(),
+      () => this.#cache.delete(page),
+    );
     return cached;
+  }
+
+  /** The last one stays, however large. */
+  #trim(): void {
+    const isMuch = (): boolean =>
+      this.#cache.size > PAGES_CACHED || this.bytesOf(this.#cache.keys()) > PAGES_CACHED_BYTES;
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cache.size === 1 || !isMuch()) return;
+      this.#cache.delete(oldest);
+    }
   }
 
   async #load(page: number): Promise<ReadonlyMap<number, Run>> {

@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 import type { Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { isRun, isSchedule } from '../../run/shape.ts';
+import { hex } from '../../support/checksums.ts';
 import { type Clock, isoOf } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
@@ -100,8 +101,6 @@ function* logItems(bytes: Buffer | JobrunError | null, name: string): Generator<
   for (let from = 0; from < text.length; from += CHUNK)
     yield { log: [name, text.slice(from, from + CHUNK)] };
 }
-
-const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 /** The header, then each item. Throws at the first line that does not fit, and at the end if the stream was cut. */
 export async function* readLines(lines: AsyncIterable<string>): AsyncGenerator<Header | Item> {

@@ -2,7 +2,7 @@
 // itself. It may lag, it can never lead. A journal that ends before it was cut off, which without it would look just
 // like a commit nobody was told of.
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { sumOf } from '../../support/checksums.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { readRegular } from './document.ts';
 
@@ -56,5 +56,5 @@ export async function readWitness(disk: Disk, dir: string): Promise<number> {
 
 function textOf(seq: number): string {
   const digits = String(seq).padStart(16, '0');
-  return `${digits} ${crc32(digits).toString(16).padStart(8, '0')}\n`;
+  return `${digits} ${sumOf(digits)}\n`;
 }

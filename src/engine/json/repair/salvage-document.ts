@@ -1,9 +1,11 @@
 // What a damaged document still proves. From the most certain to the least: it is sound; one bit is wrong, and put
 // right; its parts that fit their own checksums are taken, the others not; it is JSON with another checksum, so a hand
 // has edited it, which is believed only where the caller asks for it and every part has the right shape.
+import { sumOf } from '../../../support/checksums.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
-import { type Document, readOrDamaged, sumOf } from '../document.ts';
+import { type Document, readOrDamaged } from '../document.ts';
+import { Reading } from '../document-bytes.ts';
 import { upgraded } from '../migrate.ts';
 import { isOneBitOff, mendText } from './mend.ts';
 
@@ -45,8 +47,14 @@ function judge<T extends Document>(
   return { proof: parts.length > 0 ? 'parts' : 'nothing', data: null, parts };
 }
 
+/** As a file is read: no text may be as long as a page. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
 function documentOf<T extends Document>(bytes: Buffer): T | null {
-  const data = parseJson(bytes.toString('utf8')) as Partial<T> | undefined | null;
+  const reading = new Reading();
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+    reading.take(bytes.subarray(at, at + PIECE_BYTES));
+  const data = reading.data() as Partial<T> | null;
   const fits = typeof data?.format === 'number' && typeof data.seq === 'number';
   return fits ? (data as T) : null;
 }
@@ -72,14 +80,17 @@ function mendDocument(bytes: Buffer): Buffer | null {
   return mended && Buffer.concat([mended, end]);
 }
 
-const SUMS = /"sums":"([0-9a-f]+)/;
+const SUMS = '"sums":"';
 const SUM_LENGTH = 8;
+const QUOTE = 34;
 
 function partsOf(bytes: Buffer): readonly unknown[] {
   const sums = new Set<string>();
-  const all = SUMS.exec(bytes.toString('latin1'))?.[1] ?? '';
-  for (let at = 0; at + SUM_LENGTH <= all.length; at += SUM_LENGTH)
-    sums.add(all.slice(at, at + SUM_LENGTH));
+  // The last of these names: params may have it too.
+  const at = bytes.lastIndexOf(SUMS);
+  const all = at < 0 ? Buffer.alloc(0) : bytes.subarray(at + SUMS.length);
+  for (let from = 0; from + SUM_LENGTH <= all.length && all[from] !== QUOTE; from += SUM_LENGTH)
+    sums.add(all.toString('latin1', from, from + SUM_LENGTH));
   return linesOf(bytes).flatMap((line) => {
     const text = line.at(-1) === 44 ? line.subarray(0, -1) : line;
     return sums.has(sumOf(text)) ? (parseJson(text.toString('utf8')) ?? []) : [];

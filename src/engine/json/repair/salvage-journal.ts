@@ -1,7 +1,7 @@
 // All commits that a damaged journal still proves. Each line fits its own checksum and names the one before it, so a
 // line after a bad one is as certain as one before it; only what the bad one held is unknown: a hole in the numbers.
 // A line with one flipped bit is put right (mend.ts), its line feed too.
-import { crc32 } from 'node:zlib';
+import { sumOf } from '../../../support/checksums.ts';
 import { decode, type Line, type Op, type Position } from '../journal.ts';
 import { isOneBitOff, mendText } from './mend.ts';
 
@@ -102,7 +102,7 @@ function mendLine(piece: Buffer, before: number | null): Found | null {
   const starts = [before, own === undefined ? null : Number.parseInt(own, 16)];
   for (const from of starts) {
     if (from === null) continue;
-    const sum = `${crc32(body, from).toString(16).padStart(8, '0')} `;
+    const sum = `${sumOf(body, from)} `;
     if (isOneBitOff(head, Buffer.from(sum))) return decode(sum + body.toString('utf8'));
     const text = head.toString('latin1');
     const mended = SUM.test(text) ? mendText(body, Number.parseInt(text, 16), from) : null;

@@ -1,0 +1,167 @@
+// A document as bytes, in pieces, and back. Each element of a list stands on a line of its own, with its checksum in
+// `sums`: one rotten sector costs the runs in it and no others. The last field is `sum`, the CRC-32 of everything
+// before it.
+//
+// A page may be larger than any text can be (some runs with full steps are enough: 512 MB), so no text is ever longer
+// than an element or a piece, and whoever writes or reads lets others run between two pieces.
+import { crc32 } from 'node:zlib';
+import { hex } from '../../support/checksums.ts';
+import { parseJson } from '../../support/json.ts';
+
+const FIRST_BYTES = 64 * 1024;
+const PIECE_BYTES = 1024 * 1024;
+/** An element is a run at the most: a few values of 1 MB and its steps. What is longer has lost its line feeds. */
+const MOST_LINE_BYTES = 64 * 1024 * 1024;
+
+/** The bytes of a document. Each piece is used again for the next one. */
+export function* bytesOf(data: object): Generator<Buffer> {
+  const out = new Writing();
+  const sums: number[] = [];
+  for (const [i, [name, value]] of Object.entries(data).entries()) {
+    if (value === undefined) continue;
+    out.put(`${i === 0 ? '{' : ','}"${name}":`);
+    if (!Array.isArray(value)) out.put(JSON.stringify(value));
+    else {
+      out.put('[\n');
+      for (const [at, item] of value.entries()) {
+        if (at > 0) out.comma();
+        sums.push(crc32(out.put(JSON.stringify(item))));
+        if (out.size >= PIECE_BYTES) yield out.take();
+      }
+      out.put('\n]');
+    }
+  }
+  out.put(`,"sums":"${hexOfAll(sums)}"`);
+  out.put(`,"sum":"${hex(out.sum())}"}\n`);
+  yield out.take();
+}
+
+function hexOfAll(sums: readonly number[]): string {
+  const bytes = Buffer.allocUnsafe(4 * sums.length);
+  for (const [i, sum] of sums.entries()) bytes.writeUInt32BE(sum, 4 * i);
+  return bytes.toString('hex');
+}
+
+class Writing {
+  size = 0;
+  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  /** Of the pieces that were taken. */
+  #sum = 0;
+
+  /** Returns the bytes that the text became. */
+  put(text: string): Buffer {
+    const most = text.length < FIRST_BYTES ? 3 * text.length : Buffer.byteLength(text);
+    if (this.size + most > this.#bytes.length) this.#grow(this.size + most);
+    const from = this.size;
+    this.size += this.#bytes.write(text, from);
+    return this.#bytes.subarray(from, this.size);
+  }
+
+  comma(): void {
+    if (this.size + 2 > this.#bytes.length) this.#grow(this.size + 2);
+    this.#bytes[this.size++] = 44;
+    this.#bytes[this.size++] = 10;
+  }
+
+  sum(): number {
+    return crc32(this.#bytes.subarray(0, this.size), this.#sum);
+  }
+
+  take(): Buffer {
+    this.#sum = this.sum();
+    const piece = this.#bytes.subarray(0, this.size);
+    this.size = 0;
+    return piece;
+  }
+
+  #grow(least: number): void {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(least, 2 * this.#bytes.length));
+    this.#bytes.copy(bytes, 0, 0, this.size);
+    this.#bytes = bytes;
+  }
+}
+
+/** `,"sum":"01234567"}` and the line feed: at most so many bytes at the end of a document. */
+const SUM_BYTES = 20;
+const SUM = /,"sum":"([0-9a-f]{8})"\}\n?$/;
+const [COMMA, LINE_FEED, CLOSE] = [44, 10, 93];
+
+/** Bytes that come in pieces, made into data: all at once where there is one piece, else element by element. */
+export class Reading {
+  bytes = 0;
+  #sum = 0;
+  /** What has not been looked at: the only piece so far, then the pieces of the last line, which may be whole. */
+  #rest: Buffer[] = [];
+  #isOne = true;
+  /** All but the elements of lists, once there was more than a piece. */
+  #frame = '';
+  readonly #lists: unknown[][] = [];
+  #list: unknown[] | null = null;
+  #isBroken = false;
+
+  take(piece: Buffer): void {
+    this.#isOne = this.bytes === 0;
+    this.bytes += piece.length;
+    const goesOn = this.#rest.at(-1)?.at(-1) !== LINE_FEED && !isEndInside(piece);
+    this.#rest.push(piece);
+    if (!this.#isOne && !goesOn && !this.#isBroken) this.#takeLines(joined(this.#rest));
+  }
+
+  /** The data, whatever its checksum says; null where it is no JSON. To be asked for once. */
+  data(): unknown {
+    const rest = joined(this.#rest);
+    if (this.#isBroken || rest.length > MOST_LINE_BYTES) return null;
+    const data = parseJson(this.#frame + rest.toString('utf8')) ?? null;
+    if (data !== null && !this.#isOne)
+      for (const [name, value] of Object.entries(data))
+        if (Array.isArray(value)) Object.assign(data, { [name]: this.#lists.shift() ?? value });
+    return data;
+  }
+
+  /** Whether the bytes, as they are, fit their checksum: made into bytes again, a page would cost a third more. */
+  get fits(): boolean {
+    const rest = joined(this.#rest);
+    const end = rest.subarray(-SUM_BYTES);
+    const match = SUM.exec(end.toString('latin1'));
+    if (!match) return false;
+    const body = rest.subarray(0, rest.length - end.length + match.index);
+    return match[1] === hex(crc32(body, this.#sum));
+  }
+
+  #takeLines(bytes: Buffer): void {
+    // The last line has the checksum, and is not known to be whole.
+    const end = bytes.lastIndexOf(LINE_FEED, bytes.length - 2) + 1;
+    const lines = bytes.subarray(0, end);
+    this.#rest = [bytes.subarray(end)];
+    this.#sum = crc32(lines, this.#sum);
+    for (let from = 0; from < end && !this.#isBroken; ) {
+      const at = lines.indexOf(LINE_FEED, from);
+      this.#takeLine(lines.subarray(from, at));
+      from = at + 1;
+    }
+  }
+
+  #takeLine(line: Buffer): void {
+    if (this.#list === null || line[0] === CLOSE) {
+      const text = line.toString('utf8');
+      this.#frame += text;
+      if (this.#frame.length > MOST_LINE_BYTES) this.#isBroken = true;
+      this.#list = text.endsWith('[') ? [] : null;
+      if (this.#list) this.#lists.push(this.#list);
+    } else if (line.length > 0) {
+      const text = line.at(-1) === COMMA ? line.subarray(0, -1) : line;
+      const item = parseJson(text.toString('utf8'));
+      if (item === undefined) this.#isBroken = true;
+      this.#list.push(item);
+    }
+  }
+}
+
+const joined = (pieces: readonly Buffer[]): Buffer =>
+  pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+
+/** Whether a line ends before the last byte does. */
+const isEndInside = (piece: Buffer): boolean => {
+  const at = piece.indexOf(LINE_FEED);
+  return at >= 0 && at < piece.length - 1;
+};
