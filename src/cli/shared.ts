@@ -12,6 +12,7 @@ export class Shared {
   #opened: Backend | null = null;
   #calls = 0;
   #retired = false;
+  #closing: Promise<void> | null = null;
 
   constructor(opening: Promise<Backend>) {
     this.#opening = opening;
@@ -61,12 +62,9 @@ export class Shared {
     await this.over;
   }
 
-  async #close(): Promise<void> {
+  #close(): Promise<void> {
     this.#retired = true;
-    try {
-      await this.#opened?.close();
-    } finally {
-      this.#tellOver();
-    }
+    this.#closing ??= this.backend.close().finally(() => this.#tellOver());
+    return this.#closing;
   }
 }

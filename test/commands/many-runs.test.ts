@@ -1,5 +1,7 @@
 // Commands over very many runs, which settle, go and come back while they are listed: each that was there all the time
 // is met once, and what has moved meanwhile is nobody's failure.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { abort } from '../../src/commands/abort.ts';
 import type { Command, Tools } from '../../src/commands/command.ts';
@@ -102,4 +104,20 @@ test('prune removes what is settled, also while some of it is removed or goes on
   expect([gone.length > 5, going.length > 5]).toEqual([true, true]);
   expect([...removed, ...gone, ...going].sort((a, b) => a - b)).toEqual(ids(1, MANY));
   expect(engine.counts()).toMatchObject({ aborted: 0, queued: going.length });
+}, 60_000);
+
+test('a page that has rotted keeps no run from being aborted; what needs it says so, and has done nothing', async () => {
+  const tools = await waiting();
+  const { engine, config } = tools;
+  await Promise.all(ids(1, 1500).map((id) => settle(id, tools)));
+  await engine.fold();
+  writeFileSync(join(config.state, 'runs/000001.json'), 'rotten');
+  await expect(
+    (async () => retry.handle?.({ job: 'mail' }, tools))(),
+    'half of its runs are in there',
+  ).rejects.toMatchObject({ code: 'state-damaged' });
+  expect(engine.counts()).toMatchObject({ queued: 1000, aborted: 1500 });
+  const reply = (await beside(() => [], abort, { all: true }, tools)) as Reply;
+  expect([reply.results.length, reply.results.filter(isRefused)]).toEqual([1000, []]);
+  expect(engine.counts().aborted).toBe(MANY);
 }, 60_000);

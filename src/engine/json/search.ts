@@ -2,11 +2,11 @@
 // asked for are looked into. Where the filter asks for more than the tally knows (key, text, time), the runs themselves
 // are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
 // changes: who looks at the same list again reads only what is new.
-import { type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
+import { isSettledName, type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
-import { currentOf, readable, runsOfPage } from './listing.ts';
+import { collectPage, currentOf, readable, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import { pageOf } from './tally.ts';
@@ -15,6 +15,8 @@ import { pageOf } from './tally.ts';
 interface Plan {
   readonly states: readonly StateName[] | null;
   readonly jobs: ReadonlySet<string> | null;
+  /** Only unsettled runs: memory has all of them, and no page is read. */
+  readonly live: boolean;
   /** The tally can count what fits. */
   readonly counted: boolean;
   readonly fits: (run: Run) => boolean;
@@ -207,15 +209,12 @@ export class Search {
     const { tally } = this.#memory;
     const before = known.get(page);
     if (before?.runs && before.version === tally.versionOf(page)) return [...before.runs];
-    const all = await runsOfPage(page, this.#memory, this.#pages);
+    const all = plan.live
+      ? collectPage(page, this.#memory, NOTHING_FILED)
+      : await runsOfPage(page, this.#memory, this.#pages);
     // No wait lies between the look at the runs and their version.
     const version = tally.versionOf(page);
-    const created = all.map(({ createdAt }) => createdAt);
-    this.#ages.set(page, {
-      version,
-      oldest: Math.min(...created),
-      newest: Math.max(...created),
-    });
+    if (!plan.live) this.#ages.set(page, agesOf(all, version));
     const fitting = all.filter(plan.fits);
     const isKept = fitting.length <= FEW && this.#kept < RUNS_KEPT;
     if (isKept) this.#kept += fitting.length;
@@ -238,6 +237,13 @@ export class Search {
   }
 }
 
+const NOTHING_FILED: ReadonlyMap<number, Run> = new Map();
+
+function agesOf(runs: readonly Run[], version: number): Ages {
+  const created = runs.map(({ createdAt }) => createdAt);
+  return { version, oldest: Math.min(...created), newest: Math.max(...created) };
+}
+
 const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 const ALL = { states: null, jobs: null };
 
@@ -250,6 +256,7 @@ function planOf(query: Query): Plan {
   return {
     states,
     jobs,
+    live: states?.every((name) => !isSettledName(name)) ?? false,
     counted: key === undefined && text === undefined && since === undefined,
     from,
     until: from + query.limit,
