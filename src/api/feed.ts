@@ -1,6 +1,7 @@
 // Events from one source to many readers. A reader that does not keep up loses events, is told so by one
 // `{ gap: true }`, and goes on with the newest: it can never slow the source or the other readers, nor grow memory.
-import { MAX_EVENTS_KEPT } from '../support/limits.ts';
+// What is kept is bounded by number and by bytes, for whoever was away and comes back.
+import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../support/limits.ts';
 
 export interface Gap {
   readonly gap: true;
@@ -13,19 +14,43 @@ export interface Numbered {
 /** Events that wait for one reader: a burst of a second; more of them mean that it does not read. */
 const MAX_WAITING = 5_000;
 
+interface Weighed<Item> {
+  readonly item: Item;
+  readonly bytes: number;
+}
+
 export class Feed<Item extends Numbered> {
-  readonly #kept: Item[] = [];
-  /** Where the oldest kept one stands, once the ring is full. */
-  #oldest = 0;
+  readonly #weigh: (item: Item) => number;
+  #last: number;
+  /** The oldest that is kept stands at `#first`; what was before it is null until the list is cut. */
+  #kept: (Weighed<Item> | null)[] = [];
+  #first = 0;
+  #bytes = 0;
   readonly #readers = new Set<Reader<Item>>();
 
+  /** `weigh` tells about how many bytes an event holds; `last` is the number of the last one before this feed began. */
+  constructor(weigh: (item: Item) => number, last: number) {
+    this.#weigh = weigh;
+    this.#last = last;
+  }
+
+  /** The number of the last event. */
+  get last(): number {
+    return this.#last;
+  }
+
   publish(item: Item): void {
-    if (this.#kept.length < MAX_EVENTS_KEPT) this.#kept.push(item);
-    else {
-      this.#kept[this.#oldest] = item;
-      this.#oldest = (this.#oldest + 1) % MAX_EVENTS_KEPT;
+    const weighed = { item, bytes: this.#weigh(item) };
+    this.#last = item.n;
+    this.#kept.push(weighed);
+    this.#bytes += weighed.bytes;
+    while (this.#kept.length - this.#first > MAX_EVENTS_KEPT || this.#bytes > MAX_EVENT_BYTES) {
+      this.#bytes -= this.#kept[this.#first]?.bytes ?? 0;
+      this.#kept[this.#first++] = null;
     }
-    for (const reader of this.#readers) reader.put(item);
+    if (this.#first > MAX_EVENTS_KEPT) this.#kept = this.#kept.slice(this.#first);
+    if (this.#first > MAX_EVENTS_KEPT) this.#first = 0;
+    for (const reader of this.#readers) reader.put(weighed);
   }
 
   /** Everything published from now on, after the kept ones with a number above `since`. Ends with the signal. */
@@ -45,25 +70,27 @@ export class Feed<Item extends Numbered> {
   }
 
   #after(since: number): (Item | Gap)[] {
-    const ring = [...this.#kept.slice(this.#oldest), ...this.#kept.slice(0, this.#oldest)];
-    const missed = ring.filter((item) => item.n > since);
-    const first = missed[0];
-    return first && first.n > since + 1 ? [{ gap: true }, ...missed] : missed;
+    const kept = this.#kept.slice(this.#first).flatMap((one) => one?.item ?? []);
+    const missed = kept.filter(({ n }) => n > since);
+    const next = missed[0]?.n ?? this.#last + 1;
+    return next > since + 1 ? [{ gap: true }, ...missed] : missed;
   }
 }
 
 class Reader<Item> {
   #waiting: Item[] = [];
+  #bytes = 0;
   #lost = false;
   #ended = false;
   #wake: () => void = () => undefined;
 
-  put(item: Item): void {
-    if (this.#waiting.length >= MAX_WAITING) {
-      this.#waiting = [];
+  put({ item, bytes }: Weighed<Item>): void {
+    if (this.#waiting.length >= MAX_WAITING || this.#bytes > MAX_EVENT_BYTES) {
+      this.#take();
       this.#lost = true;
     }
     this.#waiting.push(item);
+    this.#bytes += bytes;
     this.#wake();
   }
 
@@ -78,11 +105,16 @@ class Reader<Item> {
         this.#lost = false;
         yield { gap: true };
       }
-      const batch = this.#waiting;
-      this.#waiting = [];
-      yield* batch;
+      yield* this.#take();
       if (this.#waiting.length === 0 && !this.#ended) await this.#more();
     }
+  }
+
+  #take(): Item[] {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    this.#bytes = 0;
+    return taken;
   }
 
   #more(): Promise<void> {

@@ -10,6 +10,7 @@ import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';
 import type { Progress, Run } from '../run/run.ts';
+import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { exitCodeOf, toJobrunError } from '../support/errors.ts';
@@ -64,12 +65,11 @@ export class Daemon {
   readonly #attempts: Attempts;
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
-  readonly #feed = new Feed<Change>();
+  readonly #feed: Feed<Change>;
   readonly #stuck: Stuck;
   readonly #upkeep: Upkeep;
   readonly #watching: Watching;
   readonly #busy: Busy;
-  #lastChange = 0;
   #watcher: Watcher | null = null;
   #serving: Serving | null = null;
   #loaded = false;
@@ -105,6 +105,7 @@ export class Daemon {
     this.#o = options;
     this.#engine = engine;
     this.#watching = watching;
+    this.#feed = new Feed<Change>(({ run }) => weightOf(run), engine.changes());
     this.#stuck = new Stuck(clock, log.logger, engine, (...why) => this.#fail(...why));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
@@ -200,7 +201,6 @@ export class Daemon {
   }
 
   #changed(change: Change): void {
-    this.#lastChange = change.n;
     this.#feed.publish(change);
     this.#watching.changed(change);
     this.#o.log.run(change);
@@ -214,7 +214,7 @@ export class Daemon {
   #progressed(run: Run, progress: Progress): void {
     this.#o.log.progress(run, progress);
     const next = { ...run, life: run.life && { ...run.life, progress } };
-    this.#feed.publish({ n: this.#lastChange, at: this.#o.clock.now(), prev: run, run: next });
+    this.#feed.publish({ n: this.#feed.last, at: this.#o.clock.now(), prev: run, run: next });
   }
 
   #onError(what: string): (error: unknown) => void {

@@ -73,6 +73,8 @@ export interface Engine {
   nextDueAt(now: number): number | null;
   /** Why a run that has not settled does not run, or null. */
   why(run: Run, now: number): string | null;
+  /** The number of the last change of a run: there were as many. */
+  changes(): number;
   /** Calls back for each change once it is durable, in the order of commits. Returns its undo. */
   onChange(listener: (change: Change) => void): () => void;
   /** Resolves when all that has been changed so far is durable. */

@@ -65,8 +65,9 @@ export const MAX_SHARED = 1000;
 /** Repeated requests are recognised this long: many times longer than a client retries. */
 export const REQUEST_MEMORY_MS = 10 * MINUTE;
 export const MAX_REQUESTS_REMEMBERED = 10_000;
-/** Events kept for `events --since`. */
+/** Events kept for `events --since`; fewer of large runs. As many bytes may wait for one reader. */
 export const MAX_EVENTS_KEPT = 10_000;
+export const MAX_EVENT_BYTES = 64 * MB;
 /** Settled pages held in memory for `show` and `list`; fewer of large ones, but for the last. */
 export const PAGES_CACHED = 16;
 export const PAGES_CACHED_BYTES = 64 * MB;

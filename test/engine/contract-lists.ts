@@ -203,6 +203,7 @@ export function listsContract(bench: Bench): void {
     await bench.engine.fold();
     const before = told.length;
     await bench.reopen();
+    expect(bench.engine.changes()).toBe(3);
     bench.engine.onChange((change) => told.push(change));
     await bench.engine.change(2, abort);
     expect(before).toBe(3);

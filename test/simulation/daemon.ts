@@ -108,7 +108,7 @@ export class Daemon {
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
   readonly #upkeep: Upkeep;
-  readonly #feed = new Feed<Change>();
+  readonly #feed = new Feed<Change>(() => 0, 0);
   #loaded = false;
 
   static async open(machine: Machine, life: Life): Promise<Daemon> {

@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
-import { PAGE_SIZE } from '../../support/limits.ts';
+import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES, PAGE_SIZE } from '../../support/limits.ts';
 import type { Committer } from './committer.ts';
 import { type Document, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
@@ -41,6 +41,16 @@ export interface Folding {
 }
 
 export const journalFolder = (dir: string): string => join(dir, 'journal');
+
+/** Where the journal is long enough for what would be written anew, which may be many times as much. */
+export function isWorthFolding(journal: number, { memory, pages }: Part): boolean {
+  if (memory.removed >= FOLD_REMOVED) return true;
+  return (
+    journal >= FOLD_BYTES && journal >= Math.min(MAX_FOLD_BYTES, pages.bytesOf(memory.dirty) / 4)
+  );
+}
+
+type Part = Pick<Folding, 'memory' | 'pages'>;
 
 export async function fold(f: Folding): Promise<void> {
   f.guard();

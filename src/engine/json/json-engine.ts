@@ -7,12 +7,12 @@ import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
-import { FOLD_BYTES, FOLD_REMOVED, MAX_BATCH, MAX_FOLD_BYTES } from '../../support/limits.ts';
+import { MAX_BATCH } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
-import { type Folding, fold } from './fold.ts';
+import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { currentOf } from './listing.ts';
 import { notSettled, Reads } from './reads.ts';
 import { FULL_REASON, fullRefusal, type Reserve } from './reserve.ts';
@@ -198,6 +198,10 @@ export class JsonEngine extends Reads implements E.Engine {
 
   // -------------------------------------------------------------------------------------------------- upkeep, end
 
+  changes(): number {
+    return this.#announcer.count;
+  }
+
   onChange(listener: (change: E.Change) => void): () => void {
     return this.#announcer.listen(listener);
   }
@@ -268,16 +272,8 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   #foldIfLarge(committer: Committer): void {
-    if (this.#folding) return;
-    // What would be written anew is several times the journal: it is worth it when that has grown too.
-    const isLarge =
-      committer.segmentSize >= FOLD_BYTES && committer.segmentSize >= this.#worthFolding();
-    if (!isLarge && this.memory.removed < FOLD_REMOVED) return;
+    if (this.#folding || !isWorthFolding(committer.segmentSize, this.#p)) return;
     this.fold().catch(this.#p.onError);
-  }
-
-  #worthFolding(): number {
-    return Math.min(MAX_FOLD_BYTES, this.pages.bytesOf(this.memory.dirty) / 4);
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {
