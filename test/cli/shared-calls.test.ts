@@ -5,7 +5,7 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, type Jobs } from '../../src/index.ts';
-import { eventually, Project, ROOT } from '../helpers/project.ts';
+import { Project, ROOT } from '../helpers/project.ts';
 import { refusal } from '../helpers/site.ts';
 
 const WORK = { 'jobs/work.mjs': 'export default ({ n = 0 }) => n * 2;' };
@@ -108,21 +108,33 @@ test('a call that only looks touches no file; the next that changes something ha
 }, 60_000);
 
 test('one connection serves what looks and what changes, whoever found the daemon', async () => {
-  const project = new Project(WORK);
+  const project = new Project({
+    ...WORK,
+    'mixed.mjs': `import { connect } from '${ROOT}dist/index.js';
+const open = () => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
+const settles = async (wanted) => {
+  while (open() !== wanted) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+const before = open();
+const mixed = (jobs) => Promise.all([jobs.list(), jobs.schedule('work', {}, { in: '1h' }), jobs.list()]);
+// Once so that all is loaded: then the two kinds look for the daemon at the same moment.
+const first = await connect();
+await mixed(first);
+await first.close();
+await settles(before);
+const jobs = await connect();
+await mixed(jobs);
+console.log(open() > before);
+await settles(before + 1);
+await jobs.list();
+await settles(before + 1);
+await jobs.close();
+await settles(before);
+console.log('closed');
+`,
+  });
   const daemon = await project.daemon();
-  const jobs = await connected(project);
-  const sockets = () =>
-    process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
-  const before = sockets();
-  await Promise.all([
-    jobs.status(),
-    jobs.schedule('work', {}, LATER),
-    jobs.list(),
-    jobs.schedule('work', {}, LATER),
-  ]);
-  await eventually(() => sockets() === before + 1);
-  await jobs.close();
-  await eventually(() => sockets() === before);
+  expect((await project.node('mixed.mjs')).stdout).toBe('true\nclosed\n');
   await daemon.kill('SIGTERM');
 }, 30_000);
 
