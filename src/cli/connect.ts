@@ -1,8 +1,7 @@
 // What a program gets of jobrun: `connect` and the calls on what it returns. Names, options and results are those of
 // the command line; where that takes words, this takes values.
 
-import type { BatchLine, BatchResult } from '../commands/batch.ts';
-import { cutBatch } from '../commands/batch.ts';
+import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
 import type { Listed } from '../commands/list.ts';
 import type { ConfigOptions } from '../support/config.ts';
@@ -93,9 +92,9 @@ export class Jobs {
     for (const lines of cutBatch(runs.map(lineOf))) {
       if (lines.length === 0) continue;
       const reply = (await this.#caller.call('schedule', { kind: 'batch', lines })) as {
-        readonly results: readonly BatchResult[];
+        readonly results: readonly ToldResult[];
       };
-      for (const one of reply.results)
+      for (const one of resultsOf(reply.results, lines))
         results.push('line' in one ? errorFromShape(one.error) : one);
     }
     return results;

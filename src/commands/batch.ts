@@ -5,17 +5,22 @@ import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
 import { acceptedBefore } from './accepting.ts';
+import { type BriefView, inFull, teller } from './brief.ts';
 import type { Tools } from './command.ts';
 import { draftsOf, type RunRequest } from './drafts.ts';
 import { fieldsOf, notOneOf, wrong } from './fields.ts';
 import { type Here, readDue } from './times.ts';
-import { type AcceptedView, viewerOfAccepted } from './views.ts';
+import type { AcceptedView } from './views.ts';
 
 export type BatchLine =
   | { readonly line: number; readonly run: RunRequest }
   | { readonly line: number; readonly error: ErrorShape };
 
-export type BatchResult = AcceptedView | { readonly line: number; readonly error: ErrorShape };
+type Refused = { readonly line: number; readonly error: ErrorShape };
+
+export type BatchResult = AcceptedView | Refused;
+/** As it is told to whoever has the lines. */
+export type ToldResult = BatchResult | BriefView;
 
 const KNOWN = ['job', 'params', 'at', 'in', 'priority', 'key', 'retries', 'after', 'force'];
 
@@ -84,13 +89,15 @@ export async function acceptBatch(
   lines: readonly BatchLine[],
   tools: Tools,
   now: number,
-): Promise<BatchResult[]> {
+): Promise<ToldResult[]> {
   if (!Array.isArray(lines) || !lines.every(isLine)) throw wrong('lines', 'a list of lines');
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
-  const view = viewerOfAccepted(tools);
+  const tell = teller(tools);
   const again = (await acceptedBefore(runs.length, tools, now))?.values();
   if (again) {
-    return lines.map((line) => ('error' in line ? line : view(again.next().value as Accepted)));
+    return lines.map((line) =>
+      'error' in line ? line : tell(again.next().value as Accepted, line.run),
+    );
   }
   const drafts = await draftsOf(runs, tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
@@ -105,6 +112,16 @@ export async function acceptBatch(
     const one = nextAccepted.next().value;
     if (!one)
       throw new JobrunError('internal', 'a run was lost from a batch', 'Please report this.');
-    return view(one);
+    return tell(one, line.run);
   });
 }
+
+/** What was told of these lines, in full. */
+export const resultsOf = (
+  told: readonly ToldResult[],
+  lines: readonly BatchLine[],
+): readonly BatchResult[] =>
+  told.map((one, i) => {
+    const line = lines[i];
+    return 'line' in one || !line || 'error' in line ? (one as Refused) : inFull(one, line.run);
+  });

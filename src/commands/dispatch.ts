@@ -32,7 +32,9 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
   const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
   // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
   if (!command.once) return durably(tools.engine, make);
-  return request.request !== null ? known.once(request.request, make) : make();
+  // A thousand replies to a thousand runs each would be most of the daemon's memory.
+  if (request.request === null || command.engineKnows?.(args)) return make();
+  return known.once(request.request, make);
 }
 
 /** Whether the replies of this command wait for no change beside their own. */

@@ -5,7 +5,15 @@ import type { RunView } from '../run/view.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { acceptOne } from './accepting.ts';
-import { acceptBatch, type BatchLine, type BatchResult, cutBatch, readBatch } from './batch.ts';
+import {
+  acceptBatch,
+  type BatchLine,
+  type BatchResult,
+  cutBatch,
+  readBatch,
+  resultsOf,
+  type ToldResult,
+} from './batch.ts';
 import type { Asked, Command, Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
 import { durably } from './durable.ts';
@@ -34,11 +42,12 @@ export type NewRun = Omit<RunView, 'id'> & { readonly id: string | null; readonl
 type Reply =
   | { readonly run: NewRun }
   | { readonly schedule: ScheduleView; readonly dryRun: boolean }
-  | { readonly results: readonly BatchResult[] };
+  | { readonly results: readonly ToldResult[] };
 
 export const schedule: Command<Request, Reply> = {
   name: 'schedule',
   once: true,
+  engineKnows: ({ kind }) => kind !== 'schedule',
   tellsOwn: true,
 
   define(program) {
@@ -108,7 +117,8 @@ export const schedule: Command<Request, Reply> = {
     showFollowed(item as unknown as Followed, out, 'note' in request ? request.note : null),
 
   async show(reply, out, request) {
-    if ('results' in reply) return showBatch(reply.results, out);
+    if ('results' in reply)
+      return showBatch(resultsOf(reply.results, 'lines' in request ? request.lines : []), out);
     if (request.kind !== 'batch' && request.note) out.note`note: ${request.note}`;
     if ('run' in reply) await showAccepted(reply.run, out);
     else await showMade(reply.schedule, reply.dryRun, out);

@@ -3,9 +3,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Request } from '../../src/api/protocol.ts';
 import type { Tools } from '../../src/commands/command.ts';
+import { dispatcher } from '../../src/commands/dispatch.ts';
 import { rerun } from '../../src/commands/rerun.ts';
 import { schedule } from '../../src/commands/schedule.ts';
+import type { Json } from '../../src/support/json.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
 
@@ -51,3 +54,25 @@ test('gives the same runs though its job has gone and a run that it named was re
   await expect(again('new')).rejects.toThrow('there is no run 1');
   expect(await batch('other')).toEqual([undefined, undefined, undefined]);
 }, 30_000);
+
+test('the same request twice at once makes its runs once', async () => {
+  const { tools } = await daemonHere(new Project({ 'jobs/brief.mjs': 'export default () => 1;' }));
+  const answer = dispatcher(tools);
+  const ask = (args: object, request: string): Promise<Json> => {
+    const frame = { v: 1, id: 1, command: 'schedule', args: args as Json, request, stream: false };
+    return answer(frame as Request, new AbortController().signal) as Promise<Json>;
+  };
+  const run = { job: 'brief', params: {} };
+  const one = { kind: 'run', run, wait: false, follow: false, dryRun: false };
+  const many = { kind: 'batch', lines: [1, 2, 3].map((line) => ({ line, run })) };
+  const rule = { ...one, kind: 'schedule', run: { ...run, everyMs: 3_600_000, name: 'often' } };
+  for (const [i, args] of [one, many, rule].entries()) {
+    const [first, second] = await Promise.all([ask(args, `r${i}`), ask(args, `r${i}`)]);
+    const ids = (reply: Json | undefined): string[] =>
+      JSON.stringify(reply).match(/"(id|name)":"[^"]+"/g) ?? [];
+    expect(ids(second)).toEqual(ids(first));
+  }
+  const { total } = await tools.engine.list({ limit: 1 });
+  // The schedule has made its first run by itself, or is about to.
+  expect([4, 5]).toContain(total);
+});

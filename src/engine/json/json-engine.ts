@@ -67,8 +67,8 @@ export class JsonEngine extends Reads implements E.Engine {
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
       const accepted = drafts.map((draft) => {
-        const one = acceptDraft(tx, draft, now, this.#intake, others);
-        return { ...one, reason: this.why(one.run, now) };
+        const { run, existing } = acceptDraft(tx, draft, now, this.#intake, others);
+        return { run, existing, reason: this.why(run, now) };
       });
       if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
       return accepted;

@@ -1,0 +1,57 @@
+// A batch is answered in few words, and what its asker makes of them is the run as everybody else sees it.
+import { expect, test } from 'vitest';
+import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/batch.ts';
+import type { Tools } from '../../src/commands/command.ts';
+import { schedule } from '../../src/commands/schedule.ts';
+import { viewer } from '../../src/commands/views.ts';
+import { daemonHere } from '../helpers/daemon-here.ts';
+import { eventually, Project } from '../helpers/project.ts';
+
+const SCHEMA = `{ '~standard': { version: 1, vendor: 'x', validate: (v) => ({ value: { n: 1, ...v } }) } }`;
+const JOBS = {
+  'jobs/mail.mjs': 'export default () => 1;',
+  'jobs/sure.mjs': `export default { params: ${SCHEMA}, retries: 2, run: () => 1 };`,
+};
+
+test('each run of a batch is told to its asker as it is told to everybody', async () => {
+  const { tools } = await daemonHere(new Project(JOBS), { workers: 1 });
+  await eventually(() => tools.catalog.find('sure')?.state === 'ok');
+  await tools.engine.pause({ all: true }, true);
+  const params = { to: 'ada' };
+  const lines = (
+    [
+      { job: 'mail', params },
+      { job: 'mail', params, inMs: 60_000, priority: 7 },
+      { job: 'mail', params, key: 'k' },
+      { job: 'mail', params, key: 'k' },
+      { job: 'mail', params, after: ['1'] },
+      { job: 'mail', params, retries: 3 },
+      { job: 'mail' },
+      { job: 'sure', params },
+      { job: 'later', params, force: true },
+      { job: 'later', params },
+      { job: 'mail', params: null },
+    ] as const
+  ).map((run, i): BatchLine => ({ line: i + 1, run: run as never }));
+  const ask = async (as: Tools): Promise<readonly ToldResult[]> => {
+    const reply = await schedule.handle?.({ kind: 'batch', lines } as never, as);
+    return (JSON.parse(JSON.stringify(reply)) as { results: ToldResult[] }).results;
+  };
+
+  await tools.engine.accept([{ job: 'mail', params, priority: 1, dueAt: null, origin: null }], 1);
+  const told = await ask(tools);
+  expect(told[0]).not.toHaveProperty('params');
+  const results = resultsOf(told, lines);
+  expect(results[9]).toMatchObject({ line: 10, error: { code: 'unknown-job' } });
+  for (const [i, result] of results.entries()) {
+    if ('line' in result) continue;
+    const run = await tools.engine.find(Number(result.id));
+    const { existing, ...seen } = result;
+    expect(existing).toBe(i === 3 ? true : undefined);
+    expect(seen).toEqual(run && viewer(tools)(run));
+  }
+
+  // What is to be hidden is hidden from whoever asked as well.
+  const hiding = { ...tools, config: { ...tools.config, redact: ['to'] } };
+  expect(resultsOf(await ask(hiding), lines)[0]).toMatchObject({ params: { to: '***' } });
+}, 30_000);
