@@ -1,7 +1,7 @@
 // Calls of one program at the same time: on one connection or one opening of the files, also where the daemon that they
 // were on is lost; and calls that only look leave the files as they are.
-import { spawn } from 'node:child_process';
-import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, type Jobs } from '../../src/index.ts';
@@ -40,7 +40,7 @@ function pictureOf(folder: string): readonly unknown[] {
 test('ten calls that lose their daemon at once are each done once, on one opening of the files, which is given back', async () => {
   const project = new Project({
     ...WORK,
-    'ten.mjs': `${LOSING}import { spawn } from 'node:child_process';
+    'ten.mjs': `${LOSING}import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 // This program still has its connection: a daemon starts beside it all the same.
 const daemon = spawn(process.execPath, ['${ROOT}bin/jobrun.js', 'daemon'], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -138,21 +138,37 @@ console.log('closed');
   await daemon.kill('SIGTERM');
 }, 30_000);
 
-test('where nothing can be written, what looks is answered and what changes is refused, at the same moment too', async () => {
-  const project = new Project(WORK);
-  const jobs = await connected(project);
-  const { id } = await jobs.schedule('work', {}, LATER);
-  chmodSync(project.state, 0o500);
-  onTestFinished(() => chmodSync(project.state, 0o700));
-  // Root writes where it likes.
-  const isRoot = process.getuid?.() === 0;
-  const before = pictureOf(project.state);
-  const looks = [jobs.list(), jobs.get(id), jobs.status()];
-  const change = isRoot ? null : refusal(jobs.schedule('work', {}, LATER));
-  expect(await Promise.all([...looks, jobs.list()])).toHaveLength(4);
-  if (change) expect((await change).code).toBe('state-read-only');
-  if (isRoot) expect(pictureOf(project.state)).toEqual(before);
-}, 30_000);
+const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
+
+test.runIf(canMount)(
+  'on a read-only disk what looks is answered and what changes is refused, at the same moment too',
+  async () => {
+    const project = new Project({
+      ...WORK,
+      'look.mjs': `import { connect } from '${ROOT}dist/index.js';
+const jobs = await connect();
+const looks = () => Promise.all([jobs.list(), jobs.get('1'), jobs.status()]);
+await looks();
+const change = jobs.schedule('work').then(() => 'accepted', (error) => error.code);
+const [{ total }, run, { running }] = await looks();
+console.log(JSON.stringify([total, run.state, running, await change]));
+await jobs.close();
+`,
+    });
+    await project.json('schedule', 'work', '--in', '1h');
+    const before = pictureOf(project.state);
+    const mounted = `mount --bind '${project.state}' '${project.state}' && mount -o remount,ro,bind '${project.state}'`;
+    const run = `${mounted} && exec '${process.execPath}' look.mjs`;
+    const { stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', run], {
+      cwd: project.dir,
+      env: project.env,
+      encoding: 'utf8',
+    });
+    expect([stdout, stderr]).toEqual(['[1,"scheduled",false,"state-read-only"]\n', '']);
+    expect(pictureOf(project.state)).toEqual(before);
+  },
+  30_000,
+);
 
 test('a damaged state is not told as if it were whole: every call rejects with what is damaged', async () => {
   const project = new Project(WORK);
