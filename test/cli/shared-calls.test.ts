@@ -148,8 +148,11 @@ test.runIf(canMount)(
       'look.mjs': `import { connect } from '${ROOT}dist/index.js';
 const jobs = await connect();
 const looks = () => Promise.all([jobs.list(), jobs.get('1'), jobs.status()]);
+const refused = () => jobs.schedule('work').then(() => 'accepted', (error) => error.code);
+// Once so that all is loaded: then they come at the same moment.
 await looks();
-const change = jobs.schedule('work').then(() => 'accepted', (error) => error.code);
+await refused();
+const change = refused();
 const [{ total }, run, { running }] = await looks();
 console.log(JSON.stringify([total, run.state, running, await change]));
 await jobs.close();
