@@ -25,7 +25,7 @@ import { exitText } from '../workers/child.ts';
 import { leftBehind } from '../workers/death.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
-import { briefOf } from './brief.ts';
+import { briefOf, savedOf } from './brief.ts';
 import { Deadlines } from './deadlines.ts';
 import { ownLine } from './own-line.ts';
 import { untilWritten } from './stuck.ts';
@@ -33,22 +33,19 @@ import { untilWritten } from './stuck.ts';
 /** What an attempt does with the log and the result table of its run. */
 export type AttemptLogs = Pick<RunLogFiles, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
 
+/** What all attempts have in common. */
 export interface AttemptParts {
   readonly engine: Engine;
   readonly logs: AttemptLogs;
   readonly clock: Clock;
   /** Chance for the spread of retries, from 0 to 1. */
   readonly chance: () => number;
-  readonly policy: Policy;
-  readonly file: string;
   /** Accepts what the job emits; resolves with the id of the run. */
-  readonly emit: (parent: Run, job: string, params: Json, options: Json) => Promise<string>;
-  /** Asks the job's `onError`, in another process, about a failure that its own process cannot answer for. */
-  readonly askOnError: ((brief: Brief, error: RunError) => Promise<Decision | undefined>) | null;
+  readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
+  /** Asks the job's `onError`, if it has one, in another process, about a failure that its own cannot answer for. */
+  readonly askOnError: (run: Run, brief: Brief, error: RunError) => Promise<Decision | undefined>;
   /** Reads the job's file anew; true where it is sound. */
-  readonly isSound: () => Promise<boolean>;
-  /** Takes out of what the job says what must not be shown. */
-  readonly hide: (message: FromRun) => FromRun;
+  readonly isSound: (job: string) => Promise<boolean>;
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
@@ -58,9 +55,19 @@ export interface AttemptParts {
   readonly release: (runner: Runner, reusable: boolean) => void;
 }
 
+/** What one attempt has of its own. */
+export interface AttemptOwn {
+  readonly policy: Policy;
+  readonly file: string;
+  /** Takes out of what the job says what must not be shown. */
+  readonly hide: (message: FromRun) => FromRun;
+}
+
 export interface Ended {
   readonly run: Run;
   readonly outcome: Outcome;
+  /** Its place was given back in the turn of its outcome, and nothing has come between. */
+  readonly early: boolean;
 }
 
 interface Cause {
@@ -78,6 +85,7 @@ export class Attempt {
   readonly ended: Promise<Ended>;
   progress: Progress | null = null;
   readonly #p: AttemptParts;
+  readonly #own: AttemptOwn;
   readonly #token: Token;
   readonly #number: number;
   readonly #deadlines: Deadlines;
@@ -91,28 +99,29 @@ export class Attempt {
   /** Its outcome is there: its process may serve others that know nothing of this attempt. */
   #isOver = false;
   #settling = false;
+  /** The disk would not take its result at once. */
+  #refused = false;
 
-  constructor(claimed: Claimed, runner: Runner, parts: AttemptParts) {
+  constructor(claimed: Claimed, runner: Runner, parts: AttemptParts, own: AttemptOwn) {
     this.#p = parts;
+    this.#own = own;
     this.run = claimed.run;
     this.runner = runner;
     this.#token = claimed.token;
     this.#number = claimed.run.life?.attempt ?? 1;
-    this.#shared = parts.policy.isolation === 'shared' && !runsAlone(claimed.run);
+    this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
     });
-    const timeoutMs = this.run.origin?.timeoutMs ?? parts.policy.timeoutMs;
-    const onOver = (kind: AbortCause, reason: string): void => {
+    const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
+    this.#deadlines = new Deadlines(parts.clock, own.policy.lockTimeMs, (kind, reason) => {
       this.end(kind, reason, null).catch(parts.onError);
-    };
-    const { lockTimeMs } = parts.policy;
-    this.#deadlines = new Deadlines(parts.clock, timeoutMs, { lockTimeMs, onOver });
-    const gone = (exit: Exit): void => this.#over(this.#afterExit(exit));
+    });
+    this.#deadlines.begin(timeoutMs);
     this.#stopListening = runner.listen(
       this.run.id,
-      (said) => this.#message(parts.hide(said)),
-      gone,
+      (said) => this.#message(own.hide(said)),
+      (exit) => this.#over(this.#afterExit(exit)),
     );
     this.ended = this.#carry();
   }
@@ -128,7 +137,7 @@ export class Attempt {
       this.#cause = { kind, reason };
       this.runner.send({ type: 'abort', run: this.run.id, cause: kind, reason });
     }
-    const grace = graceMs ?? this.#p.policy.graceMs;
+    const grace = graceMs ?? this.#own.policy.graceMs;
     if (grace === 0) this.#kill(true);
     else this.#deadlines.after(grace, () => this.#kill(false));
     return this.ended;
@@ -141,7 +150,7 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const brief = briefOf(this.run, this.#p.file);
+    const brief = briefOf(this.run, this.#own.file);
     logs.begin(this.run.id, this.#number, brief.rows);
     this.runner.send({ type: 'run', brief });
     const { outcome, tainted } = await this.#finished;
@@ -165,9 +174,11 @@ export class Attempt {
     const settled = this.#settle(final);
     this.#stopListening();
     const run = await settled;
-    await logs.close(this.run.id);
+    // Most runs have no log.
+    const closing = logs.close(this.run.id);
+    if (closing !== null) await closing;
     if (!early) this.#p.release(this.runner, reusable);
-    return { run, outcome: final };
+    return { run, outcome: final, early: early && !this.#refused };
   }
 
   /** What the attempt came to, seen from its cause if there is one. */
@@ -176,7 +187,7 @@ export class Attempt {
     if (cause === null) {
       // Edited into a broken state a moment ago: its runs wait until it is mended.
       const unloaded = outcome?.kind === 'threw' && outcome.unloaded === true;
-      if (unloaded && !(await this.#p.isSound())) return { kind: 'stopped' };
+      if (unloaded && !(await this.#p.isSound(this.run.job))) return { kind: 'stopped' };
       return outcome ?? { kind: 'lost' };
     }
     switch (cause.kind) {
@@ -189,9 +200,9 @@ export class Attempt {
       case 'stale': {
         const name = cause.kind === 'timeout' ? 'TimeoutError' : 'StaleError';
         const error = { name, message: cause.reason, stack: '' };
-        const decision = await this.#p.askOnError?.(brief, error);
+        const decision = await this.#p.askOnError(this.run, brief, error);
         // One that would not end took its neighbours with it: it goes on alone.
-        const alone = this.#p.policy.isolation === 'shared' && this.runner.exit;
+        const alone = this.#own.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};
         return { kind: cause.kind, error, ...(decision && { decision }), ...death };
       }
@@ -234,7 +245,7 @@ export class Attempt {
       case 'emit':
         this.#answer(
           message.call,
-          this.#p.emit(this.run, message.job, message.params, message.options),
+          this.#p.emit(this.run.id, message.job, message.params, message.options),
         );
         return;
     }
@@ -254,16 +265,7 @@ export class Attempt {
   /** The rows that belong to a checkpoint are on the disk before it. */
   async #save(saved: Saved): Promise<Json> {
     if (this.#rows) await this.#p.logs.flush(this.run.id, true);
-    const { checkpoint, rows, rowBytes, initialized, step } = saved;
-    const progress = this.progress;
-    const fields: Saved = {
-      ...(checkpoint !== undefined && { checkpoint }),
-      ...(rows !== undefined && { rows }),
-      ...(rowBytes !== undefined && { rowBytes }),
-      ...(initialized && { initialized }),
-      ...(step && { step }),
-      ...(progress && { progress }),
-    };
+    const fields = { ...savedOf(saved), ...(this.progress && { progress: this.progress }) };
     const run = await this.#p.engine.changeHeld(this.run.id, this.#token, (held) =>
       save(held, fields),
     );
@@ -281,13 +283,18 @@ export class Attempt {
   }
 
   async #settle(outcome: Outcome): Promise<Run> {
-    const { engine, logs, clock, policy, chance, onStuck } = this.#p;
-    if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, onStuck);
+    const { engine, logs, clock, chance, onStuck } = this.#p;
+    const { policy } = this.#own;
+    const told = (error: unknown | null): void => {
+      if (error !== null) this.#refused = true;
+      onStuck(error);
+    };
+    if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
     const progress = this.progress;
     const decide = (run: Run): Run =>
       settle(progress ? save(run, { progress }) : run, outcome, policy, clock.now(), chance());
     const write = () => engine.changeHeld(this.run.id, this.#token, decide);
-    const run = await untilWritten(write, clock, onStuck);
+    const run = await untilWritten(write, clock, told);
     return run ?? (await engine.find(this.run.id)) ?? this.run;
   }
 }

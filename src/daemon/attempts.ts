@@ -4,50 +4,49 @@
 import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/durable.ts';
-import type { Claimed, Engine } from '../engine/engine.ts';
+import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
-import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { JobCaller } from '../workers/caller.ts';
 import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
-import { Attempt, type AttemptLogs, type Ended } from './attempt.ts';
+import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
 import { briefOf } from './brief.ts';
 import { hiderOf } from './hiding.ts';
 import { ownLine } from './own-line.ts';
 
-export interface AttemptsParts {
-  readonly engine: Engine;
+export interface AttemptsParts extends Omit<AttemptParts, 'askOnError' | 'isSound'> {
   readonly catalog: Pick<JobCatalog, 'find' | 'reread'>;
   readonly caller: Pick<JobCaller, 'hook'>;
-  readonly logs: AttemptLogs;
-  readonly clock: Clock;
-  readonly chance: () => number;
   /** Names of params whose values are not to be shown. */
   readonly config: Pick<Config, 'redact'>;
-  readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
-  readonly release: (runner: Runner, reusable: boolean) => void;
-  readonly onProgress: (run: Run, progress: Progress) => void;
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
-  /** The disk refuses a result; null when one went through. */
-  readonly onStuck: (error: unknown | null) => void;
-  readonly onError: (error: unknown) => void;
+  /** One is over, or a hook; but where its place was given back before, only the last of all. */
   readonly onEnded: () => void;
 }
 
+/** Told after the fact. */
+const TOLD: readonly HookName[] = ['onStale', 'onDone', 'onFailed'];
+
 export class Attempts {
   readonly #p: AttemptsParts;
+  readonly #common: AttemptParts;
   readonly #under = new Map<number, Attempt>();
   #hooks = 0;
   #waiting: (() => void)[] = [];
 
   constructor(parts: AttemptsParts) {
     this.#p = parts;
+    this.#common = {
+      ...parts,
+      askOnError: (run, brief, error) => this.#askOnError(run, brief, error),
+      isSound: async (job) => (await parts.catalog.reread(job))?.state === 'ok',
+    };
   }
 
   get size(): number {
@@ -68,26 +67,13 @@ export class Attempts {
   }
 
   begin(claimed: Claimed, runner: Runner): void {
-    const { catalog, engine, logs, clock, chance, config, emit, onProgress, onStuck, onError } =
-      this.#p;
+    const { catalog, config, onError } = this.#p;
     const { run } = claimed;
     const entry = catalog.find(run.job);
-    const asks = entry?.state === 'ok' && entry.data.has.has('onError');
-    const attempt = new Attempt(claimed, runner, {
-      engine,
-      logs,
-      clock,
-      chance,
+    const attempt = new Attempt(claimed, runner, this.#common, {
       policy: policyOf(entry),
       file: entry?.file ?? '',
-      emit: (parent, job, params, options) => emit(parent.id, job, params, options),
-      askOnError: asks ? (brief, error) => this.#askOnError(run, brief, error) : null,
-      isSound: async () => (await catalog.reread(run.job))?.state === 'ok',
       hide: hiderOf(run.params, config.redact),
-      onProgress,
-      onStuck,
-      onError,
-      release: this.#p.release,
     });
     this.#under.set(run.id, attempt);
     attempt.ended.then((ended) => this.#over(attempt, ended), onError);
@@ -158,12 +144,14 @@ export class Attempts {
   #over(attempt: Attempt, ended: Ended): void {
     const { id } = attempt.run;
     if (this.#under.get(id) === attempt) this.#under.delete(id);
-    this.#tell(ended).catch(this.#p.onError);
-    this.#ended();
+    const { job } = attempt.run;
+    if (TOLD.some((hook) => this.#fileWith(job, hook))) this.#tell(ended).catch(this.#p.onError);
+    this.#ended(ended.early);
   }
 
-  #ended(): void {
-    this.#p.onEnded();
+  #ended(early: boolean): void {
+    if (!early || this.size === 0) this.#p.onEnded();
+    if (this.#waiting.length === 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -177,22 +165,28 @@ export class Attempts {
   }
 
   async #hook(hook: HookName, run: Run, what: { error?: RunError; output?: Json }): Promise<void> {
-    const { catalog, caller } = this.#p;
-    const entry = catalog.find(run.job);
-    if (entry?.state !== 'ok' || !entry.data.has.has(hook as never)) return;
+    const file = this.#fileWith(run.job, hook);
+    if (file === null) return;
     this.#hooks++;
     try {
-      const answer = await caller.hook({ hook, brief: briefOf(run, entry.file), ...what });
+      const answer = await this.#p.caller.hook({ hook, brief: briefOf(run, file), ...what });
       if (!answer.ok) this.#hookFailed(run, hook, answer.message);
     } finally {
       this.#hooks--;
       await this.#p.logs.close(run.id);
-      this.#ended();
+      this.#ended(false);
     }
+  }
+
+  /** The file of a job that has this hook; null where it has not, or cannot be asked. */
+  #fileWith(job: string, hook: HookName): string | null {
+    const entry = this.#p.catalog.find(job);
+    return entry?.state === 'ok' && entry.data.has.has(hook) ? entry.file : null;
   }
 
   /** The process of the attempt cannot be asked any more: another one is. */
   async #askOnError(run: Run, brief: Brief, error: RunError): Promise<Decision | undefined> {
+    if (this.#fileWith(run.job, 'onError') === null) return undefined;
     const answer = await this.#p.caller.hook({ hook: 'onError', brief, error });
     if (answer.ok) return (answer.value as Decision | null) ?? undefined;
     this.#hookFailed(run, 'onError', answer.message);

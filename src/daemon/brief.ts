@@ -1,5 +1,6 @@
-// What a worker is told of a run.
+// What a worker is told of a run, and what it gives back to be kept for the next attempt.
 import type { Run } from '../run/run.ts';
+import type { Saved } from '../run/transitions.ts';
 import type { Brief } from '../workers/messages.ts';
 
 export function briefOf(run: Run, file: string): Brief {
@@ -17,5 +18,16 @@ export function briefOf(run: Run, file: string): Brief {
     rows: life?.rows ?? 0,
     rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps ?? {},
+  };
+}
+
+/** What of a worker's `save` is kept with the run: nothing but what there is to save. */
+export function savedOf({ checkpoint, rows, rowBytes, initialized, step }: Saved): Saved {
+  return {
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(rows !== undefined && { rows }),
+    ...(rowBytes !== undefined && { rowBytes }),
+    ...(initialized && { initialized }),
+    ...(step && { step }),
   };
 }

@@ -173,8 +173,7 @@ export class Daemon {
     this.#hurry = () => hurry.abort();
     if (this.#stopping === 'now') hurry.abort();
     await this.#scheduler.drain();
-    const under = this.#attempts.size;
-    if (under > 0) log.logger.info(drainText(under, drainMs));
+    if (this.#attempts.size > 0) log.logger.info(drainText(this.#attempts.size, drainMs));
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
     // Its timer would keep the program alive that this daemon is a part of.
     hurry.abort();
@@ -295,6 +294,7 @@ export class Daemon {
         this.#watching.ticked();
         this.#idle();
       },
+      onBegun: () => this.#idle(),
     });
   }
 }

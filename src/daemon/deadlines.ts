@@ -4,53 +4,59 @@
 import type { Clock } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 
-export interface Lock {
-  /** Longest silence; null for none. */
-  readonly lockTimeMs: number | null;
-  readonly onOver: (kind: 'timeout' | 'stale', reason: string) => void;
-}
-
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #lock: Lock;
-  readonly #undos = new Set<() => void>();
+  /** Longest silence; null for none. */
+  readonly #lockTimeMs: number | null;
+  readonly #onOver: (kind: 'timeout' | 'stale', reason: string) => void;
+  /** Null where there was never a timer: most attempts have none. */
+  #undos: Set<() => void> | null = null;
   #lockUntil = 0;
 
-  constructor(clock: Clock, timeoutMs: number | null, lock: Lock) {
+  constructor(
+    clock: Clock,
+    lockTimeMs: number | null,
+    onOver: (kind: 'timeout' | 'stale', reason: string) => void,
+  ) {
     this.#clock = clock;
-    this.#lock = lock;
+    this.#lockTimeMs = lockTimeMs;
+    this.#onOver = onOver;
+  }
+
+  /** The attempt begins, and may take this long; null: as long as it likes. */
+  begin(timeoutMs: number | null): void {
     if (timeoutMs !== null) {
       const reason = `took longer than ${showDuration(timeoutMs)}`;
-      this.after(timeoutMs, () => lock.onOver('timeout', reason));
+      this.after(timeoutMs, () => this.#onOver('timeout', reason));
     }
     this.signOfLife();
-    if (lock.lockTimeMs !== null) this.#look();
+    if (this.#lockTimeMs !== null) this.#look();
   }
 
   signOfLife(): void {
-    const { lockTimeMs } = this.#lock;
-    if (lockTimeMs === null) return;
-    this.#lockUntil = Math.max(this.#lockUntil, this.#clock.monotonic() + lockTimeMs);
+    if (this.#lockTimeMs === null) return;
+    this.#lockUntil = Math.max(this.#lockUntil, this.#clock.monotonic() + this.#lockTimeMs);
   }
 
   /** The lock ends this long from now, sooner or later than it would have. */
   extendLock(ms: number): void {
     const sooner = this.#clock.monotonic() + ms < this.#lockUntil;
     this.#lockUntil = this.#clock.monotonic() + ms;
-    if (sooner && this.#lock.lockTimeMs !== null) this.#look();
+    if (sooner && this.#lockTimeMs !== null) this.#look();
   }
 
   after(ms: number, fn: () => void): void {
     const undo = this.#clock.after(ms, () => {
-      this.#undos.delete(undo);
+      this.#undos?.delete(undo);
       fn();
     });
+    this.#undos ??= new Set();
     this.#undos.add(undo);
   }
 
   cancel(): void {
-    for (const undo of this.#undos) undo();
-    this.#undos.clear();
+    for (const undo of this.#undos ?? []) undo();
+    this.#undos = null;
   }
 
   /** Where this process was held up, a sign of life may have come and lie unread: it is read between two looks. */
@@ -58,10 +64,6 @@ export class Deadlines {
     const left = this.#lockUntil - this.#clock.monotonic();
     if (left > 0) this.after(left, () => this.#look());
     else if (!again) this.after(1, () => this.#look(true));
-    else
-      this.#lock.onOver(
-        'stale',
-        `gave no sign of life for ${showDuration(this.#lock.lockTimeMs ?? 0)}`,
-      );
+    else this.#onOver('stale', `gave no sign of life for ${showDuration(this.#lockTimeMs ?? 0)}`);
   }
 }

@@ -25,8 +25,10 @@ export interface SchedulerParts {
   readonly only?: (() => number) | undefined;
   readonly onJump: (ms: number) => void;
   readonly onError: (error: unknown) => void;
-  /** After each tick, and again when what it took has begun: what is regular, and cheap. */
-  readonly onTick: (now: number) => void;
+  /** After each tick: what is regular, and cheap. */
+  readonly onTick: () => void;
+  /** All that was taken has begun. */
+  readonly onBegun: () => void;
 }
 
 /** A claim that could not be written is tried again after this: its end wakes the loop, which would spin. */
@@ -89,7 +91,7 @@ export class Scheduler {
     const restMs = this.#restUntil - this.#p.clock.monotonic();
     if (running && restMs <= 0)
       for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
-    this.#p.onTick(now);
+    this.#p.onTick();
     const next = Math.min(
       this.#p.engine.nextDueAt(now) ?? Infinity,
       fireAt ?? Infinity,
@@ -99,6 +101,8 @@ export class Scheduler {
   }
 
   #claim(lane: Lane, now: number): void {
+    const only = this.#p.only?.();
+    if (!this.#p.engine.hasNext(lane, now, only)) return;
     const free = this.#p.free(lane);
     if (free <= 0) return;
     const acquired: Runner[] = [];
@@ -107,7 +111,7 @@ export class Scheduler {
       acquired.push(runner);
       return runner;
     };
-    const over = this.#p.engine.claim(lane, free, workerFor, now, this.#p.only?.()).then(
+    const over = this.#p.engine.claim(lane, free, workerFor, now, only).then(
       (claimed) => {
         // One claim for each worker that was asked for, in that order.
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
@@ -125,7 +129,7 @@ export class Scheduler {
 
   #claimed(begun: Promise<void>): void {
     this.#claims.delete(begun);
-    if (this.#claims.size === 0 && this.#state !== 'stopped') this.#p.onTick(this.#p.clock.now());
+    if (this.#claims.size === 0 && this.#state !== 'stopped') this.#p.onBegun();
   }
 
   #compareClocks(): number {

@@ -17,6 +17,8 @@ export interface Engine {
   accept(drafts: readonly Draft[], now: number, request?: string): Promise<Accepted[]>;
   /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
   promote(now: number): number;
+  /** Whether a claim of this lane would hand out anything now; with `only`, that run. */
+  hasNext(lane: Lane, now: number, only?: number): boolean;
   /**
    * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
    * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none.

@@ -62,10 +62,13 @@ export class RunLogFiles implements RunLogs {
     await this.#open.get(run)?.flush(sync);
   }
 
-  /** The run has settled: nothing more is expected. */
-  async close(run: number): Promise<void> {
+  /** The run has settled: nothing more is expected. Null where nothing was written. */
+  close(run: number): Promise<void> | null {
     const writer = this.#open.get(run);
-    if (!writer) return;
+    return writer ? this.#close(run, writer) : null;
+  }
+
+  async #close(run: number, writer: LogWriter): Promise<void> {
     await writer.flush(false).catch(this.#onError);
     if (this.#open.get(run) === writer && writer.isEmpty) this.#open.delete(run);
   }

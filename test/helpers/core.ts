@@ -158,6 +158,7 @@ export class Core {
       onJump: () => undefined,
       onError: (error) => onError('tick', error),
       onTick: () => undefined,
+      onBegun: () => undefined,
     });
     engine.onChange((change) => {
       this.recurring.settled(change);

@@ -181,6 +181,7 @@ export class Daemon {
       onJump: () => undefined,
       onError,
       onTick: () => this.#pool.tidy(),
+      onBegun: () => undefined,
     });
     this.#upkeep = new Upkeep({ engine, logs, clock, config, catalog, onError });
     const parts = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };

@@ -93,6 +93,15 @@ export class JsonEngine extends Reads implements E.Engine {
     return promoted.length;
   }
 
+  hasNext(lane: Lane, now: number, only?: number): boolean {
+    return this.#next(lane, now, only) !== null;
+  }
+
+  #next(lane: Lane, now: number, only: number | undefined): Run | null {
+    const { picker } = this.memory;
+    return only === undefined ? picker.next(lane, now) : picker.nextOnly(only, lane, now);
+  }
+
   async claim(
     lane: Lane,
     most: number,
@@ -101,18 +110,13 @@ export class JsonEngine extends Reads implements E.Engine {
     only?: number,
   ): Promise<E.Claimed[]> {
     this.#writable();
-    const { picker } = this.memory;
-    const next = (): Run | null =>
-      only === undefined ? picker.next(lane, now) : picker.nextOnly(only, lane, now);
+    const next = (): Run | null => this.#next(lane, now, only);
     if (most < 1 || next() === null) return [];
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
-      while (claimed.length < most) {
-        const prev = next();
-        if (!prev) break;
+      for (let prev = next(); prev && claimed.length < most; prev = next())
         claimed.push(this.#claimOne(tx, prev, workerFor(prev), now));
-      }
       return claimed;
     });
   }
