@@ -6,8 +6,8 @@ import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
 import { nextCron } from './cron.ts';
 import type { Draft } from './run.ts';
+import { hideParams } from './secrets.ts';
 import type { CatchUp, Overlap } from './slot-policy.ts';
-import { hideParams } from './view.ts';
 
 export interface Schedule {
   readonly name: string;

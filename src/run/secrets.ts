@@ -1,6 +1,6 @@
-// Values of params that the config asks to hide (`redact`). The params themselves are hidden by name where a run is
-// shown; this keeps their values out of what a job says with them: its log, its progress and its errors, before any of
-// it is written down. What it saves and returns is its own, and stays as it is.
+// Params that the config asks to hide (`redact`). Where a run is shown they are hidden by name. And their values are kept
+// out of what a job says with them: its log, its progress and its errors, before any of it is written down. What it saves
+// and returns is its own, and stays as it is.
 import type { Json } from '../support/json.ts';
 
 /** Replaces the hidden values in texts, at any depth. */
@@ -31,6 +31,10 @@ function secretsIn(value: Json, names: ReadonlySet<string>, hidden: boolean): st
     secretsIn(inner, names, hidden || names.has(name)),
   );
 }
+
+/** Shows `***` for the values of these names, at any depth. */
+export const hideParams = (params: Json, names: readonly string[]): Json =>
+  masked(params, (text) => text, new Set(names));
 
 function masked(value: Json, hide: (text: string) => string, names: ReadonlySet<string>): Json {
   if (typeof value === 'string') return hide(value);

@@ -3,6 +3,7 @@
 import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Attempt, AttemptOutcome, Run, RunError, StateName } from './run.ts';
+import { hideParams } from './secrets.ts';
 
 export interface RunView {
   readonly id: string;
@@ -107,13 +108,4 @@ export function attemptView(attempt: Attempt): AttemptView {
     exitCode: attempt.exitCode ?? null,
     signal: attempt.signal ?? null,
   };
-}
-
-/** Shows `***` for what the config asks to hide, at any depth. */
-export function hideParams(params: Json, names: readonly string[]): Json {
-  if (params === null || typeof params !== 'object') return params;
-  if (Array.isArray(params)) return params.map((inner) => hideParams(inner, names));
-  const hide = ([name, value]: [string, Json]): [string, Json] =>
-    names.includes(name) ? [name, '***'] : [name, hideParams(value, names)];
-  return Object.fromEntries(Object.entries(params).map(hide));
 }

@@ -15,7 +15,7 @@ import { endGroup, signal } from './death.ts';
 import type { Brief, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
-import type { EndRunner, Exit, Runner } from './runner.ts';
+import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
 import { startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
 
@@ -155,9 +155,7 @@ export class CommandRunner implements Runner {
     const failed = exit.exitCode !== 0 ? `the command ended with ${exitText(exit)}` : null;
     if (failed === null) return { kind: 'returned', output: this.#output };
     const error = { name: 'Error', message: failed, stack: `Error: ${failed}` };
-    const exitCode = exit.exitCode === null ? {} : { exitCode: exit.exitCode };
-    const signal = exit.signal === null ? {} : { signal: exit.signal };
-    return { kind: 'threw', error, ...exitCode, ...signal };
+    return { kind: 'threw', error, ...deathOf(exit) };
   }
 
   /** A line of stdout: a word to jobrun, or log. One that is no proper word is log too, with what is wrong. */

@@ -1,5 +1,6 @@
 // The `ctx` that job code gets. Every value is checked here, in the job's own process, and whatever promises to be
 // durable waits for the daemon's answer. After the outcome is told nothing counts any more: what asks is refused.
+// What job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
 import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
 import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
@@ -21,13 +22,16 @@ export class Context implements JobContext {
   readonly schedule: string | null;
   readonly signal: AbortSignal;
   readonly log: JobContext['log'];
+  // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
+  declare readonly checkpoint: any;
   readonly #scope: RunScope;
   readonly #powers: Powers;
   readonly #steps = new Map<string, Promise<Json>>();
   #checkpoint: unknown;
   #rows: number;
   #rowBytes: number;
-  #stepBytes = 0;
+  /** What all steps have saved; null until one more is to be. */
+  #stepBytes: number | null = null;
 
   constructor(scope: RunScope, powers: Powers) {
     const { brief } = scope;
@@ -47,28 +51,22 @@ export class Context implements JobContext {
       (text, fields) =>
         scope.log(level, 'log', typeof text === 'string' ? text : String(text), fields);
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-    for (const [name, value] of Object.entries(brief.steps)) {
+    for (const [name, value] of Object.entries(brief.steps))
       this.#steps.set(name, Promise.resolve(value));
-      this.#stepBytes += Buffer.byteLength(JSON.stringify(value));
-    }
-    bindMethods(this);
+    // Its value is whatever it is at the time, and it goes along where the ctx is spread.
+    Object.defineProperty(this, 'checkpoint', { get: () => this.#checkpoint, enumerable: true });
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
-  get checkpoint(): any {
-    return this.#checkpoint;
-  }
-
-  progress(percent: number, text?: string): void {
+  readonly progress = (percent: number, text?: string): void => {
     this.#scope.progress(percent, text === undefined ? null : String(text));
-  }
+  };
 
-  async save(value: unknown): Promise<void> {
+  readonly save = async (value: unknown): Promise<void> => {
     this.#mustBeOpen('save');
     const checkpoint = toJson(value, 'the checkpoint');
     await this.#ask({ type: 'save', run: this.#scope.run, checkpoint, ...this.#table() });
     this.#checkpoint = checkpoint;
-  }
+  };
 
   /** Ends `initialize`: its value, if it gave one, and the note that it succeeded, in one. */
   async initialized(value: unknown): Promise<void> {
@@ -78,23 +76,23 @@ export class Context implements JobContext {
     if ('checkpoint' in checkpoint) this.#checkpoint = checkpoint.checkpoint;
   }
 
-  extendLock(duration: Parameters<JobContext['extendLock']>[0]): void {
+  readonly extendLock = (duration: Parameters<JobContext['extendLock']>[0]): void => {
     const ms = durationMs(duration, 'extendLock');
     if (!this.#scope.over)
       this.#scope.channel.sendNow({ type: 'extend', run: this.#scope.run, ms });
-  }
+  };
 
-  result(row: unknown): void {
+  readonly result = (row: unknown): void => {
     this.#mustBeOpen('result');
     const json = toJson(row, 'the row');
-    const bytes = Buffer.byteLength(JSON.stringify(json));
+    const bytes = bytesOf(json);
     if (this.#rows >= MAX_RESULT_ROWS) throw tableFull(`at most ${MAX_RESULT_ROWS} result rows`);
     if (this.#rowBytes + bytes > MAX_RESULT_BYTES)
       throw tableFull(`result rows of at most ${MAX_RESULT_BYTES / 1024 ** 2} MB in all`);
     const { channel, run } = this.#scope;
     channel.send({ type: 'row', run, n: this.#rows++, row: json });
     this.#rowBytes += bytes;
-  }
+  };
 
   /** The rows that a checkpoint goes with. */
   #table(): { readonly rows: number; readonly rowBytes?: number } {
@@ -102,11 +100,11 @@ export class Context implements JobContext {
     return { rows: this.#rows, ...(bytes > 0 && { rowBytes: bytes }) };
   }
 
-  async emit(
+  readonly emit = async (
     job: string,
     params: unknown = {},
     options: Readonly<Record<string, unknown>> = {},
-  ): Promise<string> {
+  ): Promise<string> => {
     if (this.#powers === 'attempt' || this.#scope.over) this.#mustBeOpen('emit');
     const id = await this.#ask({
       type: 'emit',
@@ -116,16 +114,16 @@ export class Context implements JobContext {
       options: toJson(options, 'the options'),
     });
     return String(id);
-  }
+  };
 
-  async sleep(duration: Parameters<JobContext['sleep']>[0]): Promise<void> {
+  readonly sleep = async (duration: Parameters<JobContext['sleep']>[0]): Promise<void> => {
     const ms = durationMs(duration, 'sleep');
     await delay(this.#scope.clock, ms, this.signal);
     this.signal.throwIfAborted();
-  }
+  };
 
   // biome-ignore lint/suspicious/noExplicitAny: what was saved is what the function once gave
-  step(name: string, fn: () => unknown): Promise<any> {
+  readonly step = (name: string, fn: () => unknown): Promise<any> => {
     if (typeof name !== 'string' || name === '') {
       throw new JobrunError('bad-request', 'a step needs a name', 'Write ctx.step("fetch", …).');
     }
@@ -136,29 +134,32 @@ export class Context implements JobContext {
     // A step that failed may be tried again in the same attempt.
     work.catch(() => this.#steps.delete(name));
     return work;
-  }
+  };
 
   async #take(name: string, fn: () => unknown): Promise<Json> {
     this.#mustBeOpen('step');
     const value = toJson(await fn(), `the result of the step "${name}"`);
-    const bytes = Buffer.byteLength(JSON.stringify(value));
+    const bytes = bytesOf(value);
+    this.#stepBytes ??= Object.values(this.#scope.brief.steps).reduce(addBytes, 0);
     if (this.#stepBytes + bytes > MAX_STEPS_BYTES) throw stepsFull(name);
     this.#stepBytes += bytes;
     await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });
     return value;
   }
 
-  callback(again: Parameters<JobContext['callback']>[0]): ReturnType<JobContext['callback']> {
+  readonly callback = (
+    again: Parameters<JobContext['callback']>[0],
+  ): ReturnType<JobContext['callback']> => {
     const { at, output } = again;
     const dueAt =
       at === undefined ? this.#scope.clock.now() + durationMs(again.in, 'callback') : instantOf(at);
     const held = output === undefined ? { dueAt } : { dueAt, output };
     return Object.assign({ ending: 'callback' as const }, { [CALLBACK]: held });
-  }
+  };
 
-  pending(): ReturnType<JobContext['pending']> {
+  readonly pending = (): ReturnType<JobContext['pending']> => {
     return Object.assign({ ending: 'pending' as const }, { [PENDING]: true });
-  }
+  };
 
   #ask(message: Parameters<RunScope['channel']['ask']>[0]): Promise<Json> {
     return this.#scope.channel.ask(message);
@@ -181,19 +182,6 @@ function tableFull(bound: string): JobrunError {
   return new JobrunError('too-large', `a run has ${bound}`, hint);
 }
 
-/** Job code takes the methods apart: `run(params, { log, save })`. */
-function bindMethods(context: Context): void {
-  for (const name of Object.getOwnPropertyNames(Context.prototype)) {
-    const { value } = Object.getOwnPropertyDescriptor(Context.prototype, name) ?? {};
-    if (name === 'constructor' || typeof value !== 'function') continue;
-    Object.defineProperty(context, name, { value: value.bind(context) });
-  }
-  Object.defineProperty(context, 'checkpoint', {
-    get: () => Reflect.get(Context.prototype, 'checkpoint', context),
-    enumerable: true,
-  });
-}
-
 /** The instant that job code gave: a Date, an ISO text, or milliseconds. */
 export function instantOf(value: unknown): number {
   const instant =
@@ -203,3 +191,6 @@ export function instantOf(value: unknown): number {
 }
 
 const dateOf = (instant: number): Date => new Date(instant);
+
+const bytesOf = (value: Json): number => Buffer.byteLength(JSON.stringify(value));
+const addBytes = (sum: number, value: Json): number => sum + bytesOf(value);

@@ -92,6 +92,7 @@ export class Channel {
 
   /** Whether the process stays alive for the channel alone. While attempts run it must not, or a hung one never shows. */
   hold(held: boolean): void {
+    if (held === this.#held) return;
     this.#held = held;
     this.#refresh();
   }
