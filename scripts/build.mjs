@@ -61,6 +61,34 @@ const lazyWidths = {
       : null,
 };
 
+/**
+ * Node's own modules are taken as they lie in the process. An `import` of one makes a second module around it, which
+ * touches each of its exports: that of `node:process` opens stdin, that of `node:fs` loads its promises. Together they
+ * take as long as all of our code.
+ */
+const plainBuiltins = {
+  name: 'plain-builtins',
+  renderChunk: (code) => ({
+    code: code
+      .replaceAll(
+        /^import \{ (?!default )(.+) \} from ("node:[\w/]+");$/gm,
+        (_, names, id) =>
+          `const { ${names.replaceAll(' as ', ': ')} } = globalThis.process.getBuiltinModule(${id});`,
+      )
+      .replaceAll(/__require\(("node:[\w/]+")\)/g, 'globalThis.process.getBuiltinModule($1)'),
+    map: null,
+  }),
+};
+
+/** commander can start other programs as commands. jobrun has none, and what starts programs takes long to load. */
+const noPrograms = {
+  name: 'no-programs',
+  transform: (code, id) =>
+    id.includes('/node_modules/commander/')
+      ? { code: code.replace("require('node:child_process')", '{}'), map: null }
+      : null,
+};
+
 async function bundle(options, output) {
   const made = await rolldown({ cwd: root, platform: 'node', ...options });
   await made.write({ dir: dist, sourcemap: true, ...output });
@@ -77,7 +105,7 @@ await bundle(
       'workers/import-hooks': 'src/workers/import-hooks.ts',
     },
     external: isExternal,
-    plugins: [lazyWidths],
+    plugins: [lazyWidths, noPrograms, plainBuiltins],
     // Files that most load at once and one loads late are loaded at once.
     checks: { ineffectiveDynamicImport: false },
   },

@@ -55,8 +55,12 @@ const typedGenerals = (argv: readonly string[]): Parsed['general'] => ({
 function outputFor(general: Parsed['general'], timezone: () => string): Output {
   const { color } = general;
   return new Output({
-    stdout: process.stdout,
-    stderr: process.stderr,
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
     json: general.json === true,
     quiet: general.quiet === true,
     verbose: general.verbose === true,

@@ -26,8 +26,12 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   const word = commandWord(words);
   const entry = word === undefined ? undefined : entryOf(word);
   const command = (await entry?.load()) ?? null;
-  const subprograms = new Map(ENTRIES.map((one) => [one.name, addEntry(program, one)]));
-  const own = command ? subprograms.get(command.name) : undefined;
+  // The others are there for the help, and to be suggested.
+  const isOne = command && !words.some(isAnswered);
+  const subprograms = new Map(
+    ENTRIES.filter((one) => !isOne || one === entry).map((one) => [one, addEntry(program, one)]),
+  );
+  const own = entry && subprograms.get(entry);
   const shared = command && own ? define(command, own) : [];
   if (word === undefined && !words.some(isAnswered)) return help(program);
   try {
@@ -106,9 +110,10 @@ function withoutHelpCommand(argv: readonly string[]): readonly string[] {
 
 /** `jobrun` alone is the dashboard, where there is a terminal to show it. */
 function withDefaultCommand(words: readonly string[]): readonly string[] {
+  if (commandWord(words) !== undefined || words.some(isAnswered)) return words;
+  // Node opens stdin with the first look at it.
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  if (!isTerminal || commandWord(words) !== undefined || words.some(isAnswered)) return words;
-  return [...words, DASHBOARD];
+  return isTerminal ? [...words, DASHBOARD] : words;
 }
 
 const isAnswered = (word: string): boolean => ['-h', '--help', '-V', '--version'].includes(word);

@@ -68,15 +68,17 @@ export const paintState = (state: string): Value => {
 
 export class Output {
   readonly #options: OutputOptions;
-  readonly #colored: { readonly stdout: boolean; readonly stderr: boolean };
 
   /** Set where the command was done on the files, because no daemon runs. */
   offline = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    const colored = (to: Terminal): boolean => wantsColor(options, to.isTTY === true);
-    this.#colored = { stdout: colored(options.stdout), stderr: colored(options.stderr) };
+  }
+
+  /** Asked for when something is printed there: Node opens a stream with the first look at it. */
+  #colored(where: 'stdout' | 'stderr'): boolean {
+    return wantsColor(this.#options, this.#options[where].isTTY === true);
   }
 
   get json(): boolean {
@@ -121,7 +123,7 @@ export class Output {
 
   /** A line of the result. */
   line(texts: TemplateStringsArray, ...values: readonly Value[]): void {
-    this.#options.stdout.write(`${this.#fill(texts, values, this.#colored.stdout)}\n`);
+    this.#options.stdout.write(`${this.#fill(texts, values, this.#colored('stdout'))}\n`);
   }
 
   /** Text of several lines that a job wrote. */
@@ -132,7 +134,7 @@ export class Output {
   /** Talk: what is going on, not what was asked for. */
   note(texts: TemplateStringsArray, ...values: readonly Value[]): void {
     if (this.#options.json || this.#options.quiet) return;
-    this.#options.stderr.write(`${this.#fill(texts, values, this.#colored.stderr)}\n`);
+    this.#options.stderr.write(`${this.#fill(texts, values, this.#colored('stderr'))}\n`);
   }
 
   error(error: JobrunError): void {
@@ -142,7 +144,7 @@ export class Output {
       stderr.write(`${harmlessJson({ error: { ...error.toJSON(), hint } })}\n`);
       return;
     }
-    const word = this.#show(paint('red', 'error:'), this.#colored.stderr);
+    const word = this.#show(paint('red', 'error:'), this.#colored('stderr'));
     stderr.write(`${word} ${indented(error.message)}\n  ${indented(hint)}\n`);
     if (verbose) stderr.write(`${plain(stackOf(error))}\n`);
   }
@@ -166,7 +168,7 @@ export class Output {
     const text = cut(textOf(value), width);
     const space = ' '.repeat(Math.max(0, width - stringWidth(text)));
     const painted = typeof value === 'object' ? { ...value, text } : text;
-    const shown = this.#show(painted, this.#colored.stdout);
+    const shown = this.#show(painted, this.#colored('stdout'));
     return column?.right ? space + shown : shown + space;
   }
 
