@@ -170,12 +170,7 @@ export class LogWriter {
     } finally {
       await file.close();
     }
-    const folder = await open(dirname(this.#paths.head), 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await realDisk.syncFolder(dirname(this.#paths.head));
     this.#unsynced = false;
   }
 

@@ -195,6 +195,19 @@ export function listsContract(bench: Bench): void {
     await addUp();
   });
 
+  test('runs since a time are all found, also those that a clock in advance has dated before it was set right', async () => {
+    const early = [draft(1), draft(2), draft(3)];
+    await bench.engine.accept(early, T0 + 10_000);
+    const many = Array.from({ length: 1000 }, (_, i) => draft(i + 4));
+    await bench.engine.accept(many, T0);
+    await bench.engine.accept(many, T0);
+    await bench.engine.accept([draft(5000)], T0 + 6000);
+    for (const order of ['newest', 'oldest'] as const) {
+      const { runs, total } = await bench.engine.list({ since: T0 + 5000, limit: 10, order });
+      expect([total, runs.map(({ id }) => id).sort((a, b) => a - b)]).toEqual([4, [1, 2, 3, 2004]]);
+    }
+  });
+
   test('changes are told once durable, in order, each from what it was; numbers go on after a reopening', async () => {
     const told: Change[] = [];
     bench.engine.onChange((change) => told.push(change));

@@ -284,6 +284,28 @@ test('a run whose time came while its acceptance failed is not there, not counte
   expect(await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0)).toEqual([]);
 });
 
+test('a run whose time came after a change that was refused is told as it is, once its time is seen again', async () => {
+  const process = new SimulatedDisk().process();
+  const engine = await open(process);
+  await engine.accept([draft(1, null, { dueAt: T0 + 5 }), draft(2, null, { dueAt: T0 + 5 })], T0);
+  const told: unknown[] = [];
+  engine.onChange(({ prev, run }) => told.push([run.id, prev?.priority, run.priority]));
+  process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
+  const changing = engine.change(1, (run) => ({ ...run, priority: 9 }));
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(engine.promote(T0 + 10)).toBe(2);
+  await expect(changing).rejects.toThrow('not accepted');
+  expect(told).toEqual([[2, 1, 1]]);
+  process.heal();
+  expect(engine.promote(T0 + 10)).toBe(1);
+  await engine.durable();
+  expect(told).toEqual([
+    [2, 1, 1],
+    [1, 1, 1],
+  ]);
+});
+
 test('a refusal names the full disk, and says that nothing was lost', async () => {
   const disk = new SimulatedDisk();
   const process = disk.process();

@@ -5,11 +5,12 @@ import type { Document } from '../../src/engine/json/document.ts';
 import { readDocument, writeDocument } from '../../src/engine/json/document.ts';
 import { bytesOf, Reading } from '../../src/engine/json/document-bytes.ts';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
+import { Pages } from '../../src/engine/json/pages.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { inspectState } from '../../src/engine/json/repair/inspect.ts';
 import { repairState } from '../../src/engine/json/repair/repair.ts';
 import { all, DIR, DONE, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
-import { SimulatedDisk } from '../helpers/simulated-disk.ts';
+import { SimulatedDisk, SimulatedProcess } from '../helpers/simulated-disk.ts';
 
 const MB = 1024 * 1024;
 const DOCUMENT = {
@@ -120,3 +121,33 @@ test('a document that comes back from a disk in pieces is what was written, and 
   expect(bytes).toBe((await disk.read('/state/one.json'))?.length);
   expect(withoutSums((await readDocument(disk, '/state/one.json')) ?? {})).toEqual(DOCUMENT);
 });
+
+test('a page that is removed while it is read has no runs; one that is missing is damage', async () => {
+  let gate = Promise.resolve();
+  class Gated extends SimulatedProcess {
+    override async pieces(path: string): Promise<AsyncIterable<Buffer> | null> {
+      await gate;
+      return super.pieces(path);
+    }
+  }
+  const gated = new Gated(new SimulatedDisk(), Number.POSITIVE_INFINITY, []);
+  await gated.makeFolder('/state/runs');
+  await new Pages(gated, DIR).write(0, 1, []);
+  const pages = new Pages(gated, DIR);
+  pages.filed.add(0).add(1);
+  const { promise, resolve } = deferred();
+  gate = promise;
+  const reading = pages.runsOf(0);
+  await pages.remove(0);
+  resolve();
+  expect((await reading).size).toBe(0);
+  await expect(pages.runsOf(1)).rejects.toMatchObject({ code: 'state-damaged' });
+});
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

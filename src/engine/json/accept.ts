@@ -4,7 +4,6 @@ import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
 import { abortIdle, release } from '../../run/transitions.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Accepted, Engine } from '../engine.ts';
-import { currentOf } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Answered } from './registry.ts';
 import type { Transaction } from './transaction.ts';
@@ -32,8 +31,7 @@ export function acceptDraft(
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
   const run = newRun(id, draft, now, waits);
-  const reason =
-    after && whyInVain(after, (other) => currentOf(other, memory) ?? others.get(other));
+  const reason = after && whyInVain(after, (other) => memory.known(other) ?? others.get(other));
   const accepted = reason ? abortIdle(run, reason, now) : run;
   tx.add(accepted);
   return { run: accepted, existing: false };

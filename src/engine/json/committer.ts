@@ -20,8 +20,8 @@ export interface Transaction {
   readonly ops: readonly string[];
   /** Takes back what was applied in memory. */
   readonly undo: () => void;
-  /** Called once durable, in the order of commits, before the promise resolves. */
-  readonly told: () => void;
+  /** Called once durable, in the order of commits, before the promise resolves; of what is no operation also if refused. */
+  readonly told: (refused: boolean) => void;
 }
 
 interface Batch {
@@ -87,10 +87,10 @@ export class Committer {
   }
 
   /** Calls back in the order of commits: once all that was handed in so far is durable, or was refused. */
-  tell(told: () => void): void {
+  tell(told: (refused: boolean) => void): void {
     const last = this.#batches.at(-1);
     if (last) last.transactions.push({ ops: [], undo: () => undefined, told });
-    else told();
+    else told(false);
   }
 
   /** Ends the line that is being gathered; returns the sequence that holds everything applied so far. */
@@ -171,7 +171,7 @@ export class Committer {
       this.#batches.shift();
       this.#o.witness.note(batch.seq);
       this.#o.onCommit(this.#o.clock.monotonic() - began);
-      for (const transaction of batch.transactions) transaction.told();
+      for (const transaction of batch.transactions) transaction.told(false);
       batch.resolve();
     }
     this.#running = null;
@@ -223,7 +223,7 @@ export class Committer {
     const bare = failed.flatMap((batch) =>
       batch.transactions.filter(({ ops }) => ops.length === 0),
     );
-    for (const { told } of bare) told();
+    for (const { told } of bare) told(true);
   }
 }
 

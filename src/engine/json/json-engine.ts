@@ -13,7 +13,6 @@ import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } fro
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
-import { currentOf } from './listing.ts';
 import { notSettled, Reads } from './reads.ts';
 import { FULL_REASON, fullRefusal, type Reserve } from './reserve.ts';
 import { Transaction } from './transaction.ts';
@@ -82,9 +81,10 @@ export class JsonEngine extends Reads implements E.Engine {
 
   promote(now: number): number {
     const promoted = this.memory.promote(now);
-    const tell = (): void => {
+    const tell = (refused: boolean): void => {
       for (const { prev, run } of promoted) {
-        if (!currentOf(run.id, this.memory)) continue;
+        // What came before in a line that was refused is taken back, and this with it: the clock decides it again.
+        if (refused && this.memory.live.get(run.id) !== run) continue;
         this.#announcer.tell({ n: this.#announcer.count, at: now, prev, run });
       }
     };

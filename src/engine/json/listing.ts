@@ -41,14 +41,9 @@ const isWhole = (page: number, known: readonly Run[], { tally }: Memory): boolea
 export function collectPage(page: number, memory: Memory, filed: ReadonlyMap<number, Run>): Run[] {
   const runs: Run[] = [];
   for (let id = page * PAGE_SIZE + PAGE_SIZE - 1; id >= page * PAGE_SIZE; id--) {
-    const run =
-      currentOf(id, memory) ??
-      (filed.size === 0 || memory.fresh.has(id) ? undefined : filed.get(id));
+    const known = memory.known(id);
+    const run = known === undefined && filed.size > 0 ? filed.get(id) : known;
     if (run) runs.push(run);
   }
   return runs;
 }
-
-/** The run as memory has it; undefined where only its page can tell, or it was removed. */
-export const currentOf = (id: number, memory: Memory): Run | undefined =>
-  memory.live.get(id) ?? memory.fresh.get(id) ?? undefined;

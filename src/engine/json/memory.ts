@@ -31,6 +31,11 @@ export class Memory {
   readonly #keys = new Map<string, number>();
   readonly #names = new Map<string, string>();
 
+  /** The run as it is; null where it was removed, undefined where only its page can tell. */
+  known(id: number): Run | null | undefined {
+    return this.live.get(id) ?? this.fresh.get(id);
+  }
+
   /** Replaces `prev` (null: there was none) by `next` (null: it is removed). */
   put(prev: Run | null, next: Run | null): void {
     const run = (next ?? prev) as Run;

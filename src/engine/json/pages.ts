@@ -67,8 +67,14 @@ export class Pages {
   async runsOf(page: number): Promise<ReadonlyMap<number, Run>> {
     for (;;) {
       const version = this.#versionOf(page);
-      const runs = await this.#cached(page);
-      if (this.#versionOf(page) === version) return runs;
+      const isSame = (): boolean => this.#versionOf(page) === version;
+      try {
+        const runs = await this.#cached(page);
+        if (isSame()) return runs;
+      } catch (error) {
+        // One that is removed just now is not missing.
+        if (isSame()) throw error;
+      }
     }
   }
 
@@ -81,10 +87,9 @@ export class Pages {
   }
 
   async remove(page: number): Promise<void> {
-    this.filed.delete(page);
-    await this.#disk.remove(this.path(page));
     this.#gone = ++this.#changes;
-    for (const known of [this.#versions, this.#cache, this.#bytes]) known.delete(page);
+    for (const known of [this.filed, this.#versions, this.#cache, this.#bytes]) known.delete(page);
+    await this.#disk.remove(this.path(page));
   }
 
   path(page: number): string {

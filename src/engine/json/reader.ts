@@ -259,7 +259,6 @@ class Reader {
   }
 
   #replayOne(op: Line['ops'][number], seq: number): void {
-    const { live, fresh } = this.#memory;
     const filed = (id: number): Run | null => this.#loaded.get(pageOf(id))?.settled.get(id) ?? null;
     replayOp(op, {
       memory: this.#memory,
@@ -268,7 +267,10 @@ class Reader {
       schedulesAreOlder: seq > this.#schedulesSeq,
       locksAreOlder: seq > this.#locksSeq,
       startsAreOlder: seq > (this.#manifest?.seq ?? 0),
-      get: (id) => live.get(id) ?? (fresh.has(id) ? (fresh.get(id) ?? null) : filed(id)),
+      get: (id) => {
+        const known = this.#memory.known(id);
+        return known === undefined ? filed(id) : known;
+      },
     });
   }
 

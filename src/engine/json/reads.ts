@@ -5,7 +5,7 @@ import type { Schedule } from '../../run/schedule.ts';
 import { assert, JobrunError } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { currentOf, runsOfPage } from './listing.ts';
+import { runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
@@ -26,13 +26,12 @@ export class Reads {
   }
 
   async find(id: number): Promise<Run | null> {
-    const run = currentOf(id, this.memory);
-    if (run || this.memory.fresh.has(id) || !this.memory.tally.hasPage(pageOf(id)))
-      return run ?? null;
-    const filed = (await this.pages.runsOf(pageOf(id))).get(id);
+    const known = this.memory.known(id);
+    if (known !== undefined || !this.memory.tally.hasPage(pageOf(id))) return known ?? null;
+    const filed = (await this.pages.runsOf(pageOf(id))).get(id) ?? null;
     // While the page was read, the run may have changed or gone.
-    if (this.memory.fresh.has(id)) return this.memory.fresh.get(id) ?? null;
-    return this.memory.live.get(id) ?? filed ?? null;
+    const now = this.memory.known(id);
+    return now === undefined ? filed : now;
   }
 
   async list(query: E.Query): Promise<E.Found> {
@@ -101,10 +100,9 @@ export class Reads {
 
   /** The run as it is at this moment: it may have changed, or gone, since it was found. */
   protected current(found: Run): Run {
-    const run = currentOf(found.id, this.memory);
-    if (run) return run;
-    if (this.memory.fresh.has(found.id)) throw unknownRun(found.id);
-    return found;
+    const run = this.memory.known(found.id);
+    if (run === null) throw unknownRun(found.id);
+    return run ?? found;
   }
 
   protected getSchedule(name: string): Schedule {

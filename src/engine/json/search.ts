@@ -6,7 +6,7 @@ import { isSettledName, type Run, STATE_NAMES, type StateName } from '../../run/
 import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
-import { collectPage, currentOf, readable, runsOfPage } from './listing.ts';
+import { collectPage, readable, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import { pageOf } from './tally.ts';
@@ -100,7 +100,6 @@ export class Search {
         continue;
       }
       const fitting = isCut ? found.filter(({ id }) => id < plan.below) : found;
-      if (!isOldest && this.#isOlder(page, plan)) break;
       if (isOldest) fitting.reverse();
       const place = page === pageOfRun ? fitting.findIndex(({ id }) => id === plan.around) : -1;
       if (place >= 0) at = seen + place;
@@ -127,7 +126,7 @@ export class Search {
     const order = this.#dueOrder();
     const isAll = plan.counted && this.#waiting(plan) === this.#waiting(ALL);
     if (!isAll) return yield* this.#walkDue(plan);
-    const around = plan.around === null ? undefined : currentOf(plan.around, memory);
+    const around = plan.around === null ? null : memory.known(plan.around);
     const isThere = around && isWaiting(around);
     const at = isThere ? order.rank(around) : null;
     const runs = order.slice(plan.from, plan.until);
@@ -197,11 +196,6 @@ export class Search {
     if (ages?.version !== version || plan.since === null) return null;
     if (ages.newest < plan.since) return 0;
     return plan.onlySince && ages.oldest >= plan.since ? most : null;
-  }
-
-  /** All of this page was accepted before the time asked for, and so was what lies behind it. */
-  #isOlder(page: number, { since }: Plan): boolean {
-    return since !== null && (this.#ages.get(page)?.newest ?? since) < since;
   }
 
   /** The runs of a page that fit, newest first. */

@@ -88,9 +88,9 @@ async function pageRuns(page: number, { memory, pages, nextId }: Recovered): Pro
   if (damage[0]) throw damage[0];
   for (const run of file?.runs ?? []) if (run.id < nextId) runs.set(run.id, run);
   for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {
-    const run = memory.live.get(id) ?? memory.fresh.get(id);
+    const run = memory.known(id);
     if (run) runs.set(id, run);
-    else if (memory.fresh.has(id)) runs.delete(id);
+    else if (run === null) runs.delete(id);
   }
   return [...runs.values()].sort((a, b) => a.id - b.id);
 }

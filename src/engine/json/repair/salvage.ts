@@ -95,7 +95,7 @@ export class Salvage {
     this.#known = Math.max(this.#known, seen);
     for (const line of chain.lines) for (const op of line.ops) this.#replay(op, line.seq);
     const isKnown = (id: number): boolean =>
-      this.#memory.fresh.has(id) || this.#current(id) !== null;
+      this.#memory.known(id) !== undefined || this.#current(id) !== null;
     this.report.lost.push(...this.#losses.named(isKnown, (page) => this.#pages.path(page)));
     this.#doubt(chain);
     giveLeases(this.#memory, this.#registry);
@@ -273,9 +273,8 @@ export class Salvage {
   }
 
   #current(id: number): Run | null {
-    const { live, fresh } = this.#memory;
-    if (fresh.has(id)) return fresh.get(id) ?? null;
-    return live.get(id) ?? this.#read.get(pageOf(id))?.get(id) ?? null;
+    const known = this.#memory.known(id);
+    return known === undefined ? (this.#read.get(pageOf(id))?.get(id) ?? null) : known;
   }
 
   /** What may have ended in a commit that is missing is not started again. */
