@@ -1,33 +1,57 @@
-// What this version writes, every later one has to read: a state folder that is kept for ever, and what was shown of it.
+// What this version writes, every later one has to read: state folders that are kept for ever, and what was shown of them.
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type Doc, Project, ROOT } from '../helpers/project.ts';
 
-const GOLDEN = join(ROOT, 'test/golden/format-1');
+const GOLDEN = join(ROOT, 'test/golden');
 
-function golden(): Project {
+function golden(name: string): Project {
   const project = new Project();
-  for (const name of ['state', 'jobs'])
-    cpSync(join(GOLDEN, name), join(project.dir, name), { recursive: true });
+  for (const folder of ['state', 'jobs'])
+    cpSync(join(GOLDEN, name, folder), join(project.dir, folder), { recursive: true });
   chmodSync(project.state, 0o700);
   return project;
 }
 
 const withoutNext = ({ next: _, ...schedule }: Doc): Doc => schedule;
 
-test('a state of format 1 shows what it showed, before and after a daemon has worked on it', async () => {
-  const project = golden();
-  const shown: Doc = JSON.parse(readFileSync(join(GOLDEN, 'shown.json'), 'utf8'));
-  const look = async (): Promise<Doc> => ({
+async function look(project: Project, ids: readonly string[]): Promise<Doc> {
+  return {
     list: await project.json('list'),
-    runs: await Promise.all(shown.runs.map(({ id }: Doc) => project.show(id))),
+    runs: await Promise.all(ids.map((id) => project.show(id))),
     schedules: (await project.json('schedules')).schedules.map(withoutNext),
-  });
-  expect(await look()).toEqual(shown);
+  };
+}
+
+const shownOf = (name: string): Doc =>
+  JSON.parse(readFileSync(join(GOLDEN, name, 'shown.json'), 'utf8'));
+const idsOf = ({ runs }: Doc): string[] => runs.map(({ id }: Doc) => id);
+
+test('a state of format 1 shows what it showed, before and after a daemon has worked on it', async () => {
+  const project = golden('format-1');
+  const shown = shownOf('format-1');
+  expect(await look(project, idsOf(shown))).toEqual(shown);
   expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
-  expect(await look()).toEqual(shown);
+  expect(await look(project, idsOf(shown))).toEqual(shown);
+  expect((await project.cli(['doctor'])).code).toBe(0);
+}, 120_000);
+
+test('a state of format 1 as a kill left it shows what it showed, and a daemon goes on with what was under way', async () => {
+  const project = golden('format-1-killed');
+  const shown = shownOf('format-1-killed');
+  expect(await look(project, idsOf(shown))).toEqual(shown);
+  expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
+  const after = await look(project, idsOf(shown));
+  const wasUnderWay = (run: Doc): boolean => run.id === '2';
+  const others = (of: Doc): Doc[] => of.runs.filter((run: Doc) => !wasUnderWay(run));
+  expect(others(after)).toEqual(others(shown));
+  expect(after.schedules).toEqual(shown.schedules);
+  expect(shown.runs.find(wasUnderWay)).toMatchObject({ state: 'running', checkpoint: { from: 1 } });
+  const again = after.runs.find(wasUnderWay);
+  expect(again).toMatchObject({ state: 'done', output: { from: 1 } });
+  expect(again.attempts.map(({ outcome }: Doc) => outcome)).toEqual(['lost', 'returned']);
   expect((await project.cli(['doctor'])).code).toBe(0);
 }, 120_000);
 
@@ -45,7 +69,7 @@ test.each([
 ])(
   'a state of a %s format is refused by every command, and no byte of it changes',
   async (_, format) => {
-    const project = golden();
+    const project = golden('format-1');
     const manifest = join(project.state, 'manifest.json');
     const text = readFileSync(manifest, 'utf8').replace('"format":1', `"format":${format}`);
     const body = text.slice(0, text.lastIndexOf(',"sum":'));
