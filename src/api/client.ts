@@ -16,6 +16,12 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+export interface StreamOptions {
+  readonly request?: string;
+  /** For a stream whose one item is waited for: it shares the connection of the calls, as many as there may be. */
+  readonly single?: boolean;
+}
+
 export interface Client {
   call(command: string, args: Json, options?: CallOptions): Promise<Json>;
   /** Items until the stream ends. Leaving the loop, or the signal, ends it on the other side too. */
@@ -23,7 +29,7 @@ export interface Client {
     command: string,
     args: Json,
     signal: AbortSignal,
-    options?: CallOptions,
+    options?: StreamOptions,
   ): AsyncIterable<Json>;
   close(): void;
 }
@@ -122,15 +128,21 @@ class SocketClient implements Client {
     command: string,
     args: Json,
     signal: AbortSignal,
-    options: CallOptions = {},
+    options: StreamOptions = {},
   ): AsyncGenerator<Json> {
+    const request = options.request ?? newId();
+    const message = { command, args, request, stream: true };
+    if (options.single) {
+      await this.#reopen();
+      yield* this.#wire.stream(message, signal);
+      return;
+    }
     // On a connection of its own: a reader that is slow to take its items holds up no call.
     const socket = await open(this.#path, this.#clock);
     if (!socket) throw gone();
     const wire = new Wire(socket, this.#clock);
-    const request = options.request ?? newId();
     try {
-      yield* wire.stream({ command, args, request, stream: true }, signal);
+      yield* wire.stream(message, signal);
     } finally {
       wire.close();
     }

@@ -30,6 +30,8 @@ export interface Service {
 
 /** Requests of one connection under way at once; the next ones wait in its socket. */
 const MAX_IN_FLIGHT = 256;
+/** Its streams: most wait for something to happen, which costs a few KB each and no work. */
+const MAX_STREAMS = 10_000;
 /** Bytes of them; one that has begun to arrive may always be finished. */
 const MAX_HELD = 2 * MAX_FRAME_BYTES;
 /** Bytes that may wait for a client before its further requests have to wait as well. */
@@ -54,6 +56,8 @@ export class Connection {
   readonly #reader = new FrameReader(MAX_FRAME_BYTES);
   readonly #underWay = new Map<number, AbortController | null>();
   readonly #out = new FrameWriter(MAX_REPLY_BYTES);
+  /** How many of them are streams. */
+  #streams = 0;
   /** Bytes of the requests that are under way. */
   #heldBytes = 0;
   #onRoom: (() => void)[] = [];
@@ -141,6 +145,7 @@ export class Connection {
     this.#underWay.set(request.id, controller);
     const signal = controller?.signal ?? NEVER;
     this.#heldBytes += bytes;
+    if (request.stream) this.#streams++;
     this.#service.turns.take(this, () => void this.#serve(request, signal, bytes));
   }
 
@@ -156,6 +161,7 @@ export class Connection {
     }
     this.#underWay.delete(id);
     this.#heldBytes -= bytes;
+    if (request.stream) this.#streams--;
     this.#readOn();
   }
 
@@ -220,8 +226,9 @@ export class Connection {
   }
 
   #mustWait(): boolean {
-    const full = this.#underWay.size >= MAX_IN_FLIGHT || this.#heldBytes > MAX_HELD;
-    return full || this.#socket.writableLength > READ_AHEAD;
+    const calls = this.#underWay.size - this.#streams;
+    const full = calls >= MAX_IN_FLIGHT || this.#streams >= MAX_STREAMS;
+    return full || this.#heldBytes > MAX_HELD || this.#socket.writableLength > READ_AHEAD;
   }
 
   #readOn(): void {

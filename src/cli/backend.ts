@@ -20,7 +20,13 @@ export interface Backend {
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
   call(command: Command, request: unknown, id: string): Promise<unknown>;
-  stream(command: Command, request: unknown, signal: AbortSignal): AsyncIterable<Json>;
+  /** `single`: its one item is waited for, beside any number of others. */
+  stream(
+    command: Command,
+    request: unknown,
+    signal: AbortSignal,
+    single?: boolean,
+  ): AsyncIterable<Json>;
   close(): Promise<void>;
 }
 
@@ -107,8 +113,13 @@ class DaemonBackend implements Backend {
     return this.#client.call(command.name, request as Json, { request: id, ...limit });
   }
 
-  stream(command: Command, request: unknown, signal: AbortSignal): AsyncIterable<Json> {
-    return this.#client.stream(command.name, request as Json, signal);
+  stream(
+    command: Command,
+    request: unknown,
+    signal: AbortSignal,
+    single = false,
+  ): AsyncIterable<Json> {
+    return this.#client.stream(command.name, request as Json, signal, { single });
   }
 
   async close(): Promise<void> {

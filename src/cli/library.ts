@@ -62,12 +62,17 @@ export class Caller {
   }
 
   /** Items of a stream; ends with the signal, with `close`, or when its reader leaves. */
-  async *stream(name: string, request: unknown, signal?: AbortSignal): AsyncGenerator<Json> {
+  async *stream(
+    name: string,
+    request: unknown,
+    signal?: AbortSignal,
+    single = false,
+  ): AsyncGenerator<Json> {
     const command = await commandOf(name);
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
     const shared = await this.#take(command);
     try {
-      yield* shared.backend.stream(command, request, ends);
+      yield* shared.backend.stream(command, request, ends, single);
       refuseDamaged(shared.backend);
     } catch (error) {
       if (isGone(error) && !shared.backend.offline) shared.retire();
@@ -82,7 +87,7 @@ export class Caller {
     for (let since: number | null = null; ; ) {
       try {
         let last: Json | null = null;
-        for await (const item of this.stream(name, request, signal)) last = item;
+        for await (const item of this.stream(name, request, signal, true)) last = item;
         return last;
       } catch (error) {
         since ??= systemClock.monotonic();

@@ -1,4 +1,5 @@
 // Waiting for runs to settle: woken by the engine's own changes, never by looking again and again.
+import type { Engine } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
@@ -15,8 +16,7 @@ export async function untilSettled(
   const runs = new Map<number, Run>();
   const awaited = new Set(ids);
   let wake = (): void => undefined;
-  const undo = tools.engine.onChange(({ run }) => {
-    if (!awaited.has(run.id)) return;
+  const undo = waitsOf(tools.engine).add(awaited, (run) => {
     runs.set(run.id, run);
     wake();
   });
@@ -40,6 +40,51 @@ export async function untilSettled(
     undo();
     signal.removeEventListener('abort', end);
   }
+}
+
+type Told = (run: Run) => void;
+
+/** Who waits for which runs. All on one listener: a change of a run costs nothing to those who wait for others. */
+class Waits {
+  readonly #engine: Engine;
+  readonly #told = new Map<number, Set<Told>>();
+  #stopListening: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Calls back for each change of these runs; returns its undo. */
+  add(ids: ReadonlySet<number>, told: Told): () => void {
+    for (const id of ids) {
+      const others = this.#told.get(id);
+      if (others) others.add(told);
+      else this.#told.set(id, new Set([told]));
+    }
+    this.#stopListening ??= this.#engine.onChange(({ run }) => {
+      for (const tell of this.#told.get(run.id) ?? []) tell(run);
+    });
+    return () => this.#remove(ids, told);
+  }
+
+  #remove(ids: ReadonlySet<number>, told: Told): void {
+    for (const id of ids) {
+      const others = this.#told.get(id);
+      others?.delete(told);
+      if (others?.size === 0) this.#told.delete(id);
+    }
+    if (this.#told.size > 0) return;
+    this.#stopListening?.();
+    this.#stopListening = null;
+  }
+}
+
+const waits = new WeakMap<Engine, Waits>();
+
+function waitsOf(engine: Engine): Waits {
+  const known = waits.get(engine) ?? new Waits(engine);
+  waits.set(engine, known);
+  return known;
 }
 
 function isOver(runs: ReadonlyMap<number, Run>, any: boolean): boolean {

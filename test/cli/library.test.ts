@@ -100,6 +100,20 @@ test('result waits over a restart of the daemon, events tell each change in orde
   expect((await far).code).toBe('interrupted');
 }, 60_000);
 
+test('a thousand results are waited for at once, and keep nobody out', async () => {
+  const s = await site({ work: WORK });
+  const later = { job: 'work', in: '1h' } as const;
+  const made = await s.jobs.scheduleMany(Array.from({ length: 1000 }, () => later));
+  const ids = made.map((run) => ('id' in run ? run.id : ''));
+  const results = Promise.all(ids.map((id) => refusal(s.jobs.result(id))));
+  const now = await s.run('work', { n: 4 });
+  expect(now.output).toBe(8);
+  expect(await s.jobs.status()).toMatchObject({ counts: { scheduled: 1000 } });
+  expect((await s.project.cli(['status'])).code).toBe(0);
+  await s.jobs.abort(ids);
+  expect((await results).filter(({ code }) => code !== 'run-aborted')).toEqual([]);
+}, 60_000);
+
 test('a schedule is made, seen on the command line, and replaced only on request', async () => {
   const s = await site({ work: WORK });
   const made = await s.jobs.schedule(
