@@ -7,8 +7,8 @@ export interface Row {
   /** What was done. */
   readonly what: string;
   readonly times: number;
-  /** How often a promise was broken by it. */
-  readonly lost: number;
+  /** How often a promise was broken by it; null where it is only counted here, and judged in another row. */
+  readonly lost: number | null;
   /** Other figures worth knowing. */
   readonly detail?: string;
 }

@@ -7,6 +7,6 @@ export async function expectNothingLost(experiment: Experiment): Promise<void> {
   const said: string[] = [];
   const rows = await experiment.run('quick', (text) => said.push(text));
   expect(rows.length).toBeGreaterThan(0);
-  const wrong = rows.filter(({ times, lost }) => times === 0 || lost > 0);
+  const wrong = rows.filter(({ times, lost }) => times === 0 || (lost ?? 0) > 0);
   expect(wrong, said.join('\n')).toEqual([]);
 }

@@ -199,13 +199,14 @@ class Kills {
     const rows = [...groups].map(([what, { kills, points }]) => ({
       what: `kill -9 ${what}`,
       times: kills,
-      lost: 0,
+      // What it cost is seen in the end, and nobody can say which kill it was.
+      lost: null,
       detail: points.size > 1 ? `${points.size} different operations` : '',
     }));
     const deep = 'of these: in a recovery from a kill in a recovery from a kill';
     return [
       ...rows.sort((a, b) => (a.what < b.what ? -1 : 1)),
-      { what: deep, times: this.#deepest, lost: 0 },
+      { what: deep, times: this.#deepest, lost: null },
     ];
   }
 

@@ -47,7 +47,7 @@ for (const name of asked.length > 0 ? asked : names) {
   const table = tableOf(rows, seconds, name);
   console.log(`\n### ${experiment.title}\n\n${table}`);
   if (size === 'full' && minutes === undefined) put(name, experiment.title, table);
-  lost += rows.reduce((sum, row) => sum + row.lost, 0);
+  lost += rows.reduce((sum, row) => sum + (row.lost ?? 0), 0);
 }
 process.exit(lost > 0 ? 1 : 0);
 
@@ -55,7 +55,7 @@ function tableOf(rows: readonly Row[], seconds: number, name: string): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const lines = rows.map(
     ({ what, times, lost, detail = '' }) =>
-      `| ${cell(what)} | ${times.toLocaleString('en')} | ${lost} | ${cell(detail)} |`,
+      `| ${cell(what)} | ${times.toLocaleString('en')} | ${lost ?? '–'} | ${cell(detail)} |`,
   );
   const head = ['| what was done | times | lost | figures |', '|---|--:|--:|---|'];
   return `${[...head, ...lines].join('\n')}\n\n\`npm run reliability ${name}\`, ${seconds} s on ${machine()}.\n`;

@@ -29,7 +29,7 @@ const experiment: Experiment = {
     const part = (what: string, times: number): Row => ({
       what,
       times,
-      lost: 0,
+      lost: null,
       detail: 'in these lives',
     });
     return [

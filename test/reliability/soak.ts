@@ -76,7 +76,7 @@ async function soak(
     flat('open files', samples, (one) => one.files, 1.2, 20),
     flat('processes', samples, (one) => one.children, 1, WORKERS + 4),
     flat('bytes of the state in MB', samples, (one) => one.stateMb, 1.5, 40),
-    logsOfKept(samples.flat()),
+    ...logsOfKept(samples.flat()),
     slowest(samples, count.accepted, size),
   ];
 }
@@ -150,17 +150,22 @@ function flat(
   };
 }
 
-/** Besides those of the runs that are kept there are logs only of what came since the last round but one. */
-function logsOfKept(all: readonly Sample[]): Row {
-  const before = (at: number): number =>
-    all.findLast((one) => one.at < at - TWO_ROUNDS_MS)?.accepted ?? 0;
-  const tooMany = all.filter(
-    ({ at, logs, accepted }) => logs > KEPT + 2 * BATCH + accepted - before(at),
+/**
+ * Besides those of the runs that are kept there are logs only of what came since the last round but one. There is
+ * nothing to see of it where all of it lasted no longer than that.
+ */
+function logsOfKept(all: readonly Sample[]): readonly Row[] {
+  const before = (at: number): Sample | undefined =>
+    all.findLast((one) => one.at < at - TWO_ROUNDS_MS);
+  const judged = all.filter(({ at }) => before(at) !== undefined);
+  if (judged.length === 0) return [];
+  const tooMany = judged.filter(
+    ({ at, logs, accepted }) => logs > KEPT + 2 * BATCH + accepted - (before(at)?.accepted ?? 0),
   );
-  const most = Math.max(...all.map(({ logs }) => logs));
-  const detail = `at most ${most}, in the end ${all.at(-1)?.logs}`;
+  const most = Math.max(...judged.map(({ logs }) => logs));
+  const detail = `at most ${most}, in the end ${judged.at(-1)?.logs}`;
   const what = 'logs of runs: only of those kept and of the last half minute';
-  return { what, times: all.length, lost: tooMany.length, detail };
+  return [{ what, times: judged.length, lost: tooMany.length, detail }];
 }
 
 function slowest(lives: readonly (readonly Sample[])[], accepted: number, size: Size): Row {
