@@ -56,6 +56,22 @@ export class Pages {
     return file.data;
   }
 
+  /** The files of pages in turn: the disk looks for the next one while the last is taken in. */
+  *inTurn(pages: readonly number[]): Generator<readonly [number, Promise<PageFile | null>]> {
+    const begin = (page: number): Promise<PageFile | null> => {
+      const file = this.read(page);
+      // Whoever gets it hears of it; where nobody does any more, it does not matter.
+      file.catch(() => undefined);
+      return file;
+    };
+    let [ahead] = pages.slice(0, 1).map(begin);
+    for (const [i, page] of pages.entries()) {
+      const file = ahead ?? begin(page);
+      [ahead] = pages.slice(i + 1, i + 2).map(begin);
+      yield [page, file];
+    }
+  }
+
   /** What these pages take on the disk, as far as it is known. */
   bytesOf(pages: Iterable<number>): number {
     let sum = 0;

@@ -90,11 +90,13 @@ class Reader {
   /** Pages of settled runs alone stay unread, but the newest: a page that is going to be written has to be sound. */
   async #takePages(): Promise<void> {
     const newest = pageOf(this.#nextId);
+    const read: number[] = [];
     for (const [page, counts] of this.#counts) {
       this.#pages.filed.add(page);
       if (allSettled(counts) && page !== newest) this.#memory.tally.load(page, counts);
-      else await this.#loadPage(page);
+      else read.push(page);
     }
+    for (const [page, file] of this.#pages.inTurn(read)) await this.#loadPage(page, file);
   }
 
   async #listPages(): Promise<readonly number[]> {
@@ -145,9 +147,9 @@ class Reader {
     return file;
   }
 
-  async #loadPage(page: number): Promise<void> {
+  async #loadPage(page: number, reading = this.#pages.read(page)): Promise<void> {
     const path = this.#pages.path(page);
-    const file = await this.#problems.try(path, () => this.#pages.read(page));
+    const file = await this.#problems.try(path, () => reading);
     if (!file) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     const settled = new Map<number, Run>();
@@ -278,23 +280,15 @@ class Reader {
     return this.#problems.try(join(this.#dir, 'witness'), () => readWitness(this.#disk, this.#dir));
   }
 
-  /** What is known of a commit elsewhere has to be in the journal. */
   #checkEnd(seen: number | null): void {
     if (this.#problems.all.length > 0) return;
-    const known: readonly (readonly [string, number])[] = [
+    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
+    this.#problems.endsBefore(path, this.#end.seq, [
       ['the witness', seen ?? 0],
       [manifestPath(this.#dir), this.#manifest?.seq ?? 0],
       [join(this.#dir, 'schedules.json'), this.#schedulesSeq],
       [join(this.#dir, 'locks.json'), this.#locksSeq],
       ...[...this.#loaded].map(([page, { seq }]) => [this.#pages.path(page), seq] as const),
-    ];
-    const { seq } = this.#end;
-    const ahead = known.find(([, includes]) => includes > seq);
-    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
-    if (ahead)
-      this.#problems.note(
-        path,
-        `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`,
-      );
+    ]);
   }
 }

@@ -49,6 +49,13 @@ export class Problems {
     }
   }
 
+  /** What is known of a commit elsewhere has to be in the journal. */
+  endsBefore(journal: string, seq: number, known: readonly (readonly [string, number])[]): void {
+    const ahead = known.find(([, includes]) => includes > seq);
+    if (ahead)
+      this.note(journal, `ends at commit ${seq}, but ${ahead[0]} knows of commit ${ahead[1]}`);
+  }
+
   #add(problem: Problem): void {
     if (!this.all.some(({ path }) => path === problem.path)) this.all.push(problem);
   }
