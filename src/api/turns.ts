@@ -11,8 +11,11 @@ export interface Asking {
   readonly unread: number;
 }
 
-/** Requests begin in a turn for so long: that many cheap ones go into one commit, and of dear ones one holds up the loop. */
-const BUDGET_MS = 2;
+/**
+ * Requests begin in a turn for so long: many cheap ones go into one commit, and of dear ones one holds up the loop. Not
+ * longer: while the disk syncs what has begun, and its asker reads the answer and asks anew, the next ones begin.
+ */
+const BUDGET_MS = 1;
 /** And so many: what they read from the disk costs later than in their turn. More where turns are short. */
 const FIRST = 64;
 const MOST = 256;

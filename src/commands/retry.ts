@@ -58,7 +58,6 @@ export const retry: Command<Request, Reply> = {
       ids === undefined
         ? await each(await settledIds(request, tools), act)
         : await eachGiven(runIds(ids), act);
-    tools.wake();
     const [only] = results;
     return ids?.length === 1 && only && !isRefused(only) ? only : { results };
   },
@@ -78,7 +77,10 @@ export const retry: Command<Request, Reply> = {
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);
   const policy = policyOf(await findJob(run.job, tools.catalog));
-  return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
+  const changing = tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
+  // Before it is durable: where it can start at once, that goes into the same commit.
+  tools.wake();
+  return changing;
 }
 
 function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {

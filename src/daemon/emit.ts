@@ -22,7 +22,8 @@ export async function emit(
   }
   const [draft] = await draftsOf([request], tools, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
-  const [accepted] = await tools.engine.accept([draft], now);
+  const accepting = tools.engine.accept([draft], now);
   tools.wake();
+  const [accepted] = await accepting;
   return String(accepted?.run.id);
 }

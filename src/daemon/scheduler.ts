@@ -92,12 +92,10 @@ export class Scheduler {
     if (running && restMs <= 0)
       for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
     this.#p.onTick();
-    const next = Math.min(
-      this.#p.engine.nextDueAt(now) ?? Infinity,
-      fireAt ?? Infinity,
-      now + (restMs > 0 ? restMs : MAX_SLEEP_MS),
-    );
-    this.#undo = this.#p.clock.after(Math.max(1, next - this.#p.clock.now()), () => this.#tick());
+    const due = Math.min(this.#p.engine.nextDueAt(now) ?? Infinity, fireAt ?? Infinity);
+    const next = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
+    const ms = Math.max(1, next - this.#p.clock.now());
+    this.#undo = this.#p.clock.after(ms, () => this.#tick(), { sharp: next === due });
   }
 
   #claim(lane: Lane, now: number): void {

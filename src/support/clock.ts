@@ -6,14 +6,22 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some start; never goes back, stands still while the machine sleeps. */
   monotonic(): number;
-  /** Calls `fn` once after `ms`; returns its undo. A pending call does not keep the process alive if `idle` is set. */
-  after(ms: number, fn: () => void, options?: { readonly idle?: boolean }): () => void;
+  /** Calls `fn` once after `ms`; returns its undo. */
+  after(ms: number, fn: () => void, options?: TimerOptions): () => void;
+}
+
+export interface TimerOptions {
+  /** A pending call does not keep the process alive. */
+  readonly idle?: boolean;
+  /** To the millisecond of the wall clock, where a plain timer comes up to one late; for half of one it looks instead. */
+  readonly sharp?: boolean;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn, options) {
+    if (options?.sharp) return sharply(ms, fn);
     const until = performance.now() + ms;
     let timer: NodeJS.Timeout;
     const wait = (left: number): void => {
@@ -28,6 +36,31 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The clock may be set while it is looked at. */
+const LOOK_MS = 2;
+
+/** Wakes a millisecond before its time, for a timer is never early and mostly late by a part of one. */
+function sharply(ms: number, fn: () => void): () => void {
+  const due = Date.now() + ms;
+  let since = 0;
+  let undo = (): void => undefined;
+  const again = (): void => {
+    const next = setImmediate(look);
+    undo = () => clearImmediate(next);
+  };
+  const look = (): void => {
+    if (Date.now() >= due || performance.now() - since > LOOK_MS) fn();
+    else again();
+  };
+  const begin = (): void => {
+    since = performance.now();
+    again();
+  };
+  if (ms <= 1) begin();
+  else undo = systemClock.after(ms - 1, begin);
+  return () => undo();
+}
 
 /** Above 2^31-1 ms, 25 days, Node's own timers fire at once. */
 const LONGEST_TIMER = 2 ** 30;

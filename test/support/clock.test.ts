@@ -31,3 +31,21 @@ it('a delay ends at its signal', async () => {
   await delay(systemClock, DAY, signal);
   expect(performance.now() - began).toBeLessThan(5000);
 });
+
+it('a sharp timer ends in the millisecond that was asked for or later, however short, and not where it was taken back', async () => {
+  const early: number[] = [];
+  for (const ms of [0, 1, 2, 5, 20]) {
+    await delay(systemClock, Math.random() * 3);
+    const due = systemClock.now() + ms;
+    await new Promise<void>((resolve) => systemClock.after(ms, resolve, { sharp: true }));
+    if (systemClock.now() < due) early.push(ms);
+  }
+  expect(early).toEqual([]);
+  let over = 0;
+  const undos = [1, 5].map((ms) => systemClock.after(ms, () => over++, { sharp: true }));
+  undos[0]?.();
+  await delay(systemClock, 4);
+  undos[1]?.();
+  await delay(systemClock, 10);
+  expect(over).toBe(0);
+});
