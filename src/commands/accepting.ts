@@ -11,7 +11,8 @@ export async function acceptOne(
   tools: Tools,
   now: number,
 ): Promise<AcceptedView> {
-  const again = await acceptedBefore(1, tools, now);
+  const before = acceptedBefore(1, tools, now);
+  const again = before && (await before);
   if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
   const accepting = tools.engine.accept([await draftOf()], now, tools.request);
   // Before it is durable: where it can start at once, that goes into the same commit.
@@ -21,12 +22,16 @@ export async function acceptOne(
   return viewerOfAccepted(tools)(accepted);
 }
 
-/** What this very request was answered with, where it came before with as many runs and all of them are there. */
-export async function acceptedBefore(
+/**
+ * What this very request was answered with, where it came before with as many runs and all of them are there. Nearly
+ * none did, which is known at once.
+ */
+export function acceptedBefore(
   count: number,
   { engine, request }: Tools,
   now: number,
-): Promise<readonly Accepted[] | null> {
-  const again = request === undefined ? null : await engine.answered(request, now);
-  return again?.length === count ? again : null;
+): Promise<readonly Accepted[] | null> | null {
+  const before = request === undefined ? null : engine.answered(request, now);
+  if (before === null) return null;
+  return before.then((again) => (again.length === count ? again : null));
 }

@@ -14,15 +14,13 @@ export interface Intake {
   readonly ids: { next: number };
 }
 
-const NO_OTHERS: ReadonlyMap<number, Run> = new Map();
-
 /** `others`: settled runs that drafts wait for, where only a page file knows them. */
 export function acceptDraft(
   tx: Transaction,
   draft: Draft,
   now: number,
   { memory, ids }: Intake,
-  others = NO_OTHERS,
+  others: ReadonlyMap<number, Run> | null = null,
 ): Omit<Accepted, 'reason'> {
   const key = draft.origin?.key;
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
@@ -31,7 +29,7 @@ export function acceptDraft(
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
   const run = newRun(id, draft, now, waits);
-  const reason = after && whyInVain(after, (other) => memory.known(other) ?? others.get(other));
+  const reason = after && whyInVain(after, (other) => memory.known(other) ?? others?.get(other));
   const accepted = reason ? abortIdle(run, reason, now) : run;
   tx.add(accepted);
   return { run: accepted, existing: false };
@@ -74,12 +72,18 @@ export async function repeated(
   });
 }
 
-/** The runs that drafts wait for, where only a page file knows them. */
-export async function othersOf(
+/** The runs that drafts wait for, where only a page file knows them; null where none waits for any. */
+export function othersOf(
+  drafts: readonly Draft[],
+  find: (id: number) => Promise<Run | null>,
+): Promise<ReadonlyMap<number, Run>> | null {
+  return drafts.some((draft) => draft.origin?.after) ? readOthers(drafts, find) : null;
+}
+
+async function readOthers(
   drafts: readonly Draft[],
   find: (id: number) => Promise<Run | null>,
 ): Promise<ReadonlyMap<number, Run>> {
-  if (!drafts.some((draft) => draft.origin?.after)) return NO_OTHERS;
   const others = new Map<number, Run>();
   for (const id of new Set(drafts.flatMap((draft) => draft.origin?.after ?? []))) {
     const run = await find(id);

@@ -58,7 +58,8 @@ export class JsonEngine extends Reads implements E.Engine {
   async accept(drafts: readonly Draft[], now: number, request?: string): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
-    const others = await othersOf(drafts, (id) => this.find(id));
+    const reading = othersOf(drafts, (id) => this.find(id));
+    const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.registry.requests.get(request);
     if (known) return repeated(known, drafts, this, now);
