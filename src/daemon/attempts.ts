@@ -45,7 +45,15 @@ export class Attempts {
     this.#common = {
       ...parts,
       askOnError: (run, brief, error) => this.#askOnError(run, brief, error),
-      isSound: async (job) => (await parts.catalog.reread(job))?.state === 'ok',
+      isSound: (job) =>
+        parts.catalog.reread(job).then(
+          (entry) => entry?.state === 'ok',
+          // It cannot be told just now: what the attempt came to stands.
+          (error) => {
+            parts.onError(error);
+            return true;
+          },
+        ),
     };
   }
 
