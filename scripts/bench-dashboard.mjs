@@ -1,11 +1,11 @@
 // How fast the dashboard is with very many runs: a state of that size is written, its daemon started, the dashboard
 // opened in tmux and driven by keys, and the time taken until the screen shows what a key asks for.
 //
-//   npm run build && node scripts/bench-dashboard.mjs [runs, 1000000 by default]
+//   npm run build && node scripts/bench-dashboard.mjs [runs, 1000000 by default] [a folder to keep the state in]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
 const total = Number(process.argv[2] ?? 1_000_000);
 const home = mkdtempSync(join(tmpdir(), 'jobrun-bench-'));
-const dir = join(home, 'project');
+const kept = process.argv[3];
+const dir = kept ? resolve(kept) : join(home, 'project');
 const state = join(dir, 'state');
 const socket = join(home, 'tmux');
 const env = { PATH: process.env.PATH, HOME: home, TZ: 'UTC', LANG: 'C.UTF-8', TERM: 'screen' };
@@ -51,12 +52,13 @@ async function time(name, steps) {
   const took = [];
   for (const [key, what] of steps) {
     press(...key);
-    took.push(await shows(what));
+    took.push([await shows(what), key.join(' ')]);
     await sleep(60);
   }
-  took.sort((a, b) => a - b);
-  const middle = took[Math.floor(took.length / 2)] ?? 0;
-  say(name, `middle ${ms(middle)}, slowest ${ms(took.at(-1) ?? 0)} of ${took.length}`);
+  took.sort(([a], [b]) => a - b);
+  const [middle] = took[Math.floor(took.length / 2)];
+  const [slowest, key] = took.at(-1);
+  say(name, `middle ${ms(middle)}, slowest ${ms(slowest)} (${key}) of ${took.length}`);
 }
 
 /** Asks the daemon something small again and again: the longest answer tells how long its loop was held. */
@@ -139,7 +141,7 @@ async function main() {
   writeFileSync(join(dir, 'package.json'), '{ "type": "module" }\n');
   for (const job of [...MANY_JOBS, HELD_JOB])
     writeFileSync(join(dir, 'jobs', `${job}.mjs`), 'export default { run() {} };\n');
-  await writeManyRuns(state, total, Date.now());
+  if (!existsSync(join(state, 'manifest.json'))) await writeManyRuns(state, total, Date.now());
   const began = performance.now();
   const daemon = spawn(process.execPath, [BIN, 'daemon'], { cwd: dir, env, stdio: 'ignore' });
   try {

@@ -52,7 +52,7 @@ async function soak(
   log: (text: string) => void,
   minutes = MINUTES,
 ): Promise<Row[]> {
-  const [lives, lifeMs] = size === 'full' ? [LIVES, (minutes * 60_000) / LIVES] : [2, 11_000];
+  const [lives, lifeMs] = size === 'full' ? [LIVES, (minutes * 60_000) / LIVES] : [2, 8000];
   const samples: Sample[][] = [];
   const count = { accepted: 0 };
   for (let life = 0; life < lives; life++) {
