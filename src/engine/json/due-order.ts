@@ -75,6 +75,14 @@ export class DueOrder {
   }
 
   #add(run: Run): void {
+    const last = this.#buckets.at(-1);
+    const end = last?.at(-1);
+    // Most come in the order in which they are due.
+    if (last && end && isBefore(end, run)) {
+      if (last.length < BUCKET) last.push(run);
+      else this.#buckets.push([run]);
+      return;
+    }
     const at = this.#bucketFor(run);
     const bucket = this.#buckets[at];
     if (!bucket) {
