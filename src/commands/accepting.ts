@@ -14,10 +14,10 @@ export async function acceptOne(
   const before = acceptedBefore(1, tools, now);
   const again = before && (await before);
   if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
-  const accepting = tools.engine.accept([await draftOf()], now, tools.request);
-  // Before it is durable: where it can start at once, that goes into the same commit.
+  const draft = await draftOf();
+  // Before its commit begins: where it can start at once, that goes into the same one.
   tools.wake();
-  const [accepted] = await accepting;
+  const [accepted] = await tools.engine.accept([draft], now, tools.request);
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
   return viewerOfAccepted(tools)(accepted);
 }

@@ -101,8 +101,9 @@ export async function acceptBatch(
   }
   const drafts = await draftsOf(runs, tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
-  const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
+  // Before their commit begins, as for a single one.
   tools.wake();
+  const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
   const accepted = await accepting;
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {

@@ -22,8 +22,7 @@ export async function emit(
   }
   const [draft] = await draftsOf([request], tools, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
-  const accepting = tools.engine.accept([draft], now);
   tools.wake();
-  const [accepted] = await accepting;
+  const [accepted] = await tools.engine.accept([draft], now);
   return String(accepted?.run.id);
 }
