@@ -77,10 +77,9 @@ export const retry: Command<Request, Reply> = {
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);
   const policy = policyOf(await findJob(run.job, tools.catalog));
-  const changing = tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
-  // Before it is durable: where it can start at once, that goes into the same commit.
+  // Before its commit begins: where it can start at once, that goes into the same one.
   tools.wake();
-  return changing;
+  return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
 }
 
 function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {
