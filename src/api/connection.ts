@@ -140,6 +140,11 @@ export class Connection {
       const hint = 'Give each request on a connection its own id.';
       throw new JobrunError('bad-request', `request ${request.id} is under way already`, hint);
     }
+    if (request.stream && this.#streams >= MAX_STREAMS) {
+      // Not made to wait, as calls are: that one of them is given up is told on this same connection.
+      this.#send({ id: request.id, ok: false, error: tooMany().toJSON() });
+      return;
+    }
     // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
     const controller = request.stream ? new AbortController() : null;
     this.#underWay.set(request.id, controller);
@@ -227,8 +232,11 @@ export class Connection {
 
   #mustWait(): boolean {
     const calls = this.#underWay.size - this.#streams;
-    const full = calls >= MAX_IN_FLIGHT || this.#streams >= MAX_STREAMS;
-    return full || this.#heldBytes > MAX_HELD || this.#socket.writableLength > READ_AHEAD;
+    return (
+      calls >= MAX_IN_FLIGHT ||
+      this.#heldBytes > MAX_HELD ||
+      this.#socket.writableLength > READ_AHEAD
+    );
   }
 
   #readOn(): void {
@@ -279,4 +287,9 @@ export class Connection {
     this.#service.turns.forget(this);
     this.#drained();
   }
+}
+
+function tooMany(): JobrunError {
+  const hint = 'End some of them, or use another connection.';
+  return new JobrunError('refused', `${MAX_STREAMS} streams are open on this connection`, hint);
 }

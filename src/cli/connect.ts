@@ -227,7 +227,7 @@ export class Jobs {
 
   /**
    * Every change as it happens, until the loop is left, `signal` or `close`; with `since` those after that number first, as far
-   * as they are remembered (10,000). A reader too slow gets `{ gap: true }`. Rejects with `no-daemon`.
+   * as they are remembered (10,000, or 64 MB). A reader too slow gets `{ gap: true }`. Rejects with `no-daemon`.
    *
    * @example
    * await jobs.schedule('import-products');

@@ -1,7 +1,7 @@
 // `connect`: the commands for programs. Each call is the request that the command line makes too, to the daemon where
 // one runs and on the files where none does, so that checks, errors and results are the same. One connection to a
 // daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
-// nothing is made, written or kept from others.
+// nothing is made or written, and others may look meanwhile.
 
 import { setMaxListeners } from 'node:events';
 import type { Command } from '../commands/command.ts';
@@ -85,13 +85,16 @@ export class Caller {
   /** The one item of a stream that outlives a daemon that is started again meanwhile. */
   async last(name: string, request: unknown, signal?: AbortSignal): Promise<Json | null> {
     for (let since: number | null = null; ; ) {
+      const began = systemClock.monotonic();
       try {
         let last: Json | null = null;
         for await (const item of this.stream(name, request, signal, true)) last = item;
         return last;
       } catch (error) {
-        since ??= systemClock.monotonic();
-        const late = systemClock.monotonic() - since > LOCK_WAIT_MS;
+        const now = systemClock.monotonic();
+        // One that lasted had its daemon: this is another one that went away.
+        if (since === null || now - began > LOCK_WAIT_MS) since = now;
+        const late = now - since > LOCK_WAIT_MS;
         if (!isGone(error) || late || this.#closed) throw error;
         await delay(systemClock, AGAIN_AFTER_MS, signal);
       }

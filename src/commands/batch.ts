@@ -5,10 +5,10 @@ import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../support/json.ts';
 import { MAX_BATCH } from '../support/limits.ts';
 import { acceptedBefore } from './accepting.ts';
-import { type BriefView, inFull, teller } from './brief.ts';
 import type { Tools } from './command.ts';
 import { draftsOf, type RunRequest } from './drafts.ts';
 import { fieldsOf, notOneOf, wrong } from './fields.ts';
+import { inFull, type ShortView, teller } from './short.ts';
 import { type Here, readDue } from './times.ts';
 import type { AcceptedView } from './views.ts';
 
@@ -20,7 +20,7 @@ type Refused = { readonly line: number; readonly error: ErrorShape };
 
 export type BatchResult = AcceptedView | Refused;
 /** As it is told to whoever has the lines. */
-export type ToldResult = BatchResult | BriefView;
+export type ToldResult = BatchResult | ShortView;
 
 const KNOWN = ['job', 'params', 'at', 'in', 'priority', 'key', 'retries', 'after', 'force'];
 

@@ -39,8 +39,8 @@ export interface Command<Request = unknown, Reply = unknown> {
   readonly begins?: boolean;
   /** True where doing it twice is not what was asked for: a repeated request gets the first one's reply. */
   readonly once?: boolean;
-  /** True where the engine itself knows this request when it comes again: its reply need not be kept. */
-  engineKnows?(request: Request): boolean;
+  /** True where the engine itself can give this reply again when its request comes again: it need not be kept. */
+  engineKnows?(reply: Reply): boolean;
   /** True where a reply tells nothing but what was durable when its handler was through: it waits for no later change. */
   readonly tellsOwn?: boolean;
   /** Longest wait for the daemon's answer, where it does not depend on what jobs do. */

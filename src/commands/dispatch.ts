@@ -32,9 +32,8 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
   const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
   // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
   if (!command.once) return durably(tools.engine, make);
-  // A thousand replies to a thousand runs each would be most of the daemon's memory.
-  if (request.request === null || command.engineKnows?.(args)) return make();
-  return known.once(request.request, make);
+  if (request.request === null) return make();
+  return known.once(request.request, make, command);
 }
 
 /** Whether the replies of this command wait for no change beside their own. */
@@ -93,11 +92,14 @@ class Remembered {
     this.#tools = tools;
   }
 
-  once(id: string, make: () => Promise<Json>): Promise<Json> {
+  async once(id: string, make: () => Promise<Json>, { engineKnows }: Command): Promise<Json> {
     const known = this.#replies.get(id);
     if (known) return known;
-    const reply = make();
-    this.#replies.set(id, reply, this.#tools.clock.monotonic());
+    const making = make();
+    this.#replies.set(id, making, this.#tools.clock.monotonic());
+    const reply = await making;
+    // A thousand replies to a thousand runs each would be most of the daemon's memory.
+    if (engineKnows?.(reply)) this.#replies.delete(id);
     return reply;
   }
 }

@@ -44,10 +44,15 @@ type Reply =
   | { readonly schedule: ScheduleView; readonly dryRun: boolean }
   | { readonly results: readonly ToldResult[] };
 
+/** The engine remembers the runs that were made, and neither the lines that were refused nor what was there before. */
+const isPlain = (told: object): boolean =>
+  !('error' in told && 'line' in told) && !('existing' in told);
+
 export const schedule: Command<Request, Reply> = {
   name: 'schedule',
   once: true,
-  engineKnows: ({ kind }) => kind !== 'schedule',
+  engineKnows: (reply) =>
+    'results' in reply ? reply.results.every(isPlain) : 'run' in reply && isPlain(reply.run),
   tellsOwn: true,
 
   define(program) {

@@ -10,13 +10,14 @@ export interface Busy {
   readonly engine: Pick<Engine, 'nextDueAt'>;
   readonly attempts: Pick<Attempts, 'size'>;
   readonly pool: Pick<WorkerPool, 'busy'>;
-  readonly scheduler: Pick<Scheduler, 'claiming'>;
-  readonly recurring: Pick<Recurring, 'busy'>;
+  readonly scheduler: Pick<Scheduler, 'claiming' | 'rests'>;
+  readonly recurring: Pick<Recurring, 'busy' | 'rests'>;
 }
 
 export function isAtRest(busy: Busy, now: number): boolean {
   const { engine, attempts, pool, scheduler, recurring } = busy;
   if (attempts.size > 0 || pool.busy > 0 || scheduler.claiming || recurring.busy) return false;
+  if (scheduler.rests || recurring.rests) return false;
   const next = engine.nextDueAt(now);
   return next === null || next > now;
 }

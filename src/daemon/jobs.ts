@@ -1,11 +1,11 @@
 // The jobs of a project, ready to be asked: their catalog, read in worker processes, and the worker that checks
 // params, names next times and is told of endings. The daemon and the commands without one make it the same way.
-import { getBuiltinModule } from 'node:process';
 import type { JobEntry } from '../catalog/catalog.ts';
 import { defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import { randomBytes } from '../support/random.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
@@ -28,8 +28,7 @@ export interface JobsParts {
 }
 
 /** Never the same twice, not even after a crash: it is how a process is known as ours. */
-export const newMark = (): string =>
-  getBuiltinModule('node:crypto').randomBytes(12).toString('hex');
+export const newMark = (): string => randomBytes(12).toString('hex');
 
 /**
  * What is set for job processes: the daemon's own environment, the config's over it, and where this project lies, so

@@ -67,6 +67,11 @@ export class Scheduler {
     return this.#claims.size > 0;
   }
 
+  /** Runs could not be taken, and are tried again soon. */
+  get rests(): boolean {
+    return this.#restUntil > this.#p.clock.monotonic();
+  }
+
   /**
    * Starts nothing more; schedules do not fire either. Resolves when the attempts of the runs that were being taken
    * have begun: until then a stop could not see them, and would end their workers as idle ones.

@@ -165,9 +165,10 @@ export class Picker {
   /** The same, where it is to be this run and no other. */
   nextOnly(id: number, lane: Lane, now: number): Run | null {
     const run = this.#current(id);
-    if (run?.state.name !== 'queued' || this.why(run, now) !== null) return null;
+    if (run?.state.name !== 'queued') return null;
     const line = this.#line(run.job);
-    return laneOf(line, queueOf(line, run)) === lane ? run : null;
+    if (laneOf(line, queueOf(line, run)) !== lane) return null;
+    return this.#mayStart(line, now) && !this.#isLocked(run) ? run : null;
   }
 
   /** When after `now` a job that has reached its rate gets its next place; null where none waits for that. */

@@ -1,6 +1,7 @@
 // Runs in the order in which they may start: priority, due time, id. The heap is lazy: a run that has left, or is another
 // version of itself by now, is dropped when it comes up, or with many others where most of the heap is out of date. That
-// keeps every change at O(log n) without positions to maintain, and the heap no larger than twice what is true.
+// keeps every change at O(log n) without positions to maintain, and the heap no larger than twice what is true. (One
+// that stands aside for a lock is not told what leaves it: it is looked through when the lock is free.)
 import { Heap } from './heap.ts';
 import type { Run } from './run.ts';
 

@@ -9,13 +9,13 @@ const mine = { name: '', given: 0 };
 
 /** A text that nobody else has. */
 export function newId(): string {
-  mine.name ||= randomBytes().toString('base64url');
+  mine.name ||= randomBytes(15).toString('base64url');
   return `${mine.name}-${(mine.given++).toString(36)}`;
 }
 
 /** From where node:crypto has its own; to load that takes a tenth as long as a whole command. */
-function randomBytes(): Buffer {
-  const bytes = Buffer.alloc(15);
+export function randomBytes(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
   try {
     const file = openSync('/dev/urandom', 'r');
     const read = readSync(file, bytes);
@@ -24,5 +24,5 @@ function randomBytes(): Buffer {
   } catch {
     // A system without it, or no more files for this process.
   }
-  return getBuiltinModule('node:crypto').randomBytes(bytes.length);
+  return getBuiltinModule('node:crypto').randomBytes(count);
 }

@@ -37,6 +37,8 @@ export class JobCaller {
   /** Hooks that wait for a worker. */
   #queue: Open[] = [];
   #child: Child | null = null;
+  /** By worker and run: its hooks that are open, and how to listen no longer. */
+  readonly #served = new Map<string, { hooks: number; readonly undo: () => void }>();
   /** They end when they have answered what they were asked. */
   readonly #retired = new Set<Child>();
   #closed = false;
@@ -176,7 +178,23 @@ export class JobCaller {
     return new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
   }
 
+  /** Hooks of one run may be open at once: the first begins to listen for all of them, the last one ends it. */
   #serve(child: Child, run: number): () => void {
+    const key = `${child.mark} ${run}`;
+    const served = this.#served.get(key) ?? { hooks: 0, undo: this.#listen(child, run) };
+    this.#served.set(key, served);
+    served.hooks++;
+    let open = true;
+    return () => {
+      if (open) served.hooks--;
+      open = false;
+      if (served.hooks > 0 || this.#served.get(key) !== served) return;
+      this.#served.delete(key);
+      served.undo();
+    };
+  }
+
+  #listen(child: Child, run: number): () => void {
     return child.listen(run, (message) => {
       const call = 'call' in message ? message.call : 0;
       this.#options.onMessage(message, (answer) =>

@@ -17,7 +17,7 @@ import type { Lane } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
 import { Child } from './child.ts';
 import { CommandRunner } from './command-job.ts';
@@ -229,7 +229,7 @@ export class WorkerPool {
     try {
       this.#start(need, key);
     } catch (error) {
-      if (errnoOf(error) === '') throw error;
+      if (!(error instanceof JobrunError && error.code === 'refused')) throw error;
     }
   }
 

@@ -1,4 +1,5 @@
 // The socket under honest and hostile clients: real sockets, and a handler that the test holds in its hand.
+import { setMaxListeners } from 'node:events';
 import { lstatSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,8 @@ afterEach(async () => {
 type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
 type Durable = (command: string, isError: boolean) => Promise<void> | null;
+
+const NEVER = new AbortController().signal;
 
 const echo: Handle = async ({ args }) => args;
 
@@ -290,6 +293,34 @@ test('an error within a stream reaches its reader', async () => {
     })(),
   ).rejects.toMatchObject({ code: 'timed-out' });
 });
+
+test('streams beyond the most that a connection may have are refused, and leave the others their end', async () => {
+  const { path } = await served((request, signal) =>
+    request.stream
+      ? (async function* () {
+          yield 'begun';
+          await delay(systemClock, 60_000, signal);
+        })()
+      : Promise.resolve('beside'),
+  );
+  const one = await client(path);
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
+  let begun = 0;
+  const read = async (): Promise<void> => {
+    for await (const _ of one.stream('x', null, ending.signal, { single: true })) begun++;
+  };
+  const all = Array.from({ length: 10_001 }, read);
+  await expect(Promise.race(all)).rejects.toMatchObject({ code: 'refused' });
+  while (begun < 10_000) await delay(systemClock, 10);
+  ending.abort();
+  await Promise.allSettled(all);
+  expect(await one.call('echo', null)).toBe('beside');
+  for await (const item of one.stream('x', null, NEVER, { single: true })) {
+    expect(item).toBe('begun');
+    break;
+  }
+}, 30_000);
 
 test('leaving a stream ends it on the side of the daemon', async () => {
   let ended = false;

@@ -12,7 +12,7 @@ const FIGURES = `accept-bulk accept-100 accept-1 drain end-to-end process comman
 
 test('the bench takes every figure, beside its limit and its target', { timeout: 180_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const out = join(folder, 'results.json');
   const args = ['bench/main.mjs', '--scale', '0.001', '--out', out];
   const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });

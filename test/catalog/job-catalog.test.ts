@@ -18,7 +18,7 @@ afterEach(async () => {
 
 function folder(...files: string[]): string {
   const dir = mkdtempSync(join(tmpdir(), 'jobrun-catalog-'));
-  clean.push(() => rmSync(dir, { recursive: true, force: true }));
+  clean.push(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   for (const file of files) writeFileSync(join(dir, file), '');
   return dir;
 }

@@ -7,7 +7,8 @@ import { readCommand, scanJobs } from '../../src/catalog/loader.ts';
 
 const folders: string[] = [];
 afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0))
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 function folder(files: readonly string[], executable: readonly string[] = []): string {

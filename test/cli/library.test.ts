@@ -65,6 +65,20 @@ test('without a daemon it works on the files, as many at once as you like, and w
   expect((await refusal(one.status())).code).toBe('refused');
 }, 60_000);
 
+test('result waits over any number of restarts, however far apart', async () => {
+  const s = await site({ outside: `export default (_p, ctx) => ctx.pending();` });
+  const { id } = await s.jobs.schedule('outside');
+  await s.state(id, 'waiting');
+  const result = s.jobs.result(id);
+  for (const waitMs of [500, 6000]) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await s.kill9();
+    await s.up();
+  }
+  await s.jobs.complete(id, 7);
+  expect(await result).toBe(7);
+}, 60_000);
+
 test('result waits over a restart of the daemon, events tell each change in order, and close ends both', async () => {
   const s = await site({
     slow: `export default async (_p, ctx) => { await ctx.sleep(1500); return ctx.attempt; };`,

@@ -4,10 +4,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Request } from '../../src/api/protocol.ts';
+import { acceptBatch, type BatchResult, resultsOf } from '../../src/commands/batch.ts';
 import type { Tools } from '../../src/commands/command.ts';
 import { dispatcher } from '../../src/commands/dispatch.ts';
 import { rerun } from '../../src/commands/rerun.ts';
 import { schedule } from '../../src/commands/schedule.ts';
+import { abortIdle } from '../../src/run/transitions.ts';
 import type { Json } from '../../src/support/json.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
@@ -75,4 +77,46 @@ test('the same request twice at once makes its runs once', async () => {
   const { total } = await tools.engine.list({ limit: 1 });
   // The schedule has made its first run by itself, or is about to.
   expect([4, 5]).toContain(total);
+});
+
+test('a batch that comes again is answered line by line as before, also what was refused or was there already', async () => {
+  const project = new Project({ 'jobs/brief.mjs': 'export default () => 1;' });
+  const { tools } = await daemonHere(project, { workers: 1, watch: true });
+  const ask = (request: string): Promise<Json> => {
+    const args = { kind: 'batch', lines } as unknown as Json;
+    const frame = { v: 1, id: 1, command: 'schedule', args, request, stream: false };
+    return answer(frame as Request, new AbortController().signal) as Promise<Json>;
+  };
+  const answer = dispatcher(tools);
+  const later = { job: 'brief', params: {}, inMs: 3_600_000 };
+  const runs = [
+    { ...later, job: 'comes-later' },
+    { ...later, key: 'k' },
+    { ...later, key: 'k' },
+  ];
+  const lines = runs.map((run, i) => ({ line: i + 1, run }));
+  const [first, twin] = await Promise.all([ask('a'), ask('a')]);
+  expect(first).toMatchObject({
+    results: [{ error: { code: 'unknown-job' } }, { id: '1' }, { id: '1', existing: true }],
+  });
+  project.write('jobs/comes-later.mjs', 'export default () => 2;');
+  await eventually(() => tools.catalog.find('comes-later') !== null);
+  expect([twin, await ask('a')]).toEqual([first, first]);
+  expect((await tools.engine.list({ limit: 9 })).total).toBe(1);
+});
+
+test('a run that was ended before it began is told again with its end', async () => {
+  const { tools } = await daemonHere(new Project({ 'jobs/brief.mjs': 'export default () => 1;' }));
+  const run = { job: 'brief', params: null, inMs: 3_600_000 };
+  const lines = [{ line: 1, run }];
+  const ask = async (): Promise<readonly BatchResult[]> =>
+    resultsOf(await acceptBatch(lines, { ...tools, request: 'a' }, Date.now()), lines);
+  expect(await ask()).toMatchObject([{ state: 'scheduled' }]);
+  await tools.engine.change(1, (one) => abortIdle(one, 'not needed', Date.now()));
+  const [again] = await ask();
+  expect(again).toMatchObject({
+    state: 'aborted',
+    reason: 'not needed',
+    settledAt: expect.anything(),
+  });
 });

@@ -51,7 +51,7 @@ test('a file or a folder in the place of the socket is named and put aside; then
   await project.json('schedule', 'work', '--in', '1h');
   const socket = join(project.state, 'jobrun.sock');
   for (const plant of [() => writeFileSync(socket, 'not a socket'), () => mkdirSync(socket)]) {
-    rmSync(socket, { recursive: true, force: true });
+    rmSync(socket, { recursive: true, force: true, maxRetries: 5 });
     plant();
     const { code, check } = await examine(project);
     expect([code, check('files').status]).toEqual([8, 'problem']);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
-import type { Run } from '../../src/run/run.ts';
+import type { Draft, Run } from '../../src/run/run.ts';
 import { retry } from '../../src/run/transitions.ts';
 import { MAX_BATCH } from '../../src/support/limits.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-session.ts';
@@ -124,6 +124,15 @@ export function intakeContract(bench: Bench): void {
     ]);
     expect(await bench.engine.find(1)).toBe(null);
     expect((await bench.engine.answered('a', T0))?.map(({ run }) => run.id)).toEqual([2]);
+  });
+
+  test('a repeated request of which other lines are left gets no run that belongs to another line', async () => {
+    const ask = (...drafts: Draft[]) => bench.engine.accept(drafts, T0, 'a');
+    await ask(draft(1), draft(2));
+    await expect(ask(draft(2))).rejects.toMatchObject({ code: 'refused' });
+    await bench.reopen();
+    await expect(ask(draft(2))).rejects.toThrow('accepted before as 2 runs (1 to 2)');
+    expect(bench.engine.counts().queued).toBe(2);
   });
 
   test('a run waits until all runs before it are done, over a reopening too', async () => {

@@ -306,6 +306,22 @@ test('a run whose time came after a change that was refused is told as it is, on
   ]);
 });
 
+test('that a run fell due has the number of the change before it, whatever comes before it is told', async () => {
+  const engine = await open(new SimulatedDisk().process());
+  await engine.accept([draft(1, null, { dueAt: T0 + 5 })], T0);
+  const told: unknown[] = [];
+  engine.onChange(({ n, run }) => told.push([n, run.id]));
+  const before = engine.accept([draft(2)], T0);
+  await Promise.resolve();
+  engine.promote(T0 + 10);
+  await Promise.all([before, engine.accept([draft(3)], T0)]);
+  expect(told).toEqual([
+    [2, 2],
+    [2, 1],
+    [3, 3],
+  ]);
+});
+
 test('a refusal names the full disk, and says that nothing was lost', async () => {
   const disk = new SimulatedDisk();
   const process = disk.process();

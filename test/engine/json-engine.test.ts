@@ -19,7 +19,7 @@ engineContract('json', async () => {
       expect(damage).toEqual([]);
       return engine;
     },
-    clear: async () => rmSync(home, { recursive: true, force: true }),
+    clear: async () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }),
   };
 });
 

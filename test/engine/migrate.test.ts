@@ -221,7 +221,7 @@ test('an older state with a damaged page is not migrated: its own version can st
 
 test('the kept folder of format 1 goes to format 2 on a real disk, and doctor says both', async () => {
   const dir = join(mkdtempSync(join(tmpdir(), 'jobrun-migrate-')), 'state');
-  onTestFinished(() => rmSync(join(dir, '..'), { recursive: true, force: true }));
+  onTestFinished(() => rmSync(join(dir, '..'), { recursive: true, force: true, maxRetries: 5 }));
   const golden = join(ROOT, 'test/golden/format-1/state');
   cpSync(golden, dir, { recursive: true });
   chmodSync(dir, 0o700);

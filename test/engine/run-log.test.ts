@@ -10,7 +10,7 @@ import { MAX_LOG_BYTES } from '../../src/support/limits.ts';
 
 function bench(): { folder: string; logs: RunLogFiles; reopen: () => RunLogFiles } {
   const folder = mkdtempSync(join(tmpdir(), 'jobrun-logs-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const reopen = () => new RunLogFiles(folder, systemClock, () => undefined);
   return { folder, logs: reopen(), reopen };
 }

@@ -77,7 +77,7 @@ export class World {
 
   constructor(now: number, jobs: Readonly<Record<string, FakeJob>> = {}) {
     this.clock = new FakeClock(now);
-    onTestFinished(() => rmSync(this.dir, { recursive: true, force: true }));
+    onTestFinished(() => rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 }));
     for (const [name, job] of Object.entries(jobs)) this.jobs.set(name, job);
   }
 

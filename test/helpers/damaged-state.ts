@@ -111,7 +111,7 @@ const write =
 const instead =
   (make: (path: string) => void): Damage =>
   (path) => {
-    rmSync(path, { recursive: true, force: true });
+    rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     make(path);
   };
 

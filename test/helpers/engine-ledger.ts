@@ -165,7 +165,7 @@ export class Ledger {
     const wrong: string[] = [];
     for (const [request, answer] of this.#requests) {
       if (answer.at > at) continue;
-      const again = await engine.accept([], 0, request);
+      const again = (await engine.answered(request, 0)) ?? [];
       const ids = again.map(({ run }) => run.id);
       if (ids.join() !== answer.ids.join())
         wrong.push(`request ${request} gave ${answer.ids}, now ${ids}`);

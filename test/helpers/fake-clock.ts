@@ -1,6 +1,6 @@
 // A clock that a test moves: time that passes, a wall clock that somebody sets, a machine that sleeps. Timers run when
 // their time has come on the monotonic clock, which neither a set clock nor sleep moves, as in a real machine.
-import type { Clock } from '../../src/support/clock.ts';
+import type { Clock, TimerOptions } from '../../src/support/clock.ts';
 
 interface Timer {
   readonly at: number;
@@ -13,6 +13,8 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   /** The longest timer that was ever asked for. */
   longest = 0;
+  /** Those that are to be met to the millisecond. */
+  readonly sharp: number[] = [];
 
   constructor(wall: number) {
     this.#wall = wall;
@@ -21,9 +23,10 @@ export class FakeClock implements Clock {
   now = (): number => this.#wall;
   monotonic = (): number => this.#monotonic;
 
-  after = (ms: number, fn: () => void): (() => void) => {
+  after = (ms: number, fn: () => void, options?: TimerOptions): (() => void) => {
     const timer = { at: this.#monotonic + ms, fn };
     this.longest = Math.max(this.longest, ms);
+    if (options?.sharp) this.sharp.push(ms);
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   };

@@ -43,7 +43,7 @@ export class Screen {
       spawnSync('tmux', ['-S', this.#socket, 'kill-server']);
       // What ran in it is told to end, and may look at its project once more.
       await pause(300);
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     });
   }
 

@@ -59,7 +59,7 @@ const damage: Experiment = {
           rows.push(await tryAll(`after ${after}: ${what}`, state, cases, log));
         }
       } finally {
-        rmSync(state.home, { recursive: true, force: true });
+        rmSync(state.home, { recursive: true, force: true, maxRetries: 5 });
       }
     }
     return rows;
@@ -148,7 +148,7 @@ async function tryAll(
     const wrong = await Promise.race([judged, hung]);
     clearTimeout(timer);
     if (wrong !== null) tally.wrong.push(`${name}: ${wrong}`);
-    rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   }
   for (const wrong of tally.wrong.slice(0, 10)) log(wrong);
   log(`${what}: ${tally.times} cases, ${tally.wrong.length} wrong`);

@@ -437,7 +437,7 @@ async function takenAway(lab: Lab, size: Size): Promise<Row[]> {
           lost += one.wrong(`refused with ${last.code}`);
         const exited = await one.daemon?.exited;
         if (exited?.code !== 8) lost += one.wrong(`the daemon ends with ${exited?.code}`);
-        rmSync(one.rig.state, { recursive: true, force: true });
+        rmSync(one.rig.state, { recursive: true, force: true, maxRetries: 5 });
         renameSync(away, one.rig.state);
         lost += await one.killAndCount();
       } finally {

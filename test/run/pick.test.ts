@@ -191,6 +191,15 @@ describe('limits', () => {
     expect(startAll(made, NOW + 1999)).toEqual([]);
   });
 
+  it('a run that is to be the only one tells when its job has a place again', () => {
+    const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
+    made.add(queuedRun(1, { job: 'a' }));
+    made.counted('a', NOW);
+    expect(made.nextOnly(1, 'place', NOW + 10)).toBe(null);
+    expect(made.nextPlaceAt(NOW + 10)).toBe(NOW + 1000);
+    expect(made.nextOnly(1, 'place', NOW + 1000)?.id).toBe(1);
+  });
+
   it('asking why does not use up the place that has come', () => {
     const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
     const second = queuedRun(2, { job: 'a' });

@@ -107,18 +107,10 @@ export class Client {
       const { results } = reply as { results: readonly { id?: string }[] };
       const ids = results.flatMap(({ id }) => id ?? []);
       for (const id of ids) promises.accepted(Number(id), `accepted for ${request.id}`);
-      if (request.ids !== null && request.ids !== ids.join() && ids.length > 0 && young)
-        this.#gotOthers(tools, request, ids).catch((error) => life.failed('find', error));
+      if (request.ids && request.ids !== ids.join() && ids.length > 0 && young)
+        promises.break(`${request.id} got ${request.ids}, then ${ids}`);
       request.ids ??= ids.join();
     });
-  }
-
-  /** Of a run that was removed meanwhile nothing is known any more but the line that asked for it, checked anew. */
-  async #gotOthers(tools: Tools, request: Request, ids: readonly string[]): Promise<void> {
-    const first = request.ids?.split(',') ?? [];
-    const found = await Promise.all(first.map((id) => tools.engine.find(Number(id))));
-    if (found.every((run) => run !== null))
-      this.#machine.promises.break(`${request.id} got ${request.ids}, then ${ids}`);
   }
 
   #update(life: Life, tools: Tools): void {

@@ -49,3 +49,26 @@ it('a sharp timer ends in the millisecond that was asked for or later, however s
   await delay(systemClock, 10);
   expect(over).toBe(0);
 });
+
+it('a sharp timer ends when the wall clock has come to its time, though Node would be a millisecond late', () => {
+  vi.useFakeTimers();
+  const ended: string[] = [];
+  const began = Date.now();
+  systemClock.after(20, () => ended.push('sharp'), { sharp: true });
+  systemClock.after(22, () => ended.push('plain'));
+  vi.advanceTimersByTime(19);
+  expect(ended).toEqual([]);
+  vi.setSystemTime(began + 20);
+  vi.advanceTimersByTime(1);
+  expect(ended).toEqual(['sharp']);
+});
+
+it('a sharp timer ends soon also where the clock is set back while it looks', async () => {
+  const real = Date.now;
+  const began = performance.now();
+  const over = new Promise<void>((resolve) => systemClock.after(1, resolve, { sharp: true }));
+  vi.spyOn(Date, 'now').mockImplementation(() => real() - DAY);
+  await over;
+  vi.restoreAllMocks();
+  expect(performance.now() - began).toBeLessThan(5000);
+});

@@ -21,7 +21,7 @@ export const atEnd = (undo: () => Promise<unknown> | unknown): void => void clea
 /** Files by their paths below a new folder; gives the folder. */
 export function project(files: Readonly<Record<string, string>>): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'jobrun-workers-')));
-  atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), text);

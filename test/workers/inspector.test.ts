@@ -185,6 +185,34 @@ test('what the hooks of one worker let others print goes to their own runs, and 
   expect([said, strays]).toEqual([['1: of 1', '2: of 2'], ['late']]);
 });
 
+test('of two hooks of one run that are open at once, the one that ends later is heard to its end', async () => {
+  const dir = project({
+    'jobs/job.mjs': `export default { run() {}, onDone: () => {}, async onStale(ctx) {
+      await ctx.emit('first');
+      ctx.log.info('got ' + (await ctx.emit('second')));
+    } };`,
+  });
+  const said: string[] = [];
+  const answers: (() => void)[] = [];
+  const caller = new JobCaller({
+    ...common(dir),
+    onMessage: (message, reply) => {
+      if (message.type === 'log') said.push(message.line.text);
+      if (message.type === 'emit') answers.push(() => reply({ ok: true, value: '8' }));
+    },
+  });
+  atEnd(() => caller.close());
+  const file = join(dir, 'jobs/job.mjs');
+  const stale = caller.hook({ hook: 'onStale', brief: brief(file) });
+  await until(() => answers.length === 1);
+  await caller.hook({ hook: 'onDone', brief: brief(file), output: 7 });
+  answers[0]?.();
+  await until(() => answers.length === 2);
+  answers[1]?.();
+  expect(await stale).toMatchObject({ ok: true });
+  expect(said).toEqual(['got 8']);
+});
+
 test('a hook whose process cannot be started is answered so, and the next one is called', async () => {
   const dir = project({ 'jobs/job.mjs': 'export default { run() {}, onError: () => "dismiss" };' });
   let refused = 2;

@@ -72,12 +72,16 @@ export class Recurring {
     return this.#firing || this.#follows > 0 || this.#nextRuns.asking > 0;
   }
 
+  /** What fired could not be written, and is tried again soon. */
+  get rests(): boolean {
+    return this.#restUntil > this.#p.clock.monotonic();
+  }
+
   /** Fires what is due. Returns when to look again; null where nothing is to come. */
   fire(now: number): number | null {
-    const { clock } = this.#p;
     this.#sync();
     for (const name of this.#nextRuns.due()) this.#look(this.#due.find(name));
-    const rests = clock.monotonic() < this.#restUntil;
+    const { rests } = this;
     const kept = this.#firing || rests;
     const all = !kept && this.#fireDue(now);
     this.#saw(now, all, kept);

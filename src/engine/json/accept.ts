@@ -56,20 +56,30 @@ export function lendIds(tx: Transaction, { ids }: Intake): void {
   });
 }
 
-/** The answer of a request that came before. A run that was removed since was accepted all the same. */
+/**
+ * The answer of a request that came before. A run that was removed since was accepted all the same. Drafts, where given,
+ * say which line each run was asked for by: with another number of them nobody knows that any more.
+ */
 export async function repeated(
   [, ids, at]: Answered,
-  drafts: readonly Draft[],
+  drafts: readonly Draft[] | null,
   engine: Pick<Engine, 'find' | 'why' | 'durable'>,
   now: number,
 ): Promise<Accepted[]> {
+  if (drafts && drafts.length !== ids.length) throw otherLines(ids);
   const found = await Promise.all(ids.map((id) => engine.find(id)));
   await engine.durable();
   return ids.flatMap((id, i) => {
-    const draft = drafts[i];
+    const draft = drafts?.[i];
     const run = found[i] ?? (draft && newRun(id, draft, at, false));
     return run ? [{ run, existing: false, reason: engine.why(run, now) }] : [];
   });
+}
+
+function otherLines(ids: readonly number[]): JobrunError {
+  const [first, last] = [ids[0], ids.at(-1)];
+  const message = `this request was accepted before as ${ids.length} runs (${first} to ${last}), and others of its lines are refused now`;
+  return new JobrunError('refused', message, 'See what became of them: jobrun list');
 }
 
 /** The runs that drafts wait for, where only a page file knows them; null where none waits for any. */

@@ -1,7 +1,8 @@
 // Who is told of changes, and their numbers. Changes are numbered when they are applied, in the order in which they
 // will stand in the journal; they are told when that line is durable.
+import type { Run } from '../../run/run.ts';
 import type { Change } from '../engine.ts';
-import type { Transaction } from './transaction.ts';
+import type { RunChange, Transaction } from './transaction.ts';
 
 export class Announcer {
   readonly #listeners = new Set<(change: Change) => void>();
@@ -38,6 +39,23 @@ export class Announcer {
       for (const [i, { prev, run }] of tx.changes.entries()) {
         this.tell({ n: before + i + 1, at, prev, run });
       }
+    };
+  }
+
+  /**
+   * What tells of runs that fell due. No line holds that, so they have the number of the change before them. Where that
+   * was refused, a run that went with it is not told of: the clock decides it again.
+   */
+  fallenDue(
+    promoted: readonly RunChange[],
+    at: number,
+    stands: (run: Run) => boolean,
+  ): (refused: boolean) => void {
+    const before = this.#count;
+    return (refused) => {
+      const n = refused ? this.#count : before;
+      for (const { prev, run } of promoted)
+        if (!refused || stands(run)) this.tell({ n, at, prev, run });
     };
   }
 

@@ -41,6 +41,8 @@ export class JsonEngine extends Reads implements E.Engine {
   readonly #workers = new Map<string, E.Worker>();
   #tokens = 0;
   #folding: Promise<void> | null = null;
+  /** How large the journal was when it was last looked at for a fold. */
+  #lookedAt = 0;
 
   constructor(parts: Parts) {
     super(parts.memory, parts.registry, parts.pages);
@@ -77,20 +79,15 @@ export class JsonEngine extends Reads implements E.Engine {
 
   answered(request: string, now: number): Promise<E.Accepted[]> | null {
     const known = this.registry.requests.get(request);
-    return known ? repeated(known, [], this, now) : null;
+    return known ? repeated(known, null, this, now) : null;
   }
 
   promote(now: number): number {
     const promoted = this.memory.promote(now);
-    const tell = (refused: boolean): void => {
-      for (const { prev, run } of promoted) {
-        // What came before in a line that was refused is taken back, and this with it: the clock decides it again.
-        if (refused && this.memory.live.get(run.id) !== run) continue;
-        this.#announcer.tell({ n: this.#announcer.count, at: now, prev, run });
-      }
-    };
+    const stands = (run: Run): boolean => this.memory.live.get(run.id) === run;
     // Not before their acceptance is durable, and before a claim that may go into the same line.
-    if (promoted.length > 0) this.#p.committer?.tell(tell);
+    if (promoted.length > 0)
+      this.#p.committer?.tell(this.#announcer.fallenDue(promoted, now, stands));
     return promoted.length;
   }
 
@@ -277,7 +274,10 @@ export class JsonEngine extends Reads implements E.Engine {
   }
 
   #foldIfLarge(committer: Committer): void {
-    if (this.#folding || !isWorthFolding(committer.segmentSize, this.#p)) return;
+    // Once for each line, though many changes stand in it.
+    if (this.#folding || committer.segmentSize === this.#lookedAt) return;
+    this.#lookedAt = committer.segmentSize;
+    if (!isWorthFolding(committer.segmentSize, this.#p)) return;
     this.fold().catch(this.#p.onError);
   }
 

@@ -2,6 +2,7 @@
 // spares both sides two thirds of a reply, and of a batch the reply is most of the work. Whatever is not just as
 // asked for (a schema filled in params, a key was taken, something is hidden) is told in full.
 import type { Accepted } from '../engine/engine.ts';
+import { isSettled } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Tools } from './command.ts';
@@ -9,25 +10,25 @@ import type { RunRequest } from './drafts.ts';
 import { type AcceptedView, viewerOfAccepted } from './views.ts';
 
 /** The fields of a run that its request does not tell; `dueAt` missing: it was due when it was created. */
-export type BriefView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'> &
+export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'> &
   Partial<Pick<RunView, 'dueAt' | 'reason'>>;
 
 /** How to tell accepted runs to whoever asked for them. */
 export function teller(
   tools: Tools,
-): (accepted: Accepted, asked: RunRequest) => AcceptedView | BriefView {
+): (accepted: Accepted, asked: RunRequest) => AcceptedView | ShortView {
   const view = viewerOfAccepted(tools);
-  const mayBeBrief = tools.daemon !== null && tools.config.redact.length === 0;
+  const mayBeShort = tools.daemon !== null && tools.config.redact.length === 0;
   return (accepted, asked) =>
-    mayBeBrief && isAsAsked(accepted, asked) ? briefOf(accepted) : view(accepted);
+    mayBeShort && isAsAsked(accepted, asked) ? shortOf(accepted) : view(accepted);
 }
 
 function isAsAsked({ run, existing }: Accepted, asked: RunRequest): boolean {
-  const isPlain = !existing && run.origin === null && run.life === null;
+  const isPlain = !existing && run.origin === null && run.life === null && !isSettled(run);
   return isPlain && run.params === asked.params && run.job === asked.job;
 }
 
-function briefOf({ run, reason }: Accepted): BriefView {
+function shortOf({ run, reason }: Accepted): ShortView {
   const { id, state, priority, createdAt } = run;
   return {
     id: String(id),
@@ -40,7 +41,7 @@ function briefOf({ run, reason }: Accepted): BriefView {
 }
 
 /** The whole of it again, for whoever asked. */
-export function inFull(told: AcceptedView | BriefView, { job, params }: RunRequest): AcceptedView {
+export function inFull(told: AcceptedView | ShortView, { job, params }: RunRequest): AcceptedView {
   if ('job' in told) return told;
   const { id, state, priority, createdAt, dueAt = createdAt, reason = null } = told;
   return {
