@@ -67,7 +67,7 @@ export class Upkeep {
   changed({ run }: Change): void {
     if (!isSettled(run)) return;
     this.#hasNewer(run.job);
-    const start = this.#starts.findLast((first) => first <= run.id);
+    const start = lastUpTo(this.#starts, run.id);
     const known = start === undefined ? undefined : this.#dueAt.get(start);
     if (start === undefined || known === undefined) return;
     this.#dueAt.set(start, Math.min(known, this.#keeping.overAt(run) ?? known));
@@ -174,4 +174,15 @@ export class Upkeep {
       await new Promise(setImmediate);
     }
   }
+}
+
+/** The last of rising numbers that is at most `most`: each run that settles asks, and there are a thousand parts. */
+function lastUpTo(rising: readonly number[], most: number): number | undefined {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rising[middle] ?? 0) <= most) low = middle + 1;
+    else high = middle;
+  }
+  return rising[low - 1];
 }

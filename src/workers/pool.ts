@@ -17,7 +17,7 @@ import type { Lane } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { errnoOf } from '../support/errors.ts';
 import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
 import { Child } from './child.ts';
 import { CommandRunner } from './command-job.ts';
@@ -69,6 +69,9 @@ const IDLE_MS = MINUTE;
 const MAX_RESIDENT_BYTES = 1024 ** 3;
 /** Reading the memory costs as much as a small run. */
 const LOOK_AT_MEMORY_EVERY = 25;
+
+/** What the system has too little of, or the refusal that says so. */
+const SCARCE = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'refused']);
 
 export class WorkerPool {
   readonly #options: PoolOptions;
@@ -229,7 +232,7 @@ export class WorkerPool {
     try {
       this.#start(need, key);
     } catch (error) {
-      if (!(error instanceof JobrunError && error.code === 'refused')) throw error;
+      if (!SCARCE.has(errnoOf(error))) throw error;
     }
   }
 
