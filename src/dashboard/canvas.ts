@@ -13,7 +13,9 @@ const ESC = '\u001b';
 const BEGIN = `${ESC}[?2026h`;
 const END = `${ESC}[?2026l`;
 const CLEAR = `${ESC}[0m${ESC}[2J`;
-const MIN_MS = 1000 / 15;
+/** Pictures come this far apart in the long run; so many may come at once, for a key mostly asks for two or three. */
+const APART_MS = 1000 / 15;
+const AT_ONCE = 3;
 
 export class Canvas extends Writable {
   readonly isTTY = true;
@@ -24,7 +26,8 @@ export class Canvas extends Writable {
   #lines: readonly string[] = [];
   #anew = true;
   #next: string | null = null;
-  #drawnAt = Number.NEGATIVE_INFINITY;
+  /** When all that was drawn would have been, at that pace. */
+  #paidUntil = Number.NEGATIVE_INFINITY;
   #undo: (() => void) | null = null;
 
   constructor(write: (text: string) => void, { columns, rows }: Size, clock: Clock) {
@@ -41,7 +44,7 @@ export class Canvas extends Writable {
     this.columns = columns;
     this.rows = rows;
     this.#anew = true;
-    this.#drawnAt = Number.NEGATIVE_INFINITY;
+    this.#paidUntil = Number.NEGATIVE_INFINITY;
     // In another size the next picture is on its way; this one would be cut.
     if (!isSame || this.#lines.length === 0) return;
     this.#next ??= this.#lines.join('\n');
@@ -64,10 +67,10 @@ export class Canvas extends Writable {
     done();
   }
 
-  /** The first picture at once, those that come too soon after it as the last of them. */
+  /** The first pictures at once, those that come too soon after them as the last of them. */
   #draw() {
     if (this.#undo) return;
-    const wait = this.#drawnAt + MIN_MS - this.#clock.monotonic();
+    const wait = this.#paidUntil - (AT_ONCE - 1) * APART_MS - this.#clock.monotonic();
     if (wait <= 0) return this.#show();
     this.#undo = this.#clock.after(wait, () => {
       this.#undo = null;
@@ -92,7 +95,8 @@ export class Canvas extends Writable {
     this.#lines = lines;
     this.#next = null;
     this.#anew = false;
-    this.#drawnAt = this.#clock.monotonic();
-    if (parts.length > 0) this.#write(`${BEGIN}${whole ? CLEAR : ''}${parts.join('')}${END}`);
+    if (parts.length === 0) return;
+    this.#paidUntil = Math.max(this.#paidUntil, this.#clock.monotonic()) + APART_MS;
+    this.#write(`${BEGIN}${whole ? CLEAR : ''}${parts.join('')}${END}`);
   }
 }

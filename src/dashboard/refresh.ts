@@ -29,6 +29,8 @@ type Why = 'beat' | 'moved' | 'changed';
 
 interface Question {
   readonly why: Why;
+  /** Of which list. */
+  readonly key: string;
   readonly began: number;
   readonly ended: AbortController;
 }
@@ -71,11 +73,15 @@ export class Refresh {
     this.#arm();
   }
 
-  /** Ends what is asked now, if its answer takes long. One that nobody answers at all is waited for. */
+  /**
+   * Ends what is asked now, if its answer takes long or is of a list that is left. One that nobody answers at all is
+   * waited for.
+   */
   #hurry(asked: Question): void {
-    const { clock } = this.#store;
+    const { clock, model } = this.#store;
     this.#undoHurry();
-    const wait = Math.max(0, asked.began + PATIENCE_MS - clock.monotonic());
+    const isLeft = asked.key !== listKey(model);
+    const wait = isLeft ? 0 : Math.max(0, asked.began + PATIENCE_MS - clock.monotonic());
     this.#undoHurry = clock.after(wait, () => {
       if (this.#store.model.link !== 'silent') asked.ended.abort();
     });
@@ -100,7 +106,8 @@ export class Refresh {
       this.#arm();
       return;
     }
-    const asked: Question = { why, began: clock.monotonic(), ended: new AbortController() };
+    const began = clock.monotonic();
+    const asked: Question = { why, key: listKey(model), began, ended: new AbortController() };
     this.#asked = asked;
     this.#ask(request, asked)
       .catch((error) => this.#failed(error))
@@ -114,9 +121,8 @@ export class Refresh {
       });
   }
 
-  async #ask(request: BoardRequest, { why, ended }: Question): Promise<void> {
-    const { clock, model } = this.#store;
-    const key = listKey(model);
+  async #ask(request: BoardRequest, { why, key, ended }: Question): Promise<void> {
+    const { clock } = this.#store;
     const since = clock.now();
     let undo = (): void => undefined;
     const watch = (): void => {

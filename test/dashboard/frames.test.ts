@@ -261,8 +261,16 @@ describe('the canvas', () => {
       clock.move(1);
     }
     clock.move(100);
-    expect(sent.length).toBeLessThanOrEqual(17);
+    expect(sent.length).toBeLessThanOrEqual(15 + 3);
     expect(sent.at(-1)).toContain('picture 999');
+  });
+
+  it('shows the few pictures that a key asks for at once', () => {
+    const { clock, sent, canvas } = make();
+    for (const picture of ['list', 'rows', 'detail', 'too many']) canvas.write(picture);
+    expect(sent).toHaveLength(3);
+    clock.move(70);
+    expect(sent.at(-1)).toContain('too many');
   });
 
   it('draws everything anew in a new size, in one piece', () => {
