@@ -13,9 +13,9 @@ const ESC = '\u001b';
 const BEGIN = `${ESC}[?2026h`;
 const END = `${ESC}[?2026l`;
 const CLEAR = `${ESC}[0m${ESC}[2J`;
-/** Pictures come this far apart in the long run; so many may come at once, for a key mostly asks for two or three. */
+/** Pictures come this far apart in the long run; so many may come at once, for each of a few keys asks for two or three. */
 const APART_MS = 1000 / 15;
-const AT_ONCE = 3;
+const AT_ONCE = 6;
 
 export class Canvas extends Writable {
   readonly isTTY = true;
