@@ -1,5 +1,6 @@
 // `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
+import { isOfState } from '../run/refusal.ts';
 import { isSettled, type Run, type StateName, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
@@ -104,8 +105,7 @@ export const abort: Command<Request, Reply> = {
 };
 
 /** One that ended by itself meanwhile is what was asked for. */
-const isOver = ({ error }: Refused): boolean =>
-  error.code === 'refused' || error.code === 'unknown-run';
+const isOver = ({ error }: Refused): boolean => isOfState(error);
 
 async function abortOne(
   id: number,

@@ -2,6 +2,7 @@
 // the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
 // may differ is said by `force`: from code, a job may be named before it exists.
 import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
+import { unknownRun } from '../run/refusal.ts';
 import { withLimit } from '../run/retries.ts';
 import type { Draft, Origin, Run } from '../run/run.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
@@ -290,6 +291,5 @@ export function dueAtOf(fields: Fields, now: number): number | null {
 export async function getRun(id: number, { engine }: Pick<Tools, 'engine'>): Promise<Run> {
   const run = await engine.find(id);
   if (run) return run;
-  const hint = 'See which there are: jobrun list';
-  throw new JobrunError('unknown-run', `there is no run ${id}`, hint);
+  throw unknownRun(id);
 }

@@ -1,6 +1,7 @@
 // A schedule as it is asked for with `--every` or `--cron`: its name is its key, so a second one of the same name is
 // refused unless it is to take the first one's place.
 import { checkCron } from '../run/cron.ts';
+import { unknownSchedule } from '../run/refusal.ts';
 import {
   newSchedule,
   type Rule,
@@ -100,6 +101,5 @@ export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule)
 export function getSchedule(name: string, { engine }: Pick<Tools, 'engine'>): Schedule {
   const found = engine.schedules().find((schedule) => schedule.name === name);
   if (found) return found;
-  const hint = 'See which there are: jobrun schedules';
-  throw new JobrunError('unknown-schedule', `there is no schedule named "${name}"`, hint);
+  throw unknownSchedule(name);
 }

@@ -1,7 +1,8 @@
 // `jobrun prune`: forgets settled runs by age, number or state, just as asked.
+import { isOfState } from '../run/refusal.ts';
 import { isSettledName, type Run, SETTLED, type StateName } from '../run/run.ts';
 import { parseDuration } from '../support/durations.ts';
-import { type ErrorCode, JobrunError } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
 import { count } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, notOneOf, optionalInteger } from './fields.ts';
@@ -108,13 +109,10 @@ async function removeSome(ids: readonly number[], tools: Tools): Promise<readonl
   try {
     await tools.engine.remove(ids);
   } catch (error) {
-    const hasMoved = error instanceof JobrunError && MOVED.includes(error.code);
-    if (!hasMoved) throw error;
+    if (!(error instanceof JobrunError && isOfState(error))) throw error;
     if (ids.length === 1) return [];
     return (await Promise.all(ids.map((id) => removeSome([id], tools)))).flat();
   }
   await Promise.all(ids.map((id) => tools.logs.remove(id)));
   return ids;
 }
-
-const MOVED: readonly ErrorCode[] = ['unknown-run', 'refused'];

@@ -6,6 +6,7 @@ import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/durable.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
+import { isOfState, unknownRun } from '../run/refusal.ts';
 import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
@@ -94,11 +95,7 @@ export class Attempts {
     try {
       await engine.change(id, (run) => requestAbort(run, reason));
     } catch (error) {
-      if (
-        error instanceof JobrunError &&
-        (error.code === 'refused' || error.code === 'unknown-run')
-      )
-        throw error;
+      if (error instanceof JobrunError && isOfState(error)) throw error;
       // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
       onError(error);
     }
@@ -216,12 +213,7 @@ export class Attempts {
 }
 
 function notRunning(id: number, run: Run | null): JobrunError {
-  if (!run)
-    return new JobrunError(
-      'unknown-run',
-      `there is no run ${id}`,
-      'See the runs there are: jobrun list',
-    );
+  if (!run) return unknownRun(id);
   const hint = `See what became of it: jobrun show ${id}`;
   return new JobrunError('refused', `run ${id} is ${run.state.name} by now`, hint);
 }

@@ -1,4 +1,5 @@
-// Why something may not happen to a run in its present state, and what its user can do instead.
+// Why something may not happen to a run in its present state, or to one that is not there, and what its user can do
+// instead.
 import { JobrunError } from '../support/errors.ts';
 import { isSettled, type Run } from './run.ts';
 
@@ -29,3 +30,17 @@ function hintFor(run: Run, what: string): string {
   if (isSettled(run)) return `See what became of it: jobrun show ${run.id}`;
   return `See it: jobrun show ${run.id}`;
 }
+
+export const unknownRun = (id: number): JobrunError =>
+  new JobrunError('unknown-run', `there is no run ${id}`, 'See which there are: jobrun list');
+
+export const unknownSchedule = (name: string): JobrunError =>
+  new JobrunError(
+    'unknown-schedule',
+    `there is no schedule named "${name}"`,
+    'See which there are: jobrun schedules',
+  );
+
+/** True where something was refused because of what its run has come to, as after another one was quicker. */
+export const isOfState = ({ code }: { readonly code: string }): boolean =>
+  code === 'refused' || code === 'unknown-run';

@@ -1,9 +1,11 @@
 // The jobs that a simulated project has: each has a rule of its own that must be kept, and they share keys and locks.
 import type { Catalog, JobEntry } from '../../src/catalog/catalog.ts';
 import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy } from '../../src/run/policy.ts';
-import type { Rule, Schedule } from '../../src/run/schedule.ts';
+import type { Rule } from '../../src/run/schedule.ts';
+import { CATCH_UPS, OVERLAPS } from '../../src/run/slot-policy.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/support/limits.ts';
 import type { Random } from '../helpers/random.ts';
+import { jobData } from '../helpers/runs.ts';
 
 interface Part {
   readonly policy?: Partial<Policy>;
@@ -104,24 +106,21 @@ export class Cast {
 const lockOf = (params: unknown): string => `lock ${(params as { k?: number }).k ?? 0}`;
 
 function entryOf(name: string, part: Part, chance: Random): JobEntry {
-  const catchUp = chance.of<Schedule['catchUp']>(['skip', 'once', 'all']);
-  const overlap = chance.of<Schedule['overlap']>(['skip', 'queue', 'replace', 'allow']);
+  const catchUp = chance.of(CATCH_UPS);
+  const overlap = chance.of(OVERLAPS);
   return {
     name,
     file: `/project/jobs/${name}.ts`,
     kind: 'module',
     state: 'ok',
-    data: {
-      description: null,
-      group: null,
+    data: jobData({
       policy: { ...DEFAULT_POLICY, ...part.policy },
       autostart: part.autostart === true,
       recurrence: part.rule ? { rule: part.rule, catchUp, overlap } : null,
-      schema: null,
       has: new Set([
         ...(part.locks ? (['lock'] as const) : []),
         ...(part.hooks ? (['onError', 'onFailed'] as const) : []),
       ]),
-    },
+    }),
   };
 }

@@ -1,5 +1,6 @@
 // What can be asked of the state: answered from memory, and from page files where only they know. Reads see what is
 // applied, durable or not.
+import { unknownRun, unknownSchedule } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { assert, JobrunError } from '../../support/errors.ts';
@@ -108,17 +109,8 @@ export class Reads {
   protected getSchedule(name: string): Schedule {
     const schedule = this.registry.schedules.get(name);
     if (schedule) return schedule;
-    const hint = 'See the schedules there are: jobrun schedules';
-    throw new JobrunError('unknown-schedule', `there is no schedule "${name}"`, hint);
+    throw unknownSchedule(name);
   }
-}
-
-function unknownRun(id: number): JobrunError {
-  return new JobrunError(
-    'unknown-run',
-    `there is no run ${id}`,
-    'See the runs there are: jobrun list',
-  );
 }
 
 export function notSettled(run: Run): JobrunError {

@@ -39,3 +39,15 @@ function flipped(text: Buffer, at: number, bit: number): Buffer {
   copy[at] = (copy[at] as number) ^ (1 << bit);
   return copy;
 }
+
+/** The lines of a file that may hold anything, the last of them also where it has no end. */
+export function linesIn(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+    lines.push(bytes.subarray(from, at));
+    from = at + 1;
+  }
+  if (from < bytes.length) lines.push(bytes.subarray(from));
+  return lines;
+}

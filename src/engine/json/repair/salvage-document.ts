@@ -7,7 +7,7 @@ import { parseJson } from '../../../support/json.ts';
 import { type Document, readOrDamaged } from '../document.ts';
 import { Reading } from '../document-bytes.ts';
 import { upgraded } from '../migrate.ts';
-import { isOneBitOff, mendText } from './mend.ts';
+import { isOneBitOff, linesIn, mendText } from './mend.ts';
 
 export type Proof = 'sound' | 'mended' | 'edited' | 'parts' | 'nothing';
 
@@ -91,18 +91,8 @@ function partsOf(bytes: Buffer): readonly unknown[] {
   const all = at < 0 ? Buffer.alloc(0) : bytes.subarray(at + SUMS.length);
   for (let from = 0; from + SUM_LENGTH <= all.length && all[from] !== QUOTE; from += SUM_LENGTH)
     sums.add(all.toString('latin1', from, from + SUM_LENGTH));
-  return linesOf(bytes).flatMap((line) => {
+  return linesIn(bytes).flatMap((line) => {
     const text = line.at(-1) === 44 ? line.subarray(0, -1) : line;
     return sums.has(sumOf(text)) ? (parseJson(text.toString('utf8')) ?? []) : [];
   });
-}
-
-function linesOf(bytes: Buffer): readonly Buffer[] {
-  const lines: Buffer[] = [];
-  let from = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-    lines.push(bytes.subarray(from, at));
-    from = at + 1;
-  }
-  return lines;
 }

@@ -3,7 +3,7 @@
 // A line with one flipped bit is put right (mend.ts), its line feed too.
 import { sumOf } from '../../../support/checksums.ts';
 import { decode, type Line, type Op, type Position } from '../journal.ts';
-import { isOneBitOff, mendText } from './mend.ts';
+import { isOneBitOff, linesIn, mendText } from './mend.ts';
 
 /** Commits that are missing, first to last. */
 export interface Hole {
@@ -62,7 +62,7 @@ function findLines(bytes: Buffer, crc: number | null): readonly Found[] {
     before = one.crc;
     return true;
   };
-  for (const piece of splitLines(bytes)) {
+  for (const piece of linesIn(bytes)) {
     if (take(decode(piece.toString('utf8'))) || take(mendLine(piece, before))) continue;
     // A line feed that became another character has made one line of two.
     let from = 0;
@@ -71,17 +71,6 @@ function findLines(bytes: Buffer, crc: number | null): readonly Found[] {
     if (from > 0) take(decode(piece.subarray(from).toString('utf8')));
   }
   return found;
-}
-
-function splitLines(bytes: Buffer): readonly Buffer[] {
-  const pieces: Buffer[] = [];
-  let from = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-    pieces.push(bytes.subarray(from, at));
-    from = at + 1;
-  }
-  if (from < bytes.length) pieces.push(bytes.subarray(from));
-  return pieces;
 }
 
 function* lineFeeds(piece: Buffer): Iterable<number> {
