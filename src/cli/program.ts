@@ -39,7 +39,7 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return null;
-    throw refused(error, command?.name);
+    throw refused(error, command?.name, own);
   }
   if (!command || !own) return null;
   const options = own.opts();
@@ -123,9 +123,13 @@ function help(program: Program): null {
   return null;
 }
 
-function refused(error: CommanderError, command: string | undefined): JobrunError {
+function refused(error: CommanderError, command?: string, own?: Program): JobrunError {
   const [what = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = rest.join(' ').replace(/^\(|\)$/g, '');
-  const see = `See jobrun ${command ? `${command} ` : ''}--help`;
+  const isOneTooMany = error.code === 'commander.excessArguments';
+  const hasParams = own?.options.some(({ long }) => long === '--params') === true;
+  const params =
+    isOneTooMany && hasParams ? 'Params are given with -p name=text or --params JSON. ' : '';
+  const see = `${params}See jobrun ${command ? `${command} ` : ''}--help`;
   return new JobrunError('bad-option', what, suggestion === '' ? see : suggestion, error);
 }

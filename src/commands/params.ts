@@ -32,7 +32,8 @@ export async function readParams(
 }
 
 function badPair(pair: string): JobrunError {
-  const hint = 'Write -p name=text, or -p name:=json for a number, a list, an object.';
+  const hint =
+    'Write -p name=text, or -p name:=json for a number, a list, an object; all at once: --params JSON.';
   return new JobrunError('bad-option', `-p ${pair}: that is no name and value`, hint);
 }
 

@@ -41,6 +41,7 @@ test.each([
   ['schedule hello --prioritty 3', '--priority'],
   ['show', 'id'],
   ['show 1 2', 'too many'],
+  ['run hello {"name":"Ada"}', '--params'],
   ['list --color blue', 'blue'],
 ])('%s is refused as wrong usage, and says %s', async (line, says) => {
   const error = await parse(words(line)).catch((thrown) => thrown);
