@@ -1,11 +1,12 @@
 // Loads job files inside a worker. Node's own import comes first; where it cannot read TypeScript (Node 20) or not all
-// of it (enums), jiti does, so that every Node takes the same files. A process never loads a file twice: a change of a
-// file means new processes, not a trick with caches.
+// of it (enums), or takes a module for CommonJS, jiti does, so that every Node and every project takes the same files. A
+// process never loads a file twice: a change of a file means new processes, not a trick with caches.
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { JobDefinition } from '../catalog/job.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { plainLine } from '../support/text.ts';
+import { isTakenForCommonJs } from './module-type.ts';
 import { checkSyntax } from './syntax.ts';
 import { toRunError } from './thrown.ts';
 
@@ -38,6 +39,7 @@ const FOR_JITI = new Set(['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'ERR_UNKNOWN_FILE
 
 async function importFile(file: string): Promise<unknown> {
   if (/\.m?ts$/.test(file) && !NATIVE_TYPESCRIPT) return importWithJiti(file);
+  if (isTakenForCommonJs(file)) return importWithJiti(file);
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {
@@ -69,7 +71,8 @@ function defaultOf(module: unknown): unknown {
 export function loadProblem(file: string, thrown: unknown): string {
   const { name, message, stack } = toRunError(thrown);
   const place = placeIn(stack, file) ?? placeIn(checkSyntax(file, thrown), file) ?? anyPlace(stack);
-  const text = thrown instanceof JobrunError ? message : `${name}: ${message}`;
+  const isNamed = thrown instanceof JobrunError || /^\w+Error: /.test(message);
+  const text = isNamed ? message : `${name}: ${message}`;
   return `${place ?? shortPath(file)}: ${plainLine(text.trim())}`;
 }
 

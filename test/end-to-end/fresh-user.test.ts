@@ -42,6 +42,8 @@ test('init, a daemon, and a run: all that it takes', async () => {
 
 test('new makes a job in each language that runs as it is, and never takes the place of one', async () => {
   const project = emptyFolder();
+  // As `npm init -y` writes it.
+  project.write('package.json', '{ "name": "shop", "type": "commonjs" }');
   await project.cli(['init']);
   await project.daemon();
   for (const [args, file] of [
@@ -56,6 +58,7 @@ test('new makes a job in each language that runs as it is, and never takes the p
     await eventually(async () => (await project.cli(['jobs', name])).stdout.includes('ok'), 10_000);
     const run = await project.cli(['run', name]);
     expect([name, run.code, run.stderr.includes('error')]).toEqual([name, 0, false]);
+    expect(run.stdout, 'of Node').not.toContain('Warning');
     expect((await project.cli(args)).code, 'it is there already').toBe(5);
   }
   const doubled = await project.cli(['new', 'mail', '--js']);

@@ -62,6 +62,31 @@ test('jobs of every kind load, with jobrun nowhere installed', async () => {
   expect(entries.size).toBe(6);
 });
 
+test('modules load also where package.json says "commonjs", and CommonJS beside them', async () => {
+  const { entries, errorOf } = await inspect({
+    'package.json': '{ "type": "commonjs" }',
+    'jobs/js.js': `import { defineJob } from 'jobrun';\nimport { text } from './_lib.js';
+      export default defineJob({ description: text, run() {} });`,
+    'jobs/ts.ts': `const text: string = 'typed';\nexport default { description: text, run() {} };`,
+    'jobs/cjs.js': `/*\nexport nothing\n*/\nmodule.exports = { description: 'cjs', run() {} };`,
+    'jobs/_lib.js': `export const text = 'from a library';`,
+    'jobs/broken.js': `export default {\n  run() { const x = ; },\n};`,
+    'jobs/own/package.json': '{ "type": "module" }',
+    'jobs/own/index.js': `export default () => import.meta.url;`,
+  });
+  const descriptionOf = (name: string) => {
+    const entry = entries.get(name);
+    return entry?.state === 'ok' ? entry.data.description : entry;
+  };
+  expect(['js', 'ts', 'cjs', 'own'].map(descriptionOf)).toEqual([
+    'from a library',
+    'typed',
+    'cjs',
+    null,
+  ]);
+  expect(errorOf('broken')).toMatch(/^jobs\/broken\.js:2: \w+Error: /);
+});
+
 test('a broken file is named with path, line and message, and the others are sound', async () => {
   const { entries, errorOf } = await inspect({
     'jobs/a.mjs': 'export default {\n  run() {\n    let x = ;\n  }\n}\n',
