@@ -16,6 +16,8 @@ const pages = [
     .map((name) => `docs/${name}`)
     .sort(),
 ].filter((page) => existsSync(join(ROOT, page)));
+/** Commands of these are not typed: they show none. */
+const all = [...pages, 'SECURITY.md', 'CHANGELOG.md', 'state/README.md', 'src/README.md'];
 const tried = pages.filter(
   (page) =>
     !ELSEWHERE.includes(page) &&
@@ -40,18 +42,25 @@ describe.each(tried)('%s', (page) => {
 });
 
 it('commands stand in blocks that are tried, and what they print is compared', () => {
-  const loose = pages
-    .filter((page) => !ELSEWHERE.includes(page))
-    .flatMap((page) =>
-      blocksOf(readPage(page))
-        .filter(({ language }) => ['', 'sh', 'bash', 'shell'].includes(language))
-        .flatMap(({ lines, at, info }) =>
-          lines
-            .map((line, i) => `${page}:${at + i} ${line}`)
-            .filter((line) => info === '' && /^\S+ (?:\$ |npx )?jobrun /.test(line)),
-        ),
-    );
+  const loose = all.flatMap((page) =>
+    blocksOf(readPage(page))
+      .filter(({ language }) => language !== 'console')
+      .flatMap(({ lines, at, info }) =>
+        lines
+          .map((line, i) => ({ where: `${page}:${at + i}`, line }))
+          .filter(() => info === '' && page !== 'docs/command-line.md')
+          .filter(({ line }) => /^(?:\$ |(?:npx )?jobrun )/.test(line)),
+      ),
+  );
   expect(loose, 'put them into a console block').toEqual([]);
+  const silent = all.flatMap((page) =>
+    blocksOf(readPage(page))
+      .filter(({ language, lines }) => language === 'console' && !lines[0]?.startsWith('$ '))
+      .map(({ at }) => `${page}:${at}`),
+  );
+  expect(silent, 'nobody typed what is printed there').toEqual([]);
+  const hidden = all.filter((page) => /^[ \t>]+```/m.test(readPage(page)));
+  expect(hidden, 'a block within a list or a quotation is not found').toEqual([]);
 });
 
 it('the scripts of `npm run` that a page names are there', () => {
@@ -73,7 +82,7 @@ it('a page that says other than what is printed is found', () => {
 });
 
 it('links lead to what is there', () => {
-  const dead = pages.flatMap((page) =>
+  const dead = all.flatMap((page) =>
     [...readPage(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
       .map(([, target = '']) => target)
       .filter((target) => !/^[a-z]+:/.test(target))

@@ -80,7 +80,7 @@ export const alike = (text: string): string =>
     .replace(/\b\d+(?:\.\d+)?(?:ms|s|m|h|d)\b(?: \d+(?:ms|s|m|h)\b)*/g, '<long>')
     .replace(/<long> ago|\bnow\b/g, '<when>')
     .replace(/"(\w*Ms)":\d+(?:\.\d+)?/g, '"$1":<long>')
-    .replace(/^(.*<long>.*<n>.*|\s*\d+ +\w+ +<time> +<long>) .*$/gm, '$1')
+    .replace(/^(\s*\d+ +\w+ +<time> +<long> +)\d+/gm, '$1<n>')
     .replace(/[ \t]+/g, ' ')
     .replace(/ +$/gm, '')
     .trim();
