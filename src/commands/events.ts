@@ -9,7 +9,7 @@ import { fieldsOf, jobName, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
 import { noDaemon, START_DAEMON } from './settled.ts';
 import { readInteger } from './times.ts';
-import { viewer } from './views.ts';
+import { viewerOfChanged } from './views.ts';
 
 interface Request {
   readonly job?: string;
@@ -67,10 +67,11 @@ export const events: Command<Request, null> = {
   async *stream({ job, since }, tools, signal) {
     if (!tools.daemon) throw noDaemon('jobrun events');
     const from = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER) ?? null;
+    const view = viewerOfChanged(tools);
     for await (const item of tools.daemon.feed.read(from, signal)) {
       if ('gap' in item) yield { gap: true };
       else if (job === undefined || item.run.job === job) {
-        yield eventOf(item, viewer(tools)) as unknown as Json;
+        yield eventOf(item, view) as unknown as Json;
       }
     }
   },
@@ -108,6 +109,10 @@ function typeOf({ prev, run }: Change): EventType {
 }
 
 function typeOfDetail(prev: Run, run: Run): EventType {
-  if (prev.life?.checkpoint !== run.life?.checkpoint) return 'run.saved';
-  return prev.life?.progress !== run.life?.progress ? 'run.progress' : 'run.updated';
+  const [before, after] = [prev.life, run.life];
+  const isSaved = before?.checkpoint !== after?.checkpoint || before?.steps !== after?.steps;
+  if (isSaved) return 'run.saved';
+  // An abort that is asked for carries the progress with it.
+  const isTold = before?.progress !== after?.progress && before?.abort === after?.abort;
+  return isTold ? 'run.progress' : 'run.updated';
 }

@@ -2,7 +2,7 @@
 // and what a running attempt last said of its progress.
 import { blockOf } from '../catalog/catalog.ts';
 import type { Accepted } from '../engine/engine.ts';
-import type { Run } from '../run/run.ts';
+import { type Run, withProgress } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
 import type { Tools } from './command.ts';
 
@@ -10,14 +10,20 @@ import type { Tools } from './command.ts';
 export function viewer(tools: Tools): (run: Run) => RunView {
   const view = viewerWith(tools);
   const now = tools.clock.now();
-  return (run) => view(run, () => tools.engine.why(run, now));
+  return (run) => view(asSaid(run, tools), () => tools.engine.why(run, now));
+}
+
+/** The same for runs as a change made them: what their attempts have said since is not in it. */
+export function viewerOfChanged(tools: Tools): (run: Run) => RunView {
+  const view = viewerWith(tools);
+  return (run) => view(run, () => tools.engine.why(run, tools.clock.now()));
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
 export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => AcceptedView {
   const view = viewerWith(tools);
   return ({ run, reason, existing }) => {
-    const seen = view(run, () => reason);
+    const seen = view(asSaid(run, tools), () => reason);
     return existing ? { ...seen, existing } : seen;
   };
 }
@@ -34,13 +40,12 @@ function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunVi
     const entry = tools.catalog.find(job);
     return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
-  return (run, why) => viewOf(withProgress(run, tools), blocked(run) ?? why(), redact);
+  return (run, why) => viewOf(run, blocked(run) ?? why(), redact);
 }
 
 export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);
 
-function withProgress(run: Run, tools: Tools): Run {
-  if (run.state.name !== 'running' || !run.life) return run;
-  const progress = tools.daemon?.progress(run.id) ?? null;
-  return progress === null ? run : { ...run, life: { ...run.life, progress } };
+function asSaid(run: Run, tools: Tools): Run {
+  if (run.state.name !== 'running') return run;
+  return withProgress(run, tools.daemon?.progress(run.id) ?? null);
 }

@@ -15,7 +15,7 @@ import type { Claimed, Engine, Token } from '../engine/engine.ts';
 import type { RunLogFiles } from '../engine/run-log.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
-import { type Progress, type Run, type RunError, runsAlone } from '../run/run.ts';
+import { type Progress, type Run, type RunError, runsAlone, withProgress } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Clock } from '../support/clock.ts';
@@ -265,9 +265,8 @@ export class Attempt {
   /** The rows that belong to a checkpoint are on the disk before it. */
   async #save(saved: Saved): Promise<Json> {
     if (this.#rows) await this.#p.logs.flush(this.run.id, true);
-    const fields = { ...savedOf(saved), ...(this.progress && { progress: this.progress }) };
     const run = await this.#p.engine.changeHeld(this.run.id, this.#token, (held) =>
-      save(held, fields),
+      save(withProgress(held, this.progress), savedOf(saved)),
     );
     if (run === null) throw new Error('this attempt no longer holds its run');
     return null;
@@ -290,9 +289,8 @@ export class Attempt {
       onStuck(error);
     };
     if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
-    const progress = this.progress;
     const decide = (run: Run): Run =>
-      settle(progress ? save(run, { progress }) : run, outcome, policy, clock.now(), chance());
+      settle(withProgress(run, this.progress), outcome, policy, clock.now(), chance());
     const write = () => engine.changeHeld(this.run.id, this.#token, decide);
     const run = await untilWritten(write, clock, told);
     return run ?? (await engine.find(this.run.id)) ?? this.run;

@@ -7,7 +7,7 @@ import { durably } from '../commands/durable.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isOfState, unknownRun } from '../run/refusal.ts';
-import { isSettled, type Progress, type Run, type RunError } from '../run/run.ts';
+import { isSettled, type Progress, type Run, type RunError, withProgress } from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
@@ -93,7 +93,8 @@ export class Attempts {
     const { engine, onError } = this.#p;
     const attempt = await this.#find(id);
     try {
-      await engine.change(id, (run) => requestAbort(run, reason));
+      const { progress } = attempt;
+      await engine.change(id, (run) => requestAbort(withProgress(run, progress), reason));
     } catch (error) {
       if (error instanceof JobrunError && isOfState(error)) throw error;
       // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.

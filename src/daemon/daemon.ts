@@ -9,7 +9,7 @@ import type { Tools } from '../commands/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';
-import type { Progress, Run } from '../run/run.ts';
+import { type Progress, type Run, withProgress } from '../run/run.ts';
 import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -212,8 +212,8 @@ export class Daemon {
   /** Told, not kept: its event has the number of the last change that was. */
   #progressed(run: Run, progress: Progress): void {
     this.#o.log.progress(run, progress);
-    const next = { ...run, life: run.life && { ...run.life, progress } };
-    this.#feed.publish({ n: this.#feed.last, at: this.#o.clock.now(), prev: run, run: next });
+    const told = withProgress(run, progress);
+    this.#feed.publish({ n: this.#feed.last, at: this.#o.clock.now(), prev: run, run: told });
   }
 
   #onError(what: string): (error: unknown) => void {

@@ -195,3 +195,7 @@ export function changedFields(prev: Run, next: Run): Partial<Run> | null {
 }
 
 const FIELDS = ['params', 'priority', 'state', 'origin', 'life'] as const;
+
+/** The run with what its attempt has last said of its progress, if anything. */
+export const withProgress = (run: Run, progress: Progress | null): Run =>
+  progress && run.life ? { ...run, life: { ...run.life, progress } } : run;

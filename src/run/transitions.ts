@@ -24,7 +24,6 @@ import { maxAttempts, retriesOf } from './retries.ts';
 import {
   type Attempt,
   type Life,
-  type Progress,
   queuedSince,
   type Run,
   type RunError,
@@ -283,7 +282,6 @@ export interface Saved {
   readonly rowBytes?: number;
   readonly initialized?: true;
   readonly step?: { readonly name: string; readonly value: Json };
-  readonly progress?: Progress;
 }
 
 export function save(run: Run, saved: Saved): Run {

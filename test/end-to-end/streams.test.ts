@@ -124,6 +124,28 @@ describe('following', () => {
     expect(lines(again.stdout())[0]).toMatchObject({ n: told[0].n, type: 'run.accepted' });
   }, 60_000);
 
+  test('events of a run under way, told again, have the progress of their time and not of now', async () => {
+    const project = new Project(JOBS);
+    await project.daemon();
+    await project.json('schedule', 'talks', '-p', 'lines:=1000');
+    const now = async (): Promise<number> => (await project.json('show', '1')).progress.percent;
+    await eventually(async () => (await now()) > 0.3, 20_000);
+    const going = project.start('events', '--since', '0');
+    await eventually(() => going.stdout().includes('at 6'), 20_000);
+    await project.json('abort', '1');
+    await eventually(() => going.stdout().includes('run.settled'), 20_000);
+    const told = lines(going.stdout()).filter((event) => event.run);
+    const at = (type: string): (number | null)[] =>
+      told
+        .filter((event) => event.type === type)
+        .map(({ run }) => (run.progress.text === null ? null : Number(run.progress.text.slice(3))));
+    expect(at('run.started')).toEqual([null]);
+    const steps = at('run.progress');
+    expect(steps[0]).toBe(1);
+    expect(steps.every((step, i) => i === 0 || Number(step) > Number(steps[i - 1]))).toBe(true);
+    expect([...at('run.updated'), ...at('run.settled')]).toEqual([steps.at(-1), steps.at(-1)]);
+  }, 60_000);
+
   test('wait ends with the worst of the results, with --any at the first, and with 124 when time is up', async () => {
     const project = new Project(JOBS);
     await project.daemon();

@@ -1,6 +1,7 @@
 // A run as the world sees it: the fields of the contract, in each state.
 import { describe, expect, it } from 'vitest';
-import { claim, requestAbort, save, settle } from '../../src/run/transitions.ts';
+import { withProgress } from '../../src/run/run.ts';
+import { claim, requestAbort, settle } from '../../src/run/transitions.ts';
 import { attemptView, viewOf } from '../../src/run/view.ts';
 import { NOW, policy, queuedRun, retries, threw } from '../helpers/runs.ts';
 
@@ -51,8 +52,9 @@ describe('the view of a run', () => {
 
   it('done shows 100 per cent, its output and no error of an earlier attempt', () => {
     const failedOnce = settle(running, threw(), p, NOW + 6, 0.5);
-    const again = save(claim(failedOnce, p, 43, NOW + 9), {
-      progress: { percent: 40, text: 'half way' },
+    const again = withProgress(claim(failedOnce, p, 43, NOW + 9), {
+      percent: 40,
+      text: 'half way',
     });
     expect(viewOf(failedOnce, null).error?.message).toBe('no');
     expect(viewOf(again, null)).toMatchObject({
