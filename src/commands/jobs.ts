@@ -65,12 +65,12 @@ async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]
 function showAll(all: readonly JobView[], out: Output): void {
   // Without schedules their column is room for the descriptions.
   const timed = all.some(({ schedule }) => schedule !== null);
-  const columns = ['JOB', 'STATE', 'QUEUED', 'RUNNING', 'DONE', 'FAILED'];
+  const counts = ['WAIT', 'RUN', 'DONE', 'ERR'];
   out.table(
-    [...columns, ...(timed ? ['NEXT'] : []), 'DESCRIPTION'].map((title) => ({
+    ['JOB', 'STATE', ...counts, ...(timed ? ['NEXT'] : []), 'DESCRIPTION'].map((title) => ({
       title,
       flex: title === 'DESCRIPTION',
-      right: ['QUEUED', 'RUNNING', 'DONE', 'FAILED'].includes(title),
+      right: counts.includes(title),
     })),
     all.map((job): Value[] => [
       job.name,

@@ -94,8 +94,12 @@ async function facts(run: Details, out: Output): Promise<[string, Value][]> {
 
 function showError({ error }: Details, out: Output): void {
   if (!error) return;
-  out.line`  ${paint('red', 'error')}      ${error.name}: ${error.message}`;
-  if (error.stack !== '') out.block(error.stack, '    ');
+  const head = `${error.name}: ${error.message}`;
+  out.line`  ${paint('red', 'error')}      ${head}`;
+  // A stack begins with what the line above has said, but for line feeds in it.
+  const isSaid = !head.includes('\n') && error.stack.startsWith(`${head}\n`);
+  const stack = isSaid ? error.stack.slice(head.length + 1) : error.stack;
+  if (stack !== '') out.block(stack, '    ');
 }
 
 function showAttempts({ attempts }: Details, out: Output): void {
