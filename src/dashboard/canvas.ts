@@ -1,8 +1,7 @@
-// What Ink draws on. Ink is told to write whole pictures (its `debug` mode), and this writes only the lines that have
-// changed, each at its place: at rest nothing, in one piece that terminals show at once, and never a clear but at a new
-// size. Ink's own way goes up by a number of lines and erases: one line that is higher than it thinks, and all that
-// follows is in the wrong place (6.8, `incrementalRendering`: always, by one).
-import { Writable } from 'node:stream';
+// What is drawn on: it gets whole pictures and writes only the lines that have changed, each at its place: at rest
+// nothing, in one piece that terminals show at once, and never a clear but at a new size. Ink's own way goes up by a
+// number of lines and erases: one line that is higher than it thinks, and all that follows is in the wrong place (6.8,
+// `incrementalRendering`: always, by one).
 import { stripVTControlCharacters } from 'node:util';
 import type { Clock } from '../support/clock.ts';
 import { width } from './cells.ts';
@@ -17,21 +16,19 @@ const CLEAR = `${ESC}[0m${ESC}[2J`;
 const APART_MS = 1000 / 15;
 const AT_ONCE = 6;
 
-export class Canvas extends Writable {
-  readonly isTTY = true;
+export class Canvas {
   columns: number;
   rows: number;
   #write: (text: string) => void;
   readonly #clock: Clock;
   #lines: readonly string[] = [];
   #anew = true;
-  #next: string | null = null;
+  #next: readonly string[] | null = null;
   /** When all that was drawn would have been, at that pace. */
   #paidUntil = Number.NEGATIVE_INFINITY;
   #undo: (() => void) | null = null;
 
   constructor(write: (text: string) => void, { columns, rows }: Size, clock: Clock) {
-    super({ decodeStrings: false });
     this.#write = write;
     this.#clock = clock;
     this.columns = columns;
@@ -47,8 +44,8 @@ export class Canvas extends Writable {
     this.#paidUntil = Number.NEGATIVE_INFINITY;
     // In another size the next picture is on its way; this one would be cut.
     if (!isSame || this.#lines.length === 0) return;
-    this.#next ??= this.#lines.join('\n');
-    this.#show();
+    this.#next ??= this.#lines;
+    this.#send();
   }
 
   close(): void {
@@ -57,30 +54,26 @@ export class Canvas extends Writable {
     this.#write = () => undefined;
   }
 
-  override _write(chunk: string | Buffer, _encoding: string, done: () => void): void {
-    const picture = String(chunk);
-    // Ink ends with an empty line.
-    if (picture.trim() !== '') {
-      this.#next = picture;
-      this.#draw();
-    }
-    done();
+  /** The next picture, its lines from the top. */
+  show(lines: readonly string[]): void {
+    this.#next = lines;
+    this.#draw();
   }
 
   /** The first pictures at once, those that come too soon after them as the last of them. */
   #draw() {
     if (this.#undo) return;
     const wait = this.#paidUntil - (AT_ONCE - 1) * APART_MS - this.#clock.monotonic();
-    if (wait <= 0) return this.#show();
+    if (wait <= 0) return this.#send();
     this.#undo = this.#clock.after(wait, () => {
       this.#undo = null;
-      this.#show();
+      this.#send();
     });
   }
 
-  #show(): void {
+  #send(): void {
     if (this.#next === null) return;
-    const lines = this.#next.split('\n').slice(0, this.rows);
+    const lines = this.#next.slice(0, this.rows);
     const whole = this.#anew;
     const parts: string[] = [];
     const count = Math.max(lines.length, this.#lines.length);

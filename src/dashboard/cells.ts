@@ -5,6 +5,8 @@ import { plainLine } from '../support/text.ts';
 import type { Look } from './look.ts';
 
 const SIMPLE = /^[\x20-\x7e]*$/;
+/** Letters of one column each, that no letter behind them changes: ASCII, Latin, and what we draw with. */
+export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;
 const letters = new Intl.Segmenter();
 
 /** A text of somebody else, on one line. */
@@ -37,7 +39,7 @@ function tameLetter(letter: string): string {
 }
 
 export const width = (text: string): number =>
-  SIMPLE.test(text) ? text.length : stringWidth(text);
+  NARROW.test(text) ? text.length : stringWidth(text);
 
 /** Exactly `columns` wide: padded on the right, or cut with a mark. */
 export function pad(text: string, columns: number, look: Look): string {
@@ -55,7 +57,7 @@ export function padLeft(text: string, columns: number, look: Look): string {
 export function cut(text: string, columns: number, look: Look): string {
   if (width(text) <= columns) return text;
   if (columns <= 0) return '';
-  if (SIMPLE.test(text)) return text.slice(0, columns - 1) + look.glyphs.more;
+  if (NARROW.test(text)) return text.slice(0, columns - 1) + look.glyphs.more;
   let kept = '';
   let used = 0;
   for (const { segment } of letters.segment(text)) {

@@ -97,7 +97,7 @@ class Dashboard {
     const first = new AbortController();
     const show = (): void => {
       const { model, now } = this.#store.view();
-      this.#canvas.write(frame(model, this.#o.look, now).join('\n'));
+      this.#canvas.show(frame(model, this.#o.look, now));
       if (model.board) first.abort();
     };
     show();

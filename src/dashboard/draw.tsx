@@ -4,6 +4,7 @@ import { render } from 'ink';
 import { App } from './app.tsx';
 import type { Canvas } from './canvas.ts';
 import type { Look } from './look.ts';
+import { Picture } from './picture.ts';
 import type { Store } from './store.ts';
 
 /** Draws each change of the store, until the function that it returns is called. */
@@ -14,8 +15,9 @@ export function draw(
   onCrash: (error: unknown) => void,
 ): () => void {
   let closed = false;
-  const ink = render(<App store={store} look={look} />, {
-    stdout: canvas as unknown as NodeJS.WriteStream,
+  const picture = new Picture(canvas);
+  const ink = render(<App store={store} look={look} picture={picture} />, {
+    stdout: picture as unknown as NodeJS.WriteStream,
     debug: true,
     patchConsole: false,
     exitOnCtrlC: false,

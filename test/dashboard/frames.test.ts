@@ -1,15 +1,14 @@
 // The picture as lines of text: every line exactly as wide as the screen, at every size; nothing that a job wrote can
-// move a column or act on the terminal; and what is sent to the terminal is only what has changed.
+// move a column or act on the terminal.
 import { stripVTControlCharacters } from 'node:util';
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import type { BoardDetail } from '../../src/commands/board-detail.ts';
-import { Canvas } from '../../src/dashboard/canvas.ts';
-import { tame, width, wrap } from '../../src/dashboard/cells.ts';
+import { NARROW, tame, width, wrap } from '../../src/dashboard/cells.ts';
 import { formFor } from '../../src/dashboard/form.ts';
 import { frame, nextTickMs } from '../../src/dashboard/frame.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
-import type { Clock } from '../../src/support/clock.ts';
 import {
   ASCII,
   boardRunOf,
@@ -33,8 +32,6 @@ const SIZES = [
 const OUR_COLOURS = /\u001b\[\d{1,2}m/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const ACTED_ON = /[\u0000-\u001f\u007f-\u009f\u202e]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const IN_ONE_PIECE = /^\u001b\[\?2026h[\s\S]*one[\s\S]*two[\s\S]*\u001b\[\?2026l$/;
 const NASTY = 'a\u001b[2J\u001b]0;title\u0007\r\nb\u0000 漢字 👨‍👩‍👧 🇩🇪 ❤️ e\u0301 \u202egnp';
 
 const RUNS = [
@@ -187,6 +184,14 @@ describe('a frame', () => {
 });
 
 describe('a text of a job', () => {
+  it('is measured by its length only where each letter takes one column', () => {
+    const letters = Array.from({ length: 0xffff }, (_, code) => String.fromCharCode(code));
+    const narrow = letters.filter((letter) => NARROW.test(letter));
+    expect(narrow.length).toBeGreaterThan(600);
+    expect(narrow.filter((letter) => stringWidth(letter) !== 1)).toEqual([]);
+    expect(NARROW.test('e\u0301')).toBe(false);
+  });
+
   it('keeps to letters whose width all terminals agree on', () => {
     expect(tame('👨‍👩‍👧 🇩🇪 ❤️ 1️⃣ 👍🏽', PLAIN)).toBe('👨 DE ❤ 1 👍');
     expect(tame('a\u001b[31mb\tc\nd\u009b2J', PLAIN)).toBe('ab c d2J');
@@ -197,92 +202,5 @@ describe('a text of a job', () => {
     const lines = wrap('one two three 漢字漢字漢字 four', 9, PLAIN);
     expect(lines.every((line) => width(line) <= 9)).toBe(true);
     expect(lines.join('').replace(/ /g, '')).toBe('onetwothree漢字漢字漢字four');
-  });
-});
-
-/** A clock that stands until it is moved. */
-function handClock(): Clock & { move(ms: number): void } {
-  let time = 0;
-  let due: { at: number; fn: () => void }[] = [];
-  return {
-    now: () => time,
-    monotonic: () => time,
-    after(ms, fn) {
-      const one = { at: time + ms, fn };
-      due.push(one);
-      return () => {
-        due = due.filter((other) => other !== one);
-      };
-    },
-    move(ms) {
-      time += ms;
-      const now = due.filter(({ at }) => at <= time);
-      due = due.filter(({ at }) => at > time);
-      for (const { fn } of now) fn();
-    },
-  };
-}
-
-describe('the canvas', () => {
-  const size = { columns: 80, rows: 24 };
-  const make = () => {
-    const clock = handClock();
-    const sent: string[] = [];
-    const canvas = new Canvas((text) => sent.push(text), size, clock);
-    return { clock, sent, canvas };
-  };
-  const clears = (texts: readonly string[]): number => texts.join('').split('\u001b[2J').length - 1;
-
-  it('clears once, and then sends only the lines that have changed', () => {
-    const { clock, sent, canvas } = make();
-    const model = modelAt(size, { kind: 'list' });
-    for (let second = 0; second < 60; second++) {
-      canvas.write(frame(model, COLORED, NOW + 1000 * second).join('\n'));
-      clock.move(1000);
-    }
-    expect(clears(sent)).toBe(1);
-    const each = sent.slice(1).map((text) => text.length);
-    expect(Math.max(...each)).toBeLessThan(1500);
-  });
-
-  it('sends nothing for the same picture', () => {
-    const { clock, sent, canvas } = make();
-    for (let i = 0; i < 10; i++) {
-      canvas.write('one\ntwo');
-      clock.move(1000);
-    }
-    expect(sent).toHaveLength(1);
-  });
-
-  it('leaves out pictures that come too fast, but never the last', () => {
-    const { clock, sent, canvas } = make();
-    for (let i = 0; i < 1000; i++) {
-      canvas.write(`picture ${i}`);
-      clock.move(1);
-    }
-    clock.move(100);
-    expect(sent.length).toBeLessThanOrEqual(15 + 6);
-    expect(sent.at(-1)).toContain('picture 999');
-  });
-
-  it('shows the few pictures that two keys ask for at once', () => {
-    const { clock, sent, canvas } = make();
-    for (const picture of ['list', 'rows', 'detail']) canvas.write(`a first ${picture}`);
-    for (const picture of ['list', 'rows', 'detail']) canvas.write(`another ${picture}`);
-    expect(sent).toHaveLength(6);
-    canvas.write('too many');
-    expect(sent).toHaveLength(6);
-    clock.move(70);
-    expect(sent.at(-1)).toContain('too many');
-  });
-
-  it('draws everything anew in a new size, in one piece', () => {
-    const { clock, sent, canvas } = make();
-    canvas.write('one\ntwo');
-    clock.move(100);
-    canvas.anew({ columns: 60, rows: 15 });
-    canvas.write('one\ntwo');
-    expect(clears(sent)).toBe(2);
-    expect(sent.at(-1)).toMatch(IN_ONE_PIECE);
   });
 });
