@@ -44,22 +44,31 @@ const FUNCTIONS: readonly JobFunction[] = [
 ];
 const RULES = ['every', 'cron', 'nextRun'] as const;
 
+type Given = Pick<Config, 'defaults' | 'keep'>;
+
 /** The defaults of all jobs as the config has them: `defaults`, `keep` and `timezone`. */
-export function defaultsOf(config: Pick<Config, 'defaults' | 'keep' | 'timezone'>): Fields {
-  const { done, failed } = config.keep;
-  const keep = {
-    ...(done === undefined ? {} : { done }),
-    ...(failed === undefined ? {} : { failed }),
-  };
-  const given = config.defaults.keep;
+export function defaultsOf(config: Given & Pick<Config, 'timezone'>): Fields {
   return {
     // Asked for with the first definition that is read: finding it out takes longer than many a command.
     get timezone() {
       return config.timezone;
     },
-    ...config.defaults,
-    keep: { ...keep, ...(typeof given === 'object' ? given : {}) },
+    ...givenDefaults(config),
   };
+}
+
+/** Throws `broken-job` or `bad-time` where `defaults` or `keep` are what no job may have. */
+export function checkDefaults(config: Given): void {
+  dataOf({}, givenDefaults(config));
+}
+
+function givenDefaults({ defaults, keep: { done, failed } }: Given): Fields {
+  const keep = {
+    ...(done === undefined ? {} : { done }),
+    ...(failed === undefined ? {} : { failed }),
+  };
+  const given = defaults.keep;
+  return { ...defaults, keep: { ...keep, ...(typeof given === 'object' ? given : {}) } };
 }
 
 /**
@@ -175,8 +184,6 @@ const RETRY_FIELDS = ['limit', 'delay', 'backoff', 'factor', 'maxDelay', 'jitter
 
 function retriesOf(own: Fields, general: Fields): RetryPolicy | null {
   if (own.retries === undefined && general.retries === undefined) return null;
-  const asObject = (value: unknown): unknown =>
-    typeof value === 'number' ? { limit: value } : value;
   const fields = mergedObject(
     'retries',
     { retries: asObject(own.retries) },
@@ -205,6 +212,13 @@ function retriesOf(own: Fields, general: Fields): RetryPolicy | null {
         ? DEFAULT_RETRIES.jitter
         : read.numberBetween(jitter, 'retries.jitter', 0, 1),
   };
+}
+
+function asObject(retries: unknown): unknown {
+  if (typeof retries === 'number') return { limit: retries };
+  if (retries === undefined || typeof retries === 'object') return retries;
+  const wanted = `a number, or an object with ${RETRY_FIELDS.join(', ')}`;
+  throw read.wrongField('retries', wanted, retries);
 }
 
 const retryLimit = (value: unknown): number =>

@@ -1,18 +1,21 @@
 // `jobrun daemon`: the process that stays, in the foreground, or detached with its output in a file.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { askDaemon } from '../api/client.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { readInteger } from '../commands/times.ts';
+import { openLog } from '../daemon/watching/own-log.ts';
 import { prepareState } from '../engine/json/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';
-import { type ErrorCode, JobrunError } from '../support/errors.ts';
+import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
+import { parseJson } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
-import { openLogFile, refuseForeignJobs } from '../support/ownership.ts';
+import { refuseForeignJobs } from '../support/ownership.ts';
+import { refuseNoProject } from './backend.ts';
 
 interface Request {
   readonly workers?: number;
@@ -29,12 +32,6 @@ interface Request {
 type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
 
 const MAX_WORKERS = 1000;
-/** A daemon that ended as it began has told why in its log; a script still gets the kind of it. */
-const CODE_OF_EXIT: Readonly<Record<number, ErrorCode>> = {
-  2: 'bad-config',
-  5: 'refused',
-  8: 'state-unsafe',
-};
 const START_MS = 10 * SECOND;
 const LOOK_EVERY_MS = 50;
 
@@ -71,6 +68,7 @@ export const daemon: Command<Request, Reply> = {
   },
 
   async local(request, { config }: Asked) {
+    refuseNoProject(config);
     if (request.detach) return startDetached(config, request.log);
     const { runDaemon } = await import('../daemon/run-daemon.ts');
     const { http = config.http } = request;
@@ -93,9 +91,11 @@ async function startDetached(config: Config, given?: string): Promise<Reply> {
   refuseForeignJobs(config.jobs);
   prepareState(config.state);
   mkdirSync(join(config.state, 'logs'), { recursive: true, mode: 0o700 });
-  const output = openLogFile(log);
+  const output = openLog(log);
+  const from = fstatSync(output).size;
   const [node = '', ...words] = process.argv;
-  const args = [...words.filter((word) => word !== '--detach'), '--log', log];
+  // With --json it tells why it ends so that it can be told on from here.
+  const args = [...words.filter((word) => word !== '--detach'), '--json', '--log', log];
   const stdio: ['ignore', number, number] = ['ignore', output, output];
   const child = spawn(process.execPath || node, args, { detached: true, stdio });
   closeSync(output);
@@ -107,7 +107,7 @@ async function startDetached(config: Config, given?: string): Promise<Reply> {
     ended = code ?? 1;
   });
   child.unref();
-  await untilAnswers(config, log, () => ended);
+  await untilAnswers(config, log, from, () => ended);
   return { pid: child.pid ?? 0, log };
 }
 
@@ -122,22 +122,27 @@ async function refuseSecond(config: Config): Promise<void> {
 async function untilAnswers(
   config: Config,
   log: string,
+  from: number,
   ended: () => number | null,
 ): Promise<void> {
   const began = systemClock.monotonic();
   while ((await answering(config)) === null) {
-    const exitCode = ended();
-    if (exitCode !== null) {
-      const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
-      const code = CODE_OF_EXIT[exitCode] ?? 'internal';
-      throw new JobrunError(code, `the daemon ended at once:\n${last}`, `See ${log}`);
-    }
+    if (ended() !== null) throw whyEnded(log, from);
     if (systemClock.monotonic() - began > START_MS) {
       const message = `the daemon does not answer after ${START_MS / SECOND}s`;
       throw new JobrunError('no-daemon', message, `See ${log}`);
     }
     await delay(systemClock, LOOK_EVERY_MS);
   }
+}
+
+/** What it said as it ended, as if it had been started in the foreground. */
+function whyEnded(log: string, from: number): JobrunError {
+  const lines = readFileSync(log).subarray(from).toString().trimEnd().split('\n');
+  const last = parseJson(lines.at(-1) ?? '') as { readonly error?: ErrorShape } | null | undefined;
+  if (last?.error) return errorFromShape(last.error);
+  const said = lines.slice(-5).join('\n');
+  return new JobrunError('internal', `the daemon ended at once:\n${said}`, `See ${log}`);
 }
 
 /** The pid of the daemon that answers; null where none does. */

@@ -33,12 +33,13 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   );
   const own = entry && subprograms.get(entry);
   const shared = command && own ? define(command, own) : [];
-  if (word === undefined && !words.some(isAnswered)) return help(program);
   try {
     program.parse([...words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return null;
+    // No command, and no option that is none.
+    if (error.code === 'commander.help') return help(program);
     throw refused(error, command?.name, own);
   }
   if (!command || !own) return null;

@@ -4,6 +4,7 @@ import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { random } from '../support/random.ts';
+import { refuseNoProject } from './backend.ts';
 
 export interface StartOptions {
   /** The project. Default as for the command line. */
@@ -27,7 +28,8 @@ export interface RunningDaemon {
 }
 
 /**
- * Runs a daemon in this process; it serves when this resolves. Rejects with `daemon-running` where one runs already.
+ * Runs a daemon in this process; it serves when this resolves. Rejects with `daemon-running` where one runs already,
+ * with `bad-config` where there is no project.
  *
  * @example
  * const daemon = await startDaemon({ dir: '/srv/shop', workers: 8 });
@@ -37,6 +39,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
   const { dir, state, workers, drain, watch, log } = options;
   const where = { ...(dir !== undefined && { dir }), ...(state !== undefined && { state }) };
   const config = loadConfig(where, process.env, process.cwd());
+  refuseNoProject(config);
   const { Daemon } = await import('../daemon/daemon.ts');
   const { openLog } = await import('../daemon/watching/log.ts');
   const daemon = await Daemon.start({

@@ -138,7 +138,8 @@ async function newlyFound(job: string, catalog: Catalog): Promise<JobEntry | nul
 }
 
 export function unknownJob(job: string, names: readonly string[]): JobrunError {
-  const meant = nearest(job, names);
+  const typed = job.replace(/^jobs\//, '').replace(/\.\w+$/, '');
+  const meant = names.includes(typed) ? typed : nearest(job, names);
   const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun jobs';
   return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
 }

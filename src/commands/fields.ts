@@ -76,12 +76,18 @@ export function runIds(raw: unknown): readonly number[] {
 }
 
 /** A job's name, by its form alone. Throws `bad-option` before anything looks for it. */
-export function jobName(raw: unknown): string {
+export const jobName = (raw: unknown): string => nameOf(raw, 'a job', 'see `jobrun jobs`');
+
+/** The same of a schedule: most have the name of their job. */
+export const scheduleName = (raw: unknown): string =>
+  nameOf(raw, 'a schedule', 'see `jobrun schedules`');
+
+function nameOf(raw: unknown, what: string, see: string): string {
   const name = typeof raw === 'string' ? raw : '';
   const fits =
     name.length <= MAX_JOB_NAME && name.split('/').every((part) => JOB_NAME_PART.test(part));
   if (fits) return name;
   const shown = plainLine(written(raw ?? '')).slice(0, MAX_JOB_NAME);
-  const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: see \`jobrun jobs\`.`;
-  throw new JobrunError('bad-option', `"${shown}" cannot be the name of a job`, hint);
+  const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.`;
+  throw new JobrunError('bad-option', `"${shown}" cannot be the name of ${what}`, hint);
 }

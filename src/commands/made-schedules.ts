@@ -19,10 +19,10 @@ import { draftOf, type RunRequest } from './drafts.ts';
 import {
   type Fields,
   fieldsOf,
-  jobName,
   optionalChoice,
   optionalInteger,
   optionalText,
+  scheduleName,
   wrong,
 } from './fields.ts';
 
@@ -45,7 +45,7 @@ export async function makeSchedule(
 ): Promise<Schedule> {
   const fields = fieldsOf(raw);
   const draft = await draftOf(raw, tools, now);
-  const name = jobName(fields.name ?? draft.job);
+  const name = fields.name === undefined ? draft.job : scheduleName(fields.name);
   const asked = {
     name,
     job: draft.job,
@@ -99,7 +99,11 @@ export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule)
 
 /** A schedule by its name. Throws `unknown-schedule`. */
 export function getSchedule(name: string, { engine }: Pick<Tools, 'engine'>): Schedule {
-  const found = engine.schedules().find((schedule) => schedule.name === name);
+  const all = engine.schedules();
+  const found = all.find((schedule) => schedule.name === name);
   if (found) return found;
-  throw unknownSchedule(name);
+  throw unknownSchedule(
+    name,
+    all.map((one) => one.name),
+  );
 }

@@ -24,7 +24,7 @@ export async function readParams(
   for (const pair of pairs) {
     const [, key = '', typed, text = ''] = /^([^=]*?)(:?)=([\s\S]*)$/.exec(pair) ?? [];
     if (key === '') throw badPair(pair);
-    if (typed) values.push([key, jsonOf(text, `-p ${key}`)]);
+    if (typed) values.push([key, jsonOf(text, `-p ${key}:=…`, valueHint(key))]);
     else texts.push([key, text]);
   }
   const params = values.length > 0 ? withEntries(base ?? {}, values) : base;
@@ -37,10 +37,14 @@ function badPair(pair: string): JobrunError {
   return new JobrunError('bad-option', `-p ${pair}: that is no name and value`, hint);
 }
 
+const valueHint = (key: string): string =>
+  `Write -p ${key}:=5 or -p ${key}:='["a","b"]'; a text goes without the colon: -p ${key}=text`;
+
 async function readValue(given: string, readStdin: () => Promise<string>): Promise<Json> {
   if (given === '-') return jsonOf(await readStdin(), '--params on stdin');
   if (!given.startsWith('@')) return jsonOf(given, '--params');
-  return jsonOf(await readText(given.slice(1)), given.slice(1));
+  const path = given.slice(1);
+  return jsonOf(await readText(path), path, 'Mend it there.');
 }
 
 export async function readText(path: string): Promise<string> {
@@ -52,15 +56,16 @@ export async function readText(path: string): Promise<string> {
   }
 }
 
-export function jsonOf(text: string, what: string): Json {
+export function jsonOf(text: string, what: string, hint = QUOTING): Json {
   const value = parseJson(text);
   if (value !== undefined) {
     checkDepth(value, `the values of ${what}`);
     return value;
   }
-  const hint = `Quote it for the shell: '{"name":"value"}'.`;
   throw new JobrunError('bad-option', `${what}: that is no JSON`, hint);
 }
+
+const QUOTING = `Quote it for the shell: '{"name":"value"}'.`;
 
 /** Adds texts to params, each turned into what the schema asks for. */
 export function withTexts(params: Json, texts: Texts, schema: Json): Json {

@@ -4,7 +4,7 @@ import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Asked, Command, Tools } from './command.ts';
 import { unknownJob } from './drafts.ts';
-import { jobName } from './fields.ts';
+import { jobName, scheduleName } from './fields.ts';
 import { examples } from './help.ts';
 import { getSchedule } from './made-schedules.ts';
 
@@ -53,7 +53,7 @@ function askPause({ args, options }: Asked): PauseRequest {
   }
   return {
     ...(job !== undefined && { job: jobName(job) }),
-    ...(schedule !== undefined && { schedule: jobName(schedule) }),
+    ...(schedule !== undefined && { schedule: scheduleName(schedule) }),
   };
 }
 

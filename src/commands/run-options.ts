@@ -2,6 +2,7 @@
 import type { Command as Program } from 'commander';
 import { parseDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
+import { checkTimezone } from '../support/zones.ts';
 import type { Asked } from './command.ts';
 import { MAX_PRIORITY, type RunRequest } from './drafts.ts';
 import { jobName } from './fields.ts';
@@ -30,6 +31,7 @@ export interface AskedRun {
 export async function askRun(asked: Asked): Promise<AskedRun> {
   const { options, now } = asked;
   const job = jobName(asked.args[0] ?? missingJob());
+  if (options.tz !== undefined) checkTimezone(String(options.tz));
   const timezone = String(options.tz ?? asked.config.timezone);
   const { due, note } = await readDue({ at: options.at, in: options.in }, { now, timezone });
   const given = await readParams(options, asked.readStdin);
@@ -58,7 +60,7 @@ function readOptions(options: Asked['options']): Partial<RunRequest> {
 }
 
 const readRetries = (text: unknown): number | null =>
-  /^infin/i.test(String(text)) ? null : readInteger(text, '--retries', 0, MOST);
+  /^infin/i.test(String(text)) ? null : readInteger(text, '--retries', 0, MOST, 'infinite');
 
 /** Also `4,5`: it cannot swallow the word behind it. */
 const splitIds = (ids: readonly unknown[]): readonly string[] =>

@@ -1,6 +1,7 @@
 // `jobrun schedule`: accepts a run, many runs of a batch, or a schedule that makes runs by a rule.
 import { newRun } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
+import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import type { RunView } from '../run/view.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -17,6 +18,7 @@ import {
 import type { Asked, Command, Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
 import { durably } from './durable.ts';
+import { notOneOf } from './fields.ts';
 import { type Followed, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
 import { makeSchedule, type ScheduleRequest, scheduleViewer } from './made-schedules.ts';
@@ -153,8 +155,8 @@ function ruleOf(asked: Asked): Partial<ScheduleRequest> | null {
     ...(every === undefined ? { cron: String(cron) } : { everyMs: readEvery(String(every)) }),
     ...(tz !== undefined && { timezone: String(tz) }),
     ...(name !== undefined && { name: String(name) }),
-    ...(catchUp !== undefined && { catchUp: String(catchUp) }),
-    ...(overlap !== undefined && { overlap: String(overlap) }),
+    ...(catchUp !== undefined && { catchUp: oneOf('--catch-up', catchUp, CATCH_UPS) }),
+    ...(overlap !== undefined && { overlap: oneOf('--overlap', overlap, OVERLAPS) }),
     ...(replace === true && { replace }),
   };
 }
@@ -163,6 +165,11 @@ function readEvery(text: string): number {
   const everyMs = parseDuration(text, '--every');
   if (everyMs > 0) return everyMs;
   throw new JobrunError('bad-time', '--every: the interval is zero', 'The shortest is 1s.');
+}
+
+function oneOf(flag: string, given: unknown, choices: readonly string[]): string {
+  if (choices.includes(String(given))) return String(given);
+  throw notOneOf(flag, String(given), choices);
 }
 
 function refuseOptions(asked: Asked, names: readonly string[], why: string): void {

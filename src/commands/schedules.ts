@@ -2,7 +2,7 @@
 import type { ScheduleView } from '../run/schedule.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Command } from './command.ts';
-import { jobName } from './fields.ts';
+import { scheduleName } from './fields.ts';
 import { examples } from './help.ts';
 import { getSchedule, scheduleViewer } from './made-schedules.ts';
 import { type Output, paintState, type Value } from './output.ts';
@@ -28,11 +28,12 @@ export const schedules: Command<Request, Reply> = {
 
   ask({ args }) {
     const [name] = args;
-    return name === undefined ? {} : { name: jobName(name) };
+    return name === undefined ? {} : { name: scheduleName(name) };
   },
 
   async handle({ name }, tools) {
-    const all = name === undefined ? tools.engine.schedules() : [getSchedule(jobName(name), tools)];
+    const all =
+      name === undefined ? tools.engine.schedules() : [getSchedule(scheduleName(name), tools)];
     const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
     return { schedules: byName.map(scheduleViewer(tools)) };
   },

@@ -74,10 +74,17 @@ export function showClock(iso: string, { now, timezone }: Here): string {
   return day === today ? time.slice(0, -1) : `${day} ${time.slice(0, -1)}`;
 }
 
-/** A whole number given to an option. */
-export function readInteger(text: unknown, what: string, least: number, most: number): number {
+/** A whole number given to an option. `or`: what else may stand there, read by the caller. */
+export function readInteger(
+  text: unknown,
+  what: string,
+  least: number,
+  most: number,
+  or?: string,
+): number {
   const value = typeof text === 'string' && /^-?\d+$/.test(text) ? parseJson(text) : undefined;
   if (typeof value === 'number' && value >= least && value <= most) return value;
-  const hint = `Give a whole number from ${least} to ${most}.`;
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+  const hint = `Give a whole number ${range}${or === undefined ? '' : `, or ${or}`}.`;
   throw new JobrunError('bad-option', `${what}: "${String(text)}" does not fit`, hint);
 }

@@ -1,7 +1,7 @@
 // `jobrun unschedule`: the end of a schedule. Runs that it made stay as they are.
 import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
-import { jobName } from './fields.ts';
+import { scheduleName } from './fields.ts';
 import { examples } from './help.ts';
 import { getSchedule } from './made-schedules.ts';
 
@@ -24,10 +24,10 @@ export const unschedule: Command<Request, Reply> = {
     examples(program, 'unschedule nightly', 'unschedule nightly --json');
   },
 
-  ask: ({ args }) => ({ name: jobName(args[0]) }),
+  ask: ({ args }) => ({ name: scheduleName(args[0]) }),
 
   async handle({ name }, tools) {
-    const present = getSchedule(jobName(name), tools);
+    const present = getSchedule(scheduleName(name), tools);
     if (present.source === 'job' && tools.catalog.names().includes(present.job)) {
       const message = `the schedule ${name} is written in the file of the job ${present.job}`;
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;

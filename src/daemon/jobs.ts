@@ -1,10 +1,10 @@
 // The jobs of a project, ready to be asked: their catalog, read in worker processes, and the worker that checks
 // params, names next times and is told of endings. The daemon and the commands without one make it the same way.
 import type { JobEntry } from '../catalog/catalog.ts';
-import { defaultsOf } from '../catalog/definition.ts';
+import { checkDefaults, defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Clock } from '../support/clock.ts';
-import type { Config } from '../support/config.ts';
+import { type Config, mistakeOf } from '../support/config.ts';
 import { randomBytes } from '../support/random.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
@@ -54,8 +54,19 @@ export async function readJobs(config: Config, clock: Clock): Promise<readonly J
   }
 }
 
+/** That is said once, and not of each job that it would break. */
+function refuseWrongDefaults(config: Config): void {
+  try {
+    checkDefaults(config);
+  } catch (error) {
+    throw mistakeOf(config.dir, error);
+  }
+}
+
+/** Throws `bad-config` for a mistake in `defaults` or `keep`. */
 export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
   const common = { dir: config.dir, env: jobEnvironment(config), clock, stray, newMark };
+  refuseWrongDefaults(config);
   const defaults = defaultsOf(config);
   const closing = new AbortController();
   const caller = new JobCaller({ ...common, onMessage });

@@ -8,8 +8,8 @@ import type { Engine } from '../engine/engine.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { CONFIG_FILE, type Config } from '../support/config.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { type Config, mistakeOf } from '../support/config.ts';
+import { errnoOf } from '../support/errors.ts';
 import { HOUR } from '../support/limits.ts';
 
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
@@ -119,7 +119,6 @@ function boundsOf({ dir, keep }: Config): { runs: number | null; bytes: number |
       bytes: size === undefined ? null : wholeNumber(size, 'keep.bytes', 0),
     };
   } catch (error) {
-    const { message, hint } = error as JobrunError;
-    throw new JobrunError('bad-config', `${join(dir, CONFIG_FILE)}: ${message}`, hint, error);
+    throw mistakeOf(dir, error);
   }
 }

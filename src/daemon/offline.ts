@@ -17,15 +17,16 @@ export interface OfflineTools extends Tools {
   close(): Promise<void>;
 }
 
-/** Throws `daemon-running` where a daemon holds the state, `state-unsafe` where it is not ours alone. */
+/** Throws `daemon-running` where a daemon holds the state, `state-unsafe` where it is not ours alone, `bad-config`. */
 export async function openOffline(
   config: Config,
   options: { readonly readOnly?: boolean } = {},
   clock: Clock = systemClock,
 ): Promise<OfflineTools> {
-  const { engine, damage } = await openEngine(config, clock, { kind: 'command', ...options });
   const ignore = (): void => undefined;
+  // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
+  const { engine, damage } = await openEngine(config, clock, { kind: 'command', ...options });
   const logs = new RunLogFiles(join(config.state, 'logs'), clock, ignore);
   engine.promote(clock.now());
   return {

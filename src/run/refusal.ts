@@ -1,6 +1,7 @@
 // Why something may not happen to a run in its present state, or to one that is not there, and what its user can do
 // instead.
 import { JobrunError } from '../support/errors.ts';
+import { nearest } from '../support/text.ts';
 import { isSettled, type Run } from './run.ts';
 
 /** Throws where the run does not wait for an outside result. */
@@ -24,7 +25,10 @@ export function refuseUnless(
 }
 
 function hintFor(run: Run, what: string): string {
-  if (run.state.name === 'running') return `Abort it first: jobrun abort ${run.id}`;
+  if (run.state.name === 'running')
+    return what === 'be retried'
+      ? `Abort it first: jobrun abort ${run.id}`
+      : `It is at work. See how far: jobrun show ${run.id}; end it: jobrun abort ${run.id}`;
   if (run.state.name === 'done' && what === 'be retried')
     return `Start a new one: jobrun rerun ${run.id}`;
   if (isSettled(run)) return `See what became of it: jobrun show ${run.id}`;
@@ -34,12 +38,11 @@ function hintFor(run: Run, what: string): string {
 export const unknownRun = (id: number): JobrunError =>
   new JobrunError('unknown-run', `there is no run ${id}`, 'See which there are: jobrun list');
 
-export const unknownSchedule = (name: string): JobrunError =>
-  new JobrunError(
-    'unknown-schedule',
-    `there is no schedule named "${name}"`,
-    'See which there are: jobrun schedules',
-  );
+export function unknownSchedule(name: string, names: Iterable<string>): JobrunError {
+  const meant = nearest(name, names);
+  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun schedules';
+  return new JobrunError('unknown-schedule', `there is no schedule named "${name}"`, hint);
+}
 
 /** True where something was refused because of what its run has come to, as after another one was quicker. */
 export const isOfState = ({ code }: { readonly code: string }): boolean =>

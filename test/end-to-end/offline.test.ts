@@ -140,7 +140,7 @@ describe('without a daemon', () => {
   test('a folder that is no project gets no state', async () => {
     const project = new Project(JOBS);
     rmSync(join(project.dir, 'jobs'), { recursive: true });
-    for (const args of [['list'], ['schedule', 'hello'], ['status']])
+    for (const args of [['list'], ['schedule', 'hello'], ['status'], ['daemon']])
       expect([args, (await project.cli(args)).code]).toEqual([args, 2]);
     expect(existsSync(project.state)).toBe(false);
     expect((await project.cli(['list', '--dir', join(project.dir, 'typo')])).code).toBe(2);

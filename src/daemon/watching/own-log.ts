@@ -14,7 +14,7 @@ export class OwnLog {
   /** Throws `bad-option` where the file cannot be written. */
   constructor(path: string) {
     this.#path = path;
-    this.#file = open(path);
+    this.#file = openLog(path);
   }
 
   write(line: string): boolean {
@@ -33,7 +33,7 @@ export class OwnLog {
   /** The file was renamed: what comes now goes into a new one. Where that cannot be made, the old one goes on. */
   reopen(): void {
     const old = this.#file;
-    this.#file = open(this.#path);
+    this.#file = openLog(this.#path);
     closeSync(old);
   }
 }
@@ -41,7 +41,8 @@ export class OwnLog {
 const lostLine = (lines: number): string =>
   `${JSON.stringify({ level: 40, msg: `${lines} lines before this one could not be written` })}\n`;
 
-function open(path: string): number {
+/** Throws `bad-option` where the file cannot be written. */
+export function openLog(path: string): number {
   try {
     return openLogFile(path);
   } catch (error) {

@@ -109,7 +109,7 @@ export class Reads {
   protected getSchedule(name: string): Schedule {
     const schedule = this.registry.schedules.get(name);
     if (schedule) return schedule;
-    throw unknownSchedule(name);
+    throw unknownSchedule(name, this.registry.schedules.keys());
   }
 }
 
