@@ -1,5 +1,6 @@
 // The order of those that wait, made a part at a time while runs come, move and go: always that of all of them sorted.
 import { expect, test } from 'vitest';
+import { ById } from '../../src/engine/json/by-id.ts';
 import { DueOrder } from '../../src/engine/json/due-order.ts';
 import type { Run } from '../../src/run/run.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
@@ -11,7 +12,7 @@ const runAt = (id: number, dueAt: number): Run => ({
   state: { name: 'scheduled', dueAt },
 });
 
-const sorted = (live: ReadonlyMap<number, Run>): number[] =>
+const sorted = (live: ById<Run>): number[] =>
   [...live.values()]
     .sort((a, b) => a.state.dueAt - b.state.dueAt || a.id - b.id)
     .map(({ id }) => id);
@@ -24,7 +25,7 @@ const DUE: Readonly<Record<string, (id: number) => number>> = {
 };
 
 test.each(Object.entries(DUE))('runs that fall due %s are in order', (_name, dueAt) => {
-  const live = new Map<number, Run>();
+  const live = new ById<Run>();
   const put = (id: number, next: Run | null): void => {
     order.put(live.get(id) ?? null, next);
     if (next) live.set(id, next);

@@ -21,7 +21,7 @@ export class DueOrder {
   #complete = false;
   #changes = 0;
 
-  constructor(live: ReadonlyMap<number, Run>) {
+  constructor(live: { values(): Iterator<Run> }) {
     // Goes on with what comes later, and leaves out what goes, while it is under way.
     this.#rest = live.values();
   }

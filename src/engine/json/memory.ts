@@ -8,13 +8,14 @@ import { Heap } from '../../run/heap.ts';
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { promote } from '../../run/transitions.ts';
+import { ById } from './by-id.ts';
 import type { DueOrder } from './due-order.ts';
 import { pageOf, Tally } from './tally.ts';
 
 export class Memory {
-  readonly live = new Map<number, Run>();
+  readonly live = new ById<Run>();
   /** Settled since their page was written; null for a run that was removed. */
-  readonly fresh = new Map<number, Run | null>();
+  readonly fresh = new ById<Run | null>();
   /** Runs that were removed since the last fold began. */
   removed = 0;
   readonly tally = new Tally();
@@ -48,7 +49,7 @@ export class Memory {
       this.live.set(run.id, next);
       return;
     }
-    if (prev) this.#leave(prev);
+    if (prev) this.#leave(prev, next);
     if (next) this.#enter(next);
     else this.#remove(run.id);
   }
@@ -141,12 +142,14 @@ export class Memory {
     this.removed++;
   }
 
-  #leave(run: Run): void {
+  #leave(run: Run, next: Run | null): void {
     if (isSettled(run)) {
       this.fresh.delete(run.id);
       return;
     }
-    this.live.delete(run.id);
+    // Before the orders are told: what they hold of this run is true no longer.
+    if (next && !isSettled(next)) this.live.set(run.id, next);
+    else this.live.delete(run.id);
     const key = run.origin?.key;
     if (key !== undefined && this.#keys.get(keyOf(run.job, key)) === run.id)
       this.#keys.delete(keyOf(run.job, key));
