@@ -2,9 +2,11 @@
 // connection ends without a reply is asked again under the same request id: the daemon knows what it has already
 // done, so that asking twice never does it twice.
 import { connect, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { type Clock, delay, systemClock } from '../support/clock.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { refuseForeign } from '../support/ownership.ts';
 import { newId } from '../support/random.ts';
 import { isSafe, socketPaths } from './address.ts';
 import { gone, type Message, silent, Wire } from './wire.ts';
@@ -75,6 +77,8 @@ async function open(path: string, clock: Clock): Promise<Socket | null> {
     } catch (error) {
       const code = errnoOf(error);
       if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null;
+      // Whose state it is says more than that his socket is closed to others.
+      if (code === 'EACCES') refuseForeign(dirname(path));
       const wait = AGAIN_AFTER_MS[tries];
       // EAGAIN: so many connect at this moment that its queue is full.
       if (code !== 'EAGAIN' || wait === undefined) throw unreachable(path, error);

@@ -48,13 +48,22 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     return { ...(await openJsonEngine(options)), lock };
   } catch (error) {
     await lock.release();
-    throw errnoOf(error) === '' ? error : notWritten(error, 'the state cannot be used');
+    throw unusable(error);
   }
 }
 
 /** A look at every file of the state, which changes nothing. */
-export const inspectEngine = (config: Config, clock: Clock): Promise<Inspection> =>
-  inspectState(realDisk, config.state, clock);
+export async function inspectEngine(config: Config, clock: Clock): Promise<Inspection> {
+  try {
+    return await inspectState(realDisk, config.state, clock);
+  } catch (error) {
+    throw unusable(error);
+  }
+}
+
+/** What the system refuses is no defect of ours. */
+const unusable = (error: unknown): unknown =>
+  errnoOf(error) === '' ? error : notWritten(error, 'the state cannot be used');
 
 /** Originals aside, and the state made anew from what is provable. Throws `daemon-running` where one holds it. */
 export async function repairEngine(config: Config, clock: Clock): Promise<Repaired> {

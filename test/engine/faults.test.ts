@@ -2,6 +2,7 @@
 // What was answered is kept, what was refused leaves no trace, memory and disk agree, and when the disk is well again
 // the engine goes on without a restart.
 import { expect, test, vi } from 'vitest';
+import { notWritten } from '../../src/engine/json/committer.ts';
 import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
@@ -332,6 +333,19 @@ test('a refusal names the full disk, and says that nothing was lost', async () =
     code: 'disk-full',
     hint: expect.stringContaining('nothing was lost'),
   });
+});
+
+test('a file of the state that may not be opened is named; a read-only disk has none to name', () => {
+  const fault = (code: string) =>
+    Object.assign(new Error(code), { code, path: '/s/runs/000000.json' });
+  const told = ['EACCES', 'EPERM', 'EROFS'].map((code) => notWritten(fault(code), 'refused'));
+  expect(told.map(({ code }) => code)).toEqual(Array(3).fill('state-read-only'));
+  expect(told.map(({ message }) => message)).toEqual([
+    'refused: no permission for /s/runs/000000.json',
+    'refused: no permission for /s/runs/000000.json',
+    'refused: the state folder is read-only',
+  ]);
+  expect(told[0]?.hint).toContain('ls -ld /s/runs/000000.json');
 });
 
 test('that a run is queued is told before that it runs, even where both stand in one line', async () => {

@@ -236,13 +236,13 @@ export function notWritten(cause: unknown, what = 'not accepted'): JobrunError {
     return new JobrunError('disk-full', `${what}: the disk is full`, hint, cause);
   }
   if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
-    const hint = 'Make the state folder writable again; nothing was lost.';
-    return new JobrunError(
-      'state-read-only',
-      `${what}: the state folder is read-only`,
-      hint,
-      cause,
-    );
+    const { path } = cause as NodeJS.ErrnoException;
+    const closed = errno !== 'EROFS' && path !== undefined;
+    const why = closed ? `no permission for ${path}` : 'the state folder is read-only';
+    const hint = closed
+      ? `Look at it with: ls -ld ${path}; then chmod u+rw, or chown it to you. Nothing was lost.`
+      : 'Make the state folder writable again; nothing was lost.';
+    return new JobrunError('state-read-only', `${what}: ${why}`, hint, cause);
   }
   const hint = 'Look at the disk (dmesg, jobrun doctor); what was accepted before is kept.';
   const why = `${what}: the disk failed (${(cause as Error).message})`;
