@@ -81,6 +81,17 @@ test('a rotten page: what can be read is shown with 8, a daemon refuses, doctor 
   const listed = await project.cli(['list']);
   expect(listed.code).toBe(8);
   expect(listed.stderr).toContain('000000.json');
+  for (const args of [
+    ['show', '1'],
+    ['logs', '1'],
+  ]) {
+    const { code, stderr } = await project.cli(args);
+    expect([args, code, stderr], 'it is not said that there is none').toEqual([
+      args,
+      8,
+      expect.stringContaining('000000.json'),
+    ]);
+  }
   const refused = await project.cli(['daemon', '--until-idle']);
   expect([refused.code, refused.stderr.includes('jobrun doctor')]).toEqual([8, true]);
   const { code, doc } = await doctor(project);
