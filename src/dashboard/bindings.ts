@@ -188,7 +188,7 @@ export const BINDINGS: readonly Binding[] = [
     weight: 2,
   }),
   bind('y', 'copy', {
-    label: 'copy id',
+    label: (c) => (c.tab === 'jobs' ? 'copy name' : 'copy id'),
     help: 'copy the id of the run, or the name of the job',
     when: (c) => on('list', 'detail', 'log')(c) && c.row,
     weight: 1,

@@ -5,7 +5,7 @@ import type { Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
 import { orderOf } from './lists.ts';
-import type { Model } from './model.ts';
+import type { Log, Model } from './model.ts';
 
 /** The list (tab, order and filter) that the screen is about. */
 export const listKey = (model: Pick<Model, 'tab' | 'filter' | 'orders'>): string =>
@@ -27,6 +27,9 @@ export function jobUnder(model: Model): BoardJob | null {
   const job = list?.jobs[model.place.index - list.offset];
   return job?.name === model.place.id ? job : null;
 }
+
+/** The log of the run under the cursor; null while the one at hand is of another run. */
+export const logOf = ({ log, place }: Model): Log | null => (log?.id === place.id ? log : null);
 
 /** What is open, and belongs to the cursor; null where only a list is on the screen. */
 function openDetail({ screen, board, place }: Model): BoardDetail | null {

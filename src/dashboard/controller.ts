@@ -3,7 +3,7 @@
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
 import type { Here } from './clock-texts.ts';
-import { contextOf, jobOf, subjectOf, targetOf } from './context.ts';
+import { contextOf, jobOf, logOf, subjectOf, targetOf } from './context.ts';
 import { logLines } from './detail.ts';
 import { detailLines } from './frame.ts';
 import type { Key } from './key-reader.ts';
@@ -15,6 +15,7 @@ import type { Look } from './look.ts';
 import type { Screen } from './model.ts';
 import { helpLines } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
+import { SOON_MS } from './store.ts';
 import { openForm, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
@@ -110,7 +111,7 @@ export class Controller {
     }
     if (what === 'due') {
       const run = subjectOf(model);
-      if (run) store.show({ kind: 'due', id: run.id, job: run.job, line: EMPTY, error: '', from });
+      if (run) store.show({ kind: 'due', id: run.id, job: run.job, line: EMPTY, from });
       return;
     }
     const target = targetOf(model);
@@ -129,14 +130,15 @@ export class Controller {
   #clear() {
     const { store, refresh } = this.#desk;
     if (store.model.marks.size > 0) return store.set({ marks: new Set() });
-    store.set({ filter: '', place: START });
+    store.set({ filter: '', place: START }, SOON_MS);
     refresh.now();
   }
 
   #order(): void {
     const { store, refresh } = this.#desk;
     const { model } = store;
-    store.set({ orders: { ...model.orders, [model.tab]: nextOrder(model) }, place: START });
+    const orders = { ...model.orders, [model.tab]: nextOrder(model) };
+    store.set({ orders, place: START }, SOON_MS);
     refresh.now();
   }
 
@@ -171,19 +173,20 @@ export class Controller {
     const { tab } = store.model;
     const next = to === 'next' ? neighbour(tab, 1) : to === 'previous' ? neighbour(tab, -1) : to;
     if (next === tab && store.model.screen.kind === 'list') return;
-    store.set({ tab: next, place: START, marks: new Set(), screen: { kind: 'list' } });
+    const screen: Screen = { kind: 'list' };
+    store.set({ tab: next, place: START, marks: new Set(), screen }, SOON_MS);
     refresh.now();
   }
 
   #move(how: Move): void {
     const { store } = this.#desk;
-    const { screen, size, board, log } = store.model;
+    const { screen, size, board } = store.model;
     const layout = layoutFor(size);
     const room = Math.max(1, layout.height - (layout.kind === 'wide' ? 6 : 5) - 1);
     const sheet = { look: this.#look, columns: layout.columns, here: this.#here() };
     if (screen.kind === 'help') {
-      const lines = helpLines(this.#look, layout.columns).length + 1;
-      store.show({ ...screen, scroll: scrolled(screen.scroll, how, lines, room + 1) });
+      const lines = helpLines(this.#look, layout.columns).length;
+      store.show({ ...screen, scroll: scrolled(screen.scroll, how, lines, room) });
     } else if (screen.kind === 'detail') {
       const lines = board ? detailLines(store.model, sheet).length : 0;
       const most = Math.max(0, lines - room);
@@ -191,7 +194,9 @@ export class Controller {
       // Whoever is at the end stays there while the log grows.
       store.show({ ...screen, scroll: scroll === most ? AT_END : scroll });
     } else if (screen.kind === 'log') {
-      const lines = (log?.lines ?? []).flatMap((line) => logLines(line, sheet)).length;
+      const lines = (logOf(store.model)?.lines ?? []).flatMap((line) =>
+        logLines(line, sheet),
+      ).length;
       const top = Math.max(0, lines - room);
       const next = scrolled(Math.max(0, top - screen.back), how, lines, room);
       store.show({ ...screen, back: top - next });
@@ -207,7 +212,9 @@ export class Controller {
     const row = moved.index - list.offset;
     const id = list.runs[row]?.id ?? list.jobs[row]?.name ?? null;
     if (moved.index === place.index && moved.top === place.top) return;
-    store.set({ place: { ...moved, id } });
+    // Beside the list its detail is as good as there: no empty one is shown on the way.
+    const isOffline = store.model.link !== 'online';
+    store.set({ place: { ...moved, id } }, isOffline || layoutFor(size).pane === 0 ? 0 : SOON_MS);
     refresh.now();
   }
 

@@ -11,6 +11,10 @@ import { resultLines } from './result-table.ts';
 
 type RunDetail = Extract<BoardDetail, { kind: 'run' }>;
 
+/** As wide as the longest name of a fact or a value. */
+const LABEL = 'checkpoint'.length;
+const INDENT = ' '.repeat(LABEL + 1);
+
 const ms = (iso: string): number => Date.parse(iso);
 
 /** Name, state, bar. */
@@ -44,7 +48,7 @@ export function factLines(detail: RunDetail, sheet: Sheet): string[] {
   const facts = factsOf(detail.run, sheet);
   const half = Math.floor(columns / 2);
   const cell = ([name, value]: readonly [string, string]): string =>
-    `${name.padEnd(9)} ${tame(value, look)}`;
+    `${name.padEnd(LABEL)} ${tame(value, look)}`;
   const lines: string[] = [];
   let before = '';
   for (const fact of facts) {
@@ -60,7 +64,7 @@ export function factLines(detail: RunDetail, sheet: Sheet): string[] {
     if (!isShort)
       lines.push(
         ...wrap(text, columns - 2, look).map((one, i) =>
-          pad(` ${i > 0 ? ' '.repeat(10) : ''}${one}`, columns, look),
+          pad(` ${i > 0 ? INDENT : ''}${one}`, columns, look),
         ),
       );
   }
@@ -103,11 +107,15 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
 /** A JSON value behind its name: on one line where it fits, else as it is best read. */
 export function valueLines(name: string, value: Json, sheet: Sheet, most = 40): string[] {
   const { look, columns } = sheet;
-  const flat = `${name.padEnd(9)} ${tame(JSON.stringify(value), look)}`;
+  const flat = `${name.padEnd(LABEL)} ${tame(JSON.stringify(value), look)}`;
   if (width(flat) <= columns - 2) return [pad(` ${flat}`, columns, look)];
-  const [first = '', second = '', ...rest] = wrap(flat.slice(10), columns - 12, look);
+  const [first = '', second = '', ...rest] = wrap(
+    flat.slice(INDENT.length),
+    columns - INDENT.length - 2,
+    look,
+  );
   if (rest.length === 0)
-    return [flat.slice(0, 10) + first, ' '.repeat(10) + second].map((line) =>
+    return [flat.slice(0, INDENT.length) + first, INDENT + second].map((line) =>
       pad(` ${line}`, columns, look),
     );
   const lines = JSON.stringify(value, null, 2).split('\n');

@@ -14,28 +14,32 @@ import { lettersOf } from './line.ts';
 import { FILTER_HELP, readFilter } from './lists.ts';
 import { type Look, paint } from './look.ts';
 import type { Model } from './model.ts';
-import { readWhen } from './when.ts';
+import { readWhen, type When } from './when.ts';
 
-export function footerLines(model: Model, layout: Layout, look: Look, here: Here): string[] {
+/** `where`: which part of a page is on the screen. */
+export function footerLines(
+  model: Model,
+  layout: Layout,
+  look: Look,
+  here: Here,
+  where: string,
+): string[] {
   const { screen } = model;
   const { columns } = layout;
   if (screen.kind === 'ask') {
     const answers = [
       ...screen.ask.answers.map(({ key, label }) => ({ name: key, label, weight: 1 })),
-      { name: 'n', label: screen.ask.no, weight: 1 },
+      { name: 'n/Esc', label: screen.ask.no, weight: 1 },
     ];
     const question = pad(` ${tame(screen.ask.question, look)}`, columns, look);
     return [rule(look, columns), paint(look, 'bold', question), hintLine(answers, columns, look)];
   }
   if (screen.kind === 'due') {
     const when = readWhen(screen.line.text, here);
-    const said =
-      screen.error || (when.ok ? `${when.echo}   Enter sets it, Esc leaves it` : when.error);
-    const bad = screen.error !== '' || !when.ok;
     return [
       titledRule(look, columns, `due time of ${screen.id} ${tame(screen.job, look)}`),
       inputLine('due: ', screen.line, columns, look),
-      paint(look, bad ? 'red' : 'green', pad(` ${tame(said, look)}`, columns, look)),
+      whenLine(when, '   Enter sets it, Esc leaves it', columns, look),
     ];
   }
   const hints = hintLine(hintsOf(model, look), columns, look);
@@ -56,16 +60,22 @@ export function footerLines(model: Model, layout: Layout, look: Look, here: Here
   if (screen.kind === 'form' && !model.message) {
     return [rule(look, columns), echoLine(screen.form, columns, look, here), hints];
   }
-  return [footRule(model, layout, look), statusLine(model, layout, look), hints];
+  return [footRule(model, layout, look), statusLine(model, layout, look, where), hints];
 }
 
-/** The whole of what a typed time comes to: beside its field there may be no room for it. */
+/** All that the field with the caret takes, or what a typed time comes to: beside it there may be no room for that. */
 function echoLine({ fields, at }: Form, columns: number, look: Look, here: Here): string {
   const field = fields[at];
-  if (field?.kind !== 'when' || field.line.text.trim() === '') return pad('', columns, look);
-  const when = readWhen(field.line.text, here);
-  const text = pad(` ${tame(when.ok ? when.echo : when.error, look)}`, columns, look);
-  return paint(look, when.ok ? 'green' : 'red', text);
+  if (field?.kind === 'when' && field.line.text.trim() !== '')
+    return whenLine(readWhen(field.line.text, here), '', columns, look);
+  return paint(look, 'dim', pad(` ${tame(field?.hint ?? '', look)}`, columns, look));
+}
+
+/** What a time comes to; where it is none and there is little room, how it is written. */
+function whenLine(when: When, after: string, columns: number, look: Look): string {
+  const whole = when.ok ? when.echo + after : when.error;
+  const said = when.ok || width(whole) < columns ? whole : when.hint;
+  return paint(look, when.ok ? 'green' : 'red', pad(` ${tame(said, look)}`, columns, look));
 }
 
 function footRule(model: Model, layout: Layout, look: Look): string {
@@ -93,13 +103,17 @@ function hintsOf(model: Model, look: Look): readonly Hint[] {
         [enter, 'take'],
         ['Esc', 'back'],
       ]);
-    case 'form':
+    case 'form': {
+      const { fields, at } = model.screen.form;
+      const hasChoices = (fields[at]?.choices.length ?? 0) > 0;
       return only([
         ['Tab', 'next field'],
-        [enter, 'next, then schedule'],
+        [enter, at === fields.length ? 'schedule' : 'next'],
+        ...(hasChoices ? [['Space', 'choose'] as const] : []),
         ['ctrl-s', 'schedule'],
         ['Esc', 'leave'],
       ]);
+    }
     default:
       return hintsFor(contextOf(model), look.glyphs);
   }
@@ -125,14 +139,15 @@ export function hintLine(hints: readonly Hint[], columns: number, look: Look): s
   return ` ${line}${' '.repeat(Math.max(0, columns - 1 - Math.max(0, used)))}`;
 }
 
-function statusLine(model: Model, layout: Layout, look: Look): string {
+function statusLine(model: Model, layout: Layout, look: Look, where: string): string {
   const { message, board } = model;
   const { columns } = layout;
   if (message) {
     const text = pad(` ${tame(message.text, look)}`, columns, look);
     return paint(look, message.bad ? 'red' : 'green', text);
   }
-  if (!board || model.screen.kind !== 'list') return pad('', columns, look);
+  if (!board || model.screen.kind !== 'list')
+    return paint(look, 'dim', pad(` ${where}`, columns, look));
   const right = layout.kind === 'wide' ? '' : `${throughput(board, look)} `;
   const [left, end] = ends(` ${whereText(model, layout, look)}`, right, columns, look);
   return paint(look, 'dim', left + end);

@@ -54,7 +54,8 @@ const field = (
   more: Partial<Field> = {},
 ): Field => ({ name, kind, hint, line: EMPTY, choices: [], required: false, ...more });
 
-function paramFields(schema: Json): Field[] {
+/** A field for each param; one for all of them where the schema does not tell them apart. */
+export function paramFields(schema: Json): Field[] {
   const properties = objectOf(objectOf(schema)?.properties);
   if (!properties) return [field('params', 'json', 'JSON: {"name": "value"}')];
   const required = objectOf(schema)?.required;

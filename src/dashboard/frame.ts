@@ -2,13 +2,13 @@
 // the time. Ink gets one text for each line and has nothing to lay out.
 import { pad, tame } from './cells.ts';
 import { type Here, showCount } from './clock-texts.ts';
-import { boardOf, subjectOf } from './context.ts';
+import { boardOf, logOf, subjectOf } from './context.ts';
 import { runLines } from './detail.ts';
 import { footerLines } from './footer.ts';
 import { meterLine, rule, tabLine, titleLine } from './header.ts';
 import { jobLines } from './job-detail.ts';
 import { jobColumnsFor, jobRow, jobTicks, jobTitles } from './job-rows.ts';
-import { isFull, type Layout, LEAST, layoutFor, under } from './layout.ts';
+import { FOOTER, isFull, type Layout, LEAST, layoutFor, under } from './layout.ts';
 import type { Sheet } from './look.ts';
 import { type Look, paint } from './look.ts';
 import type { Model } from './model.ts';
@@ -33,11 +33,11 @@ export function frame(model: Model, look: Look, now: number): readonly string[] 
           tabLine(model, look, columns),
         ]
       : [titleLine(model, look, columns, now), tabLine(model, look, columns)];
-  const footer = footerLines(model, layout, look, here);
-  const room = height - header.length - footer.length;
-  const body = full
+  const room = height - header.length - FOOTER;
+  const { lines: body, where } = full
     ? fullBody(model, layout, look, here, room)
-    : listBody(model, layout, look, here);
+    : { lines: listBody(model, layout, look, here), where: '' };
+  const footer = footerLines(model, layout, look, here, where);
   const blank = pad('', columns, look);
   const middle = [...body, ...Array<string>(Math.max(0, room - body.length)).fill(blank)].slice(
     0,
@@ -46,29 +46,34 @@ export function frame(model: Model, look: Look, now: number): readonly string[] 
   return [...header, ...middle, ...footer];
 }
 
-function fullBody(model: Model, layout: Layout, look: Look, here: Here, height: number): string[] {
+interface Body {
+  readonly lines: readonly string[];
+  /** Which part of it is on the screen, where that is not all. */
+  readonly where: string;
+}
+
+const allOf = (lines: readonly string[]): Body => ({ lines, where: '' });
+
+function fullBody(model: Model, layout: Layout, look: Look, here: Here, height: number): Body {
   const { columns } = layout;
   const screen = under(model.screen);
   const sheet: Sheet = { look, columns, here };
   switch (screen.kind) {
     case 'help':
-      return windowOf([rule(look, columns), ...helpLines(look, columns)], screen.scroll, height);
+      return windowOf(helpLines(look, columns), screen.scroll, height - 1, sheet);
     case 'pick':
-      return pickLines(screen, look, columns, height);
+      return allOf(pickLines(screen, look, columns, height));
     case 'form':
-      return formLines(screen.form, look, columns, height, here);
+      return allOf(formLines(screen.form, look, columns, height, here));
     case 'log': {
       const job = subjectOf(model)?.job ?? '';
       const title = `log of ${model.place.id ?? ''} ${tame(job, look)}`;
-      return logPage(model.log, screen.back, title, height, sheet);
+      return allOf(logPage(logOf(model), screen.back, title, height, sheet));
     }
     case 'detail':
-      return [
-        rule(look, columns),
-        ...windowOf(detailLines(model, sheet), screen.scroll, height - 1),
-      ];
+      return windowOf(detailLines(model, sheet), screen.scroll, height - 1, sheet);
     default:
-      return [];
+      return allOf([]);
   }
 }
 
@@ -81,14 +86,23 @@ export function detailLines(model: Model, sheet: Sheet): string[] {
     return [pad(gone ? ' reading, or gone' : ' reading', sheet.columns, sheet.look)];
   }
   if (detail.kind === 'job') return jobLines(detail, sheet);
-  const log = model.log?.id === detail.run.id ? model.log : null;
+  const log = logOf(model);
   return runLines(detail, log?.lines ?? [], log?.live ?? false, sheet);
 }
 
-const windowOf = (lines: string[], scroll: number, height: number): string[] => {
+/** As many of the lines as there is room for, under a rule. */
+function windowOf(
+  lines: readonly string[],
+  scroll: number,
+  height: number,
+  { look, columns }: Sheet,
+): Body {
   const top = Math.max(0, Math.min(scroll, lines.length - height));
-  return lines.slice(top, top + height);
-};
+  const seen = lines.slice(top, top + height);
+  const isAll = seen.length === lines.length;
+  const where = isAll ? '' : `lines ${top + 1}-${top + seen.length} of ${lines.length}`;
+  return { lines: [rule(look, columns), ...seen], where };
+}
 
 function listBody(model: Model, layout: Layout, look: Look, here: Here): string[] {
   const rows = listLines(model, layout, look, here);

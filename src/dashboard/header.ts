@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { ends, pad, tame, width } from './cells.ts';
 import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
 import { countOf, TABS } from './lists.ts';
-import { bar, type Look, paint, sparkline } from './look.ts';
+import { bar, type Look, paint, type Style, sparkline } from './look.ts';
 import type { Model } from './model.ts';
 
 export function titleLine(model: Model, look: Look, columns: number, now: number): string {
@@ -11,7 +11,7 @@ export function titleLine(model: Model, look: Look, columns: number, now: number
   const { dot } = look.glyphs;
   const project = board ? tame(basename(board.dir), look) : '';
   const wide = columns >= 100;
-  const clock = board ? `${showToday({ now, timezone: board.timezone })} ` : '';
+  const clock = board ? showToday({ now, timezone: board.timezone }) : '';
   const up = board?.daemon && model.link === 'online' ? now - board.daemon.since : null;
   const parts = [
     project,
@@ -22,10 +22,13 @@ export function titleLine(model: Model, look: Look, columns: number, now: number
   ].filter(Boolean);
   const state = stateText(model);
   const text = parts.join(wide ? ` ${dot} ` : '  ');
-  const room = columns - 11 - width(state);
-  const [left, right] = ends(text, state === '' ? clock.trimEnd() : '', room, look);
-  const middle = paint(look, 'dim', left) + paint(look, 'dim', right);
-  return ` ${paint(look, 'bold', 'jobrun')}  ${middle} ${paint(look, 'yellow', state)} `;
+  const room = columns - 10 - width(state);
+  const right = state === '' ? clock : `  ${clock}`;
+  // What is wrong stands before the clock, and without it where there is no room for both.
+  const isRoom = state === '' || width(text) + width(right) <= room;
+  const [left, end] = ends(text, isRoom ? right : '', room, look);
+  const dim = (part: string): string => paint(look, 'dim', part);
+  return ` ${paint(look, 'bold', 'jobrun')}  ${dim(left)}${paint(look, 'yellow', state)}${dim(end)} `;
 }
 
 /** What the person has to know before anything else. */
@@ -47,27 +50,48 @@ export function stateText({ link, readOnly, board, silentSince }: Model): string
 /** Workers and throughput, for wide screens; narrow ones have it at the bottom. */
 export function meterLine({ board, link }: Model, look: Look, columns: number): string {
   if (!board) return pad('', columns, look);
-  const { busy, total } = board.workers;
-  const share = total === 0 ? 0 : (100 * busy) / total;
-  const workers =
-    link === 'online'
-      ? `workers ${bar(look, share, Math.min(20, Math.max(4, total)))} ${busy}/${total}`
-      : '';
-  const queued = `queued ${showCount(board.counts.queued)}`;
-  const failed = board.pulse.failed;
-  const errors = `errors/min ${sparkline(look, failed)} ${lastOf(failed)}`;
-  return pad(
-    ` ${[workers, queued, throughput(board, look), errors].filter(Boolean).join('   ')}`,
-    columns,
-    look,
-  );
+  const { workers, counts, pulse } = board;
+  const share = workers.total === 0 ? 0 : (100 * workers.busy) / workers.total;
+  const cells = bar(look, share, Math.min(20, Math.max(4, workers.total)));
+  const isThere = link === 'online';
+  const isBad = pulse.failed.some((count) => (count ?? 0) > 0);
+  const meters: readonly Meter[] = [
+    ...(isThere ? [meter('workers', cells, 'cyan', `${workers.busy}/${workers.total}`)] : []),
+    meter('queued', '', null, showCount(counts.queued)),
+    meter('runs/min', sparkline(look, pulse.ended), 'green', rateOf(pulse.ended)),
+    meter('errors/min', sparkline(look, pulse.failed), isBad ? 'red' : 'dim', rateOf(pulse.failed)),
+  ];
+  let used = 1;
+  const line = meters.map(({ name, cells, style, value, width }) => {
+    const gap = used > 1 ? '   ' : '';
+    // The last ones go where there is no room.
+    if (used + gap.length + width > columns) return '';
+    used += gap.length + width;
+    return gap + [name, paint(look, style, cells), value].filter(Boolean).join(' ');
+  });
+  return ` ${line.join('')}${' '.repeat(columns - used)}`;
 }
 
-/** `runs/min ▁▂▃█ 14`: the minute that is over last is the number. */
-export const throughput = ({ pulse }: NonNullable<Model['board']>, look: Look): string =>
-  `runs/min ${sparkline(look, pulse.ended)} ${lastOf(pulse.ended)}`;
+interface Meter {
+  readonly name: string;
+  readonly cells: string;
+  readonly style: Style | null;
+  readonly value: string;
+  readonly width: number;
+}
 
-const lastOf = (values: readonly (number | null)[]): string => showShortCount(values.at(-1) ?? 0);
+const meter = (name: string, cells: string, style: Style | null, value: string): Meter => ({
+  ...{ name, cells, style, value },
+  width: width([name, cells, value].filter(Boolean).join(' ')),
+});
+
+/** `runs/min ▁▂▃█ 14` */
+export const throughput = ({ pulse }: NonNullable<Model['board']>, look: Look): string =>
+  `runs/min ${sparkline(look, pulse.ended)} ${rateOf(pulse.ended)}`;
+
+/** Of the last whole minute, or of this one where it has come to more already: a new minute is no standstill. */
+const rateOf = (values: readonly (number | null)[]): string =>
+  showShortCount(Math.max(values.at(-1) ?? 0, values.at(-2) ?? 0));
 
 /** The longest form of the tabs that fits. */
 export function tabLine(model: Model, look: Look, columns: number): string {

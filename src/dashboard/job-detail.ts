@@ -1,9 +1,11 @@
 // All of one job as lines of text.
 import type { BoardDetail } from '../commands/board-detail.ts';
 import { showDuration } from '../support/durations.ts';
-import { ends, pad, tame, wrap } from './cells.ts';
+import type { Json } from '../support/json.ts';
+import { ends, pad, tame, width, wrap } from './cells.ts';
 import { showCount, showSecond } from './clock-texts.ts';
 import { valueLines } from './detail.ts';
+import { paramFields } from './form.ts';
 import { titledRule } from './header.ts';
 import type { Sheet } from './look.ts';
 import { paint, styleOfState } from './look.ts';
@@ -21,10 +23,33 @@ export function jobLines(detail: JobDetail, sheet: Sheet): string[] {
     ...errorLines(detail, sheet),
     blank,
     ...factLines(detail, sheet).flat(),
-    ...(job.params === null ? [] : valueLines('params', job.params, sheet)),
+    ...paramLines(job.params, sheet),
     blank,
     titledRule(look, columns, `last runs (${runs.length})`),
     ...lastRuns(detail, sheet),
+  ];
+}
+
+/** What each param takes, as in the form. */
+function paramLines(params: Json, sheet: Sheet): string[] {
+  const { look, columns } = sheet;
+  if (params === null) return [];
+  const fields = paramFields(params);
+  if (fields.some(({ kind }) => kind === 'json')) return valueLines('params', params, sheet);
+  if (fields.length === 0) return [];
+  const names = fields.map(({ name, required }) => `${tame(name, look)}${required ? ' !' : ''}`);
+  const longest = Math.min(24, Math.max(...names.map(width)));
+  return [
+    pad('', columns, look),
+    titledRule(
+      look,
+      columns,
+      'params',
+      names.some((name) => name.endsWith(' !')) ? '! is needed' : '',
+    ),
+    ...fields.map(({ hint }, i) =>
+      pad(`   ${pad(names[i] ?? '', longest, look)}  ${tame(hint, look)}`, columns, look),
+    ),
   ];
 }
 

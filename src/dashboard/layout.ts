@@ -19,7 +19,8 @@ export interface Layout {
 }
 
 export const LEAST: Size = { columns: 60, rows: 15 };
-const FOOTER = 3;
+/** Lines of the footer, whatever it holds. */
+export const FOOTER = 3;
 const PANE = 7;
 const TITLES = 1;
 /** More is never on a screen; a terminal that says so is not one. */

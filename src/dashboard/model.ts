@@ -63,7 +63,6 @@ export type Screen =
       readonly id: string;
       readonly job: string;
       readonly line: Line;
-      readonly error: string;
       readonly from: Screen;
     }
   | {

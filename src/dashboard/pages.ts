@@ -1,5 +1,5 @@
 // What takes the whole body: the help, the choice of a job, the form, the log.
-import { cut, pad, tame, width } from './cells.ts';
+import { cut, pad, tame, width, wrap } from './cells.ts';
 import type { Here } from './clock-texts.ts';
 import { logLines } from './detail.ts';
 import { inputLine } from './footer.ts';
@@ -11,8 +11,16 @@ import { type Look, paint } from './look.ts';
 import type { Log, Screen } from './model.ts';
 import { readWhen } from './when.ts';
 
+const NOTES = `Without a daemon: what the files say, read only, until one is there again.
+A key that is neither here nor at the bottom does nothing.`;
+
 export function helpLines(look: Look, columns: number): string[] {
-  const keys = allKeys(look.glyphs).map(({ name, help }) => `  ${name.padEnd(14)}${help}`);
+  const indent = ' '.repeat(16);
+  const keys = allKeys(look.glyphs).flatMap(({ name, help }) =>
+    wrap(help, columns - indent.length - 2, look).map((text, i) =>
+      i === 0 ? `  ${name.padEnd(14)}${text}` : indent + text,
+    ),
+  );
   const texts = [
     'Keys',
     ...keys,
@@ -23,12 +31,14 @@ export function helpLines(look: Look, columns: number): string[] {
     '  Errors: failed and aborted · All · Jobs',
     '',
     'Filter',
-    '  news          jobs with these letters       12         the run with this id',
-    '  state:failed  several with commas           group:x    of the jobs of a group',
-    '  key:weekly    runs with this key            since:2h   accepted since',
+    '  news          jobs with these letters',
+    '  12            the run with this id',
+    '  state:failed  several with commas',
+    '  group:mail    of the jobs of a group',
+    '  key:weekly    runs with this key',
+    '  since:2h      accepted since',
     '',
-    'Without a daemon: what the files say, read only, until one is there again.',
-    'A key whose hint is not at the bottom does nothing right now.',
+    ...wrap(NOTES, columns - 3, look).map((line) => `  ${line.trimEnd()}`),
   ];
   return texts.map((text) => {
     const line = pad(
@@ -89,7 +99,7 @@ export function formLines(
       noteStyle(one.kind, one.line.text, here),
       pad(noteOf(one, here, look), Math.max(0, room), look),
     );
-    return ` ${own ? '>' : ' '} ${own ? paint(look, 'bold', label) : label} ${look.color && own ? text : `[${text.slice(1)}`}${look.color && own ? ' ' : ']'} ${note}`;
+    return ` ${own ? '>' : ' '} ${own ? paint(look, 'bold', label) : label} [${text.slice(1)}] ${note}`;
   });
   const button = form.busy ? '[ scheduling ]' : '[ schedule ]';
   const isLast = form.at === form.fields.length;

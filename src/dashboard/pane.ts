@@ -2,7 +2,7 @@
 import type { BoardDetail } from '../commands/board-detail.ts';
 import { pad, tame } from './cells.ts';
 import type { Here } from './clock-texts.ts';
-import { boardOf } from './context.ts';
+import { boardOf, logOf } from './context.ts';
 import { attemptLines, errorLines, factLines, headLines, logLines, valueLines } from './detail.ts';
 import { rule, titledRule } from './header.ts';
 import { fewJobLines, jobLines } from './job-detail.ts';
@@ -37,7 +37,7 @@ function paneOf(model: Model, sheet: Sheet, isTall: boolean, room: number): Pane
     const lines = isTall ? fewJobLines(detail, sheet, room) : jobLines(detail, sheet);
     return { title: tame(name, sheet.look), end: '', lines };
   }
-  const log = model.log?.id === place.id ? model.log : null;
+  const log = logOf(model);
   const live = log?.live ? sheet.look.glyphs.following : '';
   return {
     title: `${detail.run.id} ${tame(detail.run.job, sheet.look)}`,

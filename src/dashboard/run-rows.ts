@@ -119,6 +119,8 @@ function progressText(run: BoardRun, columns: number, look: Look): string {
       const by = run.schedule ? `by ${tame(run.schedule, look)}` : '';
       return again || run.note || by;
     }
+    case 'queued':
+      return tame(run.note, look) || 'waits for a worker';
     case 'done':
       return tame(run.text, look);
     default:

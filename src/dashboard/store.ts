@@ -10,6 +10,8 @@ export interface View {
 
 /** A message has been read by then. */
 const MESSAGE_MS = 6000;
+/** A list that is there by then is shown at once; no picture without rows comes before it. */
+export const SOON_MS = 60;
 /** What goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
 export const LATER_MS = 200;
 
@@ -40,8 +42,8 @@ export class Store {
     this.#tell(withinMs);
   }
 
-  set(part: Partial<Model>): void {
-    this.change((model) => ({ ...model, ...part }));
+  set(part: Partial<Model>, withinMs = 0): void {
+    this.change((model) => ({ ...model, ...part }), withinMs);
   }
 
   show(screen: Screen): void {

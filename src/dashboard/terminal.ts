@@ -71,10 +71,10 @@ export class Terminal {
     this.#onKey = listener;
   }
 
-  /** Returns its undo. */
+  /** Also for one that came back to the size it had: what the terminal showed is cut all the same. Returns its undo. */
   onResize(listener: () => void): () => void {
-    this.#out.on('resize', listener);
-    return () => this.#out.off('resize', listener);
+    process.on('SIGWINCH', listener);
+    return () => process.off('SIGWINCH', listener);
   }
 
   /** Calls back when nobody can see or press anything any more. Returns its undo. */

@@ -12,6 +12,7 @@ import { START } from './lists.ts';
 import type { Screen } from './model.ts';
 import { matching } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
+import { SOON_MS } from './store.ts';
 import { readWhen } from './when.ts';
 
 type Of<Kind extends Screen['kind']> = Extract<Screen, { kind: Kind }>;
@@ -43,8 +44,9 @@ function filterKey(screen: Of<'filter'>, key: Key, desk: Desk) {
   const next: Screen = key.name === 'esc' ? { kind: 'list' } : { ...screen, line };
   const filter = line.text.trim();
   const moved = filter !== store.model.filter;
-  store.set({ screen: next, filter, ...(moved && { place: START, marks: new Set<string>() }) });
-  if (moved) refresh.now();
+  if (!moved) return store.show(next);
+  store.set({ screen: next, filter, place: START, marks: new Set() }, SOON_MS);
+  refresh.now();
 }
 
 function askKey(screen: Of<'ask'>, key: Key, desk: Desk) {
@@ -59,11 +61,12 @@ function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
   if (key.name === 'esc') return store.show(screen.from);
   if (key.name !== 'enter') {
     const line = edit(screen.line, key);
-    if (line) store.show({ ...screen, line, error: '' });
+    if (line) store.show({ ...screen, line });
     return;
   }
   const when = readWhen(screen.line.text, here(desk));
-  if (!when.ok) return store.show({ ...screen, error: when.error });
+  // What is wrong with it stands there already.
+  if (!when.ok) return;
   const { id } = screen;
   const due = Object.keys(when.due).length > 0 ? when.due : { inMs: 0 };
   const args = { id, ...due, note: null } as Json;

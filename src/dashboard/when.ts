@@ -11,7 +11,12 @@ export type When =
       readonly due: { readonly dueAt?: number; readonly inMs?: number };
       readonly echo: string;
     }
-  | { readonly ok: false; readonly error: string };
+  | {
+      readonly ok: false;
+      readonly error: string;
+      /** How it is written. */
+      readonly hint: string;
+    };
 
 const FROM_NOW = /^(?:in\s+|\+\s*)?((?:\d+(?:\.\d+)?\s*(?:ms|[smhdw])\s*)+|PT?\d\w*)$/i;
 
@@ -29,7 +34,7 @@ export function readWhen(text: string, here: Here): When {
     return { ok: true, due: { dueAt: at }, echo: note ? `${echo} (${note})` : echo };
   } catch (error) {
     if (!(error instanceof JobrunError)) throw error;
-    return { ok: false, error: errorLine(error) };
+    return { ok: false, error: errorLine(error), hint: error.hint };
   }
 }
 

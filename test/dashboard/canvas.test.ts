@@ -7,6 +7,7 @@ import { Canvas } from '../../src/dashboard/canvas.ts';
 import { draw } from '../../src/dashboard/draw.tsx';
 import { frame } from '../../src/dashboard/frame.ts';
 import { Store } from '../../src/dashboard/store.ts';
+import { Terminal } from '../../src/dashboard/terminal.ts';
 import type { Clock } from '../../src/support/clock.ts';
 import { boardRunOf, boardWith, COLORED, modelWith, NOW } from '../helpers/boards.ts';
 
@@ -98,6 +99,19 @@ describe('the canvas', () => {
     canvas.show(['one', 'two']);
     expect(clears(sent)).toBe(2);
     expect(sent.at(-1)).toMatch(IN_ONE_PIECE);
+  });
+});
+
+describe('the terminal', () => {
+  it('tells of every change of its size, also of one that was taken back before anybody looked', () => {
+    const { stdin, stdout } = process;
+    let told = 0;
+    const undo = new Terminal({ stdin, stdout }, handClock()).onResize(() => told++);
+    process.emit('SIGWINCH', 'SIGWINCH');
+    expect(told).toBe(1);
+    undo();
+    process.emit('SIGWINCH', 'SIGWINCH');
+    expect(told).toBe(1);
   });
 });
 

@@ -24,6 +24,7 @@ const SIZES = [
   { columns: 60, rows: 15 },
   { columns: 80, rows: 24 },
   { columns: 99, rows: 19 },
+  { columns: 100, rows: 22 },
   { columns: 120, rows: 40 },
   { columns: 200, rows: 60 },
 ];
@@ -98,7 +99,6 @@ const SCREENS: readonly Screen[] = [
     id: '8',
     job: 'x',
     line: lineOf('tomorrow 9:00'),
-    error: '',
     from: { kind: 'list' },
   },
   {
@@ -164,7 +164,7 @@ describe('a frame', () => {
     const few = boardWith(RUNS.slice(0, 2), { detail: detailOf(0) });
     const lines = frame(modelWith({ columns: 80, rows: 24 }, few, { log }), PLAIN, NOW);
     expect(lines.map((line) => line.trimEnd()).slice(0, 6)).toEqual([
-      ' jobrun  shop-tasks  up 3d 4h  workers 3/4                    Sun 22 Nov 18:42',
+      ' jobrun  shop-tasks  up 3d 4h  workers 3/4                     Sun 22 Nov 18:42',
       ' [1 Running 3] 2 Scheduled 3 3 Done 1,180 4 Errors 9 5 All 1,195 6 Jobs 6',
       '─'.repeat(80),
       '    ID  JOB              STATE      PROGRESS             WHEN             TOOK',
@@ -172,6 +172,46 @@ describe('a frame', () => {
       '    11  send-newsletter  running    ██░░░░░░░░░░  14%    18:39          2m 11s',
     ]);
     expect(lines.at(-1)).toContain('a abort');
+  });
+
+  it('says what is wrong beside the clock, and leaves out meters for which there is no room', () => {
+    const board = boardWith(RUNS, {
+      ...{ broken: ['x'], workers: { busy: 20, total: 20 } },
+      counts: { ...boardWith([]).counts, queued: 1_000_000 },
+    });
+    const topOf = (columns: number, more: Partial<Model> = {}): readonly string[] =>
+      frame(modelWith({ columns, rows: 40 }, board, more), PLAIN, NOW).slice(0, 2);
+    expect(topOf(120)[0]).toMatch(/v0\.4\.1 +1 broken {2}Sun 22 Nov 18:42 $/);
+    const meters = / workers █{20} 20\/20 {3}queued 1,000,000 {3}runs\/min .{16} 14 {3,}/;
+    expect(topOf(120)[1]).toMatch(new RegExp(`^${meters.source}errors/min .{16} 0 +$`));
+    expect(topOf(100)[1]).toMatch(new RegExp(`^${meters.source}$`));
+    expect(topOf(60, { link: 'silent', silentSince: NOW })[0]).toMatch(
+      /no answer since 18:42:07 $/,
+    );
+    for (const columns of [60, 80, 100, 120, 160]) {
+      expect(topOf(columns).map(width)).toEqual([columns, columns]);
+    }
+  });
+
+  it('shows the log of the run that is open, and never that of another', () => {
+    const textOf = (id: string, screen: Screen): string =>
+      frame(modelAt({ columns: 80, rows: 24 }, screen, { log: { ...log, id } }), PLAIN, NOW).join();
+    for (const screen of SCREENS.slice(0, 3)) {
+      expect(textOf('12', screen), screen.kind).toContain('row 2900 of 5000');
+      expect(textOf('11', screen), screen.kind).not.toContain('row 2900 of 5000');
+    }
+  });
+
+  it('says which lines of a long page are on the screen', () => {
+    const at = (columns: number, rows: number, scroll: number): string =>
+      frame(
+        modelAt({ columns, rows }, { kind: 'help', scroll, from: SCREENS[0] as Screen }),
+        PLAIN,
+        NOW,
+      ).at(-2) ?? '';
+    expect(at(80, 24, 0)).toMatch(/^ lines 1-17 of \d+ +$/);
+    expect(at(80, 24, 1000)).toMatch(/^ lines \d+-(\d+) of \1 +$/);
+    expect(at(200, 60, 0)).toMatch(/^ +$/);
   });
 
   it('looks the same in the same minute when nothing runs, so that nothing is drawn', () => {

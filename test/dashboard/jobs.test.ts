@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
 import type { JobView } from '../../src/commands/job-views.ts';
 import { frame } from '../../src/dashboard/frame.ts';
+import { jobLines } from '../../src/dashboard/job-detail.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 
 const COUNTS = { scheduled: 0, waiting: 0, queued: 0, running: 1, done: 2, failed: 0, aborted: 0 };
@@ -49,6 +50,26 @@ test('at 80x24 the pane of a job shows what it is and its last runs, however muc
   const broken = pane(runs, { state: 'broken', error: `line 3\n${'long '.repeat(100)}` });
   expect(broken[0]).toContain('! line 3');
   expect(shownIds(broken)).toEqual(['9', '8']);
+});
+
+test('all of a job says what each of its params takes, or has the schema where that names none', () => {
+  const sheet = { look: PLAIN, columns: 80, here: { now: NOW, timezone: 'UTC' } };
+  const linesOf = (params: JobView['params']): string =>
+    jobLines({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
+      .map((line) => line.trimEnd())
+      .join('\n');
+  const schema = {
+    type: 'object',
+    properties: { file: { type: 'string' }, mode: { enum: ['fast', 'safe'], default: 'fast' } },
+    required: ['file'],
+  };
+  expect(linesOf(schema)).toMatch(
+    /params ─+ ! is needed\n {3}file ! {2}string\n {3}mode {4}one of fast, safe · default fast\n/,
+  );
+  expect(linesOf({ type: 'object', additionalProperties: true })).toContain(
+    '"additionalProperties"',
+  );
+  expect(linesOf({ type: 'object', properties: {} })).not.toContain('params');
 });
 
 test('without runs its facts have all the room', () => {

@@ -21,6 +21,7 @@ const FILES = {
       }
     },
   };`,
+  'jobs/watch.mjs': 'export default { run: (_, ctx) => ctx.sleep(60_000) };',
   'jobs/trip.mjs': `export default { run() { throw new Error('fell \\u001b[2Jover 漢字'); } };`,
 };
 
@@ -41,7 +42,7 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     screen.type('walk');
     screen.press('Enter');
     await screen.shows('default 40');
-    screen.type('60');
+    screen.type('90');
     screen.press('Down');
     screen.type('in 1s');
     await screen.shows(/runs \w{3} \d+ .* in 1\.0s/);
@@ -49,10 +50,16 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     await screen.shows('scheduled walk as 1');
     await screen.shows(/> +1 +walk +running +█+░+ +\d+%/);
     screen.press('Enter');
-    await screen.shows(/step \d+ of 60[\s\S]*params +\{"steps":60\}/);
+    await screen.shows(/step \d+ of 90[\s\S]*params +\{"steps":90\}/);
     screen.press('G');
     await screen.shows(/walked \d/);
+    const { id } = await project.json('schedule', 'watch');
     screen.press('Escape');
+    await screen.shows(new RegExp(` ${id} +watch +running`));
+    screen.press('k', 'l');
+    await screen.shows(new RegExp(`log of ${id} watch.*following\\s+it has said nothing`));
+    screen.press('Escape', 'j');
+    await screen.shows(/> +1 +walk/);
     screen.press('a');
     await screen.shows(/Abort 1 walk, running \d+s, \d+% done\?/);
     screen.press('Enter');
