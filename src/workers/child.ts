@@ -71,6 +71,7 @@ export class Child implements Runner {
       program: process.execPath,
       args: [...NODE_FLAGS, ...heap, ENTRY],
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      tied: true,
     });
     this.pid = child.pid ?? 0;
     this.startTime = startTimeOf(this.pid);

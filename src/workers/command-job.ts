@@ -3,10 +3,11 @@
 // like a worker process, for exactly one brief.
 //
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
-// its orders on descriptor 3; the orders set the environment and then replace the shell by the command itself, which
-// keeps the pid. If the daemon dies before, the orders never come and the command never starts.
+// its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
+// pid, and finds its params on stdin behind them. If the daemon dies before, the orders never come and the command never
+// starts; if it dies later, the warden ends the command, of which it was told before the orders.
 import type { ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -18,6 +19,7 @@ import { afterExit, RawOutput } from './raw-output.ts';
 import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
 import { startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
+import type { Warden } from './warden.ts';
 
 export interface CommandOptions {
   readonly mark: string;
@@ -26,18 +28,18 @@ export interface CommandOptions {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
+  readonly warden: Warden;
 }
 
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
 /**
- * The orders are one line, which the shell reads by itself: another process for that would take as long as the command.
- * Orders that were cut short by the daemon's death have no end of the line: nothing is started.
+ * The orders are one line, which the shell reads by itself, and not a byte more: the rest is the command's. Orders that
+ * were cut short by the daemon's death have no end of the line: nothing is started.
  */
 const GATE = `n='
 '
-IFS= read -r orders <&3 || exit 1
-exec 3<&-
+IFS= read -r orders || exit 1
 eval "$orders"
 exit 1`;
 
@@ -59,16 +61,19 @@ export class CommandRunner implements Runner {
   constructor(options: CommandOptions) {
     this.#options = options;
     this.mark = options.mark;
+    options.warden.begin();
     this.#process = startProcess({
       ...options,
       program: '/bin/sh',
       args: ['-c', GATE],
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
+      tied: false,
     });
     this.pid = this.#process.pid ?? 0;
     this.startTime = startTimeOf(this.pid);
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
+    if (this.pid > 0) options.warden.watch(this);
     this.exited = this.#watch(this.#process);
   }
 
@@ -96,17 +101,17 @@ export class CommandRunner implements Runner {
   async end(options?: EndRunner): Promise<void> {
     await endGroup(this, { ...options, clock: this.#options.clock, own: true });
     await this.exited;
+    this.#options.warden.forget(this);
   }
 
   #start(brief: Brief): void {
     this.#brief = brief;
     const params = JSON.stringify(brief.params);
-    const exports = Object.entries(this.#variables(brief, params)).map(
-      ([name, value]) => `export ${name}=${quoted(value)};`,
+    const variables = Object.entries(this.#variables(brief, params)).map(
+      ([name, value]) => `${name}=${quoted(value)}`,
     );
-    const orders = this.#process.stdio[3] as Writable;
-    orders.end(`${exports.join('')}exec ${quoted(this.#options.file)}\n`);
-    this.#process.stdin?.end(`${params}\n`);
+    const orders = `export ${variables.join(' ')};exec ${quoted(this.#options.file)}`;
+    this.#process.stdin?.end(`${orders}\n${params}\n`);
   }
 
   #variables(brief: Brief, params: string): Record<string, string> {

@@ -23,6 +23,7 @@ import { Child } from './child.ts';
 import { CommandRunner } from './command-job.ts';
 import type { Doomed } from './death.ts';
 import type { Runner, Stray } from './runner.ts';
+import { Warden } from './warden.ts';
 
 export interface PoolOptions {
   /** Attempts at once, `shared` ones aside. */
@@ -77,10 +78,12 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #slots = new Map<Runner, Slot>();
   readonly #ending = new Map<Slot, Promise<void>>();
+  readonly #warden: Warden;
   #generation = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#warden = new Warden(options.clock);
   }
 
   /** How many attempts may begin in a lane now. */
@@ -153,6 +156,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     for (const slot of this.#all()) slot.retired = true;
     await Promise.all(this.#all().map((slot) => this.#end(slot)));
+    this.#warden.close();
   }
 
   #all(): readonly Slot[] {
@@ -209,7 +213,7 @@ export class WorkerPool {
     const { dir, env, clock, stray } = this.#options;
     const options = { mark, dir, env, clock };
     return need.kind === 'command'
-      ? new CommandRunner({ ...options, file: need.file })
+      ? new CommandRunner({ ...options, file: need.file, warden: this.#warden })
       : new Child({ ...options, stray, memoryMb: need.memoryMb });
   };
 

@@ -1,5 +1,5 @@
-// Starts a process as every worker is started: in its own group and session, marked, and, where the system can, to be
-// killed by the kernel when the daemon dies.
+// Starts a process as every worker is started: in its own group and session, marked, and tied to the daemon, where the
+// system can: the kernel kills it when the daemon dies. A command is not tied; the warden does that for less.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -14,6 +14,7 @@ export interface Start {
   /** On top of the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly stdio: StdioOptions;
+  readonly tied: boolean;
 }
 
 /**
@@ -25,7 +26,7 @@ export function startProcess(start: Start): ChildProcess {
   // A daemon that was itself forked must not hand its own channel on: the child would take a stranger's pipe for it.
   delete env.NODE_CHANNEL_FD;
   delete env.NODE_CHANNEL_SERIALIZATION_MODE;
-  const setpriv = findSetpriv();
+  const setpriv = start.tied ? findSetpriv() : null;
   const options = { cwd: start.dir, env, stdio: start.stdio, detached: true, windowsHide: true };
   if (setpriv === null) return withPipes(spawn(start.program, start.args, options));
   const args = ['--pdeathsig', 'KILL', '--', start.program, ...start.args];
@@ -33,7 +34,7 @@ export function startProcess(start: Start): ChildProcess {
 }
 
 /** Node gives a child without its pipes back and emits `error` later, which nobody would be there to hear. */
-function withPipes(child: ChildProcess): ChildProcess {
+export function withPipes(child: ChildProcess): ChildProcess {
   if (child.stdio !== undefined && child.stdio !== null) return child;
   child.on('error', () => undefined);
   const message = 'no process can be started: too many open files (EMFILE)';

@@ -6,7 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Doc, eventually, isAlive, Project } from '../helpers/project.ts';
 
 /** It leaves its group, its session and its parent, and outlives even the run's own process. */
-const AWAY = '#!/bin/sh\n(setsid sleep 1000 & echo $! > away.pid)\nsleep 1000\n';
+/** What leaves the group tells its pid itself, when it has. */
+const AWAY = `#!/bin/sh\n(setsid sh -c 'echo $$ > away.pid; exec sleep 1000' &)\nsleep 1000\n`;
 
 async function examine(project: Project, ...args: string[]): Promise<Doc> {
   const { code, stdout } = await project.cli(['doctor', '--json', ...args]);

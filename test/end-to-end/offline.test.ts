@@ -17,7 +17,8 @@ const JOBS = {
 describe('without a daemon', () => {
   test('a run that a killed daemon left running is aborted when nothing of it lives, and is not taken up again', async () => {
     const project = new Project({
-      'jobs/away.sh': '#!/bin/sh\nsetsid sleep 1000 &\necho $! > away.pid\nsleep 1000\n',
+      // It tells its pid when it has left the group.
+      'jobs/away.sh': `#!/bin/sh\nsetsid sh -c 'echo $$ > away.pid; exec sleep 1000' &\nsleep 1000\n`,
       'jobs/next.mjs': 'export default () => 1;',
     });
     const daemon = await project.daemon();

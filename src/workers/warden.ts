@@ -1,0 +1,102 @@
+// Commands die with the daemon, whatever ends it: beside it stands the warden, one small shell for all of them. It is
+// told each group of processes before its command may start, and told again when nothing of it lives. When its pipe
+// ends, the daemon is gone: then it kills the groups that it still knows, and ends. It costs a command two lines in a
+// pipe, where a `setpriv` in front of each (as the workers have) is one more program to load. Whoever kills the warden
+// too leaves commands alive for the next daemon, which finds them by their leases.
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Clock } from '../support/clock.ts';
+import { errnoOf } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+import type { Doomed } from './death.ts';
+import { withPipes } from './spawn.ts';
+
+/** Stops and hang-ups are for the daemon. A pid that another process has by now, told by its start time, is let be. */
+const WARDEN = `trap '' HUP INT TERM
+all=' '
+while read -r what who; do
+  case $what in
+    +) all="$all$who " ;;
+    -) case $all in *" $who "*) all="\${all%% $who *} \${all#* $who }" ;; esac ;;
+  esac
+done
+for who in $all; do
+  pid=\${who%:*} start=\${who#*:} stat=
+  if [ -n "$start" ] && [ -r "/proc/$pid/stat" ]; then
+    while IFS= read -r line; do stat="$stat$line "; done <"/proc/$pid/stat"
+    set -- \${stat##*) }
+    [ $# -lt 20 ] || [ "\${20}" = "$start" ] || continue
+  fi
+  kill -s KILL -- "-$pid"
+done`;
+
+/** One that ends at once is not started again and again, but with the next command. */
+const SHORT_MS = SECOND;
+
+type Watched = Pick<Doomed, 'pid' | 'startTime'>;
+
+export class Warden {
+  readonly #clock: Clock;
+  readonly #watched = new Set<Watched>();
+  #process: ChildProcess | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** 0 where none stands. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Lets one stand there, before the first command. Throws where no pipe to it could be opened. */
+  begin(): void {
+    if (this.#process) return;
+    const stdio: StdioOptions = ['pipe', 'ignore', 'ignore'];
+    const options = { stdio, detached: true, cwd: '/', env: {} };
+    const child = withPipes(spawn('/bin/sh', ['-c', WARDEN], options));
+    this.#process = child;
+    const began = this.#clock.monotonic();
+    const gone = (): void => {
+      if (this.#process !== child) return;
+      this.#process = null;
+      if (this.#watched.size > 0 && this.#clock.monotonic() - began > SHORT_MS) this.#renew();
+    };
+    child.on('error', gone);
+    child.on('exit', gone);
+    child.stdin?.on('error', () => undefined);
+    // It keeps nobody alive: with the daemon its pipe ends.
+    child.unref();
+    (child.stdin as Socket | null)?.unref();
+    for (const worker of this.#watched) this.#tell('+', worker);
+  }
+
+  /** This one, the leader of its group, dies with the daemon from now on. */
+  watch(worker: Watched): void {
+    this.#watched.add(worker);
+    this.#tell('+', worker);
+  }
+
+  /** Nothing of it lives. */
+  forget(worker: Watched): void {
+    if (this.#watched.delete(worker)) this.#tell('-', worker);
+  }
+
+  close(): void {
+    this.#process?.stdin?.end();
+    this.#process = null;
+  }
+
+  #tell(what: '+' | '-', { pid, startTime }: Watched): void {
+    this.#process?.stdin?.write(`${what} ${pid}:${startTime}\n`);
+  }
+
+  /** Where none can be started just now, the next command tries again. */
+  #renew(): void {
+    try {
+      this.begin();
+    } catch (error) {
+      if (errnoOf(error) === '') throw error;
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// The warden: what a daemon that was killed leaves of its commands, and that nobody else is touched.
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/support/clock.ts';
+import { MINUTE } from '../../src/support/limits.ts';
+import { processIdentity, processInfo } from '../../src/workers/processes.ts';
+import { Warden } from '../../src/workers/warden.ts';
+import { atEnd, brief, newMark, project, until } from './harness.ts';
+
+const lives = (pid: number): boolean => processInfo(pid)?.alive === true;
+const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
+
+/** The signals that a process ignores, as the kernel's mask. */
+const ignored = (pid: number): number =>
+  Number.parseInt(
+    /SigIgn:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0',
+    16,
+  );
+
+/** A process that leads a group of its own, as a command does. */
+function leader() {
+  const started = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+  atEnd(() => started.kill('SIGKILL'));
+  const pid = started.pid ?? 0;
+  return { pid, startTime: processIdentity(pid).startTime };
+}
+
+function standing(clock = systemClock): Warden {
+  const warden = new Warden(clock);
+  atEnd(() => warden.close());
+  warden.begin();
+  return warden;
+}
+
+test('when its pipe ends it kills what it watches; not what it was told to forget, nor who has the pid by now', async () => {
+  const [doomed, settled, later, last] = [leader(), leader(), leader(), leader()];
+  const warden = standing();
+  const was = { pid: later.pid, startTime: '1' };
+  for (const one of [doomed, settled, was, last]) warden.watch(one);
+  warden.forget(settled);
+  warden.close();
+  await until(() => !lives(doomed.pid) && !lives(last.pid));
+  expect([lives(settled.pid), lives(later.pid)]).toEqual([true, true]);
+});
+
+test('it does not mind a signal that asks it to end', async () => {
+  const doomed = leader();
+  const warden = standing();
+  warden.watch(doomed);
+  // The shell has come as far as its first line.
+  await until(() => ignored(warden.pid) !== 0);
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(warden.pid, name);
+  warden.close();
+  await until(() => !lives(doomed.pid));
+});
+
+test('killed, it is followed by another that knows the commands under way', async () => {
+  let ahead = 0;
+  const warden = standing({ ...systemClock, monotonic: () => systemClock.monotonic() + ahead });
+  const { pid } = warden;
+  const doomed = leader();
+  warden.watch(doomed);
+  ahead = MINUTE;
+  process.kill(pid, 'SIGKILL');
+  await until(() => warden.pid > 0 && warden.pid !== pid);
+  expect(lives(doomed.pid)).toBe(true);
+  warden.close();
+  await until(() => !lives(doomed.pid));
+});
+
+test('a command dies with its daemon, and so does what it started', async () => {
+  const src = fileURLToPath(new URL('../../src/', import.meta.url));
+  const dir = project({
+    'jobs/job.sh': '#!/bin/sh\nsleep 1000 &\necho $! >child\necho $$ >command\nwait\n',
+    'daemon.mjs': `
+      import { createJiti } from '${import.meta.resolve('jiti')}';
+      const jiti = createJiti(import.meta.url, { fsCache: false });
+      const { CommandRunner } = await jiti.import('${src}workers/command-job.ts');
+      const { Warden } = await jiti.import('${src}workers/warden.ts');
+      const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
+      const file = process.cwd() + '/jobs/job.sh';
+      const warden = new Warden(clock);
+      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: {}, file, clock, warden });
+      runner.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file } });`,
+  });
+  chmodSync(join(dir, 'jobs/job.sh'), 0o755);
+  const daemon = spawn(process.execPath, ['daemon.mjs'], { cwd: dir });
+  await until(() => pidIn(join(dir, 'command')) > 0);
+  const pids = [pidIn(join(dir, 'command')), pidIn(join(dir, 'child'))];
+  atEnd(() => {
+    for (const pid of pids) if (lives(pid)) process.kill(pid, 'SIGKILL');
+  });
+  expect(pids.map(lives)).toEqual([true, true]);
+  daemon.kill('SIGKILL');
+  await until(() => !pids.some(lives), 3000);
+});
