@@ -97,8 +97,10 @@ test('a broken file is named with path, line and message, and the others are sou
     'jobs/f.mjs': 'export const run = 1;\n',
     'jobs/g.mjs': 'export default { run() {}, timout: "5s" };\n',
     'jobs/h.mjs': 'export default { run() {}, every: -1 };\n',
+    'jobs/i.js': 'export default {\n  run( {\n};\n',
     'jobs/sound.mjs': 'export default () => 1;\n',
   });
+  expect(errorOf('i')).toMatch(/^jobs\/i\.js:3: SyntaxError: /);
   expect(errorOf('a')).toMatch(/^jobs\/a\.mjs:3: SyntaxError: /);
   expect(errorOf('b')).toMatch(/^jobs\/b\.cjs:2: SyntaxError: /);
   expect(errorOf('c')).toMatch(/^jobs\/c\.ts:2: /);
