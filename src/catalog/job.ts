@@ -50,7 +50,9 @@ export interface JobDefinition<Params, Output> {
   readonly run: (params: Params, ctx: JobContext) => Output | Promise<Output>;
   /** Runs before `run` until it has succeeded once; what it returns, or saved, is the first checkpoint. */
   readonly initialize?: (params: Params, ctx: JobContext) => unknown;
+  /** Shown wherever the job is. */
   readonly description?: string;
+  /** Lists can be narrowed to it. */
   readonly group?: string;
   /** Checks params when a run is accepted, and fills defaults in. Default: any JSON. */
   readonly params?: StandardSchema<Params>;
@@ -62,6 +64,7 @@ export interface JobDefinition<Params, Output> {
   readonly rateLimit?: { readonly limit: number; readonly per: Duration };
   /** At most one run at a time for each text that this gives, across all jobs. */
   readonly lock?: (params: Params) => string;
+  /** Further attempts after one that failed, or how they are made. Default 0. */
   readonly retries?: number | Retries;
   /** Longest time of one attempt. Default: none. */
   readonly timeout?: Duration;
@@ -80,9 +83,9 @@ export interface JobDefinition<Params, Output> {
   readonly catchUp?: 'skip' | 'once' | 'all';
   /** What happens when a schedule fires while its previous run is not settled. Default `skip`. */
   readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
-  /** The daemon keeps exactly one run of this job. Default false. */
+  /** The daemon keeps exactly one run of this job: started when it first sees it, done when it returns. Default false. */
   readonly autostart?: boolean;
-  /** How long settled runs are kept; 0 is not at all. Default 7d and 30d. */
+  /** How long settled runs are kept; the newest 10 are in any case, but with 0 none is. Default 7d and 30d. */
   readonly keep?: { readonly done?: Duration; readonly failed?: Duration };
   /** Default `process`. `shared` runs many at once in one process, `fresh` has a process for each attempt. */
   readonly isolation?: 'process' | 'shared' | 'fresh';
@@ -92,8 +95,11 @@ export interface JobDefinition<Params, Output> {
   readonly grace?: Duration;
   /** After a failed attempt: may decide what follows. Nothing leaves it to `retries`. */
   readonly onError?: (error: Error, ctx: JobContext) => Decided | Promise<Decided>;
+  /** After an attempt that gave no sign of life for `lockTime`. What it throws is logged, and changes nothing. */
   readonly onStale?: (ctx: JobContext) => unknown;
+  /** When the run is done. What it throws is logged, and changes nothing. */
   readonly onDone?: (output: Output, ctx: JobContext) => unknown;
+  /** When the run has failed for good. What it throws is logged, and changes nothing. */
   readonly onFailed?: (error: Error, ctx: JobContext) => unknown;
 }
 
@@ -116,6 +122,7 @@ export interface JobContext {
   readonly schedule: string | null;
   /** Aborted with an Error whose `cause` is `abort`, `timeout`, `stale` or `shutdown`. */
   readonly signal: AbortSignal;
+  /** Lines of the run's log, each of at most 64 KB. What is printed comes into it too. */
   readonly log: Record<'debug' | 'info' | 'warn' | 'error', LogFunction>;
   /** The value last saved, or undefined. */
   // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
