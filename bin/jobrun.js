@@ -11,6 +11,4 @@ if (major < 20 || major === 21 || (major === 20 && minor < 19) || (major === 22 
   process.stderr.write('  Install a newer one: https://nodejs.org\n');
   process.exit(2);
 }
-import('../dist/cli/main.js').then((cli) => {
-  cli.main(process.argv.slice(2));
-});
+require('../dist/cli/main.cjs').main(process.argv.slice(2));

@@ -1,7 +1,8 @@
 // Makes dist/: types by tsc, and the code as few files. A command line is a process for each call, and Node pays for
 // each file that it loads: what all commands share is one file, each command is one, and the daemon, the workers and
-// the dashboard are not touched by the others. Every file lies one folder below dist/, as the sources lie in folders
-// below src/: what is found by a path from `import.meta.url` is found from both.
+// the dashboard are not touched by the others. Node pays for its loader of ES modules as well, a twelfth of a command:
+// the command line is CommonJS, and what stays for longer, or is imported, are ES modules. Every file lies one folder
+// below dist/, as the sources lie in folders below src/: what is found by a path from `import.meta.url` is found from both.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -30,15 +31,17 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 /** What nearly every command loads: in one file, for a file costs more than what is in it. */
 const COMMON = new RegExp(
   [
-    'src/support/',
+    'src/support/(clock|config|durations|errors|json|limits|random|recent|text|zones)',
     'src/api/(address|client|protocol|wire)',
     'src/run/(run|view|policy)',
     'src/commands/(command|dispatch|fields|follow|help|index|output|params|settled|times|version|views|watch)',
-    'src/cli/(program|backend|terminal|entries|shells)',
-    'node_modules/commander/',
+    'src/cli/(main|parse|words|backend|terminal|entries|shells)',
     'string-width',
   ].join('|'),
 );
+
+/** The commands that stay: ES modules of their own, for the dashboard needs such, and the daemon is faster so. */
+const STAYING = ['daemon', 'dashboard', 'local'];
 
 const isExternal = (name) => !/^[./]/.test(name) && !INLINED.includes(name);
 
@@ -51,10 +54,10 @@ const lazyWidths = {
   resolveId: (name) => (name === 'string-width' ? '\0string-width' : null),
   load: (id) =>
     id === '\0string-width'
-      ? `import { createRequire } from 'node:module';
-         let widthOf = null;
+      ? `let widthOf = null;
          export default function stringWidth(text) {
            if (/^[ -~]*$/.test(text)) return text.length;
+           const { createRequire } = process.getBuiltinModule('node:module');
            widthOf ??= createRequire(import.meta.url)('../parts/string-width.cjs');
            return widthOf(text);
          }`
@@ -89,9 +92,33 @@ const noPrograms = {
       : null,
 };
 
+const stayingApart = {
+  name: 'staying-apart',
+  resolveId: (name, importer) => {
+    const [, command] = /^\.\/(\w+)\.ts$/.exec(name) ?? [];
+    return STAYING.includes(command) && importer?.endsWith('.ts') && importer.includes('/src/cli/')
+      ? { id: `../cli/${command}.js`, external: true }
+      : null;
+  },
+};
+
 async function bundle(options, output) {
-  const made = await rolldown({ cwd: root, platform: 'node', ...options });
-  await made.write({ dir: dist, sourcemap: true, ...output });
+  const made = await rolldown({
+    cwd: root,
+    platform: 'node',
+    external: isExternal,
+    // Files that most load at once and one loads late are loaded at once.
+    checks: { ineffectiveDynamicImport: false },
+    ...options,
+  });
+  await made.write({
+    dir: dist,
+    sourcemap: true,
+    // A process of the version before may still load one of these: it finds what it knows by its name.
+    minifyInternalExports: false,
+    codeSplitting: { groups: [{ name: 'common', test: COMMON }] },
+    ...output,
+  });
   await made.close();
 }
 
@@ -99,30 +126,33 @@ await bundle(
   {
     input: {
       'parts/library': 'src/index.ts',
-      'cli/main': 'src/cli/main.ts',
       'workers/entry': 'src/workers/entry.ts',
       'workers/job-api': 'src/workers/job-api.ts',
       'workers/import-hooks': 'src/workers/import-hooks.ts',
+      ...Object.fromEntries(STAYING.map((name) => [`cli/${name}`, `src/cli/${name}.ts`])),
     },
-    external: isExternal,
     plugins: [lazyWidths, noPrograms, plainBuiltins],
-    // Files that most load at once and one loads late are loaded at once.
-    checks: { ineffectiveDynamicImport: false },
   },
+  { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'parts/[name].js' },
+);
+await bundle(
+  { input: { 'cli/main': 'src/cli/main.ts' }, plugins: [lazyWidths, noPrograms, stayingApart] },
   {
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'parts/[name].js',
-    // A process of the version before may still load one of these: it finds what it knows by its name.
-    minifyInternalExports: false,
-    codeSplitting: {
-      groups: [{ name: 'common', test: COMMON }],
-    },
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'parts/[name].cjs',
+    banner: "'use strict';",
   },
 );
 await bundle(
-  { input: { 'parts/string-width': 'node_modules/string-width/index.js' }, external: isExternal },
-  { format: 'cjs', entryFileNames: '[name].cjs', exports: 'default', sourcemap: false },
+  { input: { 'parts/string-width': 'node_modules/string-width/index.js' } },
+  {
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    exports: 'default',
+    sourcemap: false,
+    codeSplitting: {},
+  },
 );
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
 

@@ -2,7 +2,6 @@
 // without asking. A path that is too long for a socket would be cut in silence by the system, two folders could then
 // share one: such a socket lies in a private folder of this user instead, under a name made of the state's path.
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getBuiltinModule } from 'node:process';
 import { errnoOf, JobrunError } from '../support/errors.ts';
@@ -18,7 +17,9 @@ export function socketPaths(state: string, env: Env = process.env): readonly str
   const real = realPath(state);
   const inside = join(real, 'jobrun.sock');
   if (fits(inside)) return [inside];
+  // For long paths alone: neither is worth its time in every command.
   const { createHash } = getBuiltinModule('node:crypto');
+  const { tmpdir } = getBuiltinModule('node:os');
   const name = `${createHash('sha256').update(real).digest('hex').slice(0, 24)}.sock`;
   const uid = process.getuid?.() ?? 0;
   const runtime = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'jobrun')] : [];

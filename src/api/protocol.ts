@@ -91,6 +91,7 @@ const NOTHING = Buffer.alloc(0);
 /** Cuts a stream of bytes into frames, however they were split on their way. */
 export class FrameReader {
   readonly #maxBytes: number;
+  readonly #decode: (bytes: Buffer) => Json;
   /** What is read just now, and from where on; and what has come after it. */
   #bytes: Buffer = NOTHING;
   #at = 0;
@@ -99,8 +100,10 @@ export class FrameReader {
   /** Bytes of the frame that came out last. */
   lastBytes = 0;
 
-  constructor(maxBytes: number) {
+  /** `ours`: what comes was written by a daemon of ours, whose frames are as deep as what it accepted. */
+  constructor(maxBytes: number, { ours }: { readonly ours: boolean } = { ours: false }) {
     this.#maxBytes = maxBytes;
+    this.#decode = ours ? parse : decode;
   }
 
   /** True while a frame has begun and is not complete. */
@@ -123,7 +126,7 @@ export class FrameReader {
       this.#at += whole;
       this.#held -= whole;
       this.lastBytes = whole;
-      yield decode(this.#bytes.subarray(from, from + length));
+      yield this.#decode(this.#bytes.subarray(from, from + length));
     }
     if (this.#held > 0) return;
     // A connection that rests holds no buffer.
@@ -148,6 +151,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function decode(bytes: Buffer): Json {
   if (bytes.length > SMALL && isDeep(bytes)) throw refused('JSON that is nested too deeply');
+  return parse(bytes);
+}
+
+function parse(bytes: Buffer): Json {
   try {
     return JSON.parse(utf8.decode(bytes)) as Json;
   } catch {

@@ -29,7 +29,7 @@ interface Waiting {
 export class Wire {
   readonly #socket: Socket;
   readonly #clock: Clock;
-  readonly #reader = new FrameReader(MAX_REPLY_BYTES);
+  readonly #reader = new FrameReader(MAX_REPLY_BYTES, { ours: true });
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   readonly #out = new FrameWriter(MAX_FRAME_BYTES);

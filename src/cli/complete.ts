@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { Command as Program } from 'commander';
 import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
+import { handle } from '../commands/dispatch.ts';
 import type { Listed } from '../commands/list.ts';
 import { SETTLED, STATE_NAMES, type StateName, UNSETTLED } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
@@ -13,8 +14,9 @@ import { type Config, loadConfig } from '../support/config.ts';
 import { SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import { ENTRIES, entryOf } from './entries.ts';
-import { define, generalOptions, WITH_VALUE } from './program.ts';
+import { define, generalOptions } from './program.ts';
 import { FILES, SHELLS } from './shells.ts';
+import { WITH_VALUE } from './words.ts';
 
 interface Typed {
   readonly command: string | null;
@@ -186,7 +188,6 @@ async function ask(config: Config, name: 'list' | 'schedules', request: object):
   const reply = await askDaemon(state, name, { ...request }, ANSWER_MS);
   if (reply !== null) return reply;
   if (!existsSync(state)) return { runs: [], schedules: [] };
-  const { handle } = await import('../commands/dispatch.ts');
   const { openOffline } = await import('../daemon/offline.ts');
   const command = await entryOf(name)?.load();
   // Read only: a Tab makes nothing, and waits for nobody who holds the files.

@@ -2,6 +2,8 @@
 // dashboard, or speak of the program itself.
 import { COMMANDS, type CommandEntry, PROJECT } from '../commands/index.ts';
 
+export type { CommandEntry };
+
 export const DASHBOARD = 'dashboard';
 
 const OWN: readonly CommandEntry[] = [

@@ -5,10 +5,11 @@ import { Output } from '../commands/output.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
-import type { Backend } from './backend.ts';
-import { type Parsed, parse } from './program.ts';
+import { type Backend, callAnywhere, openBackend } from './backend.ts';
+import { parse } from './parse.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, readStdin } from './terminal.ts';
+import type { Parsed } from './words.ts';
 
 /** Runs one command and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -106,7 +107,6 @@ async function withBackend(
   out: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  const { callAnywhere, openBackend } = await import('./backend.ts');
   let backend = await openBackend(config, command);
   out.offline = backend.offline;
   let code = 0;

@@ -1,26 +1,18 @@
-// From the words that were typed to a command with its arguments and options. Only the command that was called is
-// loaded; the others are known by their summary alone. What commander refuses becomes an error like any other.
+// Commander, for all words that can be typed: help, what is refused and what was meant by it. Only the command that
+// was called is loaded; the others are known by their summary alone. What commander refuses becomes an error like any
+// other.
 import { CommanderError, Option, Command as Program } from 'commander';
 import type { Command } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/index.ts';
 import { version } from '../commands/version.ts';
 import { JobrunError } from '../support/errors.ts';
 import { DASHBOARD, ENTRIES, entryOf } from './entries.ts';
-
-export interface Parsed {
-  readonly command: Command;
-  readonly args: readonly string[];
-  readonly options: Readonly<Record<string, unknown>>;
-  /** The general ones, wherever they stood. */
-  readonly general: Readonly<Record<string, unknown>>;
-}
+import { commandAt, GENERAL_OPTIONS, type Parsed } from './words.ts';
 
 const GENERAL = 'General options:';
-/** Those of the general options that take a value, to find the command among the words. */
-export const WITH_VALUE = new Set(['--dir', '--state', '--color']);
 
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
-export async function parse(argv: readonly string[]): Promise<Parsed | null> {
+export async function parseAny(argv: readonly string[]): Promise<Parsed | null> {
   const words = withDefaultCommand(withoutHelpCommand(argv));
   const program = makeProgram();
   const word = commandWord(words);
@@ -90,22 +82,16 @@ function addEntry(program: Program, { name, alias, summary, group }: CommandEntr
 }
 
 export const generalOptions = (): readonly Option[] =>
-  [
-    new Option('--dir <project>', 'the project; default: the nearest with jobs/ or a config'),
-    new Option('--state <folder>', 'the state folder; default: state/ in the project'),
-    new Option('--json', 'print JSON'),
-    new Option('-q, --quiet', 'print ids only'),
-    new Option('-v, --verbose', 'say more, with stacks of errors'),
-    new Option('--color <when>', 'when to use colour').choices(['auto', 'always', 'never']),
-  ].map((option) => option.helpGroup(GENERAL));
+  GENERAL_OPTIONS.map(([flags, about, choices]) => {
+    const option = new Option(flags, about).helpGroup(GENERAL);
+    return choices ? option.choices(choices) : option;
+  });
 
-function commandWord(words: readonly string[]): string | undefined {
-  return words.find((word, i) => !word.startsWith('-') && !WITH_VALUE.has(words[i - 1] ?? ''));
-}
+const commandWord = (words: readonly string[]): string | undefined => words[commandAt(words)];
 
 /** `jobrun help list` is `jobrun list --help`. */
 function withoutHelpCommand(argv: readonly string[]): readonly string[] {
-  const at = argv.indexOf(commandWord(argv) ?? '');
+  const at = commandAt(argv);
   return argv[at] === 'help' ? [...argv.slice(0, at), ...argv.slice(at + 1), '--help'] : argv;
 }
 

@@ -1,6 +1,5 @@
 // What a command is: one file with its whole story. `ask` turns what was typed into a request (in the process of the
 // command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
-import type { Command as Program } from 'commander';
 import type { Feed } from '../api/feed.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine } from '../engine/engine.ts';
@@ -12,11 +11,21 @@ import type { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Output } from './output.ts';
 
+/** Takes the arguments and options of a command; commander is one. */
+export interface Definition {
+  description(text: string): this;
+  argument(name: string, about: string): this;
+  /** A fallback, or what adds a value to those that stood before it. */
+  option(flags: string, about: string, fallback?: string): this;
+  option<T>(flags: string, about: string, gather: (value: string, before: T) => T): this;
+  addHelpText(where: 'after', text: string): this;
+}
+
 // Methods, not properties with functions: only so do commands with requests of their own fit into one table.
 export interface Command<Request = unknown, Reply = unknown> {
   readonly name: string;
   /** Arguments, options, description and examples, told to commander. */
-  define(program: Program): void;
+  define(program: Definition): void;
   ask(asked: Asked): Promise<Request> | Request;
   /** Does it where it was typed, with neither daemon nor state. Null: go on with `handle`. */
   local?(request: Request, asked: Asked): Promise<Reply | null> | Reply | null;

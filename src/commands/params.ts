@@ -1,6 +1,5 @@
 // From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
 // boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why.
-import { readFile } from 'node:fs/promises';
 import { JobrunError } from '../support/errors.ts';
 import { checkDepth, type Json, parseJson } from '../support/json.ts';
 
@@ -48,6 +47,7 @@ async function readValue(given: string, readStdin: () => Promise<string>): Promi
 }
 
 export async function readText(path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

@@ -46,6 +46,9 @@ export interface ErrorShape {
   readonly hint: string;
 }
 
+/** jobrun may lie in one process twice: in two versions, or as the command line and what it loads. */
+const KIND = Symbol.for('jobrun.error');
+
 /**
  * What every call of the library rejects with and every command prints: `message` says what happened and why,
  * `hint` what to do next, `code` is for programs.
@@ -67,6 +70,14 @@ export class JobrunError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.hint = hint;
+  }
+
+  static override [Symbol.hasInstance](thing: unknown): boolean {
+    return typeof thing === 'object' && thing !== null && KIND in thing;
+  }
+
+  get [KIND](): true {
+    return true;
   }
 
   toJSON(): ErrorShape {

@@ -33,6 +33,21 @@ test('a frame that is not complete is known to have begun', () => {
   expect(reader.begun).toBe(true);
 });
 
+test('what nobody needs so deep is refused, but a reply of our own daemon is taken as it is', () => {
+  const deep = (levels: number): Buffer =>
+    Buffer.from(`${'['.repeat(levels)}"${'x'.repeat(20_000)}"${']'.repeat(levels)}`);
+  const frame = (body: Buffer): Buffer => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(body.length);
+    return Buffer.concat([head, body]);
+  };
+  const read = (levels: number, ours: boolean): Json[] =>
+    readAll(new FrameReader(MAX_FRAME_BYTES, { ours }), [frame(deep(levels))]);
+  expect(read(900, false)).toHaveLength(1);
+  expect(() => read(1100, false)).toThrow('nested too deeply');
+  expect(read(1100, true)).toHaveLength(1);
+});
+
 test.each([
   ['a length beyond the limit', Buffer.from([0x7f, 0xff, 0xff, 0xff])],
   ['another language', Buffer.from('GET / HTTP/1.1\r\n\r\n')],

@@ -1,6 +1,6 @@
 // From words to a command: where options may stand, what is refused, and what every help says.
 import { afterEach, expect, test, vi } from 'vitest';
-import { parse } from '../../src/cli/program.ts';
+import { parse } from '../../src/cli/parse.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
 afterEach(() => vi.restoreAllMocks());

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parse } from '../../src/cli/program.ts';
+import { parse } from '../../src/cli/parse.ts';
 import { Output } from '../../src/commands/output.ts';
 import { type Config, loadConfig } from '../../src/support/config.ts';
 import { JobrunError } from '../../src/support/errors.ts';
