@@ -1,6 +1,6 @@
 // Takes the pictures of docs/dashboard.md from the real thing: a project in a temporary folder, its daemon, the
-// dashboard in tmux, keys pressed, the screen as it is. Puts them between the marks in the page, and draws an SVG of
-// the first one beside it.
+// dashboard in tmux, keys pressed, the screen as it is. Puts them between the marks in the page, and draws the widest
+// one as an SVG beside it, in its colours.
 //
 //   npm run build && node scripts/dashboard-screens.mjs
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { screenSvg } from './screen-svg.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
@@ -44,6 +45,10 @@ const JOBS = {
   'send-newsletter.mjs': `export default { description: 'Sends the newsletter', async run({ fail }, ctx) {
       if (fail) throw new Error('SMTP 451: try again later');
       for (let i = 1; i < 400; i++) { ctx.progress(i / 4, 'letter ' + i); await ctx.sleep(500); } } };`,
+  'sync-stock.mjs': `export default { description: 'Asks the warehouse what is there',
+    retries: { limit: 5, delay: '12m' }, run() { throw new Error('the warehouse does not answer'); } };`,
+  'clean-up.mjs': `export default { description: 'Removes carts that nobody came back for',
+    run(_, ctx) { ctx.progress(100, '312 carts removed'); } };`,
   'nightly-report.mjs': `export default { description: 'The figures of the day', cron: '30 2 * * *', run() {} };`,
   'resize-images.mjs': `export default { description: 'Makes thumbnails', run: (_, ctx) => ctx.sleep(60_000) };`,
 };
@@ -98,11 +103,14 @@ async function main() {
     await settled(0);
     for (let i = 0; i < 12; i++) jobrun('schedule', 'import-products', '-p', 'file=autumn.csv');
     jobrun('schedule', 'send-newsletter', '-p', 'fail:=true');
-    await settled(13);
+    jobrun('schedule', 'clean-up');
+    jobrun('schedule', 'sync-stock');
+    await settled(14);
     jobrun('schedule', 'resize-images');
     jobrun('schedule', 'send-newsletter');
     jobrun('schedule', 'import-products', '-p', 'file=spring.csv');
     jobrun('schedule', 'import-products', '--in', '8h', '-p', 'file=summer.csv', '--key', 'summer');
+    jobrun('schedule', 'clean-up', '--after', '18');
     tmux(
       '-f',
       '/dev/null',
@@ -118,9 +126,9 @@ async function main() {
       dir,
       `node ${BIN}`,
     );
-    const screens = await takeScreens();
+    const { colored, ...screens } = await takeScreens();
     writeFileSync(PAGE, filled(readFileSync(PAGE, 'utf8'), screens));
-    writeFileSync(PICTURE, svg(screens.wide.split('\n')));
+    writeFileSync(PICTURE, screenSvg(colored, 'The dashboard of jobrun'));
   } finally {
     spawnSync('tmux', ['-S', socket, 'kill-server']);
     daemon.kill('SIGKILL');
@@ -132,18 +140,21 @@ async function main() {
 async function takeScreens() {
   const list = await shot(/row 2000 of 5000/);
   tmux('resize-window', '-t', 't', '-x', '120', '-y', '40');
-  const wide = await shot(/ RESULT [\s\S]* log ─[\s\S]*Tab list/);
+  await press('5', 'j', 'j');
+  const wide = await shot(/>.*import-products +running[\s\S]* RESULT [\s\S]* log ─[\s\S]*Tab list/);
+  const colored = capture('-e');
+  await press('1');
   tmux('resize-window', '-t', 't', '-x', '80', '-y', '24');
   await press('Enter');
   const detail = await shot(/results \(2\)[\s\S]*Esc back/);
   await press('Escape', 'a');
-  const abort = await shot(/n keep it/);
+  const abort = await shot(/n\/Esc keep it/);
   await press('n', 's', ...'im', 'Enter', ...'winter.csv', 'Tab', 'Tab');
   tmux('send-keys', '-t', 't', '-l', 'tomorrow 9:00');
   const form = await shot(/09:00 UTC, in \d[\s\S]*Esc leave/);
-  await press('Escape', '6');
+  await press('Escape', '6', 'j');
   const jobs = await shot(/30 2 \* \* \*[\s\S]*what +Imports/);
-  return { list, detail, abort, form, jobs, wide };
+  return { list, detail, abort, form, jobs, wide, colored };
 }
 
 /** Between `<!-- screen name -->` and the next end of a fence stands the screen of that name. */
@@ -159,33 +170,5 @@ const clean = (screen) =>
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
-
-const escaped = (text) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-/** The letters of a screen in a window, on a grid: fonts differ in how wide their blocks are. */
-function svg(lines) {
-  const [wide, high, left, top] = [8.4, 18, 20, 44];
-  const width = Math.max(...lines.map((line) => line.length)) * wide + 2 * left;
-  const height = lines.length * high + top + 14;
-  const rows = lines.map((line, i) => {
-    const texts = [...line.matchAll(/\S+(?: \S+)*/g)].map(({ 0: text, index }) => {
-      const x = left + index * wide;
-      return `<text x="${x.toFixed(1)}" y="${top + i * high}" textLength="${(text.length * wide).toFixed(1)}">${escaped(text)}</text>`;
-    });
-    return texts.join('');
-  });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${height}" role="img" aria-label="The dashboard of jobrun">`,
-    '<style>text{font:14px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#d8dee9;white-space:pre}</style>',
-    '<rect width="100%" height="100%" rx="10" fill="#1b1f27"/>',
-    ...['#ff5f57', '#febc2e', '#28c840'].map(
-      (color, i) => `<circle cx="${20 + 20 * i}" cy="18" r="6" fill="${color}"/>`,
-    ),
-    ...rows.filter(Boolean),
-    '</svg>',
-    '',
-  ].join('\n');
-}
 
 await main();

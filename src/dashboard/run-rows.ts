@@ -82,8 +82,11 @@ export function runRow(
   const head = `${front}${padLeft(run.id, columns.id, look)}  ${pad(tame(run.job, look), columns.job, look)}  `;
   const tail = `  ${[...progress, pad(whenText(run, columns.took > 0, here), columns.when, look), ...took].join('  ')}`;
   const space = ' '.repeat(Math.max(0, columns.total - width(head) - width(state) - width(tail)));
-  if (marks.cursor)
-    return paint(look, 'inverse', pad(head + state + tail + space, columns.total, look));
+  if (marks.cursor) {
+    const line = pad(head + state + tail + space, columns.total, look);
+    const from = head.length + state.length + GAP;
+    return cursorRow(line, from, run.state === 'running' ? barCells(columns.progress) : 0, look);
+  }
   const tone = marks.pending ? 'yellow' : styleOfState(run.state);
   const rest = bad
     ? paint(look, 'red', tail)
@@ -92,6 +95,18 @@ export function runRow(
       : tail;
   return `${marks.marked ? paint(look, 'yellow', head) : head}${paint(look, tone, state)}${rest}${space}`;
 }
+
+/** Turned around, but for its bar: of that the full part would look like a hole. */
+function cursorRow(line: string, from: number, cells: number, look: Look): string {
+  const end = from + cells;
+  const turned = (part: string): string => paint(look, 'inverse', part);
+  return (
+    turned(line.slice(0, from)) + paintBar(line.slice(from, end), look) + turned(line.slice(end))
+  );
+}
+
+const barCells = (columns: number): number =>
+  columns === 0 ? 0 : Math.max(4, Math.min(12, columns - 6));
 
 /** Only the full part of a bar has a colour. */
 function paintBar(text: string, look: Look): string {
@@ -107,7 +122,7 @@ function progressText(run: BoardRun, columns: number, look: Look): string {
   const { glyphs } = look;
   switch (run.state) {
     case 'running': {
-      const cells = Math.max(4, Math.min(12, columns - 6));
+      const cells = barCells(columns);
       const percent = run.percent > 0 ? `${Math.floor(run.percent)}%` : glyphs.more;
       // A letter of it and a mark help nobody.
       const text = run.text === '' || columns < cells + 12 ? '' : `  ${tame(run.text, look)}`;

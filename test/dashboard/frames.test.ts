@@ -202,6 +202,18 @@ describe('a frame', () => {
     }
   });
 
+  it('turns the row under the cursor around, but not its bar', () => {
+    const lines = frame(modelAt({ columns: 80, rows: 24 }, { kind: 'list' }), COLORED, NOW);
+    expect(lines.find((line) => line.includes('>   12'))).toMatch(
+      new RegExp(
+        '^E\\[7m> .*running {4}E\\[27mE\\[36m█+E\\[39m░+E\\[7m +58%.*E\\[27m$'.replaceAll(
+          'E',
+          '\u001b',
+        ),
+      ),
+    );
+  });
+
   it('says which lines of a long page are on the screen', () => {
     const at = (columns: number, rows: number, scroll: number): string =>
       frame(
