@@ -11,7 +11,7 @@ export interface Start {
   readonly args: readonly string[];
   readonly dir: string;
   readonly mark: string;
-  /** On top of the daemon's own environment. */
+  /** The whole of it, but for the mark. */
   readonly env: Readonly<Record<string, string>>;
   readonly stdio: StdioOptions;
   readonly tied: boolean;
@@ -22,7 +22,7 @@ export interface Start {
  * the daemon has too many open files.
  */
 export function startProcess(start: Start): ChildProcess {
-  const env: NodeJS.ProcessEnv = { ...process.env, ...start.env, [MARK_VARIABLE]: start.mark };
+  const env: NodeJS.ProcessEnv = { ...start.env, [MARK_VARIABLE]: start.mark };
   // A daemon that was itself forked must not hand its own channel on: the child would take a stranger's pipe for it.
   delete env.NODE_CHANNEL_FD;
   delete env.NODE_CHANNEL_SERIALIZATION_MODE;

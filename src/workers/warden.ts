@@ -30,6 +30,8 @@ for who in $all; do
   kill -s KILL -- "-$pid"
 done`;
 
+/** What need not be known any more may wait for the next line: each wakes a process. */
+const FORGET_MS = SECOND;
 /** One that ends at once is not started again and again, but with the next command. */
 const SHORT_MS = SECOND;
 
@@ -39,6 +41,8 @@ export class Warden {
   readonly #clock: Clock;
   readonly #watched = new Set<Watched>();
   #process: ChildProcess | null = null;
+  #unsent = '';
+  #planned = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -68,27 +72,39 @@ export class Warden {
     // It keeps nobody alive: with the daemon its pipe ends.
     child.unref();
     (child.stdin as Socket | null)?.unref();
-    for (const worker of this.#watched) this.#tell('+', worker);
+    this.#unsent = '';
+    for (const worker of this.#watched) this.watch(worker);
   }
 
   /** This one, the leader of its group, dies with the daemon from now on. */
   watch(worker: Watched): void {
     this.#watched.add(worker);
-    this.#tell('+', worker);
+    this.#send(`+ ${nameOf(worker)}\n`);
   }
 
   /** Nothing of it lives. */
   forget(worker: Watched): void {
-    if (this.#watched.delete(worker)) this.#tell('-', worker);
+    if (!this.#watched.delete(worker)) return;
+    this.#unsent += `- ${nameOf(worker)}\n`;
+    if (this.#planned) return;
+    this.#planned = true;
+    const send = (): void => {
+      this.#planned = false;
+      this.#send('');
+    };
+    this.#clock.after(FORGET_MS, send, { idle: true });
   }
 
   close(): void {
+    this.#send('');
     this.#process?.stdin?.end();
     this.#process = null;
   }
 
-  #tell(what: '+' | '-', { pid, startTime }: Watched): void {
-    this.#process?.stdin?.write(`${what} ${pid}:${startTime}\n`);
+  #send(line: string): void {
+    const text = this.#unsent + line;
+    this.#unsent = '';
+    if (text !== '') this.#process?.stdin?.write(text);
   }
 
   /** Where none can be started just now, the next command tries again. */
@@ -100,3 +116,5 @@ export class Warden {
     }
   }
 }
+
+const nameOf = ({ pid, startTime }: Watched): string => `${pid}:${startTime}`;

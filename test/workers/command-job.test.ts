@@ -6,7 +6,7 @@ import { delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { Warden } from '../../src/workers/warden.ts';
-import { atEnd, brief, carry, newMark, project, type Reply, until } from './harness.ts';
+import { atEnd, brief, carry, ENV, newMark, project, type Reply, until } from './harness.ts';
 
 function command(script: string) {
   const dir = project({ 'jobs/job.sh': script });
@@ -18,7 +18,7 @@ function command(script: string) {
     mark: newMark(),
     file,
     dir,
-    env: { OWN: 'yes' },
+    env: { ...ENV, OWN: 'yes' },
     clock: systemClock,
     warden,
   });

@@ -131,7 +131,7 @@ test.each([
       const jiti = createJiti(import.meta.url, { fsCache: false });
       const { Child } = await jiti.import('${src}workers/child.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
-      const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: {}, memoryMb: null, clock, stray() {} });
+      const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, memoryMb: null, clock, stray() {} });
       child.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
   });
   const daemon = spawn(process.execPath, ['daemon.mjs'], {

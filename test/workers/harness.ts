@@ -32,6 +32,11 @@ export function project(files: Readonly<Record<string, string>>): string {
 let marks = 0;
 export const newMark = (): string => `test-${process.pid}-${++marks}-${Date.now()}`;
 
+/** What a process of the tests is given, as a daemon's is. */
+export const ENV = Object.fromEntries(
+  Object.entries(process.env).map(([name, value]) => [name, value ?? '']),
+);
+
 export interface Strays {
   readonly lines: string[];
 }
@@ -40,7 +45,7 @@ export function child(dir: string, more: { memoryMb?: number; strays?: string[] 
   const started = new Child({
     mark: newMark(),
     dir,
-    env: {},
+    env: ENV,
     memoryMb: more.memoryMb ?? null,
     clock: systemClock,
     stray: (line) => void more.strays?.push(line.text),

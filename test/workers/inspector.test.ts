@@ -7,11 +7,11 @@ import { systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { atEnd, brief, newMark, project, until } from './harness.ts';
+import { atEnd, brief, ENV, newMark, project, until } from './harness.ts';
 
 const common = (dir: string) => ({
   dir,
-  env: {},
+  env: ENV,
   clock: systemClock,
   newMark,
   stray: () => undefined,

@@ -10,7 +10,7 @@ import { MINUTE } from '../../src/support/limits.ts';
 import { WorkerPool } from '../../src/workers/pool.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { jobData, NOW, queuedRun } from '../helpers/runs.ts';
-import { atEnd, brief, carry, jobOf, newMark, project, until } from './harness.ts';
+import { atEnd, brief, carry, ENV, jobOf, newMark, project, until } from './harness.ts';
 
 function setUp(places = 4) {
   const dir = project({
@@ -25,7 +25,7 @@ function setUp(places = 4) {
   const pool = new WorkerPool({
     places,
     dir,
-    env: {},
+    env: ENV,
     clock,
     newMark: () => {
       if (starts-- > 0) return newMark();

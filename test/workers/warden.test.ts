@@ -83,7 +83,7 @@ test('a command dies with its daemon, and so does what it started', async () => 
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const file = process.cwd() + '/jobs/job.sh';
       const warden = new Warden(clock);
-      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: {}, file, clock, warden });
+      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, file, clock, warden });
       runner.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file } });`,
   });
   chmodSync(join(dir, 'jobs/job.sh'), 0o755);
