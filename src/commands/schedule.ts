@@ -133,7 +133,21 @@ export const schedule: Command<Request, Reply> = {
   },
 };
 
+const RULE_OPTIONS = ['name', 'catchUp', 'overlap', 'replace'];
+const RUN_OPTIONS = ['key', 'after', 'retries', 'timeout', 'wait', 'follow'];
+/** What a line of a batch says for itself, or cannot have. */
+const ONE_OPTIONS = [
+  ...['at', 'in', 'every', 'cron', 'tz', 'param', 'params', 'priority', 'force', 'dryRun'],
+  ...RULE_OPTIONS,
+  ...RUN_OPTIONS,
+];
+
 async function askBatch(asked: Asked): Promise<Request> {
+  refuseOptions(asked, ONE_OPTIONS, 'only without --batch');
+  if (asked.args.length > 0) {
+    const message = `--batch takes no job beside it: "${asked.args[0]}"`;
+    throw new JobrunError('bad-option', message, 'Each line names its own: {"job":"mail"}');
+  }
   const file = String(asked.options.batch);
   const text = file === '-' ? await asked.readStdin() : await readText(file);
   const here = { now: asked.now, timezone: asked.config.timezone };
@@ -147,10 +161,10 @@ function ruleOf(asked: Asked): Partial<ScheduleRequest> | null {
     throw new JobrunError('bad-option', '--every and --cron exclude each other', 'Give one.');
   }
   if (every === undefined && cron === undefined) {
-    refuseOptions(asked, ['name', 'catchUp', 'overlap', 'replace'], 'only with --every or --cron');
+    refuseOptions(asked, RULE_OPTIONS, 'only with --every or --cron');
     return null;
   }
-  refuseOptions(asked, ['key', 'after', 'retries', 'timeout', 'wait', 'follow'], 'only for a run');
+  refuseOptions(asked, RUN_OPTIONS, 'only for a run');
   return {
     ...(every === undefined ? { cron: String(cron) } : { everyMs: readEvery(String(every)) }),
     ...(tz !== undefined && { timezone: String(tz) }),
