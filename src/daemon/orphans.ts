@@ -58,4 +58,4 @@ function environmentOf(pid: number): Readonly<Record<string, string>> {
 }
 
 const textOf = (pid: number, what: 'environ' | 'cmdline'): string =>
-  textOrNull(`/proc/${pid}/${what}`, 'utf8') ?? '';
+  textOrNull(`/proc/${pid}/${what}`) ?? '';

@@ -286,7 +286,7 @@ function keyOf({ job, kind, isolation, memoryMb }: Need): string {
 /** 0 where the system does not tell. */
 function residentBytes(pid: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * 4096;
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
   } catch (error) {
     if (errnoOf(error) !== '') return 0;
     throw error;

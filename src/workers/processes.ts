@@ -92,9 +92,10 @@ const NOT_OURS: readonly string[] = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
  * A file of a process; null where that has gone, or belongs to somebody else. Throws where it cannot be told (no file
  * can be opened, the system fails): what is not known to be gone must not be taken for dead.
  */
-export function textOrNull(path: string, encoding: 'latin1' | 'utf8' = 'latin1'): string | null {
+export function textOrNull(path: string): string | null {
   try {
-    return readFileSync(path, encoding);
+    // Node reads no other encoding without a large buffer for each file, and a look reads many.
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (NOT_OURS.includes(errnoOf(error))) return null;
     throw error;
