@@ -15,21 +15,14 @@
 // sets retries: then it counts like any failure. One that ended with a shared process is made good without counting,
 // a timeout too: the run goes on in a process of its own, where none but itself can block or end it.
 import type { Json } from '../support/json.ts';
-import { MAX_ATTEMPTS_KEPT, MAX_LOSSES } from '../support/limits.ts';
+import { MAX_LOSSES } from '../support/limits.ts';
+import { endAttempt, lifeOf, withAttempt } from './attempts.ts';
 import { backoffMs } from './backoff.ts';
 import type { Decision, Outcome } from './outcome.ts';
 import type { Policy } from './policy.ts';
 import { refuseUnless, refuseUnlessPending } from './refusal.ts';
 import { maxAttempts, retriesOf } from './retries.ts';
-import {
-  type Attempt,
-  type Life,
-  queuedSince,
-  type Run,
-  type RunError,
-  runsAlone,
-  stateForTime,
-} from './run.ts';
+import { type Life, queuedSince, type Run, type RunError, runsAlone, stateForTime } from './run.ts';
 
 /** A run whose time has come, or whose others are done. */
 export const promote = (run: Run): Run => ({
@@ -47,7 +40,7 @@ export const release = (run: Run, now: number): Run => ({
 export function claim(run: Run, policy: Policy, pid: number, now: number): Run {
   const life = run.life;
   const number = (life?.attempt ?? 0) + 1;
-  const kept = keepFew(life?.attempts ?? []);
+  const kept = withAttempt(life?.attempts ?? [], { number, startedAt: now, pid });
   return {
     ...run,
     state: { name: 'running', dueAt: run.state.dueAt },
@@ -56,17 +49,10 @@ export function claim(run: Run, policy: Policy, pid: number, now: number): Run {
       attempt: number,
       maxAttempts: maxAttempts(run, policy),
       startedAt: now,
-      attempts: [...kept.attempts, { number, startedAt: now, pid }],
+      attempts: kept.attempts,
       ...(kept.dropped > 0 && { dropped: (life?.dropped ?? 0) + kept.dropped }),
     },
   };
-}
-
-/** The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. */
-function keepFew(attempts: readonly Attempt[]): { attempts: readonly Attempt[]; dropped: number } {
-  const dropped = attempts.length - MAX_ATTEMPTS_KEPT + 1;
-  if (dropped <= 0) return { attempts, dropped: 0 };
-  return { attempts: [...attempts.slice(0, 1), ...attempts.slice(1 + dropped)], dropped };
 }
 
 /**
@@ -107,30 +93,6 @@ export function settle(
     case 'timeout':
       return afterFailure(run, life, outcome, policy, now, chance);
   }
-}
-
-const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
-
-function endAttempt(run: Run, outcome: Outcome, now: number): Life {
-  const life = lifeOf(run);
-  const last = life.attempts.at(-1);
-  const error = 'error' in outcome ? outcome.error : undefined;
-  const ended = {
-    ...(last ?? { number: life.attempt, startedAt: life.startedAt, pid: 0 }),
-    endedAt: now,
-    outcome: outcome.kind,
-    ...(error && { error }),
-    ...('exitCode' in outcome && outcome.exitCode !== undefined && { exitCode: outcome.exitCode }),
-    ...('signal' in outcome && outcome.signal !== undefined && { signal: outcome.signal }),
-  };
-  const output =
-    outcome.kind === 'callback' && outcome.output !== undefined ? { output: outcome.output } : {};
-  return {
-    ...life,
-    ...output,
-    attempt: UNCOUNTED.has(outcome.kind) ? life.attempt - 1 : life.attempt,
-    attempts: [...life.attempts.slice(0, -1), ended],
-  };
 }
 
 type Failure = Extract<Outcome, { error: RunError; decision?: Decision }>;
@@ -289,8 +251,4 @@ export function save(run: Run, saved: Saved): Run {
   const { step, ...fields } = saved;
   const steps = step ? { steps: { ...life.steps, [step.name]: step.value } } : {};
   return { ...run, life: { ...life, ...fields, ...steps } };
-}
-
-function lifeOf(run: Run): Life {
-  return run.life ?? { attempt: 0, maxAttempts: 1, startedAt: run.createdAt, attempts: [] };
 }

@@ -12,11 +12,19 @@ export interface RunChange {
   readonly run: Run;
 }
 
+/** What became of the lease of a run. Data, as a change of a run is: hundreds of these wait for a line to be synced. */
+interface LeaseChange {
+  readonly id: number;
+  readonly before: Held | undefined;
+  /** The run as it began with the new one; null where one ended. */
+  readonly begun: Run | null;
+}
+
 export class Transaction {
   readonly ops: string[] = [];
   readonly changes: RunChange[] = [];
-  /** What takes each step back; of a changed run the change itself says it. */
-  readonly #undos: (RunChange | (() => void))[] = [];
+  /** What takes each step back; of a changed run or lease the change itself says it. */
+  readonly #undos: (RunChange | LeaseChange | (() => void))[] = [];
   readonly #memory: Memory;
   readonly #registry: Registry;
 
@@ -28,7 +36,8 @@ export class Transaction {
   undo(): void {
     for (const undo of this.#undos.toReversed()) {
       if (typeof undo === 'function') undo();
-      else this.#takeBack(undo);
+      else if ('run' in undo) this.#takeBack(undo);
+      else this.#giveBack(undo);
     }
   }
 
@@ -48,7 +57,7 @@ export class Transaction {
     const held = lease ? `,${JSON.stringify(lease)}` : '';
     this.ops.push(`["set",${prev.id},${JSON.stringify(patch ?? {})}${held}]`);
     if (lease) this.#begin(next, lease);
-    else if (next.state.name !== 'running') this.#lease(prev.id, null);
+    else if (next.state.name !== 'running') this.#end(prev.id);
     this.#put(prev, next);
   }
 
@@ -104,16 +113,24 @@ export class Transaction {
   }
 
   #begin(run: Run, lease: Held): void {
-    this.#lease(run.id, lease);
-    const { picker } = this.#memory;
-    const at = run.life?.startedAt ?? run.state.dueAt;
-    picker.counted(run.job, at);
-    // It was told to no process: the job may start as often as before.
-    this.#undos.push(() => picker.uncounted(run.job, at));
+    const { leases } = this.#registry;
+    this.#undos.push({ id: run.id, before: leases.get(run.id), begun: run });
+    leases.set(run.id, lease);
+    this.#memory.picker.counted(run.job, beganAt(run));
   }
 
-  #lease(id: number, lease: Held | null): void {
-    this.#replace(this.#registry.leases, id, lease);
+  #end(id: number): void {
+    const before = this.#registry.leases.get(id);
+    if (!before) return;
+    this.#undos.push({ id, before, begun: null });
+    this.#registry.leases.delete(id);
+  }
+
+  #giveBack({ id, before, begun }: LeaseChange): void {
+    // It was told to no process: the job may start as often as before.
+    if (begun) this.#memory.picker.uncounted(begun.job, beganAt(begun));
+    if (before) this.#registry.leases.set(id, before);
+    else this.#registry.leases.delete(id);
   }
 
   #replace<K, V>(map: Map<K, V>, key: K, value: V | null): void {
@@ -126,6 +143,8 @@ export class Transaction {
     this.#undos.push(() => put(before));
   }
 }
+
+const beganAt = (run: Run): number => run.life?.startedAt ?? run.state.dueAt;
 
 /** What a start tells a replayed line: which parts of the state already include it. */
 export interface Replay {

@@ -1,0 +1,54 @@
+// What a run knows of its attempts: one begins, one ends. Hundreds of thousands of such lists wait for a fold, so they are
+// made as long as they are, and their objects field by field: grown and spread they would take twice the memory.
+import { MAX_ATTEMPTS_KEPT } from '../support/limits.ts';
+import type { Outcome } from './outcome.ts';
+import type { Attempt, Life, Run } from './run.ts';
+
+/** The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. */
+export function withAttempt(
+  attempts: readonly Attempt[],
+  begun: Attempt,
+): { readonly attempts: readonly Attempt[]; readonly dropped: number } {
+  const dropped = attempts.length - MAX_ATTEMPTS_KEPT + 1;
+  if (dropped <= 0) return { attempts: attempts.concat(begun), dropped: 0 };
+  return { attempts: attempts.slice(0, 1).concat(attempts.slice(1 + dropped), begun), dropped };
+}
+
+const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
+
+/** The latest attempt has ended. */
+export function endAttempt(run: Run, outcome: Outcome, now: number): Life {
+  const life = lifeOf(run);
+  const last = life.attempts.at(-1);
+  const ended = endedAttempt(last ?? { ...life, number: life.attempt, pid: 0 }, outcome, now);
+  const output = outcome.kind === 'callback' ? outcome.output : undefined;
+  return {
+    ...life,
+    ...(output !== undefined && { output }),
+    attempt: UNCOUNTED.has(outcome.kind) ? life.attempt - 1 : life.attempt,
+    attempts: last ? life.attempts.with(-1, ended) : [ended],
+  };
+}
+
+function endedAttempt(
+  { number, startedAt, pid }: Pick<Attempt, 'number' | 'startedAt' | 'pid'>,
+  outcome: Outcome,
+  now: number,
+): Attempt {
+  const ended = { number, startedAt, pid, endedAt: now, outcome: outcome.kind };
+  const error = 'error' in outcome ? outcome.error : undefined;
+  const exitCode = 'exitCode' in outcome ? outcome.exitCode : undefined;
+  const signal = 'signal' in outcome ? outcome.signal : undefined;
+  if (error === undefined && exitCode === undefined && signal === undefined) return ended;
+  return {
+    ...ended,
+    ...(error && { error }),
+    ...(exitCode !== undefined && { exitCode }),
+    ...(signal !== undefined && { signal }),
+  };
+}
+
+/** Of one that never began, as if it had. */
+export function lifeOf(run: Run): Life {
+  return run.life ?? { attempt: 0, maxAttempts: 1, startedAt: run.createdAt, attempts: [] };
+}
