@@ -63,7 +63,7 @@ export const abort: Command<Request, Reply> = {
     const chosen = [args.length > 0, job !== undefined, all === true].filter(Boolean).length;
     if (chosen !== 1) {
       const hint = 'For example: jobrun abort 12';
-      throw new JobrunError('bad-option', 'give ids, or --job, or --all', hint);
+      throw new JobrunError('bad-option', 'give one of: ids, --job, --all', hint);
     }
     if (all === true && !(await confirm('Abort all runs that are not settled?'))) {
       throw new JobrunError('interrupted', 'nothing was aborted', 'Say yes, or give -y.');

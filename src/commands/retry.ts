@@ -40,7 +40,7 @@ export const retry: Command<Request, Reply> = {
     const many = failed === true || job !== undefined;
     if (many === args.length > 0) {
       const hint = 'For example: jobrun retry 12';
-      throw new JobrunError('bad-option', 'give ids, or --failed, or --job', hint);
+      throw new JobrunError('bad-option', 'give either ids, or --failed and --job', hint);
     }
     return {
       ...(args.length > 0 && { ids: args }),

@@ -52,7 +52,7 @@ function readOptions(options: Asked['options']): Partial<RunRequest> {
     }),
     ...(key !== undefined && { key: String(key) }),
     ...(retries !== undefined && { retries: readRetries(retries) }),
-    ...(timeout !== undefined && { timeoutMs: parseDuration(String(timeout), '--timeout') }),
+    ...(timeout !== undefined && { timeoutMs: readTimeout(String(timeout)) }),
     ...(Array.isArray(after) && { after: splitIds(after) }),
     ...(force === true && { force }),
   };
@@ -60,6 +60,12 @@ function readOptions(options: Asked['options']): Partial<RunRequest> {
 
 const readRetries = (text: unknown): number | null =>
   /^infin/i.test(String(text)) ? null : readInteger(text, '--retries', 0, MOST, 'infinite');
+
+function readTimeout(text: string): number {
+  const ms = parseDuration(text, '--timeout');
+  if (ms > 0) return ms;
+  throw new JobrunError('bad-time', '--timeout: no time is left', 'Leave it out for no limit.');
+}
 
 /** Also `4,5`: it cannot swallow the word behind it. */
 const splitIds = (ids: readonly unknown[]): readonly string[] =>
