@@ -130,6 +130,8 @@ export function intakeContract(bench: Bench): void {
     const ask = (...drafts: Draft[]) => bench.engine.accept(drafts, T0, 'a');
     await ask(draft(1), draft(2));
     await expect(ask(draft(2))).rejects.toMatchObject({ code: 'refused' });
+    const others = [draft(2), draft(3, null, { job: 'other' })];
+    await expect(ask(...others), 'as many, but of other jobs').rejects.toThrow('accepted before');
     await bench.reopen();
     await expect(ask(draft(2))).rejects.toThrow('accepted before as 2 runs (1 to 2)');
     expect(bench.engine.counts().queued).toBe(2);

@@ -58,7 +58,7 @@ export function lendIds(tx: Transaction, { ids }: Intake): void {
 
 /**
  * The answer of a request that came before. A run that was removed since was accepted all the same. Drafts, where given,
- * say which line each run was asked for by: with another number of them nobody knows that any more.
+ * say which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more.
  */
 export async function repeated(
   [, ids, at]: Answered,
@@ -68,6 +68,7 @@ export async function repeated(
 ): Promise<Accepted[]> {
   if (drafts && drafts.length !== ids.length) throw otherLines(ids);
   const found = await Promise.all(ids.map((id) => engine.find(id)));
+  if (drafts?.some(({ job }, i) => (found[i]?.job ?? job) !== job)) throw otherLines(ids);
   await engine.durable();
   return ids.flatMap((id, i) => {
     const draft = drafts?.[i];
