@@ -5,6 +5,7 @@
 // below dist/, as the sources lie in folders below src/: what is found by a path from `import.meta.url` is found from both.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -43,7 +44,15 @@ const COMMON = new RegExp(
 /** The commands that stay: ES modules of their own, for the dashboard needs such, and the daemon is faster so. */
 const STAYING = ['daemon', 'dashboard', 'local'];
 
-const isExternal = (name) => !/^[./]/.test(name) && !INLINED.includes(name);
+/** What the dashboard takes from Ink and React. They are sixty files, and one of them all loads in a fifth of the time. */
+const INK = {
+  ink: ['ink/build/index.js', 'Box, Text, Transform, render'],
+  react: ['react/index.js', 'memo, useEffect, useSyncExternalStore'],
+  'react/jsx-runtime': ['react/jsx-runtime.js', 'jsx, jsxs'],
+};
+
+const isExternal = (name) =>
+  !/^[./]/.test(name) && !INLINED.includes(name) && !Object.hasOwn(INK, name);
 
 /**
  * What `string-width` prepares when it is loaded (tables of all emoji) takes longer than a whole command, and most
@@ -102,6 +111,24 @@ const stayingApart = {
   },
 };
 
+const inkApart = {
+  name: 'ink-apart',
+  resolveId: (name) => (Object.hasOwn(INK, name) ? { id: './ink.js', external: true } : null),
+};
+const inkItself = {
+  name: 'ink-itself',
+  resolveId: (name) => (name === 'ink-itself' || name === './devtools.js' ? `\0${name}` : null),
+  load: (id) => {
+    if (id === '\0./devtools.js') return '';
+    if (id !== '\0ink-itself') return null;
+    const from = ([file, names]) => `export { ${names} } from '${root}node_modules/${file}';`;
+    return Object.values(INK).map(from).join('\n');
+  },
+};
+
+/** The packages whose code lies in dist/. */
+const inlined = new Set();
+
 async function bundle(options, output) {
   const made = await rolldown({
     cwd: root,
@@ -111,7 +138,7 @@ async function bundle(options, output) {
     checks: { ineffectiveDynamicImport: false },
     ...options,
   });
-  await made.write({
+  const { output: files } = await made.write({
     dir: dist,
     sourcemap: true,
     // A process of the version before may still load one of these: it finds what it knows by its name.
@@ -120,6 +147,12 @@ async function bundle(options, output) {
     ...output,
   });
   await made.close();
+  for (const { moduleIds = [] } of files) {
+    for (const id of moduleIds) {
+      const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
+      if (name) inlined.add(id.slice(0, id.lastIndexOf(`/${name}/`) + name.length + 1));
+    }
+  }
 }
 
 await bundle(
@@ -131,7 +164,7 @@ await bundle(
       'workers/import-hooks': 'src/workers/import-hooks.ts',
       ...Object.fromEntries(STAYING.map((name) => [`cli/${name}`, `src/cli/${name}.ts`])),
     },
-    plugins: [lazyWidths, noPrograms, plainBuiltins],
+    plugins: [lazyWidths, noPrograms, inkApart, plainBuiltins],
   },
   { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'parts/[name].js' },
 );
@@ -154,12 +187,20 @@ await bundle(
     codeSplitting: {},
   },
 );
+await bundle(
+  {
+    input: { 'parts/ink': 'ink-itself' },
+    external: isBuiltin,
+    plugins: [lazyWidths, inkItself],
+    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
+  },
+  { format: 'esm', entryFileNames: '[name].js', sourcemap: false, minify: true, codeSplitting: {} },
+);
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
 
-const licences = INLINED.map((name) => {
-  const folder = `${root}node_modules/${name}`;
+const licences = [...inlined].sort().map((folder) => {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  const { license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
+  const { name, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
   return `${name} (${license})\n\n${file ? readFileSync(`${folder}/${file}`, 'utf8') : ''}`;
 });
 writeFileSync(`${dist}/LICENSES.txt`, licences.join('\n---\n\n'));
