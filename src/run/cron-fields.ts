@@ -74,8 +74,14 @@ const FIELDS = [
   { name: 'minute', from: 0, to: 59 },
   { name: 'hour', from: 0, to: 23 },
   { name: 'day of month', from: 1, to: 31, letters: /^L$/ },
-  { name: 'month', from: 1, to: 12, letters: /JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC/g },
-  { name: 'weekday', from: 0, to: 7, letters: /SUN|MON|TUE|WED|THU|FRI|SAT|L/g },
+  {
+    name: 'month',
+    from: 1,
+    to: 12,
+    letters: /JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC/g,
+    words: 'jan-dec',
+  },
+  { name: 'weekday', from: 0, to: 7, letters: /SUN|MON|TUE|WED|THU|FRI|SAT|L/g, words: 'sun-sat' },
 ] as const;
 
 type Field = (typeof FIELDS)[number];
@@ -135,7 +141,8 @@ function checkField(cron: string, field: Field, text: string, i: number): void {
   } catch (error) {
     const message = `cron "${cron}": the ${field.name} "${text}" is wrong`;
     const { from, to } = field;
-    const hint = `It takes ${from}-${to}: a value, a list "${from},${to}", a range, a step "*/5", or "*".`;
+    const words = 'words' in field ? ` or ${field.words}` : '';
+    const hint = `It takes ${from}-${to}${words}: a value, a list "${from},${to}", a range, a step "*/5", or "*".`;
     throw new JobrunError('bad-time', message, hint, error);
   }
 }

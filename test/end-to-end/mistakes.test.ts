@@ -43,6 +43,7 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello --timeout 0s', 2, 'bad-time', '--timeout', 'no limit'],
   ['schedule hello --every 0s', 2, 'bad-time', 'zero', '1s'],
   ['schedule hello --cron @dayly', 2, 'bad-time', '@dayly', '@daily'],
+  ['next 0;9;*;*;monday', 2, 'bad-time', 'weekday "monday"', 'sun-sat'],
   ['next 0;24;*;*;*', 2, 'bad-time', 'hour "24"', '0-23'],
   ['schedule hello -p n', 2, 'bad-option', '-p n', '-p name=text'],
   ['schedule hello -p n:=one', 2, 'bad-option', 'no JSON', '-p n=text'],
