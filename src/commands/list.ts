@@ -105,13 +105,13 @@ async function listed(request: Request, tools: Tools): Promise<Listed> {
   };
 }
 
-export function readStates(text: string): readonly StateName[] {
+export function readStates(text: string, what = '--state'): readonly StateName[] {
   return text
     .split(',')
     .map((name) => name.trim())
     .map((name) => {
       if (STATE_NAMES.includes(name as StateName)) return name as StateName;
-      throw notOneOf('--state', name, STATE_NAMES);
+      throw notOneOf(what, name, STATE_NAMES);
     });
 }
 
@@ -122,7 +122,7 @@ async function queryOf(request: Request, tools: Tools): Promise<Query> {
   const text = optionalText(fields, 'text', 1000);
   const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
   return {
-    ...(Array.isArray(request.states) && { states: readStates(request.states.join(',')) }),
+    ...(Array.isArray(request.states) && { states: readStates(request.states.join(','), 'state') }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(text !== undefined && { text }),

@@ -43,6 +43,8 @@ test('without a daemon it works on the files, as many at once as you like, and w
   ).toBe('no-daemon');
   expect((await refusal(one.get('99999'))).code).toBe('unknown-run');
   expect((await refusal(one.get('x'))).code).toBe('bad-option');
+  const noState = await refusal(one.list({ state: 'don' as never }));
+  expect([noState.code, noState.message]).toEqual(['bad-option', 'state: there is no "don"']);
   expect((await refusal(one.schedule('work', {}, { every: '1h', key: 'k' } as never))).code).toBe(
     'bad-option',
   );
