@@ -11,17 +11,20 @@ import { SECOND } from '../support/limits.ts';
 import type { Doomed } from './death.ts';
 import { withPipes } from './spawn.ts';
 
-/** Stops and hang-ups are for the daemon. A pid that another process has by now, told by its start time, is let be. */
+/**
+ * Stops and hang-ups are for the daemon. Each group is a variable of its own, for a list would be searched through for
+ * each. A pid that another process has by now, told by its start time, is let be.
+ */
 const WARDEN = `trap '' HUP INT TERM
-all=' '
-while read -r what who; do
+while read -r what pid start; do
   case $what in
-    +) all="$all$who " ;;
-    -) case $all in *" $who "*) all="\${all%% $who *} \${all#* $who }" ;; esac ;;
+    +) eval "group_$pid=$start" ;;
+    -) unset "group_$pid" ;;
   esac
 done
-for who in $all; do
-  pid=\${who%:*} start=\${who#*:} stat=
+set | while IFS== read -r name rest; do
+  case $name in group_*) pid=\${name#group_} ;; *) continue ;; esac
+  eval "start=\\$$name" stat=
   if [ -n "$start" ] && [ -r "/proc/$pid/stat" ]; then
     while IFS= read -r line; do stat="$stat$line "; done <"/proc/$pid/stat"
     set -- \${stat##*) }
@@ -117,4 +120,4 @@ export class Warden {
   }
 }
 
-const nameOf = ({ pid, startTime }: Watched): string => `${pid}:${startTime}`;
+const nameOf = ({ pid, startTime }: Watched): string => `${pid} ${startTime}`;
