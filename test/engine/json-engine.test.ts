@@ -1,9 +1,10 @@
 // The built-in engine, on real files in a folder of its own.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { unpacked } from '../../src/engine/json/registry.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { draft, T0 } from '../helpers/engine-session.ts';
@@ -41,6 +42,31 @@ test('a page in which nothing is left loses its file two folds later, the others
   await engine.fold();
   await engine.fold();
   expect(readdirSync(join(dir, 'runs'))).toEqual(['000001.json', '000002.json']);
+  await engine.close();
+  rmSync(home, { recursive: true });
+});
+
+test('a batch is remembered by its first id and their number, as before by each of them, and found again', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
+  const options = { disk: realDisk, dir: join(home, 'state'), clock: systemClock };
+  const first = (await openJsonEngine(options)).engine;
+  const drafts = Array.from({ length: 1000 }, (_, n) => draft(n, n === 500 ? { key: 'a' } : null));
+  await first.accept([draft(0, { key: 'a' })], T0, 'single');
+  const asked = (await first.accept(drafts, T0, 'batch')).map(({ run }) => run.id);
+  await first.close();
+  const path = join(options.dir, 'manifest.json');
+  const { engine } = await openJsonEngine(options);
+  expect(JSON.parse(readFileSync(path, 'utf8')).requests).toEqual([
+    ['single', [1], T0],
+    ['batch', [[2, 500], 1, [502, 499]], T0],
+  ]);
+  for (const drafted of [drafts, null]) {
+    const again = await (drafted
+      ? engine.accept(drafted, T0, 'batch')
+      : engine.answered('batch', T0));
+    expect(again?.map(({ run }) => run.id)).toEqual(asked);
+  }
+  expect(unpacked([1, 2, 3, 7])).toEqual([1, 2, 3, 7]);
   await engine.close();
   rmSync(home, { recursive: true });
 });

@@ -5,7 +5,7 @@ import { abortIdle, release } from '../../run/transitions.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Accepted, Engine } from '../engine.ts';
 import type { Memory } from './memory.ts';
-import type { Answered } from './registry.ts';
+import { type Answered, unpacked } from './registry.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface Intake {
@@ -61,11 +61,12 @@ export function lendIds(tx: Transaction, { ids }: Intake): void {
  * say which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more.
  */
 export async function repeated(
-  [, ids, at]: Answered,
+  [, asked, at]: Answered,
   drafts: readonly Draft[] | null,
   engine: Pick<Engine, 'find' | 'why' | 'durable'>,
   now: number,
 ): Promise<Accepted[]> {
+  const ids = unpacked(asked);
   if (drafts && drafts.length !== ids.length) throw otherLines(ids);
   const found = await Promise.all(ids.map((id) => engine.find(id)));
   if (drafts?.some(({ job }, i) => (found[i]?.job ?? job) !== job)) throw otherLines(ids);

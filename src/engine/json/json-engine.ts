@@ -72,7 +72,7 @@ export class JsonEngine extends Reads implements E.Engine {
         const { run, existing } = acceptDraft(tx, draft, now, this.#intake, others);
         return { run, existing, reason: this.why(run, now) };
       });
-      if (request !== undefined) tx.answered([request, accepted.map(({ run }) => run.id), now]);
+      if (request !== undefined) tx.answered(request, accepted, now);
       return accepted;
     });
   }

@@ -5,7 +5,7 @@ import type { Schedule } from '../../run/schedule.ts';
 import type { PauseTarget, Worker } from '../engine.ts';
 import type { Op } from './journal.ts';
 import type { Memory } from './memory.ts';
-import type { Answered, Held, Registry } from './registry.ts';
+import { type Answered, type Held, packed, type Registry } from './registry.ts';
 
 export interface RunChange {
   readonly prev: Run | null;
@@ -94,10 +94,11 @@ export class Transaction {
     this.#undos.push(() => this.#registry.setPaused(target, before));
   }
 
-  answered(answered: Answered): void {
+  answered(request: string, accepted: readonly { readonly run: Run }[], at: number): void {
+    const answered: Answered = [request, packed(accepted.map(({ run }) => run.id)), at];
     this.ops.push(`["asked",${JSON.stringify(answered)}]`);
     this.#registry.remember(answered);
-    this.#undos.push(() => this.#registry.requests.delete(answered[0]));
+    this.#undos.push(() => this.#registry.requests.delete(request));
   }
 
   #put(prev: Run | null, next: Run): void {
