@@ -125,6 +125,7 @@ export class Refresh {
     const { clock } = this.#store;
     const since = clock.now();
     let undo = (): void => undefined;
+    let isHeard = false;
     const watch = (): void => {
       undo();
       undo = clock.after(SILENT_MS, () => this.#silent(since));
@@ -133,6 +134,7 @@ export class Refresh {
       watch();
       for await (const part of this.#link.look(request, ended.signal)) {
         watch();
+        isHeard = true;
         const board = part as unknown as BoardReply;
         if (this.#closed) return;
         // Whoever is asked whether he is there need not be looked at.
@@ -143,7 +145,8 @@ export class Refresh {
       undo();
     }
     const next = this.#store.model;
-    const isAnswered = !ended.signal.aborted && why !== 'beat' && next.board !== null;
+    // Where nobody is there to ask, asking again at once would go on for ever: whoever comes says so.
+    const isAnswered = isHeard && !ended.signal.aborted && why !== 'beat';
     if (isAnswered && (listKey(next) !== key || isStale(next, request))) this.now();
   }
 

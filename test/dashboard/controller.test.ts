@@ -1,0 +1,86 @@
+// What a key changes, and when that is drawn: a list that is asked for comes with its rows, not as an empty one first.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { listKey } from '../../src/dashboard/context.ts';
+import { Controller } from '../../src/dashboard/controller.ts';
+import { frame } from '../../src/dashboard/frame.ts';
+import { readKeys } from '../../src/dashboard/key-reader.ts';
+import { Link } from '../../src/dashboard/link.ts';
+import { Refresh, withBoard } from '../../src/dashboard/refresh.ts';
+import { Store } from '../../src/dashboard/store.ts';
+import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+
+const nothing = (): void => undefined;
+const ASKED = boardWith([boardRunOf(7, { state: 'done', settledAt: NOW })]);
+
+describe('a key', () => {
+  const clock = new FakeClock(NOW);
+  let store: Store;
+  let press: (keys: string) => void;
+  let drawn: string[];
+  const microtasks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const answer = (): void => store.change((model) => withBoard(model, ASKED, listKey(model), {}));
+
+  beforeEach(async () => {
+    store = new Store(modelWith({ columns: 80, rows: 24 }, boardWith([boardRunOf(9)])), clock);
+    const places = {
+      connect: async () => null,
+      stamp: () => '',
+      openFiles: () => Promise.reject(),
+    };
+    const told = { onLink: nothing, onChange: nothing, onError: nothing };
+    const link = new Link(places, clock, told);
+    const desk = { store, link, refresh: new Refresh(store, link) };
+    const outside = { quit: nothing, suspend: nothing, redraw: nothing, copy: nothing };
+    const controller = new Controller(desk, PLAIN, outside);
+    press = (keys) => readKeys(keys, true).keys.forEach(controller.press);
+    drawn = [];
+    store.subscribe(() => {
+      const { model, now } = store.view();
+      drawn.push(frame(model, PLAIN, now).join('\n'));
+    });
+  });
+
+  it.each([
+    ['another list', '3'],
+    ['another order', 'o'],
+    ['a letter of a filter', 'i', '/'],
+  ])(
+    'that asks for %s is drawn once, with the rows that come soon',
+    async (_, key, before = '') => {
+      press(before);
+      await microtasks();
+      drawn = [];
+      press(key);
+      await microtasks();
+      await clock.advance(20, microtasks);
+      answer();
+      await microtasks();
+      await clock.advance(1000, microtasks);
+      await microtasks();
+      expect(drawn).toHaveLength(1);
+      expect(drawn.join()).not.toContain('reading');
+      expect(drawn.at(-1)).toMatch(/> +7 +import-products +done/);
+    },
+  );
+
+  it('asks nobody again and again where nobody is there to ask', async () => {
+    press('3');
+    // Whoever asks again at once lets nothing else happen, not even this.
+    await microtasks();
+    press('5');
+    await clock.advance(100, microtasks);
+    expect(drawn.at(-1)).toContain('[5 All');
+  });
+
+  it('is drawn without its list where that takes longer', async () => {
+    press('3');
+    await clock.advance(50, microtasks);
+    await microtasks();
+    expect(drawn).toEqual([]);
+    await clock.advance(20, microtasks);
+    await microtasks();
+    expect(drawn).toHaveLength(1);
+    expect(drawn[0]).toMatch(/\[3 Done .*reading/s);
+  });
+});
