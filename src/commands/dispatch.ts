@@ -18,18 +18,20 @@ export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | 
  */
 export function dispatcher(tools: Tools): Handle {
   const known = new Remembered(tools);
+  // A field that is there is replaced: to add one to a copy takes as long as a tenth of a request.
+  const asked = { ...tools, request: '' };
   for (const { name } of ENTRIES) void commandOf(name);
   return (request, signal) => {
     if (request.stream) return follow(request, tools, signal);
-    return answer(request, tools, known);
+    const own = request.request === null ? tools : { ...asked, request: request.request };
+    return answer(request, own, known);
   };
 }
 
 async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
   const command = loaded.get(request.command) ?? (await commandOf(request.command));
-  const own = request.request === null ? tools : { ...tools, request: request.request };
   const args = fieldsOf(request.args);
-  const make = (): Promise<Json> => handle(command, args, own) as Promise<Json>;
+  const make = (): Promise<Json> => handle(command, args, tools) as Promise<Json>;
   // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
   if (!command.once) return durably(tools.engine, make);
   if (request.request === null) return make();
