@@ -251,10 +251,12 @@ function withRows(next: BoardReply['detail'], before: BoardReply['detail']): Boa
   return before.run.id === next.run.id ? { ...next, results: before.results } : next;
 }
 
-/** True where the screen shows rows, or a run, that were not asked for. */
+/** True where the screen shows rows, or a run, that were not asked for; those of a damaged file may not have come. */
 function isStale(model: Model, asked: BoardRequest): boolean {
-  const board = boardOf(model);
-  if (!board || !covers(board.list, model.place, layoutFor(model.size).list)) return true;
+  const { top } = model.place;
+  const last = Math.min(top + layoutFor(model.size).list, boardOf(model)?.list.total ?? 0);
+  const { offset = 0, limit = 0 } = asked;
+  if (asked.list !== 'none' && (top < offset || last > offset + limit)) return true;
   const wanted = detailWanted(model);
   return wanted !== null && wanted !== asked.detail;
 }

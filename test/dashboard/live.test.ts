@@ -40,7 +40,7 @@ const later = (key: string) => ({
 });
 
 describe.skipIf(!hasTmux)('the dashboard, live', () => {
-  it('shows every second change within 600 ms, and uses no processor while nothing changes', async () => {
+  it('shows a change within 250 ms, and uses no processor while nothing changes', async () => {
     const { client, screen } = await opened();
     const took: number[] = [];
     for (let i = 1; i <= 7; i++) {
@@ -50,8 +50,7 @@ describe.skipIf(!hasTmux)('the dashboard, live', () => {
       await screen.shows(`2 Scheduled ${i}`);
       took.push(performance.now() - began);
     }
-    // At rest it is a quarter of a second; other work on this machine makes it more.
-    expect(took.sort((a, b) => a - b)[3], took.join()).toBeLessThan(600);
+    expect(took.sort((a, b) => a - b)[3], took.join()).toBeLessThan(250);
     await pause(2000);
     const before = cpuMsOf(screen.pid);
     await pause(6000);
@@ -76,7 +75,7 @@ describe.skipIf(!hasTmux)('the dashboard, live', () => {
     await burst(0, 800);
     const share = (cpuMsOf(pid) - cpu) / (performance.now() - began);
     await screen.shows('2 Scheduled 800');
-    expect(share).toBeLessThan(0.3);
+    expect(share).toBeLessThan(0.15);
     process.kill(pid, 'SIGSTOP');
     await burst(800, 400);
     const asked = performance.now();
