@@ -1,5 +1,6 @@
 // The dashboard beside a daemon that is busy, stopped or gone, on terminals of all kinds, and with very many runs: what
 // is on the screen is true, and neither costs the other anything.
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -197,4 +198,22 @@ describe.skipIf(!hasTmux)('the dashboard, with very many runs', () => {
     screen.press('y');
     await screen.shows('is copied');
   }, 60_000);
+
+  it('asks once for rows that a damaged file keeps to itself', async () => {
+    const project = new Project({ [`jobs/${HELD_JOB}.mjs`]: JOBS['jobs/far.mjs'] });
+    await writeManyRuns(project.state, 6000, Date.now());
+    truncateSync(join(project.state, 'runs/000000.json'), 100_000);
+    await project.daemon();
+    const screen = new Screen(project.dir, project.env, { columns: 80, rows: 24 });
+    screen.press(`node ${BIN}`, 'Enter');
+    await screen.shows('5 All 6,000');
+    screen.press('5');
+    await screen.shows(/> +6000 /);
+    screen.press('G');
+    await screen.shows(/> {2}…[\s\S]*5,992-6,000 of 6,000/);
+    await pause(500);
+    const before = cpuMsOf(screen.pid);
+    await pause(2000);
+    expect(cpuMsOf(screen.pid) - before).toBeLessThan(400);
+  }, 30_000);
 });
