@@ -3,14 +3,14 @@
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
 import type { Here } from './clock-texts.ts';
-import { contextOf, jobOf, logOf, subjectOf, targetOf } from './context.ts';
+import { boardOf, contextOf, jobOf, logOf, subjectOf, targetOf } from './context.ts';
 import { logLines } from './detail.ts';
 import { detailLines } from './frame.ts';
 import type { Key } from './key-reader.ts';
 import { actionFor } from './keys.ts';
 import { layoutFor } from './layout.ts';
 import { EMPTY, lineOf } from './line.ts';
-import { type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
+import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
 import type { Look } from './look.ts';
 import type { Screen } from './model.ts';
 import { helpLines } from './pages.ts';
@@ -205,12 +205,12 @@ export class Controller {
 
   #moveList(how: Move): void {
     const { store, refresh } = this.#desk;
-    const { place, board, size } = store.model;
+    const { place, board, size, tab } = store.model;
     if (!board) return;
-    const { list } = board;
-    const moved = move(place, how, list.total, layoutFor(size).list);
-    const row = moved.index - list.offset;
-    const id = list.runs[row]?.id ?? list.jobs[row]?.name ?? null;
+    // Keys may come before the list that they go through: its rows are not those of the one before.
+    const list = boardOf(store.model)?.list ?? null;
+    const moved = move(place, how, list?.total ?? countOf(tab, board), layoutFor(size).list);
+    const id = (list && idsOf(list)[moved.index - list.offset]) ?? null;
     if (moved.index === place.index && moved.top === place.top) return;
     // Beside the list its detail is as good as there: no empty one is shown on the way.
     const isOffline = store.model.link !== 'online';

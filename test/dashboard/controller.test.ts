@@ -73,6 +73,18 @@ describe('a key', () => {
     expect(drawn.at(-1)).toContain('[5 All');
   });
 
+  it('that moves through a list which is not there yet counts its rows, and takes none of the list before', () => {
+    press('5');
+    press('j');
+    expect(store.model.place).toEqual({ index: 1, id: null, top: 0 });
+    press('G');
+    expect(store.model.place.index).toBe(1195 - 1);
+    press('4');
+    press('jjj');
+    answer();
+    expect(store.model.place).toEqual({ index: 0, id: '7', top: 0 });
+  });
+
   it('is drawn without its list where that takes longer', async () => {
     press('3');
     await clock.advance(50, microtasks);
