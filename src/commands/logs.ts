@@ -1,6 +1,7 @@
 // `jobrun logs`: what a run said, and with `-f` what it says until it ends.
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
+import { count } from '../support/text.ts';
 import type { Command } from './command.ts';
 import { getRun } from './drafts.ts';
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
@@ -18,6 +19,8 @@ interface Request {
 
 interface Reply {
   readonly lines: readonly LogLine[];
+  /** Attempts begun, where one that has not was asked for. */
+  readonly attempts?: number;
 }
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -47,8 +50,10 @@ export const logs: Command<Request, Reply> = {
 
   async handle(request, tools) {
     const run = await getRun(runId(request.id), tools);
-    const lines = request.follow ? [] : await tools.logs.lines(run.id, whichOf(request));
-    return { lines };
+    const which = whichOf(request);
+    const lines = request.follow ? [] : await tools.logs.lines(run.id, which);
+    const begun = run.life?.attempt ?? 0;
+    return { lines, ...((which.attempt ?? 0) > begun && { attempts: begun }) };
   },
 
   follows: (request) => request.follow === true,
@@ -60,8 +65,9 @@ export const logs: Command<Request, Reply> = {
 
   showItem: (item, out) => showOne(item as unknown as LogLine, out),
 
-  show({ lines }, out) {
+  show({ lines, attempts }, out) {
     for (const line of lines) showOne(line, out);
+    if (attempts !== undefined) out.note`it has begun ${count(attempts, 'attempt')} so far`;
     return undefined;
   },
 };

@@ -96,6 +96,10 @@ describe('following', () => {
       );
     }
     expect((await project.cli(['logs', '1', '-n', '3'])).stdout.trim().split('\n')).toHaveLength(3);
+    const first = await project.cli(['logs', '1', '--attempt', '1']);
+    expect([first.stdout.trim().split('\n').length, first.stderr]).toEqual([200, '']);
+    const second = await project.cli(['logs', '1', '--attempt', '2']);
+    expect([second.stdout, second.stderr]).toEqual(['', 'it has begun 1 attempt so far\n']);
     expect(
       (await project.cli(['logs', '-f', '1', '-n', '2'])).stdout.trim().split('\n'),
     ).toHaveLength(2);
