@@ -13,13 +13,14 @@ import { withPipes } from './spawn.ts';
 
 /**
  * Stops and hang-ups are for the daemon. Each group is a variable of its own, for a list would be searched through for
- * each. A pid that another process has by now, told by its start time, is let be.
+ * each. A pid that another process has by now, told by its start time, is let be: it is neither killed for who had it
+ * before, nor forgotten with it.
  */
 const WARDEN = `trap '' HUP INT TERM
 while read -r what pid start; do
   case $what in
     +) eval "group_$pid=$start" ;;
-    -) unset "group_$pid" ;;
+    -) eval "[ \\"\\$group_$pid\\" != \\"$start\\" ] || unset group_$pid" ;;
   esac
 done
 set | while IFS== read -r name rest; do
@@ -35,8 +36,8 @@ done`;
 
 /** What need not be known any more may wait for the next line: each wakes a process. */
 const FORGET_MS = SECOND;
-/** One that ends at once is not started again and again, but with the next command. */
-const SHORT_MS = SECOND;
+/** The next one is not started sooner than this after the last. */
+const APART_MS = SECOND;
 
 type Watched = Pick<Doomed, 'pid' | 'startTime'>;
 
@@ -46,6 +47,7 @@ export class Warden {
   #process: ChildProcess | null = null;
   #unsent = '';
   #planned = false;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -67,7 +69,7 @@ export class Warden {
     const gone = (): void => {
       if (this.#process !== child) return;
       this.#process = null;
-      if (this.#watched.size > 0 && this.#clock.monotonic() - began > SHORT_MS) this.#renew();
+      this.#renew(began + APART_MS - this.#clock.monotonic());
     };
     child.on('error', gone);
     child.on('exit', gone);
@@ -99,6 +101,7 @@ export class Warden {
   }
 
   close(): void {
+    this.#closed = true;
     this.#send('');
     this.#process?.stdin?.end();
     this.#process = null;
@@ -110,13 +113,17 @@ export class Warden {
     if (text !== '') this.#process?.stdin?.write(text);
   }
 
-  /** Where none can be started just now, the next command tries again. */
-  #renew(): void {
-    try {
-      this.begin();
-    } catch (error) {
-      if (errnoOf(error) === '') throw error;
-    }
+  #renew(waitMs: number): void {
+    const again = (): void => {
+      if (this.#closed || this.#watched.size === 0) return;
+      try {
+        this.begin();
+      } catch (error) {
+        if (errnoOf(error) === '') throw error;
+        this.#renew(APART_MS);
+      }
+    };
+    this.#clock.after(Math.max(0, waitMs), again, { idle: true });
   }
 }
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
-import { MINUTE } from '../../src/support/limits.ts';
 import { processIdentity, processInfo } from '../../src/workers/processes.ts';
 import { Warden } from '../../src/workers/warden.ts';
 import { atEnd, brief, newMark, project, until } from './harness.ts';
@@ -39,8 +38,9 @@ test('when its pipe ends it kills what it watches; not what it was told to forge
   const [doomed, settled, later, last] = [leader(), leader(), leader(), leader()];
   const warden = standing();
   const was = { pid: later.pid, startTime: '1' };
-  for (const one of [doomed, settled, was, last]) warden.watch(one);
-  warden.forget(settled);
+  const before = { pid: last.pid, startTime: '1' };
+  for (const one of [doomed, settled, was, before, last]) warden.watch(one);
+  for (const one of [settled, before]) warden.forget(one);
   warden.close();
   await until(() => !lives(doomed.pid) && !lives(last.pid));
   expect([lives(settled.pid), lives(later.pid)]).toEqual([true, true]);
@@ -57,13 +57,11 @@ test('it does not mind a signal that asks it to end', async () => {
   await until(() => !lives(doomed.pid));
 });
 
-test('killed, it is followed by another that knows the commands under way', async () => {
-  let ahead = 0;
-  const warden = standing({ ...systemClock, monotonic: () => systemClock.monotonic() + ahead });
+test('killed, it is followed by another that knows the commands under way, however young it was', async () => {
+  const warden = standing();
   const { pid } = warden;
   const doomed = leader();
   warden.watch(doomed);
-  ahead = MINUTE;
   process.kill(pid, 'SIGKILL');
   await until(() => warden.pid > 0 && warden.pid !== pid);
   expect(lives(doomed.pid)).toBe(true);
