@@ -96,15 +96,17 @@ async function checkAll(config: Config): Promise<readonly Check[]> {
 /** Broken jobs keep their queue: worth knowing, and no damage. */
 async function checkJobs(config: Config): Promise<Check> {
   const status = await daemonStatus(config);
-  const broken =
-    status instanceof JobrunError ? [] : (status?.broken ?? (await readBroken(config)));
+  if (status instanceof JobrunError)
+    return checkOf('jobs', 'none known', [await notAnswered(config, status)]);
+  const broken = status?.broken ?? (await readBroken(config));
+  if (broken instanceof JobrunError)
+    return checkOf('jobs', 'none loads', [
+      { level: 'problem', file: config.dir, message: broken.message, hint: broken.hint },
+    ]);
   const findings = broken.map((name): Finding => {
     const hint = `See why: jobrun jobs ${name}`;
     return { level: 'warning', file: config.jobs, message: `the job ${name} is broken`, hint };
   });
-  if (status instanceof JobrunError) {
-    findings.push(await notAnswered(config, status));
-  }
   const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
   return checkOf('jobs', summary, findings);
 }
@@ -130,9 +132,15 @@ async function daemonStatus({ state }: Config): Promise<Status | JobrunError | n
   }
 }
 
-async function readBroken(config: Config): Promise<readonly string[]> {
-  const jobs = await readJobs(config, systemClock);
-  return jobs.flatMap((job) => (job.state === 'broken' ? [job.name] : []));
+/** Or what is wrong with the settings of all jobs: no job can be read, and the state is to be looked at all the same. */
+async function readBroken(config: Config): Promise<readonly string[] | JobrunError> {
+  try {
+    const jobs = await readJobs(config, systemClock);
+    return jobs.flatMap((job) => (job.state === 'broken' ? [job.name] : []));
+  } catch (error) {
+    if (error instanceof JobrunError && error.code === 'bad-config') return error;
+    throw error;
+  }
 }
 
 /** A sound state is left as it is. */

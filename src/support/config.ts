@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { durationMs } from './durations.ts';
-import { errnoOf, JobrunError, toJobrunError } from './errors.ts';
+import { errnoOf, JobrunError } from './errors.ts';
 import { SECOND } from './limits.ts';
 import { nearest } from './text.ts';
 import { isTimezone, zoneHint } from './zones.ts';
@@ -114,10 +114,11 @@ function unknownKey(file: string, key: string): JobrunError {
   return new JobrunError('bad-config', `${file}: there is no setting "${key}"`, hint);
 }
 
-/** What somebody else found wrong in a setting, as a mistake of the file that has it. */
-export function mistakeOf(dir: string, found: unknown): JobrunError {
-  const message = `${join(dir, CONFIG_FILE)}: ${toJobrunError(found).message}`;
-  return new JobrunError('bad-config', message, 'Mend it there.', found);
+/** What somebody else found wrong in a setting, as a mistake of the file that has it. A defect stays one. */
+export function mistakeOf(dir: string, found: unknown): unknown {
+  if (!(found instanceof JobrunError)) return found;
+  const message = `${join(dir, CONFIG_FILE)}: ${found.message}`;
+  return new JobrunError('bad-config', message, found.hint || 'Mend it there.', found);
 }
 
 function wrong(file: string, key: string, wanted: string): JobrunError {

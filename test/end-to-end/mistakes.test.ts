@@ -115,6 +115,15 @@ test('a mistake in the config is told of the config, not of each job that it wou
       expect([args, code, error.code]).toEqual([args, 2, 'bad-config']);
       expect(error.message).toContain(`jobrun.config.json: ${says}`);
     }
+    // What else is wrong is found all the same.
+    const { code, stdout } = await project.cli(['doctor', '--json']);
+    const { checks } = JSON.parse(stdout);
+    expect([code, checks.length, checks.at(-1)]).toEqual([
+      8,
+      7,
+      expect.objectContaining({ name: 'jobs', status: 'problem' }),
+    ]);
+    expect(checks.at(-1).findings[0].message).toContain(says);
   }
   project.write('jobrun.config.json', '{ "defaults": { "retries": 2 }, "keep": { "done": "1d" } }');
   expect((await project.cli(['schedule', 'hello'])).code).toBe(0);
