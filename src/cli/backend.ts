@@ -130,13 +130,31 @@ class DaemonBackend implements Backend {
 async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const { openOffline } = await import('../daemon/offline.ts');
   const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
+  const { damage = [] } = tools;
   return {
     offline: true,
-    damage: tools.damage ?? [],
+    damage,
     async call(command, request, id) {
-      return handle(command, request, { ...tools, request: id });
+      try {
+        return await handle(command, request, { ...tools, request: id });
+      } catch (error) {
+        throw orDamage(error, damage);
+      }
     },
-    stream: (command, request, signal) => followed(command, request, tools, signal),
+    async *stream(command, request, signal) {
+      try {
+        yield* followed(command, request, tools, signal);
+      } catch (error) {
+        throw orDamage(error, damage);
+      }
+    },
     close: () => tools.close(),
   };
+}
+
+/** What is not found may lie in what could not be read. */
+function orDamage(error: unknown, [first]: readonly JobrunError[]): unknown {
+  const isUnknown =
+    error instanceof JobrunError && ['unknown-run', 'unknown-schedule'].includes(error.code);
+  return (isUnknown && first) || error;
 }

@@ -127,10 +127,6 @@ async function withBackend(
       code = Math.max(code, (await command.show(reply, out, part)) ?? 0);
     }
     return tellDamage(backend.damage, out) ?? code;
-  } catch (error) {
-    // What is not found may lie in what could not be read.
-    const isUnknown = error instanceof JobrunError && error.code.startsWith('unknown-');
-    throw (isUnknown && backend.damage[0]) || error;
   } finally {
     await backend.close();
   }

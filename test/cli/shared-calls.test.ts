@@ -187,3 +187,16 @@ test('a damaged state is not told as if it were whole: every call rejects with w
   expect(errors[0]?.message).toContain('schedules.json');
   expect(errors[0]?.hint).toContain('jobrun doctor');
 }, 30_000);
+
+test('a run that lies in a damaged page is not told as one that there never was', async () => {
+  const project = new Project(WORK);
+  // The second opening writes the page of the first run.
+  const [first] = [await project.json('schedule', 'work'), await project.json('schedule', 'work')];
+  const page = join(project.state, 'runs/000000.json');
+  expect(readFileSync(page, 'utf8')).toContain(`"id":${first.id}`);
+  writeFileSync(page, 'rotten');
+  const jobs = await connected(project);
+  const errors = await Promise.all([jobs.get(first.id), jobs.result(first.id)].map(refusal));
+  expect(errors.map(({ code }) => code)).toEqual(['state-damaged', 'state-damaged']);
+  expect(errors[0]?.message).toContain('000000.json');
+}, 30_000);
