@@ -12,7 +12,7 @@ import { rolldown } from 'rolldown';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist`;
 
-/** Packages that each command needs go into its file; the others stay where npm installs them. */
+/** Packages that each command needs go into its file; Ink has one of its own (below), the others stay where npm installs them. */
 const INLINED = [
   'commander',
   'lowdb',

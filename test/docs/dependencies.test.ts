@@ -7,6 +7,7 @@ import { ROOT } from '../helpers/source.ts';
 
 interface Locked {
   readonly license?: string;
+  readonly version?: string;
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
 }
@@ -35,6 +36,18 @@ it('each has a line, with its licence, and each line is of one', () => {
 it('none runs anything when it is installed', () => {
   expect(packages.filter(([, one]) => one.hasInstallScript).map(([path]) => path)).toEqual([]);
   expect(packages.length).toBeGreaterThan(100);
+});
+
+it('what lies in dist/ is named in the very version that lies there', () => {
+  const [, inDist = ''] = /dashboard needs at once \((.+?)and what/s.exec(page) ?? [];
+  const names = [...inDist.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+  const versions = manifest.dependencies as Record<string, string>;
+  const built = readFileSync(join(ROOT, 'dist/LICENSES.txt'), 'utf8');
+  expect(names.length).toBe(5);
+  for (const [name, version] of Object.entries(versions)) {
+    expect([name, built.includes(`\n${name} (`)]).toEqual([name, names.includes(name)]);
+    if (names.includes(name)) expect(version).toBe(lock.packages[`node_modules/${name}`]?.version);
+  }
 });
 
 it('what is needed to run is free to use', () => {
