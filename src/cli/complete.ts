@@ -16,7 +16,7 @@ import { plainLine } from '../support/text.ts';
 import { ENTRIES, entryOf } from './entries.ts';
 import { define, generalOptions } from './program.ts';
 import { FILES, SHELLS } from './shells.ts';
-import { WITH_VALUE } from './words.ts';
+import { COLORS, commandAt, WITH_VALUE } from './words.ts';
 
 interface Typed {
   readonly command: string | null;
@@ -41,7 +41,7 @@ const RUNS_OF: Readonly<Record<string, readonly StateName[]>> = {
   fail: ['waiting'],
 };
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  '--color': ['auto', 'always', 'never'],
+  '--color': COLORS,
   '--catch-up': CATCH_UPS,
   '--overlap': OVERLAPS,
 };
@@ -77,9 +77,7 @@ function typedIn(all: readonly string[]): Typed {
   for (const [i, word] of words.entries()) {
     if (WITH_VALUE.has(word)) general[word] = words[i + 1] ?? '';
   }
-  const at = words.findIndex(
-    (word, i) => !word.startsWith('-') && !WITH_VALUE.has(words[i - 1] ?? ''),
-  );
+  const at = commandAt(words);
   if (at < 0) return { command: null, words, current, general };
   return { command: words[at] ?? '', words: words.slice(at + 1), current, general };
 }

@@ -1,7 +1,7 @@
 // Words that are plain, as most are: a command, options that it has, each written out with a value where it takes one.
 // What is read here means the same to commander, or it is left to commander: help, a typing error, several short
 // options in one. Of the commands only the one that was called is loaded.
-import type { Command, Definition } from '../commands/command.ts';
+import type { Command, Syntax } from '../commands/command.ts';
 import { type CommandEntry, entryOf } from './entries.ts';
 
 export interface Parsed {
@@ -25,6 +25,8 @@ interface Option {
 
 type Values = Record<string, unknown>;
 
+export const COLORS = ['auto', 'always', 'never'];
+
 /** Flags, what for, and, where not everything goes, what does. */
 export const GENERAL_OPTIONS: readonly (readonly [string, string, (readonly string[])?])[] = [
   ['--dir <project>', 'the project; default: the nearest with jobs/ or a config'],
@@ -32,11 +34,13 @@ export const GENERAL_OPTIONS: readonly (readonly [string, string, (readonly stri
   ['--json', 'print JSON'],
   ['-q, --quiet', 'print ids only'],
   ['-v, --verbose', 'say more, with stacks of errors'],
-  ['--color <when>', 'when to use colour', ['auto', 'always', 'never']],
+  ['--color <when>', 'when to use colour', COLORS],
 ];
 
 /** Those of the general options that take a value, to find the command among the words. */
-export const WITH_VALUE = new Set(['--dir', '--state', '--color']);
+export const WITH_VALUE: ReadonlySet<string> = new Set(
+  GENERAL_OPTIONS.flatMap(([flags]) => /^(--\w+) </.exec(flags)?.[1] ?? []),
+);
 
 /** Where the command stands; -1 where none does. */
 export const commandAt = (words: readonly string[]): number =>
@@ -114,7 +118,7 @@ function optionOf(flags: string, more: Pick<Option, 'choices' | 'fallback' | 'ga
 }
 
 /** What a command defines, as far as it is plain. */
-class Defined implements Definition {
+class Defined implements Syntax {
   readonly options: Option[] = [];
   isPlain = true;
   #least = 0;

@@ -12,7 +12,7 @@ import type { Json } from '../support/json.ts';
 import type { Output } from './output.ts';
 
 /** Takes the arguments and options of a command; commander is one. */
-export interface Definition {
+export interface Syntax {
   description(text: string): this;
   argument(name: string, about: string): this;
   /** A fallback, or what adds a value to those that stood before it. */
@@ -24,8 +24,8 @@ export interface Definition {
 // Methods, not properties with functions: only so do commands with requests of their own fit into one table.
 export interface Command<Request = unknown, Reply = unknown> {
   readonly name: string;
-  /** Arguments, options, description and examples, told to commander. */
-  define(program: Definition): void;
+  /** Arguments, options, description and examples, told to who reads the words. */
+  define(program: Syntax): void;
   ask(asked: Asked): Promise<Request> | Request;
   /** Does it where it was typed, with neither daemon nor state. Null: go on with `handle`. */
   local?(request: Request, asked: Asked): Promise<Reply | null> | Reply | null;

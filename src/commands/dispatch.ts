@@ -22,9 +22,8 @@ export function dispatcher(tools: Tools): Handle {
   const asked = { ...tools, request: '' };
   for (const { name } of ENTRIES) void commandOf(name);
   return (request, signal) => {
-    if (request.stream) return follow(request, tools, signal);
     const own = request.request === null ? tools : { ...asked, request: request.request };
-    return answer(request, own, known);
+    return request.stream ? follow(request, own, signal) : answer(request, own, known);
   };
 }
 
@@ -43,8 +42,7 @@ export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn ==
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
   const command = await commandOf(request.command);
-  const own = request.request === null ? tools : { ...tools, request: request.request };
-  yield* followed(command, fieldsOf(request.args), own, signal);
+  yield* followed(command, fieldsOf(request.args), tools, signal);
 }
 
 /** Also called by the command line itself, on the files. */

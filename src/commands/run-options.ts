@@ -2,14 +2,14 @@
 import { parseDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { checkTimezone } from '../support/zones.ts';
-import type { Asked, Definition } from './command.ts';
+import type { Asked, Syntax } from './command.ts';
 import { MAX_PRIORITY, type RunRequest } from './drafts.ts';
 import { jobName } from './fields.ts';
 import { paramOptions } from './help.ts';
 import { readParams } from './params.ts';
 import { readDue, readInteger } from './times.ts';
 
-export function runOptions(program: Definition): void {
+export function runOptions(program: Syntax): void {
   paramOptions(program);
   program
     .option('--priority <n>', "higher runs first; default: the job's, else 1")

@@ -94,7 +94,10 @@ export class Attempts {
     const attempt = await this.#find(id);
     try {
       const { progress } = attempt;
-      await engine.change(id, (run) => requestAbort(withProgress(run, progress), reason));
+      await engine.change(id, (run) => {
+        const asked = requestAbort(run, reason);
+        return asked === run ? run : withProgress(asked, progress);
+      });
     } catch (error) {
       if (error instanceof JobrunError && isOfState(error)) throw error;
       // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.

@@ -21,6 +21,8 @@ export function draw(
     debug: true,
     patchConsole: false,
     exitOnCtrlC: false,
+    // The lines are plain text already, and for a screen reader Ink would leave them out.
+    isScreenReaderEnabled: false,
   });
   ink.waitUntilExit().catch((error) => {
     if (!closed) onCrash(error);

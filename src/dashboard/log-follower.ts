@@ -54,8 +54,8 @@ export class LogFollower {
       this.#show(id, (reply as { lines: LogLine[] }).lines, signal, false);
       return;
     }
-    // Until it says something it has said nothing, and what another run said is not its.
-    this.#show(id, [], signal, true);
+    // Until it says something it has said nothing; what is shown of it already stays.
+    if (this.#store.model.log?.id !== id) this.#show(id, [], signal, true);
     let undo: (() => void) | null = null;
     let shownAt = Number.NEGATIVE_INFINITY;
     let fresh = 0;

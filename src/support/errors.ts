@@ -73,6 +73,8 @@ export class JobrunError extends Error {
   }
 
   static override [Symbol.hasInstance](thing: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a class derived from it has this too, and is told by itself
+    if (this !== JobrunError) return Function.prototype[Symbol.hasInstance].call(this, thing);
     return typeof thing === 'object' && thing !== null && KIND in thing;
   }
 

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../support/errors.ts';
 
-const STATEMENT = /(?:^|[;}])\s*(?:import|export)\b/m;
+/** Not `import()`, which CommonJS has as well. */
+const STATEMENT = /(?:^|[;}]|\*\/)[ \t]*(?:import\b(?!\s*\()|export\b)/m;
 
 /** May be true of CommonJS that only speaks of such statements: it is asked where both can be read. */
 export function isTakenForCommonJs(file: string): boolean {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ENTRIES } from '../../src/cli/entries.ts';
 import { parseAny } from '../../src/cli/program.ts';
 import { readPlain } from '../../src/cli/words.ts';
-import type { Definition } from '../../src/commands/command.ts';
+import type { Syntax } from '../../src/commands/command.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -36,19 +36,29 @@ const VALUES = [
 ];
 const COMMON = ['--json', '-q', '-v', '--color', '--dir', '--state', '--verbose', '--quiet', '-h'];
 
-async function flagsOf(entry: (typeof ENTRIES)[number]): Promise<string[]> {
-  const flags: string[] = [];
-  const told: Definition = {
+interface Told {
+  /** Arguments that it must have. */
+  readonly least: string[];
+  readonly options: { readonly flag: string; readonly takesValue: boolean }[];
+}
+
+async function syntaxOf(entry: (typeof ENTRIES)[number]): Promise<Told> {
+  const { least, options }: Told = { least: [], options: [] };
+  const told: Syntax = {
     description: () => told,
-    argument: () => told,
+    argument: (name: string) => {
+      if (name.startsWith('<')) least.push('1');
+      return told;
+    },
     addHelpText: () => told,
     option: (given: string) => {
-      flags.push(...given.replace(/ <.*/, '').split(', '));
+      const takesValue = given.includes('<');
+      for (const flag of given.replace(/ <.*/, '').split(', ')) options.push({ flag, takesValue });
       return told;
     },
   };
   (await entry.load()).define(told);
-  return flags;
+  return { least, options };
 }
 
 async function both(argv: readonly string[]): Promise<[unknown, unknown]> {
@@ -63,7 +73,8 @@ describe('plain words', () => {
     async (name, entry) => {
       const chance = numbers(name.length * 7919);
       const any = (from: readonly string[]): string => from[chance(from.length)] ?? '';
-      const flags = [...(await flagsOf(entry)), ...COMMON];
+      const { options } = await syntaxOf(entry);
+      const flags = [...options.map(({ flag }) => flag), ...COMMON];
       const word = (from: readonly string[]): string[] => {
         const kind = chance(8);
         if (kind < 3) return [any(VALUES)];
@@ -84,6 +95,19 @@ describe('plain words', () => {
       if (name !== 'daemon') expect(plain).toBeGreaterThan(20);
     },
   );
+
+  // One that stopped being plain would be read right, and take twice as long.
+  test('each option of each command is plain, but those of the daemon and what takes several values', async () => {
+    const left: string[] = [];
+    for (const entry of ENTRIES.filter(({ name }) => name !== 'daemon')) {
+      const { least, options } = await syntaxOf(entry);
+      for (const { flag, takesValue } of options) {
+        const argv = [entry.name, ...least, flag, ...(takesValue ? ['1'] : [])];
+        if ((await readPlain(argv)) === null) left.push(`${entry.name} ${flag}`);
+      }
+    }
+    expect(left).toEqual(['schedule --after', 'run --after']);
+  });
 
   test.each([
     'list',

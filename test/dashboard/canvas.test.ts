@@ -2,7 +2,7 @@
 // and what it takes to draw all day long.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Canvas } from '../../src/dashboard/canvas.ts';
 import { draw } from '../../src/dashboard/draw.tsx';
 import { frame } from '../../src/dashboard/frame.ts';
@@ -118,6 +118,7 @@ describe('the terminal', () => {
 describe('drawing with Ink', () => {
   it('sends each line as it is, and keeps none of the pictures that are gone', async () => {
     setFlagsFromString('--expose-gc');
+    vi.stubEnv('INK_SCREEN_READER', 'true');
     const gc = runInNewContext('gc') as () => void;
     const size = { columns: 120, rows: 40 };
     const clock = handClock();

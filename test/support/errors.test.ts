@@ -18,6 +18,20 @@ describe('a code', () => {
   });
 });
 
+it('an error is one of jobrun wherever its class was loaded from; one of a class derived from it is told by that', async () => {
+  const again = new URL('../../src/support/errors.ts?again', import.meta.url).href;
+  const { JobrunError: Another } = (await import(again)) as { JobrunError: typeof JobrunError };
+  class Own extends JobrunError {}
+  expect(Another).not.toBe(JobrunError);
+  expect(new Another('refused', 'no', '')).toBeInstanceOf(JobrunError);
+  expect(new Own('refused', 'no', '')).toBeInstanceOf(JobrunError);
+  expect([
+    new Own('refused', 'no', '') instanceof Own,
+    new Another('refused', 'no', '') instanceof Own,
+  ]).toEqual([true, false]);
+  expect(new Error('no')).not.toBeInstanceOf(JobrunError);
+});
+
 describe('an error over the socket', () => {
   it('comes back as it was', () => {
     const error = new JobrunError(

@@ -69,6 +69,9 @@ test('modules load also where package.json says "commonjs", and CommonJS beside 
       export default defineJob({ description: text, run() {} });`,
     'jobs/ts.ts': `const text: string = 'typed';\nexport default { description: text, run() {} };`,
     'jobs/cjs.js': `/*\nexport nothing\n*/\nmodule.exports = { description: 'cjs', run() {} };`,
+    'jobs/typed.js': `/** @type {object} */ export default { description: 'typed', run() {} };`,
+    'jobs/late.js': `const all = [\nimport('node:fs')];
+      module.exports = { description: typeof jest + all.length, run() {} };`,
     'jobs/_lib.js': `export const text = 'from a library';`,
     'jobs/broken.js': `export default {\n  run() { const x = ; },\n};`,
     'jobs/own/package.json': '{ "type": "module" }',

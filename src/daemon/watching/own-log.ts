@@ -14,7 +14,7 @@ export class OwnLog {
   /** Throws `bad-option` where the file cannot be written. */
   constructor(path: string) {
     this.#path = path;
-    this.#file = openLog(path);
+    this.#file = openOwnLog(path);
   }
 
   write(line: string): boolean {
@@ -33,7 +33,7 @@ export class OwnLog {
   /** The file was renamed: what comes now goes into a new one. Where that cannot be made, the old one goes on. */
   reopen(): void {
     const old = this.#file;
-    this.#file = openLog(this.#path);
+    this.#file = openOwnLog(this.#path);
     closeSync(old);
   }
 }
@@ -42,7 +42,7 @@ const lostLine = (lines: number): string =>
   `${JSON.stringify({ level: 40, msg: `${lines} lines before this one could not be written` })}\n`;
 
 /** Throws `bad-option` where the file cannot be written. */
-export function openLog(path: string): number {
+export function openOwnLog(path: string): number {
   try {
     return openLogFile(path);
   } catch (error) {

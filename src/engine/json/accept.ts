@@ -58,7 +58,8 @@ export function lendIds(tx: Transaction, { ids }: Intake): void {
 
 /**
  * The answer of a request that came before. A run that was removed since was accepted all the same. Drafts, where given,
- * say which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more.
+ * say which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more. As
+ * many lines of the same jobs are taken for the same lines, though others of them may have been refused the first time.
  */
 export async function repeated(
   [, asked, at]: Answered,

@@ -45,11 +45,11 @@ export class Memory {
     if (prev) this.tally.add(prev, -1);
     this.dirty.add(pageOf(run.id));
     if (this.dueOrder?.put(prev, next) === false) this.dueOrder = null;
-    if (prev && next && prev.state.name === 'running' && next.state.name === 'running') {
-      this.live.set(run.id, next);
-      return;
-    }
-    if (prev) this.#leave(prev, next);
+    // Before the orders are told: what they hold of the run as it was is true no longer.
+    if (next && !isSettled(next)) this.live.set(run.id, next);
+    else this.live.delete(run.id);
+    if (prev?.state.name === 'running' && next?.state.name === 'running') return;
+    if (prev) this.#leave(prev);
     if (next) this.#enter(next);
     else this.#remove(run.id);
   }
@@ -60,7 +60,9 @@ export class Memory {
     // It was parsed a moment ago and nobody else has it: the one change of a run there is.
     const state = run.state.name === 'queued' ? queuedSince(run.state.dueAt) : run.state;
     Object.assign(run, { state, job: this.#nameOf(run.job) });
-    if (!isSettled(run)) this.#enter(run);
+    if (isSettled(run)) return;
+    this.live.set(run.id, run);
+    this.#enter(run);
   }
 
   /** One text for all runs of a job: each was parsed with one of its own, which is 32 MB in a million. */
@@ -116,7 +118,6 @@ export class Memory {
       return;
     }
     this.fresh.delete(run.id);
-    this.live.set(run.id, run);
     const key = run.origin?.key;
     if (key !== undefined) this.#keys.set(keyOf(run.job, key), run.id);
     const schedule = run.origin?.schedule;
@@ -142,14 +143,11 @@ export class Memory {
     this.removed++;
   }
 
-  #leave(run: Run, next: Run | null): void {
+  #leave(run: Run): void {
     if (isSettled(run)) {
       this.fresh.delete(run.id);
       return;
     }
-    // Before the orders are told: what they hold of this run is true no longer.
-    if (next && !isSettled(next)) this.live.set(run.id, next);
-    else this.live.delete(run.id);
     const key = run.origin?.key;
     if (key !== undefined && this.#keys.get(keyOf(run.job, key)) === run.id)
       this.#keys.delete(keyOf(run.job, key));
