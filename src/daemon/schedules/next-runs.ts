@@ -30,6 +30,8 @@ export interface NextRunParts {
 export class NextRuns {
   readonly #p: NextRunParts;
   readonly #asking = new Set<string>();
+  /** Looked at while they were asked: what was found then may not have been known to who asked. */
+  readonly #again = new Set<string>();
   /** On the monotonic clock; those that may be asked at any time are not in here. */
   readonly #notBefore = new Map<string, number>();
   readonly #failures = new Map<string, number>();
@@ -52,7 +54,11 @@ export class NextRuns {
   look(schedule: Schedule): void {
     const { engine, catalog } = this.#p;
     const { name } = schedule;
-    if (schedule.rule.kind !== 'nextRun' || this.#asking.has(name)) return;
+    if (schedule.rule.kind !== 'nextRun') return;
+    if (this.#asking.has(name)) {
+      this.#again.add(name);
+      return;
+    }
     if ((this.#notBefore.get(name) ?? 0) > this.#p.clock.monotonic()) return;
     if (!awaitsAnswer(schedule, engine.unsettledOf(name).length)) return;
     const entry = catalog.find(schedule.job);
@@ -63,6 +69,8 @@ export class NextRuns {
       .catch((error) => this.#failed(name, error))
       .finally(() => {
         this.#asking.delete(name);
+        const again = this.#again.delete(name) && !this.#notBefore.has(name);
+        if (again) this.#notBefore.set(name, this.#p.clock.monotonic());
         this.#p.wake();
       });
   }
