@@ -149,8 +149,8 @@ async function namesFor(
   const { command, general } = typed;
   if (what === 'shell') return Object.keys(SHELLS).map((name): Candidate => [name, '']);
   const dir = general['--dir'];
-  const state = general['--state'];
-  const given = { ...(dir && { dir }), ...(state && { state }) };
+  const stateDir = general['--state-dir'];
+  const given = { ...(dir && { dir }), ...(stateDir && { stateDir }) };
   const config = loadConfig(given, process.env, process.cwd());
   const schedules = command === 'schedules' || command === 'unschedule' || what === 'schedule';
   if (what === 'id') return runsOf(config, RUNS_OF[command ?? ''] ?? null, taken);

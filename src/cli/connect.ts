@@ -3,6 +3,7 @@
 
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
+import { refuseUnknown } from '../commands/fields.ts';
 import type { Listed } from '../commands/list.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { durationMs } from '../support/durations.ts';
@@ -31,15 +32,17 @@ import { Caller } from './library.ts';
  * (`result`, `events`) rejects with `no-daemon` where none runs. Nothing is opened before the first call; all calls
  * reject with a JobrunError.
  *
- * @param options `dir`: the project, default as for the command line; `state`: its state folder
+ * @param options `dir`: the project, default as for the command line; `stateDir`: its state folder
  * @example
  * const jobs = await connect({ dir: '/srv/shop' });
  * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { in: '20m', key: 'spring' });
  * console.log(await jobs.result(run.id));
  * await jobs.close();
  */
-export const connect = async (options: ConfigOptions = {}): Promise<Jobs> =>
-  new Jobs(new Caller(options));
+export async function connect(options: ConfigOptions = {}): Promise<Jobs> {
+  refuseUnknown(options, ['dir', 'stateDir']);
+  return new Jobs(new Caller(options));
+}
 
 export class Jobs {
   readonly #caller: Caller;

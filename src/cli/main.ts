@@ -73,11 +73,11 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
 }
 
 function configOf({ command, general }: Parsed): Config {
-  const { dir, state } = general;
+  const { dir, stateDir } = general;
   const here = command.begins ? (process.env.JOBRUN_DIR ?? process.cwd()) : undefined;
   const options = {
     ...((dir ?? here) !== undefined && { dir: String(dir ?? here) }),
-    ...(state !== undefined && { state: String(state) }),
+    ...(stateDir !== undefined && { stateDir: String(stateDir) }),
   };
   const config = loadConfig(options, process.env, process.cwd());
   if (command.begins || existsSync(config.dir)) return config;

@@ -37,8 +37,7 @@ export async function parseAny(argv: readonly string[]): Promise<Parsed | null> 
   if (!command || !own) return null;
   const options = own.opts();
   const general = { ...program.opts(), ...those(shared, options) };
-  // A general option is an option of each command too, but not of one that means something else by it.
-  return { command, args: own.args, options: { ...those(shared, general), ...options }, general };
+  return { command, args: own.args, options: { ...general, ...options }, general };
 }
 
 const those = (names: readonly string[], of: Parsed['options']): Parsed['options'] =>
@@ -46,14 +45,10 @@ const those = (names: readonly string[], of: Parsed['options']): Parsed['options
 
 const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
 
-/**
- * Gives the command its options, and the general ones. Where both have one of a name, as the filter of
- * `list --state failed`, the general one has to stand before the command.
- */
+/** Gives the command its options and the general ones. Returns the names of the general ones. */
 export function define(command: Command, own: Program): readonly string[] {
   command.define(own);
-  const taken = new Set(own.options.map(({ long }) => long));
-  const shared = generalOptions().filter(({ long }) => !taken.has(long));
+  const shared = generalOptions();
   for (const option of shared) own.addOption(option);
   return shared.map((option) => option.attributeName());
 }
@@ -110,8 +105,13 @@ function help(program: Program): null {
   return null;
 }
 
+const STATE_HINT =
+  'The state folder is --state-dir <folder>. --state is the filter of list and prune.';
+
 function refused(error: CommanderError, command?: string, own?: Program): JobrunError {
   const [what = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  if (/ '--state[='](?!dir)/.test(what))
+    return new JobrunError('bad-option', what, STATE_HINT, error);
   const suggestion = rest.join(' ').replace(/^\(|\)$/g, '');
   const isOneTooMany = error.code === 'commander.excessArguments';
   const hasParams = own?.options.some(({ long }) => long === '--params') === true;

@@ -76,7 +76,7 @@ export const service: Command<Request, Reply> = {
 function unitOf(request: Request, config: Config, graceMs: number, program: string): string {
   const { user, workers, http } = request;
   const options = [
-    ...['--dir', config.dir, '--state', config.state],
+    ...['--dir', config.dir, '--state-dir', config.state],
     ...(workers === undefined ? [] : ['--workers', workers]),
     ...(http === undefined ? [] : ['--http', http]),
   ];

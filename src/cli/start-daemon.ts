@@ -1,5 +1,6 @@
 // `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this one.
 
+import { refuseUnknown } from '../commands/fields.ts';
 import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
@@ -9,7 +10,8 @@ import { refuseNoProject } from './backend.ts';
 export interface StartOptions {
   /** The project. Default as for the command line. */
   readonly dir?: string;
-  readonly state?: string;
+  /** Its state folder. Default as for the command line. */
+  readonly stateDir?: string;
   /** Attempts at once. Default: the config's, else the larger of 4 and the cores. */
   readonly workers?: number;
   /** How long a stop waits for attempts. Default: the config's. */
@@ -19,6 +21,8 @@ export interface StartOptions {
   /** Where the daemon tells what it does, as JSON lines. Default: nowhere. */
   readonly log?: { write(line: string): unknown };
 }
+
+const OPTIONS = ['dir', 'stateDir', 'workers', 'drain', 'watch', 'log'];
 
 export interface RunningDaemon {
   /** Resolves with the exit code that `jobrun daemon` would have. */
@@ -36,8 +40,9 @@ export interface RunningDaemon {
  * process.once('SIGTERM', () => daemon.stop());
  */
 export async function startDaemon(options: StartOptions = {}): Promise<RunningDaemon> {
-  const { dir, state, workers, drain, watch, log } = options;
-  const where = { ...(dir !== undefined && { dir }), ...(state !== undefined && { state }) };
+  refuseUnknown(options, OPTIONS);
+  const { dir, stateDir, workers, drain, watch, log } = options;
+  const where = { ...(dir !== undefined && { dir }), ...(stateDir !== undefined && { stateDir }) };
   const config = loadConfig(where, process.env, process.cwd());
   refuseNoProject(config);
   const { Daemon } = await import('../daemon/daemon.ts');

@@ -30,7 +30,7 @@ export const COLORS = ['auto', 'always', 'never'];
 /** Flags, what for, and, where not everything goes, what does. */
 export const GENERAL_OPTIONS: readonly (readonly [string, string, (readonly string[])?])[] = [
   ['--dir <project>', 'the project; default: the nearest with jobs/ or a config'],
-  ['--state <folder>', 'the state folder; default: state/ in the project'],
+  ['--state-dir <folder>', 'the state folder; default: state/ in the project'],
   ['--json', 'print JSON'],
   ['-q, --quiet', 'print ids only'],
   ['-v, --verbose', 'say more, with stacks of errors'],
@@ -39,7 +39,7 @@ export const GENERAL_OPTIONS: readonly (readonly [string, string, (readonly stri
 
 /** Those of the general options that take a value, to find the command among the words. */
 export const WITH_VALUE: ReadonlySet<string> = new Set(
-  GENERAL_OPTIONS.flatMap(([flags]) => /^(--\w+) </.exec(flags)?.[1] ?? []),
+  GENERAL_OPTIONS.flatMap(([flags]) => /^(--[\w-]+) </.exec(flags)?.[1] ?? []),
 );
 
 /** Where the command stands; -1 where none does. */
@@ -57,16 +57,13 @@ export async function readPlain(argv: readonly string[]): Promise<Parsed | null>
   const command = await entry.load();
   const defined = new Defined();
   command.define(defined);
-  const taken = new Set(defined.options.map(({ key }) => key));
-  const shared = generals.filter(({ key }) => !taken.has(key));
-  const own = read(argv.slice(at + 1), [...defined.options, ...shared]);
+  const own = read(argv.slice(at + 1), [...defined.options, ...generals]);
   if (!own || !defined.isPlain || !defined.takes(own.args.length)) return null;
-  // A general option is an option of each command too, but not of one that means something else by it.
-  const general = { ...before.values, ...those(shared, own.values) };
+  const general = { ...before.values, ...those(generals, own.values) };
   return {
     command,
     args: own.args,
-    options: { ...defined.fallbacks(), ...those(shared, general), ...own.values },
+    options: { ...defined.fallbacks(), ...general, ...own.values },
     general,
   };
 }

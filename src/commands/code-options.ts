@@ -3,7 +3,7 @@
 // milliseconds of one.
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { fieldsOf, notOneOf, wrong } from './fields.ts';
+import { fieldsOf, refuseUnknown, wrong } from './fields.ts';
 import type { ScheduleRequest } from './made-schedules.ts';
 
 const OF_RUN = ['key', 'retries', 'timeout', 'after'] as const;
@@ -42,9 +42,7 @@ export function requestFromCode(
 type Given = Readonly<Record<string, unknown>>;
 
 function refuseMisplaced(given: Readonly<Record<string, unknown>>, only?: 'run'): void {
-  const names = Object.keys(given).filter((name) => given[name] !== undefined);
-  const unknown = names.find((name) => !(KNOWN as readonly string[]).includes(name));
-  if (unknown !== undefined) throw notOneOf('the options', unknown, KNOWN);
+  refuseUnknown(given, KNOWN);
   if (given.at !== undefined && given.in !== undefined) throw excluded('at', 'in');
   if (given.every !== undefined && given.cron !== undefined) throw excluded('every', 'cron');
   const makes = only !== 'run' && (given.every !== undefined || given.cron !== undefined);

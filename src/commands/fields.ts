@@ -56,6 +56,13 @@ export function notOneOf(what: string, given: string, choices: readonly string[]
   return new JobrunError('bad-option', `${what}: there is no "${plainLine(given)}"`, hint);
 }
 
+/** Throws `bad-option` for an option of a call that does not exist: it would silently do nothing. */
+export function refuseUnknown(given: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && !known.includes(name)) throw notOneOf('the options', name, known);
+  }
+}
+
 /** Whatever stands where a text should: an object may have a `toString` that is none. */
 const written = (value: unknown): string =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? '');

@@ -25,7 +25,7 @@ export const importAll: Command<Request, Reply> = {
     program.description(
       'Take the stream of jobrun export into an empty state: all of it, or nothing. No daemon may run on it.',
     );
-    examples(program, 'import backup.jsonl', 'import --state /srv/new/state backup.jsonl');
+    examples(program, 'import backup.jsonl', 'import --state-dir /srv/new/state backup.jsonl');
   },
 
   ask({ args }) {

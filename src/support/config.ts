@@ -31,7 +31,7 @@ export interface Config {
 
 export interface ConfigOptions {
   readonly dir?: string;
-  readonly state?: string;
+  readonly stateDir?: string;
 }
 
 const KEYS = [
@@ -66,7 +66,7 @@ export function loadConfig(
   return {
     dir,
     jobs: path('jobs', env.JOBRUN_JOBS),
-    state: path('state', options.state ?? env.JOBRUN_STATE),
+    state: path('state', options.stateDir ?? env.JOBRUN_STATE),
     workers: wholeNumber(env.JOBRUN_WORKERS || raw.workers, file, 'workers'),
     // The system's is asked for with its first use: finding it out takes longer than many a command.
     get timezone() {

@@ -6,6 +6,15 @@ import { refusal, Site, site } from '../helpers/site.ts';
 
 const WORK = `export default async ({ n = 0 }) => n * 2;`;
 
+test.each([
+  ['connect', () => connect({ state: 'elsewhere' } as never)],
+  ['startDaemon', () => startDaemon({ state: 'elsewhere' } as never)],
+])('%s refuses an option that it does not know, and names those it knows', async (_name, call) => {
+  const { code, message, hint } = await refusal(call());
+  expect([code, message]).toEqual(['bad-option', 'the options: there is no "state"']);
+  expect(hint).toContain('stateDir');
+});
+
 test('without a daemon it works on the files, as many at once as you like, and what needs a daemon says so', async () => {
   const s = new Site({ work: WORK });
   const [one, two] = [await connect({ dir: s.project.dir }), await connect({ dir: s.project.dir })];

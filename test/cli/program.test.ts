@@ -1,5 +1,6 @@
 // From words to a command: where options may stand, what is refused, and what every help says.
 import { afterEach, expect, test, vi } from 'vitest';
+import { ENTRIES } from '../../src/cli/entries.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
@@ -27,11 +28,34 @@ test.each([
   expect(parsed?.options.job).toBe('mail');
 });
 
-test('after list, --state is the filter; before it, the folder', async () => {
-  const parsed = await parse(words('--state /s list --state failed'));
-  expect(parsed?.general.state).toBe('/s');
-  expect(parsed?.options.state).toBe('failed');
-  expect((await parse(words('show 1 --state /s')))?.general.state).toBe('/s');
+test.each(['--state-dir /s list --state failed', 'list --state failed --state-dir=/s'])(
+  '--state-dir is the folder and --state the filter, wherever they stand: %s',
+  async (line) => {
+    const parsed = await parse(words(line));
+    expect(parsed?.general.stateDir).toBe('/s');
+    expect(parsed?.general.state).toBeUndefined();
+    expect(parsed?.options.state).toBe('failed');
+  },
+);
+
+test.each([
+  '--state /s list',
+  '--state=/s list',
+  '--json --state list list',
+  'show 1 --state /s',
+  '--state /s',
+])('--state where a folder was meant is refused, and --state-dir is named: %s', async (line) => {
+  const error = await parse(words(line)).catch((thrown) => thrown);
+  expect(error.code).toBe('bad-option');
+  expect(error.hint).toContain('--state-dir <folder>');
+});
+
+test('no command has an option that is called like a general one', async () => {
+  for (const name of ENTRIES.map((entry) => entry.name)) {
+    printed();
+    await expect(parse([name, '--help'])).resolves.toBeNull();
+    vi.restoreAllMocks();
+  }
 });
 
 test.each([
@@ -74,13 +98,3 @@ test.each([...COMMANDS.map(({ name }) => name), 'daemon'])(
     expect(text()).toContain('--json');
   },
 );
-
-test('a state folder before the command is no filter of its list, and a filter after it is no folder', async () => {
-  const before = await parse(['--state', 'elsewhere', 'list', '--state', 'failed']);
-  expect([before?.general.state, before?.options.state]).toEqual(['elsewhere', 'failed']);
-  const alone = await parse(['--state', 'elsewhere', 'list', '--json']);
-  expect([alone?.general.state, alone?.options.state]).toEqual(['elsewhere', undefined]);
-  expect(alone?.options.json).toBe(true);
-  const filter = await parse(['list', '--state', 'failed']);
-  expect([filter?.general.state, filter?.options.state]).toEqual([undefined, 'failed']);
-});

@@ -34,7 +34,18 @@ const VALUES = [
   'list',
   '@f',
 ];
-const COMMON = ['--json', '-q', '-v', '--color', '--dir', '--state', '--verbose', '--quiet', '-h'];
+const COMMON = [
+  '--json',
+  '-q',
+  '-v',
+  '--color',
+  '--dir',
+  '--state-dir',
+  '--state',
+  '--verbose',
+  '--quiet',
+  '-h',
+];
 
 interface Told {
   /** Arguments that it must have. */

@@ -35,7 +35,7 @@ describe('what may stand next', () => {
     expect(await asked(project, 'list', '--job=imp')).toEqual(['--job=import-products']);
     expect(await asked(project, 'list', '--state', 'done,fa')).toEqual(['done,failed']);
     expect(await asked(project, 'schedule', 'x', '--overlap', 'q')).toEqual(['queue']);
-    expect(await asked(project, '--state', '')).toEqual([':files']);
+    expect(await asked(project, '--state-dir', '')).toEqual([':files']);
     expect(await asked(project, 'schedule', 'import-products', '')).toEqual([]);
     expect(await asked(project, 'no-such-command', '')).toEqual([]);
   });

@@ -69,7 +69,7 @@ const MISTAKES: readonly Mistake[] = [
   ['update 1', 2, 'bad-option', 'nothing', '--at'],
   ['run hello', 4, 'no-daemon', 'needs one', 'jobrun daemon'],
   ['stop', 4, 'no-daemon', 'needs one', 'nothing to stop'],
-  ['import not.json', 5, 'refused', 'not empty', '--state'],
+  ['import not.json', 5, 'refused', 'not empty', '--state-dir'],
   ['import none.json', 2, 'bad-option', 'none.json', 'name'],
   ['--dir nowhere list', 2, 'bad-option', 'nowhere', '--dir'],
 ];

@@ -83,7 +83,7 @@ describe('settings', () => {
       drainMs: 1000,
       http: 'x:2',
     });
-    expect(load(env, { state: '/o' }).state).toBe('/o');
+    expect(load(env, { stateDir: '/o' }).state).toBe('/o');
   });
 
   it('an empty variable is none', () => {

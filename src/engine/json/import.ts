@@ -53,7 +53,7 @@ function refuseUnlessEmpty({ memory, registry }: Recovered): void {
   // Schedules that stand in job files come by themselves, wherever a daemon once ran.
   const made = [...registry.schedules.values()].some(({ source }) => source === 'made');
   if (runs === 0 && !made) return;
-  const hint = 'Import into a new folder: jobrun import --state <folder> <file>';
+  const hint = 'Import into a new folder: jobrun import --state-dir <folder> <file>';
   const what = runs > 0 ? `${runs} runs` : 'schedules';
   throw new JobrunError('refused', `the state is not empty: it has ${what}`, hint);
 }

@@ -239,7 +239,7 @@ export function unusable(path: string, cause: unknown): JobrunError {
     return new JobrunError(
       'state-unsafe',
       `${dirname(path)} is not there`,
-      'Make it, or name another: --state',
+      'Make it, or name another: --state-dir',
       cause,
     );
   }
