@@ -56,6 +56,19 @@ export const boardRun = (run: RunView): BoardRun => ({
   schedule: run.schedule,
 });
 
+/**
+ * The next attempt of a run that waits for a retry: `try 2 of 6`. Empty where the latest attempt did not fail: after a
+ * call-back the next attempt has the same number again.
+ */
+export function retryText(
+  { attempt, maxAttempts }: Pick<RunView, 'attempt' | 'maxAttempts'>,
+  hasFailed: boolean,
+): string {
+  if (attempt === 0 || !hasFailed) return '';
+  if (maxAttempts === null) return `try ${attempt + 1}`;
+  return attempt < maxAttempts ? `try ${attempt + 1} of ${maxAttempts}` : '';
+}
+
 export const JOB_ORDERS = ['name', 'waiting', 'errors', 'next'] as const;
 
 const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: BoardJob) => number>> = {

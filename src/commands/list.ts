@@ -7,6 +7,7 @@ import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.t
 import type { Json } from '../support/json.ts';
 import { LAST_INSTANT } from '../support/limits.ts';
 import { count } from '../support/text.ts';
+import { retryText } from './board-rows.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, notOneOf, optionalInteger, optionalText } from './fields.ts';
 import { tookMs } from './follow.ts';
@@ -193,7 +194,7 @@ function progressOf(run: RunView): string {
     case 'done':
       return run.progress.text ?? '';
     case 'scheduled':
-      return run.attempt > 0 ? `try ${run.attempt + 1} of ${run.maxAttempts ?? 'any'}` : '';
+      return retryText(run, run.error !== null);
     case 'aborted':
     case 'queued':
     case 'waiting':

@@ -1,4 +1,5 @@
 // `jobrun logs`: what a run said, and with `-f` what it says until it ends.
+import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
 import { count } from '../support/text.ts';
@@ -52,7 +53,7 @@ export const logs: Command<Request, Reply> = {
     const run = await getRun(runId(request.id), tools);
     const which = whichOf(request);
     const lines = request.follow ? [] : await tools.logs.lines(run.id, which);
-    const begun = run.life?.attempt ?? 0;
+    const begun = latestAttempt(run);
     return { lines, ...((which.attempt ?? 0) > begun && { attempts: begun }) };
   },
 

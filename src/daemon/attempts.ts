@@ -7,7 +7,14 @@ import { durably } from '../commands/durable.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { isOfState, unknownRun } from '../run/refusal.ts';
-import { isSettled, type Progress, type Run, type RunError, withProgress } from '../run/run.ts';
+import {
+  isSettled,
+  latestAttempt,
+  type Progress,
+  type Run,
+  type RunError,
+  withProgress,
+} from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
@@ -133,7 +140,7 @@ export class Attempts {
   async #hookSaid(message: FromRun): Promise<void> {
     const run = await this.#p.engine.find(message.run);
     const said = hiderOf(run?.params ?? null, this.#p.config.redact)(message);
-    const attempt = run?.life?.attempt ?? 1;
+    const attempt = run ? latestAttempt(run) : 1;
     if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt });
   }
 
@@ -207,7 +214,7 @@ export class Attempts {
     const shown = maskOf(run.params, this.#p.config.redact)?.(problem) ?? problem;
     const line = ownLine(
       this.#p.clock.now(),
-      run.life?.attempt ?? 1,
+      latestAttempt(run),
       'error',
       `${hook} failed: ${shown}`,
     );

@@ -1,5 +1,5 @@
 // What a worker is told of a run, and what it gives back to be kept for the next attempt.
-import type { Run } from '../run/run.ts';
+import { latestAttempt, type Run } from '../run/run.ts';
 import type { Saved } from '../run/transitions.ts';
 import type { Brief } from '../workers/messages.ts';
 
@@ -9,7 +9,7 @@ export function briefOf(run: Run, file: string): Brief {
     run: run.id,
     job: run.job,
     file,
-    attempt: life?.attempt ?? 1,
+    attempt: latestAttempt(run),
     params: run.params,
     dueAt: run.state.dueAt,
     schedule: origin?.schedule ?? null,

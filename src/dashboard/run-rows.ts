@@ -1,6 +1,6 @@
 // A row for a run, in columns that fit the screen. What has no room goes in this order: the text beside the bar, the
 // time it took (of a running one it then stands in place of its start), the bar itself.
-import type { BoardRun } from '../commands/board-rows.ts';
+import { type BoardRun, retryText } from '../commands/board-rows.ts';
 import { showDuration } from '../support/durations.ts';
 import { pad, padLeft, tame, width } from './cells.ts';
 import { type Here, showAge, showMinute, showRunning, showUntil } from './clock-texts.ts';
@@ -129,10 +129,8 @@ function progressText(run: BoardRun, columns: number, look: Look): string {
       return `${bar(look, run.percent, cells)} ${percent.padStart(4)}${text}`;
     }
     case 'scheduled': {
-      const most = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
-      const again = run.attempt > 0 ? `try ${run.attempt + 1}${most}` : '';
       const by = run.schedule ? `by ${tame(run.schedule, look)}` : '';
-      return again || run.note || by;
+      return retryText(run, run.note !== '') || run.note || by;
     }
     case 'queued':
       return tame(run.note, look) || 'waits for a worker';

@@ -74,7 +74,7 @@ export interface Origin {
 
 /** What has happened to a run since its first attempt began. */
 export interface Life {
-  /** Attempts begun that count: also the number of the latest, while it counts. */
+  /** Attempts begun that count. The next one has the number after it, also where the latest had that number. */
   readonly attempt: number;
   /** Of these, how many do not stand against the limit: those before the last `retry`, and those lost by a neighbour. */
   readonly renewedAfter?: number;
@@ -186,6 +186,10 @@ export function runsAlone({ life }: Run): boolean {
   const last = life?.attempts.findLast((attempt) => attempt.outcome !== undefined);
   return last?.exitCode !== undefined || last?.signal !== undefined;
 }
+
+/** The number of the latest attempt begun, whatever came of it; 0 before the first. */
+export const latestAttempt = ({ life }: Run): number =>
+  life?.attempts.at(-1)?.number ?? life?.attempt ?? 0;
 
 /** The fields of `next` that are not those of `prev`; null where nothing changed. */
 export function changedFields(prev: Run, next: Run): Partial<Run> | null {

@@ -2,7 +2,14 @@
 // never removed or renamed.
 import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
-import type { Attempt, AttemptOutcome, Run, RunError, StateName } from './run.ts';
+import {
+  type Attempt,
+  type AttemptOutcome,
+  latestAttempt,
+  type Run,
+  type RunError,
+  type StateName,
+} from './run.ts';
 import { hideParams } from './secrets.ts';
 
 export interface RunView {
@@ -65,7 +72,7 @@ export function viewOf(run: Run, reason: string | null, redact: readonly string[
     dueAt: isoOf(state.dueAt),
     startedAt: life && life.attempts.length > 0 ? isoOf(life.startedAt) : null,
     settledAt: 'settledAt' in state ? isoOf(state.settledAt) : null,
-    attempt: life?.attempt ?? 0,
+    attempt: latestAttempt(run),
     maxAttempts: limitOf(run),
     progress: progressOf(run),
     checkpoint: life?.checkpoint ?? null,

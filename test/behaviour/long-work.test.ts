@@ -67,7 +67,7 @@ test('a call-back comes again with its checkpoint and the same attempt count, an
   expect(outcomes(run)).toEqual(['callback', 'callback', 'callback', 'returned']);
   expect(s.marks('poll').map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
   const far = await s.when((await s.jobs.schedule('far')).id, ({ state }) => state === 'scheduled');
-  expect(far).toMatchObject({ output: 'so far', attempt: 0 });
+  expect(far).toMatchObject({ output: 'so far', attempt: 1 });
   expect(Date.parse(far.dueAt) - Date.now()).toBeGreaterThan(3_500_000);
 });
 
@@ -80,7 +80,8 @@ test('a pending run waits without a process until it is completed or failed, ove
     await s.jobs.schedule('ask'),
     await s.jobs.schedule('ask'),
   ];
-  for (const { id } of [one, two, three]) await s.state(id, 'waiting');
+  for (const { id } of [one, two, three])
+    expect(await s.state(id, 'waiting')).toMatchObject({ attempt: 1 });
   expect((await s.jobs.get(one.id)).reason).toBe(
     `waits for an outside result: jobrun complete ${one.id}`,
   );

@@ -1,7 +1,7 @@
 // A run as the world sees it: the fields of the contract, in each state.
 import { describe, expect, it } from 'vitest';
 import { withProgress } from '../../src/run/run.ts';
-import { claim, requestAbort, settle } from '../../src/run/transitions.ts';
+import { abortIdle, claim, complete, requestAbort, settle } from '../../src/run/transitions.ts';
 import { attemptView, viewOf } from '../../src/run/view.ts';
 import { NOW, policy, queuedRun, retries, threw } from '../helpers/runs.ts';
 
@@ -68,6 +68,32 @@ describe('the view of a run', () => {
       error: null,
       worker: null,
     });
+  });
+
+  it.each([
+    ['a call-back', { kind: 'callback', dueAt: NOW + 60_000 }],
+    ['an outside result', { kind: 'pending' }],
+    ['a stop of the daemon', { kind: 'stopped' }],
+    ['a retry', threw()],
+  ] as const)(
+    'has the number of its latest attempt while it waits for %s, and none before its first',
+    (_why, outcome) => {
+      const first = settle(running, outcome, p, NOW + 6, 0.5);
+      expect(viewOf(first, null).attempt).toBe(1);
+      const counted = policy({ retries: retries(5) });
+      const failed = settle(claim(first, counted, 1, NOW), threw(), counted, NOW, 0.5);
+      const second = claim(failed, counted, 1, NOW);
+      const number = second.life?.attempt;
+      const later = settle(second, outcome, counted, NOW, 0.5);
+      expect(viewOf(later, null).attempt).toBe(number);
+      expect(viewOf(queuedRun(1), null).attempt).toBe(0);
+    },
+  );
+
+  it('keeps the number of the attempt that asked for an outside result, once that has come', () => {
+    const pending = settle(running, { kind: 'pending' }, p, NOW + 6, 0.5);
+    expect(viewOf(complete(pending, 1, NOW + 7), null).attempt).toBe(1);
+    expect(viewOf(abortIdle(pending, 'enough', NOW + 7), null).attempt).toBe(1);
   });
 
   it('aborted gives its own reason, not why it had waited', () => {

@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Change } from '../../engine/engine.ts';
-import { isSettled, type Progress, type Run } from '../../run/run.ts';
+import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import { SECOND } from '../../support/limits.ts';
@@ -84,7 +84,8 @@ const isTold = ({ prev, run }: Change): boolean =>
 
 function textOf({ run, at }: Change): string {
   const { state, life } = run;
-  const attempts = life && life.attempt > 1 ? ` (attempt ${life.attempt})` : '';
+  const attempt = latestAttempt(run);
+  const attempts = attempt > 1 ? ` (attempt ${attempt})` : '';
   const took = life ? ` in ${showDuration(at - life.startedAt)}` : '';
   switch (state.name) {
     case 'running':
