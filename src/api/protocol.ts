@@ -2,7 +2,7 @@
 // holds more than one frame's bytes, and refuses a length that cannot be one of ours before it has read a byte more:
 // whoever speaks another language is told so at once.
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import { type Json, parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES, MAX_JSON_DEPTH } from '../support/limits.ts';
 
 export interface Request {
@@ -155,8 +155,14 @@ function decode(bytes: Buffer): Json {
 }
 
 function parse(bytes: Buffer): Json {
+  const value = parseJson(textOf(bytes));
+  if (value === undefined) throw refused('something that is no JSON');
+  return value;
+}
+
+function textOf(bytes: Buffer): string {
   try {
-    return JSON.parse(utf8.decode(bytes)) as Json;
+    return utf8.decode(bytes);
   } catch {
     throw refused('something that is no JSON');
   }

@@ -2,7 +2,7 @@
 // use, or an error that names the field, what is accepted and what was there instead.
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { nearest } from '../support/text.ts';
+import { firstOf, nearest } from '../support/text.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,7 +15,7 @@ function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object' || value === null) {
-    return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
+    return typeof value === 'string' ? JSON.stringify(firstOf(value, 80)) : String(value);
   }
   return Array.isArray(value) ? 'a list' : 'an object';
 }

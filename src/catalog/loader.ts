@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { withWholePairs } from '../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import type { JobEntry, JobFile } from './catalog.ts';
@@ -142,7 +143,7 @@ export function readCommand(file: JobFile, defaults: Fields): JobEntry {
 
 function optionsIn(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(withWholePairs(readFileSync(path, 'utf8')));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return {};
     throw error;

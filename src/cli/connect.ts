@@ -8,7 +8,7 @@ import type { Listed } from '../commands/list.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { durationMs } from '../support/durations.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
-import { toJson } from '../workers/values.ts';
+import { optionsJson, toJson } from '../workers/values.ts';
 import type {
   Aborted,
   Accepted,
@@ -72,7 +72,7 @@ export class Jobs {
     params: unknown = {},
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
-    const run = requestFromCode(job, toJson(params, 'the params'), options);
+    const run = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
     const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';
     const request = { kind, run, note: null, wait: false, follow: false, dryRun: false };
     const reply = (await this.#caller.call('schedule', request)) as
@@ -259,7 +259,8 @@ function lineOf(
   const line = i + 1;
   try {
     const { job, params = {}, ...options } = one;
-    return { line, run: requestFromCode(job, toJson(params, 'the params'), options, 'run') };
+    const given = toJson(params, 'the params');
+    return { line, run: requestFromCode(job, given, optionsJson(options), 'run') };
   } catch (error) {
     return { line, error: toJobrunError(error).toJSON() };
   }

@@ -13,7 +13,7 @@ import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
-import { SECOND } from '../support/limits.ts';
+import { MAX_WORKERS, SECOND } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseNoProject } from './backend.ts';
 
@@ -31,7 +31,6 @@ interface Request {
 /** The exit code of a daemon that has ended, or where a detached one is. */
 type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
 
-const MAX_WORKERS = 1000;
 const START_MS = 10 * SECOND;
 const LOOK_EVERY_MS = 50;
 

@@ -11,6 +11,7 @@ import { type Config, type ConfigOptions, loadConfig } from '../support/config.t
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
+import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend } from './backend.ts';
 import { Shared } from './shared.ts';
 
@@ -37,6 +38,7 @@ export class Caller {
   /** Does one command; calls of the same time share the connection, or the files. */
   async call(name: string, request: unknown, again = false): Promise<unknown> {
     const command = await commandOf(name);
+    const args = optionsJson(request);
     let shared = await this.#take(command);
     const next = async (): Promise<Backend> => {
       const lost = shared;
@@ -46,7 +48,7 @@ export class Caller {
       return shared.backend;
     };
     try {
-      const reply = await callAnywhere(shared.backend, command, request, next);
+      const reply = await callAnywhere(shared.backend, command, args, next);
       refuseDamaged(shared.backend);
       return reply;
     } catch (error) {
@@ -69,10 +71,11 @@ export class Caller {
     single = false,
   ): AsyncGenerator<Json> {
     const command = await commandOf(name);
+    const args = optionsJson(request);
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
     const shared = await this.#take(command);
     try {
-      yield* shared.backend.stream(command, request, ends, single);
+      yield* shared.backend.stream(command, args, ends, single);
       refuseDamaged(shared.backend);
     } catch (error) {
       if (isGone(error) && !shared.backend.offline) shared.retire();

@@ -1,9 +1,10 @@
 // `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this one.
 
-import { refuseUnknown } from '../commands/fields.ts';
+import { optionalInteger, refuseUnknown } from '../commands/fields.ts';
 import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
+import { MAX_WORKERS } from '../support/limits.ts';
 import { random } from '../support/random.ts';
 import { refuseNoProject } from './backend.ts';
 
@@ -52,7 +53,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
     clock: systemClock,
     log: openLog(log ?? nowhere, systemClock, false),
     chance: random,
-    workers: workers ?? null,
+    workers: optionalInteger({ workers: workers ?? null }, 'workers', 1, MAX_WORKERS) ?? null,
     watch: watch ?? true,
     untilIdle: false,
     drainMs: drain === undefined ? config.drainMs : durationMs(drain, 'drain'),

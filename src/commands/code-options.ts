@@ -1,6 +1,7 @@
 // The options that code gives with a run (`ctx.emit`, the library's `schedule`), turned into the request that the
 // command line makes too. In code a plain number is milliseconds, and an instant is a Date, its text, or the
 // milliseconds of one.
+import { isInstant } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { fieldsOf, refuseUnknown, wrong } from './fields.ts';
@@ -55,14 +56,14 @@ function refuseMisplaced(given: Readonly<Record<string, unknown>>, only?: 'run')
 const excluded = (one: string, other: string): JobrunError =>
   new JobrunError('bad-option', `${one} and ${other} exclude each other`, 'Give one of them.');
 
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
+const ISO = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 /** The milliseconds of a Date, of its ISO text, or as they are. A text without a zone could mean two instants. */
 export function timeFromCode(what: string, at: unknown): number {
   if (at instanceof Date) return timeFromCode(what, at.getTime());
   const ms = typeof at === 'string' && ISO.test(at) ? Date.parse(at) : at;
-  if (typeof ms === 'number' && Number.isFinite(ms)) return Math.round(ms);
-  if (typeof at === 'string') {
+  if (typeof ms === 'number' && isInstant(ms)) return Math.round(ms);
+  if (typeof at === 'string' || typeof at === 'number') {
     const hint = 'Give a Date, an ISO instant such as 2026-12-01T18:30:00Z, or milliseconds.';
     throw new JobrunError('bad-time', `${what}: "${at}" is not an instant`, hint);
   }

@@ -5,9 +5,10 @@ import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
 import { unknownRun } from '../run/refusal.ts';
 import { withLimit } from '../run/retries.ts';
 import type { Draft, Origin, Run } from '../run/run.ts';
+import { laterBy } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
-import { LAST_INSTANT, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
+import { LAST_INSTANT, LONGEST_MS, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
 import { nearest } from '../support/text.ts';
 import type { Tools } from './command.ts';
 import {
@@ -268,7 +269,7 @@ function originOf(
   const key = optionalText(fields, 'key', MAX_KEY_LENGTH);
   const retries =
     fields.retries === null ? null : optionalInteger(fields, 'retries', 0, Number.MAX_SAFE_INTEGER);
-  const timeoutMs = optionalInteger(fields, 'timeoutMs', 1, Number.MAX_SAFE_INTEGER);
+  const timeoutMs = optionalInteger(fields, 'timeoutMs', 1, LONGEST_MS);
   const origin = {
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
@@ -284,7 +285,7 @@ function originOf(
 export function dueAtOf(fields: Fields, now: number): number | null {
   const inMs = optionalInteger(fields, 'inMs', 0, LAST_INSTANT);
   const dueAt = optionalInteger(fields, 'dueAt', -LAST_INSTANT, LAST_INSTANT);
-  const at = inMs === undefined ? dueAt : Math.min(now + inMs, LAST_INSTANT);
+  const at = inMs === undefined ? dueAt : laterBy(now, inMs);
   return at ?? null;
 }
 

@@ -3,7 +3,7 @@
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
-import { nearest, plainLine } from '../support/text.ts';
+import { firstOf, nearest, plainLine } from '../support/text.ts';
 
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
@@ -72,7 +72,7 @@ const ID = /^[1-9]\d{0,14}$/;
 /** The number of a run. Throws `bad-option` for what cannot be one. */
 export function runId(text: unknown): number {
   if (typeof text === 'string' && ID.test(text)) return Number(text);
-  const given = plainLine(written(text)).slice(0, MAX_JOB_NAME);
+  const given = firstOf(plainLine(written(text)), MAX_JOB_NAME);
   const hint = 'A run has a whole number: see `jobrun list`.';
   throw new JobrunError('bad-option', `"${given}" is no id of a run`, hint);
 }
@@ -94,7 +94,7 @@ function nameOf(raw: unknown, what: string, see: string): string {
   const fits =
     name.length <= MAX_JOB_NAME && name.split('/').every((part) => JOB_NAME_PART.test(part));
   if (fits) return name;
-  const shown = plainLine(written(raw ?? '')).slice(0, MAX_JOB_NAME);
+  const shown = firstOf(plainLine(written(raw ?? '')), MAX_JOB_NAME);
   const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.`;
   throw new JobrunError('bad-option', `"${shown}" cannot be the name of ${what}`, hint);
 }

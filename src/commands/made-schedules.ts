@@ -14,6 +14,7 @@ import {
 } from '../run/schedule.ts';
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { JobrunError } from '../support/errors.ts';
+import { LONGEST_MS } from '../support/limits.ts';
 import type { Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
 import {
@@ -70,7 +71,7 @@ export async function makeSchedule(
 }
 
 function ruleOf(fields: Fields, timezone: string): Rule {
-  const everyMs = optionalInteger(fields, 'everyMs', 1, Number.MAX_SAFE_INTEGER);
+  const everyMs = optionalInteger(fields, 'everyMs', 1, LONGEST_MS);
   if (everyMs !== undefined) return { kind: 'every', everyMs };
   const cron = optionalText(fields, 'cron', 1000);
   if (cron === undefined) throw wrong('cron', 'a cron expression');

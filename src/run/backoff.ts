@@ -9,7 +9,9 @@ import type { RetryPolicy } from './policy.ts';
  * @param chance a number from 0 to 1, as of `Math.random`
  */
 export function backoffMs(policy: RetryPolicy, failures: number, chance: number): number {
-  const wanted = Math.min(policy.delayMs * multiplier(policy, failures), policy.maxDelayMs);
+  // Finite: after a thousand failures the power is infinite, and no delay times infinity is not a number.
+  const times = Math.min(multiplier(policy, failures), Number.MAX_VALUE);
+  const wanted = Math.min(policy.delayMs * times, policy.maxDelayMs);
   const spread = 1 + policy.jitter * (2 * chance - 1);
   return Math.round(Math.min(wanted * spread, policy.maxDelayMs));
 }

@@ -14,6 +14,7 @@
 //
 // nextRun. As `every`, but a function of the job says when: `awaitsAnswer` tells that it is to be asked, `decided`
 // takes what it said.
+import { laterBy } from '../support/clock.ts';
 import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
@@ -69,7 +70,7 @@ function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
 function slotByRun(schedule: Schedule, now: number, sight: Sight): number | null {
   const { rule, nextAt } = schedule;
   if (rule.kind !== 'every') return nextAt;
-  const latest = now + intervalOf(rule.everyMs);
+  const latest = laterBy(now, intervalOf(rule.everyMs));
   // A beginning that was asked for may lie as far away as it likes.
   if (nextAt !== null) return schedule.startAt === undefined ? Math.min(nextAt, latest) : nextAt;
   // The run that was to set it has gone without doing so: a crash came between.
@@ -183,7 +184,7 @@ function withoutOverlap(
 export function afterSettled(schedule: Schedule, run: Run, now: number): Schedule {
   if (schedule.rule.kind !== 'every' || schedule.nextAt !== null) return schedule;
   const endedAt = 'settledAt' in run.state ? Math.min(run.state.settledAt, now) : now;
-  return { ...schedule, nextAt: endedAt + intervalOf(schedule.rule.everyMs) };
+  return { ...schedule, nextAt: laterBy(endedAt, intervalOf(schedule.rule.everyMs)) };
 }
 
 /** Is the job's `nextRun` function to be asked, with the last run? */

@@ -1,6 +1,6 @@
 // A schedule is a named rule that creates runs: what it is, how it begins and is changed, the times that its rule
 // gives, the request for one of its runs, and its JSON. Which of those times make a run is told in firing.ts.
-import { isoOf } from '../support/clock.ts';
+import { isInstant, isoOf, laterBy } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
@@ -75,7 +75,7 @@ export function revised(schedule: Schedule, asked: Asked, now: number): Schedule
   // Counted from the end of the last run as before; while a run is under way its end will tell.
   const { nextAt } = schedule;
   const longer = intervalOf(asked.rule.everyMs) - intervalOf(rule.everyMs);
-  return { ...sound, nextAt: nextAt === null ? null : nextAt + longer };
+  return { ...sound, nextAt: nextAt === null ? null : laterBy(nextAt, longer) };
 }
 
 /** A schedule that is to begin at `at`: with the first slot from then on. */
@@ -114,12 +114,13 @@ export const nextAt = (rule: Rule, after: number): number | null =>
 export function nextTimes(rule: Rule, after: number, n: number): number[] {
   if (rule.kind === 'nextRun') return [];
   if (rule.kind === 'every') {
-    return Array.from({ length: n }, (_, i) => after + (i + 1) * intervalOf(rule.everyMs));
+    const times = Array.from({ length: n }, (_, i) => after + (i + 1) * intervalOf(rule.everyMs));
+    return times.filter(isInstant);
   }
   const times: number[] = [];
   for (let at: number | null = after; times.length < n; ) {
     at = nextCron(rule.cron, rule.timezone, at);
-    if (at === null) break;
+    if (!isInstant(at)) break;
     times.push(at);
   }
   return times;

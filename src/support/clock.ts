@@ -1,5 +1,6 @@
 // Time comes into the house here and nowhere else. Wall time says what to show and when a run is due; monotonic time
 // says how long something took, because the wall clock can be set back. Tests hand in a clock that they move.
+import { LAST_INSTANT } from './limits.ts';
 
 export interface Clock {
   /** Milliseconds since 1970, as the machine's clock says. May jump. */
@@ -84,6 +85,14 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', finish, { once: true });
   });
 }
+
+/** True for what a Date can hold, and nothing else can be shown or stored as a time. */
+export const isInstant = (value: unknown): value is number =>
+  typeof value === 'number' && Math.abs(value) <= LAST_INSTANT;
+
+/** The instant `ms` after another one; the last one of all where there is none that late. */
+export const laterBy = (instant: number, ms: number): number =>
+  Math.min(instant + ms, LAST_INSTANT);
 
 let latest = { instant: Number.NaN, text: '' };
 

@@ -1,7 +1,7 @@
 // Lengths of time as people write them: `500ms`, `90s`, `1h30m`, `2d`, `1w`, `PT20M`. In code a plain number is
 // milliseconds; on the command line a number needs its unit, because nobody can tell 20 seconds from 20 minutes.
 import { JobrunError } from './errors.ts';
-import { DAY, HOUR, MINUTE, SECOND } from './limits.ts';
+import { DAY, HOUR, LONGEST_MS, MINUTE, SECOND } from './limits.ts';
 
 /** Milliseconds, or a text such as `90s`, `1h30m`, `2d`, `PT20M`. */
 export type Duration = number | string;
@@ -17,13 +17,11 @@ const UNITS: Readonly<Record<string, number>> = {
 const PARTS = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$/;
 const ISO = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
-/** Beyond it dates themselves end. */
-const LONGEST = 8_000_000 * DAY;
 
-/** Milliseconds of a duration given in code, where a number is milliseconds. Throws `bad-time` naming `what`. */
+/** Whole milliseconds of a duration given in code, where a number is milliseconds. Throws `bad-time` naming `what`. */
 export function durationMs(value: unknown, what: string): number {
   if (typeof value === 'number') {
-    if (Number.isFinite(value) && value >= 0 && value <= LONGEST) return value;
+    if (Number.isFinite(value) && value >= 0 && value <= LONGEST_MS) return Math.round(value);
     throw refused(String(value), what);
   }
   if (typeof value !== 'string') throw refused(JSON.stringify(value) ?? String(value), what);
@@ -33,7 +31,7 @@ export function durationMs(value: unknown, what: string): number {
 /** Milliseconds of a duration given as text, where the unit is required. Throws `bad-time` naming `what`. */
 export function parseDuration(text: string, what: string): number {
   const ms = WHOLE.test(text) ? sumOfParts(text) : isoMs(text);
-  if (ms === null || ms > LONGEST) throw refused(text, what);
+  if (ms === null || ms > LONGEST_MS) throw refused(text, what);
   return ms;
 }
 

@@ -66,12 +66,25 @@ function hasProtoKey(value: Json): boolean {
   return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProtoKey);
 }
 
-/** Parses text that somebody else wrote; undefined where it is no JSON. */
+/** Parses JSON that another program wrote; undefined where it is none. Half surrogate pairs become U+FFFD. */
 export function parseJson(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return JSON.parse(withWholePairs(text)) as Json;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Every escape of a JSON text is met, so that the end of `\\\\` does not pass for the begin of another. */
+const ESCAPES =
+  /\\u[Dd][89ABab][\dA-Fa-f]{2}\\u[Dd][C-Fc-f][\dA-Fa-f]{2}|(\\u[Dd][89A-Fa-f][\dA-Fa-f]{2})|\\./g;
+
+/**
+ * The same JSON with U+FFFD for each half of a surrogate pair. JSON of JavaScript may hold one, and no other reader
+ * takes a list that has it: `'xxxxxxxxx😀'.slice(0, 10)` in one run would hide all others from jq.
+ */
+export function withWholePairs(json: string): string {
+  if (!json.includes('\\ud') && !json.includes('\\uD')) return json;
+  return json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : '\\ufffd'));
 }

@@ -9,6 +9,8 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 /** Dates end here, in milliseconds since 1970, and begin as far before. */
 export const LAST_INSTANT = 8.64e15;
+/** The longest duration: from now on for many thousand years it ends before dates do. */
+export const LONGEST_MS = 8_000_000 * DAY;
 
 /** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
 export const MAX_VALUE_BYTES = MB;
@@ -60,6 +62,8 @@ export const CLOCK_JUMP_MS = 2 * SECOND;
 /** Runs of a reused worker process: bounds what a leaking job can gather, as its memory does. A process costs as much to
  *  start as some hundred small runs, and code is fast only once it has run for a while. */
 export const MAX_RUNS_PER_WORKER = 10_000;
+/** Places of a daemon: more processes than any machine runs well. */
+export const MAX_WORKERS = 1000;
 /** `shared` attempts under way at once in one process. */
 export const MAX_SHARED = 1000;
 /** Repeated requests are recognised this long: many times longer than a client retries. */

@@ -16,6 +16,9 @@ export const plain = (text: string): string => text.replace(ESCAPES, '').replace
 /** The same on one line: for tables, names and messages. */
 export const plainLine = (text: string): string => plain(text).replace(/\s*[\n\t]\s*/g, ' ');
 
+/** The first characters of a text, without half of a surrogate pair at the end. */
+export const firstOf = (text: string, most: number): string => text.slice(0, most).toWellFormed();
+
 /** The candidate that was probably meant, or null: at most a third of its letters differ. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;

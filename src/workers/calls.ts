@@ -11,12 +11,12 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS } from '../support/limits.ts';
 import { decide } from './carry-out.ts';
-import { Context, instantOf } from './context.ts';
+import { Context } from './context.ts';
 import { type LoadedJob, loadExport, loadJob, loadProblem } from './load.ts';
 import type { Call } from './messages.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
-import { toJson } from './values.ts';
+import { instantOf, toJson } from './values.ts';
 
 type CallOf<Type extends Call['type']> = Extract<Call, { readonly type: Type }>;
 

@@ -1,13 +1,14 @@
 // One attempt inside its worker, from the brief to the outcome. The first ending counts: what the function returned or
 // threw, an error that nothing caught, or that nothing is left which could resolve.
 import type { Decision, Outcome } from '../run/outcome.ts';
+import { laterBy } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { Context, instantOf } from './context.ts';
+import { Context } from './context.ts';
 import { type LoadedJob, loadJob } from './load.ts';
 import type { RunScope } from './scope.ts';
 import { callbackOf, isFatal, isPending, retryAtOf, toRunError } from './thrown.ts';
-import { toJson } from './values.ts';
+import { instantOf, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { brief } = scope;
@@ -33,13 +34,13 @@ function outcomeOf(value: unknown): Outcome {
 }
 
 async function failureOf(
-  thrown: unknown,
+  first: unknown,
   job: LoadedJob | null,
   scope: RunScope,
   ctx: Context,
 ): Promise<Outcome> {
+  const { thrown, dueAt } = againAt(first, scope.clock.now());
   const error = toRunError(thrown);
-  const dueAt = retryAtOf(thrown, scope.clock.now());
   if (dueAt !== null) return { kind: 'callback', dueAt, error };
   if (job === null) return { kind: 'threw', error, unloaded: true };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
@@ -47,6 +48,15 @@ async function failureOf(
   const asks = job.onError && !scope.controller.signal.aborted;
   const decision = asks ? await decide(job, thrown, scope, ctx) : undefined;
   return { kind: 'threw', error, ...fatal, ...(decision === undefined ? {} : { decision }) };
+}
+
+/** The time of a RetryAt that was thrown; where that makes no sense, this is what went wrong instead. */
+function againAt(thrown: unknown, now: number): { thrown: unknown; dueAt: number | null } {
+  try {
+    return { thrown, dueAt: retryAtOf(thrown, now) };
+  } catch (refused) {
+    return { thrown: refused, dueAt: null };
+  }
 }
 
 /** Asks `onError`. Its own failure is told in the log and decides nothing. */
@@ -69,7 +79,7 @@ function decisionOf(value: unknown, now: number): Decision | undefined {
   if (value === 'dismiss') return 'dismiss';
   const { retry } = value as { retry?: { in?: unknown; at?: unknown } };
   if (retry?.at !== undefined) return { retryAt: instantOf(retry.at) };
-  if (retry?.in !== undefined) return { retryAt: now + durationMs(retry.in, 'retry.in') };
+  if (retry?.in !== undefined) return { retryAt: laterBy(now, durationMs(retry.in, 'retry.in')) };
   const hint = "Return { retry: { in: '5m' } }, { retry: { at: date } }, 'dismiss' or nothing.";
   throw new JobrunError('bad-request', 'onError returned something that is no decision', hint);
 }

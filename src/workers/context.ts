@@ -3,13 +3,13 @@
 // What job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
 import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
 import type { LogLine } from '../run/view.ts';
-import { delay } from '../support/clock.ts';
+import { delay, laterBy } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_RESULT_BYTES, MAX_RESULT_ROWS, MAX_STEPS_BYTES } from '../support/limits.ts';
 import type { RunScope } from './scope.ts';
-import { toJson } from './values.ts';
+import { instantOf, optionsJson, toJson } from './values.ts';
 
 /** `attempt`: all of it. `hook`: after the fact, a run can only be told of, and further runs asked for. */
 export type Powers = 'attempt' | 'hook';
@@ -111,7 +111,7 @@ export class Context implements JobContext {
       run: this.#scope.run,
       job: String(job),
       params: toJson(params, 'the params'),
-      options: toJson(options, 'the options'),
+      options: optionsJson(options),
     });
     return String(id);
   };
@@ -152,7 +152,9 @@ export class Context implements JobContext {
   ): ReturnType<JobContext['callback']> => {
     const { at, output } = again;
     const dueAt =
-      at === undefined ? this.#scope.clock.now() + durationMs(again.in, 'callback') : instantOf(at);
+      at === undefined
+        ? laterBy(this.#scope.clock.now(), durationMs(again.in, 'callback'))
+        : instantOf(at);
     const held = output === undefined ? { dueAt } : { dueAt, output };
     return Object.assign({ ending: 'callback' as const }, { [CALLBACK]: held });
   };
@@ -180,14 +182,6 @@ function stepsFull(name: string): JobrunError {
 function tableFull(bound: string): JobrunError {
   const hint = 'Write a larger table to a file and name it.';
   return new JobrunError('too-large', `a run has ${bound}`, hint);
-}
-
-/** The instant that job code gave: a Date, an ISO text, or milliseconds. */
-export function instantOf(value: unknown): number {
-  const instant =
-    value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : value;
-  if (typeof instant === 'number' && Number.isFinite(instant)) return instant;
-  throw new JobrunError('bad-time', `${String(value)} is no time`, 'Give a valid Date.');
 }
 
 const dateOf = (instant: number): Date => new Date(instant);

@@ -1,8 +1,10 @@
 // Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read.
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
 import type { RunError } from '../run/run.ts';
+import { laterBy } from '../support/clock.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { cutText } from './lines.ts';
+import { instantOf } from './values.ts';
 
 const MAX_CAUSES = 10;
 
@@ -43,7 +45,9 @@ export const isFatal = (thrown: unknown): boolean => field(thrown, 'retryable') 
 export function retryAtOf(thrown: unknown, now: number): number | null {
   const when = field(thrown, RETRY_AT);
   if (when === undefined) return null;
-  return when instanceof Date ? when.getTime() : now + durationMs(when as Duration, 'RetryAt');
+  return when instanceof Date
+    ? instantOf(when)
+    : laterBy(now, durationMs(when as Duration, 'RetryAt'));
 }
 
 /** What `ctx.callback` gave, or null. */

@@ -1,5 +1,6 @@
 // Values of a job on their way out of its process: what is not JSON is refused here, in the process of the job, with
 // the place named. `toJSON` is honoured, fields that are undefined are left out, as JSON.stringify does.
+import { isInstant } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { MAX_JSON_DEPTH } from '../support/limits.ts';
@@ -12,33 +13,63 @@ type Stand = (value: object) => object | undefined;
  * @param stand gives another object to stand in for one, or undefined to take it as it is
  */
 export function toJson(value: unknown, what: string, stand?: Stand): Json {
-  const json = copy(value, { what, stand }, '', []) ?? null;
+  const json = copy(value, { what, stand, levels: MAX_JSON_DEPTH, exact: false }, '', []) ?? null;
   if (json !== null && typeof json === 'object') checkJson(json, `the values of ${what}`);
   else if (typeof json === 'string') checkJson(json, `the characters of ${what}`);
   return json;
 }
 
+/** Around the params of a request. */
+const REQUEST_LEVELS = 10;
+
+/**
+ * The JSON of options that code gives with a call. What JSON would turn into null stands for something else there: NaN
+ * retries would be endless ones. So it is refused by name; only endless retries may be written as Infinity.
+ */
+export function optionsJson(options: unknown): Json {
+  const { retries } = (options ?? {}) as { readonly retries?: unknown };
+  const given = retries === Infinity ? { ...(options as object), retries: null } : options;
+  const levels = MAX_JSON_DEPTH + REQUEST_LEVELS;
+  return (
+    copy(given, { what: 'the options', stand: undefined, levels, exact: true }, '', []) ?? null
+  );
+}
+
+/** The instant that job code gave: a Date, an ISO text, or milliseconds. */
+export function instantOf(value: unknown): number {
+  const instant =
+    value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : value;
+  if (isInstant(instant)) return instant;
+  throw new JobrunError('bad-time', `${String(value)} is not a time`, 'Give a valid Date.');
+}
+
 interface Target {
   readonly what: string;
   readonly stand: Stand | undefined;
+  readonly levels: number;
+  /** Refuses numbers and dates that JSON has no form for, instead of making them null. */
+  readonly exact: boolean;
 }
 
 function copy(value: unknown, to: Target, key: string, above: readonly object[]): Json | undefined {
   switch (typeof value) {
     case 'undefined':
-    case 'string':
     case 'boolean':
       return value;
+    case 'string':
+      return value.toWellFormed();
     case 'number':
-      return Number.isFinite(value) ? value : null;
+      if (Number.isFinite(value)) return value;
+      if (to.exact) throw notJson(to, key, String(value));
+      return null;
     case 'object':
       return value === null ? null : copyObject(value, to, key, above);
     case 'bigint':
-      throw notJson(to.what, key, 'a BigInt');
+      throw notJson(to, key, 'a BigInt');
     case 'function':
-      throw notJson(to.what, key, 'a function');
+      throw notJson(to, key, 'a function');
     case 'symbol':
-      throw notJson(to.what, key, 'a symbol');
+      throw notJson(to, key, 'a symbol');
   }
 }
 
@@ -50,14 +81,16 @@ function copyObject(
 ): Json | undefined {
   const other = to.stand?.(value);
   if (other !== undefined) return copyObject(other, to, key, above);
+  if (to.exact && value instanceof Date && !isInstant(value.getTime()))
+    throw notJson(to, key, 'an invalid Date');
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     return copy(value.toJSON(key), to, key, above);
   }
   if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-    return value.valueOf() as Json;
+    return copy(value.valueOf(), to, key, above);
   }
-  if (above.includes(value)) throw notJson(to.what, key, 'a circle (it contains itself)');
-  if (above.length > MAX_JSON_DEPTH) {
+  if (above.includes(value)) throw notJson(to, key, 'a circle (it contains itself)');
+  if (above.length > to.levels) {
     const message = `${to.what} is nested too deeply: at most ${MAX_JSON_DEPTH} levels`;
     throw new JobrunError('too-large', message, 'Give fewer levels of lists and objects.');
   }
@@ -73,13 +106,14 @@ function copyObject(
     if (json === undefined) continue;
     // Assigned, it would be no field: what comes next would find nothing to refuse.
     if (name === '__proto__') Object.defineProperty(made, name, { value: json, enumerable: true });
-    else made[name] = json;
+    else made[name.toWellFormed()] = json;
   }
   return made;
 }
 
-function notJson(what: string, key: string, kind: string): JobrunError {
-  const place = key === '' ? what : `${what} at "${key}"`;
+function notJson({ what, exact }: Target, key: string, kind: string): JobrunError {
+  const named = exact ? key : `${what} at "${key}"`;
+  const place = key === '' ? what : named;
   const hint = 'Give plain values: null, true, false, numbers, texts, lists and objects of these.';
   return new JobrunError('bad-request', `${place} is ${kind}, which JSON cannot hold`, hint);
 }

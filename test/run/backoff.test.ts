@@ -29,5 +29,7 @@ describe('the wait', () => {
 
   it('no delay is no delay', () => {
     expect(waits({ delayMs: 0 })).toEqual([0, 0, 0, 0]);
+    for (const failures of [1024, 1025, 1_000_000])
+      expect(backoffMs(retries(9, { delayMs: 0 }), failures, 1)).toBe(0);
   });
 });

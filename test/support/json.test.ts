@@ -71,3 +71,26 @@ describe('text of somebody else', () => {
     expect(({} as { polluted?: number }).polluted).toBe(undefined);
   });
 });
+
+describe('half surrogate pairs in JSON', () => {
+  it.each([
+    ['"\\ud83d"', '\ufffd'],
+    ['"a\\uDC00b"', 'a\ufffdb'],
+    ['"\\ud83d\\ud83d\\ude00"', '\ufffd😀'],
+    ['"\\ude00\\ud83d"', '\ufffd\ufffd'],
+    ['{"\\ud83d":1}', { '\ufffd': 1 }],
+  ])('become U+FFFD: %s', (text, value) => {
+    expect(parseJson(text)).toEqual(value);
+  });
+
+  it.each([
+    ['"\\ud83d\\ude00"', '😀'],
+    ['"\\\\ud83d"', '\\ud83d'],
+    ['"\\\\\\ud83d\\ude00"', '\\😀'],
+    ['"\\u0064"', 'd'],
+    ['"\\ud8"', undefined],
+    ['"\\ud8"}"', undefined],
+  ])('and nothing else changes: %s', (text, value) => {
+    expect(parseJson(text)).toEqual(value);
+  });
+});

@@ -14,7 +14,7 @@ import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { HOUR, MIN_EVERY_MS, MINUTE } from '../../support/limits.ts';
-import { plainLine } from '../../support/text.ts';
+import { firstOf, plainLine } from '../../support/text.ts';
 import type { JobCaller } from '../../workers/caller.ts';
 
 export interface NextRunParts {
@@ -119,7 +119,7 @@ export class NextRuns {
     this.#notBefore.set(name, clock.monotonic() + Math.min(HOUR, MINUTE * 2 ** (failures - 1)));
     onError(name, error);
     const present = this.#find(name);
-    const text = plainLine(toJobrunError(error).message).slice(0, 500);
+    const text = firstOf(plainLine(toJobrunError(error).message), 500);
     const trouble: Trouble = { kind: 'failing', text };
     if (!present || !awaitsAnswer(present, 0) || same(present.trouble, trouble)) return;
     await engine.putSchedules([withTrouble(present, trouble)]);
