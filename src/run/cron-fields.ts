@@ -1,12 +1,9 @@
-// The fields of a cron expression: five or six, or a known `@name`, and nothing else. The cron-parser package reads
-// them, but it takes `''` and `* *` for every minute, and `H` for a value that it makes up at each reading; so each
-// field is looked at first, and what is wrong is told by the name of its field.
-import { createRequire } from 'node:module';
+// A cron expression as a whole: five fields or six, or a known `@name`, and nothing else; and the local times that it
+// matches. What is wrong is told by the name of its field.
 import { JobrunError } from '../support/errors.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
 import { nearest } from '../support/text.ts';
-
-type Parser = typeof import('cron-parser');
+import { type Day, FIELDS, type Matches, readField } from './cron-items.ts';
 
 /** What an expression matches, as sorted numbers. */
 export interface Times {
@@ -69,51 +66,33 @@ const NAMED: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 };
 
-const FIELDS = [
-  { name: 'second', from: 0, to: 59 },
-  { name: 'minute', from: 0, to: 59 },
-  { name: 'hour', from: 0, to: 23 },
-  { name: 'day of month', from: 1, to: 31, letters: /^L$/ },
-  {
-    name: 'month',
-    from: 1,
-    to: 12,
-    letters: /JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC/g,
-    words: 'jan-dec',
-  },
-  { name: 'weekday', from: 0, to: 7, letters: /SUN|MON|TUE|WED|THU|FRI|SAT|L/g, words: 'sun-sat' },
-] as const;
-
-type Field = (typeof FIELDS)[number];
+/** A list of every value of every field takes half of it. */
+const MAX_LENGTH = 1000;
 
 function timesOf(cron: string): Times {
-  const { CronExpressionParser } = parser();
   const texts = fieldsOf(cron);
-  FIELDS.forEach((field, i) => {
-    checkField(cron, field, texts[i] ?? '', i);
-  });
-  const [, , hour, dayOfMonth, , weekday] = texts;
-  try {
-    const { fields } = CronExpressionParser.parse(texts.join(' '));
-    const times: Times = {
-      seconds: fields.second.values,
-      minutes: fields.minute.values,
-      hours: fields.hour.values,
-      rhythm: hour === '*',
-      onDay: dayRule(fields, isAny(dayOfMonth), isAny(weekday)),
-    };
-    // cron-parser lets `31 4,6` pass where only one of several months could be meant.
-    if (nextLocal(times, 0) !== null) return times;
-    throw new Error('never');
-  } catch (error) {
-    const message = `cron "${cron}": its day of month never comes in its month`;
-    throw new JobrunError('bad-time', message, 'Choose a day that the month has.', error);
-  }
+  const [seconds, minutes, hours, dates, months, weekdays] = FIELDS.map((field, i) =>
+    readField(cron, field, texts[i] ?? ''),
+  ) as [Matches, Matches, Matches, Matches, Matches, Matches];
+  const times: Times = {
+    seconds: seconds.values,
+    minutes: minutes.values,
+    hours: hours.values,
+    rhythm: texts[2] === '*',
+    onDay: dayRule(dates, months, weekdays),
+  };
+  if (nextLocal(times, 0) !== null) return times;
+  const message = `cron "${cron}" never fires: no day fits its day of month, month and weekday`;
+  throw new JobrunError('bad-time', message, 'Choose a day that comes in one of its months.');
 }
 
 /** Five or six fields with the second in front, or the expression that a name stands for. */
 function fieldsOf(cron: string): readonly string[] {
   const text = cron.trim();
+  if (text.length > MAX_LENGTH) {
+    const hint = 'Write values that follow each other as a range: "0-29" and not "0,1,2…".';
+    throw new JobrunError('bad-time', `cron: over ${MAX_LENGTH} characters`, hint);
+  }
   if (text.startsWith('@') && !Object.hasOwn(NAMED, text)) {
     const meant = nearest(text, Object.keys(NAMED));
     const hint = meant
@@ -129,56 +108,24 @@ function fieldsOf(cron: string): readonly string[] {
   throw new JobrunError('bad-time', `cron "${cron}" has ${fields.length} fields, not 5 or 6`, hint);
 }
 
-/** Each field is read alone first: the parser's own message does not say which one is wrong. */
-function checkField(cron: string, field: Field, text: string, i: number): void {
-  const fields = ['*', '*', '*', '*', '*', '*'].with(i, text);
-  try {
-    const letters = 'letters' in field ? text.toUpperCase().replace(field.letters, '') : text;
-    // `H` is a value that the parser makes up; `?` means something in the day fields alone.
-    const allowed = 'letters' in field && field.name !== 'month' ? /^[^a-z]*$/i : /^[^a-z?]*$/i;
-    if (!allowed.test(letters)) throw new Error('letters');
-    parser().CronExpressionParser.parse(fields.join(' '));
-  } catch (error) {
-    const message = `cron "${cron}": the ${field.name} "${text}" is wrong`;
-    const { from, to } = field;
-    const words = 'words' in field ? ` or ${field.words}` : '';
-    const hint = `It takes ${from}-${to}${words}: a value, a list "${from},${to}", a range, a step "*/5", or "*".`;
-    throw new JobrunError('bad-time', message, hint, error);
-  }
-}
-
-const isAny = (text: string | undefined): boolean => text === '*' || text === '?';
-
-type Parsed = ReturnType<Parser['CronExpressionParser']['parse']>['fields'];
-
-function dayRule(fields: Parsed, anyDate: boolean, anyWeekday: boolean): Times['onDay'] {
-  const months = new Set<number>(fields.month.values);
-  const dates = new Set<number | string>(fields.dayOfMonth.values);
-  const weekdays = new Set<string>(
-    fields.dayOfWeek.values.map((value) => String(value).replace('7', '0')),
-  );
-  const nth = fields.dayOfWeek.nthDay;
-  const onDate = (day: Date): boolean =>
-    dates.has(day.getUTCDate()) || (dates.has('L') && isInLast(1, day));
-  const onWeekday = (day: Date): boolean => {
-    const weekday = day.getUTCDay();
-    if (weekdays.has(`${weekday}L`)) return isInLast(7, day);
-    return weekdays.has(String(weekday)) && (nth === 0 || Math.ceil(day.getUTCDate() / 7) === nth);
+// Where neither day field begins with `*`, either of them suffices. Where one does, both have to match, so that the
+// days `1-7` and the weekdays `*/7` mean the first Sunday: as in Vixie cron and cronie.
+function dayRule(dates: Matches, months: Matches, weekdays: Matches): Times['onDay'] {
+  const either = !dates.isAny && !weekdays.isAny;
+  return (day) => {
+    if (!months.values.includes(day.getUTCMonth() + 1)) return false;
+    const onDate = matches(dates, day.getUTCDate(), day);
+    const onWeekday = matches(weekdays, day.getUTCDay(), day);
+    return either ? onDate || onWeekday : onDate && onWeekday;
   };
-  const fits = (day: Date): boolean => {
-    if (anyDate) return anyWeekday || onWeekday(day);
-    return onDate(day) || (!anyWeekday && onWeekday(day));
-  };
-  return (day) => months.has(day.getUTCMonth() + 1) && fits(day);
 }
 
-const isInLast = (days: number, day: Date): boolean =>
-  new Date(day.getTime() + days * DAY).getUTCMonth() !== day.getUTCMonth();
+const matches = ({ values, days }: Matches, value: number, day: Date): boolean =>
+  values.includes(value) || days.some((one) => isDay(one, day));
 
-/** Loaded at first use: with its date library it is the costliest import of a command that needs no cron. */
-function parser(): Parser {
-  loaded ??= createRequire(import.meta.url)('cron-parser') as Parser;
-  return loaded;
+function isDay({ weekday, nth }: Day, day: Date): boolean {
+  if (weekday !== null && weekday !== day.getUTCDay()) return false;
+  if (nth !== null) return Math.ceil(day.getUTCDate() / 7) === nth;
+  const again = new Date(day.getTime() + (weekday === null ? 1 : 7) * DAY);
+  return again.getUTCMonth() !== day.getUTCMonth();
 }
-
-let loaded: Parser | undefined;

@@ -42,7 +42,7 @@ export function randomCase(random: Random): Case {
   const hours = list(random, 0, 23, 0.4, [0, 1, 2, 3, 23]);
   const dates = list(random, 1, 31, 0.7, [local.getUTCDate(), 1, 31]);
   const months = list(random, 1, 12, 0.8, [local.getUTCMonth() + 1]);
-  const weekdays = list(random, 0, 6, 0.7, [local.getUTCDay()]);
+  const weekdays = weekdayList(random, list(random, 0, 6, 0.6, [local.getUTCDay()]));
   const fields = {
     seconds: seconds[1] ?? [0],
     minutes: minutes[1],
@@ -50,37 +50,89 @@ export function randomCase(random: Random): Case {
     dates: dates[1],
     months: months[1],
     weekdays: weekdays[1],
+    anyDate: dates[0].startsWith('*'),
+    anyWeekday: weekdays[0].startsWith('*'),
   };
   const texts = [minutes[0], hours[0], dates[0], months[0], weekdays[0]];
   const cron = (withSeconds ? [seconds[0], ...texts] : texts).join(' ');
   // A date that no year has is refused, not searched for.
-  const safe = dates[1] === null || weekdays[1] !== null || dates[1].some((date) => date <= 28);
+  const either = !fields.anyDate && !fields.anyWeekday;
+  const safe = dates[1] === null || either || dates[1].some((date) => date <= 28);
   return safe ? { cron, fields, zone, after } : randomCase(random);
 }
 
-/** A field as text and as the values that it stands for. */
+type List = readonly [string, readonly number[] | null];
+
+/** A field as text and as the values that it stands for: a list of one to three items, which may overlap. */
 function list(
   random: Random,
   from: number,
   to: number,
   any: number,
   likely: readonly number[] = [],
-): readonly [string, readonly number[] | null] {
+): List {
   if (random.chance(any)) return ['*', null];
-  const all = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  if (random.chance(0.2)) {
-    const step = random.whole(2, Math.max(2, Math.floor(to / 2)));
-    return [`*/${step}`, all.filter((value) => (value - from) % step === 0)];
+  const items = Array.from({ length: random.whole(1, 3) }, () => item(random, from, to, likely));
+  const values = new Set(items.flatMap(([, some]) => some));
+  const text = items.map(([one]) => one).join(',');
+  return [text, text === '*' ? null : [...values]];
+}
+
+/** A value, a range (also one that wraps), a step, or all. */
+function item(
+  random: Random,
+  from: number,
+  to: number,
+  likely: readonly number[],
+): readonly [string, readonly number[]] {
+  const size = to - from + 1;
+  const one = (): number =>
+    likely.length > 0 && random.chance(0.7) ? random.of(likely) : random.whole(from, to);
+  const step = random.whole(1, size);
+  const first = one();
+  const last = random.whole(from, to);
+  switch (random.of(['value', 'value', 'range', 'steps', 'all', 'any', 'on'] as const)) {
+    case 'value':
+      return [`${first}`, [first]];
+    case 'range':
+      return [`${first}-${last}`, walked(first, last, 1, from, size)];
+    case 'steps':
+      return [`${first}-${last}/${step}`, walked(first, last, step, from, size)];
+    case 'all':
+      return [`*/${step}`, walked(from, to, step, from, size)];
+    case 'on':
+      // Of weekdays it goes on to 7, which is Sunday.
+      return size === 7
+        ? [`${first}`, [first]]
+        : [`${first}/${step}`, walked(first, to, step, from, size)];
+    case 'any':
+      return random.chance(0.3) ? ['*', walked(from, to, 1, from, size)] : [`${first}`, [first]];
   }
-  if (random.chance(0.2)) {
-    const first = random.whole(from, to);
-    const last = random.whole(first, to);
-    return [`${first}-${last}`, all.filter((value) => value >= first && value <= last)];
+}
+
+/** Each step's value on the way from the first to the last, over the end of the field if need be. */
+function walked(first: number, last: number, step: number, from: number, size: number): number[] {
+  const values: number[] = [];
+  let value = first;
+  for (let i = 0; ; i++) {
+    if (i % step === 0) values.push(value);
+    if (value === last) return values;
+    value = value + 1 === from + size ? from : value + 1;
   }
-  const pick = (): number =>
-    likely.length > 0 && random.chance(0.7) ? random.of(likely) : random.of(all);
-  const values = [...new Set(Array.from({ length: random.whole(1, 3) }, pick))];
-  return [values.join(','), values];
+}
+
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+/** Some of them by their names, or with 7 for Sunday. */
+function weekdayList(random: Random, [text, values]: List): List {
+  const written = (digit: string, before: string): string => {
+    if (before === '/' || random.chance(0.5)) return digit;
+    // Behind a hyphen 7 would be the end of another range: 0-7 is a week, 0-0 a day.
+    return digit === '0' && before !== '-' && random.chance(0.5)
+      ? '7'
+      : (DAYS[Number(digit)] ?? digit);
+  };
+  return [text.replace(/(^|[,/-])(\d)/g, (_, a: string, b: string) => a + written(b, a)), values];
 }
 
 const changes = new Map<string, readonly number[]>();

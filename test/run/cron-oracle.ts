@@ -2,7 +2,7 @@
 // Intl prints it. It shares no code with src, so that the two can only agree by both being right.
 const MINUTE = 60_000;
 
-/** What an expression matches, field by field; null is `*`. */
+/** What an expression matches, field by field; null is `*`. A day field that is `anyDate` or `anyWeekday` begins with `*`. */
 export interface Fields {
   readonly seconds: readonly number[];
   readonly minutes: readonly number[] | null;
@@ -10,6 +10,8 @@ export interface Fields {
   readonly dates: readonly number[] | null;
   readonly months: readonly number[] | null;
   readonly weekdays: readonly number[] | null;
+  readonly anyDate: boolean;
+  readonly anyWeekday: boolean;
 }
 
 const LOOK_BACK_MINUTES = 26 * 60;
@@ -54,7 +56,7 @@ function matches(fields: Fields, local: number): boolean {
   if (!has(fields.months, date.getUTCMonth() + 1)) return false;
   const onDate = has(fields.dates, date.getUTCDate());
   const onWeekday = has(fields.weekdays, date.getUTCDay());
-  return fields.dates && fields.weekdays ? onDate || onWeekday : onDate && onWeekday;
+  return fields.anyDate || fields.anyWeekday ? onDate && onWeekday : onDate || onWeekday;
 }
 
 const printers = new Map<string, Intl.DateTimeFormat>();
