@@ -66,9 +66,9 @@ export interface JobDefinition<Params, Output> {
   readonly lock?: (params: Params) => string;
   /** Further attempts after one that failed, or how they are made. Default 0. */
   readonly retries?: number | Retries;
-  /** Longest time of one attempt. Default: none. */
+  /** Longest time of one attempt, from the first line of its own code. Default: none. */
   readonly timeout?: Duration;
-  /** Longest time without a sign of life (progress, log, save, extendLock). Default: none. */
+  /** Longest time, from the first line of its own code, without a sign of life (progress, log, save, extendLock). Default: none. */
   readonly lockTime?: Duration;
   /** Again this long after the previous run ended, at least 1s. Excludes `cron` and `nextRun`. */
   readonly every?: Duration;

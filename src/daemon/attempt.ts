@@ -6,8 +6,8 @@
 //
 // begun: the worker has the run. What it says is carried on: progress is noted, log lines and rows are kept, saves
 // and emits are made durable and answered. Its outcome, or the end of its process, settles the run.
-// ending: something from outside has decided the end: an abort, the timeout, silence past lockTime, or the daemon's own
-// stop. The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
+// ending: something from outside has decided the end: an abort, a start that took too long, the timeout, no heartbeat
+// within lockTime, or the daemon's own stop. The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
 // in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
 // settling: the result goes to the engine. Where the disk refuses it, it is kept here and tried again: a result that
 // was reached is not thrown away because the disk is full for a moment.
@@ -26,7 +26,7 @@ import { leftBehind } from '../workers/death.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf, savedOf } from './brief.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, type Overdue } from './deadlines.ts';
 import { ownLine } from './own-line.ts';
 import { untilWritten } from './stuck.ts';
 
@@ -75,6 +75,12 @@ interface Cause {
   readonly reason: string;
 }
 
+const OVERDUE_NAMES: Readonly<Record<Overdue, string>> = {
+  start: 'StartError',
+  timeout: 'TimeoutError',
+  stale: 'StaleError',
+};
+
 /** Processes that were ended on purpose: for the other runs in them that is no failure. */
 const ended = new WeakSet<Runner>();
 
@@ -113,15 +119,17 @@ export class Attempt {
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
     });
-    const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
-    this.#deadlines = new Deadlines(parts.clock, own.policy.lockTimeMs, (kind, reason) => {
-      this.end(kind, reason, null).catch(parts.onError);
+    const { lockTimeMs } = own.policy;
+    const limits = { timeoutMs: this.run.origin?.timeoutMs ?? own.policy.timeoutMs, lockTimeMs };
+    this.#deadlines = new Deadlines(parts.clock, limits, (kind, reason) => {
+      // Before its own code has begun, no job is there to obey.
+      this.end(kind, reason, kind === 'start' ? 0 : null).catch(parts.onError);
     });
-    this.#deadlines.begin(timeoutMs);
     this.#stopListening = runner.listen(
       this.run.id,
       (said) => this.#message(own.hide(said)),
       (exit) => this.#over(this.#afterExit(exit)),
+      () => this.#deadlines.begin(),
     );
     this.ended = this.#carry();
   }
@@ -196,15 +204,16 @@ export class Attempt {
       case 'shutdown':
         // What was finished within the grace of a stop is finished.
         return outcome?.kind === 'returned' ? outcome : { kind: 'stopped' };
+      case 'start':
       case 'timeout':
       case 'stale': {
-        const name = cause.kind === 'timeout' ? 'TimeoutError' : 'StaleError';
-        const error = { name, message: cause.reason, stack: '' };
+        const error = { name: OVERDUE_NAMES[cause.kind], message: cause.reason, stack: '' };
         const decision = await this.#p.askOnError(this.run, brief, error);
         // One that would not end took its neighbours with it: it goes on alone.
         const alone = this.#own.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};
-        return { kind: cause.kind, error, ...(decision && { decision }), ...death };
+        const kind = cause.kind === 'stale' ? 'stale' : 'timeout';
+        return { kind, error, ...(decision && { decision }), ...death };
       }
     }
   }
@@ -221,7 +230,7 @@ export class Attempt {
   }
 
   #message(message: FromRun): void {
-    this.#deadlines.signOfLife();
+    this.#deadlines.heartbeat();
     switch (message.type) {
       case 'outcome':
         this.#over({ outcome: message.outcome, tainted: message.tainted === true });

@@ -1,69 +1,90 @@
-// What may run out on an attempt: its whole time, and the time since its last sign of life. All of its timers are here,
-// so that one call takes them back. A sign of life moves an instant and no timer: the timer looks again only when the
-// lock would have run out.
+// The time limits of one attempt, all in seen time (support/seen-time). Starting its process and loading its file have a
+// limit of their own. The timeout and the lock time count from the first line of the job's own code, of which the worker
+// tells, so a slow import or a busy machine cannot use them up. Every timer is here, so that one call takes them back. A
+// heartbeat moves an instant and no timer: the timer looks again only when the lock would have run out.
 import type { Clock } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
+import { START_TIMEOUT_MS } from '../support/limits.ts';
+import { type SeenTime, seenTime } from '../support/seen-time.ts';
+
+export interface TimeLimits {
+  /** Null: as long as it likes. */
+  readonly timeoutMs: number | null;
+  /** Longest time without a heartbeat; null for none. */
+  readonly lockTimeMs: number | null;
+}
+
+export type Overdue = 'start' | 'timeout' | 'stale';
 
 export class Deadlines {
-  readonly #clock: Clock;
-  /** Longest silence; null for none. */
-  readonly #lockTimeMs: number | null;
-  readonly #onOver: (kind: 'timeout' | 'stale', reason: string) => void;
-  /** Null where there was never a timer: most attempts have none. */
-  #undos: Set<() => void> | null = null;
+  readonly #time: SeenTime;
+  readonly #limits: TimeLimits;
+  readonly #onOver: (kind: Overdue, reason: string) => void;
+  readonly #undos = new Set<() => void>();
+  #undoStart: (() => void) | null = null;
   #lockUntil = 0;
 
-  constructor(
-    clock: Clock,
-    lockTimeMs: number | null,
-    onOver: (kind: 'timeout' | 'stale', reason: string) => void,
-  ) {
-    this.#clock = clock;
-    this.#lockTimeMs = lockTimeMs;
+  /** The attempt is being started. */
+  constructor(clock: Clock, limits: TimeLimits, onOver: (kind: Overdue, reason: string) => void) {
+    this.#time = seenTime(clock);
+    this.#limits = limits;
     this.#onOver = onOver;
+    const within = showDuration(START_TIMEOUT_MS);
+    const reason = `did not start within ${within}: its process was not ready, or its file was still loading`;
+    this.#undoStart = this.after(START_TIMEOUT_MS, () => this.#onOver('start', reason));
   }
 
-  /** The attempt begins, and may take this long; null: as long as it likes. */
-  begin(timeoutMs: number | null): void {
+  /** The job's own code begins. */
+  begin(): void {
+    if (this.#undoStart === null) return;
+    this.#undoStart();
+    this.#undoStart = null;
+    const { timeoutMs, lockTimeMs } = this.#limits;
     if (timeoutMs !== null) {
       const reason = `took longer than ${showDuration(timeoutMs)}`;
       this.after(timeoutMs, () => this.#onOver('timeout', reason));
     }
-    this.signOfLife();
-    if (this.#lockTimeMs !== null) this.#look();
+    this.heartbeat();
+    if (lockTimeMs !== null) this.#look(lockTimeMs);
   }
 
-  signOfLife(): void {
-    if (this.#lockTimeMs === null) return;
-    this.#lockUntil = Math.max(this.#lockUntil, this.#clock.monotonic() + this.#lockTimeMs);
+  heartbeat(): void {
+    const { lockTimeMs } = this.#limits;
+    if (lockTimeMs === null) return;
+    this.#lockUntil = Math.max(this.#lockUntil, this.#time.monotonic() + lockTimeMs);
   }
 
   /** The lock ends this long from now, sooner or later than it would have. */
   extendLock(ms: number): void {
-    const sooner = this.#clock.monotonic() + ms < this.#lockUntil;
-    this.#lockUntil = this.#clock.monotonic() + ms;
-    if (sooner && this.#lockTimeMs !== null) this.#look();
+    const until = this.#time.monotonic() + ms;
+    const sooner = until < this.#lockUntil;
+    this.#lockUntil = until;
+    if (sooner && this.#limits.lockTimeMs !== null) this.#look(this.#limits.lockTimeMs);
   }
 
-  after(ms: number, fn: () => void): void {
-    const undo = this.#clock.after(ms, () => {
-      this.#undos?.delete(undo);
+  after(ms: number, fn: () => void): () => void {
+    const cancel = this.#time.after(ms, () => {
+      this.#undos.delete(undo);
       fn();
     });
-    this.#undos ??= new Set();
+    const undo = (): void => {
+      this.#undos.delete(undo);
+      cancel();
+    };
     this.#undos.add(undo);
+    return undo;
   }
 
   cancel(): void {
-    for (const undo of this.#undos ?? []) undo();
-    this.#undos = null;
+    for (const undo of [...this.#undos]) undo();
+    this.#undoStart = null;
   }
 
-  /** Where this process was held up, a sign of life may have come and lie unread: it is read between two looks. */
-  #look(again = false): void {
-    const left = this.#lockUntil - this.#clock.monotonic();
-    if (left > 0) this.after(left, () => this.#look());
-    else if (!again) this.after(1, () => this.#look(true));
-    else this.#onOver('stale', `gave no sign of life for ${showDuration(this.#lockTimeMs ?? 0)}`);
+  /** Where this process was busy, a heartbeat may have come and lie unread: it is read between two looks. */
+  #look(lockTimeMs: number, again = false): void {
+    const left = this.#lockUntil - this.#time.monotonic();
+    if (left > 0) this.after(left, () => this.#look(lockTimeMs));
+    else if (!again) this.after(1, () => this.#look(lockTimeMs, true));
+    else this.#onOver('stale', `gave no sign of life for ${showDuration(lockTimeMs)}`);
   }
 }

@@ -73,7 +73,11 @@ function sharply(ms: number, fn: () => void): () => void {
 const LONGEST_TIMER = 2 ** 30;
 
 /** Resolves after `ms`, or at once with the signal's abort. */
-export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+export function delay(
+  clock: Pick<Clock, 'after'>,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
     const finish = (): void => {

@@ -79,6 +79,9 @@ export const PAGES_CACHED_BYTES = 64 * MB;
 export const MAX_SOCKET_PATH = process.platform === 'darwin' ? 103 : 107;
 /** Time given to a job file to load before it counts as one that never finishes. */
 export const LOAD_TIMEOUT_MS = 10 * SECOND;
+/** Time given to an attempt to start its process and load its file, before the job's own code begins: many times what a
+ *  busy machine needs. */
+export const START_TIMEOUT_MS = MINUTE;
 /** Time given to a hook (`onDone` and its kind), to a validator and to `nextRun`. */
 export const HOOK_TIMEOUT_MS = 30 * SECOND;
 /** A daemon that starts while a command holds the lock waits this long for it. */

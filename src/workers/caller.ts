@@ -6,6 +6,7 @@ import type { Checked } from '../catalog/catalog.ts';
 import { errorFromShape, type JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, SECOND } from '../support/limits.ts';
+import { seenTime } from '../support/seen-time.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { HookLanes } from './hook-lanes.ts';
 import type { Answer, Call, FromRun } from './messages.ts';
@@ -112,7 +113,7 @@ export class JobCaller {
     }
     open.tries++;
     open.child = child;
-    const { clock } = this.#options;
+    const clock = seenTime(this.#options.clock);
     const undos = [
       clock.after(this.#timeoutMs, () => this.#late(open, child), { idle: true }),
       clock.after(SILENT_MS, () => this.#silent(open, child), { idle: true }),

@@ -10,6 +10,7 @@ import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS } from '../support/limits.ts';
+import { seenTime } from '../support/seen-time.ts';
 import { decide } from './carry-out.ts';
 import { Context } from './context.ts';
 import { type LoadedJob, loadExport, loadJob, loadProblem } from './load.ts';
@@ -122,7 +123,7 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
 
 function within<T>(work: Promise<T>, ms: number, clock: Clock, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const undo = clock.after(ms, () => reject(late()));
+    const undo = seenTime(clock).after(ms, () => reject(late()));
     work.then(resolve, reject).finally(undo);
   });
 }

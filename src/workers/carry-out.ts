@@ -16,6 +16,7 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   let job: LoadedJob | null = null;
   try {
     job = await loadJob(brief.file);
+    scope.began();
     if (!brief.initialized && job.initialize) {
       await ctx.initialized(await job.initialize(brief.params, ctx));
     }

@@ -96,8 +96,9 @@ export class Child implements Runner {
     run: number,
     message: (message: FromRun) => void,
     gone: (exit: Exit) => void = () => undefined,
+    began: () => void = () => undefined,
   ): () => void {
-    const listener = { message, gone };
+    const listener = { message, gone, began };
     this.#runs.set(run, listener);
     // It may have died between the claim and now.
     if (this.exit) gone(this.exit);
@@ -178,6 +179,9 @@ export class Child implements Runner {
     switch (message.type) {
       case 'ready':
         return;
+      case 'began':
+        this.#runs.get(message.run)?.began();
+        return;
       case 'loading':
         for (const listener of this.#loading) listener(message.call);
         return;
@@ -255,6 +259,7 @@ type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
 interface Listener {
   readonly message: (message: FromRun) => void;
   readonly gone: (exit: Exit) => void;
+  readonly began: () => void;
 }
 
 /** What V8 prints past everything before it ends the process. */

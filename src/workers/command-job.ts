@@ -5,7 +5,8 @@
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
 // its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
 // pid, and finds its params on stdin behind them. If the daemon dies before, the orders never come and the command never
-// starts; if it dies later, the warden ends the command, of which it was told before the orders.
+// starts; if it dies later, the warden ends the command, of which it was told before the orders. The gate holds descriptor
+// 3 open until then, so its end tells when the command itself begins.
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Outcome } from '../run/outcome.ts';
@@ -54,6 +55,7 @@ export class CommandRunner implements Runner {
   readonly #process: ChildProcess;
   #listener: ((message: FromRun) => void) | null = null;
   #gone: ((exit: Exit) => void) | null = null;
+  #began: (() => void) | null = null;
   #brief: Brief | null = null;
   #output: Json = null;
   #calls = 0;
@@ -66,13 +68,15 @@ export class CommandRunner implements Runner {
       ...options,
       program: '/bin/sh',
       args: ['-c', GATE],
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       tied: false,
     });
     this.pid = this.#process.pid ?? 0;
     this.startTime = startTimeOf(this.pid);
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
+    const gate = this.#process.stdio[3] as Readable;
+    gate.on('end', () => this.#began?.()).resume();
     if (this.pid > 0) options.warden.watch(this);
     this.exited = this.#watch(this.#process);
   }
@@ -88,13 +92,16 @@ export class CommandRunner implements Runner {
     _run: number,
     listener: (message: FromRun) => void,
     gone: (exit: Exit) => void = () => undefined,
+    began: () => void = () => undefined,
   ): () => void {
     this.#listener = listener;
     this.#gone = gone;
+    this.#began = began;
     if (this.exit) gone(this.exit);
     return () => {
       this.#listener = null;
       this.#gone = null;
+      this.#began = null;
     };
   }
 
@@ -110,7 +117,7 @@ export class CommandRunner implements Runner {
     const variables = Object.entries(this.#variables(brief, params)).map(
       ([name, value]) => `${name}=${quoted(value)}`,
     );
-    const orders = `export ${variables.join(' ')};exec ${quoted(this.#options.file)}`;
+    const orders = `export ${variables.join(' ')};exec 3>&-;exec ${quoted(this.#options.file)}`;
     this.#process.stdin?.end(`${orders}\n${params}\n`);
   }
 

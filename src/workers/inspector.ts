@@ -7,6 +7,7 @@ import { dataFromJson } from '../catalog/definition.ts';
 import { delay } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { LOAD_TIMEOUT_MS } from '../support/limits.ts';
+import { seenTime } from '../support/seen-time.ts';
 import { Child, type ChildOptions, exitText } from './child.ts';
 import type { Answer } from './messages.ts';
 
@@ -128,7 +129,7 @@ class Reading {
   /** True where it settled in time. */
   async #within(work: Promise<unknown>, ms: number): Promise<boolean> {
     const timer = new AbortController();
-    const late = delay(this.#options.clock, ms, timer.signal).then(() => false);
+    const late = delay(seenTime(this.#options.clock), ms, timer.signal).then(() => false);
     const inTime = await Promise.race([work.then(() => true), late]);
     timer.abort();
     return inTime;

@@ -23,7 +23,7 @@ export interface Brief {
   readonly steps: Readonly<Record<string, Json>>;
 }
 
-export type AbortCause = 'abort' | 'timeout' | 'stale' | 'shutdown';
+export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown';
 export type HookName = 'onError' | 'onStale' | 'onDone' | 'onFailed';
 
 /** What is answered with `result`, before it has its number. */
@@ -108,6 +108,8 @@ export type FromRun =
 export type FromWorker =
   | FromRun
   | { readonly type: 'ready' }
+  /** The file of this run is loaded: the job's own code begins. */
+  | { readonly type: 'began'; readonly run: number }
   /** The worker begins to load the file of this `inspect`: if it falls silent now, that file is why. */
   | { readonly type: 'loading'; readonly call: number }
   /** Ends a call of `hook`, `inspect`, `check` or `next`. */

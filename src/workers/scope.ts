@@ -14,6 +14,7 @@ import { toJson } from './values.ts';
 const PROGRESS_EVERY_MS = 50;
 const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
   abort: 'AbortError',
+  start: 'StartError',
   timeout: 'TimeoutError',
   stale: 'StaleError',
   shutdown: 'ShutdownError',
@@ -43,6 +44,12 @@ export class RunScope {
 
   get run(): number {
     return this.brief.run;
+  }
+
+  /** Leaves this process before the job's code can block it. */
+  began(): void {
+    this.channel.send({ type: 'began', run: this.run });
+    this.channel.flush();
   }
 
   log(level: LogLine['level'], stream: LogLine['stream'], text: string, fields?: unknown): void {

@@ -1,4 +1,5 @@
 // How attempts fail, and what becomes of their runs: retries, the author's word, time, silence, and processes that end.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { commandOf, eventually, isAlive, processesIn } from '../helpers/project.ts';
 import { outcomes, site } from '../helpers/site.ts';
@@ -99,6 +100,33 @@ test('FatalError and retryable: false fail at once whatever retries says; RetryA
   expect([s.marks('fatal').length, s.marks('plain').length]).toEqual([1, 1]);
   expect(later).toMatchObject({ state: 'done', output: 4, attempt: 1, maxAttempts: 1 });
   expect(s.marks('later').map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+});
+
+test('a slow start uses up neither the timeout nor the lock time; slow code of the job does', async () => {
+  const s = await site({
+    slow: `await sleep(1500); export default { timeout: 1000, lockTime: 900, run: () => 'in time' };`,
+    late: `await sleep(1500); export default { timeout: 1000, grace: 50, initialize: () => sleep(60_000), run: () => 'never' };`,
+  });
+  const [slow, late] = await Promise.all([s.run('slow'), s.run('late')]);
+  expect([slow.state, slow.output, outcomes(slow)]).toEqual(['done', 'in time', ['returned']]);
+  expect([late.state, outcomes(late)]).toEqual(['failed', ['timeout']]);
+  expect(late.error).toMatchObject({ name: 'TimeoutError', message: 'took longer than 1.0s' });
+});
+
+test('a daemon and its workers that were stopped together go on where they were; one that was not is timed out', async () => {
+  const s = await site({
+    half: `export default { timeout: 3000, lockTime: 2500, run: async (_p, ctx) => { mark('half', { group: process.pid }); await sleep(300); await ctx.save(1); await sleep(300); return 'whole'; } };`,
+    late: `export default { timeout: 3000, grace: 50, run: () => sleep(60_000) };`,
+  });
+  const { id } = await s.jobs.schedule('half');
+  const [begun] = await eventually(() => (s.marks('half').length > 0 ? s.marks('half') : null));
+  const pids = [s.daemon.pid, begun?.group];
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await sleep(5000);
+  for (const pid of pids.reverse()) process.kill(pid, 'SIGCONT');
+  const half = await s.settled(id);
+  expect([half.state, half.output, outcomes(half)]).toEqual(['done', 'whole', ['returned']]);
+  expect(outcomes(await s.run('late'))).toEqual(['timeout']);
 });
 
 test('an attempt past its timeout is told, then killed with all that it started; a run that obeys is not', async () => {

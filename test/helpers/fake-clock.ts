@@ -41,6 +41,11 @@ export class FakeClock implements Clock {
     this.#wall = wall;
   }
 
+  /** The process is stopped for a while: time passes, and its timers are overdue when it wakes up. */
+  stall(ms: number): void {
+    this.#pass(ms);
+  }
+
   /** Time passes; whatever a timer begins is over, as far as `quiet` can tell, before the next one runs. */
   async advance(ms: number, quiet: () => Promise<void>): Promise<void> {
     const end = this.#monotonic + ms;

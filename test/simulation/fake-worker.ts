@@ -22,6 +22,7 @@ interface Task {
 interface Listener {
   readonly message: (message: FromRun) => void;
   readonly gone: (exit: Exit) => void;
+  readonly began: () => void;
 }
 
 export class FakeWorker implements Runner {
@@ -67,8 +68,13 @@ export class FakeWorker implements Runner {
     });
   }
 
-  readonly listen: Runner['listen'] = (run, message, gone = () => undefined) => {
-    const listener = { message, gone };
+  readonly listen: Runner['listen'] = (
+    run,
+    message,
+    gone = () => undefined,
+    began = () => undefined,
+  ) => {
+    const listener = { message, gone, began };
     this.#listeners.set(run, listener);
     if (this.exit) gone(this.exit);
     return () => {
@@ -138,6 +144,9 @@ export class FakeWorker implements Runner {
     const task: Task = { brief, calls: 0, saved, saving: false, over: false, waiting: new Map() };
     this.#machine.promises.begins(brief, this);
     this.#tasks.set(brief.run, task);
+    setImmediate(() => {
+      if (this.#parentLives()) this.#listeners.get(brief.run)?.began();
+    });
     this.#live(task, this.#machine.chance.whole(0, 4));
   }
 
