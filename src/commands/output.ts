@@ -3,7 +3,7 @@
 // is painted by us is the only exception. A state is always told in words, colour only repeats it.
 import stringWidth from 'string-width';
 import type { JobrunError } from '../support/errors.ts';
-import { plain, plainLine } from '../support/text.ts';
+import { harmlessJson, plain, plainLine } from '../support/text.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
 
@@ -199,15 +199,6 @@ function stackOf(error: JobrunError): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
   return `${error.stack}${cause}`;
 }
-
-// JSON leaves these as they are, and a terminal would act on them; as escapes they are the same text.
-const ACTED_ON = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-const harmlessJson = (value: unknown): string =>
-  JSON.stringify(value).replace(
-    ACTED_ON,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 
 const GAP = 2;
 const NARROWEST = 6;

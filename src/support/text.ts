@@ -19,6 +19,28 @@ export const plainLine = (text: string): string => plain(text).replace(/\s*[\n\t
 /** The first characters of a text, without half of a surrogate pair at the end. */
 export const firstOf = (text: string, most: number): string => text.slice(0, most).toWellFormed();
 
+// JSON leaves these as they are, and a terminal would act on them; as escapes they are the same text.
+const ACTED_ON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** The JSON text of a value, without any character that a terminal acts on. */
+export const harmlessJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    ACTED_ON,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+/** A text in pieces of at most `size` UTF-16 units, 2 or more. A character of two units stays in one piece. */
+export function* piecesOf(text: string, size: number): Generator<string> {
+  for (let from = 0; from < text.length; ) {
+    const end = Math.min(from + size, text.length);
+    const splits = end < text.length && SECOND_HALF.test(text.charAt(end));
+    yield text.slice(from, splits ? end - 1 : end);
+    from = splits ? end - 1 : end;
+  }
+}
+
+const SECOND_HALF = /[\udc00-\udfff]/;
+
 /** The candidate that was probably meant, or null: at most a third of its letters differ. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;

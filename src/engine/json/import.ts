@@ -70,7 +70,7 @@ class Taking {
   readonly #dir: string;
   readonly #pages: Pages;
   readonly #tally = new Tally();
-  readonly #written: string[] = [];
+  readonly #written = new Set<string>();
   readonly #rest = {
     schedules: [] as SchedulesFile['schedules'][number][],
     paused: { all: false, jobs: [] as readonly string[] },
@@ -131,7 +131,7 @@ class Taking {
     const [first] = this.#page;
     if (!first) return;
     const page = pageOf(first.id);
-    this.#written.push(this.#pages.path(page));
+    this.#written.add(this.#pages.path(page));
     await this.#pages.write(page, 0, this.#page);
     this.#page = [];
   }
@@ -140,10 +140,11 @@ class Taking {
     if (this.#log?.name !== name) {
       await this.#closeLog();
       const path = join(this.#dir, 'logs', name);
+      if (this.#written.has(path)) throw broken(`has the log ${name} in two places`);
       // What lies there belongs to no run: the state is empty.
       await this.#disk.remove(path);
       this.#log = { name, file: await this.#disk.create(path), size: 0 };
-      this.#written.push(path);
+      this.#written.add(path);
     }
     const bytes = Buffer.from(text);
     await this.#log.file.write(bytes, this.#log.size);

@@ -15,6 +15,7 @@ import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
+import { harmlessJson, piecesOf } from '../../support/text.ts';
 import { listFolder, readOrDamaged } from './document.ts';
 import { readable } from './listing.ts';
 import type { Recovered } from './recovered.ts';
@@ -50,7 +51,7 @@ export async function* exportLines(
   const counts = { runs: 0, schedules: 0, logs: 0 };
   let sum = 0;
   const line = (value: object): string => {
-    const text = `${JSON.stringify(value)}\n`;
+    const text = `${harmlessJson(value)}\n`;
     sum = crc32(text, sum);
     return text;
   };
@@ -97,9 +98,7 @@ async function pageRuns(page: number, { memory, pages, nextId }: Recovered): Pro
 
 function* logItems(bytes: Buffer | JobrunError | null, name: string): Generator<Item> {
   if (!Buffer.isBuffer(bytes)) return;
-  const text = bytes.toString('utf8');
-  for (let from = 0; from < text.length; from += CHUNK)
-    yield { log: [name, text.slice(from, from + CHUNK)] };
+  for (const piece of piecesOf(bytes.toString('utf8'), CHUNK)) yield { log: [name, piece] };
 }
 
 /** The header, then each item. Throws at the first line that does not fit, and at the end if the stream was cut. */
@@ -140,20 +139,30 @@ function headerOf(value: Record<string, unknown>): Header {
   throw new JobrunError('state-newer', message, 'Use the version of jobrun that wrote it.');
 }
 
+/** What a line may hold. */
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  run: isRun,
+  schedule: isSchedule,
+  log: (log) => isPair(log) && LOG_NAME.test(String(log[0])) && typeof log[1] === 'string',
+  request: (request) => Array.isArray(request) && isNamedList(request.slice(0, 2)),
+  starts: isNamedList,
+  paused: (paused) => Array.isArray((paused as { jobs?: unknown } | null)?.jobs),
+};
+
+/** A line is one thing: the value of a second field would be taken in unchecked. */
 function itemOf(value: Record<string, unknown>): Item | null {
-  const { run, schedule, log, request, starts, paused } = value;
-  const fits =
-    isRun(run) ||
-    isSchedule(schedule) ||
-    (isPair(log) && LOG_NAME.test(String(log[0])) && typeof log[1] === 'string') ||
-    (Array.isArray(request) && typeof request[0] === 'string' && Array.isArray(request[1])) ||
-    (isPair(starts) && typeof starts[0] === 'string' && Array.isArray(starts[1])) ||
-    Array.isArray((paused as { jobs?: unknown } | undefined)?.jobs);
-  return fits ? (value as unknown as Item) : null;
+  const [kind = '', ...others] = Object.keys(value);
+  const fits = Object.hasOwn(KINDS, kind) && KINDS[kind]?.(value[kind]) === true;
+  return fits && others.length === 0 ? (value as unknown as Item) : null;
 }
 
-const isPair = (value: unknown): value is readonly unknown[] =>
-  Array.isArray(value) && value.length === 2;
+function isNamedList(value: unknown): boolean {
+  return isPair(value) && typeof value[0] === 'string' && Array.isArray(value[1]);
+}
+
+function isPair(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length === 2;
+}
 
 export function broken(why: string): JobrunError {
   const hint = 'Nothing was imported. Make it anew: jobrun export > file';
