@@ -1,7 +1,7 @@
 // `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
 import { isOfState } from '../run/refusal.ts';
-import { isSettled, type Run, type StateName, UNSETTLED } from '../run/run.ts';
+import { type Run, type StateName, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -125,18 +125,10 @@ async function abortRun(
   graceMs: number | null,
   tools: Tools,
 ): Promise<Run> {
+  if (tools.daemon) return tools.daemon.abort(id, reason, graceMs);
   const run = await getRun(id, tools);
-  if (run.state.name === 'running') {
-    if (tools.daemon) return tools.daemon.abort(id, reason, graceMs);
-    if (tools.abortOrphan) return tools.abortOrphan(id, reason);
-    throw noDaemon(`aborting run ${id}, which runs,`);
-  }
-  try {
-    return await tools.engine.change(id, (now) => abortIdle(now, reason, tools.clock.now()));
-  } catch (error) {
-    const now = await tools.engine.find(id);
-    // It was started between the look and the change.
-    if (now?.state.name !== 'running' || isSettled(run)) throw error;
-    return abortRun(id, reason, graceMs, tools);
-  }
+  if (run.state.name !== 'running')
+    return tools.engine.change(id, (idle) => abortIdle(idle, reason, tools.clock.now()));
+  if (tools.abortOrphan) return tools.abortOrphan(id, reason);
+  throw noDaemon(`aborting run ${id}, which runs,`);
 }

@@ -93,7 +93,7 @@ export interface DaemonControl {
   readonly workers: () => { readonly busy: number; readonly total: number };
   /** What a running attempt last said of itself; newer than what is kept. */
   readonly progress: (id: number) => Progress | null;
-  /** Ends the attempt of a running run; resolves with the run when nothing of it lives any more. */
+  /** Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. */
   readonly abort: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** Begins to stop: drains, or with `now` ends the attempts. Resolves at once. */
   readonly stop: (now: boolean) => void;

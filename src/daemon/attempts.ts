@@ -6,7 +6,7 @@ import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/durable.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
-import { isOfState, unknownRun } from '../run/refusal.ts';
+import { unknownRun } from '../run/refusal.ts';
 import {
   isSettled,
   latestAttempt,
@@ -18,7 +18,7 @@ import {
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
-import { JobrunError, toJobrunError } from '../support/errors.ts';
+import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { JobCaller } from '../workers/caller.ts';
 import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
@@ -95,30 +95,34 @@ export class Attempts {
     attempt.ended.then((ended) => this.#over(attempt, ended), onError);
   }
 
-  /** Ends the attempt of a running run; resolves with the run when nothing of it lives any more. */
+  /**
+   * Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. An
+   * attempt may end by itself meanwhile, and the run go on with its next one: then that one is ended too.
+   */
   async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
-    const { engine, onError } = this.#p;
-    const attempt = await this.#find(id);
-    try {
-      const { progress } = attempt;
-      await engine.change(id, (run) => {
-        const asked = requestAbort(run, reason);
-        return asked === run ? run : withProgress(asked, progress);
-      });
-    } catch (error) {
-      if (error instanceof JobrunError && isOfState(error)) throw error;
-      // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
-      onError(error);
+    const { engine, clock } = this.#p;
+    for (;;) {
+      const attempt = await this.#find(id);
+      const run = attempt
+        ? await this.#end(attempt, reason, graceMs)
+        : await engine.change(id, (present) =>
+            present.state.name === 'running' ? present : abortIdle(present, reason, clock.now()),
+          );
+      if (isSettled(run)) return run;
     }
-    const { run } = await attempt.end('abort', reason, graceMs);
-    return run;
   }
 
-  /** Ends a run, whether it runs or waits. */
-  async endAny(run: Run, reason: string): Promise<void> {
-    const { engine, clock } = this.#p;
-    if (run.state.name === 'running') await this.abort(run.id, reason, null);
-    else await engine.change(run.id, (present) => abortIdle(present, reason, clock.now()));
+  async #end(attempt: Attempt, reason: string, graceMs: number | null): Promise<Run> {
+    const { engine, onError } = this.#p;
+    const { progress } = attempt;
+    const note = (run: Run): Run => {
+      if (run.state.name !== 'running') return run;
+      const asked = requestAbort(run, reason);
+      return asked === run ? run : withProgress(asked, progress);
+    };
+    // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
+    await engine.change(attempt.run.id, note).catch(onError);
+    return (await attempt.end('abort', reason, graceMs)).run;
   }
 
   /** Ends all attempts for a stop of the daemon: their runs are queued again. */
@@ -144,16 +148,17 @@ export class Attempts {
     if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt });
   }
 
-  /** The attempt of a run; one that was claimed a moment ago begins when its claim is durable. */
-  async #find(id: number): Promise<Attempt> {
+  /** The attempt of a run, null where it has none; one that was claimed a moment ago begins when its claim is durable. */
+  async #find(id: number): Promise<Attempt | null> {
     const { engine } = this.#p;
     for (;;) {
       const attempt = this.#under.get(id);
       if (attempt) return attempt;
       const run = await durably(engine, () => engine.find(id));
       if (this.#under.has(id)) continue;
-      if (run?.state.name === 'running') await new Promise(setImmediate);
-      else throw notRunning(id, run);
+      if (!run) throw unknownRun(id);
+      if (run.state.name !== 'running') return null;
+      await new Promise(setImmediate);
     }
   }
 
@@ -221,10 +226,4 @@ export class Attempts {
     this.#p.logs.append(run.id, line);
     this.#p.onHookFailed(run, hook, shown);
   }
-}
-
-function notRunning(id: number, run: Run | null): JobrunError {
-  if (!run) return unknownRun(id);
-  const hint = `See what became of it: jobrun show ${id}`;
-  return new JobrunError('refused', `run ${id} is ${run.state.name} by now`, hint);
 }

@@ -268,7 +268,7 @@ export class Daemon {
       ...this.#jobs,
       engine: this.#engine,
       clock,
-      end: (run, reason) => this.#attempts.endAny(run, reason),
+      end: (run, reason) => this.#attempts.abort(run.id, reason, null),
       wake: () => this.#scheduler.wake(),
       onError: (job, error) => log.logger.error({ err: error, job }, 'could not start by itself'),
       warn: (job, text) => log.logger.warn({ job }, `schedule ${job}: ${text}`),

@@ -165,7 +165,7 @@ export class Daemon {
       engine,
       clock,
       asker: { next: async () => null },
-      end: (run, reason) => this.#attempts.endAny(run, reason),
+      end: (run, reason) => this.#attempts.abort(run.id, reason, null),
       wake: () => this.#scheduler.wake(),
       onError: (job, error) => life.failed(`schedule ${job}`, error),
       warn: () => undefined,

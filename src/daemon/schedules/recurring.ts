@@ -7,6 +7,7 @@
 import { type Catalog, policyOf } from '../../catalog/catalog.ts';
 import type { Change, Engine, Fired } from '../../engine/engine.ts';
 import { afterSettled, due } from '../../run/firing.ts';
+import { isOfState } from '../../run/refusal.ts';
 import { withLimit } from '../../run/retries.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import { draftOf, type Schedule } from '../../run/schedule.ts';
@@ -270,7 +271,10 @@ export class Recurring {
   #replace(unsettled: readonly Run[]): void {
     for (const run of unsettled) {
       const reason = `replaced by the next run of schedule ${run.origin?.schedule ?? ''}`;
-      this.#p.end(run, reason).catch((error) => this.#p.onError(run.job, error));
+      this.#p.end(run, reason).catch((error) => {
+        // It ended by itself in the meantime.
+        if (!isOfState(toJobrunError(error))) this.#p.onError(run.job, error);
+      });
     }
   }
 
