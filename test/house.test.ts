@@ -160,6 +160,10 @@ describe('names that stand in one place only', () => {
     expect(found(src, names, isIn('src/support')), 'take a Clock or an argument').toEqual([]);
   });
 
+  it('listeners for an abort: support/aborts, for Node warns at the eleventh of a signal', () => {
+    expect(found(src, /addEventListener\('abort'/, isIn('src/support/aborts.ts'))).toEqual([]);
+  });
+
   it('React and Ink: dashboard/', () => {
     const wrong = src
       .filter((source) => !source.path.startsWith('src/dashboard/'))

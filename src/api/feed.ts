@@ -1,10 +1,12 @@
 // Events from one source to many readers. A reader that does not keep up loses events, is told so by one
-// `{ gap: true }`, and goes on with the newest: it can never slow the source or the other readers, nor grow memory.
+// `{ type: 'gap' }`, and goes on with the newest: it can never slow the source or the other readers, nor grow memory.
 // What is kept is bounded by number and by bytes, for whoever was away and comes back.
+import { onAbort } from '../support/aborts.ts';
 import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../support/limits.ts';
 
+/** Some events were missed: the reader was too slow, or the daemon that kept them has ended. */
 export interface Gap {
-  readonly gap: true;
+  readonly type: 'gap';
 }
 
 export interface Numbered {
@@ -56,15 +58,14 @@ export class Feed<Item extends Numbered> {
   /** Everything published from now on, after the kept ones with a number above `since`. Ends with the signal. */
   async *read(since: number | null, signal: AbortSignal): AsyncGenerator<Item | Gap> {
     const reader = new Reader<Item>();
-    const end = (): void => reader.end();
     this.#readers.add(reader);
-    signal.addEventListener('abort', end, { once: true });
+    const unlisten = onAbort(signal, () => reader.end());
     if (signal.aborted) reader.end();
     try {
       if (since !== null) yield* this.#after(since);
       yield* reader.items();
     } finally {
-      signal.removeEventListener('abort', end);
+      unlisten();
       this.#readers.delete(reader);
     }
   }
@@ -73,7 +74,7 @@ export class Feed<Item extends Numbered> {
     const kept = this.#kept.slice(this.#first).flatMap((one) => one?.item ?? []);
     const missed = kept.filter(({ n }) => n > since);
     const next = missed[0]?.n ?? this.#last + 1;
-    return next > since + 1 ? [{ gap: true }, ...missed] : missed;
+    return next > since + 1 ? [{ type: 'gap' }, ...missed] : missed;
   }
 }
 
@@ -103,7 +104,7 @@ class Reader<Item> {
     while (!this.#ended) {
       if (this.#lost) {
         this.#lost = false;
-        yield { gap: true };
+        yield { type: 'gap' };
       }
       yield* this.#take();
       if (this.#waiting.length === 0 && !this.#ended) await this.#more();

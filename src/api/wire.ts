@@ -1,7 +1,9 @@
 // One connection to a daemon, and who waits on it for what. All requests of one turn go out in one write. While anything
 // is waited for, the daemon is asked now and then whether it lives: one that was stopped, or hangs, still has its socket
-// and would keep its clients waiting for ever.
+// and would keep its clients waiting for ever. An open connection on which nothing is waited for lets its program end.
+
 import type { Socket } from 'node:net';
+import { onAbort } from '../support/aborts.ts';
 import type { Clock } from '../support/clock.ts';
 import { errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -43,6 +45,7 @@ export class Wire {
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
+    socket.unref();
     socket.on('data', (chunk) => this.#receive(chunk as Buffer));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#lose());
@@ -64,7 +67,6 @@ export class Wire {
     const arrived: Reply[] = [];
     let wake = (): void => undefined;
     let lost = false;
-    const nudge = (): void => wake();
     const id = this.#ask(message, {
       take: (reply) => {
         if (arrived.push(reply) > MAX_ARRIVED) this.#socket.pause();
@@ -75,7 +77,7 @@ export class Wire {
         wake();
       },
     });
-    signal.addEventListener('abort', nudge);
+    const unlisten = onAbort(signal, () => wake());
     try {
       while (!signal.aborted) {
         const reply = arrived.shift();
@@ -90,8 +92,8 @@ export class Wire {
           });
       }
     } finally {
-      signal.removeEventListener('abort', nudge);
-      if (this.#waiting.delete(id)) this.#send({ v: 1, id, cancel: true });
+      unlisten();
+      if (this.#settle(id)) this.#send({ v: 1, id, cancel: true });
     }
   }
 
@@ -109,27 +111,38 @@ export class Wire {
     }
     this.#send({ v: 1, id, ...message });
     this.#waiting.set(id, waiting);
+    this.#socket.ref();
     this.#heardAt = this.#clock.monotonic();
     this.#watch();
     return id;
   }
 
+  /** Nothing more is expected of this request. False where it was over already. */
+  #settle(id: number): boolean {
+    const isOpen = this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#socket.unref();
+    return isOpen;
+  }
+
   /** Looks whether the other side lives, for as long as something is waited for. */
   #watch(): void {
-    this.#stopWatch ??= this.#clock.after(SILENCE_MS, () => {
-      this.#stopWatch = null;
-      if (this.#waiting.size === 0) return;
-      // A paused socket hears nothing because of us.
-      const quiet = this.#clock.monotonic() - this.#heardAt >= SILENCE_MS;
-      if (!quiet || this.#socket.isPaused()) this.#pinged = false;
-      else if (!this.#pinged) this.#ping();
-      else {
-        this.#refusal = silent(2 * SILENCE_MS);
-        this.#socket.destroy();
-        return;
-      }
-      this.#watch();
-    });
+    // The socket keeps the program alive while something is waited for; this timer need not.
+    this.#stopWatch ??= this.#clock.after(SILENCE_MS, () => this.#look(), { idle: true });
+  }
+
+  #look(): void {
+    this.#stopWatch = null;
+    if (this.#waiting.size === 0) return;
+    // A paused socket hears nothing because of us.
+    const quiet = this.#clock.monotonic() - this.#heardAt >= SILENCE_MS;
+    if (!quiet || this.#socket.isPaused()) this.#pinged = false;
+    else if (!this.#pinged) this.#ping();
+    else {
+      this.#refusal = silent(2 * SILENCE_MS);
+      this.#socket.destroy();
+      return;
+    }
+    this.#watch();
   }
 
   #ping(): void {
@@ -167,7 +180,7 @@ export class Wire {
       return;
     }
     const waiting = this.#waiting.get(reply.id);
-    if (!('item' in reply)) this.#waiting.delete(reply.id);
+    if (!('item' in reply)) this.#settle(reply.id);
     waiting?.take(reply);
   }
 

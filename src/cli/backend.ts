@@ -2,7 +2,7 @@
 // same lock. Either way the same handlers run.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Client, reachDaemon } from '../api/client.ts';
+import { type Client, reachDaemon, type StreamOptions } from '../api/client.ts';
 import { isSilence } from '../api/wire.ts';
 import type { Command, Tools } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
@@ -11,7 +11,7 @@ import { delay, systemClock } from '../support/clock.ts';
 import { CONFIG_FILE, type Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { LOCK_WAIT_MS } from '../support/limits.ts';
+import { LOCK_WAIT_MS, RESTART_MS } from '../support/limits.ts';
 import { newId } from '../support/random.ts';
 
 export interface Backend {
@@ -20,12 +20,11 @@ export interface Backend {
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
   call(command: Command, request: unknown, id: string): Promise<unknown>;
-  /** `single`: its one item is waited for, beside any number of others. */
   stream(
     command: Command,
     request: unknown,
     signal: AbortSignal,
-    single?: boolean,
+    options: StreamOptions,
   ): AsyncIterable<Json>;
   close(): Promise<void>;
 }
@@ -95,8 +94,74 @@ export async function callAnywhere(
   }
 }
 
-const isGone = (error: unknown): boolean =>
+export const isGone = (error: unknown): boolean =>
   error instanceof JobrunError && error.code === 'no-daemon' && !isSilence(error);
+
+export interface Resuming {
+  readonly signal: AbortSignal;
+  /** Its one item is waited for, beside any number of others. */
+  readonly single?: boolean;
+  /** Opens what there is now. `daemonOnly`: the files were asked already. */
+  next(daemonOnly: boolean): Promise<Backend>;
+  /** Told once for each daemon that went away. */
+  readonly onLost?: () => void;
+}
+
+/**
+ * Items of a stream that outlives its daemon: a restarted one is asked for the rest. Rejects with `no-daemon` where none
+ * comes back in time.
+ */
+export async function* streamAnywhere(
+  first: Backend,
+  command: Command,
+  request: unknown,
+  { signal, single = false, next, onLost }: Resuming,
+): AsyncGenerator<Json> {
+  const options = { single, request: newId() };
+  const began = systemClock.monotonic();
+  let [backend, last, asked] = [first, null as Json | null, request];
+  for (let lostAt = Number.NEGATIVE_INFINITY; ; ) {
+    const opened = systemClock.monotonic();
+    try {
+      for await (const item of backend.stream(command, asked, signal, options)) {
+        last = item;
+        yield item;
+      }
+      return;
+    } catch (error) {
+      const isFirst = backend === first && first.offline;
+      if (!isGone(error) || isFirst || signal.aborted) throw error;
+      const now = systemClock.monotonic();
+      // One that stayed for a while was a daemon of its own: a restart after a restart is waited for anew.
+      const isNew = now - opened > LOCK_WAIT_MS || lostAt < began;
+      if (isNew) lostAt = now;
+      if (isNew) onLost?.();
+      const patience = command.patienceMs?.(request);
+      const until = patience === undefined ? lostAt + RESTART_MS : began + patience;
+      const { offline } = backend;
+      backend = await reopen(() => next(offline), until, error, signal);
+      asked = command.again?.(request, last, systemClock.monotonic() - began) ?? request;
+    }
+  }
+}
+
+/** Rejects with what the lost stream said where nothing opens in time. */
+async function reopen(
+  next: () => Promise<Backend>,
+  until: number,
+  lost: unknown,
+  signal: AbortSignal,
+): Promise<Backend> {
+  for (;;) {
+    await delay(systemClock, AGAIN_AFTER_MS, signal);
+    if (signal.aborted || systemClock.monotonic() > until) throw lost;
+    try {
+      return await next();
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+}
 
 class DaemonBackend implements Backend {
   readonly offline = false;
@@ -117,9 +182,9 @@ class DaemonBackend implements Backend {
     command: Command,
     request: unknown,
     signal: AbortSignal,
-    single = false,
+    options: StreamOptions,
   ): AsyncIterable<Json> {
-    return this.#client.stream(command.name, request as Json, signal, { single });
+    return this.#client.stream(command.name, request as Json, signal, options);
   }
 
   async close(): Promise<void> {
@@ -131,6 +196,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const { openOffline } = await import('../daemon/offline.ts');
   const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
   const { damage = [] } = tools;
+  let closing: Promise<void> | null = null;
   return {
     offline: true,
     damage,
@@ -141,14 +207,18 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
         throw orDamage(error, damage);
       }
     },
-    async *stream(command, request, signal) {
+    async *stream(command, request, signal, { request: id }) {
       try {
-        yield* followed(command, request, tools, signal);
+        const own = id === undefined ? tools : { ...tools, request: id };
+        yield* followed(command, request, own, signal);
       } catch (error) {
         throw orDamage(error, damage);
       }
     },
-    close: () => tools.close(),
+    async close() {
+      closing ??= tools.close();
+      await closing;
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import type { Duration } from '../support/durations.ts';
 import type { JobrunError } from '../support/errors.ts';
 
 export type { Aborted } from '../commands/abort.ts';
-export type { EventView } from '../commands/events.ts';
+export type { EventView, GapView } from '../commands/events.ts';
 export type { Refused } from '../commands/several.ts';
 export type { Details } from '../commands/show.ts';
 export type { Status } from '../commands/status.ts';

@@ -3,6 +3,7 @@
 
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/batch.ts';
 import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
+import { isMark } from '../commands/events.ts';
 import { refuseUnknown } from '../commands/fields.ts';
 import type { Listed } from '../commands/list.ts';
 import type { ConfigOptions } from '../support/config.ts';
@@ -15,6 +16,7 @@ import type {
   Details,
   Duration,
   EventView,
+  GapView,
   Json,
   ListFilter,
   Refused,
@@ -182,7 +184,7 @@ export class Jobs {
   /**
    * Resolves with the output when the run is done. Rejects with a JobrunError of code `run-failed` or `run-aborted`
    * that carries `.run`, with `no-daemon` where none runs, and with `interrupted` after `signal` or `close`. A daemon that is
-   * started again meanwhile is waited for, five seconds at most.
+   * restarted meanwhile is waited for, a minute at most.
    *
    * @example
    * const { id } = await jobs.schedule('import-products', { file: 'spring.csv' });
@@ -230,20 +232,22 @@ export class Jobs {
 
   /**
    * Every change as it happens, until the loop is left, `signal` or `close`; with `since` those after that number first, as far
-   * as they are remembered (10,000, or 64 MB). A reader too slow gets `{ gap: true }`. Rejects with `no-daemon`.
+   * as they are remembered (10,000, or 64 MB). Where events were missed there is one `{ type: 'gap' }`. A daemon that is
+   * restarted is waited for, a minute at most. Rejects with `no-daemon`.
    *
    * @example
    * await jobs.schedule('import-products');
    * for await (const event of jobs.events({ job: 'import-products', since: 0 })) {
-   *   if ('type' in event && event.type === 'run.settled') break;
+   *   if (event.type === 'run.settled') break;
    * }
    */
-  events(
+  async *events(
     options: { readonly job?: string; readonly since?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncIterable<EventView | { readonly gap: true }> {
+  ): AsyncGenerator<EventView | GapView, void, void> {
     const { signal, ...request } = options;
-    const items = this.#caller.stream('events', request, signal);
-    return items as unknown as AsyncIterable<EventView>;
+    for await (const item of this.#caller.stream('events', { ...request, marks: true }, signal)) {
+      if (!isMark(item)) yield item as unknown as EventView | GapView;
+    }
   }
 
   /** Gives everything back; waits and events end. */

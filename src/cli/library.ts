@@ -3,19 +3,15 @@
 // daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
 // nothing is made or written, and others may look meanwhile.
 
-import { setMaxListeners } from 'node:events';
 import type { Command } from '../commands/command.ts';
 import { commandOf } from '../commands/dispatch.ts';
-import { delay, systemClock } from '../support/clock.ts';
+import { START_DAEMON } from '../commands/settled.ts';
 import { type Config, type ConfigOptions, loadConfig } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { optionsJson } from '../workers/values.ts';
-import { type Backend, callAnywhere, openBackend } from './backend.ts';
+import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { Shared } from './shared.ts';
-
-const AGAIN_AFTER_MS = 100;
 
 /** Calls and streams of one program, on whatever there is to do them. */
 export class Caller {
@@ -30,8 +26,6 @@ export class Caller {
   readonly #ending = new AbortController();
 
   constructor(options: ConfigOptions) {
-    // Who waits for many results at once does nothing wrong, and is not to be warned.
-    setMaxListeners(0, this.#ending.signal);
     this.config = loadConfig(options, process.env, process.cwd());
   }
 
@@ -63,7 +57,7 @@ export class Caller {
     }
   }
 
-  /** Items of a stream; ends with the signal, with `close`, or when its reader leaves. */
+  /** Items of a stream, also over a restart of the daemon; ends with the signal, with `close`, or when its reader leaves. */
   async *stream(
     name: string,
     request: unknown,
@@ -73,35 +67,35 @@ export class Caller {
     const command = await commandOf(name);
     const args = optionsJson(request);
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
-    const shared = await this.#take(command);
+    let shared: Shared | null = await this.#take(command);
+    // Left before another is taken: a daemon cannot begin while files are held.
+    const leave = async (): Promise<void> => {
+      const left = shared;
+      shared = null;
+      await left?.leave();
+    };
+    const next = async (daemonOnly: boolean): Promise<Backend> => {
+      if (shared && !shared.backend.offline) shared.retire();
+      await leave();
+      shared = await this.#take(daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command);
+      return shared.backend;
+    };
     try {
-      yield* shared.backend.stream(command, args, ends, single);
+      yield* streamAnywhere(shared.backend, command, args, { signal: ends, single, next });
       refuseDamaged(shared.backend);
     } catch (error) {
-      if (isGone(error) && !shared.backend.offline) shared.retire();
+      if (isGone(error) && shared && !shared.backend.offline) shared.retire();
       throw error;
     } finally {
-      await shared.leave();
+      await leave();
     }
   }
 
-  /** The one item of a stream that outlives a daemon that is started again meanwhile. */
+  /** The last item of such a stream; null where it was ended before. */
   async last(name: string, request: unknown, signal?: AbortSignal): Promise<Json | null> {
-    for (let since: number | null = null; ; ) {
-      const began = systemClock.monotonic();
-      try {
-        let last: Json | null = null;
-        for await (const item of this.stream(name, request, signal, true)) last = item;
-        return last;
-      } catch (error) {
-        const now = systemClock.monotonic();
-        // One that lasted had its daemon: this is another one that went away.
-        if (since === null || now - began > LOCK_WAIT_MS) since = now;
-        const late = now - since > LOCK_WAIT_MS;
-        if (!isGone(error) || late || this.#closed) throw error;
-        await delay(systemClock, AGAIN_AFTER_MS, signal);
-      }
-    }
+    let last: Json | null = null;
+    for await (const item of this.stream(name, request, signal, true)) last = item;
+    return last;
   }
 
   /** Resolves when all is given back. */

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import type { Asked, Command } from '../commands/command.ts';
 import { Output } from '../commands/output.ts';
+import { START_DAEMON } from '../commands/settled.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
-import { type Backend, callAnywhere, openBackend } from './backend.ts';
+import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { parse } from './parse.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, readStdin } from './terminal.ts';
@@ -110,15 +111,20 @@ async function withBackend(
   let backend = await openBackend(config, command);
   out.offline = backend.offline;
   let code = 0;
-  const next = async (): Promise<Backend> => {
+  const next = async (daemonOnly = false): Promise<Backend> => {
     await backend.close();
-    backend = await openBackend(config, command);
+    backend = await openBackend(
+      config,
+      daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command,
+    );
     return backend;
   };
+  const onLost = (): void => out.note`the daemon went away: waiting for it to come back`;
   try {
     for (const part of command.cut?.(request) ?? [request]) {
       if (command.stream && (command.follows?.(part) ?? true)) {
-        for await (const item of backend.stream(command, part, signal)) {
+        const items = streamAnywhere(backend, command, part, { signal, next, onLost });
+        for await (const item of items) {
           code = (await command.showItem?.(item, out, part)) ?? code;
         }
         continue;

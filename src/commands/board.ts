@@ -5,7 +5,9 @@
 // the search. With `watch` the stream tells only that something has changed, at most five times a second; what is on
 // the screen by then, the dashboard asks for itself. So a slow terminal costs the daemon nothing, and drops pictures,
 // never truth.
+
 import type { Counts } from '../run/run.ts';
+import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
@@ -125,7 +127,7 @@ async function* changes(tools: Tools, signal: AbortSignal): AsyncGenerator<Json>
     wake();
   };
   hear(tools, signal, touch);
-  signal.addEventListener('abort', touch);
+  onAbort(signal, touch);
   let seen = setupOf(tools);
   while (!signal.aborted) {
     if (!changed) {

@@ -39,6 +39,13 @@ export interface Command<Request = unknown, Reply = unknown> {
   stream?(request: Request, tools: Tools, signal: AbortSignal, reply: Reply): AsyncIterable<Json>;
   /** Prints the reply. Returns the exit code where it is not 0. */
   show(reply: Reply, out: Output, request: Request): Shown;
+  /**
+   * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
+   * Left out where the same request does.
+   */
+  again?(request: Request, last: Json | null, elapsedMs: number): Request;
+  /** How long to wait for the next daemon, where it is not the usual. */
+  patienceMs?(request: Request): number | undefined;
   showItem?(item: Json, out: Output, request: Request): Shown;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;

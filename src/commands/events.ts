@@ -1,4 +1,5 @@
 // `jobrun events`: every change of a run as a JSON line, until ended.
+import type { Gap } from '../api/feed.ts';
 import type { Change } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
@@ -14,6 +15,8 @@ import { viewerOfChanged } from './views.ts';
 interface Request {
   readonly job?: string;
   readonly since?: number;
+  /** Also tells the numbers of events that it does not show, so that the next daemon can go on after them. */
+  readonly marks?: boolean;
 }
 
 export interface EventView {
@@ -21,6 +24,13 @@ export interface EventView {
   readonly at: string;
   readonly type: EventType;
   readonly run: RunView;
+}
+
+export type GapView = Gap;
+
+/** The number of an event that is not shown. */
+interface Mark {
+  readonly seen: number;
 }
 
 export type EventType =
@@ -50,6 +60,7 @@ export const events: Command<Request, null> = {
   ask({ options }) {
     const { job, since } = options;
     return {
+      marks: true,
       ...(job !== undefined && { job: jobName(job) }),
       ...(since !== undefined && {
         since: readInteger(since, '--since', 0, Number.MAX_SAFE_INTEGER),
@@ -64,25 +75,38 @@ export const events: Command<Request, null> = {
 
   follows: () => true,
 
-  async *stream({ job, since }, tools, signal) {
+  async *stream({ job, since, marks }, tools, signal) {
     if (!tools.daemon) throw noDaemon('jobrun events');
-    const from = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER) ?? null;
+    const { feed } = tools.daemon;
+    const given = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER);
+    const from = given ?? feed.last;
     const view = viewerOfChanged(tools);
-    for await (const item of tools.daemon.feed.read(from, signal)) {
-      if ('gap' in item) yield { gap: true };
+    if (marks === true && given === undefined) yield { seen: from };
+    for await (const item of feed.read(from, signal)) {
+      if (!('n' in item)) yield { type: item.type };
       else if (job === undefined || item.run.job === job) {
         yield eventOf(item, view) as unknown as Json;
-      }
+      } else if (marks === true) yield { seen: item.n };
     }
   },
 
+  again(request, last) {
+    const item = last as unknown as EventView | GapView | Mark | null;
+    if (item === null) return request;
+    if (isMark(item)) return { ...request, since: item.seen };
+    return 'n' in item ? { ...request, since: item.n } : request;
+  },
+
   showItem(item, out) {
-    out.document(item);
+    if (!isMark(item)) out.document(item);
     return undefined;
   },
 
   show: () => undefined,
 };
+
+export const isMark = (item: unknown): item is Mark =>
+  typeof item === 'object' && item !== null && 'seen' in item;
 
 export const eventOf = (change: Change, view: (run: Run) => RunView): EventView => ({
   n: change.n,

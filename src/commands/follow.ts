@@ -1,9 +1,13 @@
 // Following one run from its acceptance to its end: for `run`, `schedule --wait` and `schedule --follow`.
+
+import type { NumberedLine } from '../engine/run-log.ts';
 import type { LogLine, RunView } from '../run/view.ts';
+import { onAbort } from '../support/aborts.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
-import { runId } from './fields.ts';
+import { getRun } from './drafts.ts';
+import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { type Output, paint, paintState } from './output.ts';
 import { exitCodeOfRuns, untilSettled } from './settled.ts';
 import { instantOf, showClock, showTime } from './times.ts';
@@ -11,33 +15,59 @@ import { type AcceptedView, viewRun } from './views.ts';
 
 export type Followed =
   | { readonly accepted: AcceptedView }
-  | { readonly line: LogLine }
+  | (NumberedLine & { readonly id: string })
   | { readonly run: RunView };
+
+/** A run that was followed at another daemon, and the number of its last line that was shown. */
+export interface Following {
+  readonly id: string;
+  readonly after: number;
+}
 
 export async function* followRun(
   accepted: AcceptedView,
-  withLog: boolean,
+  { log, following }: { readonly log: boolean; readonly following?: Following | undefined },
   tools: Tools,
   signal: AbortSignal,
 ): AsyncGenerator<Json> {
   const item = (followed: Followed): Json => followed as unknown as Json;
   const id = runId(accepted.id);
-  yield item({ accepted });
-  if (withLog) for await (const line of logOf(id, {}, tools, signal)) yield item({ line });
+  if (!following) yield item({ accepted });
+  const fields = fieldsOf(following ?? {});
+  const after = optionalInteger(fields, 'after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  if (log) {
+    for await (const line of logOf(id, { after }, tools, signal)) {
+      yield item({ ...line, id: accepted.id });
+    }
+  }
   const settled = await untilSettled([id], false, tools, signal);
   for (const run of settled ?? []) yield item({ run: viewRun(run, tools) });
+}
+
+/** How a request goes on with the next daemon: what it accepted is not accepted again. */
+export function followAgain<Request extends object>(request: Request, last: Json | null): Request {
+  const followed = last as unknown as Followed | null;
+  if (followed === null) return request;
+  if ('line' in followed) return { ...request, following: { id: followed.id, after: followed.n } };
+  const { id } = 'accepted' in followed ? followed.accepted : followed.run;
+  return { ...request, following: { id, after: 0 } };
+}
+
+/** The run that `followAgain` names. */
+export async function followedRun({ id }: Following, tools: Tools): Promise<RunView> {
+  return viewRun(await getRun(runId(id), tools), tools);
 }
 
 /** The log as it grows, until the run is settled. */
 export async function* logOf(
   id: number,
-  which: { readonly last?: number; readonly attempt?: number },
+  which: { readonly last?: number; readonly attempt?: number; readonly after?: number },
   tools: Tools,
   signal: AbortSignal,
-): AsyncGenerator<LogLine> {
+): AsyncGenerator<NumberedLine> {
   const over = new AbortController();
   const end = (): void => over.abort();
-  signal.addEventListener('abort', end);
+  const unlisten = onAbort(signal, end);
   // What was said last may still be on its way to the file: reading it brings it there.
   const ended = untilSettled([id], false, tools, over.signal)
     .then(() => tools.logs.lines(id, { last: 1 }))
@@ -47,7 +77,7 @@ export async function* logOf(
     yield* tools.logs.follow(id, which, over.signal);
     await ended;
   } finally {
-    signal.removeEventListener('abort', end);
+    unlisten();
     end();
   }
 }

@@ -1,4 +1,6 @@
 // `jobrun logs`: what a run said, and with `-f` what it says until it ends.
+
+import type { NumberedLine } from '../engine/run-log.ts';
 import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
@@ -15,6 +17,8 @@ interface Request {
   readonly id: string;
   readonly last?: number;
   readonly attempt?: number;
+  /** The number of the last line that was shown already. */
+  readonly after?: number;
   readonly follow?: boolean;
 }
 
@@ -60,11 +64,18 @@ export const logs: Command<Request, Reply> = {
   follows: (request) => request.follow === true,
 
   async *stream(request, tools, signal) {
-    const lines = logOf(runId(request.id), whichOf(request), tools, signal);
+    const after = optionalInteger(fieldsOf(request), 'after', 0, MOST) ?? 0;
+    const lines = logOf(runId(request.id), { ...whichOf(request), after }, tools, signal);
     for await (const line of lines) yield line as unknown as Json;
   },
 
-  showItem: (item, out) => showOne(item as unknown as LogLine, out),
+  again(request, item) {
+    if (item === null) return request;
+    const { last: _, ...rest } = request;
+    return { ...rest, after: (item as unknown as NumberedLine).n };
+  },
+
+  showItem: (item, out) => showOne((item as unknown as NumberedLine).line, out),
 
   show({ lines, attempts }, out) {
     for (const line of lines) showOne(line, out);

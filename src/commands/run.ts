@@ -1,13 +1,17 @@
 // `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
 import type { RunView } from '../run/view.ts';
 import type { Command } from './command.ts';
-import { type Followed, followRun, showFollowed } from './follow.ts';
+import { type Followed, type Following, followAgain, followRun, showFollowed } from './follow.ts';
 import { examples, timeOptions } from './help.ts';
 import { type AskedRun, askRun, runOptions } from './run-options.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
 import { START_DAEMON } from './settled.ts';
 
-type Request = AskedRun & { readonly dryRun: boolean; readonly local: boolean };
+type Request = AskedRun & {
+  readonly dryRun: boolean;
+  readonly local: boolean;
+  readonly following?: Following;
+};
 
 export const run: Command<Request, NewRun> = {
   name: 'run',
@@ -33,15 +37,17 @@ export const run: Command<Request, NewRun> = {
   },
 
   // Nobody asks here whether there is a daemon: with --local this process is it.
-  handle: ({ run, dryRun }, tools) =>
-    acceptRun({ run, dryRun, wait: false, follow: false }, tools, tools.clock.now()),
+  handle: (request, tools) =>
+    acceptRun({ ...request, wait: false, follow: false }, tools, tools.clock.now()),
 
   isHere: ({ local }) => local,
 
   follows: (request) => !request.dryRun,
 
-  stream: (_request, tools, signal, accepted) =>
-    followRun(accepted as RunView, true, tools, signal),
+  stream: ({ following }, tools, signal, accepted) =>
+    followRun(accepted as RunView, { log: true, following }, tools, signal),
+
+  again: followAgain,
 
   showItem: (item, out, { note }) => showFollowed(item as unknown as Followed, out, note),
 

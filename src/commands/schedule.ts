@@ -19,7 +19,14 @@ import type { Asked, Command, Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
 import { durably } from './durable.ts';
 import { notOneOf } from './fields.ts';
-import { type Followed, followRun, showFollowed } from './follow.ts';
+import {
+  type Followed,
+  type Following,
+  followAgain,
+  followedRun,
+  followRun,
+  showFollowed,
+} from './follow.ts';
 import { examples, timeOptions } from './help.ts';
 import { makeSchedule, type ScheduleRequest, scheduleViewer } from './made-schedules.ts';
 import { type Output, paint } from './output.ts';
@@ -37,6 +44,7 @@ type Request =
       readonly wait: boolean;
       readonly follow: boolean;
       readonly dryRun: boolean;
+      readonly following?: Following;
     }
   | { readonly kind: 'batch'; readonly lines: readonly BatchLine[] };
 
@@ -116,9 +124,12 @@ export const schedule: Command<Request, Reply> = {
     request.kind === 'run' && !request.dryRun && (request.wait || request.follow),
 
   async *stream(request, tools, signal, reply) {
-    const log = request.kind === 'run' && request.follow;
-    if ('run' in reply) yield* followRun(reply.run as RunView, log, tools, signal);
+    if (request.kind !== 'run' || !('run' in reply)) return;
+    const { follow: log, following } = request;
+    yield* followRun(reply.run as RunView, { log, following }, tools, signal);
   },
+
+  again: followAgain,
 
   showItem: (item, out, request) =>
     showFollowed(item as unknown as Followed, out, 'note' in request ? request.note : null),
@@ -198,10 +209,12 @@ interface AskedOne {
   readonly wait: boolean;
   readonly follow: boolean;
   readonly dryRun: boolean;
+  readonly following?: Following;
 }
 
 export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
   if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('following a run');
+  if (request.following) return followedRun(request.following, tools);
   if (!request.dryRun) return acceptOne(() => draftOf(request.run, tools, now), tools, now);
   const draft = await draftOf(request.run, tools, now);
   const waits = (draft.origin?.after ?? []).length > 0;

@@ -1,6 +1,8 @@
 // Waiting for runs to settle: woken by the engine's own changes, never by looking again and again.
+
 import type { Engine } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
+import { onAbort } from '../support/aborts.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
@@ -20,8 +22,7 @@ export async function untilSettled(
     runs.set(run.id, run);
     wake();
   });
-  const end = (): void => wake();
-  signal.addEventListener('abort', end);
+  const unlisten = onAbort(signal, () => wake());
   try {
     for (const id of ids) {
       const run = await durably(tools.engine, () => getRun(id, tools));
@@ -38,7 +39,7 @@ export async function untilSettled(
     return ids.flatMap((id) => runs.get(id) ?? []);
   } finally {
     undo();
-    signal.removeEventListener('abort', end);
+    unlisten();
   }
 }
 

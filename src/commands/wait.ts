@@ -1,5 +1,7 @@
 // `jobrun wait`: until runs are settled, with the worst of their results as the exit code.
+
 import type { RunView } from '../run/view.ts';
+import { onAbort } from '../support/aborts.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -47,7 +49,7 @@ export const wait: Command<Request, null> = {
   async *stream(request, tools, signal) {
     const over = new AbortController();
     const end = (): void => over.abort();
-    signal.addEventListener('abort', end);
+    const unlisten = onAbort(signal, end);
     const { timeoutMs, undo } = deadline(request, tools, end);
     try {
       const runs = await untilSettled(
@@ -60,9 +62,16 @@ export const wait: Command<Request, null> = {
       else if (!signal.aborted) throw late(request.ids, timeoutMs);
     } finally {
       undo();
-      signal.removeEventListener('abort', end);
+      unlisten();
     }
   },
+
+  again: (request, _last, elapsedMs) =>
+    request.timeoutMs === undefined
+      ? request
+      : { ...request, timeoutMs: Math.max(0, Math.ceil(request.timeoutMs - elapsedMs)) },
+
+  patienceMs: ({ timeoutMs }) => timeoutMs,
 
   showItem: (item, out, request) => showWaited(item as unknown as Reply, out, request.any),
 

@@ -1,4 +1,5 @@
 // A view that is sent again when something has changed, but not more often than anybody can read it.
+import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
@@ -20,8 +21,7 @@ export async function* watched(
     changed = true;
     wake();
   });
-  const end = (): void => wake();
-  signal.addEventListener('abort', end);
+  const unlisten = onAbort(signal, () => wake());
   try {
     yield first;
     while (!signal.aborted) {
@@ -37,6 +37,6 @@ export async function* watched(
     }
   } finally {
     undo();
-    signal.removeEventListener('abort', end);
+    unlisten();
   }
 }

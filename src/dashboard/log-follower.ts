@@ -1,5 +1,6 @@
 // Follows the log of the run whose detail is on the screen: the end of it, then each line as it is said. Lines are
 // gathered for a moment, so that a job that talks without end costs no more pictures than another.
+import type { NumberedLine } from '../engine/run-log.ts';
 import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
@@ -68,7 +69,7 @@ export class LogFollower {
     };
     try {
       for await (const item of items as AsyncIterable<Json>) {
-        lines.push(item as unknown as LogLine);
+        lines.push((item as unknown as NumberedLine).line);
         fresh++;
         if (lines.length > MOST_LINES) lines.shift();
         undo ??= clock.after(shownAt + GATHER_MS - clock.monotonic(), () => show(true));

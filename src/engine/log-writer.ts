@@ -103,7 +103,7 @@ export class LogWriter {
   async #writeLines(said: readonly LogLine[], at: Place): Promise<void> {
     const before = at.count;
     const lines = [...this.#lossLine(said[0]), ...said];
-    for (const line of lines) this.#told(++at.count, line);
+    at.count += lines.length;
     const texts = lines.map(textOf);
     try {
       const fitting = at.tail === null ? countFitting(texts, HEAD_BYTES - at.size) : 0;
@@ -119,6 +119,9 @@ export class LogWriter {
     } catch (error) {
       this.#lost += lines.length;
       this.#onError(error);
+    } finally {
+      // After they are written: a reader that asks the next daemon for the rest must not name lines it does not have.
+      for (const [i, line] of lines.entries()) this.#told(before + 1 + i, line);
     }
   }
 

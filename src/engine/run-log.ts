@@ -1,8 +1,10 @@
 // The logs and result tables of runs. Lines are gathered for a moment and appended in the background; they are not
 // synced, for a log is no promise. Rows are: before a checkpoint or a result is committed, the rows that belong to
 // it are made durable with `flush`.
+
 import { unlink } from 'node:fs/promises';
 import type { LogLine } from '../run/view.ts';
+import { onAbort } from '../support/aborts.ts';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -16,13 +18,23 @@ export interface ReadLog {
   readonly attempt?: number;
 }
 
+/** `n` counts the lines of a run from 1, also those that are no longer kept. */
+export interface NumberedLine {
+  readonly n: number;
+  readonly line: LogLine;
+}
+
 /** What commands may do with logs. */
 export interface RunLogs {
   lines(run: number, which?: ReadLog): Promise<LogLine[]>;
   /** The rows of the result table. */
   rows(run: number): Promise<readonly Json[]>;
-  /** Everything said so far, then each line as it is said, until `signal` ends it. */
-  follow(run: number, which: ReadLog, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Everything said so far after line `after`, then each line as it is said, until `signal` ends it. */
+  follow(
+    run: number,
+    which: ReadLog & { readonly after?: number },
+    signal: AbortSignal,
+  ): AsyncIterable<NumberedLine>;
   /** Removes what is kept of a run. */
   remove(run: number): Promise<void>;
 }
@@ -88,22 +100,27 @@ export class RunLogFiles implements RunLogs {
     return (await readLog(this.#folder, run)).rows;
   }
 
-  async *follow(run: number, which: ReadLog, signal: AbortSignal): AsyncIterable<LogLine> {
-    const queue: { n: number; line: LogLine }[] = [];
+  async *follow(
+    run: number,
+    which: ReadLog & { readonly after?: number },
+    signal: AbortSignal,
+  ): AsyncIterable<NumberedLine> {
+    const queue: NumberedLine[] = [];
     let wake: () => void = () => undefined;
     const stop = this.#subscribe(run, (n, line) => {
       queue.push({ n, line });
       wake();
     });
-    const ended = (): void => wake();
-    signal.addEventListener('abort', ended);
+    const unlisten = onAbort(signal, () => wake());
     try {
       await this.flush(run, false).catch(this.#onError);
       const { lines, count } = await readLog(this.#folder, run);
-      for (const { line } of chosen(lines, which)) yield line;
+      // Lines that a full disk refused were shown, but do not count any more.
+      const after = Math.min(which.after ?? 0, count);
+      yield* chosen(lines, which).filter(({ n }) => n > after);
       for (;;) {
         for (const { n, line } of queue.splice(0)) {
-          if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield line;
+          if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield { n, line };
         }
         if (signal.aborted && queue.length === 0) return;
         await new Promise<void>((resolve) => {
@@ -113,7 +130,7 @@ export class RunLogFiles implements RunLogs {
       }
     } finally {
       stop();
-      signal.removeEventListener('abort', ended);
+      unlisten();
     }
   }
 

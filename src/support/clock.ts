@@ -1,5 +1,7 @@
 // Time comes into the house here and nowhere else. Wall time says what to show and when a run is due; monotonic time
 // says how long something took, because the wall clock can be set back. Tests hand in a clock that they move.
+
+import { onAbort } from './aborts.ts';
 import { LAST_INSTANT } from './limits.ts';
 
 export interface Clock {
@@ -82,11 +84,11 @@ export function delay(
     if (signal?.aborted) return resolve();
     const finish = (): void => {
       undo();
-      signal?.removeEventListener('abort', finish);
+      unlisten?.();
       resolve();
     };
     const undo = clock.after(ms, finish);
-    signal?.addEventListener('abort', finish, { once: true });
+    const unlisten = signal && onAbort(signal, finish);
   });
 }
 

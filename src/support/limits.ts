@@ -84,6 +84,8 @@ export const LOAD_TIMEOUT_MS = 10 * SECOND;
 export const START_TIMEOUT_MS = MINUTE;
 /** Time given to a hook (`onDone` and its kind), to a validator and to `nextRun`. */
 export const HOOK_TIMEOUT_MS = 30 * SECOND;
+/** Commands that follow a run wait this long for a daemon that went away: a deploy restarts it within that. */
+export const RESTART_MS = MINUTE;
 /** A daemon that starts while a command holds the lock waits this long for it. */
 export const LOCK_WAIT_MS = 5 * SECOND;
 /** Results that could not be written are kept and tried again this long before the daemon gives up (exit 74). */

@@ -1,9 +1,11 @@
 // Has job files read in a worker of their own, one after another, and tells each as soon as it is known. A file may do
 // anything while it loads: wait for ever, block, end the process. That one is then broken, and the others go on: those
 // behind a blocked file in a fresh worker at once, without waiting for its time to run out.
+
 import { relative } from 'node:path';
 import type { JobEntry, JobFile } from '../catalog/catalog.ts';
 import { dataFromJson } from '../catalog/definition.ts';
+import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { LOAD_TIMEOUT_MS } from '../support/limits.ts';
@@ -57,11 +59,12 @@ class Reading {
     if (files.length === 0 || this.#options.signal?.aborted) return;
     const child = new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
     const stop = (): void => void child.end({ force: true });
-    this.#options.signal?.addEventListener('abort', stop, { once: true });
+    const { signal } = this.#options;
+    const unlisten = signal && onAbort(signal, stop);
     const sent: Sent[] = [];
     const left = await this.#feed(child, files, sent);
     await Promise.all([this.read(left), this.#finish(child, sent)]);
-    this.#options.signal?.removeEventListener('abort', stop);
+    unlisten?.();
   }
 
   /** Hands the files over one by one. Returns those that the worker no longer took. */

@@ -40,7 +40,7 @@ test('a reader that names the last it has seen gets all that came since, without
 test('what is no longer kept is told as a gap', async () => {
   const feed = feedOf();
   publish(feed, 1, MAX_EVENTS_KEPT + 10);
-  expect(await take(feed.read(2, never()), 2)).toEqual([{ gap: true }, { n: 11 }]);
+  expect(await take(feed.read(2, never()), 2)).toEqual([{ type: 'gap' }, { n: 11 }]);
   expect(await take(feed.read(10, never()), 1)).toEqual([{ n: 11 }]);
 });
 
@@ -52,8 +52,8 @@ test('of large events fewer are kept: what they hold together is bounded, for ea
   expect((await first).value).toEqual({ n: 1 });
   publish(feed, 2, 12_345);
   const kept = await take(feed.read(0, never()), 51);
-  expect(kept.slice(0, 2)).toEqual([{ gap: true }, { n: 12_296 }]);
-  expect((await slow.next()).value).toEqual({ gap: true });
+  expect(kept.slice(0, 2)).toEqual([{ type: 'gap' }, { n: 12_296 }]);
+  expect((await slow.next()).value).toEqual({ type: 'gap' });
   expect(((await slow.next()).value as Event).n).toBeGreaterThan(12_290);
   await slow.return?.(undefined);
   expect(await take(feed.read(12_344, never()), 1)).toEqual([{ n: 12_345 }]);
@@ -65,9 +65,9 @@ test('a feed that begins after a restart tells a gap to who missed something, an
   const reading = take(feed.read(1200, never()), 2);
   const upToDate = take(feed.read(5000, never()), 1);
   publish(feed, 5001, 5001);
-  expect(await reading).toEqual([{ gap: true }, { n: 5001 }]);
+  expect(await reading).toEqual([{ type: 'gap' }, { n: 5001 }]);
   expect(await upToDate).toEqual([{ n: 5001 }]);
-  expect(await take(feed.read(1200, never()), 2)).toEqual([{ gap: true }, { n: 5001 }]);
+  expect(await take(feed.read(1200, never()), 2)).toEqual([{ type: 'gap' }, { n: 5001 }]);
 });
 
 test('a reader that is too slow is told of a gap and goes on; the others get everything', async () => {
@@ -80,7 +80,7 @@ test('a reader that is too slow is told of a gap and goes on; the others get eve
   publish(feed, 2, 4001);
   expect(await quick).toHaveLength(4000);
   publish(feed, 4002, 20_000);
-  expect((await slow.next()).value).toEqual({ gap: true });
+  expect((await slow.next()).value).toEqual({ type: 'gap' });
   const next = (await slow.next()).value as Event;
   expect(next.n).toBeGreaterThan(5000);
   await slow.return?.(undefined);

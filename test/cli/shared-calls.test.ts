@@ -110,8 +110,16 @@ test('a call that only looks touches no file; the next that changes something ha
 test('one connection serves what looks and what changes, whoever found the daemon', async () => {
   const project = new Project({
     ...WORK,
-    'mixed.mjs': `import { connect } from '${ROOT}dist/index.js';
-const open = () => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
+    'mixed.mjs': `import { readdirSync, readlinkSync } from 'node:fs';
+import { connect } from '${ROOT}dist/index.js';
+const isSocket = (fd) => {
+  try {
+    return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:');
+  } catch {
+    return false;
+  }
+};
+const open = () => readdirSync('/proc/self/fd').filter(isSocket).length;
 const settles = async (wanted) => {
   while (open() !== wanted) await new Promise((resolve) => setTimeout(resolve, 20));
 };

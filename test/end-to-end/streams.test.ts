@@ -47,6 +47,8 @@ const connected = ({ pid }: Going): Promise<boolean> =>
     return open.filter((link) => link?.startsWith('socket:')).length > 2;
   }, 20_000);
 
+const isSettled = ({ type }: Doc): boolean => type === 'run.settled';
+
 const lines = (text: string): Doc[] =>
   text
     .split('\n')
@@ -181,23 +183,82 @@ describe('following', () => {
     expect([follow.stderr(), wait.stderr()]).toEqual(['', '']);
     expect((await project.until('1')).state).toBe('done');
   }, 60_000);
+});
 
-  test('a daemon that goes away under it is told, and does not hang it', async () => {
+const STEPS = `export default async (_, ctx) => {
+  for (let i = ctx.checkpoint ?? 0; i < 30; ) {
+    ctx.log.info('step ' + ++i);
+    await ctx.save(i);
+    await ctx.sleep(100);
+  }
+};`;
+const numbersIn = (text: string): number[] =>
+  [...text.matchAll(/step (\d+)/g)].map(([, n]) => Number(n));
+
+describe('a daemon that goes away', () => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    '(%s) and is started again: run, schedule --follow, logs -f, wait and events go on, with nothing lost or shown twice',
+    async (signal) => {
+      const project = new Project({ ...JOBS, 'jobs/steps.js': STEPS });
+      const daemon = await project.daemon('--drain', '0s');
+      const events = project.start('events');
+      await connected(events);
+      const run = project.start('run', 'steps');
+      await eventually(() => run.stdout().includes('step 2'), 20_000);
+      const others = [
+        project.start('logs', '-f', '1', '-n', '1'),
+        project.start('wait', '1', '--timeout', '2m'),
+        project.start('schedule', 'talks', '--follow', '-p', 'lines:=20'),
+      ];
+      await eventually(() => others[2]?.stdout().includes('line 2'), 20_000);
+      await daemon.kill(signal);
+      await eventually(() => run.stderr().includes('the daemon went away'), 20_000);
+      await project.daemon();
+      for (const one of [run, ...others]) expect(await one.exited).toMatchObject({ code: 0 });
+
+      // The lines of the last moment before a kill may not have been written: a log is no promise.
+      const shown = numbersIn(run.stdout());
+      expect(shown.length).toBeGreaterThan(signal === 'SIGTERM' ? 29 : 26);
+      expect(new Set(shown).size).toBe(shown.length);
+      const followed = numbersIn(others[0]?.stdout() ?? '');
+      expect(followed).toEqual(shown.slice(-followed.length));
+      expect(others[2]?.stdout().match(/line 20\b/g)).toHaveLength(1);
+      expect((await project.json('list')).total, 'nothing was accepted twice').toBe(2);
+
+      const settled = (): boolean => lines(events.stdout()).filter(isSettled).length === 2;
+      await eventually(settled, 20_000);
+      const told = lines(events.stdout());
+      const kept = told.filter(({ type }) => type !== 'run.progress' && type !== 'gap');
+      const jumps = kept.filter((event, i) => i > 0 && event.n !== kept[i - 1].n + 1);
+      expect(told.filter(({ type }) => type === 'gap')).toHaveLength(jumps.length);
+      expect(new Set(kept.map(({ n }) => n)).size).toBe(kept.length);
+    },
+    120_000,
+  );
+
+  test('and does not come back: it is told, waited for as long as --timeout says, and then the exit code is 4', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon();
     await project.json('schedule', 'talks', '-p', 'lines:=1000');
-    const [log, wait, events] = [
-      project.start('logs', '-f', '1'),
-      project.start('wait', '1'),
-      project.start('events'),
-    ];
-    await eventually(() => log.stdout().includes('\n') && events.stdout().includes('\n'), 20_000);
+    const wait = project.start('wait', '1', '--timeout', '8s');
+    const log = project.start('logs', '-f', '1');
     await connected(wait);
+    await eventually(() => log.stdout().includes('\n'), 20_000);
     await daemon.kill('SIGKILL');
-    for (const one of [log, wait, events]) {
-      expect((await one.exited).code).toBe(4);
-      expect(one.stderr()).toMatch(/^error: .+\n {2}.+\n$/);
-    }
+    const lost = performance.now();
+    expect((await wait.exited).code).toBe(4);
+    expect(performance.now() - lost).toBeGreaterThan(1000);
+    expect(wait.stderr()).toMatch(/^the daemon went away: .+\nerror: .+\n {2}.+\n$/);
+    // Whoever waits can leave at any time.
+    expect(await log.kill('SIGINT')).toEqual({ code: 130, signal: null });
+  }, 60_000);
+
+  test('before the first request: nothing is waited for', async () => {
+    const project = new Project(JOBS);
+    await project.json('schedule', 'talks');
+    const [wait, events] = [await project.cli(['wait', '1']), await project.cli(['events'])];
+    expect([wait.code, events.code]).toEqual([4, 4]);
+    expect(wait.stderr + events.stderr).not.toContain('went away');
   }, 60_000);
 });
 

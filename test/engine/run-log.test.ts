@@ -89,7 +89,8 @@ test('who follows gets each line once, what was there and what comes, over the m
   const seen: string[] = [];
   for (let n = 0; n < 50; n++) logs.append(1, line(`${n}`));
   const following = (async () => {
-    for await (const { text } of logs.follow(1, {}, over.signal)) {
+    for await (const { line } of logs.follow(1, {}, over.signal)) {
+      const { text } = line;
       seen.push(text);
       if (text === '199') over.abort();
     }

@@ -1,7 +1,7 @@
 // The logs of runs, where there are no files: nothing is promised of them, and nothing is kept. What takes time is that
 // they reach the disk: a save that waits for it may come when its attempt is over and another one has the run.
 import type { AttemptLogs } from '../../src/daemon/attempt.ts';
-import type { RunLogs } from '../../src/engine/run-log.ts';
+import type { NumberedLine, RunLogs } from '../../src/engine/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { type Clock, delay } from '../../src/support/clock.ts';
 import type { Random } from '../helpers/random.ts';
@@ -37,5 +37,5 @@ export class MemoryLogs implements AttemptLogs, RunLogs {
     return [];
   }
 
-  async *follow(): AsyncIterable<LogLine> {}
+  async *follow(): AsyncIterable<NumberedLine> {}
 }

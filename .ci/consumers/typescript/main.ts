@@ -43,6 +43,10 @@ try {
   );
   const ended: readonly (Aborted | Refused)[] = (await jobs.abort([run.id, failed.id])).results;
   const refused = ended.flatMap((one) => ('error' in one ? [one.error.code] : []));
+  for await (const event of jobs.events({ since: 0 })) {
+    if (event.type === 'gap') break;
+    if (event.type === 'run.settled' && event.run.id === failed.id) break;
+  }
   // @ts-expect-error a run has no such field
   void first.nothing;
   // @ts-expect-error an id is a text

@@ -5,10 +5,12 @@
 //
 // It is told at most a few times and perhaps never: a daemon that is killed forgets what it had not told. Who must hear
 // of every change reads `jobrun events --since`.
+
 import { spawn } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
+import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { errnoOf } from '../../support/errors.ts';
 import {
@@ -158,11 +160,11 @@ export class Notify {
         if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
       };
       const over = (failed: Failed | null): void => {
-        signal.removeEventListener('abort', kill);
+        unlisten();
         child.stderr.destroy();
         resolve(failed);
       };
-      signal.addEventListener('abort', kill, { once: true });
+      const unlisten = onAbort(signal, kill);
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-MAX_SAID);
       });
