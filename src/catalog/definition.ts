@@ -7,6 +7,7 @@ import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
+import { processZone, zoneNamed } from '../support/zones.ts';
 import type { JobData, JobFunction, Recurrence } from './catalog.ts';
 import * as read from './fields.ts';
 
@@ -250,12 +251,11 @@ function ruleOf(name: (typeof RULES)[number], fields: Fields): Recurrence['rule'
     return { kind: 'every', everyMs: Math.max(ms, MIN_EVERY_MS) };
   }
   const cron = read.text(fields.cron, 'cron') ?? '';
-  const timezone = read.text(fields.timezone, 'timezone') ?? systemZone();
+  const given = read.text(fields.timezone, 'timezone');
+  const timezone = given === null ? processZone(process.env) : zoneNamed(given, 'timezone');
   checkCron(cron, timezone);
   return { kind: 'cron', cron, timezone };
 }
-
-const systemZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** JobData as JSON, to go from the worker to the daemon: a set becomes a list, no limit becomes null. */
 export function dataToJson(data: JobData): Json {

@@ -74,7 +74,7 @@ export interface JobDefinition<Params, Output> {
   readonly every?: Duration;
   /** 5 or 6 fields, or `@daily` and its kind. */
   readonly cron?: string;
-  /** The zone of `cron`, such as `Europe/Berlin`. Default: the config's, else the system's. */
+  /** The zone of `cron`, such as `Europe/Berlin`. Default: the config's, else the daemon's. */
   readonly timezone?: string;
   /** Gets the last run as JSON (null before the first), gives the time of the next, or null to stop. */
   // biome-ignore lint/suspicious/noExplicitAny: the JSON of a run is read by field name, as it is on the command line

@@ -42,7 +42,7 @@ export interface RuleOptions {
   readonly every?: Duration;
   /** 5 or 6 fields, or `@daily` and its kind. */
   readonly cron?: string;
-  /** The zone of `cron`. Default: the config's, else the system's. */
+  /** The zone of `cron`. Default: the config's, else the one of this process. */
   readonly timezone?: string;
   /** The schedule's name. Default: the job's. */
   readonly name?: string;

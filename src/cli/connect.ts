@@ -74,7 +74,10 @@ export class Jobs {
     params: unknown = {},
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
-    const run = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
+    const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
+    // The zone of this process, and not the daemon's: it is here that the expression was written.
+    const timezone = asked.timezone ?? this.#caller.config.timezone;
+    const run = asked.cron === undefined ? asked : { ...asked, timezone };
     const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';
     const request = { kind, run, note: null, wait: false, follow: false, dryRun: false };
     const reply = (await this.#caller.call('schedule', request)) as

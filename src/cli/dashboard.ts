@@ -82,6 +82,7 @@ async function open({ readOnly, ascii, color }: Request, config: Config): Promis
     places: placesOf(config),
     look: lookFor(process.env, { ascii, color }),
     readOnly,
+    timezone: config.timezone,
     clock: systemClock,
     onOpen: giveBack,
   });

@@ -21,7 +21,6 @@ import { version } from './version.ts';
 
 export interface Board {
   readonly now: number;
-  readonly timezone: string;
   readonly dir: string;
   readonly version: string;
   readonly daemon: { readonly pid: number; readonly since: number } | null;
@@ -103,7 +102,6 @@ async function surroundings(request: BoardRequest, tools: Tools): Promise<Surrou
   const { all, jobs } = engine.pauses();
   return {
     now: clock.now(),
-    timezone: config.timezone,
     dir: config.dir,
     version: version(),
     daemon: daemon && { pid: daemon.pid, since: daemon.since },

@@ -82,15 +82,15 @@ export async function* logOf(
   }
 }
 
-/** `note`: what the asker should know about the time that was read. */
+/** `note` and `timezone` are of the time that was typed. */
 export async function showFollowed(
   followed: Followed,
   out: Output,
-  note: string | null,
+  { note, timezone }: { readonly note: string | null; readonly timezone: string },
 ): Promise<number | undefined> {
   if ('accepted' in followed) {
     if (note !== null) out.note`note: ${note}`;
-    await showAccepted(followed.accepted, out);
+    await showAccepted(followed.accepted, out, timezone);
     return undefined;
   }
   if ('line' in followed) {
@@ -102,10 +102,11 @@ export async function showFollowed(
   return exitCodeOfRuns([run]);
 }
 
-async function showAccepted(run: AcceptedView, out: Output): Promise<void> {
+async function showAccepted(run: AcceptedView, out: Output, timezone: string): Promise<void> {
   if (run.existing) out.note`Run ${run.id} of ${run.job} has this key and is ${run.state}`;
   else out.note`Scheduled ${run.job} as ${run.id}`;
-  if (run.state === 'scheduled') out.note`  runs ${await showTime(run.dueAt, out)}`;
+  if (run.state === 'scheduled')
+    out.note`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
 }
 
 function showEnd(run: RunView, out: Output): void {

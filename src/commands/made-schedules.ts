@@ -15,6 +15,7 @@ import {
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { JobrunError } from '../support/errors.ts';
 import { LONGEST_MS } from '../support/limits.ts';
+import { zoneNamed } from '../support/zones.ts';
 import type { Tools } from './command.ts';
 import { draftOf, type RunRequest } from './drafts.ts';
 import {
@@ -75,7 +76,8 @@ function ruleOf(fields: Fields, timezone: string): Rule {
   if (everyMs !== undefined) return { kind: 'every', everyMs };
   const cron = optionalText(fields, 'cron', 1000);
   if (cron === undefined) throw wrong('cron', 'a cron expression');
-  const zone = optionalText(fields, 'timezone', 100) ?? timezone;
+  const given = optionalText(fields, 'timezone', 100);
+  const zone = given === undefined ? timezone : zoneNamed(given, 'timezone');
   checkCron(cron, zone);
   return { kind: 'cron', cron, timezone: zone };
 }

@@ -8,7 +8,7 @@ import { nearest } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
-import { readInteger, showTime } from './times.ts';
+import { readInteger, showTime, typedZone } from './times.ts';
 
 interface Request {
   readonly what: string;
@@ -36,12 +36,12 @@ export const next: Command<Request, Reply> = {
     examples(program, "next '0 3 * * 1-5' --tz Europe/Berlin", 'next nightly -n 10');
   },
 
-  ask({ args, options }) {
+  ask({ args, options, config }) {
     const { count, tz } = options;
     return {
       what: args[0] ?? '',
       n: readInteger(count, '-n', 1, MOST),
-      ...(tz !== undefined && { timezone: String(tz) }),
+      ...(tz !== undefined && { timezone: typedZone({ options, config }) }),
     };
   },
 

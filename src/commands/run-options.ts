@@ -1,13 +1,12 @@
 // The options by which a run is asked for, shared by `schedule` and `run`.
 import { parseDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { checkTimezone } from '../support/zones.ts';
 import type { Asked, Syntax } from './command.ts';
 import { MAX_PRIORITY, type RunRequest } from './drafts.ts';
 import { jobName } from './fields.ts';
 import { paramOptions } from './help.ts';
 import { readParams } from './params.ts';
-import { readDue, readInteger } from './times.ts';
+import { readDue, readInteger, typedZone } from './times.ts';
 
 export function runOptions(program: Syntax): void {
   paramOptions(program);
@@ -25,16 +24,17 @@ export interface AskedRun {
   readonly run: RunRequest;
   /** What the asker should know about the time that was read. */
   readonly note: string | null;
+  /** The zone in which it was read, and is shown again. */
+  readonly timezone: string;
 }
 
 export async function askRun(asked: Asked): Promise<AskedRun> {
   const { options, now } = asked;
   const job = jobName(asked.args[0] ?? missingJob());
-  if (options.tz !== undefined) checkTimezone(String(options.tz));
-  const timezone = String(options.tz ?? asked.config.timezone);
+  const timezone = typedZone(asked);
   const { due, note } = await readDue({ at: options.at, in: options.in }, { now, timezone });
   const given = await readParams(options, asked.readStdin);
-  return { run: { job, ...given, ...due, ...readOptions(options) }, note };
+  return { run: { job, ...given, ...due, ...readOptions(options) }, note, timezone };
 }
 
 function missingJob(): never {

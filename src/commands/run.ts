@@ -49,7 +49,7 @@ export const run: Command<Request, NewRun> = {
 
   again: followAgain,
 
-  showItem: (item, out, { note }) => showFollowed(item as unknown as Followed, out, note),
+  showItem: (item, out, request) => showFollowed(item as unknown as Followed, out, request),
 
   show(reply, out) {
     if (!out.done(reply, [])) out.line`Would run ${reply.job} (nothing was accepted)`;

@@ -41,6 +41,7 @@ type Request =
       readonly kind: 'run' | 'schedule';
       readonly run: ScheduleRequest;
       readonly note: string | null;
+      readonly timezone: string;
       readonly wait: boolean;
       readonly follow: boolean;
       readonly dryRun: boolean;
@@ -71,7 +72,6 @@ export const schedule: Command<Request, Reply> = {
     program
       .option('--every <duration>', 'make a schedule: again this long after the last run ended')
       .option('--cron <fields>', 'make a schedule: "30 2 * * *", "@daily"')
-      .option('--tz <zone>', 'time zone of --at and --cron')
       .option('--name <name>', "the schedule's name; default: the job's")
       .option('--catch-up <how>', 'due times missed: skip, once, all')
       .option('--overlap <how>', 'while the last run is not settled: skip, queue, replace, allow')
@@ -93,12 +93,13 @@ export const schedule: Command<Request, Reply> = {
   async ask(asked) {
     const { options } = asked;
     if (options.batch !== undefined) return askBatch(asked);
-    const { run, note } = await askRun(asked);
-    const rule = ruleOf(asked);
+    const { run, note, timezone } = await askRun(asked);
+    const rule = ruleOf(asked, timezone);
     return {
       kind: rule ? 'schedule' : 'run',
       run: { ...run, ...rule },
       note,
+      timezone,
       wait: options.wait === true,
       follow: options.follow === true,
       dryRun: options.dryRun === true,
@@ -132,13 +133,14 @@ export const schedule: Command<Request, Reply> = {
   again: followAgain,
 
   showItem: (item, out, request) =>
-    showFollowed(item as unknown as Followed, out, 'note' in request ? request.note : null),
+    request.kind === 'batch' ? undefined : showFollowed(item as unknown as Followed, out, request),
 
   async show(reply, out, request) {
     if ('results' in reply)
       return showBatch(resultsOf(reply.results, 'lines' in request ? request.lines : []), out);
-    if (request.kind !== 'batch' && request.note) out.note`note: ${request.note}`;
-    if ('run' in reply) await showAccepted(reply.run, out);
+    if (request.kind === 'batch') return undefined;
+    if (request.note) out.note`note: ${request.note}`;
+    if ('run' in reply) await showAccepted(reply.run, out, request.timezone);
     else await showMade(reply.schedule, reply.dryRun, out);
     return undefined;
   },
@@ -166,8 +168,8 @@ async function askBatch(asked: Asked): Promise<Request> {
 }
 
 /** What makes it a schedule; null for a run. */
-function ruleOf(asked: Asked): Partial<ScheduleRequest> | null {
-  const { every, cron, tz, name, catchUp, overlap, replace } = asked.options;
+function ruleOf(asked: Asked, timezone: string): Partial<ScheduleRequest> | null {
+  const { every, cron, name, catchUp, overlap, replace } = asked.options;
   if (every !== undefined && cron !== undefined) {
     throw new JobrunError('bad-option', '--every and --cron exclude each other', 'Give one.');
   }
@@ -177,8 +179,9 @@ function ruleOf(asked: Asked): Partial<ScheduleRequest> | null {
   }
   refuseOptions(asked, RUN_OPTIONS, 'only for a run');
   return {
-    ...(every === undefined ? { cron: String(cron) } : { everyMs: readEvery(String(every)) }),
-    ...(tz !== undefined && { timezone: String(tz) }),
+    ...(every === undefined
+      ? { cron: String(cron), timezone }
+      : { everyMs: readEvery(String(every)) }),
     ...(name !== undefined && { name: String(name) }),
     ...(catchUp !== undefined && { catchUp: oneOf('--catch-up', catchUp, CATCH_UPS) }),
     ...(overlap !== undefined && { overlap: oneOf('--overlap', overlap, OVERLAPS) }),
@@ -221,14 +224,14 @@ export async function acceptRun(request: AskedOne, tools: Tools, now: number): P
   return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
 }
 
-async function showAccepted(run: NewRun, out: Output): Promise<void> {
+async function showAccepted(run: NewRun, out: Output, timezone: string): Promise<void> {
   const id = run.id ?? '';
   if (out.done(run, run.id === null ? [] : [id])) return;
   if (run.id === null) out.line`Would schedule ${run.job} (nothing was accepted)`;
   else if (run.existing) out.line`Run ${id} of ${run.job} has this key and is ${run.state}`;
   else out.line`Scheduled ${run.job} as ${paint('bold', id)}`;
   if (run.reason) out.line`  ${run.reason}`;
-  else out.line`  runs ${await showTime(run.dueAt, out)}`;
+  else out.line`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
   if (run.id === null) return;
   if (out.offline && !run.reason) out.note`  no daemon runs here: it starts with jobrun daemon`;
   else if (out.offline) out.note`  no daemon runs here: start one with jobrun daemon`;
@@ -237,7 +240,9 @@ async function showAccepted(run: NewRun, out: Output): Promise<void> {
 
 async function showMade(made: ScheduleView, dryRun: boolean, out: Output): Promise<void> {
   if (out.done(made, [made.name])) return;
-  const rule = made.cron ? `cron ${made.cron}` : `every ${showDuration(made.every ?? 0)}`;
+  const rule = made.cron
+    ? `cron ${made.cron}, ${made.timezone}`
+    : `every ${showDuration(made.every ?? 0)}`;
   if (dryRun) out.line`Would schedule ${made.job} (${rule}); nothing was accepted`;
   else out.line`Scheduled ${made.job} as ${paint('bold', made.name)} (${rule})`;
   const here = { now: out.now, timezone: made.timezone ?? out.timezone };

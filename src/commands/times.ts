@@ -4,7 +4,8 @@ import { isoOf } from '../support/clock.ts';
 import { parseDuration, showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
-import { localTime } from '../support/zones.ts';
+import { localTime, zoneNamed } from '../support/zones.ts';
+import type { Asked } from './command.ts';
 
 export interface GivenTime {
   readonly at?: unknown;
@@ -21,6 +22,10 @@ export interface Here {
   readonly now: number;
   readonly timezone: string;
 }
+
+/** The zone of what is typed: `--tz`, else the config's, else that of the shell. */
+export const typedZone = ({ options, config }: Pick<Asked, 'options' | 'config'>): string =>
+  options.tz === undefined ? config.timezone : zoneNamed(String(options.tz), '--tz');
 
 /** `note` says what the asker should know: a past time, a doubled one. */
 export async function readDue(

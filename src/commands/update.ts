@@ -9,7 +9,7 @@ import { checkedParams, dueAtOf, findJob, getRun, MAX_PRIORITY } from './drafts.
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { examples, paramOptions, timeOptions } from './help.ts';
 import { readParams, type Texts, withTexts } from './params.ts';
-import { readDue, readInteger, showTime } from './times.ts';
+import { readDue, readInteger, showTime, typedZone } from './times.ts';
 import { viewRun } from './views.ts';
 
 interface Request {
@@ -22,6 +22,7 @@ interface Request {
   readonly merge?: boolean;
   readonly priority?: number;
   readonly note: string | null;
+  readonly timezone: string;
 }
 
 export const update: Command<Request, RunView> = {
@@ -38,7 +39,8 @@ export const update: Command<Request, RunView> = {
   },
 
   async ask({ args, options, config, now, readStdin }) {
-    const { due, note } = await readDue(options, { now, timezone: config.timezone });
+    const timezone = typedZone({ options, config });
+    const { due, note } = await readDue(options, { now, timezone });
     const given = await readParams(options, readStdin);
     const priority =
       options.priority === undefined
@@ -49,7 +51,7 @@ export const update: Command<Request, RunView> = {
       const hint = 'For example: jobrun update 12 --at 18:30';
       throw new JobrunError('bad-option', 'nothing was given to change', hint);
     }
-    return { id: args[0] ?? '', ...due, ...given, ...priority, merge, note };
+    return { id: args[0] ?? '', ...due, ...given, ...priority, merge, note, timezone };
   },
 
   async handle(request, tools) {
@@ -63,11 +65,11 @@ export const update: Command<Request, RunView> = {
     return viewRun(next, tools);
   },
 
-  async show(run, out, { note }) {
+  async show(run, out, { note, timezone }) {
     if (note) out.note`note: ${note}`;
     if (out.done(run, [run.id])) return undefined;
     out.line`Updated ${run.job} ${run.id}`;
-    out.line`  runs ${await showTime(run.dueAt, out)}`;
+    out.line`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
     return undefined;
   },
 };

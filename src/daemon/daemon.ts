@@ -81,6 +81,8 @@ export class Daemon {
   /** Opens the state and everything on it; the daemon serves when this resolves. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { config, clock, log } = options;
+    // Asked for before all else: a wrong TZ is told once, and not by each job with a cron.
+    log.logger.debug(`the time zone is ${config.timezone}`);
     const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);

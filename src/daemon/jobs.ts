@@ -75,9 +75,10 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
     folder: config.jobs,
     defaults,
     clock,
-    inspect: (files, known, outdated) => {
+    inspect: async (files, known, outdated) => {
       const signal = AbortSignal.any([closing.signal, outdated]);
-      return inspectJobs(files, { ...common, defaults, signal }, known);
+      // Copied, so that a wrong TZ is an error here, and not on the way to a worker.
+      return inspectJobs(files, { ...common, defaults: { ...defaults }, signal }, known);
     },
     check: (file, params) => caller.check(file, params),
   });

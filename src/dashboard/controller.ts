@@ -220,7 +220,7 @@ export class Controller {
 
   #here(): Here {
     const { clock, model } = this.#desk.store;
-    return { now: clock.now(), timezone: model.board?.timezone ?? 'UTC' };
+    return { now: clock.now(), timezone: model.timezone };
   }
 }
 

@@ -20,6 +20,7 @@ export interface DashboardOptions extends TerminalStreams {
   readonly places: Places;
   readonly look: Look;
   readonly readOnly: boolean;
+  readonly timezone: string;
   readonly clock: Clock;
   /** Gets what gives the terminal back, to be called however the process ends. */
   readonly onOpen: (leave: () => void) => void;
@@ -47,11 +48,11 @@ class Dashboard {
   #ended = false;
 
   constructor(options: DashboardOptions, done: (error: unknown) => void) {
-    const { clock, readOnly, places } = options;
+    const { clock, readOnly, places, timezone } = options;
     this.#o = options;
     this.#done = done;
     this.#terminal = new Terminal(options, clock);
-    this.#store = new Store(newModel(this.#terminal.size, readOnly), clock);
+    this.#store = new Store(newModel(this.#terminal.size, readOnly, timezone), clock);
     this.#canvas = new Canvas(this.#terminal.write, this.#terminal.size, clock);
     this.#link = new Link(places, clock, {
       onLink: (link) => this.#store.set({ link }),

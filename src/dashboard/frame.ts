@@ -23,7 +23,7 @@ export function frame(model: Model, look: Look, now: number): readonly string[] 
     const text = `jobrun needs ${LEAST.columns}x${LEAST.rows}, this is ${model.size.columns}x${model.size.rows}`;
     return [text.slice(0, Math.max(0, columns))];
   }
-  const here: Here = { now, timezone: model.board?.timezone ?? 'UTC' };
+  const here: Here = { now, timezone: model.timezone };
   const full = isFull(model);
   const header =
     layout.kind === 'wide'

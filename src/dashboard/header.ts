@@ -7,11 +7,11 @@ import { bar, type Look, paint, type Style, sparkline } from './look.ts';
 import type { Model } from './model.ts';
 
 export function titleLine(model: Model, look: Look, columns: number, now: number): string {
-  const { board } = model;
+  const { board, timezone } = model;
   const { dot } = look.glyphs;
   const project = board ? tame(basename(board.dir), look) : '';
   const wide = columns >= 100;
-  const clock = board ? showToday({ now, timezone: board.timezone }) : '';
+  const clock = board ? showToday({ now, timezone }) : '';
   const up = board?.daemon && model.link === 'online' ? now - board.daemon.since : null;
   const parts = [
     project,
@@ -32,8 +32,8 @@ export function titleLine(model: Model, look: Look, columns: number, now: number
 }
 
 /** What the person has to know before anything else. */
-export function stateText({ link, readOnly, board, silentSince }: Model): string {
-  const here = { now: board?.now ?? 0, timezone: board?.timezone ?? 'UTC' };
+export function stateText({ link, readOnly, board, silentSince, timezone }: Model): string {
+  const here = { now: board?.now ?? 0, timezone };
   const words = {
     opening: 'opening',
     offline: 'no daemon: read only',

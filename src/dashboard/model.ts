@@ -22,6 +22,8 @@ export interface Model {
   readonly orders: Readonly<Partial<Record<Tab, Order>>>;
   /** Asked for with --read-only. */
   readonly readOnly: boolean;
+  /** The zone of all times, shown and typed: the config's, else that of the shell in which the dashboard was called. */
+  readonly timezone: string;
   /** The latest board, and the list (tab and filter) that it shows. */
   readonly board: Board | null;
   readonly shown: string;
@@ -73,8 +75,9 @@ export type Screen =
     }
   | { readonly kind: 'form'; readonly form: Form };
 
-export const newModel = (size: Size, readOnly: boolean): Model => ({
+export const newModel = (size: Size, readOnly: boolean, timezone: string): Model => ({
   size,
+  timezone,
   tab: 'running',
   filter: '',
   place: START,

@@ -32,7 +32,7 @@ export function typeKey(screen: Typed, key: Key, desk: Desk): void {
 
 const here = ({ store }: Desk): Here => ({
   now: store.clock.now(),
-  timezone: store.model.board?.timezone ?? 'UTC',
+  timezone: store.model.timezone,
 });
 
 /** The list follows every letter; Enter keeps the filter, Esc takes it away. */

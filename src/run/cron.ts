@@ -8,18 +8,18 @@
 import { isoOf } from '../support/clock.ts';
 import { DAY, SECOND } from '../support/limits.ts';
 import {
-  checkTimezone,
   findChange,
   latestLocalTime,
   localTime,
   offsetMs,
   resolveLocal,
+  zoneNamed,
 } from '../support/zones.ts';
 import { compile, nextLocal, type Times } from './cron-fields.ts';
 
 /** Throws `bad-time`, naming the field or the zone, where the expression cannot be used. */
 export function checkCron(cron: string, timezone: string): void {
-  checkTimezone(timezone);
+  zoneNamed(timezone, 'timezone');
   compile(cron);
 }
 

@@ -6,7 +6,7 @@ import { durationMs } from './durations.ts';
 import { errnoOf, JobrunError } from './errors.ts';
 import { SECOND } from './limits.ts';
 import { nearest } from './text.ts';
-import { isTimezone, zoneHint } from './zones.ts';
+import { processZone, zoneNamed } from './zones.ts';
 
 export const CONFIG_FILE = 'jobrun.config.json';
 
@@ -62,7 +62,7 @@ export function loadConfig(
   if (unknown !== undefined) throw unknownKey(file, unknown);
   const path = (name: 'jobs' | 'state', override: string | undefined): string =>
     override ? resolve(cwd, override) : resolve(dir, text(raw[name], file, name) ?? name);
-  let zone = timezone(env.JOBRUN_TIMEZONE || raw.timezone, file);
+  let zone = timezone(env.JOBRUN_TIMEZONE, raw.timezone, file);
   return {
     dir,
     jobs: path('jobs', env.JOBRUN_JOBS),
@@ -70,7 +70,7 @@ export function loadConfig(
     workers: wholeNumber(env.JOBRUN_WORKERS || raw.workers, file, 'workers'),
     // The system's is asked for with its first use: finding it out takes longer than many a command.
     get timezone() {
-      zone ??= new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      zone ??= processZone(env);
       return zone;
     },
     http: (env.JOBRUN_HTTP || text(raw.http, file, 'http')) ?? null,
@@ -143,11 +143,11 @@ function wholeNumber(value: unknown, file: string, key: string): number | null {
   throw wrong(file, key, 'a whole number from 1 to 1000');
 }
 
-/** Null where none is set: then it is the system's. */
-function timezone(value: unknown, file: string): string | null {
+/** Null where none is set: then it is that of the process. */
+function timezone(variable: string | undefined, value: unknown, file: string): string | null {
+  if (variable) return zoneNamed(variable, 'JOBRUN_TIMEZONE', 'bad-config');
   const zone = text(value, file, 'timezone');
-  if (zone === null || isTimezone(zone)) return zone;
-  throw new JobrunError('bad-config', `${file}: there is no time zone "${zone}"`, zoneHint(zone));
+  return zone && zoneNamed(zone, `${file}: timezone`, 'bad-config');
 }
 
 function drainMs(value: unknown, file: string): number {

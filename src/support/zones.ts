@@ -1,31 +1,109 @@
-// Time zones on top of Intl: what the local clock shows at an instant, and which instant a local time is. A local time
-// is written as the instant that it would be in UTC. Two rules hold for every zone and year: a local time that the
+// Time zones on top of Intl: which zone a text means, what the local clock shows at an instant, and which instant a
+// local time is. A local time is written as the instant that it would be in UTC. Two rules hold for every zone and year: a local time that the
 // clock shows twice is its first showing, one that it skips is the first instant after the gap.
+import { existsSync, realpathSync } from 'node:fs';
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
-import { nearest } from './text.ts';
+import { nearest, plainLine } from './text.ts';
 
-/** Throws `bad-time` with a suggestion where Intl does not know the zone. */
-export function checkTimezone(zone: string): void {
-  if (isTimezone(zone)) return;
-  throw new JobrunError('bad-time', `there is no time zone "${zone}"`, zoneHint(zone));
+/**
+ * The zone that a text means, by its own name: names are taken in any case, and links are followed.
+ *
+ * @param what where the text stood: `--tz`, `timezone`, `TZ`
+ * @throws JobrunError `bad-time`, or of a setting `bad-config`, that begins with `what`
+ */
+export function zoneNamed(
+  text: string,
+  what: string,
+  code: 'bad-time' | 'bad-config' = 'bad-time',
+): string {
+  let zone = names.get(text);
+  if (zone === undefined) {
+    zone = nameOf(text);
+    if (names.size >= MAX_KNOWN) names.clear();
+    names.set(text, zone);
+  }
+  if (zone !== null) return zone;
+  const shown = plainLine(text).slice(0, 100);
+  const why = isAbbreviation(text)
+    ? `"${shown}" means more than one time zone`
+    : `there is no time zone "${shown}"`;
+  throw new JobrunError(code, `${what}: ${why}`, hintFor(text));
 }
 
-export function isTimezone(zone: string): boolean {
+/** The zone of a process: the one that its `TZ` names, which is UTC where it is empty, else the system's. */
+export function processZone(env: Readonly<Record<string, string | undefined>>): string {
+  const { TZ } = env;
+  if (TZ === '') return 'UTC';
+  if (TZ !== undefined) return zoneNamed(inPath(TZ), 'TZ', 'bad-config');
+  // A system without a zone is in UTC, as the C library has it.
+  return zoneOf(new Intl.DateTimeFormat()) ?? 'UTC';
+}
+
+/** `:Europe/Berlin` and `/usr/share/zoneinfo/Europe/Berlin` name a zone too; `/etc/localtime` is a link to such a path. */
+function inPath(TZ: string): string {
+  const path = TZ.replace(/^:/, '');
+  const file = path.startsWith('/') && existsSync(path) ? realpathSync(path) : path;
+  return file.replace(/^.*\/zoneinfo\//, '').replace(/^(?:posix|right)\//, '');
+}
+
+const names = new Map<string, string | null>();
+const MAX_KNOWN = 1000;
+
+function nameOf(text: string): string | null {
+  // Newer versions of Node know offsets too, and those of `+05:30` and of UTC+3 in a TZ count the other way round.
+  if (isAbbreviation(text) || /^[+-]/.test(text)) return null;
+  const zone = intlName(text);
+  if (zone === null) return null;
+  // Intl goes by the name that a place had first: who writes Asia/Kolkata is not to be answered with Asia/Calcutta.
+  const written = text.toLowerCase().replace(/(?:^|[/_-])[a-z]/g, (start) => start.toUpperCase());
+  const isRenamed = zone.includes('/') && written.startsWith(zone.replace(/[^/]*$/, ''));
+  return isRenamed && written.toLowerCase() !== zone.toLowerCase() ? written : zone;
+}
+
+function intlName(text: string): string | null {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return zone !== '';
+    return zoneOf(new Intl.DateTimeFormat('en', { timeZone: text }));
   } catch (error) {
-    if (error instanceof RangeError) return false;
+    if (error instanceof RangeError) return null;
     throw error;
   }
 }
 
-/** What was probably meant by a zone that does not exist. */
-export function zoneHint(zone: string): string {
+function zoneOf(format: Intl.DateTimeFormat): string | null {
+  const zone: string | undefined = format.resolvedOptions().timeZone;
+  return zone === undefined || zone === 'Etc/Unknown' ? null : zone;
+}
+
+/**
+ * BST, IST, CST and their like are names that Java once gave to zones. Intl still takes them, BST for Bangladesh, and
+ * each is that of other places as well. Those of three letters that are names of the time zone database stay.
+ */
+const isAbbreviation = (text: string): boolean =>
+  /^[a-z]{3}$/i.test(text) && !DATABASE.has(text.toUpperCase()) && intlName(text) !== null;
+
+const DATABASE = new Set(
+  ['CET', 'EET', 'EST', 'GMT', 'HST', 'MET', 'MST'].concat(
+    'PRC',
+    'ROC',
+    'ROK',
+    'UCT',
+    'UTC',
+    'WET',
+  ),
+);
+
+/** How to write what was probably meant. */
+function hintFor(text: string): string {
+  if (isAbbreviation(text)) return 'Name the place whose clock it is: Europe/London.';
+  const [, hours = ''] = /^(?:utc|gmt)?[+-]0?(\d{1,2})(?::?00)?$/i.exec(text) ?? [];
+  if (hours !== '') {
+    const fixed = `${hours} hours ahead of UTC all year is Etc/GMT-${hours}, behind it Etc/GMT+${hours}`;
+    return `Name a place: Europe/Berlin. ${fixed}.`;
+  }
   const zones = [...Intl.supportedValuesOf('timeZone'), 'UTC'];
-  const city = `/${zone.trim().replaceAll(' ', '_').toLowerCase()}`;
-  const meant = zones.find((known) => known.toLowerCase().endsWith(city)) ?? nearest(zone, zones);
+  const city = `/${text.trim().replaceAll(' ', '_').toLowerCase()}`;
+  const meant = zones.find((known) => known.toLowerCase().endsWith(city)) ?? nearest(text, zones);
   return meant ? `Did you mean "${meant}"?` : 'Write it as Europe/Berlin.';
 }
 
@@ -74,7 +152,6 @@ export function findChange(zone: string, from: number, to: number): number | nul
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
-const MAX_FORMATS = 1000;
 const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
 
 /** How far the zone's clock is ahead of UTC at `at`. */
@@ -90,13 +167,13 @@ export function offsetMs(zone: string, at: number): number {
 function formatOf(timeZone: string): Intl.DateTimeFormat {
   const known = formats.get(timeZone);
   if (known) return known;
-  if (formats.size >= MAX_FORMATS) formats.clear();
+  if (formats.size >= MAX_KNOWN) formats.clear();
   try {
     const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
     formats.set(timeZone, format);
     return format;
   } catch (error) {
-    checkTimezone(timeZone);
+    zoneNamed(timeZone, 'time zone');
     throw error;
   }
 }

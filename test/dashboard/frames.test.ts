@@ -151,6 +151,16 @@ describe('a frame', () => {
     }
   });
 
+  it('reads and echoes a time in the zone of its own shell or config, whatever the daemon is in', () => {
+    const size = { columns: 120, rows: 40 };
+    const due = SCREENS.find((screen) => screen.kind === 'due') ?? SCREENS[0];
+    const tokyo = { ...modelAt(size, due as Screen), timezone: 'Asia/Tokyo' };
+    // 18:42 in London is 03:42 of the next day in Tokyo.
+    const text = frame(tokyo, PLAIN, NOW).join('\n');
+    expect(text).toContain('Mon 23 Nov 03:42');
+    expect(text).toMatch(/runs Tue 24 Nov 2026 09:00 (JST|UTC\+09:00)/);
+  });
+
   it('says in one line that the terminal is too small', () => {
     expect(frame(modelAt({ columns: 59, rows: 20 }, { kind: 'list' }), PLAIN, NOW)).toEqual([
       'jobrun needs 60x15, this is 59x20',

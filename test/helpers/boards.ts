@@ -58,7 +58,6 @@ export const runViewOf = (row: BoardRun): RunView => ({
 export function boardWith(runs: readonly BoardRun[], more: Partial<Board> = {}): Board {
   return {
     now: NOW,
-    timezone: 'UTC',
     dir: '/srv/shop-tasks',
     version: '0.4.1',
     daemon: { pid: 1017, since: NOW - 76 * 3_600_000 },
@@ -87,6 +86,6 @@ export function boardWith(runs: readonly BoardRun[], more: Partial<Board> = {}):
 
 export function modelWith(size: Size, board: Board, more: Partial<Model> = {}): Model {
   const place = { index: 0, id: board.list.runs[0]?.id ?? null, top: 0 };
-  const model = { ...newModel(size, false), board, link: 'online' as const, place, ...more };
+  const model = { ...newModel(size, false, 'UTC'), board, link: 'online' as const, place, ...more };
   return { ...model, shown: listKey(model) };
 }

@@ -86,6 +86,16 @@ describe('settings', () => {
     expect(load(env, { stateDir: '/o' }).state).toBe('/o');
   });
 
+  it('a wrong zone is told by the variable that names it', () => {
+    write({ timezone: 'UTC' });
+    expect(() => load({ JOBRUN_TIMEZONE: 'BST' })).toThrow(/^JOBRUN_TIMEZONE: "BST" means more/);
+    write({});
+    expect(() => load({ TZ: 'Foo/Bar' }).timezone).toThrow(/^TZ: there is no time zone "Foo/);
+    expect(load({ TZ: '' }).timezone).toBe('UTC');
+    // And where another zone is given, TZ is nobody's concern.
+    expect(load({ TZ: 'Foo/Bar', JOBRUN_TIMEZONE: 'gb' }).timezone).toBe('Europe/London');
+  });
+
   it('an empty variable is none', () => {
     write({ workers: 3, timezone: 'UTC', drain: '5s', http: 'x:1' });
     const env = {
@@ -109,7 +119,12 @@ describe('what is wrong', () => {
     ['no object', [], 'the file', ''],
     ['too few workers', { workers: 0 }, 'workers', '1 to 1000'],
     ['workers as text', { workers: 'many' }, 'workers', ''],
-    ['a zone that is none', { timezone: 'Europe/Berln' }, 'Europe/Berln', 'Europe/Berlin'],
+    [
+      'a zone that is none',
+      { timezone: 'Europe/Berln' },
+      'timezone: there is no time zone "Europe/Berln"',
+      'Europe/Berlin',
+    ],
     ['a duration without unit', { drain: '30' }, 'drain', '30s'],
     ['env that is no text', { env: { A: 1 } }, 'env', ''],
     ['state that is no text', { state: 5 }, 'state', ''],

@@ -1,23 +1,102 @@
 // Local times and instants: what exists once, twice or never, in zones that are known for it.
 import { describe, expect, it } from 'vitest';
+import { JobrunError } from '../../src/support/errors.ts';
 import {
-  checkTimezone,
   findChange,
   latestLocalTime,
   localTime,
   offsetMs,
+  processZone,
   resolveLocal,
+  zoneNamed,
 } from '../../src/support/zones.ts';
 
 const at = (text: string): number => Date.parse(`${text}Z`);
 
+function refusal(read: () => string): JobrunError {
+  try {
+    read();
+  } catch (error) {
+    expect(error).toBeInstanceOf(JobrunError);
+    return error as JobrunError;
+  }
+  throw new Error('it was accepted');
+}
+
 describe('a zone', () => {
-  it('that exists is accepted in any case; one that does not gets a suggestion', () => {
-    expect(() => checkTimezone('europe/berlin')).not.toThrow();
-    expect(() => checkTimezone('UTC')).not.toThrow();
-    expect(() => checkTimezone('Europe/Berln')).toThrow(/there is no time zone "Europe\/Berln"/);
-    for (const wrong of ['', 'Mars/Olympus', 'x'.repeat(10_000)])
-      expect(() => checkTimezone(wrong)).toThrow();
+  it.each([
+    'Europe/Berlin = Europe/Berlin',
+    'europe/berlin = Europe/Berlin',
+    'EUROPE/BERLIN = Europe/Berlin',
+    'utc = UTC',
+    'Etc/UTC = UTC',
+    'GMT = UTC',
+    'US/Pacific = America/Los_Angeles',
+    'gb = Europe/London',
+    'Asia/Kolkata = Asia/Kolkata',
+    'asia/ho_chi_minh = Asia/Ho_Chi_Minh',
+    'america/port-au-prince = America/Port-au-Prince',
+    'etc/gmt+3 = Etc/GMT+3',
+  ])('is known in any case and by its links: %s', (row) => {
+    const [text = '', zone = ''] = row.split(' = ');
+    expect([zoneNamed(text, '--tz'), zoneNamed(zone, '--tz')]).toEqual([zone, zone]);
+  });
+
+  it.each([
+    'Europe/Berln | there is no time zone "Europe/Berln" | Europe/Berlin',
+    'new york | there is no time zone | America/New_York',
+    'Mars/Olympus | there is no time zone | Europe/Berlin',
+    ' | there is no time zone "" | Europe/Berlin',
+    'UTC+3 | there is no time zone "UTC+3" | 3 hours ahead of UTC all year is Etc/GMT-3, behind it Etc/GMT+3',
+    '+05:00 | there is no time zone | Etc/GMT-5',
+    '-0330 | there is no time zone | Europe/Berlin',
+    'CET-1CEST,M3.5.0,M10.5.0/3 | there is no time zone | Europe/Berlin',
+    'BST | "BST" means more than one time zone | Europe/London',
+    'AST | more than one | Name the place',
+    'nst | more than one | Name the place',
+    'ECT | more than one | Name the place',
+    'IST | more than one | Name the place',
+    'CST | more than one | Name the place',
+  ])('that names none, or more than one, is refused with what to write: %s', (row) => {
+    const [text = '', why, hint] = row.split(' | ');
+    const error = refusal(() => zoneNamed(text, '--tz'));
+    expect([error.code, error.message, error.hint]).toEqual([
+      'bad-time',
+      expect.stringContaining(why ?? ''),
+      expect.stringContaining(hint ?? ''),
+    ]);
+    expect(error.message).toMatch(/^--tz: /);
+  });
+
+  it('of 10,000 letters is refused at once', () => {
+    expect(refusal(() => zoneNamed('x'.repeat(10_000), '--tz')).message.length).toBeLessThan(200);
+  });
+});
+
+describe('the zone of a process', () => {
+  it.each([
+    ' = UTC',
+    'Europe/Berlin = Europe/Berlin',
+    'europe/berlin = Europe/Berlin',
+    ':Europe/Berlin = Europe/Berlin',
+    '/usr/share/zoneinfo/Europe/Berlin = Europe/Berlin',
+    ':posix/Europe/Berlin = Europe/Berlin',
+    'GB = Europe/London',
+  ])('is what its TZ says, and UTC where that is empty: %s', (row) => {
+    const [TZ = '', zone] = row.split(' = ');
+    expect(processZone({ TZ })).toBe(zone);
+  });
+
+  it.each(['Foo/Bar', 'UTC+3', 'CET-1CEST,M3.5.0,M10.5.0/3', ':/no/such/file', 'BST', ' '])(
+    'is asked for by the name of TZ where that means none: "%s"',
+    (TZ) => {
+      const { code, message } = refusal(() => processZone({ TZ }));
+      expect([code, message]).toEqual(['bad-config', expect.stringMatching(/^TZ: /)]);
+    },
+  );
+
+  it('is the system’s where there is no TZ', () => {
+    expect(processZone({})).toBe(zoneNamed(processZone({}), 'TZ'));
   });
 });
 
