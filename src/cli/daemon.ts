@@ -13,7 +13,8 @@ import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
-import { MAX_WORKERS, SECOND } from '../support/limits.ts';
+import { FEWEST_WORKERS, MAX_WORKERS, SECOND } from '../support/limits.ts';
+import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseNoProject } from './backend.ts';
 
@@ -68,6 +69,7 @@ export const daemon: Command<Request, Reply> = {
 
   async local(request, { config }: Asked) {
     refuseNoProject(config);
+    refuseFewFiles(request.workers ?? config.workers ?? FEWEST_WORKERS);
     if (request.detach) return startDetached(config, request.log);
     const { runDaemon } = await import('../daemon/run-daemon.ts');
     const { http = config.http } = request;

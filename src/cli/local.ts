@@ -6,6 +6,7 @@ import { followed, handle } from '../commands/dispatch.ts';
 import type { Output } from '../commands/output.ts';
 import { openLocalRuns } from '../daemon/local-run.ts';
 import type { Config } from '../support/config.ts';
+import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseNoProject } from './backend.ts';
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -18,6 +19,7 @@ export async function runHere(
   verbose: boolean,
 ): Promise<number> {
   refuseNoProject(config);
+  refuseFewFiles(1);
   const local = await openLocalRuns(config, verbose);
   const patience = new Patience();
   try {

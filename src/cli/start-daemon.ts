@@ -4,7 +4,8 @@ import { optionalInteger, refuseUnknown } from '../commands/fields.ts';
 import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
-import { MAX_WORKERS } from '../support/limits.ts';
+import { FEWEST_WORKERS, MAX_WORKERS } from '../support/limits.ts';
+import { refuseFewFiles } from '../support/open-files.ts';
 import { random } from '../support/random.ts';
 import { refuseNoProject } from './backend.ts';
 
@@ -46,6 +47,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
   const where = { ...(dir !== undefined && { dir }), ...(stateDir !== undefined && { stateDir }) };
   const config = loadConfig(where, process.env, process.cwd());
   refuseNoProject(config);
+  refuseFewFiles(workers ?? config.workers ?? FEWEST_WORKERS);
   const { Daemon } = await import('../daemon/daemon.ts');
   const { openLog } = await import('../daemon/watching/log.ts');
   const daemon = await Daemon.start({

@@ -15,6 +15,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { exitCodeOf, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
+import { refuseMissingFiles } from '../workers/own-files.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { type Busy, isAtRest } from './at-rest.ts';
@@ -83,6 +84,7 @@ export class Daemon {
     const { config, clock, log } = options;
     // Asked for before all else: a wrong TZ is told once, and not by each job with a cron.
     log.logger.debug(`the time zone is ${config.timezone}`);
+    refuseMissingFiles();
     const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);
@@ -113,7 +115,7 @@ export class Daemon {
       this.#finish = resolve;
     });
     const onError = this.#onError('in the background');
-    const stray: Stray = ({ text }) => log.logger.debug(text);
+    const stray: Stray = (line) => log.stray(line);
     this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
     this.#jobs = openJobs({ config, clock, stray, onMessage });

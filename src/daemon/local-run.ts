@@ -52,7 +52,7 @@ function logOf(verbose: boolean): DaemonLog {
   const log = openLog(process.stderr, systemClock, verbose);
   if (verbose) return log;
   log.logger.level = 'warn';
-  return { ...log, run: () => undefined, progress: () => undefined };
+  return { ...log, run: () => undefined, progress: () => undefined, stray: () => undefined };
 }
 
 function refused(error: unknown): never {

@@ -6,6 +6,7 @@ import { RunLogFiles } from '../engine/run-log.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
+import { refuseMissingFiles } from '../workers/own-files.ts';
 import { openJobs } from './jobs.ts';
 import { abortOrphan } from './rescue.ts';
 
@@ -23,6 +24,8 @@ export async function openOffline(
   options: { readonly readOnly?: boolean } = {},
   clock: Clock = systemClock,
 ): Promise<OfflineTools> {
+  // What only looks needs no worker.
+  if (!options.readOnly) refuseMissingFiles();
   const ignore = (): void => undefined;
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });

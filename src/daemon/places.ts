@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import { FEWEST_WORKERS } from '../support/limits.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { Stray } from '../workers/runner.ts';
 import { jobEnvironment, newMark } from './jobs.ts';
@@ -19,7 +20,7 @@ export interface PlacesParts {
 
 export function openPlaces({ engine, config, clock, workers, stray }: PlacesParts): WorkerPool {
   return new WorkerPool({
-    places: workers ?? config.workers ?? Math.max(4, availableParallelism()),
+    places: workers ?? config.workers ?? Math.max(FEWEST_WORKERS, availableParallelism()),
     dir: config.dir,
     env: jobEnvironment(config),
     clock,

@@ -99,8 +99,21 @@ export function errorFromShape(shape: ErrorShape): JobrunError {
 export function toJobrunError(thrown: unknown): JobrunError {
   if (thrown instanceof JobrunError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (isFewFiles(thrown)) {
+    const isSaid = message.includes('too many open files');
+    return fewFiles(isSaid ? message : `too many open files: ${message}`, thrown);
+  }
   const hint = 'This is a defect of jobrun: please report it with the output of -v.';
   return new JobrunError('internal', message, hint, thrown);
+}
+
+/** This process, or the system, may not open one more file. */
+export const isFewFiles = (thrown: unknown): boolean =>
+  ['EMFILE', 'ENFILE'].includes(errnoOf(thrown));
+
+export function fewFiles(message: string, cause?: unknown): JobrunError {
+  const hint = 'Raise the limit: ulimit -n 1024, or LimitNOFILE=65536 in a systemd unit.';
+  return new JobrunError('refused', message, hint, cause);
 }
 
 /** What is wrong and what to do about it, where there is one line for both. */

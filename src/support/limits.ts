@@ -77,6 +77,8 @@ export const PAGES_CACHED = 16;
 export const PAGES_CACHED_BYTES = 64 * MB;
 /** A Unix socket path above this is cut in silence by Node 20 (the kernel's sun_path has 108 bytes). */
 export const MAX_SOCKET_PATH = process.platform === 'darwin' ? 103 : 107;
+/** Attempts at once where nothing says how many, and the machine has fewer cores. */
+export const FEWEST_WORKERS = 4;
 /** Time given to a job file to load before it counts as one that never finishes. */
 export const LOAD_TIMEOUT_MS = 10 * SECOND;
 /** Time given to an attempt to start its process and load its file, before the job's own code begins: many times what a

@@ -4,12 +4,12 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup } from './death.ts';
 import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
+import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
@@ -26,13 +26,6 @@ export interface ChildOptions {
   readonly stray: Stray;
 }
 
-// Under the tests this is a source file, and a plain Node cannot run the entry's: they need a build.
-const ENTRY = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../dist/workers/entry.js' : '../workers/entry.js',
-    import.meta.url,
-  ),
-);
 const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',

@@ -3,7 +3,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { errnoOf, fewFiles } from '../support/errors.ts';
 import { MARK_VARIABLE } from './processes.ts';
 
 export interface Start {
@@ -37,9 +37,7 @@ export function startProcess(start: Start): ChildProcess {
 export function withPipes(child: ChildProcess): ChildProcess {
   if (child.stdio !== undefined && child.stdio !== null) return child;
   child.on('error', () => undefined);
-  const message = 'no process can be started: too many open files (EMFILE)';
-  const hint = 'Let the daemon have more of them: ulimit -n, or LimitNOFILE= in its unit.';
-  throw new JobrunError('refused', message, hint);
+  throw fewFiles('no process can be started: too many open files (EMFILE)');
 }
 
 let found: string | null = null;

@@ -1,4 +1,6 @@
 // Programs that use the library: they end by themselves, outlive a restart of the daemon, and print nothing of ours.
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 import { eventually, Project, ROOT } from '../helpers/project.ts';
 import { Site, site } from '../helpers/site.ts';
@@ -69,3 +71,33 @@ test('many waits at one moment print no warning of listeners: in a program, in a
   for (const line of s.daemon.log().trim().split('\n'))
     expect(() => JSON.parse(line)).not.toThrow();
 }, 120_000);
+
+test('a program that a bundler made with jobrun in it: startDaemon is refused and names the file, what looks works', async () => {
+  const project = new Project({
+    ...WORK,
+    'bundled.mjs': `${IMPORT}const code = async (call) => {
+        const { code, message, hint } = await call.then(() => ({ code: 'fine' }), (error) => error);
+        return [code, message, hint];
+      };
+      const jobs = await connect();
+      console.log(JSON.stringify([
+        await code(startDaemon()),
+        await code(jobs.schedule('work')),
+        await code(jobs.list()),
+      ]));`,
+  });
+  await project.json('schedule', 'work');
+  const bundle = await rolldown({ input: join(project.dir, 'bundled.mjs'), platform: 'node' });
+  const file = join(project.dir, 'out', 'program.mjs');
+  await bundle.write({ file, codeSplitting: false });
+  await bundle.close();
+  const { stdout, stderr } = await project.node(file);
+  expect(stderr).toBe('');
+  const [daemon, schedule, list] = JSON.parse(stdout);
+  for (const [code, message, hint] of [daemon, schedule]) {
+    expect(code).toBe('bad-config');
+    expect(message).toContain(join(project.dir, 'workers', 'entry.js'));
+    expect(hint).toContain('--external:jobrun');
+  }
+  expect(list[0]).toBe('fine');
+}, 60_000);

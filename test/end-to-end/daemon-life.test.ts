@@ -1,9 +1,10 @@
 // How a daemon begins and ends, and what it notices while it lives.
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type Doc, eventually, isAlive, Project, processesIn } from '../helpers/project.ts';
+import { type Doc, eventually, isAlive, Project, processesIn, ROOT } from '../helpers/project.ts';
 
 const TELL = `import { appendFileSync } from 'node:fs';
 const tell = (what) => appendFileSync('ledger.jsonl', JSON.stringify({ what }) + '\\n');
@@ -26,6 +27,47 @@ const begun = (project: Project): Promise<unknown> =>
   eventually(() => project.ledger().length > 0, 20_000);
 
 describe('the beginning', () => {
+  test.each([
+    [20, ['daemon']],
+    [50, ['daemon']],
+    [50, ['daemon', '--detach']],
+    [50, ['run', 'quick', '--local']],
+    [20, ['schedule', 'quick']],
+  ])(
+    'with ulimit -n %i, %j is refused in one line that says so, with what to do',
+    (limit, args) => {
+      const project = new Project(JOBS);
+      const script = `ulimit -n ${limit} && exec "$@"`;
+      const words = [process.execPath, join(ROOT, 'bin/jobrun.js'), ...args];
+      const { status, stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', ...words], {
+        cwd: project.dir,
+        env: project.env,
+        encoding: 'utf8',
+      });
+      expect([status, stdout]).toEqual([5, '']);
+      expect(stderr).toMatch(/^error: .*open.*\n {2}Raise the limit: ulimit -n .+\n$/);
+    },
+    60_000,
+  );
+
+  test('what a job file prints while it is read is in the log of the daemon, as JSON lines', async () => {
+    const project = new Project({
+      'jobs/talks.js':
+        "console.log('read now'); console.error('and this'); export default () => 1;",
+    });
+    const daemon = await project.daemon();
+    await eventually(() => daemon.log().includes('and this'), 30_000);
+    const lines: Doc[] = daemon
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ stream }) => stream)).toMatchObject([
+      { stream: 'stdout', msg: 'printed outside a run: read now' },
+      { stream: 'stderr', msg: 'printed outside a run: and this' },
+    ]);
+  }, 60_000);
+
   test('a second daemon is refused with 5 and the pid of the first, which is not disturbed', async () => {
     const project = new Project(JOBS);
     const first = await project.daemon();

@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Change } from '../../engine/engine.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
+import type { LogLine } from '../../run/view.ts';
 import type { Clock } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import { SECOND } from '../../support/limits.ts';
@@ -14,6 +15,8 @@ export interface DaemonLog {
   /** Says what became of a run, if there is room for it this second. */
   run(change: Change): void;
   progress(run: Run, progress: Progress): void;
+  /** What job code printed outside a run: while its file was read, or after its run was over. */
+  stray(printed: Pick<LogLine, 'stream' | 'text'>): void;
   /** `problem`: what it threw, with its stack. */
   hookFailed(run: Run, hook: string, problem: string): void;
 }
@@ -41,6 +44,9 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
   const budget = new Budget(clock, (n) =>
     logger.info(`${n} more lines about runs in the last second`),
   );
+  const printedBudget = new Budget(clock, (n) =>
+    logger.info(`${n} more lines printed outside a run in the last second`),
+  );
   const shownAt = new Map<number, number>();
   return {
     logger,
@@ -63,6 +69,9 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
       const said = text === null ? '' : ` ${plainLine(text)}`;
       const whole = Math.floor(percent);
       logger.info({ run: String(run.id), job: run.job, percent: whole }, `${whole}%${said}`);
+    },
+    stray({ stream, text }) {
+      if (printedBudget.take()) logger.info({ stream }, `printed outside a run: ${text}`);
     },
     hookFailed(run, hook, problem) {
       if (!budget.take()) return;

@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, delay } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../../support/errors.ts';
 import { LOCK_WAIT_MS } from '../../support/limits.ts';
 import { refuseForeign, unsafe } from '../../support/ownership.ts';
 
@@ -167,6 +167,7 @@ export function flock(fd: number, how: 'alone' | 'share' = 'alone'): boolean {
     stdio: ['ignore', 'ignore', 'ignore', fd],
   });
   if (!error) return status === 0;
+  if (isFewFiles(error)) throw toJobrunError(error);
   const hint = 'Install util-linux (or busybox): it has the program flock.';
   throw new JobrunError(
     'state-unsafe',
@@ -253,6 +254,7 @@ export function unusable(path: string, cause: unknown): JobrunError {
   }
   if (errno === 'ENOSPC')
     return new JobrunError('disk-full', `no room for ${path}`, 'Make room on the disk.', cause);
+  if (isFewFiles(cause)) return toJobrunError(cause);
   return new JobrunError(
     'state-unsafe',
     `${path} cannot be opened: ${(cause as Error).message}`,

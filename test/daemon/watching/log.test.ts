@@ -37,3 +37,13 @@ test('where nobody looks it is JSON, a line each', () => {
     { run: '12', job: 'import', percent: 10, msg: '10%' },
   ]);
 });
+
+test('what job code prints outside a run is told, and a flood of it is counted', () => {
+  const { told, log } = logTo({ isTTY: false });
+  for (let i = 0; i < 500; i++) log.stray({ stream: 'stdout', text: `line ${i}` });
+  expect(told.length).toBeLessThan(100);
+  expect(JSON.parse(told[0] ?? '')).toMatchObject({
+    stream: 'stdout',
+    msg: 'printed outside a run: line 0',
+  });
+});
