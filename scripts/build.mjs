@@ -41,6 +41,10 @@ const COMMON = new RegExp(
   ].join('|'),
 );
 
+/** What brings job files into a worker, and into its thread for imports on Node 20. */
+const LOADER =
+  /src\/(workers\/(import-hooks|project-files|compile-cache)|catalog\/(resolution|tsconfig)|support\/cache-files)\./;
+
 /** The commands that stay: ES modules of their own, for the dashboard needs such, and the daemon is faster so. */
 const STAYING = ['daemon', 'dashboard', 'local'];
 
@@ -143,7 +147,12 @@ async function bundle(options, output) {
     sourcemap: true,
     // A process of the version before may still load one of these: it finds what it knows by its name.
     minifyInternalExports: false,
-    codeSplitting: { groups: [{ name: 'common', test: COMMON }] },
+    codeSplitting: {
+      groups: [
+        { name: 'common', test: COMMON },
+        { name: 'module-loader', test: LOADER },
+      ],
+    },
     ...output,
   });
   await made.close();
@@ -195,6 +204,16 @@ await bundle(
     transform: { define: { 'process.env.NODE_ENV': '"production"' } },
   },
   { format: 'esm', entryFileNames: '[name].js', sourcemap: false, minify: true, codeSplitting: {} },
+);
+await bundle(
+  { input: { 'parts/typescript': 'src/workers/typescript.ts' }, external: isBuiltin },
+  {
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    sourcemap: false,
+    minify: true,
+    codeSplitting: {},
+  },
 );
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
 

@@ -1,12 +1,13 @@
 // Which job files a change concerns: the changed ones, and those that import them, by any way round. Read from the texts
-// of the files, so that it is the same on every Node: what is imported under a name that is put together at run time is
-// not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
+// of the files, with the loader's own rules for what an import means (`resolution.ts`); a name that is put together at run
+// time is not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, extname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { errnoOf } from '../support/errors.ts';
+import { Resolution } from './resolution.ts';
 
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
-const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])(\.[^'"\n]*)\1/g;
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]+)\1/g;
 const AT_ONCE = 64;
 
 export class Imports {
@@ -24,7 +25,9 @@ export class Imports {
     changed: readonly string[],
     isJob: (path: string) => boolean,
   ): Promise<ReadonlySet<string> | null> {
-    await this.#read(this.#known ? changed : await codeFiles(this.#folder));
+    // A new one each time: tsconfig.json may have changed.
+    const resolution = new Resolution();
+    await this.#read(this.#known ? changed : await codeFiles(this.#folder), resolution);
     this.#known = true;
     const importers = this.#importers();
     const found = new Set(changed);
@@ -41,18 +44,20 @@ export class Imports {
     return importers;
   }
 
-  async #read(paths: readonly string[]): Promise<void> {
+  async #read(paths: readonly string[], resolution: Resolution): Promise<void> {
     for (let at = 0; at < paths.length; at += AT_ONCE) {
-      await Promise.all(paths.slice(at, at + AT_ONCE).map((path) => this.#readOne(path)));
+      await Promise.all(
+        paths.slice(at, at + AT_ONCE).map((path) => this.#readOne(path, resolution)),
+      );
     }
   }
 
-  async #readOne(path: string): Promise<void> {
+  async #readOne(path: string, resolution: Resolution): Promise<void> {
     if (!CODE.test(path)) return;
     try {
       const text = await readFile(path, 'utf8');
-      const imported = [...text.matchAll(IMPORT)].map(([, , name = '']) =>
-        bare(resolve(dirname(path), name)),
+      const imported = [...text.matchAll(IMPORT)].flatMap(([, , name = '']) =>
+        resolution.bases(name, path).map(bare),
       );
       this.#of.set(path, [...new Set(imported)]);
     } catch (error) {
@@ -63,7 +68,7 @@ export class Imports {
 }
 
 function bare(path: string): string {
-  const short = path.slice(0, path.length - extname(path).length);
+  const short = path.replace(CODE, '');
   return short.endsWith('/index') ? short.slice(0, -'/index'.length) : short;
 }
 

@@ -5,7 +5,8 @@ import { laterBy } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
-import { type LoadedJob, loadJob } from './load.ts';
+import { isLoaded, type LoadedJob, loadJob } from './load.ts';
+import { isOutdated } from './loader.ts';
 import type { RunScope } from './scope.ts';
 import { callbackOf, isFatal, isPending, retryAtOf, toRunError } from './thrown.ts';
 import { instantOf, toJson } from './values.ts';
@@ -14,6 +15,8 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { brief } = scope;
   const ctx = new Context(scope, 'attempt');
   let job: LoadedJob | null = null;
+  // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
+  if (!isLoaded(brief.file) && isOutdated()) return { kind: 'stopped' };
   try {
     job = await loadJob(brief.file);
     scope.began();

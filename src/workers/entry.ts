@@ -3,6 +3,7 @@
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { getEventListeners } from 'node:events';
 import { fstatSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
 import { systemClock } from '../support/clock.ts';
@@ -12,8 +13,8 @@ import { check, hook, inspect, next } from './calls.ts';
 import { captureOutput } from './capture.ts';
 import { carryOut } from './carry-out.ts';
 import { Channel } from './entry-channel.ts';
+import { startLoader } from './loader.ts';
 import type { Answer, Brief, Call, ToWorker } from './messages.ts';
-import { provideJobrun } from './own-import.ts';
 import { RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
 
@@ -49,7 +50,7 @@ function begin(brief: Brief): void {
   hold();
   scopes.run(scope, () => {
     carryOut(scope).then(
-      (outcome) => finish(scope, outcome),
+      (outcome) => finish(scope, outcome, outcome.kind === 'stopped'),
       (defect) => finish(scope, { kind: 'threw', error: toRunError(defect) }, true),
     );
   });
@@ -133,7 +134,8 @@ function exhausted(): void {
   }
 }
 
-provideJobrun();
+const { JOBRUN_STATE: state } = process.env;
+startLoader(state ? join(state, 'cache') : null);
 captureOutput(only);
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);

@@ -1,13 +1,11 @@
-// Loads job files inside a worker. Node's own import comes first; where it cannot read TypeScript (Node 20) or not all
-// of it (enums), or takes a module for CommonJS, jiti does, so that every Node and every project takes the same files. A
-// process never loads a file twice: a change of a file means new processes, not a trick with caches.
+// Loads job files inside a worker, through `import` with the loader of `loader.ts` in it, and says where a file
+// that does not load is wrong. A process never loads a file twice: an edit means new processes, not a trick with caches.
 import { relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { JobDefinition } from '../catalog/job.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
 import { plainLine } from '../support/text.ts';
-import { isTakenForCommonJs } from './module-type.ts';
-import { checkSyntax } from './syntax.ts';
+import { syntaxErrorIn } from './project-files.ts';
 import { toRunError } from './thrown.ts';
 
 /** Job code is anything until it was read; its functions are called with what the schema says they take. */
@@ -20,11 +18,13 @@ const loaded = new Map<string, Promise<unknown>>();
 export function loadExport(file: string): Promise<unknown> {
   let found = loaded.get(file);
   if (!found) {
-    found = importFile(file).then(defaultOf);
+    found = import(pathToFileURL(file).href).then(defaultOf);
     loaded.set(file, found);
   }
   return found;
 }
+
+export const isLoaded = (file: string): boolean => loaded.has(file);
 
 /** The same as a definition; a mere function is its `run`. */
 export async function loadJob(file: string): Promise<LoadedJob> {
@@ -33,30 +33,6 @@ export async function loadJob(file: string): Promise<LoadedJob> {
   if (job !== null && typeof job === 'object' && 'run' in job) return job as LoadedJob;
   throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Mend the file.');
 }
-
-const NATIVE_TYPESCRIPT = Boolean((process.features as { typescript?: unknown }).typescript);
-const FOR_JITI = new Set(['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'ERR_UNKNOWN_FILE_EXTENSION']);
-
-async function importFile(file: string): Promise<unknown> {
-  if (/\.m?ts$/.test(file) && !NATIVE_TYPESCRIPT) return importWithJiti(file);
-  if (isTakenForCommonJs(file)) return importWithJiti(file);
-  try {
-    return await import(pathToFileURL(file).href);
-  } catch (error) {
-    if (FOR_JITI.has(errnoOf(error))) return importWithJiti(file);
-    throw error;
-  }
-}
-
-async function importWithJiti(file: string): Promise<unknown> {
-  const { createJiti } = await import('jiti');
-  // No cache on disk: it would be one more place for something stale.
-  const jiti = createJiti(file, { fsCache: false, alias: { jobrun: API } });
-  return jiti.import(file);
-}
-
-/** What `import 'jobrun'` gives in a job file. */
-export const API = fileURLToPath(new URL('../workers/job-api.js', import.meta.url));
 
 /** CommonJS that was compiled from a module has its default export one level further down. */
 function defaultOf(module: unknown): unknown {
@@ -70,11 +46,14 @@ function defaultOf(module: unknown): unknown {
 /** Why a file could not be loaded, with path and line where they are known. */
 export function loadProblem(file: string, thrown: unknown): string {
   const { name, message, stack } = toRunError(thrown);
-  const place = placeIn(stack, file) ?? placeIn(checkSyntax(file, thrown), file) ?? anyPlace(stack);
+  const place = placeIn(stack, file) ?? syntaxPlace(file, thrown) ?? anyPlace(stack);
   const isNamed = thrown instanceof JobrunError || /^\w+Error: /.test(message);
   const text = isNamed ? message : `${name}: ${message}`;
   return `${place ?? shortPath(file)}: ${plainLine(text.trim())}`;
 }
+
+const syntaxPlace = (file: string, thrown: unknown): string | null =>
+  thrown instanceof SyntaxError ? placeIn(syntaxErrorIn(file), file) : null;
 
 /** `jobs/mail.ts:12` where the text names a line of the file. */
 function placeIn(text: string, file: string): string | null {

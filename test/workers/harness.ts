@@ -45,7 +45,7 @@ export function child(dir: string, more: { memoryMb?: number; strays?: string[] 
   const started = new Child({
     mark: newMark(),
     dir,
-    env: ENV,
+    env: { ...ENV, JOBRUN_STATE: join(dir, 'state') },
     memoryMb: more.memoryMb ?? null,
     clock: systemClock,
     stray: (line) => void more.strays?.push(line.text),
