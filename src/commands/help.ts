@@ -20,7 +20,10 @@ export function paramOptions(program: Syntax): void {
 
 export function timeOptions(program: Syntax): void {
   program
-    .option('--at <time>', 'when: now, 18:30, 6pm, tomorrow 9:00, 2026-12-01 18:30, @seconds')
+    .option(
+      '--at <time>',
+      'when: now, 18:30, 6pm, tomorrow 9:00, friday 5pm, 1 dec 9:00, 2026-12-01 18:30, in 20m, @seconds',
+    )
     .option('--in <duration>', 'how long from now: 90s, 20m, 1h30m, 2d')
     .option('--tz <zone>', "the zone of what is typed; default: the config's, else the shell's");
 }

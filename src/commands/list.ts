@@ -51,7 +51,7 @@ export const list: Command<Request, Listed> = {
       .option('--job <job>', 'of this job')
       .option('--group <group>', 'of the jobs of this group')
       .option('--key <text>', 'with this key')
-      .option('--since <time>', 'accepted since then: 2h, 2026-11-01')
+      .option('--since <time>', 'accepted since then: 2h, 22:00, yesterday, monday, 2026-11-01')
       .option('--limit <n>', 'at most so many', String(DEFAULT_LIMIT))
       .option('--offset <n>', 'leave out the first ones', '0')
       .option('--watch', 'show it again at each change');
@@ -59,6 +59,7 @@ export const list: Command<Request, Listed> = {
       program,
       'list --state running,queued',
       'list --job import-products --since 2d --json',
+      'list --since yesterday',
       'list --watch',
     );
   },

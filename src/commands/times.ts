@@ -1,9 +1,10 @@
 // When something is due, from `--at` and `--in`, and how instants are shown. What reads words and knows zones is
 // loaded only where it is needed.
 import { isoOf } from '../support/clock.ts';
-import { parseDuration, showDuration } from '../support/durations.ts';
+import { parseDuration, showDuration, spelledDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
+import { LAST_TYPED } from '../support/limits.ts';
 import { localTime, zoneNamed } from '../support/zones.ts';
 import type { Asked } from './command.ts';
 
@@ -38,22 +39,29 @@ export async function readDue(
     throw new JobrunError('bad-option', 'two times were given for one run', hint);
   }
   if (within !== undefined) {
-    return { due: { inMs: parseDuration(String(within), '--in') }, note: null };
+    return { due: { inMs: readIn(String(within), here) }, note: null };
   }
   if (now === true) return { due: { inMs: 0 }, note: null };
   if (at === undefined) return { due: {}, note: null };
-  const { parseInstant } = await import('../support/instants.ts');
-  const { at: dueAt, note } = parseInstant(String(at), here);
-  return { due: { dueAt }, note };
+  const { parseInstant } = await import('../support/typed-times.ts');
+  const { at: dueAt, inMs, note } = parseInstant(String(at), here);
+  return { due: inMs === undefined ? { dueAt } : { inMs }, note };
 }
 
-/** `--since`: an instant, or a duration back from now. */
+function readIn(text: string, { now }: Here): number {
+  const ms = spelledDuration(text) ?? parseDuration(text, '--in');
+  if (now + ms <= LAST_TYPED) return ms;
+  throw new JobrunError(
+    'bad-time',
+    `--in: "${text}" ends after the year 9999`,
+    'Give a shorter one.',
+  );
+}
+
+/** `--since`: the last such time, or a length of time back from now. */
 export async function readSince(text: string, here: Here): Promise<number> {
-  if (/^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$|^PT?\d/.test(text)) {
-    return here.now - parseDuration(text, '--since');
-  }
-  const { parseInstant } = await import('../support/instants.ts');
-  return parseInstant(text, here).at;
+  const { parseSince } = await import('../support/typed-times.ts');
+  return parseSince(text, here);
 }
 
 /** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */

@@ -35,6 +35,26 @@ export function parseDuration(text: string, what: string): number {
   return ms;
 }
 
+/** As people type it, also spelled out: `5 minutes`, `1 hour 30 min`. Null where it is none. */
+export function spelledDuration(text: string): number | null {
+  const short = text.toLowerCase().replace(SPELLED, (_, amount, word) => {
+    const unit = Object.keys(SPELLINGS).find((one) => SPELLINGS[one]?.test(word));
+    return `${amount}${unit ?? word}`;
+  });
+  const ms = WHOLE.test(short) ? sumOfParts(short) : isoMs(text.toUpperCase());
+  return ms !== null && ms <= LONGEST_MS ? ms : null;
+}
+
+const SPELLED = /(\d+(?:\.\d+)?) ?([a-z]+) ?/g;
+const SPELLINGS: Readonly<Record<string, RegExp>> = {
+  ms: /^m(?:illi)?s(?:ec(?:ond)?s?)?$/,
+  s: /^s(?:ec(?:ond)?s?)?$/,
+  m: /^m(?:in(?:ute)?s?)?$/,
+  h: /^h(?:(?:ou)?rs?)?$/,
+  d: /^d(?:ays?)?$/,
+  w: /^w(?:eeks?)?$/,
+};
+
 function sumOfParts(text: string): number {
   let sum = 0;
   for (const [, amount, unit] of text.matchAll(PARTS))

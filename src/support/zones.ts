@@ -108,7 +108,9 @@ function hintFor(text: string): string {
 }
 
 /** What the zone's clock shows at `at`. */
-export const localTime = (zone: string, at: number): number => at + offsetMs(zone, at);
+export const localTime = (zone: string, at: number): number =>
+  // At the end of dates there is none that is later elsewhere.
+  Math.min(at + offsetMs(zone, at), LAST_INSTANT);
 
 /** The latest time that the zone's clock has shown until `at`: ahead of `localTime` while an hour repeats itself. */
 export function latestLocalTime(zone: string, at: number): number {
@@ -132,6 +134,10 @@ export function resolveLocal(zone: string, local: number): Resolved {
   if (early < change) return { at: early, shown: late >= change ? 'twice' : 'once' };
   return late >= change ? { at: late, shown: 'once' } : { at: change, shown: 'never' };
 }
+
+/** Of a local time that the clock shows twice: the instant at which it does so again. */
+export const secondShowing = (zone: string, local: number): number =>
+  local - offsetMs(zone, local + FARTHEST);
 
 // The clock has never been set back by more than a day (Kwajalein 1969: 23 hours), and no zone is farther than 16
 // hours from UTC. No zone has changed its offset twice within such a span since clocks are set by law.

@@ -70,6 +70,28 @@ describe('what is typed', () => {
   });
 });
 
+describe('a time', () => {
+  it('after --since lies behind, in words too; after --at ahead, and a length of it stays one', async () => {
+    const project = new Project({ 'jobs/a.mjs': JOB });
+    await project.json('schedule', 'a');
+    const later = new Date(Date.now() + 600_000).toISOString().slice(11, 16);
+    for (const since of ['today', 'yesterday', '2 hours', 'monday', later, '2026-01-01'])
+      expect([since, (await project.json('list', '--since', since)).total]).toEqual([since, 1]);
+    const wrong = await project.cli(['list', '--since', 'tomorrow']);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('is still to come')]);
+    for (const time of [
+      ['--at', 'in 20m'],
+      ['--at', '20 minutes'],
+      ['--in', '20 minutes'],
+    ]) {
+      const { dueAt, createdAt } = await project.json('schedule', 'a', ...time);
+      expect([time, Date.parse(dueAt) - Date.parse(createdAt)]).toEqual([time, 1_200_000]);
+    }
+    const far = await project.cli(['schedule', 'a', '--in', '8000000d']);
+    expect([far.code, far.stderr]).toEqual([2, expect.stringContaining('year 9999')]);
+  });
+});
+
 describe('a TZ', () => {
   it('that is empty is UTC', async () => {
     const project = new Project({ 'jobs/own.mjs': own('0 9 * * *') });
