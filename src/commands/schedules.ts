@@ -6,6 +6,7 @@ import { scheduleName } from './fields.ts';
 import { examples } from './help.ts';
 import { getSchedule, scheduleViewer } from './made-schedules.ts';
 import { type Output, paintState, type Value } from './output.ts';
+import { inTurns } from './several.ts';
 import { showRelative, showTime } from './times.ts';
 
 interface Request {
@@ -35,7 +36,7 @@ export const schedules: Command<Request, Reply> = {
     const all =
       name === undefined ? tools.engine.schedules() : [getSchedule(scheduleName(name), tools)];
     const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { schedules: byName.map(scheduleViewer(tools)) };
+    return { schedules: await inTurns(byName, scheduleViewer(tools)) };
   },
 
   async show(reply, out, { name }) {

@@ -14,6 +14,8 @@ export interface Refused {
 
 /** Runs handled at once: their changes share a commit, and a hundred thousand of them do not fill the memory. */
 export const AT_ONCE = 1000;
+/** Made in one turn of the loop: the next times of a schedule take up to half a millisecond. */
+const A_TURN = 20;
 
 /**
  * All runs that fit, newest first, each once, though runs settle, come and go while they are looked through: the next
@@ -35,6 +37,16 @@ export async function idsOf(
     if (!last || runs.length < AT_ONCE) return ids;
     part = { ...rest, below: last.id, limit: AT_ONCE };
   }
+}
+
+/** Makes of each what `make` makes of it; a long list lets others be answered in between. */
+export async function inTurns<A, B>(all: readonly A[], make: (one: A) => B): Promise<readonly B[]> {
+  const made: B[] = [];
+  for (const one of all) {
+    made.push(make(one));
+    if (made.length % A_TURN === 0) await new Promise(setImmediate);
+  }
+  return made;
 }
 
 /** Does it for the ids that were given. Where that is one, what goes wrong is thrown. */

@@ -191,15 +191,6 @@ export function runsAlone({ life }: Run): boolean {
 export const latestAttempt = ({ life }: Run): number =>
   life?.attempts.at(-1)?.number ?? life?.attempt ?? 0;
 
-/** The fields of `next` that are not those of `prev`; null where nothing changed. */
-export function changedFields(prev: Run, next: Run): Partial<Run> | null {
-  const changed: Record<string, unknown> = {};
-  for (const field of FIELDS) if (prev[field] !== next[field]) changed[field] = next[field];
-  return Object.keys(changed).length > 0 ? (changed as Partial<Run>) : null;
-}
-
-const FIELDS = ['params', 'priority', 'state', 'origin', 'life'] as const;
-
 /** The run with what its attempt has last said of its progress, if anything. */
 export const withProgress = (run: Run, progress: Progress | null): Run =>
   progress && run.life ? { ...run, life: { ...run.life, progress } } : run;

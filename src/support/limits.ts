@@ -17,15 +17,17 @@ export const LONGEST_MS = 8_000_000 * DAY;
 
 /** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
 export const MAX_VALUE_BYTES = MB;
-/** What all steps of one run have saved: it goes to the journal with each of them. */
+/** What all steps of one run have saved, with their names: it goes to a worker with each attempt. */
 export const MAX_STEPS_BYTES = 8 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
 export const MAX_JOB_NAME = 100;
 /** Each part of a job's name, between slashes. */
 export const JOB_NAME_PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-/** A key is an identifier, not a document. */
+/** A key is an identifier, not a document; so is the name of a step. */
 export const MAX_KEY_LENGTH = 500;
+/** What a job's `lock` gives: it is kept with each run, and shown as the reason of those that wait for it. */
+export const MAX_LOCK_LENGTH = 4096;
 /** One log text; a longer one is cut and marked. */
 export const MAX_LOG_TEXT = 64 * KB;
 /** One run's log; head and tail are kept, the middle is counted. */
@@ -52,6 +54,8 @@ export const PAGE_SIZE = 1000;
 export const FOLD_BYTES = 8 * MB;
 /** A journal that pages are large for may grow to this: a start still reads it in some seconds. */
 export const MAX_FOLD_BYTES = 128 * MB;
+/** One segment of the journal: a start reads it whole. While a fold takes long, further ones follow. */
+export const MAX_SEGMENT_BYTES = 64 * MB;
 /** Removed runs before a fold, however short the journal: until then memory has to know of each that its page is wrong. */
 export const FOLD_REMOVED = 20_000;
 /** Attempts kept in a run's history; older ones but the first are counted only. */

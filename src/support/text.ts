@@ -41,32 +41,48 @@ export function* piecesOf(text: string, size: number): Generator<string> {
 
 const SECOND_HALF = /[\udc00-\udfff]/;
 
+/** Letters compared for one suggestion: some 20 ms. Of very many long names the last ones are not looked at. */
+const MOST_COMPARED = 1_000_000;
+
 /** The candidate that was probably meant, or null: at most a third of its letters differ. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
   let least = Number.POSITIVE_INFINITY;
   const meant = word.toLowerCase();
+  let left = MOST_COMPARED;
   for (const candidate of candidates) {
-    const most = Math.max(1, Math.ceil(candidate.length / 3));
+    const most = Math.min(least - 1, Math.max(1, Math.ceil(candidate.length / 3)));
     // The distance is never below this, and a caller's word of a megabyte must not cost a second.
     if (Math.abs(candidate.length - word.length) > most) continue;
-    const distance = editDistance(meant, candidate.toLowerCase());
-    if (distance <= most && distance < least) [best, least] = [candidate, distance];
+    left -= meant.length * (2 * most + 1);
+    if (left < 0) break;
+    const distance = editDistance(meant, candidate.toLowerCase(), most);
+    if (distance <= most) [best, least] = [candidate, distance];
   }
   return best;
 }
 
-function editDistance(a: string, b: string): number {
+/** The distance, or more than `most` where it is above that: only the fields near the diagonal can be within it. */
+function editDistance(a: string, b: string, most: number): number {
+  const far = most + 1;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  let next = row.map(() => far);
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+    const from = Math.max(1, i - most);
+    const to = Math.min(b.length, i + most);
+    next[from - 1] = from === 1 ? i : far;
+    let least = next[from - 1] ?? far;
+    for (let j = from; j <= to; j++) {
+      const swap = (row[j - 1] ?? far) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const one = Math.min(swap, (row[j] ?? far) + 1, (next[j - 1] ?? far) + 1);
+      next[j] = one;
+      least = Math.min(least, one);
     }
-    row = next;
+    if (to < b.length) next[to + 1] = far;
+    if (least > most) return far;
+    [row, next] = [next, row];
   }
-  return row[b.length] ?? 0;
+  return row[b.length] ?? far;
 }
 
 /** `1 run`, `2 runs`, `1,204 runs`. */

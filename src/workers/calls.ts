@@ -9,7 +9,7 @@ import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { HOOK_TIMEOUT_MS } from '../support/limits.ts';
+import { HOOK_TIMEOUT_MS, MAX_LOCK_LENGTH } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { decide } from './carry-out.ts';
 import { Context } from './context.ts';
@@ -77,6 +77,10 @@ async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
 function lockOf(job: LoadedJob, params: unknown): string | null {
   if (!job.lock) return null;
   const lock: unknown = job.lock(params);
+  if (typeof lock === 'string' && lock.length > MAX_LOCK_LENGTH) {
+    const message = `lock gave a text of ${lock.length} characters: at most ${MAX_LOCK_LENGTH} are kept`;
+    throw new JobrunError('broken-job', message, 'Name what is locked: an id, a path.');
+  }
   if (typeof lock === 'string' && lock !== '') return lock;
   if (lock === undefined || lock === null) return null;
   throw new JobrunError('broken-job', 'lock must give a text', 'Return a text from `lock`.');

@@ -7,7 +7,12 @@ import { delay, laterBy } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MAX_RESULT_BYTES, MAX_RESULT_ROWS, MAX_STEPS_BYTES } from '../support/limits.ts';
+import {
+  MAX_KEY_LENGTH,
+  MAX_RESULT_BYTES,
+  MAX_RESULT_ROWS,
+  MAX_STEPS_BYTES,
+} from '../support/limits.ts';
 import type { RunScope } from './scope.ts';
 import { instantOf, optionsJson, toJson } from './values.ts';
 
@@ -30,7 +35,7 @@ export class Context implements JobContext {
   #checkpoint: unknown;
   #rows: number;
   #rowBytes: number;
-  /** What all steps have saved; null until one more is to be. */
+  /** What all steps take, names and results; null until one more is to be. */
   #stepBytes: number | null = null;
 
   constructor(scope: RunScope, powers: Powers) {
@@ -127,6 +132,10 @@ export class Context implements JobContext {
     if (typeof name !== 'string' || name === '') {
       throw new JobrunError('bad-request', 'a step needs a name', 'Write ctx.step("fetch", …).');
     }
+    if (name.length > MAX_KEY_LENGTH) {
+      const message = `a step's name has ${name.length} characters: at most ${MAX_KEY_LENGTH} are kept`;
+      throw new JobrunError('bad-request', message, 'Name what it does; return what it found.');
+    }
     const known = this.#steps.get(name);
     if (known) return known;
     const work = this.#take(name, fn);
@@ -139,8 +148,8 @@ export class Context implements JobContext {
   async #take(name: string, fn: () => unknown): Promise<Json> {
     this.#mustBeOpen('step');
     const value = toJson(await fn(), `the result of the step "${name}"`);
-    const bytes = bytesOf(value);
-    this.#stepBytes ??= Object.values(this.#scope.brief.steps).reduce(addBytes, 0);
+    const bytes = stepBytes([name, value]);
+    this.#stepBytes ??= Object.entries(this.#scope.brief.steps).reduce(addStep, 0);
     if (this.#stepBytes + bytes > MAX_STEPS_BYTES) throw stepsFull(name);
     this.#stepBytes += bytes;
     await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });
@@ -187,4 +196,5 @@ function tableFull(bound: string): JobrunError {
 const dateOf = (instant: number): Date => new Date(instant);
 
 const bytesOf = (value: Json): number => Buffer.byteLength(JSON.stringify(value));
-const addBytes = (sum: number, value: Json): number => sum + bytesOf(value);
+const stepBytes = ([name, value]: [string, Json]): number => bytesOf(name) + bytesOf(value);
+const addStep = (sum: number, step: [string, Json]): number => sum + stepBytes(step);

@@ -166,3 +166,17 @@ test('an autostart job initializes once, executes until it has succeeded, goes o
   const again = await s.project.json('rerun', id);
   expect(await s.settled(again.id)).toMatchObject({ state: 'done' });
 }, 60_000);
+
+test('a step or a lock is named, not described: a long name is refused and says so', async () => {
+  const s = await site({
+    step: `export default async (_p, ctx) => { await ctx.step('n'.repeat(500), () => 1);
+      await ctx.step('n'.repeat(501), () => mark('long')); };`,
+    lock: `export default { lock: ({ n }) => 'l'.repeat(n), run: () => 'ran' };`,
+  });
+  const run = await s.run('step');
+  expect(run.error?.message).toBe("a step's name has 501 characters: at most 500 are kept");
+  expect(s.marks('long')).toEqual([]);
+  expect(await s.run('lock', { n: 4096 })).toMatchObject({ output: 'ran' });
+  const error = await refusal(s.jobs.schedule('lock', { n: 4097 }));
+  expect(error.message).toContain('lock gave a text of 4097 characters: at most 4096 are kept');
+});

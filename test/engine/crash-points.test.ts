@@ -18,6 +18,7 @@ import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 vi.mock('../../src/support/limits.ts', async (original) => ({
   ...(await original<typeof import('../../src/support/limits.ts')>()),
   PAGE_SIZE: 4,
+  MAX_SEGMENT_BYTES: 1500,
 }));
 
 type Step = (session: Session) => Promise<unknown>;

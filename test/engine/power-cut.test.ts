@@ -13,10 +13,11 @@ vi.mock('node:zlib', async (original) => {
   return { ...real, crc32 };
 });
 
-/** Small pages, so that a short history begins, fills and empties several. */
+/** Small pages and segments, so that a short history begins, fills and empties several. */
 vi.mock('../../src/support/limits.ts', async (original) => ({
   ...(await original<typeof import('../../src/support/limits.ts')>()),
   PAGE_SIZE: 4,
+  MAX_SEGMENT_BYTES: 1500,
 }));
 
 interface Found {

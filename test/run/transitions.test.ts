@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/run/outcome.ts';
 import type { Policy } from '../../src/run/policy.ts';
 import { maxAttempts } from '../../src/run/retries.ts';
-import { changedFields, newRun, type Run, runsAlone, STATE_NAMES } from '../../src/run/run.ts';
+import { newRun, type Run, runsAlone, STATE_NAMES } from '../../src/run/run.ts';
 import {
   abortIdle,
   claim,
@@ -357,14 +357,6 @@ describe('what was saved', () => {
   it('a step named like a part of every object is a step like others', () => {
     const run = save(running(), { step: { name: 'constructor', value: 1 } });
     expect(Object.keys(run.life?.steps ?? {})).toEqual(['constructor']);
-  });
-});
-
-describe('the difference between two runs', () => {
-  it('names the changed fields alone, and is null where nothing changed', () => {
-    const run = queuedRun(1);
-    expect(changedFields(run, { ...run })).toBe(null);
-    expect(changedFields(run, { ...run, priority: 9 })).toEqual({ priority: 9 });
   });
 });
 

@@ -1,6 +1,7 @@
 // Text of jobs made harmless for a terminal, and suggestions for names that are nearly right.
 import { describe, expect, it } from 'vitest';
 import { count, nearest, plain, plainLine } from '../../src/support/text.ts';
+import { randomFrom } from '../helpers/random.ts';
 
 const ESC = '\u001b';
 
@@ -63,7 +64,48 @@ describe('a suggestion', () => {
     expect(nearest('x'.repeat(1_000_000), Array(1000).fill('import-products'))).toBe(null);
     expect(performance.now() - started).toBeLessThan(200);
   });
+
+  it('is looked for among the first of twenty thousand long names: all of them would take seconds', () => {
+    let looked = 0;
+    function* names(): Generator<string> {
+      for (; looked < 20_000; looked++) yield `s${looked}-${'n'.repeat(85)}`;
+    }
+    expect(nearest('x'.repeat(93), names())).toBe(null);
+    expect(looked).toBeLessThan(2000);
+    looked = 0;
+    expect(nearest(`s19x-${'n'.repeat(85)}`, names())).toBe(`s19-${'n'.repeat(85)}`);
+  });
+
+  it('is as near as a full table of distances says', () => {
+    const random = randomFrom(3);
+    const text = (): string =>
+      Array.from({ length: random.whole(0, 12) }, () => random.of(['a', 'b', 'c'])).join('');
+    for (let round = 0; round < 2000; round++) {
+      const [word, ...names] = Array.from({ length: 6 }, text) as [string, ...string[]];
+      const near = names.filter((name) => distance(word, name) <= most(name));
+      const least = Math.min(...near.map((name) => distance(word, name)));
+      expect(nearest(word, names)).toBe(
+        near.find((name) => distance(word, name) === least) ?? null,
+      );
+    }
+  });
 });
+
+const most = (name: string): number => Math.max(1, Math.ceil(name.length / 3));
+
+/** As it is defined, field by field. */
+function distance(a: string, b: string): number {
+  const known = new Map<string, number>();
+  const at = (i: number, j: number): number => {
+    if (i === 0 || j === 0) return i + j;
+    const swapped = at0(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+    const one = Math.min(swapped, at0(i - 1, j) + 1, at0(i, j - 1) + 1);
+    known.set(`${i} ${j}`, one);
+    return one;
+  };
+  const at0 = (i: number, j: number): number => known.get(`${i} ${j}`) ?? at(i, j);
+  return at(a.length, b.length);
+}
 
 describe('a count', () => {
   it('has its noun in the right number', () => {

@@ -10,7 +10,7 @@
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
-import { MAX_COMMIT_BYTES } from '../../support/limits.ts';
+import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../../support/limits.ts';
 import { type Position, Segment } from './journal.ts';
 import type { Reserve } from './reserve.ts';
 import type { Witness } from './witness.ts';
@@ -53,6 +53,8 @@ export class Committer {
   readonly #o: CommitterOptions;
   #segment: Segment;
   #segments: number;
+  /** Bytes in segments that are over, since the last fold began. */
+  #earlier = 0;
   #batches: Batch[] = [];
   #running: Promise<void> | null = null;
   /** Set while a new segment is made for a fold: lines wait for it. */
@@ -64,8 +66,9 @@ export class Committer {
     this.#segments = options.segment.number;
   }
 
-  get segmentSize(): number {
-    return this.#segment.size;
+  /** Bytes that were written since the last fold began. */
+  get journalSize(): number {
+    return this.#earlier + this.#segment.size;
   }
 
   /** The last sequence on the disk. */
@@ -113,6 +116,7 @@ export class Committer {
       while (this.#running) await this.#running;
       position = this.#segment.position;
       await this.#newSegment();
+      this.#earlier = 0;
     };
     this.#rotation = begin();
     try {
@@ -188,7 +192,7 @@ export class Committer {
 
   async #write(batch: Batch): Promise<void> {
     const now = this.#o.clock.now();
-    if (this.#segment.over) await this.#newSegment();
+    if (this.#segment.over || this.#segment.size >= MAX_SEGMENT_BYTES) await this.#newSegment();
     try {
       await this.#segment.append(batch.seq, now, batch.ops);
     } catch (error) {
@@ -209,6 +213,7 @@ export class Committer {
       this.#segments,
       old.position,
     );
+    this.#earlier += old.size;
     await old.close();
   }
 

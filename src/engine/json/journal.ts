@@ -41,6 +41,8 @@ interface Header {
 
 const NAME = /^(\d{8})\.jsonl$/;
 const CHECKSUM = /^[0-9a-f]{8}$/;
+const LINE_FEED = 10;
+const SPACE = 32;
 
 export const segmentPath = (folder: string, segment: number): string =>
   join(folder, `${String(segment).padStart(8, '0')}.jsonl`);
@@ -173,20 +175,23 @@ interface Chain {
   /** Where the chain stands at the start and after each line: a later segment may follow any of them. */
   readonly positions: readonly Position[];
   readonly end: Position;
-  /** The part of the file that is whole. */
-  readonly text: string;
+  /** How many bytes of the file are whole. */
+  readonly whole: number;
 }
 
-/** Reads one segment, which must begin at a known position; which lines it supersedes is the caller's to see. */
+/**
+ * Reads one segment, which must begin at a known position; which lines it supersedes is the caller's to see. Line by
+ * line: a segment may have more bytes than a string can hold.
+ */
 export function readSegment(
   bytes: Buffer,
   segment: number,
   isKnown: (position: Position) => boolean,
 ): Reading {
-  const texts = bytes.toString('utf8').split('\n');
-  const header = texts.length > 1 ? decode(texts[0] ?? '') : null;
+  const all = linesOf(bytes);
+  const header = all[0] && all.length > 1 ? decode(all[0]) : null;
   if (!header || !('head' in header.json)) {
-    const later = texts.slice(1).some((text) => decode(text) !== null);
+    const later = all.slice(1).some((line) => decode(line) !== null);
     return later ? { kind: 'misfit', why: 'is damaged in its first line' } : { kind: 'headerless' };
   }
   const head = header.json as unknown as Header;
@@ -196,7 +201,19 @@ export function readSegment(
   if (head.segment !== segment || !isKnown(start)) {
     return { kind: 'misfit', why: `follows commit ${head.after}, which is not there` };
   }
-  return readLines(texts, start, steps);
+  return readLines(all, start, steps);
+}
+
+/** Without their line feeds. The last is what stands after the last of these: it was never finished. */
+function linesOf(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  let from = 0;
+  for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {
+    lines.push(bytes.subarray(from, end));
+    from = end + 1;
+  }
+  lines.push(bytes.subarray(from));
+  return lines;
 }
 
 /** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
@@ -208,15 +225,15 @@ export function follow(read: Chain, known: Map<number, Position>, lines: Line[])
   for (const position of read.positions) known.set(position.seq, position);
 }
 
-function readLines(texts: readonly string[], start: Position, steps: readonly Step[]): Reading {
+function readLines(all: readonly Buffer[], start: Position, steps: readonly Step[]): Reading {
   const lines: Line[] = [];
   const positions = [start];
   // What stands after the last line feed was never finished, even where it looks whole.
-  for (const [i, text] of texts.slice(1, -1).entries()) {
-    const line = lineAfter(positions.at(-1) as Position, text);
+  for (const [i, bytes] of all.slice(1, -1).entries()) {
+    const line = lineAfter(positions.at(-1) as Position, bytes);
     if (!line) {
-      const chain = chainOf(texts, lines, positions);
-      if (!texts.slice(i + 2).some((later) => decode(later) !== null))
+      const chain = chainOf(all, lines, positions);
+      if (!all.slice(i + 2).some((later) => decode(later) !== null))
         return { kind: 'ok', ...chain };
       return {
         kind: 'damaged',
@@ -227,7 +244,7 @@ function readLines(texts: readonly string[], start: Position, steps: readonly St
     lines.push(steps.length === 0 ? line.line : upgradedLine(line.line, steps));
     positions.push(line.position);
   }
-  return { kind: 'ok', ...chainOf(texts, lines, positions) };
+  return { kind: 'ok', ...chainOf(all, lines, positions) };
 }
 
 const upgradedLine = (line: Line, steps: readonly Step[]): Line => ({
@@ -236,20 +253,17 @@ const upgradedLine = (line: Line, steps: readonly Step[]): Line => ({
 });
 
 function chainOf(
-  texts: readonly string[],
+  all: readonly Buffer[],
   lines: readonly Line[],
   positions: readonly Position[],
 ): Chain {
-  const text = texts
-    .slice(0, lines.length + 1)
-    .map((line) => `${line}\n`)
-    .join('');
-  return { lines, positions, end: positions.at(-1) as Position, text };
+  const whole = all.slice(0, lines.length + 1).reduce((sum, line) => sum + line.length + 1, 0);
+  return { lines, positions, end: positions.at(-1) as Position, whole };
 }
 
 /** The line, if it is the one that follows `end`. */
-function lineAfter(end: Position, text: string): { line: Line; position: Position } | null {
-  const decoded = decode(text);
+function lineAfter(end: Position, bytes: Buffer): { line: Line; position: Position } | null {
+  const decoded = decode(bytes);
   const json = decoded?.json as { s?: number; p?: string; t?: number; ops?: Op[] } | undefined;
   if (!decoded || json?.s !== end.seq + 1 || json.p !== hex(end.crc)) return null;
   const seq = end.seq + 1;
@@ -260,13 +274,13 @@ function lineAfter(end: Position, text: string): { line: Line; position: Positio
 }
 
 /** A line that fits its own checksum; each names the checksum before it, so it can be judged alone. */
-export function decode(text: string): { json: Record<string, unknown>; crc: number } | null {
-  if (text.length < 10 || text[8] !== ' ') return null;
-  const body = text.slice(9);
-  const json = parseJson(body) as Record<string, unknown> | undefined;
+export function decode(line: Buffer): { json: Record<string, unknown>; crc: number } | null {
+  if (line.length < 10 || line[8] !== SPACE) return null;
+  const body = line.subarray(9);
+  const json = parseJson(body.toString('utf8')) as Record<string, unknown> | undefined;
   if (json === undefined || json === null || typeof json !== 'object') return null;
   const before = String(json.p);
   if (!CHECKSUM.test(before)) return null;
   const crc = crc32(body, Number.parseInt(before, 16));
-  return hex(crc) === text.slice(0, 8) ? { json, crc } : null;
+  return hex(crc) === line.toString('latin1', 0, 8) ? { json, crc } : null;
 }

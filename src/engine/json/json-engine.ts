@@ -275,9 +275,9 @@ export class JsonEngine extends Reads implements E.Engine {
 
   #foldIfLarge(committer: Committer): void {
     // Once for each line, though many changes stand in it.
-    if (this.#folding || committer.segmentSize === this.#lookedAt) return;
-    this.#lookedAt = committer.segmentSize;
-    if (!isWorthFolding(committer.segmentSize, this.#p)) return;
+    if (this.#folding || committer.journalSize === this.#lookedAt) return;
+    this.#lookedAt = committer.journalSize;
+    if (!isWorthFolding(committer.journalSize, this.#p)) return;
     this.fold().catch(this.#p.onError);
   }
 

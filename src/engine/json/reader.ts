@@ -211,7 +211,8 @@ class Reader {
     if (read.kind === 'misfit') return false;
     follow(read, known, lines);
     this.#end = read.end;
-    this.#tail = read.lines.length > 0 ? { segment, text: read.text } : null;
+    const whole = bytes?.subarray(0, read.whole);
+    this.#tail = whole && read.lines.length > 0 ? { segment, whole } : null;
     if (read.kind === 'damaged') this.#problems.note(path, read.why);
     return read.kind === 'ok';
   }

@@ -25,8 +25,8 @@ export interface Recovered {
   readonly changes: number;
   readonly end: Position;
   readonly lastSegment: number;
-  /** The segment that ends the chain, if it holds any line, and the part of its text that is whole. */
-  readonly tail: { readonly segment: number; readonly text: string } | null;
+  /** The segment that ends the chain, if it holds any line, and the part of it that is whole. */
+  readonly tail: { readonly segment: number; readonly whole: Buffer } | null;
   readonly problems: readonly Problem[];
 }
 

@@ -164,7 +164,7 @@ async function makeSure(disk: Disk, dir: string, recovered: Recovered): Promise<
   await disk.syncFolder(join(dir, 'runs'));
   await syncParent(disk, dir);
   const { tail } = recovered;
-  if (tail) await replaceFile(disk, segmentPath(folder, tail.segment), tail.text);
+  if (tail) await replaceFile(disk, segmentPath(folder, tail.segment), tail.whole);
 }
 
 /** The folder of the state may not be ours to open; then its owner made it durable, or nobody can. */

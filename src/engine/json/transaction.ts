@@ -1,6 +1,7 @@
 // A group of changes made together: applied in memory as they are added, with what it takes to write them down, to
 // take them back, and to tell of them. And the other direction: what a line of the journal does at a start.
-import { changedFields, type Run } from '../../run/run.ts';
+import { applyDifference, type Difference, differenceOf } from '../../run/difference.ts';
+import type { Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import type { PauseTarget, Worker } from '../engine.ts';
 import type { Op } from './journal.ts';
@@ -52,10 +53,10 @@ export class Transaction {
 
   /** Replaces a run; a `lease` begins with it, and none outlives the state `running`. */
   set(prev: Run, next: Run, lease?: Held): void {
-    const patch = changedFields(prev, next);
-    if (patch === null && !lease) return;
+    const difference = differenceOf(prev, next);
+    if (difference === null && !lease) return;
     const held = lease ? `,${JSON.stringify(lease)}` : '';
-    this.ops.push(`["set",${prev.id},${JSON.stringify(patch ?? {})}${held}]`);
+    this.ops.push(`["set",${prev.id},${JSON.stringify(difference ?? {})}${held}]`);
     if (lease) this.#begin(next, lease);
     else if (next.state.name !== 'running') this.#end(prev.id);
     this.#put(prev, next);
@@ -175,10 +176,10 @@ export function replayOp(op: Op, to: Replay): void {
       if (to.isNewFor((first as Run).id)) memory.put(null, first as Run);
       return;
     case 'set':
-      if (to.startsAreOlder && third) replayStart(first as number, second as Partial<Run>, to);
-      if (to.isNewFor(first as number)) replaySet(first as number, second as Partial<Run>, to);
+      if (to.startsAreOlder && third) replayStart(first as number, second as Difference, to);
+      if (to.isNewFor(first as number)) replaySet(first as number, second as Difference, to);
       if (to.locksAreOlder)
-        replayLease(first as number, second as Partial<Run>, third as Held | undefined, registry);
+        replayLease(first as number, second as Difference, third as Held | undefined, registry);
       return;
     case 'remove':
       if (to.isNewFor(first as number)) memory.put(to.get(first as number), null);
@@ -209,23 +210,24 @@ export function replayOp(op: Op, to: Replay): void {
   }
 }
 
-function replaySet(id: number, patch: Partial<Run>, to: Replay): void {
+function replaySet(id: number, difference: Difference, to: Replay): void {
   const prev = to.get(id);
   if (!prev) throw new Error(`it changes run ${id}, which is not there`);
-  to.memory.put(prev, { ...prev, ...patch });
+  to.memory.put(prev, applyDifference(prev, difference));
 }
 
-function replayStart(id: number, patch: Partial<Run>, to: Replay): void {
+function replayStart(id: number, difference: Difference, to: Replay): void {
   const job = to.get(id)?.job;
-  if (job !== undefined && patch.life) to.memory.picker.counted(job, patch.life.startedAt);
+  const at = difference.life?.startedAt;
+  if (job !== undefined && at !== undefined) to.memory.picker.counted(job, at);
 }
 
 function replayLease(
   id: number,
-  patch: Partial<Run>,
+  difference: Difference,
   lease: Held | undefined,
   registry: Registry,
 ): void {
   if (lease) registry.leases.set(id, lease);
-  else if (patch.state && patch.state.name !== 'running') registry.leases.delete(id);
+  else if (difference.state && difference.state.name !== 'running') registry.leases.delete(id);
 }

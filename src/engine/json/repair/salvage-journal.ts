@@ -63,12 +63,11 @@ function findLines(bytes: Buffer, crc: number | null): readonly Found[] {
     return true;
   };
   for (const piece of linesIn(bytes)) {
-    if (take(decode(piece.toString('utf8'))) || take(mendLine(piece, before))) continue;
+    if (take(decode(piece)) || take(mendLine(piece, before))) continue;
     // A line feed that became another character has made one line of two.
     let from = 0;
-    for (const at of lineFeeds(piece))
-      if (take(decode(piece.subarray(from, at).toString('utf8')))) from = at + 1;
-    if (from > 0) take(decode(piece.subarray(from).toString('utf8')));
+    for (const at of lineFeeds(piece)) if (take(decode(piece.subarray(from, at)))) from = at + 1;
+    if (from > 0) take(decode(piece.subarray(from)));
   }
   return found;
 }
@@ -91,11 +90,11 @@ function mendLine(piece: Buffer, before: number | null): Found | null {
   const starts = [before, own === undefined ? null : Number.parseInt(own, 16)];
   for (const from of starts) {
     if (from === null) continue;
-    const sum = `${sumOf(body, from)} `;
-    if (isOneBitOff(head, Buffer.from(sum))) return decode(sum + body.toString('utf8'));
+    const sum = Buffer.from(`${sumOf(body, from)} `);
+    if (isOneBitOff(head, sum)) return decode(Buffer.concat([sum, body]));
     const text = head.toString('latin1');
     const mended = SUM.test(text) ? mendText(body, Number.parseInt(text, 16), from) : null;
-    const line = mended && decode(text + mended.toString('utf8'));
+    const line = mended && decode(Buffer.concat([head, mended]));
     if (line) return line;
   }
   return null;

@@ -6,6 +6,7 @@
 // reason; a person looks, and lets it go on with `retry`. Numbers (ids, epochs, commits) go on beyond all that can
 // ever have been given.
 import { join } from 'node:path';
+import type { Difference } from '../../../run/difference.ts';
 import { isSettled, type Run } from '../../../run/run.ts';
 import { isRun, isSchedule } from '../../../run/shape.ts';
 import type { Disk } from '../../../support/files.ts';
@@ -69,6 +70,8 @@ export class Salvage {
   /** The last commit that speaks of a run. */
   readonly #touched = new Map<number, number>();
   readonly #touchedPages = new Set<number>();
+  /** Runs of which a later line keeps what a missing commit may have changed, with that commit. */
+  readonly #leaning = new Map<number, number>();
   /** The newest commit that any file includes. */
   #known = 0;
   #schedulesSeq = 0;
@@ -87,7 +90,10 @@ export class Salvage {
     await this.#takeManifest();
     await this.#takeRegistry();
     const { chain, lastSegment } = await this.#takeJournal();
-    for (const line of chain.lines) for (const op of line.ops) this.#note(op, line.seq);
+    for (const { ops, seq } of chain.lines) {
+      const hole = chain.holes.findLast(({ to }) => to < seq)?.to ?? 0;
+      for (const op of ops) this.#note(op, seq, hole);
+    }
     for (const { seq, ops } of chain.lines)
       for (const op of ops) if (op[0] === 'import') this.#takeImport(op[1] as Imported, seq);
     for (const page of await this.#pagesToRead()) await this.#takePage(page);
@@ -223,10 +229,13 @@ export class Salvage {
     if (this.#manifest) this.#manifest = { ...this.#manifest, changes: rest.changes, pages };
   }
 
-  /** What a line tells beyond its effect, before any is applied. */
-  #note(op: Op, seq: number): void {
+  /** What a line tells beyond its effect, before any is applied; `hole` is the last commit that is missing before it. */
+  #note(op: Op, seq: number, hole: number): void {
     const id = idOf(op);
     if (id === null) return;
+    const { life, kept } = op[0] === 'set' ? (op[2] as Difference) : {};
+    if (kept && (this.#touched.get(id) ?? 0) < hole) this.#leaning.set(id, hole);
+    else if (life && !kept) this.#leaning.delete(id);
     this.#touched.set(id, seq);
     this.#touchedPages.add(pageOf(id));
     const lease = op[3] as { readonly token?: readonly number[] } | undefined;
@@ -284,9 +293,12 @@ export class Salvage {
       this.report.notes.push(`commits ${from === to ? from : `${from} to ${to}`} are missing`);
     if (this.#known > end) this.report.lostFrom = this.#nextId;
     const last = missing.at(-1)?.to ?? 0;
-    const knownAt = (run: Run): number =>
-      Math.max(this.#pageSeqs.get(pageOf(run.id)) ?? 0, this.#touched.get(run.id) ?? 0);
-    const doubted = [...this.#memory.live.values()].filter((run) => knownAt(run) < last);
+    const isDoubted = ({ id }: Run): boolean => {
+      const filed = this.#pageSeqs.get(pageOf(id)) ?? 0;
+      const isKnown = Math.max(filed, this.#touched.get(id) ?? 0) >= last;
+      return !isKnown || (this.#leaning.get(id) ?? 0) > filed;
+    };
+    const doubted = [...this.#memory.live.values()].filter(isDoubted);
     this.report.doubted.push(...failDoubted(this.#memory, doubted, this.#now));
   }
 

@@ -1,0 +1,57 @@
+// The difference between a run and what it becomes, as the journal keeps it. What a run has saved may be megabytes, and
+// most changes leave it as it is: a step is written down once, when it is saved. To apply a difference again changes
+// nothing: a repair may have to, where it does not know what a page includes.
+import type { Json } from '../support/json.ts';
+import type { Life, Run } from './run.ts';
+
+export interface Difference extends Partial<Omit<Run, 'life'>> {
+  /** All of it, but for what `kept` names. */
+  readonly life?: Partial<Life> | null;
+  /** What `life` has from before. Of `steps` those that are in `life` are new. */
+  readonly kept?: readonly Large[];
+}
+
+const FIELDS = ['params', 'priority', 'state', 'origin', 'life'] as const;
+const LARGE = ['checkpoint', 'output', 'steps'] as const;
+type Large = (typeof LARGE)[number];
+
+/** Null where nothing changed. */
+export function differenceOf(prev: Run, next: Run): Difference | null {
+  const changed: Record<string, unknown> = {};
+  for (const field of FIELDS) if (prev[field] !== next[field]) changed[field] = next[field];
+  if (Object.keys(changed).length === 0) return null;
+  if (changed.life && prev.life && next.life)
+    Object.assign(changed, lifeDifference(prev.life, next.life));
+  return changed;
+}
+
+/** The run that `prev` became. */
+export function applyDifference(prev: Run, { kept, ...changed }: Difference): Run {
+  const next = { ...prev, ...changed } as Run;
+  if (!kept || !prev.life || !next.life) return next;
+  const before: Partial<Life> = Object.fromEntries(kept.map((name) => [name, prev.life?.[name]]));
+  const steps = before.steps && { steps: { ...before.steps, ...next.life.steps } };
+  return { ...next, life: { ...next.life, ...before, ...steps } };
+}
+
+function lifeDifference(prev: Life, next: Life): Pick<Difference, 'life' | 'kept'> {
+  const kept: Large[] = LARGE.filter(
+    (name) => next[name] !== undefined && next[name] === prev[name],
+  );
+  const life: { -readonly [name in keyof Life]?: Life[name] } = { ...next };
+  for (const name of kept) delete life[name];
+  const added = life.steps && addedSteps(prev.steps, life.steps);
+  if (added) {
+    life.steps = added;
+    kept.push('steps');
+  }
+  return kept.length > 0 ? { life, kept } : { life };
+}
+
+type Steps = Readonly<Record<string, Json>>;
+
+/** Null where there were none before, or one of them is not there as it was. */
+function addedSteps(prev: Steps | undefined, next: Steps): Steps | null {
+  if (!prev || Object.keys(prev).some((name) => prev[name] !== next[name])) return null;
+  return Object.fromEntries(Object.entries(next).filter(([name]) => !Object.hasOwn(prev, name)));
+}

@@ -1,0 +1,78 @@
+// What the journal keeps of a change: as little as there is new, and enough to make the run again.
+import { expect, it } from 'vitest';
+import { applyDifference, type Difference, differenceOf } from '../../src/run/difference.ts';
+import type { Outcome } from '../../src/run/outcome.ts';
+import type { Run } from '../../src/run/run.ts';
+import { claim, retry, save, settle, update } from '../../src/run/transitions.ts';
+import { randomFrom } from '../helpers/random.ts';
+import { NOW, policy, queuedRun, retries, threw } from '../helpers/runs.ts';
+
+const p = policy({ retries: retries(100) });
+const written = (difference: Difference | null): string => JSON.stringify(difference ?? {});
+const LONG = 'x'.repeat(1_000_000);
+
+it('names the changed fields alone, and is null where nothing changed', () => {
+  const run = queuedRun(1);
+  expect(differenceOf(run, { ...run })).toBe(null);
+  expect(differenceOf(run, { ...run, priority: 9 })).toEqual({ priority: 9 });
+});
+
+it('is small whatever the run has saved before: a step, a checkpoint, a start and an end', () => {
+  let run = claim(queuedRun(1), p, 42, NOW);
+  for (const name of ['a', 'b']) run = save(run, { step: { name, value: LONG } });
+  run = save(run, { checkpoint: LONG });
+  const changes: ((run: Run) => Run)[] = [
+    (now) => save(now, { step: { name: 'c', value: 1 } }),
+    (now) => save(now, { rows: 3 }),
+    (now) => settle(now, { kind: 'callback', dueAt: NOW, output: LONG }, p, NOW, 0.5),
+    (now) => claim(now, p, 43, NOW),
+    (now) => settle(now, threw(), p, NOW, 0.5),
+    (now) => claim(now, p, 44, NOW),
+    (now) => save(now, { step: { name: 'd', value: 1 } }),
+    (now) => settle(now, threw('x', { fatal: true }), p, NOW, 0.5),
+    (now) => retry(now, p, NOW, false),
+  ];
+  const sizes = changes.map((change) => {
+    const prev = run;
+    run = change(prev);
+    return written(differenceOf(prev, run)).length;
+  });
+  // The call-back alone brings something large of its own.
+  expect(sizes.map((size) => size > 10_000)).toEqual(sizes.map((_, i) => i === 2));
+  expect(Object.keys(run.life?.steps ?? {})).toEqual(['a', 'b', 'c', 'd']);
+});
+
+it('makes the run again, once and twice, whatever happens to it', () => {
+  const random = randomFrom(7);
+  const outcomes: Outcome[] = [
+    threw(),
+    { kind: 'lost' },
+    { kind: 'stopped' },
+    { kind: 'callback', dueAt: NOW, output: { a: 1 } },
+    { kind: 'aborted', reason: 'r' },
+    { kind: 'returned', output: 1 },
+  ];
+  const steps = ['__proto__', 'constructor', '1', 'a', 'b'];
+  for (let round = 0; round < 200; round++) {
+    let run = queuedRun(1);
+    let copy: Run = JSON.parse(JSON.stringify(run));
+    const to = (next: Run): void => {
+      const difference = JSON.parse(written(differenceOf(run, next))) as Difference;
+      copy = applyDifference(copy, difference);
+      run = next;
+      expect(copy).toEqual(JSON.parse(JSON.stringify(run)));
+      expect(applyDifference(copy, difference)).toEqual(copy);
+    };
+    for (let i = 0; i < 15 && run.state.name !== 'done'; i++) {
+      if (run.state.name === 'running' && random.chance(0.6)) {
+        const name = random.of(steps);
+        if (random.chance(0.5)) to(save(run, { step: { name, value: [i] } }));
+        else to(save(run, { checkpoint: { i }, rows: i }));
+      } else if (run.state.name === 'running') to(settle(run, random.of(outcomes), p, NOW + i, 0));
+      else if (run.state.name === 'failed' || run.state.name === 'aborted')
+        to(retry(run, p, NOW, random.chance(0.5)));
+      else if (random.chance(0.2)) to(update(run, { params: { i } }, NOW));
+      else to(claim(run, p, 42, NOW));
+    }
+  }
+});
