@@ -54,8 +54,10 @@ export interface Catalog {
   find(name: string): JobEntry | null;
   /** The names that the files have, sound or not yet read. Loads nothing. */
   names(): readonly string[];
-  /** Reads the files that have come since, and forgets those that have gone. */
+  /** Reads the files that have come or changed since, and forgets those that have gone. */
   rescan(): Promise<void>;
+  /** Reads one job at once, whatever is known of it. Null where it has no file. */
+  reread(name: string): Promise<JobEntry | null>;
   /** Resolves when the definitions have been read once. */
   ready(): Promise<void>;
   /** Resolves when this job has been read, or all have: a file that hangs is no reason to wait for another. */
@@ -70,6 +72,23 @@ export interface Catalog {
 export type Checked =
   | { readonly ok: true; readonly params: Json; readonly lock: string | null }
   | { readonly ok: false; readonly issues: readonly string[] };
+
+/** A job that is no longer what it was to whoever looks at the list. */
+export interface JobChange {
+  readonly job: string;
+  readonly became: 'broken' | 'whole' | 'new' | 'gone';
+  /** What is wrong with a broken one, else null. */
+  readonly error: string | null;
+}
+
+/** Null where it only has another definition, or another mistake. */
+export function changeOf(before: JobEntry | null, after: JobEntry | null): JobChange | null {
+  const job = (after ?? before)?.name ?? '';
+  if (after === null) return before && { job, became: 'gone', error: null };
+  if (before?.state === after.state) return null;
+  if (after.state === 'broken') return { job, became: 'broken', error: after.error };
+  return { job, became: before ? 'whole' : 'new', error: null };
+}
 
 /** What stands in for the policy of a job that is missing or broken. */
 export const policyOf = (entry: JobEntry | null): Policy =>

@@ -7,6 +7,8 @@ import { errnoOf } from '../support/errors.ts';
 import { Resolution } from './resolution.ts';
 
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
+/** What can import something: JSON, of which there may be a lot, is not read. */
+const IMPORTING = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]+)\1/g;
 const AT_ONCE = 64;
 
@@ -36,6 +38,12 @@ export class Imports {
     return unseen ? null : found;
   }
 
+  /** True where one of the files is seen to import this path. */
+  async isImported(path: string): Promise<boolean> {
+    if (!this.#known) await this.affected([], () => false);
+    return this.#importers().has(bare(path));
+  }
+
   #importers(): ReadonlyMap<string, readonly string[]> {
     const importers = new Map<string, string[]>();
     for (const [path, imported] of this.#of) {
@@ -53,7 +61,7 @@ export class Imports {
   }
 
   async #readOne(path: string, resolution: Resolution): Promise<void> {
-    if (!CODE.test(path)) return;
+    if (!IMPORTING.test(path)) return;
     try {
       const text = await readFile(path, 'utf8');
       const imported = [...text.matchAll(IMPORT)].flatMap(([, , name = '']) =>
@@ -76,7 +84,12 @@ async function codeFiles(folder: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true, recursive: true });
     return entries
-      .filter((entry) => CODE.test(entry.name) && !entry.parentPath.includes('node_modules'))
+      .filter(
+        (entry) =>
+          entry.isFile() &&
+          IMPORTING.test(entry.name) &&
+          !entry.parentPath.includes('node_modules'),
+      )
       .map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
     // Where it may not be looked into, the scan of the jobs says so.

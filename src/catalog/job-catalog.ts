@@ -2,14 +2,33 @@
 // again in a worker, the latest change first, and puts each new definition in place as soon as it is known: until then
 // the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in,
 // for this folder knows no workers.
+import { dirname, relative, sep } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { nearest } from '../support/text.ts';
-import { type Catalog, type Checked, type JobEntry, type JobFile, policyOf } from './catalog.ts';
+import {
+  type Catalog,
+  type Checked,
+  changeOf,
+  type JobChange,
+  type JobEntry,
+  type JobFile,
+  policyOf,
+} from './catalog.ts';
 import type { Fields } from './fields.ts';
 import { Imports } from './imports.ts';
-import { type Found, readCommand, scanJobs } from './loader.ts';
+import {
+  changesBetween,
+  type Found,
+  isCode,
+  type Listing,
+  listFolder,
+  mayHoldJob,
+  optionsOf,
+  readCommand,
+  scanJobs,
+} from './loader.ts';
 
 export interface CatalogParts {
   /** The jobs folder, absolute. */
@@ -38,9 +57,12 @@ const SCAN_AGAIN_MS = 50;
 export class JobCatalog implements Catalog {
   readonly #parts: CatalogParts;
   readonly #listeners = new Set<() => void>();
+  readonly #codeListeners = new Set<() => void>();
+  readonly #changeListeners = new Set<(change: JobChange) => void>();
   #entries = new Map<string, JobEntry>();
   #sorted: readonly JobEntry[] | null = null;
-  #scanned: readonly Found[] = [];
+  /** The folder as the last pass found it; null before the first. */
+  #listing: Listing | null = null;
   #lately: { readonly at: number; readonly files: readonly JobFile[] } | null = null;
   /** Modules to be read, each with the number of the change that asks for it. */
   readonly #stale = new Map<string, number>();
@@ -51,6 +73,7 @@ export class JobCatalog implements Catalog {
   #pass: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
   #first: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  readonly #rereading = new Map<string, Promise<JobEntry | null>>();
   #awaited: { readonly name: string; readonly resolve: () => void }[] = [];
   #undoTell: (() => void) | null = null;
 
@@ -104,16 +127,30 @@ export class JobCatalog implements Catalog {
   }
 
   /** Reads the definition of one job at once, whatever is known of it. */
-  async reread(name: string): Promise<JobEntry | null> {
-    const file = scanJobs(this.#parts.folder).find((one) => one.name === name && !one.error);
-    const known = (entry: JobEntry): void => this.#put(entry);
-    if (!file) this.#forget(name);
-    else if (file.kind === 'module') {
-      const { error: _, ...job } = file;
-      await this.#parts.inspect([job], known, new AbortController().signal);
+  reread(name: string): Promise<JobEntry | null> {
+    const reading = this.#rereading.get(name) ?? this.#reread(name);
+    this.#rereading.set(name, reading);
+    return reading.finally(() => this.#rereading.delete(name));
+  }
+
+  async #reread(name: string): Promise<JobEntry | null> {
+    const found = scanJobs(this.#parts.folder).find((one) => one.name === name);
+    const module = found && this.#putUnlessModule(found);
+    if (!found) this.#forget(name);
+    if (module) {
+      const known = (entry: JobEntry): void => this.#put(entry);
+      await this.#parts.inspect([module], known, new AbortController().signal);
     }
     this.#tell();
     return this.find(name);
+  }
+
+  /** Reads all broken jobs again: what they lacked may be there by now. */
+  rereadBroken(): Promise<void> {
+    this.#changes++;
+    for (const entry of this.#entries.values())
+      if (entry.state === 'broken') this.#stale.set(entry.name, this.#changes);
+    return this.reload([]);
   }
 
   async check(job: string, params: readonly Json[]): Promise<Checked[]> {
@@ -141,11 +178,47 @@ export class JobCatalog implements Catalog {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls back when code that jobs may have loaded has changed. Returns its undo. */
+  onCode(listener: () => void): () => void {
+    this.#codeListeners.add(listener);
+    return () => this.#codeListeners.delete(listener);
+  }
+
+  /** Calls back when a job becomes broken, whole, new or gone. Returns its undo. */
+  onChange(listener: (change: JobChange) => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  /** Reads what these changed paths concern, which may be nothing. Resolves as `reload` does. */
+  async changed(paths: readonly string[]): Promise<void> {
+    const code: string[] = [];
+    for (const path of paths) if (await this.#isCode(path)) code.push(path);
+    if (code.length > 0) await this.reload(code);
+    else if (paths.some((path) => this.#isJob(path) || mayHoldJob(path))) await this.rescan();
+  }
+
+  /** JSON in a folder `data` is what jobs work on, and must not reload all jobs at each write, unless one imports it. */
+  async #isCode(path: string): Promise<boolean> {
+    if (!isCode(path)) return false;
+    const folders = relative(this.#parts.folder, dirname(path)).split(sep);
+    if (!path.endsWith('.json') || !folders.includes('data') || this.#isJob(path)) return true;
+    return this.#imports.isImported(path);
+  }
+
+  /** True for the file of a job, and for the options beside a command. */
+  #isJob(path: string): boolean {
+    const isIt = ({ file, kind }: Found): boolean =>
+      file === path || (kind === 'command' && optionsOf(file) === path);
+    return this.#listing?.jobs.some(isIt) === true;
+  }
+
   /**
    * Reads anew what these changed files concern, or everything. Resolves when a pass that began after this call is
    * through.
    */
   reload(changed: readonly string[] | null = null): Promise<void> {
+    if (this.#listing && (changed === null || changed.length > 0)) this.#tellCode();
     this.#touched = changed && this.#touched && [...this.#touched, ...changed];
     this.#next ??= this.#begin();
     return this.#next;
@@ -170,25 +243,34 @@ export class JobCatalog implements Catalog {
   }
 
   /**
-   * Reloads only if files have come, gone, or become able to run: cheap enough for every stray file that changes. A
-   * file that was found already may still be read just now: that is waited for.
+   * Reloads only if files have come, gone or changed, or have become able to run: cheap enough for every stray file that
+   * changes. A file that was found already may still be read just now: that is waited for.
    */
   async rescan(): Promise<void> {
-    const now = JSON.stringify(scanJobs(this.#parts.folder));
-    if (now !== JSON.stringify(this.#scanned)) await this.reload([]);
+    if (this.#listing === null || (await this.isOutdated())) await this.reload([]);
     else await this.#lastPass();
+  }
+
+  /** True where the folder is no longer as the last pass found it. */
+  async isOutdated(): Promise<boolean> {
+    if (this.#listing === null) return false;
+    const now = await listFolder(this.#parts.folder);
+    if (JSON.stringify(now.jobs) !== JSON.stringify(this.#listing.jobs)) return true;
+    return (await this.#codeChanges(this.#listing, now)).length > 0;
+  }
+
+  async #codeChanges(before: Listing, now: Listing): Promise<readonly string[]> {
+    const changed: string[] = [];
+    for (const path of changesBetween(before, now))
+      if (await this.#isCode(path)) changed.push(path);
+    return changed;
   }
 
   async #read(signal: AbortSignal): Promise<void> {
     const found = await this.#mark();
     const names = new Set(found.map((file) => file.name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#forget(name);
-    const modules: JobFile[] = [];
-    for (const { error, ...file } of found) {
-      if (error !== null) this.#put({ ...file, state: 'broken', error });
-      else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));
-      else modules.push(file);
-    }
+    const modules = found.flatMap((file) => this.#putUnlessModule(file) ?? []);
     try {
       const asked = new Map(this.#stale);
       const stale = modules.filter(({ name }) => asked.has(name));
@@ -206,22 +288,35 @@ export class JobCatalog implements Catalog {
     }
   }
 
+  /** What is known of a job without loading code is known at once. Returns the module that has to be read. */
+  #putUnlessModule({ error, ...file }: Found): JobFile | null {
+    if (error !== null) this.#put({ ...file, state: 'broken', error });
+    else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));
+    else return file;
+    return null;
+  }
+
   /** Scans the folder, and marks what has to be read. */
   async #mark(): Promise<readonly Found[]> {
     const touched = this.#touched;
     this.#touched = [];
-    const found = scanJobs(this.#parts.folder);
-    const before = new Map(this.#scanned.map((file) => [file.name, JSON.stringify(file)]));
-    this.#scanned = found;
+    const before = this.#listing;
+    const listing = await listFolder(this.#parts.folder);
+    this.#listing = listing;
+    const unseen = before ? await this.#codeChanges(before, listing) : [];
+    if (unseen.some((path) => !touched?.includes(path))) this.#tellCode();
+    const known = new Map(before?.jobs.map((file) => [file.name, JSON.stringify(file)]));
+    const found = listing.jobs;
+    const changed = touched && [...new Set([...touched, ...unseen])];
     const files = new Set(found.map(({ file }) => file));
-    const affected = touched && (await this.#imports.affected(touched, (path) => files.has(path)));
+    const affected = changed && (await this.#imports.affected(changed, (path) => files.has(path)));
     this.#changes++;
     for (const file of found) {
       const concerned = affected === null || affected.has(file.file);
       if (
         concerned ||
         !this.#entries.has(file.name) ||
-        before.get(file.name) !== JSON.stringify(file)
+        known.get(file.name) !== JSON.stringify(file)
       )
         this.#stale.set(file.name, this.#changes);
     }
@@ -229,8 +324,10 @@ export class JobCatalog implements Catalog {
   }
 
   #forget(name: string): void {
+    const before = this.find(name);
     this.#stale.delete(name);
     this.#entries.delete(name);
+    this.#tellChange(before, null);
     this.#changed();
   }
 
@@ -239,6 +336,7 @@ export class JobCatalog implements Catalog {
     this.#entries.set(entry.name, entry);
     for (const { name, resolve } of this.#awaited) if (name === entry.name) resolve();
     this.#awaited = this.#awaited.filter(({ name }) => name !== entry.name);
+    this.#tellChange(before ?? null, entry);
     this.#changed();
     // Until the listeners know, runs are handed out as before: not a moment too long into processes of another kind.
     if (before && handOutOf(before) !== handOutOf(entry)) this.#tell();
@@ -247,6 +345,15 @@ export class JobCatalog implements Catalog {
   #changed(): void {
     this.#sorted = null;
     this.#undoTell ??= this.#parts.clock.after(TELL_MS, () => this.#tell(), { idle: true });
+  }
+
+  #tellCode(): void {
+    for (const listener of this.#codeListeners) listener();
+  }
+
+  #tellChange(before: JobEntry | null, after: JobEntry | null): void {
+    const change = changeOf(before, after);
+    if (change) for (const listener of this.#changeListeners) listener(change);
   }
 
   #tell(): void {

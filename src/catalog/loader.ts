@@ -9,7 +9,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { errnoOf, toJobrunError } from '../support/errors.ts';
 import { withWholePairs } from '../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
@@ -21,59 +21,115 @@ import type { Fields } from './fields.ts';
 /** A file, and why it cannot be a job where it cannot. */
 export type Found = JobFile & { readonly error: string | null };
 
+/** The jobs folder at one moment. */
+export interface Listing {
+  /** The files that define jobs, by name. */
+  readonly jobs: readonly Found[];
+  /** Every file that jobs may import, with a stamp that changes with its content. */
+  readonly code: ReadonlyMap<string, string>;
+}
+
 const MODULE = /\.(?:ts|mts|js|mjs|cjs)$/;
+const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json|node|wasm)$/;
 /** Hidden, private, types, tests, what editors leave, and the option files of command jobs. */
 const NO_JOB = /^[._#]|~$|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
+const HIDDEN = /^\.|^node_modules$/;
+
+/** True for a file that jobs may import. */
+export const isCode = (path: string): boolean => CODE.test(path);
+
+/** True for what is nothing to jobrun, with all that is below it. */
+export const isHidden = (name: string): boolean => HIDDEN.test(name);
 
 /** All job files below the folder, by name. A folder that is not there has none. */
 export function scanJobs(folder: string): readonly Found[] {
-  const scan = { folder, real: realPath(folder) ?? folder, found: [], seen: new Set<string>() };
-  scanFolder(scan, folder, '');
+  const scan = scanOf(folder);
+  for (const _ of walk(scan, folder, '', true));
   return refuseDoubles(scan.found);
+}
+
+/** The same, and all code, with the event loop free in between: the folder may hold a hundred thousand data files. */
+export async function listFolder(folder: string): Promise<Listing> {
+  const scan = scanOf(folder);
+  for (const _ of walk(scan, folder, '', true)) await new Promise(setImmediate);
+  return { jobs: refuseDoubles(scan.found), code: scan.code };
+}
+
+/** The code files of which one listing tells something else than the other. */
+export function changesBetween(before: Listing, after: Listing): readonly string[] {
+  const changed = [...after.code].filter(([path, stamp]) => before.code.get(path) !== stamp);
+  const gone = [...before.code].filter(([path]) => !after.code.has(path));
+  return [...changed, ...gone].map(([path]) => path);
+}
+
+/** True where a path that changed may be, hold or have held a job: a folder, or a file that can be run. */
+export function mayHoldJob(path: string): boolean {
+  const stats = statOf(path);
+  return stats === null || stats.isDirectory() || (stats.isFile() && isRunnable(stats));
 }
 
 interface Scan {
   readonly folder: string;
   readonly real: string;
   readonly found: Found[];
+  readonly code: Map<string, string>;
   /** Real paths of folders on the way: a link to a folder above would never end. */
   readonly seen: Set<string>;
+  entries: number;
 }
 
-function scanFolder(scan: Scan, path: string, prefix: string): void {
-  const real = realPath(path) ?? path;
+const scanOf = (folder: string): Scan => ({
+  folder,
+  real: realPath(folder) ?? folder,
+  found: [],
+  code: new Map(),
+  seen: new Set(),
+  entries: 0,
+});
+
+/** About a millisecond of work. */
+const ENTRIES_A_TURN = 100;
+
+/** Yields wherever others may have their turn. `jobs`: not in a private folder, which holds code and no jobs. */
+function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generator<void> {
+  const real = `${jobs} ${realPath(path) ?? path}`;
   if (scan.seen.has(real)) return;
   scan.seen.add(real);
-  for (const entry of entriesOf(scan, path, prefix)) {
-    if (NO_JOB.test(entry.name)) continue;
-    scanEntry(scan, join(path, entry.name), prefix, entry);
+  for (const entry of entriesOf(scan, path, prefix, jobs)) {
+    if (++scan.entries % ENTRIES_A_TURN === 0) yield;
+    if (isHidden(entry.name)) continue;
+    const file = join(path, entry.name);
+    const stats = entry.isDirectory() ? null : statOf(file);
+    const mayBeJob = jobs && !NO_JOB.test(entry.name);
+    if (stats?.isFile() && isCode(entry.name)) scan.code.set(file, stampOf(stats));
+    if (entry.isSymbolicLink() && isStray(scan, file)) {
+      if (mayBeJob) addStray(scan, file, prefix + entry.name, stats);
+    } else if (entry.isDirectory() || stats?.isDirectory()) {
+      yield* walk(scan, file, `${prefix}${entry.name}/`, mayBeJob);
+    } else if (mayBeJob && stats?.isFile() && claimsJob(entry.name, stats)) {
+      addFile(scan, file, prefix, entry.name);
+    }
   }
 }
 
-function entriesOf(scan: Scan, path: string, prefix: string): readonly Dirent[] {
+function entriesOf(scan: Scan, path: string, prefix: string, jobs: boolean): readonly Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') {
+    if (jobs && errnoOf(error) !== 'ENOENT') {
       add(scan, prefix || 'jobs', path, 'module', `the folder cannot be read: ${errnoOf(error)}`);
     }
     return [];
   }
 }
 
-function scanEntry(scan: Scan, path: string, prefix: string, entry: Dirent): void {
-  const name = prefix + entry.name;
-  const stats = entry.isDirectory() ? null : statOf(path);
-  if (entry.isSymbolicLink() && isStray(scan, path)) {
-    if (stats === null || stats.isDirectory() || claimsJob(entry.name, stats)) {
-      const error = stats ? 'is a link out of the jobs folder' : 'is a link to nothing';
-      add(scan, withoutEnding(name), path, 'module', `${path} ${error}: put the file itself there`);
-    }
-  } else if (entry.isDirectory() || stats?.isDirectory()) {
-    scanFolder(scan, path, `${name}/`);
-  } else if (stats?.isFile() && claimsJob(entry.name, stats)) {
-    addFile(scan, path, prefix, entry.name);
-  }
+const stampOf = ({ ino, size, mtimeMs, ctimeMs }: Stats): string =>
+  `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+
+function addStray(scan: Scan, path: string, name: string, stats: Stats | null): void {
+  if (stats && !stats.isDirectory() && !claimsJob(basename(path), stats)) return;
+  const error = stats ? 'is a link out of the jobs folder' : 'is a link to nothing';
+  add(scan, withoutEnding(name), path, 'module', `${path} ${error}: put the file itself there`);
 }
 
 /** True for a link whose target lies outside the folder, or is not there. */
@@ -84,8 +140,9 @@ function isStray(scan: Scan, path: string): boolean {
   return way === '..' || way.startsWith(`..${sep}`) || way.includes(`node_modules${sep}`);
 }
 
-const claimsJob = (name: string, stats: Stats): boolean =>
-  MODULE.test(name) || (stats.mode & 0o111) !== 0;
+const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
+
+const claimsJob = (name: string, stats: Stats): boolean => MODULE.test(name) || isRunnable(stats);
 
 function addFile(scan: Scan, path: string, prefix: string, file: string): void {
   const base = withoutEnding(file);
@@ -131,9 +188,12 @@ function refuseDoubles(found: readonly Found[]): readonly Found[] {
   });
 }
 
+/** The file with the options of a command. */
+export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`;
+
 /** The entry of a command job: all there is to know stands in its option file, `<name>.json` beside it. */
 export function readCommand(file: JobFile, defaults: Fields): JobEntry {
-  const options = `${withoutEnding(file.file)}.json`;
+  const options = optionsOf(file.file);
   try {
     return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
   } catch (error) {

@@ -1,12 +1,36 @@
-// Says when something in the jobs folder has changed. Editors save in bursts, so it waits for a short calm; but a file
-// that is saved without end must not keep everything else from being noticed, so the wait has an upper bound.
-import { extname, relative, sep } from 'node:path';
-import { watch } from 'chokidar';
-import type { Clock } from '../support/clock.ts';
+// Says when something in the jobs folder has changed. It is in one of these states:
+//
+//   away      there is no jobs folder
+//   events    the system tells of changes
+//   polling   the system refuses to: every second the whole folder is looked at
+//
+// In each of them it looks a few times a second which folder the path leads to. Another one (made anew, moved there, or
+// behind a link that was turned) is followed, and tried with events first. A watch stays on the folder that was there
+// when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a folder on
+// a network has none: everything is looked at every minute as well.
+//
+// Editors save in bursts, so it waits for a short calm before it tells; but a file that is saved without end must not
+// keep everything else from being noticed, so the wait has an upper bound.
+import { realpath, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { type Clock, delay } from '../support/clock.ts';
+import { orElse } from '../support/errors.ts';
+import { MINUTE, SECOND } from '../support/limits.ts';
+import { identityOf, Watches } from './watches.ts';
+
+/** How changes are noticed, and why no better. */
+export interface Watch {
+  readonly by: 'events' | 'polling' | 'nothing';
+  readonly problem: string | null;
+  /** What to do about it. */
+  readonly hint: string | null;
+}
 
 export interface Watcher {
   /** Resolves when every change from now on will be seen. */
   readonly ready: Promise<void>;
+  /** Why the folder is polled; null where it is not. */
+  readonly refusal: unknown;
   close(): Promise<void>;
 }
 
@@ -15,63 +39,125 @@ export interface WatcherOptions {
   readonly folder: string;
   readonly clock: Clock;
   /**
-   * `code`: something that jobs may import has changed (`paths`), so workers and definitions are out of date. Otherwise some
-   * other file has: it matters only if it became, or was, a command job (`JobCatalog.rescan`).
+   * These paths have come, gone or changed; with null any may have, and the whole folder is to be looked at. Resolves
+   * when it has been.
    */
-  readonly onChange: (change: {
-    readonly code: boolean;
-    readonly paths: readonly string[];
-  }) => void;
-  /** The system's watch failed (too many watches, …): changes may go unseen from now on. */
-  readonly onError: (error: unknown) => void;
+  readonly onChange: (paths: readonly string[] | null) => Promise<void>;
+  /** The system refuses to watch: from now on the folder is polled. Once for each folder that is followed. */
+  readonly onRefused: (error: unknown) => void;
 }
 
 const CALM_MS = 50;
 const LONGEST_WAIT_MS = 400;
-const CODE = new Set([
-  '.ts',
-  '.mts',
-  '.cts',
-  '.tsx',
-  '.js',
-  '.mjs',
-  '.cjs',
-  '.jsx',
-  '.json',
-  '.node',
-  '.wasm',
-]);
+/** A release must be in use within a second. */
+const LOOK_EVERY_MS = 300;
+const POLL_EVERY_MS = SECOND;
+/** Of the time, polling takes at most a tenth: a folder that takes long to look at is looked at less often. */
+const POLL_SHARE = 10;
+const ALL_EVERY_MS = MINUTE;
+/** By then the watches should have followed what became of a folder. */
+const FOLLOWED_MS = SECOND;
 
-export function watchJobs(options: WatcherOptions): Watcher {
-  const burst = new Burst(options);
-  const watcher = watch(options.folder, {
-    ignoreInitial: true,
-    followSymlinks: false,
-    ignored: (path) => isIgnored(relative(options.folder, path)),
-  });
-  watcher.on('all', (_event, path) => burst.seen(path, isCode(relative(options.folder, path))));
-  watcher.on('error', options.onError);
-  const ready = new Promise<void>((resolve) => watcher.once('ready', () => resolve()));
-  const close = async (): Promise<void> => {
-    burst.stop();
-    await watcher.close();
-  };
-  return { ready, close };
+export const watchJobs = (options: WatcherOptions): Watcher => new FolderWatcher(options);
+
+class FolderWatcher implements Watcher {
+  readonly ready: Promise<void>;
+  refusal: unknown = null;
+  readonly #o: WatcherOptions;
+  readonly #burst: Burst;
+  readonly #closing = new AbortController();
+  readonly #over: Promise<void>;
+  /** The folder that the path led to at the last look; null where there was none. */
+  #root: string | null = null;
+  #watches: Watches | null = null;
+  /** When all of the folder is looked at, and when the watches are. */
+  #allAt = Number.POSITIVE_INFINITY;
+  #watchesAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: WatcherOptions) {
+    this.#o = options;
+    this.#burst = new Burst(options);
+    this.ready = this.#followRoot();
+    this.#over = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#burst.stop();
+    await this.#over;
+    await this.#watches?.close();
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#o;
+    await this.ready;
+    for (;;) {
+      await delay(clock, LOOK_EVERY_MS, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
+      await this.#followRoot();
+      if (clock.monotonic() >= this.#watchesAt) await this.#checkWatches();
+      if (clock.monotonic() >= this.#allAt) await this.#lookAtAll();
+    }
+  }
+
+  async #followRoot(): Promise<void> {
+    const root = await rootOf(this.#o.folder);
+    if (root === this.#root) return;
+    this.#root = root;
+    await this.#watch();
+  }
+
+  /** Watches are kept by their path in the process: the old ones have to go before there are new ones. */
+  async #watch(): Promise<void> {
+    const { folder } = this.#o;
+    await this.#watches?.close();
+    this.#watches = null;
+    this.refusal = null;
+    const real = await orElse(null, () => realpath(folder));
+    if (real !== null) {
+      const watches: Watches = new Watches(real, {
+        seen: (path) => this.#burst.seen(join(folder, relative(real, path))),
+        folderSeen: () => {
+          this.#watchesAt = this.#o.clock.monotonic() + FOLLOWED_MS;
+        },
+        refused: (error) => this.#poll(watches, error),
+      });
+      this.#watches = watches;
+      await watches.ready;
+    }
+    await this.#lookAtAll();
+  }
+
+  #poll(watches: Watches, error: unknown): void {
+    if (this.#watches !== watches || this.refusal !== null) return;
+    this.refusal = error;
+    void watches.close();
+    this.#o.onRefused(error);
+  }
+
+  async #checkWatches(): Promise<void> {
+    this.#watchesAt = Number.POSITIVE_INFINITY;
+    if (this.refusal === null && !(await this.#watches?.areComplete())) await this.#watch();
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const { clock, onChange } = this.#o;
+    const begun = clock.monotonic();
+    await onChange(null);
+    const now = clock.monotonic();
+    const polling = Math.max(POLL_EVERY_MS, POLL_SHARE * (now - begun));
+    this.#allAt = now + (this.refusal === null ? ALL_EVERY_MS : polling);
+    if (this.refusal === null) this.#watchesAt = Math.min(this.#watchesAt, now + ALL_EVERY_MS);
+  }
 }
 
-function isIgnored(path: string): boolean {
-  if (path === '' || path.startsWith('..')) return false;
-  return path.split(sep).some((part) => part === 'node_modules' || part.startsWith('.'));
-}
-
-/** Files in a folder `data` are what jobs work on: a job that writes there must not reload all jobs at each write. */
-function isCode(path: string): boolean {
-  return CODE.has(extname(path)) && !path.split(sep).slice(0, -1).includes('data');
+/** Two that differ are two folders. */
+async function rootOf(folder: string): Promise<string | null> {
+  return orElse(null, async () => `${await realpath(folder)} ${identityOf(await stat(folder))}`);
 }
 
 class Burst {
   readonly #options: WatcherOptions;
-  #code = false;
   #paths = new Set<string>();
   #since: number | null = null;
   #undo: (() => void) | null = null;
@@ -80,10 +166,9 @@ class Burst {
     this.#options = options;
   }
 
-  seen(path: string, code: boolean): void {
+  seen(path: string): void {
     const now = this.#options.clock.monotonic();
-    this.#code ||= code;
-    if (code) this.#paths.add(path);
+    this.#paths.add(path);
     this.#since ??= now;
     this.#undo?.();
     const left = this.#since + LONGEST_WAIT_MS - now;
@@ -93,16 +178,15 @@ class Burst {
   }
 
   #tell(): void {
-    const change = { code: this.#code, paths: [...this.#paths] };
+    const paths = [...this.#paths];
     this.stop();
-    this.#options.onChange(change);
+    void this.#options.onChange(paths);
   }
 
   stop(): void {
     this.#undo?.();
     this.#undo = null;
     this.#since = null;
-    this.#code = false;
     this.#paths = new Set();
   }
 }

@@ -107,6 +107,9 @@ async function checkJobs(config: Config): Promise<Check> {
     const hint = `See why: jobrun jobs ${name}`;
     return { level: 'warning', file: config.jobs, message: `the job ${name} is broken`, hint };
   });
+  const { problem = null, hint = null } = status?.watch ?? {};
+  if (problem !== null)
+    findings.push({ level: 'warning', file: config.jobs, message: problem, hint: hint ?? '' });
   const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
   return checkOf('jobs', summary, findings);
 }

@@ -1,7 +1,8 @@
 // What a command is: one file with its whole story. `ask` turns what was typed into a request (in the process of the
 // command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
 import type { Feed } from '../api/feed.ts';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, JobChange } from '../catalog/catalog.ts';
+import type { Watch } from '../catalog/watcher.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { RunLogs } from '../engine/run-log.ts';
 import type { Progress, Run } from '../run/run.ts';
@@ -104,7 +105,9 @@ export interface DaemonControl {
   readonly abort: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** Begins to stop: drains, or with `now` ends the attempts. Resolves at once. */
   readonly stop: (now: boolean) => void;
-  readonly reload: () => void;
+  /** Reads all job files anew; says what became of which job. */
+  readonly reload: () => Promise<readonly JobChange[]>;
+  readonly watch: () => Watch;
   /** Every change of a run once it is durable, for `events`. */
   readonly feed: Feed<Change>;
 }

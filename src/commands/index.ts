@@ -161,6 +161,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    name: 'reload',
+    summary: 'Read all job files anew, and list what changed',
+    group: PROJECT,
+    load: async () => (await import('./reload.ts')).reload,
+  },
+  {
     name: 'export',
     summary: 'Write the whole state as a stream of JSON lines',
     group: PROJECT,

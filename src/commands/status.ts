@@ -1,4 +1,5 @@
 // `jobrun status`: whether a daemon runs, and what it is at.
+import type { Watch } from '../catalog/watcher.ts';
 import type { Counts } from '../run/run.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
@@ -23,6 +24,8 @@ export interface Status {
   readonly broken: readonly string[];
   /** What starts nothing new until it is resumed. */
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
+  /** How the daemon notices changes of job files; null where none runs. */
+  readonly watch: Watch | null;
 }
 
 const NO_DAEMON = 4;
@@ -53,6 +56,7 @@ export const status: Command<Record<string, never>, Status> = {
       counts: engine.counts(),
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
       paused: { all, jobs: [...jobs].sort() },
+      watch: daemon?.watch() ?? null,
     };
   },
 
@@ -72,8 +76,16 @@ export const status: Command<Record<string, never>, Status> = {
       // A daemon of the version before may still answer.
       if (paused?.all) out.line`paused    all jobs`;
       else if (paused?.jobs.length) out.line`paused    ${paused.jobs.join(', ')}`;
+      const watch = watchText(status.watch);
+      if (watch !== null) out.line`watch     ${watch}`;
       if (!running) out.note`start it: jobrun daemon`;
     }
     return running ? undefined : NO_DAEMON;
   },
 };
+
+/** Null where there is nothing to say. A daemon of the version before says nothing. */
+export function watchText(watch: Watch | null | undefined): string | null {
+  if (!watch || watch.by === 'events') return null;
+  return watch.problem ?? 'off: changes of job files are read with jobrun reload';
+}

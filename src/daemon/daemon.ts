@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { Feed } from '../api/feed.ts';
 import type { Serving } from '../api/server.ts';
 import { policyOf } from '../catalog/catalog.ts';
-import type { Watcher } from '../catalog/watcher.ts';
 import type { Tools } from '../commands/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
@@ -21,7 +20,7 @@ import type { Runner, Stray } from '../workers/runner.ts';
 import { type Busy, isAtRest } from './at-rest.ts';
 import { Attempts } from './attempts.ts';
 import { emit } from './emit.ts';
-import { followFiles } from './follow-files.ts';
+import { FileFollower } from './follow-files.ts';
 import { watchLock } from './hold.ts';
 import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
@@ -63,6 +62,7 @@ export class Daemon {
   readonly #logs: RunLogFiles;
   readonly #jobs: Jobs;
   readonly #pool: WorkerPool;
+  readonly #files: FileFollower;
   readonly #attempts: Attempts;
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
@@ -71,7 +71,6 @@ export class Daemon {
   readonly #upkeep: Upkeep;
   readonly #watching: Watching;
   readonly #busy: Busy;
-  #watcher: Watcher | null = null;
   #serving: Serving | null = null;
   #loaded = false;
   #stopping: 'no' | 'draining' | 'now' = 'no';
@@ -120,6 +119,12 @@ export class Daemon {
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
     this.#jobs = openJobs({ config, clock, stray, onMessage });
     this.#pool = openPlaces({ ...options, engine, stray });
+    this.#files = new FileFollower({
+      ...options,
+      jobs: this.#jobs,
+      pool: this.#pool,
+      isLoaded: () => this.#loaded,
+    });
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
@@ -130,6 +135,7 @@ export class Daemon {
     this.tools = toolsOf({
       ...common,
       ...moving,
+      files: this.#files,
       feed: this.#feed,
       stop: (now) => this.stop(now),
     });
@@ -159,8 +165,7 @@ export class Daemon {
     const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
     if (lost > 0) log.logger.warn(lostText(lost));
     this.#serving = await listen(this.tools, this.#onError('a request failed'));
-    if (this.#o.watch)
-      this.#watcher = followFiles(config, this.#jobs, this.#pool, log.logger, clock);
+    this.#files.begin();
     log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
     this.#scheduler.start();
     this.#watching.begin({
@@ -184,7 +189,7 @@ export class Daemon {
     await this.#attempts.stop();
     this.#scheduler.stop();
     await this.#upkeep.stop();
-    await this.#watcher?.close();
+    await this.#files.close();
     await this.#pool.close();
     await this.#logs.closeAll();
     await this.#engine.fold().catch((error) => log.logger.warn({ err: error }, 'not folded'));

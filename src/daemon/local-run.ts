@@ -52,7 +52,13 @@ function logOf(verbose: boolean): DaemonLog {
   const log = openLog(process.stderr, systemClock, verbose);
   if (verbose) return log;
   log.logger.level = 'warn';
-  return { ...log, run: () => undefined, progress: () => undefined, stray: () => undefined };
+  return {
+    ...log,
+    run: () => undefined,
+    progress: () => undefined,
+    stray: () => undefined,
+    job: () => undefined,
+  };
 }
 
 function refused(error: unknown): never {

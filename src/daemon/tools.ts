@@ -4,10 +4,12 @@ import type { Tools } from '../commands/command.ts';
 import type { Change } from '../engine/engine.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
+import type { FileFollower } from './follow-files.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | 'config' | 'clock'> {
   readonly pool: WorkerPool;
+  readonly files: Pick<FileFollower, 'reload' | 'watch'>;
   readonly attempts: Attempts;
   readonly scheduler: Scheduler;
   readonly feed: Feed<Change>;
@@ -15,7 +17,8 @@ export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | '
 }
 
 export function toolsOf(parts: ToolParts): Tools {
-  const { engine, catalog, logs, config, clock, pool, attempts, scheduler, feed, stop } = parts;
+  const { engine, catalog, logs, config, clock, pool, files, attempts, scheduler, feed, stop } =
+    parts;
   return {
     engine,
     catalog,
@@ -30,7 +33,8 @@ export function toolsOf(parts: ToolParts): Tools {
       progress: (id) => attempts.progress(id),
       abort: (id, reason, graceMs) => attempts.abort(id, reason, graceMs),
       stop,
-      reload: () => pool.renew(),
+      reload: () => files.reload(),
+      watch: () => files.watch,
       feed,
     },
   };

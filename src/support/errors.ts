@@ -140,3 +140,13 @@ export function assert(condition: unknown, message: string): asserts condition {
 }
 
 const REPORT = 'Restart the daemon; the state on disk is untouched. Please report this.';
+
+/** What it gives, or the other where the system refuses: what is looked for is not there, or cannot be reached. */
+export async function orElse<T, Other>(other: Other, look: () => Promise<T>): Promise<T | Other> {
+  try {
+    return await look();
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return other;
+  }
+}

@@ -1,12 +1,11 @@
-// The catalog through the life of a folder: what it knows, and when; and the watcher that tells it to look.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// The catalog through the life of a folder: what it knows, and when.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { JobEntry, JobFile } from '../../src/catalog/catalog.ts';
+import { changeOf, type JobEntry, type JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
-import { watchJobs } from '../../src/catalog/watcher.ts';
 import { entryOf } from '../../src/commands/drafts.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { refusal } from '../helpers/site.ts';
@@ -149,56 +148,23 @@ describe('the catalog', () => {
   });
 });
 
-describe('the watcher', () => {
-  async function watched(dir = folder('a.ts')) {
-    const told: boolean[] = [];
-    const watcher = watchJobs({
-      folder: dir,
-      clock: systemClock,
-      onChange: ({ code }) => void told.push(code),
-      onError: (error) => {
-        throw error;
-      },
-    });
-    clean.push(() => watcher.close());
-    await watcher.ready;
-    return { dir, told };
-  }
+describe('what becomes of a job', () => {
+  const file: JobFile = { name: 'a', file: '/a.ts', kind: 'module' };
+  const ok = sound(file);
+  const broken: JobEntry = { ...file, state: 'broken', error: 'why' };
 
-  test('tells one change of a burst, within a second, also in folders that are new', async () => {
-    const { dir, told } = await watched();
-    for (let i = 0; i < 5; i++) writeFileSync(join(dir, 'a.ts'), String(i));
-    await delay(systemClock, 500);
-    expect(told).toEqual([true]);
-    mkdirSync(join(dir, 'deep/er'), { recursive: true });
-    await delay(systemClock, 300);
-    told.length = 0;
-    writeFileSync(join(dir, 'deep/er/b.ts'), '');
-    await delay(systemClock, 500);
-    expect(told).toEqual([true]);
+  test('is told where it becomes broken, whole, new or gone', () => {
+    expect(changeOf(null, ok)).toEqual({ job: 'a', became: 'new', error: null });
+    expect(changeOf(ok, broken)).toEqual({ job: 'a', became: 'broken', error: 'why' });
+    expect(changeOf(null, broken)?.became).toBe('broken');
+    expect(changeOf(broken, ok)?.became).toBe('whole');
+    expect(changeOf(broken, null)?.became).toBe('gone');
   });
 
-  test('tells of changes while a file is saved without end', async () => {
-    const { dir, told } = await watched();
-    for (let i = 0; i < 60; i++) {
-      writeFileSync(join(dir, 'a.ts'), String(i));
-      await delay(systemClock, 20);
-    }
-    expect(told.length).toBeGreaterThanOrEqual(2);
-  });
-
-  test('what jobs write themselves is no code, and what is hidden is nothing', async () => {
-    const { dir, told } = await watched();
-    mkdirSync(join(dir, 'data'));
-    mkdirSync(join(dir, 'node_modules'));
-    writeFileSync(join(dir, 'data/products.json'), '[]');
-    writeFileSync(join(dir, 'out.csv'), '');
-    await delay(systemClock, 500);
-    expect(told).not.toContain(true);
-    told.length = 0;
-    writeFileSync(join(dir, '.swp'), '');
-    writeFileSync(join(dir, 'node_modules/x.js'), '');
-    await delay(systemClock, 300);
-    expect(told).toEqual([]);
+  test('is nothing where only its definition or its mistake is another', () => {
+    const other = sound(file, { description: 'other' });
+    expect(changeOf(ok, other)).toBe(null);
+    expect(changeOf(broken, { ...broken, error: 'else' })).toBe(null);
+    expect(changeOf(null, null)).toBe(null);
   });
 });

@@ -83,7 +83,7 @@ export class Cast {
   }
 
   /** The catalog of one daemon, which has read the files or not. */
-  catalog(isLoaded: () => boolean): Catalog & { reread(name: string): Promise<JobEntry | null> } {
+  catalog(isLoaded: () => boolean): Catalog {
     const find = (name: string): JobEntry | null => (isLoaded() ? this.find(name) : null);
     return {
       find,

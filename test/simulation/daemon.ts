@@ -194,6 +194,7 @@ export class Daemon {
       config,
       clock,
       feed: this.#feed,
+      files: { reload: async () => [], watch: { by: 'nothing', problem: null, hint: null } },
       stop,
     });
   }

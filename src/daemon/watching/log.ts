@@ -2,6 +2,7 @@
 // and go by the thousand: of their lines a few a second are written and the rest is counted, failures first.
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { JobChange } from '../../catalog/catalog.ts';
 import type { Change } from '../../engine/engine.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
 import type { LogLine } from '../../run/view.ts';
@@ -17,6 +18,8 @@ export interface DaemonLog {
   progress(run: Run, progress: Progress): void;
   /** What job code printed outside a run: while its file was read, or after its run was over. */
   stray(printed: Pick<LogLine, 'stream' | 'text'>): void;
+  /** Says what became of a job whose file has changed, for each. */
+  job(change: JobChange): void;
   /** `problem`: what it threw, with its stack. */
   hookFailed(run: Run, hook: string, problem: string): void;
 }
@@ -72,6 +75,10 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
     },
     stray({ stream, text }) {
       if (printedBudget.take()) logger.info({ stream }, `printed outside a run: ${text}`);
+    },
+    job({ job, became, error }) {
+      if (error === null) logger.info({ job, became }, `job ${job} is ${became}`);
+      else logger.warn({ job, became }, `job ${job} is broken: ${plainLine(error)}`);
     },
     hookFailed(run, hook, problem) {
       if (!budget.take()) return;

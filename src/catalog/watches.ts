@@ -1,0 +1,109 @@
+// The system's watches on a folder and all folders below it: one for each folder, none for a file, so that a hundred
+// thousand data files cost nothing. The watch of a folder names the file in it that has come, gone or changed.
+import type { Stats } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { orElse } from '../support/errors.ts';
+import { isHidden } from './loader.ts';
+
+export interface Told {
+  /** Something has come, gone or changed here. */
+  readonly seen: (path: string) => void;
+  /** A folder has: whether the watches still lie on what is there can be asked in a moment. */
+  readonly folderSeen: () => void;
+  /** The system gives no more watches, or takes one back. May be called again and again. */
+  readonly refused: (error: unknown) => void;
+}
+
+export class Watches {
+  /** Resolves when every change from now on will be told, or after `close`. */
+  readonly ready: Promise<void>;
+  readonly #root: string;
+  readonly #told: Told;
+  readonly #watcher: FSWatcher;
+  /** By its path, which folder was there when its watch began. */
+  readonly #folders = new Map<string, string>();
+  #isReady: () => void = () => undefined;
+  /** Before it is ready, all that it sees is what was there. */
+  #isOpen = false;
+
+  /** `root` must lead over no link. */
+  constructor(root: string, told: Told) {
+    this.#root = root;
+    this.#told = told;
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve;
+    });
+    this.#watcher = watch(root, {
+      atomic: false,
+      followSymlinks: false,
+      ignorePermissionErrors: true,
+      ignored: (path, stats) => stats?.isDirectory() === false || this.#isBelowHidden(path),
+    });
+    this.#watcher.on('addDir', (path, stats) => this.#added(path, stats));
+    this.#watcher.on('unlinkDir', (path) => this.#gone(path));
+    this.#watcher.on('raw', (_event, name, details) => {
+      const { watchedPath } = details as { readonly watchedPath: string };
+      this.#changed(join(watchedPath, name ?? ''));
+    });
+    this.#watcher.on('error', told.refused);
+    this.#watcher.once('ready', () => {
+      this.#isOpen = true;
+      this.#isReady();
+    });
+  }
+
+  /** False where a folder is not watched, or another one is in its place. */
+  async areComplete(): Promise<boolean> {
+    for await (const [path, folder] of foldersBelow(this.#root))
+      if (this.#folders.get(path) !== folder) return false;
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#isReady();
+    const closed = this.#watcher.close();
+    // It has no listeners any more, and what is under way in it may still fail.
+    this.#watcher.on('error', () => undefined);
+    await closed;
+  }
+
+  #added(path: string, stats: Stats | undefined): void {
+    if (stats) this.#folders.set(path, identityOf(stats));
+    this.#tell(path, true);
+  }
+
+  #gone(path: string): void {
+    this.#folders.delete(path);
+    this.#tell(path, true);
+  }
+
+  #changed(path: string): void {
+    if (!this.#isBelowHidden(path)) this.#tell(path, this.#folders.has(path));
+  }
+
+  #tell(path: string, isFolder: boolean): void {
+    if (!this.#isOpen) return;
+    this.#told.seen(path);
+    if (isFolder) this.#told.folderSeen();
+  }
+
+  #isBelowHidden(path: string): boolean {
+    const way = relative(this.#root, path);
+    return way !== '' && !way.startsWith('..') && way.split(sep).some(isHidden);
+  }
+}
+
+/** What no other folder has, also not one that is made in its place and gets its number. */
+export const identityOf = ({ dev, ino, birthtimeMs }: Stats): string =>
+  `${dev} ${ino} ${birthtimeMs}`;
+
+async function* foldersBelow(path: string): AsyncGenerator<[string, string]> {
+  const stats = await orElse(null, () => lstat(path));
+  if (!stats?.isDirectory()) return;
+  yield [path, identityOf(stats)];
+  const entries = await orElse([], () => readdir(path, { withFileTypes: true }));
+  for (const entry of entries)
+    if (entry.isDirectory() && !isHidden(entry.name)) yield* foldersBelow(join(path, entry.name));
+}

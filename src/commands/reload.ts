@@ -1,0 +1,51 @@
+// `jobrun reload`: has the daemon read all job files anew, and says what became of which job.
+import type { JobChange } from '../catalog/catalog.ts';
+import type { Command } from './command.ts';
+import { examples } from './help.ts';
+import { type Output, paint } from './output.ts';
+import { noDaemon } from './settled.ts';
+
+interface Reply {
+  /** Of all jobs that there are now. */
+  readonly total: number;
+  readonly changes: readonly JobChange[];
+}
+
+export const reload: Command<Record<string, never>, Reply> = {
+  name: 'reload',
+  needsDaemon: 'Without one, each command reads the job files as they are.',
+
+  define(program) {
+    program.description(
+      'Read all job files anew, and list the jobs that became broken, whole, new or gone. The daemon sees changes by itself; this is for a daemon with --no-watch, and for whoever wants to know when it has.',
+    );
+    examples(program, 'reload', 'reload --json | jq \'.changes[] | select(.became == "broken")\'');
+  },
+
+  ask: () => ({}),
+
+  async handle(_request, { daemon, catalog }) {
+    if (!daemon) throw noDaemon('jobrun reload');
+    const changes = await daemon.reload();
+    return { total: catalog.all().length, changes };
+  },
+
+  show(reply, out) {
+    const { total, changes } = reply;
+    if (
+      out.done(
+        reply,
+        changes.map(({ job }) => job),
+      )
+    )
+      return undefined;
+    for (const change of changes) showChange(change, out);
+    out.line`${total} ${total === 1 ? 'job' : 'jobs'} read, ${changes.length} changed`;
+    return undefined;
+  },
+};
+
+function showChange({ job, became, error }: JobChange, out: Output): void {
+  const style = became === 'broken' ? 'red' : became === 'gone' ? 'yellow' : 'green';
+  out.line`${paint(style, became.padEnd(7))} ${job}${error === null ? '' : `: ${error}`}`;
+}
