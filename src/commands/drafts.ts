@@ -4,8 +4,8 @@
 import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
 import { unknownRun } from '../run/refusal.ts';
 import { withLimit } from '../run/retries.ts';
-import type { Draft, Origin, Run } from '../run/run.ts';
-import { laterBy } from '../support/clock.ts';
+import type { Draft, Due, Origin, Run } from '../run/run.ts';
+import { waitOf } from '../run/waits.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { LAST_INSTANT, LONGEST_MS, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
@@ -255,7 +255,7 @@ function finished(
     job: entry?.name ?? job,
     params,
     priority: priority ?? policy.priority,
-    dueAt: dueAtOf(fields, now),
+    ...(dueOf(fields, now) ?? { dueAt: null }),
     origin: originOf(one, after, parent),
   };
   return withLimit(draft, policy);
@@ -282,11 +282,11 @@ function originOf(
 }
 
 /** When it is to run; null where neither a time nor a delay is given. */
-export function dueAtOf(fields: Fields, now: number): number | null {
+export function dueOf(fields: Fields, now: number): Due | null {
   const inMs = optionalInteger(fields, 'inMs', 0, LAST_INSTANT);
   const dueAt = optionalInteger(fields, 'dueAt', -LAST_INSTANT, LAST_INSTANT);
-  const at = inMs === undefined ? dueAt : laterBy(now, inMs);
-  return at ?? null;
+  if (inMs !== undefined) return waitOf(now, inMs);
+  return dueAt === undefined ? null : { dueAt };
 }
 
 /** A run by its id. Throws `unknown-run`. */

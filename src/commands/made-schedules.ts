@@ -63,7 +63,8 @@ export async function makeSchedule(
   const present = tools.engine.schedules().find((schedule) => schedule.name === name);
   if (present) refuseUnless(fields.replace === true, present);
   const next = present ? withTrouble(revised(present, asked, now), null) : newSchedule(asked, now);
-  const schedule = draft.dueAt === null ? next : startingAt(next, Math.max(now, draft.dueAt));
+  const schedule =
+    draft.dueAt === null ? next : startingAt(next, Math.max(now, draft.dueAt), draft.waitMs);
   if (dryRun) return schedule;
   const durable = tools.engine.putSchedules([schedule]);
   tools.wake();

@@ -5,7 +5,7 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './command.ts';
-import { checkedParams, dueAtOf, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
+import { checkedParams, dueOf, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { examples, paramOptions, timeOptions } from './help.ts';
 import { readParams, type Texts, withTexts } from './params.ts';
@@ -76,9 +76,9 @@ export const update: Command<Request, RunView> = {
 
 function timeOf(request: Request, now: number): Changes {
   const fields = fieldsOf(request);
-  const dueAt = dueAtOf(fields, now);
+  const due = dueOf(fields, now) ?? {};
   const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
-  return { ...(dueAt !== null && { dueAt }), ...(priority !== undefined && { priority }) };
+  return { ...due, ...(priority !== undefined && { priority }) };
 }
 
 /** `-p` alone changes those params and keeps the others. */

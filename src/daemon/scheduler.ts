@@ -6,7 +6,8 @@ import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Lane } from '../run/pick.ts';
 import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { CLOCK_JUMP_MS, MAX_SLEEP_MS, SECOND } from '../support/limits.ts';
+import { MAX_SLEEP_MS, SECOND } from '../support/limits.ts';
+import { SteadyTime } from '../support/steady-time.ts';
 import type { Runner } from '../workers/runner.ts';
 
 export interface SchedulerParts {
@@ -41,14 +42,17 @@ export class Scheduler {
   #state: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
   readonly #claims = new Set<Promise<void>>();
   #restUntil = Number.NEGATIVE_INFINITY;
-  #last: { wall: number; monotonic: number } | null = null;
+  readonly #time: SteadyTime;
+  #offset = 0;
 
   constructor(parts: SchedulerParts) {
     this.#p = parts;
+    this.#time = new SteadyTime(parts.clock);
   }
 
   start(): void {
     this.#state = 'running';
+    this.#restate();
     this.wake();
   }
 
@@ -89,7 +93,8 @@ export class Scheduler {
   #tick(): void {
     if (this.#state === 'stopped') return;
     this.#undo?.();
-    const now = this.#compareClocks();
+    this.#compareClocks();
+    const now = this.#p.clock.now();
     const running = this.#state === 'running';
     const fireAt = running ? this.#p.fire(now) : null;
     this.#p.engine.promote(now);
@@ -135,13 +140,16 @@ export class Scheduler {
     if (this.#claims.size === 0 && this.#state !== 'stopped') this.#p.onBegun();
   }
 
-  #compareClocks(): number {
-    const wall = this.#p.clock.now();
-    const monotonic = this.#p.clock.monotonic();
-    const jump =
-      this.#last === null ? 0 : wall - this.#last.wall - (monotonic - this.#last.monotonic);
-    if (Math.abs(jump) > CLOCK_JUMP_MS) this.#p.onJump(jump);
-    this.#last = { wall, monotonic };
-    return wall;
+  #compareClocks(): void {
+    const { offset } = this.#time;
+    const jump = offset - this.#offset;
+    if (jump === 0) return;
+    this.#offset = offset;
+    this.#p.onJump(jump);
+    this.#restate();
+  }
+
+  #restate(): void {
+    this.#p.engine.restate().catch(this.#p.onError);
   }
 }

@@ -17,6 +17,11 @@ export interface Engine {
   accept(drafts: readonly Draft[], now: number, request?: string): Promise<Accepted[]>;
   /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
   promote(now: number): number;
+  /**
+   * The clock was set, or a daemon starts: writes anew which instants waits that are durations end at. They end when they
+   * would have ended.
+   */
+  restate(): Promise<void>;
   /** Whether a claim of this lane would hand out anything now; with `only`, that run. */
   hasNext(lane: Lane, now: number, only?: number): boolean;
   /**

@@ -9,8 +9,8 @@
 // `skipped`. While paused, slots pass by uncounted.
 //
 // every. The first run is due at once; while a run is not settled `nextAt` is null, and its end sets it. So it cannot
-// overlap, and what came due during downtime is simply due. A clock set back may not hold it up: `nextAt` is never
-// further away than the interval.
+// overlap, and what came due during downtime is simply due. The interval is held as every wait is that is a duration
+// (waits.ts).
 //
 // nextRun. As `every`, but a function of the job says when: `awaitsAnswer` tells that it is to be asked, `decided`
 // takes what it said.
@@ -19,7 +19,16 @@ import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
-import { firstAt, intervalOf, nextAt, type Rule, type Schedule, withTrouble } from './schedule.ts';
+import {
+  firstAt,
+  intervalOf,
+  nextAt,
+  type Rule,
+  type Schedule,
+  waitMsOf,
+  withTrouble,
+} from './schedule.ts';
+import { cut } from './waits.ts';
 
 /** What the present says about a schedule beside the clock. */
 export interface Sight {
@@ -62,7 +71,7 @@ function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
   // A run that `retry` brought back is still going: its end will set the next time.
   if (sight.unsettled > 0) return moved(schedule, null);
   const lastAt = Math.max(slot, schedule.lastAt ?? slot);
-  const { startAt, ...begun } = schedule;
+  const { startAt, startWaitMs, ...begun } = schedule;
   const next = { ...begun, nextAt: null, lastAt };
   return { schedule: next, slots: [slot], replace: false, skippedNow: 0, missed: false };
 }
@@ -70,11 +79,10 @@ function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
 function slotByRun(schedule: Schedule, now: number, sight: Sight): number | null {
   const { rule, nextAt } = schedule;
   if (rule.kind !== 'every') return nextAt;
-  const latest = laterBy(now, intervalOf(rule.everyMs));
-  // A beginning that was asked for may lie as far away as it likes.
-  if (nextAt !== null) return schedule.startAt === undefined ? Math.min(nextAt, latest) : nextAt;
+  const waitMs = waitMsOf(schedule);
+  if (nextAt !== null) return waitMs === null ? nextAt : cut(nextAt, waitMs, now);
   // The run that was to set it has gone without doing so: a crash came between.
-  return sight.unsettled === 0 ? latest : null;
+  return sight.unsettled === 0 ? laterBy(now, intervalOf(rule.everyMs)) : null;
 }
 
 const moved = (schedule: Schedule, nextAt: number | null): Firing => ({

@@ -1,6 +1,6 @@
 // How an attempt ended, as data. A job that fails is never an exception in the daemon: it is one of these.
 import type { Json } from '../support/json.ts';
-import type { RunError } from './run.ts';
+import type { Due, RunError } from './run.ts';
 
 export type Outcome =
   | { readonly kind: 'returned'; readonly output: Json }
@@ -16,12 +16,11 @@ export type Outcome =
     } & Partial<Death>)
   | ({ readonly kind: 'timeout' } & Overdue)
   | ({ readonly kind: 'stale' } & Overdue)
-  | {
+  | ({
       readonly kind: 'callback';
-      readonly dueAt: number;
       readonly output?: Json;
       readonly error?: RunError;
-    }
+    } & Due)
   | { readonly kind: 'pending' }
   | { readonly kind: 'aborted'; readonly reason: string }
   /** The daemon was cut off, or, with a `Death`, a process ended that several runs shared. */
@@ -41,4 +40,4 @@ export interface Death {
 }
 
 /** What `onError` made of a failure. */
-export type Decision = 'dismiss' | { readonly retryAt: number };
+export type Decision = 'dismiss' | { readonly retryAt: number; readonly waitMs?: number };

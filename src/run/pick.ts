@@ -123,6 +123,11 @@ export class Picker {
     );
   }
 
+  /** None of them may lie ahead: the clock was set back while nobody looked. */
+  cutStarts(now: number): void {
+    for (const { starts } of this.#lines.values()) starts.cut(now);
+  }
+
   /** A run is running. */
   started(run: Run): void {
     const line = this.#line(run.job);

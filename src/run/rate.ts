@@ -1,5 +1,6 @@
 // The starts of one job, held against its rate limit: those within the last period, oldest first; all that are known
 // while nobody has read what the limit is.
+import { CLOCK_JUMP_MS } from '../support/limits.ts';
 import type { RateLimit } from './policy.ts';
 
 /** While the limit is not known, this many starts of a job are remembered: no sensible rate is higher. */
@@ -14,6 +15,11 @@ export class Starts {
 
   add(at: number): void {
     this.#at.push(at);
+  }
+
+  /** None lies ahead of now. */
+  cut(now: number): void {
+    for (const [i, at] of this.#at.entries()) this.#at[i] = Math.min(at, now);
   }
 
   /** It has not begun after all. */
@@ -32,8 +38,8 @@ export class Starts {
   /** Whether another one may begin now. */
   hasPlace(rate: RateLimit | null, now: number): boolean {
     if (rate === null) return true;
-    // The clock was set back: what seems to lie ahead says nothing any more.
-    while ((this.#at.at(-1) ?? now) > now) this.#at.pop();
+    // Only a clock that nobody has followed puts a start ahead; a small drift does not free its place.
+    while ((this.#at.at(-1) ?? now) > now + CLOCK_JUMP_MS) this.#at.pop();
     while (this.#at.length > 0 && (this.#at[0] ?? 0) <= now - rate.perMs) this.#at.shift();
     return this.#at.length < rate.limit;
   }

@@ -5,8 +5,8 @@
 import type { Json } from '../support/json.ts';
 
 export type RunState =
-  | { readonly name: 'scheduled'; readonly dueAt: number }
-  | { readonly name: 'waiting'; readonly dueAt: number; readonly for: 'runs' | 'result' }
+  | ({ readonly name: 'scheduled' } & Due)
+  | ({ readonly name: 'waiting'; readonly for: 'runs' | 'result' } & Due)
   | { readonly name: 'queued'; readonly dueAt: number }
   | { readonly name: 'running'; readonly dueAt: number }
   | {
@@ -27,6 +27,12 @@ export type RunState =
       readonly settledAt: number;
       readonly reason: string;
     };
+
+/** When something is due. Where a duration was asked for and no instant, `waitMs` is that duration: see waits.ts. */
+export interface Due {
+  readonly dueAt: number;
+  readonly waitMs?: number;
+}
 
 export type StateName = RunState['name'];
 
@@ -144,6 +150,7 @@ export interface Draft {
   readonly priority: number;
   /** Null: at once. */
   readonly dueAt: number | null;
+  readonly waitMs?: number;
   readonly origin: Origin | null;
 }
 
@@ -154,21 +161,25 @@ export const isSettledName = (name: StateName): boolean =>
 
 /** A run as it is accepted: waiting for others, due later, or queued. */
 export function newRun(id: number, draft: Draft, now: number, waits: boolean): Run {
-  const dueAt = draft.dueAt ?? now;
+  const due: Due = { ...draft, dueAt: draft.dueAt ?? now };
   return {
     id,
     job: draft.job,
     params: draft.params,
     priority: draft.priority,
     createdAt: now,
-    state: waits ? { name: 'waiting', dueAt, for: 'runs' } : stateForTime(dueAt, now),
+    state: waits ? { name: 'waiting', ...dueOf(due), for: 'runs' } : stateForTime(due, now),
     origin: draft.origin,
     life: null,
   };
 }
 
-export const stateForTime = (dueAt: number, now: number): RunState =>
-  dueAt > now ? { name: 'scheduled', dueAt } : queuedSince(dueAt);
+export const stateForTime = (due: Due, now: number): RunState =>
+  due.dueAt > now ? { name: 'scheduled', ...dueOf(due) } : queuedSince(due.dueAt);
+
+/** Nothing else of what stands beside it. */
+const dueOf = ({ dueAt, waitMs }: Due): Due =>
+  waitMs === undefined ? { dueAt } : { dueAt, waitMs };
 
 let latest: RunState = { name: 'queued', dueAt: Number.NaN };
 

@@ -31,6 +31,8 @@ export interface Schedule {
   readonly skipped: number;
   /** Asked for as its beginning: until then it waits, however long that is. */
   readonly startAt?: number;
+  /** The same, where a duration was asked for and no instant. */
+  readonly startWaitMs?: number;
   /** Why it makes no runs, or may make none. */
   readonly trouble?: Trouble;
 }
@@ -51,7 +53,15 @@ export type Rule =
 /** A schedule as it is asked for, before it has a history. */
 export type Asked = Omit<
   Schedule,
-  'paused' | 'createdAt' | 'nextAt' | 'lastAt' | 'lastRun' | 'skipped' | 'startAt' | 'trouble'
+  | 'paused'
+  | 'createdAt'
+  | 'nextAt'
+  | 'lastAt'
+  | 'lastRun'
+  | 'skipped'
+  | 'startAt'
+  | 'startWaitMs'
+  | 'trouble'
 >;
 
 export const newSchedule = (asked: Asked, now: number): Schedule => ({
@@ -69,7 +79,7 @@ export function revised(schedule: Schedule, asked: Asked, now: number): Schedule
   const { rule } = schedule;
   const next = { ...schedule, ...asked };
   if (JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
-  const { trouble, startAt, ...sound } = next;
+  const { trouble, startAt, startWaitMs, ...sound } = next;
   if (rule.kind !== 'every' || asked.rule.kind !== 'every' || schedule.lastAt === null)
     return { ...sound, nextAt: firstAt(asked.rule, Math.max(now, schedule.lastAt ?? now)) };
   // Counted from the end of the last run as before; while a run is under way its end will tell.
@@ -78,13 +88,14 @@ export function revised(schedule: Schedule, asked: Asked, now: number): Schedule
   return { ...sound, nextAt: nextAt === null ? null : laterBy(nextAt, longer) };
 }
 
-/** A schedule that is to begin at `at`: with the first slot from then on. */
-export function startingAt(schedule: Schedule, at: number): Schedule {
+/** A schedule that is to begin at `at`, which is so long from now: with the first slot from then on. */
+export function startingAt(schedule: Schedule, at: number, waitMs?: number): Schedule {
   const nextAt =
     schedule.rule.kind === 'cron'
       ? firstAt(schedule.rule, Math.max(at - 1, schedule.lastAt ?? 0))
       : at;
-  return { ...schedule, nextAt, startAt: at };
+  const { startWaitMs: _, ...rest } = schedule;
+  return { ...rest, nextAt, startAt: at, ...(waitMs !== undefined && { startWaitMs: waitMs }) };
 }
 
 /**
@@ -124,6 +135,12 @@ export function nextTimes(rule: Rule, after: number, n: number): number[] {
     times.push(at);
   }
   return times;
+}
+
+/** How long a schedule waits for its next run, where that is a duration; null where an instant decides. */
+export function waitMsOf({ rule, nextAt, startAt, startWaitMs }: Schedule): number | null {
+  if (rule.kind !== 'every' || nextAt === null) return null;
+  return startAt === undefined ? intervalOf(rule.everyMs) : (startWaitMs ?? null);
 }
 
 /** What `every` comes to: never less than the shortest interval. */

@@ -22,7 +22,16 @@ import type { Decision, Outcome } from './outcome.ts';
 import type { Policy } from './policy.ts';
 import { refuseUnless, refuseUnlessPending } from './refusal.ts';
 import { maxAttempts, retriesOf } from './retries.ts';
-import { type Life, queuedSince, type Run, type RunError, runsAlone, stateForTime } from './run.ts';
+import {
+  type Due,
+  type Life,
+  queuedSince,
+  type Run,
+  type RunError,
+  runsAlone,
+  stateForTime,
+} from './run.ts';
+import { waitOf } from './waits.ts';
 
 /** A run whose time has come, or whose others are done. */
 export const promote = (run: Run): Run => ({
@@ -33,7 +42,7 @@ export const promote = (run: Run): Run => ({
 /** The runs it waited for are done. */
 export const release = (run: Run, now: number): Run => ({
   ...run,
-  state: stateForTime(run.state.dueAt, now),
+  state: stateForTime(run.state, now),
 });
 
 /** A worker process takes the run: its next attempt begins. */
@@ -83,7 +92,7 @@ export function settle(
     case 'pending':
       return { ...run, life, state: { name: 'waiting', dueAt, for: 'result' } };
     case 'callback':
-      return { ...run, life, state: stateForTime(outcome.dueAt, now) };
+      return { ...run, life, state: stateForTime(dueFrom(outcome, now), now) };
     case 'stopped':
       return { ...run, life, state: queuedSince(dueAt) };
     case 'lost':
@@ -109,14 +118,22 @@ function afterFailure(
 ): Run {
   const { decision, error } = outcome;
   if (decision === 'dismiss') return failed(run, life, error, now);
-  if (decision) return { ...run, life, state: stateForTime(decision.retryAt, now) };
+  if (decision) {
+    const due = dueFrom({ ...decision, dueAt: decision.retryAt }, now);
+    return { ...run, life, state: stateForTime(due, now) };
+  }
   const retries = retriesOf(run, policy);
   const fatal = outcome.kind === 'threw' && outcome.fatal;
   if (fatal || retries === null) return failed(run, life, error, now);
   const failures = life.attempt - (life.renewedAfter ?? 0);
   if (failures > retries.limit) return failed(run, life, error, now);
-  return { ...run, life, state: stateForTime(now + backoffMs(retries, failures, chance), now) };
+  const wait = waitOf(now, backoffMs(retries, failures, chance));
+  return { ...run, life, state: stateForTime(wait, now) };
 }
+
+/** A duration counts from now, by the clock that wrote down everything else. */
+const dueFrom = (due: Due, now: number): Due =>
+  due.waitMs === undefined ? due : waitOf(now, due.waitMs);
 
 /** A lost or stale attempt is no fault of the run: again at once, as long as its own limit or ours allows. */
 function afterLoss(
@@ -169,8 +186,7 @@ function aborted(run: Run, life: Life | null, reason: string, now: number): Run 
   };
 }
 
-export interface Changes {
-  readonly dueAt?: number;
+export interface Changes extends Partial<Due> {
   readonly params?: Json;
   readonly priority?: number;
   readonly lock?: string | null;
@@ -179,13 +195,15 @@ export interface Changes {
 /** Changes a run that has not started, or that waits for its next attempt. */
 export function update(run: Run, changes: Changes, now: number): Run {
   refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be updated');
-  const dueAt = changes.dueAt ?? run.state.dueAt;
+  const { state: before } = run;
+  const { dueAt, waitMs } = changes;
+  const due = dueAt !== undefined && { dueAt, ...(waitMs !== undefined && { waitMs }) };
   const state =
-    run.state.name === 'waiting'
-      ? { ...run.state, dueAt }
-      : changes.dueAt === undefined
-        ? run.state
-        : stateForTime(dueAt, now);
+    due === false
+      ? before
+      : before.name === 'waiting'
+        ? { name: before.name, for: before.for, ...due }
+        : stateForTime(due, now);
   const { lock: _, ...origin } = run.origin ?? {};
   const relocked = { ...origin, ...(changes.lock !== null && { lock: changes.lock }) };
   return {

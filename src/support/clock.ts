@@ -1,14 +1,17 @@
 // Time comes into the house here and nowhere else. Wall time says what to show and when a run is due; monotonic time
 // says how long something took, because the wall clock can be set back. Tests hand in a clock that they move.
 
+import os from 'node:os';
 import { onAbort } from './aborts.ts';
-import { LAST_INSTANT } from './limits.ts';
+import { LAST_INSTANT, SECOND } from './limits.ts';
 
 export interface Clock {
   /** Milliseconds since 1970, as the machine's clock says. May jump. */
   now(): number;
   /** Milliseconds since some start; never goes back, stands still while the machine sleeps. */
   monotonic(): number;
+  /** The same, and goes on while the machine sleeps. Missing: a machine that never sleeps. */
+  elapsed?(): number;
   /** Calls `fn` once after `ms`; returns its undo. */
   after(ms: number, fn: () => void, options?: TimerOptions): () => void;
 }
@@ -26,9 +29,31 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
+let asleep = { wall: Number.NaN, monotonic: 0, uptime: 0, ms: 0 };
+
+/**
+ * The system tells how long it has been up, sleep included, but that takes as long as reading a file. So it is asked only
+ * where the wall clock has moved in another way than the monotonic one: after a sleep, or because it was set.
+ */
+function elapsed(): number {
+  const wall = Date.now();
+  const present = monotonic();
+  const moved = Math.abs(wall - asleep.wall - (present - asleep.monotonic));
+  if (!(moved < SECOND / 2)) {
+    const uptime = os.uptime() * SECOND;
+    const slept = Number.isNaN(asleep.wall)
+      ? 0
+      : uptime - asleep.uptime - (present - asleep.monotonic);
+    // The system may tell whole seconds only.
+    asleep = { wall, monotonic: present, uptime, ms: asleep.ms + (slept > SECOND ? slept : 0) };
+  }
+  return present + asleep.ms;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,
+  elapsed,
   after(ms, fn, options) {
     if (options?.sharp) return sharply(ms, fn);
     const until = monotonic() + ms;

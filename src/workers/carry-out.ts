@@ -1,7 +1,8 @@
 // One attempt inside its worker, from the brief to the outcome. The first ending counts: what the function returned or
 // threw, an error that nothing caught, or that nothing is left which could resolve.
 import type { Decision, Outcome } from '../run/outcome.ts';
-import { laterBy } from '../support/clock.ts';
+import type { Due } from '../run/run.ts';
+import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
@@ -33,8 +34,9 @@ function outcomeOf(value: unknown): Outcome {
   if (isPending(value)) return { kind: 'pending' };
   const again = callbackOf(value);
   if (again === null) return { kind: 'returned', output: toJson(value, 'the output') };
-  if (again.output === undefined) return { kind: 'callback', dueAt: again.dueAt };
-  return { kind: 'callback', dueAt: again.dueAt, output: toJson(again.output, 'the output') };
+  const { output, ...due } = again;
+  if (output === undefined) return { kind: 'callback', ...due };
+  return { kind: 'callback', ...due, output: toJson(output, 'the output') };
 }
 
 async function failureOf(
@@ -43,9 +45,9 @@ async function failureOf(
   scope: RunScope,
   ctx: Context,
 ): Promise<Outcome> {
-  const { thrown, dueAt } = againAt(first, scope.clock.now());
+  const { thrown, due } = againAt(first, scope.clock.now());
   const error = toRunError(thrown);
-  if (dueAt !== null) return { kind: 'callback', dueAt, error };
+  if (due !== null) return { kind: 'callback', ...due, error };
   if (job === null) return { kind: 'threw', error, unloaded: true };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
@@ -55,11 +57,11 @@ async function failureOf(
 }
 
 /** The time of a RetryAt that was thrown; where that makes no sense, this is what went wrong instead. */
-function againAt(thrown: unknown, now: number): { thrown: unknown; dueAt: number | null } {
+function againAt(thrown: unknown, now: number): { thrown: unknown; due: Due | null } {
   try {
-    return { thrown, dueAt: retryAtOf(thrown, now) };
+    return { thrown, due: retryAtOf(thrown, now) };
   } catch (refused) {
-    return { thrown: refused, dueAt: null };
+    return { thrown: refused, due: null };
   }
 }
 
@@ -83,7 +85,10 @@ function decisionOf(value: unknown, now: number): Decision | undefined {
   if (value === 'dismiss') return 'dismiss';
   const { retry } = value as { retry?: { in?: unknown; at?: unknown } };
   if (retry?.at !== undefined) return { retryAt: instantOf(retry.at) };
-  if (retry?.in !== undefined) return { retryAt: laterBy(now, durationMs(retry.in, 'retry.in')) };
+  if (retry?.in !== undefined) {
+    const { dueAt, waitMs } = waitOf(now, durationMs(retry.in, 'retry.in'));
+    return { retryAt: dueAt, waitMs };
+  }
   const hint = "Return { retry: { in: '5m' } }, { retry: { at: date } }, 'dismiss' or nothing.";
   throw new JobrunError('bad-request', 'onError returned something that is no decision', hint);
 }

@@ -3,7 +3,8 @@
 // What job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
 import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
 import type { LogLine } from '../run/view.ts';
-import { delay, laterBy } from '../support/clock.ts';
+import { waitOf } from '../run/waits.ts';
+import { delay } from '../support/clock.ts';
 import { durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -160,12 +161,11 @@ export class Context implements JobContext {
     again: Parameters<JobContext['callback']>[0],
   ): ReturnType<JobContext['callback']> => {
     const { at, output } = again;
-    const dueAt =
+    const due =
       at === undefined
-        ? laterBy(this.#scope.clock.now(), durationMs(again.in, 'callback'))
-        : instantOf(at);
-    const held = output === undefined ? { dueAt } : { dueAt, output };
-    return Object.assign({ ending: 'callback' as const }, { [CALLBACK]: held });
+        ? waitOf(this.#scope.clock.now(), durationMs(again.in, 'callback'))
+        : { dueAt: instantOf(at) };
+    return Object.assign({ ending: 'callback' as const }, { [CALLBACK]: { ...due, output } });
   };
 
   readonly pending = (): ReturnType<JobContext['pending']> => {

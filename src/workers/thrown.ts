@@ -1,7 +1,7 @@
 // Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read.
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
-import type { RunError } from '../run/run.ts';
-import { laterBy } from '../support/clock.ts';
+import type { Due, RunError } from '../run/run.ts';
+import { waitOf } from '../run/waits.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { cutText } from './lines.ts';
 import { instantOf } from './values.ts';
@@ -41,21 +41,23 @@ export function errorOf(error: RunError): Error {
 /** True where the error itself says that another try is useless. */
 export const isFatal = (thrown: unknown): boolean => field(thrown, 'retryable') === false;
 
-/** The instant of a RetryAt, or null. */
-export function retryAtOf(thrown: unknown, now: number): number | null {
+/** The time of a RetryAt, or null. */
+export function retryAtOf(thrown: unknown, now: number): Due | null {
   const when = field(thrown, RETRY_AT);
   if (when === undefined) return null;
   return when instanceof Date
-    ? instantOf(when)
-    : laterBy(now, durationMs(when as Duration, 'RetryAt'));
+    ? { dueAt: instantOf(when) }
+    : waitOf(now, durationMs(when as Duration, 'RetryAt'));
 }
 
 /** What `ctx.callback` gave, or null. */
-export function callbackOf(
-  value: unknown,
-): { readonly dueAt: number; readonly output?: unknown } | null {
+export function callbackOf(value: unknown): Again | null {
   const again = field(value, CALLBACK);
-  return isObject(again) ? (again as { dueAt: number; output?: unknown }) : null;
+  return isObject(again) ? (again as Again) : null;
+}
+
+interface Again extends Due {
+  readonly output?: unknown;
 }
 
 export const isPending = (value: unknown): boolean => field(value, PENDING) === true;

@@ -26,6 +26,7 @@ export interface FakeJob {
   readonly catchUp?: Schedule['catchUp'];
   readonly overlap?: Schedule['overlap'];
   readonly lastsMs?: number;
+  readonly fails?: boolean;
   readonly policy?: Partial<Policy>;
   readonly check?: (params: Json) => Checked;
   /** What stands in its file. */
@@ -224,7 +225,7 @@ export class Core {
     this.#under.set(run.id, claimed);
     clock.after(jobs.get(run.job)?.lastsMs ?? 0, () => {
       if (!this.#dead && this.#under.has(run.id))
-        this.#finish(claimed, { kind: 'returned', output: null });
+        this.#finish(claimed, outcomeOf(jobs.get(run.job)));
     });
   }
 
@@ -258,6 +259,11 @@ export class Core {
     );
   }
 }
+
+const outcomeOf = (job: FakeJob | undefined): Outcome =>
+  job?.fails
+    ? { kind: 'threw', error: { name: 'Error', message: 'no', stack: '' } }
+    : { kind: 'returned', output: null };
 
 const policyOf = (job: FakeJob | undefined): Policy => ({ ...DEFAULT_POLICY, ...job?.policy });
 

@@ -10,6 +10,7 @@ interface Timer {
 export class FakeClock implements Clock {
   #wall: number;
   #monotonic = 0;
+  #asleep = 0;
   readonly #timers = new Set<Timer>();
   /** The longest timer that was ever asked for. */
   longest = 0;
@@ -22,6 +23,7 @@ export class FakeClock implements Clock {
 
   now = (): number => this.#wall;
   monotonic = (): number => this.#monotonic;
+  elapsed = (): number => this.#monotonic + this.#asleep;
 
   after = (ms: number, fn: () => void, options?: TimerOptions): (() => void) => {
     const timer = { at: this.#monotonic + ms, fn };
@@ -36,9 +38,15 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Somebody sets the clock, or the machine slept: for the programs on it the two are the same. */
+  /** Somebody sets the clock. */
   set(wall: number): void {
     this.#wall = wall;
+  }
+
+  /** The machine sleeps: its timers stand still, and its clock is ahead when it wakes up. */
+  sleep(ms: number): void {
+    this.#wall += ms;
+    this.#asleep += ms;
   }
 
   /** The process is stopped for a while: time passes, and its timers are overdue when it wakes up. */

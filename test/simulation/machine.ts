@@ -135,6 +135,7 @@ export class ProcessClock implements Clock {
 
   now = (): number => this.#machine.clock.now();
   monotonic = (): number => this.#machine.clock.monotonic();
+  elapsed = (): number => this.#machine.clock.elapsed();
 
   after = (ms: number, fn: () => void): (() => void) => {
     if (this.#dead) return () => undefined;

@@ -227,7 +227,8 @@ class Simulation {
     this.#machine.note(`clock ${ms}`);
     if (sleeps) this.#slept += ms;
     promises.clockMoves();
-    clock.set(clock.now() + ms);
+    if (sleeps) clock.sleep(ms);
+    else clock.set(clock.now() + ms);
     this.#client.clockMoved();
   }
 

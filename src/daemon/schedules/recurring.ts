@@ -16,6 +16,7 @@ import { toJobrunError } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../../support/limits.ts';
 import type { JobCaller } from '../../workers/caller.ts';
 import { DueSchedules } from './due-schedules.ts';
+import { Intervals } from './intervals.ts';
 import { followJobs } from './job-schedules.ts';
 import { NextRuns } from './next-runs.ts';
 
@@ -53,6 +54,7 @@ export class Recurring {
   #seenSince: number | null = null;
   #held = false;
   readonly #aside = new Set<string>();
+  readonly #intervals: Intervals;
   #last: { readonly wall: number; readonly monotonic: number } | null = null;
   /** Jobs whose files this process has heard. */
   #heard: ReadonlySet<string> = new Set();
@@ -66,6 +68,7 @@ export class Recurring {
   constructor(parts: RecurringParts) {
     this.#p = parts;
     this.#nextRuns = new NextRuns(parts);
+    this.#intervals = new Intervals(parts.clock);
   }
 
   /** Something is on its way that may start a run. */
@@ -124,7 +127,13 @@ export class Recurring {
   }
 
   #sync(): void {
-    for (const schedule of this.#due.sync(this.#p.engine.schedules())) this.#look(schedule);
+    const { engine, onError } = this.#p;
+    for (const schedule of this.#due.sync(engine.schedules())) this.#look(schedule);
+    const moved = this.#intervals.moved(engine.schedules());
+    if (moved.length === 0) return;
+    const names = moved.map(({ name }) => name).join(', ');
+    engine.putSchedules(moved).catch((error) => onError(names, error));
+    this.#sync();
   }
 
   #look(schedule: Schedule | null): void {

@@ -132,7 +132,7 @@ function manifestOf(
   const needed = [...f.pages.filed].filter((page) => !spent.has(page) || dirty.has(page));
   const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
   const requests = f.registry.requests.values();
-  const starts = f.memory.picker.starts();
+  const starts = f.memory.starts();
   return { format: FORMAT, seq, ...f.counters(), segment, position, requests, starts, pages };
 }
 

@@ -6,8 +6,11 @@ import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
+import { restated } from '../../run/waits.ts';
+import type { Clock } from '../../support/clock.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
+import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
@@ -28,7 +31,7 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   /** Told of what goes wrong in the background. */
   readonly onError: (error: unknown) => void;
   readonly release: () => Promise<void>;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 export class JsonEngine extends Reads implements E.Engine {
@@ -51,7 +54,8 @@ export class JsonEngine extends Reads implements E.Engine {
       memory: parts.memory,
       ids: { next: parts.nextId },
     };
-    this.#announcer = new Announcer(parts.changes, parts.now, parts.onError);
+    this.#announcer = new Announcer(parts.changes, () => parts.clock.now(), parts.onError);
+    this.memory.begin(new SteadyTime(parts.clock), parts.clock.now());
     this.memory.picker.configure((job) => this.#jobLimits(job));
   }
 
@@ -91,13 +95,24 @@ export class JsonEngine extends Reads implements E.Engine {
     return promoted.length;
   }
 
+  async restate(): Promise<void> {
+    const moved = this.memory.movedWaits();
+    for (let from = 0; from < moved.length; from += MAX_BATCH) {
+      await this.#apply((tx) => {
+        for (const { run, dueAt } of moved.slice(from, from + MAX_BATCH))
+          if (this.memory.live.get(run.id) === run) tx.set(run, restated(run, dueAt));
+      });
+    }
+  }
+
   hasNext(lane: Lane, now: number, only?: number): boolean {
     return this.#next(lane, now, only) !== null;
   }
 
   #next(lane: Lane, now: number, only: number | undefined): Run | null {
     const { picker } = this.memory;
-    return only === undefined ? picker.next(lane, now) : picker.nextOnly(only, lane, now);
+    const steady = this.memory.steady(now);
+    return only === undefined ? picker.next(lane, steady) : picker.nextOnly(only, lane, steady);
   }
 
   async claim(

@@ -8,9 +8,12 @@ import { Heap } from '../../run/heap.ts';
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { promote } from '../../run/transitions.ts';
+import { lengthOf } from '../../run/waits.ts';
+import type { SteadyTime } from '../../support/steady-time.ts';
 import { ById } from './by-id.ts';
 import type { DueOrder } from './due-order.ts';
 import { pageOf, Tally } from './tally.ts';
+import { Waits } from './waits.ts';
 
 export class Memory {
   readonly live = new ById<Run>();
@@ -28,7 +31,10 @@ export class Memory {
   readonly bySchedule = new Map<string, Set<number>>();
   /** The order that somebody looks at just now, or has lately. */
   dueOrder: DueOrder | null = null;
+  /** Runs that wait for an instant. */
   readonly #due = new Heap<Run>((a, b) => a.state.dueAt < b.state.dueAt);
+  readonly #waits = new Waits((run) => this.live.get(run.id) === run);
+  #offset = (): number => 0;
   readonly #keys = new Map<string, number>();
   readonly #names = new Map<string, string>();
 
@@ -81,9 +87,9 @@ export class Memory {
   /** Queues what is due. Returns the runs as they were and are. */
   promote(now: number): { prev: Run; run: Run }[] {
     const promoted: { prev: Run; run: Run }[] = [];
-    for (let prev = this.#firstDue(); prev && prev.state.dueAt <= now; prev = this.#firstDue()) {
+    const steady = this.steady(now);
+    for (let prev = this.#takeDue(now, steady); prev; prev = this.#takeDue(now, steady)) {
       const run = promote(prev);
-      this.#due.pop();
       const dirty = this.dirty.has(pageOf(run.id));
       this.put(prev, run);
       // Nothing was decided that the clock would not decide again: the page need not be written for it.
@@ -94,14 +100,51 @@ export class Memory {
   }
 
   nextDueAt(now: number): number | null {
-    const scheduled = this.#firstDue()?.state.dueAt ?? Number.POSITIVE_INFINITY;
-    const next = Math.min(scheduled, this.picker.nextPlaceAt(now) ?? Number.POSITIVE_INFINITY);
+    const steady = this.steady(now);
+    const waited = this.#waits.first()?.until ?? Number.POSITIVE_INFINITY;
+    const place = this.picker.nextPlaceAt(steady) ?? Number.POSITIVE_INFINITY;
+    const instant = this.#firstDue()?.state.dueAt ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(instant, Math.min(waited, place) + now - steady);
     return Number.isFinite(next) ? next : null;
+  }
+
+  /** From now on durations are held in steady time. What was read is held against the present first. */
+  begin(time: SteadyTime, now: number): void {
+    this.#offset = () => time.offset;
+    this.#waits.cut(now);
+    this.picker.cutStarts(now);
+  }
+
+  /** The same moment as no set clock moves it. */
+  steady(now: number): number {
+    return now - this.#offset();
+  }
+
+  /** Waits whose end has another name since the clock was set. */
+  movedWaits(): readonly { readonly run: Run; readonly dueAt: number }[] {
+    return this.#waits.moved(this.#offset());
+  }
+
+  /** Starts that a later daemon has to know of, on the present clock. */
+  starts(): readonly (readonly [job: string, at: readonly number[]])[] {
+    const offset = this.#offset();
+    return this.picker.starts().map(([job, all]) => [job, all.map((at) => at + offset)]);
   }
 
   /** The runs that a waiting one still waits for. */
   pendingOf(run: Run): number[] {
     return (run.origin?.after ?? []).filter((id) => this.live.has(id));
+  }
+
+  #takeDue(now: number, steady: number): Run | undefined {
+    const waited = this.#waits.first();
+    if (waited && waited.until <= steady) {
+      this.#waits.takeFirst();
+      return waited.run;
+    }
+    const first = this.#firstDue();
+    if (!first || first.state.dueAt > now) return undefined;
+    return this.#due.pop();
   }
 
   #firstDue(): Run | undefined {
@@ -115,16 +158,19 @@ export class Memory {
   #enter(run: Run): void {
     if (isSettled(run)) {
       this.fresh.set(run.id, run);
+      this.#waits.forget(run.id);
       return;
     }
     this.fresh.delete(run.id);
+    if (lengthOf(run) !== null) this.#waits.add(run, this.#offset());
+    else this.#waits.forget(run.id);
     const key = run.origin?.key;
     if (key !== undefined) this.#keys.set(keyOf(run.job, key), run.id);
     const schedule = run.origin?.schedule;
     if (schedule !== undefined) addTo(this.bySchedule, schedule, run.id);
     switch (run.state.name) {
       case 'scheduled':
-        this.#due.push(run);
+        if (lengthOf(run) === null) this.#due.push(run);
         break;
       case 'queued':
         this.picker.add(run);

@@ -87,7 +87,7 @@ export class Reads {
   }
 
   why(run: Run, now: number): string | null {
-    if (run.state.name === 'queued') return this.memory.picker.why(run, now);
+    if (run.state.name === 'queued') return this.memory.picker.why(run, this.memory.steady(now));
     if (run.state.name !== 'waiting') return null;
     if (run.state.for === 'result') return `waits for an outside result: jobrun complete ${run.id}`;
     return `waits for ${this.memory.pendingOf(run).join(', ')}`;

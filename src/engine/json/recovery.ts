@@ -118,7 +118,7 @@ const partsOf = (options: OpenOptions, recovered: Recovered): Common => ({
   onError: options.onError ?? (() => undefined),
   guard: options.guard ?? (() => undefined),
   release: options.release ?? (async () => undefined),
-  now: () => options.clock.now(),
+  clock: options.clock,
 });
 
 /** Goes on from what was read: makes it durable, writes it anew where a line or a repair touched it, and serves. */

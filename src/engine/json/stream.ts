@@ -70,7 +70,7 @@ export async function* exportLines(
 async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerator<Item> {
   const { registry, memory } = read;
   for (const request of registry.requests.values()) yield { request };
-  for (const starts of memory.picker.starts()) yield { starts };
+  for (const starts of memory.starts()) yield { starts };
   const { all, jobs } = registry.pauses;
   yield { paused: { all, jobs: [...jobs].sort() } };
   for (const schedule of registry.schedules.values()) yield { schedule };

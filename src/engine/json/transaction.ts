@@ -118,7 +118,7 @@ export class Transaction {
     const { leases } = this.#registry;
     this.#undos.push({ id: run.id, before: leases.get(run.id), begun: run });
     leases.set(run.id, lease);
-    this.#memory.picker.counted(run.job, beganAt(run));
+    this.#memory.picker.counted(run.job, this.#memory.steady(beganAt(run)));
   }
 
   #end(id: number): void {
@@ -130,7 +130,7 @@ export class Transaction {
 
   #giveBack({ id, before, begun }: LeaseChange): void {
     // It was told to no process: the job may start as often as before.
-    if (begun) this.#memory.picker.uncounted(begun.job, beganAt(begun));
+    if (begun) this.#memory.picker.uncounted(begun.job, this.#memory.steady(beganAt(begun)));
     if (before) this.#registry.leases.set(id, before);
     else this.#registry.leases.delete(id);
   }

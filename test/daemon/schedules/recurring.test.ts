@@ -113,13 +113,35 @@ describe('a clock that is set', () => {
     await expectOneRunPerSlot(core);
   });
 
-  it('back: `every` goes on after its interval, and never overlaps', async () => {
+  it.each([
+    ['back by a day', -DAY],
+    ['back by ten minutes', -10 * MINUTE],
+    ['forward by ten minutes', 10 * MINUTE],
+    ['forward by a year', 365 * DAY],
+  ])('%s: `every` goes on after its interval, neither sooner nor later', async (_, jump) => {
     const world = new World(NOON, { a: { lastsMs: MINUTE } });
     const core = await world.boot();
     await core.make(asked('s', 'a', EVERY_HOUR));
     await core.advance(2 * MINUTE);
-    world.clock.set(world.clock.now() - DAY);
-    await core.advance(HOUR + 2 * MINUTE);
+    world.clock.set(world.clock.now() + jump);
+    await core.advance(58 * MINUTE);
+    expect(world.slotsOf('s')).toHaveLength(1);
+    expect(core.schedule('s').nextAt).toBe(later(HOUR + MINUTE) + jump);
+    await core.advance(2 * MINUTE);
+    expect(world.slotsOf('s')).toHaveLength(2);
+    await core.advance(MINUTE);
+    expect(core.schedule('s').nextAt).toBe(later(2 * HOUR + 2 * MINUTE) + jump);
+  });
+
+  it('back by a year while no daemon ran: `every` waits no longer than its interval', async () => {
+    const world = new World(NOON, { a: {} });
+    const first = await world.boot();
+    await first.make(asked('s', 'a', EVERY_HOUR));
+    await first.advance(MINUTE);
+    await first.stop();
+    world.clock.set(NOON - 365 * DAY);
+    const core = await world.boot();
+    await core.advance(HOUR + SECOND);
     expect(world.slotsOf('s')).toHaveLength(2);
   });
 });
@@ -134,7 +156,7 @@ describe('a machine that sleeps', () => {
       await core.make(asked('s', 'a', cron('0 * * * *')));
       await core.advance(HOUR);
       if (!asleep) await core.stop();
-      world.clock.set(world.clock.now() + 8 * HOUR);
+      world.clock.sleep(8 * HOUR);
       if (!asleep) core = await world.boot();
       await core.advance(HOUR);
       slots.push(world.slotsOf('s'));
@@ -149,7 +171,7 @@ describe('a machine that sleeps', () => {
     const core = await world.boot();
     await core.make(asked('s', 'a', EVERY_HOUR));
     await core.advance(MINUTE);
-    world.clock.set(later(10 * HOUR));
+    world.clock.sleep(10 * HOUR - MINUTE);
     await core.advance(MAX_SLEEP_MS);
     expect(world.starts).toHaveLength(2);
     expect(world.starts[1]).toMatchObject({ dueAt: later(HOUR) });

@@ -1,0 +1,28 @@
+// How far the wall clock has been set since somebody began to look. An instant minus that offset is steady time: what
+// was to come ten minutes later comes ten minutes later, however the clock is set meanwhile. A sleep of the machine moves
+// both, for the ten minutes are over after it. Small drifts, as NTP makes them, are no offset.
+import type { Clock } from './clock.ts';
+import { CLOCK_JUMP_MS } from './limits.ts';
+
+export class SteadyTime {
+  readonly #clock: Clock;
+  readonly #base: number;
+  #offset = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#base = this.#drift();
+  }
+
+  /** In milliseconds: above 0 where the clock was set forward. */
+  get offset(): number {
+    const drift = this.#drift() - this.#base;
+    if (Math.abs(drift - this.#offset) > CLOCK_JUMP_MS) this.#offset = Math.round(drift);
+    return this.#offset;
+  }
+
+  #drift(): number {
+    const clock = this.#clock;
+    return clock.now() - (clock.elapsed?.() ?? clock.monotonic());
+  }
+}
