@@ -13,12 +13,13 @@
 // was reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine, Token } from '../engine/engine.ts';
 import type { RunLogFiles } from '../engine/run-log.ts';
+import { withStart } from '../run/attempts.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone, withProgress } from '../run/run.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
-import type { Clock } from '../support/clock.ts';
+import { type Clock, elapsedOf } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { exitText } from '../workers/child.ts';
@@ -100,6 +101,7 @@ export class Attempt {
   readonly #stopListening: () => void;
   #over: (end: { outcome: Outcome | null; tainted: boolean }) => void = () => undefined;
   readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
+  readonly #began: number;
   #cause: Cause | null = null;
   #rows = false;
   /** Its outcome is there: its process may serve others that know nothing of this attempt. */
@@ -114,6 +116,7 @@ export class Attempt {
     this.run = claimed.run;
     this.runner = runner;
     this.#token = claimed.token;
+    this.#began = elapsedOf(parts.clock);
     this.#number = claimed.run.life?.attempt ?? 1;
     this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
@@ -149,6 +152,18 @@ export class Attempt {
     if (grace === 0) this.#kill(true);
     else this.#deadlines.after(grace, () => this.#kill(false));
     return this.ended;
+  }
+
+  /** The wall clock was set: writes down by it when the attempt began. */
+  async restate(): Promise<void> {
+    const { engine, clock } = this.#p;
+    await engine.changeHeld(this.run.id, this.#token, (run) =>
+      withStart(run, clock.now(), this.#ageMs()),
+    );
+  }
+
+  #ageMs(): number {
+    return elapsedOf(this.#p.clock) - this.#began;
   }
 
   #kill(force: boolean): void {
@@ -293,13 +308,14 @@ export class Attempt {
   async #settle(outcome: Outcome): Promise<Run> {
     const { engine, logs, clock, chance, onStuck } = this.#p;
     const { policy } = this.#own;
+    const tookMs = this.#ageMs();
     const told = (error: unknown | null): void => {
       if (error !== null) this.#refused = true;
       onStuck(error);
     };
     if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
     const decide = (run: Run): Run =>
-      settle(withProgress(run, this.progress), outcome, policy, clock.now(), chance());
+      settle(withProgress(run, this.progress), outcome, policy, clock.now(), chance(), tookMs);
     const write = () => engine.changeHeld(this.run.id, this.#token, decide);
     const run = await untilWritten(write, clock, told);
     return run ?? (await engine.find(this.run.id)) ?? this.run;

@@ -125,6 +125,11 @@ export class Attempts {
     return (await attempt.end('abort', reason, graceMs)).run;
   }
 
+  /** The wall clock was set: what shows how long they have been running follows it. */
+  restate(): void {
+    for (const attempt of this.#under.values()) attempt.restate().catch(this.#p.onError);
+  }
+
   /** Ends all attempts for a stop of the daemon: their runs are queued again. */
   async stop(): Promise<void> {
     const all = [...this.#under.values()];

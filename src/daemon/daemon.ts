@@ -12,8 +12,8 @@ import { type Progress, type Run, withProgress } from '../run/run.ts';
 import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import { showDuration } from '../support/durations.ts';
 import { exitCodeOf, toJobrunError } from '../support/errors.ts';
-import { SECOND } from '../support/limits.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
@@ -245,6 +245,13 @@ export class Daemon {
     this.#scheduler.wake();
   }
 
+  #jumped(ms: number): void {
+    this.#o.log.logger.warn(
+      `the clock was set ${ms > 0 ? 'forward' : 'back'} by ${showDuration(Math.abs(ms))}`,
+    );
+    this.#attempts.restate();
+  }
+
   #idle(): void {
     if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded) return;
     if (isAtRest(this.#busy, this.#o.clock.now())) this.stop(false);
@@ -285,7 +292,7 @@ export class Daemon {
   }
 
   #makeScheduler(onError: (error: unknown) => void): Scheduler {
-    const { clock, log } = this.#o;
+    const { clock } = this.#o;
     return new Scheduler({
       engine: this.#engine,
       clock,
@@ -295,7 +302,7 @@ export class Daemon {
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
       fire: (now) => (this.#o.only ? null : this.#recurring.fire(now)),
       only: this.#o.only,
-      onJump: (ms) => log.logger.warn(`the clock jumped by ${Math.round(ms / SECOND)}s`),
+      onJump: (ms) => this.#jumped(ms),
       onError,
       onTick: () => {
         this.#look();

@@ -1,6 +1,6 @@
 // What a run knows of its attempts: one begins, one ends. Hundreds of thousands of such lists wait for a fold, so they are
 // made as long as they are, and their objects field by field: grown and spread they would take twice the memory.
-import { MAX_ATTEMPTS_KEPT } from '../support/limits.ts';
+import { CLOCK_JUMP_MS, MAX_ATTEMPTS_KEPT } from '../support/limits.ts';
 import type { Outcome } from './outcome.ts';
 import type { Attempt, Life, Run } from './run.ts';
 
@@ -16,9 +16,9 @@ export function withAttempt(
 
 const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
 
-/** The latest attempt has ended. */
-export function endAttempt(run: Run, outcome: Outcome, now: number): Life {
-  const life = lifeOf(run);
+/** The latest attempt has ended. How long it took by the monotonic clock says when it began, where the wall clock was set. */
+export function endAttempt(run: Run, outcome: Outcome, now: number, tookMs?: number): Life {
+  const life = lifeOf(tookMs === undefined ? run : withStart(run, now, tookMs));
   const last = life.attempts.at(-1);
   const ended = endedAttempt(last ?? { ...life, number: life.attempt, pid: 0 }, outcome, now);
   const output = outcome.kind === 'callback' ? outcome.output : undefined;
@@ -46,6 +46,17 @@ function endedAttempt(
     ...(exitCode !== undefined && { exitCode }),
     ...(signal !== undefined && { signal }),
   };
+}
+
+/** The latest attempt began so long ago, and the wall clock was set since: its beginning is written down by that clock. */
+export function withStart(run: Run, now: number, ageMs: number): Run {
+  const { life } = run;
+  const last = life?.attempts.at(-1);
+  if (!life || !last) return run;
+  const startedAt = Math.round(now - ageMs);
+  if (Math.abs(startedAt - last.startedAt) <= CLOCK_JUMP_MS) return run;
+  const attempts = life.attempts.with(-1, { ...last, startedAt });
+  return { ...run, life: { ...life, startedAt, attempts } };
 }
 
 /** Of one that never began, as if it had. */

@@ -66,7 +66,8 @@ export function claim(run: Run, policy: Policy, pid: number, now: number): Run {
 
 /**
  * Decides what the end of an attempt makes of its run: done, again later, waiting, failed or aborted. An abort that
- * was asked for wins over whatever the attempt came to; `chance` (0 to 1) spreads the wait before a retry.
+ * was asked for wins over whatever the attempt came to; `chance` (0 to 1) spreads the wait before a retry. `tookMs` is
+ * how long the attempt took by the monotonic clock.
  */
 export function settle(
   run: Run,
@@ -74,8 +75,9 @@ export function settle(
   policy: Policy,
   now: number,
   chance: number,
+  tookMs?: number,
 ): Run {
-  const life = endAttempt(run, outcome, now);
+  const life = endAttempt(run, outcome, now, tookMs);
   const dueAt = run.state.dueAt;
   if (life.abort !== undefined && outcome.kind !== 'aborted')
     return aborted(run, life, life.abort, now);

@@ -29,6 +29,9 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
+/** Time that has passed by a clock, sleep of the machine included. */
+export const elapsedOf = (clock: Clock): number => clock.elapsed?.() ?? clock.monotonic();
+
 let asleep = { wall: Number.NaN, monotonic: 0, uptime: 0, ms: 0 };
 
 /**

@@ -1,9 +1,11 @@
 // A whole daemon with real workers, whose wall clock is moved under it: the engine on a real folder, the loop, the
 // attempts. The clock of the machine stays as it is, so nothing here depends on what is installed.
 import { expect, it } from 'vitest';
+import { waitOf } from '../../src/run/waits.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
+import { draft } from '../helpers/runs.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -50,3 +52,50 @@ it('set an hour, a day and 400 days ahead, then back: one run for each leap, non
   expect(runs()).toHaveLength(3);
   expect(project.ledger()).toHaveLength(3);
 }, 60_000);
+
+it.each([
+  ['back by a year', -365 * DAY],
+  ['forward by a year', 365 * DAY],
+])(
+  'set %s under a run, a retry and a call-back: each takes, and waits, as long as without it',
+  async (_, jump) => {
+    const project = new Project({
+      'jobs/short.mjs': `export default { run: () => new Promise((resolve) => setTimeout(resolve, 1500)) };`,
+      'jobs/again.mjs': `export default { retries: { limit: 1, delay: 2500, jitter: 0 }, run(_p, ctx) { if (ctx.attempt === 1) throw new Error('once'); } };`,
+      'jobs/calls.mjs': `export default { run: (_p, ctx) => (ctx.checkpoint ? 1 : ctx.save(1).then(() => ctx.callback({ in: 2500 }))) };`,
+      'jobs/late.mjs': `export default { run: () => 1 };`,
+    });
+    let ahead = 0;
+    const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
+    const daemon = await daemonHere(project, { clock, workers: 4 });
+    const { engine, wake } = daemon.tools;
+    await eventually(() => daemon.tools.catalog.find('short')?.state === 'ok');
+    const now = clock.now();
+    const jobs = ['short', 'again', 'calls', 'late'];
+    const began = performance.now();
+    await engine.accept(
+      jobs.map((job) => draft({ job, ...(job === 'late' && waitOf(now, 2500)) })),
+      now,
+    );
+    wake();
+    const states = () =>
+      Promise.all([1, 2, 3, 4].map(async (id) => (await engine.find(id))?.state.name));
+    await eventually(
+      async () => (await states()).join() === 'running,scheduled,scheduled,scheduled',
+    );
+    ahead = jump;
+    wake();
+    await eventually(async () => (await states()).every((name) => name === 'done'));
+    expect(performance.now() - began).toBeGreaterThan(2400);
+    for (const id of [1, 2, 3, 4]) {
+      const run = await engine.find(id);
+      const last = run?.life?.attempts.at(-1);
+      const took = (last?.endedAt ?? 0) - (last?.startedAt ?? 0);
+      expect(took, `run ${id}`).toBeGreaterThanOrEqual(id === 1 ? 1400 : 0);
+      expect(took, `run ${id}`).toBeLessThan(60_000);
+      expect(run?.life?.startedAt).toBe(last?.startedAt);
+      if (id > 1) expect(run?.state.dueAt, `run ${id}`).toBeGreaterThan(clock.now() - 60_000);
+    }
+  },
+  60_000,
+);

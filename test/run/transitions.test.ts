@@ -17,6 +17,7 @@ import {
   settle,
   update,
 } from '../../src/run/transitions.ts';
+import { DAY, HOUR } from '../../src/support/limits.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { draft, NOW, policy, queuedRun, retries, threw } from '../helpers/runs.ts';
 
@@ -389,5 +390,19 @@ describe('whatever happens', () => {
           expect(life.attempt).toBeLessThanOrEqual(life.maxAttempts);
       }
     }
+  });
+});
+
+describe('an attempt during which the clock was set', () => {
+  it.each([-365 * DAY, -HOUR, HOUR, 365 * DAY])('by %d ms has taken as long as it did', (jump) => {
+    const now = NOW + jump + 5000;
+    const done = settle(running(), { kind: 'returned', output: 1 }, policy(), now, 0.5, 5000);
+    expect(done.life?.attempts.at(-1)).toMatchObject({ startedAt: now - 5000, endedAt: now });
+    expect(done.life?.startedAt).toBe(now - 5000);
+  });
+
+  it('by less than a jump began when it began', () => {
+    const done = settle(running(), { kind: 'returned', output: 1 }, policy(), NOW + 9, 0.5, 5);
+    expect(done.life?.attempts.at(-1)).toMatchObject({ startedAt: NOW, endedAt: NOW + 9 });
   });
 });
