@@ -7,6 +7,7 @@ import { isSilence } from '../api/wire.ts';
 import type { Command, Tools } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
 import { noDaemon } from '../commands/settled.ts';
+import { UNSETTLED } from '../run/run.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import { CONFIG_FILE, type Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -16,6 +17,8 @@ import { newId } from '../support/random.ts';
 
 export interface Backend {
   readonly offline: boolean;
+  /** Something waits that only a daemon moves, and none runs. */
+  readonly stalled: boolean;
   /** What is wrong with the state that was read. */
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
@@ -165,6 +168,7 @@ async function reopen(
 
 class DaemonBackend implements Backend {
   readonly offline = false;
+  readonly stalled = false;
   readonly damage = [];
   readonly #client: Client;
 
@@ -197,8 +201,12 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
   const { damage = [] } = tools;
   let closing: Promise<void> | null = null;
+  const { engine } = tools;
+  const counts = engine.counts();
+  const waits = UNSETTLED.some((state) => counts[state] > 0);
   return {
     offline: true,
+    stalled: waits || engine.schedules().length > 0,
     damage,
     async call(command, request, id) {
       try {

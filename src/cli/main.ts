@@ -109,14 +109,22 @@ async function withBackend(
   signal: AbortSignal,
 ): Promise<number> {
   let backend = await openBackend(config, command);
-  out.offline = backend.offline;
   let code = 0;
+  let told = false;
+  const opened = (): void => {
+    out.offline = backend.offline;
+    if (told || !backend.stalled || !command.reads || command.withoutDaemon) return;
+    told = true;
+    out.note`${STALLED}`;
+  };
+  opened();
   const next = async (daemonOnly = false): Promise<Backend> => {
     await backend.close();
     backend = await openBackend(
       config,
       daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command,
     );
+    opened();
     return backend;
   };
   const onLost = (): void => out.note`the daemon went away: waiting for it to come back`;
@@ -137,6 +145,8 @@ async function withBackend(
     await backend.close();
   }
 }
+
+const STALLED = 'no daemon is running: nothing starts or goes on until one does (jobrun daemon)';
 
 /** What could be read was printed; that it may not be all is said too. */
 function tellDamage(damage: readonly JobrunError[], out: Output): number | undefined {

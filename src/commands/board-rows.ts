@@ -22,6 +22,8 @@ export interface BoardRun {
   readonly startedAt: number | null;
   readonly settledAt: number | null;
   readonly schedule: string | null;
+  /** Its daemon was cut off, and none runs: `note` says when it was last known to be alive. */
+  readonly cutOff?: true;
 }
 
 export interface BoardJob {
@@ -54,6 +56,7 @@ export const boardRun = (run: RunView): BoardRun => ({
   startedAt: run.startedAt === null ? null : instantOf(run.startedAt),
   settledAt: run.settledAt === null ? null : instantOf(run.settledAt),
   schedule: run.schedule,
+  ...(run.state === 'running' && run.reason !== null && { cutOff: true }),
 });
 
 /**

@@ -50,6 +50,8 @@ export interface Command<Request = unknown, Reply = unknown> {
   showItem?(item: Json, out: Output, request: Request): Shown;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
+  /** True where its reply is no other where no daemon runs, or says so itself. */
+  readonly withoutDaemon?: boolean;
   /** For what cannot be done on the files alone: what to do where no daemon runs. */
   readonly needsDaemon?: string;
   /** True where it begins a project: in the folder where it was called, not in one above. */

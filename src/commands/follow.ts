@@ -117,9 +117,10 @@ function showEnd(run: RunView, out: Output): void {
   if (run.state === 'done' && run.output !== null) out.line`  ${JSON.stringify(run.output)}`;
 }
 
-/** How long the latest attempt has taken; null where there was none. */
+/** How long the latest attempt took, or with `now` has taken so far; null where there was none, or none goes on. */
 export function tookMs(run: RunView, now?: number): number | null {
-  const end = run.settledAt === null ? now : instantOf(run.settledAt);
+  const present = run.state === 'running' ? now : undefined;
+  const end = run.settledAt === null ? present : instantOf(run.settledAt);
   if (run.startedAt === null || end === undefined) return null;
   return Math.max(0, end - instantOf(run.startedAt));
 }

@@ -170,12 +170,12 @@ export function showRuns(runs: readonly RunView[], out: Output): void {
   out.table(
     columns,
     runs.map((run): Value[] => {
-      const took = tookMs(run, now);
+      const took = tookMs(run, out.offline ? undefined : now);
       return [
         run.id,
         run.job,
         paintState(run.state),
-        progressOf(run),
+        out.offline && run.state === 'running' ? (run.reason ?? '') : progressOf(run),
         showRelative(run.settledAt ?? whenOf(run), now),
         took === null ? '' : showDuration(took),
       ];

@@ -28,6 +28,7 @@ const MOST = 1000;
 export const next: Command<Request, Reply> = {
   name: 'next',
   reads: true,
+  withoutDaemon: true,
 
   define(program) {
     program.argument('<cron|job|schedule>', 'a cron expression in quotes, or a name');

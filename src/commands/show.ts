@@ -63,7 +63,7 @@ export const show: Command<Request, Details> = {
 };
 
 async function facts(run: Details, out: Output): Promise<[string, Value][]> {
-  const took = tookMs(run, out.now);
+  const took = tookMs(run, out.offline ? undefined : out.now);
   const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
   const all: [string, Value | null][] = [
     ['reason', run.reason],

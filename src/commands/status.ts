@@ -33,6 +33,7 @@ const NO_DAEMON = 4;
 export const status: Command<Record<string, never>, Status> = {
   name: 'status',
   reads: true,
+  withoutDaemon: true,
   answerMs: 5 * SECOND,
 
   define(program) {

@@ -2,21 +2,23 @@
 // and what a running attempt last said of its progress.
 import { blockOf } from '../catalog/catalog.ts';
 import type { Accepted } from '../engine/engine.ts';
+import { lastAliveAt } from '../run/attempts.ts';
 import { type Run, withProgress } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
+import { isoOf } from '../support/clock.ts';
 import type { Tools } from './command.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
 export function viewer(tools: Tools): (run: Run) => RunView {
   const view = viewerWith(tools);
   const now = tools.clock.now();
-  return (run) => view(asSaid(run, tools), () => tools.engine.why(run, now));
+  return (run) => view(asSaid(run, tools), () => whyNot(run, tools, now));
 }
 
 /** The same for runs as a change made them: what their attempts have said since is not in it. */
 export function viewerOfChanged(tools: Tools): (run: Run) => RunView {
   const view = viewerWith(tools);
-  return (run) => view(run, () => tools.engine.why(run, tools.clock.now()));
+  return (run) => view(run, () => whyNot(run, tools, tools.clock.now()));
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
@@ -42,6 +44,19 @@ function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunVi
   };
   return (run, why) => viewOf(run, blocked(run) ?? why(), redact);
 }
+
+const whyNot = (run: Run, tools: Tools, now: number): string | null =>
+  tools.engine.why(run, now) ?? withoutDaemon(run, tools, now);
+
+/** What keeps a run that nothing else keeps, where no daemon runs: a daemon that was cut off left some as running. */
+function withoutDaemon(run: Run, { daemon, engine }: Tools, now: number): string | null {
+  if (daemon !== null) return null;
+  if (run.state.name === 'queued') return NO_DAEMON;
+  if (run.state.name !== 'running') return null;
+  return `last known alive ${isoOf(lastAliveAt(run, engine.lastBeat(), now))}: ${NO_DAEMON}`;
+}
+
+const NO_DAEMON = 'no daemon is running';
 
 export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);
 

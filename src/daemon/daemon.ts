@@ -93,7 +93,8 @@ export class Daemon {
       if (damage[0]) throw damage[0];
       await watching.serve();
       const daemon = new Daemon(options, engine, watching);
-      daemon.#look = watchLock(lock, clock, daemon.#attempts, (error) => daemon.#fail(error));
+      const onLost = (error: unknown): void => daemon.#fail(error);
+      daemon.#look = watchLock({ lock, engine, clock, attempts: daemon.#attempts, onLost });
       await daemon.#begin();
       return daemon;
     } catch (error) {

@@ -2,6 +2,7 @@
 // for certain and with all that it started, and only then is its run taken back: two live processes on one run must
 // never be. The lost attempt stays in its history.
 import type { Engine, Lease } from '../engine/engine.ts';
+import { lastAliveAt } from '../run/attempts.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
 import type { Run } from '../run/run.ts';
@@ -47,12 +48,17 @@ export async function abortOrphan(
   // Noted first: whatever becomes of this process, no daemon takes the run up again.
   await engine.change(id, (run) => requestAbort(run, reason));
   if (lease) await endGroup(lease, { clock, force: true });
-  const aborted: Outcome = { kind: 'aborted', reason };
-  return engine.change(id, (run) => settle(run, aborted, DEFAULT_POLICY, clock.now(), 0.5));
+  return engine.change(id, (run) => {
+    const now = clock.now();
+    const aliveAt = lastAliveAt(run, engine.lastBeat(), now);
+    return settle(run, { kind: 'aborted', reason, aliveAt }, DEFAULT_POLICY, now, 0.5);
+  });
 }
 
 async function rescueOne(lease: Lease, { engine, clock, policyOf }: Rescuing): Promise<void> {
-  await engine.changeHeld(lease.run, lease.token, (run) =>
-    settle(run, { kind: 'lost' }, policyOf(run.job), clock.now(), 0.5),
-  );
+  await engine.changeHeld(lease.run, lease.token, (run) => {
+    const now = clock.now();
+    const lost: Outcome = { kind: 'lost', aliveAt: lastAliveAt(run, engine.lastBeat(), now) };
+    return settle(run, lost, policyOf(run.job), now, 0.5);
+  });
 }

@@ -86,7 +86,7 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
         ? null
         : isOver
           ? showDuration(spent)
-          : run.state === 'running'
+          : run.state === 'running' && run.reason === null
             ? showRunning(spent)
             : null,
     ],
@@ -99,7 +99,7 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
     ['schedule', run.schedule],
     ['parent', run.parent],
     ['after', run.after.join(', ') || null],
-    [run.state === 'aborted' ? 'reason' : 'waits', run.reason],
+    [['aborted', 'running'].includes(run.state) ? 'reason' : 'waits', run.reason],
   ];
   return all.filter((fact): fact is readonly [string, string] => fact[1] !== null);
 }
@@ -140,21 +140,25 @@ export function errorLines({ error }: RunView, sheet: Sheet): string[] {
   ];
 }
 
-export function attemptLines(attempts: readonly AttemptView[], sheet: Sheet): string[] {
+/** `goesOn`: one that has not ended is running, and not what a daemon that was cut off has left. */
+export function attemptLines(
+  attempts: readonly AttemptView[],
+  goesOn: boolean,
+  sheet: Sheet,
+): string[] {
   const { look, columns, here } = sheet;
   return attempts.map((attempt) => {
     const { outcome, error, endedAt, startedAt, pid } = attempt;
-    const took = showRunning(
-      Math.max(0, (endedAt === null ? here.now : ms(endedAt)) - ms(startedAt)),
-    );
-    const end = attempt.signal ?? (attempt.exitCode === null ? '' : `exit ${attempt.exitCode}`);
+    const end = endedAt === null ? (goesOn ? here.now : null) : ms(endedAt);
+    const took = end === null ? '' : showRunning(Math.max(0, end - ms(startedAt)));
+    const exit = attempt.signal ?? (attempt.exitCode === null ? '' : `exit ${attempt.exitCode}`);
     const cells = [
       String(attempt.number).padStart(3),
       (outcome ?? 'running').padEnd(9),
       showSecond(ms(startedAt), here),
       took.padStart(7),
       pid === null ? '' : `pid ${pid}`,
-      end,
+      exit,
       tame(error?.message ?? '', look),
     ];
     const line = pad(` ${cells.filter(Boolean).join('  ')}`, columns, look);
@@ -181,7 +185,7 @@ export function runLines(
     ...(run.checkpoint === null ? [] : valueLines('checkpoint', run.checkpoint, sheet)),
     ...(run.output === null ? [] : valueLines('output', run.output, sheet)),
     ...section('error', errorLines(run, sheet)),
-    ...section(`attempts (${attempts.length})`, attemptLines(attempts, sheet)),
+    ...section(`attempts (${attempts.length})`, attemptLines(attempts, run.reason === null, sheet)),
     ...section(`results (${results?.total ?? 0})`, resultLines(results?.rows ?? [], sheet)),
     ...section(
       'log',

@@ -73,7 +73,10 @@ function manyLines(detail: RunDetail, sheet: Sheet): string[] {
     ...(run.output === null ? [] : valueLines('output', run.output, sheet, 4)),
     ...errorLines(run, sheet).slice(0, 8),
     ...(attempts.length > 1
-      ? section(`attempts (${attempts.length})`, attemptLines(attempts.slice(-4), sheet))
+      ? section(
+          `attempts (${attempts.length})`,
+          attemptLines(attempts.slice(-4), run.reason === null, sheet),
+        )
       : []),
     ...section(
       `results (${results?.total ?? 0})`,

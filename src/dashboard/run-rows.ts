@@ -122,6 +122,7 @@ function progressText(run: BoardRun, columns: number, look: Look): string {
   const { glyphs } = look;
   switch (run.state) {
     case 'running': {
+      if (run.cutOff) return tame(run.note, look);
       const cells = barCells(columns);
       const percent = run.percent > 0 ? `${Math.floor(run.percent)}%` : glyphs.more;
       // A letter of it and a mark help nobody.
@@ -148,13 +149,13 @@ function whenText(run: BoardRun, isTookShown: boolean, here: Here): string {
   return showUntil(run.dueAt - here.now);
 }
 
-function tookText({ startedAt, settledAt, state }: BoardRun, { now }: Here): string {
+function tookText({ startedAt, settledAt, state, cutOff }: BoardRun, { now }: Here): string {
   if (startedAt === null) return '';
   if (settledAt !== null) return showDuration(Math.max(0, settledAt - startedAt));
-  return state === 'running' ? showRunning(Math.max(0, now - startedAt)) : '';
+  return state === 'running' && !cutOff ? showRunning(Math.max(0, now - startedAt)) : '';
 }
 
 /** True where the row shows seconds that go on. */
 export const ticks = (run: BoardRun, now: number): boolean =>
-  run.state === 'running' ||
+  (run.state === 'running' && !run.cutOff) ||
   (run.settledAt === null && run.dueAt > now && run.dueAt - now < 61_000);

@@ -48,6 +48,8 @@ export interface Engine {
   removeSchedule(name: string): Promise<void>;
   /** Moves schedules on and takes in the runs that they made, in one commit: a slot cannot fire twice. */
   fire(fired: readonly Fired[], now: number): Promise<Run[]>;
+  /** The daemon is alive, and runs are under way. */
+  beat(now: number): void;
   /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
   putWorker(worker: Worker): void;
   removeWorker(mark: string): void;
@@ -71,6 +73,8 @@ export interface Engine {
   counts(): Counts;
   countsByJob(): ReadonlyMap<string, Counts>;
   leases(): readonly Lease[];
+  /** When the daemon of these leases was last known to be alive, where it was not this one; null where nobody knows. */
+  lastBeat(): number | null;
   /** The same list until one of them changes. */
   schedules(): readonly Schedule[];
   /** The runs of a schedule that are not settled, oldest first. */

@@ -35,7 +35,8 @@ function endedAttempt(
   outcome: Outcome,
   now: number,
 ): Attempt {
-  const ended = { number, startedAt, pid, endedAt: now, outcome: outcome.kind };
+  const endedAt = ('aliveAt' in outcome ? outcome.aliveAt : undefined) ?? now;
+  const ended = { number, startedAt, pid, endedAt, outcome: outcome.kind };
   const error = 'error' in outcome ? outcome.error : undefined;
   const exitCode = 'exitCode' in outcome ? outcome.exitCode : undefined;
   const signal = 'signal' in outcome ? outcome.signal : undefined;
@@ -47,6 +48,10 @@ function endedAttempt(
     ...(signal !== undefined && { signal }),
   };
 }
+
+/** When an attempt under a daemon that was cut off was last known to be alive: at the last heartbeat of that daemon. */
+export const lastAliveAt = (run: Run, beat: number | null, now: number): number =>
+  Math.min(now, Math.max(lifeOf(run).startedAt, beat ?? 0));
 
 /** The latest attempt began so long ago, and the wall clock was set since: its beginning is written down by that clock. */
 export function withStart(run: Run, now: number, ageMs: number): Run {

@@ -22,15 +22,20 @@ export type Outcome =
       readonly error?: RunError;
     } & Due)
   | { readonly kind: 'pending' }
-  | { readonly kind: 'aborted'; readonly reason: string }
+  | ({ readonly kind: 'aborted'; readonly reason: string } & CutOff)
   /** The daemon was cut off, or, with a `Death`, a process ended that several runs shared. */
-  | ({ readonly kind: 'lost' } & Partial<Death>)
+  | ({ readonly kind: 'lost' } & Partial<Death> & CutOff)
   | { readonly kind: 'stopped' };
 
 /** With a `Death` where it had to be ended in a shared process, which took its neighbours with it. */
 interface Overdue extends Partial<Death> {
   readonly error: RunError;
   readonly decision?: Decision;
+}
+
+/** Where the daemon was cut off: when the attempt was last known to be alive. It ended then, not when that was found. */
+interface CutOff {
+  readonly aliveAt?: number;
 }
 
 /** How a process ended. */

@@ -7,7 +7,7 @@ import type { Json } from '../support/json.ts';
 export type RunState =
   | ({ readonly name: 'scheduled' } & Due)
   | ({ readonly name: 'waiting'; readonly for: 'runs' | 'result' } & Due)
-  | { readonly name: 'queued'; readonly dueAt: number }
+  | ({ readonly name: 'queued' } & Due)
   | { readonly name: 'running'; readonly dueAt: number }
   | {
       readonly name: 'done';
@@ -181,11 +181,15 @@ export const stateForTime = (due: Due, now: number): RunState =>
 const dueOf = ({ dueAt, waitMs }: Due): Due =>
   waitMs === undefined ? { dueAt } : { dueAt, waitMs };
 
-let latest: RunState = { name: 'queued', dueAt: Number.NaN };
+let latest: RunState & { readonly name: 'queued' } = { name: 'queued', dueAt: Number.NaN };
 
-/** States are never changed, so runs that fell due together share one: of a million that wait that is 56 MB. */
-export function queuedSince(dueAt: number): RunState {
-  if (latest.dueAt !== dueAt) latest = { name: 'queued', dueAt };
+/**
+ * States are never changed, so runs that fell due together share one: of a million that wait that is 56 MB. A length is
+ * kept, so that a wait that is over differs from one that goes on by its name alone: that is not written down.
+ */
+export function queuedSince(dueAt: number, waitMs?: number): RunState {
+  if (latest.dueAt !== dueAt || latest.waitMs !== waitMs)
+    latest = { name: 'queued', ...dueOf(waitMs === undefined ? { dueAt } : { dueAt, waitMs }) };
   return latest;
 }
 

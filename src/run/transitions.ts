@@ -31,12 +31,12 @@ import {
   runsAlone,
   stateForTime,
 } from './run.ts';
-import { waitOf } from './waits.ts';
+import { lengthOf, waitOf } from './waits.ts';
 
 /** A run whose time has come, or whose others are done. */
 export const promote = (run: Run): Run => ({
   ...run,
-  state: queuedSince(run.state.dueAt),
+  state: queuedSince(run.state.dueAt, lengthOf(run) ?? undefined),
 });
 
 /** The runs it waited for are done. */

@@ -16,6 +16,7 @@ import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } fro
 import { Announcer } from './announcer.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { notSettled, Reads } from './reads.ts';
 import { FULL_REASON, fullRefusal, type Reserve } from './reserve.ts';
 import { Transaction } from './transaction.ts';
@@ -25,6 +26,7 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   readonly committer: Committer | null;
   readonly refusal: JobrunError | null;
   readonly reserve: Reserve | null;
+  readonly lastBeat: number | null;
   readonly epoch: number;
   readonly nextId: number;
   readonly changes: number;
@@ -42,6 +44,7 @@ export class JsonEngine extends Reads implements E.Engine {
   readonly #intake: Intake;
   /** Workers as they were handed in, whatever became of their records. */
   readonly #workers = new Map<string, E.Worker>();
+  readonly #heartbeat: Heartbeat;
   #tokens = 0;
   #folding: Promise<void> | null = null;
   /** How large the journal was when it was last looked at for a fold. */
@@ -50,6 +53,7 @@ export class JsonEngine extends Reads implements E.Engine {
   constructor(parts: Parts) {
     super(parts.memory, parts.registry, parts.pages);
     this.#p = parts;
+    this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
     this.#intake = {
       memory: parts.memory,
       ids: { next: parts.nextId },
@@ -193,6 +197,14 @@ export class JsonEngine extends Reads implements E.Engine {
     });
   }
 
+  beat(now: number): void {
+    this.#heartbeat.beat(now);
+  }
+
+  lastBeat(): number | null {
+    return this.#p.lastBeat;
+  }
+
   putWorker(worker: E.Worker): void {
     const { mark, pid, startTime, boot } = worker;
     const known = { mark, pid, startTime, boot };
@@ -251,6 +263,7 @@ export class JsonEngine extends Reads implements E.Engine {
 
   async close(): Promise<void> {
     await this.#folding?.catch(this.#p.onError);
+    await this.#heartbeat.close();
     try {
       await this.#p.committer?.close();
     } finally {

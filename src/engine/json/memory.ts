@@ -64,7 +64,8 @@ export class Memory {
   load(run: Run): void {
     this.tally.add(run, 1);
     // It was parsed a moment ago and nobody else has it: the one change of a run there is.
-    const state = run.state.name === 'queued' ? queuedSince(run.state.dueAt) : run.state;
+    const state =
+      run.state.name === 'queued' ? queuedSince(run.state.dueAt, run.state.waitMs) : run.state;
     Object.assign(run, { state, job: this.#nameOf(run.job) });
     if (isSettled(run)) return;
     this.live.set(run.id, run);

@@ -18,6 +18,7 @@ import { copyAside } from './aside.ts';
 import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
+import { readHeartbeat } from './heartbeat.ts';
 import { Segment, segmentPath } from './journal.ts';
 import { JsonEngine, type Parts } from './json-engine.ts';
 import { keepOlder, removeTemporaries } from './migrate.ts';
@@ -71,7 +72,7 @@ async function openOnce(options: OpenOptions): Promise<OpenedState> {
     if (isOlder) await beginMigration(options, recovered);
     return { engine: await serveRecovered(options, recovered), damage: [] };
   }
-  const common = partsOf(options, recovered);
+  const common = await partsOf(options, recovered);
   // A copy is a help, not a condition: on a full disk the state can still be read.
   const paths = problems.map(({ path }) => path);
   if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
@@ -106,12 +107,13 @@ const readOnlyRefusal = (): JobrunError =>
 
 type Common = Omit<Parts, 'committer' | 'refusal' | 'reserve'>;
 
-const partsOf = (options: OpenOptions, recovered: Recovered): Common => ({
+const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Common> => ({
   disk: options.disk,
   dir: options.dir,
   memory: recovered.memory,
   registry: recovered.registry,
   pages: recovered.pages,
+  lastBeat: await readHeartbeat(options.disk, options.dir),
   epoch: recovered.epoch + 1,
   nextId: recovered.nextId,
   changes: recovered.changes,
@@ -127,7 +129,7 @@ export async function serveRecovered(
   recovered: Recovered,
 ): Promise<JsonEngine> {
   const { disk, dir, clock } = options;
-  const common = partsOf(options, recovered);
+  const common = await partsOf(options, recovered);
   const folder = journalFolder(dir);
   await makeSure(disk, dir, recovered);
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);

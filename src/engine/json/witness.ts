@@ -3,47 +3,32 @@
 // like a commit nobody was told of.
 import { join } from 'node:path';
 import { sumOf } from '../../support/checksums.ts';
-import type { Disk, DiskFile } from '../../support/files.ts';
+import type { Disk } from '../../support/files.ts';
 import { readRegular } from './document.ts';
+import { NoteFile } from './note-file.ts';
 
 const TEXT = /^(\d{16}) ([0-9a-f]{8})\n$/;
 const pathOf = (dir: string): string => join(dir, 'witness');
 
 export class Witness {
-  readonly #file: DiskFile;
-  #latest: number | null = null;
-  #writing: Promise<void> | null = null;
+  readonly #file: NoteFile;
 
-  private constructor(file: DiskFile) {
+  private constructor(file: NoteFile) {
     this.#file = file;
   }
 
   static async open(disk: Disk, dir: string, seq: number): Promise<Witness> {
-    await disk.remove(pathOf(dir));
-    const witness = new Witness(await disk.create(pathOf(dir)));
+    const witness = new Witness(await NoteFile.open(disk, pathOf(dir)));
     witness.note(seq);
     return witness;
   }
 
-  /** Notes a sequence in the background; many at once become one write. */
   note(seq: number): void {
-    this.#latest = seq;
-    this.#writing ??= this.#write();
+    this.#file.note(textOf(seq));
   }
 
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#file.close();
-  }
-
-  async #write(): Promise<void> {
-    while (this.#latest !== null) {
-      const text = textOf(this.#latest);
-      this.#latest = null;
-      // It only ever helps to notice damage: where it cannot be written, that help is missing and nothing else.
-      await this.#file.write(Buffer.from(text), 0).catch(() => undefined);
-    }
-    this.#writing = null;
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }
 
