@@ -232,7 +232,7 @@ function recurrenceOf(own: Fields, general: Fields): Recurrence | null {
   const given = RULES.filter((name) => own[name] !== undefined && own[name] !== null);
   if (given.length > 1) {
     const message = `${given.join(' and ')} exclude each other`;
-    throw new JobrunError('broken-job', message, 'Keep one of them.');
+    throw new JobrunError('broken-job', message, 'Keep one of them.', { field: given[0] });
   }
   const name = given[0] ?? RULES.find((rule) => general[rule] !== undefined);
   if (name === undefined) return null;
@@ -253,7 +253,7 @@ function ruleOf(name: (typeof RULES)[number], fields: Fields): Recurrence['rule'
   const cron = read.text(fields.cron, 'cron') ?? '';
   const given = read.text(fields.timezone, 'timezone');
   const timezone = given === null ? processZone(process.env) : zoneNamed(given, 'timezone');
-  checkCron(cron, timezone);
+  read.inField('cron', () => checkCron(cron, timezone));
   return { kind: 'cron', cron, timezone };
 }
 

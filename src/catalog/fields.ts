@@ -8,7 +8,24 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 export function wrongField(field: string, wanted: string, value: unknown): JobrunError {
   const message = `${field} must be ${wanted}, not ${shown(value)}`;
-  return new JobrunError('broken-job', message, `Give ${wanted}, or leave ${field} out.`);
+  const hint = `Give ${wanted}, or leave ${field} out.`;
+  return new JobrunError('broken-job', message, hint, { field });
+}
+
+/** The field that an error of these readers is about (`retries.delay`), or null: its line in the file can be looked for. */
+export function fieldOf(error: unknown): string | null {
+  const cause = (error as { cause?: { field?: unknown } | null } | null)?.cause;
+  return typeof cause?.field === 'string' ? cause.field : null;
+}
+
+/** The same error, about this field. */
+export function inField<T>(field: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof JobrunError)) throw error;
+    throw new JobrunError(error.code, error.message, error.hint, { field });
+  }
 }
 
 function shown(value: unknown): string {
@@ -37,6 +54,7 @@ function unknownField(where: string, key: string, known: readonly string[]): Job
     'broken-job',
     `${where} has no field "${key}": ${hint}`,
     'Mend it in the job file.',
+    { field: /^[a-z]\w*$/i.test(where) ? `${where}.${key}` : key },
   );
 }
 

@@ -13,7 +13,8 @@ import { HOOK_TIMEOUT_MS, MAX_LOCK_LENGTH } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { decide } from './carry-out.ts';
 import { Context } from './context.ts';
-import { type LoadedJob, loadExport, loadJob, loadProblem } from './load.ts';
+import { type LoadedJob, loadExport, loadJob } from './load.ts';
+import { loadProblem } from './load-problem.ts';
 import type { Call } from './messages.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
@@ -116,9 +117,10 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
   try {
     return await within(work(), HOOK_TIMEOUT_MS, scope.clock, late);
   } catch (thrown) {
-    if (thrown instanceof JobrunError) throw thrown;
+    const { stack } = toRunError(thrown);
+    if (thrown instanceof JobrunError && !/^\s+at /m.test(stack)) throw thrown;
     // Its author has nothing but the logs to find out by: they get the stack.
-    throw new JobrunError('broken-job', toRunError(thrown).stack, 'Mend the job file.', thrown);
+    throw new JobrunError('broken-job', stack, 'Mend the job file.', thrown);
   } finally {
     scope.flush();
     scope.over = true;

@@ -72,16 +72,16 @@ export class Channel {
   }
 
   /** Sends and waits for the daemon's answer; rejects with its refusal. */
-  ask(message: DistributiveOmit<Asking, 'call'>): Promise<Json> {
+  async ask(message: DistributiveOmit<Asking, 'call'>): Promise<Json> {
     const call = ++this.#lastCall;
-    return new Promise((resolve, reject) => {
-      this.#asked.set(call, (answer) => {
-        if (answer.ok) resolve(answer.value);
-        else reject(refusal(answer));
-      });
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#asked.set(call, resolve);
       this.#refresh();
       this.send({ ...message, call } as FromWorker);
     });
+    if (answer.ok) return answer.value;
+    // Made here and not where the answer arrives: so its stack names the line of the job that waits for it.
+    throw errorFromShape({ ...answer, code: answer.code as JobrunError['code'] });
   }
 
   answered(call: number, answer: Answer): void {
@@ -104,10 +104,6 @@ export class Channel {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-function refusal(answer: Extract<Answer, { readonly ok: false }>): JobrunError {
-  return errorFromShape({ ...answer, code: answer.code as JobrunError['code'] });
-}
 
 function writeSome(bytes: Buffer): number {
   try {

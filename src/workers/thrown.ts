@@ -3,7 +3,9 @@ import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
 import type { Due, RunError } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
+import { JobrunError } from '../support/errors.ts';
 import { cutText } from './lines.ts';
+import { withoutOwnFrames } from './own-frames.ts';
 import { instantOf } from './values.ts';
 
 const MAX_CAUSES = 10;
@@ -31,7 +33,7 @@ function causesOf(thrown: unknown): readonly string[] {
 }
 
 const stackOf = (thrown: unknown, otherwise: string): string =>
-  textField(thrown, 'stack') ?? otherwise;
+  withoutOwnFrames(textField(thrown, 'stack') ?? otherwise, thrown instanceof JobrunError);
 
 /** The error again, for a hook that is told of it. */
 export function errorOf(error: RunError): Error {
