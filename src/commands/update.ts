@@ -55,12 +55,7 @@ export const update: Command<Request, RunView> = {
   },
 
   async handle(request, tools) {
-    const id = runId(request.id);
-    const run = await getRun(id, tools);
-    const now = tools.clock.now();
-    updated(run, {}, now);
-    const changes = { ...timeOf(request, now), ...(await paramsOf(request, run, tools)) };
-    const next = await tools.engine.change(id, (present) => updated(present, changes, now));
+    const next = await changed(runId(request.id), request, tools);
     tools.wake();
     return viewRun(next, tools);
   },
@@ -73,6 +68,23 @@ export const update: Command<Request, RunView> = {
     return undefined;
   },
 };
+
+/** What is added to params is checked with them. Where they were changed meanwhile, it is added to those instead. */
+async function changed(id: number, request: Request, tools: Tools): Promise<Run> {
+  for (;;) {
+    const run = await getRun(id, tools);
+    const now = tools.clock.now();
+    updated(run, {}, now);
+    const changes = { ...timeOf(request, now), ...(await paramsOf(request, run, tools)) };
+    const isAdded = request.merge === true && changes.params !== undefined;
+    let isOutdated = false;
+    const next = await tools.engine.change(id, (present) => {
+      isOutdated = isAdded && present.params !== run.params;
+      return isOutdated ? present : updated(present, changes, now);
+    });
+    if (!isOutdated) return next;
+  }
+}
 
 function timeOf(request: Request, now: number): Changes {
   const fields = fieldsOf(request);

@@ -1,0 +1,46 @@
+// Changes of one run that are asked for at once.
+import { expect, test } from 'vitest';
+import type { Tools } from '../../src/commands/command.ts';
+import { update } from '../../src/commands/update.ts';
+import { daemonHere } from '../helpers/daemon-here.ts';
+import { Project } from '../helpers/project.ts';
+
+const JOBS = {
+  'jobs/plain.mjs': 'export default () => 1;',
+  'jobs/checked.mjs': `const validate = async (value) => ({ value });
+    export default { params: { '~standard': { version: 1, vendor: 'x', validate } }, run: () => 1 };`,
+};
+
+async function waiting(tools: Tools, job: string): Promise<string> {
+  const draft = { job, params: { base: 1 }, priority: 1, dueAt: Date.now() + 3_600_000 };
+  const [accepted] = await tools.engine.accept([{ ...draft, origin: null }], Date.now());
+  return String(accepted?.run.id);
+}
+
+test.each(['plain', 'checked'])(
+  'params that are added to a run of the job %s at once are all there afterwards',
+  async (job) => {
+    const { tools } = await daemonHere(new Project(JOBS));
+    await tools.catalog.ready();
+    const id = await waiting(tools, job);
+    const names = ['a', 'b', 'c', 'd'];
+    await Promise.all(
+      names.map((name) =>
+        update.handle?.({ id, params: { [name]: 1 }, merge: true, note: null }, tools),
+      ),
+    );
+    const run = await tools.engine.find(Number(id));
+    expect(run?.params).toEqual({ base: 1, a: 1, b: 1, c: 1, d: 1 });
+  },
+);
+
+test('params that are given whole take the place of what was added meanwhile, and keep nothing of it', async () => {
+  const { tools } = await daemonHere(new Project(JOBS));
+  await tools.catalog.ready();
+  const id = await waiting(tools, 'checked');
+  const added = update.handle?.({ id, params: { a: 1 }, merge: true, note: null }, tools);
+  await update.handle?.({ id, params: { whole: 1 }, merge: false, note: null }, tools);
+  await added;
+  const run = await tools.engine.find(Number(id));
+  expect(['{"whole":1}', '{"whole":1,"a":1}']).toContain(JSON.stringify(run?.params));
+});
