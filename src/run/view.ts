@@ -10,7 +10,7 @@ import {
   type RunError,
   type StateName,
 } from './run.ts';
-import { hideParams } from './secrets.ts';
+import { hideParams, maskOf } from './secrets.ts';
 
 export interface RunView {
   readonly id: string;
@@ -78,13 +78,20 @@ export function viewOf(run: Run, reason: string | null, redact: readonly string[
     checkpoint: life?.checkpoint ?? null,
     output: state.name === 'done' ? state.output : (life?.output ?? null),
     error: errorOf(run),
-    reason: state.name === 'aborted' ? state.reason : reason,
+    reason: state.name === 'aborted' ? state.reason : hidden(reason, run, redact),
     schedule: origin?.schedule ?? null,
     parent: origin?.parent === undefined ? null : String(origin.parent),
     after: (origin?.after ?? []).map(String),
     worker: state.name === 'running' ? { pid: life?.attempts.at(-1)?.pid ?? 0 } : null,
   };
 }
+
+/** A run that waits for a lock says which: that may be made of what is hidden. */
+const hidden = (
+  reason: string | null,
+  { params }: Run,
+  redact: readonly string[],
+): string | null => (reason === null ? null : (maskOf(params, redact)?.(reason) ?? reason));
 
 function limitOf(run: Run): number | null {
   if (run.life) return run.life.maxAttempts;

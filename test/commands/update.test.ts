@@ -26,7 +26,10 @@ test.each(['plain', 'checked'])(
     const names = ['a', 'b', 'c', 'd'];
     await Promise.all(
       names.map((name) =>
-        update.handle?.({ id, params: { [name]: 1 }, merge: true, note: null }, tools),
+        update.handle?.(
+          { id, params: { [name]: 1 }, merge: true, note: null, timezone: 'UTC' },
+          tools,
+        ),
       ),
     );
     const run = await tools.engine.find(Number(id));
@@ -38,8 +41,14 @@ test('params that are given whole take the place of what was added meanwhile, an
   const { tools } = await daemonHere(new Project(JOBS));
   await tools.catalog.ready();
   const id = await waiting(tools, 'checked');
-  const added = update.handle?.({ id, params: { a: 1 }, merge: true, note: null }, tools);
-  await update.handle?.({ id, params: { whole: 1 }, merge: false, note: null }, tools);
+  const added = update.handle?.(
+    { id, params: { a: 1 }, merge: true, note: null, timezone: 'UTC' },
+    tools,
+  );
+  await update.handle?.(
+    { id, params: { whole: 1 }, merge: false, note: null, timezone: 'UTC' },
+    tools,
+  );
   await added;
   const run = await tools.engine.find(Number(id));
   expect(['{"whole":1}', '{"whole":1,"a":1}']).toContain(JSON.stringify(run?.params));

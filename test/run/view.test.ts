@@ -141,3 +141,10 @@ describe('the view of an attempt', () => {
     });
   });
 });
+
+it('a reason shows no hidden value that a lock was made of', () => {
+  const run = { ...queuedRun(1), params: { account: 'ada-lovelace' } };
+  const reason = 'waits for the lock "account ada-lovelace"';
+  expect(viewOf(run, reason, ['account']).reason).toBe('waits for the lock "account ***"');
+  expect(viewOf(run, reason, ['other']).reason).toBe(reason);
+});

@@ -3,7 +3,7 @@
 // here (DNS rebinding) is refused. On an address of the network any number that is an IP address will do, for no such
 // page can call itself by one.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
 import { MAX_HTTP_CONNECTIONS, SECOND } from '../../support/limits.ts';
@@ -42,7 +42,7 @@ export async function serveHttp(
     keepAliveTimeout: REQUEST_MS,
     maxHeaderSize: 8192,
   });
-  server.maxConnections = MAX_HTTP_CONNECTIONS;
+  boundConnections(server);
   const bound = await listen(server, place);
   server.on('error', onError);
   server.on('request', (request, response) => {
@@ -59,6 +59,23 @@ export async function serveHttp(
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * Where one connection more comes than there may be, the one that has asked for nothing for longest is closed: those who
+ * open many and say nothing do not lock out others.
+ */
+function boundConnections(server: Server): void {
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    const [oldest] = open.size < MAX_HTTP_CONNECTIONS ? [] : open;
+    oldest?.destroy();
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  server.on('request', ({ socket }) => {
+    if (open.delete(socket)) open.add(socket);
+  });
 }
 
 /** `host:port`, `[::1]:port`, or a port alone, which is one of the loopback address. */

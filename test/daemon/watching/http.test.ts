@@ -1,7 +1,10 @@
 // Who may read metrics and health, and who may not: a daemon that serves is not to be found by a page in a browser.
-import { createServer } from 'node:net';
+
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { isNamedRightly, placeOf, serveHttp } from '../../../src/daemon/watching/http.ts';
+import { MAX_HTTP_CONNECTIONS } from '../../../src/support/limits.ts';
 import { ask } from '../../helpers/http.ts';
 import { refusal } from '../../helpers/site.ts';
 
@@ -98,4 +101,20 @@ test.each([
   ['0.0.0.0', '', false],
 ])('served on %s, a request to %s: %s', (host, header, may) => {
   expect(isNamedRightly(header, { host, port: 9464 })).toBe(may);
+});
+
+test('those who open connections and say nothing lock nobody out', async () => {
+  const url = await served();
+  const { port, hostname } = new URL(url);
+  const silent = Array.from({ length: 3 * MAX_HTTP_CONNECTIONS }, (_, i) => {
+    const socket = connect(Number(port), hostname, () => {
+      if (i % 2 === 0) socket.write('GET /healthz HTTP/1.1\r\nHost: ');
+    });
+    // The oldest are closed.
+    socket.on('error', () => undefined);
+    return socket;
+  });
+  onTestFinished(() => silent.forEach((socket) => void socket.destroy()));
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  for (let i = 0; i < 5; i++) expect((await ask(`${url}/healthz`)).status).toBe(200);
 });
