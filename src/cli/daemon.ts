@@ -6,7 +6,7 @@ import { askDaemon } from '../api/client.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { readInteger } from '../commands/times.ts';
-import { openOwnLog } from '../daemon/watching/own-log.ts';
+import { openLogOutput } from '../daemon/watching/log-output.ts';
 import { prepareState } from '../engine/json/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -92,7 +92,7 @@ async function startDetached(config: Config, given?: string): Promise<Reply> {
   refuseForeignJobs(config.jobs);
   prepareState(config.state);
   mkdirSync(join(config.state, 'logs'), { recursive: true, mode: 0o700 });
-  const output = openOwnLog(log);
+  const output = openLogOutput(log);
   const from = fstatSync(output).size;
   const [node = '', ...words] = process.argv;
   // With --json it tells why it ends so that it can be told on from here.

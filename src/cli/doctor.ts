@@ -25,7 +25,7 @@ import type { Config } from '../support/config.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
-import { endGroup } from '../workers/death.ts';
+import { type Doomed, endGroup } from '../workers/death.ts';
 import { refuseNoProject } from './backend.ts';
 
 interface Request {
@@ -87,7 +87,7 @@ async function checkAll(config: Config): Promise<readonly Check[]> {
     await checkLock(config),
     checkClock(found, systemClock.now()),
     await checkSpace(config),
-    checkOrphans(findOrphans(config.state)),
+    checkOrphans(await orphansOf(config)),
     await checkJobs(config),
   ];
   return checks;
@@ -146,14 +146,17 @@ async function readBroken(config: Config): Promise<readonly string[] | JobrunErr
   }
 }
 
+/** Not beside a daemon: it has ended those of the one before, and what lives is its own. */
+const orphansOf = async ({ state }: Config): Promise<readonly Doomed[]> =>
+  (await holderOf(state))?.kind === 'daemon' ? [] : findOrphans(state);
+
 /** A sound state is left as it is. */
 async function repairAll(config: Config): Promise<Repaired | null> {
   const found = await inspectEngine(config, systemClock);
   if (found.foreign) throw found.foreign;
   const needed = found.findings.some(({ level }) => level === 'problem');
   const repaired = needed ? await repairEngine(config, systemClock) : null;
-  // Not beside a daemon: it has the lock, and a repair has been refused above.
-  for (const orphan of findOrphans(config.state))
+  for (const orphan of await orphansOf(config))
     await endGroup(orphan, { clock: systemClock, force: true });
   return repaired;
 }

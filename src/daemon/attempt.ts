@@ -29,6 +29,7 @@ import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf, savedOf } from './brief.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { ownLine } from './own-line.ts';
+import type { StopTime } from './stop-time.ts';
 import { untilWritten } from './stuck.ts';
 
 /** What an attempt does with the log and the result table of its run. */
@@ -50,6 +51,9 @@ export interface AttemptParts {
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
+  /** Processes of the run cannot be ended: it is held until they end by themselves. */
+  readonly onUndying: (run: Run, pids: readonly number[]) => void;
+  readonly stopTime: Pick<StopTime, 'explains'>;
   /** What went wrong beside a result. */
   readonly onError: (error: unknown) => void;
   /** Its process may have another run, or, where it is not reusable, must not. */
@@ -71,6 +75,15 @@ export interface Ended {
   readonly early: boolean;
 }
 
+/** The end of an attempt, seen from its process. */
+interface Over {
+  readonly outcome: Outcome | null;
+  /** The process must not get another run. */
+  readonly spent: boolean;
+  /** Something of the attempt may live on in the process, or beside it. */
+  readonly unclean: boolean;
+}
+
 interface Cause {
   readonly kind: AbortCause;
   readonly reason: string;
@@ -85,11 +98,15 @@ const OVERDUE_NAMES: Readonly<Record<Overdue, string>> = {
 /** Processes that were ended on purpose: for the other runs in them that is no failure. */
 const ended = new WeakSet<Runner>();
 
+const NEVER = new Promise<never>(() => undefined);
+
 export class Attempt {
   readonly run: Run;
   readonly runner: Runner;
   /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
   readonly ended: Promise<Ended>;
+  /** Resolves with pids that cannot be ended: `ended` may then take as long as they live. */
+  readonly undying: Promise<readonly number[]>;
   progress: Progress | null = null;
   readonly #p: AttemptParts;
   readonly #own: AttemptOwn;
@@ -99,11 +116,13 @@ export class Attempt {
   /** Other runs may be in its process. */
   readonly #shared: boolean;
   readonly #stopListening: () => void;
-  #over: (end: { outcome: Outcome | null; tainted: boolean }) => void = () => undefined;
-  readonly #finished: Promise<{ outcome: Outcome | null; tainted: boolean }>;
+  #over: (over: Over) => void = () => undefined;
+  readonly #finished: Promise<Over>;
+  #undying: (pids: readonly number[]) => void = () => undefined;
   readonly #began: number;
   #cause: Cause | null = null;
   #rows = false;
+  #abandoned = false;
   /** Its outcome is there: its process may serve others that know nothing of this attempt. */
   #isOver = false;
   #settling = false;
@@ -121,6 +140,9 @@ export class Attempt {
     this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
+    });
+    this.undying = new Promise((resolve) => {
+      this.#undying = resolve;
     });
     const { lockTimeMs } = own.policy;
     const limits = { timeoutMs: this.run.origin?.timeoutMs ?? own.policy.timeoutMs, lockTimeMs };
@@ -168,7 +190,20 @@ export class Attempt {
 
   #kill(force: boolean): void {
     ended.add(this.runner);
-    this.runner.end({ force }).catch(this.#p.onError);
+    this.#endProcess(force).catch(this.#p.onError);
+  }
+
+  /** The daemon ends before the process does, and leaves the run to the next one. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  #endProcess(force: boolean): Promise<void> {
+    const onUndying = (pids: readonly number[]): void => {
+      this.#undying(pids);
+      this.#p.onUndying(this.run, pids);
+    };
+    return this.runner.end({ force, onUndying });
   }
 
   async #carry(): Promise<Ended> {
@@ -176,7 +211,7 @@ export class Attempt {
     const brief = briefOf(this.run, this.#own.file);
     logs.begin(this.run.id, this.#number, brief.rows);
     this.runner.send({ type: 'run', brief });
-    const { outcome, tainted } = await this.#finished;
+    const { outcome, spent, unclean } = await this.#finished;
     this.#isOver = true;
     this.#deadlines.cancel();
     // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
@@ -184,13 +219,14 @@ export class Attempt {
     // left its group too is looked for when its process is given back.
     const { exit } = this.runner;
     const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
-    const clean = this.#cause === null && !tainted && !over;
-    if (!clean && !this.#shared) await this.runner.end();
+    const clean = this.#cause === null && !unclean && !over;
+    if (!clean && !this.#shared) await this.#endProcess(false);
+    if (this.#abandoned) await NEVER;
     const final = await this.#final(brief, outcome);
     this.#settling = true;
     // An end that was asked for meanwhile must not reach whatever has its process next.
     this.#deadlines.cancel();
-    const reusable = !tainted && this.#cause === null && this.runner.exit === null;
+    const reusable = !spent && this.#cause === null && this.runner.exit === null;
     // Decided in this same turn, so that the next start goes into its commit; but rows come before their result.
     const early = reusable && !this.#rows;
     if (early) this.#p.release(this.runner, true);
@@ -206,6 +242,12 @@ export class Attempt {
 
   /** What the attempt came to, seen from its cause if there is one. */
   async #final(brief: Brief, outcome: Outcome | null): Promise<Outcome> {
+    const failed = outcome?.kind === 'threw' && this.#cause === null ? outcome : null;
+    if (failed && (await this.#p.stopTime.explains(failed)) && this.#cause === null) {
+      const text = `ended by the stop of the daemon: ${failed.error.message}`;
+      this.#p.logs.append(this.run.id, this.#line('warn', text));
+      return { kind: 'stopped' };
+    }
     const cause = this.#cause;
     if (cause === null) {
       // Edited into a broken state a moment ago: its runs wait until it is mended.
@@ -234,21 +276,22 @@ export class Attempt {
   }
 
   /** Lost where the end of the process may be another run's doing: that is made good. */
-  #afterExit(exit: Exit): { outcome: Outcome; tainted: boolean } {
+  #afterExit(exit: Exit): Over {
     const message = `the process ended before its job did: ${exitText(exit)}`;
     const error = { name: 'ProcessError', message, stack: '' };
+    const end = { spent: true, unclean: true };
     if (!this.#shared && !ended.has(this.runner))
-      return { outcome: { kind: 'threw', error, ...deathOf(exit) }, tainted: true };
+      return { ...end, outcome: { kind: 'threw', error, ...deathOf(exit) } };
     this.#p.logs.append(this.run.id, this.#line('error', message));
     const death = this.#shared ? deathOf(exit) : {};
-    return { outcome: { kind: 'lost', ...death }, tainted: true };
+    return { ...end, outcome: { kind: 'lost', ...death } };
   }
 
   #message(message: FromRun): void {
     this.#deadlines.heartbeat();
     switch (message.type) {
       case 'outcome':
-        this.#over({ outcome: message.outcome, tainted: message.tainted === true });
+        this.#over(this.#overBy(message));
         return;
       case 'progress':
         this.progress = { percent: message.percent, text: message.text };
@@ -273,6 +316,12 @@ export class Attempt {
         );
         return;
     }
+  }
+
+  /** What is left in a shared process, or beside it, may be that of another of its runs: they share it by choice. */
+  #overBy({ outcome, tainted, changed, company }: Extract<FromRun, { type: 'outcome' }>): Over {
+    const unclean = tainted === true || (company === true && !this.#shared);
+    return { outcome, unclean, spent: unclean || (changed === true && !this.#shared) };
   }
 
   #addRow(n: number, row: Json): void {

@@ -27,6 +27,7 @@ import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
 import { briefOf } from './brief.ts';
 import { hiderOf } from './hiding.ts';
 import { ownLine } from './own-line.ts';
+import { cannotEnd } from './rescue.ts';
 
 export interface AttemptsParts extends Omit<AttemptParts, 'askOnError' | 'isSound'> {
   readonly catalog: Pick<JobCatalog, 'find' | 'reread'>;
@@ -34,6 +35,8 @@ export interface AttemptsParts extends Omit<AttemptParts, 'askOnError' | 'isSoun
   /** Names of params whose values are not to be shown. */
   readonly config: Pick<Config, 'redact'>;
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
+  /** The processes of an earlier daemon that keep a run from going on; null where there are none. */
+  readonly orphans: (run: number) => readonly number[] | null;
   /** One is over, or a hook; but where its place was given back before, only the last of all. */
   readonly onEnded: () => void;
 }
@@ -102,7 +105,7 @@ export class Attempts {
   async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
     const { engine, clock } = this.#p;
     for (;;) {
-      const attempt = await this.#find(id);
+      const attempt = await this.#find(id, reason);
       const run = attempt
         ? await this.#end(attempt, reason, graceMs)
         : await engine.change(id, (present) =>
@@ -122,7 +125,9 @@ export class Attempts {
     };
     // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
     await engine.change(attempt.run.id, note).catch(onError);
-    return (await attempt.end('abort', reason, graceMs)).run;
+    const { id } = attempt.run;
+    const undying = attempt.undying.then((pids) => Promise.reject(cannotEnd(id, pids)));
+    return (await Promise.race([attempt.end('abort', reason, graceMs), undying])).run;
   }
 
   /** The wall clock was set: what shows how long they have been running follows it. */
@@ -130,10 +135,19 @@ export class Attempts {
     for (const attempt of this.#under.values()) attempt.restate().catch(this.#p.onError);
   }
 
-  /** Ends all attempts for a stop of the daemon: their runs are queued again. */
+  /**
+   * Ends all attempts for a stop of the daemon: their runs are queued again. One whose process cannot be ended keeps its
+   * lease, and the next daemon waits for it.
+   */
   async stop(): Promise<void> {
     const all = [...this.#under.values()];
-    await Promise.all(all.map((attempt) => attempt.end('shutdown', 'the daemon stops', null)));
+    const ends = all.map((attempt) =>
+      Promise.race([
+        attempt.end('shutdown', 'the daemon stops', null),
+        attempt.undying.then(() => attempt.abandon()),
+      ]),
+    );
+    await Promise.all(ends);
   }
 
   /** What a hook says while it is called: it logs and emits like an attempt. */
@@ -153,8 +167,11 @@ export class Attempts {
     if (said.type === 'log') this.#p.logs.append(said.run, { ...said.line, attempt });
   }
 
-  /** The attempt of a run, null where it has none; one that was claimed a moment ago begins when its claim is durable. */
-  async #find(id: number): Promise<Attempt | null> {
+  /**
+   * The attempt of a run that is to be aborted, null where it has none; one that was claimed a moment ago begins when its
+   * claim is durable.
+   */
+  async #find(id: number, reason: string): Promise<Attempt | null> {
     const { engine } = this.#p;
     for (;;) {
       const attempt = this.#under.get(id);
@@ -163,6 +180,11 @@ export class Attempts {
       if (this.#under.has(id)) continue;
       if (!run) throw unknownRun(id);
       if (run.state.name !== 'running') return null;
+      const orphans = this.#p.orphans(id);
+      if (orphans) {
+        await engine.change(id, (held) => requestAbort(held, reason));
+        throw cannotEnd(id, orphans);
+      }
       await new Promise(setImmediate);
     }
   }

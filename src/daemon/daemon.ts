@@ -26,9 +26,10 @@ import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { listen } from './listen.ts';
 import { openPlaces } from './places.ts';
-import { rescue } from './rescue.ts';
+import { type Rescued, rescue, undyingText } from './rescue.ts';
 import { Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
+import { StopTime } from './stop-time.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
@@ -71,8 +72,10 @@ export class Daemon {
   readonly #upkeep: Upkeep;
   readonly #watching: Watching;
   readonly #busy: Busy;
+  readonly #stopTime: StopTime;
   #serving: Serving | null = null;
   #loaded = false;
+  #orphans: Rescued['orphans'] = new Map();
   #stopping: 'no' | 'draining' | 'now' = 'no';
   #look: () => void = () => undefined;
   #hurry: () => void = () => undefined;
@@ -108,6 +111,7 @@ export class Daemon {
     const { config, clock, log } = options;
     this.#o = options;
     this.#engine = engine;
+    this.#stopTime = new StopTime(clock);
     this.#watching = watching;
     this.#feed = new Feed<Change>(({ run }) => weightOf(run), engine.changes());
     this.#stuck = new Stuck(clock, log.logger, engine, (...why) => this.#fail(...why));
@@ -145,6 +149,7 @@ export class Daemon {
   /** Stops: at once with `now`, else when what runs is over, at most the drain time. A second call only hastens. */
   stop(now: boolean): void {
     const first = this.#stopping === 'no';
+    this.#stopTime.came();
     if (now || this.#stopping === 'no') this.#stopping = now ? 'now' : 'draining';
     if (now) this.#hurry();
     if (first) this.#end(0).catch((error) => this.#fail(error));
@@ -163,8 +168,12 @@ export class Daemon {
     loading.catch((error) => this.#fail(error));
     this.#pool.warm(1);
     const policy = (job: string) => policyOf(catalog.find(job));
-    const lost = await rescue({ engine: this.#engine, clock, policyOf: policy }, loading);
-    if (lost > 0) log.logger.warn(lostText(lost));
+    const onError = this.#onError('a run of the last daemon');
+    const rescuing = { engine: this.#engine, clock, policyOf: policy, onError };
+    const { runs, orphans } = await rescue(rescuing, loading);
+    if (runs > 0) log.logger.warn(lostText(runs));
+    for (const [run, pids] of orphans) log.logger.warn(undyingLine(run, pids));
+    this.#orphans = orphans;
     this.#serving = await listen(this.tools, this.#onError('a request failed'));
     this.#files.begin();
     log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
@@ -269,6 +278,9 @@ export class Daemon {
       onProgress: (run, progress) => this.#progressed(run, progress),
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
       onStuck: (error) => this.#stuck.told(error),
+      onUndying: (run, pids) => this.#o.log.logger.warn(undyingLine(run.id, pids)),
+      stopTime: this.#stopTime,
+      orphans: (run) => this.#orphans.get(run) ?? null,
       onError: this.#onError('an attempt'),
       onEnded: () => this.#scheduler.wake(),
     });
@@ -315,3 +327,6 @@ export class Daemon {
     });
   }
 }
+
+const undyingLine = (run: number, pids: readonly number[]): string =>
+  `run ${run} stays running until ${undyingText(pids)}: it belongs to another user or hangs, and cannot be ended`;

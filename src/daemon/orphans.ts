@@ -40,7 +40,7 @@ export function checkOrphans(orphans: readonly Doomed[]): Check {
 
 /** Somebody above it is a jobrun that carries no mark itself: its daemon, or the command that asked it. */
 function isCaredFor(info: ProcessInfo, all: ReadonlyMap<number, ProcessInfo>): boolean {
-  for (let above = all.get(info.parent); above && above.pid > 1; above = all.get(above.parent)) {
+  for (let above = all.get(info.parent); above; above = all.get(above.parent)) {
     const marked = environmentOf(above.pid)[MARK_VARIABLE] !== undefined;
     if (!marked && textOf(above.pid, 'cmdline').includes('jobrun')) return true;
   }

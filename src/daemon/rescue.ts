@@ -1,6 +1,6 @@
 // After a crash: runs whose daemon is gone are still leased to worker processes that may live. Each is ended first,
 // for certain and with all that it started, and only then is its run taken back: two live processes on one run must
-// never be. The lost attempt stays in its history.
+// never be. The lost attempt stays in its history. A process that cannot be ended keeps its run, and nobody else waits.
 import type { Engine, Lease } from '../engine/engine.ts';
 import { lastAliveAt } from '../run/attempts.ts';
 import type { Outcome } from '../run/outcome.ts';
@@ -8,34 +8,63 @@ import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
 import type { Run } from '../run/run.ts';
 import { requestAbort, settle } from '../run/transitions.ts';
 import { type Clock, delay } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
-import { type Doomed, endGroup } from '../workers/death.ts';
+import { type Doomed, endGroup, type OnUndying } from '../workers/death.ts';
 
 export interface Rescuing {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly policyOf: (job: string) => Policy;
   /** Ends a worker and all that it started, resolves when none of it lives; missing: real processes. */
-  readonly end?: (worker: Doomed) => Promise<void>;
+  readonly end?: (worker: Doomed, onUndying: OnUndying) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Rescued {
+  readonly runs: number;
+  /** Runs that are not taken back yet, by their ids: the processes that cannot be ended. Taken back when they end. */
+  readonly orphans: ReadonlyMap<number, readonly number[]>;
 }
 
 /** Definitions are waited for this long: one file that takes longer does not hold up the runs of the others. */
 const LOAD_MS = 3 * SECOND;
 
 /**
- * Ends every worker of an earlier daemon, and when none of them lives takes their runs back. `loaded` resolves when
- * the policies are known. Returns how many runs there were.
+ * Ends every worker of an earlier daemon, and takes back the runs of each when nothing of it lives. `loaded` resolves
+ * when the policies are known.
  */
-export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Promise<number> {
-  const { engine, clock } = rescuing;
-  const end = rescuing.end ?? ((worker) => endGroup(worker, { clock, force: true }));
+export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Promise<Rescued> {
+  const { engine, clock, onError } = rescuing;
   const leases = engine.leases();
   const workers = new Map(leases.map((lease) => [lease.mark, lease]));
-  await Promise.all([...workers.values()].map(end));
-  if (leases.length > 0) await Promise.race([loaded, delay(clock, LOAD_MS)]);
-  await Promise.all(leases.map((lease) => rescueOne(lease, rescuing)));
-  for (const mark of workers.keys()) engine.removeWorker(mark);
-  return leases.length;
+  const orphans = new Map<number, readonly number[]>();
+  const policiesKnown = Promise.race([loaded, delay(clock, LOAD_MS)]);
+  const takeBack = async (worker: Doomed): Promise<void> => {
+    await policiesKnown;
+    const runs = leases.filter(({ mark }) => mark === worker.mark);
+    await Promise.all(runs.map((lease) => rescueOne(lease, rescuing)));
+    for (const { run } of runs) orphans.delete(run);
+    engine.removeWorker(worker.mark);
+  };
+  const rescueWorker = async (worker: Doomed): Promise<void> => {
+    const { ended, undying } = endOrTell(worker, rescuing);
+    const pids = await Promise.race([ended, undying]);
+    if (pids === undefined) return takeBack(worker);
+    for (const { run, mark } of leases) if (mark === worker.mark) orphans.set(run, pids);
+    ended.then(() => takeBack(worker)).catch(onError);
+  };
+  await Promise.all([...workers.values()].map(rescueWorker));
+  return { runs: leases.length - orphans.size, orphans };
+}
+
+function endOrTell(worker: Doomed, { end, clock }: Pick<Rescuing, 'end' | 'clock'>) {
+  let tell: OnUndying = () => undefined;
+  const undying = new Promise<readonly number[]>((resolve) => {
+    tell = resolve;
+  });
+  const ended = end ? end(worker, tell) : endGroup(worker, { clock, force: true, onUndying: tell });
+  return { ended, undying };
 }
 
 /** Aborts a run that a dead daemon left running. Only for the holder of the lock: then no daemon can have it. */
@@ -47,13 +76,27 @@ export async function abortOrphan(
   const lease = engine.leases().find(({ run }) => run === id);
   // Noted first: whatever becomes of this process, no daemon takes the run up again.
   await engine.change(id, (run) => requestAbort(run, reason));
-  if (lease) await endGroup(lease, { clock, force: true });
+  if (lease) {
+    const { ended, undying } = endOrTell(lease, { clock });
+    const pids = await Promise.race([ended, undying]);
+    if (pids !== undefined) throw cannotEnd(id, pids);
+  }
   return engine.change(id, (run) => {
     const now = clock.now();
     const aliveAt = lastAliveAt(run, engine.lastBeat(), now);
     return settle(run, { kind: 'aborted', reason, aliveAt }, DEFAULT_POLICY, now, 0.5);
   });
 }
+
+/** The abort is noted: it holds as soon as the process ends. */
+export function cannotEnd(id: number, pids: readonly number[]): JobrunError {
+  const message = `run ${id} is aborted when ${undyingText(pids)}, which jobrun cannot end`;
+  const hint = `It belongs to another user or hangs: ps -o pid,user,stat,cmd -p ${pids.join(',')}`;
+  return new JobrunError('refused', message, hint);
+}
+
+export const undyingText = (pids: readonly number[]): string =>
+  pids.length === 1 ? `process ${pids[0]} ends` : `the processes ${pids.join(', ')} end`;
 
 async function rescueOne(lease: Lease, { engine, clock, policyOf }: Rescuing): Promise<void> {
   await engine.changeHeld(lease.run, lease.token, (run) => {

@@ -1,11 +1,11 @@
-// `jobrun daemon` in the foreground: from its options to its exit code. The first SIGTERM or SIGINT drains, the second
-// ends what runs, the third ends the daemon on the spot, as kill -9 would: nothing is lost by that either.
+// `jobrun daemon` in the foreground: from its options to its exit code.
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { random } from '../support/random.ts';
 import { Daemon } from './daemon.ts';
+import { listenToSignals } from './signals.ts';
 import { openLog } from './watching/log.ts';
-import { OwnLog } from './watching/own-log.ts';
+import { LogOutput } from './watching/log-output.ts';
 
 export interface RunDaemonOptions {
   readonly workers?: number;
@@ -20,28 +20,21 @@ export interface RunDaemonOptions {
 /** Resolves with the exit code when the daemon has stopped. */
 export async function runDaemon(config: Config, options: RunDaemonOptions = {}): Promise<number> {
   const clock = systemClock;
-  const file = options.log === undefined ? null : new OwnLog(options.log);
-  const log = openLog(file ?? process.stderr, clock, options.verbose ?? false);
+  const output = new LogOutput(options.log ?? null, clock);
+  const log = openLog(output, clock, options.verbose ?? false);
   const reopen = (): void => {
     try {
-      file?.reopen();
-      log.logger.info('the log begins here: SIGHUP');
+      const reopened = output.reopen();
+      log.logger.info(
+        reopened ? 'the log begins here: SIGHUP' : 'SIGHUP changes nothing: the log goes to stderr',
+      );
     } catch (error) {
       log.logger.error({ err: error }, 'the log goes on in the old file');
     }
   };
-  let daemon: Daemon | null = null;
-  let signals = 0;
-  const stop = (): void => {
-    signals++;
-    if (signals > 2) process.kill(process.pid, 'SIGKILL');
-    daemon?.stop(signals > 1);
-  };
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
-  // Without a file of its own a hangup ends it, as it does any program of a terminal that was closed.
-  if (file) process.on('SIGHUP', reopen);
+  const signals = listenToSignals(clock, output.isTTY ? null : reopen);
   try {
-    daemon = await Daemon.start({
+    const daemon = await Daemon.start({
       config,
       clock,
       log,
@@ -52,13 +45,11 @@ export async function runDaemon(config: Config, options: RunDaemonOptions = {}):
       drainMs: options.drainMs ?? config.drainMs,
       supervisor: process.env,
     });
-    if (process.stderr.isTTY && !options.untilIdle)
+    if (output.isTTY && !options.untilIdle)
       log.logger.info('see what it does in another terminal: jobrun list; Ctrl-C stops it');
-    // One that came while it was starting.
-    if (signals > 0) daemon.stop(signals > 1);
+    signals.stop((now) => daemon.stop(now));
     return await daemon.stopped;
   } finally {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.off(name, stop);
-    process.off('SIGHUP', reopen);
+    signals.close();
   }
 }

@@ -99,8 +99,12 @@ export const RESTART_MS = MINUTE;
 export const LOCK_WAIT_MS = 5 * SECOND;
 /** Results that could not be written are kept and tried again this long before the daemon gives up (exit 74). */
 export const WRITE_GIVE_UP_MS = MINUTE;
+/** Signals this close together are one stop: a supervisor sends them to each process in turn, and programs pass them on. */
+export const STOP_SIGNAL_MS = SECOND;
 /** Between SIGTERM and SIGKILL when an attempt's grace is over; with it an abort ends within grace plus a second. */
 export const TERM_TO_KILL_MS = 300;
+/** A process that SIGKILL has not ended after this belongs to another user, or hangs in the kernel. */
+export const UNDYING_MS = 5 * SECOND;
 /** Kept free for results on a full disk: a few thousand of them; or this share of a disk so small that it is less. */
 export const RESERVE_BYTES = 2 * MB;
 export const RESERVE_SHARE = 0.05;

@@ -9,7 +9,14 @@ import { Context } from './context.ts';
 import { isLoaded, type LoadedJob, loadJob } from './load.ts';
 import { isOutdated } from './loader.ts';
 import type { RunScope } from './scope.ts';
-import { callbackOf, isFatal, isPending, retryAtOf, toRunError } from './thrown.ts';
+import {
+  callbackOf,
+  isFatal,
+  isOfStoppedChild,
+  isPending,
+  retryAtOf,
+  toRunError,
+} from './thrown.ts';
 import { instantOf, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
@@ -50,10 +57,17 @@ async function failureOf(
   if (due !== null) return { kind: 'callback', ...due, error };
   if (job === null) return { kind: 'threw', error, unloaded: true };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
+  const stopped = isOfStoppedChild(thrown) ? { childStopped: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
   const asks = job.onError && !scope.controller.signal.aborted;
   const decision = asks ? await decide(job, thrown, scope, ctx) : undefined;
-  return { kind: 'threw', error, ...fatal, ...(decision === undefined ? {} : { decision }) };
+  return {
+    kind: 'threw',
+    error,
+    ...fatal,
+    ...stopped,
+    ...(decision === undefined ? {} : { decision }),
+  };
 }
 
 /** The time of a RetryAt that was thrown; where that makes no sense, this is what went wrong instead. */

@@ -61,12 +61,10 @@ export class Child implements Runner {
     const heap = options.memoryMb === null ? [] : [`--max-old-space-size=${options.memoryMb}`];
     const child = startProcess({
       ...options,
-      program: process.execPath,
-      args: [...NODE_FLAGS, ...heap, ENTRY],
+      what: [process.execPath, ...NODE_FLAGS, ...heap, ENTRY],
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      tied: true,
     });
-    this.pid = child.pid ?? 0;
+    this.pid = child.pid as number;
     this.startTime = startTimeOf(this.pid);
     this.#raw = { stdout: this.#output(child, 'stdout'), stderr: this.#output(child, 'stderr') };
     this.#channel = child.stdio[3] as Socket;
@@ -124,6 +122,7 @@ export class Child implements Runner {
   }
 
   async end(options?: EndRunner): Promise<void> {
+    if (!options?.force) this.send({ type: 'end' });
     await endGroup(this, { ...options, clock: this.#options.clock, own: true });
     await this.exited;
   }
@@ -158,9 +157,8 @@ export class Child implements Runner {
         for (const { gone } of [...this.#runs.values()]) gone(exit);
         resolve(exit);
       };
-      child.on('error', (error) => {
-        if (this.pid === 0) finish({ exitCode: null, signal: null, problem: error.message });
-      });
+      // A signal that did not arrive: the exit tells more.
+      child.on('error', () => undefined);
       const { stdout, stderr } = this.#raw;
       afterExit(child, [stdout, stderr], this.#options.clock, (exitCode, signal) =>
         finish({ exitCode, signal }),
@@ -265,9 +263,8 @@ const goneAnswer = (exit: Exit): Answer => ({
   hint: 'A job must not end its process.',
 });
 
-/** `exit code 3`, `signal SIGSEGV`, or why it never started. */
+/** `exit code 3`, `signal SIGSEGV`. */
 export function exitText(exit: Exit): string {
-  if (exit.problem !== undefined) return `no start: ${exit.problem}`;
   const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
   return exit.outOfMemory ? `out of memory (${how})` : how;
 }

@@ -66,18 +66,16 @@ export class CommandRunner implements Runner {
     options.warden.begin();
     this.#process = startProcess({
       ...options,
-      program: '/bin/sh',
-      args: ['-c', GATE],
+      what: GATE,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      tied: false,
     });
-    this.pid = this.#process.pid ?? 0;
+    this.pid = this.#process.pid as number;
     this.startTime = startTimeOf(this.pid);
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
     const gate = this.#process.stdio[3] as Readable;
     gate.on('end', () => this.#began?.()).resume();
-    if (this.pid > 0) options.warden.watch(this);
+    options.warden.watch(this);
     this.exited = this.#watch(this.#process);
   }
 
@@ -155,10 +153,8 @@ export class CommandRunner implements Runner {
         this.#gone?.(exit);
         resolve(exit);
       };
-      child.on('error', (error) => {
-        if (child.pid === undefined)
-          finish({ exitCode: null, signal: null, problem: error.message });
-      });
+      // A signal that did not arrive: the exit tells more.
+      child.on('error', () => undefined);
       afterExit(child, [stdout, stderr], clock, (exitCode, signal) => finish({ exitCode, signal }));
     });
   }

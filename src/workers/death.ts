@@ -1,15 +1,16 @@
 // Ends a worker and everything that it started, and resolves only when none of it lives any more: a run is handed out
 // again after that and not before. Found are: the worker itself (if its start time shows that it is the one), its
-// process group, what descends from these, and every process that carries the worker's mark in its environment,
-// which also tells a program that left group and session long ago. Nothing else is ever signalled.
+// process group, every process that carries the worker's mark, which also tells a program that left group and session
+// long ago, what descends from these, and what did when it was looked for before. Nothing else is ever signalled. What
+// cannot be ended (it belongs to another user by now, or hangs in the kernel) is waited for.
 import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
-import { TERM_TO_KILL_MS } from '../support/limits.ts';
+import { SECOND, TERM_TO_KILL_MS, UNDYING_MS } from '../support/limits.ts';
 import {
   allProcesses,
-  bootId,
   carriesMark,
   hasProc,
+  isThisBoot,
   type ProcessInfo,
   processInfo,
 } from './processes.ts';
@@ -31,7 +32,11 @@ export interface EndOptions {
   readonly own?: boolean;
   /** Nobody waits: one look at the system's processes serves all who ask within a moment. */
   readonly together?: boolean;
+  /** Told once, with pids, where SIGKILL does not end them: who waits may want to do something else. */
+  readonly onUndying?: OnUndying;
 }
+
+export type OnUndying = (pids: readonly number[]) => void;
 
 const LOOK_AGAIN_MS = 15;
 /**
@@ -41,24 +46,31 @@ const LOOK_AGAIN_MS = 15;
 const TOGETHER_MS = 50;
 const TOGETHER_TIMES = 50;
 const LONGEST_LOOK_MS = 250;
+const LOOK_AT_UNDYING_MS = SECOND;
 
 export async function endGroup(worker: Doomed, options: EndOptions): Promise<void> {
   const { clock, force, own = false, together } = options;
   if (!(await untilTold(hasProc, clock))) return endWithoutProc(worker, options);
-  if (worker.boot !== '' && worker.boot !== (await untilTold(bootId, clock))) return;
-  const look = (): readonly ProcessInfo[] => livingOf(worker, own);
+  if (!(await untilTold(() => isThisBoot(worker.boot), clock))) return;
+  const known = new Map<number, string>();
+  const look = (): readonly ProcessInfo[] => livingOf(worker, own, known);
   let victims = together
-    ? await untilTold(async () => livingOf(worker, own, await commonLook(clock)), clock)
+    ? await untilTold(async () => livingOf(worker, own, known, await commonLook(clock)), clock)
     : await untilTold(look, clock);
   if (victims.length > 0 && !force) {
     for (const victim of victims) signal(victim.pid, 'SIGTERM');
     await untilGone(victims, clock, TERM_TO_KILL_MS);
     victims = await untilTold(look, clock);
   }
+  const began = clock.monotonic();
+  let undying = false;
   while (victims.length > 0) {
     for (const victim of victims) signal(victim.pid, 'SIGKILL');
-    await untilGone(victims, clock, LONGEST_LOOK_MS);
+    await untilGone(victims, clock, undying ? LOOK_AT_UNDYING_MS : LONGEST_LOOK_MS);
     victims = await untilTold(look, clock);
+    if (undying || victims.length === 0 || clock.monotonic() - began < UNDYING_MS) continue;
+    undying = true;
+    options.onUndying?.(victims.map(({ pid }) => pid));
   }
 }
 
@@ -77,7 +89,7 @@ async function untilTold<T>(ask: () => T | Promise<T>, clock: Clock): Promise<T>
 /** True while anything of the worker lives. */
 export function isAlive(worker: Doomed): boolean {
   if (!hasProc()) return worker.pid > 1 && signal(-worker.pid, 0);
-  return (worker.boot === '' || worker.boot === bootId()) && livingOf(worker, false).length > 0;
+  return isThisBoot(worker.boot) && livingOf(worker, false).length > 0;
 }
 
 let common: Promise<readonly ProcessInfo[]> | null = null;
@@ -98,10 +110,19 @@ function commonLook(clock: Clock): Promise<readonly ProcessInfo[]> {
 /** True while anything lives in the group that this process led: cheap, but blind for what has left it. */
 export const leftBehind = (worker: Doomed): boolean => worker.pid > 1 && signal(-worker.pid, 0);
 
-/** All living processes that are the worker's, in one look. */
+/** True where anything of the worker lives besides itself: what its runs have left behind. */
+export function hasCompany(worker: Doomed): boolean {
+  return livingOf(worker, true).some(({ pid }) => pid !== worker.pid);
+}
+
+/**
+ * All living processes that are the worker's, in one look. `known`: those of the looks before, by pid, and the time of
+ * their start; once its parent is dead nothing may tell any more whose a process is.
+ */
 function livingOf(
   worker: Doomed,
   own: boolean,
+  known = new Map<number, string>(),
   all: readonly ProcessInfo[] = allProcesses(),
 ): readonly ProcessInfo[] {
   const leader = all.find((info) => info.pid === worker.pid && info.startTime === worker.startTime);
@@ -109,22 +130,18 @@ function livingOf(
   const since = Number(worker.startTime);
   const found = new Set<number>();
   for (const info of all) {
-    if (
+    const isKnown =
       info === leader ||
-      (ownsGroup && (info.group === worker.pid || info.session === worker.pid))
-    ) {
-      found.add(info.pid);
-    } else if (
-      info.alive &&
-      Number(info.startTime) >= since &&
-      carriesMark(info.pid, worker.mark)
-    ) {
-      found.add(info.pid);
-    }
+      known.get(info.pid) === info.startTime ||
+      (ownsGroup && (info.group === worker.pid || info.session === worker.pid));
+    const mayBeMarked = info.alive && Number(info.startTime) >= since;
+    if (isKnown || (mayBeMarked && carriesMark(info.pid, worker.mark))) found.add(info.pid);
   }
   addDescendants(all, found);
   found.delete(process.pid);
-  return all.filter((info) => info.alive && found.has(info.pid));
+  const living = all.filter((info) => info.alive && found.has(info.pid));
+  for (const { pid, startTime } of living) known.set(pid, startTime);
+  return living;
 }
 
 function addDescendants(all: readonly ProcessInfo[], found: Set<number>): void {

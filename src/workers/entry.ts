@@ -2,10 +2,10 @@
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { getEventListeners } from 'node:events';
-import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
+import { STOP_SIGNALS } from '../run/stop-signal.ts';
 import { systemClock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -17,6 +17,7 @@ import { startLoader } from './loader.ts';
 import type { Answer, Brief, Call, ToWorker } from './messages.ts';
 import { RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
+import { Traces } from './traces.ts';
 
 const HUNG: RunError = {
   name: 'Error',
@@ -39,6 +40,9 @@ function receive(message: ToWorker): void {
     case 'answer':
       channel.answered(message.call, message.answer);
       break;
+    case 'end':
+      endOnSignal();
+      break;
     default:
       answer(message);
   }
@@ -58,25 +62,14 @@ function begin(brief: Brief): void {
 
 function finish(scope: RunScope, outcome: Outcome, untrusted = false): void {
   if (scope.over) return;
-  const tainted = untrusted || isSpoilt();
+  const tainted = untrusted || traces.isSpoilt();
   scope.flush();
   scope.over = true;
   active.delete(scope.run);
-  channel.send({ type: 'outcome', run: scope.run, outcome, ...(tainted ? { tainted } : {}) });
+  // Where others run, it may be theirs.
+  const left = tainted ? { tainted } : active.size === 0 ? traces.look() : {};
+  channel.send({ type: 'outcome', run: scope.run, outcome, ...left });
   hold();
-}
-
-const DIR = process.cwd();
-
-/** What one run must not leave to the next: another working folder, or no stdout for what it starts. */
-function isSpoilt(): boolean {
-  try {
-    for (const descriptor of [1, 2]) fstatSync(descriptor);
-    return process.cwd() !== DIR;
-  } catch {
-    // Closed, or the folder is gone.
-    return true;
-  }
 }
 
 const hold = (): void => channel.hold(active.size === 0 || calls > 0);
@@ -134,6 +127,19 @@ function exhausted(): void {
   }
 }
 
+/**
+ * A stop of everything (systemd, Ctrl-C passed on by a supervisor) reaches the workers too. It is the daemon's to decide
+ * what becomes of them: until that says so they ignore it, as far as the job has no handlers of its own.
+ */
+const ignore = (): void => undefined;
+for (const name of STOP_SIGNALS) process.on(name, ignore);
+
+function endOnSignal(): void {
+  for (const name of STOP_SIGNALS) process.off(name, ignore);
+  // The one for which this was said may have been ignored already.
+  if (process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
+}
+
 const { JOBRUN_STATE: state } = process.env;
 startLoader(state ? join(state, 'cache') : null);
 captureOutput(only);
@@ -144,4 +150,5 @@ process.on('exit', () => {
   for (const scope of active.values()) scope.flush();
   channel.flush();
 });
+const traces = new Traces();
 channel.send({ type: 'ready' });

@@ -12,6 +12,7 @@ import { LOAD_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { Child, type ChildOptions, exitText } from './child.ts';
 import type { Answer } from './messages.ts';
+import { isScarce } from './spawn.ts';
 
 export interface InspectOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
   readonly newMark: () => string;
@@ -57,7 +58,8 @@ class Reading {
   /** Reads files in one worker; what it cannot read goes to further ones. */
   async read(files: readonly JobFile[]): Promise<void> {
     if (files.length === 0 || this.#options.signal?.aborted) return;
-    const child = new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
+    const child = await this.#start();
+    if (child === null) return;
     const stop = (): void => void child.end({ force: true });
     const { signal } = this.#options;
     const unlisten = signal && onAbort(signal, stop);
@@ -65,6 +67,20 @@ class Reading {
     const left = await this.#feed(child, files, sent);
     await Promise.all([this.read(left), this.#finish(child, sent)]);
     unlisten?.();
+  }
+
+  /** Waits while the system starts no process; null where the reading is ended meanwhile. */
+  async #start(): Promise<Child | null> {
+    const { clock, signal, newMark } = this.#options;
+    while (!signal?.aborted) {
+      try {
+        return new Child({ ...this.#options, mark: newMark(), memoryMb: null });
+      } catch (error) {
+        if (!isScarce(error)) throw error;
+        await delay(clock, BLOCKED_MS, signal);
+      }
+    }
+    return null;
   }
 
   /** Hands the files over one by one. Returns those that the worker no longer took. */

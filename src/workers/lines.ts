@@ -1,7 +1,8 @@
 // Bytes into lines, in bounded memory: one line may be 500 MB long and without an end. What is over the bound is
 // dropped and counted, and the line says so.
 import { StringDecoder } from 'node:string_decoder';
-import { MAX_LOG_TEXT } from '../support/limits.ts';
+import type { Clock } from '../support/clock.ts';
+import { MAX_LOG_TEXT, SECOND } from '../support/limits.ts';
 
 /** At most MAX_LOG_TEXT characters, with a mark that says how many more there were. */
 export function cutText(text: string, more = 0): string {
@@ -13,16 +14,34 @@ export function cutText(text: string, more = 0): string {
 
 const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
 
-/** Cuts a stream into lines. `line` gets each without its end, at most MAX_LOG_TEXT long and marked if it was longer. */
+/** A line that nothing was added to for so long is given out as it is: a prompt, or `copying ...`. */
+const PAUSE_MS = SECOND;
+/** So is one that is drawn anew all the time, as often as this. */
+const LONGEST_MS = 10 * SECOND;
+
+/**
+ * Cuts a stream into lines. `line` gets each without its end, at most MAX_LOG_TEXT long and marked if it was longer. A
+ * carriage return begins a line anew, as on a terminal: of a progress bar the last frame is left.
+ */
 export class LineCutter {
   readonly #line: (text: string) => void;
+  readonly #clock: Clock;
   readonly #decoder = new StringDecoder('utf8');
   #parts: string[] = [];
   #length = 0;
   #dropped = 0;
+  /** The last character was a carriage return: what comes next says whether a new frame begins, or the line ends. */
+  #returned = false;
+  /** When something was added to the line that is not finished, and when its first part came. */
+  #addedAt = 0;
+  #begunAt = 0;
+  #watched = false;
+  /** The line has been given out before its end, which then says nothing more. */
+  #shown = false;
 
-  constructor(line: (text: string) => void) {
+  constructor(line: (text: string) => void, clock: Clock) {
     this.#line = line;
+    this.#clock = clock;
   }
 
   write(chunk: string | Uint8Array): void {
@@ -36,7 +55,9 @@ export class LineCutter {
       this.#finish();
       from = end + 1;
     }
-    if (from < text.length) this.#gather(text.slice(from));
+    if (from === text.length) return;
+    this.#gather(text.slice(from));
+    this.#watch();
   }
 
   /** Gives out the rest that had no line end. */
@@ -45,7 +66,13 @@ export class LineCutter {
     if (this.#length > 0) this.#finish();
   }
 
-  #gather(part: string): void {
+  #gather(text: string): void {
+    if (text === '') return;
+    const ended = text.endsWith('\r') ? text.slice(0, -1) : text;
+    const frame = ended.lastIndexOf('\r') + 1;
+    if (this.#returned || frame > 0) this.#clear();
+    this.#returned = ended.length < text.length;
+    const part = ended.slice(frame);
     const room = MAX_LOG_TEXT - this.#length;
     if (part.length > room) this.#dropped += part.length - room;
     if (room <= 0 || part === '') return;
@@ -54,13 +81,41 @@ export class LineCutter {
     this.#length += kept.length;
   }
 
-  #finish(): void {
-    const text = this.#parts.length === 1 ? (this.#parts[0] ?? '') : this.#parts.join('');
-    const dropped = this.#dropped;
+  #clear(): void {
     this.#parts = [];
     this.#length = 0;
     this.#dropped = 0;
-    const line = text.endsWith('\r') ? text.slice(0, -1) : text;
+    this.#returned = false;
+  }
+
+  #finish(unfinished = false): void {
+    const line = this.#parts.length === 1 ? (this.#parts[0] ?? '') : this.#parts.join('');
+    const dropped = this.#dropped;
+    const wasShown = this.#shown && line === '';
+    this.#shown = unfinished;
+    this.#clear();
+    if (wasShown) return;
     this.#line(dropped > 0 ? cutText(line, dropped) : line);
+  }
+
+  #watch(): void {
+    this.#addedAt = this.#clock.monotonic();
+    if (this.#watched) return;
+    this.#watched = true;
+    this.#begunAt = this.#addedAt;
+    this.#clock.after(PAUSE_MS, () => this.#look(), { idle: true });
+  }
+
+  /** One timer for a line, however often something is added to it. */
+  #look(): void {
+    const now = this.#clock.monotonic();
+    const left = Math.min(this.#addedAt + PAUSE_MS, this.#begunAt + LONGEST_MS) - now;
+    if (left > 0 && this.#length > 0) {
+      this.#clock.after(left, () => this.#look(), { idle: true });
+      return;
+    }
+    this.#watched = false;
+    // What a command says to jobrun is taken whole.
+    if (this.#length > 0 && !this.#parts[0]?.startsWith(':')) this.#finish(true);
   }
 }

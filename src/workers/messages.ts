@@ -5,6 +5,7 @@ import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
+import type { Left } from './traces.ts';
 
 /** Everything an attempt needs to know; `token` comes back with each message about it. */
 export interface Brief {
@@ -61,6 +62,8 @@ export type ToWorker =
       readonly call: number;
       readonly answer: Answer;
     }
+  /** From now on a signal may end it: one that ends it follows. */
+  | { readonly type: 'end' }
   | (Call & { readonly call: number });
 
 export type Answer =
@@ -69,13 +72,13 @@ export type Answer =
 
 /** What an attempt says of itself. */
 export type FromRun =
-  | {
+  | ({
       readonly type: 'outcome';
       readonly run: number;
       readonly outcome: Outcome;
       /** The process is no longer to be trusted (an error that nothing caught): it must not get another run. */
       readonly tainted?: true;
-    }
+    } & Left)
   | {
       readonly type: 'progress';
       readonly run: number;

@@ -23,6 +23,7 @@ import { Child } from './child.ts';
 import { CommandRunner } from './command-job.ts';
 import type { Doomed } from './death.ts';
 import type { Runner, Stray } from './runner.ts';
+import { isScarce } from './spawn.ts';
 import { Warden } from './warden.ts';
 
 export interface PoolOptions {
@@ -62,6 +63,9 @@ interface Slot {
   busy: number;
   idleSince: number;
   retired: boolean;
+  /** Resolves where something of it cannot be ended. */
+  readonly undying: Promise<void>;
+  readonly onUndying: () => void;
 }
 
 /** An idle worker above the first is given up after this long. */
@@ -70,9 +74,6 @@ const IDLE_MS = MINUTE;
 const MAX_RESIDENT_BYTES = 1024 ** 3;
 /** Reading the memory costs as much as a small run. */
 const LOOK_AT_MEMORY_EVERY = 25;
-
-/** What the system has too little of, or the refusal that says so. */
-const SCARCE = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'refused']);
 
 export class WorkerPool {
   readonly #options: PoolOptions;
@@ -152,10 +153,10 @@ export class WorkerPool {
     for (const slot of idle.slice(1)) if (now - slot.idleSince > IDLE_MS) this.#retire(slot);
   }
 
-  /** Ends all workers; resolves when nothing of them lives. */
+  /** Ends all workers; resolves when nothing of them lives but what cannot be ended. */
   async close(): Promise<void> {
     for (const slot of this.#all()) slot.retired = true;
-    await Promise.all(this.#all().map((slot) => this.#end(slot)));
+    await Promise.all(this.#all().map((slot) => Promise.race([this.#end(slot), slot.undying])));
     this.#warden.close();
   }
 
@@ -189,6 +190,10 @@ export class WorkerPool {
     const runner = (start ?? this.#startProcess)(need, newMark());
     const generation = this.#generation;
     const idleSince = clock.monotonic();
+    let onUndying = (): void => undefined;
+    const undying = new Promise<void>((resolve) => {
+      onUndying = resolve;
+    });
     const slot: Slot = {
       runner,
       lane,
@@ -198,6 +203,8 @@ export class WorkerPool {
       busy: 0,
       idleSince,
       retired: false,
+      undying,
+      onUndying,
     };
     this.#slots.set(runner, slot);
     this.#options.onStart(runner);
@@ -236,7 +243,7 @@ export class WorkerPool {
     try {
       this.#start(need, key);
     } catch (error) {
-      if (!SCARCE.has(errnoOf(error))) throw error;
+      if (!isScarce(error)) throw error;
     }
   }
 
@@ -264,7 +271,9 @@ export class WorkerPool {
     let ending = this.#ending.get(slot);
     if (!ending) {
       // Without a run there is nothing in it that would want to be told first.
-      ending = slot.runner.end({ force: true, together: slot.runner.exit !== null }).then(() => {
+      const { runner, onUndying } = slot;
+      const together = runner.exit !== null;
+      ending = runner.end({ force: true, together, onUndying }).then(() => {
         this.#slots.delete(slot.runner);
         this.#ending.delete(slot);
         this.#options.onEnd(slot.runner);

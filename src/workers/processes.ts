@@ -1,5 +1,9 @@
 // What the system says about processes: which ones live, and whether one is the one that was meant. A pid alone proves
 // nothing, for it is given again; a zombie is dead, though `kill(pid, 0)` calls it alive.
+//
+// Whatever a worker starts carries the worker's mark twice. In its environment, which it may drop, and which only its
+// own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit since
+// 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to everybody.
 import { readdirSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../support/errors.ts';
 
@@ -28,9 +32,23 @@ export function processIdentity(pid: number): Identity {
 
 let boot: string | null = null;
 
+/**
+ * Names the life of the machine, and of the container in it: there pids begin anew with each start, though the machine
+ * has gone on. Empty where the system does not tell.
+ */
 export function bootId(): string {
-  boot ??= textOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  if (boot !== null) return boot;
+  const machine = textOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  boot = machine === '' ? '' : `${machine}/${processInfo(FIRST_PID)?.startTime ?? ''}`;
   return boot;
+}
+
+const FIRST_PID = 1;
+
+/** False where everything that lived then is gone. Leases of earlier versions name the machine alone. */
+export function isThisBoot(then: string): boolean {
+  const now = bootId();
+  return then === '' || then === now || then === now.slice(0, now.indexOf('/'));
 }
 
 let proc: boolean | null = null;
@@ -58,9 +76,11 @@ export function processInfo(pid: number): ProcessInfo | null {
   // The name in brackets may hold anything, brackets and spaces too: the fields begin after the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state = 'X', parent, group, session] = fields;
+  // A zombie is dead, unless only its first thread has ended and others go on.
+  const threads = Number(fields[17]);
   return {
     pid,
-    alive: state !== 'Z' && state !== 'X' && state !== 'x',
+    alive: state !== 'X' && state !== 'x' && (state !== 'Z' || threads > 1),
     parent: Number(parent),
     group: Number(group),
     session: Number(session),
@@ -79,8 +99,24 @@ export function allProcesses(): readonly ProcessInfo[] {
   return infos;
 }
 
-/** True where the process was started, by whomever, with this mark in its environment. */
+/** The mark as a number, for a limit; null where a mark is no number in hexadecimal digits. */
+export function limitOf(mark: string): number | null {
+  const digits = /^[0-9a-f]{12}/.exec(mark)?.[0];
+  // Never so small that it could be somebody's idea of a limit, and exact as a number.
+  return digits === undefined ? null : 2 ** 48 + Number.parseInt(digits, 16);
+}
+
+/** Shell text that sets the limit for the shell and all that it starts; bash calls it x, other shells w. */
+export function markingScript(mark: string): string {
+  const limit = process.platform === 'linux' ? limitOf(mark) : null;
+  return limit === null ? '' : `ulimit -w ${limit} 2>/dev/null || ulimit -x ${limit} 2>/dev/null\n`;
+}
+
+/** True where the process was started, by whomever, under this mark. */
 export function carriesMark(pid: number, mark: string): boolean {
+  const limit = limitOf(mark);
+  const limits = limit === null ? null : textOrNull(`/proc/${pid}/limits`);
+  if (limits?.includes(` ${limit} `)) return true;
   const environment = textOrNull(`/proc/${pid}/environ`);
   return environment !== null && `\0${environment}`.includes(`\0${MARK_VARIABLE}=${mark}\0`);
 }

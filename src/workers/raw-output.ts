@@ -25,7 +25,7 @@ export class RawOutput {
   constructor(stream: Readable, clock: Clock, line: (text: string) => void) {
     this.#stream = stream;
     this.#flow = new Flow(clock);
-    this.#lines = new LineCutter(line);
+    this.#lines = new LineCutter(line, clock);
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
   }
 

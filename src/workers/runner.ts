@@ -2,7 +2,7 @@
 // an attempt does not care which.
 import type { Death } from '../run/outcome.ts';
 import type { LogLine } from '../run/view.ts';
-import type { Doomed } from './death.ts';
+import type { Doomed, OnUndying } from './death.ts';
 import type { FromRun, ToWorker } from './messages.ts';
 
 export interface Runner extends Doomed {
@@ -33,13 +33,13 @@ export interface Runner extends Doomed {
 export interface EndRunner {
   readonly force?: boolean;
   readonly together?: boolean;
+  readonly onUndying?: OnUndying;
 }
 
-/** Both null where the process could not be started; then `problem` says why. */
+/** One of the two is null. */
 export interface Exit {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  readonly problem?: string;
   /** The heap of the process was full. */
   readonly outOfMemory?: true;
 }

@@ -27,8 +27,8 @@ export class RunScope {
   readonly channel: Channel;
   readonly clock: Clock;
   readonly controller = new AbortController();
-  readonly stdout = new LineCutter((text) => this.log('info', 'stdout', text));
-  readonly stderr = new LineCutter((text) => this.log('error', 'stderr', text));
+  readonly stdout: LineCutter;
+  readonly stderr: LineCutter;
   /** The outcome is told: nothing more counts. */
   over = false;
   #progress: { readonly percent: number; readonly text: string | null } | null = null;
@@ -40,6 +40,8 @@ export class RunScope {
     this.brief = brief;
     this.channel = channel;
     this.clock = clock;
+    this.stdout = new LineCutter((text) => this.log('info', 'stdout', text), clock);
+    this.stderr = new LineCutter((text) => this.log('error', 'stderr', text), clock);
   }
 
   get run(): number {

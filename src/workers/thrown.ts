@@ -1,6 +1,7 @@
 // Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read.
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
 import type { Due, RunError } from '../run/run.ts';
+import { isStopExitCode, isStopSignal } from '../run/stop-signal.ts';
 import { waitOf } from '../run/waits.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -51,6 +52,11 @@ export function retryAtOf(thrown: unknown, now: number): Due | null {
     ? { dueAt: instantOf(when) }
     : waitOf(now, durationMs(when as Duration, 'RetryAt'));
 }
+
+/** The errors of `child_process`, and of packages that start processes, say how the process ended. */
+export const isOfStoppedChild = (thrown: unknown): boolean =>
+  isStopSignal(field(thrown, 'signal')) ||
+  ['code', 'exitCode', 'status'].some((name) => isStopExitCode(field(thrown, name)));
 
 /** What `ctx.callback` gave, or null. */
 export function callbackOf(value: unknown): Again | null {

@@ -9,7 +9,7 @@ import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Doomed } from './death.ts';
-import { withPipes } from './spawn.ts';
+import { started } from './spawn.ts';
 
 /**
  * Stops and hang-ups are for the daemon. Each group is a variable of its own, for a list would be searched through for
@@ -63,7 +63,7 @@ export class Warden {
     if (this.#process) return;
     const stdio: StdioOptions = ['pipe', 'ignore', 'ignore'];
     const options = { stdio, detached: true, cwd: '/', env: {} };
-    const child = withPipes(spawn('/bin/sh', ['-c', WARDEN], options));
+    const child = started(spawn('/bin/sh', ['-c', WARDEN], options), '/');
     this.#process = child;
     const began = this.#clock.monotonic();
     const gone = (): void => {

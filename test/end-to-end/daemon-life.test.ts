@@ -167,10 +167,11 @@ describe('the end', () => {
     await project.json('schedule', 'steps');
     await eventually(async () => (await project.ask('show', { id: '1' })).checkpoint >= 2, 20_000);
     process.kill(daemon.pid, 'SIGTERM');
-    await pause(200);
+    // Sooner it would be the same signal, passed on by a supervisor.
+    await pause(1200);
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     const stopped = await project.show('1');
-    expect(stopped).toMatchObject({ state: 'queued', attempt: 0 });
+    expect(stopped).toMatchObject({ state: 'queued', attempt: 1 });
     expect(stopped.attempts).toMatchObject([{ number: 1, outcome: 'stopped' }]);
     await project.daemon();
     expect(await project.until('1')).toMatchObject({ state: 'done', attempt: 1 });
@@ -186,7 +187,7 @@ describe('the end', () => {
     expect([stop.code, JSON.parse(stop.stdout)]).toEqual([0, { stopped: true, pid: daemon.pid }]);
     expect((await daemon.exited).code).toBe(0);
     expect(processesIn(project.dir)).toEqual([]);
-    expect(await project.show('1')).toMatchObject({ state: 'queued', attempt: 0 });
+    expect(await project.show('1')).toMatchObject({ state: 'queued', attempt: 1 });
     expect((await project.show('1')).attempts).toMatchObject([{ number: 1, outcome: 'stopped' }]);
   }, 60_000);
 

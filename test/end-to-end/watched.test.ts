@@ -2,6 +2,7 @@
 import { renameSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ask } from '../helpers/http.ts';
 import { eventually, Project } from '../helpers/project.ts';
@@ -47,6 +48,7 @@ test('what a daemon has done is in its metrics, and a stop shows in its health',
 
   process.kill(daemon.pid, 'SIGTERM');
   await eventually(async () => (await ask(`${url}/healthz`)).body.includes('stopping'));
+  await pause(1200);
   process.kill(daemon.pid, 'SIGTERM');
   expect(await daemon.exited).toMatchObject({ code: 0 });
 }, 60_000);

@@ -87,6 +87,11 @@ export class Screen {
     return Number(child);
   }
 
+  /** Closes the terminal: what runs in it gets a hangup. */
+  close(): void {
+    this.#tmux('kill-server');
+  }
+
   /** Everything that is sent to the terminal from now on, in a file. */
   record(file: string): void {
     this.#tmux('pipe-pane', '-t', 't', `cat > ${file}`);

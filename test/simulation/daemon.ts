@@ -9,6 +9,7 @@ import { limitsOf } from '../../src/daemon/job-limits.ts';
 import { rescue } from '../../src/daemon/rescue.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
+import { StopTime } from '../../src/daemon/stop-time.ts';
 import { Stuck } from '../../src/daemon/stuck.ts';
 import { toolsOf } from '../../src/daemon/tools.ts';
 import { Upkeep } from '../../src/daemon/upkeep.ts';
@@ -157,6 +158,9 @@ export class Daemon {
         if (error !== null) life.failed('attempt', error);
         stuck.told(error);
       },
+      onUndying: () => undefined,
+      stopTime: new StopTime(clock),
+      orphans: () => null,
       onError: (error) => life.failed('attempt', error),
       onEnded: () => this.#scheduler.wake(),
     });
@@ -243,9 +247,10 @@ export class Daemon {
     });
     this.#pool.warm(1);
     const policy = (job: string) => policyOf(this.tools.catalog.find(job));
+    const onError = (error: unknown): void => this.#life.failed('rescue', error);
     const end = (worker: { readonly pid: number }): Promise<void> => this.#endProcess(worker.pid);
     if (weakening?.name !== 'never takes runs back')
-      await rescue({ engine, clock, policyOf: policy, end }, loading);
+      await rescue({ engine, clock, policyOf: policy, end, onError }, loading);
     this.#scheduler.start();
     loading.then(() => this.#upkeep.start());
   }

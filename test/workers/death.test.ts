@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
 import { endGroup, isAlive } from '../../src/workers/death.ts';
-import { bootId, processIdentity, processInfo } from '../../src/workers/processes.ts';
+import {
+  allProcesses,
+  bootId,
+  carriesMark,
+  processIdentity,
+  processInfo,
+} from '../../src/workers/processes.ts';
 import { atEnd, brief, carry, child, jobOf, newMark, project, until } from './harness.ts';
 
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
@@ -69,6 +75,74 @@ describe('ending a worker', () => {
     await worker.end();
     expect(lives(pid)).toBe(false);
   });
+});
+
+describe('what outlived a worker that was killed is found by its mark', () => {
+  const waits = 'await new Promise(() => setInterval(() => {}, 1000));';
+  const leaves = (start: string): string =>
+    `const c = spawn(${start}); writeFileSync(params.file, String(c.pid)); ${waits}`;
+
+  test.each([
+    ['in its group', leaves(`'sleep', ['1000'], { env: {}, stdio: 'ignore' }`)],
+    [
+      'in a session of its own, without environment',
+      leaves(`'sleep', ['1000'], { env: {}, detached: true, stdio: 'ignore' }`),
+    ],
+    [
+      'as a daemon forks twice',
+      `execSync("env -i setsid sh -c 'sleep 1000 & echo $! > \\"$0\\"' " + params.file + ' >/dev/null 2>&1 &'); ${waits}`,
+    ],
+    ...(process.getuid?.() === 0
+      ? [
+          [
+            'as another user',
+            leaves(
+              `'setpriv', ['--reuid', '54321', '--clear-groups', 'env', '-i', 'setsid', 'sleep', '1000'], { stdio: 'ignore' }`,
+            ),
+          ],
+        ]
+      : []),
+  ])('%s', async (_how, body = '') => {
+    const { worker } = await begin(body);
+    const { mark, pid, startTime, boot } = worker;
+    process.kill(pid, 'SIGKILL');
+    await worker.exited;
+    const lease = { mark, pid, startTime, boot };
+    expect(isAlive(lease)).toBe(true);
+    await endGroup(lease, { clock: systemClock, force: true });
+    expect(isAlive(lease)).toBe(false);
+    expect(allProcesses().filter((info) => info.alive && carriesMark(info.pid, mark))).toEqual([]);
+  });
+});
+
+test('a process whose first thread has ended is no zombie while others go on', async () => {
+  const dir = project({
+    'threads.py': `import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+print('ready', flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+`,
+  });
+  const started = spawn('python3', [join(dir, 'threads.py')], { detached: true });
+  const pid = started.pid ?? 0;
+  atEnd(() => started.kill('SIGKILL'));
+  await until(() => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+  expect(lives(pid)).toBe(true);
+  const lease = { pid, mark: newMark(), ...processIdentity(pid) };
+  await endGroup(lease, { clock: systemClock });
+  expect(lives(pid)).toBe(false);
+});
+
+test('a lease of another container, where pids began anew, names nobody here', async () => {
+  const started = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+  atEnd(() => started.kill('SIGKILL'));
+  const pid = started.pid ?? 0;
+  const { startTime, boot } = processIdentity(pid);
+  const lease = { pid, startTime, mark: newMark() };
+  const machine = boot.slice(0, boot.indexOf('/'));
+  await endGroup({ ...lease, boot: `${machine}/another` }, { clock: systemClock });
+  expect(lives(pid)).toBe(true);
+  expect(isAlive({ ...lease, boot: machine }), 'as earlier versions wrote it').toBe(true);
 });
 
 describe('ending by a lease of an earlier daemon', () => {

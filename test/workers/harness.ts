@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
+import { randomBytes } from '../../src/support/random.ts';
 import { Child } from '../../src/workers/child.ts';
 import type { Brief, FromRun } from '../../src/workers/messages.ts';
 import type { Exit, Runner } from '../../src/workers/runner.ts';
@@ -29,8 +30,7 @@ export function project(files: Readonly<Record<string, string>>): string {
   return dir;
 }
 
-let marks = 0;
-export const newMark = (): string => `test-${process.pid}-${++marks}-${Date.now()}`;
+export const newMark = (): string => randomBytes(12).toString('hex');
 
 /** What a process of the tests is given, as a daemon's is. */
 export const ENV = Object.fromEntries(

@@ -1,0 +1,40 @@
+// Signals to the daemon. The first SIGTERM or SIGINT drains, the second ends what runs, the third ends the daemon on the
+// spot, as kill -9 would: nothing is lost by that either. A hangup stops a daemon whose log is a terminal, which is being
+// closed; any other daemon opens its log anew.
+import type { Clock } from '../support/clock.ts';
+import { STOP_SIGNAL_MS } from '../support/limits.ts';
+
+export interface Signals {
+  /** Hands signals on from now on, also those that came before. `now`: not the first. */
+  stop(handler: (now: boolean) => void): void;
+  close(): void;
+}
+
+/** `hangup`: null where the log is a terminal. */
+export function listenToSignals(clock: Clock, hangup: (() => void) | null): Signals {
+  let handler: ((now: boolean) => void) | null = null;
+  let counted = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const received = (): void => {
+    // Ctrl-C reaches `npx` and the daemon, and `npx` passes it on: that is one wish, told twice.
+    const again = clock.monotonic() - lastAt < STOP_SIGNAL_MS;
+    if (again) return;
+    lastAt = clock.monotonic();
+    counted++;
+    if (counted > 2) process.kill(process.pid, 'SIGKILL');
+    handler?.(counted > 1);
+  };
+  const onHangup = hangup ?? received;
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, received);
+  process.on('SIGHUP', onHangup);
+  return {
+    stop(given) {
+      handler = given;
+      if (counted > 0) given(counted > 1);
+    },
+    close() {
+      for (const name of ['SIGTERM', 'SIGINT'] as const) process.off(name, received);
+      process.off('SIGHUP', onHangup);
+    },
+  };
+}

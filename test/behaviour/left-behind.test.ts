@@ -1,0 +1,130 @@
+// What a run leaves behind: in a worker that is used again it must not reach the next job, and what it started must not
+// live beside the next attempt.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test as plain } from 'vitest';
+import { eventually, isAlive } from '../helpers/project.ts';
+import { outcomes, type Site, site } from '../helpers/site.ts';
+
+const LOOK = `export default () => ({
+  pid: process.pid,
+  database: process.env.DATABASE ?? null,
+  hour: new Date(0).getHours(),
+  umask: process.umask(),
+  folder: process.cwd(),
+});`;
+const test = (title: string, run: () => Promise<void>): void => plain(title, run, 60_000);
+const one = (jobs: Readonly<Record<string, string>>): Promise<Site> =>
+  site({ ...jobs, look: LOOK }, '--workers', '1');
+
+describe('what a job changes in its process', () => {
+  const CHANGES = {
+    'a variable': `process.env.DATABASE = 'of another job';`,
+    'variables of a file': `process.loadEnvFile('other.env');`,
+    'the time zone': `process.env.TZ = 'Asia/Tokyo';`,
+    'the umask': `process.umask(0o000);`,
+    'the folder': `process.chdir('/');`,
+  };
+  plain.each(Object.entries(CHANGES))(
+    '%s, does not reach the next job',
+    async (_what, change) => {
+      const s = await one({ changes: `export default () => { ${change} };` });
+      s.project.write('other.env', 'DATABASE=of a file\n');
+      const before = await s.run('look');
+      expect((await s.run('changes')).state).toBe('done');
+      const { pid: _, ...after } = (await s.run('look')).output as Record<string, unknown>;
+      expect(before.output).toMatchObject(after);
+    },
+    60_000,
+  );
+
+  test('nor what its file changes while it is imported', async () => {
+    const s = await one({ changes: `process.env.DATABASE = 'x'; export default () => 1;` });
+    await s.run('changes');
+    expect((await s.run('look')).output).toMatchObject({ database: null });
+  });
+
+  test('is no reason for a new process where it is put back, or nothing was changed', async () => {
+    const s = await one({
+      careful: `export default () => { process.env.X = '1'; delete process.env.X; return process.pid; };`,
+    });
+    const { output: first } = await s.run('careful');
+    expect((await s.run('look')).output).toMatchObject({ pid: first });
+    expect((await s.run('careful')).output).toBe(first);
+  });
+});
+
+describe('a process that a run leaves behind', () => {
+  const pidIn = (s: Site, name: string): number => {
+    const file = join(s.project.dir, name);
+    return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  };
+  const WAYS = {
+    'in its group': `spawn('sleep', ['1000'], { stdio: 'ignore' })`,
+    'in a session of its own': `spawn('sleep', ['1000'], { stdio: 'ignore', detached: true })`,
+    'without its environment': `spawn('sleep', ['1000'], { stdio: 'ignore', detached: true, env: {} })`,
+  };
+  const LEAVES = (start: string): string => `import { spawn } from 'node:child_process';
+    import { writeFileSync } from 'node:fs';
+    export default { retries: { limit: 1, delay: 0 }, run: ({ how }, ctx) => {
+      if (ctx.attempt === 2) return 'second';
+      const left = ${start};
+      left.unref();
+      writeFileSync('left', String(left.pid));
+      if (how === 'throw') throw new Error('the first attempt fails');
+      if (how === 'exit') process.exit(3);
+      return left.pid;
+    } };`;
+
+  for (const [way, start] of Object.entries(WAYS)) {
+    test(`${way}, is ended with a run that is done`, async () => {
+      const s = await one({ 'leaves.mjs': LEAVES(start) });
+      const { output: pid } = await s.run('leaves');
+      await eventually(() => !isAlive(pid as number));
+    });
+
+    plain.each(['throw', 'exit'])(
+      `${way}, is dead before the next attempt begins: %s`,
+      async (how) => {
+        const s = await one({ 'leaves.mjs': LEAVES(start) });
+        const { id } = await s.jobs.schedule('leaves', { how });
+        const run = await s.when(id, ({ attempt }) => attempt === 2);
+        expect(isAlive(pidIn(s, 'left'))).toBe(false);
+        expect(outcomes(run)[0]).toBe('threw');
+        expect(await s.settled(id)).toMatchObject({ state: 'done', output: 'second' });
+      },
+      60_000,
+    );
+  }
+
+  test('by a child that ended itself, is ended as well', async () => {
+    const s = await one({
+      'leaves.mjs': `import { execFileSync } from 'node:child_process';
+        export default () => Number(execFileSync('sh', ['-c', 'env -i setsid sleep 1000 >/dev/null 2>&1 & echo $!']));`,
+    });
+    const { output: pid } = await s.run('leaves');
+    await eventually(() => !isAlive(pid as number));
+  });
+
+  test('does not write into the log of the next job', async () => {
+    const s = await one({
+      'leaves.mjs': `import { spawn } from 'node:child_process';
+        export default async (_, ctx) => {
+          spawn('sh', ['-c', 'while :; do echo noise; sleep 0.05; done'], { stdio: 'inherit' });
+          await ctx.sleep(300);
+        };`,
+      next: `export default async (_, ctx) => { await ctx.sleep(500); };`,
+    });
+    await s.run('leaves');
+    expect((await s.run('next')).log).toEqual([]);
+  });
+
+  test('that has ended by itself costs the worker nothing', async () => {
+    const s = await one({
+      'starts.mjs': `import { execFileSync } from 'node:child_process';
+        export default () => { execFileSync('true'); return process.pid; };`,
+    });
+    const { output: first } = await s.run('starts');
+    expect((await s.run('starts')).output).toBe(first);
+  });
+});
