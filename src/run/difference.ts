@@ -25,27 +25,30 @@ export function differenceOf(prev: Run, next: Run): Difference | null {
   return changed;
 }
 
-/** The run that `prev` became. */
+/** The run that `prev` became, its fields in their order. */
 export function applyDifference(prev: Run, { kept, ...changed }: Difference): Run {
   const next = { ...prev, ...changed } as Run;
-  if (!kept || !prev.life || !next.life) return next;
-  const before: Partial<Life> = Object.fromEntries(kept.map((name) => [name, prev.life?.[name]]));
-  const steps = before.steps && { steps: { ...before.steps, ...next.life.steps } };
-  return { ...next, life: { ...next.life, ...before, ...steps } };
+  const before = prev.life;
+  if (!kept || !before || !next.life) return next;
+  const fields = Object.entries(next.life).flatMap(([name, value]): [string, unknown][] => {
+    if (name === 'steps' && kept.includes(name)) return [[name, { ...before.steps, ...value }]];
+    if (!kept.includes(name as Large)) return [[name, value]];
+    return name in before ? [[name, before[name as Large]]] : [];
+  });
+  return { ...next, life: Object.fromEntries(fields) as unknown as Life };
 }
 
+/** What is kept leaves its place empty. */
 function lifeDifference(prev: Life, next: Life): Pick<Difference, 'life' | 'kept'> {
-  const kept: Large[] = LARGE.filter(
-    (name) => next[name] !== undefined && next[name] === prev[name],
-  );
-  const life: { -readonly [name in keyof Life]?: Life[name] } = { ...next };
-  for (const name of kept) delete life[name];
-  const added = life.steps && addedSteps(prev.steps, life.steps);
-  if (added) {
-    life.steps = added;
-    kept.push('steps');
-  }
-  return kept.length > 0 ? { life, kept } : { life };
+  const kept = LARGE.filter((name) => next[name] !== undefined && next[name] === prev[name]);
+  const added = next.steps && addedSteps(prev.steps, next.steps);
+  const life = {
+    ...next,
+    ...Object.fromEntries(kept.map((name) => [name, null])),
+    ...(added && { steps: added }),
+  };
+  const all = added && !kept.includes('steps') ? [...kept, 'steps' as const] : kept;
+  return all.length > 0 ? { life, kept: all } : { life };
 }
 
 type Steps = Readonly<Record<string, Json>>;

@@ -36,6 +36,12 @@ export class Facts {
     return { answered: () => settle([value]), refused: () => settle(before) };
   }
 
+  /** True where this was answered, and nothing has been asked since. */
+  isCertain(name: string): boolean {
+    const { allowed = [], open = 0 } = this.#facts.get(name) ?? {};
+    return open === 0 && allowed.length === 1 && allowed[0] === true;
+  }
+
   check(engine: Engine): void {
     for (const [name, fact] of this.#facts) {
       const is = isSo(name, engine);

@@ -97,10 +97,17 @@ export class Promises {
       const doubts = this.#doubts.get(id);
       if (doubts) doubts.push(next);
       else this.#doubts.set(id, [next]);
+      if (prev?.state.name === 'queued' && next?.state.name === 'running') this.#startsNow(next);
     };
     engine.onChange((change) => {
       if (this.#engine === engine) this.#tell(change);
     });
+  }
+
+  #startsNow({ id, job }: Run): void {
+    for (const what of ['all', job])
+      if (this.facts.isCertain(`paused ${what}`))
+        this.break(`run ${id} of ${job} is started, answered was that ${what} is paused`);
   }
 
   #tell({ prev, run }: Change): void {

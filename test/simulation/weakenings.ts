@@ -44,6 +44,19 @@ export const WEAKENINGS: readonly Weakening[] = [
       },
     }),
   },
+  {
+    name: 'starts what is paused',
+    engine: (engine) => {
+      const { picker } = (engine as unknown as { memory: Memory }).memory;
+      const configure = picker.configure.bind(picker);
+      picker.configure = (limitsOf) =>
+        configure((job) => {
+          const limits = limitsOf(job);
+          return limits.blocked === 'paused' ? { ...limits, blocked: null } : limits;
+        });
+      return {};
+    },
+  },
   { name: 'takes runs back from processes that live' },
   { name: 'ends before it is dead' },
   { name: 'never takes runs back' },
