@@ -58,6 +58,8 @@ export interface Catalog {
   rescan(): Promise<void>;
   /** Reads one job at once, whatever is known of it. Null where it has no file. */
   reread(name: string): Promise<JobEntry | null>;
+  /** Reads all broken jobs again, if there are any: what they lacked may be there by now. */
+  rereadBroken(): Promise<void>;
   /** Resolves when the definitions have been read once. */
   ready(): Promise<void>;
   /** Resolves when this job has been read, or all have: a file that hangs is no reason to wait for another. */

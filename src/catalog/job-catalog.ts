@@ -145,23 +145,31 @@ export class JobCatalog implements Catalog {
     return this.find(name);
   }
 
-  /** Reads all broken jobs again: what they lacked may be there by now. */
   rereadBroken(): Promise<void> {
+    const broken = this.all().filter(({ state }) => state === 'broken');
+    if (broken.length === 0) return Promise.resolve();
     this.#changes++;
-    for (const entry of this.#entries.values())
-      if (entry.state === 'broken') this.#stale.set(entry.name, this.#changes);
+    for (const { name } of broken) this.#stale.set(name, this.#changes);
     return this.reload([]);
   }
 
   async check(job: string, params: readonly Json[]): Promise<Checked[]> {
-    const entry = this.#getSound(job);
-    const { has } = entry.data;
-    if (has.has('params') || has.has('lock')) return this.#parts.check(entry.file, params);
-    return params.map((value) => ({ ok: true, params: value, lock: null }));
+    const { file, data } = await this.#getSound(job);
+    if (!data.has.has('params') && !data.has.has('lock'))
+      return params.map((value) => ({ ok: true, params: value, lock: null }));
+    try {
+      return await this.#parts.check(file, params);
+    } catch (error) {
+      if (!(error instanceof JobrunError) || error.code !== 'broken-job') throw error;
+      // It was sound when it was read: what it lacked may be there now, or it is broken.
+      await this.reread(job);
+      return this.#parts.check((await this.#getSound(job)).file, params);
+    }
   }
 
-  #getSound(job: string): Extract<JobEntry, { state: 'ok' }> {
-    const entry = this.find(job);
+  async #getSound(job: string): Promise<Extract<JobEntry, { state: 'ok' }>> {
+    const known = this.find(job);
+    const entry = known?.state === 'broken' ? await this.reread(job) : known;
     if (entry?.state === 'ok') return entry;
     if (entry) {
       const message = `the job ${job} is broken: ${entry.error}`;

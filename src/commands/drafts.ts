@@ -116,7 +116,8 @@ export async function entryOf(
   catalog: Catalog,
   force: boolean,
 ): Promise<JobEntry | null> {
-  const entry = (await findJob(job, catalog)) ?? (force ? null : await newlyFound(job, catalog));
+  const found = await findJob(job, catalog);
+  const entry = force || found?.state === 'ok' ? found : await foundAnew(job, found, catalog);
   if (force || entry?.state === 'ok') return entry;
   if (!entry) throw unknownJob(job, catalog.names());
   const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
@@ -132,8 +133,13 @@ export async function findJob(job: string, catalog: Catalog): Promise<JobEntry |
   return catalog.find(job);
 }
 
-/** Before somebody is told that it is not there: his file may be younger than the last look into the folder. */
-async function newlyFound(job: string, catalog: Catalog): Promise<JobEntry | null> {
+/** Before it is refused: its file may be younger than the last look into the folder, and what it lacked be there now. */
+async function foundAnew(
+  job: string,
+  found: JobEntry | null,
+  catalog: Catalog,
+): Promise<JobEntry | null> {
+  if (found) return catalog.reread(job);
   await catalog.rescan();
   return catalog.find(job);
 }

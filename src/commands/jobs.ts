@@ -39,8 +39,10 @@ export const jobs: Command<Request, Reply> = {
     return name === undefined ? { check } : { name: jobName(name), check };
   },
 
-  async handle({ name }, tools) {
+  async handle({ name, check }, tools) {
     await tools.catalog.ready();
+    // Whoever checks has perhaps just installed what they lacked.
+    if (check === true) await tools.catalog.rereadBroken();
     if (name === undefined) return { jobs: jobViews(tools) };
     const job = jobView(jobName(name), tools);
     if (!job) throw unknownJob(name, tools.catalog.names());

@@ -250,9 +250,12 @@ export class Attempt {
     }
     const cause = this.#cause;
     if (cause === null) {
-      // Edited into a broken state a moment ago: its runs wait until it is mended.
-      const unloaded = outcome?.kind === 'threw' && outcome.unloaded === true;
-      if (unloaded && !(await this.#p.isSound(this.run.job))) return { kind: 'stopped' };
+      if (outcome?.kind === 'threw' && outcome.unloaded) {
+        // Edited into a broken state a moment ago: its runs wait until it is mended.
+        const isSound = await this.#p.isSound(this.run.job);
+        // What it lacked a moment ago is there now: nothing of it has run, and it starts again.
+        if (!isSound || outcome.missing) return { kind: 'stopped' };
+      }
       return outcome ?? { kind: 'lost' };
     }
     switch (cause.kind) {

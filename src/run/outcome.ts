@@ -12,6 +12,8 @@ export type Outcome =
       readonly fatal?: boolean;
       /** The job's file could not be loaded: nothing of the run was done. */
       readonly unloaded?: boolean;
+      /** It could not be, because something that it imports was not there. */
+      readonly missing?: boolean;
       /** A process that the job waited for was ended by a signal that stops things. */
       readonly childStopped?: boolean;
       readonly decision?: Decision;

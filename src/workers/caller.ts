@@ -125,7 +125,11 @@ export class JobCaller {
     child.call(call).then((answer) => {
       if (!this.#open.has(open) || open.child !== child) return;
       if (child.exit) this.#again(open, answer);
-      else this.#settle(open, answer);
+      else {
+        // A file that could not be loaded stays so in this process, although what it lacked may come.
+        if (!answer.ok && answer.code === 'broken-job') this.#giveUp(child);
+        this.#settle(open, answer);
+      }
     });
   }
 
@@ -143,6 +147,14 @@ export class JobCaller {
     if (open.call.type !== 'hook' || open.child === null) return;
     this.#hooks.give(open.child);
     for (const waiting of this.#queue.splice(0)) this.#try(waiting);
+  }
+
+  /** Nothing more goes to this worker. */
+  #giveUp(child: Child): void {
+    this.#hooks.spend(child);
+    if (this.#child !== child) return;
+    this.#child = null;
+    void this.#retire(child);
   }
 
   #silent(open: Open, child: Child): void {

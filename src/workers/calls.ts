@@ -40,6 +40,15 @@ export async function inspect(call: CallOf<'inspect'>, clock: Clock): Promise<Js
   }
 }
 
+/** It was sound when it was read: a package may be missing for the moment, and no defect of ours. */
+async function getJob(file: string): Promise<LoadedJob> {
+  try {
+    return await loadJob(file);
+  } catch (error) {
+    throw new JobrunError('broken-job', loadProblem(file, error), 'Mend the file.', error);
+  }
+}
+
 /** JSON Schema of the params where the validator can make one; one that cannot say all of it says nothing. */
 function schemaOf(raw: unknown): Json {
   const schema = (raw as { params?: StandardSchema }).params?.['~standard']?.jsonSchema;
@@ -53,7 +62,7 @@ function schemaOf(raw: unknown): Json {
 }
 
 export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> {
-  const job = await loadJob(call.file);
+  const job = await getJob(call.file);
   const late = (): JobrunError =>
     new JobrunError(
       'bad-params',
@@ -94,7 +103,7 @@ function issueText(issue: StandardIssue): string {
 }
 
 export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
-  const job = await loadJob(call.file);
+  const job = await getJob(call.file);
   const late = (): JobrunError =>
     new JobrunError('broken-job', 'nextRun never finished', 'Look at what `nextRun` waits for.');
   const at = await within(Promise.resolve(job.nextRun?.(call.last)), HOOK_TIMEOUT_MS, clock, late);
@@ -102,7 +111,7 @@ export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
 }
 
 export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json> {
-  const job = await loadJob(call.brief.file);
+  const job = await getJob(call.brief.file);
   const ctx = new Context(scope, 'hook');
   const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
   const late = (): JobrunError =>

@@ -4,7 +4,7 @@ import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
 import { isLoaded, type LoadedJob, loadJob } from './load.ts';
 import { isOutdated } from './loader.ts';
@@ -55,7 +55,8 @@ async function failureOf(
   const { thrown, due } = againAt(first, scope.clock.now());
   const error = toRunError(thrown);
   if (due !== null) return { kind: 'callback', ...due, error };
-  if (job === null) return { kind: 'threw', error, unloaded: true };
+  if (job === null)
+    return { kind: 'threw', error, unloaded: true, ...(isMissing(first) && { missing: true }) };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   const stopped = isOfStoppedChild(thrown) ? { childStopped: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
@@ -69,6 +70,10 @@ async function failureOf(
     ...(decision === undefined ? {} : { decision }),
   };
 }
+
+/** True where Node did not find what a file imports. */
+const isMissing = (thrown: unknown): boolean =>
+  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(errnoOf(thrown));
 
 /** The time of a RetryAt that was thrown; where that makes no sense, this is what went wrong instead. */
 function againAt(thrown: unknown, now: number): { thrown: unknown; due: Due | null } {

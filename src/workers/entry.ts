@@ -62,7 +62,9 @@ function begin(brief: Brief): void {
 
 function finish(scope: RunScope, outcome: Outcome, untrusted = false): void {
   if (scope.over) return;
-  const tainted = untrusted || traces.isSpoilt();
+  // Node does not load again what could not be loaded once, although what it lacked may come.
+  const unloaded = outcome.kind === 'threw' && outcome.unloaded === true;
+  const tainted = untrusted || unloaded || traces.isSpoilt();
   scope.flush();
   scope.over = true;
   active.delete(scope.run);

@@ -33,6 +33,7 @@ function catalog(calls: Json[][] = []): Catalog {
     find: (name) => JOBS.find((job) => job.name === name) ?? null,
     names: () => JOBS.map((job) => job.name),
     rescan: async () => undefined,
+    rereadBroken: async () => undefined,
     reread: async (name) => JOBS.find((job) => job.name === name) ?? null,
     ready: async () => undefined,
     known: async () => undefined,

@@ -283,6 +283,7 @@ function catalogOf({ jobs, dir }: World): Catalog {
     all: () => [...jobs.keys()].sort().flatMap((name) => find(name) ?? []),
     names: () => [...jobs.keys()],
     rescan: async () => undefined,
+    rereadBroken: async () => undefined,
     reread: async (name) => find(name),
     ready: async () => undefined,
     known: async () => undefined,

@@ -90,6 +90,7 @@ export class Cast {
       all: () => JOBS.toSorted().flatMap((name) => find(name) ?? []),
       names: () => JOBS.filter((name) => this.find(name) !== null),
       rescan: async () => undefined,
+      rereadBroken: async () => undefined,
       ready: async () => undefined,
       known: async () => undefined,
       reread: async (name) => find(name),
