@@ -33,7 +33,7 @@ import { StopTime } from './stop-time.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
-import { type DaemonLog, drainText, lostText } from './watching/log.ts';
+import { copyText, type DaemonLog, drainText, lostText } from './watching/log.ts';
 import type { SystemdVariables } from './watching/supervisor.ts';
 import { Watching } from './watching/watching.ts';
 
@@ -169,8 +169,10 @@ export class Daemon {
     this.#pool.warm(1);
     const policy = (job: string) => policyOf(catalog.find(job));
     const onError = this.#onError('a run of the last daemon');
-    const rescuing = { engine: this.#engine, clock, policyOf: policy, onError };
-    const { runs, orphans } = await rescue(rescuing, loading);
+    const parts = { engine: this.#engine, state: config.state, clock };
+    const rescuing = { ...parts, policyOf: policy, onError };
+    const { runs, orphans, copiedFrom } = await rescue(rescuing, loading);
+    if (copiedFrom !== null) log.logger.warn(copyText(copiedFrom));
     if (runs > 0) log.logger.warn(lostText(runs));
     for (const [run, pids] of orphans) log.logger.warn(undyingLine(run, pids));
     this.#orphans = orphans;

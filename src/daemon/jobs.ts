@@ -5,9 +5,9 @@ import { checkDefaults, defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, mistakeOf } from '../support/config.ts';
-import { randomBytes } from '../support/random.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
+import { newMark } from '../workers/mark.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
 import type { Stray } from '../workers/runner.ts';
 
@@ -26,9 +26,6 @@ export interface JobsParts {
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly stray: Stray;
 }
-
-/** Never the same twice, not even after a crash: it is how a process is known as ours. */
-export const newMark = (): string => randomBytes(12).toString('hex');
 
 /**
  * What is set for job processes: the daemon's own environment, the config's over it, and where this project lies, so
@@ -65,7 +62,13 @@ function refuseWrongDefaults(config: Config): void {
 
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */
 export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
-  const common = { dir: config.dir, env: jobEnvironment(config), clock, stray, newMark };
+  const common = {
+    dir: config.dir,
+    env: jobEnvironment(config),
+    clock,
+    stray,
+    newMark: () => newMark(config.state),
+  };
   refuseWrongDefaults(config);
   const defaults = defaultsOf(config);
   const closing = new AbortController();

@@ -40,7 +40,7 @@ export async function openOffline(
     clock,
     daemon: null,
     wake: ignore,
-    abortOrphan: (id, reason) => abortOrphan(id, reason, { engine, clock }),
+    abortOrphan: (id, reason) => abortOrphan(id, reason, { engine, clock, state: config.state }),
     damage,
     closeJobs: () => jobs.close(),
     async close() {

@@ -5,9 +5,10 @@ import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { FEWEST_WORKERS } from '../support/limits.ts';
+import { newMark } from '../workers/mark.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { Stray } from '../workers/runner.ts';
-import { jobEnvironment, newMark } from './jobs.ts';
+import { jobEnvironment } from './jobs.ts';
 
 export interface PlacesParts {
   readonly engine: Engine;
@@ -24,7 +25,7 @@ export function openPlaces({ engine, config, clock, workers, stray }: PlacesPart
     dir: config.dir,
     env: jobEnvironment(config),
     clock,
-    newMark,
+    newMark: () => newMark(config.state),
     stray,
     onStart: (worker) => engine.putWorker(worker),
     onEnd: (worker) => engine.removeWorker(worker.mark),

@@ -11,9 +11,12 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { type Doomed, endGroup, type OnUndying } from '../workers/death.ts';
+import { otherDaemonOf } from '../workers/mark.ts';
 
 export interface Rescuing {
   readonly engine: Engine;
+  /** The state folder. */
+  readonly state: string;
   readonly clock: Clock;
   readonly policyOf: (job: string) => Policy;
   /** Ends a worker and all that it started, resolves when none of it lives; missing: real processes. */
@@ -25,6 +28,8 @@ export interface Rescued {
   readonly runs: number;
   /** Runs that are not taken back yet, by their ids: the processes that cannot be ended. Taken back when they end. */
   readonly orphans: ReadonlyMap<number, readonly number[]>;
+  /** The daemon that has the processes, where this state is a copy of its own: they go on, and so do the runs here. */
+  readonly copiedFrom: number | null;
 }
 
 /** Definitions are waited for this long: one file that takes longer does not hold up the runs of the others. */
@@ -55,15 +60,21 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
     ended.then(() => takeBack(worker)).catch(onError);
   };
   await Promise.all([...workers.values()].map(rescueWorker));
-  return { runs: leases.length - orphans.size, orphans };
+  const others = [...workers.keys()].map((mark) => otherDaemonOf(mark, rescuing.state));
+  const copiedFrom = others.find((pid) => pid !== null) ?? null;
+  return { runs: leases.length - orphans.size, orphans, copiedFrom };
 }
 
-function endOrTell(worker: Doomed, { end, clock }: Pick<Rescuing, 'end' | 'clock'>) {
+type Ending = Pick<Rescuing, 'end' | 'clock' | 'state'>;
+
+function endOrTell(worker: Doomed, { end, clock, state }: Ending) {
   let tell: OnUndying = () => undefined;
   const undying = new Promise<readonly number[]>((resolve) => {
     tell = resolve;
   });
-  const ended = end ? end(worker, tell) : endGroup(worker, { clock, force: true, onUndying: tell });
+  const endReal = (): Promise<void> => endGroup(worker, { clock, force: true, onUndying: tell });
+  const isOurs = otherDaemonOf(worker.mark, state) === null;
+  const ended = !isOurs ? Promise.resolve() : end ? end(worker, tell) : endReal();
   return { ended, undying };
 }
 
@@ -71,13 +82,13 @@ function endOrTell(worker: Doomed, { end, clock }: Pick<Rescuing, 'end' | 'clock
 export async function abortOrphan(
   id: number,
   reason: string,
-  { engine, clock }: Pick<Rescuing, 'engine' | 'clock'>,
+  { engine, clock, state }: Pick<Rescuing, 'engine' | 'clock' | 'state'>,
 ): Promise<Run> {
   const lease = engine.leases().find(({ run }) => run === id);
   // Noted first: whatever becomes of this process, no daemon takes the run up again.
   await engine.change(id, (run) => requestAbort(run, reason));
   if (lease) {
-    const { ended, undying } = endOrTell(lease, { clock });
+    const { ended, undying } = endOrTell(lease, { clock, state });
     const pids = await Promise.race([ended, undying]);
     if (pids !== undefined) throw cannotEnd(id, pids);
   }

@@ -250,7 +250,7 @@ export class Daemon {
     const onError = (error: unknown): void => this.#life.failed('rescue', error);
     const end = (worker: { readonly pid: number }): Promise<void> => this.#endProcess(worker.pid);
     if (weakening?.name !== 'never takes runs back')
-      await rescue({ engine, clock, policyOf: policy, end, onError }, loading);
+      await rescue({ engine, state: '', clock, policyOf: policy, end, onError }, loading);
     this.#scheduler.start();
     loading.then(() => this.#upkeep.start());
   }
