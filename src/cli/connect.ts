@@ -75,7 +75,7 @@ export class Jobs {
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
     const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
-    // The zone of this process, and not the daemon's: it is here that the expression was written.
+    // The expression was written for the zone of this process, which may not be the daemon's.
     const timezone = asked.timezone ?? this.#caller.config.timezone;
     const run = asked.cron === undefined ? asked : { ...asked, timezone };
     const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';

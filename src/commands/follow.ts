@@ -82,7 +82,7 @@ export async function* logOf(
   }
 }
 
-/** `note` and `timezone` are of the time that was typed. */
+/** Shows one item. `note` and `timezone` belong to the time that was typed. */
 export async function showFollowed(
   followed: Followed,
   out: Output,

@@ -24,7 +24,7 @@ export interface Here {
   readonly timezone: string;
 }
 
-/** The zone of what is typed: `--tz`, else the config's, else that of the shell. */
+/** Returns the zone of typed times: `--tz`, else the config's, else the shell's. */
 export const typedZone = ({ options, config }: Pick<Asked, 'options' | 'config'>): string =>
   options.tz === undefined ? config.timezone : zoneNamed(String(options.tz), '--tz');
 
@@ -58,7 +58,7 @@ function readIn(text: string, { now }: Here): number {
   );
 }
 
-/** `--since`: the last such time, or a length of time back from now. */
+/** Reads `--since`: the latest such time, or a duration before now. */
 export async function readSince(text: string, here: Here): Promise<number> {
   const { parseSince } = await import('../support/typed-times.ts');
   return parseSince(text, here);

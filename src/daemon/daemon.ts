@@ -84,7 +84,7 @@ export class Daemon {
   /** Opens the state and everything on it; the daemon serves when this resolves. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { config, clock, log } = options;
-    // Asked for before all else: a wrong TZ is told once, and not by each job with a cron.
+    // Read first, so that a wrong TZ is reported once and not by each job with a cron.
     log.logger.debug(`the time zone is ${config.timezone}`);
     refuseMissingFiles();
     const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');

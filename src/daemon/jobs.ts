@@ -80,7 +80,7 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
     clock,
     inspect: async (files, known, outdated) => {
       const signal = AbortSignal.any([closing.signal, outdated]);
-      // Copied, so that a wrong TZ is an error here, and not on the way to a worker.
+      // The copy reads the zone here, where a wrong TZ rejects this call. In `send` it would be an uncaught error.
       return inspectJobs(files, { ...common, defaults: { ...defaults }, signal }, known);
     },
     check: (file, params) => caller.check(file, params),

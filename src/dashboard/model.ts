@@ -22,7 +22,7 @@ export interface Model {
   readonly orders: Readonly<Partial<Record<Tab, Order>>>;
   /** Asked for with --read-only. */
   readonly readOnly: boolean;
-  /** The zone of all times, shown and typed: the config's, else that of the shell in which the dashboard was called. */
+  /** Zone of all times, shown and typed: the config's, else that of the shell that started the dashboard. */
   readonly timezone: string;
   /** The latest board, and the list (tab and filter) that it shows. */
   readonly board: Board | null;

@@ -1,5 +1,5 @@
-// A cron expression as a whole: five fields or six, or a known `@name`, and nothing else; and the local times that it
-// matches. What is wrong is told by the name of its field.
+// Reads a cron expression (five fields, six, or a known `@name`) and finds the local times that it matches. Errors name
+// the field that is wrong.
 import { JobrunError } from '../support/errors.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
 import { nearest } from '../support/text.ts';
@@ -66,7 +66,7 @@ const NAMED: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 };
 
-/** A list of every value of every field takes half of it. */
+/** Every value of every field, listed one by one, takes half of this. */
 const MAX_LENGTH = 1000;
 
 function timesOf(cron: string): Times {
@@ -108,8 +108,8 @@ function fieldsOf(cron: string): readonly string[] {
   throw new JobrunError('bad-time', `cron "${cron}" has ${fields.length} fields, not 5 or 6`, hint);
 }
 
-// Where neither day field begins with `*`, either of them suffices. Where one does, both have to match, so that the
-// days `1-7` and the weekdays `*/7` mean the first Sunday: as in Vixie cron and cronie.
+// If neither day field begins with `*`, either one is enough. If one does, both must match, so days `1-7` with weekdays
+// `*/7` mean the first Sunday. Vixie cron and cronie have this rule.
 function dayRule(dates: Matches, months: Matches, weekdays: Matches): Times['onDay'] {
   const either = !dates.isAny && !weekdays.isAny;
   return (day) => {

@@ -1,8 +1,9 @@
-// One field of a cron expression, which is a list: what any of its items matches, it matches. Items are cut out, and
-// ranges that wrap (`fri-mon`) are cut in two, before the cron-parser package reads them: it refuses lists whose items
-// overlap (`1-5,5`), reads `*/90` as `0`, and makes up a value for `H` at each reading.
+// Reads one field of a cron expression. A field is a list, and it matches what any of its items matches. The cron-parser
+// package expands one item at a time, because it refuses lists that overlap (`1-5,5`) and ranges that wrap (`fri-mon`).
+// This file refuses steps that are too large (cron-parser reads `*/90` as `0`) and `H` (it invents a value for it).
 import { createRequire } from 'node:module';
 import { JobrunError } from '../support/errors.ts';
+import { MONTHS, WEEKDAYS } from '../support/instants.ts';
 
 type Parser = typeof import('cron-parser');
 type Key = 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek';
@@ -12,20 +13,17 @@ export interface Field {
   readonly key: Key;
   readonly from: number;
   readonly to: number;
-  /** The largest number that may be written, where it is not `to`: 7 is Sunday too. */
+  /** The largest number accepted, if it is not `to`: 7 is a second number for Sunday. */
   readonly most?: number;
-  /** The names of the values from `from` on. */
+  /** Names of the values, beginning with the one for `from`. */
   readonly words?: readonly string[];
-  /** Of a day: it may be `?`, which is `*`. */
+  /** True for a day field, which may also be `?`; it means `*`. */
   readonly isDay?: boolean;
-  /** The unit of `--every` that a step too large for the field can be written in. */
+  /** Unit in which `--every` expresses a step that is too large for the field. */
   readonly unit?: string;
 }
 
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
-
-/** In the order in which an expression has them. */
+/** The fields in the order of an expression. */
 export const FIELDS: readonly Field[] = [
   { name: 'second', key: 'second', from: 0, to: 59, unit: 's' },
   { name: 'minute', key: 'minute', from: 0, to: 59, unit: 'm' },
@@ -35,23 +33,23 @@ export const FIELDS: readonly Field[] = [
   { name: 'weekday', key: 'dayOfWeek', from: 0, to: 6, most: 7, words: WEEKDAYS, isDay: true },
 ];
 
-/** What a field matches. */
+/** The values and days that a field matches. */
 export interface Matches {
   /** Sorted. */
   readonly values: readonly number[];
-  /** The days that have no number: the last one of a month, the second Tuesday. */
+  /** Days without a fixed number: the last day of a month, the second Tuesday. */
   readonly days: readonly Day[];
-  /** It begins with `*`: a day field that does is no restriction of its own. */
+  /** True if the field begins with `*`. The other day field must then match too. */
   readonly isAny: boolean;
 }
 
-/** The nth of a weekday in a month, the last one where `nth` is null; without a weekday the last day of all. */
+/** The nth weekday of a month, or the last one if `nth` is null. Without a weekday: the last day of the month. */
 export interface Day {
   readonly weekday: number | null;
   readonly nth: number | null;
 }
 
-/** Throws `bad-time`, naming the field of this expression, where it cannot be used. */
+/** Returns what the field matches. Throws `bad-time` that names the field and the expression. */
 export function readField(cron: string, field: Field, text: string): Matches {
   const values = new Set<number>();
   const days: Day[] = [];
@@ -63,7 +61,7 @@ export function readField(cron: string, field: Field, text: string): Matches {
   return { values: [...values].sort((a, b) => a - b), days, isAny: /^[*?]/.test(text) };
 }
 
-/** `L`, the last day of the month; `5L` or `friL`, its last Friday; `2#2` or `tue#2`, its second Tuesday. */
+/** Reads `L` (last day of the month), `5L` or `friL` (last Friday), `2#2` or `tue#2` (second Tuesday). */
 function dayOf(field: Field, item: string): Day | null {
   if (field.key === 'dayOfMonth') return item === 'l' ? { weekday: null, nth: null } : null;
   const [, name = '', nth] = /^(\w+?)(?:l|#([1-5]))$/.exec(item) ?? [];
@@ -73,7 +71,7 @@ function dayOf(field: Field, item: string): Day | null {
 
 const ITEM = /^(?:([*?])|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/;
 
-/** Null where it is no item of this field. */
+/** Returns the values of one item, or null if the field does not accept it. */
 function valuesOf(field: Field, item: string): readonly number[] | null {
   const [, any, first, last, step] = ITEM.exec(item) ?? [];
   if (any === '?' && (!field.isDay || step)) return null;
@@ -87,7 +85,7 @@ function valuesOf(field: Field, item: string): readonly number[] | null {
   return expanded(field, from <= to ? [`${from}-${to}${tail}`] : wrapped(field, from, to, tail));
 }
 
-/** A range over the end of the field and on from its beginning, in which a step goes on counting. */
+/** Splits a range that wraps around the end of the field. A step keeps counting across the end. */
 function wrapped(field: Field, from: number, to: number, tail: string): readonly string[] {
   const step = Math.max(1, stepIn(tail));
   const before = Math.max(0, Math.ceil((field.to + 1 - from) / step));
@@ -102,14 +100,14 @@ const sizeOf = ({ from, to }: Field): number => to - from + 1;
 
 const stepIn = (item: string): number => Number(/\/(\d+)$/.exec(item)?.[1] ?? 0);
 
-/** Of digits or a name; null where the field has none such. */
+/** Returns the number for digits or a name, or null if the field has no such value. */
 function numberOf({ words = [], from, to, most = to }: Field, text: string): number | null {
   const at = words.indexOf(text);
   const number = /^\d+$/.test(text) ? Number(text) : at < 0 ? null : from + at;
   return number !== null && number >= from && number <= most ? number : null;
 }
 
-/** Null where the parser refuses one. */
+/** Expands items with cron-parser. Returns null if it refuses one. */
 function expanded(field: Field, items: readonly string[]): readonly number[] | null {
   const { CronExpressionParser } = parser();
   const at = FIELDS.indexOf(field);
@@ -128,7 +126,7 @@ function expanded(field: Field, items: readonly string[]): readonly number[] | n
   }
 }
 
-/** Items of other crons, by what they are called there. */
+/** Items that other cron readers accept, and what they mean there. */
 const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d+|l)?w$/, 'the working day nearest to a date'],
   [/^l-\d+$/, 'a day counted from the end of the month'],
@@ -164,7 +162,7 @@ function hintFor(field: Field, items: readonly string[]): string {
   }
 }
 
-/** Loaded at first use: with its date library it is the costliest import of a command that needs no cron. */
+/** Loads cron-parser at first use: with its date library it is a slow import, and most commands need no cron. */
 function parser(): Parser {
   loaded ??= createRequire(import.meta.url)('cron-parser') as Parser;
   return loaded;

@@ -35,7 +35,7 @@ export function parseDuration(text: string, what: string): number {
   return ms;
 }
 
-/** As people type it, also spelled out: `5 minutes`, `1 hour 30 min`. Null where it is none. */
+/** Returns the milliseconds of a duration as people type it (`5 minutes`, `1 hour 30 min`, `20m`), or null. */
 export function spelledDuration(text: string): number | null {
   const short = text.toLowerCase().replace(SPELLED, (_, amount, word) => {
     const unit = Object.keys(SPELLINGS).find((one) => SPELLINGS[one]?.test(word));

@@ -1,9 +1,12 @@
-// Points in time as they are shown to people, on the wall clock of a zone.
+// Shows instants to people, on the wall clock of a zone.
 import { showDuration } from './durations.ts';
 import { MINUTE, SECOND } from './limits.ts';
 import { localTime, offsetMs } from './zones.ts';
 
-/** `2026-11-23` of a local time, and before and after the years of four digits too. */
+export const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+export const WEEKDAYS = 'sun mon tue wed thu fri sat'.split(' ');
+
+/** Returns `2026-11-23` for a local time, and `+023929-01-01` beyond the years of four digits. */
 export const wallDate = (local: number): string => new Date(local).toISOString().slice(0, -14);
 
 /** `18:30`; the seconds only where there are any. */

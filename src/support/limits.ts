@@ -9,7 +9,7 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 /** Dates end here, in milliseconds since 1970, and begin as far before. */
 export const LAST_INSTANT = 8.64e15;
-/** What a person types lies in the years that ISO 8601 writes with four digits. */
+/** Bounds of times that people type: ISO 8601 writes their years with four digits. */
 export const FIRST_TYPED = -62_167_219_200_000;
 export const LAST_TYPED = 253_402_300_799_999;
 /** The longest duration: from now on for many thousand years it ends before dates do. */

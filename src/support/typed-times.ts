@@ -1,17 +1,16 @@
-// Points in time as people type them: after `--at`, where they are still to come, and after `--since`, where they are
-// over. A grammar of our own: what can be read in two ways is refused with the form that was probably meant, never
-// guessed. Everything without a zone is read on the wall clock of the zone that is handed in.
+// Reads times that people type: `--at` looks ahead, `--since` looks back, and both accept the same words. A text that can
+// be read in two ways is refused with a hint, never guessed. Times without a zone are on the wall clock of the given zone.
 import { showDuration, spelledDuration } from './durations.ts';
 import { JobrunError } from './errors.ts';
-import { showInstant, wallDate, wallTime } from './instants.ts';
+import { MONTHS, showInstant, WEEKDAYS, wallDate, wallTime } from './instants.ts';
 import { DAY, FIRST_TYPED, HOUR, LAST_TYPED, MINUTE, SECOND } from './limits.ts';
 import { localTime, type Resolved, resolveLocal, secondShowing } from './zones.ts';
 
 export interface Instant {
   readonly at: number;
-  /** Its distance from now, where that is what was typed: `in 20m`. */
+  /** The duration from now, if one was typed: `in 20m`. */
   readonly inMs?: number;
-  /** Something that its writer may not have thought of: it is past, or the clock shows it twice. */
+  /** A warning for the person who typed it: the time is past, or the clock shows it twice. */
   readonly note: string | null;
 }
 
@@ -20,13 +19,13 @@ export interface Here {
   readonly timezone: string;
 }
 
-/** What is being read, and which way it lies. */
+/** The text to read, and its direction in time. */
 interface Asked extends Here {
   readonly text: string;
   readonly back: boolean;
 }
 
-/** The instant that the text means, still to come but for whole dates, or `bad-time` with the nearest accepted form. */
+/** Returns the next instant that the text means. Throws `bad-time` with the nearest accepted form. */
 export function parseInstant(text: string, here: Here): Instant {
   const asked = { ...here, text, back: false };
   const found = read(plainOf(text), asked);
@@ -34,7 +33,7 @@ export function parseInstant(text: string, here: Here): Instant {
   return inRange(found, asked);
 }
 
-/** The last such instant until now: `22:00`, `today`, `monday`, `2 hours`. */
+/** Returns the latest instant until now that the text means: `22:00`, `today`, `monday`, `2 hours`. */
 export function parseSince(text: string, here: Here): number {
   const asked = { ...here, text, back: true };
   const found = read(plainOf(text), asked);
@@ -97,7 +96,7 @@ function withZone(match: RegExpExecArray, asked: Asked): Instant {
 
 const UTC_FORM = 'Write it as 2026-12-01T18:30:00Z or 2026-12-01T18:30:00+01:00.';
 
-/** Midnight of the date, as if in UTC. */
+/** Returns midnight of the date, as if in UTC. Throws if the month has no such day. */
 function dateOf(year: number, month: number, day: number, asked: Asked): number {
   if (isThere(year, month, day)) return utcDate(year, month, day);
   const hint =
@@ -107,7 +106,7 @@ function dateOf(year: number, month: number, day: number, asked: Asked): number 
   throw refused(asked, 'names a date that does not exist', hint);
 }
 
-/** Not `Date.UTC`, which takes the year 26 for 1926. Day 0 is the last one of the month before. */
+/** Returns midnight UTC. `Date.UTC` would read the year 26 as 1926. Day 0 is the last day of the month before. */
 const utcDate = (year: number, month: number, day: number): number =>
   new Date(0).setUTCFullYear(year, month - 1, day);
 
@@ -132,12 +131,12 @@ function onDay(plain: string, asked: Asked): Instant | null {
   const isMidnight = plain === 'midnight';
   const day = isMidnight ? (asked.back ? 'today' : 'tomorrow') : plain;
   const days = day === '' ? null : daysOf(day, asked);
-  // Nothing is to run at the beginning of a day because its writer gave no hour.
+  // `--at friday` without a time is probably a mistake: midnight is rarely meant.
   if (!days || (days.needsTime && !asked.back && !isMidnight)) return null;
   return chosen(days, null, asked);
 }
 
-/** Milliseconds since midnight of `[hour, minute, second, am or pm]`. */
+/** Returns the milliseconds since midnight of `[hour, minute, second, am or pm]`. */
 function timeOfDay(parts: readonly (string | undefined)[], asked: Asked): number {
   const [h = 0, m = 0, s = 0] = parts.slice(0, 3).map((part) => Number(part ?? 0));
   const half = parts[3];
@@ -158,19 +157,17 @@ function timeOfDay(parts: readonly (string | undefined)[], asked: Asked): number
   return ofDay * HOUR + m * MINUTE + s * SECOND;
 }
 
-/** The days that a text can mean, as their local midnights, in the order in which they are tried. */
+/** The days that a text can mean, as local midnights, in the order to try them. */
 interface Days {
   readonly list: readonly number[];
-  /** A date with its year: that it is past is no mistake. */
+  /** True for a date with a year, which may be past. */
   readonly isDate?: boolean;
   readonly needsTime?: boolean;
-  /** A time alone: one that the clock skips on one day is meant on the next. */
+  /** True for a time alone. If the clock skips it on one day, the next day is tried. */
   readonly isAny?: boolean;
 }
 
-const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const WEEKDAY = '(sun|mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|satur|sat)(?:day)?';
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const MONTH =
   '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)';
 const WEEKDAY_TEXT = new RegExp(`^(?:on |(next|last) )?${WEEKDAY}$`);
@@ -199,7 +196,7 @@ function daysOf(text: string, asked: Asked): Days | null {
 const swapped = (match: RegExpExecArray | null): readonly (string | undefined)[] =>
   match ? [match[0], match[2], match[1], match[3]] : [];
 
-/** The next one, which may be today, and the one after it; `next friday` on a Friday is in a week, `last` a week ago. */
+/** Returns the nearest such weekday, which may be today, and the one beyond it. `next` and `last` are never today. */
 function weekdays(match: RegExpExecArray, today: number, back: boolean): readonly number[] {
   const [, which, name = ''] = match;
   const wanted = WEEKDAYS.indexOf(name.slice(0, 3));
@@ -211,7 +208,7 @@ function weekdays(match: RegExpExecArray, today: number, back: boolean): readonl
   return [latest, latest - 7 * DAY];
 }
 
-/** Without a year it is the next such day, or the last one; 29 February comes within eight years. */
+/** Returns that day of this year and of the eight years beyond it, because 29 February may take eight years to come. */
 function monthDays(
   day: number,
   name: string,
@@ -226,11 +223,11 @@ function monthDays(
   const list = years
     .filter((one) => isThere(one, month, day))
     .map((one) => utcDate(one, month, day));
-  // None of them has it: the date of this year says so.
+  // No year has this day: `dateOf` throws and says so.
   return { list: list.length > 0 ? list : [dateOf(thisYear, month, day, asked)] };
 }
 
-/** The first of the days on which the time is one that can be meant. Without a time it is the beginning of the day. */
+/** Returns the time on the first day that fits. A null time is the beginning of the day. */
 function chosen(days: Days, time: number | null, asked: Asked): Instant {
   const { back, timezone, now } = asked;
   for (const day of days.list) {
@@ -252,7 +249,7 @@ function chosen(days: Days, time: number | null, asked: Asked): Instant {
   throw outside(days, time, asked);
 }
 
-/** Looking back, what the clock skipped is the end of the gap; and a day that begins without midnight begins there. */
+/** True if the end of the gap stands in for a skipped time: for `--since`, and for a day that begins without midnight. */
 function isMeant({ at }: Resolved, day: number, time: number | null, asked: Asked): boolean {
   const isSameDay = localTime(asked.timezone, at) < day + DAY;
   return time === null ? isSameDay : asked.back;
@@ -291,7 +288,7 @@ const ACCEPTED =
   'Write it as 18:30, 6pm, "tomorrow 9:00", "friday 17:00", 2026-12-01, "2026-12-01 18:30", "in 20m", ' +
   '2026-12-01T18:30:00Z or @1764000000.';
 
-/** The accepted form that comes nearest to what was written. */
+/** Returns a hint with the accepted form nearest to the text. */
 function hintFor(asked: Asked): string {
   const text = plainOf(asked.text);
   const [, a = '', b = '', year = ''] =

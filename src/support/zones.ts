@@ -1,16 +1,17 @@
 // Time zones on top of Intl: which zone a text means, what the local clock shows at an instant, and which instant a
-// local time is. A local time is written as the instant that it would be in UTC. Two rules hold for every zone and year: a local time that the
-// clock shows twice is its first showing, one that it skips is the first instant after the gap.
+// local time is. A local time is written as the instant that it would be in UTC. Two rules hold for every zone and
+// year: a local time that the clock shows twice is its first showing, one that it skips is the first instant after the gap.
 import { existsSync, realpathSync } from 'node:fs';
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
 import { nearest, plainLine } from './text.ts';
 
 /**
- * The zone that a text means, by its own name: names are taken in any case, and links are followed.
+ * Returns the name of the zone that a text means. Names are accepted in any case, and links are followed.
  *
- * @param what where the text stood: `--tz`, `timezone`, `TZ`
- * @throws JobrunError `bad-time`, or of a setting `bad-config`, that begins with `what`
+ * @param what the place of the text: `--tz`, `timezone`, `TZ`
+ * @param code `bad-config` if that place is a setting
+ * @throws JobrunError whose message begins with `what`
  */
 export function zoneNamed(
   text: string,
@@ -31,16 +32,16 @@ export function zoneNamed(
   throw new JobrunError(code, `${what}: ${why}`, hintFor(text));
 }
 
-/** The zone of a process: the one that its `TZ` names, which is UTC where it is empty, else the system's. */
+/** Returns the zone of a process: its `TZ`, else the system's zone. An empty `TZ` is UTC. */
 export function processZone(env: Readonly<Record<string, string | undefined>>): string {
   const { TZ } = env;
   if (TZ === '') return 'UTC';
   if (TZ !== undefined) return zoneNamed(inPath(TZ), 'TZ', 'bad-config');
-  // A system without a zone is in UTC, as the C library has it.
+  // The C library uses UTC on a system without a zone.
   return zoneOf(new Intl.DateTimeFormat()) ?? 'UTC';
 }
 
-/** `:Europe/Berlin` and `/usr/share/zoneinfo/Europe/Berlin` name a zone too; `/etc/localtime` is a link to such a path. */
+/** Returns the zone name in `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`, or behind the link `/etc/localtime`. */
 function inPath(TZ: string): string {
   const path = TZ.replace(/^:/, '');
   const file = path.startsWith('/') && existsSync(path) ? realpathSync(path) : path;
@@ -51,11 +52,11 @@ const names = new Map<string, string | null>();
 const MAX_KNOWN = 1000;
 
 function nameOf(text: string): string | null {
-  // Newer versions of Node know offsets too, and those of `+05:30` and of UTC+3 in a TZ count the other way round.
+  // Node 22 and later accept offsets such as `+05:30`; Node 20 does not, and in `TZ` their sign is reversed.
   if (isAbbreviation(text) || /^[+-]/.test(text)) return null;
   const zone = intlName(text);
   if (zone === null) return null;
-  // Intl goes by the name that a place had first: who writes Asia/Kolkata is not to be answered with Asia/Calcutta.
+  // Intl returns the oldest name of a place: Asia/Calcutta for Asia/Kolkata. A renamed place keeps the name typed.
   const written = text.toLowerCase().replace(/(?:^|[/_-])[a-z]/g, (start) => start.toUpperCase());
   const isRenamed = zone.includes('/') && written.startsWith(zone.replace(/[^/]*$/, ''));
   return isRenamed && written.toLowerCase() !== zone.toLowerCase() ? written : zone;
@@ -76,8 +77,8 @@ function zoneOf(format: Intl.DateTimeFormat): string | null {
 }
 
 /**
- * BST, IST, CST and their like are names that Java once gave to zones. Intl still takes them, BST for Bangladesh, and
- * each is that of other places as well. Those of three letters that are names of the time zone database stay.
+ * True for abbreviations such as BST, IST and CST. Intl accepts them as old Java names (BST is Bangladesh there), but
+ * people use them for other zones too. Three-letter names of the time zone database are not abbreviations.
  */
 const isAbbreviation = (text: string): boolean =>
   /^[a-z]{3}$/i.test(text) && !DATABASE.has(text.toUpperCase()) && intlName(text) !== null;
@@ -93,7 +94,7 @@ const DATABASE = new Set(
   ),
 );
 
-/** How to write what was probably meant. */
+/** Returns a hint with the name that was probably meant. */
 function hintFor(text: string): string {
   if (isAbbreviation(text)) return 'Name the place whose clock it is: Europe/London.';
   const [, hours = ''] = /^(?:utc|gmt)?[+-]0?(\d{1,2})(?::?00)?$/i.exec(text) ?? [];
@@ -109,7 +110,7 @@ function hintFor(text: string): string {
 
 /** What the zone's clock shows at `at`. */
 export const localTime = (zone: string, at: number): number =>
-  // At the end of dates there is none that is later elsewhere.
+  // Past the last instant a Date would be invalid.
   Math.min(at + offsetMs(zone, at), LAST_INSTANT);
 
 /** The latest time that the zone's clock has shown until `at`: ahead of `localTime` while an hour repeats itself. */
@@ -135,7 +136,7 @@ export function resolveLocal(zone: string, local: number): Resolved {
   return late >= change ? { at: late, shown: 'once' } : { at: change, shown: 'never' };
 }
 
-/** Of a local time that the clock shows twice: the instant at which it does so again. */
+/** Returns the instant at which the zone's clock shows `local` for the second time. */
 export const secondShowing = (zone: string, local: number): number =>
   local - offsetMs(zone, local + FARTHEST);
 
