@@ -1,5 +1,6 @@
 // What a job file says becomes data with every default filled in, or one error that names the field. Runs in the
 // worker that loaded the file, so that odd objects of job code (getters, proxies) never reach the daemon.
+import { types } from 'node:util';
 import { checkCron } from '../run/cron.ts';
 import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy, type RetryPolicy } from '../run/policy.ts';
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
@@ -86,6 +87,7 @@ export function readDefinition(raw: unknown, defaults: Fields): JobData {
   }
   const fields = read.fieldsOf(definition, 'the job', [...DATA_FIELDS, ...FUNCTIONS, 'run']);
   if (typeof fields.run !== 'function') throw read.wrongField('run', 'a function', fields.run);
+  refuseGenerator('run', fields.run);
   for (const name of FUNCTIONS) checkFunction(name, fields[name]);
   return dataOf(fields, defaults);
 }
@@ -108,11 +110,24 @@ function checkFunction(name: JobFunction, value: unknown): void {
   if (value === undefined) return;
   if (name !== 'params') {
     if (typeof value !== 'function') throw read.wrongField(name, 'a function', value);
+    refuseGenerator(name, value);
     return;
   }
   const standard = (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard'];
   if (typeof standard?.validate === 'function') return;
   throw read.wrongField(name, 'a Standard Schema validator (zod, valibot, arktype, …)', value);
+}
+
+/** Nothing would step through it: its body would never run. */
+function refuseGenerator(name: string, value: unknown): void {
+  if (!types.isGeneratorFunction(value)) return;
+  const wanted = 'a plain or async function';
+  throw new JobrunError(
+    'broken-job',
+    `${name} must be ${wanted}, not a generator (function*)`,
+    'Leave out the star. Report rows with ctx.result(row), and steps with ctx.step(name, fn).',
+    { field: name },
+  );
 }
 
 function dataOf(own: Fields, defaults: Fields): JobData {

@@ -11,10 +11,16 @@ export interface StandardSchema<Output = unknown> {
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
     readonly jsonSchema?: {
-      readonly input: (options: { readonly target: string }) => Record<string, unknown>;
+      readonly input: JsonSchemaMaker;
+      readonly output?: JsonSchemaMaker;
     };
   };
 }
+
+type JsonSchemaMaker = (options: {
+  readonly target: string;
+  readonly libraryOptions?: Readonly<Record<string, unknown>>;
+}) => Record<string, unknown>;
 
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
@@ -54,7 +60,7 @@ export interface JobDefinition<Params, Output> {
   readonly description?: string;
   /** Lists can be narrowed to it. */
   readonly group?: string;
-  /** Checks params when a run is accepted, and fills defaults in. Default: any JSON. */
+  /** Checks params when a run is accepted, and fills defaults in. What it makes of them reaches `run`. Default: any JSON. */
   readonly params?: StandardSchema<Params>;
   /** Higher runs first. Default 1. */
   readonly priority?: number;

@@ -16,9 +16,10 @@ import { Context } from './context.ts';
 import { type LoadedJob, loadExport, loadJob } from './load.ts';
 import { loadProblem } from './load-problem.ts';
 import type { Call } from './messages.ts';
+import { ANYTHING, describe } from './params.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
-import { instantOf, toJson } from './values.ts';
+import { instantOf, survivesJson, toJson } from './values.ts';
 
 type CallOf<Type extends Call['type']> = Extract<Call, { readonly type: Type }>;
 
@@ -49,16 +50,10 @@ async function getJob(file: string): Promise<LoadedJob> {
   }
 }
 
-/** JSON Schema of the params where the validator can make one; one that cannot say all of it says nothing. */
+/** JSON Schema of the params where the validator can make one. A field that it cannot describe may be anything. */
 function schemaOf(raw: unknown): Json {
-  const schema = (raw as { params?: StandardSchema }).params?.['~standard']?.jsonSchema;
-  if (!schema) return null;
-  try {
-    return toJson(schema.input({ target: 'draft-2020-12' }), 'the schema');
-  } catch {
-    // A transform, a Date: such a validator checks well and cannot be described. The prompt then takes any JSON.
-    return null;
-  }
+  const schema = (raw as { params?: StandardSchema }).params;
+  return describe(schema, 'input') ?? describe(schema, 'input', ANYTHING) ?? null;
 }
 
 export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> {
@@ -77,7 +72,8 @@ async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
   try {
     const result = await job.params?.['~standard'].validate(given);
     if (result?.issues) return { ok: false, issues: result.issues.map(issueText) };
-    const params = result ? toJson(result.value, 'params') : given;
+    // What JSON would not bring back is kept as it was given, and made again in the worker (`params.ts`).
+    const params = result && survivesJson(result.value) ? toJson(result.value, 'params') : given;
     return { ok: true, params, lock: lockOf(job, result ? result.value : given) };
   } catch (error) {
     return { ok: false, issues: [toRunError(error).message] };

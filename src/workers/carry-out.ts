@@ -8,6 +8,7 @@ import { errnoOf, JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
 import { isLoaded, type LoadedJob, loadJob } from './load.ts';
 import { isOutdated } from './loader.ts';
+import { paramsFor } from './params.ts';
 import type { RunScope } from './scope.ts';
 import {
   callbackOf,
@@ -28,10 +29,11 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   try {
     job = await loadJob(brief.file);
     scope.began();
+    const params = await paramsFor(job, brief.params);
     if (!brief.initialized && job.initialize) {
-      await ctx.initialized(await job.initialize(brief.params, ctx));
+      await ctx.initialized(await job.initialize(params, ctx));
     }
-    return outcomeOf(await job.run(brief.params, ctx));
+    return outcomeOf(await job.run(params, ctx));
   } catch (thrown) {
     return failureOf(thrown, job, scope, ctx);
   }

@@ -99,13 +99,15 @@ export class RunScope {
 function fieldsJson(fields: unknown): Json {
   if (fields === undefined || fields === null) return null;
   try {
-    return toJson(fields, 'the fields', errorsAsText);
+    return toJson(fields, 'the fields', shownAs);
   } catch (error) {
     return { unreadable: toRunError(error).message };
   }
 }
 
-const errorsAsText = (value: object): object | undefined => {
+const shownAs = (value: object): object | undefined => {
+  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof Set) return [...value];
   if (!(value instanceof Error)) return undefined;
   const { name, message, stack } = toRunError(value);
   return { name, message, stack };

@@ -1,5 +1,7 @@
-// Values of a job on their way out of its process: what is not JSON is refused here, in the process of the job, with
-// the place named. `toJSON` is honoured, fields that are undefined are left out, as JSON.stringify does.
+// Values of a job on their way out of its process: what is not JSON, or what JSON would make `{}` of, is refused here, in
+// the process of the job, with the place named. `toJSON` is honoured, fields that are undefined are left out, as
+// JSON.stringify does.
+import { types } from 'node:util';
 import { isInstant } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
@@ -90,6 +92,8 @@ function copyObject(
     return copy(value.valueOf(), to, key, above);
   }
   if (above.includes(value)) throw notJson(to, key, 'a circle (it contains itself)');
+  const lost = lossOf(value);
+  if (lost !== null) throw notJson(to, key, lost.kind, lost.hint);
   if (above.length > to.levels) {
     const message = `${to.what} is nested too deeply: at most ${MAX_JSON_DEPTH} levels`;
     throw new JobrunError('too-large', message, 'Give fewer levels of lists and objects.');
@@ -111,9 +115,62 @@ function copyObject(
   return made;
 }
 
-function notJson({ what, exact }: Target, key: string, kind: string): JobrunError {
+interface Loss {
+  /** `a Map`. */
+  readonly kind: string;
+  readonly hint?: string;
+}
+
+/** What JSON would take nothing of, or numbers for bytes; null for a value that it keeps. */
+function lossOf(value: object): Loss | null {
+  if (Array.isArray(value)) return null;
+  if (types.isMap(value)) return { kind: 'a Map', hint: 'Give Object.fromEntries(map).' };
+  if (types.isSet(value)) return { kind: 'a Set', hint: 'Give [...set].' };
+  if (types.isNativeError(value)) {
+    return { kind: 'an Error', hint: 'Throw it, or give error.message.' };
+  }
+  if (types.isPromise(value)) return { kind: 'a Promise', hint: 'Await it.' };
+  if (types.isArrayBufferView(value) || types.isAnyArrayBuffer(value)) {
+    return {
+      kind: `binary data (${nameOf(value)})`,
+      hint: 'Write it to a file and give its path.',
+    };
+  }
+  if (isPlain(value) || Object.keys(value).length > 0) return null;
+  if (types.isGeneratorObject(value)) {
+    return { kind: 'a generator', hint: 'Nothing takes its values one by one: give a list.' };
+  }
+  const name = nameOf(value);
+  return { kind: `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}` };
+}
+
+/** Also an object of another realm. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function nameOf(value: object): string {
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'object of a class';
+}
+
+/** True where the value comes back from JSON as it was, but for fields that are undefined. */
+export function survivesJson(value: unknown, above: readonly object[] = []): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return ['undefined', 'string', 'boolean'].includes(typeof value);
+  if (value === null) return true;
+  if (above.includes(value) || above.length > MAX_JSON_DEPTH) return false;
+  const inner = [...above, value];
+  if (Array.isArray(value)) return value.every((item) => survivesJson(item, inner));
+  const isKept = isPlain(value) && !('toJSON' in value);
+  return isKept && Object.values(value).every((item) => survivesJson(item, inner));
+}
+
+function notJson({ what, exact }: Target, key: string, kind: string, how?: string): JobrunError {
   const named = exact ? key : `${what} at "${key}"`;
   const place = key === '' ? what : named;
-  const hint = 'Give plain values: null, true, false, numbers, texts, lists and objects of these.';
+  const hint =
+    how ?? 'Give plain values: null, true, false, numbers, texts, lists and objects of these.';
   return new JobrunError('bad-request', `${place} is ${kind}, which JSON cannot hold`, hint);
 }
