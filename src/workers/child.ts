@@ -29,6 +29,8 @@ export interface ChildOptions {
 const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+  // Node 22.3 to 22.11 can `require` a module, when it is told to.
+  ...('require_module' in process.features ? [] : ['--experimental-require-module']),
 ];
 
 export class Child implements Runner {
