@@ -1,9 +1,10 @@
 // Which job files a change concerns: the changed ones, and those that import them, by any way round. Read from the texts
 // of the files, with the loader's own rules for what an import means (`resolution.ts`); a name that is put together at run
 // time is not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../support/errors.ts';
+import { readText } from '../support/read-file.ts';
 import { Resolution } from './resolution.ts';
 
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
@@ -63,7 +64,7 @@ export class Imports {
   async #readOne(path: string, resolution: Resolution): Promise<void> {
     if (!IMPORTING.test(path)) return;
     try {
-      const text = await readFile(path, 'utf8');
+      const text = await readText(path);
       const imported = [...text.matchAll(IMPORT)].flatMap(([, , name = '']) =>
         resolution.bases(name, path).map(bare),
       );

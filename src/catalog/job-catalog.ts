@@ -16,6 +16,7 @@ import {
   type JobFile,
   policyOf,
 } from './catalog.ts';
+import { optionsOf, readCommand } from './command-file.ts';
 import type { Fields } from './fields.ts';
 import { Imports } from './imports.ts';
 import {
@@ -25,8 +26,6 @@ import {
   type Listing,
   listFolder,
   mayHoldJob,
-  optionsOf,
-  readCommand,
   scanJobs,
 } from './loader.ts';
 
@@ -34,6 +33,8 @@ export interface CatalogParts {
   /** The jobs folder, absolute. */
   readonly folder: string;
   readonly defaults: Fields;
+  /** PATH as commands have it. */
+  readonly path: string;
   readonly clock: Clock;
   /** Reads modules in a worker; tells each as soon as it is known, resolves when all are, or at the abort. */
   readonly inspect: (
@@ -297,9 +298,10 @@ export class JobCatalog implements Catalog {
   }
 
   /** What is known of a job without loading code is known at once. Returns the module that has to be read. */
-  #putUnlessModule({ error, ...file }: Found): JobFile | null {
+  #putUnlessModule({ error, stamp: _, ...file }: Found): JobFile | null {
     if (error !== null) this.#put({ ...file, state: 'broken', error });
-    else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));
+    else if (file.kind === 'command')
+      this.#put(readCommand(file, this.#parts.defaults, this.#parts.path));
     else return file;
     return null;
   }

@@ -1,25 +1,20 @@
 // Which files of the jobs folder define jobs, found by their names alone: nothing is loaded here. A file that claims
 // to be a job and cannot be one (two for a name, a link out of the folder, a name that is none) is told as broken,
 // never passed over in silence.
-import {
-  type Dirent,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
-import { basename, join, relative, sep } from 'node:path';
-import { errnoOf, toJobrunError } from '../support/errors.ts';
-import { withWholePairs } from '../support/json.ts';
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { errnoOf } from '../support/errors.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
-import type { JobEntry, JobFile } from './catalog.ts';
-import { readOptions } from './definition.ts';
-import type { Fields } from './fields.ts';
+import type { JobFile } from './catalog.ts';
+import { isCommand, withoutEnding } from './command-file.ts';
 
 /** A file, and why it cannot be a job where it cannot. */
-export type Found = JobFile & { readonly error: string | null };
+export type Found = JobFile & {
+  readonly error: string | null;
+  /** Of a command, whose first line is read with it: changes with its content. */
+  readonly stamp?: string;
+};
 
 /** The jobs folder at one moment. */
 export interface Listing {
@@ -31,8 +26,10 @@ export interface Listing {
 
 const MODULE = /\.(?:ts|mts|js|mjs|cjs)$/;
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json|node|wasm)$/;
-/** Hidden, private, types, tests, what editors leave, and the option files of command jobs. */
-const NO_JOB = /^[._#]|~$|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
+/** Hidden, private, types, tests, and the option files of command jobs. */
+const NO_JOB = /^[._#]|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
+/** What editors, patches and package managers leave beside the file itself. */
+const COPY = /~$|\.(?:bak|old|orig|rej|save|tmp|temp|part|sw[a-z]|dpkg-\w+|rpm\w+|pac\w+)$/i;
 const HIDDEN = /^\.|^node_modules$/;
 
 /** True for a file that jobs may import. */
@@ -62,10 +59,10 @@ export function changesBetween(before: Listing, after: Listing): readonly string
   return [...changed, ...gone].map(([path]) => path);
 }
 
-/** True where a path that changed may be, hold or have held a job: a folder, or a file that can be run. */
+/** True where a path that changed may be, hold or have held a job: a folder, or a command. */
 export function mayHoldJob(path: string): boolean {
   const stats = statOf(path);
-  return stats === null || stats.isDirectory() || (stats.isFile() && isRunnable(stats));
+  return stats === null || stats.isDirectory() || (stats.isFile() && isCommand(path, stats));
 }
 
 interface Scan {
@@ -100,14 +97,14 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
     if (isHidden(entry.name)) continue;
     const file = join(path, entry.name);
     const stats = entry.isDirectory() ? null : statOf(file);
-    const mayBeJob = jobs && !NO_JOB.test(entry.name);
+    const mayBeJob = jobs && !NO_JOB.test(entry.name) && !COPY.test(entry.name);
     if (stats?.isFile() && isCode(entry.name)) scan.code.set(file, stampOf(stats));
     if (entry.isSymbolicLink() && isStray(scan, file)) {
       if (mayBeJob) addStray(scan, file, prefix + entry.name, stats);
     } else if (entry.isDirectory() || stats?.isDirectory()) {
       yield* walk(scan, file, `${prefix}${entry.name}/`, mayBeJob);
-    } else if (mayBeJob && stats?.isFile() && claimsJob(entry.name, stats)) {
-      addFile(scan, file, prefix, entry.name);
+    } else if (mayBeJob && stats?.isFile() && claimsJob(file, stats)) {
+      addFile(scan, file, prefix + entry.name, stats);
     }
   }
 }
@@ -127,7 +124,7 @@ const stampOf = ({ ino, size, mtimeMs, ctimeMs }: Stats): string =>
   `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
 
 function addStray(scan: Scan, path: string, name: string, stats: Stats | null): void {
-  if (stats && !stats.isDirectory() && !claimsJob(basename(path), stats)) return;
+  if (stats && !stats.isDirectory() && !claimsJob(path, stats)) return;
   const error = stats ? 'is a link out of the jobs folder' : 'is a link to nothing';
   add(scan, withoutEnding(name), path, 'module', `${path} ${error}: put the file itself there`);
 }
@@ -140,30 +137,26 @@ function isStray(scan: Scan, path: string): boolean {
   return way === '..' || way.startsWith(`..${sep}`) || way.includes(`node_modules${sep}`);
 }
 
-const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
+const claimsJob = (path: string, stats: Stats): boolean =>
+  MODULE.test(path) || isCommand(path, stats);
 
-const claimsJob = (name: string, stats: Stats): boolean => MODULE.test(name) || isRunnable(stats);
-
-function addFile(scan: Scan, path: string, prefix: string, file: string): void {
-  const base = withoutEnding(file);
-  const isModule = MODULE.test(file);
-  if (isModule && base === 'index') {
-    if (prefix !== '') add(scan, prefix.slice(0, -1), path, 'module', null);
-    return;
-  }
-  add(scan, prefix + base, path, isModule ? 'module' : 'command', null);
+function addFile(scan: Scan, path: string, name: string, stats: Stats): void {
+  const base = withoutEnding(name);
+  if (!MODULE.test(name)) add(scan, base, path, 'command', null, stampOf(stats));
+  else if (!/(?:^|\/)index$/.test(base)) add(scan, base, path, 'module', null);
+  else if (base !== 'index') add(scan, base.slice(0, -'/index'.length), path, 'module', null);
 }
-
-const withoutEnding = (name: string): string => name.replace(/(?<=[^/])\.[^./]+$/, '');
 
 function add(
   scan: Scan,
   name: string,
   file: string,
   kind: JobFile['kind'],
-  error: string | null,
+  problem: string | null,
+  stamp?: string,
 ): void {
-  scan.found.push({ name: plainLine(name), file, kind, error: error ?? nameError(name, file) });
+  const error = problem ?? nameError(name, file);
+  scan.found.push({ name: plainLine(name), file, kind, error, ...(stamp && { stamp }) });
 }
 
 function nameError(name: string, file: string): string | null {
@@ -186,28 +179,6 @@ function refuseDoubles(found: readonly Found[]): readonly Found[] {
     const paths = same.map((file) => file.file).join(' and ');
     return [{ ...first, error: `two files define the job "${name}": ${paths}` }];
   });
-}
-
-/** The file with the options of a command. */
-export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`;
-
-/** The entry of a command job: all there is to know stands in its option file, `<name>.json` beside it. */
-export function readCommand(file: JobFile, defaults: Fields): JobEntry {
-  const options = optionsOf(file.file);
-  try {
-    return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
-  } catch (error) {
-    return { ...file, state: 'broken', error: `${options}: ${toJobrunError(error).message}` };
-  }
-}
-
-function optionsIn(path: string): unknown {
-  try {
-    return JSON.parse(withWholePairs(readFileSync(path, 'utf8')));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return {};
-    throw error;
-  }
 }
 
 function realPath(path: string): string | null {

@@ -1,9 +1,9 @@
 // The parts of a tsconfig.json that change what an import means and how a file is compiled: `paths`, `baseUrl`, `extends`
 // and the decorator options. A file that cannot be read counts as absent: the type checker reports its mistakes.
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { errnoOf } from '../support/errors.ts';
+import { readTextSync } from '../support/read-file.ts';
 
 export interface TsConfig {
   readonly baseUrl: string | null;
@@ -135,7 +135,7 @@ const LAST_COMMA = /("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g;
 
 function jsonIn(path: string): (Fields & { readonly extends?: unknown }) | null {
   try {
-    const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    const text = readTextSync(path);
     const plain = text
       .replace(COMMENT, (_, string?: string) => string ?? ' ')
       .replace(LAST_COMMA, (_, string?: string) => string ?? '');

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { importInto } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
-import { count } from '../support/text.ts';
+import { count, withoutMark } from '../support/text.ts';
 import type { Command } from './command.ts';
 import { examples } from './help.ts';
 
@@ -51,11 +51,11 @@ export const importAll: Command<Request, Reply> = {
 
 /** Read only as fast as lines are taken, and not before. A last line without its end counts as one. */
 async function* linesOf(input: Readable): AsyncGenerator<string> {
-  let rest = '';
+  let rest: string | null = null;
   for await (const chunk of input.setEncoding('utf8')) {
-    const lines = (rest + chunk).split('\n');
+    const lines: string[] = (rest === null ? withoutMark(chunk) : rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     yield* lines;
   }
-  if (rest !== '') yield rest;
+  if (rest) yield rest;
 }

@@ -1,10 +1,12 @@
 // Where the project lies and what its config file says. Order: option, JOBRUN_* variable, file, default. A key that
 // is not known is an error with a suggestion: a misspelt setting that does nothing is worse than a stop.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { durationMs } from './durations.ts';
 import { errnoOf, JobrunError } from './errors.ts';
+import { fromJson } from './json.ts';
 import { SECOND } from './limits.ts';
+import { readTextSync } from './read-file.ts';
 import { nearest } from './text.ts';
 import { processZone, zoneNamed } from './zones.ts';
 
@@ -94,13 +96,13 @@ function findProject(from: string): string {
 function readConfig(file: string): Readonly<Record<string, unknown>> {
   let content: string;
   try {
-    content = readFileSync(file, 'utf8');
+    content = readTextSync(file);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return {};
     throw new JobrunError('bad-config', `${file} cannot be read`, 'Check its permissions.', error);
   }
   try {
-    return record(JSON.parse(content), file, 'the file');
+    return record(fromJson(content), file, 'the file');
   } catch (error) {
     if (error instanceof JobrunError) throw error;
     const why = (error as Error).message;

@@ -1,6 +1,7 @@
 // What may cross a border as JSON: params, checkpoints, outputs, rows. One place decides what is refused, and why.
 import { JobrunError } from './errors.ts';
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES } from './limits.ts';
+import { withoutMark } from './text.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -66,10 +67,17 @@ function hasProtoKey(value: Json): boolean {
   return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProtoKey);
 }
 
-/** Parses JSON that another program wrote; undefined where it is none. Half surrogate pairs become U+FFFD. */
+/**
+ * Parses JSON that a person or another program wrote. A byte order mark before it is no part of it, and half surrogate
+ * pairs become U+FFFD. Throws a SyntaxError.
+ */
+export const fromJson = (text: string): Json =>
+  JSON.parse(withWholePairs(withoutMark(text))) as Json;
+
+/** The same; undefined where it is none. */
 export function parseJson(text: string): Json | undefined {
   try {
-    return JSON.parse(withWholePairs(text)) as Json;
+    return fromJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -19,6 +19,8 @@ export const LONGEST_MS = 8_000_000 * DAY;
 export const MAX_VALUE_BYTES = MB;
 /** What all steps of one run have saved, with their names: it goes to a worker with each attempt. */
 export const MAX_STEPS_BYTES = 8 * MB;
+/** A file of code or settings: larger than any bundle, and read at once. */
+export const MAX_SOURCE_BYTES = 64 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
 export const MAX_JOB_NAME = 100;

@@ -102,3 +102,6 @@ export function lowestOf(numbers: ReadonlySet<number>): string {
   const more = numbers.size - lowest.length;
   return lowest.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
+
+/** Without the byte order mark that Windows editors write before a text. */
+export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');

@@ -8,6 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { isFileOnDisk, isOurs, Resolution, TYPESCRIPT } from '../catalog/resolution.ts';
 import { TsConfigs } from '../catalog/tsconfig.ts';
 import { errnoOf } from '../support/errors.ts';
+import { withoutMark } from '../support/text.ts';
 import { CompileCache } from './compile-cache.ts';
 import type { Compiled, CompileOptions, Format } from './typescript.ts';
 
@@ -172,7 +173,6 @@ function textOrNull(file: string): string | null {
 }
 
 /** Some editors begin a text with the mark of UTF-8. */
-const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
 
 /** The place and text of a syntax error in the file, or an empty text: Node does not always name the line. */
 export function syntaxErrorIn(file: string): string {

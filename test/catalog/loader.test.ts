@@ -1,10 +1,22 @@
 // Which files are jobs, by their names alone.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { readCommand, scanJobs } from '../../src/catalog/loader.ts';
+import { readCommand } from '../../src/catalog/command-file.ts';
+import { scanJobs } from '../../src/catalog/loader.ts';
 
+const SCRIPT = '#!/bin/sh\n';
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0))
@@ -16,7 +28,7 @@ function folder(files: readonly string[], executable: readonly string[] = []): s
   folders.push(dir);
   for (const file of [...files, ...executable]) {
     mkdirSync(dirname(join(dir, file)), { recursive: true });
-    writeFileSync(join(dir, file), '');
+    writeFileSync(join(dir, file), executable.includes(file) ? SCRIPT : '');
     if (executable.includes(file)) chmodSync(join(dir, file), 0o755);
   }
   return dir;
@@ -63,12 +75,56 @@ test('private, hidden, typing and test files, node_modules, data and the index o
   expect(names(dir)).toEqual([]);
 });
 
-test('any other file with its run bit is a command job; without it, it is nothing', () => {
-  expect(names(folder(['no.sh'], ['backup.sh', 'tools/check', 'x.y.py']))).toEqual([
-    'command backup',
-    'command tools/check',
-    'command x.y',
-  ]);
+test('a command job has its run bit and is a script, a program, or has options beside it; the bit alone is nothing', () => {
+  const dir = folder(['no.sh'], ['backup.sh', 'tools/check', 'x.y.py']);
+  const runnable: Readonly<Record<string, string | Buffer>> = {
+    'data.csv': 'a,b\n',
+    'README.md': '# Read me\n',
+    empty: '',
+    LICENSE: 'MIT',
+    'elf.bin': Buffer.from('\x7fELF\x02\x01', 'latin1'),
+    mac: Buffer.from('\xcf\xfa\xed\xfe', 'latin1'),
+    plain: 'echo plain\n',
+  };
+  for (const [name, text] of Object.entries(runnable))
+    writeFileSync(join(dir, name), text, { mode: 0o755 });
+  writeFileSync(join(dir, 'plain.json'), '{}');
+  writeFileSync(join(dir, 'no.json'), '{}');
+  expect(names(dir)).toEqual(
+    ['backup', 'elf', 'mac', 'plain', 'tools/check', 'x.y'].map((name) => `command ${name}`),
+  );
+});
+
+test('copies that editors, patches and package managers leave are no jobs, of files and of folders', () => {
+  const left = ['~', '.bak', '.orig', '.rej', '.swp', '.swo', '.tmp', '.old', '.save', '.BAK'];
+  const more = ['.dpkg-old', '.rpmsave', '.pacnew', '.part'];
+  const dir = folder(
+    ['reports.bak/daily.ts', 'reports/daily.ts'],
+    [...left, ...more].map((ending) => `a.sh${ending}`).concat('a.sh'),
+  );
+  expect(names(dir)).toEqual(['command a', 'module reports/daily']);
+});
+
+test('a first line that the system could not use breaks a command, and names the interpreter', () => {
+  const dir = folder([], ['a.sh']);
+  const file = { name: 'a', file: join(dir, 'a.sh'), kind: 'command' as const };
+  const read = (text: string): string | null => {
+    writeFileSync(file.file, text);
+    const entry = readCommand(file, {}, '/bin:/usr/bin');
+    return entry.state === 'broken' ? entry.error : null;
+  };
+  expect(read('#!/bin/sh\r\necho\r\n')).toMatch(/a\.sh:1: .*CRLF.*"\/bin\/sh\\r"/);
+  expect(read('#!/usr/bin/env node\r\n')).toContain('CRLF');
+  expect(read('#!/no/such/python9 -u\n')).toMatch(/a\.sh:1: .*\/no\/such\/python9 does not exist/);
+  expect(read('#! /usr/bin/env -S no-such-python9 -u\n')).toMatch(/no-such-python9 is not in PATH/);
+  expect(read('\ufeff#!/bin/sh\n')).toContain('byte order mark');
+  for (const sound of [
+    '#!/bin/sh\n',
+    '#! /bin/sh -e\necho \r\n',
+    '#!/usr/bin/env -S A=1 sh -e\n',
+    '#!/bin/sh',
+  ])
+    expect(read(sound)).toBe(null);
 });
 
 test('two files with one name are one broken job that names both paths', () => {
@@ -108,7 +164,7 @@ test('a folder that is not there has no jobs', () => {
 test('the options of a command stand beside it; a wrong one breaks it, and functions are not for it', () => {
   const dir = folder([], ['backup.sh']);
   const file = { name: 'backup', file: join(dir, 'backup.sh'), kind: 'command' as const };
-  expect(readCommand(file, {})).toMatchObject({
+  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
     state: 'ok',
     data: { policy: { timeoutMs: null } },
   });
@@ -116,7 +172,7 @@ test('the options of a command stand beside it; a wrong one breaks it, and funct
     join(dir, 'backup.json'),
     '{"timeout":"5s","cron":"0 3 * * *","timezone":"Europe/Berlin"}',
   );
-  expect(readCommand(file, {})).toMatchObject({
+  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
     state: 'ok',
     data: {
       policy: { timeoutMs: 5000 },
@@ -124,13 +180,33 @@ test('the options of a command stand beside it; a wrong one breaks it, and funct
     },
   });
   writeFileSync(join(dir, 'backup.json'), '{"run":1}');
-  expect(readCommand(file, {})).toMatchObject({
+  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
     state: 'broken',
     error: expect.stringContaining('"run"'),
   });
+  writeFileSync(join(dir, 'backup.json'), '\ufeff{ "timeout": "6s" }');
+  expect(readCommand(file, {}, '/bin'), 'a byte order mark is no part of it').toMatchObject({
+    state: 'ok',
+    data: { policy: { timeoutMs: 6000 } },
+  });
   writeFileSync(join(dir, 'backup.json'), '{oops');
-  expect(readCommand(file, {})).toMatchObject({
+  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
     state: 'broken',
     error: expect.stringContaining('backup.json'),
   });
+});
+
+test('options that are no regular file, or have no end, break the command, and hold nobody up', () => {
+  const dir = folder([], ['pipe.sh', 'zero.sh', 'big.sh']);
+  execFileSync('mkfifo', [join(dir, 'pipe.json')]);
+  symlinkSync('/dev/zero', join(dir, 'zero.json'));
+  ftruncateSync(openSync(join(dir, 'big.json'), 'w'), 400e6);
+  const errors = ['pipe', 'zero', 'big'].map((name) => {
+    const file = { name, file: join(dir, `${name}.sh`), kind: 'command' as const };
+    const entry = readCommand(file, {}, '/bin');
+    return entry.state === 'broken' ? entry.error : '';
+  });
+  expect(errors[0]).toContain('not a regular file');
+  expect(errors[1]).toContain('not a regular file');
+  expect(errors[2]).toContain('larger than');
 });

@@ -1,0 +1,126 @@
+// Command jobs as files: which file is one, what keeps it from starting, and the options beside it. The run bit alone
+// says nothing: on many mounts every file has it.
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
+import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { fromJson } from '../support/json.ts';
+import { MAX_VALUE_BYTES } from '../support/limits.ts';
+import { readTextSync } from '../support/read-file.ts';
+import type { JobEntry, JobFile } from './catalog.ts';
+import { readOptions } from './definition.ts';
+import type { Fields } from './fields.ts';
+
+export const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
+
+/** True for a script or a program that may be run, and for any other such file that has options beside it. */
+export function isCommand(file: string, stats: Stats): boolean {
+  if (!isRunnable(stats)) return false;
+  const head = headOf(file);
+  return scriptLine(head) !== null || isProgram(head) || existsSync(optionsOf(file));
+}
+
+/** The file with the options of a command. */
+export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`;
+
+export const withoutEnding = (name: string): string => name.replace(/(?<=[^/])\.[^./]+$/, '');
+
+/** The entry of a command job: all there is to know stands in its first line and in its option file. `path` as PATH. */
+export function readCommand(file: JobFile, defaults: Fields, path: string): JobEntry {
+  const problem = scriptProblem(file.file, path);
+  if (problem !== null) return { ...file, state: 'broken', error: `${file.file}:1: ${problem}` };
+  const options = optionsOf(file.file);
+  try {
+    return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
+  } catch (error) {
+    return { ...file, state: 'broken', error: `${options}: ${toJobrunError(error).message}` };
+  }
+}
+
+function optionsIn(path: string): unknown {
+  try {
+    return fromJson(readTextSync(path, MAX_VALUE_BYTES));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return {};
+    throw error;
+  }
+}
+
+/** Linux reads no more of the first line. */
+const HEAD_BYTES = 256;
+
+/** The first bytes, as one character each; empty where they cannot be read. */
+function headOf(path: string): string {
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const head = Buffer.alloc(HEAD_BYTES);
+      return head.toString('latin1', 0, readSync(file, head, 0, HEAD_BYTES, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return '';
+  }
+}
+
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
+const PROGRAMS = [
+  '\u007fELF',
+  // Mach-O in both orders of bytes, of 32 and 64 bits, and several in one.
+  '\u00fe\u00ed\u00fa\u00ce',
+  '\u00fe\u00ed\u00fa\u00cf',
+  '\u00ce\u00fa\u00ed\u00fe',
+  '\u00cf\u00fa\u00ed\u00fe',
+  '\u00ca\u00fe\u00ba\u00be',
+];
+
+const isProgram = (head: string): boolean => PROGRAMS.some((magic) => head.startsWith(magic));
+
+/** The first line of a script behind its `#!`, or null. */
+function scriptLine(head: string): string | null {
+  const text = head.startsWith(BYTE_ORDER_MARK) ? head.slice(BYTE_ORDER_MARK.length) : head;
+  return text.startsWith('#!') ? (text.slice(2).split('\n')[0] ?? '') : null;
+}
+
+/** Why the system would not start a script, where its first line shows it. */
+function scriptProblem(file: string, path: string): string | null {
+  const head = headOf(file);
+  const line = scriptLine(head);
+  if (line === null) return null;
+  if (head.startsWith(BYTE_ORDER_MARK))
+    return 'a byte order mark stands before "#!": save the file without one';
+  const [interpreter = '', ...words] = line.trim().split(/[ \t]+/);
+  if (line.endsWith('\r'))
+    return `the line ends in CRLF, which makes the interpreter "${interpreter}\\r": save the file with LF`;
+  if (interpreter !== '' && !existsSync(interpreter))
+    return `the interpreter ${interpreter} does not exist`;
+  if (basename(interpreter) !== 'env') return null;
+  // Options of env, and variables that it sets, stand before the program.
+  const program = words.find((word) => !word.startsWith('-') && !word.includes('='));
+  if (program === undefined || isFound(program, path)) return null;
+  return `the interpreter ${program} is not in PATH`;
+}
+
+const isFound = (program: string, path: string): boolean =>
+  isAbsolute(program)
+    ? existsSync(program)
+    : path.split(delimiter).some((folder) => canRun(join(folder || '.', program)));
+
+function canRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return false;
+  }
+}

@@ -1,0 +1,41 @@
+// Reads files that other people write. In place of one there may be anything: a named pipe that nobody writes to would
+// hold up the reader for ever, a device has no end, and a byte order mark stands before what Windows editors save.
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { MAX_SOURCE_BYTES } from './limits.ts';
+import { withoutMark } from './text.ts';
+
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** The text of a regular file. Throws as the system does, and EINVAL or EFBIG for what is none, or too large. */
+export function readTextSync(path: string, most = MAX_SOURCE_BYTES): string {
+  const file = openSync(path, FLAGS);
+  try {
+    const bytes = Buffer.alloc(sizeOf(fstatSync(file), most));
+    // It may be growing: no more is read than was there.
+    return textOf(bytes, readSync(file, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The same with the event loop free. */
+export async function readText(path: string, most = MAX_SOURCE_BYTES): Promise<string> {
+  const file = await open(path, FLAGS);
+  try {
+    const bytes = Buffer.alloc(sizeOf(await file.stat(), most));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return textOf(bytes, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const textOf = (bytes: Buffer, length: number): string =>
+  withoutMark(bytes.toString('utf8', 0, length));
+
+function sizeOf(stats: Stats, most: number): number {
+  if (!stats.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EINVAL' });
+  if (stats.size <= most) return stats.size;
+  throw Object.assign(new Error(`larger than ${most} bytes`), { code: 'EFBIG' });
+}
