@@ -51,6 +51,8 @@ export interface AttemptParts {
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
+  /** Asked where its process could not be started: true where it is worth another try. */
+  readonly startsAgain: (run: Run, why: string) => boolean;
   /** Processes of the run cannot be ended: it is held until they end by themselves. */
   readonly onUndying: (run: Run, pids: readonly number[]) => void;
   readonly stopTime: Pick<StopTime, 'explains'>;
@@ -280,6 +282,11 @@ export class Attempt {
 
   /** Lost where the end of the process may be another run's doing: that is made good. */
   #afterExit(exit: Exit): Over {
+    if (exit.unready && this.#p.startsAgain(this.run, exitText(exit))) {
+      const text = `its process could not be started (${exitText(exit)}): tried again`;
+      this.#p.logs.append(this.run.id, this.#line('warn', text));
+      return { spent: true, unclean: true, outcome: { kind: 'stopped' } };
+    }
     const message = `the process ended before its job did: ${exitText(exit)}`;
     const error = { name: 'ProcessError', message, stack: '' };
     const end = { spent: true, unclean: true };

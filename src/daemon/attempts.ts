@@ -20,6 +20,7 @@ import { abortIdle, requestAbort } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
 import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
@@ -29,7 +30,8 @@ import { hiderOf } from './hiding.ts';
 import { ownLine } from './own-line.ts';
 import { cannotEnd } from './rescue.ts';
 
-export interface AttemptsParts extends Omit<AttemptParts, 'askOnError' | 'isSound'> {
+export interface AttemptsParts
+  extends Omit<AttemptParts, 'askOnError' | 'isSound' | 'startsAgain'> {
   readonly catalog: Pick<JobCatalog, 'find' | 'reread'>;
   readonly caller: Pick<JobCaller, 'hook'>;
   /** Names of params whose values are not to be shown. */
@@ -37,6 +39,8 @@ export interface AttemptsParts extends Omit<AttemptParts, 'askOnError' | 'isSoun
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
   /** The processes of an earlier daemon that keep a run from going on; null where there are none. */
   readonly orphans: (run: number) => readonly number[] | null;
+  /** Its process could not be started, and is to be tried again in a moment. */
+  readonly onUnstarted: (run: Run, why: string) => void;
   /** One is over, or a hook; but where its place was given back before, only the last of all. */
   readonly onEnded: () => void;
 }
@@ -48,6 +52,8 @@ export class Attempts {
   readonly #p: AttemptsParts;
   readonly #common: AttemptParts;
   readonly #under = new Map<number, Attempt>();
+  /** Runs whose processes cannot be started, and since when, by the monotonic clock. */
+  readonly #unstarted = new Map<number, number>();
   #hooks = 0;
   #waiting: (() => void)[] = [];
 
@@ -56,6 +62,7 @@ export class Attempts {
     this.#common = {
       ...parts,
       askOnError: (run, brief, error) => this.#askOnError(run, brief, error),
+      startsAgain: (run, why) => this.#startsAgain(run, why),
       isSound: (job) =>
         parts.catalog.reread(job).then(
           (entry) => entry?.state === 'ok',
@@ -189,8 +196,19 @@ export class Attempts {
     }
   }
 
+  /** The program of the workers may be replaced just now, as by an upgrade: a run waits for it as long as for a start. */
+  #startsAgain(run: Run, why: string): boolean {
+    const now = this.#p.clock.monotonic();
+    const since = this.#unstarted.get(run.id) ?? now;
+    if (now - since > START_TIMEOUT_MS) return false;
+    this.#unstarted.set(run.id, since);
+    this.#p.onUnstarted(run, why);
+    return true;
+  }
+
   #over(attempt: Attempt, ended: Ended): void {
     const { id } = attempt.run;
+    if (ended.outcome.kind !== 'stopped') this.#unstarted.delete(id);
     if (this.#under.get(id) === attempt) this.#under.delete(id);
     const { job } = attempt.run;
     if (TOLD.some((hook) => this.#fileWith(job, hook))) this.#tell(ended).catch(this.#p.onError);

@@ -33,7 +33,7 @@ import { StopTime } from './stop-time.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
-import { copyText, type DaemonLog, drainText, lostText } from './watching/log.ts';
+import { copyText, type DaemonLog, drainText, lostText, unstartedText } from './watching/log.ts';
 import type { SystemdVariables } from './watching/supervisor.ts';
 import { Watching } from './watching/watching.ts';
 
@@ -278,6 +278,10 @@ export class Daemon {
       emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
+      onUnstarted: (run, why) => {
+        this.#scheduler.rest();
+        this.#o.log.logger.error({ run: String(run.id), job: run.job }, unstartedText(why));
+      },
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
       onStuck: (error) => this.#stuck.told(error),
       onUndying: (run, pids) => this.#o.log.logger.warn(undyingLine(run.id, pids)),

@@ -71,6 +71,11 @@ export class Scheduler {
     return this.#claims.size > 0;
   }
 
+  /** Takes nothing for a moment: what was taken could not be started. */
+  rest(): void {
+    this.#restUntil = this.#p.clock.monotonic() + REST_MS;
+  }
+
   /** Runs could not be taken, and are tried again soon. */
   get rests(): boolean {
     return this.#restUntil > this.#p.clock.monotonic();
@@ -125,7 +130,7 @@ export class Scheduler {
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
       },
       (error) => {
-        this.#restUntil = this.#p.clock.monotonic() + REST_MS;
+        this.rest();
         for (const runner of acquired) this.#p.release(runner);
         this.#p.onError(error);
         this.wake();

@@ -52,6 +52,7 @@ export class Child implements Runner {
   readonly #endings = new Set<Ending>();
   #lastCall = 0;
   #outOfMemory = false;
+  #ready = false;
   /** Log lines in the piece of the channel that is being read. */
   #logs = 0;
   #unsent: string[] = [];
@@ -149,7 +150,11 @@ export class Child implements Runner {
         if (this.exit) return;
         this.#raw.stdout.flush();
         this.#raw.stderr.flush();
-        const exit = this.#outOfMemory ? { ...end, outOfMemory: true as const } : end;
+        const exit: Exit = {
+          ...end,
+          ...(this.#outOfMemory && { outOfMemory: true }),
+          ...(!this.#ready && !this.#outOfMemory && end.exitCode !== null && { unready: true }),
+        };
         this.exit = exit;
         for (const stream of child.stdio) stream?.destroy();
         for (const ending of [...this.#endings]) this.#tell(ending);
@@ -171,6 +176,7 @@ export class Child implements Runner {
   #received(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
+        this.#ready = true;
         return;
       case 'began':
         this.#runs.get(message.run)?.began();

@@ -42,6 +42,8 @@ export interface Exit {
   readonly signal: string | null;
   /** The heap of the process was full. */
   readonly outOfMemory?: true;
+  /** It ended by itself before it was ready: no code of a job has run in it. */
+  readonly unready?: true;
 }
 
 /** As an attempt keeps it. */

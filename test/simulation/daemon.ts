@@ -153,6 +153,7 @@ export class Daemon {
       emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
       release: (runner, reusable) => release(runner as FakeWorker, reusable),
       onProgress: () => undefined,
+      onUnstarted: () => undefined,
       onHookFailed: () => undefined,
       onStuck: (error) => {
         if (error !== null) life.failed('attempt', error);

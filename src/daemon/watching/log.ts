@@ -94,6 +94,9 @@ export const drainText = (running: number, ms: number): string =>
 export const lostText = (runs: number): string =>
   `${count(runs, 'run')} under way when the last daemon was cut off: taken back`;
 
+export const unstartedText = (why: string): string =>
+  `its process could not be started (${why}): tried again in a moment`;
+
 export const copyText = (pid: number): string =>
   `this state is a copy of the one that the daemon ${pid} works on: runs under way there begin here once more`;
 
