@@ -1,8 +1,7 @@
 // Which runs a schedule creates now; told in prose:
 //
-// cron. `nextAt` is the first slot not yet dealt with, and every slot is dealt with once: `nextAt` only ever moves to a
-// slot after all of them, so a clock that is set back finds nothing to do until it has caught up. What has come due
-// falls in two kinds. A slot is missed if it was over two seconds past before any daemon looked at the clock (none
+// cron. `nextAt` is the first slot not yet dealt with, and every slot is dealt with once. A clock that is set back finds
+// slots that made no run, and no others (served.ts). What has come due falls in two kinds. A slot is missed if it was over two seconds past before any daemon looked at the clock (none
 // ran, the machine slept, the clock jumped): `catchUp` decides how many of those are made up. Every other slot is
 // served. Then `overlap` decides what becomes of a slot while an earlier run is not settled. Runs that `catchUp: all`
 // asks for do not stand in each other's way: they are made, and wait in line. A slot that made no run is counted in
@@ -20,7 +19,6 @@ import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
 import {
-  firstAt,
   intervalOf,
   nextAt,
   type Rule,
@@ -28,6 +26,7 @@ import {
   waitMsOf,
   withTrouble,
 } from './schedule.ts';
+import { hasRun, nextSlot } from './served.ts';
 import { cut } from './waits.ts';
 
 /** What the present says about a schedule beside the clock. */
@@ -95,15 +94,23 @@ const moved = (schedule: Schedule, nextAt: number | null): Firing => ({
 
 function dueByClock(schedule: Schedule, now: number, sight: Sight): Firing {
   if (schedule.nextAt === null || schedule.nextAt > now) return moved(schedule, schedule.nextAt);
-  const nextAt = firstAt(schedule.rule, now);
+  const nextAt = nextSlot(schedule, now);
   if (schedule.paused) return moved(schedule, nextAt);
-  const { slots, passed, missed } = chosen(schedule, now, sight);
+  const { slots, passed, missed, after } = chosen(schedule, now, sight);
   const { served, replace } = withoutOverlap(schedule, slots, sight);
   const skippedNow = passed + slots.length - served.length;
   const lastAt = served.at(-1) ?? schedule.lastAt;
   const skipped = schedule.skipped + skippedNow;
+  const { ahead, ...rest } = schedule;
+  const until = served[0] ?? nextAt ?? now + 1;
+  const next = {
+    ...rest,
+    ...(ahead && ahead.to > now && { ahead }),
+    ...(passed > 0 && { gap: { after, until, lastAt: schedule.lastAt } }),
+    ...{ nextAt, lastAt, skipped },
+  };
   return {
-    schedule: { ...schedule, nextAt, lastAt, skipped },
+    schedule: next,
     slots: served,
     replace,
     skippedNow,
@@ -122,11 +129,11 @@ function chosen(
   schedule: Schedule,
   now: number,
   sight: Sight,
-): { slots: Slot[]; passed: number; missed: boolean } {
+): { slots: Slot[]; passed: number; missed: boolean; after: number } {
   const first = Math.max(schedule.nextAt ?? now, (schedule.lastAt ?? -1) + 1) - 1;
   const seen = Math.min(now, Math.max(first, sight.seenSince ?? first));
   const late = Math.max(seen, now - LATE_MS - 1);
-  const missed = countMissed(schedule.rule, seen, late);
+  const missed = countMissed(schedule, seen, late);
   const made = caughtUp(schedule, missed, seen, late);
   const inLine = schedule.catchUp === 'all';
   const slots = [
@@ -134,11 +141,19 @@ function chosen(
     ...made.map((at) => ({ at, inLine })),
     ...newest(schedule.rule, late, now).map((at) => ({ at, inLine: false })),
   ];
-  return { slots, passed: missed - made.length, missed: missed > 0 };
+  const open = slots.filter(({ at }) => !hasRun(schedule, at));
+  const passed = missed - made.filter((at) => !hasRun(schedule, at)).length;
+  return { slots: open, passed, missed: missed > 0, after: first };
 }
 
-const countMissed = (rule: Rule, after: number, until: number): number =>
-  rule.kind === 'cron' ? countCron(rule.cron, rule.timezone, after, until) : 0;
+/** How many slots made no run and were due while nobody looked. */
+function countMissed({ rule, ahead }: Schedule, after: number, until: number): number {
+  if (rule.kind !== 'cron') return 0;
+  const count = (from: number, to: number): number =>
+    to > from ? countCron(rule.cron, rule.timezone, from, to) : 0;
+  if (!ahead) return count(after, until);
+  return count(after, until) - count(Math.max(after, ahead.from - 1), Math.min(until, ahead.to));
+}
 
 function caughtUp(schedule: Schedule, missed: number, after: number, until: number): number[] {
   if (missed === 0 || schedule.catchUp === 'skip') return [];

@@ -33,6 +33,10 @@ export interface Schedule {
   readonly startAt?: number;
   /** The same, where a duration was asked for and no instant. */
   readonly startWaitMs?: number;
+  /** Slots after one instant and before another that made no run, and the latest that had made one before: see served.ts. */
+  readonly gap?: { readonly after: number; readonly until: number; readonly lastAt: number | null };
+  /** Slots that had their runs while the clock was ahead. */
+  readonly ahead?: { readonly from: number; readonly to: number };
   /** Why it makes no runs, or may make none. */
   readonly trouble?: Trouble;
 }
@@ -61,6 +65,8 @@ export type Asked = Omit<
   | 'skipped'
   | 'startAt'
   | 'startWaitMs'
+  | 'gap'
+  | 'ahead'
   | 'trouble'
 >;
 
@@ -79,7 +85,7 @@ export function revised(schedule: Schedule, asked: Asked, now: number): Schedule
   const { rule } = schedule;
   const next = { ...schedule, ...asked };
   if (JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
-  const { trouble, startAt, startWaitMs, ...sound } = next;
+  const { trouble, startAt, startWaitMs, gap, ahead, ...sound } = next;
   if (rule.kind !== 'every' || asked.rule.kind !== 'every' || schedule.lastAt === null)
     return { ...sound, nextAt: firstAt(asked.rule, Math.max(now, schedule.lastAt ?? now)) };
   // Counted from the end of the last run as before; while a run is under way its end will tell.

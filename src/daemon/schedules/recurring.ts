@@ -11,6 +11,7 @@ import { isOfState } from '../../run/refusal.ts';
 import { withLimit } from '../../run/retries.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import { draftOf, type Schedule } from '../../run/schedule.ts';
+import { rewound } from '../../run/served.ts';
 import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../../support/limits.ts';
@@ -181,7 +182,7 @@ export class Recurring {
       drafts += one?.drafts.length ?? 0;
     };
     const back = this.#last !== null && this.#last.wall - now > CLOCK_JUMP_MS;
-    if (this.#again || back) this.#lookAtAll(now, take);
+    if (this.#again || back) fired.push(...this.#lookAtAll(now, take));
     let all = true;
     for (let next = this.#due.take(now); next; next = this.#due.take(now)) {
       take(next);
@@ -192,16 +193,21 @@ export class Recurring {
     return all;
   }
 
-  /** At the start, after a reload, and where the clock was set back. */
-  #lookAtAll(now: number, take: (schedule: Schedule) => void): void {
+  /** At the start, after a reload, and where the clock was set back. Returns what is only moved. */
+  #lookAtAll(now: number, take: (schedule: Schedule) => void): readonly Decided[] {
     this.#again = false;
     this.#due.again();
+    const moved: Decided[] = [];
     for (const schedule of this.#due.all) {
       this.#look(schedule);
+      const back = rewound(schedule, now);
+      if (back !== schedule)
+        moved.push({ schedule: back, drafts: [], replaced: [], missed: false });
       if (schedule.rule.kind !== 'every' || schedule.paused) continue;
       if (schedule.nextAt === null) this.#mend(schedule);
       else if (schedule.nextAt > now) take(schedule);
     }
+    return moved;
   }
 
   /** A run that was to set the next time is over, and nobody was there: a command ended it, or a crash came between. */

@@ -1,6 +1,7 @@
 // Schedules in a daemon whose clock is set, whose machine sleeps, which is killed and restored: which slots make a run,
 // and that none makes two. Engine, scheduler and recurring jobs are the real ones, on a simulated disk.
 import { describe, expect, it } from 'vitest';
+import { resumed, waitsForClock } from '../../../src/run/served.ts';
 import { MAX_SLEEP_MS } from '../../../src/support/limits.ts';
 import { asked, Core, cron, World } from '../../helpers/core.ts';
 import { randomFrom } from '../../helpers/random.ts';
@@ -77,6 +78,46 @@ describe('a clock that is set', () => {
       await expectOneRunPerSlot(core);
     },
   );
+
+  it('forward by a year, and back: slots that never came are served, and none that made a run again', async () => {
+    const world = new World(NOON - MINUTE, { a: {} });
+    const core = await world.boot();
+    await core.make(asked('s', 'a', cron('*/30 * * * *')));
+    await core.advance(2 * MINUTE);
+    world.clock.set(world.clock.now() + 365 * DAY);
+    await core.advance(HOUR);
+    const ahead = [0, 0.5, 1].map((hours) => later(365 * DAY + hours * HOUR));
+    expect(world.slotsOf('s')).toEqual([NOON, ...ahead]);
+    world.clock.set(world.clock.now() - 365 * DAY);
+    await core.advance(HOUR);
+    expect(world.slotsOf('s').slice(4)).toEqual([later(1.5 * HOUR), later(2 * HOUR)]);
+    expect(core.schedule('s').ahead).toEqual({ from: ahead[0], to: ahead[2] });
+    world.clock.set(later(365 * DAY - 10 * MINUTE));
+    await core.advance(2 * HOUR);
+    expect(world.slotsOf('s').slice(6)).toEqual([
+      later(365 * DAY - HOUR / 2),
+      later(365 * DAY + 1.5 * HOUR),
+    ]);
+    expect(core.schedule('s').ahead).toBeUndefined();
+    await expectOneRunPerSlot(core);
+  });
+
+  it('back over slots that made their runs: told as right, it goes on from now', async () => {
+    const world = new World(NOON - MINUTE, { a: {} });
+    const core = await world.boot();
+    await core.make(asked('s', 'a', cron('*/30 * * * *')));
+    await core.advance(HOUR + 2 * MINUTE);
+    world.clock.set(later(-HOUR));
+    await core.advance(MINUTE);
+    expect(waitsForClock(core.schedule('s'), world.clock.now())).toBe(true);
+    await core.engine.putSchedules([resumed(core.schedule('s'), world.clock.now())]);
+    core.scheduler.wake();
+    await core.advance(HOUR);
+    expect(world.slotsOf('s').slice(3)).toEqual([later(-HOUR / 2), NOON]);
+    expect(waitsForClock(core.schedule('s'), world.clock.now())).toBe(false);
+    const sound = core.schedule('s');
+    expect(resumed(sound, world.clock.now())).toBe(sound);
+  });
 
   it.each([
     ['an hour', HOUR, 5],
