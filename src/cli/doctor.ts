@@ -3,9 +3,11 @@
 import { socketPaths } from '../api/address.ts';
 import { askDaemon } from '../api/client.ts';
 import type { Command } from '../commands/command.ts';
+import { handle } from '../commands/dispatch.ts';
 import { examples } from '../commands/help.ts';
 import { type Output, paint } from '../commands/output.ts';
 import type { Status } from '../commands/status.ts';
+import { type TrustedClock, trustClock } from '../commands/trust-clock.ts';
 import {
   type Check,
   checkClock,
@@ -22,6 +24,7 @@ import type { Repaired } from '../engine/json/repair/repair.ts';
 import { holderOf, inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import { showDuration } from '../support/durations.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
@@ -37,6 +40,8 @@ interface Reply {
   readonly state: string;
   readonly checks: readonly Check[];
   readonly repaired: Repaired | null;
+  /** What the repair let go on by the clock as it is; null where nothing waited for it. */
+  readonly clock: TrustedClock | null;
 }
 
 const NOT_SOUND = 8;
@@ -48,7 +53,10 @@ export const doctor: Command<Request, Reply> = {
     program.description(
       'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
     );
-    program.option('--repair', 'set damaged originals aside and go on with all that is provable');
+    program.option(
+      '--repair',
+      'set damaged originals aside, go on with all that is provable, and take the clock as right',
+    );
     examples(
       program,
       'doctor',
@@ -62,15 +70,17 @@ export const doctor: Command<Request, Reply> = {
   async local({ repair }, { config }) {
     refuseNoProject(config);
     const repaired = repair ? await repairAll(config) : null;
+    const clock = repair ? await takeClock(config) : null;
     const checks = await checkAll(config);
     const sound = checks.every(({ status }) => status !== 'problem');
-    return { sound, state: config.state, checks, repaired };
+    return { sound, state: config.state, checks, repaired, clock };
   },
 
   show(reply, out) {
-    const { sound, checks, repaired } = reply;
+    const { sound, checks, repaired, clock } = reply;
     if (!out.done(reply, [])) {
       if (repaired) showRepaired(repaired, out);
+      if (clock) showClock(clock, out);
       for (const check of checks) showCheck(check, out);
       if (sound) out.line`${paint('green', 'sound')}`;
       else out.line`${paint('red', 'not sound')}`;
@@ -159,6 +169,29 @@ async function repairAll(config: Config): Promise<Repaired | null> {
   for (const orphan of await orphansOf(config))
     await endGroup(orphan, { clock: systemClock, force: true });
   return repaired;
+}
+
+/** Where the clock was set, a person who repairs says that it is right now. */
+async function takeClock(config: Config): Promise<TrustedClock | null> {
+  const { recovered, clockMark } = await inspectEngine(config, systemClock);
+  const found = recovered && checkClock({ recovered, clockMark }, systemClock.now());
+  if (!found || found.status === 'ok') return null;
+  const { name } = trustClock;
+  const told = await askDaemon(config.state, name, {}, 30 * SECOND);
+  if (told !== null) return told as unknown as TrustedClock;
+  const { openOffline } = await import('../daemon/offline.ts');
+  const tools = await openOffline(config);
+  try {
+    return (await handle(trustClock, {}, tools)) as TrustedClock;
+  } finally {
+    await tools.close();
+  }
+}
+
+function showClock({ schedules, keptMs }: TrustedClock, out: Output): void {
+  out.line`the clock is taken as right`;
+  if (schedules.length > 0) out.line`  from now on again: ${schedules.join(', ')}`;
+  if (keptMs > 0) out.line`  history that was kept for ${showDuration(keptMs)} longer is removed`;
 }
 
 function showCheck({ name, status, summary, findings }: Check, out: Output): void {

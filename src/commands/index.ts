@@ -194,6 +194,12 @@ const REQUESTS: readonly CommandEntry[] = [
     group: PROJECT,
     load: async () => (await import('./board.ts')).board,
   },
+  {
+    name: 'trust-clock',
+    summary: 'Takes the clock as right, for the doctor',
+    group: PROJECT,
+    load: async () => (await import('./trust-clock.ts')).trustClock,
+  },
 ];
 
 /** All that a daemon can be asked for. */

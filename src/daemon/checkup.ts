@@ -5,6 +5,8 @@ import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding, Inspection } from '../engine/json/repair/inspect.ts';
 import { holderOf } from '../engine/open.ts';
+import { seen } from '../run/keep-clock.ts';
+import { waitsForClock } from '../run/served.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
@@ -73,15 +75,33 @@ export async function checkLock({ state }: Config): Promise<Check> {
   return checkOf('lock', summary, []);
 }
 
-/** The clock cannot be behind what was written by it. */
-export function checkClock({ recovered }: Inspection, now: number): Check {
+/**
+ * Nobody can tell by the files which clock was right. So a clock that was set is no damage: what waits for it, or is kept
+ * because of it, is told with the one command that ends that.
+ */
+export function checkClock(
+  { recovered, clockMark }: Pick<Inspection, 'recovered' | 'clockMark'>,
+  now: number,
+): Check {
   const newest = recovered ? newestInstant(recovered) : 0;
   const summary = newest === 0 ? isoOf(now) : `${isoOf(now)}, newest entry ${isoOf(newest)}`;
-  if (newest <= now + MINUTE) return checkOf('clock', summary, []);
-  const ahead = showDuration(newest - now);
-  const message = `the clock is ${ahead} behind the newest entry of the state (${isoOf(newest)})`;
-  const hint = 'Set the clock right; until then what is due is not started in its order.';
-  return checkOf('clock', summary, [{ level: 'problem', file: '', message, hint }]);
+  const hint = 'Set the clock where it is wrong. If it is right: jobrun doctor --repair';
+  const findings: Finding[] = [];
+  const tell = (message: string): void => {
+    findings.push({ level: 'warning', file: '', message, hint });
+  };
+  const schedules = [...(recovered?.registry.schedules.values() ?? [])];
+  const names = schedules.filter((one) => waitsForClock(one, now)).map(({ name }) => name);
+  if (names.length > 0)
+    tell(`the clock was set back, and ${names.join(', ')} waits until it has caught up`);
+  else if (newest > now + MINUTE)
+    tell(`the clock is ${showDuration(newest - now)} behind the newest entry of the state`);
+  const mark = clockMark && seen(clockMark, now);
+  if (mark && mark.leapAt !== null) {
+    const ms = showDuration(mark.leapAt - mark.trusted);
+    tell(`the clock has leapt ahead by ${ms}: history is removed by the one before for a day`);
+  }
+  return checkOf('clock', summary, findings);
 }
 
 function newestInstant({ memory, registry }: NonNullable<Inspection['recovered']>): number {

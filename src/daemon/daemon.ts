@@ -33,7 +33,14 @@ import { StopTime } from './stop-time.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
-import { copyText, type DaemonLog, drainText, lostText, unstartedText } from './watching/log.ts';
+import {
+  copyText,
+  type DaemonLog,
+  drainText,
+  leapText,
+  lostText,
+  unstartedText,
+} from './watching/log.ts';
 import type { SystemdVariables } from './watching/supervisor.ts';
 import { Watching } from './watching/watching.ts';
 
@@ -136,7 +143,8 @@ export class Daemon {
     const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
     const moving = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };
     this.#busy = { ...moving, engine, recurring: this.#recurring };
-    this.#upkeep = new Upkeep({ ...common, onError });
+    const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
+    this.#upkeep = new Upkeep({ ...common, onError, onLeap });
     this.tools = toolsOf({
       ...common,
       ...moving,

@@ -24,6 +24,7 @@ export class Keeping {
   readonly #clock: Clock;
   readonly #state: string;
   readonly #most: { readonly runs: number | null; readonly bytes: number | null };
+  #behindSince: number | null = null;
   readonly #missingSince = new Map<string, number>();
 
   /** Throws `bad-config` where a bound is none. */
@@ -39,9 +40,10 @@ export class Keeping {
   overAt(run: Run): number | null {
     if (!('settledAt' in run.state)) return null;
     const entry = this.#catalog.find(run.job);
-    if (entry === null) return this.#afterMissing(run.job, run.state.settledAt + keepOf(run, null));
+    const settledAt = this.#onThisClock(run.state.settledAt);
+    if (entry === null) return this.#afterMissing(run.job, settledAt + keepOf(run, null));
     this.#missingSince.delete(run.job);
-    return entry.state === 'ok' ? run.state.settledAt + keepOf(run, entry) : null;
+    return entry.state === 'ok' ? settledAt + keepOf(run, entry) : null;
   }
 
   /** False where the job says 0: then not even the newest are kept. */
@@ -69,6 +71,14 @@ export class Keeping {
         if (bytesLeft > 0) bytesLeft -= JSON.stringify(run).length + (await this.#logBytes(run.id));
       },
     };
+  }
+
+  /** What settled ahead of the clock counts from when it was found there: one moment for all, which moves back only. */
+  #onThisClock(settledAt: number): number {
+    const now = this.#clock.now();
+    if (settledAt <= now) return settledAt;
+    this.#behindSince = Math.min(this.#behindSince ?? now, now);
+    return this.#behindSince;
   }
 
   #afterMissing(job: string, overAt: number): number {

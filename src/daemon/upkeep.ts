@@ -8,10 +8,11 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { RunLogs } from '../engine/run-log.ts';
+import { keepTime, seen, trusting } from '../run/keep-clock.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { SECOND } from '../support/limits.ts';
+import { HOUR, SECOND } from '../support/limits.ts';
 import { Keeping } from './keeping.ts';
 import { Newest } from './newest.ts';
 
@@ -22,6 +23,8 @@ export interface UpkeepParts {
   readonly config: Config;
   readonly catalog: Catalog;
   readonly onError: (error: unknown) => void;
+  /** The clock has leapt ahead: history is removed as of before until it is confirmed. */
+  readonly onLeap?: (ms: number) => void;
 }
 
 /** With these a run is gone within a minute after its time, and a start is not slowed. */
@@ -29,6 +32,8 @@ const FIRST_MS = 3 * SECOND;
 const EVERY_MS = 15 * SECOND;
 /** Between two parts: a million runs are a thousand parts, looked through in half a minute. */
 const PAUSE_MS = 25;
+/** The clock that is believed is noted this often, so that a restart knows of a leap. */
+const MARK_EVERY_MS = HOUR;
 const REMOVED_AT_ONCE = 100;
 
 export class Upkeep {
@@ -80,8 +85,22 @@ export class Upkeep {
     this.#held.delete(job);
   }
 
+  /** The time by which history is removed: run/keep-clock tells which. */
+  async #keepTime(): Promise<number> {
+    const { engine, clock, onLeap } = this.#p;
+    const now = clock.now();
+    const before = engine.clockMark();
+    const mark = seen(before ?? trusting(engine.lastBeat() ?? now), now);
+    const isNew = before === null || mark.leapAt !== before.leapAt;
+    if (isNew || Math.abs(mark.trusted - before.trusted) > MARK_EVERY_MS)
+      await engine.putClockMark(mark);
+    if (isNew && mark.leapAt !== null) onLeap?.(mark.leapAt - mark.trusted);
+    return keepTime(mark, now);
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    await this.#keepTime().catch(this.#p.onError);
     await delay(this.#p.clock, FIRST_MS, signal);
     while (!signal.aborted) {
       try {
@@ -96,6 +115,7 @@ export class Upkeep {
 
   async #pass(): Promise<void> {
     const { engine, clock } = this.#p;
+    const now = await this.#keepTime();
     const keeping = this.#keeping;
     const newest = new Newest(engine, keeping);
     const before = this.#dueAt;
@@ -105,19 +125,17 @@ export class Upkeep {
     this.#dueAt = new Map(starts.map((start) => [start, before.get(start) ?? 0]));
     for (const start of starts) {
       if (this.#stopping.signal.aborted) return;
-      if ((this.#dueAt.get(start) ?? 0) > clock.now()) continue;
-      await this.#look(start, newest);
+      if ((this.#dueAt.get(start) ?? 0) > now) continue;
+      await this.#look(start, newest, now);
       await delay(clock, PAUSE_MS, this.#stopping.signal);
     }
     await this.#meetBounds(starts, newest);
   }
 
-  async #look(start: number, newest: Newest): Promise<void> {
-    const { clock } = this.#p;
+  async #look(start: number, newest: Newest, now: number): Promise<void> {
     const keeping = this.#keeping;
     // Set before it is read: what settles meanwhile lowers it.
     this.#dueAt.set(start, Number.POSITIVE_INFINITY);
-    const now = clock.now();
     const over: Run[] = [];
     for (const run of await this.#part(start)) {
       const overAt = isSettled(run) ? keeping.overAt(run) : null;

@@ -3,6 +3,7 @@
 //
 // Every changing method is atomic and resolves when its effect is durable; it rejects with nothing changed. Reads may
 // see what is not yet durable: whoever tells somebody else waits for `durable()` first.
+import type { ClockMark } from '../run/keep-clock.ts';
 import type { JobLimits, Lane } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Counts, Draft, Run, StateName } from '../run/run.ts';
@@ -48,6 +49,9 @@ export interface Engine {
   removeSchedule(name: string): Promise<void>;
   /** Moves schedules on and takes in the runs that they made, in one commit: a slot cannot fire twice. */
   fire(fired: readonly Fired[], now: number): Promise<Run[]>;
+  /** Until when the clock is believed where history is removed by it; null where nobody has noted it. */
+  clockMark(): ClockMark | null;
+  putClockMark(mark: ClockMark): Promise<void>;
   /** The daemon is alive, and runs are under way. */
   beat(now: number): void;
   /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */

@@ -18,14 +18,7 @@ import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
-import {
-  intervalOf,
-  nextAt,
-  type Rule,
-  type Schedule,
-  waitMsOf,
-  withTrouble,
-} from './schedule.ts';
+import { intervalOf, nextAt, type Rule, type Schedule, waitMsOf, withTrouble } from './schedule.ts';
 import { hasRun, nextSlot } from './served.ts';
 import { cut } from './waits.ts';
 

@@ -1,6 +1,9 @@
 // A whole daemon with real workers, whose wall clock is moved under it: the engine on a real folder, the loop, the
 // attempts. The clock of the machine stays as it is, so nothing here depends on what is installed.
 import { expect, it } from 'vitest';
+import { handle } from '../../src/commands/dispatch.ts';
+import { trustClock } from '../../src/commands/trust-clock.ts';
+import { openLog } from '../../src/daemon/watching/log.ts';
 import { waitOf } from '../../src/run/waits.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
@@ -99,3 +102,61 @@ it.each([
   },
   60_000,
 );
+
+it('a leap of a year removes nothing from the history before somebody has said that the clock is right', async () => {
+  const project = new Project({
+    'jobs/kept.mjs': `export default { keep: { done: '2h' }, run: () => 1 };`,
+  });
+  const before = await daemonHere(project);
+  await eventually(() => before.tools.catalog.find('kept')?.state === 'ok');
+  const made = Array.from({ length: 12 }, () => draft({ job: 'kept' }));
+  await before.tools.engine.accept(made, systemClock.now());
+  before.tools.wake();
+  await eventually(
+    () => before.tools.engine.counts().done === 12 && before.tools.engine.clockMark(),
+  );
+  before.stop(false);
+  await before.stopped;
+
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
+  const lines: string[] = [];
+  const log = openLog({ write: (line) => lines.push(line) }, clock, false);
+  const { tools } = await daemonHere(project, { clock, log });
+  await eventually(() => tools.engine.clockMark()?.leapAt);
+  await eventually(() => lines.join('').includes('if it is right: jobrun doctor --repair'));
+  // The first look for what is over comes after three seconds.
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  expect(tools.engine.counts().done).toBe(12);
+  expect(await handle(trustClock, {}, tools)).toMatchObject({ schedules: [] });
+  await eventually(() => tools.engine.counts().done === 10, 40_000);
+}, 90_000);
+
+it('a clock that was a year ahead is no damage: doctor names what waits for it, and the one command that ends that', async () => {
+  const project = new Project({ 'jobs/often.mjs': JOB(`cron: '* * * * * *', timezone: 'UTC'`) });
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
+  const ahead = await daemonHere(project, { clock });
+  await eventually(() => ahead.tools.engine.counts().done > 1);
+  ahead.stop(false);
+  await ahead.stopped;
+
+  const doctor = async (...args: string[]) => {
+    const { code, stdout } = await project.cli(['doctor', '--json', ...args]);
+    const doc = JSON.parse(stdout);
+    return { code, doc, clock: doc.checks.find((one: { name: string }) => one.name === 'clock') };
+  };
+  const found = await doctor();
+  expect([found.code, found.clock.status]).toEqual([0, 'warning']);
+  expect(found.clock.findings[0].message).toContain('often');
+  expect(found.clock.findings[0].hint).toContain('jobrun doctor --repair');
+  const { engine, wake } = (await daemonHere(project)).tools;
+  const made = () => project.ledger().length;
+  const before = made();
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(made(), 'while it waits').toBe(before);
+  const mended = await doctor('--repair');
+  expect([mended.code, mended.doc.clock.schedules]).toEqual([0, ['often']]);
+  await eventually(() => made() > before);
+  expect(engine.schedules()[0]?.lastAt ?? 0).toBeLessThan(systemClock.now() + 60_000);
+  wake();
+  expect((await doctor('--repair')).doc.clock?.schedules ?? []).toEqual([]);
+}, 60_000);

@@ -100,6 +100,9 @@ export const unstartedText = (why: string): string =>
 export const copyText = (pid: number): string =>
   `this state is a copy of the one that the daemon ${pid} works on: runs under way there begin here once more`;
 
+export const leapText = (ms: number): string =>
+  `the clock is ${showDuration(ms)} ahead of when it was last seen: for a day nothing more is removed from the history by it; if it is right: jobrun doctor --repair`;
+
 /** Not that one was accepted, or that something of it changed but its state. */
 const isTold = ({ prev, run }: Change): boolean =>
   prev?.state.name !== run.state.name && (run.life !== null || isSettled(run));

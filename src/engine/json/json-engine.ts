@@ -1,6 +1,7 @@
 // The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
+import type { ClockMark } from '../../run/keep-clock.ts';
 import { type JobLimits, type Lane, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
@@ -14,6 +15,7 @@ import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
 import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
 import { Announcer } from './announcer.ts';
+import { writeClockMark } from './clock-file.ts';
 import type { Committer } from './committer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -27,6 +29,7 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   readonly refusal: JobrunError | null;
   readonly reserve: Reserve | null;
   readonly lastBeat: number | null;
+  readonly clockMark: ClockMark | null;
   readonly epoch: number;
   readonly nextId: number;
   readonly changes: number;
@@ -45,6 +48,7 @@ export class JsonEngine extends Reads implements E.Engine {
   /** Workers as they were handed in, whatever became of their records. */
   readonly #workers = new Map<string, E.Worker>();
   readonly #heartbeat: Heartbeat;
+  #clockMark: ClockMark | null;
   #tokens = 0;
   #folding: Promise<void> | null = null;
   /** How large the journal was when it was last looked at for a fold. */
@@ -53,6 +57,7 @@ export class JsonEngine extends Reads implements E.Engine {
   constructor(parts: Parts) {
     super(parts.memory, parts.registry, parts.pages);
     this.#p = parts;
+    this.#clockMark = parts.clockMark;
     this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
     this.#intake = {
       memory: parts.memory,
@@ -199,6 +204,17 @@ export class JsonEngine extends Reads implements E.Engine {
 
   beat(now: number): void {
     this.#heartbeat.beat(now);
+  }
+
+  clockMark(): ClockMark | null {
+    return this.#clockMark;
+  }
+
+  async putClockMark(mark: ClockMark): Promise<void> {
+    this.#writable();
+    this.#p.guard();
+    this.#clockMark = mark;
+    await writeClockMark(this.#p.disk, this.#p.dir, mark);
   }
 
   lastBeat(): number | null {

@@ -15,6 +15,7 @@ import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
 import { copyAside } from './aside.ts';
+import { readClockMark } from './clock-file.ts';
 import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
@@ -113,6 +114,7 @@ const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Comm
   memory: recovered.memory,
   registry: recovered.registry,
   pages: recovered.pages,
+  clockMark: await readClockMark(options.disk, options.dir),
   lastBeat: await readHeartbeat(options.disk, options.dir),
   epoch: recovered.epoch + 1,
   nextId: recovered.nextId,

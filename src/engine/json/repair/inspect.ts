@@ -3,11 +3,13 @@
 // they are read, so what seems wrong is looked at again, and is told only if it is wrong each time.
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ClockMark } from '../../../run/keep-clock.ts';
 import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
 import { readEntry, readLog } from '../../log-file.ts';
+import { readClockMark } from '../clock-file.ts';
 import { listFolder, readOrDamaged } from '../document.ts';
 import { FORMAT } from '../format.ts';
 import { segmentPath } from '../journal.ts';
@@ -28,6 +30,7 @@ export interface Inspection {
   /** What was read; null where another jobrun wrote it, and this one cannot read it: see `foreign`. */
   readonly recovered: Recovered | null;
   readonly foreign: JobrunError | null;
+  readonly clockMark: ClockMark | null;
   readonly files: number;
 }
 
@@ -47,7 +50,7 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
       message: error.message,
       hint: error.hint,
     } as const;
-    return { findings: [finding], recovered: null, foreign: error, files: 1 };
+    return { findings: [finding], recovered: null, foreign: error, clockMark: null, files: 1 };
   }
 }
 
@@ -63,7 +66,14 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
   for (const run of recovered.memory.live.values())
     if ((run.life?.rows ?? 0) > 0) await inspectRows(dir, run.id, run.life?.rows ?? 0, findings);
   const segments = await listFolder(disk, join(dir, 'journal')).catch(() => []);
-  return { findings, recovered, foreign: null, files: 4 + pages + logs + segments.length };
+  const clockMark = await readClockMark(disk, dir);
+  return {
+    findings,
+    recovered,
+    foreign: null,
+    clockMark,
+    files: 4 + pages + logs + segments.length,
+  };
 }
 
 function older(dir: string, format: number): Finding {

@@ -1,0 +1,31 @@
+// The clock is right, says `jobrun doctor --repair`: schedules that wait for it to catch up go on from now, and history is
+// removed by it again. No command of its own: it is not in the help.
+import { keepTime, trusting } from '../run/keep-clock.ts';
+import { resumed, waitsForClock } from '../run/served.ts';
+import type { Command } from './command.ts';
+
+export interface TrustedClock {
+  /** Schedules that go on from now. */
+  readonly schedules: readonly string[];
+  /** By how much history was kept longer than the clock would have. */
+  readonly keptMs: number;
+}
+
+export const trustClock: Command<Record<string, never>, TrustedClock> = {
+  name: 'trust-clock',
+  define: () => undefined,
+  ask: () => ({}),
+
+  async handle(_request, { engine, clock, wake }) {
+    const now = clock.now();
+    const mark = engine.clockMark();
+    const waiting = engine.schedules().filter((schedule) => waitsForClock(schedule, now));
+    await engine.putSchedules(waiting.map((schedule) => resumed(schedule, now)));
+    await engine.putClockMark(trusting(now));
+    wake();
+    const keptMs = mark === null ? 0 : now - keepTime(mark, now);
+    return { schedules: waiting.map(({ name }) => name), keptMs };
+  },
+
+  show: () => undefined,
+};
