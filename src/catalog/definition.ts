@@ -60,18 +60,25 @@ export function defaultsOf(config: Given & Pick<Config, 'timezone'>): Fields {
 }
 
 /** Throws `broken-job` or `bad-time` where `defaults` or `keep` are what no job may have. */
-export function checkDefaults(config: Given): void {
-  dataOf({}, givenDefaults(config));
+export function checkDefaults({ defaults, keep }: Given): void {
+  dataOf({}, { keep: timesOf(keep) });
+  try {
+    dataOf({}, defaults);
+  } catch (error) {
+    if (!(error instanceof JobrunError)) throw error;
+    throw new JobrunError(error.code, `defaults: ${error.message}`, error.hint, error);
+  }
 }
 
-function givenDefaults({ defaults, keep: { done, failed } }: Given): Fields {
-  const keep = {
-    ...(done === undefined ? {} : { done }),
-    ...(failed === undefined ? {} : { failed }),
-  };
+function givenDefaults({ defaults, keep }: Given): Fields {
   const given = defaults.keep;
-  return { ...defaults, keep: { ...keep, ...(typeof given === 'object' ? given : {}) } };
+  return { ...defaults, keep: { ...timesOf(keep), ...(typeof given === 'object' ? given : {}) } };
 }
+
+const timesOf = ({ done, failed }: Given['keep']): Fields => ({
+  ...(done !== undefined && { done }),
+  ...(failed !== undefined && { failed }),
+});
 
 /**
  * Reads the default export of a job file. `params` is a validator, the other functions are only noted.

@@ -5,16 +5,24 @@ import { Output } from '../commands/output.ts';
 import { START_DAEMON } from '../commands/settled.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
-import { errnoOf, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { parse } from './parse.ts';
 import { ASK_WORD } from './shells.ts';
+import { guardStdout } from './stdout.ts';
 import { confirmer, readStdin } from './terminal.ts';
 import type { Parsed } from './words.ts';
 
 /** Runs one command and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  process.stdout.on('error', quietly);
+  guardStdout((error) =>
+    process.exit(
+      report(
+        error,
+        outputFor(typedGenerals(argv), () => 'UTC'),
+      ),
+    ),
+  );
   const code = argv[0] === ASK_WORD ? await answerShell(argv.slice(1)) : await run(argv);
   // A pipe may still have to take what was written.
   process.stdout.write('', () => process.exit(code));
@@ -27,12 +35,6 @@ async function answerShell(words: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Whoever reads our output may stop at any line: `| head` is no failure. */
-function quietly(error: Error): void {
-  if (errnoOf(error) === 'EPIPE') process.exit(0);
-  throw error;
-}
-
 async function run(argv: readonly string[]): Promise<number> {
   let out = outputFor(typedGenerals(argv), () => 'UTC');
   try {
@@ -42,10 +44,13 @@ async function run(argv: readonly string[]): Promise<number> {
     out = outputFor(parsed.general, () => config.timezone);
     return await perform(parsed, config, out);
   } catch (thrown) {
-    const error = toJobrunError(thrown);
-    out.error(error);
-    return exitCodeOf(error.code);
+    return report(toJobrunError(thrown), out);
   }
+}
+
+function report(error: JobrunError, out: Output): number {
+  out.error(error);
+  return exitCodeOf(error.code);
 }
 
 /** How to print errors of words that could not be read. */
@@ -61,7 +66,7 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
       return process.stdout;
     },
     get stderr() {
-      return process.stderr;
+      return openStderr();
     },
     json: general.json === true,
     quiet: general.quiet === true,
@@ -71,6 +76,15 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
     timezone,
     now: systemClock.now,
   });
+}
+
+let heard = false;
+
+/** Talk that nobody can take is no reason to fail. */
+function openStderr(): NodeJS.WriteStream {
+  if (!heard) process.stderr.on('error', () => undefined);
+  heard = true;
+  return process.stderr;
 }
 
 function configOf({ command, general }: Parsed): Config {

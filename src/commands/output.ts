@@ -145,7 +145,9 @@ export class Output {
       return;
     }
     const word = this.#show(paint('red', 'error:'), this.#colored('stderr'));
-    stderr.write(`${word} ${indented(error.message)}\n  ${indented(hint)}\n`);
+    // Whoever asked for output in a file looks for one line that says why it is not whole.
+    const next = error.code === 'output-lost' ? '' : `  ${indented(hint)}\n`;
+    stderr.write(`${word} ${indented(error.message)}\n${next}`);
     if (verbose) stderr.write(`${plain(stackOf(error))}\n`);
   }
 

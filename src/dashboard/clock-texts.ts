@@ -47,6 +47,10 @@ export function showSecond(at: number, { now, timezone }: Here): string {
   return day === today ? time.slice(0, 8) : `${day} ${time.slice(0, 8)}`;
 }
 
+/** `2026-11-22 18:42:07`, as it can be typed. */
+export const showTyped = (at: number, { timezone }: Here): string =>
+  isoOf(localTime(timezone, at)).slice(0, 19).replace('T', ' ');
+
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 

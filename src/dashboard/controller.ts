@@ -2,21 +2,21 @@
 // of keys.ts.
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
-import type { Here } from './clock-texts.ts';
+import { type Here, showTyped } from './clock-texts.ts';
 import { boardOf, contextOf, jobOf, logOf, subjectOf, targetOf } from './context.ts';
 import { logLines } from './detail.ts';
 import { detailLines } from './frame.ts';
 import type { Key } from './key-reader.ts';
 import { actionFor } from './keys.ts';
 import { layoutFor } from './layout.ts';
-import { EMPTY, lineOf } from './line.ts';
+import { lineOf } from './line.ts';
 import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
 import type { Look } from './look.ts';
 import type { Screen } from './model.ts';
 import { helpLines } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
-import { openForm, takesText, typeKey } from './typing.ts';
+import { commits, openForm, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
 export interface Outside {
@@ -27,12 +27,19 @@ export interface Outside {
   readonly copy: (text: string) => void;
 }
 
+/** Sooner after the key before, a key is no answer to a question that has just been read. */
+const ANSWER_AFTER_MS = 150;
+
+/** What ends or starts work; the other keys open a screen that has to be answered. */
+const CHANGES = new Set<Action['do']>(['abort', 'retry']);
+
 const AT_END = Number.MAX_SAFE_INTEGER;
 
 export class Controller {
   readonly #desk: Desk;
   readonly #look: Look;
   readonly #outside: Outside;
+  #pressedAt = Number.NEGATIVE_INFINITY;
 
   constructor(desk: Desk, look: Look, outside: Outside) {
     this.#desk = desk;
@@ -40,21 +47,27 @@ export class Controller {
     this.#outside = outside;
   }
 
-  readonly press = (key: Key): void => {
+  /** `burst`: the key came with others at once. Not every terminal marks what is pasted, and that must change nothing. */
+  readonly press = (key: Key, burst: boolean): void => {
     const { screen } = this.#desk.store.model;
+    const now = this.#desk.store.clock.monotonic();
+    const isFast = now - this.#pressedAt < ANSWER_AFTER_MS;
+    this.#pressedAt = now;
     if (key.name === 'ctrl-c') this.#outside.quit();
     else if (key.name === 'ctrl-z') this.#outside.suspend();
     else if (key.name === 'ctrl-l') this.#outside.redraw();
-    else if (!takesText(screen)) this.#pressed(key);
+    else if (!takesText(screen)) this.#pressed(key, burst);
+    else if (burst && commits(screen, key)) return;
+    else if (isFast && screen.kind === 'ask') return;
     else if (screen.kind === 'filter' && (key.name === 'up' || key.name === 'down'))
       this.#moveList(key.name);
     else typeKey(screen, key, this.#desk);
   };
 
-  #pressed(key: Key): void {
+  #pressed(key: Key, burst: boolean): void {
     const { store } = this.#desk;
     const action = actionFor(key.name, contextOf(store.model));
-    if (!action) return;
+    if (!action || (burst && CHANGES.has(action.do))) return;
     if (store.model.message) store.say('');
     this.#act(action);
   }
@@ -111,7 +124,9 @@ export class Controller {
     }
     if (what === 'due') {
       const run = subjectOf(model);
-      if (run) store.show({ kind: 'due', id: run.id, job: run.job, line: EMPTY, from });
+      if (!run) return;
+      const line = lineOf(showTyped(run.dueAt, this.#here()));
+      store.show({ kind: 'due', id: run.id, job: run.job, line, was: line.text, from });
       return;
     }
     const target = targetOf(model);

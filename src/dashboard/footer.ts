@@ -14,7 +14,7 @@ import { lettersOf } from './line.ts';
 import { FILTER_HELP, readFilter } from './lists.ts';
 import { type Look, paint } from './look.ts';
 import type { Model } from './model.ts';
-import { readWhen, type When } from './when.ts';
+import { readDue, readWhen, type When } from './when.ts';
 
 /** `where`: which part of a page is on the screen. */
 export function footerLines(
@@ -35,7 +35,7 @@ export function footerLines(
     return [rule(look, columns), paint(look, 'bold', question), hintLine(answers, columns, look)];
   }
   if (screen.kind === 'due') {
-    const when = readWhen(screen.line.text, here);
+    const when = readDue(screen.line.text, here);
     return [
       titledRule(look, columns, `due time of ${screen.id} ${tame(screen.job, look)}`),
       inputLine('due: ', screen.line, columns, look),

@@ -71,9 +71,9 @@ export function readKeys(input: string, late: boolean): Keys {
       rest = rest.slice(end + PASTE_END.length);
     } else if (rest.startsWith('\u001b')) {
       if (BEGUN.test(rest) && !late) return { keys, rest };
-      const [sequence = '\u001b'] = SEQUENCE.exec(rest) ?? [];
-      keys.push({ name: sequence === '\u001b' ? 'esc' : nameOf(sequence), text: '' });
-      rest = rest.slice(sequence.length);
+      const { key, length } = escaped(rest);
+      keys.push(key);
+      rest = rest.slice(length);
     } else {
       const letter = firstLetter(rest);
       keys.push(keyOf(letter));
@@ -81,6 +81,15 @@ export function readKeys(input: string, late: boolean): Keys {
     }
   }
   return { keys, rest };
+}
+
+/** A sequence; a letter held with Alt, which is not that letter; or the Escape key. */
+function escaped(text: string): { readonly key: Key; readonly length: number } {
+  const [sequence] = SEQUENCE.exec(text) ?? [];
+  if (sequence) return { key: { name: nameOf(sequence), text: '' }, length: sequence.length };
+  const letter = text[1] === '\u001b' ? '' : firstLetter(text.slice(1));
+  const name = letter === '' ? 'esc' : `alt-${keyOf(letter).name}`;
+  return { key: { name, text: '' }, length: 1 + letter.length };
 }
 
 function firstLetter(text: string): string {

@@ -70,11 +70,11 @@ export function lookFor(
   options: { readonly ascii?: boolean; readonly color?: 'auto' | 'always' | 'never' } = {},
 ): Look {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
-  const utf8 = /utf-?8/i.test(locale);
+  const ascii = options.ascii === true || !/utf-?8/i.test(locale);
   return {
     color: wantsColor(env, options.color ?? 'auto'),
-    glyphs: options.ascii || !utf8 ? ASCII : UNICODE,
-    asciiTexts: !utf8,
+    glyphs: ascii ? ASCII : UNICODE,
+    asciiTexts: ascii,
   };
 }
 

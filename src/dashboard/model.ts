@@ -65,6 +65,8 @@ export type Screen =
       readonly id: string;
       readonly job: string;
       readonly line: Line;
+      /** The present time, as the line showed it first. */
+      readonly was: string;
       readonly from: Screen;
     }
   | {

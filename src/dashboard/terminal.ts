@@ -23,7 +23,7 @@ export class Terminal {
   #entered = false;
   #rest = '';
   #undoKey = (): void => undefined;
-  #onKey: (key: Key) => void = () => undefined;
+  #onKey: (key: Key, burst: boolean) => void = () => undefined;
 
   constructor({ stdin, stdout }: TerminalStreams, clock: Clock) {
     this.#in = stdin;
@@ -67,7 +67,8 @@ export class Terminal {
     this.write(`${ESC}]52;c;${Buffer.from(text).toString('base64')}\u0007`);
   }
 
-  onKey(listener: (key: Key) => void): void {
+  /** `burst`: it came with others at once, as pasted text does and no finger. */
+  onKey(listener: (key: Key, burst: boolean) => void): void {
     this.#onKey = listener;
   }
 
@@ -104,6 +105,6 @@ export class Terminal {
   #take(input: string, late: boolean): void {
     const { keys, rest } = readKeys(input, late);
     this.#rest = rest;
-    for (const key of keys) this.#onKey(key);
+    for (const key of keys) this.#onKey(key, keys.length > 1);
   }
 }

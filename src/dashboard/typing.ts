@@ -7,13 +7,13 @@ import { jobOf, jobUnder } from './context.ts';
 import type { FormJob } from './form.ts';
 import { editForm, formFor, readForm } from './form.ts';
 import type { Key } from './key-reader.ts';
-import { EMPTY, edit } from './line.ts';
+import { EMPTY, edit, lineOf } from './line.ts';
 import { START } from './lists.ts';
 import type { Screen } from './model.ts';
 import { matching } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
-import { readWhen } from './when.ts';
+import { readDue } from './when.ts';
 
 type Of<Kind extends Screen['kind']> = Extract<Screen, { kind: Kind }>;
 
@@ -21,6 +21,12 @@ type Typed = Of<'ask' | 'due' | 'pick' | 'form' | 'filter'>;
 
 export const takesText = (screen: Screen): screen is Typed =>
   ['ask', 'due', 'pick', 'form', 'filter'].includes(screen.kind);
+
+/** Whether the key does what was typed, or answers a question. */
+export function commits(screen: Typed, { name }: Key): boolean {
+  if (screen.kind === 'ask') return true;
+  return ['due', 'form'].includes(screen.kind) && ['enter', 'ctrl-s'].includes(name);
+}
 
 export function typeKey(screen: Typed, key: Key, desk: Desk): void {
   if (screen.kind === 'ask') askKey(screen, key, desk);
@@ -58,16 +64,20 @@ function askKey(screen: Of<'ask'>, key: Key, desk: Desk) {
 
 function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
   const { store } = desk;
+  const { was } = screen;
   if (key.name === 'esc') return store.show(screen.from);
   if (key.name !== 'enter') {
-    const line = edit(screen.line, key);
+    // The present time is there to be seen; what is typed takes its place, unless the caret was moved into it.
+    const isFresh = screen.line.text === was && screen.line.at === lineOf(was).at;
+    const line = edit(isFresh && key.text !== '' ? EMPTY : screen.line, key);
     if (line) store.show({ ...screen, line });
     return;
   }
-  const when = readWhen(screen.line.text, here(desk));
+  const { id } = screen;
+  if (screen.line.text === was) return store.show(screen.from);
+  const when = readDue(screen.line.text, here(desk));
   // What is wrong with it stands there already.
   if (!when.ok) return;
-  const { id } = screen;
   const due = Object.keys(when.due).length > 0 ? when.due : { inMs: 0 };
   const args = { id, ...due, note: null } as Json;
   store.show(screen.from);

@@ -30,3 +30,10 @@ export function readWhen(text: string, here: Here): When {
     return { ok: false, error: errorLine(error), hint: error.hint };
   }
 }
+
+/** A new due time: nothing typed is none, and does not start the run. */
+export function readDue(text: string, here: Here): When {
+  if (text.trim() !== '') return readWhen(text, here);
+  const hint = 'now, 18:30, in 20m, tomorrow 9:00, 2026-12-01 18:30';
+  return { ok: false, error: `type a time: ${hint}`, hint };
+}

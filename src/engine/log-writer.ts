@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import type { LogLine } from '../run/view.ts';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
-import { realDisk, replaceFile } from '../support/files.ts';
+import { realDisk, replaceFile, syncData } from '../support/files.ts';
 import {
   type Entry,
   HEAD_BYTES,
@@ -169,7 +169,7 @@ export class LogWriter {
   async #sync(): Promise<void> {
     const file = await openOwn(this.#paths.head, 0);
     try {
-      await file.datasync();
+      await syncData(file);
     } finally {
       await file.close();
     }

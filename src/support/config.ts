@@ -69,19 +69,23 @@ export function loadConfig(
     dir,
     jobs: path('jobs', env.JOBRUN_JOBS),
     state: path('state', options.stateDir ?? env.JOBRUN_STATE),
-    workers: wholeNumber(env.JOBRUN_WORKERS || raw.workers, file, 'workers'),
+    workers: env.JOBRUN_WORKERS
+      ? wholeNumber(env.JOBRUN_WORKERS, 'the environment', 'JOBRUN_WORKERS')
+      : wholeNumber(raw.workers, file, 'workers'),
     // The system's is asked for with its first use: finding it out takes longer than many a command.
     get timezone() {
       zone ??= processZone(env);
       return zone;
     },
     http: (env.JOBRUN_HTTP || text(raw.http, file, 'http')) ?? null,
-    drainMs: drainMs(env.JOBRUN_DRAIN || raw.drain, file),
+    drainMs: env.JOBRUN_DRAIN
+      ? drainMs(env.JOBRUN_DRAIN, 'the environment', 'JOBRUN_DRAIN')
+      : drainMs(raw.drain, file, 'drain'),
     defaults: record(raw.defaults, file, 'defaults'),
     keep: record(raw.keep, file, 'keep'),
     notify: list(raw.notify, file, 'notify'),
     env: texts(raw.env, file),
-    redact: list(raw.redact, file, 'redact').map(String),
+    redact: namesOf(list(raw.redact, file, 'redact'), file),
   };
 }
 
@@ -152,12 +156,12 @@ function timezone(variable: string | undefined, value: unknown, file: string): s
   return zone && zoneNamed(zone, `${file}: timezone`, 'bad-config');
 }
 
-function drainMs(value: unknown, file: string): number {
+function drainMs(value: unknown, file: string, key: string): number {
   if (value === undefined) return 30 * SECOND;
   try {
     return durationMs(value, 'drain');
   } catch {
-    throw wrong(file, 'drain', 'a duration such as "30s"');
+    throw wrong(file, key, 'a duration such as "30s"');
   }
 }
 
@@ -174,9 +178,16 @@ function list(value: unknown, file: string, key: string): readonly unknown[] {
   throw wrong(file, key, 'a list');
 }
 
+function namesOf(values: readonly unknown[], file: string): readonly string[] {
+  return values.map((value, i) => {
+    if (typeof value === 'string') return value;
+    throw wrong(file, `redact[${i}]`, 'a text');
+  });
+}
+
 function texts(value: unknown, file: string): Readonly<Record<string, string>> {
   const entries = Object.entries(record(value, file, 'env'));
-  if (entries.some(([, inner]) => typeof inner !== 'string'))
-    throw wrong(file, 'env', 'an object of texts');
+  const odd = entries.find(([, inner]) => typeof inner !== 'string');
+  if (odd) throw wrong(file, `env.${odd[0]}`, 'a text');
   return Object.fromEntries(entries) as Record<string, string>;
 }

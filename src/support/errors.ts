@@ -29,6 +29,7 @@ const EXIT_CODES = {
   'write-failed': 8,
   'timed-out': 124,
   interrupted: 130,
+  'output-lost': 1,
   internal: 1,
 } as const;
 

@@ -4,7 +4,7 @@
 // What is promised: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else
 // is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
 // bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
-import { constants, writeSync } from 'node:fs';
+import { constants, fdatasync, fsync, writeSync } from 'node:fs';
 import {
   chmod,
   type FileHandle,
@@ -53,6 +53,15 @@ export interface DiskFile {
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Makes the bytes of a file durable. */
+export const syncData = (file: FileHandle): Promise<void> => synced(fdatasync, file);
+
+/** By the descriptor: the FileHandle of Yarn's Plug'n'Play cannot sync. */
+const synced = (sync: typeof fsync, { fd }: FileHandle): Promise<void> =>
+  new Promise((resolve, reject) => {
+    sync(fd, (error) => (error ? reject(error) : resolve()));
+  });
 
 /** A umask that takes away the owner's own rights would leave files that we cannot open again. */
 const MASKED = (process.umask() & 0o700) !== 0;
@@ -113,7 +122,7 @@ export const realDisk: Disk = {
   async syncFolder(path) {
     const folder = await open(path, 'r');
     try {
-      await folder.sync();
+      await synced(fsync, folder);
     } finally {
       await folder.close();
     }
@@ -151,6 +160,7 @@ const WRITE_AT_ONCE_BYTES = 64 * 1024;
 
 class RealFile implements DiskFile {
   readonly #file: FileHandle;
+  #syncing: Promise<void> | null = null;
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -172,16 +182,19 @@ class RealFile implements DiskFile {
     return (await this.#file.write(bytes, 0, bytes.length, position)).bytesWritten;
   }
 
-  sync(): Promise<void> {
-    return this.#file.datasync();
+  async sync(): Promise<void> {
+    this.#syncing = syncData(this.#file);
+    await this.#syncing;
   }
 
   truncate(size: number): Promise<void> {
     return this.#file.truncate(size);
   }
 
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    // The descriptor must not become another file's under a sync.
+    await this.#syncing?.catch(() => undefined);
+    await this.#file.close();
   }
 }
 

@@ -33,7 +33,10 @@ describe('a key', () => {
     const desk = { store, link, refresh: new Refresh(store, link) };
     const outside = { quit: nothing, suspend: nothing, redraw: nothing, copy: nothing };
     const controller = new Controller(desk, PLAIN, outside);
-    press = (keys) => readKeys(keys, true).keys.forEach(controller.press);
+    press = (keys) => {
+      const read = readKeys(keys, true).keys;
+      for (const key of read) controller.press(key, read.length > 1);
+    };
     drawn = [];
     store.subscribe(() => {
       const { model, now } = store.view();
@@ -94,5 +97,55 @@ describe('a key', () => {
     await microtasks();
     expect(drawn).toHaveLength(1);
     expect(drawn[0]).toMatch(/\[3 Done .*reading/s);
+  });
+
+  const pause = (): Promise<void> => clock.advance(200, microtasks);
+
+  it('that answers a question comes alone, and after a moment to read it', async () => {
+    await pause();
+    press('a');
+    expect(store.model.screen.kind).toBe('ask');
+    press('y');
+    expect(store.model.screen.kind, 'too soon').toBe('ask');
+    await pause();
+    press('y');
+    expect(store.model.screen.kind).toBe('list');
+    expect(store.model.message).not.toBe(null);
+  });
+
+  it.each(['abort yes', 'a y', 'ayyy', 'easy way', 'say yes\r', 'Pay'])(
+    'of a text that is pasted without a mark ends, starts and pauses nothing: %s',
+    async (text) => {
+      await pause();
+      press(text);
+      // The rest of a paste may come in a second piece.
+      press('y');
+      await microtasks();
+      expect(store.model.message?.text ?? '').not.toMatch(/abort|retry|start|due|paus|schedul/);
+    },
+  );
+
+  it('that changes a due time shows the present one first; Enter changes nothing until something is typed', async () => {
+    const due = boardRunOf(12, { state: 'scheduled', dueAt: NOW + 3_600_000 });
+    store.change((model) => ({
+      ...model,
+      board: boardWith([due]),
+      place: { ...model.place, id: '12' },
+    }));
+    const typed = (): string =>
+      store.model.screen.kind === 'due' ? store.model.screen.line.text : '';
+    press('e');
+    expect(typed()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    press('\r');
+    expect([store.model.screen.kind, store.model.message ?? '']).toEqual(['list', '']);
+    press('e');
+    press('\u0015');
+    expect(typed()).toBe('');
+    press('\r');
+    expect(store.model.screen.kind, 'nothing is no time').toBe('due');
+    press('\u001b');
+    press('e');
+    press('in 5m');
+    expect(typed(), 'what is typed takes its place').toBe('in 5m');
   });
 });

@@ -8,6 +8,7 @@ import { NARROW, tame, width, wrap } from '../../src/dashboard/cells.ts';
 import { formFor } from '../../src/dashboard/form.ts';
 import { frame, nextTickMs } from '../../src/dashboard/frame.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
+import { lookFor } from '../../src/dashboard/look.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
 import {
   ASCII,
@@ -98,6 +99,7 @@ const SCREENS: readonly Screen[] = [
     kind: 'due',
     id: '8',
     job: 'x',
+    was: '2026-11-22 18:30:00',
     line: lineOf('tomorrow 9:00'),
     from: { kind: 'list' },
   },
@@ -148,6 +150,10 @@ describe('a frame', () => {
       const model = modelAt({ columns: 80, rows: 24 }, screen);
       expect(frame(model, PLAIN, NOW).join('')).not.toContain('\u001b');
       expect(frame(model, ASCII, NOW).join('')).toMatch(/^[\x20-\x7e]*$/);
+      const asked = lookFor({ LANG: 'C.UTF-8', NO_COLOR: '1' }, { ascii: true });
+      expect(frame(model, asked, NOW), '--ascii, in any terminal').toEqual(
+        frame(model, ASCII, NOW),
+      );
     }
   });
 

@@ -49,7 +49,13 @@ describe('the bytes of a terminal', () => {
 
   it('of keys without a name here do nothing', () => {
     expect(names('\u001b[15~x')).toEqual(['', 'x']);
-    expect(names('\u001ba')).toEqual(['esc', 'a']);
+  });
+
+  it('of a letter held with Alt are not that letter', () => {
+    expect(names('\u001ba\u001bq\u001b\r')).toEqual(['alt-a', 'alt-q', 'alt-enter']);
+    expect(actionFor('alt-q', context)).toBeNull();
+    expect(edit(lineOf('x'), key('alt-q'))).toBeNull();
+    expect(names('\u001b\u001b'), 'Escape twice is Escape').toEqual(['esc', 'esc']);
   });
 });
 

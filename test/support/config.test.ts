@@ -128,6 +128,8 @@ describe('what is wrong', () => {
     ['a duration without unit', { drain: '30' }, 'drain', '30s'],
     ['env that is no text', { env: { A: 1 } }, 'env', ''],
     ['state that is no text', { state: 5 }, 'state', ''],
+    ['one env that is no text', { env: { A: 'x', B: 1 } }, '"env.B"', ''],
+    ['a name in redact that is no text', { redact: ['a', 1] }, '"redact[1]"', ''],
     ['redact that is no list', { redact: 'token' }, 'redact', ''],
   ])('%s is refused, with file and key', (_what, content, message, hint) => {
     write(content);
@@ -139,5 +141,15 @@ describe('what is wrong', () => {
       }),
     );
     expect(() => load()).toThrow(CONFIG_FILE);
+  });
+
+  it.each([
+    [{ JOBRUN_WORKERS: 'many' }, 'JOBRUN_WORKERS'],
+    [{ JOBRUN_DRAIN: '30' }, 'JOBRUN_DRAIN'],
+    [{ JOBRUN_TIMEZONE: 'Mars/Base' }, 'JOBRUN_TIMEZONE'],
+  ])('a variable is named, and not the file that has no such mistake: %j', (env, name) => {
+    write({});
+    expect(() => load(env)).toThrow(name);
+    expect(() => load(env)).not.toThrow(CONFIG_FILE);
   });
 });

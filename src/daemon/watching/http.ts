@@ -86,7 +86,7 @@ export function placeOf(address: string): Place {
   const host = bracketed ?? (plainHost || LOOPBACK);
   const isHost = bracketed === undefined ? /^[\w.-]+$/.test(host) : isIP(bracketed) === 6;
   if (isHost && port <= 65_535) return { host: host.toLowerCase(), port };
-  const message = `"${address}" is no address to serve on`;
+  const message = `http: "${address}" is no address to serve on`;
   throw new JobrunError('bad-option', message, 'Give host:port, as in 127.0.0.1:9464');
 }
 
