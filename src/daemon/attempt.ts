@@ -23,7 +23,7 @@ import { type Clock, elapsedOf } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { exitText } from '../workers/child.ts';
-import { leftBehind } from '../workers/death.ts';
+import { leftBehind, type OnUndying } from '../workers/death.ts';
 import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { briefOf, savedOf } from './brief.ts';
@@ -107,8 +107,6 @@ export class Attempt {
   readonly runner: Runner;
   /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
   readonly ended: Promise<Ended>;
-  /** Resolves with pids that cannot be ended: `ended` may then take as long as they live. */
-  readonly undying: Promise<readonly number[]>;
   progress: Progress | null = null;
   readonly #p: AttemptParts;
   readonly #own: AttemptOwn;
@@ -120,7 +118,8 @@ export class Attempt {
   readonly #stopListening: () => void;
   #over: (over: Over) => void = () => undefined;
   readonly #finished: Promise<Over>;
-  #undying: (pids: readonly number[]) => void = () => undefined;
+  #undyingPids: readonly number[] | null = null;
+  #onUndying: OnUndying = () => undefined;
   readonly #began: number;
   #cause: Cause | null = null;
   #rows = false;
@@ -142,9 +141,6 @@ export class Attempt {
     this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
-    });
-    this.undying = new Promise((resolve) => {
-      this.#undying = resolve;
     });
     const { lockTimeMs } = own.policy;
     const limits = { timeoutMs: this.run.origin?.timeoutMs ?? own.policy.timeoutMs, lockTimeMs };
@@ -195,14 +191,23 @@ export class Attempt {
     this.#endProcess(force).catch(this.#p.onError);
   }
 
+  /** Resolves with pids that cannot be ended: `ended` may then take as long as they live. For one caller at a time. */
+  untilUndying(): Promise<readonly number[]> {
+    return new Promise((resolve) => {
+      if (this.#undyingPids) resolve(this.#undyingPids);
+      else this.#onUndying = resolve;
+    });
+  }
+
   /** The daemon ends before the process does, and leaves the run to the next one. */
   abandon(): void {
     this.#abandoned = true;
   }
 
   #endProcess(force: boolean): Promise<void> {
-    const onUndying = (pids: readonly number[]): void => {
-      this.#undying(pids);
+    const onUndying: OnUndying = (pids) => {
+      this.#undyingPids = pids;
+      this.#onUndying(pids);
       this.#p.onUndying(this.run, pids);
     };
     return this.runner.end({ force, onUndying });

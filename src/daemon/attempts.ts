@@ -133,7 +133,7 @@ export class Attempts {
     // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
     await engine.change(attempt.run.id, note).catch(onError);
     const { id } = attempt.run;
-    const undying = attempt.undying.then((pids) => Promise.reject(cannotEnd(id, pids)));
+    const undying = attempt.untilUndying().then((pids) => Promise.reject(cannotEnd(id, pids)));
     return (await Promise.race([attempt.end('abort', reason, graceMs), undying])).run;
   }
 
@@ -151,7 +151,7 @@ export class Attempts {
     const ends = all.map((attempt) =>
       Promise.race([
         attempt.end('shutdown', 'the daemon stops', null),
-        attempt.undying.then(() => attempt.abandon()),
+        attempt.untilUndying().then(() => attempt.abandon()),
       ]),
     );
     await Promise.all(ends);

@@ -5,13 +5,14 @@ import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Clock, isoOf } from '../support/clock.ts';
-import { endGroup } from './death.ts';
+import { endGroup, signal } from './death.ts';
 import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
 import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
 import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
+import { readMessage } from './reading.ts';
 import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';
 
@@ -53,6 +54,7 @@ export class Child implements Runner {
   #lastCall = 0;
   #outOfMemory = false;
   #ready = false;
+  #forged = false;
   /** Log lines in the piece of the channel that is being read. */
   #logs = 0;
   #unsent: string[] = [];
@@ -131,7 +133,11 @@ export class Child implements Runner {
   }
 
   #connect(child: ChildProcess): void {
-    const frames = new Frames<FromWorker>((message) => this.#received(message));
+    const frames = new Frames<unknown>((raw) => {
+      const message = readMessage(raw);
+      if (message === 'forged') this.#distrust();
+      else if (message !== 'noise' && !this.#forged) this.#received(message);
+    });
     this.#channel.on('data', (chunk: Buffer) => {
       this.#logs = 0;
       frames.write(chunk);
@@ -144,6 +150,13 @@ export class Child implements Runner {
     for (const stream of child.stdio) stream?.on('error', () => undefined);
   }
 
+  /** Something else than the worker writes to its pipe: nothing that it says can be believed any more. */
+  #distrust(): void {
+    if (this.#forged || this.exit) return;
+    this.#forged = true;
+    signal(this.pid, 'SIGKILL');
+  }
+
   #watchExit(child: ChildProcess): Promise<Exit> {
     return new Promise((resolve) => {
       const finish = (end: Exit): void => {
@@ -154,6 +167,7 @@ export class Child implements Runner {
           ...end,
           ...(this.#outOfMemory && { outOfMemory: true }),
           ...(!this.#ready && !this.#outOfMemory && end.exitCode !== null && { unready: true }),
+          ...(this.#forged && { forged: true }),
         };
         this.exit = exit;
         for (const stream of child.stdio) stream?.destroy();
@@ -274,5 +288,6 @@ const goneAnswer = (exit: Exit): Answer => ({
 /** `exit code 3`, `signal SIGSEGV`. */
 export function exitText(exit: Exit): string {
   const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
+  if (exit.forged) return `it wrote to descriptor 3, the pipe of its worker (${how})`;
   return exit.outOfMemory ? `out of memory (${how})` : how;
 }

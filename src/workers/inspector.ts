@@ -157,5 +157,9 @@ class Reading {
 
 function entryOf(file: JobFile, answer: Answer): JobEntry {
   if (!answer.ok) return { ...file, state: 'broken', error: answer.message };
-  return { ...file, state: 'ok', data: dataFromJson(answer.value) };
+  try {
+    return { ...file, state: 'ok', data: dataFromJson(answer.value) };
+  } catch {
+    return { ...file, state: 'broken', error: 'it wrote to descriptor 3, the pipe of its worker' };
+  }
 }

@@ -44,6 +44,8 @@ export interface Exit {
   readonly outOfMemory?: true;
   /** It ended by itself before it was ready: no code of a job has run in it. */
   readonly unready?: true;
+  /** It was ended, for it had said what no worker says. */
+  readonly forged?: true;
 }
 
 /** As an attempt keeps it. */
