@@ -25,7 +25,7 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   const ctx = new Context(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
-  if (!isLoaded(brief.file) && isOutdated()) return { kind: 'stopped' };
+  if (!isLoaded(brief.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
   try {
     job = await loadJob(brief.file);
     scope.began();

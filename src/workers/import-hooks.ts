@@ -70,16 +70,13 @@ export function load<Next>(
   return { format, source, shortCircuit: true };
 }
 
-/** JSON as a module: as its default export, and each field of an object by name. */
+/** JSON as a module: as its default export, and the fields of an object by their names. */
 function jsonModule(file: string, text: string): string {
   const value = parsed(file, text);
-  const names = value !== null && typeof value === 'object' ? Object.keys(value) : [];
-  const fields = names
-    .filter((name) => name !== 'default' && !/\p{Surrogate}/u.test(name))
-    .map((name, i) => {
-      const quoted = JSON.stringify(name);
-      return `const field${i} = json[${quoted}];\nexport { field${i} as ${quoted} };`;
-    });
+  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
+  const fields = Object.keys(isObject ? value : {})
+    .filter((name) => name !== 'default' && /^[a-z_$][\w$]*$/i.test(name))
+    .map((name, i) => `const field${i} = json.${name};\nexport { field${i} as ${name} };`);
   return `const json = JSON.parse(${JSON.stringify(text)});\nexport default json;\n${fields.join('\n')}`;
 }
 

@@ -67,8 +67,13 @@ export function startLoader(cacheFolder: string | null): void {
 
 let started: ProjectFiles | null = null;
 
-/** True where the disk no longer has what this process began with: another job loaded here could mix old and new code. */
-export const isOutdated = (): boolean => started?.isOutdated() === true;
+/**
+ * True where the disk no longer has what this process began with: another job loaded here could mix old and new code.
+ *
+ * @param isJob tells the files that no other is likely to import: a worker may have loaded thousands of them
+ */
+export const isOutdated = (isJob: (file: string) => boolean): boolean =>
+  started?.isOutdated(isJob) === true;
 
 /** Node 20: gives the port to the thread on which `import` finds and reads files. */
 function registerOffThread(cacheFolder: string | null): MessagePort {

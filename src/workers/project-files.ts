@@ -64,10 +64,10 @@ export class ProjectFiles {
     return text !== undefined && text !== textOrNull(file);
   }
 
-  /** True where that is so of any file. */
-  isOutdated(): boolean {
+  /** True where that is so of any file but these. */
+  isOutdated(but: (file: string) => boolean): boolean {
     if (this.#peer) takeTexts(this.#peer, this.#texts);
-    return [...this.#texts.keys()].some((file) => this.hasChanged(file));
+    return [...this.#texts.keys()].some((file) => !but(file) && this.hasChanged(file));
   }
 
   /** Module or CommonJS, and code that Node runs. */
