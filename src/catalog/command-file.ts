@@ -32,10 +32,8 @@ export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`
 
 export const withoutEnding = (name: string): string => name.replace(/(?<=[^/])\.[^./]+$/, '');
 
-/** The entry of a command job: all there is to know stands in its first line and in its option file. `path` as PATH. */
-export function readCommand(file: JobFile, defaults: Fields, path: string): JobEntry {
-  const problem = scriptProblem(file.file, path);
-  if (problem !== null) return { ...file, state: 'broken', error: `${file.file}:1: ${problem}` };
+/** The entry of a command job: all there is to know stands in its option file. */
+export function readCommand(file: JobFile, defaults: Fields): JobEntry {
   const options = optionsOf(file.file);
   try {
     return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
@@ -91,8 +89,8 @@ function scriptLine(head: string): string | null {
   return text.startsWith('#!') ? (text.slice(2).split('\n')[0] ?? '') : null;
 }
 
-/** Why the system would not start a script, where its first line shows it. */
-function scriptProblem(file: string, path: string): string | null {
+/** Why the system does not start a script, where its first line shows it. `path` as in PATH. */
+export function scriptProblem(file: string, path: string): string | null {
   const head = headOf(file);
   const line = scriptLine(head);
   if (line === null) return null;

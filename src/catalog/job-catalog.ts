@@ -33,8 +33,6 @@ export interface CatalogParts {
   /** The jobs folder, absolute. */
   readonly folder: string;
   readonly defaults: Fields;
-  /** PATH as commands have it. */
-  readonly path: string;
   readonly clock: Clock;
   /** Reads modules in a worker; tells each as soon as it is known, resolves when all are, or at the abort. */
   readonly inspect: (
@@ -298,10 +296,9 @@ export class JobCatalog implements Catalog {
   }
 
   /** What is known of a job without loading code is known at once. Returns the module that has to be read. */
-  #putUnlessModule({ error, stamp: _, ...file }: Found): JobFile | null {
+  #putUnlessModule({ error, ...file }: Found): JobFile | null {
     if (error !== null) this.#put({ ...file, state: 'broken', error });
-    else if (file.kind === 'command')
-      this.#put(readCommand(file, this.#parts.defaults, this.#parts.path));
+    else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));
     else return file;
     return null;
   }

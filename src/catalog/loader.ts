@@ -10,11 +10,7 @@ import type { JobFile } from './catalog.ts';
 import { isCommand, withoutEnding } from './command-file.ts';
 
 /** A file, and why it cannot be a job where it cannot. */
-export type Found = JobFile & {
-  readonly error: string | null;
-  /** Of a command, whose first line is read with it: changes with its content. */
-  readonly stamp?: string;
-};
+export type Found = JobFile & { readonly error: string | null };
 
 /** The jobs folder at one moment. */
 export interface Listing {
@@ -104,7 +100,7 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
     } else if (entry.isDirectory() || stats?.isDirectory()) {
       yield* walk(scan, file, `${prefix}${entry.name}/`, mayBeJob);
     } else if (mayBeJob && stats?.isFile() && claimsJob(file, stats)) {
-      addFile(scan, file, prefix + entry.name, stats);
+      addFile(scan, file, prefix + entry.name);
     }
   }
 }
@@ -140,9 +136,9 @@ function isStray(scan: Scan, path: string): boolean {
 const claimsJob = (path: string, stats: Stats): boolean =>
   MODULE.test(path) || isCommand(path, stats);
 
-function addFile(scan: Scan, path: string, name: string, stats: Stats): void {
+function addFile(scan: Scan, path: string, name: string): void {
   const base = withoutEnding(name);
-  if (!MODULE.test(name)) add(scan, base, path, 'command', null, stampOf(stats));
+  if (!MODULE.test(name)) add(scan, base, path, 'command', null);
   else if (!/(?:^|\/)index$/.test(base)) add(scan, base, path, 'module', null);
   else if (base !== 'index') add(scan, base.slice(0, -'/index'.length), path, 'module', null);
 }
@@ -152,11 +148,9 @@ function add(
   name: string,
   file: string,
   kind: JobFile['kind'],
-  problem: string | null,
-  stamp?: string,
+  error: string | null,
 ): void {
-  const error = problem ?? nameError(name, file);
-  scan.found.push({ name: plainLine(name), file, kind, error, ...(stamp && { stamp }) });
+  scan.found.push({ name: plainLine(name), file, kind, error: error ?? nameError(name, file) });
 }
 
 function nameError(name: string, file: string): string | null {

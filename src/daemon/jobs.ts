@@ -77,7 +77,6 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
   const catalog = new JobCatalog({
     folder: config.jobs,
     defaults,
-    path: common.env.PATH ?? '',
     clock,
     inspect: async (files, known, outdated) => {
       const signal = AbortSignal.any([closing.signal, outdated]);

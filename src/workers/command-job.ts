@@ -8,7 +8,9 @@
 // starts; if it dies later, the warden ends the command, of which it was told before the orders. The gate holds descriptor
 // 3 open until then, so its end tells when the command itself begins.
 import type { ChildProcess } from 'node:child_process';
+import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
+import { scriptProblem } from '../catalog/command-file.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -32,6 +34,9 @@ export interface CommandOptions {
   readonly warden: Warden;
 }
 
+/** What a shell ends with where it cannot start a program. */
+const NOT_STARTED = 126;
+const NOT_FOUND = 127;
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
 /**
@@ -160,10 +165,18 @@ export class CommandRunner implements Runner {
   }
 
   #outcomeOf(exit: Exit): Outcome {
-    const failed = exit.exitCode !== 0 ? `the command ended with ${exitText(exit)}` : null;
-    if (failed === null) return { kind: 'returned', output: this.#output };
+    if (exit.exitCode === 0) return { kind: 'returned', output: this.#output };
+    const failed = `the command ended with ${exitText(exit)}${this.#noStart(exit)}`;
     const error = { name: 'Error', message: failed, stack: `Error: ${failed}` };
     return { kind: 'threw', error, ...deathOf(exit) };
+  }
+
+  /** Where the shell could not start it: why, if its first line shows that. */
+  #noStart({ exitCode }: Exit): string {
+    if (exitCode !== NOT_FOUND && exitCode !== NOT_STARTED) return '';
+    const { file, dir, env } = this.#options;
+    const problem = scriptProblem(file, env.PATH ?? '');
+    return problem === null ? '' : `: ${relative(dir, file)}:1: ${problem}`;
   }
 
   /** A line of stdout: a word to jobrun, or log. One that is no proper word is log too, with what is wrong. */

@@ -124,6 +124,8 @@ wait
 test('a command that cannot be started, ignores its stdin, or is killed, is a failed attempt that says so', async () => {
   const s = new Site({
     'nothing.sh': '#!/no/such/interpreter\n',
+    'windows.sh': '#!/bin/sh\r\nexit 0\r\n',
+    'env.py': '#!/usr/bin/env no-such-python9\n',
     'quick.sh': '#!/bin/sh\nexit 0\n',
     'killed.sh': '#!/bin/sh\nkill -9 $$\n',
     'plain.sh': '#!/bin/sh\nexit 0\n',
@@ -132,8 +134,15 @@ test('a command that cannot be started, ignores its stdin, or is killed, is a fa
   await s.up();
   expect(await s.run('quick', { large: 'x'.repeat(500_000) })).toMatchObject({ state: 'done' });
   expect((await s.run('killed')).attempts).toMatchObject([{ signal: 'SIGKILL', outcome: 'threw' }]);
-  const nothing = await s.run('nothing');
-  expect(nothing.state).toBe('failed');
+  for (const [job, why] of [
+    ['nothing', 'jobs/nothing.sh:1: the interpreter /no/such/interpreter does not exist'],
+    ['windows', 'CRLF, which makes the interpreter "/bin/sh\\r"'],
+    ['env', 'the interpreter no-such-python9 is not in PATH'],
+  ] as const) {
+    const run = await s.run(job);
+    expect(run.state).toBe('failed');
+    expect(run.error?.message).toContain(why);
+  }
   expect((await s.project.cli(['schedule', 'plain'])).code, 'no run bit, no job').toBe(3);
   chmodSync(join(s.project.dir, 'jobs/plain.sh'), 0o755);
   await eventually(async () => (await s.project.cli(['schedule', 'plain'])).code === 0);

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { readCommand } from '../../src/catalog/command-file.ts';
+import { readCommand, scriptProblem } from '../../src/catalog/command-file.ts';
 import { scanJobs } from '../../src/catalog/loader.ts';
 
 const SCRIPT = '#!/bin/sh\n';
@@ -105,26 +105,19 @@ test('copies that editors, patches and package managers leave are no jobs, of fi
   expect(names(dir)).toEqual(['command a', 'module reports/daily']);
 });
 
-test('a first line that the system could not use breaks a command, and names the interpreter', () => {
-  const dir = folder([], ['a.sh']);
-  const file = { name: 'a', file: join(dir, 'a.sh'), kind: 'command' as const };
-  const read = (text: string): string | null => {
-    writeFileSync(file.file, text);
-    const entry = readCommand(file, {}, '/bin:/usr/bin');
-    return entry.state === 'broken' ? entry.error : null;
+test('a first line that the system cannot use is told, and names the interpreter', () => {
+  const file = join(folder([], ['a.sh']), 'a.sh');
+  const problemOf = (text: string): string | null => {
+    writeFileSync(file, text);
+    return scriptProblem(file, '/bin:/usr/bin');
   };
-  expect(read('#!/bin/sh\r\necho\r\n')).toMatch(/a\.sh:1: .*CRLF.*"\/bin\/sh\\r"/);
-  expect(read('#!/usr/bin/env node\r\n')).toContain('CRLF');
-  expect(read('#!/no/such/python9 -u\n')).toMatch(/a\.sh:1: .*\/no\/such\/python9 does not exist/);
-  expect(read('#! /usr/bin/env -S no-such-python9 -u\n')).toMatch(/no-such-python9 is not in PATH/);
-  expect(read('\ufeff#!/bin/sh\n')).toContain('byte order mark');
-  for (const sound of [
-    '#!/bin/sh\n',
-    '#! /bin/sh -e\necho \r\n',
-    '#!/usr/bin/env -S A=1 sh -e\n',
-    '#!/bin/sh',
-  ])
-    expect(read(sound)).toBe(null);
+  expect(problemOf('#!/bin/sh\r\necho\r\n')).toMatch(/CRLF.*"\/bin\/sh\\r"/);
+  expect(problemOf('#!/usr/bin/env node\r\n')).toContain('CRLF');
+  expect(problemOf('#!/no/such/python9 -u\n')).toContain('/no/such/python9 does not exist');
+  expect(problemOf('#! /usr/bin/env -S no-python9 -u\n')).toContain('no-python9 is not in PATH');
+  expect(problemOf('\ufeff#!/bin/sh\n')).toContain('byte order mark');
+  const sound = ['#!/bin/sh\n', '#! /bin/sh -e\necho \r\n', '#!/usr/bin/env -S A=1 sh -e\n'];
+  for (const text of [...sound, '#!/bin/sh', 'no script']) expect(problemOf(text)).toBe(null);
 });
 
 test('two files with one name are one broken job that names both paths', () => {
@@ -164,7 +157,7 @@ test('a folder that is not there has no jobs', () => {
 test('the options of a command stand beside it; a wrong one breaks it, and functions are not for it', () => {
   const dir = folder([], ['backup.sh']);
   const file = { name: 'backup', file: join(dir, 'backup.sh'), kind: 'command' as const };
-  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
+  expect(readCommand(file, {})).toMatchObject({
     state: 'ok',
     data: { policy: { timeoutMs: null } },
   });
@@ -172,7 +165,7 @@ test('the options of a command stand beside it; a wrong one breaks it, and funct
     join(dir, 'backup.json'),
     '{"timeout":"5s","cron":"0 3 * * *","timezone":"Europe/Berlin"}',
   );
-  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
+  expect(readCommand(file, {})).toMatchObject({
     state: 'ok',
     data: {
       policy: { timeoutMs: 5000 },
@@ -180,17 +173,17 @@ test('the options of a command stand beside it; a wrong one breaks it, and funct
     },
   });
   writeFileSync(join(dir, 'backup.json'), '{"run":1}');
-  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
+  expect(readCommand(file, {})).toMatchObject({
     state: 'broken',
     error: expect.stringContaining('"run"'),
   });
   writeFileSync(join(dir, 'backup.json'), '\ufeff{ "timeout": "6s" }');
-  expect(readCommand(file, {}, '/bin'), 'a byte order mark is no part of it').toMatchObject({
+  expect(readCommand(file, {}), 'a byte order mark is no part of it').toMatchObject({
     state: 'ok',
     data: { policy: { timeoutMs: 6000 } },
   });
   writeFileSync(join(dir, 'backup.json'), '{oops');
-  expect(readCommand(file, {}, '/bin:/usr/bin')).toMatchObject({
+  expect(readCommand(file, {})).toMatchObject({
     state: 'broken',
     error: expect.stringContaining('backup.json'),
   });
@@ -203,7 +196,7 @@ test('options that are no regular file, or have no end, break the command, and h
   ftruncateSync(openSync(join(dir, 'big.json'), 'w'), 400e6);
   const errors = ['pipe', 'zero', 'big'].map((name) => {
     const file = { name, file: join(dir, `${name}.sh`), kind: 'command' as const };
-    const entry = readCommand(file, {}, '/bin');
+    const entry = readCommand(file, {});
     return entry.state === 'broken' ? entry.error : '';
   });
   expect(errors[0]).toContain('not a regular file');
