@@ -10,6 +10,7 @@ import { getRun } from './drafts.ts';
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { type Output, paint, paintState } from './output.ts';
 import { exitCodeOfRuns, untilSettled } from './settled.ts';
+import { tellTextNote } from './text-params.ts';
 import { instantOf, showClock, showTime } from './times.ts';
 import { type AcceptedView, viewRun } from './views.ts';
 
@@ -103,6 +104,7 @@ export async function showFollowed(
 }
 
 async function showAccepted(run: AcceptedView, out: Output, timezone: string): Promise<void> {
+  tellTextNote(run, out);
   if (run.existing) out.note`Run ${run.id} of ${run.job} has this key and is ${run.state}`;
   else out.note`Scheduled ${run.job} as ${run.id}`;
   if (run.state === 'scheduled')

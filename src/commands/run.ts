@@ -6,6 +6,7 @@ import { examples, timeOptions } from './help.ts';
 import { type AskedRun, askRun, runOptions } from './run-options.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
 import { START_DAEMON } from './settled.ts';
+import { tellTextNote } from './text-params.ts';
 
 type Request = AskedRun & {
   readonly dryRun: boolean;
@@ -51,7 +52,8 @@ export const run: Command<Request, NewRun> = {
 
   showItem: (item, out, request) => showFollowed(item as unknown as Followed, out, request),
 
-  show(reply, out) {
+  show(noted, out) {
+    const reply = tellTextNote(noted, out);
     if (!out.done(reply, [])) out.line`Would run ${reply.job} (nothing was accepted)`;
     return undefined;
   },

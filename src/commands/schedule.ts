@@ -33,8 +33,9 @@ import { type Output, paint } from './output.ts';
 import { readText } from './params.ts';
 import { askRun, runOptions } from './run-options.ts';
 import { noDaemon } from './settled.ts';
+import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
 import { showTime } from './times.ts';
-import { viewRun } from './views.ts';
+import { type AcceptedView, viewRun } from './views.ts';
 
 type Request =
   | {
@@ -49,10 +50,10 @@ type Request =
     }
   | { readonly kind: 'batch'; readonly lines: readonly BatchLine[] };
 
-export type NewRun = Omit<RunView, 'id'> & { readonly id: string | null; readonly existing?: true };
+export type NewRun = Omit<AcceptedView, 'id'> & { readonly id: string | null };
 type Reply =
   | { readonly run: NewRun }
-  | { readonly schedule: ScheduleView; readonly dryRun: boolean }
+  | { readonly schedule: ScheduleView & TextNote; readonly dryRun: boolean }
   | { readonly results: readonly ToldResult[] };
 
 /** The engine remembers the runs that were made, and neither the lines that were refused nor what was there before. */
@@ -118,7 +119,8 @@ export const schedule: Command<Request, Reply> = {
     const made = await makeSchedule(request.run, tools, now, request.dryRun);
     const { engine } = tools;
     const view = await durably(engine, async () => scheduleViewer(tools)(made));
-    return { schedule: view, dryRun: request.dryRun };
+    const note = textNoteOf(made.job, request.run.texts, tools);
+    return { schedule: { ...view, ...note }, dryRun: request.dryRun };
   },
 
   follows: (request) =>
@@ -218,13 +220,19 @@ interface AskedOne {
 export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
   if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('following a run');
   if (request.following) return followedRun(request.following, tools);
-  if (!request.dryRun) return acceptOne(() => draftOf(request.run, tools, now), tools, now);
-  const draft = await draftOf(request.run, tools, now);
+  const { run } = request;
+  const noted = <Reply extends object>(reply: Reply): Reply & TextNote => ({
+    ...reply,
+    ...textNoteOf(run.job, run.texts, tools),
+  });
+  if (!request.dryRun) return noted(await acceptOne(() => draftOf(run, tools, now), tools, now));
+  const draft = await draftOf(run, tools, now);
   const waits = (draft.origin?.after ?? []).length > 0;
-  return { ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null };
+  return noted({ ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null });
 }
 
-async function showAccepted(run: NewRun, out: Output, timezone: string): Promise<void> {
+async function showAccepted(reply: NewRun, out: Output, timezone: string): Promise<void> {
+  const run = tellTextNote(reply, out);
   const id = run.id ?? '';
   if (out.done(run, run.id === null ? [] : [id])) return;
   if (run.id === null) out.line`Would schedule ${run.job} (nothing was accepted)`;
@@ -238,7 +246,12 @@ async function showAccepted(run: NewRun, out: Output, timezone: string): Promise
   out.note`  follow it: jobrun logs -f ${id}    cancel it: jobrun abort ${id}`;
 }
 
-async function showMade(made: ScheduleView, dryRun: boolean, out: Output): Promise<void> {
+async function showMade(
+  reply: ScheduleView & TextNote,
+  dryRun: boolean,
+  out: Output,
+): Promise<void> {
+  const made = tellTextNote(reply, out);
   if (out.done(made, [made.name])) return;
   const rule = made.cron
     ? `cron ${made.cron}, ${made.timezone}`

@@ -9,6 +9,7 @@ import { checkedParams, dueOf, findJob, getRun, MAX_PRIORITY } from './drafts.ts
 import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { examples, paramOptions, timeOptions } from './help.ts';
 import { readParams, type Texts, withTexts } from './params.ts';
+import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
 import { readDue, readInteger, showTime, typedZone } from './times.ts';
 import { viewRun } from './views.ts';
 
@@ -25,7 +26,7 @@ interface Request {
   readonly timezone: string;
 }
 
-export const update: Command<Request, RunView> = {
+export const update: Command<Request, RunView & TextNote> = {
   name: 'update',
   once: true,
 
@@ -57,10 +58,11 @@ export const update: Command<Request, RunView> = {
   async handle(request, tools) {
     const next = await changed(runId(request.id), request, tools);
     tools.wake();
-    return viewRun(next, tools);
+    return { ...viewRun(next, tools), ...textNoteOf(next.job, request.texts, tools) };
   },
 
-  async show(run, out, { note, timezone }) {
+  async show(reply, out, { note, timezone }) {
+    const run = tellTextNote(reply, out);
     if (note) out.note`note: ${note}`;
     if (out.done(run, [run.id])) return undefined;
     out.line`Updated ${run.job} ${run.id}`;

@@ -7,6 +7,7 @@ import { type Run, withProgress } from '../run/run.ts';
 import { type RunView, viewOf } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Tools } from './command.ts';
+import type { TextNote } from './text-params.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
 export function viewer(tools: Tools): (run: Run) => RunView {
@@ -30,7 +31,7 @@ export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => Accepted
   };
 }
 
-export type AcceptedView = RunView & { readonly existing?: true };
+export type AcceptedView = RunView & TextNote & { readonly existing?: true };
 
 function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunView {
   const { redact } = tools.config;
