@@ -178,9 +178,16 @@ export class Jobs {
     })) as RunView;
   }
 
-  /** Lets a failed or aborted run go on, its attempts renewed; `fresh` forgets its checkpoint. Else it is `refused`. */
-  async retry(id: string, options: { readonly fresh?: boolean } = {}): Promise<RunView> {
-    const request = { ids: [id], ...(options.fresh === true && { fresh: true }) };
+  /**
+   * Lets a failed or aborted run go on, its attempts renewed; `fresh` forgets its checkpoint. Else it is `refused`, and where
+   * a run that it waited for has failed, unless `force` is given.
+   */
+  async retry(
+    id: string,
+    options: { readonly fresh?: boolean; readonly force?: boolean } = {},
+  ): Promise<RunView> {
+    const { fresh = false, force = false } = options;
+    const request = { ids: [id], ...(fresh && { fresh }), ...(force && { force }) };
     return (await this.#caller.call('retry', request)) as RunView;
   }
 

@@ -1,7 +1,7 @@
 // How many runs ended in each of the last minutes. It is kept from the first time that somebody asks, and begins with
 // what the newest settled runs tell of the time before; minutes that nobody knows of are null.
 import type { Engine } from '../engine/engine.ts';
-import { isSettled, type Run } from '../run/run.ts';
+import { isSettled, type Run, SETTLED } from '../run/run.ts';
 import { MINUTE } from '../support/limits.ts';
 import type { Tools } from './command.ts';
 
@@ -13,8 +13,10 @@ export interface Pulse {
 }
 
 export const PULSE_MINUTES = 16;
-/** Two pages at most are read for the time before. */
-const LOOK_BACK = 1000;
+/** Runs of the time before are looked at in parts of about a page, until one has nothing of these minutes. */
+const PART = 1000;
+/** Most of them: more would hold up the first picture. What ended in minutes before is then not known. */
+const MOST_PARTS = 10;
 
 interface Minute {
   ended: number;
@@ -26,7 +28,7 @@ const counters = new WeakMap<Engine, Promise<Counter>>();
 export async function pulseOf({ engine, clock }: Tools): Promise<Pulse> {
   let counter = counters.get(engine);
   if (!counter) {
-    counter = Counter.start(engine);
+    counter = Counter.start(engine, clock.now());
     counters.set(engine, counter);
   }
   return (await counter).read(clock.now());
@@ -36,20 +38,32 @@ class Counter {
   readonly #minutes = new Map<number, Minute>();
   /** The first minute of which all is known. */
   #since = Number.NEGATIVE_INFINITY;
+  #isReady = false;
 
-  static async start(engine: Engine): Promise<Counter> {
+  static async start(engine: Engine, now: number): Promise<Counter> {
     const counter = new Counter();
-    const { total, runs } = await engine.list({
-      states: ['done', 'failed', 'aborted'],
-      limit: LOOK_BACK,
-    });
-    // What settles while this is set up is heard by the listener: nothing waits between the list and here.
+    const known = new Map<number, Run>();
+    // What settles while the time before is looked at counts as well, once.
     engine.onChange(({ prev, run }) => {
-      if (isSettled(run) && !(prev && isSettled(prev))) counter.#add(run);
+      if (!isSettled(run) || (prev && isSettled(prev))) return;
+      if (counter.#isReady) counter.#add(run);
+      else known.set(run.id, run);
     });
-    for (const run of runs) counter.#add(run);
-    const oldest = Math.min(...runs.map(endOf));
-    if (total > runs.length) counter.#since = minuteOf(oldest) + 1;
+    const first = minuteOf(now) - PULSE_MINUTES + 1;
+    let below = Number.POSITIVE_INFINITY;
+    for (let parts = 0; ; parts++) {
+      const { runs } = await engine.list({ states: SETTLED, limit: PART, below });
+      for (const run of runs) known.set(run.id, known.get(run.id) ?? run);
+      const newest = Math.max(...runs.map(endOf));
+      if (runs.length < PART || minuteOf(newest) < first) break;
+      below = runs.at(-1)?.id ?? 0;
+      if (parts + 1 < MOST_PARTS) continue;
+      // Some of the minutes of this last part may lie in what is not looked at.
+      counter.#since = minuteOf(newest) + 1;
+      break;
+    }
+    for (const run of known.values()) counter.#add(run);
+    counter.#isReady = true;
     return counter;
   }
 
@@ -59,7 +73,7 @@ class Counter {
     for (const minute of this.#minutes.keys())
       if (minute < last - PULSE_MINUTES) this.#minutes.delete(minute);
     const at = (minute: number, what: keyof Minute): number | null =>
-      this.#minutes.get(minute)?.[what] ?? (minute < this.#since ? null : 0);
+      minute < this.#since ? null : (this.#minutes.get(minute)?.[what] ?? 0);
     return {
       ended: minutes.map((minute) => at(minute, 'ended')),
       failed: minutes.map((minute) => at(minute, 'failed')),

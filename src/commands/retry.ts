@@ -17,6 +17,7 @@ interface Request {
   readonly failed?: boolean;
   readonly job?: string;
   readonly fresh?: boolean;
+  readonly force?: boolean;
 }
 
 type Reply = RunView | { readonly results: readonly (RunView | Refused)[] };
@@ -31,12 +32,13 @@ export const retry: Command<Request, Reply> = {
     program
       .option('--failed', 'all failed runs')
       .option('--job <job>', 'all failed and aborted runs of this job')
-      .option('--fresh', 'forget the checkpoint');
+      .option('--fresh', 'forget the checkpoint')
+      .option('--force', 'also where a run that it waited for has failed');
     examples(program, 'retry 12', 'retry --failed --job import-products', 'retry 12 --fresh');
   },
 
   ask({ args, options }) {
-    const { failed, job, fresh } = options;
+    const { failed, job, fresh, force } = options;
     const many = failed === true || job !== undefined;
     if (many === args.length > 0) {
       const hint = 'For example: jobrun retry 12';
@@ -47,17 +49,20 @@ export const retry: Command<Request, Reply> = {
       ...(failed === true && { failed }),
       ...(job !== undefined && { job: jobName(job) }),
       ...(fresh === true && { fresh }),
+      ...(force === true && { force }),
     };
   },
 
   async handle(request, tools) {
-    const { ids, fresh = false } = request;
-    const act = async (id: number): Promise<RunView> => viewRun(await go(id, fresh, tools), tools);
+    const { ids, fresh = false, force = false } = request;
     if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
-    const results =
-      ids === undefined
-        ? await each(await settledIds(request, tools), act)
-        : await eachGiven(runIds(ids), act);
+    const chosen = ids === undefined ? await settledIds(request, tools) : runIds(ids);
+    const retried = new Set(chosen);
+    const act = async (id: number): Promise<RunView> => {
+      if (!force) await refuseLostParent(id, retried, tools);
+      return viewRun(await go(id, fresh, tools), tools);
+    };
+    const results = await (ids === undefined ? each(chosen, act) : eachGiven(chosen, act));
     const [only] = results;
     return ids?.length === 1 && only && !isRefused(only) ? only : { results };
   },
@@ -73,6 +78,23 @@ export const retry: Command<Request, Reply> = {
     return showRefused(results, out);
   },
 };
+
+/** What runs after a run that has failed would go on without what it waited for. */
+async function refuseLostParent(
+  id: number,
+  retried: ReadonlySet<number>,
+  tools: Tools,
+): Promise<void> {
+  const run = await getRun(id, tools);
+  for (const parent of run.origin?.after ?? []) {
+    const state = retried.has(parent) ? null : (await tools.engine.find(parent))?.state.name;
+    if (state !== 'failed' && state !== 'aborted') continue;
+    const why = state === 'failed' ? 'has failed' : 'was aborted';
+    const message = `run ${id} runs after run ${parent}, which ${why}`;
+    const hint = `Retry both: jobrun retry ${parent} ${id}. Or this one alone: --force`;
+    throw new JobrunError('refused', message, hint);
+  }
+}
 
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);

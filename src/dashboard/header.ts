@@ -90,8 +90,10 @@ export const throughput = ({ pulse }: NonNullable<Model['board']>, look: Look): 
   `runs/min ${sparkline(look, pulse.ended)} ${rateOf(pulse.ended)}`;
 
 /** Of the last whole minute, or of this one where it has come to more already: a new minute is no standstill. */
-const rateOf = (values: readonly (number | null)[]): string =>
-  showShortCount(Math.max(values.at(-1) ?? 0, values.at(-2) ?? 0));
+function rateOf(values: readonly (number | null)[]): string {
+  const known = values.slice(-2).filter((value) => value !== null);
+  return known.length === 0 ? '?' : showShortCount(Math.max(...known));
+}
 
 /** The longest form of the tabs that fits. */
 export function tabLine(model: Model, look: Look, columns: number): string {

@@ -17,7 +17,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from './errors.ts';
+import { errnoOf, JobrunError } from './errors.ts';
 
 export interface Disk {
   /** A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. */
@@ -123,6 +123,8 @@ export const realDisk: Disk = {
     const folder = await open(path, 'r');
     try {
       await synced(fsync, folder);
+    } catch (error) {
+      throw NO_FOLDER_SYNC.has(errnoOf(error)) ? notDurable(path, error) : error;
     } finally {
       await folder.close();
     }
@@ -132,6 +134,16 @@ export const realDisk: Disk = {
     return { total: blocks * bsize, free: bavail * bsize };
   },
 };
+
+/** What CIFS, sshfs and their kind say to the sync of a folder. */
+const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+function notDurable(path: string, error: unknown): JobrunError {
+  const message = `the file system of ${path} cannot sync folders (fsync: ${errnoOf(error)}), as CIFS and sshfs cannot`;
+  const hint =
+    'Keep the state on a local disk: --state-dir <folder>, JOBRUN_STATE, or "state" in the config.';
+  return new JobrunError('state-unsafe', message, hint, error);
+}
 
 /** A file that is larger is read, and made into data, with the loop free in between: some 20 ms of work each. */
 const PIECE_BYTES = 4 * 1024 * 1024;

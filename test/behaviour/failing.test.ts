@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { commandOf, eventually, isAlive, processesIn } from '../helpers/project.ts';
-import { outcomes, site } from '../helpers/site.ts';
+import { outcomes, refusal, site } from '../helpers/site.ts';
 
 const waits = (run: {
   attempts: readonly { startedAt: string; endedAt: string | null }[];
@@ -303,3 +303,27 @@ test('a run whose daemon was killed goes on with the next number, and fails when
   expect(s.marks('lost').map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6]);
   expect(new Set(s.marks('lost').map(({ pid }) => pid)).size).toBe(6);
 }, 90_000);
+
+test('a run that was to follow one that has failed is not retried alone, but with it, or with force', async () => {
+  const s = await site({
+    parent: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('not yet'); return 1; };`,
+    child: `export default () => 2;`,
+  });
+  const parent = await s.jobs.schedule('parent');
+  const child = await s.jobs.schedule('child', {}, { after: [parent.id] });
+  const other = await s.jobs.schedule('child', {}, { after: [parent.id] });
+  for (const { id } of [child, other]) expect((await s.settled(id)).state).not.toBe('done');
+  const refused = await refusal(s.jobs.retry(child.id));
+  expect([refused.code, refused.message]).toEqual([
+    'refused',
+    `run ${child.id} runs after run ${parent.id}, which has failed`,
+  ]);
+  expect(refused.hint).toContain('--force');
+  await s.jobs.retry(other.id, { force: true });
+  expect((await s.settled(other.id)).output).toBe(2);
+  expect((await s.jobs.get(parent.id)).state).toBe('failed');
+  await s.project.json('retry', parent.id, child.id);
+  for (const { id } of [parent, child]) expect((await s.settled(id)).state).toBe('done');
+  // What it waited for is done now: nothing is in its way.
+  expect((await refusal(s.jobs.retry(child.id))).message).toContain('is done');
+}, 60_000);
