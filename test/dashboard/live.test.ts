@@ -99,7 +99,10 @@ describe.skipIf(!hasTmux)('the dashboard, live', () => {
     expect(screen.text).not.toContain('s schedule');
     screen.press('?');
     await screen.shows('to the first, to the last');
-    screen.press('Escape', '5');
+    screen.press('Escape');
+    // Sent at once, the two would be one key held with Alt.
+    await pause(200);
+    screen.press('5');
     await screen.shows('waiting for the daemon');
     screen.resize(100, 30);
     await screen.shows(/no answer since[\s\S]*q quit/);
@@ -190,7 +193,10 @@ describe.skipIf(!hasTmux)('the dashboard, with very many runs', () => {
     screen.press('5', '/');
     screen.type('key:key-30');
     await screen.shows(/> +30 /);
-    screen.press('Escape', '/');
+    screen.press('Escape');
+    // Sent at once, the two would be one key held with Alt.
+    await pause(200);
+    screen.press('/');
     screen.type('sync');
     await screen.shows(/>!? +\d+ +sync-stock [\s\S]*\/sync/);
     screen.press('Enter', 'o');

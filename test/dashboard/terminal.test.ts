@@ -58,7 +58,10 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     await screen.shows(new RegExp(` ${id} +watch +running`));
     screen.press('k', 'l');
     await screen.shows(new RegExp(`log of ${id} watch.*following\\s+it has said nothing`));
-    screen.press('Escape', 'j');
+    screen.press('Escape');
+    // Sent at once, the two would be one key held with Alt.
+    await pause(200);
+    screen.press('j');
     await screen.shows(/> +1 +walk/);
     screen.press('a');
     await screen.shows(/Abort 1 walk, running \d+s, \d+% done\?/);
@@ -91,11 +94,17 @@ describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
     await screen.shows('runs Fri 31 Dec 9999');
     screen.press('Enter');
     await eventually(async () => (await project.show('2')).dueAt.startsWith('9999-12-31'));
-    screen.press('P', 'p');
+    screen.press('P');
+    await screen.shows('Pause or resume?');
+    await pause(200);
+    screen.press('p');
     await screen.shows('paused walk');
     screen.press('6');
     await screen.shows(/> +walk +paused/);
-    screen.press('P', 'p');
+    screen.press('P');
+    await screen.shows('Pause or resume?');
+    await pause(200);
+    screen.press('p');
     await screen.shows('resumed walk');
   }, 40_000);
 
