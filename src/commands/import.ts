@@ -14,6 +14,8 @@ interface Request {
 
 interface Reply {
   readonly imported: number;
+  /** What made no sense, line by line. */
+  readonly setAside: readonly string[];
   readonly state: string;
 }
 
@@ -38,13 +40,14 @@ export const importAll: Command<Request, Reply> = {
 
   async local({ file }, { config }) {
     const input = file === null ? process.stdin : createReadStream(file);
-    const imported = await importInto(config, systemClock, linesOf(input));
-    return { imported, state: config.state };
+    const { runs, oddities } = await importInto(config, systemClock, linesOf(input));
+    return { imported: runs, setAside: oddities, state: config.state };
   },
 
   show(reply, out) {
     if (!out.done(reply, []))
       out.line`Imported ${count(reply.imported, 'run')} into ${reply.state}`;
+    if (!out.json) for (const what of reply.setAside) out.note`note: ${what}`;
     return undefined;
   },
 };

@@ -98,9 +98,10 @@ export class Daemon {
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);
     const as = { kind: 'daemon', onError, onCommit } as const;
-    const { engine, damage, lock } = await openEngine(config, clock, as);
+    const { engine, damage, oddities, lock } = await openEngine(config, clock, as);
     try {
       if (damage[0]) throw damage[0];
+      for (const { what } of oddities) log.logger.warn(`${what}. See: jobrun doctor`);
       await watching.serve();
       const daemon = new Daemon(options, engine, watching);
       const onLost = (error: unknown): void => daemon.#fail(error);

@@ -7,6 +7,7 @@ import { memoryMb, wholeNumber } from '../catalog/fields.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import type { Run } from '../run/run.ts';
+import { asideOf } from '../run/stored-run.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, mistakeOf } from '../support/config.ts';
 import { errnoOf } from '../support/errors.ts';
@@ -36,9 +37,10 @@ export class Keeping {
     this.#most = boundsOf(config);
   }
 
-  /** When its time is over; null for not as long as its job cannot be read. */
+  /** When its time is over; null for not as long as its job cannot be read, or it is set aside. */
   overAt(run: Run): number | null {
-    if (!('settledAt' in run.state)) return null;
+    // What was set aside waits until a person has looked.
+    if (!('settledAt' in run.state) || asideOf(run) !== null) return null;
     const entry = this.#catalog.find(run.job);
     const settledAt = this.#onThisClock(run.state.settledAt);
     if (entry === null) return this.#afterMissing(run.job, settledAt + keepOf(run, null));

@@ -6,10 +6,12 @@
 import { join } from 'node:path';
 import type { LogLine } from '../run/view.ts';
 import { sumOf } from '../support/checksums.ts';
+import { isInstant } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
-import { MAX_LOG_BYTES, MAX_RESULT_BYTES } from '../support/limits.ts';
+import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../support/limits.ts';
+import { be, isFields, json, object, oneOf, text, whole, wholeBetween } from '../support/shape.ts';
 
 export const HEAD_BYTES = MAX_LOG_BYTES / 2;
 export const TAIL_BYTES = MAX_LOG_BYTES / 4;
@@ -81,7 +83,28 @@ export function readEntry(line: string): Entry | null {
   const sum = SUM.exec(line);
   const body = line.slice(0, sum?.index);
   if (sum?.[1] !== sumOf(body)) return null;
-  return (parseJson(`${body}}`) as Entry | undefined) ?? null;
+  const entry = parseJson(`${body}}`);
+  return wrongWith(entry) === null ? (entry as unknown as Entry) : null;
+}
+
+const LINE = object({
+  at: be('an instant', (at) => typeof at === 'string' && isInstant(Date.parse(at))),
+  level: oneOf(['debug', 'info', 'warn', 'error']),
+  stream: oneOf(['log', 'stdout', 'stderr']),
+  attempt: whole(0),
+  text,
+  fields: json,
+});
+const ROW = object({ row: wholeBetween(0, MAX_RESULT_ROWS - 1), value: json });
+const BEGIN = object({ begin: whole(0), rows: wholeBetween(0, MAX_RESULT_ROWS) });
+const SKIPPED = object({ skipped: whole(0) });
+
+/** What makes no sense is as damaged as what does not fit its checksum. */
+function wrongWith(entry: unknown): string | null {
+  if (!isFields(entry)) return object({})(entry);
+  if ('text' in entry) return LINE(entry);
+  if ('row' in entry) return ROW(entry);
+  return 'begin' in entry ? BEGIN(entry) : SKIPPED(entry);
 }
 
 interface Part {

@@ -8,18 +8,21 @@ import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
 import { notWritten } from './json/committer.ts';
-import { importState } from './json/import.ts';
+import { type Import, importState } from './json/import.ts';
 import { lockState, type StateLock } from './json/lock.ts';
 import { openJsonEngine } from './json/recovery.ts';
 import { type Inspection, inspectState } from './json/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from './json/repair/repair.ts';
 import { lockHolder, shareState } from './json/share.ts';
+import type { Oddity } from './json/stored.ts';
 import { exportLines } from './json/stream.ts';
 
 export interface Opened {
   readonly engine: Engine;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
+  /** What makes no sense of the state, and was set aside or left out. */
+  readonly oddities: readonly Oddity[];
   /** Whether the lock is still ours, and the moment when it is known that it is not. */
   readonly lock: Pick<StateLock, 'isHeld' | 'lost'>;
 }
@@ -89,12 +92,12 @@ export const exportState = (
   version: string,
 ): AsyncGenerator<string> => exportLines(realDisk, config.state, clock, version);
 
-/** Takes such lines into an empty state, all or nothing; returns how many runs they held. */
+/** Takes such lines into an empty state, all or nothing. */
 export async function importInto(
   config: Config,
   clock: Clock,
   lines: AsyncIterable<string>,
-): Promise<number> {
+): Promise<Import> {
   const lock = await lockState(config.state, 'command', clock);
   try {
     const options = { ...lock, release: undefined, disk: realDisk, dir: config.state, clock };

@@ -12,7 +12,7 @@ export interface Difference extends Partial<Omit<Run, 'life'>> {
 }
 
 const FIELDS = ['params', 'priority', 'state', 'origin', 'life'] as const;
-const LARGE = ['checkpoint', 'output', 'steps'] as const;
+export const LARGE = ['checkpoint', 'output', 'steps'] as const;
 type Large = (typeof LARGE)[number];
 
 /** Null where nothing changed. */

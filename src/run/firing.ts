@@ -18,7 +18,15 @@ import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
-import { intervalOf, nextAt, type Rule, type Schedule, waitMsOf, withTrouble } from './schedule.ts';
+import {
+  intervalOf,
+  isAside,
+  nextAt,
+  type Rule,
+  type Schedule,
+  waitMsOf,
+  withTrouble,
+} from './schedule.ts';
 import { hasRun, nextSlot } from './served.ts';
 import { cut } from './waits.ts';
 
@@ -52,6 +60,7 @@ export const wakeAt = (schedule: Schedule): number | null =>
 
 /** Which runs the schedule creates now, and what it is then. */
 export function due(schedule: Schedule, now: number, sight: Sight): Firing {
+  if (isAside(schedule)) return moved(schedule, schedule.nextAt);
   return schedule.rule.kind === 'cron'
     ? dueByClock(schedule, now, sight)
     : dueByRun(schedule, now, sight);
@@ -198,7 +207,8 @@ function withoutOverlap(
 
 /** The run of this schedule has settled: `every` counts from here. */
 export function afterSettled(schedule: Schedule, run: Run, now: number): Schedule {
-  if (schedule.rule.kind !== 'every' || schedule.nextAt !== null) return schedule;
+  if (schedule.rule.kind !== 'every' || schedule.nextAt !== null || isAside(schedule))
+    return schedule;
   const endedAt = 'settledAt' in run.state ? Math.min(run.state.settledAt, now) : now;
   return { ...schedule, nextAt: laterBy(endedAt, intervalOf(schedule.rule.everyMs)) };
 }

@@ -4,6 +4,7 @@
 // (`origin`, `life`) is null until it is needed.
 import type { Json } from '../support/json.ts';
 
+/** `aside`: why what was stored of it makes no sense, until a person has looked (stored-run.ts). */
 export type RunState =
   | ({ readonly name: 'scheduled' } & Due)
   | ({ readonly name: 'waiting'; readonly for: 'runs' | 'result' } & Due)
@@ -14,18 +15,21 @@ export type RunState =
       readonly dueAt: number;
       readonly settledAt: number;
       readonly output: Json;
+      readonly aside?: string;
     }
   | {
       readonly name: 'failed';
       readonly dueAt: number;
       readonly settledAt: number;
       readonly error: RunError;
+      readonly aside?: string;
     }
   | {
       readonly name: 'aborted';
       readonly dueAt: number;
       readonly settledAt: number;
       readonly reason: string;
+      readonly aside?: string;
     };
 
 /** When something is due. Where a duration was asked for and no instant, `waitMs` is that duration: see waits.ts. */

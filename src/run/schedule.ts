@@ -47,7 +47,9 @@ export type Trouble =
   /** `nextRun` failed, and is asked again. */
   | { readonly kind: 'failing'; readonly text: string }
   /** `nextRun` gave null. It is not asked again before its file, of which this is a mark, has changed. */
-  | { readonly kind: 'stopped'; readonly file: string };
+  | { readonly kind: 'stopped'; readonly file: string }
+  /** What was stored of it makes no sense. It makes no runs before it is asked for anew. */
+  | { readonly kind: 'aside'; readonly text: string };
 
 export type Rule =
   | { readonly kind: 'every'; readonly everyMs: number }
@@ -84,9 +86,10 @@ export const newSchedule = (asked: Asked, now: number): Schedule => ({
 export function revised(schedule: Schedule, asked: Asked, now: number): Schedule {
   const { rule } = schedule;
   const next = { ...schedule, ...asked };
-  if (JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
+  const anew = isAside(schedule);
+  if (!anew && JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
   const { trouble, startAt, startWaitMs, gap, ahead, ...sound } = next;
-  if (rule.kind !== 'every' || asked.rule.kind !== 'every' || schedule.lastAt === null)
+  if (anew || rule.kind !== 'every' || asked.rule.kind !== 'every' || schedule.lastAt === null)
     return { ...sound, nextAt: firstAt(asked.rule, Math.max(now, schedule.lastAt ?? now)) };
   // Counted from the end of the last run as before; while a run is under way its end will tell.
   const { nextAt } = schedule;
@@ -118,6 +121,12 @@ export function withTrouble(schedule: Schedule, trouble: Trouble | null): Schedu
   const { trouble: before, ...sound } = schedule;
   return trouble === null ? sound : { ...sound, trouble };
 }
+
+/** Why what is stored of it makes no sense: it is shown with that, and does nothing. Null where it makes sense. */
+export const whyAside = ({ trouble }: Schedule): string | null =>
+  trouble?.kind === 'aside' ? trouble.text : null;
+
+export const isAside = (schedule: Schedule): boolean => whyAside(schedule) !== null;
 
 /** The first slot of a rule that begins at `now`; null where its function has to be asked. */
 export const firstAt = (rule: Rule, now: number): number | null =>
@@ -223,12 +232,13 @@ export function scheduleView(
     next: next.map(isoOf),
     skipped: schedule.skipped,
     state: stateOf(schedule, missing),
-    note: missing ? `no job named ${schedule.job}` : noteOf(schedule),
+    note: missing && !isAside(schedule) ? `no job named ${schedule.job}` : noteOf(schedule),
   };
 }
 
-function stateOf({ trouble, paused }: Schedule, missing: boolean): ScheduleView['state'] {
-  if (missing) return 'missing';
+function stateOf(schedule: Schedule, missing: boolean): ScheduleView['state'] {
+  const { trouble, paused } = schedule;
+  if (missing && !isAside(schedule)) return 'missing';
   if (trouble && trouble.kind !== 'failing') return 'stopped';
   return paused ? 'paused' : 'ok';
 }
@@ -242,6 +252,8 @@ export function noteOf({ rule, trouble }: Pick<Schedule, 'rule' | 'trouble'>): s
       return `nextRun failed and is asked again: ${trouble.text}`;
     case 'stopped':
       return 'nextRun gave null: no more runs until the job file changes';
+    case 'aside':
+      return `what is stored of it makes no sense, so it makes no runs: ${trouble.text}`;
     case undefined: {
       const short = rule.kind === 'every' && rule.everyMs < MIN_EVERY_MS;
       return short

@@ -10,7 +10,7 @@
 // A clock that is set back over slots that did make their runs finds nothing to do until it has caught up. Only a person
 // can tell that those instants were wrong. `jobrun doctor` names such schedules, and with --repair they go on from now
 // (`resumed`).
-import { firstAt, type Schedule } from './schedule.ts';
+import { firstAt, isAside, type Schedule } from './schedule.ts';
 
 export function hasRun({ ahead }: Schedule, slot: number): boolean {
   return ahead !== undefined && ahead.from <= slot && slot <= ahead.to;
@@ -34,8 +34,11 @@ export function rewound(schedule: Schedule, now: number): Schedule {
 }
 
 /** Runs were made for instants that the clock has not reached yet: the schedule waits until it has. */
-export const waitsForClock = ({ rule, lastAt, ahead }: Schedule, now: number): boolean =>
-  rule.kind !== 'every' && Math.max(lastAt ?? now, ahead?.to ?? now) > now;
+export function waitsForClock(schedule: Schedule, now: number): boolean {
+  const { rule, lastAt, ahead } = schedule;
+  if (rule.kind === 'every' || isAside(schedule)) return false;
+  return Math.max(lastAt ?? now, ahead?.to ?? now) > now;
+}
 
 /** The clock is right, and what seems to lie ahead never was: the schedule goes on from now. */
 export function resumed(schedule: Schedule, now: number): Schedule {

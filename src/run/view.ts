@@ -11,6 +11,7 @@ import {
   type StateName,
 } from './run.ts';
 import { hideParams, maskOf } from './secrets.ts';
+import { asideOf } from './stored-run.ts';
 
 export interface RunView {
   readonly id: string;
@@ -78,12 +79,19 @@ export function viewOf(run: Run, reason: string | null, redact: readonly string[
     checkpoint: life?.checkpoint ?? null,
     output: state.name === 'done' ? state.output : (life?.output ?? null),
     error: errorOf(run),
-    reason: state.name === 'aborted' ? state.reason : hidden(reason, run, redact),
+    reason: reasonOf(run) ?? hidden(reason, run, redact),
     schedule: origin?.schedule ?? null,
     parent: origin?.parent === undefined ? null : String(origin.parent),
     after: (origin?.after ?? []).map(String),
     worker: state.name === 'running' ? { pid: life?.attempts.at(-1)?.pid ?? 0 } : null,
   };
+}
+
+/** Why it was aborted, or set aside; null where that is not how it ended. */
+function reasonOf(run: Run): string | null {
+  const aside = asideOf(run);
+  if (aside !== null) return `set aside: ${aside}`;
+  return run.state.name === 'aborted' ? run.state.reason : null;
 }
 
 /** A run that waits for a lock says which: that may be made of what is hidden. */

@@ -23,6 +23,8 @@ export const MAX_STEPS_BYTES = 8 * MB;
 export const MAX_SOURCE_BYTES = 64 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
+/** What can be typed as the id of a run. */
+export const MAX_RUN_ID = 999_999_999_999_999;
 export const MAX_JOB_NAME = 100;
 /** Each part of a job's name, between slashes. */
 export const JOB_NAME_PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

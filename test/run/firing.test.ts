@@ -11,6 +11,7 @@ import {
 } from '../../src/run/firing.ts';
 import { newRun, type Run } from '../../src/run/run.ts';
 import { newSchedule, type Rule, type Schedule, startingAt } from '../../src/run/schedule.ts';
+import { stopped } from '../../src/run/stored-schedule.ts';
 import { randomFrom } from '../helpers/random.ts';
 
 const SECOND = 1000;
@@ -352,4 +353,17 @@ describe('nextRun', () => {
     expect(decided({ ...asked, lastAt: NOON }, NOON, NOON).nextAt).toBe(NOON + 1);
     expect(decided({ ...asked, lastAt: NOON }, NOON, NOON + 50).nextAt).toBe(NOON + 50);
   });
+});
+
+describe('a schedule that makes no sense', () => {
+  it.each([HOURLY, EVERY, { kind: 'nextRun' } as const])(
+    'fires nothing and is asked nothing: $kind',
+    (rule) => {
+      const odd = stopped(schedule(rule), 'odd');
+      expect(wakeAt(odd)).toBe(null);
+      expect(due(odd, NOON + DAY, sight())).toMatchObject({ schedule: odd, slots: [] });
+      expect(afterSettled(odd, settledAt(NOON), NOON)).toBe(odd);
+      expect(awaitsAnswer(odd, 0)).toBe(false);
+    },
+  );
 });

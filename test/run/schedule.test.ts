@@ -13,6 +13,7 @@ import {
   type Trouble,
   withPause,
 } from '../../src/run/schedule.ts';
+import { readSchedule } from '../../src/run/stored-schedule.ts';
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 const HOUR = 3_600_000;
@@ -204,5 +205,30 @@ describe('the JSON', () => {
       null,
       [],
     ]);
+  });
+});
+
+describe('a schedule that makes no sense', () => {
+  const odd = readSchedule({ ...newSchedule(asked, NOON), rule: cron('61 * * * *') }) as Schedule;
+
+  it('is stopped and says why, its job missing or not; asked for anew it begins with the next slot', () => {
+    for (const missing of [false, true])
+      expect(scheduleView(odd, { redact: [], missing })).toMatchObject({
+        state: 'stopped',
+        nextAt: null,
+        next: [],
+        note: expect.stringMatching(/makes no runs: .*61/),
+      });
+    for (const rule of [asked.rule, cron('30 * * * *')]) {
+      const anew = revised(odd, { ...asked, rule }, NOON);
+      expect(anew).toMatchObject({ rule, nextAt: nextAt(rule, NOON) });
+      expect(anew.trouble).toBe(undefined);
+    }
+  });
+
+  it('stays as it is when it is read again; one that makes sense is not touched', () => {
+    expect(readSchedule(odd)).toBe(odd);
+    const sound = newSchedule(asked, NOON);
+    expect(readSchedule(sound)).toBe(sound);
   });
 });

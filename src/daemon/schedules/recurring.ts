@@ -12,6 +12,7 @@ import { withLimit } from '../../run/retries.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import { draftOf, type Schedule } from '../../run/schedule.ts';
 import { rewound } from '../../run/served.ts';
+import { stopped } from '../../run/stored-schedule.ts';
 import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../../support/limits.ts';
@@ -177,7 +178,7 @@ export class Recurring {
     const fired: Decided[] = [];
     let drafts = 0;
     const take = (schedule: Schedule): void => {
-      const one = this.#decide(schedule, now);
+      const one = this.#decideOrStop(schedule, now);
       if (one) fired.push(one);
       drafts += one?.drafts.length ?? 0;
     };
@@ -225,6 +226,17 @@ export class Recurring {
       this.#p.wake();
     });
     mended.catch((error) => onError(schedule.name, error));
+  }
+
+  /** One whose rule fails is stopped, with the reason: it must not end the daemon, nor keep the others from firing. */
+  #decideOrStop(schedule: Schedule, now: number): Decided | null {
+    try {
+      return this.#decide(schedule, now);
+    } catch (error) {
+      this.#p.onError(schedule.name, error);
+      const why = toJobrunError(error).message;
+      return { schedule: stopped(schedule, why), drafts: [], replaced: [], missed: false };
+    }
   }
 
   /** What a schedule that has come due makes now; null where it stays as it is. */

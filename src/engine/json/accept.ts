@@ -42,7 +42,7 @@ function whyInVain(
 ): string | undefined {
   for (const id of after) {
     const run = find(id);
-    if (!run) return `run ${id}, which it waited for, was removed`;
+    if (!run) return becauseRemoved(id);
     if (isLost(run)) return becauseOf(run);
   }
   return undefined;
@@ -111,10 +111,20 @@ export function replaceRun(tx: Transaction, memory: Memory, run: Run, wanted: Ru
   refuseTakenKey(memory, run, wanted);
   const next = waitingAgain(memory, run, wanted);
   tx.set(run, next);
-  // A list, not a recursion: a chain of runs may be longer than the stack is deep.
-  const settled = isSettled(next) ? [next] : [];
-  for (const ended of settled) settled.push(...tellDependents(tx, memory, ended));
+  if (isSettled(next)) tellAll(tx, memory, next, becauseOf(next));
   return next;
+}
+
+/** A list, not a recursion: a chain of runs may be longer than the stack is deep. */
+function tellAll(tx: Transaction, memory: Memory, first: Run, why: string): void {
+  const ended = tellDependents(tx, memory, first, why);
+  for (const run of ended) ended.push(...tellDependents(tx, memory, run, becauseOf(run)));
+}
+
+/** Removes a settled run. Only for one that was set aside others may still wait: they end with it. */
+export function removeRun(tx: Transaction, memory: Memory, run: Run): void {
+  tx.remove(run);
+  tellAll(tx, memory, run, becauseRemoved(run.id));
 }
 
 /** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
@@ -139,14 +149,14 @@ function refuseTakenKey(memory: Memory, run: Run, next: Run): void {
 }
 
 /** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */
-function tellDependents(tx: Transaction, memory: Memory, settled: Run): Run[] {
+function tellDependents(tx: Transaction, memory: Memory, settled: Run, why: string): Run[] {
   const now = 'settledAt' in settled.state ? settled.state.settledAt : settled.state.dueAt;
   const ended: Run[] = [];
   for (const id of [...(memory.dependents.get(settled.id) ?? [])]) {
     const run = memory.live.get(id);
     if (!run) continue;
     if (settled.state.name !== 'done') {
-      const next = abortIdle(run, becauseOf(settled), now);
+      const next = abortIdle(run, why, now);
       tx.set(run, next);
       ended.push(next);
     } else if (memory.pendingOf(run).length === 0) tx.set(run, release(run, now));
@@ -155,6 +165,8 @@ function tellDependents(tx: Transaction, memory: Memory, settled: Run): Run[] {
 }
 
 const isLost = (run: Run): boolean => run.state.name === 'failed' || run.state.name === 'aborted';
+
+const becauseRemoved = (id: number): string => `run ${id}, which it waited for, was removed`;
 
 function becauseOf(run: Run): string {
   const how = run.state.name === 'failed' ? 'failed' : 'was aborted';

@@ -2,6 +2,7 @@
 // must be there after a power cut, which is when clocks are wrong.
 import { join } from 'node:path';
 import type { ClockMark } from '../../run/keep-clock.ts';
+import { isInstant } from '../../support/clock.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
 import { readRegular } from './document.ts';
@@ -14,7 +15,7 @@ export async function readClockMark(disk: Disk, dir: string): Promise<ClockMark 
   const value = parseJson(text);
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return null;
   const { trusted, leapAt } = value as { trusted?: unknown; leapAt?: unknown };
-  if (typeof trusted !== 'number' || (leapAt !== null && typeof leapAt !== 'number')) return null;
+  if (!isInstant(trusted) || (leapAt !== null && !isInstant(leapAt))) return null;
   return { trusted, leapAt };
 }
 

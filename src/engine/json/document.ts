@@ -82,6 +82,8 @@ class DurableAdapter<T extends Document> implements Adapter<T | null> {
     // Before its checksum, which a newer format may make in another way.
     if (data.format > FORMAT) throw foreign(this.#path, data.format);
     if (!reading.fits) throw damaged(this.#path, 'does not fit its checksum');
+    if (!Number.isSafeInteger(data.seq) || data.seq < 0)
+      throw damaged(this.#path, 'does not say which commits it includes');
     return data;
   }
 }

@@ -11,14 +11,17 @@ const WHY =
 /** Settles the runs, and those that wait for one of them. Returns their ids. */
 export function failDoubted(memory: Memory, doubted: readonly Run[], now: number): number[] {
   const ids: number[] = [];
-  let next = doubted;
+  let next = [...new Set([...doubted, ...inVain(memory)])];
   while (next.length > 0) {
     for (const run of next) memory.put(run, failed(run, now));
     ids.push(...next.map(({ id }) => id));
-    next = [...memory.live.values()].filter((run) => waitsForNone(memory, run));
+    next = inVain(memory);
   }
   return ids.sort((a, b) => a - b);
 }
+
+const inVain = (memory: Memory): Run[] =>
+  [...memory.live.values()].filter((run) => waitsForNone(memory, run));
 
 /** Released runs are no longer waiting: one that waits for nobody waited for a run that is lost, or failed above. */
 const waitsForNone = (memory: Memory, run: Run): boolean =>
@@ -42,12 +45,20 @@ function failed(run: Run, now: number): Run {
   return { ...run, life, state: { name: 'failed', dueAt, settledAt: now, error } };
 }
 
+/** Whether each run that is running has a lease, and no other. */
+export function haveLeases(memory: Memory, { leases }: Registry): boolean {
+  for (const run of leases.keys()) if (memory.live.get(run)?.state.name !== 'running') return false;
+  return leases.size === memory.tally.matching(null, ['running'], null);
+}
+
 export function giveLeases(memory: Memory, registry: Registry): void {
   for (const run of registry.leases.keys())
     if (memory.live.get(run)?.state.name !== 'running') registry.leases.delete(run);
+  const marks = new Map([...registry.workers.values()].map(({ pid, mark }) => [pid, mark]));
   for (const run of memory.live.values()) {
     if (run.state.name !== 'running' || registry.leases.has(run.id)) continue;
-    // The epoch 0 was never given: no process has this token. Its workers are looked for by doctor itself.
-    registry.leases.set(run.id, { token: [0, run.id], mark: `gone-${run.id}` });
+    const pid = run.life?.attempts.at(-1)?.pid ?? 0;
+    // The epoch 0 was never given: no process has this token. A worker that nobody knows is looked for by doctor itself.
+    registry.leases.set(run.id, { token: [0, run.id], mark: marks.get(pid) ?? `gone-${run.id}` });
   }
 }

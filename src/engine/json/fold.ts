@@ -133,7 +133,8 @@ function manifestOf(
   const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
   const requests = f.registry.requests.values();
   const starts = f.memory.starts();
-  return { format: FORMAT, seq, ...f.counters(), segment, position, requests, starts, pages };
+  const lists = { requests, starts, pages, aside: [...f.memory.aside] };
+  return { format: FORMAT, seq, ...f.counters(), segment, position, ...lists };
 }
 
 async function removeOld(f: Folding, manifest: Manifest): Promise<void> {

@@ -1,6 +1,7 @@
 // The heartbeat: while runs are under way, their daemon writes the time into a small file of its own (`heartbeat`). After a
 // kill it says until when they were under way. Only a daemon writes it, so no command that comes later hides that.
 import { join } from 'node:path';
+import { isInstant } from '../../support/clock.ts';
 import type { Disk } from '../../support/files.ts';
 import { readRegular } from './document.ts';
 import { NoteFile } from './note-file.ts';
@@ -37,5 +38,6 @@ export class Heartbeat {
 export async function readHeartbeat(disk: Disk, dir: string): Promise<number | null> {
   const text = (await readRegular(disk, pathOf(dir)))?.toString('utf8') ?? '';
   const digits = TEXT.exec(text)?.[1];
-  return digits === undefined ? null : Number(digits);
+  const at = Number(digits);
+  return isInstant(at) ? at : null;
 }

@@ -3,6 +3,7 @@
 // with the schedules and the rest: that line is the moment of the import.
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
+import { isHeldUp } from '../../run/stored-run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { journalFolder } from './fold.ts';
@@ -14,14 +15,21 @@ import type { Recovered } from './recovered.ts';
 import { type OpenOptions, openJsonEngine } from './recovery.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
 import { LOG_NAME } from './repair/inspect.ts';
+import type { Note } from './stored.ts';
 import { broken, type Header, type Item, readLines } from './stream.ts';
 import { pageOf, Tally } from './tally.ts';
 
-/** The caller holds the lock. Returns how many runs there are now. Throws `refused` where the state is not empty. */
+export interface Import {
+  readonly runs: number;
+  /** What makes no sense, and was set aside or left out. */
+  readonly oddities: readonly string[];
+}
+
+/** The caller holds the lock. Throws `refused` where the state is not empty. */
 export async function importState(
   options: OpenOptions,
   lines: AsyncIterable<string>,
-): Promise<number> {
+): Promise<Import> {
   const { disk, dir, clock } = options;
   // Recovered first, as for any change: what is left of a kill is made durable.
   const opened = await openJsonEngine(options);
@@ -32,7 +40,7 @@ export async function importState(
   await removeLogs(disk, join(dir, 'logs'));
   const taking = new Taking(disk, dir);
   try {
-    for await (const item of readLines(lines)) await taking.take(item);
+    for await (const item of readLines(lines, (n) => taking.noteIn(n))) await taking.take(item);
     const imported = await taking.end(state);
     const folder = journalFolder(dir);
     const segment = await Segment.create(disk, folder, state.lastSegment + 1, state.end);
@@ -45,7 +53,8 @@ export async function importState(
   }
   const { engine } = await openJsonEngine(options);
   await engine.close();
-  return taking.runs;
+  const { runs, oddities } = taking;
+  return { runs, oddities };
 }
 
 function refuseUnlessEmpty({ memory, registry }: Recovered): void {
@@ -66,6 +75,8 @@ async function removeLogs(disk: Disk, folder: string): Promise<void> {
 
 class Taking {
   runs = 0;
+  readonly oddities: string[] = [];
+  readonly #aside: number[] = [];
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #pages: Pages;
@@ -85,6 +96,13 @@ class Taking {
     this.#disk = disk;
     this.#dir = dir;
     this.#pages = new Pages(disk, dir);
+  }
+
+  noteIn(line: number): Note {
+    return (what, setAside = false) =>
+      this.oddities.push(
+        `line ${line}: ${what}${setAside ? '; it is set aside' : '; it is left out'}`,
+      );
   }
 
   async take(item: Header | Item): Promise<void> {
@@ -107,6 +125,7 @@ class Taking {
       nextId: Math.max(nextId, state.nextId),
       changes: Math.max(changes, state.changes),
       pages,
+      aside: this.#aside,
       ...this.#rest,
     };
   }
@@ -123,6 +142,7 @@ class Taking {
       throw broken(`has a run ${run.id} beyond its own end`);
     if (last && pageOf(last.id) !== pageOf(run.id)) await this.#writePage();
     this.#page.push(run);
+    if (isHeldUp(run)) this.#aside.push(run.id);
     this.#tally.add(run, 1);
     this.runs++;
   }

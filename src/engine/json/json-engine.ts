@@ -13,7 +13,15 @@ import { assert, type JobrunError } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
-import { acceptDraft, type Intake, lendIds, othersOf, repeated, replaceRun } from './accept.ts';
+import {
+  acceptDraft,
+  type Intake,
+  lendIds,
+  othersOf,
+  removeRun,
+  repeated,
+  replaceRun,
+} from './accept.ts';
 import { Announcer } from './announcer.ts';
 import { writeClockMark } from './clock-file.ts';
 import type { Committer } from './committer.ts';
@@ -165,7 +173,7 @@ export class JsonEngine extends Reads implements E.Engine {
       const runs = found.map((run) => this.current(run));
       const busy = runs.find((run) => !isSettled(run));
       if (busy) throw notSettled(busy);
-      for (const run of runs) tx.remove(run);
+      for (const run of runs) removeRun(tx, this.memory, run);
     });
   }
 

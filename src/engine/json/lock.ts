@@ -21,8 +21,10 @@ import {
 import { dirname, join } from 'node:path';
 import { type Clock, delay } from '../../support/clock.ts';
 import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../../support/errors.ts';
+import { parseJson } from '../../support/json.ts';
 import { LOCK_WAIT_MS } from '../../support/limits.ts';
 import { refuseForeign, unsafe } from '../../support/ownership.ts';
+import { object, oneOf, whole } from '../../support/shape.ts';
 
 export interface Holder {
   readonly pid: number;
@@ -183,14 +185,18 @@ function isSame(fd: number, path: string): boolean {
   return named !== undefined && named.ino === ours.ino && named.dev === ours.dev;
 }
 
+/** What the file says of its holder; null where that makes no sense. */
 export function readHolder(path: string): Holder | null {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    const holder = parseJson(readFileSync(path, 'utf8'));
+    return HOLDER(holder) === null ? (holder as unknown as Holder) : null;
   } catch (error) {
-    if (error instanceof SyntaxError || errnoOf(error) === 'ENOENT') return null;
+    if (errnoOf(error) === 'ENOENT') return null;
     throw error;
   }
 }
+
+const HOLDER = object({ pid: whole(1), kind: oneOf(['daemon', 'command']) });
 
 function isAlive(pid: number): boolean {
   try {

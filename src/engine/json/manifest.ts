@@ -1,10 +1,23 @@
 // `manifest.json`: what a start reads first. It names the first segment of the journal that is still needed and says
 // of each page what it counts, so that pages of settled runs need not be read at all.
 import { join } from 'node:path';
+import { STATE_NAMES } from '../../run/run.ts';
+import { RUN_ID } from '../../run/stored-run.ts';
 import type { Disk } from '../../support/files.ts';
-import { type Document, readDocument, writeDocument } from './document.ts';
+import { isFields, listOf, object, whole, withoutDot } from '../../support/shape.ts';
+import { type Document, damaged, readDocument, writeDocument } from './document.ts';
 import type { Position } from './journal.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
+import {
+  type Note,
+  pair,
+  pausesOf,
+  requestsOf,
+  type Starts,
+  schedulesOf,
+  sensible,
+  startsOf,
+} from './stored.ts';
 import type { JobCounts } from './tally.ts';
 
 export interface Manifest extends Document {
@@ -18,8 +31,10 @@ export interface Manifest extends Document {
   readonly changes: number;
   readonly requests: readonly Answered[];
   /** When attempts of each job began lately, for the rates; missing where an earlier version wrote the file. */
-  readonly starts?: readonly (readonly [job: string, at: readonly number[]])[];
+  readonly starts?: Starts;
   readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
+  /** Runs that are set aside and had not ended: others may wait for them. Missing where there are none. */
+  readonly aside?: readonly number[];
 }
 
 /** What the line of the journal says by which an empty state takes in a whole one (import.ts). */
@@ -30,13 +45,90 @@ export interface Imported {
   readonly schedules: SchedulesFile['schedules'];
   readonly paused: SchedulesFile['paused'];
   readonly requests: readonly Answered[];
-  readonly starts: readonly (readonly [job: string, at: readonly number[]])[];
+  readonly starts: Starts;
+  readonly aside?: readonly number[];
 }
 
 export const manifestPath = (dir: string): string => join(dir, 'manifest.json');
 
-export const readManifest = (disk: Disk, dir: string): Promise<Manifest | null> =>
-  readDocument<Manifest>(disk, manifestPath(dir));
+/** Null where there is none. Lists lack what makes no sense of them; it is noted. */
+export async function readManifest(
+  disk: Disk,
+  dir: string,
+  note: Note = () => undefined,
+): Promise<Manifest | null> {
+  const path = manifestPath(dir);
+  const data = await readDocument<Manifest>(disk, path);
+  const manifest = data && readSense(data, note);
+  if (typeof manifest === 'string') throw damaged(path, `makes no sense: ${manifest}`);
+  return manifest;
+}
 
 export const writeManifest = (disk: Disk, dir: string, manifest: Manifest): Promise<number> =>
   writeDocument<Manifest>(disk, manifestPath(dir), manifest);
+
+const PAGES = listOf(pair(whole(0), () => null));
+const IMPORT = object({ nextId: RUN_ID, changes: whole(0), pages: PAGES });
+const MANIFEST = object({
+  epoch: whole(0),
+  nextId: RUN_ID,
+  segment: whole(0),
+  position: object({ seq: whole(0), crc: whole(0) }),
+  changes: whole(0),
+  pages: PAGES,
+});
+
+/** A page of which it is not known what it holds: it is read. */
+const UNKNOWN: JobCounts = { '': { queued: 1 } };
+
+function pagesOf(pages: Manifest['pages'], note: Note): Manifest['pages'] {
+  return pages.map(([page, held]) => {
+    const wrong = counts(held);
+    if (wrong !== null) note(`the counts of page ${page} make no sense: ${withoutDot(wrong)}`);
+    return [page, wrong === null ? held : UNKNOWN] as const;
+  });
+}
+
+type Lists = Pick<Manifest, 'pages' | 'requests' | 'starts' | 'aside'>;
+const listsOf = (
+  { pages, requests, starts, aside }: Lists,
+  note: Note,
+): Lists & Pick<Imported, 'starts'> => ({
+  pages: pagesOf(pages, note),
+  requests: requestsOf(requests, note),
+  starts: startsOf(starts, note),
+  aside: sensible<number>(aside ?? [], RUN_ID, 'run that is set aside', note),
+});
+
+/** The manifest with what makes sense of its lists; what is wrong, where its numbers make none. */
+export function readSense(manifest: Manifest, note: Note): Manifest | string {
+  const wrong = MANIFEST(manifest);
+  return wrong === null ? { ...manifest, ...listsOf(manifest, note) } : withoutDot(wrong);
+}
+
+/** What a line imports. Throws where its numbers make no sense: it is all there is. */
+export function importOf(raw: unknown, note: Note): Imported {
+  const wrong = IMPORT(raw);
+  if (wrong !== null) throw new Error(`its import makes no sense: ${withoutDot(wrong)}`);
+  const imported = raw as Imported;
+  return {
+    ...imported,
+    ...listsOf(imported, note),
+    schedules: schedulesOf(Array.isArray(imported.schedules) ? imported.schedules : [], note),
+    paused: pausesOf(imported.paused, note),
+  };
+}
+
+/** What is wrong with the counts of a page. */
+function counts(value: unknown): string | null {
+  if (!isFields(value)) return object({})(value);
+  const states = object({}, Object.fromEntries(STATE_NAMES.map((name) => [name, whole(0)])));
+  for (const of of Object.values(value)) {
+    const wrong = states(of);
+    if (wrong !== null) return wrong;
+    const unknown = Object.keys(of as object).find((name) => !STATES.has(name));
+    if (unknown !== undefined) return ` counts runs in the state "${unknown}"`;
+  }
+  return null;
+}
+const STATES: ReadonlySet<string> = new Set(STATE_NAMES);

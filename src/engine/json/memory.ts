@@ -7,6 +7,7 @@
 import { Heap } from '../../run/heap.ts';
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
+import { isHeldUp } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import type { SteadyTime } from '../../support/steady-time.ts';
@@ -29,6 +30,8 @@ export class Memory {
   readonly dependents = new Map<number, Set<number>>();
   /** Unsettled runs by the schedule that made them. */
   readonly bySchedule = new Map<string, Set<number>>();
+  /** Runs that were set aside before they had ended: what waits for them goes on waiting. */
+  readonly aside = new Set<number>();
   /** The order that somebody looks at just now, or has lately. */
   dueOrder: DueOrder | null = null;
   /** Runs that wait for an instant. */
@@ -50,6 +53,7 @@ export class Memory {
     if (next) this.tally.add(next, 1);
     if (prev) this.tally.add(prev, -1);
     this.dirty.add(pageOf(run.id));
+    this.#noteAside(run.id, next);
     if (this.dueOrder?.put(prev, next) === false) this.dueOrder = null;
     // Before the orders are told: what they hold of the run as it was is true no longer.
     if (next && !isSettled(next)) this.live.set(run.id, next);
@@ -67,6 +71,7 @@ export class Memory {
     const state =
       run.state.name === 'queued' ? queuedSince(run.state.dueAt, run.state.waitMs) : run.state;
     Object.assign(run, { state, job: this.#nameOf(run.job) });
+    this.#noteAside(run.id, run);
     if (isSettled(run)) return;
     this.live.set(run.id, run);
     this.#enter(run);
@@ -134,7 +139,12 @@ export class Memory {
 
   /** The runs that a waiting one still waits for. */
   pendingOf(run: Run): number[] {
-    return (run.origin?.after ?? []).filter((id) => this.live.has(id));
+    return (run.origin?.after ?? []).filter((id) => this.live.has(id) || this.aside.has(id));
+  }
+
+  #noteAside(id: number, run: Run | null): void {
+    if (run && isHeldUp(run)) this.aside.add(id);
+    else if (this.aside.size > 0) this.aside.delete(id);
   }
 
   #takeDue(now: number, steady: number): Run | undefined {

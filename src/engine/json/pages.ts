@@ -5,12 +5,22 @@ import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import type { Disk } from '../../support/files.ts';
 import { PAGES_CACHED, PAGES_CACHED_BYTES } from '../../support/limits.ts';
+import { isFields } from '../../support/shape.ts';
+import { copyAside } from './aside.ts';
 import { type Document, damaged, listFolder, readWeighed, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
+import { type Note, type Oddity, runOf } from './stored.ts';
+import { pageOf } from './tally.ts';
 
 export interface PageFile extends Document {
   readonly page: number;
   readonly runs: readonly Run[];
+}
+
+/** A page as it was read. */
+export interface ReadPage extends PageFile {
+  /** Runs that make no sense. */
+  readonly oddities: readonly Omit<Oddity, 'path'>[];
 }
 
 const NAME = /^(\d{6,})\.json$/;
@@ -18,7 +28,10 @@ const NAME = /^(\d{6,})\.json$/;
 export class Pages {
   /** Pages that have a file, as the manifest or a write since then says; a file of any other is a leftover. */
   readonly filed = new Set<number>();
+  /** Ids that were ever given are below this, as far as the manifest knows; null without one. */
+  nextId: number | null = null;
   readonly #disk: Disk;
+  readonly #dir: string;
   readonly #folder: string;
   /** Least recently used first: a Map keeps the order of insertion. */
   readonly #cache = new Map<number, Promise<ReadonlyMap<number, Run>>>();
@@ -31,8 +44,12 @@ export class Pages {
   /** What the file of a page takes, once it was read or written. */
   readonly #bytes = new Map<number, number>();
 
+  /** Pages that held what makes no sense: originals are kept before they are written anew. */
+  readonly #odd = new Set<number>();
+
   constructor(disk: Disk, dir: string) {
     this.#disk = disk;
+    this.#dir = dir;
     this.#folder = join(dir, 'runs');
   }
 
@@ -47,18 +64,28 @@ export class Pages {
   }
 
   /** The file of a page as it is on the disk, or null. */
-  async read(page: number): Promise<PageFile | null> {
+  async read(page: number): Promise<ReadPage | null> {
     const file = await readWeighed<PageFile>(this.#disk, this.path(page));
     if (!file) return null;
-    if (file.data.page !== page || !Array.isArray(file.data.runs))
+    if (!Array.isArray(file.data.runs) || isOther(file.data, page))
       throw damaged(this.path(page), 'holds another page');
     this.#bytes.set(page, file.bytes);
-    return file.data;
+    const { runs, oddities } = runsIn(
+      file.data.runs,
+      (id) => pageOf(id) !== page && this.#mayBeElsewhere(id),
+    );
+    if (oddities.length > 0) this.#odd.add(page);
+    return { ...file.data, runs, oddities };
+  }
+
+  /** It has a page of its own, or was never given. */
+  #mayBeElsewhere(id: number): boolean {
+    return this.nextId === null || id >= this.nextId || this.filed.has(pageOf(id));
   }
 
   /** The files of pages in turn: the disk looks for the next one while the last is taken in. */
-  *inTurn(pages: readonly number[]): Generator<readonly [number, Promise<PageFile | null>]> {
-    const begin = (page: number): Promise<PageFile | null> => {
+  *inTurn(pages: readonly number[]): Generator<readonly [number, Promise<ReadPage | null>]> {
+    const begin = (page: number): Promise<ReadPage | null> => {
       const file = this.read(page);
       // Whoever gets it hears of it; where nobody does any more, it does not matter.
       file.catch(() => undefined);
@@ -96,6 +123,8 @@ export class Pages {
 
   async write(page: number, seq: number, runs: readonly Run[]): Promise<void> {
     const file = { format: FORMAT, seq, page, runs };
+    if (this.#odd.has(page)) await copyAside(this.#disk, this.#dir, [this.path(page)]);
+    this.#odd.delete(page);
     this.#bytes.set(page, await writeDocument<PageFile>(this.#disk, this.path(page), file));
     this.filed.add(page);
     this.#versions.set(page, ++this.#changes);
@@ -143,4 +172,32 @@ export class Pages {
     if (!file) throw damaged(this.path(page), 'is missing');
     return new Map(file.runs.map((run) => [run.id, run]));
   }
+}
+
+const isOther = ({ page, runs }: PageFile, wanted: number): boolean =>
+  page !== wanted && !runs.some((run) => pageOf(run?.id) === wanted);
+
+/** The runs of a list, in the order of their numbers, and none that is elsewhere. */
+export function runsIn(
+  raw: readonly unknown[],
+  isElsewhere: (id: number) => boolean,
+): Pick<ReadPage, 'runs' | 'oddities'> {
+  const runs: Run[] = [];
+  const oddities: Omit<Oddity, 'path'>[] = [];
+  for (const [i, one] of raw.entries()) {
+    const note: Note = (what, setAside = false) => oddities.push({ what, setAside });
+    const run = runOf(one, note);
+    if (typeof run === 'string') note(`a run makes no sense: ${run}`);
+    else if (isElsewhere(run.id)) note(`a run makes no sense: ${run.id} is in another page`);
+    else if (isMisplaced(run.id, runs.at(-1)?.id ?? -1, raw[i + 1]))
+      note(`a run makes no sense: ${run.id} is not its number by the ones around it`);
+    else runs.push(run);
+  }
+  return { runs, oddities };
+}
+
+/** Runs stand in the order of their numbers: one that has the number of another one stands out. */
+function isMisplaced(id: number, last: number, next: unknown): boolean {
+  const following = isFields(next) && Number.isInteger(next.id) ? Number(next.id) : Infinity;
+  return id <= last || (id >= following && last < following);
 }

@@ -9,15 +9,17 @@
 // is damaged, every page and the whole journal are looked at.
 import { join } from 'node:path';
 import { isSettled, type Run } from '../../run/run.ts';
+import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
-import { readDocument, readRegular } from './document.ts';
-import { giveLeases } from './doubt.ts';
+import { damaged, readDocument, readRegular } from './document.ts';
+import { giveLeases, haveLeases } from './doubt.ts';
 import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
 import {
   follow,
   type Line,
   listSegments,
+  type Op,
   type Position,
   readSegment,
   segmentPath,
@@ -28,9 +30,14 @@ import { foreign } from './migrate.ts';
 import { Pages } from './pages.ts';
 import { Problems, type Recovered } from './recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
+import { leasesOf, type Note, type Oddity, pausesOf, schedulesOf, workersOf } from './stored.ts';
+import { opsOf } from './stored-ops.ts';
 import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
 import { idOf, replayOp } from './transaction.ts';
 import { readWitness } from './witness.ts';
+
+/** Ids that one line may have given at the most: it holds less than that. */
+export const IDS_PER_COMMIT = 10_000;
 
 export const readState = (disk: Disk, dir: string): Promise<Recovered> =>
   new Reader(disk, dir).read();
@@ -39,6 +46,7 @@ class Reader {
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #problems = new Problems();
+  readonly #oddities: Oddity[] = [];
   readonly #memory = new Memory();
   readonly #registry = new Registry();
   readonly #pages: Pages;
@@ -72,6 +80,7 @@ class Reader {
     const seen = await this.#readWitness();
     await this.#readJournal();
     this.#checkEnd(seen);
+    this.#checkLeases();
     return {
       memory: this.#memory,
       registry: this.#registry,
@@ -84,7 +93,12 @@ class Reader {
       lastSegment: this.#lastSegment,
       tail: this.#tail,
       problems: this.#problems.all,
+      oddities: this.#oddities,
     };
+  }
+
+  #noting(path: string): Note {
+    return (what, setAside = false) => this.#oddities.push({ path, what, setAside });
   }
 
   /** Pages of settled runs alone stay unread, but the newest: a page that is going to be written has to be sound. */
@@ -110,17 +124,18 @@ class Reader {
 
   async #readManifest(): Promise<void> {
     const path = manifestPath(this.#dir);
-    const manifest = await this.#problems.try(path, () => readManifest(this.#disk, this.#dir));
+    const manifest = await this.#problems.try(path, () =>
+      readManifest(this.#disk, this.#dir, this.#noting(path)),
+    );
     this.#manifest = manifest;
     if (manifest) {
       this.#format = manifest.format;
       this.#counts = new Map(manifest.pages);
       this.#end = manifest.position;
       this.#nextId = manifest.nextId;
+      this.#pages.nextId = manifest.nextId;
       this.#changes = manifest.changes;
-      for (const answered of manifest.requests) this.#registry.remember(answered);
-      for (const [job, starts] of manifest.starts ?? [])
-        for (const at of starts) this.#memory.picker.counted(job, at);
+      this.#takeCommon(manifest);
       return;
     }
     const pages = await this.#listPages();
@@ -130,18 +145,40 @@ class Reader {
       this.#problems.note(path, 'is missing beside runs and a journal');
   }
 
+  #takeCommon({ requests, starts, aside }: Pick<Manifest, 'requests' | 'starts' | 'aside'>): void {
+    for (const answered of requests) this.#registry.remember(answered);
+    for (const [job, at] of starts ?? [])
+      for (const one of at) this.#memory.picker.counted(job, one);
+    for (const id of aside ?? []) this.#memory.aside.add(id);
+  }
+
   async #readRegistry(): Promise<void> {
-    const schedules = await this.#readListed<SchedulesFile>('schedules.json');
-    const locks = await this.#readListed<LocksFile>('locks.json');
-    this.#registry.loadSchedules(schedules);
-    this.#registry.loadLocks(locks);
+    const schedules = await this.#readListed<SchedulesFile>('schedules.json', 'schedules');
+    const locks = await this.#readListed<LocksFile>('locks.json', 'leases');
+    if (schedules) {
+      const note = this.#noting(join(this.#dir, 'schedules.json'));
+      const paused = pausesOf(schedules.paused, note);
+      this.#registry.loadSchedules({ schedules: schedulesOf(schedules.schedules, note), paused });
+    }
+    if (locks) {
+      const note = this.#noting(join(this.#dir, 'locks.json'));
+      const workers = workersOf(locks.workers, note);
+      this.#registry.loadLocks({ leases: leasesOf(locks.leases, note), workers });
+    }
     this.#schedulesSeq = schedules?.seq ?? 0;
     this.#locksSeq = locks?.seq ?? 0;
   }
 
-  async #readListed<T extends SchedulesFile | LocksFile>(name: string): Promise<T | null> {
+  async #readListed<T extends SchedulesFile | LocksFile>(
+    name: string,
+    list: keyof T,
+  ): Promise<T | null> {
     const path = join(this.#dir, name);
-    const file = await this.#problems.try(path, () => readDocument<T>(this.#disk, path));
+    const file = await this.#problems.try(path, async () => {
+      const read = await readDocument<T>(this.#disk, path);
+      if (read && !Array.isArray(read[list])) throw damaged(path, 'is another file');
+      return read;
+    });
     if (!file && this.#manifest) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     return file;
@@ -153,6 +190,8 @@ class Reader {
     if (!file) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     const settled = new Map<number, Run>();
+    for (const { what, setAside } of file?.oddities ?? []) this.#noting(path)(what, setAside);
+    if (file?.oddities.length) this.#memory.dirty.add(page);
     for (const run of file?.runs ?? []) {
       this.#memory.load(run);
       if (isSettled(run)) settled.set(run.id, run);
@@ -218,35 +257,43 @@ class Reader {
   }
 
   async #replay(line: Line): Promise<boolean> {
-    for (const op of line.ops) {
-      if (op[0] === 'import') await this.#takeImport(op[1] as Imported);
-      const id = idOf(op);
-      if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
-      try {
-        this.#replayOne(op, line.seq);
-      } catch (error) {
-        const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
-        this.#problems.note(
-          path,
-          `does not fit at commit ${line.seq}: ${(error as Error).message}`,
-        );
-        return false;
-      }
-      if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
-      const isChange = op[0] === 'run' || op[0] === 'set';
-      if (isChange && line.seq > (this.#manifest?.seq ?? 0)) this.#changes++;
+    const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
+    const note = this.#noting(path);
+    try {
+      for (const op of opsOf(line.ops, note)) await this.#do(op, line.seq, note);
+      return true;
+    } catch (error) {
+      if (error instanceof JobrunError) throw error;
+      this.#problems.note(path, `does not fit at commit ${line.seq}: ${(error as Error).message}`);
+      return false;
     }
-    return true;
+  }
+
+  async #do(op: Op, seq: number, note: Note): Promise<void> {
+    if (op[0] === 'run' && (op[1] as Run).id > this.#nextId + IDS_PER_COMMIT)
+      return note(`run ${(op[1] as Run).id} makes no sense: its number was never given`);
+    if (op[0] === 'import') await this.#takeImport(op[1] as Imported);
+    const id = idOf(op);
+    if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
+    try {
+      this.#replayOne(op, seq, note);
+    } catch (error) {
+      // Left out because it made no sense, a run is missed by what was done to it; else it is damage.
+      if (this.#oddities.every(({ setAside }) => setAside)) throw error;
+      note(`an operation makes no sense: ${(error as Error).message}`);
+    }
+    if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
+    const isChange = op[0] === 'run' || op[0] === 'set';
+    if (isChange && seq > (this.#manifest?.seq ?? 0)) this.#changes++;
   }
 
   /** The state was empty before: this is all there is. */
   async #takeImport(imported: Imported): Promise<void> {
-    const { nextId, changes, pages, schedules, paused, requests, starts } = imported;
+    const { nextId, changes, pages, schedules, paused } = imported;
     this.#nextId = Math.max(this.#nextId, nextId);
     this.#changes = Math.max(this.#changes, changes);
-    this.#registry.loadSchedules({ format: FORMAT, seq: 0, schedules, paused });
-    for (const answered of requests) this.#registry.remember(answered);
-    for (const [job, at] of starts) for (const one of at) this.#memory.picker.counted(job, one);
+    this.#registry.loadSchedules({ schedules, paused });
+    this.#takeCommon(imported);
     this.#counts = new Map(pages);
     await this.#takePages();
     giveLeases(this.#memory, this.#registry);
@@ -261,7 +308,7 @@ class Reader {
     } else this.#loaded.set(page, { seq: 0, settled: new Map() });
   }
 
-  #replayOne(op: Line['ops'][number], seq: number): void {
+  #replayOne(op: Op, seq: number, note: Note): void {
     const filed = (id: number): Run | null => this.#loaded.get(pageOf(id))?.settled.get(id) ?? null;
     replayOp(op, {
       memory: this.#memory,
@@ -270,11 +317,20 @@ class Reader {
       schedulesAreOlder: seq > this.#schedulesSeq,
       locksAreOlder: seq > this.#locksSeq,
       startsAreOlder: seq > (this.#manifest?.seq ?? 0),
+      note,
       get: (id) => {
         const known = this.#memory.known(id);
         return known === undefined ? filed(id) : known;
       },
     });
+  }
+
+  /** No run is running without a lease, and none has one otherwise; else the next daemon takes it back. */
+  #checkLeases(): void {
+    if (haveLeases(this.#memory, this.#registry)) return;
+    giveLeases(this.#memory, this.#registry);
+    if (this.#problems.all.length === 0)
+      this.#noting(join(this.#dir, 'locks.json'))('the leases are not those of what is running');
   }
 
   #readWitness(): Promise<number | null> {

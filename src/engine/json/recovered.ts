@@ -6,6 +6,7 @@ import type { Position } from './journal.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
+import type { Oddity } from './stored.ts';
 
 /** What is wrong, and the file that shows it. */
 export interface Problem {
@@ -28,6 +29,8 @@ export interface Recovered {
   /** The segment that ends the chain, if it holds any line, and the part of it that is whole. */
   readonly tail: { readonly segment: number; readonly whole: Buffer } | null;
   readonly problems: readonly Problem[];
+  /** What makes no sense of what was read. */
+  readonly oddities: readonly Oddity[];
 }
 
 /** What a reader finds wrong: each file once, with the first that was wrong with it. */

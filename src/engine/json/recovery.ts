@@ -20,12 +20,13 @@ import { Committer } from './committer.ts';
 import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
 import { readHeartbeat } from './heartbeat.ts';
-import { Segment, segmentPath } from './journal.ts';
+import { listSegments, Segment, segmentPath } from './journal.ts';
 import { JsonEngine, type Parts } from './json-engine.ts';
 import { keepOlder, removeTemporaries } from './migrate.ts';
 import { readState } from './reader.ts';
 import { type Problem, Problems, type Recovered } from './recovered.ts';
 import { Reserve } from './reserve.ts';
+import type { Oddity } from './stored.ts';
 import { Witness } from './witness.ts';
 
 export interface OpenOptions {
@@ -46,6 +47,8 @@ export interface OpenedState {
   readonly engine: JsonEngine;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
+  /** What makes no sense of it: all else goes on. */
+  readonly oddities: readonly Oddity[];
 }
 
 /**
@@ -65,13 +68,15 @@ export async function openJsonEngine(options: OpenOptions): Promise<OpenedState>
 async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const { disk, dir } = options;
   const recovered = await readState(disk, dir);
+  const { oddities } = recovered;
   const isOlder = recovered.format < FORMAT;
   let { problems } = recovered;
   if (isOlder && !options.readOnly && problems.length === 0)
     problems = await unsoundPages(recovered);
   if (!options.readOnly && problems.length === 0) {
     if (isOlder) await beginMigration(options, recovered);
-    return { engine: await serveRecovered(options, recovered), damage: [] };
+    await keepOriginals(options, oddities);
+    return { engine: await serveRecovered(options, recovered), damage: [], oddities };
   }
   const common = await partsOf(options, recovered);
   // A copy is a help, not a condition: on a full disk the state can still be read.
@@ -79,7 +84,18 @@ async function openOnce(options: OpenOptions): Promise<OpenedState> {
   if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
   const engine = new JsonEngine({ ...common, committer: null, reserve: null, refusal });
-  return { engine, damage: problems.map(({ error }) => error) };
+  return { engine, damage: problems.map(({ error }) => error), oddities };
+}
+
+/** Before the fold, which writes anew what makes no sense. Which segment of the journal had it is not known. */
+async function keepOriginals(
+  { disk, dir }: OpenOptions,
+  oddities: readonly Oddity[],
+): Promise<void> {
+  if (oddities.length === 0) return;
+  const folder = journalFolder(dir);
+  const segments = (await listSegments(disk, folder)).map((one) => segmentPath(folder, one));
+  await copyAside(disk, dir, [...oddities.map(({ path }) => path), ...segments]);
 }
 
 /** Nothing is migrated before all of it is sound: as long as no byte has changed, its own version can repair it. */

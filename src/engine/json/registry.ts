@@ -120,14 +120,14 @@ export class Registry {
     return { format, seq, leases, workers: [...this.workers.values()] };
   }
 
-  loadSchedules(file: SchedulesFile | null): void {
-    for (const schedule of file?.schedules ?? []) this.schedules.set(schedule.name, schedule);
-    this.#paused.all = file?.paused.all ?? false;
-    for (const job of file?.paused.jobs ?? []) this.#paused.jobs.add(job);
+  loadSchedules({ schedules, paused }: Pick<SchedulesFile, 'schedules' | 'paused'>): void {
+    for (const schedule of schedules) this.schedules.set(schedule.name, schedule);
+    this.#paused.all = paused.all;
+    for (const job of paused.jobs) this.#paused.jobs.add(job);
   }
 
-  loadLocks(file: LocksFile | null): void {
-    for (const { run, token, mark } of file?.leases ?? []) this.leases.set(run, { token, mark });
-    for (const worker of file?.workers ?? []) this.workers.set(worker.mark, worker);
+  loadLocks({ leases, workers }: Pick<LocksFile, 'leases' | 'workers'>): void {
+    for (const { run, token, mark } of leases) this.leases.set(run, { token, mark });
+    for (const worker of workers) this.workers.set(worker.mark, worker);
   }
 }

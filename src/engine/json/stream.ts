@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
-import { isRun, isSchedule } from '../../run/shape.ts';
 import { hex } from '../../support/checksums.ts';
 import { type Clock, isoOf } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
@@ -21,6 +20,7 @@ import { readable } from './listing.ts';
 import type { Recovered } from './recovered.ts';
 import type { Answered } from './registry.ts';
 import { LOG_NAME, readSteadily } from './repair/inspect.ts';
+import { type Note, pausesOf, requestsOf, runOf, scheduleOf, startsOf } from './stored.ts';
 
 export const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */
@@ -101,8 +101,11 @@ function* logItems(bytes: Buffer | JobrunError | null, name: string): Generator<
   for (const piece of piecesOf(bytes.toString('utf8'), CHUNK)) yield { log: [name, piece] };
 }
 
-/** The header, then each item. Throws at the first line that does not fit, and at the end if the stream was cut. */
-export async function* readLines(lines: AsyncIterable<string>): AsyncGenerator<Header | Item> {
+/** The header, then each item that makes sense; what does not is noted with its line. Throws at the first line that does not fit, and at the end if the stream was cut. */
+export async function* readLines(
+  lines: AsyncIterable<string>,
+  noteIn: (line: number) => Note,
+): AsyncGenerator<Header | Item> {
   const counts = { runs: 0, schedules: 0, logs: 0 };
   let [sum, n] = [0, 0];
   let ended = false;
@@ -118,12 +121,12 @@ export async function* readLines(lines: AsyncIterable<string>): AsyncGenerator<H
         throw broken('does not fit the checksum in its last line');
       ended = true;
     } else {
-      const item = itemOf(value);
+      const item = itemOf(value, noteIn(n));
       if (!item) throw broken(`has something unknown in line ${n}`);
-      if ('run' in item) counts.runs++;
-      if ('schedule' in item) counts.schedules++;
-      if ('log' in item) counts.logs++;
-      yield item;
+      if ('run' in value) counts.runs++;
+      if ('schedule' in value) counts.schedules++;
+      if ('log' in value) counts.logs++;
+      if (item !== 'left out') yield item;
     }
     sum = crc32(`${text}\n`, sum);
   }
@@ -139,29 +142,43 @@ function headerOf(value: Record<string, unknown>): Header {
   throw new JobrunError('state-newer', message, 'Use the version of jobrun that wrote it.');
 }
 
-/** What a line may hold. */
-const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  run: isRun,
-  schedule: isSchedule,
-  log: (log) => isPair(log) && LOG_NAME.test(String(log[0])) && typeof log[1] === 'string',
-  request: (request) => Array.isArray(request) && isNamedList(request.slice(0, 2)),
-  starts: isNamedList,
-  paused: (paused) => Array.isArray((paused as { jobs?: unknown } | null)?.jobs),
-};
-
-/** A line is one thing: the value of a second field would be taken in unchecked. */
-function itemOf(value: Record<string, unknown>): Item | null {
-  const [kind = '', ...others] = Object.keys(value);
-  const fits = Object.hasOwn(KINDS, kind) && KINDS[kind]?.(value[kind]) === true;
-  return fits && others.length === 0 ? (value as unknown as Item) : null;
+/**
+ * A line is one thing: the value of a second field would be taken in unchecked. Null where it is none of ours; of what
+ * is ours and makes no sense `note` is told, and it is left out.
+ */
+function itemOf(value: Record<string, unknown>, note: Note): Item | 'left out' | null {
+  const [[kind = '', of] = [], ...others] = Object.entries(value);
+  if (others.length > 0) return null;
+  switch (kind) {
+    case 'run':
+      return keptAs(kind, runOf(of, note), note);
+    case 'schedule':
+      return keptAs(kind, scheduleOf(of, note), note);
+    case 'paused':
+      return { paused: pausesOf(of, note) };
+    case 'request':
+      return firstOf(kind, requestsOf([of], note));
+    case 'starts':
+      return firstOf(kind, startsOf([of], note));
+    case 'log':
+      return isLog(of) ? { log: of } : null;
+    default:
+      return null;
+  }
 }
 
-function isNamedList(value: unknown): boolean {
-  return isPair(value) && typeof value[0] === 'string' && Array.isArray(value[1]);
+function keptAs(kind: string, record: Run | Schedule | string, note: Note): Item | 'left out' {
+  if (typeof record !== 'string') return { [kind]: record } as unknown as Item;
+  note(`a ${kind} makes no sense: ${record}`);
+  return 'left out';
 }
 
-function isPair(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value) && value.length === 2;
+const firstOf = (kind: string, [record]: readonly unknown[]): Item | 'left out' =>
+  record === undefined ? 'left out' : ({ [kind]: record } as unknown as Item);
+
+function isLog(value: unknown): value is readonly [name: string, text: string] {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  return LOG_NAME.test(String(value[0])) && typeof value[1] === 'string';
 }
 
 export function broken(why: string): JobrunError {

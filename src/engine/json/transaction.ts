@@ -3,10 +3,12 @@
 import { applyDifference, type Difference, differenceOf } from '../../run/difference.ts';
 import type { Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
+import { isInstant } from '../../support/clock.ts';
 import type { PauseTarget, Worker } from '../engine.ts';
 import type { Op } from './journal.ts';
 import type { Memory } from './memory.ts';
 import { type Answered, type Held, packed, type Registry } from './registry.ts';
+import { type Note, runOf } from './stored.ts';
 
 export interface RunChange {
   readonly prev: Run | null;
@@ -157,6 +159,7 @@ export interface Replay {
   readonly schedulesAreOlder: boolean;
   readonly locksAreOlder: boolean;
   readonly startsAreOlder: boolean;
+  readonly note: Note;
   /** The settled or unsettled run as its page or an earlier line has it. */
   readonly get: (id: number) => Run | null;
 }
@@ -173,7 +176,7 @@ export function replayOp(op: Op, to: Replay): void {
   const { memory, registry } = to;
   switch (kind) {
     case 'run':
-      if (to.isNewFor((first as Run).id)) memory.put(null, first as Run);
+      if (to.isNewFor((first as Run).id)) replayRun(first as Run, to);
       return;
     case 'set':
       if (to.startsAreOlder && third) replayStart(first as number, second as Difference, to);
@@ -182,7 +185,7 @@ export function replayOp(op: Op, to: Replay): void {
         replayLease(first as number, second as Difference, third as Held | undefined, registry);
       return;
     case 'remove':
-      if (to.isNewFor(first as number)) memory.put(to.get(first as number), null);
+      if (to.isNewFor(first as number)) memory.put(known(first as number, to), null);
       return;
     case 'worker':
       if (to.locksAreOlder) registry.workers.set((first as Worker).mark, first as Worker);
@@ -210,16 +213,27 @@ export function replayOp(op: Op, to: Replay): void {
   }
 }
 
+function replayRun(run: Run, to: Replay): void {
+  if (to.get(run.id)) to.note(`a run makes no sense: there is another run ${run.id}`);
+  else to.memory.put(null, run);
+}
+
+function known(id: number, to: Replay): Run {
+  const run = to.get(id);
+  if (run) return run;
+  throw new Error(`it changes run ${id}, which is not there`);
+}
+
 function replaySet(id: number, difference: Difference, to: Replay): void {
-  const prev = to.get(id);
-  if (!prev) throw new Error(`it changes run ${id}, which is not there`);
-  to.memory.put(prev, applyDifference(prev, difference));
+  const prev = known(id, to);
+  // It has a number: what makes no sense is set aside under it.
+  to.memory.put(prev, runOf({ ...applyDifference(prev, difference), id }, to.note) as Run);
 }
 
 function replayStart(id: number, difference: Difference, to: Replay): void {
   const job = to.get(id)?.job;
   const at = difference.life?.startedAt;
-  if (job !== undefined && at !== undefined) to.memory.picker.counted(job, at);
+  if (job !== undefined && isInstant(at)) to.memory.picker.counted(job, at);
 }
 
 function replayLease(

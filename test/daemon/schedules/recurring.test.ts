@@ -1,6 +1,7 @@
 // Schedules in a daemon whose clock is set, whose machine sleeps, which is killed and restored: which slots make a run,
 // and that none makes two. Engine, scheduler and recurring jobs are the real ones, on a simulated disk.
 import { describe, expect, it } from 'vitest';
+import { newSchedule } from '../../../src/run/schedule.ts';
 import { resumed, waitsForClock } from '../../../src/run/served.ts';
 import { MAX_SLEEP_MS } from '../../../src/support/limits.ts';
 import { asked, Core, cron, World } from '../../helpers/core.ts';
@@ -339,4 +340,17 @@ describe('whatever happens', () => {
         expect(runs.some((run) => run.origin?.schedule === `${overlap}-once`)).toBe(true);
     }
   }, 120_000);
+});
+
+it('a schedule whose rule fails at its slot is stopped with the reason; the daemon and all others go on', async () => {
+  const world = new World(NOON, { a: { rule: cron('* * * * *') }, b: {} });
+  const core = await world.boot();
+  // As a cron reader of another version would have taken it.
+  const odd = newSchedule(asked('odd', 'b', cron('* * * * *')), NOON);
+  await core.engine.putSchedules([{ ...odd, rule: cron('61 * * * *') }]);
+  await core.advance(3 * MINUTE);
+  expect(world.slotsOf('a')).toHaveLength(3);
+  expect(world.slotsOf('odd')).toEqual([]);
+  expect(core.schedule('odd')).toMatchObject({ nextAt: null, trouble: { kind: 'aside' } });
+  expect(world.errors).toHaveLength(1);
 });

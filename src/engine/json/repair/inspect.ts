@@ -4,6 +4,9 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClockMark } from '../../../run/keep-clock.ts';
+import type { Run } from '../../../run/run.ts';
+import { whyAside } from '../../../run/schedule.ts';
+import { asideOf } from '../../../run/stored-run.ts';
 import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
@@ -13,8 +16,11 @@ import { readClockMark } from '../clock-file.ts';
 import { listFolder, readOrDamaged } from '../document.ts';
 import { FORMAT } from '../format.ts';
 import { segmentPath } from '../journal.ts';
+import type { ReadPage } from '../pages.ts';
 import { readState } from '../reader.ts';
 import type { Problem, Recovered } from '../recovered.ts';
+import type { Oddity } from '../stored.ts';
+import { pageOf } from '../tally.ts';
 import { salvageDocument } from './salvage-document.ts';
 
 export interface Finding {
@@ -58,7 +64,8 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
   const recovered = await readSteadily(disk, dir, clock);
   const findings: Finding[] = [];
   for (const problem of recovered.problems) findings.push(await told(disk, problem));
-  const pages = await inspectPages(disk, recovered, findings, clock);
+  const odd = await inspectPages(disk, recovered, findings, clock);
+  findings.push(...odditiesIn(dir, recovered, odd));
   await inspectWitness(disk, dir, findings, clock);
   if (recovered.format < FORMAT) findings.push(older(dir, recovered.format));
   await inspectKinds(dir, findings);
@@ -72,7 +79,7 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
     recovered,
     foreign: null,
     clockMark,
-    files: 4 + pages + logs + segments.length,
+    files: 4 + recovered.pages.filed.size + logs + segments.length,
   };
 }
 
@@ -106,31 +113,74 @@ async function told(disk: Disk, { error, path }: Problem): Promise<Finding> {
   return { level: 'problem', file: path, message, hint: REPAIR };
 }
 
+/** What pages hold that makes no sense, whether memory knows of it or not. */
+interface OddPages {
+  readonly runs: Map<number, Run>;
+  readonly leftOut: Oddity[];
+}
+
+/** All that makes no sense: what was left out, and what is set aside and nobody has looked at. */
+function odditiesIn(
+  dir: string,
+  { memory, pages, registry, oddities }: Recovered,
+  odd: OddPages,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  const tell = (file: string, message: string, hint: string): void => {
+    if (!findings.some((one) => one.message === message))
+      findings.push({ level: 'problem', file, message, hint });
+  };
+  for (const { path, what, setAside } of [...oddities, ...odd.leftOut])
+    if (!setAside) tell(path, `${path}: ${what}`, REPAIR);
+  for (const run of memory.fresh.values()) if (run) odd.runs.set(run.id, run);
+  for (const [id, run] of odd.runs) {
+    // Removed since its page was written, it is null.
+    const present = memory.known(id) === undefined ? run : memory.known(id);
+    const why = present ? asideOf(present) : null;
+    if (why === null) continue;
+    const hint = `Look at it: jobrun show ${id}; then jobrun retry ${id}, jobrun remove ${id}, or jobrun doctor --repair`;
+    tell(pages.path(pageOf(id)), `run ${id} is set aside, for it makes no sense: ${why}`, hint);
+  }
+  for (const schedule of registry.schedules.values()) {
+    const { name } = schedule;
+    const why = whyAside(schedule);
+    if (why === null) continue;
+    const hint = `Ask for it anew: jobrun schedule … --name ${name} --replace; or end it: jobrun unschedule ${name}`;
+    const file = join(dir, 'schedules.json');
+    tell(file, `schedule ${name} is stopped, for it makes no sense: ${why}`, hint);
+  }
+  return findings;
+}
+
 /** Pages of settled runs alone are read by nobody at a start. */
 async function inspectPages(
   disk: Disk,
   { pages, problems }: Recovered,
   findings: Finding[],
   clock: Clock,
-): Promise<number> {
+): Promise<OddPages> {
+  const odd: OddPages = { runs: new Map(), leftOut: [] };
   const known = new Set(problems.map(({ path }) => path));
   for (const page of pages.filed) {
     const path = pages.path(page);
     if (known.has(path)) continue;
-    let error = await soundPage(pages, page);
+    let read = await soundPage(pages, page);
     // Removed with its last run, or never there: the manifest of a moment later tells.
-    if (error) await delay(clock, BETWEEN_MS);
-    if (error) error = await soundPage(pages, page);
-    if (error && (await isNamed(disk, pages.folder, page)))
-      findings.push(await told(disk, { error, path }));
+    if (read instanceof JobrunError) await delay(clock, BETWEEN_MS);
+    if (read instanceof JobrunError) read = await soundPage(pages, page);
+    if (!(read instanceof JobrunError)) {
+      for (const run of read.runs) if (asideOf(run) !== null) odd.runs.set(run.id, run);
+      odd.leftOut.push(...read.oddities.map((one) => ({ ...one, path })));
+    } else if (await isNamed(disk, pages.folder, page))
+      findings.push(await told(disk, { error: read, path }));
   }
-  return pages.filed.size;
+  return odd;
 }
 
-async function soundPage(pages: Recovered['pages'], page: number): Promise<JobrunError | null> {
+async function soundPage(pages: Recovered['pages'], page: number): Promise<JobrunError | ReadPage> {
   try {
     const file = await pages.read(page);
-    if (file) return null;
+    if (file) return file;
     return new JobrunError('state-damaged', `${pages.path(page)} is missing`, REPAIR);
   } catch (error) {
     if (error instanceof JobrunError && error.code === 'state-damaged') return error;
@@ -142,7 +192,7 @@ async function isNamed(disk: Disk, folder: string, page: number): Promise<boolea
   const bytes = await readOrDamaged(disk, join(folder, '..', 'manifest.json'));
   const manifest = Buffer.isBuffer(bytes) ? parseJson(bytes.toString('utf8')) : undefined;
   const pages = (manifest as { pages?: [number, unknown][] } | null | undefined)?.pages;
-  return !pages || pages.some(([named]) => named === page);
+  return !Array.isArray(pages) || pages.some((one) => Array.isArray(one) && one[0] === page);
 }
 
 async function inspectWitness(

@@ -8,20 +8,25 @@
 import { join } from 'node:path';
 import type { Difference } from '../../../run/difference.ts';
 import { isSettled, type Run } from '../../../run/run.ts';
-import { isRun, isSchedule } from '../../../run/shape.ts';
+import { whyAside } from '../../../run/schedule.ts';
+import { acknowledged, asideOf } from '../../../run/stored-run.ts';
+import { readSchedule } from '../../../run/stored-schedule.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
-import type { Lease, Worker } from '../../engine.ts';
+import { isFields } from '../../../support/shape.ts';
 import { type Document, readOrDamaged } from '../document.ts';
 import { failDoubted, giveLeases } from '../doubt.ts';
 import { journalFolder } from '../fold.ts';
 import { FORMAT } from '../format.ts';
 import { listSegments, type Op, segmentPath } from '../journal.ts';
-import { type Imported, type Manifest, manifestPath } from '../manifest.ts';
+import { type Imported, type Manifest, manifestPath, readSense } from '../manifest.ts';
 import { Memory } from '../memory.ts';
-import { type PageFile, Pages } from '../pages.ts';
+import { type PageFile, Pages, runsIn } from '../pages.ts';
+import { IDS_PER_COMMIT } from '../reader.ts';
 import type { Recovered } from '../recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from '../registry.ts';
+import { leasesOf, type Note, pausesOf, schedulesOf, workersOf } from '../stored.ts';
+import { opsOf } from '../stored-ops.ts';
 import { pageOf } from '../tally.ts';
 import { idOf, replayOp } from '../transaction.ts';
 import { readWitness } from '../witness.ts';
@@ -44,8 +49,8 @@ export interface SalvageReport {
   readonly notes: string[];
 }
 
-/** Ids that one lost commit may have given at the most: a line holds less than that. */
-const IDS_PER_COMMIT = 10_000;
+const NOT_PAUSED = { all: false, jobs: [] };
+const isLease = (part: unknown): boolean => isFields(part) && part.run !== undefined;
 
 export class Salvage {
   readonly report: SalvageReport = {
@@ -78,6 +83,10 @@ export class Salvage {
   #locksSeq = 0;
   #nextId = 1;
   #epoch = 0;
+  /** What makes no sense and is left out; what is set aside is told at the end. */
+  readonly #noted: Note = (what, setAside) => {
+    if (!setAside) this.report.notes.push(what);
+  };
 
   constructor(disk: Disk, dir: string, now: number) {
     this.#disk = disk;
@@ -90,16 +99,18 @@ export class Salvage {
     await this.#takeManifest();
     await this.#takeRegistry();
     const { chain, lastSegment } = await this.#takeJournal();
-    for (const { ops, seq } of chain.lines) {
+    const lines = chain.lines.map(({ seq, ops }) => ({ seq, ops: this.#opsOf(ops, seq) }));
+    for (const { ops, seq } of lines) {
       const hole = chain.holes.findLast(({ to }) => to < seq)?.to ?? 0;
       for (const op of ops) this.#note(op, seq, hole);
     }
-    for (const { seq, ops } of chain.lines)
+    for (const { seq, ops } of lines)
       for (const op of ops) if (op[0] === 'import') this.#takeImport(op[1] as Imported, seq);
     for (const page of await this.#pagesToRead()) await this.#takePage(page);
     const seen = await readWitness(this.#disk, this.#dir).catch(() => 0);
     this.#known = Math.max(this.#known, seen);
-    for (const line of chain.lines) for (const op of line.ops) this.#replay(op, line.seq);
+    for (const line of lines) for (const op of line.ops) this.#replay(op, line.seq);
+    this.#acknowledge();
     const isKnown = (id: number): boolean =>
       this.#memory.known(id) !== undefined || this.#current(id) !== null;
     this.report.lost.push(...this.#losses.named(isKnown, (page) => this.#pages.path(page)));
@@ -117,6 +128,7 @@ export class Salvage {
       lastSegment,
       tail: null,
       problems: [],
+      oddities: [],
     };
   }
 
@@ -135,15 +147,17 @@ export class Salvage {
     const path = manifestPath(this.#dir);
     // All that it says follows from the other files: one that was edited is not worth the risk.
     const { data } = await this.#take<Manifest>(path, () => false);
-    this.#manifest = data;
-    if (!data) {
+    const manifest = data && readSense(data, this.#noted);
+    const makesSense = manifest !== null && typeof manifest !== 'string';
+    this.#manifest = makesSense ? manifest : null;
+    if (!makesSense) {
       this.report.notes.push('manifest.json is made anew from the pages and the journal');
       return;
     }
-    this.#nextId = data.nextId;
-    this.#epoch = data.epoch;
-    for (const answered of data.requests) this.#registry.remember(answered);
-    for (const [job, starts] of data.starts ?? [])
+    this.#nextId = manifest.nextId;
+    this.#epoch = manifest.epoch;
+    for (const answered of manifest.requests) this.#registry.remember(answered);
+    for (const [job, starts] of manifest.starts ?? [])
       for (const at of starts) this.#memory.picker.counted(job, at);
   }
 
@@ -152,24 +166,24 @@ export class Salvage {
       join(this.#dir, 'schedules.json'),
       (file) =>
         [file.schedules, file.paused?.jobs].every(Array.isArray) &&
-        file.schedules.every(isSchedule),
+        file.schedules.every((one) => typeof readSchedule(one) !== 'string'),
     );
-    if (schedules.data) this.#registry.loadSchedules(schedules.data);
-    for (const part of schedules.parts)
-      if (isSchedule(part)) this.#registry.schedules.set(part.name, part);
+    const list = schedules.data?.schedules ?? schedules.parts;
+    this.#registry.loadSchedules({
+      schedules: schedulesOf(Array.isArray(list) ? list : [], this.#noted),
+      paused: schedules.data ? pausesOf(schedules.data.paused, this.#noted) : NOT_PAUSED,
+    });
     this.#schedulesSeq = schedules.proof === 'sound' ? (schedules.data?.seq ?? 0) : 0;
     if (!schedules.data)
       this.report.notes.push(
         'schedules and pauses: those that fit their own checksums are kept; look at jobrun schedules',
       );
     const locks = await this.#take<LocksFile>(join(this.#dir, 'locks.json'), () => false);
-    if (locks.data) this.#registry.loadLocks(locks.data);
-    for (const part of locks.parts as readonly (Worker & Partial<Lease>)[]) {
-      const { run, token, mark, pid, startTime, boot } = part;
-      // A lease tells of its process too, where the element of that one is lost.
-      this.#registry.workers.set(mark, { mark, pid, startTime, boot });
-      if (run !== undefined && token) this.#registry.leases.set(run, { token, mark });
-    }
+    // A lease tells of its process too, where the element of that one is lost.
+    this.#registry.loadLocks({
+      leases: leasesOf(locks.data?.leases ?? locks.parts.filter(isLease), this.#noted),
+      workers: workersOf(locks.data?.workers ?? locks.parts, this.#noted),
+    });
     this.#locksSeq = locks.proof === 'sound' ? (locks.data?.seq ?? 0) : 0;
     for (const { token } of this.#registry.leases.values())
       this.#epoch = Math.max(this.#epoch, token[0]);
@@ -182,26 +196,32 @@ export class Salvage {
   }
 
   async #takePage(page: number): Promise<void> {
-    const isOf = (run: unknown): run is Run => isRun(run) && pageOf(run.id) === page;
+    const isElsewhere = (id: number): boolean => pageOf(id) !== page;
+    const isList = (file: PageFile): boolean => file.page === page && Array.isArray(file.runs);
     const fits = (file: PageFile): boolean =>
-      file.page === page && Array.isArray(file.runs) && file.runs.every(isOf);
+      isList(file) && runsIn(file.runs, isElsewhere).oddities.length === 0;
     const found = await this.#take<PageFile>(this.#pages.path(page), fits);
-    const data = found.data && fits(found.data) ? found.data : null;
+    const data = found.data && isList(found.data) ? found.data : null;
+    const { runs, oddities } = runsIn(data?.runs ?? found.parts, isElsewhere);
+    for (const { what, setAside } of oddities) if (data && !setAside) this.#noted(what);
+    if (oddities.length > 0) this.#memory.dirty.add(page);
     if (found.proof === 'sound' && data) {
       this.#pages.filed.add(page);
       this.#pageSeqs.set(page, data.seq);
-      for (const run of data.runs) this.#memory.load(run);
+      for (const run of runs) {
+        this.#memory.load(run);
+        if (asideOf(run) !== null) this.#memory.fresh.set(run.id, run);
+      }
       if (this.#touchedPages.has(page))
-        this.#read.set(page, new Map(data.runs.filter(isSettled).map((run) => [run.id, run])));
+        this.#read.set(page, new Map(runs.filter(isSettled).map((run) => [run.id, run])));
     } else {
-      const runs = data?.runs ?? found.parts.filter(isOf);
       for (const run of runs) this.#memory.put(null, run);
       const counts = new Map(this.#manifest?.pages ?? []).get(page) ?? {};
       if (!data) this.#losses.page(page, found.bytes, counts, runs.length);
       // Its sequence is as certain as the runs are; a journal is then applied to what it includes already.
       this.#pageSeqs.set(page, 0);
     }
-    const last = (data?.runs ?? found.parts.filter(isOf)).at(-1)?.id;
+    const last = runs.at(-1)?.id;
     this.#nextId = Math.max(this.#nextId, (last ?? 0) + 1, data ? 0 : page * PAGE_SIZE + 1);
   }
 
@@ -223,7 +243,7 @@ export class Salvage {
   #takeImport({ nextId, pages, requests, starts, ...rest }: Imported, seq: number): void {
     if (seq <= (this.#manifest?.seq ?? 0)) return;
     this.#nextId = Math.max(this.#nextId, nextId);
-    if (seq > this.#schedulesSeq) this.#registry.loadSchedules({ format: FORMAT, seq: 0, ...rest });
+    if (seq > this.#schedulesSeq) this.#registry.loadSchedules(rest);
     for (const answered of requests) this.#registry.remember(answered);
     for (const [job, at] of starts) for (const one of at) this.#memory.picker.counted(job, one);
     if (this.#manifest) this.#manifest = { ...this.#manifest, changes: rest.changes, pages };
@@ -244,6 +264,33 @@ export class Salvage {
     // Ids are given in order: one that was left out was in a line that is missing.
     if (this.#manifest) for (let lost = this.#nextId; lost < id; lost++) this.#losses.add(lost);
     this.#nextId = Math.max(this.#nextId, id + 1);
+  }
+
+  /** Of an import that makes no sense nothing can be done. */
+  #opsOf(ops: unknown, seq: number): readonly Op[] {
+    try {
+      return opsOf(ops, this.#noted);
+    } catch (error) {
+      this.#noted(`commit ${seq} makes no sense: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
+  /** What was set aside is in the report and its original kept: a run stays settled as it stands. */
+  #acknowledge(): void {
+    for (const run of [...this.#memory.fresh.values()]) {
+      const why = run && asideOf(run);
+      if (!run || why === null) continue;
+      this.#memory.put(run, acknowledged(run));
+      this.report.notes.push(`run ${run.id} makes no sense: ${why}: it is ${run.state.name}`);
+    }
+    for (const schedule of this.#registry.schedules.values()) {
+      const why = whyAside(schedule);
+      if (why !== null)
+        this.report.notes.push(
+          `schedule ${schedule.name} makes no sense and stays stopped: ${why}`,
+        );
+    }
   }
 
   #replay(op: Op, seq: number): void {
@@ -277,6 +324,7 @@ export class Salvage {
       schedulesAreOlder: seq > this.#schedulesSeq,
       locksAreOlder: seq > this.#locksSeq,
       startsAreOlder: seq > (this.#manifest?.seq ?? 0),
+      note: () => undefined,
       get: () => prev,
     });
   }

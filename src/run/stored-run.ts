@@ -1,0 +1,214 @@
+// A run as it is read from a file, where a checksum says that it is what was written and nothing says that it makes
+// sense: a hand has edited it, it came in an import, another version wrote it. One that makes no sense is set aside: in
+// its place stands a settled run with the reason. A settled one stays what it was; any other has failed, because
+// nobody can tell whether it has ended, so that it does not start again by itself and a person can look.
+import { LAST_INSTANT, MAX_JOB_NAME, MAX_RUN_ID } from '../support/limits.ts';
+import {
+  type Check,
+  type Fields,
+  flag,
+  instant,
+  isFields,
+  json,
+  listOf,
+  nullOr,
+  number,
+  numberBetween,
+  object,
+  oneOf,
+  text,
+  textUpTo,
+  whole,
+  wholeBetween,
+  withoutDot,
+} from '../support/shape.ts';
+import {
+  isSettledName,
+  type Life,
+  type Origin,
+  OUTCOME_NAMES,
+  type Run,
+  type RunError,
+  type RunState,
+  STATE_NAMES,
+  type StateName,
+} from './run.ts';
+
+export const RUN_ID = wholeBetween(1, MAX_RUN_ID);
+/** One more than the most retries is no safe integer any more. */
+const ATTEMPTS = nullOr(numberBetween(0, 2 * Number.MAX_SAFE_INTEGER));
+const JOB = textUpTo(MAX_JOB_NAME);
+const ERROR = object({ name: text, message: text, stack: text });
+export const DURATION = numberBetween(0, LAST_INSTANT);
+const STATE_NAME = oneOf(STATE_NAMES);
+
+const ASIDE = { aside: text };
+const WAIT = { waitMs: DURATION };
+const STATES: Readonly<Record<StateName, Check>> = {
+  scheduled: object({ dueAt: instant }, WAIT),
+  waiting: object({ dueAt: instant, for: oneOf(['runs', 'result']) }, WAIT),
+  queued: object({ dueAt: instant }, WAIT),
+  running: object({ dueAt: instant }, WAIT),
+  done: object({ dueAt: instant, settledAt: instant, output: json }, ASIDE),
+  failed: object({ dueAt: instant, settledAt: instant, error: ERROR }, ASIDE),
+  aborted: object({ dueAt: instant, settledAt: instant, reason: text }, ASIDE),
+};
+
+const ORIGIN_FIELDS: Readonly<Record<string, Check>> = {
+  key: text,
+  parent: RUN_ID,
+  after: listOf(RUN_ID),
+  schedule: text,
+  lock: text,
+  retries: nullOr(whole(0)),
+  timeoutMs: numberBetween(0, Number.MAX_SAFE_INTEGER),
+  maxAttempts: ATTEMPTS,
+};
+
+const ATTEMPT = object(
+  { number: whole(0), startedAt: instant, pid: whole(0) },
+  {
+    endedAt: instant,
+    outcome: oneOf(OUTCOME_NAMES),
+    error: ERROR,
+    exitCode: number,
+    signal: text,
+  },
+);
+
+const LIFE = object(
+  {
+    attempt: whole(0),
+    maxAttempts: ATTEMPTS,
+    startedAt: instant,
+    attempts: listOf(ATTEMPT),
+  },
+  {
+    renewedAfter: whole(0),
+    losses: whole(0),
+    dropped: whole(0),
+    initialized: flag,
+    checkpoint: json,
+    rows: whole(0),
+    rowBytes: whole(0),
+    steps: stepsCheck,
+    progress: object({ percent: numberBetween(0, 100), text: nullOr(text) }),
+    output: json,
+    abort: text,
+  },
+);
+
+const RUN = object({
+  id: RUN_ID,
+  job: JOB,
+  params: json,
+  priority: number,
+  createdAt: instant,
+  state: stateCheck,
+  origin: nullOr(object({}, ORIGIN_FIELDS)),
+  life: nullOr(LIFE),
+});
+
+/** Each by itself: together they may be deeper by one level than any of them. */
+function stepsCheck(steps: unknown): string | null {
+  if (!isFields(steps)) return object({})(steps);
+  for (const value of Object.values(steps)) {
+    const wrong = json(value);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+function stateCheck(state: unknown): string | null {
+  const named = object({ name: STATE_NAME })(state);
+  if (named !== null) return named;
+  return STATES[(state as RunState).name](state);
+}
+
+/** The run, or what stands in its place; what is wrong, where it has no number that could name it. */
+export function readRun(raw: unknown): Run | string {
+  const wrong = RUN(raw) ?? misfitOf(raw as Run);
+  if (wrong === null) return raw as Run;
+  if (!isFields(raw)) return withoutDot(wrong);
+  const { id } = raw;
+  return RUN_ID(id) === null ? setAside(raw, id as number, withoutDot(wrong)) : withoutDot(wrong);
+}
+
+/** Fields that are right by themselves and do not fit each other. */
+function misfitOf({ id, state, origin, life }: Run): string | null {
+  if (state.name === 'running' && !life?.attempts.length)
+    return '.life.attempts is empty, and the run is running';
+  const after = origin?.after ?? [];
+  // Only earlier runs can be waited for, so none can wait for itself by any way round.
+  const later = after.find((other) => other >= id);
+  if (later !== undefined) return `.origin.after names run ${later}, which is no earlier one`;
+  if (state.name === 'waiting' && state.for === 'runs' && after.length === 0)
+    return '.origin.after is empty, and the run waits for runs';
+  return null;
+}
+
+function setAside(raw: Fields, id: number, why: string): Run {
+  const state = isFields(raw.state) ? raw.state : {};
+  const createdAt = sound<number>(raw.createdAt, instant, sound(state.settledAt, instant, 0));
+  const life = LIFE(raw.life) === null ? closed(raw.life as Life) : null;
+  return {
+    id,
+    job: sound(raw.job, JOB, 'unknown'),
+    params: sound(raw.params, json, {}),
+    priority: sound(raw.priority, number, 1),
+    createdAt,
+    state: asideState(state, createdAt, why),
+    origin: soundOrigin(raw.origin, id),
+    life,
+  };
+}
+
+const sound = <T>(value: unknown, check: Check, otherwise: T): T =>
+  check(value) === null ? (value as T) : otherwise;
+
+function asideState(state: Fields, createdAt: number, why: string): RunState {
+  const name = sound<StateName>(state.name, STATE_NAME, 'failed');
+  const settledAt = sound<number>(state.settledAt, instant, createdAt);
+  const common = { dueAt: sound(state.dueAt, instant, createdAt), settledAt, aside: why };
+  const message = `${why}: it was set aside and may have ended. Look what it did, then: jobrun retry`;
+  const error: RunError = { name: 'StateDamaged', message, stack: '' };
+  if (name === 'done') return { name, ...common, output: sound(state.output, json, null) };
+  if (name === 'aborted') return { name, ...common, reason: sound(state.reason, text, '') };
+  return {
+    name: 'failed',
+    ...common,
+    error: isSettledName(name) ? sound(state.error, ERROR, error) : error,
+  };
+}
+
+function soundOrigin(origin: unknown, id: number): Origin | null {
+  if (!isFields(origin)) return null;
+  const sure = Object.entries(ORIGIN_FIELDS).filter(
+    ([name, check]) => origin[name] !== undefined && check(origin[name]) === null,
+  );
+  const { after, ...kept }: Origin = Object.fromEntries(sure.map(([name]) => [name, origin[name]]));
+  const earlier = after?.filter((other) => other < id) ?? [];
+  return { ...kept, ...(earlier.length > 0 && { after: earlier }) };
+}
+
+/** Nobody knows how an attempt ended that was under way. */
+function closed(life: Life): Life {
+  const last = life.attempts.at(-1);
+  if (!last || last.outcome !== undefined) return life;
+  const ended = { ...last, endedAt: last.endedAt ?? last.startedAt, outcome: 'lost' as const };
+  return { ...life, attempts: life.attempts.with(-1, ended) };
+}
+
+/** Why a run was set aside; null where it was not. */
+export const asideOf = ({ state }: Run): string | null =>
+  'aside' in state && state.aside !== undefined ? state.aside : null;
+
+/** It was set aside before it had ended: what waits for it goes on waiting. */
+export const isHeldUp = (run: Run): boolean => run.state.name === 'failed' && asideOf(run) !== null;
+
+/** The run as somebody has looked at it: settled as it stands. */
+export function acknowledged(run: Run): Run {
+  if (asideOf(run) === null) return run;
+  const { aside: _, ...state } = run.state as RunState & { aside?: string };
+  return { ...run, state };
+}
