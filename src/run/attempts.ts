@@ -1,17 +1,37 @@
 // What a run knows of its attempts: one begins, one ends. Hundreds of thousands of such lists wait for a fold, so they are
 // made as long as they are, and their objects field by field: grown and spread they would take twice the memory.
-import { CLOCK_JUMP_MS, MAX_ATTEMPTS_KEPT } from '../support/limits.ts';
+import { CLOCK_JUMP_MS, MAX_ATTEMPTS_KEPT, MAX_PAST_ERROR } from '../support/limits.ts';
 import type { Outcome } from './outcome.ts';
 import type { Attempt, Life, Run } from './run.ts';
 
-/** The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. */
+/**
+ * The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. They are written
+ * down with each start and end, so that of a long error no more than its begin is kept once the next attempt begins.
+ */
 export function withAttempt(
-  attempts: readonly Attempt[],
+  before: readonly Attempt[],
   begun: Attempt,
 ): { readonly attempts: readonly Attempt[]; readonly dropped: number } {
+  const last = before.at(-1);
+  const short = last && shortened(last);
+  const attempts = short === last || !short ? before : before.with(-1, short);
   const dropped = attempts.length - MAX_ATTEMPTS_KEPT + 1;
   if (dropped <= 0) return { attempts: attempts.concat(begun), dropped: 0 };
   return { attempts: attempts.slice(0, 1).concat(attempts.slice(1 + dropped), begun), dropped };
+}
+
+function shortened(attempt: Attempt): Attempt {
+  const { error } = attempt;
+  if (!error || Math.max(error.message.length, error.stack.length) <= MAX_PAST_ERROR)
+    return attempt;
+  const { name, message, stack } = error;
+  return { ...attempt, error: { name, message: cut(message), stack: cut(stack) } };
+}
+
+function cut(text: string): string {
+  const over = text.length - MAX_PAST_ERROR;
+  if (over <= 0) return text;
+  return `${text.slice(0, MAX_PAST_ERROR).toWellFormed()} … [cut: ${over} more characters]`;
 }
 
 const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);

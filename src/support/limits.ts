@@ -64,6 +64,8 @@ export const MAX_SEGMENT_BYTES = 64 * MB;
 export const FOLD_REMOVED = 20_000;
 /** Attempts kept in a run's history; older ones but the first are counted only. */
 export const MAX_ATTEMPTS_KEPT = 100;
+/** Characters of message and stack of an error, once a later attempt has begun: a hundred are written down with each. */
+export const MAX_PAST_ERROR = 1024;
 /** Attempts of one run that may be lost or stale where its job sets no retries. */
 export const MAX_LOSSES = 5;
 /** The scheduler looks at the clocks at least this often: a timer stands still while a machine sleeps. */

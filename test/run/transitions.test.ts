@@ -361,6 +361,29 @@ describe('what was saved', () => {
   });
 });
 
+describe('the errors of attempts', () => {
+  const long = { name: 'Error', message: 'm'.repeat(64_000), stack: 's'.repeat(64_000) };
+  const p = policy({ retries: retries(1000) });
+  const again = (run: Run): Run => ({ ...run, state: { name: 'queued', dueAt: NOW } });
+
+  it('the latest is whole, of earlier ones the begin is kept, so that a run of a thousand tries stays small', () => {
+    let run = queuedRun(1);
+    for (let i = 0; i < 150; i++)
+      run = again(end(claim(run, p, 42, NOW), { kind: 'threw', error: long }, p));
+    const errors = run.life?.attempts.map(({ error }) => error);
+    expect(errors).toHaveLength(100);
+    expect(errors?.at(-1)).toEqual(long);
+    expect(errors?.[0]?.message).toBe(`${'m'.repeat(1024)} … [cut: 62976 more characters]`);
+    expect(JSON.stringify(run).length).toBeLessThan(400_000);
+  });
+
+  it('one of usual length stays as it is', () => {
+    const first = end(running(p), threw('short'), p);
+    const second = claim(again(first), p, 43, NOW);
+    expect(second.life?.attempts[0]).toBe(first.life?.attempts[0]);
+  });
+});
+
 describe('whatever happens', () => {
   it('a run stays in the states there are, its number never passes its limit, and settled means settled', () => {
     const random = randomFrom(42);
