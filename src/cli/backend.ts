@@ -19,6 +19,8 @@ export interface Backend {
   readonly offline: boolean;
   /** Something waits that only a daemon moves, and none runs. */
   readonly stalled: boolean;
+  /** When the daemon that is gone was last known to be alive with runs under way. */
+  readonly aliveAt: number | null;
   /** What is wrong with the state that was read. */
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
@@ -169,6 +171,7 @@ async function reopen(
 class DaemonBackend implements Backend {
   readonly offline = false;
   readonly stalled = false;
+  readonly aliveAt = null;
   readonly damage = [];
   readonly #client: Client;
 
@@ -207,6 +210,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   return {
     offline: true,
     stalled: waits || engine.schedules().length > 0,
+    aliveAt: engine.lastBeat(),
     damage,
     async call(command, request, id) {
       try {

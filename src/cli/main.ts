@@ -127,6 +127,7 @@ async function withBackend(
   let told = false;
   const opened = (): void => {
     out.offline = backend.offline;
+    out.aliveAt = backend.aliveAt;
     if (told || !backend.stalled || !command.reads || command.withoutDaemon) return;
     told = true;
     out.note`${STALLED}`;

@@ -6,7 +6,7 @@ import { type BoardRun, boardRun } from './board-rows.ts';
 import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalText } from './fields.ts';
 import { type JobView, jobView } from './job-views.ts';
-import { viewer, viewRun } from './views.ts';
+import { boardViewer } from './views.ts';
 
 export type BoardDetail =
   | {
@@ -38,7 +38,7 @@ async function ofRun(id: string, withRows: boolean, tools: Tools): Promise<Board
   const rows = withRows ? await tools.logs.rows(run.id) : null;
   return {
     kind: 'run',
-    run: viewRun(run, tools),
+    run: boardViewer(tools)(run),
     attempts: (run.life?.attempts ?? []).slice(-MAX_ATTEMPTS).map(attemptView),
     results: rows && { total: rows.length, rows: rows.slice(-MAX_ROWS) },
   };
@@ -48,6 +48,6 @@ async function ofJob(name: string, tools: Tools): Promise<BoardDetail | null> {
   const job = jobView(name, tools);
   if (!job) return null;
   const { runs } = await tools.engine.list({ jobs: [name], limit: LATEST_RUNS });
-  const view = viewer(tools);
+  const view = boardViewer(tools);
   return { kind: 'job', job, runs: runs.map((run) => boardRun(view(run))) };
 }

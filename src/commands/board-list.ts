@@ -7,7 +7,7 @@ import { LAST_INSTANT } from '../support/limits.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
 import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalInteger, optionalText, wrong } from './fields.ts';
-import { viewer } from './views.ts';
+import { boardViewer } from './views.ts';
 
 export const RUN_ORDERS = ['newest', 'oldest', 'due'] as const;
 export type Order = (typeof RUN_ORDERS)[number] | (typeof JOB_ORDERS)[number];
@@ -79,7 +79,7 @@ export async function* listsOf(
     ...{ order, offset, limit, ...(id !== null && { around: id }) },
   };
   for await (const { total, runs, at, complete } of searched(query, request, tools)) {
-    const view = viewer(tools);
+    const view = boardViewer(tools);
     const rows = (): readonly BoardRun[] => runs.map((run) => boardRun(view(run)));
     yield () => ({ total, offset, order, at, complete, runs: rows(), jobs: [] });
   }

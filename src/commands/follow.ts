@@ -3,6 +3,7 @@
 import type { NumberedLine } from '../engine/run-log.ts';
 import type { LogLine, RunView } from '../run/view.ts';
 import { onAbort } from '../support/aborts.ts';
+import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
@@ -125,6 +126,13 @@ export function tookMs(run: RunView, now?: number): number | null {
   const end = run.settledAt === null ? present : instantOf(run.settledAt);
   if (run.startedAt === null || end === undefined) return null;
   return Math.max(0, end - instantOf(run.startedAt));
+}
+
+/** When a running run was last known to be alive, where no daemon runs; null where that is now, or it does not run. */
+export function lastAlive(run: RunView, out: Output): string | null {
+  if (!out.offline || run.state !== 'running') return null;
+  const startedAt = instantOf(run.startedAt ?? run.dueAt);
+  return isoOf(Math.min(out.now, Math.max(startedAt, out.aliveAt ?? startedAt)));
 }
 
 const LEVEL_STYLES = { debug: 'dim', info: null, warn: 'yellow', error: 'red' } as const;

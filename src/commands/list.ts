@@ -10,7 +10,7 @@ import { count } from '../support/text.ts';
 import { retryText } from './board-rows.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, notOneOf, optionalInteger, optionalText } from './fields.ts';
-import { tookMs } from './follow.ts';
+import { lastAlive, tookMs } from './follow.ts';
 import { examples } from './help.ts';
 import { type Output, paintState, type Value } from './output.ts';
 import { readInteger, readSince, showRelative } from './times.ts';
@@ -170,12 +170,13 @@ export function showRuns(runs: readonly RunView[], out: Output): void {
   out.table(
     columns,
     runs.map((run): Value[] => {
-      const took = tookMs(run, out.offline ? undefined : now);
+      const alive = lastAlive(run, out);
+      const took = tookMs(run, alive === null ? now : undefined);
       return [
         run.id,
         run.job,
         paintState(run.state),
-        out.offline && run.state === 'running' ? (run.reason ?? '') : progressOf(run),
+        alive === null ? progressOf(run) : `last known alive ${showRelative(alive, now)}`,
         showRelative(run.settledAt ?? whenOf(run), now),
         took === null ? '' : showDuration(took),
       ];

@@ -71,6 +71,8 @@ export class Output {
 
   /** Set where the command was done on the files, because no daemon runs. */
   offline = false;
+  /** When the daemon that is gone was last known to be alive with runs under way; null where nobody knows. */
+  aliveAt: number | null = null;
 
   constructor(options: OutputOptions) {
     this.#options = options;

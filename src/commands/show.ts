@@ -5,7 +5,7 @@ import type { Json } from '../support/json.ts';
 import type { Command } from './command.ts';
 import { getRun } from './drafts.ts';
 import { runId } from './fields.ts';
-import { showLine, tookMs } from './follow.ts';
+import { lastAlive, showLine, tookMs } from './follow.ts';
 import { examples } from './help.ts';
 import { type Output, paint, paintState, type Value } from './output.ts';
 import { instantOf, showClock, showTime } from './times.ts';
@@ -63,7 +63,8 @@ export const show: Command<Request, Details> = {
 };
 
 async function facts(run: Details, out: Output): Promise<[string, Value][]> {
-  const took = tookMs(run, out.offline ? undefined : out.now);
+  const alive = lastAlive(run, out);
+  const took = tookMs(run, alive === null ? out.now : undefined);
   const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
   const all: [string, Value | null][] = [
     ['reason', run.reason],
@@ -71,6 +72,7 @@ async function facts(run: Details, out: Output): Promise<[string, Value][]> {
     ['accepted', await showTime(run.createdAt, out)],
     ['started', run.startedAt === null ? null : await showTime(run.startedAt, out)],
     ['settled', run.settledAt === null ? null : await showTime(run.settledAt, out)],
+    ['alive', alive && `last known ${await showTime(alive, out)}`],
     ['took', took === null ? null : showDuration(took)],
     [
       'progress',

@@ -47,14 +47,18 @@ function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunVi
 }
 
 const whyNot = (run: Run, tools: Tools, now: number): string | null =>
-  tools.engine.why(run, now) ?? withoutDaemon(run, tools, now);
+  tools.engine.why(run, now) ??
+  (tools.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null);
 
-/** What keeps a run that nothing else keeps, where no daemon runs: a daemon that was cut off left some as running. */
-function withoutDaemon(run: Run, { daemon, engine }: Tools, now: number): string | null {
-  if (daemon !== null) return null;
-  if (run.state.name === 'queued') return NO_DAEMON;
-  if (run.state.name !== 'running') return null;
-  return `last known alive ${isoOf(lastAliveAt(run, engine.lastBeat(), now))}: ${NO_DAEMON}`;
+/** The same for the dashboard, which is told of a run whose daemon was cut off when that was last known to be alive. */
+export function boardViewer(tools: Tools): (run: Run) => RunView {
+  const view = viewer(tools);
+  const { daemon, engine, clock } = tools;
+  return (run) => {
+    if (daemon !== null || run.state.name !== 'running') return view(run);
+    const aliveAt = lastAliveAt(run, engine.lastBeat(), clock.now());
+    return { ...view(run), reason: `last known alive ${isoOf(aliveAt)}: ${NO_DAEMON}` };
+  };
 }
 
 const NO_DAEMON = 'no daemon is running';

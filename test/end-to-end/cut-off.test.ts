@@ -23,9 +23,7 @@ test('a run whose daemon was killed shows when it was last known to be alive, an
 
   const shown = await s.project.cli(['list', '--json']);
   const runs = JSON.parse(shown.stdout).runs;
-  const alive = /^last known alive (\S+Z): no daemon is running$/.exec(runs[1].reason)?.[1] ?? '';
-  expect(Date.parse(alive)).toBeLessThanOrEqual(killedAt);
-  expect(Date.parse(alive)).toBeGreaterThan(Date.parse(runs[1].startedAt) + 1000);
+  expect(runs[1]).toMatchObject({ state: 'running', reason: null });
   expect(runs[0]).toMatchObject({ state: 'queued', reason: NOTICE });
   expect(shown.stderr).toBe('');
 
@@ -35,15 +33,20 @@ test('a run whose daemon was killed shows when it was last known to be alive, an
       said.stderr.split('\n').filter((line) => line.startsWith(NOTICE)),
       words[0],
     ).toHaveLength(1);
-    if (words[0] === 'list') expect(said.stdout).toContain(`last known alive ${alive}`);
-    if (words[0] === 'show') expect(said.stdout).not.toMatch(/^ {2}took /m);
+    if (words[0] === 'list') expect(said.stdout).toMatch(/running +last known alive [\d.]+s ago/);
+    if (words[0] !== 'show') continue;
+    expect(said.stdout).toMatch(/^ {2}alive +last known /m);
+    expect(said.stdout).not.toMatch(/^ {2}took /m);
   }
   expect((await s.project.cli(['list', '-q'])).stderr).toBe('');
 
   await s.up();
   const again = await s.state(id, 'running');
   const [lost] = again.attempts;
-  expect(lost).toMatchObject({ outcome: 'lost', endedAt: alive });
+  expect(lost?.outcome).toBe('lost');
+  const endedAt = Date.parse(lost?.endedAt ?? '');
+  expect(endedAt).toBeLessThanOrEqual(killedAt);
+  expect(endedAt).toBeGreaterThan(Date.parse(lost?.startedAt ?? '') + 1000);
   expect((await s.jobs.get(queued.id)).reason).not.toBe(NOTICE);
   await s.jobs.abort(id, { grace: 0 });
 }, 60_000);
