@@ -140,3 +140,24 @@ test('scheduleMany answers in order, with an error in the place of what is refus
     Array.from({ length: 2500 }, (_, n) => n),
   );
 }, 60_000);
+
+test('runs that wait for thousands of others hold up nobody while those end', async () => {
+  const s = await site({
+    one: `export default { isolation: 'shared', run: () => 1 };`,
+    last: `export default () => 'last';`,
+  });
+  await s.jobs.pause('one');
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    const some = await s.jobs.scheduleMany(Array.from({ length: 1000 }, () => ({ job: 'one' })));
+    for (const run of some) if ('id' in run) ids.push(run.id);
+  }
+  for (let i = 0; i < 50; i++) await s.jobs.schedule('last', {}, { after: ids });
+  await s.jobs.resume('one');
+  let slowest = 0;
+  await eventually(async () => {
+    slowest = Math.max(slowest, await s.statusMs());
+    return (await s.jobs.status()).counts.done === ids.length + 50;
+  }, 90_000);
+  expect(slowest, 'on a machine with other work too').toBeLessThan(3000);
+}, 120_000);

@@ -130,7 +130,7 @@ export function removeRun(tx: Transaction, memory: Memory, run: Run): void {
 /** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
 function waitingAgain(memory: Memory, run: Run, next: Run): Run {
   const goesOn = isSettled(run) && next.state.name === 'queued' && next.life === null;
-  if (!goesOn || memory.pendingOf(next).length === 0) return next;
+  if (!goesOn || !memory.isPending(next)) return next;
   return { ...next, state: { name: 'waiting', dueAt: next.state.dueAt, for: 'runs' } };
 }
 
@@ -159,7 +159,7 @@ function tellDependents(tx: Transaction, memory: Memory, settled: Run, why: stri
       const next = abortIdle(run, why, now);
       tx.set(run, next);
       ended.push(next);
-    } else if (memory.pendingOf(run).length === 0) tx.set(run, release(run, now));
+    } else if (!memory.isPending(run)) tx.set(run, release(run, now));
   }
   return ended;
 }
