@@ -96,6 +96,10 @@ export function errorFromShape(shape: ErrorShape): JobrunError {
   return new JobrunError(code, String(shape.message), String(shape.hint));
 }
 
+/** True where Node did not find a file or package that some code imports. */
+export const isMissingModule = (thrown: unknown): boolean =>
+  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(errnoOf(thrown));
+
 /** Turns anything thrown into a JobrunError; what is not one already is a defect of jobrun. */
 export function toJobrunError(thrown: unknown): JobrunError {
   if (thrown instanceof JobrunError) return thrown;
@@ -104,7 +108,9 @@ export function toJobrunError(thrown: unknown): JobrunError {
     const isSaid = message.includes('too many open files');
     return fewFiles(isSaid ? message : `too many open files: ${message}`, thrown);
   }
-  const hint = 'This is a defect of jobrun: please report it with the output of -v.';
+  const hint = isMissingModule(thrown)
+    ? 'A package is being installed, or its installation is not complete: try again when it is.'
+    : 'This is a defect of jobrun: please report it with the output of -v.';
   return new JobrunError('internal', message, hint, thrown);
 }
 

@@ -4,7 +4,7 @@ import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { isMissingModule, JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
 import { isLoaded, type LoadedJob, loadJob } from './load.ts';
 import { isOutdated } from './loader.ts';
@@ -58,7 +58,12 @@ async function failureOf(
   const error = toRunError(thrown);
   if (due !== null) return { kind: 'callback', ...due, error };
   if (job === null)
-    return { kind: 'threw', error, unloaded: true, ...(isMissing(first) && { missing: true }) };
+    return {
+      kind: 'threw',
+      error,
+      unloaded: true,
+      ...(isMissingModule(first) && { missing: true }),
+    };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   const stopped = isOfStoppedChild(thrown) ? { childStopped: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
@@ -72,10 +77,6 @@ async function failureOf(
     ...(decision === undefined ? {} : { decision }),
   };
 }
-
-/** True where Node did not find what a file imports. */
-const isMissing = (thrown: unknown): boolean =>
-  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(errnoOf(thrown));
 
 /** The time of a RetryAt that was thrown; where that makes no sense, this is what went wrong instead. */
 function againAt(thrown: unknown, now: number): { thrown: unknown; due: Due | null } {

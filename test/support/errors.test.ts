@@ -76,6 +76,12 @@ describe('anything thrown', () => {
     ]).toEqual(['ENOENT', '', '', '']);
   });
 
+  it('a module that is missing is an installation that is not complete, and no defect of jobrun', () => {
+    for (const code of ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'])
+      expect(toJobrunError({ code }).hint).toMatch(/^A package is being installed/);
+    expect(toJobrunError({ code: 'ERR_OTHER' }).hint).toContain('defect of jobrun');
+  });
+
   it('a broken invariant is internal; one that holds is silent', () => {
     expect(() => assert(false, 'x')).toThrow(
       expect.objectContaining({ code: 'internal', message: 'broken invariant: x' }),
