@@ -14,7 +14,8 @@
 // nextRun. As `every`, but a function of the job says when: `awaitsAnswer` tells that it is to be asked, `decided`
 // takes what it said.
 import { laterBy } from '../support/clock.ts';
-import { MAX_CATCH_UP, SECOND } from '../support/limits.ts';
+import { mostBytes } from '../support/json.ts';
+import { MAX_CATCH_UP, MAX_FIRING_BYTES, SECOND } from '../support/limits.ts';
 import { lastCron } from './cron.ts';
 import { countCron } from './cron-count.ts';
 import type { Run } from './run.ts';
@@ -157,9 +158,16 @@ function countMissed({ rule, ahead }: Schedule, after: number, until: number): n
   return count(after, until) - count(Math.max(after, ahead.from - 1), Math.min(until, ahead.to));
 }
 
+/** All that a schedule makes now goes into one line of the journal: of large runs that takes fewer. */
+export function mostRuns({ params }: Schedule): number {
+  if (mostBytes(params) * MAX_CATCH_UP <= MAX_FIRING_BYTES) return MAX_CATCH_UP;
+  const bytes = Buffer.byteLength(JSON.stringify(params));
+  return Math.min(MAX_CATCH_UP, Math.max(1, Math.floor(MAX_FIRING_BYTES / bytes)));
+}
+
 function caughtUp(schedule: Schedule, missed: number, after: number, until: number): number[] {
   if (missed === 0 || schedule.catchUp === 'skip') return [];
-  const limit = schedule.catchUp === 'once' ? 1 : MAX_CATCH_UP;
+  const limit = schedule.catchUp === 'once' ? 1 : mostRuns(schedule);
   return missed <= limit
     ? between(schedule.rule, after, until)
     : newest(schedule.rule, after, until, limit);

@@ -120,6 +120,8 @@ export const LOOK_FOR_ROOM_MS = SECOND;
 export const MIN_EVERY_MS = SECOND;
 /** `catchUp: 'all'` makes at most this many runs. */
 export const MAX_CATCH_UP = 1000;
+/** Params of the runs that schedules make in one commit: it is one text, and a text has its end at 512 MB. */
+export const MAX_FIRING_BYTES = 64 * MB;
 /** The newest settled runs of each job are kept whatever `keep` says. */
 export const NEWEST_KEPT = 10;
 /** Jobs that metrics tell apart: each has some twenty lines, and this many are half a megabyte at every look. */

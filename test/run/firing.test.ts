@@ -134,6 +134,17 @@ describe('slots missed', () => {
     expect(performance.now() - started).toBeLessThan(3000);
   });
 
+  it('fewer are made up for where their params are large: all of them are one commit', () => {
+    const params = { text: 'x'.repeat(1_000_000) };
+    const now = NOON + 400 * HOUR;
+    const large = due(schedule(HOURLY, { catchUp: 'all', params }), now, sight());
+    expect(large.slots.length).toBeGreaterThan(50);
+    expect(large.slots.length).toBeLessThan(80);
+    const small = due(schedule(HOURLY, { catchUp: 'all' }), now, sight());
+    const dealtWith = ({ slots, skippedNow }: typeof small): number => slots.length + skippedNow;
+    expect(dealtWith(large)).toBe(dealtWith(small));
+  });
+
   it('while paused none is made up and none is counted', () => {
     const fired = due(schedule(HOURLY, { paused: true, catchUp: 'all' }), now, sight());
     expect([fired.slots, fired.schedule.skipped, fired.schedule.nextAt]).toEqual([

@@ -15,7 +15,8 @@ import { rewound } from '../../run/served.ts';
 import { stopped } from '../../run/stored-schedule.ts';
 import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
-import { CLOCK_JUMP_MS, MAX_BATCH, SECOND } from '../../support/limits.ts';
+import { mostBytes } from '../../support/json.ts';
+import { CLOCK_JUMP_MS, MAX_BATCH, MAX_FIRING_BYTES, SECOND } from '../../support/limits.ts';
 import type { JobCaller } from '../../workers/caller.ts';
 import { DueSchedules } from './due-schedules.ts';
 import { Intervals } from './intervals.ts';
@@ -177,17 +178,21 @@ export class Recurring {
     const began = this.#p.clock.monotonic();
     const fired: Decided[] = [];
     let drafts = 0;
+    let bytes = 0;
     const take = (schedule: Schedule): void => {
       const one = this.#decideOrStop(schedule, now);
       if (one) fired.push(one);
-      drafts += one?.drafts.length ?? 0;
+      const made = one?.drafts.length ?? 0;
+      drafts += made;
+      bytes += made > 0 ? made * mostBytes(schedule.params) : 0;
     };
     const back = this.#last !== null && this.#last.wall - now > CLOCK_JUMP_MS;
     if (this.#again || back) fired.push(...this.#lookAtAll(now, take));
     let all = true;
     for (let next = this.#due.take(now); next; next = this.#due.take(now)) {
       take(next);
-      all = drafts < MAX_BATCH && this.#p.clock.monotonic() - began < FIRING_MS;
+      const room = drafts < MAX_BATCH && bytes < MAX_FIRING_BYTES;
+      all = room && this.#p.clock.monotonic() - began < FIRING_MS;
       if (!all) break;
     }
     if (fired.length > 0) this.#commit(fired, now);
