@@ -1,5 +1,5 @@
 // Makes test/golden/<name>: a state folder as this version writes it, by its own commands, and what they show of it.
-// `format-1` was stopped, `format-1-killed` has all in its journal that a kill left there. Made once for each format, by
+// `format-2` was stopped, `format-2-killed` has all in its journal that a kill left there. Made once for each format, by
 // the version that brings it: later ones have to read it for ever, so none is made anew.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,13 +20,17 @@ const JOBS = {
 `,
   'long.js': `export default async (_, ctx) => {
   const before = ctx.checkpoint;
+  await ctx.step('first', () => 'one');
+  await ctx.step('second', () => 'two');
   await ctx.save({ from: ctx.attempt });
+  await ctx.step('third', () => 'three');
+  ctx.progress(40);
   if (ctx.attempt === 1) await ctx.sleep('1h');
-  return before;
+  return { before, third: await ctx.step('third', () => 'again') };
 };
 `,
 };
-const STATES = { 'format-1': stopped, 'format-1-killed': killed };
+const STATES = { 'format-2': stopped, 'format-2-killed': killed };
 
 const [name = ''] = process.argv.slice(2);
 const make = STATES[name];
@@ -72,7 +76,7 @@ async function killed() {
   const { pid } = json('status');
   jobrun('run', 'hello', '-q', '-p', 'name=Ada');
   jobrun('schedule', 'long');
-  await until(() => json('show', '2').checkpoint?.from === 1);
+  await until(() => json('show', '2').progress.percent === 40);
   jobrun('schedule', 'hello', '--at', '9999-01-01', '--key', 'far', '--priority', '7');
   jobrun('schedule', 'hello', '--after', '3');
   jobrun('schedule', 'hello', '--at', '9999-01-01');

@@ -29,31 +29,43 @@ const shownOf = (name: string): Doc =>
   JSON.parse(readFileSync(join(GOLDEN, name, 'shown.json'), 'utf8'));
 const idsOf = ({ runs }: Doc): string[] => runs.map(({ id }: Doc) => id);
 
-test('a state of format 1 shows what it showed, before and after a daemon has worked on it', async () => {
-  const project = golden('format-1');
-  const shown = shownOf('format-1');
-  expect(await look(project, idsOf(shown))).toEqual(shown);
-  expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
-  expect(await look(project, idsOf(shown))).toEqual(shown);
-  expect((await project.cli(['doctor'])).code).toBe(0);
-}, 120_000);
+test.each(['format-1', 'format-2'])(
+  'a state of %s shows what it showed, before and after a daemon has worked on it',
+  async (name) => {
+    const project = golden(name);
+    const shown = shownOf(name);
+    expect(await look(project, idsOf(shown))).toEqual(shown);
+    expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
+    expect(await look(project, idsOf(shown))).toEqual(shown);
+    expect((await project.cli(['doctor'])).code).toBe(0);
+  },
+  120_000,
+);
 
-test('a state of format 1 as a kill left it shows what it showed, and a daemon goes on with what was under way', async () => {
-  const project = golden('format-1-killed');
-  const shown = shownOf('format-1-killed');
-  expect(await look(project, idsOf(shown))).toEqual(shown);
-  expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
-  const after = await look(project, idsOf(shown));
-  const wasUnderWay = (run: Doc): boolean => run.id === '2';
-  const others = (of: Doc): Doc[] => of.runs.filter((run: Doc) => !wasUnderWay(run));
-  expect(others(after)).toEqual(others(shown));
-  expect(after.schedules).toEqual(shown.schedules);
-  expect(shown.runs.find(wasUnderWay)).toMatchObject({ state: 'running', checkpoint: { from: 1 } });
-  const again = after.runs.find(wasUnderWay);
-  expect(again).toMatchObject({ state: 'done', output: { from: 1 } });
-  expect(again.attempts.map(({ outcome }: Doc) => outcome)).toEqual(['lost', 'returned']);
-  expect((await project.cli(['doctor'])).code).toBe(0);
-}, 120_000);
+test.each([
+  ['format-1-killed', { from: 1 }],
+  ['format-2-killed', { before: { from: 1 }, third: 'three' }],
+])(
+  'a state of %s, as a kill left it, shows what it showed, and a daemon goes on with what was under way',
+  async (name, output) => {
+    const project = golden(name);
+    const shown = shownOf(name);
+    expect(await look(project, idsOf(shown))).toEqual(shown);
+    expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
+    const after = await look(project, idsOf(shown));
+    const wasUnderWay = (run: Doc): boolean => run.id === '2';
+    const others = (of: Doc): Doc[] => of.runs.filter((run: Doc) => !wasUnderWay(run));
+    expect(others(after)).toEqual(others(shown));
+    expect(after.schedules).toEqual(shown.schedules);
+    const before = { state: 'running', checkpoint: { from: 1 } };
+    expect(shown.runs.find(wasUnderWay)).toMatchObject(before);
+    const again = after.runs.find(wasUnderWay);
+    expect(again).toMatchObject({ state: 'done', output });
+    expect(again.attempts.map(({ outcome }: Doc) => outcome)).toEqual(['lost', 'returned']);
+    expect((await project.cli(['doctor'])).code).toBe(0);
+  },
+  120_000,
+);
 
 const COMMANDS = [
   ['list'],
@@ -64,7 +76,7 @@ const COMMANDS = [
 ];
 
 test.each([
-  ['newer', 2],
+  ['newer', 3],
   ['too old a', 0],
 ])(
   'a state of a %s format is refused by every command, and no byte of it changes',

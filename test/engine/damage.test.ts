@@ -4,6 +4,7 @@
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
+import { FORMAT } from '../../src/engine/json/format.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { JobrunError } from '../../src/support/errors.ts';
@@ -202,7 +203,7 @@ test.each(FILES)(
 
 test('with a damaged manifest the runs that can be read are shown, not an empty state', async () => {
   const state = await sound();
-  const files = replaced(state.files, `${DIR}/manifest.json`, Buffer.from('{"format":1'));
+  const files = replaced(state.files, `${DIR}/manifest.json`, Buffer.from(`{"format":${FORMAT}`));
   const { engine, damage } = await openOn(new SimulatedDisk(files));
   expect(damage.map(({ code }) => code)).toEqual(['state-damaged']);
   expect((await all(engine)).runs.map(({ id }) => id)).toEqual(state.runs.map(({ id }) => id));
@@ -239,7 +240,7 @@ test.each(['manifest.json', 'schedules.json', 'locks.json', 'runs/000002.json', 
     const state = await sound();
     const path = await target(state, name);
     const text = String(state.files.get(path));
-    const newer = name === 'journal' ? newerHeader(text) : text.replace('"format":1', '"format":2');
+    const newer = name === 'journal' ? newerHeader(text) : withNewerFormat(text);
     const disk = new SimulatedDisk(replaced(state.files, path, Buffer.from(newer)));
     await expect(openOn(disk)).rejects.toMatchObject({
       code: 'state-newer',
@@ -249,9 +250,12 @@ test.each(['manifest.json', 'schedules.json', 'locks.json', 'runs/000002.json', 
   },
 );
 
+const withNewerFormat = (text: string): string =>
+  text.replace(`"format":${FORMAT}`, `"format":${FORMAT + 1}`);
+
 function newerHeader(text: string): string {
   const [first = '', ...rest] = text.split('\n');
-  const json = first.slice(9).replace('"format":1', '"format":2');
+  const json = withNewerFormat(first.slice(9));
   const from = Number.parseInt(JSON.parse(json).p, 16);
   return [`${crc(json, from)} ${json}`, ...rest].join('\n');
 }

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { FORMAT } from '../../src/engine/json/format.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { RunLogFiles } from '../../src/engine/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
@@ -146,7 +147,7 @@ export const REPLACED: Readonly<Record<string, Damage>> = {
 /** As a version would write it that has another format: with the checksum of what it says. */
 export const ofFormat = (format: number): Damage =>
   write((bytes) => {
-    const text = String(bytes).replace('"format":1', `"format":${format}`);
+    const text = String(bytes).replace(`"format":${FORMAT}`, `"format":${format}`);
     if (!text.startsWith('{')) return Buffer.from(withLineSum(text));
     const body = text.slice(0, text.lastIndexOf(',"sum":'));
     return Buffer.from(`${body},"sum":"${hex(crc32(body))}"}\n`);

@@ -4,6 +4,7 @@
 // goes on by itself.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { FORMAT } from '../../src/engine/json/format.ts';
 import { openJsonEngine } from '../../src/engine/json/recovery.ts';
 import { type Inspection, inspectState } from '../../src/engine/json/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from '../../src/engine/json/repair/repair.ts';
@@ -97,7 +98,9 @@ function plan(state: SampleState, size: Size): readonly (readonly [string, reado
       'a file has a newer format, or one that is too old',
       files
         .filter((file) => /^(?!logs).*\.jsonl?$/.test(file))
-        .flatMap((file) => [2, 0].map((n): Case => [`${file} of format ${n}`, file, ofFormat(n)])),
+        .flatMap((file) =>
+          [FORMAT + 1, 0].map((n): Case => [`${file} of format ${n}`, file, ofFormat(n)]),
+        ),
     ],
     [
       'a file is cut short',

@@ -2,7 +2,7 @@
 // format it has. Whoever changes what a file holds raises the number and adds the step, for good.
 
 /** The format that this version writes. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 export type DocumentName = 'manifest' | 'schedules' | 'locks' | 'page';
 type Data = Readonly<Record<string, unknown>>;
@@ -16,5 +16,14 @@ export interface Step {
   readonly operation: (op: Operation) => Operation;
 }
 
-/** None yet: there was no format before 1. */
-export const STEPS: readonly Step[] = [];
+/**
+ * Format 2 writes a change of a run without what the run saved before (`kept` in run/difference.ts). Format 1 wrote all
+ * of it, which reads the same; the number keeps an older jobrun from taking what was left out for removed.
+ */
+const CHANGES_WITHOUT_WHAT_IS_KEPT: Step = {
+  from: 1,
+  document: (_, data) => data,
+  operation: (op) => op,
+};
+
+export const STEPS: readonly Step[] = [CHANGES_WITHOUT_WHAT_IS_KEPT];
