@@ -1,14 +1,23 @@
 // `jobrun run --local`: this process is the daemon for as long as its run takes, and leaves with the result of it. The
 // first Ctrl-C or SIGTERM aborts the run, a second one without patience; what was accepted is settled in any case.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { abort } from '../commands/abort.ts';
 import type { Command } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
 import type { Output } from '../commands/output.ts';
 import { openLocalRuns } from '../daemon/local-run.ts';
+import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { SECOND } from '../support/limits.ts';
 import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseNoProject } from './backend.ts';
 
+/** Packages that come one after the other change `node_modules` more often than this. */
+const INSTALL_QUIET_MS = 10 * SECOND;
+const LOOK_AGAIN_MS = SECOND / 2;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export async function runHere(
@@ -27,7 +36,9 @@ export async function runHere(
       return (await command.show(await handle(command, request, local.tools), out, request)) ?? 0;
     let code = 0;
     const { signal } = new AbortController();
-    for await (const item of followed(command, request, local.tools, signal)) {
+    const open = () => followed(command, request, local.tools, signal);
+    const goesOn = (): boolean => patience.code === null && isInstalling(config.dir);
+    for await (const item of afterInstall(open, goesOn, out)) {
       const { accepted } = item as { accepted?: { id: string } };
       if (accepted) {
         patience.endWith((graceMs) => {
@@ -42,6 +53,47 @@ export async function runHere(
   } finally {
     patience.over();
     await local.close();
+  }
+}
+
+/**
+ * A job that lacks a package is not refused while packages are being installed: it is asked for again for as long as
+ * the install goes on, and a moment longer.
+ */
+async function* afterInstall(
+  open: () => AsyncIterable<Json>,
+  goesOn: () => boolean,
+  out: Output,
+): AsyncGenerator<Json> {
+  for (let refusals = 0; ; refusals++) {
+    try {
+      yield* open();
+      return;
+    } catch (error) {
+      if (!lacksPackage(error) || !goesOn()) throw error;
+    }
+    if (refusals === 0) out.note`Waits for a package that is being installed.`;
+    await delay(systemClock, LOOK_AGAIN_MS);
+  }
+}
+
+const lacksPackage = (error: unknown): boolean =>
+  error instanceof JobrunError &&
+  error.code === 'broken-job' &&
+  /Cannot find (?:package|module)/.test(error.message);
+
+/** An install begins by emptying `node_modules`, or by removing it from the project's folder. */
+function isInstalling(dir: string): boolean {
+  const changedAt = changeOf(join(dir, 'node_modules')) ?? changeOf(dir) ?? 0;
+  return systemClock.now() - changedAt < INSTALL_QUIET_MS;
+}
+
+function changeOf(folder: string): number | null {
+  try {
+    return statSync(folder).mtimeMs;
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return null;
   }
 }
 

@@ -1,5 +1,5 @@
 // `jobrun run --local`: the process of the command is the daemon for the length of one run.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { eventually, isAlive, Project } from '../helpers/project.ts';
@@ -104,5 +104,27 @@ describe('run --local', () => {
     await project.daemon();
     const run = await project.until('1', ['running']);
     expect(run.attempts).toMatchObject([{ outcome: 'lost' }, { number: 2 }]);
+  });
+
+  test('waits for a package that is being installed, and not for one that nobody installs', async () => {
+    const project = new Project({
+      'jobs/uses.mjs': `import { part } from 'part'; export default () => part;`,
+      'node_modules/part/package.json': '{ "name": "part", "type": "module" }',
+      'node_modules/part/index.js': `export const part = 'part';`,
+    });
+    const packages = join(project.dir, 'node_modules');
+    renameSync(packages, `${packages}.away`);
+    utimesSync(project.dir, 0, 0);
+    const refused = await project.cli(['run', 'uses', '--local', '--json']);
+    expect(refused.code).toBe(5);
+    expect(JSON.parse(refused.stderr).error).toMatchObject({ code: 'broken-job' });
+
+    mkdirSync(packages);
+    const going = project.start('run', 'uses', '--local', '--json');
+    await eventually(() => existsSync(join(project.state, 'jobrun.sock')));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    renameSync(`${packages}.away/part`, join(packages, 'part'));
+    expect(await going.exited).toMatchObject({ code: 0 });
+    expect(JSON.parse(going.stdout())).toMatchObject({ state: 'done', output: 'part', attempt: 1 });
   });
 });
