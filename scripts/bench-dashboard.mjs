@@ -88,7 +88,7 @@ async function measure(daemon) {
   const before = memoryOf(pid);
   const whole = total.toLocaleString('en-US');
   const lists = [
-    ['3', /\d-\d+ of .* newest first/],
+    ['3', /\d-\d+ of .* last settled first/],
     ['5', new RegExp(`1-31 of ${whole}`)],
     ['4', /! \d+ .* failed/],
     ['2', /next due first/],
@@ -110,7 +110,7 @@ async function measure(daemon) {
   await time('a page down', pages);
   await time('a filter by job, letter by letter', [
     [['/', 's', 'y'], /> *\d+ +sync-stock/],
-    [['Escape'], /next due|newest first/],
+    [['Escape'], /next due|newest|last settled first/],
   ]);
   press('/');
   tmux('send-keys', '-t', 't', '-l', 'key:key-1000');

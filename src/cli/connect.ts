@@ -114,7 +114,7 @@ export class Jobs {
   }
 
   /**
-   * Runs, newest first; `total` counts all that fit.
+   * Runs, newest first, of settled states alone the last settled first; `total` counts all that fit.
    *
    * @example
    * const { total, runs } = await jobs.list({ state: ['failed', 'aborted'], since: Date.now() - 3_600_000, limit: 10 });

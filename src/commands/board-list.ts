@@ -9,7 +9,7 @@ import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalInteger, optionalText, wrong } from './fields.ts';
 import { boardViewer } from './views.ts';
 
-export const RUN_ORDERS = ['newest', 'oldest', 'due'] as const;
+export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 export type Order = (typeof RUN_ORDERS)[number] | (typeof JOB_ORDERS)[number];
 
 export interface BoardRequest {

@@ -1,6 +1,6 @@
-// `jobrun list`: runs, newest first.
+// `jobrun list`: runs, newest first; where only settled states are asked for, the last settled first.
 import type { Query } from '../engine/engine.ts';
-import { STATE_NAMES, type StateName } from '../run/run.ts';
+import { isSettledName, STATE_NAMES, type StateName } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.ts';
@@ -45,7 +45,9 @@ export const list: Command<Request, Listed> = {
   reads: true,
 
   define(program) {
-    program.description('List runs, newest first.');
+    program.description(
+      'List runs, newest first. With settled states only (--state), the last settled first.',
+    );
     program
       .option('--state <states>', `one or several of ${STATE_NAMES.join(', ')}`)
       .option('--job <job>', 'of this job')
@@ -123,8 +125,9 @@ async function queryOf(request: Request, tools: Tools): Promise<Query> {
   const key = optionalText(fields, 'key', 1000);
   const text = optionalText(fields, 'text', 1000);
   const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
+  const states = Array.isArray(request.states) && readStates(request.states.join(','), 'state');
   return {
-    ...(Array.isArray(request.states) && { states: readStates(request.states.join(','), 'state') }),
+    ...(states && { states, ...(states.every(isSettledName) && { order: 'settled' }) }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(text !== undefined && { text }),

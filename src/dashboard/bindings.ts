@@ -184,7 +184,7 @@ export const BINDINGS: readonly Binding[] = [
   }),
   bind('o', 'order', {
     label: 'order',
-    help: 'another order: newest, oldest, next due; jobs by their counts',
+    help: 'another order: newest, oldest, next due, last settled; jobs by their counts',
     weight: 2,
   }),
   bind('y', 'copy', {

@@ -157,6 +157,7 @@ const ORDERS: Readonly<Record<Order, string>> = {
   newest: 'newest first',
   oldest: 'oldest first',
   due: 'next due first',
+  settled: 'last settled first',
   name: 'by name',
   waiting: 'most waiting first',
   errors: 'most errors first',

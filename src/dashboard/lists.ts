@@ -18,6 +18,7 @@ export interface TabInfo {
 
 const BY_ID: readonly Order[] = ['newest', 'oldest'];
 const BY_DUE: readonly Order[] = ['due', ...BY_ID];
+const BY_SETTLED: readonly Order[] = ['settled', ...BY_ID];
 const OF_JOBS: readonly Order[] = ['name', 'waiting', 'errors', 'next'];
 
 const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
@@ -25,8 +26,14 @@ const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 export const TABS: readonly TabInfo[] = [
   { tab: 'running', title: 'Running', short: 'Run', states: ['running'], orders: BY_ID },
   { tab: 'scheduled', title: 'Scheduled', short: 'Sch', states: WAITING, orders: BY_DUE },
-  { tab: 'done', title: 'Done', short: 'Done', states: ['done'], orders: BY_ID },
-  { tab: 'errors', title: 'Errors', short: 'Err', states: ['failed', 'aborted'], orders: BY_ID },
+  { tab: 'done', title: 'Done', short: 'Done', states: ['done'], orders: BY_SETTLED },
+  {
+    tab: 'errors',
+    title: 'Errors',
+    short: 'Err',
+    states: ['failed', 'aborted'],
+    orders: BY_SETTLED,
+  },
   { tab: 'all', title: 'All', short: 'All', states: null, orders: BY_ID },
   { tab: 'jobs', title: 'Jobs', short: 'Jobs', states: null, orders: OF_JOBS },
 ];

@@ -158,8 +158,11 @@ export interface Query {
   readonly below?: number;
   /** Any text in id, job or key. */
   readonly text?: string;
-  /** By default the newest first. `due`: the next due first, of those that wait; settled ones are not among them. */
-  readonly order?: 'newest' | 'oldest' | 'due';
+  /**
+   * By default the newest first. `due`: of the runs that wait, the next due first. `settled`: of the settled runs, the
+   * last settled first. `below` is for the other two.
+   */
+  readonly order?: 'newest' | 'oldest' | 'due' | 'settled';
   /** A run whose place in the list is asked for. */
   readonly around?: number;
 }

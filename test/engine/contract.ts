@@ -6,6 +6,7 @@ import { changesContract } from './contract-changes.ts';
 import { claimsContract } from './contract-claims.ts';
 import { intakeContract } from './contract-intake.ts';
 import { listsContract } from './contract-lists.ts';
+import { settledContract } from './contract-settled.ts';
 
 export interface Place {
   open(): Promise<Engine>;
@@ -43,4 +44,5 @@ export function engineContract(name: string, newPlace: () => Promise<Place>): vo
   describe(`${name}: handing out runs`, () => claimsContract(bench));
   describe(`${name}: changing runs`, () => changesContract(bench));
   describe(`${name}: lists, counts and events`, () => listsContract(bench));
+  describe(`${name}: lists of settled runs`, () => settledContract(bench));
 }

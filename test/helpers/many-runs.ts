@@ -54,11 +54,10 @@ export async function writeRuns(
     const document: Document & { page: number; runs: readonly Run[] } = { format, seq, page, runs };
     await writeDocument(realDisk, pages.path(page), document);
   }
-  const counted = tally
-    .pages()
-    .toReversed()
-    .map((page) => [page, tally.ofPage(page)] as const);
-  await writeManifest(realDisk, dir, { ...manifest, nextId: total + 1, pages: counted });
+  const numbers = tally.pages().toReversed();
+  const counted = numbers.map((page) => [page, tally.ofPage(page)] as const);
+  const settled = tally.spans(numbers);
+  await writeManifest(realDisk, dir, { ...manifest, nextId: total + 1, pages: counted, settled });
 }
 
 /** A run that settled then, one in 400 of them by failing. */

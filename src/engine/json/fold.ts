@@ -97,6 +97,7 @@ async function writePage(f: Folding, page: number): Promise<void> {
   const newest = collectPage(page, f.memory, filed);
   const seq = f.committer.seal();
   f.memory.dirty.delete(page);
+  f.memory.tally.look(page, newest);
   try {
     await f.committer.durable();
     f.guard();
@@ -131,9 +132,10 @@ function manifestOf(
   const { tally, dirty } = f.memory;
   const needed = [...f.pages.filed].filter((page) => !spent.has(page) || dirty.has(page));
   const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
+  const settled = tally.spans(needed);
   const requests = f.registry.requests.values();
   const starts = f.memory.starts();
-  const lists = { requests, starts, pages, aside: [...f.memory.aside] };
+  const lists = { requests, starts, pages, settled, aside: [...f.memory.aside] };
   return { format: FORMAT, seq, ...f.counters(), segment, position, ...lists };
 }
 

@@ -119,12 +119,14 @@ class Taking {
     await this.#writePage();
     await this.#closeLog();
     await this.#disk.syncFolder(join(this.#dir, 'logs'));
-    const pages = this.#tally.pages().map((page) => [page, this.#tally.ofPage(page)] as const);
+    const tally = this.#tally;
+    const pages = tally.pages().map((page) => [page, tally.ofPage(page)] as const);
     const { nextId = 1, changes = 0 } = this.#header ?? {};
     return {
       nextId: Math.max(nextId, state.nextId),
       changes: Math.max(changes, state.changes),
       pages,
+      settled: tally.spans(tally.pages()),
       aside: this.#aside,
       ...this.#rest,
     };

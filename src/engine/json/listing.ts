@@ -19,8 +19,11 @@ export async function readable<T>(reading: Promise<T>, damage: JobrunError[]): P
 /** All runs of a page as they are now, newest first. */
 export async function runsOfPage(page: number, memory: Memory, pages: Pages): Promise<Run[]> {
   const known = collectPage(page, memory, NONE);
-  if (isWhole(page, known, memory)) return known;
-  return collectPage(page, memory, await pages.runsOf(page));
+  const runs = isWhole(page, known, memory)
+    ? known
+    : collectPage(page, memory, await pages.runsOf(page));
+  memory.tally.look(page, runs);
+  return runs;
 }
 
 /** What only the file of a page knows; nothing is read where memory has all of its runs. */

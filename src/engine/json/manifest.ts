@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { STATE_NAMES } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
 import type { Disk } from '../../support/files.ts';
-import { isFields, listOf, object, whole, withoutDot } from '../../support/shape.ts';
+import { instant, isFields, listOf, object, whole, withoutDot } from '../../support/shape.ts';
 import { type Document, damaged, readDocument, writeDocument } from './document.ts';
 import type { Position } from './journal.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
@@ -18,7 +18,7 @@ import {
   sensible,
   startsOf,
 } from './stored.ts';
-import type { JobCounts } from './tally.ts';
+import type { JobCounts, Spans } from './tally.ts';
 
 export interface Manifest extends Document {
   /** Grows with each opening: the first half of every token. */
@@ -33,6 +33,8 @@ export interface Manifest extends Document {
   /** When attempts of each job began lately, for the rates; missing where an earlier version wrote the file. */
   readonly starts?: Starts;
   readonly pages: readonly (readonly [page: number, counts: JobCounts])[];
+  /** When the runs of these pages settled; missing where an earlier version wrote the file. */
+  readonly settled?: Spans;
   /** Runs that are set aside and had not ended: others may wait for them. Missing where there are none. */
   readonly aside?: readonly number[];
 }
@@ -46,6 +48,7 @@ export interface Imported {
   readonly paused: SchedulesFile['paused'];
   readonly requests: readonly Answered[];
   readonly starts: Starts;
+  readonly settled?: Spans;
   readonly aside?: readonly number[];
 }
 
@@ -89,14 +92,15 @@ function pagesOf(pages: Manifest['pages'], note: Note): Manifest['pages'] {
   });
 }
 
-type Lists = Pick<Manifest, 'pages' | 'requests' | 'starts' | 'aside'>;
+export type Common = Pick<Manifest, 'pages' | 'requests' | 'starts' | 'settled' | 'aside'>;
 const listsOf = (
-  { pages, requests, starts, aside }: Lists,
+  { pages, requests, starts, settled, aside }: Common,
   note: Note,
-): Lists & Pick<Imported, 'starts'> => ({
+): Common & Pick<Imported, 'starts'> => ({
   pages: pagesOf(pages, note),
   requests: requestsOf(requests, note),
   starts: startsOf(starts, note),
+  settled: sensible(settled ?? [], span, 'span of a page', note),
   aside: sensible<number>(aside ?? [], RUN_ID, 'run that is set aside', note),
 });
 
@@ -117,6 +121,13 @@ export function importOf(raw: unknown, note: Note): Imported {
     schedules: schedulesOf(Array.isArray(imported.schedules) ? imported.schedules : [], note),
     paused: pausesOf(imported.paused, note),
   };
+}
+
+/** What is wrong with the span of a page. */
+function span(value: unknown): string | null {
+  if (!Array.isArray(value)) return listOf(instant)(value);
+  const wrong = pair(whole(0), instant)(value) ?? instant(value[2]);
+  return wrong === null && value[1] > value[2] ? ' ends before it begins' : wrong;
 }
 
 /** What is wrong with the counts of a page. */

@@ -24,12 +24,19 @@ import {
   readSegment,
   segmentPath,
 } from './journal.ts';
-import { type Imported, type Manifest, manifestPath, readManifest } from './manifest.ts';
+import {
+  type Common,
+  type Imported,
+  type Manifest,
+  manifestPath,
+  readManifest,
+} from './manifest.ts';
 import { Memory } from './memory.ts';
 import { foreign } from './migrate.ts';
 import { Pages } from './pages.ts';
 import { Problems, type Recovered } from './recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
+import type { Span } from './settled-order.ts';
 import { leasesOf, type Note, type Oddity, pausesOf, schedulesOf, workersOf } from './stored.ts';
 import { opsOf } from './stored-ops.ts';
 import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
@@ -57,6 +64,7 @@ class Reader {
   #manifest: Manifest | null = null;
   /** What the manifest counts, page by page. */
   #counts = new Map<number, JobCounts>();
+  readonly #spans = new Map<number, Span>();
   #schedulesSeq = 0;
   #locksSeq = 0;
   #end: Position = { seq: 0, crc: 0 };
@@ -107,7 +115,8 @@ class Reader {
     const read: number[] = [];
     for (const [page, counts] of this.#counts) {
       this.#pages.filed.add(page);
-      if (allSettled(counts) && page !== newest) this.#memory.tally.load(page, counts);
+      if (allSettled(counts) && page !== newest)
+        this.#memory.tally.load(page, counts, this.#spans.get(page));
       else read.push(page);
     }
     for (const [page, file] of this.#pages.inTurn(read)) await this.#loadPage(page, file);
@@ -145,7 +154,8 @@ class Reader {
       this.#problems.note(path, 'is missing beside runs and a journal');
   }
 
-  #takeCommon({ requests, starts, aside }: Pick<Manifest, 'requests' | 'starts' | 'aside'>): void {
+  #takeCommon({ requests, starts, settled, aside }: Omit<Common, 'pages'>): void {
+    for (const [page, first, last] of settled ?? []) this.#spans.set(page, { first, last });
     for (const answered of requests) this.#registry.remember(answered);
     for (const [job, at] of starts ?? [])
       for (const one of at) this.#memory.picker.counted(job, one);

@@ -2,13 +2,14 @@
 // asked for are looked into. Where the filter asks for more than the tally knows (key, text, time), the runs themselves
 // are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
 // changes: who looks at the same list again reads only what is new.
-import { isSettledName, type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
+import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
 import { collectPage, readable, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
+import { type Part, SettledWindow, UNKNOWN } from './settled-order.ts';
 import { pageOf } from './tally.ts';
 
 /** A query as it is carried out. */
@@ -68,7 +69,8 @@ export class Search {
   }
 
   run(query: Query): AsyncGenerator<Found> {
-    return query.order === 'due' ? this.#byDue(query) : this.#byId(query);
+    if (query.order === 'due') return this.#byDue(query);
+    return query.order === 'settled' ? this.#bySettled(query) : this.#byId(query);
   }
 
   async *#byId(query: Query): AsyncGenerator<Found> {
@@ -110,6 +112,50 @@ export class Search {
       await turn();
     }
     yield { total: all ?? seen, runs, at, complete: true, damage };
+  }
+
+  async *#bySettled(query: Query): AsyncGenerator<Found> {
+    const states = query.states?.length ? query.states.filter(isSettledName) : SETTLED;
+    if (states.length === 0) return yield { total: 0, runs: [], at: null, complete: true };
+    const { tally } = this.#memory;
+    const plan = planOf({ ...query, states });
+    const known = this.#knownOf({ ...query, states });
+    const all = plan.counted ? tally.matching(null, states, plan.jobs) : null;
+    const damage: JobrunError[] = [];
+    for (const page of tally.pages()) {
+      if (tally.spanOf(page).first > UNKNOWN.first) continue;
+      await readable(runsOfPage(page, this.#memory, this.#pages), damage);
+      yield { total: all ?? 0, runs: [], at: null, complete: false, damage };
+      await turn();
+    }
+    const around = plan.around === null ? null : await this.#settled(plan.around, plan, known);
+    const window = new SettledWindow(this.#parts(plan, known), plan.from, plan.until, around);
+    const { runs, toRead } = window;
+    for (const part of toRead) {
+      window.take(part, await readable(this.#fitting(part.page, plan, known), damage));
+      yield { total: all ?? window.total, runs, at: null, complete: false, damage };
+      await turn();
+    }
+    yield { total: all ?? window.total, runs, at: window.at, complete: true, damage };
+  }
+
+  /** The run, if it is in the list; a page that cannot be read is told where the window needs it. */
+  async #settled(id: number, plan: Plan, known: Map<number, Known>): Promise<Run | null> {
+    if (!this.#memory.tally.hasPage(pageOf(id))) return null;
+    const fitting = await readable(this.#fitting(pageOf(id), plan, known), []);
+    return fitting?.find((run) => run.id === id) ?? null;
+  }
+
+  /** The pages with runs that fit. One that could not be read is none of them: nothing is known of it. */
+  #parts(plan: Plan, known: Map<number, Known>): Part[] {
+    const { tally } = this.#memory;
+    return tally.pages().flatMap((page) => {
+      const most = tally.matching(page, plan.states, plan.jobs);
+      const count = most === 0 ? 0 : this.#countOf(page, most, plan, known);
+      const { first, last } = tally.spanOf(page);
+      if (count === 0 || first === UNKNOWN.first) return [];
+      return [{ page, least: count ?? 0, most: count ?? most, first, last }];
+    });
   }
 
   async *#byDue(query: Query): AsyncGenerator<Found> {

@@ -1,5 +1,6 @@
-// How many runs there are of each job in each state, page by page: counts for everybody, and for lists the means to
-// skip a page without reading it. Kept up to date by every change, so counts add up at every moment.
+// How many runs there are of each job in each state, page by page, and when the settled ones of a page settled: counts
+// for everybody, and for lists the means to skip a page without reading it. Kept up to date by every change, so counts
+// add up at every moment.
 
 import {
   type Counts,
@@ -9,10 +10,14 @@ import {
   type StateName,
 } from '../../run/run.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
+import { EMPTY, type Span, spanOf, UNKNOWN, widened } from './settled-order.ts';
 
 export const pageOf = (id: number): number => Math.floor(id / PAGE_SIZE);
 
 export type JobCounts = Readonly<Record<string, Partial<Counts>>>;
+
+/** The spans of pages, without those that are empty or unknown. */
+export type Spans = readonly (readonly [page: number, first: number, last: number])[];
 
 type Cells = number[];
 const COLUMN = Object.fromEntries(STATE_NAMES.map((name, i) => [name, i])) as Record<
@@ -23,25 +28,49 @@ const COLUMN = Object.fromEntries(STATE_NAMES.map((name, i) => [name, i])) as Re
 interface PageTally {
   readonly jobs: Map<string, Cells>;
   readonly sum: Cells;
+  span: Span;
   /** Another number after each change: what was learnt of a page holds as long as it is the same. */
   version: number;
 }
 
 export class Tally {
   readonly #pages = new Map<number, PageTally>();
-  readonly #all: PageTally = { jobs: new Map(), sum: newCells(), version: 0 };
+  readonly #all: PageTally = { jobs: new Map(), sum: newCells(), span: EMPTY, version: 0 };
   /** The pages, newest first, until one comes or goes. */
   #order: readonly number[] | null = null;
 
   add(run: Run, by: 1 | -1): void {
     this.#add(pageOf(run.id), run.job, run.state.name, by);
+    const own = this.#pages.get(pageOf(run.id));
+    if (own && by > 0) own.span = widened(own.span, spanOf([run]));
   }
 
-  /** Takes in the counts of a page that stays on the disk. */
-  load(page: number, counts: JobCounts): void {
+  /** Takes in what is known of a page that stays on the disk. */
+  load(page: number, counts: JobCounts, span: Span = UNKNOWN): void {
     for (const [job, states] of Object.entries(counts)) {
       for (const [name, n] of Object.entries(states)) this.#add(page, job, name as StateName, n);
     }
+    const own = this.#pages.get(page);
+    if (own) own.span = widened(own.span, span);
+  }
+
+  /** Makes the span of a page exact. `runs` are all of its runs, at this moment. */
+  look(page: number, runs: Iterable<Run>): void {
+    const own = this.#pages.get(page);
+    if (own) own.span = spanOf(runs);
+  }
+
+  /** When the settled runs of a page settled, no run outside of it. */
+  spanOf(page: number): Span {
+    return this.#pages.get(page)?.span ?? EMPTY;
+  }
+
+  /** What the manifest keeps of the spans of these pages. */
+  spans(pages: readonly number[]): Spans {
+    return pages.flatMap((page) => {
+      const { first, last } = this.spanOf(page);
+      return Number.isFinite(first) ? [[page, first, last] as const] : [];
+    });
   }
 
   counts(): Counts {
@@ -109,7 +138,7 @@ export class Tally {
   }
 
   #begin(page: number): PageTally {
-    const own = { jobs: new Map<string, Cells>(), sum: newCells(), version: 0 };
+    const own = { jobs: new Map<string, Cells>(), sum: newCells(), span: EMPTY, version: 0 };
     this.#pages.set(page, own);
     this.#order = null;
     return own;

@@ -1,0 +1,173 @@
+// Settled runs in the order in which they settled, the last one first; of runs that settled in the same millisecond the
+// higher id comes first.
+//
+// Pages hold runs by id, and a run may settle long after its neighbours: because it took days, or was retried. So each
+// page has a span, the times at which the first and the last of its settled runs settled. A span may be too wide but
+// never too narrow: each change widens it, and a look at all runs of the page makes it exact. The manifest keeps the
+// spans, so that a start reads no page for them.
+//
+// Spans and counts tell which pages a window has to read:
+//
+//   newest   a time after which at most as many runs settled as stand before the window. A page whose span begins after
+//            it lies before the window.
+//   oldest   a time since which at least as many runs settled as stand before the end of the window. A page whose span
+//            ends before it lies after the window.
+//
+// Pages before and after the window are counted. The others are read, the one whose span ends last first. A run has its
+// final place once the next page ends before it: then it is in the window, or forgotten. So memory holds the runs of
+// spans that overlap, and of these no more than the window can take.
+import { isSettled, type Run } from '../../run/run.ts';
+
+/** Both included. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The span of a page without a settled run. */
+export const EMPTY: Span = { first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
+/** The span of a page that has to be read before anything is known of it. */
+export const UNKNOWN: Span = { first: Number.NEGATIVE_INFINITY, last: Number.POSITIVE_INFINITY };
+
+export const widened = (span: Span, { first, last }: Span): Span => ({
+  first: Math.min(span.first, first),
+  last: Math.max(span.last, last),
+});
+
+/** The span of these runs. */
+export function spanOf(runs: Iterable<Run>): Span {
+  let [first, last] = [EMPTY.first, EMPTY.last];
+  for (const run of runs) {
+    if (!isSettled(run)) continue;
+    first = Math.min(first, settledAt(run));
+    last = Math.max(last, settledAt(run));
+  }
+  return { first, last };
+}
+
+/** A page of which some runs fit the filter. */
+export interface Part extends Span {
+  readonly page: number;
+  /** How many fit: exact where both are the same. */
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Puts a window together from pages, as they are read. */
+export class SettledWindow {
+  readonly runs: Run[] = [];
+  /** Pages to read, in this order. */
+  readonly toRead: readonly Part[];
+  /** Runs that fit, as far as they have been counted. */
+  total = 0;
+  readonly #from: number;
+  readonly #until: number;
+  readonly #newest: number;
+  readonly #oldest: number;
+  readonly #around: Run | null;
+  /** How many stand before `around`. */
+  #at = 0;
+  #isThere = false;
+  /** How many have a final place. */
+  #placed = 0;
+  /** How many pages of `toRead` were taken. */
+  #read = 0;
+  /** Runs without a final place. */
+  #open: Run[] = [];
+
+  constructor(parts: readonly Part[], from: number, until: number, around: Run | null) {
+    this.#from = from;
+    this.#until = until;
+    this.#around = around;
+    this.#newest = newestOf(parts, from);
+    this.#oldest = oldestOf(parts, until);
+    this.toRead = parts
+      .filter((part) => this.#isNeeded(part))
+      .sort((a, b) => b.last - a.last || b.page - a.page);
+    for (const part of parts) if (!this.#isNeeded(part)) this.#count(part);
+  }
+
+  /** Where `around` stands, once all pages are read; null where it is not in the list. */
+  get at(): number | null {
+    return this.#isThere ? this.#at : null;
+  }
+
+  /** Takes the next page of `toRead`: its runs that fit, or null where it cannot be read. */
+  take(part: Part, fitting: readonly Run[] | null): void {
+    if (fitting) this.#open.push(...this.#toPlace(part, fitting));
+    else this.#leaveRoom(part);
+    this.#read++;
+    this.#place(this.toRead[this.#read]?.last ?? EMPTY.last);
+  }
+
+  /** The runs of a page that may be in the window. */
+  #toPlace(part: Part, fitting: readonly Run[]): Run[] {
+    // What settled since the search began is left to the next one: it would stand before runs that have their place.
+    const known = fitting.filter((run) => settledAt(run) <= part.last);
+    this.total += known.length;
+    for (const run of known) {
+      if (this.#around && isBefore(run, this.#around)) this.#at++;
+      if (run.id === this.#around?.id) this.#isThere = true;
+      if (settledAt(run) > this.#newest) this.#placed++;
+    }
+    return known.filter((run) => settledAt(run) <= this.#newest && settledAt(run) >= this.#oldest);
+  }
+
+  /** A page that lies before or after the window as a whole. */
+  #count({ first, least }: Part): void {
+    this.total += least;
+    if (first > this.#newest) this.#placed += least;
+    if (this.#around && first > settledAt(this.#around)) this.#at += least;
+  }
+
+  /** Its runs keep their places in the list, at the end of its span. */
+  #leaveRoom({ last, least }: Part): void {
+    this.total += least;
+    this.#placed += least;
+    if (this.#around && last > settledAt(this.#around)) this.#at += least;
+  }
+
+  /** Places the runs that settled after the next page ends. */
+  #place(next: number): void {
+    const open = this.#open.sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    const end = open.findIndex((run) => settledAt(run) <= next);
+    const placed = end < 0 ? open : open.slice(0, end);
+    for (const run of placed) {
+      if (this.#placed >= this.#from && this.#placed < this.#until) this.runs.push(run);
+      this.#placed++;
+    }
+    const room = Math.max(0, this.#until - this.#placed);
+    this.#open = open.slice(placed.length, placed.length + room);
+  }
+
+  #isNeeded({ first, last, least, most }: Part): boolean {
+    if (least !== most) return true;
+    if (first <= this.#newest && last >= this.#oldest) return true;
+    const at = this.#around && settledAt(this.#around);
+    return at !== null && first <= at && at <= last;
+  }
+}
+
+const settledAt = ({ state }: Run): number =>
+  'settledAt' in state ? state.settledAt : Number.POSITIVE_INFINITY;
+
+const isBefore = (a: Run, b: Run): boolean =>
+  settledAt(a) !== settledAt(b) ? settledAt(a) > settledAt(b) : a.id > b.id;
+
+function newestOf(parts: readonly Part[], from: number): number {
+  let sum = 0;
+  for (const { most, last } of parts.toSorted((a, b) => b.last - a.last)) {
+    sum += most;
+    if (sum > from) return last;
+  }
+  return EMPTY.last;
+}
+
+function oldestOf(parts: readonly Part[], until: number): number {
+  let sum = 0;
+  for (const { least, first } of parts.toSorted((a, b) => b.first - a.first)) {
+    sum += least;
+    if (sum >= until) return first;
+  }
+  return EMPTY.last;
+}

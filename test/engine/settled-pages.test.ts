@@ -1,0 +1,95 @@
+// How many pages a list of settled runs reads: those that can hold a part of its window, whatever settled late; and all
+// of them once, where the manifest of an earlier version does not tell when their runs settled.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Query } from '../../src/engine/engine.ts';
+import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
+import { type Manifest, readManifest, writeManifest } from '../../src/engine/json/manifest.ts';
+import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import { type Disk, realDisk } from '../../src/support/files.ts';
+import { T0 } from '../helpers/engine-session.ts';
+import { settledRun, writeRuns } from '../helpers/many-runs.ts';
+
+const PAGES = 30;
+const MANY = PAGES * 1000 - 1;
+const LATE = 5500;
+
+/** A state in which every run took a little, and one a very long time. */
+async function state(change: (manifest: Manifest) => Manifest = (same) => same): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'jobrun-settled-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const settledAt = (id: number): number => T0 + 100 * id + ((id * 7919) % 3000);
+  await writeRuns(dir, MANY, (id) =>
+    settledRun(id, id === LATE ? settledAt(MANY - 500) : settledAt(id)),
+  );
+  const manifest = (await readManifest(realDisk, dir)) as Manifest;
+  await writeManifest(realDisk, dir, change(manifest));
+  return dir;
+}
+
+/** An engine on it, and the pages that it has read since it was asked last. */
+async function opened(dir: string): Promise<{ engine: JsonEngine; read: () => number }> {
+  let read = 0;
+  const disk: Disk = {
+    ...realDisk,
+    pieces: (path) => {
+      if (path.includes('/runs/')) read++;
+      return realDisk.pieces(path);
+    },
+  };
+  const { engine } = await openJsonEngine({ disk, dir, clock: systemClock });
+  onTestFinished(() => engine.close());
+  const since = (): number => {
+    const before = read;
+    read = 0;
+    return before;
+  };
+  since();
+  return { engine, read: since };
+}
+
+const DONE: Omit<Query, 'limit'> = { states: ['done', 'failed'], order: 'settled' };
+
+test('a window reads the pages that it is in and no others, also where a run of an old page settled late', async () => {
+  const { engine, read } = await opened(await state());
+  for (const offset of [0, 3000, 14_950, MANY - 50]) {
+    const { runs, total } = await engine.list({ ...DONE, offset, limit: 50 });
+    expect(total).toBe(MANY);
+    expect(runs).toHaveLength(50);
+    expect(read(), `at ${offset}`).toBeLessThanOrEqual(4);
+  }
+  const { at } = await engine.list({ ...DONE, limit: 1, around: LATE });
+  expect(at).toBeGreaterThan(400);
+  expect(at).toBeLessThan(600);
+  expect(read(), 'around the late one').toBeLessThanOrEqual(4);
+  const job = 'sync-stock';
+  const { runs } = await engine.list({ ...DONE, jobs: [job], offset: 2000, limit: 50 });
+  expect(new Set(runs.map((run) => run.job))).toEqual(new Set([job]));
+  expect(read(), 'of one job').toBeLessThanOrEqual(4);
+});
+
+test.each([
+  ['does not tell', ({ settled: _, ...rest }: Manifest) => rest],
+  ['tells nonsense of', (manifest: Manifest) => ({ ...manifest, settled: [[3, 9, 1]] as const })],
+])(
+  'where the manifest %s when runs settled, pages are read for it once, and the next fold keeps it',
+  async (_name, change) => {
+    const dir = await state(change);
+    const plain = await opened(await state());
+    const expected = await plain.engine.list({ ...DONE, offset: 300, limit: 300 });
+    for (const asked of ['first', 'again', 'after a fold']) {
+      const { engine, read } = await opened(dir);
+      const { runs } = await engine.list({ ...DONE, offset: 300, limit: 300 });
+      expect(runs, asked).toEqual(expected.runs);
+      if (asked === 'after a fold') expect(read()).toBeLessThanOrEqual(4);
+      else expect(read(), asked).toBeGreaterThanOrEqual(PAGES - 1);
+      await engine.list({ ...DONE, offset: 20_000, limit: 50 });
+      expect(read(), asked).toBeLessThanOrEqual(4);
+      if (asked === 'again') await engine.fold();
+      await engine.close();
+    }
+  },
+);
