@@ -7,6 +7,8 @@ import {
   inSight,
   move,
   neighbour,
+  nextOrder,
+  orderOf,
   type Place,
   readFilter,
   START,
@@ -43,6 +45,19 @@ describe('tabs', () => {
         countOf(tab, board),
       ),
     ).toEqual([3, 3, 1180, 9, 1195, 6]);
+  });
+});
+
+describe('an order', () => {
+  it('is by when runs settled where a list shows settled runs alone, and can be by id', () => {
+    for (const tab of ['done', 'errors'] as const) {
+      expect(orderOf({ tab, orders: {} }), tab).toBe('settled');
+      expect(nextOrder({ tab, orders: {} }), tab).toBe('newest');
+      expect(nextOrder({ tab, orders: { [tab]: 'oldest' } }), tab).toBe('settled');
+    }
+    expect(orderOf({ tab: 'all', orders: {} })).toBe('newest');
+    expect(orderOf({ tab: 'running', orders: {} })).toBe('newest');
+    expect(orderOf({ tab: 'scheduled', orders: {} })).toBe('due');
   });
 });
 

@@ -186,8 +186,12 @@ describe.skipIf(!hasTmux)('the dashboard, with very many runs', () => {
     await screen.shows(
       /in \d+h[\s\S]*> {2}\d+ +held-back [\s\S]* 19,992-20,000 of 20,000 · next due/,
     );
+    screen.press('3');
+    await screen.shows(/> +39999 [\s\S]* 1-9 of 39,900 · last settled first/);
+    screen.press('o');
+    await screen.shows(/> +39999 [\s\S]* 1-9 of 39,900 · newest first/);
     screen.press('4');
-    await screen.shows(/>! +40000 [\s\S]* 1-9 of 100 /);
+    await screen.shows(/>! +40000 [\s\S]* 1-9 of 100 · last settled first/);
     screen.press('G');
     await screen.shows(/>! +400 /);
     screen.press('5', '/');
