@@ -17,13 +17,16 @@ const PAGES = 30;
 const MANY = PAGES * 1000 - 1;
 const LATE = 5500;
 
-/** A state in which every run took a little, and one a very long time. */
-async function state(change: (manifest: Manifest) => Manifest = (same) => same): Promise<string> {
+/** A state in which every run took a little, and these a very long time. */
+async function state(
+  change: (manifest: Manifest) => Manifest = (same) => same,
+  late: readonly number[] = [LATE],
+): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'jobrun-settled-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const settledAt = (id: number): number => T0 + 100 * id + ((id * 7919) % 3000);
   await writeRuns(dir, MANY, (id) =>
-    settledRun(id, id === LATE ? settledAt(MANY - 500) : settledAt(id)),
+    settledRun(id, settledAt(late.includes(id) ? MANY - 500 : id)),
   );
   const manifest = (await readManifest(realDisk, dir)) as Manifest;
   await writeManifest(realDisk, dir, change(manifest));
@@ -69,6 +72,16 @@ test('a window reads the pages that it is in and no others, also where a run of 
   const { runs } = await engine.list({ ...DONE, jobs: [job], offset: 2000, limit: 50 });
   expect(new Set(runs.map((run) => run.job))).toEqual(new Set([job]));
   expect(read(), 'of one job').toBeLessThanOrEqual(4);
+});
+
+test('where a run of each old page settled late, a window that is full reads none of those that are left', async () => {
+  const late = Array.from({ length: PAGES - 2 }, (_, page) => page * 1000 + 500);
+  const { engine, read } = await opened(await state(undefined, late));
+  const first = await engine.list({ ...DONE, limit: 4 });
+  expect(read()).toBeLessThanOrEqual(6);
+  const { runs } = await engine.list({ ...DONE, limit: 2000 });
+  expect(runs.slice(0, 4)).toEqual(first.runs);
+  expect(runs.filter(({ id }) => late.includes(id))).toHaveLength(late.length);
 });
 
 test.each([

@@ -97,7 +97,7 @@ async function writePage(f: Folding, page: number): Promise<void> {
   const newest = collectPage(page, f.memory, filed);
   const seq = f.committer.seal();
   f.memory.dirty.delete(page);
-  f.memory.tally.look(page, newest);
+  f.memory.tally.measure(page, newest);
   try {
     await f.committer.durable();
     f.guard();

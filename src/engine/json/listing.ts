@@ -22,7 +22,7 @@ export async function runsOfPage(page: number, memory: Memory, pages: Pages): Pr
   const runs = isWhole(page, known, memory)
     ? known
     : collectPage(page, memory, await pages.runsOf(page));
-  memory.tally.look(page, runs);
+  memory.tally.measure(page, runs);
   return runs;
 }
 

@@ -130,8 +130,8 @@ export class Search {
     }
     const around = plan.around === null ? null : await this.#settled(plan.around, plan, known);
     const window = new SettledWindow(this.#parts(plan, known), plan.from, plan.until, around);
-    const { runs, toRead } = window;
-    for (const part of toRead) {
+    const { runs } = window;
+    for (let part = window.next(); part; part = window.next()) {
       window.take(part, await readable(this.#fitting(part.page, plan, known), damage));
       yield { total: all ?? window.total, runs, at: null, complete: false, damage };
       await turn();

@@ -15,7 +15,8 @@
 //
 // Pages before and after the window are counted. The others are read, the one whose span ends last first. A run has its
 // final place once the next page ends before it: then it is in the window, or forgotten. So memory holds the runs of
-// spans that overlap, and of these no more than the window can take.
+// spans that overlap, and of these no more than the window can take. Once the window is full, the pages that are left
+// are counted too.
 import { isSettled, type Run } from '../../run/run.ts';
 
 /** Both included. */
@@ -56,8 +57,6 @@ export interface Part extends Span {
 /** Puts a window together from pages, as they are read. */
 export class SettledWindow {
   readonly runs: Run[] = [];
-  /** Pages to read, in this order. */
-  readonly toRead: readonly Part[];
   /** Runs that fit, as far as they have been counted. */
   total = 0;
   readonly #from: number;
@@ -70,8 +69,8 @@ export class SettledWindow {
   #isThere = false;
   /** How many have a final place. */
   #placed = 0;
-  /** How many pages of `toRead` were taken. */
-  #read = 0;
+  /** Pages that may be needed, the one to read next first. */
+  readonly #left: Part[];
   /** Runs without a final place. */
   #open: Run[] = [];
 
@@ -81,23 +80,33 @@ export class SettledWindow {
     this.#around = around;
     this.#newest = newestOf(parts, from);
     this.#oldest = oldestOf(parts, until);
-    this.toRead = parts
+    this.#left = parts
       .filter((part) => this.#isNeeded(part))
       .sort((a, b) => b.last - a.last || b.page - a.page);
     for (const part of parts) if (!this.#isNeeded(part)) this.#count(part);
   }
 
-  /** Where `around` stands, once all pages are read; null where it is not in the list. */
+  /** The page to read now, null where no more is needed. */
+  next(): Part | null {
+    for (let part = this.#left[0]; part; part = this.#left[0]) {
+      if (this.#placed < this.#until || this.#isNeededWhole(part)) return part;
+      this.#left.shift();
+      this.#count(part);
+    }
+    return null;
+  }
+
+  /** Place of `around` in the list, once no page is left; null where it is not in the list. */
   get at(): number | null {
     return this.#isThere ? this.#at : null;
   }
 
-  /** Takes the next page of `toRead`: its runs that fit, or null where it cannot be read. */
+  /** Takes the page that `next` gave: its runs that fit, or null where it cannot be read. */
   take(part: Part, fitting: readonly Run[] | null): void {
     if (fitting) this.#open.push(...this.#toPlace(part, fitting));
     else this.#leaveRoom(part);
-    this.#read++;
-    this.#place(this.toRead[this.#read]?.last ?? EMPTY.last);
+    this.#left.shift();
+    this.#place(this.#left[0]?.last ?? EMPTY.last);
   }
 
   /** The runs of a page that may be in the window. */
@@ -113,14 +122,14 @@ export class SettledWindow {
     return known.filter((run) => settledAt(run) <= this.#newest && settledAt(run) >= this.#oldest);
   }
 
-  /** A page that lies before or after the window as a whole. */
+  /** A page of which no run is in the window. */
   #count({ first, least }: Part): void {
     this.total += least;
     if (first > this.#newest) this.#placed += least;
     if (this.#around && first > settledAt(this.#around)) this.#at += least;
   }
 
-  /** Its runs keep their places in the list, at the end of its span. */
+  /** Counts a page that cannot be read: its runs keep their places, at the end of its span. */
   #leaveRoom({ last, least }: Part): void {
     this.total += least;
     this.#placed += least;
@@ -140,11 +149,14 @@ export class SettledWindow {
     this.#open = open.slice(placed.length, placed.length + room);
   }
 
-  #isNeeded({ first, last, least, most }: Part): boolean {
-    if (least !== most) return true;
-    if (first <= this.#newest && last >= this.#oldest) return true;
+  #isNeeded(part: Part): boolean {
+    return (part.first <= this.#newest && part.last >= this.#oldest) || this.#isNeededWhole(part);
+  }
+
+  /** True where its runs have to be counted one by one, wherever the window is. */
+  #isNeededWhole({ first, last, least, most }: Part): boolean {
     const at = this.#around && settledAt(this.#around);
-    return at !== null && first <= at && at <= last;
+    return least !== most || (at !== null && first <= at && at <= last);
   }
 }
 

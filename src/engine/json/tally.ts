@@ -55,17 +55,17 @@ export class Tally {
   }
 
   /** Makes the span of a page exact. `runs` are all of its runs, at this moment. */
-  look(page: number, runs: Iterable<Run>): void {
+  measure(page: number, runs: Iterable<Run>): void {
     const own = this.#pages.get(page);
     if (own) own.span = spanOf(runs);
   }
 
-  /** When the settled runs of a page settled, no run outside of it. */
+  /** Returns the span of a page: none of its runs settled outside of it. */
   spanOf(page: number): Span {
     return this.#pages.get(page)?.span ?? EMPTY;
   }
 
-  /** What the manifest keeps of the spans of these pages. */
+  /** Returns the spans of these pages as the manifest keeps them. */
   spans(pages: readonly number[]): Spans {
     return pages.flatMap((page) => {
       const { first, last } = this.spanOf(page);
