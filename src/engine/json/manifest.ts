@@ -1,5 +1,5 @@
 // `manifest.json`: what a start reads first. It names the first segment of the journal that is still needed and says
-// of each page what it counts, so that pages of settled runs need not be read at all.
+// of each page what it counts and when its runs settled, so that pages of settled runs need not be read at all.
 import { join } from 'node:path';
 import { STATE_NAMES } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
