@@ -62,6 +62,7 @@ export function defaultsOf(config: Given & Pick<Config, 'timezone'>): Fields {
 /** Throws `broken-job` or `bad-time` where `defaults` or `keep` are what no job may have. */
 export function checkDefaults({ defaults, keep }: Given): void {
   dataOf({}, { keep: timesOf(keep) });
+  read.fieldsOf(defaults, 'defaults', DATA_FIELDS);
   try {
     dataOf({}, defaults);
   } catch (error) {

@@ -76,6 +76,7 @@ test('what was asked for this run alone stands in its origin', async () => {
     params: {},
     priority: 9,
     dueAt: NOW + 1000,
+    waitMs: 1000,
     origin: { key: 'k', retries: null, timeoutMs: 500, after: [7], maxAttempts: null },
   });
 });

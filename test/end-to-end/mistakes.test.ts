@@ -105,7 +105,7 @@ test('a mistake in the config is told of the config, not of each job that it wou
   const project = new Project(FILES);
   for (const [config, says] of [
     ['{ "defaults": { "retires": 1 } }', 'defaults has no field "retires"'],
-    ['{ "defaults": { "retries": "x" } }', 'retries must be a number'],
+    ['{ "defaults": { "retries": "x" } }', 'defaults: retries must be a number'],
     ['{ "keep": { "done": "x" } }', 'keep.done must be a duration'],
   ] as const) {
     project.write('jobrun.config.json', config);
