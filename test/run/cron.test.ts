@@ -332,16 +332,14 @@ describe('how many times it fires', () => {
     }
   });
 
-  it('of a year of seconds is known at once', () => {
-    const started = performance.now();
-    const year = countCron(
+  it('of ten years of seconds needs no look at each of them, which would outlast the test', () => {
+    const decade = countCron(
       '* * * * * *',
       'Europe/Berlin',
       at('2026-01-01 00:00'),
-      at('2027-01-01 00:00'),
+      at('2036-01-01 00:00'),
     );
-    expect(year).toBe(365 * 86_400);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(decade).toBe(3652 * 86_400);
   });
 });
 
