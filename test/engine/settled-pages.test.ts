@@ -1,6 +1,6 @@
 // How many pages a list of settled runs reads: those that can hold a part of its window, whatever settled late; and all
 // of them once, where the manifest of an earlier version does not tell when their runs settled.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -103,6 +103,28 @@ test.each([
       expect(read(), asked).toBeLessThanOrEqual(4);
       if (asked === 'again') await engine.fold();
       await engine.close();
+    }
+  },
+);
+
+test.each([
+  ['tells', (same: Manifest) => same],
+  ['does not tell', ({ settled: _, ...rest }: Manifest) => rest],
+])(
+  'a page that cannot be read is told once and costs its own runs alone, where the manifest %s when they settled',
+  async (_name, change) => {
+    const dir = await state(change);
+    truncateSync(join(dir, 'runs/000020.json'), 50_000);
+    const { engine } = await opened(dir);
+    for (const offset of [7000, 0]) {
+      const { runs, total, damage = [] } = await engine.list({ ...DONE, offset, limit: 5000 });
+      expect(total).toBe(MANY);
+      const ids = runs.map(({ id }) => id);
+      expect(ids.filter((id) => Math.floor(id / 1000) === 20)).toEqual([]);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(ids.length).toBeGreaterThanOrEqual(4000);
+      expect(damage.length).toBeLessThanOrEqual(1);
+      if (offset === 7000) expect(damage[0]?.message).toContain('000020.json');
     }
   },
 );
