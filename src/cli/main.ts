@@ -142,7 +142,10 @@ async function withBackend(
     opened();
     return backend;
   };
-  const onLost = (): void => out.note`the daemon went away: waiting for it to come back`;
+  const onLost = (): void => {
+    told = true;
+    out.note`the daemon went away: waiting for it to come back`;
+  };
   try {
     for (const part of command.cut?.(request) ?? [request]) {
       if (command.stream && (command.follows?.(part) ?? true)) {

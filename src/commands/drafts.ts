@@ -119,6 +119,7 @@ export async function entryOf(
   const found = await findJob(job, catalog);
   const entry = force || found?.state === 'ok' ? found : await foundAnew(job, found, catalog);
   if (force || entry?.state === 'ok') return entry;
+  if (!entry && catalog.names().includes(job)) throw stillRead(job);
   if (!entry) throw unknownJob(job, catalog.names());
   const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
   throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
@@ -142,6 +143,11 @@ async function foundAnew(
   if (found) return catalog.reread(job);
   await catalog.rescan();
   return catalog.find(job);
+}
+
+function stillRead(job: string): JobrunError {
+  const hint = 'Try again in a moment, or queue it all the same with --force.';
+  return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
 }
 
 export function unknownJob(job: string, names: readonly string[]): JobrunError {

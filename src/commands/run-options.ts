@@ -67,6 +67,9 @@ function readTimeout(text: string): number {
   throw new JobrunError('bad-time', '--timeout: no time is left', 'Leave it out for no limit.');
 }
 
-/** Also `4,5`: it cannot swallow the word behind it. */
+/**
+ * Also `4,5`: it cannot swallow the word behind it. An empty text is no list of none, but an id that is missing, as of a
+ * shell variable that was never set: the run must not start without what it was to wait for.
+ */
 const splitIds = (ids: readonly unknown[]): readonly string[] =>
-  ids.flatMap((id) => String(id).split(',')).filter((id) => id !== '');
+  ids.flatMap((id) => String(id).split(/,(?=.)/)).map((id) => id.replace(/,$/, ''));

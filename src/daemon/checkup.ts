@@ -85,9 +85,9 @@ export function checkClock(
 ): Check {
   const newest = recovered ? newestInstant(recovered) : 0;
   const summary = newest === 0 ? isoOf(now) : `${isoOf(now)}, newest entry ${isoOf(newest)}`;
-  const hint = 'Set the clock where it is wrong. If it is right: jobrun doctor --repair';
+  const mend = 'Set the clock where it is wrong. If it is right: jobrun doctor --repair';
   const findings: Finding[] = [];
-  const tell = (message: string): void => {
+  const tell = (message: string, hint = mend): void => {
     findings.push({ level: 'warning', file: '', message, hint });
   };
   const schedules = [...(recovered?.registry.schedules.values() ?? [])];
@@ -95,7 +95,10 @@ export function checkClock(
   if (names.length > 0)
     tell(`the clock was set back, and ${names.join(', ')} waits until it has caught up`);
   else if (newest > now + MINUTE)
-    tell(`the clock is ${showDuration(newest - now)} behind the newest entry of the state`);
+    tell(
+      `the clock is ${showDuration(newest - now)} behind the newest entry of the state`,
+      'Set the clock where it is wrong. If it is right there is nothing to do.',
+    );
   const mark = clockMark && seen(clockMark, now);
   if (mark && mark.leapAt !== null) {
     const ms = showDuration(mark.leapAt - mark.trusted);

@@ -151,14 +151,22 @@ export class Daemon {
       ...moving,
       files: this.#files,
       feed: this.#feed,
-      stop: (now) => this.stop(now),
+      stop: (now) => this.#stop(now),
     });
   }
 
-  /** Stops: at once with `now`, else when what runs is over, at most the drain time. A second call only hastens. */
+  /**
+   * Stops because of a signal, which may have reached what runs as well: at once with `now`, else when what runs is
+   * over, at most the drain time. A second call only hastens.
+   */
   stop(now: boolean): void {
-    const first = this.#stopping === 'no';
     this.#stopTime.came();
+    this.#stop(now);
+  }
+
+  /** The same for a stop that no signal came with: what fails now fails by itself. */
+  #stop(now: boolean): void {
+    const first = this.#stopping === 'no';
     if (now || this.#stopping === 'no') this.#stopping = now ? 'now' : 'draining';
     if (now) this.#hurry();
     if (first) this.#end(0).catch((error) => this.#fail(error));

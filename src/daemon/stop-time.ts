@@ -1,4 +1,4 @@
-// When the daemon was told to stop, and which failures that explains. The signal that stops it often reaches what it
+// When a signal told the daemon to stop, and which failures that explains. The signal that stops it often reaches what it
 // runs as well, now and then a moment sooner: an attempt that dies of it is stopped, not failed, and goes on at the next
 // start. Before the stop only what looks like the work of such a signal is held back for a moment; after it, for as long,
 // any failure is, for a job may end in its own way when its children die.
@@ -16,7 +16,7 @@ export class StopTime {
     this.#clock = clock;
   }
 
-  /** The daemon was told to stop. */
+  /** A signal told the daemon to stop. */
   came(): void {
     this.#at = Math.min(this.#at, this.#clock.monotonic());
     this.#came.abort();

@@ -1,6 +1,8 @@
 // Reads what came over the pipe of a worker. The pipe is open in the job's own process: what a job, or a library in it,
 // writes to descriptor 3 by mistake or on purpose must not reach the daemon as a message with holes. So every field is
 // looked at, and a message has no other ones.
+import type { Death, Decision, Outcome } from '../run/outcome.ts';
+import type { RunError } from '../run/run.ts';
 import { isInstant } from '../support/clock.ts';
 import { type Json, mostBytes } from '../support/json.ts';
 import {
@@ -10,7 +12,7 @@ import {
   MAX_RESULT_ROWS,
   MAX_VALUE_BYTES,
 } from '../support/limits.ts';
-import type { FromWorker } from './messages.ts';
+import type { Answer, FromWorker } from './messages.ts';
 
 /**
  * `noise` is what means nothing to the daemon: some program logs there. `forged` is what means something, and no worker
@@ -19,11 +21,16 @@ import type { FromWorker } from './messages.ts';
 export function readMessage(raw: unknown): FromWorker | 'noise' | 'forged' {
   const { type } = raw as { readonly type?: unknown };
   if (typeof type !== 'string' || !Object.hasOwn(MESSAGES, type)) return 'noise';
-  return MESSAGES[type]?.(raw) ? (raw as FromWorker) : 'forged';
+  return MESSAGES[type as FromWorker['type']](raw) ? (raw as FromWorker) : 'forged';
 }
 
 type Check = (value: unknown) => boolean;
 type Fields = Readonly<Record<string, Check>>;
+
+type OptionalKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T];
+/** A check for each field of the type, so that one which is added there does not compile before it is added here. */
+type Needed<T> = { readonly [K in Exclude<keyof T, OptionalKeys<T>>]: Check };
+type May<T> = { readonly [K in OptionalKeys<T>]: Check };
 
 /** Texts are cut by the worker, and say how much was left out. */
 const MAX_TEXT = MAX_LOG_TEXT + 200;
@@ -60,8 +67,10 @@ const json: Check = (value) => {
 const options: Check = (value) =>
   value !== undefined && mostBytes(value as Json, MAX_JSON_DEPTH + 20) !== Infinity;
 
-/** Exactly these fields; optional ones may be missing. */
-function shape(required: Fields, optional: Fields = {}): Check {
+/** Exactly the fields of the type; optional ones may be missing. */
+function shape<T>(needs: Needed<T>, may: May<T>): Check {
+  const required: Fields = needs;
+  const optional: Fields = may;
   const needed = Object.entries(required);
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -75,22 +84,25 @@ function shape(required: Fields, optional: Fields = {}): Check {
   };
 }
 
-const error = shape({ name: text, message: text, stack: text });
-const due: Fields = { dueAt: isInstant };
-const wait: Fields = { waitMs: number };
-const retry = shape({ retryAt: isInstant }, wait);
+const error = shape<RunError>({ name: text, message: text, stack: text }, {});
+const retry = shape<Exclude<Decision, string>>({ retryAt: isInstant }, { waitMs: number });
 const decision: Check = (value) => value === 'dismiss' || retry(value);
+
+type Ended<Kind extends Outcome['kind']> = Omit<Extract<Outcome, { kind: Kind }>, keyof Death>;
 
 /** Of those that a job comes to by itself. */
 const OUTCOMES: Readonly<Record<string, Check>> = {
-  returned: shape({ kind: any, output: json }),
-  threw: shape(
+  returned: shape<Ended<'returned'>>({ kind: any, output: json }, {}),
+  threw: shape<Ended<'threw'>>(
     { kind: any, error },
-    { fatal: boolean, unloaded: boolean, childStopped: boolean, decision },
+    { fatal: boolean, unloaded: boolean, missing: boolean, childStopped: boolean, decision },
   ),
-  callback: shape({ kind: any, ...due }, { ...wait, output: json, error }),
-  pending: shape({ kind: any }),
-  stopped: shape({ kind: any }),
+  callback: shape<Ended<'callback'>>(
+    { kind: any, dueAt: isInstant },
+    { waitMs: number, output: json, error },
+  ),
+  pending: shape<Ended<'pending'>>({ kind: any }, {}),
+  stopped: shape<Ended<'stopped'>>({ kind: any }, {}),
 };
 
 const outcome: Check = (value) => {
@@ -100,40 +112,51 @@ const outcome: Check = (value) => {
   );
 };
 
-const line = shape({
-  at: text,
-  level: oneOf('debug', 'info', 'warn', 'error'),
-  stream: oneOf('log', 'stdout', 'stderr'),
-  text,
-  fields: json,
-});
+type Said<Type extends FromWorker['type']> = Extract<FromWorker, { type: Type }>;
 
-const good = shape({ ok: yes, value: any });
-const bad = shape({ ok: oneOf(false), code: string, message: string, hint: string });
+const line = shape<Said<'log'>['line']>(
+  {
+    at: text,
+    level: oneOf('debug', 'info', 'warn', 'error'),
+    stream: oneOf('log', 'stdout', 'stderr'),
+    text,
+    fields: json,
+  },
+  {},
+);
+
+const good = shape<Extract<Answer, { ok: true }>>({ ok: yes, value: any }, {});
+const bad = shape<Extract<Answer, { ok: false }>>(
+  { ok: oneOf(false), code: string, message: string, hint: string },
+  {},
+);
 const answer: Check = (value) => good(value) || bad(value);
 
-const run: Fields = { type: any, run: whole };
-const call: Fields = { type: any, call: whole };
+const run = { type: any, run: whole };
+const call = { type: any, call: whole };
 
-const MESSAGES: Readonly<Record<string, Check>> = {
-  ready: shape({ type: any }),
-  began: shape(run),
-  loading: shape(call),
-  result: shape({ ...call, answer }),
-  outcome: shape({ ...run, outcome }, { tainted: yes, changed: yes, company: yes }),
-  progress: shape({ ...run, percent: number, text: orNull(text) }),
-  log: shape({ ...run, line }),
-  row: shape({ ...run, n: upTo(MAX_RESULT_ROWS), row: json }),
-  extend: shape({ ...run, ms: number }),
-  save: shape(
+const MESSAGES: { readonly [Type in FromWorker['type']]: Check } = {
+  ready: shape<Said<'ready'>>({ type: any }, {}),
+  began: shape<Said<'began'>>(run, {}),
+  loading: shape<Said<'loading'>>(call, {}),
+  result: shape<Said<'result'>>({ ...call, answer }, {}),
+  outcome: shape<Said<'outcome'>>(
+    { ...run, outcome },
+    { tainted: yes, changed: yes, company: yes },
+  ),
+  progress: shape<Said<'progress'>>({ ...run, percent: number, text: orNull(text) }, {}),
+  log: shape<Said<'log'>>({ ...run, line }, {}),
+  row: shape<Said<'row'>>({ ...run, n: upTo(MAX_RESULT_ROWS), row: json }, {}),
+  extend: shape<Said<'extend'>>({ ...run, ms: number }, {}),
+  save: shape<Said<'save'>>(
     { ...run, call: whole },
     {
       checkpoint: json,
       rows: upTo(MAX_RESULT_ROWS),
       rowBytes: upTo(MAX_RESULT_BYTES),
       initialized: yes,
-      step: shape({ name: string, value: json }),
+      step: shape<NonNullable<Said<'save'>['step']>>({ name: string, value: json }, {}),
     },
   ),
-  emit: shape({ ...run, call: whole, job: string, params: json, options }),
+  emit: shape<Said<'emit'>>({ ...run, call: whole, job: string, params: json, options }, {}),
 };

@@ -15,12 +15,27 @@ type Stand = (value: object) => object | undefined;
  * @param stand gives another object to stand in for one, or undefined to take it as it is
  */
 export function toJson(value: unknown, what: string, stand?: Stand): Json {
-  const json = copy(value, { what, stand, levels: MAX_JSON_DEPTH, exact: false }, '', []) ?? null;
+  const to = { what, stand, levels: MAX_JSON_DEPTH, exact: false };
+  return checked(copy(value, to, '', []) ?? null, what);
+}
+
+function checked(json: Json, what: string): Json {
   if (json !== null && typeof json === 'object') checkJson(json, `the values of ${what}`);
   else if (typeof json === 'string') checkJson(json, `the characters of ${what}`);
   return json;
 }
 
+/**
+ * The JSON of params that code gives to another run. A number or a Date that JSON would turn into null is refused by
+ * name too: the caller can still mend it, and the other run could not.
+ */
+export function paramsJson(params: unknown): Json {
+  const to = { what: 'the params', stand: undefined, levels: MAX_JSON_DEPTH, exact: true };
+  return checked(copy(params, to, '', []) ?? null, to.what);
+}
+
+/** Their names say enough: `retries is NaN`. */
+const OPTIONS = 'the options';
 /** Around the params of a request. */
 const REQUEST_LEVELS = 10;
 
@@ -32,9 +47,7 @@ export function optionsJson(options: unknown): Json {
   const { retries } = (options ?? {}) as { readonly retries?: unknown };
   const given = retries === Infinity ? { ...(options as object), retries: null } : options;
   const levels = MAX_JSON_DEPTH + REQUEST_LEVELS;
-  return (
-    copy(given, { what: 'the options', stand: undefined, levels, exact: true }, '', []) ?? null
-  );
+  return copy(given, { what: OPTIONS, stand: undefined, levels, exact: true }, '', []) ?? null;
 }
 
 /** The instant that job code gave: a Date, an ISO text, or milliseconds. */
@@ -85,6 +98,8 @@ function copyObject(
   if (other !== undefined) return copyObject(other, to, key, above);
   if (to.exact && value instanceof Date && !isInstant(value.getTime()))
     throw notJson(to, key, 'an invalid Date');
+  // A Buffer has a `toJSON`, which writes a number for each byte.
+  if (isBinary(value)) throw notJson(to, key, `binary data (${nameOf(value)})`, BINARY_HINT);
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     return copy(value.toJSON(key), to, key, above);
   }
@@ -121,7 +136,12 @@ interface Loss {
   readonly hint?: string;
 }
 
-/** What JSON would take nothing of, or numbers for bytes; null for a value that it keeps. */
+const BINARY_HINT = 'Write it to a file and give its path.';
+
+const isBinary = (value: object): boolean =>
+  types.isArrayBufferView(value) || types.isAnyArrayBuffer(value);
+
+/** What JSON would take nothing of; null for a value that it keeps. */
 function lossOf(value: object): Loss | null {
   if (Array.isArray(value)) return null;
   if (types.isMap(value)) return { kind: 'a Map', hint: 'Give Object.fromEntries(map).' };
@@ -130,12 +150,6 @@ function lossOf(value: object): Loss | null {
     return { kind: 'an Error', hint: 'Throw it, or give error.message.' };
   }
   if (types.isPromise(value)) return { kind: 'a Promise', hint: 'Await it.' };
-  if (types.isArrayBufferView(value) || types.isAnyArrayBuffer(value)) {
-    return {
-      kind: `binary data (${nameOf(value)})`,
-      hint: 'Write it to a file and give its path.',
-    };
-  }
   if (isPlain(value) || Object.keys(value).length > 0) return null;
   if (types.isGeneratorObject(value)) {
     return { kind: 'a generator', hint: 'Nothing takes its values one by one: give a list.' };
@@ -167,8 +181,8 @@ export function survivesJson(value: unknown, above: readonly object[] = []): boo
   return isKept && Object.values(value).every((item) => survivesJson(item, inner));
 }
 
-function notJson({ what, exact }: Target, key: string, kind: string, how?: string): JobrunError {
-  const named = exact ? key : `${what} at "${key}"`;
+function notJson({ what }: Target, key: string, kind: string, how?: string): JobrunError {
+  const named = what === OPTIONS ? key : `${what} at "${key}"`;
   const place = key === '' ? what : named;
   const hint =
     how ?? 'Give plain values: null, true, false, numbers, texts, lists and objects of these.';

@@ -84,6 +84,9 @@ test('an option that JSON would lose is refused by name at the caller, not taken
   ];
   for (const call of calls)
     expect((await refusal(call())).message).toMatch(/^(limit|offset|priority|every) is /);
+  const params = [{ n: Number.NaN }, [Number.POSITIVE_INFINITY], { at: new Date(Number.NaN) }];
+  for (const odd of params)
+    expect((await refusal(jobs.schedule('work', odd))).message).toMatch(/^the params .*JSON/);
   expect((await jobs.list()).total).toBe(0);
   const endless = await jobs.schedule('work', {}, { retries: Number.POSITIVE_INFINITY });
   expect(endless.maxAttempts).toBe(null);

@@ -24,6 +24,8 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello --cron @daily --catch-up al', 2, 'bad-option', '--catch-up', '"all"'],
   ['schedule hello --batch -', 2, 'bad-option', '"hello"', 'Each line'],
   ['schedule --batch - --dry-run', 2, 'bad-option', '--dry-run', 'Leave it out'],
+  ['schedule hello --after=', 2, 'bad-option', '""', 'jobrun list'],
+  ['schedule hello --after 1,,2', 2, 'bad-option', '""', 'jobrun list'],
   ['schedule hello --retries many', 2, 'bad-option', '"many"', 'infinite'],
   ['schedule hello --priority 1.5', 2, 'bad-option', '"1.5"', 'whole number'],
   ['list --state faild', 2, 'bad-option', '"faild"', '"failed"'],

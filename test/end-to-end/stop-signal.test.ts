@@ -150,3 +150,23 @@ test('workers ignore signals that stop, and a job that listens for them still he
   expect(await project.until(plainRun.id)).toMatchObject({ state: 'done', output: pid });
   expect(await project.until(listens.id)).toMatchObject({ state: 'done', output: 'heard' });
 });
+
+test('a run that fails by itself while `jobrun stop` waits for it has failed: no signal reached it', async () => {
+  const project = new Project({
+    'jobs/fails.mjs': `import { existsSync } from 'node:fs';
+      export default async (_, ctx) => {
+        ctx.progress(1);
+        while (!existsSync('now')) await ctx.sleep(20);
+        throw new Error('genuine');
+      };`,
+  });
+  const daemon = await project.daemon();
+  const { id } = await project.json('schedule', 'fails');
+  await eventually(async () => (await project.ask('show', { id })).progress.percent === 1, 30_000);
+  const stop = project.start('stop');
+  await eventually(() => daemon.log().includes('drain') || daemon.log().includes('stop'), 30_000);
+  project.write('now', '');
+  expect((await stop.exited).code).toBe(0);
+  const failed = { state: 'failed', attempt: 1, error: { message: 'genuine' } };
+  expect(await project.show(id)).toMatchObject(failed);
+});

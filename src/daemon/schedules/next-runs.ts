@@ -34,7 +34,8 @@ export class NextRuns {
   readonly #again = new Set<string>();
   /** On the monotonic clock; those that may be asked at any time are not in here. */
   readonly #notBefore = new Map<string, number>();
-  readonly #failures = new Map<string, number>();
+  /** How often in a row, and what was known of the job then. */
+  readonly #failures = new Map<string, { readonly times: number; readonly entry: JobEntry }>();
 
   constructor(parts: NextRunParts) {
     this.#p = parts;
@@ -44,10 +45,13 @@ export class NextRuns {
     return this.#asking.size;
   }
 
-  /** Job files have changed: what failed may not fail any more. */
+  /** Job files have been read anew: what failed before that may not fail any more. */
   forgive(): void {
-    for (const name of this.#failures.keys()) this.#notBefore.delete(name);
-    this.#failures.clear();
+    for (const [name, { entry }] of this.#failures) {
+      if (this.#p.catalog.find(entry.name) === entry) continue;
+      this.#notBefore.delete(name);
+      this.#failures.delete(name);
+    }
   }
 
   /** Has the job asked, if only it can tell what comes next, and if it is time. */
@@ -66,7 +70,7 @@ export class NextRuns {
     this.#notBefore.delete(name);
     this.#asking.add(name);
     this.#ask(schedule, entry)
-      .catch((error) => this.#failed(name, error))
+      .catch((error) => this.#failed(name, entry, error))
       .finally(() => {
         this.#asking.delete(name);
         const again = this.#again.delete(name) && !this.#notBefore.has(name);
@@ -112,11 +116,11 @@ export class NextRuns {
     ]);
   }
 
-  async #failed(name: string, error: unknown): Promise<void> {
+  async #failed(name: string, entry: JobEntry, error: unknown): Promise<void> {
     const { engine, clock, onError } = this.#p;
-    const failures = (this.#failures.get(name) ?? 0) + 1;
-    this.#failures.set(name, failures);
-    this.#notBefore.set(name, clock.monotonic() + Math.min(HOUR, MINUTE * 2 ** (failures - 1)));
+    const times = (this.#failures.get(name)?.times ?? 0) + 1;
+    this.#failures.set(name, { times, entry });
+    this.#notBefore.set(name, clock.monotonic() + Math.min(HOUR, MINUTE * 2 ** (times - 1)));
     onError(name, error);
     const present = this.#find(name);
     const text = firstOf(plainLine(toJobrunError(error).message), 500);

@@ -226,6 +226,22 @@ describe('nextRun', () => {
     expect(scheduleView(core.schedule('a')).note).toBe(null);
   });
 
+  it('that throws is asked no sooner because other files are read again', async () => {
+    const nextRun = (): string => {
+      throw new Error('no calendar');
+    };
+    const world = new World(NOON, { a: { rule: NEXT_RUN, nextRun } });
+    const core = await world.boot();
+    await core.advance(MINUTE + 1);
+    const told = (): number => world.errors.filter((text) => text.includes('no calendar')).length;
+    const before = told();
+    for (let i = 0; i < 5; i++) {
+      await core.follow();
+      await core.advance(1000);
+    }
+    expect(told()).toBe(before);
+  });
+
   it('that never answers is asked once, and holds nobody up', async () => {
     let asks = 0;
     const never = (): Promise<string> => {
