@@ -4,11 +4,12 @@ import { basename, dirname } from 'node:path';
 import { policyOf } from '../catalog/catalog.ts';
 import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
+import { readInteger } from '../commands/times.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
-import { SECOND } from '../support/limits.ts';
+import { MAX_WORKERS, SECOND } from '../support/limits.ts';
 
 interface Request {
   readonly user: boolean;
@@ -47,12 +48,16 @@ export const service: Command<Request, Reply> = {
     const { user, workers, http } = options;
     return {
       user: user === true,
-      ...(workers !== undefined && { workers: String(workers) }),
+      ...(workers !== undefined && {
+        workers: String(readInteger(workers, '--workers', 1, MAX_WORKERS)),
+      }),
       ...(http !== undefined && { http: String(http) }),
     };
   },
 
   async local(request, { config }: Asked) {
+    const { placeOf } = await import('../daemon/watching/http.ts');
+    if (request.http !== undefined) placeOf(request.http);
     const { readJobs } = await import('../daemon/jobs.ts');
     const graces = (await readJobs(config, systemClock)).map((job) => policyOf(job).graceMs);
     const graceMs = Math.max(DEFAULT_POLICY.graceMs, ...graces);

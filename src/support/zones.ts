@@ -96,7 +96,7 @@ const DATABASE = new Set(
 
 /** Returns a hint with the name that was probably meant. */
 function hintFor(text: string): string {
-  if (isAbbreviation(text)) return 'Name the place whose clock it is: Europe/London.';
+  if (isAbbreviation(text)) return 'Name the place whose clock it is, such as Europe/London.';
   const [, hours = ''] = /^(?:utc|gmt)?[+-]0?(\d{1,2})(?::?00)?$/i.exec(text) ?? [];
   if (hours !== '') {
     const fixed = `${hours} hours ahead of UTC all year is Etc/GMT-${hours}, behind it Etc/GMT+${hours}`;

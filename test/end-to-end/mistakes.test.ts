@@ -33,6 +33,8 @@ const MISTAKES: readonly Mistake[] = [
   ['retry', 2, 'bad-option', 'either', 'jobrun retry 12'],
   ['show one', 2, 'bad-option', '"one"', 'jobrun list'],
   ['daemon --workers 0', 2, 'bad-option', '"0"', '1 to 1000'],
+  ['service --workers 0', 2, 'bad-option', '"0"', '1 to 1000'],
+  ['service --http here', 2, 'bad-option', '"here"', '127.0.0.1:9464'],
   ['daemon --http here', 2, 'bad-option', '"here"', '127.0.0.1:9464'],
   ['daemon --detach --log nowhere/d.log', 2, 'bad-option', 'cannot be written', '--log'],
   ['completion tcsh', 2, 'bad-option', '"tcsh"', 'bash, zsh, fish'],
