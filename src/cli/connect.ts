@@ -80,7 +80,7 @@ export class Jobs {
     const run = asked.cron === undefined ? asked : { ...asked, timezone };
     const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';
     const request = { kind, run, note: null, wait: false, follow: false, dryRun: false };
-    const reply = (await this.#caller.call('schedule', request)) as
+    const reply = (await this.#caller.send('schedule', request as unknown as Json)) as
       | { readonly run: Accepted }
       | { readonly schedule: ScheduleView };
     return 'run' in reply ? reply.run : reply.schedule;
@@ -99,7 +99,8 @@ export class Jobs {
     const results: (Accepted | JobrunError)[] = [];
     for (const lines of cutBatch(runs.map(lineOf))) {
       if (lines.length === 0) continue;
-      const reply = (await this.#caller.call('schedule', { kind: 'batch', lines })) as {
+      const batch = { kind: 'batch', lines };
+      const reply = (await this.#caller.send('schedule', batch as unknown as Json)) as {
         readonly results: readonly ToldResult[];
       };
       for (const one of resultsOf(reply.results, lines))

@@ -29,10 +29,14 @@ export class Caller {
     this.config = loadConfig(options, process.env, process.cwd());
   }
 
-  /** Does one command; calls of the same time share the connection, or the files. */
-  async call(name: string, request: unknown, again = false): Promise<unknown> {
+  /** Does one command, as code asks for it; calls of the same time share the connection, or the files. */
+  async call(name: string, request: unknown): Promise<unknown> {
+    return this.send(name, optionsJson(request));
+  }
+
+  /** The same for a request that is JSON already: a batch is not gone through a second time. */
+  async send(name: string, args: Json, again = false): Promise<unknown> {
     const command = await commandOf(name);
-    const args = optionsJson(request);
     let shared = await this.#take(command);
     const next = async (): Promise<Backend> => {
       const lost = shared;
@@ -51,7 +55,7 @@ export class Caller {
       shared.retire();
       // What only looks may look again; what changes something was tried twice already, under one request id.
       if (again || command.answerMs === undefined) throw error;
-      return await this.call(name, request, true);
+      return await this.send(name, args, true);
     } finally {
       await shared.leave();
     }

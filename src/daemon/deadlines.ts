@@ -14,13 +14,16 @@ export interface TimeLimits {
   readonly lockTimeMs: number | null;
 }
 
+const NOT_STARTED = `did not start within ${showDuration(START_TIMEOUT_MS)}: its process was not ready, or its file was still loading`;
+
 export type Overdue = 'start' | 'timeout' | 'stale';
 
 export class Deadlines {
   readonly #time: SeenTime;
   readonly #limits: TimeLimits;
   readonly #onOver: (kind: Overdue, reason: string) => void;
-  readonly #undos = new Set<() => void>();
+  /** Null where there was never such a timer: most attempts have none. */
+  #undos: Set<() => void> | null = null;
   #undoStart: (() => void) | null = null;
   #lockUntil = 0;
 
@@ -29,9 +32,7 @@ export class Deadlines {
     this.#time = seenTime(clock);
     this.#limits = limits;
     this.#onOver = onOver;
-    const within = showDuration(START_TIMEOUT_MS);
-    const reason = `did not start within ${within}: its process was not ready, or its file was still loading`;
-    this.#undoStart = this.after(START_TIMEOUT_MS, () => this.#onOver('start', reason));
+    this.#undoStart = this.#time.after(START_TIMEOUT_MS, () => this.#onOver('start', NOT_STARTED));
   }
 
   /** The job's own code begins. */
@@ -62,22 +63,20 @@ export class Deadlines {
     if (sooner && this.#limits.lockTimeMs !== null) this.#look(this.#limits.lockTimeMs);
   }
 
-  after(ms: number, fn: () => void): () => void {
-    const cancel = this.#time.after(ms, () => {
-      this.#undos.delete(undo);
+  after(ms: number, fn: () => void): void {
+    const undo = this.#time.after(ms, () => {
+      this.#undos?.delete(undo);
       fn();
     });
-    const undo = (): void => {
-      this.#undos.delete(undo);
-      cancel();
-    };
+    this.#undos ??= new Set();
     this.#undos.add(undo);
-    return undo;
   }
 
   cancel(): void {
-    for (const undo of [...this.#undos]) undo();
+    this.#undoStart?.();
     this.#undoStart = null;
+    for (const undo of this.#undos ?? []) undo();
+    this.#undos = null;
   }
 
   /** Where this process was busy, a heartbeat may have come and lie unread: it is read between two looks. */

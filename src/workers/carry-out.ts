@@ -28,7 +28,7 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   if (!isLoaded(brief.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
   try {
     job = await loadJob(brief.file);
-    scope.began();
+    await scope.began();
     const params = await paramsFor(job, brief.params);
     if (!brief.initialized && job.initialize) {
       await ctx.initialized(await job.initialize(params, ctx));

@@ -49,8 +49,10 @@ export class RunScope {
   }
 
   /** Leaves this process before the job's code can block it. */
-  began(): void {
+  async began(): Promise<void> {
     this.channel.send({ type: 'began', run: this.run });
+    // Other runs of a shared process that begin in this turn say so first: one write for all of them.
+    await null;
     this.channel.flush();
   }
 
