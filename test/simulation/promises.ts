@@ -91,13 +91,17 @@ export class Promises {
   #watch(engine: JsonEngine): void {
     const { memory } = engine as unknown as { memory: Memory };
     const put = memory.put.bind(memory);
+    const running = new WeakSet<Run>();
     memory.put = (prev, next) => {
       put(prev, next);
       const id = (next ?? prev)?.id ?? 0;
       const doubts = this.#doubts.get(id);
       if (doubts) doubts.push(next);
       else this.#doubts.set(id, [next]);
-      if (prev?.state.name === 'queued' && next?.state.name === 'running') this.#startsNow(next);
+      if (next?.state.name !== 'running') return;
+      // A result that the disk refuses is taken back: the run is again what it was, and does not start.
+      if (prev?.state.name === 'queued' && !running.has(next)) this.#startsNow(next);
+      running.add(next);
     };
     engine.onChange((change) => {
       if (this.#engine === engine) this.#tell(change);
