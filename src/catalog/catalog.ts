@@ -79,7 +79,7 @@ export type Checked =
 export interface JobChange {
   readonly job: string;
   readonly became: 'broken' | 'whole' | 'new' | 'gone';
-  /** What is wrong with a broken one, else null. */
+  /** The problem of a broken job; null for any other. */
   readonly error: string | null;
 }
 

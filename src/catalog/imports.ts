@@ -8,7 +8,7 @@ import { readText } from '../support/read-file.ts';
 import { Resolution } from './resolution.ts';
 
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
-/** What can import something: JSON, of which there may be a lot, is not read. */
+/** Files that can import others. JSON cannot, and there may be a lot of it. */
 const IMPORTING = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]+)\1/g;
 const AT_ONCE = 64;

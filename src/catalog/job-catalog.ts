@@ -295,7 +295,7 @@ export class JobCatalog implements Catalog {
     }
   }
 
-  /** What is known of a job without loading code is known at once. Returns the module that has to be read. */
+  /** Records at once everything that needs no code to be loaded. Returns the module that has to be read. */
   #putUnlessModule({ error, ...file }: Found): JobFile | null {
     if (error !== null) this.#put({ ...file, state: 'broken', error });
     else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));

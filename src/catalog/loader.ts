@@ -24,7 +24,7 @@ const MODULE = /\.(?:ts|mts|js|mjs|cjs)$/;
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|json|node|wasm)$/;
 /** Hidden, private, types, tests, and the option files of command jobs. */
 const NO_JOB = /^[._#]|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
-/** What editors, patches and package managers leave beside the file itself. */
+/** Copies that editors, patches and package managers leave beside the file itself. */
 const COPY = /~$|\.(?:bak|old|orig|rej|save|tmp|temp|part|sw[a-z]|dpkg-\w+|rpm\w+|pac\w+)$/i;
 const HIDDEN = /^\.|^node_modules$/;
 

@@ -1,4 +1,4 @@
-// What an import in a file of the project means, beyond Node's own rules. The loader in the workers and the daemon's view
+// The meaning of an import in a file of the project, beyond Node's own rules. The loader in the workers and the daemon's view
 // of who imports whom (`imports.ts`) both ask here, so that they agree.
 //
 //   './_x'          the file of that name with any ending of code, or the index of that folder

@@ -22,7 +22,7 @@ import { identityOf, Watches } from './watches.ts';
 export interface Watch {
   readonly by: 'events' | 'polling' | 'nothing';
   readonly problem: string | null;
-  /** What to do about it. */
+  /** The next step for the user. */
   readonly hint: string | null;
 }
 
@@ -52,7 +52,7 @@ const LONGEST_WAIT_MS = 400;
 /** A release must be in use within a second. */
 const LOOK_EVERY_MS = 300;
 const POLL_EVERY_MS = SECOND;
-/** Of the time, polling takes at most a tenth: a folder that takes long to look at is looked at less often. */
+/** Polling takes at most a tenth of the time: a folder that is slow to read is read less often. */
 const POLL_SHARE = 10;
 const ALL_EVERY_MS = MINUTE;
 /** By then the watches should have followed what became of a folder. */

@@ -29,7 +29,7 @@ class FolderWatcher extends FSWatcher {
       alwaysStat: false,
       fileFilter: () => false,
       directoryFilter: (entry) => {
-        // What the listing of a folder says of its entries is all that chokidar asks of their stats.
+        // chokidar asks the stats of an entry for nothing that the listing of its folder does not say.
         entry.stats = entry.dirent as Stats | undefined;
         return typeof directoryFilter !== 'function' || directoryFilter(entry);
       },
@@ -119,7 +119,7 @@ export class Watches {
   }
 }
 
-/** What no other folder has, also not one that is made in its place and gets its number. */
+/** Identity of a folder: another folder made in its place differs, even if it gets the same inode number. */
 export const identityOf = ({ dev, ino, birthtimeMs }: Stats): string =>
   `${dev} ${ino} ${birthtimeMs}`;
 
