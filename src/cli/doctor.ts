@@ -19,8 +19,8 @@ import {
 } from '../daemon/checkup.ts';
 import { readJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
-import type { Finding } from '../engine/json/repair/inspect.ts';
-import type { Repaired } from '../engine/json/repair/repair.ts';
+import type { Finding } from '../engine/files/repair/inspect.ts';
+import type { Repaired } from '../engine/files/repair/repair.ts';
 import { holderOf, inspectEngine, repairEngine } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';

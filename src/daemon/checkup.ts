@@ -3,7 +3,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, Inspection } from '../engine/json/repair/inspect.ts';
+import type { Finding, Inspection } from '../engine/files/repair/inspect.ts';
 import { holderOf } from '../engine/open.ts';
 import { seen } from '../run/keep-clock.ts';
 import { waitsForClock } from '../run/served.ts';

@@ -7,15 +7,15 @@ import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
-import { notWritten } from './json/committer.ts';
-import { type Import, importState } from './json/import.ts';
-import { lockState, type StateLock } from './json/lock.ts';
-import { openJsonEngine } from './json/recovery.ts';
-import { type Inspection, inspectState } from './json/repair/inspect.ts';
-import { clearPlaces, type Repaired, repairState } from './json/repair/repair.ts';
-import { lockHolder, shareState } from './json/share.ts';
-import type { Oddity } from './json/stored.ts';
-import { exportLines } from './json/stream.ts';
+import { notWritten } from './files/committer.ts';
+import { type Import, importState } from './files/import.ts';
+import { lockState, type StateLock } from './files/lock.ts';
+import { openFileEngine } from './files/recovery.ts';
+import { type Inspection, inspectState } from './files/repair/inspect.ts';
+import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
+import { lockHolder, shareState } from './files/share.ts';
+import type { Oddity } from './files/stored.ts';
+import { exportLines } from './files/stream.ts';
 
 export interface Opened {
   readonly engine: Engine;
@@ -48,7 +48,7 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     if (!as.readOnly) await placeReadme(config.state);
     const reserve = as.kind === 'daemon';
     const options = { ...as, ...lock, disk: realDisk, dir: config.state, clock, reserve };
-    return { ...(await openJsonEngine(options)), lock };
+    return { ...(await openFileEngine(options)), lock };
   } catch (error) {
     await lock.release();
     throw unusable(error);

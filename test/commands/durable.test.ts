@@ -1,13 +1,13 @@
 // What a look at the state may tell: nothing that the disk takes back, and something in any case.
 import { expect, test } from 'vitest';
 import { durably } from '../../src/commands/durable.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 async function begin() {
   const disk = new SimulatedDisk().process();
-  const { engine } = await openJsonEngine({ disk, dir: DIR, clock: handClock() });
+  const { engine } = await openFileEngine({ disk, dir: DIR, clock: handClock() });
   return { disk, engine };
 }
 

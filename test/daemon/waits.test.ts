@@ -1,6 +1,6 @@
 // Waits that were asked for as a duration, while somebody sets the clock: engine and scheduler on a clock that the test moves.
 import { describe, expect, it } from 'vitest';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Draft, Run } from '../../src/run/run.ts';
 import { update } from '../../src/run/transitions.ts';
 import { waitOf } from '../../src/run/waits.ts';
@@ -165,7 +165,7 @@ describe('after a restart, with the clock set while no daemon ran', () => {
     await core.advance(SECOND);
     await core.stop();
     clock.set(clock.now() - DAY);
-    const { engine } = await openJsonEngine({ disk: made.disk.process(), dir: '/state', clock });
+    const { engine } = await openFileEngine({ disk: made.disk.process(), dir: '/state', clock });
     rated(engine);
     engine.promote(clock.now());
     expect(engine.hasNext('place', clock.now())).toBe(false);

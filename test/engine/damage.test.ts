@@ -4,8 +4,8 @@
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
-import { FORMAT } from '../../src/engine/json/format.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { FORMAT } from '../../src/engine/files/format.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { JobrunError } from '../../src/support/errors.ts';
 import type { Files } from '../helpers/engine-platter.ts';
@@ -28,7 +28,7 @@ vi.mock('../../src/support/limits.ts', async (original) => ({
 }));
 
 const openOn = (disk: SimulatedDisk) =>
-  openJsonEngine({ disk: disk.process(), dir: DIR, clock: handClock() });
+  openFileEngine({ disk: disk.process(), dir: DIR, clock: handClock() });
 
 interface State {
   readonly files: Files;

@@ -1,7 +1,7 @@
 // The order of those that wait, made a part at a time while runs come, move and go: always that of all of them sorted.
 import { expect, test } from 'vitest';
-import { ById } from '../../src/engine/json/by-id.ts';
-import { DueOrder } from '../../src/engine/json/due-order.ts';
+import { ById } from '../../src/engine/files/by-id.ts';
+import { DueOrder } from '../../src/engine/files/due-order.ts';
 import type { Run } from '../../src/run/run.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
 

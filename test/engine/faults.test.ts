@@ -2,9 +2,9 @@
 // What was answered is kept, what was refused leaves no trace, memory and disk agree, and when the disk is well again
 // the engine goes on without a restart.
 import { expect, test, vi } from 'vitest';
-import { notWritten } from '../../src/engine/json/committer.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { notWritten } from '../../src/engine/files/committer.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { STATE_NAMES } from '../../src/run/run.ts';
 import { abortIdle, retry } from '../../src/run/transitions.ts';
@@ -30,8 +30,8 @@ vi.mock('../../src/support/limits.ts', async (original) => ({
   PAGE_SIZE: 4,
 }));
 
-const open = async (disk: Disk): Promise<JsonEngine> => {
-  const { engine, damage } = await openJsonEngine({ disk, dir: DIR, clock: handClock() });
+const open = async (disk: Disk): Promise<FileEngine> => {
+  const { engine, damage } = await openFileEngine({ disk, dir: DIR, clock: handClock() });
   expect(damage).toEqual([]);
   return engine;
 };
@@ -46,7 +46,7 @@ interface Outcome {
 }
 
 /** Everything that is written, several at once, on a disk that fails somewhere in it. */
-async function busy(engine: JsonEngine): Promise<Outcome> {
+async function busy(engine: FileEngine): Promise<Outcome> {
   const o: Outcome = {
     kept: new Set(),
     refused: new Set(),
@@ -95,7 +95,7 @@ async function busy(engine: JsonEngine): Promise<Outcome> {
   return o;
 }
 
-async function looksRight(engine: JsonEngine, o: Outcome): Promise<void> {
+async function looksRight(engine: FileEngine, o: Outcome): Promise<void> {
   const { runs, total } = await all(engine);
   const states = new Map(runs.map((run) => [markOf(run), run.state.name]));
   expect(total).toBe(runs.length);
@@ -111,7 +111,7 @@ async function looksRight(engine: JsonEngine, o: Outcome): Promise<void> {
   expect(fired).toBe(states.has(20) ? 1 : 0);
 }
 
-const snapshot = async (engine: JsonEngine): Promise<unknown> => [
+const snapshot = async (engine: FileEngine): Promise<unknown> => [
   (await all(engine)).runs.map((run) => [run.id, textOf(run)]),
   engine.schedules(),
   engine.leases(),
@@ -132,7 +132,7 @@ async function everywhere(
   kind: Kind,
   errno: Fault['errno'],
   forever: boolean,
-  check: (disk: SimulatedDisk, o: Outcome, engine: JsonEngine, heal: () => void) => Promise<void>,
+  check: (disk: SimulatedDisk, o: Outcome, engine: FileEngine, heal: () => void) => Promise<void>,
 ): Promise<number> {
   const start = await started();
   for (let n = 0; ; n++) {

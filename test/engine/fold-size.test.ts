@@ -1,6 +1,6 @@
 // When a fold is worth it: the journal against what would be written anew, which is what the pages really take.
 import { expect, test, vi } from 'vitest';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
@@ -14,7 +14,7 @@ vi.mock('../../src/support/limits.ts', async (original) => ({
 /** Changes a run by so much until its page is written anew; returns the bytes of the journal that it took. */
 async function untilFolded(runs: number, each: number, change: number): Promise<number> {
   const disk = new SimulatedDisk();
-  const { engine } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock: handClock() });
+  const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock: handClock() });
   const params = { text: 'x'.repeat(each) };
   await engine.accept(
     Array.from({ length: runs }, (_, i) => draft(i, null, { params })),

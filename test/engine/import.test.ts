@@ -2,11 +2,11 @@
 // already, it is part of what a repair can prove.
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { importState } from '../../src/engine/json/import.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
-import { exportLines } from '../../src/engine/json/stream.ts';
+import { importState } from '../../src/engine/files/import.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { exportLines } from '../../src/engine/files/stream.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
@@ -30,7 +30,7 @@ async function* from(lines: readonly string[]): AsyncGenerator<string> {
 }
 
 async function tale(disk: Disk): Promise<unknown> {
-  const { engine, damage } = await openJsonEngine({ disk, dir: DIR, clock, readOnly: true });
+  const { engine, damage } = await openFileEngine({ disk, dir: DIR, clock, readOnly: true });
   const { runs } = await all(engine);
   return { damage, runs, schedules: engine.schedules(), paused: engine.pauses() };
 }
@@ -50,7 +50,7 @@ test('a killed import can be made again; one that is not folded survives the rep
       finished = true;
     });
     process.kill();
-    const { engine } = await openJsonEngine({
+    const { engine } = await openFileEngine({
       disk: disk.process(),
       dir: DIR,
       clock,

@@ -1,14 +1,14 @@
 // Pages that are larger than any text may be: written and read in pieces, with the loop free in between. The bytes here
 // are few, and cut much smaller than a disk would.
 import { expect, test } from 'vitest';
-import type { Document } from '../../src/engine/json/document.ts';
-import { readDocument, writeDocument } from '../../src/engine/json/document.ts';
-import { bytesOf, Reading } from '../../src/engine/json/document-bytes.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { Pages } from '../../src/engine/json/pages.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
+import type { Document } from '../../src/engine/files/document.ts';
+import { readDocument, writeDocument } from '../../src/engine/files/document.ts';
+import { bytesOf, Reading } from '../../src/engine/files/document-bytes.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { Pages } from '../../src/engine/files/pages.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { all, DIR, DONE, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk, SimulatedProcess } from '../helpers/simulated-disk.ts';
 
@@ -62,7 +62,7 @@ test('whatever is wrong with one byte of it is seen, however it is cut', () => {
 });
 
 /** Runs of 3 MB each, settled, in one page. */
-async function large(engine: JsonEngine): Promise<void> {
+async function large(engine: FileEngine): Promise<void> {
   const accepted = await engine.accept([draft(1), draft(2), draft(3), draft(4)], T0);
   engine.putWorker(worker(1));
   const claimed = await engine.claim('place', 3, () => ({ mark: 'w1', pid: 1001 }), T0);
@@ -78,7 +78,7 @@ async function large(engine: JsonEngine): Promise<void> {
 test('a page of large runs is folded and read again while others are answered, and is repaired without a loss beside', async () => {
   const clock = handClock();
   const disk = new SimulatedDisk();
-  const { engine } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   await large(engine);
   const before = disk.operations.length;
   let turns = 0;
@@ -99,7 +99,7 @@ test('a page of large runs is folded and read again while others are answered, a
   expect(writes.length).toBeGreaterThan(3);
   expect(turns).toBeGreaterThan(writes.length);
   const { runs } = await all(engine);
-  const again = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const again = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   expect((await all(again.engine)).runs).toEqual(runs);
   const rotten = Buffer.from(page);
   rotten.fill('\0', page.indexOf('{"id":2'), page.indexOf('{"id":2') + 512);
@@ -111,7 +111,7 @@ test('a page of large runs is folded and read again while others are answered, a
   const found = await inspectState(other, DIR, { ...clock, after: atOnce });
   const { lost } = await repairState({ disk: other, dir: DIR, clock }, found);
   expect(lost.map(({ ids, more }) => [ids, more])).toEqual([[[], 1]]);
-  const repaired = await openJsonEngine({ disk: other, dir: DIR, clock });
+  const repaired = await openFileEngine({ disk: other, dir: DIR, clock });
   expect((await all(repaired.engine)).runs).toEqual(runs.filter(({ id }) => id !== 2));
 });
 

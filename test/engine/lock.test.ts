@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockState, readHolder } from '../../src/engine/json/lock.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { lockState, readHolder } from '../../src/engine/files/lock.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { draft, handClock, T0 } from '../helpers/engine-session.ts';
@@ -109,7 +109,7 @@ test('a lock file that was replaced or removed while held stops all writing; one
   let now = 0;
   const clock: Clock = { ...handClock(), monotonic: () => now };
   const lock = await lockState(dir, 'daemon', clock);
-  const { engine } = await openJsonEngine({ disk: realDisk, dir, clock, ...lock });
+  const { engine } = await openFileEngine({ disk: realDisk, dir, clock, ...lock });
   now += 1000;
   await engine.accept([draft(1)], T0);
   renameSync(join(dir, 'lock'), join(dir, 'lock.away'));
@@ -126,7 +126,7 @@ test('the folder and everything in it is private from its first moment, whatever
   const before = process.umask(0);
   try {
     const lock = await lockState(dir, 'daemon', systemClock);
-    const { engine } = await openJsonEngine({ disk: realDisk, dir, clock: systemClock, ...lock });
+    const { engine } = await openFileEngine({ disk: realDisk, dir, clock: systemClock, ...lock });
     await engine.accept([draft(1)], T0);
     await engine.fold();
     await engine.close();

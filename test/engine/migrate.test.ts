@@ -5,11 +5,11 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { DocumentName, Step } from '../../src/engine/json/format.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import type { DocumentName, Step } from '../../src/engine/files/format.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
 import type { Files } from '../helpers/engine-platter.ts';
@@ -18,7 +18,7 @@ import { ROOT } from '../helpers/project.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const table = vi.hoisted(() => ({ FORMAT: 1, STEPS: [] as unknown[] }));
-vi.mock('../../src/engine/json/format.ts', () => ({
+vi.mock('../../src/engine/files/format.ts', () => ({
   get FORMAT() {
     return table.FORMAT;
   },
@@ -71,10 +71,10 @@ function version(format: number, ...steps: Step[]): void {
 afterEach(() => version(1));
 
 const open = (disk: Disk, dir: string, readOnly = false) =>
-  openJsonEngine({ disk, dir, clock: handClock(), readOnly });
+  openFileEngine({ disk, dir, clock: handClock(), readOnly });
 
 /** Everything that an engine tells, with the jobs' names as they are in the other format. */
-async function tale(engine: JsonEngine, name: (job: string) => string): Promise<unknown> {
+async function tale(engine: FileEngine, name: (job: string) => string): Promise<unknown> {
   engine.promote(T0);
   const { runs, total } = await all(engine);
   const asked = await engine.accept([], T0, 'request-a').catch(() => []);

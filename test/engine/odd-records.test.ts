@@ -5,9 +5,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Schedule, scheduleView } from '../../src/run/schedule.ts';
@@ -45,7 +45,7 @@ beforeAll(async () => {
   const dir = join(home, 'live');
   mkdirSync(dir, { mode: 0o700 });
   const options = { disk: realDisk, dir, clock: systemClock };
-  const { engine } = await openJsonEngine(options);
+  const { engine } = await openFileEngine(options);
   await engine.accept(
     [...Array(5).keys()].map((i) => draft(i)),
     T0,
@@ -84,7 +84,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
 
 const open = (dir: string, readOnly: boolean) =>
-  openJsonEngine({ disk: realDisk, dir, clock: systemClock, readOnly });
+  openFileEngine({ disk: realDisk, dir, clock: systemClock, readOnly });
 
 /** All that can be said of a state, as commands say it; `json` shows that it can be written down. */
 async function tale(dir: string, readOnly = true) {

@@ -1,8 +1,8 @@
 // Room held free for results: on a full disk what runs can still be settled, nothing new is taken in, and all goes on
 // by itself when there is room. The disk is simulated, with a size, so that each byte of it can be spoken of.
 import { expect, test } from 'vitest';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { FREE } from '../helpers/core.ts';
 import { DIR, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
@@ -16,9 +16,9 @@ async function begin() {
   disk.capacity = SIZE;
   const clock = handClock();
   const process = disk.process();
-  const open = async (): Promise<JsonEngine> => {
+  const open = async (): Promise<FileEngine> => {
     const options = { disk: process, dir: DIR, clock, reserve: true };
-    const { engine, damage } = await openJsonEngine(options);
+    const { engine, damage } = await openFileEngine(options);
     if (damage[0]) throw damage[0];
     engine.configure(
       () => FREE,
@@ -46,7 +46,7 @@ test('a daemon holds a twentieth of a small disk free, a command nothing', async
   await engine.close();
   const other = new SimulatedDisk();
   const options = { disk: other.process(), dir: DIR, clock };
-  await openJsonEngine(options);
+  await openFileEngine(options);
   expect(reserveOf(other)).toBeUndefined();
   expect(process.dead).toBe(false);
 });

@@ -1,10 +1,10 @@
 // What a damaged document proves: rot that happens to be JSON is not taken for the hand of a person.
 import { expect, test } from 'vitest';
-import { type Document, writeDocument } from '../../src/engine/json/document.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
-import { salvageDocument } from '../../src/engine/json/repair/salvage-document.ts';
+import { type Document, writeDocument } from '../../src/engine/files/document.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { salvageDocument } from '../../src/engine/files/repair/salvage-document.ts';
 import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
@@ -38,7 +38,7 @@ test('rot that makes one element of two, and JSON of both, proves only the other
 test('three runs of one shared process keep their leases where the line of that process is lost', async () => {
   const clock = handClock();
   const disk = new SimulatedDisk();
-  const { engine } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   await engine.accept([draft(1), draft(2), draft(3)], T0);
   engine.putWorker(worker(1));
   await engine.claim('place', 3, () => ({ mark: 'w1', pid: 1001 }), T0);
@@ -53,7 +53,7 @@ test('three runs of one shared process keep their leases where the line of that 
   const rotten = new SimulatedDisk(files).process();
   const found = await inspectState(rotten, DIR, { ...clock, after: atOnce });
   await repairState({ disk: rotten, dir: DIR, clock }, found);
-  const again = await openJsonEngine({ disk: rotten, dir: DIR, clock });
+  const again = await openFileEngine({ disk: rotten, dir: DIR, clock });
   expect(again.damage).toEqual([]);
   expect(again.engine.leases()).toEqual(before);
 });

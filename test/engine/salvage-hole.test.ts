@@ -1,9 +1,9 @@
 // A line of the journal is lost, and later ones are not. What a later line keeps of a run may be what the lost one had
 // changed: such a run is not taken for known.
 import { expect, test } from 'vitest';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { repairState } from '../../src/engine/json/repair/repair.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Saved, save } from '../../src/run/transitions.ts';
 import { systemClock } from '../../src/support/clock.ts';
@@ -15,7 +15,7 @@ const clock = { ...handClock(), after: systemClock.after };
 /** A running run that has saved each of these, in a line each; then a repair where the line of one is lost. */
 async function repairedWithout(lost: number, saves: readonly Saved[]): Promise<Run | null> {
   const disk = new SimulatedDisk(new Map([['/', null]]));
-  const { engine } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   engine.putWorker(worker(1));
   await engine.accept([draft(1)], T0);
   const [claimed] = await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
@@ -30,7 +30,7 @@ async function repairedWithout(lost: number, saves: readonly Saved[]): Promise<R
   files.set(journal, Buffer.from(lines.join('\n')));
   const damaged = new SimulatedDisk(files).process();
   await repairState({ disk: damaged, dir: DIR, clock }, await inspectState(damaged, DIR, clock));
-  const again = await openJsonEngine({ disk: damaged, dir: DIR, clock, readOnly: true });
+  const again = await openFileEngine({ disk: damaged, dir: DIR, clock, readOnly: true });
   expect(again.damage).toEqual([]);
   return again.engine.find(run.id);
 }

@@ -2,8 +2,8 @@
 // fit into a text.
 import { constants } from 'node:buffer';
 import { afterEach, expect, test, vi } from 'vitest';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { inspectState } from '../../src/engine/json/repair/inspect.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { all, DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
@@ -20,7 +20,7 @@ const params = { text: 'x'.repeat(1000) };
 async function accepted(runs: number): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk(new Map([['/', null]]));
   const process = disk.process();
-  const { engine } = await openJsonEngine({ disk: process, dir: DIR, clock });
+  const { engine } = await openFileEngine({ disk: process, dir: DIR, clock });
   for (let i = 0; i < runs; i++) await engine.accept([draft(i, null, { params })], T0);
   process.kill();
   return disk;
@@ -38,7 +38,7 @@ test('a segment of the journal grows to its limit, and the journal goes on in th
   const sizes = segmentsOf(disk);
   expect(sizes.length).toBeGreaterThan(5);
   expect(Math.max(...sizes)).toBeLessThan(12_000);
-  const { engine, damage } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine, damage } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   expect(damage).toEqual([]);
   expect((await all(engine)).total).toBe(60);
   await engine.fold();
@@ -56,7 +56,7 @@ test('a segment with more bytes than a text can hold is read, looked at and serv
     return real.apply(this, args);
   });
   expect((await inspectState(disk.process(), DIR, clock)).findings).toEqual([]);
-  const { engine, damage } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine, damage } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   expect(damage).toEqual([]);
   expect((await all(engine)).total).toBe(30);
 });

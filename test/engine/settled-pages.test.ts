@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Query } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { type Manifest, readManifest, writeManifest } from '../../src/engine/json/manifest.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { type Manifest, readManifest, writeManifest } from '../../src/engine/files/manifest.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { T0 } from '../helpers/engine-session.ts';
@@ -34,7 +34,7 @@ async function state(
 }
 
 /** An engine on it, and the pages that it has read since it was asked last. */
-async function opened(dir: string): Promise<{ engine: JsonEngine; read: () => number }> {
+async function opened(dir: string): Promise<{ engine: FileEngine; read: () => number }> {
   let read = 0;
   const disk: Disk = {
     ...realDisk,
@@ -43,7 +43,7 @@ async function opened(dir: string): Promise<{ engine: JsonEngine; read: () => nu
       return realDisk.pieces(path);
     },
   };
-  const { engine } = await openJsonEngine({ disk, dir, clock: systemClock });
+  const { engine } = await openFileEngine({ disk, dir, clock: systemClock });
   onTestFinished(() => engine.close());
   const since = (): number => {
     const before = read;

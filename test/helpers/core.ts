@@ -8,8 +8,8 @@ import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
 import type { Claimed } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
@@ -98,7 +98,7 @@ export class World {
 }
 
 export class Core {
-  readonly engine: JsonEngine;
+  readonly engine: FileEngine;
   readonly recurring: Recurring;
   readonly scheduler: Scheduler;
   readonly process: SimulatedProcess;
@@ -108,7 +108,7 @@ export class Core {
 
   static async open(world: World): Promise<Core> {
     const process = world.disk.process();
-    const { engine, damage } = await openJsonEngine({
+    const { engine, damage } = await openFileEngine({
       disk: process,
       dir: '/state',
       clock: world.clock,
@@ -123,7 +123,7 @@ export class Core {
     return core;
   }
 
-  private constructor(world: World, process: SimulatedProcess, engine: JsonEngine) {
+  private constructor(world: World, process: SimulatedProcess, engine: FileEngine) {
     this.#world = world;
     this.process = process;
     this.engine = engine;

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FORMAT } from '../../src/engine/json/format.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { FORMAT } from '../../src/engine/files/format.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { RunLogFiles } from '../../src/engine/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
@@ -44,7 +44,7 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   const home = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'jobrun-damage-'));
   const dir = join(home, 'live');
   mkdirSync(dir, { mode: 0o700 });
-  const { engine } = await openJsonEngine({ disk: realDisk, dir, clock: systemClock });
+  const { engine } = await openFileEngine({ disk: realDisk, dir, clock: systemClock });
   for (let page = 0; page < 3; page++)
     await engine.accept(
       Array.from({ length: page === 0 ? PAGE - 1 : PAGE }, (_, i) => draft(page * PAGE + i)),

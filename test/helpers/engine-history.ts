@@ -1,6 +1,6 @@
 // A stretch of ordinary life of an engine, on a simulated disk: everything that is ever written, several things at
 // once, folds at rest and under load, a clean end and a kill. And the check of any state that may be left of it.
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { Ledger } from './engine-ledger.ts';
@@ -144,7 +144,7 @@ export async function judge(
 ): Promise<string[]> {
   const clock = handClock();
   const disk = new SimulatedDisk(files);
-  const { engine, damage } = await openJsonEngine({ disk: disk.process(), dir: DIR, clock });
+  const { engine, damage } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   if (damage.length > 0) return damage.map(({ message }) => `false alarm: ${message}`);
   const wrong = await ledger.broken(engine, at);
   if (wrong.length > 0 || !goOn) return wrong;
@@ -158,7 +158,7 @@ export async function judge(
   const id = accepted?.run.id ?? 0;
   const left = [...disk.powerCuts({ from: disk.operations.length, onlyCertain: true })][0];
   const again = new SimulatedDisk(left?.files ?? disk.files());
-  const next = await openJsonEngine({ disk: again.process(), dir: DIR, clock });
+  const next = await openFileEngine({ disk: again.process(), dir: DIR, clock });
   if (next.damage.length > 0) return next.damage.map(({ message }) => `second time: ${message}`);
   const kept = await next.engine.find(id);
   if ((kept?.params as { i?: number } | undefined)?.i !== 999)

@@ -5,7 +5,7 @@
 // A run is known by the number `i` in its params. Its versions are what the engine told of it once durable, in order;
 // a `maybe` is a version that was asked for and not answered, because the process died.
 import type { Engine } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { isSettled, type Run, STATE_NAMES } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 
@@ -108,7 +108,7 @@ export class Ledger {
   }
 
   /** Every promise that a state recovered from moment `at` breaks. */
-  async broken(engine: JsonEngine, at: number): Promise<string[]> {
+  async broken(engine: FileEngine, at: number): Promise<string[]> {
     const { runs, total } = await engine.list({ limit: 1_000_000 });
     const wrong = [...countsWrong(engine, runs, total), ...tiesWrong(engine, runs)];
     const byMark = new Map<number, Run>();
@@ -161,7 +161,7 @@ export class Ledger {
     return wrong;
   }
 
-  async #requestsWrong(engine: JsonEngine, at: number): Promise<string[]> {
+  async #requestsWrong(engine: FileEngine, at: number): Promise<string[]> {
     const wrong: string[] = [];
     for (const [request, answer] of this.#requests) {
       if (answer.at > at) continue;

@@ -1,8 +1,8 @@
 // An engine in use by a test: each call is noted in a ledger when it is made and when it is answered, so that what is
 // found after a crash can be judged. Also the small values that tests of engines need.
 import type { Claimed, Engine, Found, Worker } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft, Origin, Run } from '../../src/run/run.ts';
@@ -78,11 +78,11 @@ export interface SessionOptions {
 }
 
 export class Session {
-  readonly engine: JsonEngine;
+  readonly engine: FileEngine;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
 
-  private constructor(engine: JsonEngine, { ledger, clock }: SessionOptions) {
+  private constructor(engine: FileEngine, { ledger, clock }: SessionOptions) {
     this.engine = engine;
     this.#ledger = ledger;
     this.#clock = clock;
@@ -90,7 +90,7 @@ export class Session {
 
   static async open(options: SessionOptions): Promise<Session> {
     const { disk, clock, ledger } = options;
-    const { engine, damage } = await openJsonEngine({ disk, dir: DIR, clock });
+    const { engine, damage } = await openFileEngine({ disk, dir: DIR, clock });
     if (damage[0]) throw damage[0];
     await ledger.settleDoubts(engine);
     ledger.listen(engine);

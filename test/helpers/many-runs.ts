@@ -1,11 +1,11 @@
 // A state with as many runs as one likes, written as pages and not run by run: most settled, some of them failed here
 // and there, and a third of it waiting, queued or due at all sorts of times.
 
-import { type Document, writeDocument } from '../../src/engine/json/document.ts';
-import { type Manifest, readManifest, writeManifest } from '../../src/engine/json/manifest.ts';
-import { Pages } from '../../src/engine/json/pages.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { pageOf, Tally } from '../../src/engine/json/tally.ts';
+import { type Document, writeDocument } from '../../src/engine/files/document.ts';
+import { type Manifest, readManifest, writeManifest } from '../../src/engine/files/manifest.ts';
+import { Pages } from '../../src/engine/files/pages.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { pageOf, Tally } from '../../src/engine/files/tally.ts';
 import type { Run, RunState } from '../../src/run/run.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
@@ -36,11 +36,11 @@ export async function writeRuns(
   paused: readonly string[] = [],
 ): Promise<void> {
   const options = { disk: realDisk, dir, clock: systemClock };
-  const { engine } = await openJsonEngine(options);
+  const { engine } = await openFileEngine(options);
   for (const job of paused) await engine.pause({ job }, true);
   await engine.close();
   // Once more: the journal is empty then, and the manifest all there is.
-  await (await openJsonEngine(options)).engine.close();
+  await (await openFileEngine(options)).engine.close();
   const manifest = (await readManifest(realDisk, dir)) as Manifest;
   const { format, seq } = manifest;
   const pages = new Pages(realDisk, dir);

@@ -4,10 +4,10 @@
 // goes on by itself.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { FORMAT } from '../../src/engine/json/format.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
-import { type Inspection, inspectState } from '../../src/engine/json/repair/inspect.ts';
-import { clearPlaces, type Repaired, repairState } from '../../src/engine/json/repair/repair.ts';
+import { FORMAT } from '../../src/engine/files/format.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type Inspection, inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { clearPlaces, type Repaired, repairState } from '../../src/engine/files/repair/repair.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
@@ -211,7 +211,7 @@ async function refused(dir: string, found: Inspection, before: string): Promise<
       (error) => error.code === found.foreign?.code,
     );
   const open = async (readOnly: boolean): Promise<void> => {
-    const { engine } = await openJsonEngine({ ...options, readOnly });
+    const { engine } = await openFileEngine({ ...options, readOnly });
     // A page of settled runs is read by whoever asks for it.
     await all(engine).finally(() => engine.close());
   };
@@ -236,7 +236,7 @@ async function compare(
   dir: string,
   repaired: Repaired | null,
 ): Promise<string | null> {
-  const { engine, damage } = await openJsonEngine({ disk: realDisk, dir, clock });
+  const { engine, damage } = await openFileEngine({ disk: realDisk, dir, clock });
   try {
     if (damage[0]) return `a daemon refuses it: ${damage[0].message}`;
     const listed = await all(engine);

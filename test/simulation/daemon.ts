@@ -14,7 +14,7 @@ import { Stuck } from '../../src/daemon/stuck.ts';
 import { toolsOf } from '../../src/daemon/tools.ts';
 import { Upkeep } from '../../src/daemon/upkeep.ts';
 import type { Change, Engine } from '../../src/engine/engine.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { delay } from '../../src/support/clock.ts';
 import type { Config } from '../../src/support/config.ts';
 import { errnoOf, JobrunError } from '../../src/support/errors.ts';
@@ -115,7 +115,7 @@ export class Daemon {
   static async open(machine: Machine, life: Life): Promise<Daemon> {
     const { disk, clock } = life;
     const onError = (error: unknown): void => life.failed('engine', error);
-    const opened = await openJsonEngine({ disk, dir: '/state', clock, reserve: true, onError });
+    const opened = await openFileEngine({ disk, dir: '/state', clock, reserve: true, onError });
     if (opened.damage[0]) {
       machine.promises.break(`a false alarm: ${opened.damage[0].message}`);
       throw opened.damage[0];

@@ -2,9 +2,9 @@
 // when their time is over. What is kept, in files and in memory, is no more in the last days than on the fifth.
 import { expect, test } from 'vitest';
 import { schedule } from '../../src/commands/schedule.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import type { Memory } from '../../src/engine/json/memory.ts';
-import type { Registry } from '../../src/engine/json/registry.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import type { Memory } from '../../src/engine/files/memory.ts';
+import type { Registry } from '../../src/engine/files/registry.ts';
 import { DAY, HOUR, MINUTE } from '../../src/support/limits.ts';
 import { Client } from './client.ts';
 import { Life } from './daemon.ts';
@@ -80,7 +80,7 @@ async function ask(machine: Machine, { daemon }: Life): Promise<void> {
 type Kept = Awaited<ReturnType<typeof kept>>;
 
 async function kept(machine: Machine, { daemon }: Life) {
-  const engine = daemon?.engine as unknown as JsonEngine & { memory: Memory; registry: Registry };
+  const engine = daemon?.engine as unknown as FileEngine & { memory: Memory; registry: Registry };
   // Runs of a job that there never was are kept for a month: somebody removes them.
   const { runs } = await engine.list({ jobs: ['nobody'], limit: 1000, states: ['aborted'] });
   await Promise.all([engine.remove(runs.map(({ id }) => id)), machine.quiet()]);

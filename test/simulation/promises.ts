@@ -2,8 +2,8 @@
 // clients and jobs were answered, and each version of a run that the engine made in memory (which may have reached the
 // disk without anybody being told). After every step, after every start, and whenever a job begins, it compares.
 import type { Change, Engine, Lease, Token } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import type { Memory } from '../../src/engine/json/memory.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import type { Memory } from '../../src/engine/files/memory.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
 import type { Brief } from '../../src/workers/messages.ts';
@@ -61,7 +61,7 @@ export class Promises {
   // ----------------------------------------------------------------------------------------------- what is told
 
   /** A state was opened: it holds all that was told, and nothing that nobody asked for. */
-  async opened(engine: JsonEngine): Promise<void> {
+  async opened(engine: FileEngine): Promise<void> {
     const { runs } = await engine.list({ limit: 1_000_000 });
     const found = new Map(runs.map((run) => [run.id, run]));
     for (const [id, told] of this.#told) {
@@ -88,7 +88,7 @@ export class Promises {
   }
 
   /** Notes every version that the engine makes, told or not. */
-  #watch(engine: JsonEngine): void {
+  #watch(engine: FileEngine): void {
     const { memory } = engine as unknown as { memory: Memory };
     const put = memory.put.bind(memory);
     const running = new WeakSet<Run>();

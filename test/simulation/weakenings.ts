@@ -1,14 +1,14 @@
 // jobrun with one of its protections taken out: the simulation must find each, or it would find nothing.
 import type { Claimed, Engine } from '../../src/engine/engine.ts';
-import type { JsonEngine } from '../../src/engine/json/json-engine.ts';
-import type { Memory } from '../../src/engine/json/memory.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import type { Memory } from '../../src/engine/files/memory.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Weakness } from '../helpers/simulated-disk.ts';
 
 export interface Weakening {
   readonly name: string;
   readonly disk?: Weakness;
-  readonly engine?: (engine: JsonEngine) => Partial<Engine>;
+  readonly engine?: (engine: FileEngine) => Partial<Engine>;
 }
 
 export const WEAKENINGS: readonly Weakening[] = [
@@ -63,7 +63,7 @@ export const WEAKENINGS: readonly Weakening[] = [
 ];
 
 async function claimEarly(
-  engine: JsonEngine,
+  engine: FileEngine,
   asked: Parameters<Engine['claim']>,
 ): Promise<Claimed[]> {
   const before = new Set(engine.leases().map(({ run }) => run));
@@ -76,7 +76,7 @@ async function claimEarly(
 }
 
 async function fireApart(
-  engine: JsonEngine,
+  engine: FileEngine,
   [fired, now]: Parameters<Engine['fire']>,
 ): Promise<Run[]> {
   const drafts = fired.flatMap((one) => one.drafts);
@@ -86,7 +86,7 @@ async function fireApart(
 }
 
 /** The engine, with what the weakening puts in the place of its own methods. */
-export function weakened(engine: JsonEngine, weakening: Weakening | null): Engine {
+export function weakened(engine: FileEngine, weakening: Weakening | null): Engine {
   const own = weakening?.engine?.(engine);
   if (!own) return engine;
   return new Proxy(engine, {

@@ -12,7 +12,7 @@ import type { Imported } from './manifest.ts';
 import { Pages } from './pages.ts';
 import { readState } from './reader.ts';
 import type { Recovered } from './recovered.ts';
-import { type OpenOptions, openJsonEngine } from './recovery.ts';
+import { type OpenOptions, openFileEngine } from './recovery.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
 import { LOG_NAME } from './repair/inspect.ts';
 import type { Note } from './stored.ts';
@@ -32,7 +32,7 @@ export async function importState(
 ): Promise<Import> {
   const { disk, dir, clock } = options;
   // Recovered first, as for any change: what is left of a kill is made durable.
-  const opened = await openJsonEngine(options);
+  const opened = await openFileEngine(options);
   await opened.engine.close();
   const state = await readState(disk, dir);
   if (opened.damage[0]) throw opened.damage[0];
@@ -51,7 +51,7 @@ export async function importState(
     await taking.undo();
     throw error;
   }
-  const { engine } = await openJsonEngine(options);
+  const { engine } = await openFileEngine(options);
   await engine.close();
   const { runs, oddities } = taking;
   return { runs, oddities };

@@ -17,11 +17,11 @@ import { type Disk, replaceFile } from '../../support/files.ts';
 import { copyAside } from './aside.ts';
 import { readClockMark } from './clock-file.ts';
 import { Committer } from './committer.ts';
+import { FileEngine, type Parts } from './file-engine.ts';
 import { journalFolder } from './fold.ts';
 import { FORMAT } from './format.ts';
 import { readHeartbeat } from './heartbeat.ts';
 import { listSegments, Segment, segmentPath } from './journal.ts';
-import { JsonEngine, type Parts } from './json-engine.ts';
 import { keepOlder, removeTemporaries } from './migrate.ts';
 import { readState } from './reader.ts';
 import { type Problem, Problems, type Recovered } from './recovered.ts';
@@ -44,7 +44,7 @@ export interface OpenOptions {
 }
 
 export interface OpenedState {
-  readonly engine: JsonEngine;
+  readonly engine: FileEngine;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
   /** What makes no sense of it: all else goes on. */
@@ -55,7 +55,7 @@ export interface OpenedState {
  * Opens the state folder of a project, which the caller holds the lock of. Throws `state-newer` or
  * `state-older`, having touched nothing, where another jobrun wrote it and this one has no way from there.
  */
-export async function openJsonEngine(options: OpenOptions): Promise<OpenedState> {
+export async function openFileEngine(options: OpenOptions): Promise<OpenedState> {
   try {
     return await openOnce(options);
   } catch (error) {
@@ -83,7 +83,7 @@ async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const paths = problems.map(({ path }) => path);
   if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
-  const engine = new JsonEngine({ ...common, committer: null, reserve: null, refusal });
+  const engine = new FileEngine({ ...common, committer: null, reserve: null, refusal });
   return { engine, damage: problems.map(({ error }) => error), oddities };
 }
 
@@ -145,7 +145,7 @@ const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Comm
 export async function serveRecovered(
   options: OpenOptions,
   recovered: Recovered,
-): Promise<JsonEngine> {
+): Promise<FileEngine> {
   const { disk, dir, clock } = options;
   const common = await partsOf(options, recovered);
   const folder = journalFolder(dir);
@@ -162,7 +162,7 @@ export async function serveRecovered(
     await common.release();
   };
   common.registry.forgetIdleWorkers();
-  const engine = new JsonEngine({ ...common, committer, reserve, refusal: null, release });
+  const engine = new FileEngine({ ...common, committer, reserve, refusal: null, release });
   try {
     await engine.fold();
   } catch (error) {

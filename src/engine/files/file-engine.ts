@@ -47,7 +47,7 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   readonly clock: Clock;
 }
 
-export class JsonEngine extends Reads implements E.Engine {
+export class FileEngine extends Reads implements E.Engine {
   readonly #p: Parts;
   readonly #announcer: Announcer;
   #limitsOf: ((job: string) => JobLimits) | null = null;

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Manifest, readManifest, writeManifest } from '../../src/engine/json/manifest.ts';
-import { openJsonEngine } from '../../src/engine/json/recovery.ts';
+import { type Manifest, readManifest, writeManifest } from '../../src/engine/files/manifest.ts';
+import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { draft, T0 } from '../helpers/engine-session.ts';
@@ -16,7 +16,7 @@ engineContract('json', async () => {
   const options = { disk: realDisk, dir: join(home, 'state'), clock: systemClock };
   return {
     open: async () => {
-      const { engine, damage } = await openJsonEngine(options);
+      const { engine, damage } = await openFileEngine(options);
       expect(damage).toEqual([]);
       return engine;
     },
@@ -27,7 +27,7 @@ engineContract('json', async () => {
 test('a page in which nothing is left loses its file two folds later, the others keep theirs', async () => {
   const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
   const dir = join(home, 'state');
-  const { engine } = await openJsonEngine({ disk: realDisk, dir, clock: systemClock });
+  const { engine } = await openFileEngine({ disk: realDisk, dir, clock: systemClock });
   for (let i = 0; i < 2; i++) {
     await engine.accept(
       Array.from({ length: 1000 }, (_, n) => draft(n)),
@@ -49,13 +49,13 @@ test('a page in which nothing is left loses its file two folds later, the others
 test('a batch is remembered by its first id and their number, and found again', async () => {
   const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
   const options = { disk: realDisk, dir: join(home, 'state'), clock: systemClock };
-  const first = (await openJsonEngine(options)).engine;
+  const first = (await openFileEngine(options)).engine;
   const drafts = Array.from({ length: 1000 }, (_, n) => draft(n, n === 500 ? { key: 'a' } : null));
   await first.accept([draft(0, { key: 'a' })], T0, 'single');
   const asked = (await first.accept(drafts, T0, 'batch')).map(({ run }) => run.id);
   await first.close();
   const path = join(options.dir, 'manifest.json');
-  const { engine } = await openJsonEngine(options);
+  const { engine } = await openFileEngine(options);
   expect(JSON.parse(readFileSync(path, 'utf8')).requests).toEqual([
     ['single', [1], T0],
     ['batch', [[2, 500], 1, [502, 499]], T0],
@@ -73,13 +73,13 @@ test('a batch is remembered by its first id and their number, and found again', 
 test('a batch that was remembered with each of its ids is found again', async () => {
   const home = mkdtempSync(join(tmpdir(), 'jobrun-engine-'));
   const options = { disk: realDisk, dir: join(home, 'state'), clock: systemClock };
-  const first = (await openJsonEngine(options)).engine;
+  const first = (await openFileEngine(options)).engine;
   await first.accept([draft(0), draft(1), draft(2)], T0);
   await first.close();
   const manifest = (await readManifest(realDisk, options.dir)) as Manifest;
   const requests = [...manifest.requests, ['batch', [1, 2, 3], T0] as const];
   await writeManifest(realDisk, options.dir, { ...manifest, requests });
-  const { engine } = await openJsonEngine(options);
+  const { engine } = await openFileEngine(options);
   const again = await engine.answered('batch', T0);
   expect(again?.map(({ run }) => run.id)).toEqual([1, 2, 3]);
   await engine.close();
