@@ -7,7 +7,7 @@ import type { Asked, Command } from '../commands/command.ts';
 import { examples } from '../commands/help.ts';
 import { readInteger } from '../commands/times.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';
-import { prepareState } from '../engine/files/lock.ts';
+import { prepareState } from '../store/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { parseDuration } from '../support/durations.ts';

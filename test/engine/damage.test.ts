@@ -4,9 +4,9 @@
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
-import { FORMAT } from '../../src/engine/files/format.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import type { Run } from '../../src/run/run.ts';
+import { FORMAT } from '../../src/store/format.ts';
 import type { JobrunError } from '../../src/support/errors.ts';
 import type { Files } from '../helpers/engine-platter.ts';
 import {

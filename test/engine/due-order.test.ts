@@ -1,8 +1,8 @@
 // The order of those that wait, made a part at a time while runs come, move and go: always that of all of them sorted.
 import { expect, test } from 'vitest';
-import { ById } from '../../src/engine/files/by-id.ts';
 import { DueOrder } from '../../src/engine/files/due-order.ts';
 import type { Run } from '../../src/run/run.ts';
+import { ById } from '../../src/store/by-id.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
 
 const MANY = 3000;

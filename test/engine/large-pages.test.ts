@@ -1,14 +1,14 @@
 // Pages that are larger than any text may be: written and read in pieces, with the loop free in between. The bytes here
 // are few, and cut much smaller than a disk would.
 import { expect, test } from 'vitest';
-import type { Document } from '../../src/engine/files/document.ts';
-import { readDocument, writeDocument } from '../../src/engine/files/document.ts';
-import { bytesOf, Reading } from '../../src/engine/files/document-bytes.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { Pages } from '../../src/engine/files/pages.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
+import type { Document } from '../../src/store/document.ts';
+import { readDocument, writeDocument } from '../../src/store/document.ts';
+import { bytesOf, Reading } from '../../src/store/document-bytes.ts';
 import { all, DIR, DONE, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk, SimulatedProcess } from '../helpers/simulated-disk.ts';
 

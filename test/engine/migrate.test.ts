@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import type { DocumentName, Step } from '../../src/engine/files/format.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
+import type { DocumentName, Step } from '../../src/store/format.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
 import type { Files } from '../helpers/engine-platter.ts';
@@ -18,7 +18,7 @@ import { ROOT } from '../helpers/project.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const table = vi.hoisted(() => ({ FORMAT: 1, STEPS: [] as unknown[] }));
-vi.mock('../../src/engine/files/format.ts', () => ({
+vi.mock('../../src/store/format.ts', () => ({
   get FORMAT() {
     return table.FORMAT;
   },

@@ -1,10 +1,10 @@
 // What a damaged document proves: rot that happens to be JSON is not taken for the hand of a person.
 import { expect, test } from 'vitest';
-import { type Document, writeDocument } from '../../src/engine/files/document.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
-import { salvageDocument } from '../../src/engine/files/repair/salvage-document.ts';
+import { type Document, writeDocument } from '../../src/store/document.ts';
+import { salvageDocument } from '../../src/store/salvage-document.ts';
 import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 

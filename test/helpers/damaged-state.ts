@@ -14,12 +14,12 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FORMAT } from '../../src/engine/files/format.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { RunLogFiles } from '../../src/engine/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 import { abortIdle, save } from '../../src/run/transitions.ts';
+import { FORMAT } from '../../src/store/format.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW, worker } from './engine-session.ts';

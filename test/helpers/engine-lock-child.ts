@@ -1,5 +1,5 @@
 // A process of its own that takes the lock of a state folder, says how that went, and holds it until it is ended.
-import { lockState } from '../../src/engine/files/lock.ts';
+import { lockState } from '../../src/store/lock.ts';
 import { systemClock } from '../../src/support/clock.ts';
 
 const [dir = '', kind = 'daemon'] = process.argv.slice(2);

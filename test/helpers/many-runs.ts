@@ -1,12 +1,12 @@
 // A state with as many runs as one likes, written as pages and not run by run: most settled, some of them failed here
 // and there, and a third of it waiting, queued or due at all sorts of times.
 
-import { type Document, writeDocument } from '../../src/engine/files/document.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/engine/files/manifest.ts';
 import { Pages } from '../../src/engine/files/pages.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { pageOf, Tally } from '../../src/engine/files/tally.ts';
 import type { Run, RunState } from '../../src/run/run.ts';
+import { type Document, writeDocument } from '../../src/store/document.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { PAGE_SIZE } from '../../src/support/limits.ts';

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { bytesOf } from '../../src/engine/files/document-bytes.ts';
+import { bytesOf } from '../../src/store/document-bytes.ts';
 import { hex } from '../../src/support/checksums.ts';
 import type { Doc } from './project.ts';
 

@@ -4,11 +4,11 @@
 // goes on by itself.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { FORMAT } from '../../src/engine/files/format.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { type Inspection, inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from '../../src/engine/files/repair/repair.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
+import { FORMAT } from '../../src/store/format.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import {

@@ -2,10 +2,10 @@
 // must be there after a power cut, which is when clocks are wrong.
 import { join } from 'node:path';
 import type { ClockMark } from '../../run/keep-clock.ts';
+import { readRegular } from '../../store/document.ts';
 import { isInstant } from '../../support/clock.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
 import { parseJson } from '../../support/json.ts';
-import { readRegular } from './document.ts';
 
 const pathOf = (dir: string): string => join(dir, 'clock');
 

@@ -8,6 +8,9 @@ import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
+import type { Committer } from '../../store/committer.ts';
+import { Heartbeat } from '../../store/heartbeat.ts';
+import { FULL_REASON, fullRefusal, type Reserve } from '../../store/reserve.ts';
 import type { Clock } from '../../support/clock.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
@@ -24,11 +27,8 @@ import {
 } from './accept.ts';
 import { Announcer } from './announcer.ts';
 import { writeClockMark } from './clock-file.ts';
-import type { Committer } from './committer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
-import { Heartbeat } from './heartbeat.ts';
 import { notSettled, Reads } from './reads.ts';
-import { FULL_REASON, fullRefusal, type Reserve } from './reserve.ts';
 import { Transaction } from './transaction.ts';
 
 export interface Parts extends Omit<Folding, 'counters' | 'committer'> {

@@ -12,12 +12,12 @@
 // already includes.
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
+import type { Committer } from '../../store/committer.ts';
+import { type Document, writeDocument } from '../../store/document.ts';
+import { FORMAT } from '../../store/format.ts';
+import { listSegments, type Position, segmentPath } from '../../store/journal.ts';
 import type { Disk } from '../../support/files.ts';
 import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES, PAGE_SIZE } from '../../support/limits.ts';
-import type { Committer } from './committer.ts';
-import { type Document, writeDocument } from './document.ts';
-import { FORMAT } from './format.ts';
-import { listSegments, type Position, segmentPath } from './journal.ts';
 import { collectPage, filedRuns } from './listing.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
 import type { Memory } from './memory.ts';

@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
 import { isHeldUp } from '../../run/stored-run.ts';
+import { type Op, Segment } from '../../store/journal.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk, DiskFile } from '../../support/files.ts';
 import { journalFolder } from './fold.ts';
-import { type Op, Segment } from './journal.ts';
 import type { Imported } from './manifest.ts';
 import { Pages } from './pages.ts';
 import { readState } from './reader.ts';

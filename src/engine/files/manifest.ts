@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { STATE_NAMES } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
+import { type Document, damaged, readDocument, writeDocument } from '../../store/document.ts';
+import type { Position } from '../../store/journal.ts';
 import type { Disk } from '../../support/files.ts';
 import { instant, isFields, listOf, object, whole, withoutDot } from '../../support/shape.ts';
-import { type Document, damaged, readDocument, writeDocument } from './document.ts';
-import type { Position } from './journal.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
 import {
   type Note,

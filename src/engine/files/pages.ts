@@ -3,12 +3,18 @@
 // read when somebody asks for them, through a small cache.
 import { join } from 'node:path';
 import type { Run } from '../../run/run.ts';
+import { copyAside } from '../../store/aside.ts';
+import {
+  type Document,
+  damaged,
+  listFolder,
+  readWeighed,
+  writeDocument,
+} from '../../store/document.ts';
+import { FORMAT } from '../../store/format.ts';
 import type { Disk } from '../../support/files.ts';
 import { PAGES_CACHED, PAGES_CACHED_BYTES } from '../../support/limits.ts';
 import { isFields } from '../../support/shape.ts';
-import { copyAside } from './aside.ts';
-import { type Document, damaged, listFolder, readWeighed, writeDocument } from './document.ts';
-import { FORMAT } from './format.ts';
 import { type Note, type Oddity, runOf } from './stored.ts';
 import { pageOf } from './tally.ts';
 

@@ -9,12 +9,8 @@
 // is damaged, every page and the whole journal are looked at.
 import { join } from 'node:path';
 import { isSettled, type Run } from '../../run/run.ts';
-import { JobrunError } from '../../support/errors.ts';
-import type { Disk } from '../../support/files.ts';
-import { damaged, readDocument, readRegular } from './document.ts';
-import { giveLeases, haveLeases } from './doubt.ts';
-import { journalFolder } from './fold.ts';
-import { FORMAT } from './format.ts';
+import { damaged, readDocument, readRegular } from '../../store/document.ts';
+import { FORMAT } from '../../store/format.ts';
 import {
   follow,
   type Line,
@@ -23,7 +19,13 @@ import {
   type Position,
   readSegment,
   segmentPath,
-} from './journal.ts';
+} from '../../store/journal.ts';
+import { foreign } from '../../store/migrate.ts';
+import { readWitness } from '../../store/witness.ts';
+import { JobrunError } from '../../support/errors.ts';
+import type { Disk } from '../../support/files.ts';
+import { giveLeases, haveLeases } from './doubt.ts';
+import { journalFolder } from './fold.ts';
 import {
   type Common,
   type Imported,
@@ -32,7 +34,6 @@ import {
   readManifest,
 } from './manifest.ts';
 import { Memory } from './memory.ts';
-import { foreign } from './migrate.ts';
 import { Pages } from './pages.ts';
 import { Problems, type Recovered } from './recovered.ts';
 import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
@@ -41,7 +42,6 @@ import { leasesOf, type Note, type Oddity, pausesOf, schedulesOf, workersOf } fr
 import { opsOf } from './stored-ops.ts';
 import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
 import { idOf, replayOp } from './transaction.ts';
-import { readWitness } from './witness.ts';
 
 /** Ids that one line may have given at the most: it holds less than that. */
 export const IDS_PER_COMMIT = 10_000;

@@ -1,8 +1,9 @@
 // What a look at the state folder gives, whether all of it was sound (reader.ts) or had to be put together from what
 // can be proven (salvage.ts).
+
+import { damaged } from '../../store/document.ts';
+import type { Position } from '../../store/journal.ts';
 import { JobrunError } from '../../support/errors.ts';
-import { damaged } from './document.ts';
-import type { Position } from './journal.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';

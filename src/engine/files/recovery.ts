@@ -11,23 +11,23 @@
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
 import { dirname, join } from 'node:path';
+import { copyAside } from '../../store/aside.ts';
+import { Committer } from '../../store/committer.ts';
+import { FORMAT } from '../../store/format.ts';
+import { readHeartbeat } from '../../store/heartbeat.ts';
+import { listSegments, Segment, segmentPath } from '../../store/journal.ts';
+import { keepOlder, removeTemporaries } from '../../store/migrate.ts';
+import { Reserve } from '../../store/reserve.ts';
+import { Witness } from '../../store/witness.ts';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
-import { copyAside } from './aside.ts';
 import { readClockMark } from './clock-file.ts';
-import { Committer } from './committer.ts';
 import { FileEngine, type Parts } from './file-engine.ts';
 import { journalFolder } from './fold.ts';
-import { FORMAT } from './format.ts';
-import { readHeartbeat } from './heartbeat.ts';
-import { listSegments, Segment, segmentPath } from './journal.ts';
-import { keepOlder, removeTemporaries } from './migrate.ts';
 import { readState } from './reader.ts';
 import { type Problem, Problems, type Recovered } from './recovered.ts';
-import { Reserve } from './reserve.ts';
 import type { Oddity } from './stored.ts';
-import { Witness } from './witness.ts';
 
 export interface OpenOptions {
   readonly disk: Disk;

@@ -1,10 +1,10 @@
 // What the engine keeps besides runs: schedules and pauses (`schedules.json`), leases and the worker processes that
 // hold them (`locks.json`), and the requests that were answered (in the manifest), so that a repeated one is known.
 import type { Schedule } from '../../run/schedule.ts';
+import type { Document } from '../../store/document.ts';
 import { MAX_REQUESTS_REMEMBERED, REQUEST_MEMORY_MS } from '../../support/limits.ts';
 import { Recent } from '../../support/recent.ts';
 import type { Lease, Pauses, PauseTarget, Token, Worker } from '../engine.ts';
-import type { Document } from './document.ts';
 
 export interface SchedulesFile extends Document {
   readonly schedules: readonly Schedule[];

@@ -2,8 +2,8 @@
 // what they say of a run or a schedule is set aside where that makes none.
 import { LARGE } from '../../run/difference.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
+import type { Op } from '../../store/journal.ts';
 import { type Check, flag, listOf, object, oneOf, text, withoutDot } from '../../support/shape.ts';
-import type { Op } from './journal.ts';
 import { importOf } from './manifest.ts';
 import type { Held } from './registry.ts';
 import { HELD, type Note, request, runOf, scheduleOf, target, WORKER } from './stored.ts';

@@ -3,9 +3,9 @@
 import { applyDifference, type Difference, differenceOf } from '../../run/difference.ts';
 import type { Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
+import type { Op } from '../../store/journal.ts';
 import { isInstant } from '../../support/clock.ts';
 import type { PauseTarget, Worker } from '../engine.ts';
-import type { Op } from './journal.ts';
 import type { Memory } from './memory.ts';
 import { type Answered, type Held, packed, type Registry } from './registry.ts';
 import { type Note, runOf } from './stored.ts';

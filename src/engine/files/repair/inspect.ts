@@ -7,21 +7,21 @@ import type { ClockMark } from '../../../run/keep-clock.ts';
 import type { Run } from '../../../run/run.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { asideOf } from '../../../run/stored-run.ts';
+import { listFolder, readOrDamaged } from '../../../store/document.ts';
+import { FORMAT } from '../../../store/format.ts';
+import { segmentPath } from '../../../store/journal.ts';
+import { salvageDocument } from '../../../store/salvage-document.ts';
 import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
 import { readEntry, readLog } from '../../log-file.ts';
 import { readClockMark } from '../clock-file.ts';
-import { listFolder, readOrDamaged } from '../document.ts';
-import { FORMAT } from '../format.ts';
-import { segmentPath } from '../journal.ts';
 import type { ReadPage } from '../pages.ts';
 import { readState } from '../reader.ts';
 import type { Problem, Recovered } from '../recovered.ts';
 import type { Oddity } from '../stored.ts';
 import { pageOf } from '../tally.ts';
-import { salvageDocument } from './salvage-document.ts';
 
 export interface Finding {
   /** A problem is damage; a warning costs nothing that was promised. */

@@ -2,12 +2,12 @@
 // every start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that
 // is still damaged and still has all its originals, and the next repair begins again.
 import { basename, dirname, join } from 'node:path';
+import { copyAside, moveAside } from '../../../store/aside.ts';
+import { readOrDamaged } from '../../../store/document.ts';
+import { FORMAT } from '../../../store/format.ts';
 import { JobrunError } from '../../../support/errors.ts';
 import { type Disk, replaceFile } from '../../../support/files.ts';
 import { readEntry } from '../../log-file.ts';
-import { copyAside, moveAside } from '../aside.ts';
-import { readOrDamaged } from '../document.ts';
-import { FORMAT } from '../format.ts';
 import type { Recovered } from '../recovered.ts';
 import { type OpenOptions, serveRecovered } from '../recovery.ts';
 import { FOLDERS, type Inspection, isOfKind, LOG_NAME, repairedFiles } from './inspect.ts';

@@ -11,14 +11,17 @@ import { isSettled, type Run } from '../../../run/run.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { acknowledged, asideOf } from '../../../run/stored-run.ts';
 import { readSchedule } from '../../../run/stored-schedule.ts';
+import { type Document, readOrDamaged } from '../../../store/document.ts';
+import { FORMAT } from '../../../store/format.ts';
+import { listSegments, type Op, segmentPath } from '../../../store/journal.ts';
+import { type Salvaged, salvageDocument } from '../../../store/salvage-document.ts';
+import { type Chain, chainSegments } from '../../../store/salvage-journal.ts';
+import { readWitness } from '../../../store/witness.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
 import { isFields } from '../../../support/shape.ts';
-import { type Document, readOrDamaged } from '../document.ts';
 import { failDoubted, giveLeases } from '../doubt.ts';
 import { journalFolder } from '../fold.ts';
-import { FORMAT } from '../format.ts';
-import { listSegments, type Op, segmentPath } from '../journal.ts';
 import { type Imported, type Manifest, manifestPath, readSense } from '../manifest.ts';
 import { Memory } from '../memory.ts';
 import { type PageFile, Pages, runsIn } from '../pages.ts';
@@ -29,10 +32,7 @@ import { leasesOf, type Note, pausesOf, schedulesOf, workersOf } from '../stored
 import { opsOf } from '../stored-ops.ts';
 import { pageOf } from '../tally.ts';
 import { idOf, replayOp } from '../transaction.ts';
-import { readWitness } from '../witness.ts';
 import { Losses, type Lost } from './losses.ts';
-import { type Salvaged, salvageDocument } from './salvage-document.ts';
-import { type Chain, chainSegments } from './salvage-journal.ts';
 
 export interface SalvageReport {
   /** Files of which all could be proven, one flipped bit put right. */

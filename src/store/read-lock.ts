@@ -2,8 +2,8 @@
 // nothing is made and nothing written, so that it works on a read-only file system too.
 import { closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
+import type { Clock } from '../support/clock.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import {
   checkFile,
   flock,

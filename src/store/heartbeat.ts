@@ -1,8 +1,8 @@
 // The heartbeat: while runs are under way, their daemon writes the time into a small file of its own (`heartbeat`). After a
 // kill it says until when they were under way. Only a daemon writes it, so no command that comes later hides that.
 import { join } from 'node:path';
-import { isInstant } from '../../support/clock.ts';
-import type { Disk } from '../../support/files.ts';
+import { isInstant } from '../support/clock.ts';
+import type { Disk } from '../support/files.ts';
 import { readRegular } from './document.ts';
 import { NoteFile } from './note-file.ts';
 

@@ -3,8 +3,8 @@
 // takes the path of every start: its fold writes every page, and last the manifest. A crash in between leaves files
 // of both formats, each of which says its own; an older jobrun refuses them, and the next start does the same again.
 import { basename, dirname, join } from 'node:path';
-import { JobrunError } from '../../support/errors.ts';
-import { type Disk, isTemporary, replaceFile } from '../../support/files.ts';
+import { JobrunError } from '../support/errors.ts';
+import { type Disk, isTemporary, replaceFile } from '../support/files.ts';
 import { type DocumentName, FORMAT, STEPS, type Step } from './format.ts';
 
 /** The steps from a format to that of this version; null where there is no way. */

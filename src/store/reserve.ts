@@ -4,10 +4,10 @@
 //
 // The bytes are written and synced, not only promised by a size: a file with holes would reserve nothing.
 import { join } from 'node:path';
-import type { Clock } from '../../support/clock.ts';
-import { isFull, JobrunError } from '../../support/errors.ts';
-import type { Disk } from '../../support/files.ts';
-import { LOOK_FOR_ROOM_MS, RESERVE_BYTES, RESERVE_SHARE } from '../../support/limits.ts';
+import type { Clock } from '../support/clock.ts';
+import { isFull, JobrunError } from '../support/errors.ts';
+import type { Disk } from '../support/files.ts';
+import { LOOK_FOR_ROOM_MS, RESERVE_BYTES, RESERVE_SHARE } from '../support/limits.ts';
 
 export class Reserve {
   readonly #disk: Disk;

@@ -1,13 +1,13 @@
 // What a damaged document still proves. From the most certain to the least: it is sound; one bit is wrong, and put
 // right; its parts that fit their own checksums are taken, the others not; it is JSON with another checksum, so a hand
 // has edited it, which is believed only where the caller asks for it and every part has the right shape.
-import { sumOf } from '../../../support/checksums.ts';
-import type { Disk } from '../../../support/files.ts';
-import { parseJson } from '../../../support/json.ts';
-import { type Document, readOrDamaged } from '../document.ts';
-import { Reading } from '../document-bytes.ts';
-import { upgraded } from '../migrate.ts';
+import { sumOf } from '../support/checksums.ts';
+import type { Disk } from '../support/files.ts';
+import { parseJson } from '../support/json.ts';
+import { type Document, readOrDamaged } from './document.ts';
+import { Reading } from './document-bytes.ts';
 import { isOneBitOff, linesIn, mendText } from './mend.ts';
+import { upgraded } from './migrate.ts';
 
 export type Proof = 'sound' | 'mended' | 'edited' | 'parts' | 'nothing';
 

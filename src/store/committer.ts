@@ -7,10 +7,10 @@
 // failed sync ends the segment for good, and the line is tried once more in a new one, because after a failed sync a
 // later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
 
-import type { Clock } from '../../support/clock.ts';
-import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
-import type { Disk } from '../../support/files.ts';
-import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../../support/limits.ts';
+import type { Clock } from '../support/clock.ts';
+import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
+import type { Disk } from '../support/files.ts';
+import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../support/limits.ts';
 import { type Position, Segment } from './journal.ts';
 import type { Reserve } from './reserve.ts';
 import type { Witness } from './witness.ts';

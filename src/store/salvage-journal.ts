@@ -1,8 +1,8 @@
 // All commits that a damaged journal still proves. Each line fits its own checksum and names the one before it, so a
 // line after a bad one is as certain as one before it; only what the bad one held is unknown: a hole in the numbers.
 // A line with one flipped bit is put right (mend.ts), its line feed too.
-import { sumOf } from '../../../support/checksums.ts';
-import { decode, type Line, type Op, type Position } from '../journal.ts';
+import { sumOf } from '../support/checksums.ts';
+import { decode, type Line, type Op, type Position } from './journal.ts';
 import { isOneBitOff, linesIn, mendText } from './mend.ts';
 
 /** Commits that are missing, first to last. */

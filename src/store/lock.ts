@@ -19,12 +19,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Clock, delay } from '../../support/clock.ts';
-import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../../support/errors.ts';
-import { parseJson } from '../../support/json.ts';
-import { LOCK_WAIT_MS } from '../../support/limits.ts';
-import { refuseForeign, unsafe } from '../../support/ownership.ts';
-import { object, oneOf, whole } from '../../support/shape.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../support/errors.ts';
+import { parseJson } from '../support/json.ts';
+import { LOCK_WAIT_MS } from '../support/limits.ts';
+import { refuseForeign, unsafe } from '../support/ownership.ts';
+import { object, oneOf, whole } from '../support/shape.ts';
 
 export interface Holder {
   readonly pid: number;

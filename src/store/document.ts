@@ -4,8 +4,8 @@
 //
 // How a document is made into bytes and back is told in document-bytes.ts.
 import { type Adapter, Low } from 'lowdb';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
-import { type Disk, replaceFile } from '../../support/files.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
+import { type Disk, replaceFile } from '../support/files.ts';
 import { bytesOf, Reading } from './document-bytes.ts';
 import { FORMAT } from './format.ts';
 import { foreign, upgraded } from './migrate.ts';

@@ -2,8 +2,8 @@
 // itself. It may lag, it can never lead. A journal that ends before it was cut off, which without it would look just
 // like a commit nobody was told of.
 import { join } from 'node:path';
-import { sumOf } from '../../support/checksums.ts';
-import type { Disk } from '../../support/files.ts';
+import { sumOf } from '../support/checksums.ts';
+import type { Disk } from '../support/files.ts';
 import { readRegular } from './document.ts';
 import { NoteFile } from './note-file.ts';
 

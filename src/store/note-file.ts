@@ -1,6 +1,6 @@
 // A small file that is written over in place, in the background and never synced: it helps to know something later, and
 // where it cannot be written that help is missing and nothing else. Many notes at once become one write.
-import type { Disk, DiskFile } from '../../support/files.ts';
+import type { Disk, DiskFile } from '../support/files.ts';
 
 export class NoteFile {
   readonly #file: DiskFile;
