@@ -12,7 +12,7 @@ import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
 import { Starts } from './rate.ts';
 import { type Run, runsAlone } from './run.ts';
-import { before, RunHeap } from './run-heap.ts';
+import { before, type Entry, entryOf, RunHeap, runOf } from './run-heap.ts';
 
 /** Runs that take a place (a worker process of their own), and those that share one process. */
 export type Lane = 'place' | 'shared';
@@ -56,7 +56,7 @@ interface Front {
   readonly line: Line;
   readonly queue: Queue;
   readonly lane: Lane;
-  readonly run: Run;
+  readonly entry: Entry;
 }
 
 export class Picker {
@@ -156,9 +156,9 @@ export class Picker {
     }
     const fronts = this.#fronts[lane];
     for (let front = fronts.peek(); front; front = fronts.peek()) {
-      const { line, queue, run } = front;
-      const stands = queue.front === front && queue.runs.first() === run;
-      const may = stands && this.#mayStart(line, now);
+      const { line, queue, entry } = front;
+      const run = queue.front === front ? queue.runs.first() : undefined;
+      const may = run && runOf(entry) === run && this.#mayStart(line, now);
       if (may && !this.#isLocked(run)) return run;
       fronts.pop();
       if (queue.front === front) queue.front = null;
@@ -203,7 +203,7 @@ export class Picker {
   }
 
   #newHeap(): RunHeap {
-    return new RunHeap((run) => this.#current(run.id) === run);
+    return new RunHeap(before, (run) => this.#current(run.id) === run);
   }
 
   #newQueue(): Queue {
@@ -230,8 +230,9 @@ export class Picker {
   #offerFirst(line: Line, queue: Queue): void {
     const run = queue.runs.first();
     const lane = laneOf(line, queue);
-    if (!run || (queue.front?.run === run && queue.front.lane === lane)) return;
-    queue.front = { line, queue, lane, run };
+    const { front } = queue;
+    if (!run || (front && runOf(front.entry) === run && front.lane === lane)) return;
+    queue.front = { line, queue, lane, entry: entryOf(run) };
     const fronts = this.#fronts[lane];
     fronts.push(queue.front);
     // At most two of a job stand.
@@ -286,4 +287,4 @@ const queueOf = (line: Line, run: Run): Queue => (runsAlone(run) ? line.alone : 
 const laneOf = (line: Line, queue: Queue): Lane =>
   queue === line.alone ? 'place' : line.limits.lane;
 
-const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.run, b.run));
+const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.entry, b.entry));

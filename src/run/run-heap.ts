@@ -1,11 +1,37 @@
-// Runs in the order in which they may start: priority, due time, id. The heap is lazy: a run that has left, or is another
-// version of itself by now, is dropped when it comes up, or with many others where most of the heap is out of date. That
-// keeps every change at O(log n) without positions to maintain, and the heap no larger than twice what is true. (One
-// that stands aside for a lock is not told what leaves it: it is looked through when the lock is free.)
+// Runs in an order, the first one at hand. The heap is lazy: a run that has left, or has been replaced by a later version
+// of itself, is dropped when it comes up, or with many others where most of the heap is out of date. That keeps every
+// change at O(log n) without positions to maintain, and the heap no larger than twice what is true. (A run that stands
+// aside for a lock is not told what leaves it: it is looked through when the lock is free.)
+//
+// An entry may outlive its run by hours, so a large run is held weakly: its memory is free once it has left.
 import { Heap } from './heap.ts';
 import type { Run } from './run.ts';
+import { weightOf } from './weight.ts';
 
-export const before = (a: Run, b: Run): boolean =>
+/** A run in a lazy heap: the run itself, or what orders it with a weak reference. */
+export interface Entry {
+  readonly id: number;
+  readonly priority: number;
+  readonly state: { readonly dueAt: number };
+  readonly weak?: WeakRef<Run>;
+}
+
+/** Smaller runs are held as they are, which costs a million of them nothing. */
+const LARGE_BYTES = 4096;
+
+export function entryOf(run: Run): Entry {
+  if (weightOf(run) <= LARGE_BYTES) return run;
+  const { id, priority, state } = run;
+  return { id, priority, state: { dueAt: state.dueAt }, weak: new WeakRef(run) };
+}
+
+/** The run of an entry; undefined once its memory is free. */
+export const runOf = (entry: Entry): Run | undefined =>
+  // What is not held weakly is the run.
+  entry.weak ? entry.weak.deref() : (entry as Run);
+
+/** The order in which runs may start: priority, due time, id. */
+export const before = (a: Entry, b: Entry): boolean =>
   a.priority !== b.priority
     ? a.priority > b.priority
     : a.state.dueAt !== b.state.dueAt
@@ -16,33 +42,36 @@ export const before = (a: Run, b: Run): boolean =>
 const FEW = 100;
 
 export class RunHeap {
-  readonly #runs = new Heap<Run>(before);
+  readonly #entries: Heap<Entry>;
   readonly #isCurrent: (run: Run) => boolean;
   /** How many in it have left, as far as is known. */
   #gone = 0;
 
-  constructor(isCurrent: (run: Run) => boolean) {
+  constructor(order: (a: Entry, b: Entry) => boolean, isCurrent: (run: Run) => boolean) {
+    this.#entries = new Heap(order);
     this.#isCurrent = isCurrent;
   }
 
   /** True where it is the first now. */
   add(run: Run): boolean {
-    this.#runs.push(run);
-    return this.#runs.peek() === run;
+    const entry = entryOf(run);
+    this.#entries.push(entry);
+    return this.#entries.peek() === entry;
   }
 
   /** One of them is current no longer. */
   left(): void {
     this.#gone++;
-    if (this.#gone <= FEW || this.#gone * 2 <= this.#runs.size) return;
-    this.#runs.keep(this.#isCurrent);
+    if (this.#gone <= FEW || this.#gone * 2 <= this.#entries.size) return;
+    this.#entries.keep((entry) => this.#currentOf(entry) !== undefined);
     this.#gone = 0;
   }
 
   first(): Run | undefined {
-    for (let run = this.#runs.peek(); run; run = this.#runs.peek()) {
-      if (this.#isCurrent(run)) return run;
-      this.#runs.pop();
+    for (let entry = this.#entries.peek(); entry; entry = this.#entries.peek()) {
+      const run = this.#currentOf(entry);
+      if (run) return run;
+      this.#entries.pop();
       if (this.#gone > 0) this.#gone--;
     }
     return undefined;
@@ -51,7 +80,12 @@ export class RunHeap {
   /** The first, which is in it no longer. */
   take(): Run | undefined {
     const run = this.first();
-    if (run) this.#runs.pop();
+    if (run) this.#entries.pop();
     return run;
+  }
+
+  #currentOf(entry: Entry): Run | undefined {
+    const run = runOf(entry);
+    return run && this.#isCurrent(run) ? run : undefined;
   }
 }

@@ -3,10 +3,10 @@
 // is how a change that could not be written is undone.
 //
 // A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
-// that very object), and everything else is per run only where the run has something to say.
-import { Heap } from '../../run/heap.ts';
+// that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
+import { RunHeap } from '../../run/run-heap.ts';
 import { isHeldUp } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
@@ -35,7 +35,10 @@ export class Memory {
   /** The order that somebody looks at just now, or has lately. */
   dueOrder: DueOrder | null = null;
   /** Runs that wait for an instant. */
-  readonly #due = new Heap<Run>((a, b) => a.state.dueAt < b.state.dueAt);
+  readonly #due = new RunHeap(
+    (a, b) => a.state.dueAt < b.state.dueAt,
+    (run) => this.live.get(run.id) === run,
+  );
   readonly #waits = new Waits((run) => this.live.get(run.id) === run);
   #offset = (): number => 0;
   readonly #keys = new Map<string, number>();
@@ -109,7 +112,7 @@ export class Memory {
     const steady = this.steady(now);
     const waited = this.#waits.first()?.until ?? Number.POSITIVE_INFINITY;
     const place = this.picker.nextPlaceAt(steady) ?? Number.POSITIVE_INFINITY;
-    const instant = this.#firstDue()?.state.dueAt ?? Number.POSITIVE_INFINITY;
+    const instant = this.#due.first()?.state.dueAt ?? Number.POSITIVE_INFINITY;
     const next = Math.min(instant, Math.min(waited, place) + now - steady);
     return Number.isFinite(next) ? next : null;
   }
@@ -159,17 +162,9 @@ export class Memory {
       this.#waits.takeFirst();
       return waited.run;
     }
-    const first = this.#firstDue();
+    const first = this.#due.first();
     if (!first || first.state.dueAt > now) return undefined;
-    return this.#due.pop();
-  }
-
-  #firstDue(): Run | undefined {
-    for (let run = this.#due.peek(); run; run = this.#due.peek()) {
-      if (this.live.get(run.id) === run && run.state.name === 'scheduled') return run;
-      this.#due.pop();
-    }
-    return undefined;
+    return this.#due.take();
   }
 
   #enter(run: Run): void {
@@ -187,7 +182,7 @@ export class Memory {
     if (schedule !== undefined) addTo(this.bySchedule, schedule, run.id);
     switch (run.state.name) {
       case 'scheduled':
-        if (lengthOf(run) === null) this.#due.push(run);
+        if (lengthOf(run) === null) this.#due.add(run);
         break;
       case 'queued':
         this.picker.add(run);
@@ -217,6 +212,7 @@ export class Memory {
     const schedule = run.origin?.schedule;
     if (schedule !== undefined) removeFrom(this.bySchedule, schedule, run.id);
     if (run.state.name === 'queued') this.picker.remove(run);
+    if (run.state.name === 'scheduled' && lengthOf(run) === null) this.#due.left();
     if (run.state.name === 'running') this.picker.ended(run);
     if (run.state.name === 'waiting' && run.state.for === 'runs') this.#forget(run);
   }

@@ -2,17 +2,23 @@
 // lazy, as that of instants. A run that waits for other runs first has its moment too, which it keeps once they are done.
 import { Heap } from '../../run/heap.ts';
 import type { Run } from '../../run/run.ts';
+import { type Entry, entryOf, runOf } from '../../run/run-heap.ts';
 import { cut, lengthOf } from '../../run/waits.ts';
 
 interface Wait {
+  readonly entry: Entry;
+  readonly until: number;
+}
+
+interface Waiting {
   readonly run: Run;
   readonly until: number;
 }
 
 export class Waits {
-  #heap = new Heap<Wait>((a, b) => a.until < b.until);
+  #heap = newHeap();
   /** Of those that wait for other runs. */
-  readonly #held = new Map<number, Wait>();
+  readonly #held = new Map<number, Waiting>();
   readonly #isCurrent: (run: Run) => boolean;
 
   constructor(isCurrent: (run: Run) => boolean) {
@@ -23,10 +29,8 @@ export class Waits {
   add(run: Run, offset: number): void {
     const before = this.#held.get(run.id);
     const kept = before?.run.state.dueAt === run.state.dueAt ? before : null;
-    const wait = { run, until: kept?.until ?? run.state.dueAt - offset };
     this.#held.delete(run.id);
-    if (run.state.name === 'waiting') this.#held.set(run.id, wait);
-    else this.#heap.push(wait);
+    this.#put({ run, until: kept?.until ?? run.state.dueAt - offset });
   }
 
   /** It waits for no time any more. */
@@ -34,9 +38,10 @@ export class Waits {
     if (this.#held.size > 0) this.#held.delete(id);
   }
 
-  first(): Wait | undefined {
+  first(): Waiting | undefined {
     for (let wait = this.#heap.peek(); wait; wait = this.#heap.peek()) {
-      if (this.#isCurrent(wait.run)) return wait;
+      const run = this.#currentOf(wait);
+      if (run) return { run, until: wait.until };
       this.#heap.pop();
     }
     return undefined;
@@ -57,21 +62,30 @@ export class Waits {
   /** After a start: nothing that is left may last longer than it was to last in all. */
   cut(now: number): void {
     const all = this.#all();
-    this.#heap = new Heap<Wait>((a, b) => a.until < b.until);
-    for (const { run, until } of all) {
-      const wait = { run, until: cut(until, lengthOf(run) ?? 0, now) };
-      if (run.state.name === 'waiting') this.#held.set(run.id, wait);
-      else this.#heap.push(wait);
-    }
+    this.#heap = newHeap();
+    for (const { run, until } of all)
+      this.#put({ run, until: cut(until, lengthOf(run) ?? 0, now) });
   }
 
-  #all(): Wait[] {
+  #put({ run, until }: Waiting): void {
+    if (run.state.name === 'waiting') this.#held.set(run.id, { run, until });
+    else this.#heap.push({ entry: entryOf(run), until });
+  }
+
+  #all(): Waiting[] {
     const all = [...this.#held.values()];
     this.#heap.keep((wait) => {
-      const stands = this.#isCurrent(wait.run);
-      if (stands) all.push(wait);
-      return stands;
+      const run = this.#currentOf(wait);
+      if (run) all.push({ run, until: wait.until });
+      return run !== undefined;
     });
     return all;
   }
+
+  #currentOf({ entry }: Wait): Run | undefined {
+    const run = runOf(entry);
+    return run && this.#isCurrent(run) ? run : undefined;
+  }
 }
+
+const newHeap = (): Heap<Wait> => new Heap((a, b) => a.until < b.until);
