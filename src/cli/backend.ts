@@ -205,7 +205,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const { damage = [] } = tools;
   let closing: Promise<void> | null = null;
   const { engine } = tools;
-  const counts = engine.counts();
+  const counts = await engine.counts();
   const waits = UNSETTLED.some((state) => counts[state] > 0);
   return {
     offline: true,

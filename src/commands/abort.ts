@@ -85,7 +85,7 @@ export const abort: Command<Request, Reply> = {
     const act = (id: number): Promise<Aborted> => abortOne(id, reason, graceMs, tools);
     if (request.ids !== undefined) return { results: await eachGiven(runIds(request.ids), act) };
     if (request.job === undefined && request.all !== true) throw wrong('ids', 'a list of ids');
-    if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
+    if (request.job !== undefined) await refuseUnknownJob(jobName(request.job), tools);
     const jobs = request.job === undefined ? {} : { jobs: [request.job] };
     const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, tools), act);
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };

@@ -11,8 +11,7 @@ export async function acceptOne(
   tools: Tools,
   now: number,
 ): Promise<AcceptedView> {
-  const before = acceptedBefore(1, tools, now);
-  const again = before && (await before);
+  const again = await acceptedBefore(1, tools, now);
   if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
   const draft = await draftOf();
   // Before its commit begins: where it can start at once, that goes into the same one.
@@ -22,16 +21,12 @@ export async function acceptOne(
   return viewerOfAccepted(tools)(accepted);
 }
 
-/**
- * What this very request was answered with, where it came before with as many runs and all of them are there. Nearly
- * none did, which is known at once.
- */
-export function acceptedBefore(
+/** What this very request was answered with, where it came before with as many runs and all of them are there. */
+export async function acceptedBefore(
   count: number,
   { engine, request }: Tools,
   now: number,
-): Promise<readonly Accepted[] | null> | null {
-  const before = request === undefined ? null : engine.answered(request, now);
-  if (before === null) return null;
-  return before.then((again) => (again.length === count ? again : null));
+): Promise<readonly Accepted[] | null> {
+  const again = request === undefined ? null : await engine.answered(request, now);
+  return again?.length === count ? again : null;
 }

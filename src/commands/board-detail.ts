@@ -6,7 +6,7 @@ import { type BoardRun, boardRun } from './board-rows.ts';
 import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalText } from './fields.ts';
 import { type JobView, jobView } from './job-views.ts';
-import { boardViewer } from './views.ts';
+import { boardViews } from './views.ts';
 
 export type BoardDetail =
   | {
@@ -35,19 +35,19 @@ export async function detailIn(request: BoardRequest, tools: Tools): Promise<Boa
 async function ofRun(id: string, withRows: boolean, tools: Tools): Promise<BoardDetail | null> {
   const run = /^[1-9]\d{0,14}$/.test(id) ? await tools.engine.find(Number(id)) : null;
   if (!run) return null;
+  const [view] = await boardViews([run], tools);
   const rows = withRows ? await tools.logs.rows(run.id) : null;
   return {
     kind: 'run',
-    run: boardViewer(tools)(run),
+    run: view as RunView,
     attempts: (run.life?.attempts ?? []).slice(-MAX_ATTEMPTS).map(attemptView),
     results: rows && { total: rows.length, rows: rows.slice(-MAX_ROWS) },
   };
 }
 
 async function ofJob(name: string, tools: Tools): Promise<BoardDetail | null> {
-  const job = jobView(name, tools);
+  const job = await jobView(name, tools);
   if (!job) return null;
   const { runs } = await tools.engine.list({ jobs: [name], limit: LATEST_RUNS });
-  const view = boardViewer(tools);
-  return { kind: 'job', job, runs: runs.map((run) => boardRun(view(run))) };
+  return { kind: 'job', job, runs: (await boardViews(runs, tools)).map(boardRun) };
 }

@@ -7,7 +7,7 @@ import { LAST_INSTANT } from '../support/limits.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
 import type { Tools } from './command.ts';
 import { fieldsOf, optionalChoice, optionalInteger, optionalText, wrong } from './fields.ts';
-import { boardViewer } from './views.ts';
+import { boardViews } from './views.ts';
 
 export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 export type Order = (typeof RUN_ORDERS)[number] | (typeof JOB_ORDERS)[number];
@@ -56,32 +56,32 @@ const MAX_WORDS = 20;
 export async function* listsOf(
   request: BoardRequest,
   tools: Tools,
-): AsyncGenerator<() => BoardList | null> {
+): AsyncGenerator<() => Promise<BoardList | null>> {
   const fields = fieldsOf(request);
   const kind = optionalChoice(fields, 'list', ['runs', 'jobs', 'none'] as const) ?? 'runs';
-  if (kind === 'none') return yield () => null;
+  if (kind === 'none') return yield async () => null;
   const offset = optionalInteger(fields, 'offset', 0, Number.MAX_SAFE_INTEGER) ?? 0;
   const limit = optionalInteger(fields, 'limit', 0, MAX_WINDOW) ?? DEFAULT_WINDOW;
   const around = optionalText(fields, 'around', 200) ?? null;
   if (kind === 'jobs') {
     if (!tools.daemon) await tools.catalog.ready();
     const order = optionalChoice(fields, 'order', JOB_ORDERS) ?? 'name';
-    const all = boardJobs(tools, wordsOf(request), order);
+    const all = await boardJobs(tools, wordsOf(request), order);
     const at = all.findIndex(({ name }) => name === around);
     const jobs = all.slice(offset, offset + limit);
     const rest = { total: all.length, offset, order, complete: true, runs: [] };
-    return yield () => ({ ...rest, at: at < 0 ? null : at, jobs });
+    return yield async () => ({ ...rest, at: at < 0 ? null : at, jobs });
   }
   const order = optionalChoice(fields, 'order', RUN_ORDERS) ?? 'newest';
   const id = idIn([around ?? '']);
   const query = {
-    ...queryOf(request, tools),
+    ...(await queryOf(request, tools)),
     ...{ order, offset, limit, ...(id !== null && { around: id }) },
   };
   for await (const { total, runs, at, complete } of searched(query, request, tools)) {
-    const view = boardViewer(tools);
-    const rows = (): readonly BoardRun[] => runs.map((run) => boardRun(view(run)));
-    yield () => ({ total, offset, order, at, complete, runs: rows(), jobs: [] });
+    const rows = async (): Promise<readonly BoardRun[]> =>
+      (await boardViews(runs, tools)).map(boardRun);
+    yield async () => ({ total, offset, order, at, complete, runs: await rows(), jobs: [] });
   }
 }
 
@@ -98,7 +98,7 @@ async function* searched(
   yield { total: fits ? 1 : 0, runs: fits ? [run] : [], at: fits ? 0 : null, complete: true };
 }
 
-function queryOf(request: BoardRequest, tools: Tools): Omit<Query, 'limit'> {
+async function queryOf(request: BoardRequest, tools: Tools): Promise<Omit<Query, 'limit'>> {
   const fields = fieldsOf(request);
   const { states } = request;
   if (states !== undefined && !(Array.isArray(states) && states.every(isState))) {
@@ -107,7 +107,7 @@ function queryOf(request: BoardRequest, tools: Tools): Omit<Query, 'limit'> {
   const key = optionalText(fields, 'key', 1000);
   const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
   const group = optionalText(fields, 'group', 1000);
-  const jobs = states?.length === 0 ? [] : jobsOf(wordsOf(request), group, tools);
+  const jobs = states?.length === 0 ? [] : await jobsOf(wordsOf(request), group, tools);
   return {
     ...(states && { states }),
     ...(jobs && { jobs }),
@@ -125,17 +125,17 @@ function wordsOf({ words }: BoardRequest): readonly string[] {
 }
 
 /** Names are matched here and not in the list: the counts by job then tell which pages need not be read. */
-function jobsOf(
+async function jobsOf(
   words: readonly string[],
   group: string | undefined,
   { engine, catalog }: Tools,
-): readonly string[] | null {
+): Promise<readonly string[] | null> {
   if (words.length === 0 && group === undefined) return null;
   const ofGroup = (name: string): boolean => {
     const entry = group === undefined ? null : catalog.find(name);
     return group === undefined || (entry?.state === 'ok' && entry.data.group === group);
   };
-  return [...engine.countsByJob().keys()].filter((name) => {
+  return [...(await engine.countsByJob()).keys()].filter((name) => {
     const text = name.toLowerCase();
     return words.every((word) => text.includes(word.toLowerCase())) && ofGroup(name);
   });

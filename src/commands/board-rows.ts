@@ -1,4 +1,5 @@
 // The rows of the dashboard's lists: only what a row shows, and texts no longer than a row.
+import type { Pauses } from '../engine/engine.ts';
 import type { Counts } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
@@ -82,19 +83,20 @@ const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: BoardJob) => numb
 };
 
 /** All jobs whose name has all these words: those with a file, and those that runs still ask for. */
-export function boardJobs(
+export async function boardJobs(
   tools: Tools,
   words: readonly string[],
   order: keyof typeof RANK,
-): readonly BoardJob[] {
-  const counts = tools.engine.countsByJob();
+): Promise<readonly BoardJob[]> {
+  const counts = await tools.engine.countsByJob();
+  const pauses = await tools.engine.pauses();
   const rules = new Map<string, Schedule>();
   for (const schedule of tools.engine.schedules()) {
     if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
   }
-  return jobNames(tools)
+  return (await jobNames(tools))
     .filter((name) => words.every((word) => name.toLowerCase().includes(word.toLowerCase())))
-    .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), tools))
+    .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), pauses, tools))
     .sort((a, b) => compare(RANK[order](a), RANK[order](b)));
 }
 
@@ -104,13 +106,14 @@ function jobRow(
   name: string,
   counts: Counts,
   schedule: Schedule | undefined,
+  pauses: Pauses,
   tools: Tools,
 ): BoardJob {
   const entry = tools.catalog.find(name);
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
     name,
-    state: jobState(name, entry, tools),
+    state: jobState(name, entry, pauses),
     group: short(data?.group),
     text: short(entry?.state === 'broken' ? entry.error : data?.description),
     rule: ruleOf(schedule),

@@ -82,11 +82,11 @@ async function* looks(
   const around = await surroundings(request, tools);
   let next = clock.monotonic() + FIRST_PART_MS;
   let told = { what: '', at: clock.monotonic() };
-  let list: (() => BoardList | null) | null = null;
+  let list: (() => Promise<BoardList | null>) | null = null;
   for await (list of listsOf(request, tools)) {
     if (signal?.aborted) return;
     const now = clock.monotonic();
-    const part = now < next ? null : list();
+    const part = now < next ? null : await list();
     if (!part || part.complete) continue;
     next = now + AT_MOST_EVERY_MS;
     const what = `${part.total} ${part.runs.length}`;
@@ -94,20 +94,20 @@ async function* looks(
     told = { what, at: now };
     yield { ...around, list: part };
   }
-  yield { ...around, list: list?.() ?? null };
+  yield { ...around, list: (await list?.()) ?? null };
 }
 
 async function surroundings(request: BoardRequest, tools: Tools): Promise<Surroundings> {
   const { engine, catalog, daemon, clock, config } = tools;
-  const { all, jobs } = engine.pauses();
+  const { all, jobs } = await engine.pauses();
   return {
     now: clock.now(),
     dir: config.dir,
     version: version(),
     daemon: daemon && { pid: daemon.pid, since: daemon.since },
     workers: daemon?.workers() ?? { busy: 0, total: 0 },
-    counts: engine.counts(),
-    jobs: jobNames(tools).length,
+    counts: await engine.counts(),
+    jobs: (await jobNames(tools)).length,
     broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
     paused: { all, jobs: [...jobs] },
     pulse: await pulseOf(tools),
@@ -126,7 +126,7 @@ async function* changes(tools: Tools, signal: AbortSignal): AsyncGenerator<Json>
   };
   hear(tools, signal, touch);
   onAbort(signal, touch);
-  let seen = setupOf(tools);
+  let seen = await setupOf(tools);
   while (!signal.aborted) {
     if (!changed) {
       await new Promise<void>((resolve) => {
@@ -137,7 +137,7 @@ async function* changes(tools: Tools, signal: AbortSignal): AsyncGenerator<Json>
         };
       });
     }
-    const setup = setupOf(tools);
+    const setup = await setupOf(tools);
     if (signal.aborted || (!changed && isSame(setup, seen))) continue;
     [changed, seen] = [false, setup];
     yield { changed: true };
@@ -153,8 +153,8 @@ function hear(tools: Tools, signal: AbortSignal, touch: () => void): void {
 }
 
 /** What may change without a run: looked at, for nobody tells of it. */
-function setupOf({ engine, catalog, daemon }: Tools): readonly unknown[] {
-  const { all, jobs } = engine.pauses();
+async function setupOf({ engine, catalog, daemon }: Tools): Promise<readonly unknown[]> {
+  const { all, jobs } = await engine.pauses();
   return [engine.schedules(), catalog.all(), daemon?.workers().busy, all, [...jobs].join()];
 }
 

@@ -5,12 +5,12 @@ import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
-import type { Command } from './command.ts';
+import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
 import { noDaemon, START_DAEMON } from './settled.ts';
 import { readInteger } from './times.ts';
-import { viewerOfChanged } from './views.ts';
+import { viewsOfChanged } from './views.ts';
 
 interface Request {
   readonly job?: string;
@@ -80,12 +80,11 @@ export const events: Command<Request, null> = {
     const { feed } = tools.daemon;
     const given = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER);
     const from = given ?? feed.last;
-    const view = viewerOfChanged(tools);
     if (marks === true && given === undefined) yield { seen: from };
     for await (const item of feed.read(from, signal)) {
       if (!('n' in item)) yield { type: item.type };
       else if (job === undefined || item.run.job === job) {
-        yield eventOf(item, view) as unknown as Json;
+        yield (await eventOf(item, tools)) as unknown as Json;
       } else if (marks === true) yield { seen: item.n };
     }
   },
@@ -108,12 +107,10 @@ export const events: Command<Request, null> = {
 export const isMark = (item: unknown): item is Mark =>
   typeof item === 'object' && item !== null && 'seen' in item;
 
-export const eventOf = (change: Change, view: (run: Run) => RunView): EventView => ({
-  n: change.n,
-  at: isoOf(change.at),
-  type: typeOf(change),
-  run: view(change.run),
-});
+export async function eventOf(change: Change, tools: Tools): Promise<EventView> {
+  const [run] = await viewsOfChanged([change.run], tools);
+  return { n: change.n, at: isoOf(change.at), type: typeOf(change), run: run as RunView };
+}
 
 function typeOf({ prev, run }: Change): EventType {
   if (prev === null) return 'run.accepted';

@@ -43,7 +43,7 @@ export async function* followRun(
     }
   }
   const settled = await untilSettled([id], false, tools, signal);
-  for (const run of settled ?? []) yield item({ run: viewRun(run, tools) });
+  for (const run of settled ?? []) yield item({ run: await viewRun(run, tools) });
 }
 
 /** How a request goes on with the next daemon: what it accepted is not accepted again. */

@@ -1,6 +1,7 @@
 // Jobs as the world sees them: what the catalog knows, with the counts of their runs and whether they are paused.
 import { isAbsolute, relative } from 'node:path';
 import type { JobEntry } from '../catalog/catalog.ts';
+import type { Pauses } from '../engine/engine.ts';
 import type { Counts } from '../run/run.ts';
 import { type Schedule, type ScheduleView, scheduleView } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
@@ -29,37 +30,49 @@ export const NO_RUNS: Counts = {
   aborted: 0,
 };
 
-export function jobViews(tools: Tools): readonly JobView[] {
-  const counts = tools.engine.countsByJob();
-  const own = ownSchedules(tools);
-  return jobNames(tools).map((name) =>
-    view(name, tools.catalog.find(name), tools, counts, own.get(name)),
-  );
+export async function jobViews(tools: Tools): Promise<readonly JobView[]> {
+  const known = await knownOf(tools);
+  return (await jobNames(tools)).map((name) => view(name, tools.catalog.find(name), known, tools));
 }
 
 /** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
-export function jobNames({ engine, catalog, daemon }: Tools): readonly string[] {
+export async function jobNames({ engine, catalog, daemon }: Tools): Promise<readonly string[]> {
   const known = catalog.all().map(({ name }) => name);
   // Without a daemon the definitions may not have been read, but the files tell their names.
   const filed = daemon || known.length > 0 ? known : catalog.names();
-  const asked = [...engine.countsByJob()].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
+  const counts = await engine.countsByJob();
+  const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
   const left = engine.schedules().map(({ job }) => job);
   return [...new Set([...filed, ...asked, ...left])].sort();
 }
 
-export function jobView(name: string, tools: Tools): JobView | null {
-  const counts = tools.engine.countsByJob();
+export async function jobView(name: string, tools: Tools): Promise<JobView | null> {
+  const known = await knownOf(tools);
   const entry = tools.catalog.find(name);
-  const own = ownSchedules(tools).get(name);
-  const asked = counts.has(name) || tools.engine.schedules().some(({ job }) => job === name);
-  return entry || asked ? view(name, entry, tools, counts, own) : null;
+  const asked = known.counts.has(name) || known.schedules.some(({ job }) => job === name);
+  return entry || asked ? view(name, entry, known, tools) : null;
 }
 
-/** By job, those that its file defines, or defined while it was there. */
-const ownSchedules = ({ engine }: Tools): ReadonlyMap<string, Schedule> =>
-  new Map(
-    engine.schedules().flatMap((one) => (one.source === 'job' ? [[one.job, one] as const] : [])),
-  );
+/** What the engine knows of all jobs. */
+interface Known {
+  readonly counts: ReadonlyMap<string, Counts>;
+  readonly pauses: Pauses;
+  readonly schedules: readonly Schedule[];
+  /** By job, those that its file defines, or defined while it was there. */
+  readonly own: ReadonlyMap<string, Schedule>;
+}
+
+async function knownOf({ engine }: Tools): Promise<Known> {
+  const schedules = engine.schedules();
+  return {
+    counts: await engine.countsByJob(),
+    pauses: await engine.pauses(),
+    schedules,
+    own: new Map(
+      schedules.flatMap((one) => (one.source === 'job' ? [[one.job, one] as const] : [])),
+    ),
+  };
+}
 
 const isWanted = (counts: Counts): boolean =>
   counts.scheduled + counts.waiting + counts.queued + counts.running > 0;
@@ -67,15 +80,15 @@ const isWanted = (counts: Counts): boolean =>
 function view(
   name: string,
   entry: JobEntry | null,
+  { counts, pauses, own }: Known,
   tools: Tools,
-  counts: ReadonlyMap<string, Counts>,
-  schedule: Schedule | undefined,
 ): JobView {
   const { dir, redact } = tools.config;
+  const schedule = own.get(name);
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
     name,
-    state: jobState(name, entry, tools),
+    state: jobState(name, entry, pauses),
     description: data?.description ?? null,
     group: data?.group ?? null,
     file: entry && shortPath(dir, entry.file),
@@ -89,11 +102,10 @@ function view(
 export function jobState(
   name: string,
   entry: JobEntry | null,
-  { engine }: Pick<Tools, 'engine'>,
+  { all, jobs }: Pauses,
 ): JobView['state'] {
   if (!entry) return 'missing';
   if (entry.state === 'broken') return 'broken';
-  const { all, jobs } = engine.pauses();
   return all || jobs.has(name) ? 'paused' : 'ok';
 }
 

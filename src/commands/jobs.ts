@@ -9,7 +9,7 @@ import { showRuns } from './list.ts';
 import { type Output, paint, paintState, type Value } from './output.ts';
 import { ruleText } from './schedules.ts';
 import { showRelative } from './times.ts';
-import { viewer } from './views.ts';
+import { viewsOf } from './views.ts';
 
 interface Request {
   readonly name?: string;
@@ -43,8 +43,8 @@ export const jobs: Command<Request, Reply> = {
     await tools.catalog.ready();
     // Whoever checks has perhaps just installed what they lacked.
     if (check === true) await tools.catalog.rereadBroken();
-    if (name === undefined) return { jobs: jobViews(tools) };
-    const job = jobView(jobName(name), tools);
+    if (name === undefined) return { jobs: await jobViews(tools) };
+    const job = await jobView(jobName(name), tools);
     if (!job) throw unknownJob(name, tools.catalog.names());
     return { jobs: [job], ...job, runs: await latestRuns(name, tools) };
   },
@@ -61,7 +61,7 @@ export const jobs: Command<Request, Reply> = {
 
 async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]> {
   const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS });
-  return runs.map(viewer(tools));
+  return viewsOf(runs, tools);
 }
 
 function showAll(all: readonly JobView[], out: Output): void {

@@ -14,7 +14,7 @@ import { lastAlive, tookMs } from './follow.ts';
 import { examples } from './help.ts';
 import { type Output, paintState, type Value } from './output.ts';
 import { readInteger, readSince, showRelative } from './times.ts';
-import { viewer } from './views.ts';
+import { viewsOf } from './views.ts';
 import { watched } from './watch.ts';
 
 interface Request {
@@ -104,7 +104,7 @@ async function listed(request: Request, tools: Tools): Promise<Listed> {
   const { total, runs, damage = [] } = await tools.engine.list(await queryOf(request, tools));
   return {
     total,
-    runs: runs.map(viewer(tools)),
+    runs: await viewsOf(runs, tools),
     ...(damage.length > 0 && { damage: damage.map((error) => error.toJSON()) }),
   };
 }

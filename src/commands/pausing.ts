@@ -66,7 +66,7 @@ async function setPaused(
     const next = withPause(getSchedule(schedule, tools), paused, tools.clock.now());
     await tools.engine.putSchedules([next]);
   } else if (job !== undefined) {
-    refuseUnknownJob(jobName(job), tools);
+    await refuseUnknownJob(jobName(job), tools);
     await tools.engine.pause({ job }, paused);
   } else await tools.engine.pause({ all: true }, paused);
   tools.wake();
@@ -74,8 +74,9 @@ async function setPaused(
 }
 
 /** A job that is gone can still be let go, and one that is only asked for can be held. */
-export function refuseUnknownJob(job: string, { catalog, engine }: Tools): void {
-  if (catalog.find(job) || engine.countsByJob().has(job) || engine.pauses().jobs.has(job)) return;
+export async function refuseUnknownJob(job: string, { catalog, engine }: Tools): Promise<void> {
+  if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
+  if ((await engine.pauses()).jobs.has(job)) return;
   const names = catalog.names();
   if (!names.includes(job)) throw unknownJob(job, names);
 }

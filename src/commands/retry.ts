@@ -55,7 +55,7 @@ export const retry: Command<Request, Reply> = {
 
   async handle(request, tools) {
     const { ids, fresh = false, force = false } = request;
-    if (request.job !== undefined) refuseUnknownJob(jobName(request.job), tools);
+    if (request.job !== undefined) await refuseUnknownJob(jobName(request.job), tools);
     const chosen = ids === undefined ? await settledIds(request, tools) : runIds(ids);
     const retried = new Set(chosen);
     const act = async (id: number): Promise<RunView> => {

@@ -228,7 +228,7 @@ export async function acceptRun(request: AskedOne, tools: Tools, now: number): P
   if (!request.dryRun) return noted(await acceptOne(() => draftOf(run, tools, now), tools, now));
   const draft = await draftOf(run, tools, now);
   const waits = (draft.origin?.after ?? []).length > 0;
-  return noted({ ...viewRun(newRun(0, draft, now, waits), tools), reason: null, id: null });
+  return noted({ ...(await viewRun(newRun(0, draft, now, waits), tools)), reason: null, id: null });
 }
 
 async function showAccepted(reply: NewRun, out: Output, timezone: string): Promise<void> {

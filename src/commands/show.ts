@@ -42,7 +42,7 @@ export const show: Command<Request, Details> = {
   async handle(request, tools) {
     const run = await getRun(runId(request.id), tools);
     return {
-      ...viewRun(run, tools),
+      ...(await viewRun(run, tools)),
       attempts: (run.life?.attempts ?? []).map(attemptView),
       results: await tools.logs.rows(run.id),
       log: await tools.logs.lines(run.id, { last: LAST_LINES }),

@@ -44,7 +44,7 @@ export const status: Command<Record<string, never>, Status> = {
   ask: () => ({}),
 
   async handle(_request, { daemon, config, engine, catalog }) {
-    const { all, jobs } = engine.pauses();
+    const { all, jobs } = await engine.pauses();
     return {
       running: daemon !== null,
       pid: daemon?.pid ?? null,
@@ -54,7 +54,7 @@ export const status: Command<Record<string, never>, Status> = {
       jobs: config.jobs,
       state: config.state,
       workers: daemon?.workers() ?? { busy: 0, total: 0 },
-      counts: engine.counts(),
+      counts: await engine.counts(),
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
       paused: { all, jobs: [...jobs].sort() },
       watch: daemon?.watch() ?? null,

@@ -18,7 +18,7 @@ export const trustClock: Command<Record<string, never>, TrustedClock> = {
 
   async handle(_request, { engine, clock, wake }) {
     const now = clock.now();
-    const mark = engine.clockMark();
+    const mark = await engine.clockMark();
     const waiting = engine.schedules().filter((schedule) => waitsForClock(schedule, now));
     await engine.putSchedules(waiting.map((schedule) => resumed(schedule, now)));
     await engine.putClockMark(trusting(now));

@@ -58,7 +58,7 @@ export const update: Command<Request, RunView & TextNote> = {
   async handle(request, tools) {
     const next = await changed(runId(request.id), request, tools);
     tools.wake();
-    return { ...viewRun(next, tools), ...textNoteOf(next.job, request.texts, tools) };
+    return { ...(await viewRun(next, tools)), ...textNoteOf(next.job, request.texts, tools) };
   },
 
   async show(reply, out, { note, timezone }) {

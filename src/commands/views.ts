@@ -10,30 +10,36 @@ import type { Tools } from './command.ts';
 import type { TextNote } from './text-params.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
-export function viewer(tools: Tools): (run: Run) => RunView {
-  const view = viewerWith(tools);
-  const now = tools.clock.now();
-  return (run) => view(asSaid(run, tools), () => whyNot(run, tools, now));
-}
+export const viewsOf = (runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> =>
+  viewsOfChanged(
+    runs.map((run) => asSaid(run, tools)),
+    tools,
+  );
 
 /** The same for runs as a change made them: what their attempts have said since is not in it. */
-export function viewerOfChanged(tools: Tools): (run: Run) => RunView {
+export async function viewsOfChanged(
+  runs: readonly Run[],
+  tools: Tools,
+): Promise<readonly RunView[]> {
   const view = viewerWith(tools);
-  return (run) => view(run, () => whyNot(run, tools, tools.clock.now()));
+  const reasons = await tools.engine.why(runs, tools.clock.now());
+  const withoutDaemon = (run: Run): string | null =>
+    tools.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
+  return runs.map((run, i) => view(run, reasons[i] ?? withoutDaemon(run)));
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
 export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => AcceptedView {
   const view = viewerWith(tools);
   return ({ run, reason, existing }) => {
-    const seen = view(asSaid(run, tools), () => reason);
+    const seen = view(asSaid(run, tools), reason);
     return existing ? { ...seen, existing } : seen;
   };
 }
 
 export type AcceptedView = RunView & TextNote & { readonly existing?: true };
 
-function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunView {
+function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
   const { redact } = tools.config;
   let names: ReadonlySet<string> | null = null;
   const blocked = ({ job, state }: Run): string | null => {
@@ -43,27 +49,28 @@ function viewerWith(tools: Tools): (run: Run, why: () => string | null) => RunVi
     const entry = tools.catalog.find(job);
     return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
-  return (run, why) => viewOf(run, blocked(run) ?? why(), redact);
+  return (run, why) => viewOf(run, blocked(run) ?? why, redact);
 }
 
-const whyNot = (run: Run, tools: Tools, now: number): string | null =>
-  tools.engine.why(run, now) ??
-  (tools.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null);
-
 /** The same for the dashboard, which is told of a run whose daemon was cut off when that was last known to be alive. */
-export function boardViewer(tools: Tools): (run: Run) => RunView {
-  const view = viewer(tools);
+export async function boardViews(runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> {
   const { daemon, engine, clock } = tools;
-  return (run) => {
-    if (daemon !== null || run.state.name !== 'running') return view(run);
+  const views = await viewsOf(runs, tools);
+  if (daemon !== null) return views;
+  return runs.map((run, i) => {
+    const view = views[i] as RunView;
+    if (run.state.name !== 'running') return view;
     const aliveAt = lastAliveAt(run, engine.lastBeat(), clock.now());
-    return { ...view(run), reason: `last known alive ${isoOf(aliveAt)}: ${NO_DAEMON}` };
-  };
+    return { ...view, reason: `last known alive ${isoOf(aliveAt)}: ${NO_DAEMON}` };
+  });
 }
 
 const NO_DAEMON = 'no daemon is running';
 
-export const viewRun = (run: Run, tools: Tools): RunView => viewer(tools)(run);
+export async function viewRun(run: Run, tools: Tools): Promise<RunView> {
+  const [view] = await viewsOf([run], tools);
+  return view as RunView;
+}
 
 function asSaid(run: Run, tools: Tools): Run {
   if (run.state.name !== 'running') return run;

@@ -10,7 +10,7 @@ import { fieldsOf, optionalInteger, runIds } from './fields.ts';
 import { examples } from './help.ts';
 import { type Output, paintState } from './output.ts';
 import { exitCodeOfRuns, untilSettled } from './settled.ts';
-import { viewer } from './views.ts';
+import { viewsOf } from './views.ts';
 
 interface Request {
   readonly ids: readonly string[];
@@ -58,7 +58,7 @@ export const wait: Command<Request, null> = {
         tools,
         over.signal,
       );
-      if (runs) yield { runs: runs.map(viewer(tools)) } as unknown as Json;
+      if (runs) yield { runs: await viewsOf(runs, tools) } as unknown as Json;
       else if (!signal.aborted) throw late(request.ids, timeoutMs);
     } finally {
       undo();

@@ -103,7 +103,7 @@ export class Daemon {
       if (damage[0]) throw damage[0];
       for (const { what } of oddities) log.logger.warn(`${what}. See: jobrun doctor`);
       await watching.serve();
-      const daemon = new Daemon(options, engine, watching);
+      const daemon = new Daemon(options, engine, await engine.changes(), watching);
       const onLost = (error: unknown): void => daemon.#fail(error);
       daemon.#look = watchLock({ lock, engine, clock, attempts: daemon.#attempts, onLost });
       await daemon.#begin();
@@ -115,13 +115,13 @@ export class Daemon {
     }
   }
 
-  private constructor(options: DaemonOptions, engine: Engine, watching: Watching) {
+  private constructor(options: DaemonOptions, engine: Engine, changes: number, watching: Watching) {
     const { config, clock, log } = options;
     this.#o = options;
     this.#engine = engine;
     this.#stopTime = new StopTime(clock);
     this.#watching = watching;
-    this.#feed = new Feed<Change>(({ run }) => weightOf(run), engine.changes());
+    this.#feed = new Feed<Change>(({ run }) => weightOf(run), changes);
     this.#stuck = new Stuck(clock, log.logger, engine, (...why) => this.#fail(...why));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;

@@ -62,7 +62,7 @@ export class Keeping {
   /** Null where no bound is set, or none is passed. */
   async excess(): Promise<Excess | null> {
     const { runs, bytes } = this.#most;
-    const { done, failed, aborted } = this.#engine.counts();
+    const { done, failed, aborted } = await this.#engine.counts();
     let runsLeft = runs === null ? 0 : done + failed + aborted - runs;
     let bytesLeft = bytes === null ? 0 : (await this.#size()) - bytes;
     if (runsLeft <= 0 && bytesLeft <= 0) return null;

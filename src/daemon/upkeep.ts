@@ -89,7 +89,7 @@ export class Upkeep {
   async #keepTime(): Promise<number> {
     const { engine, clock, onLeap } = this.#p;
     const now = clock.now();
-    const before = engine.clockMark();
+    const before = await engine.clockMark();
     const mark = seen(before ?? trusting(engine.lastBeat() ?? now), now);
     const isNew = before === null || mark.leapAt !== before.leapAt;
     if (isNew || Math.abs(mark.trusted - before.trusted) > MARK_EVERY_MS)

@@ -50,7 +50,7 @@ export interface Engine {
   /** Moves schedules on and takes in the runs that they made, in one commit: a slot cannot fire twice. */
   fire(fired: readonly Fired[], now: number): Promise<Run[]>;
   /** Until when the clock is believed where history is removed by it; null where nobody has noted it. */
-  clockMark(): ClockMark | null;
+  clockMark(): Promise<ClockMark | null>;
   putClockMark(mark: ClockMark): Promise<void>;
   /** The daemon is alive, and runs are under way. */
   beat(now: number): void;
@@ -62,7 +62,7 @@ export interface Engine {
 
   find(id: number): Promise<Run | null>;
   /** The runs of a request that came before, as they are now, but for those that were removed; null where none came. */
-  answered(request: string, now: number): Promise<Accepted[]> | null;
+  answered(request: string, now: number): Promise<Accepted[] | null>;
   /** `total` counts all that fit the filter, `runs` is the window asked for. */
   list(query: Query): Promise<Found>;
   /**
@@ -74,8 +74,8 @@ export interface Engine {
   parts(): readonly number[];
   /** The runs of a part, in the order of their ids. */
   part(start: number): Promise<readonly Run[]>;
-  counts(): Counts;
-  countsByJob(): ReadonlyMap<string, Counts>;
+  counts(): Promise<Counts>;
+  countsByJob(): Promise<ReadonlyMap<string, Counts>>;
   leases(): readonly Lease[];
   /** When the daemon of these leases was last known to be alive, where it was not this one; null where nobody knows. */
   lastBeat(): number | null;
@@ -83,13 +83,13 @@ export interface Engine {
   schedules(): readonly Schedule[];
   /** The runs of a schedule that are not settled, oldest first. */
   unsettledOf(schedule: string): readonly Run[];
-  pauses(): Pauses;
+  pauses(): Promise<Pauses>;
   /** When after `now` a run becomes due or a rate-limited job gets a place; null where nothing waits for a time. */
   nextDueAt(now: number): number | null;
-  /** Why a run that has not settled does not run, or null. */
-  why(run: Run, now: number): string | null;
+  /** Why each of these does not run, or null: of all that is shown at once, in one question. */
+  why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]>;
   /** The number of the last change of a run: there were as many. */
-  changes(): number;
+  changes(): Promise<number>;
   /** Calls back for each change once it is durable, in the order of commits. Returns its undo. */
   onChange(listener: (change: Change) => void): () => void;
   /** Resolves when all that has been changed so far is durable. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/batch.ts';
 import type { Tools } from '../../src/commands/command.ts';
 import { schedule } from '../../src/commands/schedule.ts';
-import { viewer } from '../../src/commands/views.ts';
+import { viewRun } from '../../src/commands/views.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
 
@@ -48,7 +48,7 @@ test('each run of a batch is told to its asker as it is told to everybody', asyn
     const run = await tools.engine.find(Number(result.id));
     const { existing, ...seen } = result;
     expect(existing).toBe(i === 3 ? true : undefined);
-    expect(seen).toEqual(run && viewer(tools)(run));
+    expect(seen).toEqual(run && (await viewRun(run, tools)));
   }
 
   // What is to be hidden is hidden from whoever asked as well.

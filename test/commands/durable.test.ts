@@ -19,7 +19,7 @@ test('a run whose acceptance the disk refuses is not told of by a list that saw 
   let looks = 0;
   const seen = await durably(engine, async () => {
     looks++;
-    return engine.counts().queued;
+    return (await engine.counts()).queued;
   });
   expect(seen).toBe(0);
   expect(looks).toBe(2);

@@ -40,11 +40,11 @@ test('gives the same runs though its job has gone and a run that it named was re
     rerun.handle?.({ id: '1', force: false }, as(request)) as Promise<Reply>;
 
   expect(await one('first')).toBe('1');
-  await eventually(() => engine.counts().done === 1);
+  await eventually(async () => (await engine.counts()).done === 1);
   expect(await batch('many')).toEqual(['2', '3', '4']);
   expect((await again('more')).id).toBe('5');
   expect(await one('last')).toBe('6');
-  await eventually(() => engine.counts().done === 6);
+  await eventually(async () => (await engine.counts()).done === 6);
   await engine.remove([1]);
   rmSync(join(project.dir, 'jobs/brief.mjs'));
   await eventually(() => tools.catalog.find('brief') === null);
@@ -52,7 +52,7 @@ test('gives the same runs though its job has gone and a run that it named was re
   expect(await batch('many')).toEqual(['2', '3', '4']);
   expect((await again('more')).id).toBe('5');
   expect(await one('last')).toBe('6');
-  expect(engine.counts().done).toBe(5);
+  expect((await engine.counts()).done).toBe(5);
   await expect(again('new')).rejects.toThrow('there is no run 1');
   expect(await batch('other')).toEqual([undefined, undefined, undefined]);
 }, 30_000);

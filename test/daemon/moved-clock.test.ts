@@ -40,7 +40,7 @@ it('set an hour, a day and 400 days ahead, then back: one run for each leap, non
     left += leap / 600_000;
     wake();
     // Settled too: a leap while it still runs would find it there, and skip.
-    await eventually(() => engine.counts().done === n + 1);
+    await eventually(async () => (await engine.counts()).done === n + 1);
     expect(runs()).toHaveLength(n + 1);
     expect(runs().at(-1).due).toBe(Math.floor(clock.now() / 600_000) * 600_000);
   }
@@ -113,7 +113,8 @@ it('a leap of a year removes nothing from the history before somebody has said t
   await before.tools.engine.accept(made, systemClock.now());
   before.tools.wake();
   await eventually(
-    () => before.tools.engine.counts().done === 12 && before.tools.engine.clockMark(),
+    async () =>
+      (await before.tools.engine.counts()).done === 12 && (await before.tools.engine.clockMark()),
   );
   before.stop(false);
   await before.stopped;
@@ -122,20 +123,20 @@ it('a leap of a year removes nothing from the history before somebody has said t
   const lines: string[] = [];
   const log = openLog({ write: (line) => lines.push(line) }, clock, false);
   const { tools } = await daemonHere(project, { clock, log });
-  await eventually(() => tools.engine.clockMark()?.leapAt);
+  await eventually(async () => (await tools.engine.clockMark())?.leapAt);
   await eventually(() => lines.join('').includes('if it is right: jobrun doctor --repair'));
   // The first look for what is over comes after three seconds.
   await new Promise((resolve) => setTimeout(resolve, 6000));
-  expect(tools.engine.counts().done).toBe(12);
+  expect((await tools.engine.counts()).done).toBe(12);
   expect(await handle(trustClock, {}, tools)).toMatchObject({ schedules: [] });
-  await eventually(() => tools.engine.counts().done === 10, 40_000);
+  await eventually(async () => (await tools.engine.counts()).done === 10, 40_000);
 }, 90_000);
 
 it('a clock that was a year ahead is no damage: doctor names what waits for it, and the one command that ends that', async () => {
   const project = new Project({ 'jobs/often.mjs': JOB(`cron: '* * * * * *', timezone: 'UTC'`) });
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
   const ahead = await daemonHere(project, { clock });
-  await eventually(() => ahead.tools.engine.counts().done > 1);
+  await eventually(async () => (await ahead.tools.engine.counts()).done > 1);
   ahead.stop(false);
   await ahead.stopped;
 

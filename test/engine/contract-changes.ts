@@ -45,7 +45,7 @@ export function changesContract(bench: Bench): void {
     await accept(1);
     await Promise.all(Array.from({ length: 20 }, () => bench.engine.change(1, raise)));
     expect((await bench.engine.find(1))?.priority).toBe(21);
-    expect(bench.engine.counts().queued).toBe(1);
+    expect((await bench.engine.counts()).queued).toBe(1);
     await bench.reopen();
     expect((await bench.engine.find(1))?.priority).toBe(21);
   });
@@ -58,7 +58,7 @@ export function changesContract(bench: Bench): void {
     await bench.reopen();
     await Promise.all(Array.from({ length: 5 }, () => bench.engine.change(1, raise)));
     expect((await bench.engine.find(1))?.priority).toBe(6);
-    expect(bench.engine.counts()).toMatchObject({ done: 1, queued: 1 });
+    expect(await bench.engine.counts()).toMatchObject({ done: 1, queued: 1 });
   });
 
   test('settled runs are removed all or none; one that is not settled is refused', async () => {
@@ -69,7 +69,7 @@ export function changesContract(bench: Bench): void {
     expect((await all(bench.engine)).total).toBe(3);
     await bench.engine.remove([1, 2, 2]);
     expect((await all(bench.engine)).runs.map(({ id }) => id)).toEqual([3]);
-    expect(bench.engine.counts()).toMatchObject({ aborted: 0, queued: 1 });
+    expect(await bench.engine.counts()).toMatchObject({ aborted: 0, queued: 1 });
     await bench.reopen();
     expect((await all(bench.engine)).runs.map(({ id }) => id)).toEqual([3]);
     expect(await bench.engine.find(1)).toBeNull();
@@ -80,7 +80,7 @@ export function changesContract(bench: Bench): void {
     await bench.engine.change(1, abort);
     const both = await Promise.allSettled([bench.engine.remove([1]), bench.engine.remove([1])]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(bench.engine.counts()).toMatchObject({ aborted: 0, queued: 1 });
+    expect(await bench.engine.counts()).toMatchObject({ aborted: 0, queued: 1 });
     expect((await all(bench.engine)).total).toBe(1);
   });
 
@@ -90,7 +90,7 @@ export function changesContract(bench: Bench): void {
     await Promise.allSettled([bench.engine.remove([1]), bench.engine.change(1, raise)]);
     const { runs, total } = await all(bench.engine);
     expect(total).toBe(runs.length);
-    expect(bench.engine.counts().aborted).toBe(runs.length);
+    expect((await bench.engine.counts()).aborted).toBe(runs.length);
     await bench.reopen();
     expect((await all(bench.engine)).runs).toEqual(runs);
   });
@@ -107,7 +107,7 @@ export function changesContract(bench: Bench): void {
     await bench.engine.fold();
     const before = await all(bench.engine);
     expect(before.total).toBe(375);
-    expect(bench.engine.counts()).toMatchObject({ aborted: 25, queued: 350 });
+    expect(await bench.engine.counts()).toMatchObject({ aborted: 25, queued: 350 });
     await bench.reopen();
     expect(await all(bench.engine)).toEqual(before);
   });

@@ -131,7 +131,7 @@ export function claimsContract(bench: Bench): void {
     expect(bench.engine.promote(T0 + 49)).toBe(0);
     expect(await claim(9, 'place', T0 + 60)).toEqual([]);
     expect(bench.engine.promote(T0 + 60)).toBe(1);
-    expect(bench.engine.counts()).toMatchObject({ scheduled: 1, queued: 1 });
+    expect(await bench.engine.counts()).toMatchObject({ scheduled: 1, queued: 1 });
     expect(bench.engine.nextDueAt(T0 + 60)).toBe(T0 + 100);
     await bench.reopen();
     expect(bench.engine.promote(T0 + 60)).toBeLessThanOrEqual(1);
@@ -149,14 +149,14 @@ export function claimsContract(bench: Bench): void {
     await bench.engine.accept([draft(1), draft(2, null, { job: 'other' })], T0);
     await bench.engine.pause({ job: 'mail' }, true);
     await bench.reopen();
-    expect([...bench.engine.pauses().jobs]).toEqual(['mail']);
+    expect([...(await bench.engine.pauses()).jobs]).toEqual(['mail']);
     expect(ids(await claim(9))).toEqual([2]);
     await bench.engine.pause({ job: 'mail' }, false);
     await bench.engine.pause({ all: true }, true);
     await bench.engine.fold();
     await bench.reopen();
     expect(await claim(9)).toEqual([]);
-    expect(bench.engine.pauses().all).toBe(true);
+    expect((await bench.engine.pauses()).all).toBe(true);
     await bench.engine.pause({ all: true }, false);
     expect(ids(await claim(9))).toEqual([1]);
   });
@@ -165,9 +165,8 @@ export function claimsContract(bench: Bench): void {
     const [one] = await accept(1);
     const [two] = await accept(2, {}, { after: [1] });
     if (!one || !two) throw new Error('two runs are accepted');
-    expect(bench.engine.why(one.run, T0)).toBeNull();
-    expect(bench.engine.why(two.run, T0)).toBe('waits for 1');
+    expect(await bench.engine.why([one.run, two.run], T0)).toEqual([null, 'waits for 1']);
     await bench.engine.pause({ all: true }, true);
-    expect(bench.engine.why(one.run, T0)).toBe('paused');
+    expect(await bench.engine.why([one.run], T0)).toEqual(['paused']);
   });
 }

@@ -169,8 +169,8 @@ export function listsContract(bench: Bench): void {
 
   test('counts add up at every moment of a busy life', async () => {
     const addUp = async (): Promise<void> => {
-      const counts = bench.engine.counts();
-      const jobs = [...bench.engine.countsByJob().values()];
+      const counts = await bench.engine.counts();
+      const jobs = [...(await bench.engine.countsByJob()).values()];
       const { runs, total } = await all(bench.engine);
       expect(STATE_NAMES.reduce((sum, name) => sum + counts[name], 0)).toBe(total);
       for (const name of STATE_NAMES) {
@@ -216,7 +216,7 @@ export function listsContract(bench: Bench): void {
     await bench.engine.fold();
     const before = told.length;
     await bench.reopen();
-    expect(bench.engine.changes()).toBe(3);
+    expect(await bench.engine.changes()).toBe(3);
     bench.engine.onChange((change) => told.push(change));
     await bench.engine.change(2, abort);
     expect(before).toBe(3);

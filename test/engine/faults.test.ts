@@ -105,7 +105,9 @@ async function looksRight(engine: FileEngine, o: Outcome): Promise<void> {
   for (const i of o.settled) expect([i, states.get(i)]).toEqual([i, 'done']);
   for (const i of o.unsettled) expect([i, states.get(i)]).toEqual([i, 'running']);
   for (const name of STATE_NAMES) {
-    expect(engine.counts()[name]).toBe(runs.filter((run) => run.state.name === name).length);
+    expect((await engine.counts())[name]).toBe(
+      runs.filter((run) => run.state.name === name).length,
+    );
   }
   const fired = engine.schedules().find(({ name }) => name === 's')?.skipped ?? 0;
   expect(fired).toBe(states.has(20) ? 1 : 0);
@@ -280,7 +282,7 @@ test('a run whose time came while its acceptance failed is not there, not counte
   expect(engine.promote(T0 + 10)).toBe(1);
   await expect(accepting).rejects.toThrow('not accepted');
   await new Promise(setImmediate);
-  expect(engine.counts().queued).toBe(0);
+  expect((await engine.counts()).queued).toBe(0);
   expect(told).toEqual([]);
   expect(await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0)).toEqual([]);
 });

@@ -81,9 +81,9 @@ async function tale(engine: FileEngine, name: (job: string) => string): Promise<
   return {
     total,
     runs: runs.map((run) => ({ ...run, job: name(run.job) })),
-    counts: [...engine.countsByJob()].map(([job, counts]) => [name(job), counts]).sort(),
+    counts: [...(await engine.countsByJob())].map(([job, counts]) => [name(job), counts]).sort(),
     schedules: engine.schedules().map((one) => ({ ...one, job: name(one.job) })),
-    paused: [...engine.pauses().jobs].map(name),
+    paused: [...(await engine.pauses()).jobs].map(name),
     leases: engine.leases(),
     asked: asked.map(({ run }) => run.id),
   };

@@ -90,12 +90,13 @@ const open = (dir: string, readOnly: boolean) =>
 async function tale(dir: string, readOnly = true) {
   const { engine, damage, oddities } = await open(dir, readOnly);
   const { runs } = await all(engine);
-  const views = runs.map((run) => ({
-    ...viewOf(run, engine.why(run, T0)),
+  const reasons = await engine.why(runs, T0);
+  const views = runs.map((run, i) => ({
+    ...viewOf(run, reasons[i] ?? null),
     attempts: run.life?.attempts.map(attemptView),
   }));
   const schedules = engine.schedules().map((one) => scheduleView(one));
-  const { all: isAll, jobs } = engine.pauses();
+  const { all: isAll, jobs } = await engine.pauses();
   const leases = engine.leases();
   JSON.stringify([views, schedules, leases]);
   await engine.close();

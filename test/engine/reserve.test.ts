@@ -66,7 +66,7 @@ test('on a full disk what runs is settled, durably, and nothing new is accepted,
   await expect(engine.fire([], T0)).rejects.toMatchObject({ code: 'disk-full' });
   expect(await claim()).toEqual([]);
   const waiting = await engine.find(2);
-  expect(waiting && engine.why(waiting, T0)).toContain('the disk is full');
+  expect((await engine.why(waiting ? [waiting] : [], T0))[0]).toContain('the disk is full');
   await engine.close();
   const again = await open();
   expect((await again.find(1))?.state.name).toBe('done');

@@ -110,7 +110,7 @@ export class Ledger {
   /** Every promise that a state recovered from moment `at` breaks. */
   async broken(engine: FileEngine, at: number): Promise<string[]> {
     const { runs, total } = await engine.list({ limit: 1_000_000 });
-    const wrong = [...countsWrong(engine, runs, total), ...tiesWrong(engine, runs)];
+    const wrong = [...(await countsWrong(engine, runs, total)), ...tiesWrong(engine, runs)];
     const byMark = new Map<number, Run>();
     for (const run of runs) {
       if (byMark.has(markOf(run))) wrong.push(`${nameOf(run)} is there twice`);
@@ -180,16 +180,21 @@ export class Ledger {
   }
 }
 
-export function countsWrong(engine: Engine, runs: readonly Run[], total: number): string[] {
+export async function countsWrong(
+  engine: Engine,
+  runs: readonly Run[],
+  total: number,
+): Promise<string[]> {
   const wrong = total === runs.length ? [] : [`total is ${total}, there are ${runs.length}`];
   const found = new Map<string, number>();
   for (const { state } of runs) found.set(state.name, (found.get(state.name) ?? 0) + 1);
-  const byJob = [...engine.countsByJob().values()];
+  const counts = await engine.counts();
+  const byJob = [...(await engine.countsByJob()).values()];
   for (const name of STATE_NAMES) {
     const counted = found.get(name) ?? 0;
-    const summed = byJob.reduce((sum, counts) => sum + counts[name], 0);
-    if (engine.counts()[name] !== counted) {
-      wrong.push(`counts say ${engine.counts()[name]} ${name}, there are ${counted}`);
+    const summed = byJob.reduce((sum, own) => sum + own[name], 0);
+    if (counts[name] !== counted) {
+      wrong.push(`counts say ${counts[name]} ${name}, there are ${counted}`);
     }
     if (summed !== counted) wrong.push(`counts by job say ${summed} ${name}, there are ${counted}`);
   }

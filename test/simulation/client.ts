@@ -257,10 +257,10 @@ export class Client {
   }
 
   /** Everything goes on: no pause is in force. */
-  resumeAll(life: Life): void {
+  async resumeAll(life: Life): Promise<void> {
     const tools = life.daemon?.tools;
     if (!tools) return;
-    const { all, jobs } = tools.engine.pauses();
+    const { all, jobs } = await tools.engine.pauses();
     for (const job of jobs) this.#fact(life, tools, resume, { job }, `paused ${job}`, false);
     if (all) this.#fact(life, tools, resume, {}, 'paused all', false);
   }

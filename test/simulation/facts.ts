@@ -42,28 +42,28 @@ export class Facts {
     return open === 0 && allowed.length === 1 && allowed[0] === true;
   }
 
-  check(engine: Engine): void {
+  async check(engine: Engine): Promise<void> {
     for (const [name, fact] of this.#facts) {
-      const is = isSo(name, engine);
+      const is = await isSo(name, engine);
       if (!fact.allowed.includes(is)) this.#break(`${name}: is ${is}, answered was ${!is}`);
       if (fact.open === 0) fact.allowed = [is];
     }
   }
 
   /** After a start: what is there is what became of all that was not answered. */
-  recovered(engine: Engine): void {
-    this.check(engine);
+  async recovered(engine: Engine): Promise<void> {
+    await this.check(engine);
     for (const [name, fact] of this.#facts) {
-      fact.allowed = [isSo(name, engine)];
+      fact.allowed = [await isSo(name, engine)];
       fact.open = 0;
       fact.mixed = false;
     }
   }
 }
 
-function isSo(name: string, engine: Engine): boolean {
+async function isSo(name: string, engine: Engine): Promise<boolean> {
   const [kind, what = ''] = name.split(' ');
   if (kind === 'schedule') return engine.schedules().some((one) => one.name === what);
-  const { all, jobs } = engine.pauses();
+  const { all, jobs } = await engine.pauses();
   return what === 'all' ? all : jobs.has(what);
 }

@@ -92,7 +92,7 @@ async function kept(machine: Machine, { daemon }: Life) {
   return {
     files: files.length,
     kilobytes: files.reduce((sum, bytes) => sum + bytes.length, 0) / 1024,
-    runs: Object.values(engine.counts()).reduce((sum, n) => sum + n, 0),
+    runs: Object.values(await engine.counts()).reduce((sum, n) => sum + n, 0),
     live: memory.live.size,
     fresh: memory.fresh.size,
     dirty: memory.dirty.size,

@@ -70,7 +70,7 @@ export class Promises {
     }
     for (const run of runs) this.#recovered(run);
     this.#doubts.clear();
-    this.facts.recovered(engine);
+    await this.facts.recovered(engine);
     this.#engine = engine;
     this.#watch(engine);
   }
@@ -220,7 +220,7 @@ export class Promises {
   async check(engine: Engine, hasPlace: boolean): Promise<void> {
     this.#latest = Math.max(this.#latest, this.#machine.clock.now());
     const { runs, total } = await engine.list({ limit: 1_000_000 });
-    for (const wrong of countsWrong(engine, runs, total)) this.break(wrong);
+    for (const wrong of await countsWrong(engine, runs, total)) this.break(wrong);
     // With slow syncs something is always on its way.
     if (!this.#machine.disk.slow) this.#asTold(runs);
     this.#withinLimits(runs, this.#machine.cast);
@@ -236,9 +236,10 @@ export class Promises {
           this.break(`run ${run.id} waits for nothing`);
       }
       if (run.state.name === 'queued' && !this.#machine.trouble && hasPlace && ticked)
-        if (engine.why(run, now) === null) this.break(`run ${run.id} waits without a reason`);
+        if ((await engine.why([run], now))[0] === null)
+          this.break(`run ${run.id} waits without a reason`);
     }
-    if (!this.#machine.trouble && !this.#machine.disk.slow) this.facts.check(engine);
+    if (!this.#machine.trouble && !this.#machine.disk.slow) await this.facts.check(engine);
   }
 
   #asTold(runs: readonly Run[]): void {

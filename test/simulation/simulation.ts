@@ -256,7 +256,7 @@ class Simulation {
     this.#life.daemon?.reload();
     await this.#rest();
     this.#machine.trouble = false;
-    this.#client.resumeAll(this.#life);
+    await this.#client.resumeAll(this.#life);
     await this.#machine.pass(20 * MINUTE);
     await this.#rest();
     this.#client.unscheduleAll(this.#life);

@@ -156,7 +156,7 @@ export class Recurring {
     const { engine, catalog, clock } = this.#p;
     for (const entry of catalog.all()) {
       if (entry.state !== 'ok' || !entry.data.autostart) continue;
-      const counts = engine.countsByJob().get(entry.name);
+      const counts = (await engine.countsByJob()).get(entry.name);
       if (counts && Object.values(counts).some((n) => n > 0)) continue;
       try {
         const [checked] = await catalog.check(entry.name, [{}]);

@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
+import type { Run } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
@@ -32,12 +33,13 @@ export interface NotifyParts {
   readonly redact: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly why: (change: Change) => string | null;
+  /** Why a run does not start. */
+  readonly why: (run: Run) => Promise<string | null>;
 }
 
 interface Notice {
   readonly target: NotifyTarget;
-  readonly run: RunView;
+  readonly run: Run;
 }
 
 /** Before the second and the third try; after that it is given up. */
@@ -60,15 +62,10 @@ export class Notify {
   }
 
   changed(change: Change): void {
-    const { rules, redact, why } = this.#p;
-    for (const rule of rules) {
+    for (const rule of this.#p.rules) {
       if (!isAskedFor(rule, change)) continue;
       if (this.#queue.length >= MAX_NOTIFY_QUEUE) this.#overflow();
-      else
-        this.#queue.push({
-          target: rule.target,
-          run: viewOf(change.run, why(change), redact),
-        });
+      else this.#queue.push({ target: rule.target, run: change.run });
     }
     this.#next();
   }
@@ -114,9 +111,10 @@ export class Notify {
     if (this.#active === 0) this.#idle();
   }
 
-  async #tell({ target, run }: Notice): Promise<void> {
-    const { clock, logger } = this.#p;
+  async #tell({ target, run: changed }: Notice): Promise<void> {
+    const { clock, logger, redact, why } = this.#p;
     const { signal } = this.#ending;
+    const run = viewOf(changed, await why(changed), redact);
     const body = JSON.stringify(run);
     for (let tries = 1; ; tries++) {
       const failed = await this.#try(target, body, run);

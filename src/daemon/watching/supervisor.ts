@@ -43,7 +43,7 @@ export class Supervisor {
   /** The daemon serves. `wake` makes the scheduler tick. */
   ready(wake: () => void): void {
     if (this.#socket === null) return;
-    this.#send('READY=1');
+    this.#send(async () => ['READY=1']);
     if (this.#everyMs === null) return;
     const everyMs = this.#everyMs;
     const again = (): void => {
@@ -55,14 +55,14 @@ export class Supervisor {
   }
 
   /** The scheduler has ticked. */
-  ticked(status: () => string): void {
+  ticked(status: () => Promise<string>): void {
     if (!this.#due) return;
     this.#due = false;
-    this.#send('WATCHDOG=1', `STATUS=${status()}`);
+    this.#send(async () => ['WATCHDOG=1', `STATUS=${await status()}`]);
   }
 
   stopping(): void {
-    if (this.#socket !== null) this.#send('STOPPING=1');
+    if (this.#socket !== null) this.#send(async () => ['STOPPING=1']);
   }
 
   /** No signs of life any more. Resolves when the last message is out. */
@@ -71,8 +71,9 @@ export class Supervisor {
     await this.#sent;
   }
 
-  #send(...words: readonly string[]): void {
-    this.#sent = this.#sent.then(() => this.#run(words));
+  #send(words: () => Promise<readonly string[]>): void {
+    const sent = this.#sent.then(words).then((said) => this.#run(said));
+    this.#sent = sent.catch((err) => this.#logger.error({ err }, 'systemd was not told'));
   }
 
   #run(words: readonly string[]): Promise<void> {

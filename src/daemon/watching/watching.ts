@@ -3,6 +3,7 @@
 // what the daemon knows once it is made.
 import type { Tools } from '../../commands/command.ts';
 import type { Change } from '../../engine/engine.ts';
+import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import { jobEnvironment } from '../jobs.ts';
@@ -43,8 +44,8 @@ export class Watching {
     const { logger } = log;
     this.#metrics = config.http === null ? null : new Metrics(clock.now());
     const { dir, redact } = config;
-    const why = ({ run }: Change): string | null =>
-      this.#daemon?.tools.engine.why(run, clock.now()) ?? null;
+    const why = async (run: Run): Promise<string | null> =>
+      (await this.#daemon?.tools.engine.why([run], clock.now()))?.[0] ?? null;
     this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
     const rules = notifyRules(config);
     const env = jobEnvironment(config);
@@ -77,8 +78,8 @@ export class Watching {
 
   /** The scheduler has ticked. */
   ticked(): void {
-    this.#supervisor.ticked(() => {
-      const { running = 0, queued = 0 } = this.#daemon?.tools.engine.counts() ?? {};
+    this.#supervisor.ticked(async () => {
+      const { running = 0, queued = 0 } = (await this.#daemon?.tools.engine.counts()) ?? {};
       return `${running} running, ${queued} queued`;
     });
   }
@@ -103,10 +104,10 @@ export class Watching {
     return this.#stopping ? 'stopping' : this.#daemon.trouble();
   }
 
-  #text(metrics: Metrics): Promise<string> {
+  async #text(metrics: Metrics): Promise<string> {
     const tools = this.#daemon?.tools;
     return metrics.text({
-      counts: tools?.engine.counts() ?? null,
+      counts: (await tools?.engine.counts()) ?? null,
       workers: tools?.daemon?.workers() ?? { busy: 0, total: 0 },
       jobs: tools?.catalog.names() ?? [],
     });

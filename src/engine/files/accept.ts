@@ -72,11 +72,12 @@ export async function repeated(
   const found = await Promise.all(ids.map((id) => engine.find(id)));
   if (drafts?.some(({ job }, i) => (found[i]?.job ?? job) !== job)) throw otherLines(ids);
   await engine.durable();
-  return ids.flatMap((id, i) => {
+  const runs = ids.flatMap((id, i) => {
     const draft = drafts?.[i];
-    const run = found[i] ?? (draft && newRun(id, draft, at, false));
-    return run ? [{ run, existing: false, reason: engine.why(run, now) }] : [];
+    return found[i] ?? (draft ? newRun(id, draft, at, false) : []);
   });
+  const reasons = await engine.why(runs, now);
+  return runs.map((run, i) => ({ run, existing: false, reason: reasons[i] ?? null }));
 }
 
 function otherLines(ids: readonly number[]): JobrunError {

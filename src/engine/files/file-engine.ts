@@ -91,14 +91,14 @@ export class FileEngine extends Reads implements E.Engine {
       lendIds(tx, this.#intake);
       const accepted = drafts.map((draft) => {
         const { run, existing } = acceptDraft(tx, draft, now, this.#intake, others);
-        return { run, existing, reason: this.why(run, now) };
+        return { run, existing, reason: this.reasonOf(run, now) };
       });
       if (request !== undefined) tx.answered(request, accepted, now);
       return accepted;
     });
   }
 
-  answered(request: string, now: number): Promise<E.Accepted[]> | null {
+  async answered(request: string, now: number): Promise<E.Accepted[] | null> {
     const known = this.registry.requests.get(request);
     return known ? repeated(known, null, this, now) : null;
   }
@@ -214,7 +214,7 @@ export class FileEngine extends Reads implements E.Engine {
     this.#heartbeat.beat(now);
   }
 
-  clockMark(): ClockMark | null {
+  async clockMark(): Promise<ClockMark | null> {
     return this.#clockMark;
   }
 
@@ -251,7 +251,7 @@ export class FileEngine extends Reads implements E.Engine {
 
   // -------------------------------------------------------------------------------------------------- upkeep, end
 
-  changes(): number {
+  async changes(): Promise<number> {
     return this.#announcer.count;
   }
 
@@ -259,9 +259,9 @@ export class FileEngine extends Reads implements E.Engine {
     return this.#announcer.listen(listener);
   }
 
-  override why(run: Run, now: number): string | null {
+  protected override reasonOf(run: Run, now: number): string | null {
     const full = run.state.name === 'queued' && this.#p.reserve?.full === true;
-    return full ? FULL_REASON : super.why(run, now);
+    return full ? FULL_REASON : super.reasonOf(run, now);
   }
 
   async makeRoom(): Promise<void> {

@@ -57,11 +57,11 @@ export class Reads {
     return (await runsOfPage(pageOf(start), this.memory, this.pages)).reverse();
   }
 
-  counts(): Counts {
+  async counts(): Promise<Counts> {
     return this.memory.tally.counts();
   }
 
-  countsByJob(): ReadonlyMap<string, Counts> {
+  async countsByJob(): Promise<ReadonlyMap<string, Counts>> {
     return this.memory.tally.byJob();
   }
 
@@ -78,7 +78,7 @@ export class Reads {
     return [...ids].flatMap((id) => this.memory.live.get(id) ?? []);
   }
 
-  pauses(): E.Pauses {
+  async pauses(): Promise<E.Pauses> {
     return this.registry.pauses;
   }
 
@@ -86,7 +86,11 @@ export class Reads {
     return this.memory.nextDueAt(now);
   }
 
-  why(run: Run, now: number): string | null {
+  async why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]> {
+    return runs.map((run) => this.reasonOf(run, now));
+  }
+
+  protected reasonOf(run: Run, now: number): string | null {
     if (run.state.name === 'queued') return this.memory.picker.why(run, this.memory.steady(now));
     if (run.state.name !== 'waiting') return null;
     if (run.state.for === 'result') return `waits for an outside result: jobrun complete ${run.id}`;
