@@ -62,7 +62,10 @@ export interface Catalog {
   rereadBroken(): Promise<void>;
   /** Resolves when the definitions have been read once. */
   ready(): Promise<void>;
-  /** Resolves when this job has been read, or all have: a file that hangs is no reason to wait for another. */
+  /**
+   * Resolves when this job has been read, also one whose file has just come, or when nothing is being read any more. A
+   * file that takes too long to load is no longer waited for.
+   */
   known(name: string): Promise<void>;
   /**
    * Has params checked by the job's own schema and its lock text made of them, in a worker. Gives each its params

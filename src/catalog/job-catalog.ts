@@ -6,6 +6,7 @@ import { dirname, relative, sep } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { START_TIMEOUT_MS } from '../support/limits.ts';
 import { nearest } from '../support/text.ts';
 import {
   type Catalog,
@@ -109,12 +110,22 @@ export class JobCatalog implements Catalog {
     return this.#first;
   }
 
-  known(name: string): Promise<void> {
-    if (this.#entries.has(name)) return Promise.resolve();
+  async known(name: string): Promise<void> {
+    if (this.#entries.has(name)) return;
+    const over = new AbortController();
     const here = new Promise<void>((resolve) => {
       this.#awaited.push({ name, resolve });
     });
-    return Promise.race([here, this.ready(), this.#readAhead(name)]);
+    const late = delay(this.#parts.clock, START_TIMEOUT_MS, over.signal);
+    await Promise.race([here, this.#allRead(), this.#readAhead(name), late]);
+    over.abort();
+  }
+
+  /** Resolves when nothing is being read any more of what is in the folder now. */
+  async #allRead(): Promise<void> {
+    await this.ready();
+    await this.rescan();
+    while (this.#next ?? this.#pass) await (this.#next ?? this.#pass?.over);
   }
 
   /** Of thousands of files, the one that somebody waits for is read in a worker of its own. */
@@ -238,8 +249,13 @@ export class JobCatalog implements Catalog {
     this.#next = null;
     const abort = new AbortController();
     const over = this.#read(abort.signal);
-    this.#pass = { abort, over: over.catch(() => undefined) };
-    await over;
+    const pass = { abort, over: over.catch(() => undefined) };
+    this.#pass = pass;
+    try {
+      await over;
+    } finally {
+      if (this.#pass === pass) this.#pass = null;
+    }
   }
 
   async #lastPass(): Promise<void> {
@@ -290,7 +306,6 @@ export class JobCatalog implements Catalog {
       };
       if (stale.length > 0) await this.#parts.inspect(stale, known, signal);
     } finally {
-      this.#awaited = [];
       this.#tell();
     }
   }

@@ -130,7 +130,6 @@ export async function findJob(job: string, catalog: Catalog): Promise<JobEntry |
   const known = catalog.find(job);
   if (known || !catalog.names().includes(job)) return known;
   await catalog.known(job);
-  if (!catalog.find(job)) await catalog.rescan();
   return catalog.find(job);
 }
 

@@ -5,11 +5,11 @@
 import type { Checked } from '../catalog/catalog.ts';
 import { errorFromShape, type JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { HOOK_TIMEOUT_MS, SECOND } from '../support/limits.ts';
+import { HOOK_TIMEOUT_MS, SECOND, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { HookLanes } from './hook-lanes.ts';
-import type { Answer, Call, FromRun } from './messages.ts';
+import { type Answer, type Call, type FromRun, isUnready } from './messages.ts';
 
 export interface CallerOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
   readonly newMark: () => string;
@@ -23,6 +23,8 @@ const SILENT_MS = SECOND;
 
 interface Open {
   readonly call: Call;
+  /** By the monotonic clock. */
+  readonly askedAt: number;
   readonly resolve: (answer: Answer) => void;
   /** A hook may have had its effect: it is never asked twice. */
   tries: number;
@@ -90,7 +92,8 @@ export class JobCaller {
 
   #ask(call: Call): Promise<Answer> {
     return new Promise((resolve) => {
-      const open: Open = { call, resolve, tries: 0, child: null, undo: () => undefined };
+      const askedAt = this.#options.clock.monotonic();
+      const open: Open = { call, askedAt, resolve, tries: 0, child: null, undo: () => undefined };
       this.#open.add(open);
       this.#try(open);
     });
@@ -124,7 +127,8 @@ export class JobCaller {
     };
     child.call(call).then((answer) => {
       if (!this.#open.has(open) || open.child !== child) return;
-      if (child.exit) this.#again(open, answer);
+      if (isUnready(answer) && this.#mayBeInstalling(open)) this.#later(open, child);
+      else if (child.exit) this.#again(open, answer);
       else {
         // A file that could not be loaded stays so in this process, although what it lacked may come.
         if (!answer.ok && answer.code === 'broken-job') this.#giveUp(child);
@@ -138,6 +142,21 @@ export class JobCaller {
     open.undo();
     if (open.tries > 1 || open.call.type === 'hook') this.#settle(open, answer);
     else this.#try(open);
+  }
+
+  /** False once files of jobrun have been missing for longer than an installation takes. */
+  #mayBeInstalling({ askedAt }: Open): boolean {
+    return this.#options.clock.monotonic() - askedAt <= START_TIMEOUT_MS;
+  }
+
+  /** Files of jobrun were missing, so no code of the job has run: even a hook may be asked again. */
+  #later(open: Open, child: Child): void {
+    open.undo();
+    this.#giveUp(child);
+    if (open.call.type === 'hook') this.#hooks.give(child);
+    open.child = null;
+    open.tries = 0;
+    open.undo = this.#options.clock.after(SECOND, () => this.#try(open));
   }
 
   #settle(open: Open, answer: Answer): void {

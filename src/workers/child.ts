@@ -8,7 +8,14 @@ import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup, signal } from './death.ts';
 import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
-import type { Answer, Call, FromRun, FromWorker, ToWorker } from './messages.ts';
+import {
+  type Answer,
+  type Call,
+  type FromRun,
+  type FromWorker,
+  type ToWorker,
+  unreadyAnswer,
+} from './messages.ts';
 import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
@@ -278,12 +285,15 @@ interface Listener {
 /** What V8 prints past everything before it ends the process. */
 const OUT_OF_MEMORY = /^FATAL ERROR: .*(?:out of memory|Allocation failed)/i;
 
-const goneAnswer = (exit: Exit): Answer => ({
-  ok: false,
-  code: 'internal',
-  message: `the worker process ended: ${exitText(exit)}`,
-  hint: 'A job must not end its process.',
-});
+const goneAnswer = (exit: Exit): Answer =>
+  exit.unready
+    ? unreadyAnswer(`no worker process could be started: ${exitText(exit)}`)
+    : {
+        ok: false,
+        code: 'internal',
+        message: `the worker process ended: ${exitText(exit)}`,
+        hint: 'A job must not end its process.',
+      };
 
 /** `exit code 3`, `signal SIGSEGV`. */
 export function exitText(exit: Exit): string {

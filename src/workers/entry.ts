@@ -14,7 +14,8 @@ import { captureOutput } from './capture.ts';
 import { carryOut } from './carry-out.ts';
 import { Channel } from './entry-channel.ts';
 import { startLoader } from './loader.ts';
-import type { Answer, Brief, Call, ToWorker } from './messages.ts';
+import { type Answer, type Brief, type Call, type ToWorker, unreadyAnswer } from './messages.ts';
+import { lacksOwnFile } from './own-files.ts';
 import { RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
 import { Traces } from './traces.ts';
@@ -86,14 +87,16 @@ function answer(message: Call & { readonly call: number }): void {
   };
   perform(message).then(
     (value) => give({ ok: true, value }),
-    (error) => give({ ok: false, ...shapeOf(error) }),
+    (error) => give(answerOf(error)),
   );
 }
 
-const shapeOf = (error: unknown): { code: string; message: string; hint: string } => {
+function answerOf(error: unknown): Answer {
+  const own = [error, (error as Error | null)?.cause].find(lacksOwnFile);
+  if (own !== undefined) return unreadyAnswer(toRunError(own).message);
   const { code, message, hint } = toJobrunError(error);
-  return { code, message, hint };
-};
+  return { ok: false, code, message, hint };
+}
 
 function perform(message: Call & { readonly call: number }): Promise<Json> {
   switch (message.type) {

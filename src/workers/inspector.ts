@@ -8,16 +8,19 @@ import { dataFromJson } from '../catalog/definition.ts';
 import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
-import { LOAD_TIMEOUT_MS } from '../support/limits.ts';
+import { LOAD_TIMEOUT_MS, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { Child, type ChildOptions, exitText } from './child.ts';
-import type { Answer } from './messages.ts';
+import { type Answer, isUnready } from './messages.ts';
+import type { Exit } from './runner.ts';
 import { isScarce } from './spawn.ts';
 
 export interface InspectOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
   readonly newMark: () => string;
   readonly defaults: Readonly<Record<string, unknown>>;
   readonly loadTimeoutMs?: number;
+  /** Files of jobrun that are missing are waited for as long as this. */
+  readonly startTimeoutMs?: number;
   /** Ends the reading: files not known by then stay unknown. */
   readonly signal?: AbortSignal;
 }
@@ -42,12 +45,16 @@ interface Sent {
   readonly begun: Promise<void>;
   readonly done: Promise<void>;
   known: boolean;
+  /** Set where the worker lacked files of jobrun, so that nothing is known of this one. */
+  unready: boolean;
 }
 
 class Reading {
   readonly #options: InspectOptions;
   readonly #known: (entry: JobEntry) => void;
   readonly #timeoutMs: number;
+  /** When files of jobrun were first found missing, by the monotonic clock. */
+  #unreadySince: number | null = null;
 
   constructor(options: InspectOptions, known: (entry: JobEntry) => void) {
     this.#options = options;
@@ -65,8 +72,10 @@ class Reading {
     const unlisten = signal && onAbort(signal, stop);
     const sent: Sent[] = [];
     const left = await this.#feed(child, files, sent);
-    await Promise.all([this.read(left), this.#finish(child, sent)]);
+    const later = child.exit?.unready && this.#mayBeInstalling() ? left : [];
+    await Promise.all([this.read(later === left ? [] : left), this.#finish(child, sent)]);
     unlisten?.();
+    await this.#readLater([...later, ...sent.flatMap((one) => (one.unready ? one.file : []))]);
   }
 
   /** Waits while the system starts no process; null where the reading is ended meanwhile. */
@@ -81,6 +90,20 @@ class Reading {
       }
     }
     return null;
+  }
+
+  /** False once files of jobrun have been missing for longer than an installation takes. */
+  #mayBeInstalling(): boolean {
+    const { clock, startTimeoutMs = START_TIMEOUT_MS } = this.#options;
+    const now = clock.monotonic();
+    this.#unreadySince ??= now;
+    return now - this.#unreadySince <= startTimeoutMs;
+  }
+
+  async #readLater(files: readonly JobFile[]): Promise<void> {
+    if (files.length === 0) return;
+    await delay(this.#options.clock, BLOCKED_MS, this.#options.signal);
+    await this.read(files);
   }
 
   /** Hands the files over one by one. Returns those that the worker no longer took. */
@@ -112,9 +135,11 @@ class Reading {
       file,
       begun,
       known: false,
+      unready: false,
       done: answer.then((given) => {
+        sent.unready = isUnready(given) && this.#mayBeInstalling();
         // A worker that ended answers nothing: which file ended it is found out below.
-        if (child.exit) return;
+        if (sent.unready || child.exit) return;
         sent.known = true;
         this.#known(entryOf(file, given));
       }),
@@ -130,11 +155,11 @@ class Reading {
     const died = child.exit;
     await child.end({ force: true });
     if (this.#options.signal?.aborted) return;
-    const open = sent.filter((one) => !one.known);
+    const open = sent.filter((one) => !one.known && !one.unready);
     const [only] = open;
     if (only && open.length === 1) {
       const never = `never finished loading (${showDuration(this.#timeoutMs)})`;
-      const why = died ? `ended its process while it was loaded: ${exitText(died)}` : never;
+      const why = died ? endOf(died) : never;
       this.#known({
         ...only.file,
         state: 'broken',
@@ -154,6 +179,11 @@ class Reading {
     return inTime;
   }
 }
+
+const endOf = (exit: Exit): string =>
+  exit.unready
+    ? `no worker process could be started to load it: ${exitText(exit)}`
+    : `ended its process while it was loaded: ${exitText(exit)}`;
 
 function entryOf(file: JobFile, answer: Answer): JobEntry {
   if (!answer.ok) return { ...file, state: 'broken', error: answer.message };

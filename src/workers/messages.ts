@@ -70,6 +70,19 @@ export type Answer =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
 
+/** The code of an answer where files of jobrun itself are missing: no code of the job has run. */
+const UNREADY = 'unready';
+
+/** Files of jobrun itself are missing, as while it is installed anew: the same call may succeed in a moment. */
+export const unreadyAnswer = (message: string): Answer => ({
+  ok: false,
+  code: UNREADY,
+  message,
+  hint: 'jobrun is being installed, or its installation is incomplete: install it again.',
+});
+
+export const isUnready = (answer: Answer): boolean => !answer.ok && answer.code === UNREADY;
+
 /** What an attempt says of itself. */
 export type FromRun =
   | ({

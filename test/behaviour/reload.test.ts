@@ -187,3 +187,23 @@ test('5,000 job files: the daemon is there at once, all are read in bounded time
   expect(changed).toBeLessThan(5000);
   expect(told).toBeLessThan(5000);
 }, 180_000);
+
+test('a command waits for a job file that loads slowly, new, changed or at the start, and refuses one that fails', async () => {
+  const slow = (then: string): string => `await sleep(6500); ${then}`;
+  const s = new Site({ start: slow(text('start')) });
+  await s.up();
+  expect(await s.project.json('run', 'start')).toMatchObject({ output: 'start' });
+  s.put('added', slow(text('added')));
+  // The reading has begun, and takes longer than a change of the folder waits for it.
+  await pause(SOON_MS);
+  expect(await s.project.json('run', 'added')).toMatchObject({ output: 'added' });
+  s.put('hangs', 'await sleep(1e8);');
+  s.put('mended', 'throw new Error("not yet");');
+  await eventually(async () => (await s.jobs.status()).broken.includes('mended'));
+  s.put('mended', slow(text('mended')));
+  s.put('fails', slow('throw new Error("on purpose");'));
+  const asked = ['mended', 'fails'].map((job) => s.project.cli(['run', job, '--json']));
+  const [mended, fails] = await Promise.all(asked);
+  expect(JSON.parse(mended?.stdout ?? '')).toMatchObject({ output: 'mended' });
+  expect(fails).toMatchObject({ code: 5, stderr: expect.stringContaining('on purpose') });
+}, 90_000);

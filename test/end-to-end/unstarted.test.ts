@@ -1,8 +1,9 @@
 // The program of the workers is gone for a moment: jobrun or Node are being installed anew under a live daemon. What was
 // accepted waits until it is there again: no code of it has run, so it has not failed.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { delay, systemClock } from '../../src/support/clock.ts';
 import { eventually, Project } from '../helpers/project.ts';
 
 const FILES = {
@@ -44,3 +45,38 @@ test('runs whose processes cannot be started wait until they can, and none of th
   // Its own code ended it.
   expect((await project.cli(['run', 'ends'])).code).toBe(6);
 }, 90_000);
+
+const TYPED = (text: string) => `const text: string = '${text}';
+  export default { params: { '~standard': { version: 1, vendor: 'x', validate: (value: unknown) => ({ value }) } },
+    run: (): string => text };`;
+
+test.each(['dist/workers', 'dist/parts/typescript.cjs'])(
+  'a job is read when jobrun has been installed again, and is not called broken while %s is missing',
+  async (missing) => {
+    const project = new Project({ 'jobs/typed.ts': TYPED('first') });
+    const path = join(project.install(), missing);
+    const daemon = await project.daemon('--workers', '1');
+    expect((await project.json('run', 'typed')).output).toBe('first');
+    renameSync(path, `${path}.away`);
+    project.write('jobs/added.ts', TYPED('added'));
+    const added = project.start('schedule', 'added', '--wait', '--json');
+    const known = project.start('schedule', 'typed', '--wait', '--json');
+    await delay(systemClock, 3000);
+    renameSync(`${path}.away`, path);
+    expect([await added.exited, await known.exited]).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect(JSON.parse(added.stdout())).toMatchObject({
+      state: 'done',
+      output: 'added',
+      attempt: 1,
+    });
+    expect(daemon.log()).not.toContain('broken');
+    // What its own code does to the process is the job's fault, as before.
+    project.write('jobs/ends.ts', 'process.exit(1);');
+    const refused = await project.cli(['schedule', 'ends']);
+    expect([refused.code, refused.stderr]).toEqual([
+      5,
+      expect.stringContaining('ended its process while it was loaded: exit code 1'),
+    ]);
+  },
+  90_000,
+);

@@ -60,6 +60,8 @@ export class Project {
   readonly dir: string;
   readonly state: string;
   readonly env: Record<string, string>;
+  /** The program that is run as jobrun. */
+  #bin = BIN;
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     const home = mkdtempSync(join(tmpdir(), 'jobrun-test-'));
@@ -98,6 +100,16 @@ export class Project {
     cpSync(join(ROOT, name), join(this.dir, name), { recursive: true });
   }
 
+  /** Installs jobrun in the project, which from now on uses that copy. Gives its folder. */
+  install(): string {
+    const folder = 'node_modules/jobrun';
+    for (const name of ['bin', 'dist', 'package.json'])
+      cpSync(join(ROOT, name), join(this.dir, folder, name), { recursive: true });
+    this.link(`${folder}/node_modules`, join(ROOT, 'node_modules'));
+    this.#bin = join(this.dir, folder, 'bin/jobrun.js');
+    return join(this.dir, folder);
+  }
+
   /** Lines that jobs appended to a file of the project, as JSON. */
   ledger(name = 'ledger.jsonl'): Doc[] {
     try {
@@ -109,12 +121,12 @@ export class Project {
   }
 
   cli(args: readonly string[], input = ''): Promise<Result> {
-    return run([process.execPath, BIN, ...args], this.dir, this.env, input);
+    return run([process.execPath, this.#bin, ...args], this.dir, this.env, input);
   }
 
   /** The same, typed in another folder. */
   cliIn(folder: string, args: readonly string[]): Promise<Result> {
-    return run([process.execPath, BIN, ...args], folder, this.env, '');
+    return run([process.execPath, this.#bin, ...args], folder, this.env, '');
   }
 
   /** A program of the project's. */
@@ -153,7 +165,7 @@ export class Project {
 
   /** Starts a command and does not wait for its end. */
   start(...args: string[]): Going {
-    const child = spawn(process.execPath, [BIN, ...args], {
+    const child = spawn(process.execPath, [this.#bin, ...args], {
       cwd: this.dir,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
