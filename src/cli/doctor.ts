@@ -206,8 +206,8 @@ function showCheck({ name, status, summary, findings }: Check, out: Output): voi
 function showRepaired(repaired: Repaired, out: Output): void {
   out.line`repaired: the originals are kept`;
   for (const file of repaired.aside) out.line`  ${file}`;
-  for (const file of repaired.mended) out.line`  one bit put right in ${file}`;
-  for (const file of repaired.edited) out.line`  edited by hand, taken as it is: ${file}`;
+  for (const file of repaired.edited)
+    out.line`  changed by hand or by rot, taken as it is: ${file}`;
   for (const note of repaired.notes) out.line`  ${note}`;
   for (const { ids, more, why } of repaired.lost) {
     const others = more > 0 ? ` and ${more} more` : '';

@@ -9,6 +9,7 @@
 // A clock that is set back removes nothing too early. What has settled ahead of it is kept from the moment at which a
 // daemon found it there.
 import { DAY } from '../support/limits.ts';
+import { instant, nullOr, object } from '../support/shape.ts';
 
 export interface ClockMark {
   /** The latest time that is believed. */
@@ -16,6 +17,12 @@ export interface ClockMark {
   /** Where the clock has leapt ahead of that: what it showed when it was seen first. */
   readonly leapAt: number | null;
 }
+
+const MARK = object({ trusted: instant, leapAt: nullOr(instant) });
+
+/** Returns the mark that was read from a file, or null if it makes no sense. */
+export const readMark = (raw: unknown): ClockMark | null =>
+  MARK(raw) === null ? (raw as ClockMark) : null;
 
 export const trusting = (now: number): ClockMark => ({ trusted: now, leapAt: null });
 

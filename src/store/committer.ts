@@ -12,8 +12,8 @@ import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../support/limits.ts';
 import { type Position, Segment } from './journal.ts';
+import type { Witness } from './notes.ts';
 import type { Reserve } from './reserve.ts';
-import type { Witness } from './witness.ts';
 
 export interface Transaction {
   /** Operations as JSON texts. */

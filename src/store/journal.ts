@@ -205,7 +205,7 @@ export function readSegment(
 }
 
 /** Without their line feeds. The last is what stands after the last of these: it was never finished. */
-function linesOf(bytes: Buffer): readonly Buffer[] {
+export function linesOf(bytes: Buffer): readonly Buffer[] {
   const lines: Buffer[] = [];
   let from = 0;
   for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {

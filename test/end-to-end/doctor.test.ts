@@ -112,15 +112,9 @@ test('a rotten page: what can be read is shown with 8, a daemon refuses, doctor 
   expect((await project.cli(['daemon', '--until-idle'])).code).toBe(0);
 }, 120_000);
 
-test('one flipped bit costs nothing, and a page edited by hand is taken as it is', async () => {
+test('a page edited by hand is taken as it is', async () => {
   const project = await lived();
   const page = join(project.state, 'runs/000000.json');
-  const bytes = readFileSync(page);
-  bytes[200] = (bytes[200] ?? 0) ^ 1;
-  writeFileSync(page, bytes);
-  const mended = await doctor(project, '--repair');
-  expect([mended.code, mended.doc.repaired.mended]).toEqual([0, [page]]);
-  expect((await project.json('list')).total).toBe(4);
   writeFileSync(page, readFileSync(page, 'utf8').replace('"name":"Ada"', '"name":"Grace"'));
   const before = await doctor(project);
   expect(JSON.stringify(before.doc)).toContain('edited by hand');

@@ -4,7 +4,7 @@ import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { type Document, writeDocument } from '../../src/store/document.ts';
-import { salvageDocument } from '../../src/store/salvage-document.ts';
+import { salvageDocument } from '../../src/store/proof.ts';
 import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 

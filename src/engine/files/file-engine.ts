@@ -9,7 +9,7 @@ import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
 import type { Committer } from '../../store/committer.ts';
-import { Heartbeat } from '../../store/heartbeat.ts';
+import { Heartbeat, writeClockNote } from '../../store/notes.ts';
 import { FULL_REASON, fullRefusal, type Reserve } from '../../store/reserve.ts';
 import type { Clock } from '../../support/clock.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
@@ -26,7 +26,6 @@ import {
   replaceRun,
 } from './accept.ts';
 import { Announcer } from './announcer.ts';
-import { writeClockMark } from './clock-file.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { notSettled, Reads } from './reads.ts';
 import { Transaction } from './transaction.ts';
@@ -222,7 +221,7 @@ export class FileEngine extends Reads implements E.Engine {
     this.#writable();
     this.#p.guard();
     this.#clockMark = mark;
-    await writeClockMark(this.#p.disk, this.#p.dir, mark);
+    await writeClockNote(this.#p.disk, this.#p.dir, mark);
   }
 
   lastBeat(): number | null {

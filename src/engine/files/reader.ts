@@ -21,7 +21,7 @@ import {
   segmentPath,
 } from '../../store/journal.ts';
 import { foreign } from '../../store/migrate.ts';
-import { readWitness } from '../../store/witness.ts';
+import { readWitness } from '../../store/notes.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
 import { giveLeases, haveLeases } from './doubt.ts';

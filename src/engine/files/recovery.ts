@@ -11,18 +11,17 @@
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
 import { dirname, join } from 'node:path';
+import { readMark } from '../../run/keep-clock.ts';
 import { copyAside } from '../../store/aside.ts';
 import { Committer } from '../../store/committer.ts';
 import { FORMAT } from '../../store/format.ts';
-import { readHeartbeat } from '../../store/heartbeat.ts';
 import { listSegments, Segment, segmentPath } from '../../store/journal.ts';
 import { keepOlder, removeTemporaries } from '../../store/migrate.ts';
+import { readClockNote, readHeartbeat, Witness } from '../../store/notes.ts';
 import { Reserve } from '../../store/reserve.ts';
-import { Witness } from '../../store/witness.ts';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
-import { readClockMark } from './clock-file.ts';
 import { FileEngine, type Parts } from './file-engine.ts';
 import { journalFolder } from './fold.ts';
 import { readState } from './reader.ts';
@@ -130,7 +129,7 @@ const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Comm
   memory: recovered.memory,
   registry: recovered.registry,
   pages: recovered.pages,
-  clockMark: await readClockMark(options.disk, options.dir),
+  clockMark: readMark(await readClockNote(options.disk, options.dir)),
   lastBeat: await readHeartbeat(options.disk, options.dir),
   epoch: recovered.epoch + 1,
   nextId: recovered.nextId,

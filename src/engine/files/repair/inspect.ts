@@ -3,20 +3,20 @@
 // they are read, so what seems wrong is looked at again, and is told only if it is wrong each time.
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ClockMark } from '../../../run/keep-clock.ts';
+import { type ClockMark, readMark } from '../../../run/keep-clock.ts';
 import type { Run } from '../../../run/run.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { asideOf } from '../../../run/stored-run.ts';
 import { listFolder, readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
 import { segmentPath } from '../../../store/journal.ts';
-import { salvageDocument } from '../../../store/salvage-document.ts';
+import { readClockNote } from '../../../store/notes.ts';
+import { salvageDocument } from '../../../store/proof.ts';
 import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
 import { readEntry, readLog } from '../../log-file.ts';
-import { readClockMark } from '../clock-file.ts';
 import type { ReadPage } from '../pages.ts';
 import { readState } from '../reader.ts';
 import type { Problem, Recovered } from '../recovered.ts';
@@ -73,7 +73,7 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
   for (const run of recovered.memory.live.values())
     if ((run.life?.rows ?? 0) > 0) await inspectRows(dir, run.id, run.life?.rows ?? 0, findings);
   const segments = await listFolder(disk, join(dir, 'journal')).catch(() => []);
-  const clockMark = await readClockMark(disk, dir);
+  const clockMark = readMark(await readClockNote(disk, dir));
   return {
     findings,
     recovered,
@@ -104,7 +104,6 @@ export async function readSteadily(disk: Disk, dir: string, clock: Clock): Promi
 async function told(disk: Disk, { error, path }: Problem): Promise<Finding> {
   const { proof, bytes } = await salvageDocument(disk, path, () => true);
   const kind: Record<string, string> = {
-    mended: 'one bit is wrong, and can be put right',
     edited: 'it is JSON: it was edited by hand, or has rotten in a text',
     parts: 'parts of it fit their own checksums, and can be kept',
   };

@@ -1,6 +1,6 @@
 // The state put together from what can be proven, where reader.ts has found damage; changes nothing on the disk.
 //
-// Certain are: documents that fit their checksum (one flipped bit is put right), of others the parts that fit theirs,
+// Certain are: documents that fit their checksum, of others the parts that fit theirs,
 // and each line of the journal that fits its own. What is missing is a hole in the numbers of commits. A run that no
 // later proof speaks of may have ended in a hole: it is not started again by itself, but settled as failed, with the
 // reason; a person looks, and lets it go on with `retry`. Numbers (ids, epochs, commits) go on beyond all that can
@@ -14,9 +14,8 @@ import { readSchedule } from '../../../run/stored-schedule.ts';
 import { type Document, readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
 import { listSegments, type Op, segmentPath } from '../../../store/journal.ts';
-import { type Salvaged, salvageDocument } from '../../../store/salvage-document.ts';
-import { type Chain, chainSegments } from '../../../store/salvage-journal.ts';
-import { readWitness } from '../../../store/witness.ts';
+import { readWitness } from '../../../store/notes.ts';
+import { type Chain, chainSegments, type Salvaged, salvageDocument } from '../../../store/proof.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
 import { isFields } from '../../../support/shape.ts';
@@ -35,9 +34,7 @@ import { idOf, replayOp } from '../transaction.ts';
 import { Losses, type Lost } from './losses.ts';
 
 export interface SalvageReport {
-  /** Files of which all could be proven, one flipped bit put right. */
-  readonly mended: string[];
-  /** Files that a hand has changed, taken as they are. */
+  /** Files that a hand or rot has changed and that are still JSON, taken as they are. */
   readonly edited: string[];
   /** Runs of which no more than the number is known. */
   readonly lost: Lost[];
@@ -54,7 +51,6 @@ const isLease = (part: unknown): boolean => isFields(part) && part.run !== undef
 
 export class Salvage {
   readonly report: SalvageReport = {
-    mended: [],
     edited: [],
     lost: [],
     doubted: [],
@@ -137,7 +133,6 @@ export class Salvage {
     accepts: (data: T) => boolean,
   ): Promise<Salvaged<T>> {
     const found = await salvageDocument<T>(this.#disk, path, accepts);
-    if (found.proof === 'mended') this.report.mended.push(path);
     if (found.proof === 'edited') this.report.edited.push(path);
     if (found.data) this.#known = Math.max(this.#known, found.data.seq);
     return found;
