@@ -5,6 +5,7 @@ import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, type Jobs } from '../../src/index.ts';
+import { platform } from '../helpers/platform.ts';
 import { Project, ROOT } from '../helpers/project.ts';
 import { refusal } from '../helpers/site.ts';
 
@@ -149,9 +150,7 @@ console.log('closed');
   await daemon.kill('SIGTERM');
 }, 30_000);
 
-const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-
-test.runIf(canMount)(
+test.runIf(platform.givesOwnMounts)(
   'on a read-only disk what looks is answered and what changes is refused, at the same moment too',
   async () => {
     const project = new Project({

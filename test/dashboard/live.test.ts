@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { HELD_JOB, MANY_JOBS, writeManyRuns } from '../helpers/many-runs.ts';
 import { eventually, isAlive, Project, ROOT } from '../helpers/project.ts';
-import { cpuMsOf, hasTmux, Screen } from '../helpers/tmux.ts';
+import { cpuMsOf, Screen } from '../helpers/tmux.ts';
 
 const BIN = join(ROOT, 'bin/jobrun.js');
 const JOBS = {
@@ -40,7 +40,7 @@ const later = (key: string) => ({
   ...{ note: null, wait: false, follow: false, dryRun: false },
 });
 
-describe.skipIf(!hasTmux)('the dashboard, live', () => {
+describe('the dashboard, live', () => {
   it('shows a change within 250 ms, and uses no processor while nothing changes', async () => {
     const { client, screen } = await opened();
     const took: number[] = [];
@@ -114,7 +114,7 @@ describe.skipIf(!hasTmux)('the dashboard, live', () => {
   }, 60_000);
 });
 
-describe.skipIf(!hasTmux)('the dashboard, on terminals of all kinds', () => {
+describe('the dashboard, on terminals of all kinds', () => {
   it.each([
     ['in ASCII where the locale is', 'LC_ALL=C LANG=C'],
     ['in 16 colours', 'TERM=screen-16color'],
@@ -158,7 +158,7 @@ describe.skipIf(!hasTmux)('the dashboard, on terminals of all kinds', () => {
   }, 20_000);
 });
 
-describe.skipIf(!hasTmux)('the dashboard, with very many runs', () => {
+describe('the dashboard, with very many runs', () => {
   it('goes through all of them, in every order, and finds one by its key', async () => {
     const total = 60_000;
     const names = [...MANY_JOBS, HELD_JOB].map((name) => `jobs/${name}.mjs`);

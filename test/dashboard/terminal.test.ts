@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually, Project, ROOT } from '../helpers/project.ts';
-import { hasTmux, Screen } from '../helpers/tmux.ts';
+import { Screen } from '../helpers/tmux.ts';
 
 const BIN = join(ROOT, 'bin/jobrun.js');
 
@@ -34,7 +34,7 @@ async function opened(size = { columns: 80, rows: 24 }, command = '') {
   return { project, daemon, screen };
 }
 
-describe.skipIf(!hasTmux)('the dashboard in a terminal', () => {
+describe('the dashboard in a terminal', () => {
   it('schedules a run, shows it running, opens it, and aborts it when that is confirmed', async () => {
     const { project, screen } = await opened();
     screen.press('s');

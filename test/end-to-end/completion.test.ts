@@ -1,10 +1,10 @@
 // Tab in real shells: commands, options, jobs, and the runs that a command has something to do with; fast, and without
 // ever printing an error into the line that somebody types.
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
+import { needProgram } from '../helpers/platform.ts';
 import { Project, ROOT } from '../helpers/project.ts';
-import { hasTmux, Screen } from '../helpers/tmux.ts';
+import { Screen } from '../helpers/tmux.ts';
 
 const JOBS = {
   'jobs/import-products.mjs': 'export default async () => 1;',
@@ -79,11 +79,11 @@ const LOAD: Readonly<Record<string, string>> = {
   zsh: 'autoload -Uz compinit && compinit -D -u; eval "$(jobrun completion zsh)"',
   fish: 'jobrun completion fish | source',
 };
-const isHere = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status === 0;
 
-test.runIf(hasTmux).each(Object.keys(START).filter(isHere))(
+test.each(Object.keys(START))(
   'Tab in %s writes a job, an option, and the one run there is',
   async (shell) => {
+    needProgram(shell);
     const project = new Project(JOBS);
     const bin = join(project.dir, 'bin');
     project.write('bin/jobrun', `#!/bin/sh\nexec ${process.execPath} ${ROOT}bin/jobrun.js "$@"\n`);

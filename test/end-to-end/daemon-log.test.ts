@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test as plain } from 'vitest';
 import { LogOutput } from '../../src/daemon/watching/log-output.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { eventually, isAlive, Project, ROOT } from '../helpers/project.ts';
-import { hasTmux, Screen } from '../helpers/tmux.ts';
+import { Screen } from '../helpers/tmux.ts';
 
 const JOBS = {
   'jobs/quick.mjs': 'export default () => 1;',
@@ -120,7 +120,7 @@ describe('a hangup', () => {
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  plain.runIf(hasTmux)(
+  plain(
     'of the terminal that it logs to stops it cleanly',
     async () => {
       const project = new Project(JOBS);

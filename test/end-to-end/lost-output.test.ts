@@ -1,8 +1,8 @@
 // What a command prints is whole, or its exit code says that it is not.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { platform } from '../helpers/platform.ts';
 import { Project, ROOT } from '../helpers/project.ts';
 
 const JOBS = { 'jobs/quick.js': 'export default () => 1;' };
@@ -16,7 +16,7 @@ function shell(project: Project, script: string, args: readonly string[]) {
   });
 }
 
-test.runIf(existsSync('/dev/full'))(
+test.runIf(platform.hasFullDevice)(
   'output that a full disk does not take is one line on stderr and exit 1: documents, lists, scripts, help, streams',
   async () => {
     const project = new Project(JOBS);
@@ -54,7 +54,7 @@ test('a reader that leaves is no failure, and talk that nobody takes is none eit
   for (let i = 0; i < 3; i++) await project.json('schedule', 'quick', '--in', '1h');
   const left = shell(project, 'set -o pipefail; "$@" | true', ['list', '--json']);
   expect([left.status, left.stderr]).toEqual([0, '']);
-  if (!existsSync('/dev/full')) return;
+  if (!platform.hasFullDevice) return;
   const silent = shell(project, '"$@" 2> /dev/full', ['schedule', 'quick', '--in', '1h', '--json']);
   expect(silent.status).toBe(0);
   expect(JSON.parse(silent.stdout).state).toBe('scheduled');

@@ -15,13 +15,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { platform } from '../helpers/platform.ts';
 import { Project } from '../helpers/project.ts';
 
 const JOBS = {
   'jobs/says.js': `export default (_, ctx) => ctx.log.info('said');`,
   'jobs/quick.js': `export default (_, ctx) => { ctx.log.info('said'); ctx.result({ row: 1 }); };`,
 };
-const isRoot = process.getuid?.() === 0;
 const STRANGER = 54_321;
 
 interface Entry {
@@ -124,7 +124,7 @@ describe('folders that are not ours alone are refused with 8, and left as they a
     expect((await project.cli(['schedule', 'quick', '--dir', open])).code).toBe(8);
   }, 60_000);
 
-  test.runIf(isRoot)(
+  test.runIf(platform.isRoot)(
     'folders of another user (only root can make one)',
     async () => {
       for (const name of ['state', 'jobs']) {

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
+import { needProgram, platform } from '../helpers/platform.ts';
 import { eventually, Project, ROOT } from '../helpers/project.ts';
 
 /** Takes the place of systemd's program, and writes down what it was told and for whom. */
@@ -66,8 +67,6 @@ test('a daemon that hangs gives no sign of life', async () => {
   await daemon.kill('SIGTERM');
 }, 30_000);
 
-const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
-
 /** A socket as systemd has one, which writes down what comes. */
 const LISTEN = `
 import socket, sys
@@ -78,9 +77,10 @@ while True:
     print(s.recv(4096).decode(), flush=True)
 `;
 
-test.runIf(has('systemd-notify') && has('python3'))(
+test.runIf(platform.isLinux)(
   'the real systemd-notify carries the messages to a real socket',
   async () => {
+    for (const program of ['systemd-notify', 'python3']) needProgram(program);
     const project = new Project(JOBS);
     const path = join(project.dir, 'notify');
     const listener = spawn('python3', ['-c', LISTEN, path]);
@@ -103,9 +103,7 @@ test.runIf(has('systemd-notify') && has('python3'))(
   30_000,
 );
 
-const hasOwnPids = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
-
-test.runIf(hasOwnPids)(
+test.runIf(platform.givesOwnPids)(
   'as process 1 of a container it works, and drains on the signal that stops one',
   async () => {
     const project = new Project({
@@ -169,27 +167,25 @@ describe('the unit', () => {
     expect(own.unit).not.toContain('User=');
   });
 
-  test.runIf(has('systemd-analyze'))(
-    'is one that systemd-analyze finds nothing wrong with',
-    async () => {
-      const project = new Project();
-      const odd = join(project.dir, 'my "50%" $HOME dir');
-      mkdirSync(join(odd, 'jobs'), { recursive: true });
-      mkdirSync(join(project.dir, 'run'), { mode: 0o700 });
-      for (const [dir, mode] of [
-        [project.dir, []],
-        [project.dir, ['--user']],
-        [odd, []],
-      ] as const) {
-        const { stdout } = await project.cli(['service', '--dir', dir, ...mode]);
-        const file = project.write('jobrun-test.service', stdout);
-        const env = { ...process.env, XDG_RUNTIME_DIR: join(project.dir, 'run') };
-        const args = ['verify', '--man=no', ...mode, file];
-        const { status, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8', env });
-        expect([mode, status, stderr]).toEqual([mode, 0, '']);
-        const escaped = `--dir "${dir.replace(/["]/g, '\\"').replace('%', '%%').replace('$', '$$$$')}"`;
-        if (dir === odd) expect(readFileSync(file, 'utf8')).toContain(escaped);
-      }
-    },
-  );
+  test.runIf(platform.isLinux)('is one that systemd-analyze finds nothing wrong with', async () => {
+    needProgram('systemd-analyze');
+    const project = new Project();
+    const odd = join(project.dir, 'my "50%" $HOME dir');
+    mkdirSync(join(odd, 'jobs'), { recursive: true });
+    mkdirSync(join(project.dir, 'run'), { mode: 0o700 });
+    for (const [dir, mode] of [
+      [project.dir, []],
+      [project.dir, ['--user']],
+      [odd, []],
+    ] as const) {
+      const { stdout } = await project.cli(['service', '--dir', dir, ...mode]);
+      const file = project.write('jobrun-test.service', stdout);
+      const env = { ...process.env, XDG_RUNTIME_DIR: join(project.dir, 'run') };
+      const args = ['verify', '--man=no', ...mode, file];
+      const { status, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8', env });
+      expect([mode, status, stderr]).toEqual([mode, 0, '']);
+      const escaped = `--dir "${dir.replace(/["]/g, '\\"').replace('%', '%%').replace('$', '$$$$')}"`;
+      if (dir === odd) expect(readFileSync(file, 'utf8')).toContain(escaped);
+    }
+  });
 });

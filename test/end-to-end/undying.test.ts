@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { limitOf } from '../../src/workers/processes.ts';
+import { platform } from '../helpers/platform.ts';
 import { type Doc, eventually, Project, ROOT } from '../helpers/project.ts';
 
 const USER = 54_321;
-const isRoot = process.getuid?.() === 0;
 
 /** A command line of that user. */
 const as = (args: readonly string[]): string[] => [
@@ -37,7 +37,7 @@ function cli(project: Project, ...args: readonly string[]): { code: number | nul
   return { code: status, doc: JSON.parse(stdout || stderr) };
 }
 
-test.runIf(isRoot)(
+test.runIf(platform.isRoot)(
   'a process of another user holds its run, and nothing else',
   async () => {
     const project = new Project({

@@ -1,6 +1,7 @@
-// A strict reader of Prometheus' text format: what is not of it, or stands in the wrong place, is an error. Where
-// `promtool` is there, its own check is asked too.
+// A strict reader of Prometheus' text format: what is not of it, or stands in the wrong place, is an error; and
+// Prometheus' own check.
 import { spawnSync } from 'node:child_process';
+import { needProgram } from './platform.ts';
 
 const NAME = /^[a-z_:][a-z0-9_:]*$/;
 const SAMPLE =
@@ -42,10 +43,9 @@ export function familiesOf(text: string): ReadonlyMap<string, string> {
   return types;
 }
 
-export const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-
 /** What promtool finds wrong; empty where all is well. */
 export function promtool(args: readonly string[], input = ''): string {
+  needProgram('promtool');
   const { status, stdout, stderr } = spawnSync('promtool', [...args], { input, encoding: 'utf8' });
   return status === 0 ? '' : `${stdout}${stderr}`;
 }

@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { needProgram } from './platform.ts';
 import { eventually } from './project.ts';
-
-export const hasTmux = spawnSync('tmux', ['-V']).status === 0;
 
 export class Screen {
   readonly #socket: string;
@@ -18,6 +17,7 @@ export class Screen {
     env: Readonly<Record<string, string>>,
     size: { readonly columns: number; readonly rows: number },
   ) {
+    needProgram('tmux');
     const folder = mkdtempSync(join(tmpdir(), 'jobrun-tmux-'));
     this.#socket = join(folder, 'socket');
     const { columns, rows } = size;

@@ -1,10 +1,10 @@
 // What the disk is asked for, and what it cannot do.
-import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { realDisk } from '../../src/support/files.ts';
+import { platform } from '../helpers/platform.ts';
 
 // procfs refuses the sync of a folder as CIFS and sshfs do: EINVAL.
-test.runIf(existsSync('/proc/self'))(
+test.runIf(platform.hasProc)(
   'a file system that cannot sync folders is named as such, with where the state can be kept',
   async () => {
     await expect(realDisk.syncFolder('/proc/self')).rejects.toMatchObject({
