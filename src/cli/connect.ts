@@ -9,7 +9,7 @@ import type { Listed } from '../commands/list.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { durationMs } from '../support/durations.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
-import { optionsJson, paramsJson, toJson } from '../workers/values.ts';
+import { optionsJson, toJson } from '../workers/values.ts';
 import type {
   Aborted,
   Accepted,
@@ -74,7 +74,7 @@ export class Jobs {
     params: unknown = {},
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
-    const asked = requestFromCode(job, paramsJson(params), optionsJson(options));
+    const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
     // The expression was written for the zone of this process, which may not be the daemon's.
     const timezone = asked.timezone ?? this.#caller.config.timezone;
     const run = asked.cron === undefined ? asked : { ...asked, timezone };
@@ -174,7 +174,7 @@ export class Jobs {
       note: null,
       ...(at !== undefined && { dueAt: timeFromCode('at', at) }),
       ...(within !== undefined && { inMs: durationMs(within, 'in') }),
-      ...(params !== undefined && { params: paramsJson(params) }),
+      ...(params !== undefined && { params: toJson(params, 'the params') }),
       ...(priority !== undefined && { priority }),
     })) as RunView;
   }
@@ -274,7 +274,7 @@ function lineOf(
   const line = i + 1;
   try {
     const { job, params = {}, ...options } = one;
-    const given = paramsJson(params);
+    const given = toJson(params, 'the params');
     return { line, run: requestFromCode(job, given, optionsJson(options), 'run') };
   } catch (error) {
     return { line, error: toJobrunError(error).toJSON() };

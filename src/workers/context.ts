@@ -15,7 +15,7 @@ import {
   MAX_STEPS_BYTES,
 } from '../support/limits.ts';
 import type { RunScope } from './scope.ts';
-import { instantOf, optionsJson, paramsJson, toJson } from './values.ts';
+import { instantOf, optionsJson, toJson } from './values.ts';
 
 /** `attempt`: all of it. `hook`: after the fact, a run can only be told of, and further runs asked for. */
 export type Powers = 'attempt' | 'hook';
@@ -116,7 +116,7 @@ export class Context implements JobContext {
       type: 'emit',
       run: this.#scope.run,
       job: String(job),
-      params: paramsJson(params),
+      params: toJson(params, 'the params'),
       options: optionsJson(options),
     });
     return String(id);

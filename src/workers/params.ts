@@ -31,6 +31,10 @@ export const ANYTHING = {
   fallback: (part: { readonly base: unknown }): unknown => part.base,
 } as const;
 
+/** JSON Schema has no word for a default of Infinity. */
+const boundless = (value: unknown): null | undefined =>
+  typeof value === 'number' && !Number.isFinite(value) ? null : undefined;
+
 /** JSON Schema of what a schema takes or gives, or null where the validator has none for all of it. */
 export function describe(
   schema: StandardSchema | undefined,
@@ -43,7 +47,7 @@ export function describe(
       target: 'draft-2020-12',
       ...(libraryOptions && { libraryOptions }),
     });
-    return toJson(made, 'the schema');
+    return toJson(made, 'the schema', boundless);
   } catch {
     // A transform, a Date: such a validator checks well and says that it cannot be described.
     return null;

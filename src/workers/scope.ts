@@ -107,7 +107,9 @@ function fieldsJson(fields: unknown): Json {
   }
 }
 
-const shownAs = (value: object): object | undefined => {
+const shownAs = (value: unknown): unknown => {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (value instanceof Date && Number.isNaN(value.getTime())) return String(value);
   if (value instanceof Map) return Object.fromEntries(value);
   if (value instanceof Set) return [...value];
   if (!(value instanceof Error)) return undefined;

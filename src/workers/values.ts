@@ -1,5 +1,6 @@
-// Values of a job on their way out of its process: what is not JSON, or what JSON would make `{}` of, is refused here, in
-// the process of the job, with the place named. `toJSON` is honoured, fields that are undefined are left out, as
+// Values of job code, and of programs that use the library, on their way out of their process. What JSON would lose is
+// refused here, with the place named, so that whoever gave it can mend it: what is not JSON, what JSON would make `{}`
+// of, and numbers and dates that it would make null of. `toJSON` is honoured, fields that are undefined are left out, as
 // JSON.stringify does.
 import { types } from 'node:util';
 import { isInstant } from '../support/clock.ts';
@@ -7,15 +8,15 @@ import { JobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { MAX_JSON_DEPTH } from '../support/limits.ts';
 
-type Stand = (value: object) => object | undefined;
+type Stand = (value: unknown) => unknown;
 
 /**
  * The JSON of a value; undefined is null. Throws a JobrunError that says what is wrong and where.
  *
- * @param stand gives another object to stand in for one, or undefined to take it as it is
+ * @param stand gives another value to stand in for one, or undefined to take it as it is
  */
 export function toJson(value: unknown, what: string, stand?: Stand): Json {
-  const to = { what, stand, levels: MAX_JSON_DEPTH, exact: false };
+  const to = { what, stand, levels: MAX_JSON_DEPTH };
   return checked(copy(value, to, '', []) ?? null, what);
 }
 
@@ -23,15 +24,6 @@ function checked(json: Json, what: string): Json {
   if (json !== null && typeof json === 'object') checkJson(json, `the values of ${what}`);
   else if (typeof json === 'string') checkJson(json, `the characters of ${what}`);
   return json;
-}
-
-/**
- * The JSON of params that code gives to another run. A number or a Date that JSON would turn into null is refused by
- * name too: the caller can still mend it, and the other run could not.
- */
-export function paramsJson(params: unknown): Json {
-  const to = { what: 'the params', stand: undefined, levels: MAX_JSON_DEPTH, exact: true };
-  return checked(copy(params, to, '', []) ?? null, to.what);
 }
 
 /** Their names say enough: `retries is NaN`. */
@@ -47,7 +39,7 @@ export function optionsJson(options: unknown): Json {
   const { retries } = (options ?? {}) as { readonly retries?: unknown };
   const given = retries === Infinity ? { ...(options as object), retries: null } : options;
   const levels = MAX_JSON_DEPTH + REQUEST_LEVELS;
-  return copy(given, { what: OPTIONS, stand: undefined, levels, exact: true }, '', []) ?? null;
+  return copy(given, { what: OPTIONS, stand: undefined, levels }, '', []) ?? null;
 }
 
 /** The instant that job code gave: a Date, an ISO text, or milliseconds. */
@@ -62,11 +54,11 @@ interface Target {
   readonly what: string;
   readonly stand: Stand | undefined;
   readonly levels: number;
-  /** Refuses numbers and dates that JSON has no form for, instead of making them null. */
-  readonly exact: boolean;
 }
 
 function copy(value: unknown, to: Target, key: string, above: readonly object[]): Json | undefined {
+  const other = to.stand?.(value);
+  if (other !== undefined) return copy(other, to, key, above);
   switch (typeof value) {
     case 'undefined':
     case 'boolean':
@@ -75,8 +67,7 @@ function copy(value: unknown, to: Target, key: string, above: readonly object[])
       return value.toWellFormed();
     case 'number':
       if (Number.isFinite(value)) return value;
-      if (to.exact) throw notJson(to, key, String(value));
-      return null;
+      throw notJson(to, key, String(value), NUMBER_HINT);
     case 'object':
       return value === null ? null : copyObject(value, to, key, above);
     case 'bigint':
@@ -94,9 +85,7 @@ function copyObject(
   key: string,
   above: readonly object[],
 ): Json | undefined {
-  const other = to.stand?.(value);
-  if (other !== undefined) return copyObject(other, to, key, above);
-  if (to.exact && value instanceof Date && !isInstant(value.getTime()))
+  if (value instanceof Date && !isInstant(value.getTime()))
     throw notJson(to, key, 'an invalid Date');
   // A Buffer has a `toJSON`, which writes a number for each byte.
   if (isBinary(value)) throw notJson(to, key, `binary data (${nameOf(value)})`, BINARY_HINT);
@@ -136,6 +125,7 @@ interface Loss {
   readonly hint?: string;
 }
 
+const NUMBER_HINT = 'Give null, or a text.';
 const BINARY_HINT = 'Write it to a file and give its path.';
 
 const isBinary = (value: object): boolean =>

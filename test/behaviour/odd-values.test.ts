@@ -93,6 +93,43 @@ test('an option that JSON would lose is refused by name at the caller, not taken
   await jobs.close();
 });
 
+const LOST = {
+  output: 'return { rows: [{ total: 0 / 0 }] };',
+  whole: 'return 1 / 0;',
+  date: `return { at: new Date('never') };`,
+  boxed: 'return [Object(NaN)];',
+  later: `return ctx.callback({ in: '1s', output: { n: NaN } });`,
+  save: 'await ctx.save({ n: -Infinity });',
+  step: `await ctx.step('sum', () => ({ n: NaN }));`,
+  row: 'ctx.result({ n: NaN });',
+  first: '',
+};
+
+test('a number or a date of which JSON would make null fails the attempt that gave it, with its place, and is not lost', async () => {
+  const s = await site({
+    ...Object.fromEntries(
+      Object.entries(LOST).map(([name, body]) => [
+        name,
+        `export default { initialize: () => ${name === 'first' ? '({ n: NaN })' : '1'}, async run(_p, ctx) { ${body} } };`,
+      ]),
+    ),
+    says: `export default (_p, ctx) => { ctx.log.info('said', { n: NaN, all: [Infinity], at: new Date(NaN), 1: 1 }); return { n: null, left: undefined }; };`,
+  });
+  for (const job of Object.keys(LOST)) {
+    const { state, error, output, checkpoint, results } = await s.run(job);
+    expect([job, state, output, results]).toEqual([job, 'failed', null, []]);
+    expect(checkpoint, job).toBe(job === 'first' ? null : 1);
+    expect(error?.message, job).toMatch(
+      / is (NaN|-?Infinity|an invalid Date), which JSON cannot hold$/,
+    );
+  }
+  expect((await s.run('output')).error?.message).toContain('the output at "rows[0].total" is NaN');
+  const said = await s.run('says');
+  expect(said).toMatchObject({ state: 'done', output: { n: null } });
+  const fields = { n: 'NaN', all: ['Infinity'], at: 'Invalid Date', 1: 1 };
+  expect(said.log.find(({ text }) => text === 'said')?.fields).toEqual(fields);
+}, 60_000);
+
 test('ctx.emit refuses the same by name in the job that called it, and nothing is accepted', async () => {
   const s = await site({
     emits: `const values = { retries: NaN, priority: -Infinity, key: NaN, at: new Date(NaN), after: [Infinity] };
