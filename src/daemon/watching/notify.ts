@@ -6,12 +6,10 @@
 // It is told at most a few times and perhaps never: a daemon that is killed forgets what it had not told. Who must hear
 // of every change reads `jobrun events --since`.
 
-import { spawn } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
-import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { errnoOf } from '../../support/errors.ts';
 import {
@@ -22,7 +20,7 @@ import {
   SECOND,
 } from '../../support/limits.ts';
 import { count } from '../../support/text.ts';
-import { signal as sendSignal } from '../../workers/death.ts';
+import { type Failed, LATE, NotifyCommands } from './notify-command.ts';
 import { isAskedFor, type NotifyRule, type NotifyTarget } from './notify-rules.ts';
 
 export interface NotifyParts {
@@ -30,6 +28,7 @@ export interface NotifyParts {
   readonly dir: string;
   /** What commands get as their environment. */
   readonly env: Readonly<Record<string, string>>;
+  readonly newMark: () => string;
   readonly redact: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -45,11 +44,10 @@ interface Notice {
 /** Before the second and the third try; after that it is given up. */
 const AGAIN_AFTER_MS = [SECOND, 5 * SECOND];
 const OVERFLOW_TOLD_EVERY_MS = 10 * SECOND;
-/** Of what a command says on stderr: the last line is what tells. */
-const MAX_SAID = 500;
 
 export class Notify {
   readonly #p: NotifyParts;
+  readonly #commands: NotifyCommands;
   readonly #queue: Notice[] = [];
   readonly #ending = new AbortController();
   #active = 0;
@@ -59,6 +57,7 @@ export class Notify {
 
   constructor(parts: NotifyParts) {
     this.#p = parts;
+    this.#commands = new NotifyCommands(parts);
   }
 
   changed(change: Change): void {
@@ -82,6 +81,7 @@ export class Notify {
     const left = this.#active + this.#queue.length;
     this.#queue.length = 0;
     this.#ending.abort();
+    await this.#commands.close();
     if (left + this.#dropped > 0)
       logger.warn(`${count(left + this.#dropped, 'notification')} given up at the end`);
   }
@@ -137,59 +137,12 @@ export class Notify {
     const undo = clock.after(NOTIFY_TIMEOUT_MS, () => limit.abort());
     const ends = AbortSignal.any([signal, limit.signal]);
     const trying =
-      target.kind === 'url' ? post(target.url, body, ends) : this.#pipe(target, body, run, ends);
+      target.kind === 'url'
+        ? post(target.url, body, ends)
+        : this.#commands.run(target, body, run, ends);
     return trying.finally(undo);
   }
-
-  #pipe(
-    { program, args }: Extract<NotifyTarget, { readonly kind: 'command' }>,
-    body: string,
-    { id, job }: RunView,
-    signal: AbortSignal,
-  ): Promise<Failed | null> {
-    const env = { ...this.#p.env, JOBRUN_ID: id, JOBRUN_JOB: job };
-    return new Promise((resolve) => {
-      // A group of its own, so that what it started ends with it.
-      const stdio: ['pipe', 'ignore', 'pipe'] = ['pipe', 'ignore', 'pipe'];
-      const child = spawn(program, args, { cwd: this.#p.dir, env, detached: true, stdio });
-      const { pid } = child;
-      let said = '';
-      const kill = (): void => {
-        if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
-      };
-      const over = (failed: Failed | null): void => {
-        unlisten();
-        child.stderr.destroy();
-        resolve(failed);
-      };
-      const unlisten = onAbort(signal, kill);
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        said = (said + text).slice(-MAX_SAID);
-      });
-      // One that does not read what it is told has still been told.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(`${body}\n`);
-      child.once('error', (error) => over({ why: error.message, final: true }));
-      child.once('exit', (code, by) => {
-        if (code === 0) return over(null);
-        if (signal.aborted) return over(LATE);
-        const last = said.trim().split('\n').at(-1) ?? '';
-        const how = by === null ? `exit ${code}` : by;
-        // 126 and 127: the shell could not start it at all.
-        const final = code === 126 || code === 127;
-        over({ why: last === '' ? how : `${how}, ${last}`, final });
-      });
-    });
-  }
 }
-
-/** `final`: another try would come to the same. */
-interface Failed {
-  readonly why: string;
-  readonly final: boolean;
-}
-
-const LATE: Failed = { why: `no end within ${NOTIFY_TIMEOUT_MS / SECOND}s`, final: false };
 
 async function post(url: string, body: string, signal: AbortSignal): Promise<Failed | null> {
   try {

@@ -6,6 +6,7 @@ import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
+import { newMark } from '../../workers/mark.ts';
 import { jobEnvironment } from '../jobs.ts';
 import type { HttpServing } from './http.ts';
 import type { DaemonLog } from './log.ts';
@@ -49,7 +50,16 @@ export class Watching {
     this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
     const rules = notifyRules(config);
     const env = jobEnvironment(config);
-    this.#notify = new Notify({ rules, dir, env, redact, clock, logger, why });
+    this.#notify = new Notify({
+      rules,
+      dir,
+      env,
+      newMark: () => newMark(config.state),
+      redact,
+      clock,
+      logger,
+      why,
+    });
   }
 
   /** Throws `bad-option` or `refused` where the address that was asked for cannot be served on. */

@@ -121,6 +121,37 @@ test('receivers that never answer hold up neither runs nor the stop, and nothing
   await eventually(async () => (await processesWith(mark)).length === 0);
 });
 
+test.each([
+  ['that ends', (sleep: string) => `${sleep} & setsid ${sleep} & cat >> told.jsonl`, null],
+  [
+    'at a stop',
+    (sleep: string) => `${sleep} & setsid ${sleep} & cat >> told.jsonl; sleep 100`,
+    'SIGTERM',
+  ],
+  [
+    'at a kill of the daemon',
+    (sleep: string) => `${sleep} & cat >> told.jsonl; sleep 100`,
+    'SIGKILL',
+  ],
+] as const)(
+  'what a command has started is ended with it: of one %s',
+  async (_when, command, signal) => {
+    const sleep = `sleep 3${process.pid}`;
+    const rule = { on: ['failed'], command: command(sleep) };
+    const project = new Project({
+      ...JOBS,
+      'jobrun.config.json': JSON.stringify({ notify: [rule] }),
+    });
+    const daemon = await project.daemon();
+    await project.json('schedule', 'bad');
+    await eventually(() => project.ledger('told.jsonl').length > 0);
+    if (signal === 'SIGTERM') expect((await daemon.kill(signal)).code).toBe(0);
+    else if (signal) await daemon.kill(signal);
+    await eventually(async () => (await processesWith(sleep)).length === 0);
+    if (signal === null) expect(await project.ask('status')).toMatchObject({ running: true });
+  },
+);
+
 test('more than can be told is dropped and counted, and the daemon goes on', async () => {
   const { url } = await receiver(() => null);
   const t = await told([{ on: ['scheduled'], url }]);
