@@ -16,6 +16,7 @@ const dist = `${root}dist`;
 const INLINED = [
   'commander',
   'lowdb',
+  'valibot',
   'string-width',
   'strip-ansi',
   'ansi-regex',
@@ -32,12 +33,13 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 /** What nearly every command loads: in one file, for a file costs more than what is in it. */
 const COMMON = new RegExp(
   [
-    'src/support/(clock|config|durations|errors|json|limits|random|recent|text|zones)',
+    'src/support/(clock|config|durations|errors|json|limits|random|recent|schema|text|zones)',
     'src/api/(address|client|protocol|wire)',
     'src/run/(run|view|policy)',
     'src/commands/(command|dispatch|fields|follow|help|index|output|params|settled|times|version|views|watch)',
     'src/cli/(main|parse|words|backend|terminal|entries|shells)',
     'string-width',
+    'valibot',
   ].join('|'),
 );
 

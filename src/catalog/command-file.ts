@@ -14,9 +14,9 @@ import { errnoOf, toJobrunError } from '../support/errors.ts';
 import { fromJson } from '../support/json.ts';
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import { readTextSync } from '../support/read-file.ts';
+import type { Fields } from '../support/schema.ts';
 import type { JobEntry, JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
-import type { Fields } from './fields.ts';
 
 export const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
 

@@ -1,50 +1,143 @@
 // What a job file says becomes data with every default filled in, or one error that names the field. Runs in the
 // worker that loaded the file, so that odd objects of job code (getters, proxies) never reach the daemon.
 import { types } from 'node:util';
+import * as v from 'valibot';
 import { checkCron } from '../run/cron.ts';
-import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy, type RetryPolicy } from '../run/policy.ts';
+import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy } from '../run/policy.ts';
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import type { Config } from '../support/config.ts';
-import { JobrunError } from '../support/errors.ts';
+import { JobrunError, type Problem } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
-import { processZone, zoneNamed } from '../support/zones.ts';
+import {
+  anything,
+  be,
+  duration,
+  type Fields,
+  flag,
+  isFields,
+  numberBetween,
+  object,
+  oneOf,
+  type Read,
+  read,
+  size,
+  someTime,
+  strict,
+  text,
+  whole,
+  zone,
+} from '../support/schema.ts';
+import { processZone } from '../support/zones.ts';
 import type { JobData, JobFunction, Recurrence } from './catalog.ts';
-import * as read from './fields.ts';
 
-type Fields = read.Fields;
+const MB = 2 ** 20;
+/** Below it Node itself does not start. */
+const LEAST_MEMORY_MB = 16;
 
-const DATA_FIELDS = [
-  'description',
-  'group',
-  'priority',
-  'concurrency',
-  'rateLimit',
-  'retries',
-  'timeout',
-  'lockTime',
-  'every',
-  'cron',
-  'timezone',
-  'catchUp',
-  'overlap',
-  'autostart',
-  'keep',
-  'isolation',
-  'memory',
-  'grace',
-] as const;
-const FUNCTIONS: readonly JobFunction[] = [
-  'params',
-  'lock',
-  'initialize',
-  'nextRun',
-  'onError',
-  'onStale',
-  'onDone',
-  'onFailed',
-];
-const RULES = ['every', 'cron', 'nextRun'] as const;
+const memory = v.pipe(
+  size(`a size from ${LEAST_MEMORY_MB}MB such as '512MB' or '2GB'`, LEAST_MEMORY_MB * MB),
+  v.transform((bytes) => Math.round(bytes / MB)),
+);
+
+/** Infinity stands for no limit. */
+const limit = (least: number) =>
+  be<number>(
+    `a whole number from ${least}`,
+    (value) =>
+      value === Number.POSITIVE_INFINITY ||
+      (Number.isSafeInteger(value) && (value as number) >= least),
+  );
+
+const RETRIES = {
+  limit: v.optional(limit(0), DEFAULT_RETRIES.limit),
+  delay: v.optional(duration, DEFAULT_RETRIES.delayMs),
+  backoff: v.optional(oneOf(['fixed', 'linear', 'exponential']), DEFAULT_RETRIES.backoff),
+  factor: v.optional(numberBetween(1, 1000), DEFAULT_RETRIES.factor),
+  maxDelay: v.optional(duration, DEFAULT_RETRIES.maxDelayMs),
+  jitter: v.optional(numberBetween(0, 1), DEFAULT_RETRIES.jitter),
+};
+const manyRetries = strict(RETRIES, {
+  wanted: `a number, or an object with ${Object.keys(RETRIES).join(', ')}`,
+});
+const justRetries = v.pipe(
+  limit(0),
+  v.transform((limit) => v.parse(manyRetries, { limit })),
+);
+
+const DATA = {
+  description: v.nullish(text, null),
+  group: v.nullish(text, null),
+  priority: v.optional(whole(Number.MIN_SAFE_INTEGER), DEFAULT_POLICY.priority),
+  concurrency: v.nullish(limit(1), null),
+  rateLimit: v.nullish(strict({ limit: whole(1), per: someTime }), null),
+  retries: v.optional(v.lazy((value) => (typeof value === 'number' ? justRetries : manyRetries))),
+  timeout: v.nullish(someTime, null),
+  lockTime: v.nullish(someTime, null),
+  every: v.nullish(someTime, null),
+  cron: v.nullish(text, null),
+  timezone: v.nullish(zone, null),
+  catchUp: v.optional(oneOf(CATCH_UPS), 'once'),
+  overlap: v.optional(oneOf(OVERLAPS), 'skip'),
+  autostart: v.optional(flag, false),
+  keep: v.optional(
+    strict({
+      done: v.optional(duration, DEFAULT_POLICY.keepDoneMs),
+      failed: v.optional(duration, DEFAULT_POLICY.keepFailedMs),
+    }),
+    {},
+  ),
+  isolation: v.optional(oneOf(['process', 'shared', 'fresh']), DEFAULT_POLICY.isolation),
+  memory: v.nullish(memory, null),
+  grace: v.optional(duration, DEFAULT_POLICY.graceMs),
+};
+const data = object(DATA);
+type Data = Read<typeof data>;
+
+// Nothing would step through a generator: its body would never run.
+const method = v.pipe(
+  be('a function', (value) => typeof value === 'function'),
+  v.check(
+    (value) => !types.isGeneratorFunction(value),
+    ' must be a plain or async function, not a generator (function*)\nLeave out the star. Report rows with ctx.result(row), and steps with ctx.step(name, fn).',
+  ),
+);
+const validator = be(
+  'a Standard Schema validator (zod, valibot, arktype, …)',
+  (value) =>
+    typeof (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard']?.validate ===
+    'function',
+);
+const FUNCTIONS = {
+  params: v.optional(validator),
+  lock: v.optional(method),
+  initialize: v.optional(method),
+  nextRun: v.optional(method),
+  onError: v.optional(method),
+  onStale: v.optional(method),
+  onDone: v.optional(method),
+  onFailed: v.optional(method),
+} satisfies Readonly<Record<JobFunction, unknown>>;
+
+// By their names: what they hold is looked at once the defaults stand in where they say nothing.
+const NAMED = Object.fromEntries(Object.keys(DATA).map((name) => [name, v.optional(anything)]));
+const job = strict({ ...NAMED, ...FUNCTIONS, run: method });
+const options = strict(NAMED);
+
+const wrongIn =
+  (whole: string) =>
+  ({ path, place, says, hint }: Problem): JobrunError => {
+    // What a file's author sees is the message alone.
+    const meant = hint && `: ${hint.charAt(0).toLowerCase()}${hint.slice(1).replace(/\.$/, '')}`;
+    const message = `${place || whole}${says}${meant}`;
+    return new JobrunError('broken-job', message, 'Mend it there.', { field: path });
+  };
+
+/** The field that an error in a definition is about (`retries.delay`), or null: its line in the file can be looked for. */
+export function fieldOf(error: unknown): string | null {
+  const cause = (error as { cause?: { field?: unknown } | null } | null)?.cause;
+  return typeof cause?.field === 'string' ? cause.field : null;
+}
 
 type Given = Pick<Config, 'defaults' | 'keep'>;
 
@@ -55,14 +148,15 @@ export function defaultsOf(config: Given & Pick<Config, 'timezone'>): Fields {
     get timezone() {
       return config.timezone;
     },
-    ...givenDefaults(config),
+    ...config.defaults,
+    keep: merged(timesOf(config.keep), config.defaults.keep),
   };
 }
 
 /** Throws `broken-job` or `bad-time` where `defaults` or `keep` are what no job may have. */
 export function checkDefaults({ defaults, keep }: Given): void {
   dataOf({}, { keep: timesOf(keep) });
-  read.fieldsOf(defaults, 'defaults', DATA_FIELDS);
+  read(options, defaults, wrongIn('defaults'));
   try {
     dataOf({}, defaults);
   } catch (error) {
@@ -71,15 +165,7 @@ export function checkDefaults({ defaults, keep }: Given): void {
   }
 }
 
-function givenDefaults({ defaults, keep }: Given): Fields {
-  const given = defaults.keep;
-  return { ...defaults, keep: { ...timesOf(keep), ...(typeof given === 'object' ? given : {}) } };
-}
-
-const timesOf = ({ done, failed }: Given['keep']): Fields => ({
-  ...(done !== undefined && { done }),
-  ...(failed !== undefined && { failed }),
-});
+const timesOf = ({ done, failed }: Given['keep']): Fields => definedOf({ done, failed });
 
 /**
  * Reads the default export of a job file. `params` is a validator, the other functions are only noted.
@@ -88,22 +174,16 @@ const timesOf = ({ done, failed }: Given['keep']): Fields => ({
  * @throws JobrunError `broken-job` or `bad-time` that names the field and what is accepted
  */
 export function readDefinition(raw: unknown, defaults: Fields): JobData {
-  const definition = typeof raw === 'function' ? { run: raw } : raw;
   if (raw === undefined || raw === null) throw noDefinition('there is no default export');
-  if (typeof definition !== 'object' || Array.isArray(definition)) {
+  const definition = typeof raw === 'function' ? { run: raw } : raw;
+  if (!isFields(definition))
     throw noDefinition('the default export is neither a job nor a function');
-  }
-  const fields = read.fieldsOf(definition, 'the job', [...DATA_FIELDS, ...FUNCTIONS, 'run']);
-  if (typeof fields.run !== 'function') throw read.wrongField('run', 'a function', fields.run);
-  refuseGenerator('run', fields.run);
-  for (const name of FUNCTIONS) checkFunction(name, fields[name]);
-  return dataOf(fields, defaults);
+  return dataOf(read(job, definition, wrongIn('the job')), defaults);
 }
 
 /** Reads `jobs/<name>.json`, the options of a command job: data fields only. */
-export function readOptions(raw: unknown, defaults: Fields): JobData {
-  return dataOf(read.fieldsOf(raw, 'the option file', DATA_FIELDS), defaults);
-}
+export const readOptions = (raw: unknown, defaults: Fields): JobData =>
+  dataOf(read(options, raw, wrongIn('the option file')), defaults);
 
 function noDefinition(problem: string): JobrunError {
   const message = `${problem}: write \`export default defineJob({ run() { … } })\``;
@@ -114,170 +194,96 @@ function noDefinition(problem: string): JobrunError {
   );
 }
 
-function checkFunction(name: JobFunction, value: unknown): void {
-  if (value === undefined) return;
-  if (name !== 'params') {
-    if (typeof value !== 'function') throw read.wrongField(name, 'a function', value);
-    refuseGenerator(name, value);
-    return;
-  }
-  const standard = (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard'];
-  if (typeof standard?.validate === 'function') return;
-  throw read.wrongField(name, 'a Standard Schema validator (zod, valibot, arktype, …)', value);
-}
-
-/** Nothing would step through it: its body would never run. */
-function refuseGenerator(name: string, value: unknown): void {
-  if (!types.isGeneratorFunction(value)) return;
-  const wanted = 'a plain or async function';
-  throw new JobrunError(
-    'broken-job',
-    `${name} must be ${wanted}, not a generator (function*)`,
-    'Leave out the star. Report rows with ctx.result(row), and steps with ctx.step(name, fn).',
-    { field: name },
-  );
-}
-
-function dataOf(own: Fields, defaults: Fields): JobData {
-  const general = read.fieldsOf(defaults, 'defaults', DATA_FIELDS);
-  const has = FUNCTIONS.filter((name) => own[name] !== undefined && own[name] !== null);
-  const fields: Fields = { ...general, ...definedOf(own) };
+function dataOf(own: Fields, general: Fields): JobData {
+  const fields: Fields = {
+    ...general,
+    ...definedOf(own),
+    keep: merged(general.keep, own.keep),
+    retries: mergedRetries(general.retries, own.retries),
+  };
+  const found = read(data, fields, wrongIn('the job'));
   return {
-    description: read.text(fields.description, 'description'),
-    group: read.text(fields.group, 'group'),
-    policy: policyOf(fields, own, general),
-    autostart: read.flag(fields.autostart, 'autostart'),
-    recurrence: recurrenceOf(own, general),
+    description: found.description,
+    group: found.group,
+    policy: policyOf(found),
+    autostart: found.autostart,
+    recurrence: recurrenceOf(own, fields, found),
     schema: null,
-    has: new Set(has),
+    has: new Set(
+      (Object.keys(FUNCTIONS) as JobFunction[]).filter((name) => own[name] !== undefined),
+    ),
   };
 }
 
 const definedOf = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
-function policyOf(fields: Fields, own: Fields, general: Fields): Policy {
-  const keep = mergedObject('keep', own, general, ['done', 'failed']);
-  const kept = (name: 'done' | 'failed', fallback: number): number =>
-    keep[name] === undefined ? fallback : read.duration(keep[name], `keep.${name}`);
-  const { priority, grace } = fields;
-  return {
-    priority:
-      priority === undefined
-        ? DEFAULT_POLICY.priority
-        : read.wholeNumber(priority, 'priority', Number.MIN_SAFE_INTEGER),
-    concurrency: read.limit(fields.concurrency, 'concurrency'),
-    rateLimit: rateLimitOf(fields.rateLimit),
-    retries: retriesOf(own, general),
-    timeoutMs: read.someTime(fields.timeout, 'timeout'),
-    lockTimeMs: read.someTime(fields.lockTime, 'lockTime'),
-    graceMs: grace === undefined ? DEFAULT_POLICY.graceMs : read.duration(grace, 'grace'),
-    isolation: read.oneOf(
-      fields.isolation,
-      'isolation',
-      ['process', 'shared', 'fresh'],
-      DEFAULT_POLICY.isolation,
-    ),
-    memoryMb: read.memoryMb(fields.memory, 'memory'),
-    keepDoneMs: kept('done', DEFAULT_POLICY.keepDoneMs),
-    keepFailedMs: kept('failed', DEFAULT_POLICY.keepFailedMs),
-  };
-}
-
 /** A field that is an object: what the job leaves out of it comes from the defaults. */
-function mergedObject(
-  name: string,
-  own: Fields,
-  general: Fields,
-  known: readonly string[],
-): Fields {
-  const part = (value: unknown): Fields =>
-    value === undefined ? {} : read.fieldsOf(value, name, known);
-  return { ...part(general[name]), ...part(own[name]) };
+function merged(general: unknown, own: unknown): unknown {
+  if (own === undefined) return general;
+  return isFields(general) && isFields(own) ? { ...general, ...own } : own;
 }
 
-function rateLimitOf(value: unknown): Policy['rateLimit'] {
-  if (value === undefined || value === null) return null;
-  const fields = read.fieldsOf(value, 'rateLimit', ['limit', 'per']);
-  const perMs = read.someTime(fields.per, 'rateLimit.per');
-  if (perMs === null) throw read.wrongField('rateLimit.per', 'a duration', fields.per);
-  return { limit: read.wholeNumber(fields.limit, 'rateLimit.limit', 1), perMs };
+function mergedRetries(general: unknown, own: unknown): unknown {
+  if (general === undefined) return own;
+  const asObject = (retries: unknown): unknown =>
+    typeof retries === 'number' ? { limit: retries } : retries;
+  return merged(asObject(general), asObject(own));
 }
 
-const RETRY_FIELDS = ['limit', 'delay', 'backoff', 'factor', 'maxDelay', 'jitter'] as const;
-
-function retriesOf(own: Fields, general: Fields): RetryPolicy | null {
-  if (own.retries === undefined && general.retries === undefined) return null;
-  const fields = mergedObject(
-    'retries',
-    { retries: asObject(own.retries) },
-    { retries: asObject(general.retries) },
-    RETRY_FIELDS,
-  );
-  const { limit, factor, jitter } = fields;
-  const ms = (name: 'delay' | 'maxDelay', fallback: number): number =>
-    fields[name] === undefined ? fallback : read.duration(fields[name], `retries.${name}`);
+function policyOf(found: Data): Policy {
+  const { concurrency, rateLimit, retries, keep } = found;
   return {
-    limit: limit === undefined ? DEFAULT_RETRIES.limit : retryLimit(limit),
-    delayMs: ms('delay', DEFAULT_RETRIES.delayMs),
-    backoff: read.oneOf(
-      fields.backoff,
-      'retries.backoff',
-      ['fixed', 'linear', 'exponential'],
-      DEFAULT_RETRIES.backoff,
-    ),
-    factor:
-      factor === undefined
-        ? DEFAULT_RETRIES.factor
-        : read.numberBetween(factor, 'retries.factor', 1, 1000),
-    maxDelayMs: ms('maxDelay', DEFAULT_RETRIES.maxDelayMs),
-    jitter:
-      jitter === undefined
-        ? DEFAULT_RETRIES.jitter
-        : read.numberBetween(jitter, 'retries.jitter', 0, 1),
+    priority: found.priority,
+    concurrency: concurrency === Number.POSITIVE_INFINITY ? null : concurrency,
+    rateLimit: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.per },
+    retries: retries
+      ? {
+          limit: retries.limit,
+          delayMs: retries.delay,
+          backoff: retries.backoff,
+          factor: retries.factor,
+          maxDelayMs: retries.maxDelay,
+          jitter: retries.jitter,
+        }
+      : null,
+    timeoutMs: found.timeout,
+    lockTimeMs: found.lockTime,
+    graceMs: found.grace,
+    isolation: found.isolation,
+    memoryMb: found.memory,
+    keepDoneMs: keep.done,
+    keepFailedMs: keep.failed,
   };
 }
 
-function asObject(retries: unknown): unknown {
-  if (typeof retries === 'number') return { limit: retries };
-  if (retries === undefined || typeof retries === 'object') return retries;
-  const wanted = `a number, or an object with ${RETRY_FIELDS.join(', ')}`;
-  throw read.wrongField('retries', wanted, retries);
-}
-
-const retryLimit = (value: unknown): number =>
-  value === Number.POSITIVE_INFINITY
-    ? Number.POSITIVE_INFINITY
-    : read.wholeNumber(value, 'retries', 0);
+const RULES = ['every', 'cron', 'nextRun'] as const;
 
 /** A job's own rule stands in place of one in the defaults, and brings nothing of it along. */
-function recurrenceOf(own: Fields, general: Fields): Recurrence | null {
-  const given = RULES.filter((name) => own[name] !== undefined && own[name] !== null);
+function recurrenceOf(own: Fields, merged: Fields, found: Data): Recurrence | null {
+  const isGiven = (fields: Fields) => (name: string) =>
+    fields[name] !== undefined && fields[name] !== null;
+  const given = RULES.filter(isGiven(own));
   if (given.length > 1) {
     const message = `${given.join(' and ')} exclude each other`;
     throw new JobrunError('broken-job', message, 'Keep one of them.', { field: given[0] });
   }
-  const name = given[0] ?? RULES.find((rule) => general[rule] !== undefined);
-  if (name === undefined) return null;
-  const merged: Fields = { ...general, ...definedOf(own) };
-  return {
-    rule: ruleOf(name, merged),
-    catchUp: read.oneOf(merged.catchUp, 'catchUp', CATCH_UPS, 'once'),
-    overlap: read.oneOf(merged.overlap, 'overlap', OVERLAPS, 'skip'),
-  };
+  const name = given[0] ?? RULES.find(isGiven(merged));
+  const { catchUp, overlap } = found;
+  return name === undefined ? null : { rule: ruleOf(name, found), catchUp, overlap };
 }
 
-function ruleOf(name: (typeof RULES)[number], fields: Fields): Recurrence['rule'] {
+function ruleOf(name: (typeof RULES)[number], { every, cron, timezone }: Data): Recurrence['rule'] {
   if (name === 'nextRun') return { kind: 'nextRun' };
-  if (name === 'every') {
-    const ms = read.someTime(fields.every, 'every') ?? MIN_EVERY_MS;
-    return { kind: 'every', everyMs: Math.max(ms, MIN_EVERY_MS) };
+  if (name === 'every') return { kind: 'every', everyMs: Math.max(every ?? 0, MIN_EVERY_MS) };
+  const rule = { kind: name, cron: cron ?? '', timezone: timezone ?? processZone(process.env) };
+  try {
+    checkCron(rule.cron, rule.timezone);
+    return rule;
+  } catch (error) {
+    if (!(error instanceof JobrunError)) throw error;
+    throw new JobrunError(error.code, error.message, error.hint, { field: 'cron' });
   }
-  const cron = read.text(fields.cron, 'cron') ?? '';
-  const given = read.text(fields.timezone, 'timezone');
-  const timezone = given === null ? processZone(process.env) : zoneNamed(given, 'timezone');
-  read.inField('cron', () => checkCron(cron, timezone));
-  return { kind: 'cron', cron, timezone };
 }
 
 /** JobData as JSON, to go from the worker to the daemon: a set becomes a list, no limit becomes null. */

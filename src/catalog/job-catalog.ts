@@ -7,7 +7,8 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
-import { nearest } from '../support/text.ts';
+import type { Fields } from '../support/schema.ts';
+import { didYouMean } from '../support/text.ts';
 import {
   type Catalog,
   type Checked,
@@ -18,7 +19,6 @@ import {
   policyOf,
 } from './catalog.ts';
 import { optionsOf, readCommand } from './command-file.ts';
-import type { Fields } from './fields.ts';
 import { Imports } from './imports.ts';
 import {
   changesBetween,
@@ -185,8 +185,7 @@ export class JobCatalog implements Catalog {
       const message = `the job ${job} is broken: ${entry.error}`;
       throw new JobrunError('broken-job', message, 'Mend its file.');
     }
-    const meant = nearest(job, this.#entries.keys());
-    const hint = meant ? `Did you mean "${meant}"?` : 'See `jobrun jobs`.';
+    const hint = didYouMean(job, this.#entries.keys(), 'See `jobrun jobs`.');
     throw new JobrunError('unknown-job', `there is no job named ${job}`, hint);
   }
 

@@ -9,7 +9,7 @@ import { waitOf } from '../run/waits.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
 import { LAST_INSTANT, LONGEST_MS, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
-import { nearest } from '../support/text.ts';
+import { didYouMean } from '../support/text.ts';
 import type { Tools } from './command.ts';
 import {
   type Fields,
@@ -151,8 +151,8 @@ function stillRead(job: string): JobrunError {
 
 export function unknownJob(job: string, names: readonly string[]): JobrunError {
   const typed = job.replace(/^jobs\//, '').replace(/\.\w+$/, '');
-  const meant = names.includes(typed) ? typed : nearest(job, names);
-  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun jobs';
+  const meant = names.includes(typed) ? typed : job;
+  const hint = didYouMean(meant, names, 'See which there are: jobrun jobs');
   return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
 }
 

@@ -3,7 +3,7 @@
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
-import { firstOf, nearest, plainLine } from '../support/text.ts';
+import { didYouMean, firstOf, plainLine } from '../support/text.ts';
 
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
@@ -50,10 +50,8 @@ export function optionalChoice<Choice extends string>(
 }
 
 export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
-  const meant = nearest(given, choices);
-  const known = `Known are: ${choices.join(', ')}.`;
-  const hint = meant ? `Did you mean "${meant}"? ${known}` : known;
-  return new JobrunError('bad-option', `${what}: there is no "${plainLine(given)}"`, hint);
+  const message = `${what}: there is no "${plainLine(given)}"`;
+  return new JobrunError('bad-option', message, didYouMean(given, choices));
 }
 
 /** Throws `bad-option` for an option of a call that does not exist: it would silently do nothing. */

@@ -4,7 +4,7 @@ import { checkCron, noteOf } from '../run/cron.ts';
 import { newSchedule, nextTimes, type Rule, type Schedule } from '../run/schedule.ts';
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
-import { nearest } from '../support/text.ts';
+import { didYouMean } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
 import { fieldsOf, jobName, optionalInteger } from './fields.ts';
 import { examples } from './help.ts';
@@ -106,10 +106,9 @@ const asWritten = (name: string, written: Recurrence): Parameters<typeof newSche
 
 function unknown(name: string, isJob: boolean, all: readonly Schedule[]): JobrunError {
   const names = all.map((one) => one.name);
-  const meant = isJob ? null : nearest(name, names);
   const message = isJob
     ? `the job ${name} has no schedule`
     : `"${name}" is no cron expression, schedule or job`;
-  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun schedules';
+  const hint = didYouMean(name, isJob ? [] : names, 'See which there are: jobrun schedules');
   return new JobrunError('unknown-schedule', message, hint);
 }

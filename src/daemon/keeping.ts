@@ -2,16 +2,17 @@
 // file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
-import { memoryMb, wholeNumber } from '../catalog/fields.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import type { Run } from '../run/run.ts';
 import { asideOf } from '../run/stored-run.ts';
 import type { Clock } from '../support/clock.ts';
-import { type Config, mistakeOf } from '../support/config.ts';
+import { type Config, wrongIn } from '../support/config.ts';
 import { errnoOf } from '../support/errors.ts';
 import { HOUR } from '../support/limits.ts';
+import { object, read, size, whole } from '../support/schema.ts';
 
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
 export interface Excess {
@@ -120,17 +121,16 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-const MB = 1024 * 1024;
+const bounds = object({
+  keep: object({
+    runs: v.optional(whole(0)),
+    bytes: v.optional(
+      v.lazy((bytes) => (typeof bytes === 'string' ? size("a size such as '500MB'", 0) : whole(0))),
+    ),
+  }),
+});
 
 function boundsOf({ dir, keep }: Config): { runs: number | null; bytes: number | null } {
-  const { runs, bytes } = keep;
-  try {
-    const size = typeof bytes === 'string' ? (memoryMb(bytes, 'keep.bytes') ?? 0) * MB : bytes;
-    return {
-      runs: runs === undefined ? null : wholeNumber(runs, 'keep.runs', 0),
-      bytes: size === undefined ? null : wholeNumber(size, 'keep.bytes', 0),
-    };
-  } catch (error) {
-    throw mistakeOf(dir, error);
-  }
+  const { runs, bytes } = read(bounds, { keep }, wrongIn(dir)).keep;
+  return { runs: runs ?? null, bytes: bytes ?? null };
 }

@@ -2,7 +2,7 @@
 // the field that is wrong.
 import { JobrunError } from '../support/errors.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
-import { nearest } from '../support/text.ts';
+import { didYouMean } from '../support/text.ts';
 import { type Day, FIELDS, type Matches, readField } from './cron-items.ts';
 
 /** What an expression matches, as sorted numbers. */
@@ -94,10 +94,7 @@ function fieldsOf(cron: string): readonly string[] {
     throw new JobrunError('bad-time', `cron: over ${MAX_LENGTH} characters`, hint);
   }
   if (text.startsWith('@') && !Object.hasOwn(NAMED, text)) {
-    const meant = nearest(text, Object.keys(NAMED));
-    const hint = meant
-      ? `Did you mean "${meant}"?`
-      : `Known are: ${Object.keys(NAMED).join(', ')}.`;
+    const hint = didYouMean(text, Object.keys(NAMED));
     throw new JobrunError('bad-time', `cron: there is no "${text}"`, hint);
   }
   const fields = (NAMED[text] ?? text).split(/\s+/).filter((field) => field !== '');

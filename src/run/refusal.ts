@@ -1,7 +1,7 @@
 // Why something may not happen to a run in its present state, or to one that is not there, and what its user can do
 // instead.
 import { JobrunError } from '../support/errors.ts';
-import { nearest } from '../support/text.ts';
+import { didYouMean } from '../support/text.ts';
 import { isSettled, type Run } from './run.ts';
 
 /** Throws where the run does not wait for an outside result. */
@@ -39,8 +39,7 @@ export const unknownRun = (id: number): JobrunError =>
   new JobrunError('unknown-run', `there is no run ${id}`, 'See which there are: jobrun list');
 
 export function unknownSchedule(name: string, names: Iterable<string>): JobrunError {
-  const meant = nearest(name, names);
-  const hint = meant ? `Did you mean "${meant}"?` : 'See which there are: jobrun schedules';
+  const hint = didYouMean(name, names, 'See which there are: jobrun schedules');
   return new JobrunError('unknown-schedule', `there is no schedule named "${name}"`, hint);
 }
 

@@ -2,13 +2,26 @@
 // is not known is an error with a suggestion: a misspelt setting that does nothing is worse than a stop.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { durationMs } from './durations.ts';
-import { errnoOf, JobrunError } from './errors.ts';
-import { fromJson } from './json.ts';
-import { SECOND } from './limits.ts';
+import * as v from 'valibot';
+import { errnoOf, JobrunError, type Problem } from './errors.ts';
+import { fromJson, type Json } from './json.ts';
+import { MAX_WORKERS, SECOND } from './limits.ts';
 import { readTextSync } from './read-file.ts';
-import { nearest } from './text.ts';
-import { processZone, zoneNamed } from './zones.ts';
+import {
+  anything,
+  duration,
+  type Fields,
+  fields,
+  list,
+  object,
+  read,
+  strict,
+  systemText,
+  text,
+  wholeOrText,
+  zone,
+} from './schema.ts';
+import { processZone } from './zones.ts';
 
 export const CONFIG_FILE = 'jobrun.config.json';
 
@@ -36,19 +49,28 @@ export interface ConfigOptions {
   readonly stateDir?: string;
 }
 
-const KEYS = [
-  'jobs',
-  'state',
-  'workers',
-  'timezone',
-  'http',
-  'drain',
-  'defaults',
-  'keep',
-  'notify',
-  'env',
-  'redact',
-];
+const FILE = strict(
+  {
+    jobs: v.optional(systemText, 'jobs'),
+    state: v.optional(systemText, 'state'),
+    workers: v.optional(wholeOrText(1, MAX_WORKERS)),
+    timezone: v.optional(zone),
+    http: v.optional(systemText),
+    drain: v.optional(duration, 30 * SECOND),
+    defaults: v.optional(fields, {}),
+    keep: v.optional(fields, {}),
+    notify: v.optional(list(anything), []),
+    env: v.optional(v.pipe(fields, v.record(text, text)), {}),
+    redact: v.optional(list(text), []),
+  },
+  { noun: 'setting' },
+);
+
+const VARIABLES = object({
+  JOBRUN_WORKERS: v.optional(wholeOrText(1, MAX_WORKERS)),
+  JOBRUN_DRAIN: v.optional(duration),
+  JOBRUN_TIMEZONE: v.optional(zone),
+});
 
 /** Finds the project and reads its config file. Throws `bad-config` naming the file and the key. */
 export function loadConfig(
@@ -59,35 +81,29 @@ export function loadConfig(
   const given = options.dir ?? env.JOBRUN_DIR;
   const dir = given ? resolve(cwd, given) : findProject(cwd);
   const file = join(dir, CONFIG_FILE);
-  const raw = readConfig(file);
-  const unknown = Object.keys(raw).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) throw unknownKey(file, unknown);
+  const { drain, ...said } = read(FILE, readJson(file), wrongIn(dir));
+  const set = read(VARIABLES, withoutEmpty(env), wrongVariable);
   const path = (name: 'jobs' | 'state', override: string | undefined): string =>
-    override ? resolve(cwd, override) : resolve(dir, text(raw[name], file, name) ?? name);
-  let zone = timezone(env.JOBRUN_TIMEZONE, raw.timezone, file);
+    override ? resolve(cwd, override) : resolve(dir, said[name]);
+  let timezone = set.JOBRUN_TIMEZONE ?? said.timezone;
   return {
+    ...said,
     dir,
     jobs: path('jobs', env.JOBRUN_JOBS),
     state: path('state', options.stateDir ?? env.JOBRUN_STATE),
-    workers: env.JOBRUN_WORKERS
-      ? wholeNumber(env.JOBRUN_WORKERS, 'the environment', 'JOBRUN_WORKERS')
-      : wholeNumber(raw.workers, file, 'workers'),
+    workers: set.JOBRUN_WORKERS ?? said.workers ?? null,
     // The system's is asked for with its first use: finding it out takes longer than many a command.
     get timezone() {
-      zone ??= processZone(env);
-      return zone;
+      timezone ??= processZone(env);
+      return timezone;
     },
-    http: (env.JOBRUN_HTTP || text(raw.http, file, 'http')) ?? null,
-    drainMs: env.JOBRUN_DRAIN
-      ? drainMs(env.JOBRUN_DRAIN, 'the environment', 'JOBRUN_DRAIN')
-      : drainMs(raw.drain, file, 'drain'),
-    defaults: record(raw.defaults, file, 'defaults'),
-    keep: record(raw.keep, file, 'keep'),
-    notify: list(raw.notify, file, 'notify'),
-    env: texts(raw.env, file),
-    redact: namesOf(list(raw.redact, file, 'redact'), file),
+    http: (env.JOBRUN_HTTP || said.http) ?? null,
+    drainMs: set.JOBRUN_DRAIN ?? drain,
   };
 }
+
+const withoutEmpty = (env: Readonly<Record<string, string | undefined>>): Fields =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value));
 
 /** The nearest folder upwards with a config file or a `jobs` folder; else the folder itself. */
 function findProject(from: string): string {
@@ -97,7 +113,7 @@ function findProject(from: string): string {
   }
 }
 
-function readConfig(file: string): Readonly<Record<string, unknown>> {
+function readJson(file: string): Json {
   let content: string;
   try {
     content = readTextSync(file);
@@ -106,18 +122,11 @@ function readConfig(file: string): Readonly<Record<string, unknown>> {
     throw new JobrunError('bad-config', `${file} cannot be read`, 'Check its permissions.', error);
   }
   try {
-    return record(fromJson(content), file, 'the file');
+    return fromJson(content);
   } catch (error) {
-    if (error instanceof JobrunError) throw error;
     const why = (error as Error).message;
     throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Mend it there.', error);
   }
-}
-
-function unknownKey(file: string, key: string): JobrunError {
-  const meant = nearest(key, KEYS);
-  const hint = meant ? `Did you mean "${meant}"?` : `Known are: ${KEYS.join(', ')}.`;
-  return new JobrunError('bad-config', `${file}: there is no setting "${key}"`, hint);
 }
 
 /** What somebody else found wrong in a setting, as a mistake of the file that has it. A defect stays one. */
@@ -127,67 +136,13 @@ export function mistakeOf(dir: string, found: unknown): unknown {
   return new JobrunError('bad-config', message, found.hint || 'Mend it there.', found);
 }
 
-function wrong(file: string, key: string, wanted: string): JobrunError {
-  return new JobrunError(
-    'bad-config',
-    `${file}: "${key}" is not ${wanted}`,
-    `Give ${wanted}, or leave it out.`,
-  );
-}
+/** Makes an error of what is wrong in the config file of this project. */
+export const wrongIn =
+  (dir: string) =>
+  ({ place, says, hint }: Problem): JobrunError => {
+    const message = `${join(dir, CONFIG_FILE)}: ${place || 'the file'}${says}`;
+    return new JobrunError('bad-config', message, hint || 'Mend it there.');
+  };
 
-function text(value: unknown, file: string, key: string): string | null {
-  if (value === undefined) return null;
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
-  throw wrong(file, key, 'a text');
-}
-
-function wholeNumber(value: unknown, file: string, key: string): number | null {
-  if (value === undefined) return null;
-  const number = typeof value === 'string' ? Number(value) : value;
-  if (Number.isInteger(number) && (number as number) >= 1 && (number as number) <= 1000)
-    return number as number;
-  throw wrong(file, key, 'a whole number from 1 to 1000');
-}
-
-/** Null where none is set: then it is that of the process. */
-function timezone(variable: string | undefined, value: unknown, file: string): string | null {
-  if (variable) return zoneNamed(variable, 'JOBRUN_TIMEZONE', 'bad-config');
-  const zone = text(value, file, 'timezone');
-  return zone && zoneNamed(zone, `${file}: timezone`, 'bad-config');
-}
-
-function drainMs(value: unknown, file: string, key: string): number {
-  if (value === undefined) return 30 * SECOND;
-  try {
-    return durationMs(value, 'drain');
-  } catch {
-    throw wrong(file, key, 'a duration such as "30s"');
-  }
-}
-
-function record(value: unknown, file: string, key: string): Readonly<Record<string, unknown>> {
-  if (value === undefined) return {};
-  if (value !== null && typeof value === 'object' && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw wrong(file, key, 'an object');
-}
-
-function list(value: unknown, file: string, key: string): readonly unknown[] {
-  if (value === undefined) return [];
-  if (Array.isArray(value)) return value;
-  throw wrong(file, key, 'a list');
-}
-
-function namesOf(values: readonly unknown[], file: string): readonly string[] {
-  return values.map((value, i) => {
-    if (typeof value === 'string') return value;
-    throw wrong(file, `redact[${i}]`, 'a text');
-  });
-}
-
-function texts(value: unknown, file: string): Readonly<Record<string, string>> {
-  const entries = Object.entries(record(value, file, 'env'));
-  const odd = entries.find(([, inner]) => typeof inner !== 'string');
-  if (odd) throw wrong(file, `env.${odd[0]}`, 'a text');
-  return Object.fromEntries(entries) as Record<string, string>;
-}
+const wrongVariable = ({ place, says, hint }: Problem): JobrunError =>
+  new JobrunError('bad-config', `${place}${says}`, hint || 'Mend it in the environment.');

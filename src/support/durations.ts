@@ -20,19 +20,22 @@ const ISO = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 
 /** Whole milliseconds of a duration given in code, where a number is milliseconds. Throws `bad-time` naming `what`. */
 export function durationMs(value: unknown, what: string): number {
-  if (typeof value === 'number') {
-    if (Number.isFinite(value) && value >= 0 && value <= LONGEST_MS) return Math.round(value);
-    throw refused(String(value), what);
-  }
-  if (typeof value !== 'string') throw refused(JSON.stringify(value) ?? String(value), what);
-  return parseDuration(value, what);
+  const ms = durationOf(value);
+  if (ms !== null) return ms;
+  const given = typeof value === 'string' ? value : JSON.stringify(value);
+  throw refused(given ?? String(value), what);
 }
 
 /** Milliseconds of a duration given as text, where the unit is required. Throws `bad-time` naming `what`. */
-export function parseDuration(text: string, what: string): number {
-  const ms = WHOLE.test(text) ? sumOfParts(text) : isoMs(text);
-  if (ms === null || ms > LONGEST_MS) throw refused(text, what);
-  return ms;
+export const parseDuration = (text: string, what: string): number => durationMs(text, what);
+
+/** The same as `durationMs`; null for what is no duration. */
+export function durationOf(value: unknown): number | null {
+  if (typeof value === 'number')
+    return value >= 0 && value <= LONGEST_MS ? Math.round(value) : null;
+  if (typeof value !== 'string') return null;
+  const ms = WHOLE.test(value) ? sumOfParts(value) : isoMs(value);
+  return ms !== null && ms <= LONGEST_MS ? ms : null;
 }
 
 /** Returns the milliseconds of a duration as people type it (`5 minutes`, `1 hour 30 min`, `20m`), or null. */

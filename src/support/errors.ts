@@ -47,6 +47,17 @@ export interface ErrorShape {
   readonly hint: string;
 }
 
+/** What is wrong with a value that was read: `support/schema` finds it, the reader makes its error of it. */
+export interface Problem {
+  /** The wrong value: `retries.delay`, `after[2]`; empty for the value as a whole. */
+  readonly path: string;
+  /** The value that `says` follows: the same, but the object around a field that does not exist. */
+  readonly place: string;
+  readonly says: string;
+  /** What was probably meant; empty where nobody can tell. */
+  readonly hint: string;
+}
+
 /** jobrun may lie in one process twice: in two versions, or as the command line and what it loads. */
 const KIND = Symbol.for('jobrun.error');
 

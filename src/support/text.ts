@@ -62,6 +62,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   return best;
 }
 
+/** Returns the hint for a name that does not exist: the one that was probably meant, else `otherwise`, or all of them. */
+export function didYouMean(word: string, candidates: Iterable<string>, otherwise?: string): string {
+  const meant = nearest(word, candidates);
+  if (meant !== null) return `Did you mean "${meant}"?`;
+  return otherwise ?? `Known are: ${[...candidates].join(', ')}.`;
+}
+
 /** The distance, or more than `most` where it is above that: only the fields near the diagonal can be within it. */
 function editDistance(a: string, b: string, most: number): number {
   const far = most + 1;

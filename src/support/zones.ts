@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
-import { nearest, plainLine } from './text.ts';
+import { didYouMean, plainLine } from './text.ts';
 
 /**
  * Returns the name of the zone that a text means. Names are accepted in any case, and links are followed.
@@ -104,8 +104,8 @@ function hintFor(text: string): string {
   }
   const zones = [...Intl.supportedValuesOf('timeZone'), 'UTC'];
   const city = `/${text.trim().replaceAll(' ', '_').toLowerCase()}`;
-  const meant = zones.find((known) => known.toLowerCase().endsWith(city)) ?? nearest(text, zones);
-  return meant ? `Did you mean "${meant}"?` : 'Write it as Europe/Berlin.';
+  const place = zones.find((known) => known.toLowerCase().endsWith(city));
+  return didYouMean(place ?? text, zones, 'Write it as Europe/Berlin.');
 }
 
 /** What the zone's clock shows at `at`. */

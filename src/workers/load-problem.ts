@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fieldOf } from '../catalog/fields.ts';
+import { fieldOf } from '../catalog/definition.ts';
 import { isOurs } from '../catalog/resolution.ts';
 import { JobrunError } from '../support/errors.ts';
 import { plainLine } from '../support/text.ts';

@@ -77,6 +77,8 @@ describe('what is read', () => {
       catchUp: 'all',
       overlap: 'queue',
     });
+    // The defaults may have one that the job does not want.
+    expect(read({ every: null }, { every: '5m' }).recurrence).toBe(null);
     const next = read({ nextRun: () => null });
     expect(next.recurrence?.rule).toEqual({ kind: 'nextRun' });
     expect(next.has).toEqual(new Set(['nextRun']));
@@ -125,7 +127,11 @@ describe('what is refused, with the field and what it takes', () => {
     [{ memory: '1MB' }, 'memory must be'],
     [{ isolation: 'thread' }, "isolation must be 'process' or 'shared' or 'fresh', not \"thread\""],
     [{ concurrency: 0 }, 'concurrency must be a whole number from 1'],
-    [{ rateLimit: { limit: 1 } }, 'rateLimit.per must be'],
+    [{ rateLimit: { limit: 1 } }, 'rateLimit.per is missing: it must be a duration'],
+    [{ isolation: 'shard' }, 'did you mean "shared"'],
+    [{ timezone: 'Europe/Berln' }, 'timezone: there is no time zone "Europe/Berln": did you mean'],
+    [{ catchUp: 'never' }, "catchUp must be 'skip' or 'once' or 'all', not \"never\""],
+    [{ *run() {} }, 'run must be a plain or async function, not a generator'],
     [{ timeout: 0 }, 'timeout must be longer than zero'],
     [{ autostart: 'yes' }, 'autostart must be true or false'],
     [{ params: { type: 'object' } }, 'params must be a Standard Schema validator'],

@@ -113,11 +113,11 @@ describe('settings', () => {
 
 describe('what is wrong', () => {
   it.each([
-    ['a misspelt key', { wrokers: 3 }, 'there is no setting "wrokers"', 'workers'],
+    ['a misspelt key', { wrokers: 3 }, 'the file has no setting "wrokers"', 'workers'],
     ['a key of every object', { constructor: 1 }, 'constructor', ''],
     ['no JSON', '{ "workers": 3,', 'is not JSON', ''],
     ['no object', [], 'the file', ''],
-    ['too few workers', { workers: 0 }, 'workers', '1 to 1000'],
+    ['too few workers', { workers: 0 }, 'workers must be a whole number from 1 to 1000', ''],
     ['workers as text', { workers: 'many' }, 'workers', ''],
     [
       'a zone that is none',
@@ -125,11 +125,21 @@ describe('what is wrong', () => {
       'timezone: there is no time zone "Europe/Berln"',
       'Europe/Berlin',
     ],
-    ['a duration without unit', { drain: '30' }, 'drain', '30s'],
+    [
+      'a duration without unit',
+      { drain: '30' },
+      "drain must be a duration: milliseconds or a text such as '500ms', '90s'",
+      '',
+    ],
     ['env that is no text', { env: { A: 1 } }, 'env', ''],
     ['state that is no text', { state: 5 }, 'state', ''],
-    ['one env that is no text', { env: { A: 'x', B: 1 } }, '"env.B"', ''],
-    ['a name in redact that is no text', { redact: ['a', 1] }, '"redact[1]"', ''],
+    ['one env that is no text', { env: { A: 'x', B: 1 } }, 'env.B must be a text, not 1', ''],
+    [
+      'a name in redact that is no text',
+      { redact: ['a', 1] },
+      'redact[1] must be a text, not 1',
+      '',
+    ],
     ['redact that is no list', { redact: 'token' }, 'redact', ''],
   ])('%s is refused, with file and key', (_what, content, message, hint) => {
     write(content);

@@ -1,11 +1,21 @@
 // What the config's `notify` says: of which changes of a run somebody wants to hear, and how he is told. Read when the
 // daemon starts, so that a mistake is seen then and not at the first failure of the night.
-import { join } from 'node:path';
+import * as v from 'valibot';
 import type { Change } from '../../engine/engine.ts';
 import { OUTCOME_NAMES, STATE_NAMES } from '../../run/run.ts';
-import { CONFIG_FILE, type Config } from '../../support/config.ts';
-import { JobrunError } from '../../support/errors.ts';
-import { nearest } from '../../support/text.ts';
+import { type Config, wrongIn } from '../../support/config.ts';
+import { MAX_JOB_NAME } from '../../support/limits.ts';
+import {
+  be,
+  list,
+  object,
+  oneOf,
+  read,
+  type Schema,
+  strict,
+  systemText,
+  textUpTo,
+} from '../../support/schema.ts';
 
 export interface NotifyRule {
   /** States that a run comes into, and outcomes of its attempts. */
@@ -18,12 +28,56 @@ export type NotifyTarget =
   | { readonly kind: 'command'; readonly program: string; readonly args: readonly string[] }
   | { readonly kind: 'url'; readonly url: string };
 
-const FIELDS = ['on', 'job', 'command', 'url'];
-const WORDS: readonly string[] = [...new Set([...STATE_NAMES, ...OUTCOME_NAMES])];
+const words = oneOf([...new Set([...STATE_NAMES, ...OUTCOME_NAMES])]);
+const line = be<string>(
+  'a line for the shell, or a list: the program and its arguments',
+  (command) => typeof command === 'string' && command.trim() !== '',
+);
+const address = be<string>(
+  'an address that begins with https:// or http://',
+  (url) =>
+    typeof url === 'string' &&
+    URL.canParse(url) &&
+    ['http:', 'https:'].includes(new URL(url).protocol),
+);
+const someOf = (item: Schema<string>): Schema<string[]> =>
+  v.pipe(list(item), v.nonEmpty(' must not be an empty list'));
+
+const rule = v.pipe(
+  strict(
+    {
+      on: v.lazy((on) => (typeof on === 'string' ? words : someOf(words))),
+      job: v.optional(textUpTo(MAX_JOB_NAME)),
+      command: v.optional(
+        v.lazy((command) => (Array.isArray(command) ? someOf(systemText) : line)),
+      ),
+      url: v.optional(address),
+    },
+    { noun: 'setting' },
+  ),
+  v.check(
+    ({ command, url }) => (command === undefined) !== (url === undefined),
+    ' must have a "command" or a "url"\nOne of the two, and not both.',
+  ),
+  v.transform(
+    ({ on, job, command, url }): NotifyRule => ({
+      on: new Set([on].flat()),
+      job: job ?? null,
+      target:
+        url === undefined ? commandOf(command ?? []) : { kind: 'url', url: new URL(url).href },
+    }),
+  ),
+);
+const rules = object({ notify: list(rule) });
 
 /** Throws `bad-config` that names the entry. */
-export function notifyRules({ dir, notify }: Pick<Config, 'dir' | 'notify'>): NotifyRule[] {
-  return notify.map((entry, i) => ruleOf(entry, `${join(dir, CONFIG_FILE)}: notify[${i}]`));
+export const notifyRules = ({ dir, notify }: Pick<Config, 'dir' | 'notify'>): NotifyRule[] =>
+  read(rules, { notify }, wrongIn(dir)).notify;
+
+function commandOf(command: string | readonly string[]): NotifyTarget {
+  const [program = '', ...args] =
+    typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+  return { kind: 'command', program, args };
 }
 
 /** Whether this change is one of those that the rule asks for. A change is told once, however many words fit. */
@@ -38,59 +92,3 @@ function outcomeOf({ prev, run }: Pick<Change, 'prev' | 'run'>): string {
   if (prev?.state.name !== 'running' || run.state.name === 'running') return '';
   return run.life?.attempts.at(-1)?.outcome ?? '';
 }
-
-function ruleOf(entry: unknown, where: string): NotifyRule {
-  if (entry === null || typeof entry !== 'object' || Array.isArray(entry))
-    throw wrong(where, 'is not an object', 'Give { "on": ["failed"], "command": "…" }.');
-  const fields = entry as Readonly<Record<string, unknown>>;
-  const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
-  if (unknown !== undefined) {
-    const meant = nearest(unknown, FIELDS);
-    const hint = meant ? `Did you mean "${meant}"?` : `Known are: ${FIELDS.join(', ')}.`;
-    throw wrong(where, `has no setting "${unknown}"`, hint);
-  }
-  const { job } = fields;
-  if (job !== undefined && (typeof job !== 'string' || job === ''))
-    throw wrong(where, '"job" is not the name of a job', 'Leave it out for all of them.');
-  return { on: wordsOf(fields.on, where), job: job ?? null, target: targetOf(fields, where) };
-}
-
-function wordsOf(on: unknown, where: string): ReadonlySet<string> {
-  const words = typeof on === 'string' ? [on] : on;
-  if (!Array.isArray(words) || words.length === 0)
-    throw wrong(where, '"on" is not a list', `Of these: ${WORDS.join(', ')}.`);
-  for (const word of words) {
-    if (WORDS.includes(word)) continue;
-    const meant = nearest(String(word), WORDS);
-    const hint = meant ? `Did you mean "${meant}"?` : `Known are: ${WORDS.join(', ')}.`;
-    throw wrong(where, `there is no state or outcome "${word}"`, hint);
-  }
-  return new Set(words);
-}
-
-function targetOf(fields: Readonly<Record<string, unknown>>, where: string): NotifyTarget {
-  const { command, url } = fields;
-  if ((command === undefined) === (url === undefined))
-    throw wrong(where, 'has to have a "command" or a "url"', 'One of the two, and not both.');
-  if (url !== undefined) return { kind: 'url', url: urlOf(url, where) };
-  if (typeof command === 'string' && command.trim() !== '')
-    return { kind: 'command', program: '/bin/sh', args: ['-c', command] };
-  if (Array.isArray(command) && command.length > 0 && command.every(isText)) {
-    const [program = '', ...args] = command;
-    return { kind: 'command', program, args };
-  }
-  const hint = 'Give a line for the shell, or a list: the program and its arguments.';
-  throw wrong(where, '"command" is neither a text nor a list of texts', hint);
-}
-
-const isText = (value: unknown): value is string =>
-  typeof value === 'string' && value !== '' && !value.includes('\0');
-
-function urlOf(url: unknown, where: string): string {
-  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : null;
-  if (parsed && ['http:', 'https:'].includes(parsed.protocol)) return parsed.href;
-  throw wrong(where, '"url" is no address', 'Give one that begins with https:// or http://.');
-}
-
-const wrong = (where: string, what: string, hint: string): JobrunError =>
-  new JobrunError('bad-config', `${where}: ${what}`, hint);

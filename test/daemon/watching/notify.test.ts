@@ -162,15 +162,19 @@ test('more than can be told is dropped and counted, and the daemon goes on', asy
 });
 
 test.each([
-  [{ on: ['faild'], command: 'x' }, 'no state or outcome "faild"', 'Did you mean "failed"?'],
-  [{ on: [], command: 'x' }, '"on" is not a list', 'scheduled'],
+  [{ on: ['faild'], command: 'x' }, `.on[0] must be 'scheduled' or`, 'Did you mean "failed"?'],
+  [{ on: 'faild', command: 'x' }, `.on must be 'scheduled' or`, 'Did you mean "failed"?'],
+  [{ on: [], command: 'x' }, '.on must not be an empty list', ''],
+  [{ command: 'x' }, '.on is missing: it must be a list', ''],
   [{ on: ['failed'] }, 'a "command" or a "url"', 'One of the two'],
   [{ on: ['failed'], command: 'x', url: 'http://a' }, 'a "command" or a "url"', 'not both'],
-  [{ on: ['failed'], url: 'ftp://a' }, '"url" is no address', 'https://'],
-  [{ on: ['failed'], command: [] }, '"command" is neither', 'shell'],
-  [{ on: ['failed'], comand: 'x' }, 'no setting "comand"', 'Did you mean "command"?'],
-  [{ on: ['failed'], command: 'x', job: 3 }, '"job" is not', 'all of them'],
-  ['failed', 'is not an object', '"on"'],
+  [{ on: ['failed'], url: 'ftp://a' }, '.url must be an address that begins with https://', ''],
+  [{ on: ['failed'], command: [] }, '.command must not be an empty list', ''],
+  [{ on: ['failed'], command: ' ' }, '.command must be a line for the shell', ''],
+  [{ on: ['failed'], command: ['x', 1] }, '.command[1] must be a text', ''],
+  [{ on: ['failed'], comand: 'x' }, ' has no setting "comand"', 'Did you mean "command"?'],
+  [{ on: ['failed'], command: 'x', job: 3 }, '.job must be a text', ''],
+  ['failed', ' must be an object with on, job, command, url, not "failed"', ''],
 ])('a mistake in the config is named: %j', (entry, message, hint) => {
   try {
     notifyRules({ dir: '/x', notify: [{ on: 'done', command: 'true' }, entry] });
