@@ -24,9 +24,9 @@ import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { exitText } from '../workers/child.ts';
 import { leftBehind, type OnUndying } from '../workers/death.ts';
-import type { AbortCause, Answer, Brief, FromRun } from '../workers/messages.ts';
+import type { AbortCause, Answer, Assignment, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
-import { briefOf, savedOf } from './brief.ts';
+import { assignmentOf, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { ownLine } from './own-line.ts';
 import type { StopTime } from './stop-time.ts';
@@ -45,7 +45,11 @@ export interface AttemptParts {
   /** Accepts what the job emits; resolves with the id of the run. */
   readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
   /** Asks the job's `onError`, if it has one, in another process, about a failure that its own cannot answer for. */
-  readonly askOnError: (run: Run, brief: Brief, error: RunError) => Promise<Decision | undefined>;
+  readonly askOnError: (
+    run: Run,
+    assignment: Assignment,
+    error: RunError,
+  ) => Promise<Decision | undefined>;
   /** Reads the job's file anew; true where it is sound. */
   readonly isSound: (job: string) => Promise<boolean>;
   readonly onProgress: (run: Run, progress: Progress) => void;
@@ -215,9 +219,9 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const brief = briefOf(this.run, this.#own.file);
-    logs.begin(this.run.id, this.#number, brief.rows);
-    this.runner.send({ type: 'run', brief });
+    const assignment = assignmentOf(this.run, this.#own.file);
+    logs.begin(this.run.id, this.#number, assignment.rows);
+    this.runner.send({ type: 'run', assignment });
     const { outcome, spent, unclean } = await this.#finished;
     this.#isOver = true;
     this.#deadlines.cancel();
@@ -229,7 +233,7 @@ export class Attempt {
     const clean = this.#cause === null && !unclean && !over;
     if (!clean && !this.#shared) await this.#endProcess(false);
     if (this.#abandoned) await NEVER;
-    const final = await this.#final(brief, outcome);
+    const final = await this.#final(assignment, outcome);
     this.#settling = true;
     // An end that was asked for meanwhile must not reach whatever has its process next.
     this.#deadlines.cancel();
@@ -248,7 +252,7 @@ export class Attempt {
   }
 
   /** What the attempt came to, seen from its cause if there is one. */
-  async #final(brief: Brief, outcome: Outcome | null): Promise<Outcome> {
+  async #final(assignment: Assignment, outcome: Outcome | null): Promise<Outcome> {
     const failed = outcome?.kind === 'threw' && this.#cause === null ? outcome : null;
     if (failed && (await this.#p.stopTime.explains(failed)) && this.#cause === null) {
       const text = `ended by the stop of the daemon: ${failed.error.message}`;
@@ -275,7 +279,7 @@ export class Attempt {
       case 'timeout':
       case 'stale': {
         const error = { name: OVERDUE_NAMES[cause.kind], message: cause.reason, stack: '' };
-        const decision = await this.#p.askOnError(this.run, brief, error);
+        const decision = await this.#p.askOnError(this.run, assignment, error);
         // One that would not end took its neighbours with it: it goes on alone.
         const alone = this.#own.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};

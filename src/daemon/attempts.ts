@@ -22,10 +22,10 @@ import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
-import type { Answer, Brief, FromRun, HookName } from '../workers/messages.ts';
+import type { Answer, Assignment, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
+import { assignmentOf } from './assignment.ts';
 import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
-import { briefOf } from './brief.ts';
 import { hiderOf } from './hiding.ts';
 import { ownLine } from './own-line.ts';
 import { cannotEnd } from './rescue.ts';
@@ -61,7 +61,7 @@ export class Attempts {
     this.#p = parts;
     this.#common = {
       ...parts,
-      askOnError: (run, brief, error) => this.#askOnError(run, brief, error),
+      askOnError: (run, assignment, error) => this.#askOnError(run, assignment, error),
       startsAgain: (run, why) => this.#startsAgain(run, why),
       isSound: (job) =>
         parts.catalog.reread(job).then(
@@ -235,7 +235,11 @@ export class Attempts {
     if (file === null) return;
     this.#hooks++;
     try {
-      const answer = await this.#p.caller.hook({ hook, brief: briefOf(run, file), ...what });
+      const answer = await this.#p.caller.hook({
+        hook,
+        assignment: assignmentOf(run, file),
+        ...what,
+      });
       if (!answer.ok) this.#hookFailed(run, hook, answer.message);
     } finally {
       this.#hooks--;
@@ -251,9 +255,13 @@ export class Attempts {
   }
 
   /** The process of the attempt cannot be asked any more: another one is. */
-  async #askOnError(run: Run, brief: Brief, error: RunError): Promise<Decision | undefined> {
+  async #askOnError(
+    run: Run,
+    assignment: Assignment,
+    error: RunError,
+  ): Promise<Decision | undefined> {
     if (this.#fileWith(run.job, 'onError') === null) return undefined;
-    const answer = await this.#p.caller.hook({ hook: 'onError', brief, error });
+    const answer = await this.#p.caller.hook({ hook: 'onError', assignment, error });
     if (answer.ok) return (answer.value as Decision | null) ?? undefined;
     this.#hookFailed(run, 'onError', answer.message);
     return undefined;

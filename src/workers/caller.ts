@@ -121,7 +121,7 @@ export class JobCaller {
       clock.after(this.#timeoutMs, () => this.#late(open, child), { idle: true }),
       clock.after(SILENT_MS, () => this.#silent(open, child), { idle: true }),
     ];
-    if (call.type === 'hook') undos.push(this.#serve(child, call.brief.run));
+    if (call.type === 'hook') undos.push(this.#serve(child, call.assignment.run));
     open.undo = () => {
       for (const undo of undos) undo();
     };
@@ -195,7 +195,7 @@ export class JobCaller {
   /** Null where it has to wait for one; why none can be started, where that is so. */
   #childFor(call: Call): Child | Answer | null {
     try {
-      return call.type === 'hook' ? this.#hooks.take(call.brief.file) : this.#current();
+      return call.type === 'hook' ? this.#hooks.take(call.assignment.file) : this.#current();
     } catch (error) {
       return { ok: false, ...toJobrunError(error).toJSON() };
     }

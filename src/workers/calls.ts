@@ -107,7 +107,7 @@ export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
 }
 
 export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json> {
-  const job = await getJob(call.brief.file);
+  const job = await getJob(call.assignment.file);
   const ctx = new Context(scope, 'hook');
   const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
   const late = (): JobrunError =>

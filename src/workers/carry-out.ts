@@ -1,4 +1,4 @@
-// One attempt inside its worker, from the brief to the outcome. The first ending counts: what the function returned or
+// One attempt inside its worker, from the assignment to the outcome. The first ending counts: what the function returned or
 // threw, an error that nothing caught, or that nothing is left which could resolve.
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
@@ -21,16 +21,16 @@ import {
 import { instantOf, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
-  const { brief } = scope;
+  const { assignment } = scope;
   const ctx = new Context(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
-  if (!isLoaded(brief.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
+  if (!isLoaded(assignment.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
   try {
-    job = await loadJob(brief.file);
+    job = await loadJob(assignment.file);
     await scope.began();
-    const params = await paramsFor(job, brief.params);
-    if (!brief.initialized && job.initialize) {
+    const params = await paramsFor(job, assignment.params);
+    if (!assignment.initialized && job.initialize) {
       await ctx.initialized(await job.initialize(params, ctx));
     }
     return outcomeOf(await job.run(params, ctx));

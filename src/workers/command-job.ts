@@ -1,6 +1,6 @@
 // A command job under way: any executable, with its params on stdin and in its environment. What it prints is its log,
 // but for lines on stdout that begin with `::`, which say what a module says through `ctx`. To the daemon it is a Runner
-// like a worker process, for exactly one brief.
+// like a worker process, for exactly one assignment.
 //
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
 // its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
@@ -16,7 +16,7 @@ import { type Clock, isoOf } from '../support/clock.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
-import type { Brief, FromRun, ToWorker } from './messages.ts';
+import type { Assignment, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
@@ -61,7 +61,7 @@ export class CommandRunner implements Runner {
   #listener: ((message: FromRun) => void) | null = null;
   #gone: ((exit: Exit) => void) | null = null;
   #began: (() => void) | null = null;
-  #brief: Brief | null = null;
+  #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
 
@@ -86,7 +86,7 @@ export class CommandRunner implements Runner {
 
   /** `run` starts the command; there is nothing that a command could be told besides. */
   send(message: ToWorker): void {
-    if (message.type === 'run' && this.#brief === null) this.#start(message.brief);
+    if (message.type === 'run' && this.#assignment === null) this.#start(message.assignment);
     // What a module gets as ctx.signal is SIGTERM to a command, and to what it waits for.
     if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
   }
@@ -114,23 +114,24 @@ export class CommandRunner implements Runner {
     this.#options.warden.forget(this);
   }
 
-  #start(brief: Brief): void {
-    this.#brief = brief;
-    const params = JSON.stringify(brief.params);
-    const variables = Object.entries(this.#variables(brief, params)).map(
+  #start(assignment: Assignment): void {
+    this.#assignment = assignment;
+    const params = JSON.stringify(assignment.params);
+    const variables = Object.entries(this.#variables(assignment, params)).map(
       ([name, value]) => `${name}=${quoted(value)}`,
     );
     const orders = `export ${variables.join(' ')};exec 3>&-;exec ${quoted(this.#options.file)}`;
     this.#process.stdin?.end(`${orders}\n${params}\n`);
   }
 
-  #variables(brief: Brief, params: string): Record<string, string> {
+  #variables(assignment: Assignment, params: string): Record<string, string> {
     const variables: Record<string, string> = {
-      JOBRUN_ID: String(brief.run),
-      JOBRUN_JOB: brief.job,
-      JOBRUN_ATTEMPT: String(brief.attempt),
+      JOBRUN_ID: String(assignment.run),
+      JOBRUN_JOB: assignment.job,
+      JOBRUN_ATTEMPT: String(assignment.attempt),
     };
-    const checkpoint = brief.checkpoint === undefined ? '' : JSON.stringify(brief.checkpoint);
+    const checkpoint =
+      assignment.checkpoint === undefined ? '' : JSON.stringify(assignment.checkpoint);
     for (const [name, value] of [
       ['JOBRUN_PARAMS', params] as const,
       ['JOBRUN_CHECKPOINT', checkpoint] as const,
@@ -227,7 +228,7 @@ export class CommandRunner implements Runner {
   }
 
   get #run(): number {
-    return this.#brief?.run ?? 0;
+    return this.#assignment?.run ?? 0;
   }
 
   #log(level: 'info' | 'warn' | 'error', stream: 'log' | 'stdout' | 'stderr', text: string): void {

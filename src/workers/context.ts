@@ -40,24 +40,24 @@ export class Context implements JobContext {
   #stepBytes: number | null = null;
 
   constructor(scope: RunScope, powers: Powers) {
-    const { brief } = scope;
+    const { assignment } = scope;
     this.#scope = scope;
     this.#powers = powers;
-    this.id = String(brief.run);
-    this.job = brief.job;
-    this.attempt = brief.attempt;
-    this.dueAt = dateOf(brief.dueAt);
-    this.schedule = brief.schedule;
+    this.id = String(assignment.run);
+    this.job = assignment.job;
+    this.attempt = assignment.attempt;
+    this.dueAt = dateOf(assignment.dueAt);
+    this.schedule = assignment.schedule;
     this.signal = scope.controller.signal;
-    this.#checkpoint = brief.checkpoint;
-    this.#rows = brief.rows;
-    this.#rowBytes = brief.rowBytes;
+    this.#checkpoint = assignment.checkpoint;
+    this.#rows = assignment.rows;
+    this.#rowBytes = assignment.rowBytes;
     const at =
       (level: LogLine['level']): LogFunction =>
       (text, fields) =>
         scope.log(level, 'log', typeof text === 'string' ? text : String(text), fields);
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-    for (const [name, value] of Object.entries(brief.steps))
+    for (const [name, value] of Object.entries(assignment.steps))
       this.#steps.set(name, Promise.resolve(value));
     // Its value is whatever it is at the time, and it goes along where the ctx is spread.
     Object.defineProperty(this, 'checkpoint', { get: () => this.#checkpoint, enumerable: true });
@@ -150,7 +150,7 @@ export class Context implements JobContext {
     this.#mustBeOpen('step');
     const value = toJson(await fn(), `the result of the step "${name}"`);
     const bytes = stepBytes([name, value]);
-    this.#stepBytes ??= Object.entries(this.#scope.brief.steps).reduce(addStep, 0);
+    this.#stepBytes ??= Object.entries(this.#scope.assignment.steps).reduce(addStep, 0);
     if (this.#stepBytes + bytes > MAX_STEPS_BYTES) throw stepsFull(name);
     this.#stepBytes += bytes;
     await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });

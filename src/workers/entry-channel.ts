@@ -30,7 +30,7 @@ export class Channel {
 
   constructor(got: (message: ToWorker) => void) {
     this.#socket = new Socket({ fd: CHANNEL, readable: true, writable: true });
-    // The daemon may be believed, and a brief has all that the run's steps have saved.
+    // The daemon may be believed, and a assignment has all that the run's steps have saved.
     const frames = new Frames<ToWorker>(got, Number.POSITIVE_INFINITY);
     this.#socket.on('data', (chunk: Buffer) => frames.write(chunk));
     this.#socket.on('end', endWithDaemon);

@@ -1,4 +1,4 @@
-// What runs inside a worker process: it takes briefs and calls from the channel and answers them. This is the job's
+// What runs inside a worker process: it takes assignments and calls from the channel and answers them. This is the job's
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { getEventListeners } from 'node:events';
@@ -14,7 +14,7 @@ import { captureOutput } from './capture.ts';
 import { carryOut } from './carry-out.ts';
 import { Channel } from './entry-channel.ts';
 import { startLoader } from './loader.ts';
-import { type Answer, type Brief, type Call, type ToWorker, unreadyAnswer } from './messages.ts';
+import { type Answer, type Assignment, type Call, type ToWorker, unreadyAnswer } from './messages.ts';
 import { lacksOwnFile } from './own-files.ts';
 import { RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
@@ -33,7 +33,7 @@ const channel = new Channel(receive);
 function receive(message: ToWorker): void {
   switch (message.type) {
     case 'run':
-      begin(message.brief);
+      begin(message.assignment);
       break;
     case 'abort':
       active.get(message.run)?.abort(message.cause, message.reason);
@@ -49,9 +49,9 @@ function receive(message: ToWorker): void {
   }
 }
 
-function begin(brief: Brief): void {
-  const scope = new RunScope(brief, channel, systemClock);
-  active.set(brief.run, scope);
+function begin(assignment: Assignment): void {
+  const scope = new RunScope(assignment, channel, systemClock);
+  active.set(assignment.run, scope);
   hold();
   scopes.run(scope, () => {
     carryOut(scope).then(
@@ -108,7 +108,7 @@ function perform(message: Call & { readonly call: number }): Promise<Json> {
     case 'next':
       return next(message, systemClock);
     case 'hook': {
-      const scope = new RunScope(message.brief, channel, systemClock);
+      const scope = new RunScope(message.assignment, channel, systemClock);
       return scopes.run(scope, () => hook(message, scope));
     }
   }

@@ -8,7 +8,7 @@ import type { Json } from '../support/json.ts';
 import type { Left } from './traces.ts';
 
 /** Everything an attempt needs to know; `token` comes back with each message about it. */
-export interface Brief {
+export interface Assignment {
   readonly run: number;
   readonly job: string;
   readonly file: string;
@@ -32,7 +32,7 @@ export type Call =
   | {
       readonly type: 'hook';
       readonly hook: HookName;
-      readonly brief: Brief;
+      readonly assignment: Assignment;
       readonly error?: RunError;
       readonly output?: Json;
     }
@@ -48,7 +48,7 @@ export type Call =
 
 /** From the daemon to the worker. */
 export type ToWorker =
-  | { readonly type: 'run'; readonly brief: Brief }
+  | { readonly type: 'run'; readonly assignment: Assignment }
   | {
       readonly type: 'abort';
       readonly run: number;

@@ -7,7 +7,7 @@
 //   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
 //   const stop = runner.listen(claimed.run.id, (message) => …);             // up to `outcome`, or runner.exited
-//   runner.send({ type: 'run', brief });
+//   runner.send({ type: 'run', assignment });
 //   …
 //   stop();
 //   pool.release(runner, { reusable: true });

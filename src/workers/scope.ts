@@ -7,7 +7,7 @@ import { type Clock, isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Channel } from './entry-channel.ts';
 import { cutText, LineCutter } from './lines.ts';
-import type { AbortCause, Brief } from './messages.ts';
+import type { AbortCause, Assignment } from './messages.ts';
 import { toRunError } from './thrown.ts';
 import { toJson } from './values.ts';
 
@@ -23,7 +23,7 @@ const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
 export const scopes = new AsyncLocalStorage<RunScope>();
 
 export class RunScope {
-  readonly brief: Brief;
+  readonly assignment: Assignment;
   readonly channel: Channel;
   readonly clock: Clock;
   readonly controller = new AbortController();
@@ -36,8 +36,8 @@ export class RunScope {
   #toldAt = Number.NEGATIVE_INFINITY;
   #undo: (() => void) | null = null;
 
-  constructor(brief: Brief, channel: Channel, clock: Clock) {
-    this.brief = brief;
+  constructor(assignment: Assignment, channel: Channel, clock: Clock) {
+    this.assignment = assignment;
     this.channel = channel;
     this.clock = clock;
     this.stdout = new LineCutter((text) => this.log('info', 'stdout', text), clock);
@@ -45,7 +45,7 @@ export class RunScope {
   }
 
   get run(): number {
-    return this.brief.run;
+    return this.assignment.run;
   }
 
   /** Leaves this process before the job's code can block it. */

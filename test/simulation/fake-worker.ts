@@ -1,16 +1,16 @@
-// A process that runs jobs, as the daemon sees it: it gets briefs, says things, and ends. What a job does is drawn when
+// A process that runs jobs, as the daemon sees it: it gets assignments, says things, and ends. What a job does is drawn when
 // it begins: it returns, throws, hangs, dies, calls back, goes on talking after its end, obeys an abort or does not.
 // It belongs to the machine, not to the daemon: after a kill -9 of the daemon it may live on for a while.
 
 import type { Json } from '../../src/support/json.ts';
 import { HOUR } from '../../src/support/limits.ts';
-import type { Brief, FromRun, ToWorker } from '../../src/workers/messages.ts';
+import type { Assignment, FromRun, ToWorker } from '../../src/workers/messages.ts';
 import type { Exit, Runner } from '../../src/workers/runner.ts';
 import type { Machine } from './machine.ts';
 
 /** A run in this process, until it has said what became of it. */
 interface Task {
-  readonly brief: Brief;
+  readonly assignment: Assignment;
   calls: number;
   saved: number;
   /** A save has not been answered yet: like a job that awaits each, it begins no other one. */
@@ -54,10 +54,10 @@ export class FakeWorker implements Runner {
   }
 
   /** Runs that it has at this moment. */
-  get holds(): readonly Brief[] {
+  get holds(): readonly Assignment[] {
     return this.exit && !this.#pretends
       ? []
-      : [...this.#tasks.values()].filter((t) => !t.over).map((t) => t.brief);
+      : [...this.#tasks.values()].filter((t) => !t.over).map((t) => t.assignment);
   }
 
   send(message: ToWorker): void {
@@ -128,7 +128,7 @@ export class FakeWorker implements Runner {
   }
 
   #received(message: ToWorker): void {
-    if (message.type === 'run') this.#begin(message.brief);
+    if (message.type === 'run') this.#begin(message.assignment);
     if (!('run' in message)) return;
     const task = this.#tasks.get(message.run);
     if (!task) return;
@@ -139,13 +139,20 @@ export class FakeWorker implements Runner {
     task.waiting.delete(message.call);
   }
 
-  #begin(brief: Brief): void {
-    const saved = Number((brief.checkpoint as { n?: number } | undefined)?.n ?? 0);
-    const task: Task = { brief, calls: 0, saved, saving: false, over: false, waiting: new Map() };
-    this.#machine.promises.begins(brief, this);
-    this.#tasks.set(brief.run, task);
+  #begin(assignment: Assignment): void {
+    const saved = Number((assignment.checkpoint as { n?: number } | undefined)?.n ?? 0);
+    const task: Task = {
+      assignment,
+      calls: 0,
+      saved,
+      saving: false,
+      over: false,
+      waiting: new Map(),
+    };
+    this.#machine.promises.begins(assignment, this);
+    this.#tasks.set(assignment.run, task);
     setImmediate(() => {
-      if (this.#parentLives()) this.#listeners.get(brief.run)?.began();
+      if (this.#parentLives()) this.#listeners.get(assignment.run)?.began();
     });
     this.#live(task, this.#machine.chance.whole(0, 4));
   }
@@ -170,7 +177,7 @@ export class FakeWorker implements Runner {
   }
 
   #act(task: Task, what: number): void {
-    const { run } = task.brief;
+    const { run } = task.assignment;
     if (what < 0.25)
       this.#say({ type: 'progress', run, percent: Math.floor(what * 400), text: null });
     else if (what < 0.35) this.#say({ type: 'extend', run, ms: Math.floor(what * 60_000) });
@@ -179,7 +186,7 @@ export class FakeWorker implements Runner {
   }
 
   #save(task: Task): void {
-    const { run } = task.brief;
+    const { run } = task.assignment;
     if (task.saving) return;
     const n = ++task.saved;
     const call = ++task.calls;
@@ -194,7 +201,7 @@ export class FakeWorker implements Runner {
   }
 
   #emit(task: Task): void {
-    const { run } = task.brief;
+    const { run } = task.assignment;
     const { chance, promises } = this.#machine;
     const call = ++task.calls;
     task.waiting.set(call, (ok, id) => {
@@ -207,7 +214,7 @@ export class FakeWorker implements Runner {
   }
 
   #finish(task: Task): void {
-    const { run, attempt } = task.brief;
+    const { run, attempt } = task.assignment;
     const { chance, clock } = this.#machine;
     const what = chance.next();
     const error = { name: 'Error', message: 'no', stack: '' };
@@ -223,7 +230,7 @@ export class FakeWorker implements Runner {
   }
 
   #outcome(task: Task, outcome: Extract<FromRun, { type: 'outcome' }>['outcome']): void {
-    const { run } = task.brief;
+    const { run } = task.assignment;
     const { chance } = this.#machine;
     const tainted = chance.chance(0.1);
     task.over = true;
@@ -236,7 +243,7 @@ export class FakeWorker implements Runner {
 
   /** Where this very process has the run again, its own code refuses what the attempt before still wants to say. */
   #saveLate(task: Task): void {
-    if (this.#tasks.get(task.brief.run) === task) this.#save(task);
+    if (this.#tasks.get(task.assignment.run) === task) this.#save(task);
   }
 
   #aborted(task: Task): void {

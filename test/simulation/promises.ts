@@ -6,7 +6,7 @@ import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
-import type { Brief } from '../../src/workers/messages.ts';
+import type { Assignment } from '../../src/workers/messages.ts';
 import { countsWrong, textOf as freshTextOf } from '../helpers/engine-ledger.ts';
 import type { Cast } from './cast.ts';
 import { Facts } from './facts.ts';
@@ -187,16 +187,16 @@ export class Promises {
   }
 
   /** A process got a run and is about to do it. */
-  begins(brief: Brief, worker: FakeWorker): void {
-    const { run: id, attempt } = brief;
+  begins(assignment: Assignment, worker: FakeWorker): void {
+    const { run: id, attempt } = assignment;
     const told = this.#told.get(id);
     for (const other of this.#machine.workers.values())
-      for (const held of other.holds) this.#beside(held, brief, other.pid);
+      for (const held of other.holds) this.#beside(held, assignment, other.pid);
     if (told?.state.name !== 'running' || told.life?.attempt !== attempt)
       this.break(`run ${id} begins its attempt ${attempt}, told is ${told && textOf(told)}`);
     if (told?.life?.attempts.at(-1)?.pid !== worker.pid)
       this.break(`run ${id} begins in ${worker.pid}, which does not hold it`);
-    const n = Number((brief.checkpoint as { n?: number } | undefined)?.n ?? 0);
+    const n = Number((assignment.checkpoint as { n?: number } | undefined)?.n ?? 0);
     if (n < (this.#saved.get(id) ?? 0) && !this.#fresh.has(id))
       this.break(`run ${id} begins from checkpoint ${n}, saved was ${this.#saved.get(id)}`);
     for (const dep of told?.origin?.after ?? []) {
@@ -207,11 +207,11 @@ export class Promises {
     }
   }
 
-  #beside(held: Brief, brief: Brief, pid: number): void {
-    if (held.run === brief.run) this.break(`run ${held.run} begins while ${pid} still has it`);
-    const locks = [held, brief].map(({ run }) => this.#told.get(run)?.origin?.lock);
-    if (locks[0] !== undefined && locks[0] === locks[1] && held.run !== brief.run)
-      this.break(`runs ${held.run} and ${brief.run} have the lock ${locks[0]} at once`);
+  #beside(held: Assignment, assignment: Assignment, pid: number): void {
+    if (held.run === assignment.run) this.break(`run ${held.run} begins while ${pid} still has it`);
+    const locks = [held, assignment].map(({ run }) => this.#told.get(run)?.origin?.lock);
+    if (locks[0] !== undefined && locks[0] === locks[1] && held.run !== assignment.run)
+      this.break(`runs ${held.run} and ${assignment.run} have the lock ${locks[0]} at once`);
   }
 
   // --------------------------------------------------------------------------------------------- after every step

@@ -1,7 +1,7 @@
 // One attempt in a real worker process: what it gets, what it says, how it ends.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { brief, carry, child, jobOf, project, runBody, until } from './harness.ts';
+import { assignment, carry, child, jobOf, project, runBody, until } from './harness.ts';
 
 describe('what a job gives back', () => {
   test('its value is the output, and no value is null', async () => {
@@ -71,7 +71,7 @@ describe('what a job throws', () => {
       'jobs/c.mjs': `export default { run() { throw new Error('x') }, onError() { throw new Error('y') } }`,
     });
     const worker = child(dir);
-    const outcomeOf = async (name: string) => carry(worker, brief(join(dir, 'jobs', name)));
+    const outcomeOf = async (name: string) => carry(worker, assignment(join(dir, 'jobs', name)));
     expect((await outcomeOf('a.mjs')).outcome).toMatchObject({ decision: { retryAt: 9 } });
     expect((await outcomeOf('b.mjs')).outcome).toMatchObject({ decision: 'dismiss' });
     const failing = await outcomeOf('c.mjs');
@@ -101,7 +101,7 @@ describe('endings that are no return', () => {
     const dir = project({ 'jobs/job.mjs': jobOf(body) });
     const { exit, outcome } = await carry(
       child(dir, { memoryMb: 40 }),
-      brief(join(dir, 'jobs/job.mjs')),
+      assignment(join(dir, 'jobs/job.mjs')),
     );
     expect(outcome).toBe(null);
     expect(exit?.signal).toBe('SIGABRT');
@@ -113,12 +113,12 @@ describe('endings that are no return', () => {
       'jobs/next.mjs': jobOf('return 1'),
     });
     const worker = child(dir);
-    const { outcome } = await carry(worker, brief(join(dir, 'jobs/hung.mjs')));
+    const { outcome } = await carry(worker, assignment(join(dir, 'jobs/hung.mjs')));
     expect(outcome).toMatchObject({
       kind: 'threw',
       error: { message: expect.stringContaining('nothing left to wait for') },
     });
-    const next = await carry(worker, brief(join(dir, 'jobs/next.mjs'), { run: 2 }));
+    const next = await carry(worker, assignment(join(dir, 'jobs/next.mjs'), { run: 2 }));
     expect(next.outcome).toEqual({ kind: 'returned', output: 1 });
   });
 
@@ -134,7 +134,7 @@ describe('endings that are no return', () => {
         () => worker.send({ type: 'abort', run: 1, cause: 'timeout', reason: 'too long' }),
         300,
       );
-    const said = await carry(worker, brief(join(dir, 'jobs/job.mjs')), () => {
+    const said = await carry(worker, assignment(join(dir, 'jobs/job.mjs')), () => {
       abort();
       return null;
     });
@@ -161,10 +161,15 @@ describe('endings that are no return', () => {
   test('an abort ends a sleep with its reason', async () => {
     const dir = project({ 'jobs/job.mjs': jobOf('ctx.log.info("begun"); await ctx.sleep("1h")') });
     const worker = child(dir);
-    const said = await carry(worker, brief(join(dir, 'jobs/job.mjs')), undefined, (message) => {
-      if (message.type === 'log')
-        worker.send({ type: 'abort', run: 1, cause: 'abort', reason: 'no longer wanted' });
-    });
+    const said = await carry(
+      worker,
+      assignment(join(dir, 'jobs/job.mjs')),
+      undefined,
+      (message) => {
+        if (message.type === 'log')
+          worker.send({ type: 'abort', run: 1, cause: 'abort', reason: 'no longer wanted' });
+      },
+    );
     expect(said.outcome).toMatchObject({
       error: { name: 'AbortError', message: 'no longer wanted' },
     });
@@ -274,7 +279,10 @@ describe('what a run keeps', () => {
 
   test('initialize gives the first checkpoint, saved together with the note that it succeeded', async () => {
     const at = dir();
-    const said = await carry(child(at), brief(join(at, 'jobs/job.mjs'), { params: { from: 3 } }));
+    const said = await carry(
+      child(at),
+      assignment(join(at, 'jobs/job.mjs'), { params: { from: 3 } }),
+    );
     expect(said.outcome).toEqual({ kind: 'returned', output: { n: 1, from: 3, step: 42 } });
     const saves = said.messages.filter((message) => message.type === 'save');
     expect(saves).toMatchObject([
@@ -286,7 +294,7 @@ describe('what a run keeps', () => {
   test('once it has succeeded it is never called again, and a finished step neither', async () => {
     const at = dir();
     const kept = { initialized: true, checkpoint: { from: 9 }, steps: { s: 1 } };
-    const said = await carry(child(at), brief(join(at, 'jobs/job.mjs'), kept));
+    const said = await carry(child(at), assignment(join(at, 'jobs/job.mjs'), kept));
     expect(said.outcome).toEqual({ kind: 'returned', output: { n: 0, from: 9, step: 1 } });
     expect(said.messages.map((message) => message.type)).toEqual(['outcome']);
   });
@@ -296,7 +304,7 @@ describe('what a run keeps', () => {
     const at = project({ 'jobs/job.mjs': jobOf(body) });
     const said = await carry(
       child(at),
-      brief(join(at, 'jobs/job.mjs')),
+      assignment(join(at, 'jobs/job.mjs')),
       () => new Error('disk is full'),
     );
     expect(said.outcome).toEqual({ kind: 'returned', output: ['refused', 'disk is full'] });
@@ -306,7 +314,7 @@ describe('what a run keeps', () => {
     const at = project({
       'jobs/job.mjs': jobOf('return ctx.emit("mail", { to: "x" }, { in: "5m" })'),
     });
-    const said = await carry(child(at), brief(join(at, 'jobs/job.mjs')), () => '77');
+    const said = await carry(child(at), assignment(join(at, 'jobs/job.mjs')), () => '77');
     expect(said.outcome).toEqual({ kind: 'returned', output: '77' });
     const emit = said.messages.find((message) => message.type === 'emit');
     expect(emit).toMatchObject({ job: 'mail', params: { to: 'x' }, options: { in: '5m' } });
@@ -320,7 +328,7 @@ describe('many runs in one process', () => {
     const dir = project({ 'jobs/job.mjs': jobOf(body) });
     const worker = child(dir);
     const runs = Array.from({ length: 20 }, (_, n) =>
-      carry(worker, brief(join(dir, 'jobs/job.mjs'), { run: n + 1, params: { n } })),
+      carry(worker, assignment(join(dir, 'jobs/job.mjs'), { run: n + 1, params: { n } })),
     );
     for (const [n, said] of (await Promise.all(runs)).entries()) {
       expect(said.lines).toHaveLength(40);
@@ -333,7 +341,7 @@ describe('many runs in one process', () => {
     const dir = project({ 'jobs/job.mjs': jobOf(body) });
     const worker = child(dir);
     const runs = Array.from({ length: 5 }, (_, n) =>
-      carry(worker, brief(join(dir, 'jobs/job.mjs'), { run: n + 1, params: { n } })),
+      carry(worker, assignment(join(dir, 'jobs/job.mjs'), { run: n + 1, params: { n } })),
     );
     const kinds = (await Promise.all(runs)).map((said) => said.outcome?.kind);
     expect(kinds).toEqual(['returned', 'returned', 'returned', 'threw', 'returned']);
@@ -346,8 +354,8 @@ test('what is left over from a finished run does not get into the next', async (
     'jobs/second.mjs': jobOf('await ctx.sleep(100); console.log("second")'),
   });
   const worker = child(dir);
-  await carry(worker, brief(join(dir, 'jobs/first.mjs')));
-  const said = await carry(worker, brief(join(dir, 'jobs/second.mjs'), { run: 2 }));
+  await carry(worker, assignment(join(dir, 'jobs/first.mjs')));
+  const said = await carry(worker, assignment(join(dir, 'jobs/second.mjs'), { run: 2 }));
   await until(() => said.outcome !== null);
   expect(said.lines).toEqual(['stdout: second']);
 });

@@ -6,7 +6,7 @@ import { delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { Warden } from '../../src/workers/warden.ts';
-import { atEnd, brief, carry, ENV, newMark, project, type Reply, until } from './harness.ts';
+import { assignment, atEnd, carry, ENV, newMark, project, type Reply, until } from './harness.ts';
 
 function command(script: string) {
   const dir = project({ 'jobs/job.sh': script });
@@ -26,9 +26,9 @@ function command(script: string) {
   return { runner, file, dir };
 }
 
-async function run(script: string, more: Parameters<typeof brief>[1] = {}, reply?: Reply) {
+async function run(script: string, more: Parameters<typeof assignment>[1] = {}, reply?: Reply) {
   const { runner, file } = command(script);
-  return carry(runner, brief(file, more), reply);
+  return carry(runner, assignment(file, more), reply);
 }
 
 test('params come on stdin and in the environment, and nothing in them reaches a shell', async () => {
@@ -44,7 +44,7 @@ test('params come on stdin and in the environment, and nothing in them reaches a
 test('works in the project folder, as the process whose pid the lease has', async () => {
   const { runner, file, dir } = command('#!/bin/sh\npwd; echo $$; ls /proc/$$/fd | tr "\\n" " "');
   const { pid } = runner;
-  const said = await carry(runner, brief(file));
+  const said = await carry(runner, assignment(file));
   expect(said.lines.slice(0, 2)).toEqual([`stdout: ${dir}`, `stdout: ${pid}`]);
 });
 
@@ -110,7 +110,7 @@ test('an abort is SIGTERM, and the end takes what the command started', async ()
   const script = `#!/bin/sh\ntrap 'echo cleaning; exit 5' TERM; ${away} ${wait}`;
   const { runner, file } = command(script);
   let pid = 0;
-  const said = carry(runner, brief(file), undefined, (message) => {
+  const said = carry(runner, assignment(file), undefined, (message) => {
     if (message.type === 'log' && pid === 0) pid = Number(message.line.text);
   });
   await until(() => pid > 0);

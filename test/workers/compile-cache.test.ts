@@ -4,7 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { brief, carry, child, project } from './harness.ts';
+import { assignment, carry, child, project } from './harness.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const JOB = 'jobs/job.ts';
@@ -18,7 +18,7 @@ function typedProject(): { readonly dir: string; readonly cache: string } {
 
 /** What the job gives in a new process. */
 async function outputOf(dir: string, file = JOB): Promise<unknown> {
-  const { outcome } = await carry(child(dir), brief(join(dir, file)));
+  const { outcome } = await carry(child(dir), assignment(join(dir, file)));
   return outcome?.kind === 'returned' ? outcome.output : outcome;
 }
 
@@ -116,7 +116,7 @@ describe('an attempt ends on the code that it began with', () => {
     let edited = false;
     const { outcome } = await carry(
       child(dir),
-      brief(join(dir, 'jobs/job.ts')),
+      assignment(join(dir, 'jobs/job.ts')),
       () => null,
       (message) => {
         if (message.type !== 'progress' || edited) return;
@@ -162,7 +162,7 @@ describe('an attempt ends on the code that it began with', () => {
       'jobs/c.mjs': `export default () => 'c';`,
     });
     const worker = child(dir);
-    const run = (name: string, on = worker) => carry(on, brief(join(dir, 'jobs', name)));
+    const run = (name: string, on = worker) => carry(on, assignment(join(dir, 'jobs', name)));
     expect((await run('a.ts')).outcome).toMatchObject({ output: ['old'] });
     expect((await run('c.mjs')).outcome).toMatchObject({ output: 'c' });
     for (const [file, text] of Object.entries(versions('fresh')))
@@ -181,7 +181,7 @@ describe('an attempt ends on the code that it began with', () => {
       'jobs/_a.ts': `export default 'a' as string;`,
     });
     await pause(0);
-    const { outcome } = await carry(child(dir), brief(join(dir, JOB), { params: 'a' }));
+    const { outcome } = await carry(child(dir), assignment(join(dir, JOB), { params: 'a' }));
     expect(outcome).toMatchObject({ output: 'a' });
   });
 });

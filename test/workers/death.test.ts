@@ -13,7 +13,7 @@ import {
   processIdentity,
   processInfo,
 } from '../../src/workers/processes.ts';
-import { atEnd, brief, carry, child, jobOf, newMark, project, until } from './harness.ts';
+import { assignment, atEnd, carry, child, jobOf, newMark, project, until } from './harness.ts';
 
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
 const lives = (pid: number): boolean => processInfo(pid)?.alive === true;
@@ -26,7 +26,7 @@ async function begin(body: string) {
   const worker = child(dir);
   const said = carry(
     worker,
-    brief(join(dir, 'jobs/job.mjs'), { params: { file: join(dir, 'pid') } }),
+    assignment(join(dir, 'jobs/job.mjs'), { params: { file: join(dir, 'pid') } }),
   );
   await until(() => pidIn(join(dir, 'pid')) > 0);
   return { worker, said, pid: pidIn(join(dir, 'pid')) };
@@ -206,7 +206,7 @@ test.each([
       const { Child } = await jiti.import('${src}workers/child.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, memoryMb: null, clock, stray() {} });
-      child.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
+      child.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
   });
   const daemon = spawn(process.execPath, ['daemon.mjs'], {
     cwd: dir,

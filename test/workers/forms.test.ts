@@ -3,7 +3,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { brief, carry, child, project } from './harness.ts';
+import { assignment, carry, child, project } from './harness.ts';
 
 interface Form {
   /** Below jobs/, but for what begins with "/": that is below the project. */
@@ -313,7 +313,7 @@ async function results(dir: string): Promise<Record<string, unknown>> {
   const worker = child(dir);
   const found: Record<string, unknown> = {};
   for (const name of Object.keys(FORMS)) {
-    const { outcome } = await carry(worker, brief(join(dir, folderOf(name), jobOf(name))));
+    const { outcome } = await carry(worker, assignment(join(dir, folderOf(name), jobOf(name))));
     found[name] = outcome?.kind === 'returned' ? outcome.output : outcome;
   }
   return found;
@@ -342,6 +342,6 @@ test('a package of a workspace is a file of the project, through its link', asyn
   });
   mkdirSync(join(dir, 'node_modules'));
   symlinkSync('../packages/shared', join(dir, 'node_modules/shared'));
-  const { outcome } = await carry(child(dir), brief(join(dir, 'jobs/job.ts')));
+  const { outcome } = await carry(child(dir), assignment(join(dir, 'jobs/job.ts')));
   expect(outcome).toEqual({ kind: 'returned', output: 'ab' });
 });

@@ -9,7 +9,7 @@ import { delay, systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { randomBytes } from '../../src/support/random.ts';
 import { Child } from '../../src/workers/child.ts';
-import type { Brief, FromRun } from '../../src/workers/messages.ts';
+import type { Assignment, FromRun } from '../../src/workers/messages.ts';
 import type { Exit, Runner } from '../../src/workers/runner.ts';
 
 const clean: (() => Promise<unknown> | unknown)[] = [];
@@ -54,7 +54,7 @@ export function child(dir: string, more: { memoryMb?: number; strays?: string[] 
   return started;
 }
 
-export const brief = (file: string, more: Partial<Brief> = {}): Brief => ({
+export const assignment = (file: string, more: Partial<Assignment> = {}): Assignment => ({
   run: 1,
   job: 'job',
   file,
@@ -82,7 +82,7 @@ export type Reply = (message: FromRun) => Json | Error;
 /** Has a run carried out, up to its outcome or the end of the process; saves and emits are answered. */
 export async function carry(
   runner: Runner,
-  given: Brief,
+  given: Assignment,
   reply: Reply = () => null,
   seen: (message: FromRun) => void = () => undefined,
 ): Promise<Said> {
@@ -101,7 +101,7 @@ export async function carry(
       runner.send({ type: 'answer', run: given.run, call: message.call, answer });
     });
   });
-  runner.send({ type: 'run', brief: given });
+  runner.send({ type: 'run', assignment: given });
   const end = await Promise.race([over, runner.exited.then(() => null)]);
   const lines = messages.flatMap((message) =>
     message.type === 'log' ? [`${message.line.stream}: ${message.line.text}`] : [],
@@ -116,9 +116,9 @@ export async function carry(
 }
 
 /** The outcome of a job whose `run` has this body. */
-export async function runBody(body: string, more: Partial<Brief> = {}): Promise<Said> {
+export async function runBody(body: string, more: Partial<Assignment> = {}): Promise<Said> {
   const dir = project({ 'jobs/job.mjs': jobOf(body) });
-  return carry(child(dir), brief(join(dir, 'jobs/job.mjs'), more));
+  return carry(child(dir), assignment(join(dir, 'jobs/job.mjs'), more));
 }
 
 export const jobOf = (body: string): string =>

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { atEnd, brief, ENV, newMark, project, until } from './harness.ts';
+import { assignment, atEnd, ENV, newMark, project, until } from './harness.ts';
 
 const common = (dir: string) => ({
   dir,
@@ -180,11 +180,11 @@ test('nextRun gets the last run and names the next; hooks are called with a ctx 
   expect(await caller.next(file, { dueAt: '2026-01-01T00:00:00.000Z' })).toBe(
     '2026-01-01T00:00:01.000Z',
   );
-  const done = await caller.hook({ hook: 'onDone', brief: brief(file), output: 7 });
+  const done = await caller.hook({ hook: 'onDone', assignment: assignment(file), output: 7 });
   expect(said).toEqual(['done with 7', 'emit']);
   expect(done).toMatchObject({ ok: false, message: expect.stringContaining('save is too late') });
   const error = { name: 'Error', message: 'x', stack: '' };
-  expect(await caller.hook({ hook: 'onError', brief: brief(file), error })).toEqual({
+  expect(await caller.hook({ hook: 'onError', assignment: assignment(file), error })).toEqual({
     ok: true,
     value: { retryAt: 5 },
   });
@@ -210,7 +210,7 @@ test('what the hooks of one worker let others print goes to their own runs, and 
   atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
   for (const run of [1, 2])
-    await caller.hook({ hook: 'onDone', brief: brief(file, { run }), output: run });
+    await caller.hook({ hook: 'onDone', assignment: assignment(file, { run }), output: run });
   await until(() => strays.length > 0);
   expect([said, strays]).toEqual([['1: of 1', '2: of 2'], ['late']]);
 });
@@ -233,9 +233,9 @@ test('of two hooks of one run that are open at once, the one that ends later is 
   });
   atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
-  const stale = caller.hook({ hook: 'onStale', brief: brief(file) });
+  const stale = caller.hook({ hook: 'onStale', assignment: assignment(file) });
   await until(() => answers.length === 1);
-  await caller.hook({ hook: 'onDone', brief: brief(file), output: 7 });
+  await caller.hook({ hook: 'onDone', assignment: assignment(file), output: 7 });
   answers[0]?.();
   await until(() => answers.length === 2);
   answers[1]?.();
@@ -256,7 +256,7 @@ test('a hook whose process cannot be started is answered so, and the next one is
   });
   atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
-  const call = { hook: 'onError', brief: brief(file) } as const;
+  const call = { hook: 'onError', assignment: assignment(file) } as const;
   expect(await caller.hook(call)).toMatchObject({ ok: false, message: 'too many open files' });
   await expect(caller.check(file, [{}])).rejects.toThrow('too many open files');
   expect(await caller.hook(call)).toEqual({ ok: true, value: 'dismiss' });

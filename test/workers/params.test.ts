@@ -10,7 +10,7 @@ import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
 import { ROOT } from '../helpers/source.ts';
-import { atEnd, brief, carry, child, ENV, newMark, project, runBody } from './harness.ts';
+import { assignment, atEnd, carry, child, ENV, newMark, project, runBody } from './harness.ts';
 
 const common = (dir: string) => ({
   dir,
@@ -42,7 +42,7 @@ async function accepted(text: string, params: Json) {
   atEnd(() => caller.close());
   const [checked] = await caller.check(file, [params]);
   if (!checked?.ok) return { kept: checked?.issues, gave: null };
-  const said = await carry(child(dir), brief(file, { params: checked.params }));
+  const said = await carry(child(dir), assignment(file, { params: checked.params }));
   const { outcome } = said;
   return {
     kept: checked.params,
@@ -122,7 +122,7 @@ describe('params', () => {
     const { dir, file } = jobOf(
       `export default { params: { '~standard': { version: 1, vendor: 'own', validate() { throw new Error('no database'); } } }, run: () => 1 };`,
     );
-    expect((await carry(child(dir), brief(file))).outcome).toMatchObject({
+    expect((await carry(child(dir), assignment(file))).outcome).toMatchObject({
       kind: 'threw',
       error: { message: 'no database' },
     });

@@ -6,7 +6,7 @@ import { scanJobs } from '../../src/catalog/loader.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { atEnd, brief, carry, child, ENV, newMark, project } from './harness.ts';
+import { assignment, atEnd, carry, child, ENV, newMark, project } from './harness.ts';
 
 const common = (dir: string) => ({
   dir,
@@ -114,7 +114,7 @@ test.each([
     });
     const { outcome } = await carry(
       child(dir),
-      brief(join(dir, 'jobs/job.ts')),
+      assignment(join(dir, 'jobs/job.ts')),
       () => new Error('no'),
     );
     if (outcome?.kind !== 'threw') throw new Error(`it ${outcome?.kind}`);
@@ -130,7 +130,10 @@ test('what a hook does wrong is told with the line of the hook', async () => {
   });
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
   atEnd(() => caller.close());
-  const answer = await caller.hook({ hook: 'onDone', brief: brief(join(dir, 'jobs/job.ts')) });
+  const answer = await caller.hook({
+    hook: 'onDone',
+    assignment: assignment(join(dir, 'jobs/job.ts')),
+  });
   expect(answer).toMatchObject({ ok: false, message: expect.stringMatching(/jobs\/job\.ts:4:/) });
   expect((answer as { message: string }).message).not.toMatch(NOT_OURS);
 });

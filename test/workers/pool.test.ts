@@ -10,7 +10,7 @@ import { MINUTE } from '../../src/support/limits.ts';
 import { WorkerPool } from '../../src/workers/pool.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { jobData, NOW, queuedRun } from '../helpers/runs.ts';
-import { atEnd, brief, carry, ENV, jobOf, newMark, project, until } from './harness.ts';
+import { assignment, atEnd, carry, ENV, jobOf, newMark, project, until } from './harness.ts';
 
 function setUp(places = 4) {
   const dir = project({
@@ -48,7 +48,7 @@ function setUp(places = 4) {
   });
   const run = async (of: JobEntry): Promise<number> => {
     const runner = pool.acquire(queuedRun(1, { job: of.name }), of);
-    const said = await carry(runner, brief(of.file));
+    const said = await carry(runner, assignment(of.file));
     pool.release(runner, { reusable: true });
     expect(said.outcome).toEqual({ kind: 'returned', output: runner.pid });
     return runner.pid;

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
 import { processIdentity, processInfo } from '../../src/workers/processes.ts';
 import { Warden } from '../../src/workers/warden.ts';
-import { atEnd, brief, newMark, project, until } from './harness.ts';
+import { assignment, atEnd, newMark, project, until } from './harness.ts';
 
 const lives = (pid: number): boolean => processInfo(pid)?.alive === true;
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
@@ -82,7 +82,7 @@ test('a command dies with its daemon, and so does what it started', async () => 
       const file = process.cwd() + '/jobs/job.sh';
       const warden = new Warden(clock);
       const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, file, clock, warden });
-      runner.send({ type: 'run', brief: { ...${JSON.stringify(brief(''))}, file } });`,
+      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file } });`,
   });
   chmodSync(join(dir, 'jobs/job.sh'), 0o755);
   const daemon = spawn(process.execPath, ['daemon.mjs'], { cwd: dir });

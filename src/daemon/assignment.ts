@@ -1,9 +1,9 @@
 // What a worker is told of a run, and what it gives back to be kept for the next attempt.
 import { latestAttempt, type Run } from '../run/run.ts';
 import type { Saved } from '../run/transitions.ts';
-import type { Brief } from '../workers/messages.ts';
+import type { Assignment } from '../workers/messages.ts';
 
-export function briefOf(run: Run, file: string): Brief {
+export function assignmentOf(run: Run, file: string): Assignment {
   const { life, origin } = run;
   return {
     run: run.id,
