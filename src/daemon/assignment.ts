@@ -1,9 +1,14 @@
-// What a worker is told of a run, and what it gives back to be kept for the next attempt.
+// What passes between the daemon and a run in its worker: the assignment that goes in, what a save keeps, the values
+// that are masked before they are shown, reported or written down, and the log lines that the daemon adds.
 import { latestAttempt, type Run } from '../run/run.ts';
+import { type Mask, maskOf } from '../run/secrets.ts';
 import type { Saved } from '../run/transitions.ts';
-import type { Assignment } from '../workers/messages.ts';
+import type { LogLine } from '../run/view.ts';
+import { isoOf } from '../support/clock.ts';
+import type { Json } from '../support/json.ts';
+import type { Assignment, FromRun } from '../workers/messages.ts';
 
-export function assignmentOf(run: Run, file: string): Assignment {
+export function assignmentOf(run: Run, file: string, reportStart = false): Assignment {
   const { life, origin } = run;
   return {
     run: run.id,
@@ -18,6 +23,7 @@ export function assignmentOf(run: Run, file: string): Assignment {
     rows: life?.rows ?? 0,
     rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps ?? {},
+    reportStart,
   };
 }
 
@@ -31,3 +37,40 @@ export function savedOf({ checkpoint, rows, rowBytes, initialized, step }: Saved
     ...(step && { step }),
   };
 }
+
+/** Returns what masks the secrets of a run in its messages. */
+export function hiderOf(params: Json, redact: readonly string[]): (message: FromRun) => FromRun {
+  const mask = maskOf(params, redact);
+  return mask === null ? asItIs : (message) => hidden(message, mask);
+}
+
+const asItIs = (message: FromRun): FromRun => message;
+
+/** Log, progress and error: a job's own values, what it saves and returns, are not ours to change. */
+function hidden(message: FromRun, mask: Mask): FromRun {
+  switch (message.type) {
+    case 'log': {
+      const { text, fields } = message.line;
+      return { ...message, line: { ...message.line, text: mask(text), fields: mask(fields) } };
+    }
+    case 'progress':
+      return { ...message, text: mask(message.text) };
+    case 'outcome': {
+      const { outcome } = message;
+      if (!('error' in outcome) || outcome.error === undefined) return message;
+      const { name, message: text, stack } = outcome.error;
+      const error = { name: mask(name), message: mask(text), stack: mask(stack) };
+      return { ...message, outcome: { ...outcome, error } };
+    }
+    default:
+      return message;
+  }
+}
+
+/** A line that the daemon itself adds to the log of a run. */
+export const ownLine = (
+  now: number,
+  attempt: number,
+  level: LogLine['level'],
+  text: string,
+): LogLine => ({ at: isoOf(now), level, stream: 'log', attempt, text, fields: null });

@@ -22,13 +22,13 @@ import type { LogLine } from '../run/view.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { START_TIMEOUT_MS } from '../support/limits.ts';
 import { exitText } from '../workers/child.ts';
 import { leftBehind, type OnUndying } from '../workers/death.ts';
 import type { AbortCause, Answer, Assignment, FromRun } from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
-import { assignmentOf, savedOf } from './assignment.ts';
+import { assignmentOf, ownLine, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
-import { ownLine } from './own-line.ts';
 import type { StopTime } from './stop-time.ts';
 import { untilWritten } from './stuck.ts';
 
@@ -119,6 +119,7 @@ export class Attempt {
   readonly #deadlines: Deadlines;
   /** Other runs may be in its process. */
   readonly #shared: boolean;
+  readonly #reportStart: boolean;
   readonly #stopListening: () => void;
   #over: (over: Over) => void = () => undefined;
   readonly #finished: Promise<Over>;
@@ -147,7 +148,15 @@ export class Attempt {
       this.#over = resolve;
     });
     const { lockTimeMs } = own.policy;
-    const limits = { timeoutMs: this.run.origin?.timeoutMs ?? own.policy.timeoutMs, lockTimeMs };
+    const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
+    // To report its start costs as much as a small run. A shared process may be blocked by its other runs.
+    this.#reportStart =
+      this.#shared || timeoutMs !== null || lockTimeMs !== null || !runner.loaded.has(own.file);
+    const limits = {
+      timeoutMs,
+      lockTimeMs,
+      startMs: this.#reportStart ? START_TIMEOUT_MS : null,
+    };
     this.#deadlines = new Deadlines(parts.clock, limits, (kind, reason) => {
       // Before its own code has begun, no job is there to obey.
       this.end(kind, reason, kind === 'start' ? 0 : null).catch(parts.onError);
@@ -156,7 +165,10 @@ export class Attempt {
       this.run.id,
       (said) => this.#message(own.hide(said)),
       (exit) => this.#over(this.#afterExit(exit)),
-      () => this.#deadlines.begin(),
+      () => {
+        runner.loaded.add(own.file);
+        this.#deadlines.begin();
+      },
     );
     this.ended = this.#carry();
   }
@@ -219,7 +231,7 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const assignment = assignmentOf(this.run, this.#own.file);
+    const assignment = assignmentOf(this.run, this.#own.file, this.#reportStart);
     logs.begin(this.run.id, this.#number, assignment.rows);
     this.runner.send({ type: 'run', assignment });
     const { outcome, spent, unclean } = await this.#finished;
@@ -338,7 +350,9 @@ export class Attempt {
   }
 
   /** What is left in a shared process, or beside it, may be that of another of its runs: they share it by choice. */
-  #overBy({ outcome, tainted, changed, company }: Extract<FromRun, { type: 'outcome' }>): Over {
+  #overBy(message: Extract<FromRun, { type: 'outcome' }>): Over {
+    const { outcome, tainted, changed, company, timers } = message;
+    if (timers) this.runner.loaded.clear();
     const unclean = tainted === true || (company === true && !this.#shared);
     return { outcome, unclean, spent: unclean || (changed === true && !this.#shared) };
   }

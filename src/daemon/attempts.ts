@@ -24,10 +24,8 @@ import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
 import type { Answer, Assignment, FromRun, HookName } from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
-import { assignmentOf } from './assignment.ts';
+import { assignmentOf, hiderOf, ownLine } from './assignment.ts';
 import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
-import { hiderOf } from './hiding.ts';
-import { ownLine } from './own-line.ts';
 import { cannotEnd } from './rescue.ts';
 
 export interface AttemptsParts

@@ -4,7 +4,6 @@
 // heartbeat moves an instant and no timer: the timer looks again only when the lock would have run out.
 import type { Clock } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
-import { START_TIMEOUT_MS } from '../support/limits.ts';
 import { type SeenTime, seenTime } from '../support/seen-time.ts';
 
 export interface TimeLimits {
@@ -12,9 +11,9 @@ export interface TimeLimits {
   readonly timeoutMs: number | null;
   /** Longest time without a heartbeat; null for none. */
   readonly lockTimeMs: number | null;
+  /** Null where nothing can hold up the start: its process is idle, and the file is loaded there. */
+  readonly startMs: number | null;
 }
-
-const NOT_STARTED = `did not start within ${showDuration(START_TIMEOUT_MS)}: its process was not ready, or its file was still loading`;
 
 export type Overdue = 'start' | 'timeout' | 'stale';
 
@@ -32,7 +31,10 @@ export class Deadlines {
     this.#time = seenTime(clock);
     this.#limits = limits;
     this.#onOver = onOver;
-    this.#undoStart = this.#time.after(START_TIMEOUT_MS, () => this.#onOver('start', NOT_STARTED));
+    const { startMs } = limits;
+    if (startMs === null) return;
+    const reason = `did not start within ${showDuration(startMs)}: its process was not ready, or its file was still loading`;
+    this.#undoStart = this.#time.after(startMs, () => this.#onOver('start', reason));
   }
 
   /** The job's own code begins. */

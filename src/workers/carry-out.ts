@@ -28,7 +28,7 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   if (!isLoaded(assignment.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
   try {
     job = await loadJob(assignment.file);
-    await scope.began();
+    if (assignment.reportStart) await scope.channel.started(scope.run);
     const params = await paramsFor(job, assignment.params);
     if (!assignment.initialized && job.initialize) {
       await ctx.initialized(await job.initialize(params, ctx));
@@ -67,7 +67,7 @@ async function failureOf(
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   const stopped = isOfStoppedChild(thrown) ? { childStopped: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.
-  const asks = job.onError && !scope.controller.signal.aborted;
+  const asks = job.onError && !scope.signal.aborted;
   const decision = asks ? await decide(job, thrown, scope, ctx) : undefined;
   return {
     kind: 'threw',

@@ -46,6 +46,7 @@ export class Child implements Runner {
   readonly pid: number;
   readonly startTime: string;
   readonly boot = bootId();
+  readonly loaded = new Set<string>();
   readonly exited: Promise<Exit>;
   exit: Exit | null = null;
   readonly #options: ChildOptions;
@@ -99,9 +100,9 @@ export class Child implements Runner {
     run: number,
     message: (message: FromRun) => void,
     gone: (exit: Exit) => void = () => undefined,
-    began: () => void = () => undefined,
+    started: () => void = () => undefined,
   ): () => void {
-    const listener = { message, gone, began };
+    const listener = { message, gone, started };
     this.#runs.set(run, listener);
     // It may have died between the claim and now.
     if (this.exit) gone(this.exit);
@@ -199,8 +200,8 @@ export class Child implements Runner {
       case 'ready':
         this.#ready = true;
         return;
-      case 'began':
-        this.#runs.get(message.run)?.began();
+      case 'started':
+        for (const run of message.runs) this.#runs.get(run)?.started();
         return;
       case 'loading':
         for (const listener of this.#loading) listener(message.call);
@@ -279,7 +280,7 @@ type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
 interface Listener {
   readonly message: (message: FromRun) => void;
   readonly gone: (exit: Exit) => void;
-  readonly began: () => void;
+  readonly started: () => void;
 }
 
 /** What V8 prints past everything before it ends the process. */

@@ -52,6 +52,7 @@ exit 1`;
 export class CommandRunner implements Runner {
   readonly mark: string;
   readonly boot = bootId();
+  readonly loaded = new Set<string>();
   readonly exited: Promise<Exit>;
   readonly pid: number;
   readonly startTime: string;
@@ -60,7 +61,7 @@ export class CommandRunner implements Runner {
   readonly #process: ChildProcess;
   #listener: ((message: FromRun) => void) | null = null;
   #gone: ((exit: Exit) => void) | null = null;
-  #began: (() => void) | null = null;
+  #started: (() => void) | null = null;
   #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
@@ -79,7 +80,7 @@ export class CommandRunner implements Runner {
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
     const gate = this.#process.stdio[3] as Readable;
-    gate.on('end', () => this.#began?.()).resume();
+    gate.on('end', () => this.#started?.()).resume();
     options.warden.watch(this);
     this.exited = this.#watch(this.#process);
   }
@@ -95,16 +96,16 @@ export class CommandRunner implements Runner {
     _run: number,
     listener: (message: FromRun) => void,
     gone: (exit: Exit) => void = () => undefined,
-    began: () => void = () => undefined,
+    started: () => void = () => undefined,
   ): () => void {
     this.#listener = listener;
     this.#gone = gone;
-    this.#began = began;
+    this.#started = started;
     if (this.exit) gone(this.exit);
     return () => {
       this.#listener = null;
       this.#gone = null;
-      this.#began = null;
+      this.#started = null;
     };
   }
 

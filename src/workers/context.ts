@@ -26,7 +26,7 @@ export class Context implements JobContext {
   readonly attempt: number;
   readonly dueAt: Date;
   readonly schedule: string | null;
-  readonly signal: AbortSignal;
+  declare readonly signal: AbortSignal;
   readonly log: JobContext['log'];
   // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
   declare readonly checkpoint: any;
@@ -48,7 +48,6 @@ export class Context implements JobContext {
     this.attempt = assignment.attempt;
     this.dueAt = dateOf(assignment.dueAt);
     this.schedule = assignment.schedule;
-    this.signal = scope.controller.signal;
     this.#checkpoint = assignment.checkpoint;
     this.#rows = assignment.rows;
     this.#rowBytes = assignment.rowBytes;
@@ -59,8 +58,9 @@ export class Context implements JobContext {
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
     for (const [name, value] of Object.entries(assignment.steps))
       this.#steps.set(name, Promise.resolve(value));
-    // Its value is whatever it is at the time, and it goes along where the ctx is spread.
+    // Fields of its own, so that they go along where the ctx is spread: the checkpoint changes, and few ask for the signal.
     Object.defineProperty(this, 'checkpoint', { get: () => this.#checkpoint, enumerable: true });
+    Object.defineProperty(this, 'signal', { get: () => scope.signal, enumerable: true });
   }
 
   readonly progress = (percent: number, text?: string): void => {

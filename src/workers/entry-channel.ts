@@ -23,6 +23,7 @@ export class Channel {
   readonly #asked = new Map<number, (answer: Answer) => void>();
   #lastCall = 0;
   #unsent: string[] = [];
+  #started: number[] = [];
   #unsentBytes = 0;
   #urgent = 0;
   #planned = false;
@@ -30,7 +31,7 @@ export class Channel {
 
   constructor(got: (message: ToWorker) => void) {
     this.#socket = new Socket({ fd: CHANNEL, readable: true, writable: true });
-    // The daemon may be believed, and a assignment has all that the run's steps have saved.
+    // The daemon may be believed, and an assignment has all that the run's steps have saved.
     const frames = new Frames<ToWorker>(got, Number.POSITIVE_INFINITY);
     this.#socket.on('data', (chunk: Buffer) => frames.write(chunk));
     this.#socket.on('end', endWithDaemon);
@@ -51,6 +52,16 @@ export class Channel {
   sendNow(message: FromWorker): void {
     this.send(message);
     if (++this.#urgent <= URGENT_IN_A_TURN) this.flush();
+  }
+
+  /** Reports that a run starts, before its code can block this process. Runs that start in one turn share a message. */
+  async started(run: number): Promise<void> {
+    this.#started.push(run);
+    await null;
+    if (this.#started.length === 0) return;
+    this.send({ type: 'started', runs: this.#started });
+    this.#started = [];
+    this.flush();
   }
 
   #plan(): void {

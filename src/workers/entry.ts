@@ -1,7 +1,6 @@
 // What runs inside a worker process: it takes assignments and calls from the channel and answers them. This is the job's
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
-import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
@@ -61,18 +60,39 @@ function begin(assignment: Assignment): void {
   });
 }
 
+interface Finished {
+  readonly run: number;
+  readonly outcome: Outcome;
+  readonly untrusted: boolean;
+}
+
+let finished: Finished[] = [];
+
 function finish(scope: RunScope, outcome: Outcome, untrusted = false): void {
   if (scope.over) return;
-  // Node does not load again what could not be loaded once, although what it lacked may come.
-  const unloaded = outcome.kind === 'threw' && outcome.unloaded === true;
-  const tainted = untrusted || unloaded || traces.isSpoilt();
   scope.flush();
   scope.over = true;
   active.delete(scope.run);
-  // Where others run, it may be theirs.
-  const left = tainted ? { tainted } : active.size === 0 ? traces.look() : {};
-  channel.send({ type: 'outcome', run: scope.run, outcome, ...left });
+  // Node does not load again what could not be loaded once, although what it lacked may come.
+  const unloaded = outcome.kind === 'threw' && outcome.unloaded === true;
+  if (finished.length === 0) process.nextTick(report);
+  finished.push({ run: scope.run, outcome, untrusted: untrusted || unloaded });
   hold();
+}
+
+/** Sends the outcomes of one turn, after one look at what they have left behind. */
+function report(): void {
+  const outcomes = finished;
+  if (outcomes.length === 0) return;
+  finished = [];
+  const spoilt = traces.isSpoilt();
+  // Where others run, it may be theirs.
+  const left = active.size === 0 ? traces.look() : {};
+  for (const { run, outcome, untrusted } of outcomes) {
+    const traced = spoilt || untrusted ? { tainted: true as const } : left;
+    channel.send({ type: 'outcome', run, outcome, ...traced });
+  }
+  channel.flush();
 }
 
 const hold = (): void => channel.hold(active.size === 0 || calls > 0);
@@ -127,7 +147,7 @@ const only = (): RunScope | null => (active.size === 1 ? ([...active.values()][0
 /** Nothing is left that could resolve, unless the job listens for the abort: that can still come. */
 function exhausted(): void {
   for (const scope of active.values()) {
-    if (getEventListeners(scope.controller.signal, 'abort').length > 0) channel.hold(true);
+    if (scope.awaitsAbort) channel.hold(true);
     else finish(scope, { kind: 'threw', error: HUNG });
   }
 }
@@ -153,6 +173,7 @@ process.on('unhandledRejection', uncaught);
 process.on('beforeExit', exhausted);
 process.on('exit', () => {
   for (const scope of active.values()) scope.flush();
+  report();
   channel.flush();
 });
 const traces = new Traces();

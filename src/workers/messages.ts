@@ -22,6 +22,8 @@ export interface Assignment {
   readonly rows: number;
   readonly rowBytes: number;
   readonly steps: Readonly<Record<string, Json>>;
+  /** The worker sends `started` before it calls the job's own code. */
+  readonly reportStart: boolean;
 }
 
 export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown';
@@ -124,8 +126,8 @@ export type FromRun =
 export type FromWorker =
   | FromRun
   | { readonly type: 'ready' }
-  /** The file of this run is loaded: the job's own code begins. */
-  | { readonly type: 'began'; readonly run: number }
+  /** The files of these runs are loaded: the job's own code begins. */
+  | { readonly type: 'started'; readonly runs: readonly number[] }
   /** The worker begins to load the file of this `inspect`: if it falls silent now, that file is why. */
   | { readonly type: 'loading'; readonly call: number }
   /** Ends a call of `hook`, `inspect`, `check` or `next`. */

@@ -133,16 +133,17 @@ const bad = shape<Extract<Answer, { ok: false }>>(
 const answer: Check = (value) => good(value) || bad(value);
 
 const run = { type: any, run: whole };
+const runs: Check = (value) => Array.isArray(value) && value.every(whole);
 const call = { type: any, call: whole };
 
 const MESSAGES: { readonly [Type in FromWorker['type']]: Check } = {
   ready: shape<Said<'ready'>>({ type: any }, {}),
-  began: shape<Said<'began'>>(run, {}),
+  started: shape<Said<'started'>>({ type: any, runs }, {}),
   loading: shape<Said<'loading'>>(call, {}),
   result: shape<Said<'result'>>({ ...call, answer }, {}),
   outcome: shape<Said<'outcome'>>(
     { ...run, outcome },
-    { tainted: yes, changed: yes, company: yes },
+    { tainted: yes, changed: yes, company: yes, timers: yes },
   ),
   progress: shape<Said<'progress'>>({ ...run, percent: number, text: orNull(text) }, {}),
   log: shape<Said<'log'>>({ ...run, line }, {}),

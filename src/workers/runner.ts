@@ -10,15 +10,17 @@ export interface Runner extends Doomed {
   send(message: ToWorker): void;
   /**
    * Hands the messages of this run to the listener, and the end of the process to `gone`, until the returned undo is
-   * called: a worker that serves a hundred thousand runs keeps nothing of those that are over. `began` hears when the
+   * called: a worker that serves a hundred thousand runs keeps nothing of those that are over. `started` hears when the
    * process is there, the file is loaded, and the job's own code begins.
    */
   listen(
     run: number,
     listener: (message: FromRun) => void,
     gone?: (exit: Exit) => void,
-    began?: () => void,
+    started?: () => void,
   ): () => void;
+  /** Files of jobs that have started in it: what they load is loaded. */
+  readonly loaded: Set<string>;
   /** How the process ended, after its last message was handed out. */
   readonly exited: Promise<Exit>;
   /** Null while it lives. */

@@ -2,6 +2,7 @@
 // scope follows the job's code through every await (AsyncLocalStorage), so that what many runs of one process print
 // at once goes to the right one.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { getEventListeners } from 'node:events';
 import type { LogLine } from '../run/view.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
@@ -26,11 +27,12 @@ export class RunScope {
   readonly assignment: Assignment;
   readonly channel: Channel;
   readonly clock: Clock;
-  readonly controller = new AbortController();
-  readonly stdout: LineCutter;
-  readonly stderr: LineCutter;
   /** The outcome is told: nothing more counts. */
   over = false;
+  /** Made when they are asked for: most runs ask for none of them, and each costs as much as a small run. */
+  #controller: AbortController | null = null;
+  #stdout: LineCutter | null = null;
+  #stderr: LineCutter | null = null;
   #progress: { readonly percent: number; readonly text: string | null } | null = null;
   #percent = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -40,20 +42,30 @@ export class RunScope {
     this.assignment = assignment;
     this.channel = channel;
     this.clock = clock;
-    this.stdout = new LineCutter((text) => this.log('info', 'stdout', text), clock);
-    this.stderr = new LineCutter((text) => this.log('error', 'stderr', text), clock);
   }
 
   get run(): number {
     return this.assignment.run;
   }
 
-  /** Leaves this process before the job's code can block it. */
-  async began(): Promise<void> {
-    this.channel.send({ type: 'began', run: this.run });
-    // Other runs of a shared process that begin in this turn say so first: one write for all of them.
-    await null;
-    this.channel.flush();
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  /** True where the job waits for its abort. */
+  get awaitsAbort(): boolean {
+    return this.#controller !== null && getEventListeners(this.signal, 'abort').length > 0;
+  }
+
+  get stdout(): LineCutter {
+    this.#stdout ??= new LineCutter((text) => this.log('info', 'stdout', text), this.clock);
+    return this.#stdout;
+  }
+
+  get stderr(): LineCutter {
+    this.#stderr ??= new LineCutter((text) => this.log('error', 'stderr', text), this.clock);
+    return this.#stderr;
   }
 
   log(level: LogLine['level'], stream: LogLine['stream'], text: string, fields?: unknown): void {
@@ -86,13 +98,14 @@ export class RunScope {
 
   abort(cause: AbortCause, reason: string): void {
     const error = Object.assign(new Error(reason, { cause }), { name: ABORT_NAMES[cause] });
-    this.controller.abort(error);
+    this.#controller ??= new AbortController();
+    this.#controller.abort(error);
   }
 
   /** Gives out what is held back: half lines and the latest progress. */
   flush(): void {
-    this.stdout.flush();
-    this.stderr.flush();
+    this.#stdout?.flush();
+    this.#stderr?.flush();
     this.tellProgress();
   }
 }

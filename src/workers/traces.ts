@@ -14,6 +14,8 @@ export interface Left {
   readonly changed?: true;
   /** Processes that it started live on. */
   readonly company?: true;
+  /** So do timers: they may block the process before its next run starts. */
+  readonly timers?: true;
 }
 
 export class Traces {
@@ -51,6 +53,7 @@ export class Traces {
     return {
       ...(!isAsItWas && { changed: true as const }),
       ...(this.#mayHaveCompany() && hasCompany(this.#self) && { company: true as const }),
+      ...(hasTimers() && { timers: true as const }),
     };
   }
 
@@ -74,6 +77,9 @@ export class Traces {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ', CHILD_FAULTS + 1)[CHILD_FAULTS] ?? '';
   }
 }
+
+const hasTimers = (): boolean =>
+  process.getActiveResourcesInfo().some((name) => name === 'Timeout' || name === 'Immediate');
 
 /** The place of `cminflt` after the name, in proc(5). */
 const CHILD_FAULTS = 8;

@@ -1,6 +1,7 @@
 // The time limits of one attempt, on a clock that the test moves.
 import { describe, expect, test } from 'vitest';
 import { Deadlines, type TimeLimits } from '../../src/daemon/deadlines.ts';
+import { MINUTE } from '../../src/support/limits.ts';
 import { seenTime } from '../../src/support/seen-time.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { NOW } from '../helpers/runs.ts';
@@ -10,8 +11,10 @@ const quiet = async (): Promise<void> => undefined;
 function started(limits: Partial<TimeLimits>) {
   const clock = new FakeClock(NOW);
   const over: string[] = [];
-  const deadlines = new Deadlines(clock, { timeoutMs: null, lockTimeMs: null, ...limits }, (kind) =>
-    over.push(kind),
+  const deadlines = new Deadlines(
+    clock,
+    { timeoutMs: null, lockTimeMs: null, startMs: MINUTE, ...limits },
+    (kind) => over.push(kind),
   );
   return {
     deadlines,

@@ -22,7 +22,7 @@ interface Task {
 interface Listener {
   readonly message: (message: FromRun) => void;
   readonly gone: (exit: Exit) => void;
-  readonly began: () => void;
+  readonly started: () => void;
 }
 
 export class FakeWorker implements Runner {
@@ -30,6 +30,7 @@ export class FakeWorker implements Runner {
   readonly pid: number;
   readonly startTime = '1';
   readonly boot: string;
+  readonly loaded = new Set<string>();
   readonly exited: Promise<Exit>;
   exit: Exit | null = null;
   readonly #machine: Machine;
@@ -72,9 +73,9 @@ export class FakeWorker implements Runner {
     run,
     message,
     gone = () => undefined,
-    began = () => undefined,
+    started = () => undefined,
   ) => {
-    const listener = { message, gone, began };
+    const listener = { message, gone, started };
     this.#listeners.set(run, listener);
     if (this.exit) gone(this.exit);
     return () => {
@@ -152,7 +153,7 @@ export class FakeWorker implements Runner {
     this.#machine.promises.begins(assignment, this);
     this.#tasks.set(assignment.run, task);
     setImmediate(() => {
-      if (this.#parentLives()) this.#listeners.get(assignment.run)?.began();
+      if (this.#parentLives()) this.#listeners.get(assignment.run)?.started();
     });
     this.#live(task, this.#machine.chance.whole(0, 4));
   }

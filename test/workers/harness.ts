@@ -66,6 +66,7 @@ export const assignment = (file: string, more: Partial<Assignment> = {}): Assign
   rows: 0,
   rowBytes: 0,
   steps: {},
+  reportStart: false,
   ...more,
 });
 
