@@ -106,9 +106,10 @@ export class Picker {
 
   /** An attempt of this job has begun at that time: it counts against the job's rate, whatever becomes of it. */
   counted(job: string, at: number): void {
-    const line = this.#line(job);
-    line.starts.add(at);
-    line.starts.trim(line.limits);
+    const { starts, limits } = this.#line(job);
+    if (!limits.unread && limits.rateLimit === null) return;
+    starts.add(at);
+    starts.trim(limits);
   }
 
   /** It has not begun after all. */

@@ -8,6 +8,15 @@ import { SECOND } from './limits.ts';
 
 const BEAT_MS = SECOND;
 const GAP_MS = 2 * SECOND;
+/** Until so long before its end a limit has no timer of its own: the beat looks at it. Most are taken back by then. */
+const NEAR_MS = 3 * SECOND;
+
+interface Limit {
+  readonly until: number;
+  readonly fn: () => void;
+  readonly options: TimerOptions | undefined;
+  undo: (() => void) | null;
+}
 
 const known = new WeakMap<Clock, SeenTime>();
 
@@ -22,7 +31,7 @@ export class SeenTime implements Pick<Clock, 'monotonic' | 'after'> {
   readonly #clock: Clock;
   #seen = 0;
   #last: number;
-  #limits = 0;
+  readonly #limits = new Set<Limit>();
   #undoBeat: () => void = () => undefined;
 
   constructor(clock: Clock) {
@@ -35,42 +44,45 @@ export class SeenTime implements Pick<Clock, 'monotonic' | 'after'> {
     const passed = now - this.#last;
     this.#last = now;
     // Without a limit there is no beat, and nothing that a gap could cut short.
-    this.#seen += passed > GAP_MS && this.#limits > 0 ? BEAT_MS : passed;
+    this.#seen += passed > GAP_MS && this.#limits.size > 0 ? BEAT_MS : passed;
     return this.#seen;
   }
 
   after(ms: number, fn: () => void, options?: TimerOptions): () => void {
-    const until = this.monotonic() + ms;
-    if (++this.#limits === 1) this.#beat();
-    let over = false;
-    let undo = (): void => undefined;
-    const end = (): void => {
-      if (!over && --this.#limits === 0) this.#undoBeat();
-      over = true;
-    };
-    const wait = (): void => {
-      const left = until - this.monotonic();
-      if (left > 0) undo = this.#clock.after(left, wait, options);
-      else {
-        end();
-        fn();
+    const limit: Limit = { until: this.monotonic() + ms, fn, options, undo: null };
+    if (this.#limits.size === 0) this.#beat();
+    this.#limits.add(limit);
+    if (ms <= NEAR_MS) this.#arm(limit, ms);
+    return () => this.#forget(limit);
+  }
+
+  #arm(limit: Limit, ms: number): void {
+    const look = (): void => {
+      const left = limit.until - this.monotonic();
+      if (left > 0) {
+        this.#arm(limit, left);
+        return;
       }
+      this.#forget(limit);
+      limit.fn();
     };
-    undo = this.#clock.after(ms, wait, options);
-    return () => {
-      undo();
-      end();
-    };
+    limit.undo = this.#clock.after(ms, look, limit.options);
+  }
+
+  #forget(limit: Limit): void {
+    limit.undo?.();
+    if (this.#limits.delete(limit) && this.#limits.size === 0) this.#undoBeat();
   }
 
   #beat(): void {
-    this.#undoBeat = this.#clock.after(
-      BEAT_MS,
-      () => {
-        this.monotonic();
-        this.#beat();
-      },
-      { idle: true },
-    );
+    const beat = (): void => {
+      const now = this.monotonic();
+      for (const limit of this.#limits) {
+        const left = Math.max(0, limit.until - now);
+        if (limit.undo === null && left <= NEAR_MS) this.#arm(limit, left);
+      }
+      this.#beat();
+    };
+    this.#undoBeat = this.#clock.after(BEAT_MS, beat, { idle: true });
   }
 }

@@ -75,12 +75,15 @@ function shape<T>(needs: Needed<T>, may: May<T>): Check {
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
     const fields = value as Readonly<Record<string, unknown>>;
-    for (const [name, check] of needed) if (!check(fields[name])) return false;
-    for (const name of Object.keys(fields)) {
-      if (Object.hasOwn(required, name)) continue;
-      if (!Object.hasOwn(optional, name) || !optional[name]?.(fields[name])) return false;
-    }
-    return true;
+    for (const [name, check] of needed)
+      if (fields[name] === undefined || !check(fields[name])) return false;
+    const names = Object.keys(fields);
+    if (names.length === needed.length) return true;
+    return names.every(
+      (name) =>
+        Object.hasOwn(required, name) ||
+        (Object.hasOwn(optional, name) && optional[name]?.(fields[name])),
+    );
   };
 }
 
