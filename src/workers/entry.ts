@@ -13,7 +13,13 @@ import { captureOutput } from './capture.ts';
 import { carryOut } from './carry-out.ts';
 import { Channel } from './entry-channel.ts';
 import { startLoader } from './loader.ts';
-import { type Answer, type Assignment, type Call, type ToWorker, unreadyAnswer } from './messages.ts';
+import {
+  type Answer,
+  type Assignment,
+  type Call,
+  type ToWorker,
+  unreadyAnswer,
+} from './messages.ts';
 import { lacksOwnFile } from './own-files.ts';
 import { RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
