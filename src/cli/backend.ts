@@ -209,7 +209,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const waits = UNSETTLED.some((state) => counts[state] > 0);
   return {
     offline: true,
-    stalled: waits || engine.schedules().length > 0,
+    stalled: waits || (await engine.schedules()).length > 0,
     aliveAt: engine.lastBeat(),
     damage,
     async call(command, request, id) {

@@ -16,7 +16,7 @@ export async function acceptOne(
   const draft = await draftOf();
   // Before its commit begins: where it can start at once, that goes into the same one.
   tools.wake();
-  const [accepted] = await tools.engine.accept([draft], now, tools.request);
+  const [accepted] = await tools.engine.accept([draft], now, { request: tools.request });
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
   return viewerOfAccepted(tools)(accepted);
 }

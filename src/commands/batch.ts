@@ -103,8 +103,8 @@ export async function acceptBatch(
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
   // Before their commit begins, as for a single one.
   tools.wake();
-  const accepting = good.length > 0 ? tools.engine.accept(good, now, tools.request) : [];
-  const accepted = await accepting;
+  const { request } = tools;
+  const accepted = good.length > 0 ? await tools.engine.accept(good, now, { request }) : [];
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {
     if ('error' in line) return line;

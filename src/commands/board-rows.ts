@@ -91,7 +91,7 @@ export async function boardJobs(
   const counts = await tools.engine.countsByJob();
   const pauses = await tools.engine.pauses();
   const rules = new Map<string, Schedule>();
-  for (const schedule of tools.engine.schedules()) {
+  for (const schedule of await tools.engine.schedules()) {
     if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
   }
   return (await jobNames(tools))

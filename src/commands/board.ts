@@ -155,7 +155,7 @@ function hear(tools: Tools, signal: AbortSignal, touch: () => void): void {
 /** What may change without a run: looked at, for nobody tells of it. */
 async function setupOf({ engine, catalog, daemon }: Tools): Promise<readonly unknown[]> {
   const { all, jobs } = await engine.pauses();
-  return [engine.schedules(), catalog.all(), daemon?.workers().busy, all, [...jobs].join()];
+  return [await engine.schedules(), catalog.all(), daemon?.workers().busy, all, [...jobs].join()];
 }
 
 const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>

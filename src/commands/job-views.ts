@@ -42,7 +42,7 @@ export async function jobNames({ engine, catalog, daemon }: Tools): Promise<read
   const filed = daemon || known.length > 0 ? known : catalog.names();
   const counts = await engine.countsByJob();
   const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
-  const left = engine.schedules().map(({ job }) => job);
+  const left = (await engine.schedules()).map(({ job }) => job);
   return [...new Set([...filed, ...asked, ...left])].sort();
 }
 
@@ -63,7 +63,7 @@ interface Known {
 }
 
 async function knownOf({ engine }: Tools): Promise<Known> {
-  const schedules = engine.schedules();
+  const schedules = await engine.schedules();
   return {
     counts: await engine.countsByJob(),
     pauses: await engine.pauses(),

@@ -59,17 +59,19 @@ export async function makeSchedule(
     catchUp: optionalChoice(fields, 'catchUp', CATCH_UPS) ?? ('once' as const),
     overlap: optionalChoice(fields, 'overlap', OVERLAPS) ?? ('skip' as const),
   };
-  // No wait from here to the writing: of two of one name that come at once, one is refused.
-  const present = tools.engine.schedules().find((schedule) => schedule.name === name);
-  if (present) refuseUnless(fields.replace === true, present);
-  const next = present ? withTrouble(revised(present, asked, now), null) : newSchedule(asked, now);
-  const schedule =
-    draft.dueAt === null ? next : startingAt(next, Math.max(now, draft.dueAt), draft.waitMs);
-  if (dryRun) return schedule;
-  const durable = tools.engine.putSchedules([schedule]);
+  const { dueAt, waitMs } = draft;
+  // Of two of one name that come at once, one is refused.
+  const made = (present: Schedule | null): Schedule => {
+    if (present) refuseUnless(fields.replace === true, present);
+    const next = present
+      ? withTrouble(revised(present, asked, now), null)
+      : newSchedule(asked, now);
+    return dueAt === null ? next : startingAt(next, Math.max(now, dueAt), waitMs);
+  };
+  if (dryRun) return made(await findSchedule(name, tools));
+  const changing = tools.engine.changeSchedule(name, made);
   tools.wake();
-  await durable;
-  return schedule;
+  return (await changing) as Schedule;
 }
 
 function ruleOf(fields: Fields, timezone: string): Rule {
@@ -102,12 +104,33 @@ export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule)
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */
-export function getSchedule(name: string, { engine }: Pick<Tools, 'engine'>): Schedule {
-  const all = engine.schedules();
-  const found = all.find((schedule) => schedule.name === name);
+export async function getSchedule(name: string, tools: Pick<Tools, 'engine'>): Promise<Schedule> {
+  const found = await findSchedule(name, tools);
   if (found) return found;
+  const all = await tools.engine.schedules();
   throw unknownSchedule(
     name,
     all.map((one) => one.name),
   );
+}
+
+async function findSchedule(
+  name: string,
+  { engine }: Pick<Tools, 'engine'>,
+): Promise<Schedule | null> {
+  const all = await engine.schedules();
+  return all.find((schedule) => schedule.name === name) ?? null;
+}
+
+/** Changes a schedule that is there, or (null) removes it. Throws `unknown-schedule`. */
+export async function changeKnown(
+  name: string,
+  tools: Pick<Tools, 'engine'>,
+  decide: (schedule: Schedule) => Schedule | null,
+): Promise<void> {
+  await getSchedule(name, tools);
+  await tools.engine.changeSchedule(name, (present) => {
+    if (!present) throw unknownSchedule(name, []);
+    return decide(present);
+  });
 }

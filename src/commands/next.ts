@@ -84,7 +84,7 @@ const replyOf = (rule: Rule, timezone: string, times: readonly number[]): Reply 
 });
 
 async function findSchedule(name: string, tools: Tools): Promise<Schedule> {
-  const all = tools.engine.schedules();
+  const all = await tools.engine.schedules();
   const made = all.find((one) => one.name === name) ?? all.find((one) => one.job === name);
   if (made) return made;
   await tools.catalog.ready();

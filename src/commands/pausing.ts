@@ -6,7 +6,7 @@ import type { Asked, Command, Tools } from './command.ts';
 import { unknownJob } from './drafts.ts';
 import { jobName, scheduleName } from './fields.ts';
 import { examples } from './help.ts';
-import { getSchedule } from './made-schedules.ts';
+import { changeKnown } from './made-schedules.ts';
 
 interface PauseRequest {
   readonly job?: string;
@@ -63,8 +63,8 @@ async function setPaused(
   tools: Tools,
 ): Promise<PauseReply> {
   if (schedule !== undefined) {
-    const next = withPause(getSchedule(schedule, tools), paused, tools.clock.now());
-    await tools.engine.putSchedules([next]);
+    const now = tools.clock.now();
+    await changeKnown(schedule, tools, (present) => withPause(present, paused, now));
   } else if (job !== undefined) {
     await refuseUnknownJob(jobName(job), tools);
     await tools.engine.pause({ job }, paused);

@@ -34,7 +34,9 @@ export const schedules: Command<Request, Reply> = {
 
   async handle({ name }, tools) {
     const all =
-      name === undefined ? tools.engine.schedules() : [getSchedule(scheduleName(name), tools)];
+      name === undefined
+        ? await tools.engine.schedules()
+        : [await getSchedule(scheduleName(name), tools)];
     const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
     return { schedules: await inTurns(byName, scheduleViewer(tools)) };
   },

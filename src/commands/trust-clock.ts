@@ -1,6 +1,7 @@
 // The clock is right, says `jobrun doctor --repair`: schedules that wait for it to catch up go on from now, and history is
 // removed by it again. No command of its own: it is not in the help.
 import { keepTime, trusting } from '../run/keep-clock.ts';
+import type { Schedule } from '../run/schedule.ts';
 import { resumed, waitsForClock } from '../run/served.ts';
 import type { Command } from './command.ts';
 
@@ -19,8 +20,11 @@ export const trustClock: Command<Record<string, never>, TrustedClock> = {
   async handle(_request, { engine, clock, wake }) {
     const now = clock.now();
     const mark = await engine.clockMark();
-    const waiting = engine.schedules().filter((schedule) => waitsForClock(schedule, now));
-    await engine.putSchedules(waiting.map((schedule) => resumed(schedule, now)));
+    const all = await engine.schedules();
+    const waiting = all.filter((schedule) => waitsForClock(schedule, now));
+    const goesOn = ({ name }: Schedule): Promise<unknown> =>
+      engine.changeSchedule(name, (present) => present && resumed(present, now));
+    await Promise.all(waiting.map(goesOn));
     await engine.putClockMark(trusting(now));
     wake();
     const keptMs = mark === null ? 0 : now - keepTime(mark, now);

@@ -3,7 +3,7 @@ import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { scheduleName } from './fields.ts';
 import { examples } from './help.ts';
-import { getSchedule } from './made-schedules.ts';
+import { changeKnown } from './made-schedules.ts';
 
 interface Request {
   readonly name: string;
@@ -27,13 +27,13 @@ export const unschedule: Command<Request, Reply> = {
   ask: ({ args }) => ({ name: scheduleName(args[0]) }),
 
   async handle({ name }, tools) {
-    const present = getSchedule(scheduleName(name), tools);
-    if (present.source === 'job' && tools.catalog.names().includes(present.job)) {
-      const message = `the schedule ${name} is written in the file of the job ${present.job}`;
+    const jobs = new Set(tools.catalog.names());
+    await changeKnown(scheduleName(name), tools, ({ source, job }) => {
+      if (source !== 'job' || !jobs.has(job)) return null;
+      const message = `the schedule ${name} is written in the file of the job ${job}`;
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;
       throw new JobrunError('refused', message, hint);
-    }
-    await tools.engine.removeSchedule(name);
+    });
     tools.wake();
     return { name, removed: true };
   },

@@ -336,7 +336,7 @@ export class Daemon {
       acquire: (run) => this.#pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
-      fire: (now) => (this.#o.only ? null : this.#recurring.fire(now)),
+      fire: async (now) => (this.#o.only ? null : this.#recurring.fire(now)),
       only: this.#o.only,
       onJump: (ms) => this.#jumped(ms),
       onError,

@@ -21,7 +21,7 @@ export interface SchedulerParts {
   readonly release: (runner: Runner) => void;
   readonly begin: (claimed: Claimed, runner: Runner) => void;
   /** Lets schedules fire; returns when the next one is due, null for never. */
-  readonly fire: (now: number) => number | null;
+  readonly fire: (now: number) => Promise<number | null>;
   /** Where given: nothing but the run that it names is started. */
   readonly only?: (() => number) | undefined;
   readonly onJump: (ms: number) => void;
@@ -39,6 +39,9 @@ export class Scheduler {
   readonly #p: SchedulerParts;
   #undo: (() => void) | null = null;
   #woken = false;
+  /** A tick is under way; with `again`, another one was asked for meanwhile. */
+  #ticking = false;
+  #again = false;
   #state: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
   readonly #claims = new Set<Promise<void>>();
   #restUntil = Number.NEGATIVE_INFINITY;
@@ -62,7 +65,7 @@ export class Scheduler {
     this.#woken = true;
     setImmediate(() => {
       this.#woken = false;
-      this.#tick();
+      void this.#tick();
     });
   };
 
@@ -95,22 +98,43 @@ export class Scheduler {
     this.#undo?.();
   }
 
-  #tick(): void {
-    if (this.#state === 'stopped') return;
+  async #tick(): Promise<void> {
+    if (this.#isStopped()) return;
+    if (this.#ticking) {
+      this.#again = true;
+      return;
+    }
+    this.#ticking = true;
     this.#undo?.();
+    const next = await this.#pass().catch((error) => {
+      this.#p.onError(error);
+      return { at: this.#p.clock.now() + REST_MS, sharp: false };
+    });
+    this.#ticking = false;
+    if (this.#isStopped()) return;
+    const ms = Math.max(1, next.at - this.#p.clock.now());
+    this.#undo = this.#p.clock.after(ms, () => void this.#tick(), { sharp: next.sharp });
+    if (this.#again) this.wake();
+    this.#again = false;
+  }
+
+  #isStopped(): boolean {
+    return this.#state === 'stopped';
+  }
+
+  /** Returns when to look again; `sharp` where something is due then. */
+  async #pass(): Promise<{ readonly at: number; readonly sharp: boolean }> {
     this.#compareClocks();
     const now = this.#p.clock.now();
-    const running = this.#state === 'running';
-    const fireAt = running ? this.#p.fire(now) : null;
+    const fireAt = this.#state === 'running' ? await this.#p.fire(now) : null;
     this.#p.engine.promote(now);
     const restMs = this.#restUntil - this.#p.clock.monotonic();
-    if (running && restMs <= 0)
+    if (this.#state === 'running' && restMs <= 0)
       for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
     this.#p.onTick();
     const due = Math.min(this.#p.engine.nextDueAt(now) ?? Infinity, fireAt ?? Infinity);
-    const next = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
-    const ms = Math.max(1, next - this.#p.clock.now());
-    this.#undo = this.#p.clock.after(ms, () => this.#tick(), { sharp: next === due });
+    const at = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
+    return { at, sharp: at === due };
   }
 
   #claim(lane: Lane, now: number): void {

@@ -13,9 +13,14 @@ import type { JobrunError } from '../support/errors.ts';
 export interface Engine {
   /**
    * Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. A
-   * `request` that comes again gets the runs of the first time, also where they have been removed since.
+   * `request` that comes again gets the runs of the first time, also where they have been removed since. `once` leaves
+   * out what is for a job that has a run already.
    */
-  accept(drafts: readonly Draft[], now: number, request?: string): Promise<Accepted[]>;
+  accept(
+    drafts: readonly Draft[],
+    now: number,
+    how?: { readonly request?: string | undefined; readonly once?: boolean },
+  ): Promise<Accepted[]>;
   /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
   promote(now: number): number;
   /**
@@ -44,11 +49,23 @@ export interface Engine {
   remove(ids: readonly number[]): Promise<void>;
   /** Stops or lets go the start of runs: of all jobs, or of one. */
   pause(target: PauseTarget, paused: boolean): Promise<void>;
-  /** Adds or replaces schedules. */
-  putSchedules(schedules: readonly Schedule[]): Promise<void>;
-  removeSchedule(name: string): Promise<void>;
-  /** Moves schedules on and takes in the runs that they made, in one commit: a slot cannot fire twice. */
-  fire(fired: readonly Fired[], now: number): Promise<Run[]>;
+  /**
+   * Replaces a schedule by what `decide` makes of it as it is now; null is none, before and after. What `decide` throws
+   * is passed on, and nothing has changed.
+   */
+  changeSchedule(
+    name: string,
+    decide: (schedule: Schedule | null) => Schedule | null,
+  ): Promise<Schedule | null>;
+  /**
+   * Asks of each of these schedules, as it is now and with its unsettled runs, what it makes. The schedule and its runs
+   * are one commit: a slot cannot fire twice. Returns those that made something of it.
+   */
+  fire(
+    names: readonly string[],
+    decide: (schedule: Schedule, unsettled: readonly Run[]) => Firing | null,
+    now: number,
+  ): Promise<readonly Fired[]>;
   /** Until when the clock is believed where history is removed by it; null where nobody has noted it. */
   clockMark(): Promise<ClockMark | null>;
   putClockMark(mark: ClockMark): Promise<void>;
@@ -79,10 +96,10 @@ export interface Engine {
   leases(): readonly Lease[];
   /** When the daemon of these leases was last known to be alive, where it was not this one; null where nobody knows. */
   lastBeat(): number | null;
-  /** The same list until one of them changes. */
-  schedules(): readonly Schedule[];
+  /** The same list until one of them changes, and the same schedule until it does. */
+  schedules(): Promise<readonly Schedule[]>;
   /** The runs of a schedule that are not settled, oldest first. */
-  unsettledOf(schedule: string): readonly Run[];
+  unsettledOf(schedule: string): Promise<readonly Run[]>;
   pauses(): Promise<Pauses>;
   /** When after `now` a run becomes due or a rate-limited job gets a place; null where nothing waits for a time. */
   nextDueAt(now: number): number | null;
@@ -134,9 +151,17 @@ export interface Claimed {
   readonly worker: WorkerRef;
 }
 
-export interface Fired {
+/** What a schedule makes, and how it is after that. */
+export interface Firing {
   readonly schedule: Schedule;
   readonly drafts: readonly Draft[];
+}
+
+export interface Fired {
+  readonly schedule: Schedule;
+  readonly runs: readonly Run[];
+  /** Those of its runs before that have not settled. */
+  readonly unsettled: readonly Run[];
 }
 
 export type PauseTarget = { readonly all: true } | { readonly job: string };

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft, Run } from '../../src/run/run.ts';
+import type { Schedule } from '../../src/run/schedule.ts';
 import { retry } from '../../src/run/transitions.ts';
 import { MAX_BATCH } from '../../src/support/limits.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-session.ts';
@@ -13,6 +14,10 @@ export function intakeContract(bench: Bench): void {
     const [accepted] = await bench.engine.accept([draft(...args)], T0);
     if (!accepted) throw new Error('one run is accepted');
     return accepted.run;
+  };
+
+  const put = async (...names: readonly string[]): Promise<void> => {
+    for (const name of names) await bench.engine.changeSchedule(name, () => schedule(name));
   };
 
   test('many runs at once get ids in order, which go on after a reopening and are never used again', async () => {
@@ -36,8 +41,8 @@ export function intakeContract(bench: Bench): void {
     const resuming = bench.engine.pause({ job: 'mail' }, false);
     expect((await accepting).map(({ reason }) => reason)).toEqual(['paused', 'paused']);
     await resuming;
-    const [free] = await bench.engine.accept([draft(3)], T0, 'once');
-    const [same] = await bench.engine.accept([draft(3)], T0, 'once');
+    const [free] = await bench.engine.accept([draft(3)], T0, { request: 'once' });
+    const [same] = await bench.engine.accept([draft(3)], T0, { request: 'once' });
     expect([free?.reason, same?.reason, same?.run.id]).toEqual([null, null, free?.run.id]);
   });
 
@@ -96,7 +101,7 @@ export function intakeContract(bench: Bench): void {
   });
 
   test('a request that is repeated is one request: later, at the same moment, and over a reopening', async () => {
-    const ask = (request: string) => bench.engine.accept([draft(1), draft(2)], T0, request);
+    const ask = (request: string) => bench.engine.accept([draft(1), draft(2)], T0, { request });
     const idsOf = (accepted: Awaited<ReturnType<typeof ask>>) => accepted.map(({ run }) => run.id);
     const [once, twice] = await Promise.all([ask('a'), ask('a')]);
     expect(idsOf(once)).toEqual([1, 2]);
@@ -112,7 +117,7 @@ export function intakeContract(bench: Bench): void {
   });
 
   test('a repeated request gets its answer also where the run has been removed since, and none is made again', async () => {
-    const ask = () => bench.engine.accept([draft(1), draft(2)], T0, 'a');
+    const ask = () => bench.engine.accept([draft(1), draft(2)], T0, { request: 'a' });
     const [first, second] = await ask();
     await bench.engine.change(first?.run.id ?? 0, (run) => abort(run));
     await bench.engine.remove([first?.run.id ?? 0]);
@@ -127,7 +132,7 @@ export function intakeContract(bench: Bench): void {
   });
 
   test('a repeated request of which other lines are left gets no run that belongs to another line', async () => {
-    const ask = (...drafts: Draft[]) => bench.engine.accept(drafts, T0, 'a');
+    const ask = (...drafts: Draft[]) => bench.engine.accept(drafts, T0, { request: 'a' });
     await ask(draft(1), draft(2));
     await expect(ask(draft(2))).rejects.toMatchObject({ code: 'refused' });
     const others = [draft(2), draft(3, null, { job: 'other' })];
@@ -189,38 +194,74 @@ export function intakeContract(bench: Bench): void {
   });
 
   test('a schedule moves on together with the runs that it made; both are there after a reopening', async () => {
-    await bench.engine.putSchedules([schedule('s'), schedule('t')]);
-    const fired = [
-      {
-        schedule: schedule('s', 1),
-        drafts: [draft(1, { schedule: 's' }), draft(2, { schedule: 's' })],
-      },
-    ];
-    const runs = await bench.engine.fire(fired, T0);
+    await put('s', 't');
+    const drafts = [draft(1, { schedule: 's' }), draft(2, { schedule: 's' })];
+    const makes = { schedule: schedule('s', 1), drafts };
+    const decide = ({ name }: Schedule) => (name === 's' ? makes : null);
+    const fired = await bench.engine.fire(['t', 's', 'none'], decide, T0);
+    expect(fired.map(({ unsettled }) => unsettled)).toEqual([[]]);
+    const runs = fired.flatMap((one) => one.runs);
     const expected = { ...schedule('s', 1), lastRun: runs[1]?.id };
-    expect(bench.engine.schedules()).toEqual([expected, schedule('t')]);
+    expect(fired[0]?.schedule).toEqual(expected);
+    expect(await bench.engine.schedules()).toEqual([expected, schedule('t')]);
     await bench.reopen();
-    expect(bench.engine.schedules()).toEqual([expected, schedule('t')]);
-    expect(bench.engine.unsettledOf('s').map(({ id }) => id)).toEqual([1, 2]);
-    expect(bench.engine.unsettledOf('t')).toEqual([]);
+    expect(await bench.engine.schedules()).toEqual([expected, schedule('t')]);
+    expect((await bench.engine.unsettledOf('s')).map(({ id }) => id)).toEqual([1, 2]);
+    expect(await bench.engine.unsettledOf('t')).toEqual([]);
   });
 
   test('a firing that cannot be written down moves no schedule and makes no run', async () => {
-    await bench.engine.putSchedules([schedule('s')]);
+    await put('s');
     const drafts = [draft(1), draft(2, null, { params: { i: 2n as unknown as number } })];
-    await expect(bench.engine.fire([{ schedule: schedule('s', 1), drafts }], T0)).rejects.toThrow();
-    expect(bench.engine.schedules()).toEqual([schedule('s')]);
+    await expect(
+      bench.engine.fire(['s'], () => ({ schedule: schedule('s', 1), drafts }), T0),
+    ).rejects.toThrow();
+    expect(await bench.engine.schedules()).toEqual([schedule('s')]);
     expect((await all(bench.engine)).total).toBe(0);
   });
 
-  test('a removed schedule is gone for good; one that is not there cannot be removed', async () => {
-    await bench.engine.putSchedules([schedule('s'), schedule('t')]);
-    await bench.engine.removeSchedule('s');
-    await expect(bench.engine.removeSchedule('s')).rejects.toMatchObject({
-      code: 'unknown-schedule',
-    });
+  test('of two that fire one schedule at the same moment the second one sees what the first one has made of it', async () => {
+    await put('s');
+    const decide = ({ skipped }: Schedule, unsettled: readonly Run[]) =>
+      skipped > 0
+        ? null
+        : { schedule: schedule('s', 1), drafts: [draft(unsettled.length, { schedule: 's' })] };
+    const both = await Promise.all([1, 2].map(() => bench.engine.fire(['s'], decide, T0)));
+    expect(both.map((fired) => fired.length)).toEqual([1, 0]);
+    expect((await all(bench.engine)).total).toBe(1);
+  });
+
+  test('changes of one schedule at the same moment are made one after the other, each on what the one before left', async () => {
+    const more = (present: Schedule | null) => schedule('s', (present?.skipped ?? 0) + 1);
+    await Promise.all(Array.from({ length: 20 }, () => bench.engine.changeSchedule('s', more)));
+    expect(await bench.engine.schedules()).toEqual([schedule('s', 20)]);
+    const refuse = () => {
+      throw new Error('no such thing');
+    };
+    await expect(bench.engine.changeSchedule('s', refuse)).rejects.toThrow('no such thing');
+    expect(await bench.engine.changeSchedule('s', (present) => present)).toEqual(schedule('s', 20));
     await bench.reopen();
-    expect(bench.engine.schedules()).toEqual([schedule('t')]);
+    expect(await bench.engine.schedules()).toEqual([schedule('s', 20)]);
+  });
+
+  test('a run that is to be the only one of its job is made once, whatever became of it', async () => {
+    const once = () =>
+      bench.engine.accept([draft(1), draft(2, null, { job: 'other' })], T0, { once: true });
+    const both = await Promise.all([once(), once()]);
+    expect(both.map((accepted) => accepted.length)).toEqual([2, 0]);
+    await bench.engine.change(1, abort);
+    await bench.reopen();
+    expect(await once()).toEqual([]);
+    await bench.engine.remove([1]);
+    expect((await once()).map(({ run }) => run.job)).toEqual(['mail']);
+  });
+
+  test('a removed schedule is gone for good', async () => {
+    await put('s', 't');
+    expect(await bench.engine.changeSchedule('s', () => null)).toBe(null);
+    expect(await bench.engine.changeSchedule('s', (present) => present)).toBe(null);
+    await bench.reopen();
+    expect(await bench.engine.schedules()).toEqual([schedule('t')]);
   });
 }
 

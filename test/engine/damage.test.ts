@@ -48,7 +48,7 @@ async function sound(): Promise<State> {
   for (const { run, token } of claimed.slice(0, 7)) {
     await engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
   }
-  await engine.putSchedules([schedule('s', 0)]);
+  await engine.changeSchedule('s', () => schedule('s', 0));
   await engine.fold();
   await engine.accept([draft(20)], T0);
   await engine.accept([draft(21)], T0);
@@ -90,7 +90,7 @@ async function look(state: State, files: Files, path: string): Promise<Found> {
     return 'noticed';
   }
   const same = JSON.stringify(listed.runs) === JSON.stringify(state.runs);
-  const schedules = engine.schedules().length === 1;
+  const schedules = (await engine.schedules()).length === 1;
   return same && schedules && (await finds(engine, state))
     ? 'nothing missing'
     : 'MISSING IN SILENCE';

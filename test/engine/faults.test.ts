@@ -89,7 +89,10 @@ async function busy(engine: FileEngine): Promise<Outcome> {
     await attempt(settles, [markOf(run)], o.settled, o.unsettled);
   }
   await attempt(() => engine.fold(), [], o.kept, o.refused);
-  const fires = () => engine.fire([{ schedule: schedule('s', 1), drafts: [draft(20)] }], T0);
+  const fires = async () => {
+    await engine.changeSchedule('s', () => schedule('s'));
+    await engine.fire(['s'], () => ({ schedule: schedule('s', 1), drafts: [draft(20)] }), T0);
+  };
   await attempt(fires, [20], o.kept, o.refused);
   await Promise.all([attempt(() => engine.fold(), [], o.kept, o.refused), accept(21), accept(22)]);
   return o;
@@ -109,13 +112,13 @@ async function looksRight(engine: FileEngine, o: Outcome): Promise<void> {
       runs.filter((run) => run.state.name === name).length,
     );
   }
-  const fired = engine.schedules().find(({ name }) => name === 's')?.skipped ?? 0;
+  const fired = (await engine.schedules()).find(({ name }) => name === 's')?.skipped ?? 0;
   expect(fired).toBe(states.has(20) ? 1 : 0);
 }
 
 const snapshot = async (engine: FileEngine): Promise<unknown> => [
   (await all(engine)).runs.map((run) => [run.id, textOf(run)]),
-  engine.schedules(),
+  await engine.schedules(),
   engine.leases(),
 ];
 

@@ -51,8 +51,8 @@ test('a batch is remembered by its first id and their number, and found again', 
   const options = { disk: realDisk, dir: join(home, 'state'), clock: systemClock };
   const first = (await openFileEngine(options)).engine;
   const drafts = Array.from({ length: 1000 }, (_, n) => draft(n, n === 500 ? { key: 'a' } : null));
-  await first.accept([draft(0, { key: 'a' })], T0, 'single');
-  const asked = (await first.accept(drafts, T0, 'batch')).map(({ run }) => run.id);
+  await first.accept([draft(0, { key: 'a' })], T0, { request: 'single' });
+  const asked = (await first.accept(drafts, T0, { request: 'batch' })).map(({ run }) => run.id);
   await first.close();
   const path = join(options.dir, 'manifest.json');
   const { engine } = await openFileEngine(options);
@@ -62,7 +62,7 @@ test('a batch is remembered by its first id and their number, and found again', 
   ]);
   for (const drafted of [drafts, null]) {
     const again = await (drafted
-      ? engine.accept(drafted, T0, 'batch')
+      ? engine.accept(drafted, T0, { request: 'batch' })
       : engine.answered('batch', T0));
     expect(again?.map(({ run }) => run.id)).toEqual(asked);
   }

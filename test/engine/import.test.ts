@@ -32,7 +32,7 @@ async function* from(lines: readonly string[]): AsyncGenerator<string> {
 async function tale(disk: Disk): Promise<unknown> {
   const { engine, damage } = await openFileEngine({ disk, dir: DIR, clock, readOnly: true });
   const { runs } = await all(engine);
-  return { damage, runs, schedules: engine.schedules(), paused: await engine.pauses() };
+  return { damage, runs, schedules: await engine.schedules(), paused: await engine.pauses() };
 }
 
 test('a killed import can be made again; one that is not folded survives the repair of another file', async () => {

@@ -77,12 +77,12 @@ const open = (disk: Disk, dir: string, readOnly = false) =>
 async function tale(engine: FileEngine, name: (job: string) => string): Promise<unknown> {
   engine.promote(T0);
   const { runs, total } = await all(engine);
-  const asked = await engine.accept([], T0, 'request-a').catch(() => []);
+  const asked = await engine.accept([], T0, { request: 'request-a' }).catch(() => []);
   return {
     total,
     runs: runs.map((run) => ({ ...run, job: name(run.job) })),
     counts: [...(await engine.countsByJob())].map(([job, counts]) => [name(job), counts]).sort(),
-    schedules: engine.schedules().map((one) => ({ ...one, job: name(one.job) })),
+    schedules: (await engine.schedules()).map((one) => ({ ...one, job: name(one.job) })),
     paused: [...(await engine.pauses()).jobs].map(name),
     leases: engine.leases(),
     asked: asked.map(({ run }) => run.id),

@@ -60,7 +60,7 @@ beforeAll(async () => {
     );
     if (outcome) await engine.changeHeld(run.id, token, (now) => finish(now, outcome, T0));
   }
-  await engine.putSchedules([schedule('hourly', 3), CRON]);
+  for (const one of [schedule('hourly', 3), CRON]) await engine.changeSchedule(one.name, () => one);
   await engine.accept(
     [
       draft(6, { key: 'k', lock: 'l', retries: 3, timeoutMs: 5000, maxAttempts: 4 }),
@@ -68,13 +68,13 @@ beforeAll(async () => {
       draft(8, null, { dueAt: T0 + DAY }),
     ],
     T0,
-    'a-request',
+    { request: 'a-request' },
   );
   await engine.pause({ job: 'other' }, true);
   await engine.fold();
   cpSync(dir, join(home, 'folded'), { recursive: true });
-  await engine.accept([draft(9), draft(10, { after: [8] })], T0, 'b-request');
-  await engine.putSchedules([{ ...CRON, name: 'late' }]);
+  await engine.accept([draft(9), draft(10, { after: [8] })], T0, { request: 'b-request' });
+  await engine.changeSchedule('late', () => ({ ...CRON, name: 'late' }));
   await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
   await engine.pause({ all: true }, true);
   cpSync(dir, join(home, 'journalled'), { recursive: true });
@@ -95,7 +95,7 @@ async function tale(dir: string, readOnly = true) {
     ...viewOf(run, reasons[i] ?? null),
     attempts: run.life?.attempts.map(attemptView),
   }));
-  const schedules = engine.schedules().map((one) => scheduleView(one));
+  const schedules = (await engine.schedules()).map((one) => scheduleView(one));
   const { all: isAll, jobs } = await engine.pauses();
   const leases = engine.leases();
   JSON.stringify([views, schedules, leases]);

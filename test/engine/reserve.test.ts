@@ -63,7 +63,7 @@ test('on a full disk what runs is settled, durably, and nothing new is accepted,
   expect(reserveOf(disk)).toBeUndefined();
   clock.move(5000);
   await expect(engine.accept([draft(3)], T0)).rejects.toMatchObject({ code: 'disk-full' });
-  await expect(engine.fire([], T0)).rejects.toMatchObject({ code: 'disk-full' });
+  await expect(engine.fire([], () => null, T0)).rejects.toMatchObject({ code: 'disk-full' });
   expect(await claim()).toEqual([]);
   const waiting = await engine.find(2);
   expect((await engine.why(waiting ? [waiting] : [], T0))[0]).toContain('the disk is full');
@@ -130,9 +130,9 @@ test('a daemon starts on a full disk: on the room that its reserve gives up', as
 
 test('a request that was answered before the disk was full still gets its answer', async () => {
   const { disk, engine } = await begin();
-  const [first] = await engine.accept([draft(1)], T0, 'r1');
+  const [first] = await engine.accept([draft(1)], T0, { request: 'r1' });
   fill(disk);
   await engine.accept([draft(2)], T0);
-  const [again] = await engine.accept([draft(1)], T0, 'r1');
+  const [again] = await engine.accept([draft(1)], T0, { request: 'r1' });
   expect(again?.run.id).toBe(first?.run.id);
 });

@@ -174,12 +174,16 @@ export class Core {
 
   async make(...all: readonly Asked[]): Promise<void> {
     const now = this.#world.clock.now();
-    await this.engine.putSchedules(all.map((one) => newSchedule(one, now)));
+    await Promise.all(all.map((one) => this.put(newSchedule(one, now))));
     this.scheduler.wake();
   }
 
-  schedule(name: string): Schedule {
-    const found = this.engine.schedules().find((one) => one.name === name);
+  async put(schedule: Schedule): Promise<void> {
+    await this.engine.changeSchedule(schedule.name, () => schedule);
+  }
+
+  async schedule(name: string): Promise<Schedule> {
+    const found = (await this.engine.schedules()).find((one) => one.name === name);
     if (!found) throw new Error(`there is no schedule ${name}`);
     return found;
   }

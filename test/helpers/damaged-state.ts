@@ -69,8 +69,9 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   }
   await engine.remove(ids.filter((id) => !keeps(id)));
   await engine.accept([draft(1, null, { dueAt: T0 + DAY }), draft(2, { after: [1004] })], T0);
-  await engine.accept([draft(3, { key: 'k', schedule: 's' })], T0, 'a-request');
-  await engine.putSchedules([schedule('s', 3), schedule('t')]);
+  await engine.accept([draft(3, { key: 'k', schedule: 's' })], T0, { request: 'a-request' });
+  for (const one of [schedule('s', 3), schedule('t')])
+    await engine.changeSchedule(one.name, () => one);
   await engine.pause({ job: 'mail' }, true);
   const logs = new RunLogFiles(join(dir, 'logs'), systemClock, () => undefined);
   for (const id of [1, claimed[3]?.run.id ?? 0]) {
@@ -100,7 +101,7 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   cpSync(dir, kept, { recursive: true });
   if (!clean) await engine.close();
   rmSync(dir, { recursive: true });
-  return { home, dir: kept, runs, schedules: engine.schedules(), nextId: 3 * PAGE + 6 };
+  return { home, dir: kept, runs, schedules: await engine.schedules(), nextId: 3 * PAGE + 6 };
 }
 
 export type Damage = (path: string, bytes: Buffer) => void;

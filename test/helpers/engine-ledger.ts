@@ -102,7 +102,7 @@ export class Ledger {
       else if (known.id !== null) known.versions.push({ text: null, at: this.moment });
     }
     for (const [name, entries] of this.#schedules) {
-      const now = engine.schedules().find((schedule) => schedule.name === name) ?? null;
+      const now = (await engine.schedules()).find((schedule) => schedule.name === name) ?? null;
       entries.push({ asked: this.moment, at: this.moment, kept: now });
     }
   }
@@ -126,7 +126,7 @@ export class Ledger {
     }
     return [
       ...wrong,
-      ...this.#schedulesWrong(engine, runs, at),
+      ...(await this.#schedulesWrong(engine, runs, at)),
       ...(await this.#requestsWrong(engine, at)),
     ];
   }
@@ -144,10 +144,10 @@ export class Ledger {
     return `is ${text ?? 'missing'}, answered was ${known.versions[answered]?.text ?? 'nothing'}`;
   }
 
-  #schedulesWrong(engine: Engine, runs: readonly Run[], at: number): string[] {
+  async #schedulesWrong(engine: Engine, runs: readonly Run[], at: number): Promise<string[]> {
     const wrong: string[] = [];
     for (const [name, entries] of this.#schedules) {
-      const now = engine.schedules().find((schedule) => schedule.name === name) ?? null;
+      const now = (await engine.schedules()).find((schedule) => schedule.name === name) ?? null;
       const answered = entries.findLastIndex((entry) => entry.at <= at);
       const allowed = entries.slice(Math.max(answered, 0)).filter(({ asked }) => asked <= at);
       const fits = allowed.some(({ kept }) => kept?.skipped === now?.skipped);

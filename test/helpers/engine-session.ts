@@ -104,7 +104,7 @@ export class Session {
   ): Promise<Run[]> {
     const doubts = is.map((i) => this.#ledger.asked(i));
     const drafts = is.map((i) => draft(i, origin));
-    const accepted = await this.engine.accept(drafts, this.#clock.now(), request);
+    const accepted = await this.engine.accept(drafts, this.#clock.now(), { request });
     this.#certain(doubts);
     const runs = accepted.map(({ run }) => run);
     if (request !== undefined)
@@ -169,7 +169,7 @@ export class Session {
 
   async put(name: string): Promise<void> {
     const done = this.#ledger.scheduling(name, schedule(name));
-    await this.engine.putSchedules([schedule(name)]);
+    await this.engine.changeSchedule(name, () => schedule(name));
     done();
   }
 
@@ -179,7 +179,7 @@ export class Session {
     const next = schedule(name, fired);
     const done = this.#ledger.scheduling(name, next);
     const drafts = [draft(i, { schedule: name })];
-    await this.engine.fire([{ schedule: next, drafts }], this.#clock.now());
+    await this.engine.fire([name], () => ({ schedule: next, drafts }), this.#clock.now());
     done();
     this.#certain([doubt]);
   }

@@ -254,7 +254,7 @@ async function compare(
       if (wrong !== null) return `run ${run.id} ${wrong}`;
     }
     if (listed.runs.length > state.runs.length) return 'there are runs that nobody asked for';
-    const names = JSON.stringify(engine.schedules().map(({ name }) => name));
+    const names = JSON.stringify((await engine.schedules()).map(({ name }) => name));
     const all2 = JSON.stringify(state.schedules.map(({ name }) => name));
     const told =
       repaired?.notes.some((note) => note.startsWith('schedules')) ||

@@ -274,9 +274,9 @@ export class Client {
   }
 
   /** Nothing fires any more. */
-  unscheduleAll(life: Life): void {
+  async unscheduleAll(life: Life): Promise<void> {
     const tools = life.daemon?.tools;
-    for (const { name, source } of tools?.engine.schedules() ?? [])
+    for (const { name, source } of (await tools?.engine.schedules()) ?? [])
       if (tools && source === 'made')
         this.#fact(life, tools, unschedule, { name }, `schedule ${name}`, false);
   }

@@ -63,7 +63,7 @@ export class Facts {
 
 async function isSo(name: string, engine: Engine): Promise<boolean> {
   const [kind, what = ''] = name.split(' ');
-  if (kind === 'schedule') return engine.schedules().some((one) => one.name === what);
+  if (kind === 'schedule') return (await engine.schedules()).some((one) => one.name === what);
   const { all, jobs } = await engine.pauses();
   return what === 'all' ? all : jobs.has(what);
 }

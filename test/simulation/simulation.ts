@@ -259,7 +259,7 @@ class Simulation {
     await this.#client.resumeAll(this.#life);
     await this.#machine.pass(20 * MINUTE);
     await this.#rest();
-    this.#client.unscheduleAll(this.#life);
+    await this.#client.unscheduleAll(this.#life);
     await this.#machine.quiet();
     this.#client.abortAll(this.#life);
     // One after the other, each with its grace.

@@ -1,8 +1,7 @@
 // jobrun with one of its protections taken out: the simulation must find each, or it would find nothing.
-import type { Claimed, Engine } from '../../src/engine/engine.ts';
+import type { Claimed, Engine, Fired } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
-import type { Run } from '../../src/run/run.ts';
 import type { Weakness } from '../helpers/simulated-disk.ts';
 
 export interface Weakening {
@@ -77,12 +76,19 @@ async function claimEarly(
 
 async function fireApart(
   engine: FileEngine,
-  [fired, now]: Parameters<Engine['fire']>,
-): Promise<Run[]> {
-  const drafts = fired.flatMap((one) => one.drafts);
-  const accepted = drafts.length > 0 ? await engine.accept(drafts, now) : [];
-  await engine.putSchedules(fired.map(({ schedule }) => schedule));
-  return accepted.map(({ run }) => run);
+  [names, decide, now]: Parameters<Engine['fire']>,
+): Promise<readonly Fired[]> {
+  const fired: Fired[] = [];
+  for (const schedule of await engine.schedules()) {
+    const unsettled = await engine.unsettledOf(schedule.name);
+    const firing = names.includes(schedule.name) ? decide(schedule, unsettled) : null;
+    if (!firing) continue;
+    const { drafts } = firing;
+    const runs = drafts.length > 0 ? await engine.accept(drafts, now) : [];
+    await engine.changeSchedule(schedule.name, () => firing.schedule);
+    fired.push({ schedule: firing.schedule, runs: runs.map(({ run }) => run), unsettled });
+  }
+  return fired;
 }
 
 /** The engine, with what the weakening puts in the place of its own methods. */

@@ -15,15 +15,15 @@ export class Intervals {
     this.#time = new SteadyTime(clock);
   }
 
-  /** Those whose next time has another name since the clock was set, with that. */
-  moved(list: readonly Schedule[]): readonly Schedule[] {
+  /** Those whose next time has another name since the clock was set, each with that. */
+  moved(list: readonly Schedule[]): readonly (readonly [Schedule, nextAt: number])[] {
     const { offset } = this.#time;
     if (list !== this.#list) this.#take(list, offset);
     if (offset === this.#offset) return [];
     this.#offset = offset;
     return [...this.#until].flatMap(([schedule, until]) => {
       const nextAt = until + offset;
-      return nextAt === schedule.nextAt ? [] : [{ ...schedule, nextAt }];
+      return nextAt === schedule.nextAt ? [] : [[schedule, nextAt] as const];
     });
   }
 

@@ -34,29 +34,42 @@ interface Said {
 
 /** Takes over what the job files say. Returns the names of the jobs whose files were heard. */
 export async function followJobs(parts: JobScheduleParts): Promise<readonly string[]> {
-  const { engine, catalog, clock } = parts;
+  const { engine, catalog, clock, warn } = parts;
   const sound = catalog.all().filter((entry): entry is Sound => entry.state === 'ok');
-  const before = byName(parts);
+  const before = await byName(parts);
   const said = await Promise.all(
     sound.map((entry) => hear(entry, before.get(entry.name), catalog)),
   );
-  // No wait from here to the writing: a schedule that has fired meanwhile must not be put back.
   const now = clock.now();
-  const present = byName(parts);
+  const present = await byName(parts);
   const heard = said.filter(({ entry }) => catalog.find(entry.name) === entry);
-  const next = heard.flatMap((one) => resolve(one, present.get(one.entry.name), now, parts));
-  const gone = heard.flatMap(({ entry, asked }) =>
-    asked === null && present.get(entry.name)?.source === 'job' ? [entry.name] : [],
-  );
-  await Promise.all([
-    ...(next.length > 0 ? [engine.putSchedules(next)] : []),
-    ...gone.map((name) => engine.removeSchedule(name)),
-  ]);
+  const takeOver = async (one: Said): Promise<void> => {
+    const { name } = one.entry;
+    const known = present.get(name) ?? null;
+    if (resolved(one, known, now) !== known)
+      await engine.changeSchedule(name, (schedule) => resolved(one, schedule, now));
+    else if (one.asked && known?.source === 'made') warn(name, notUsed(name));
+  };
+  await Promise.all(heard.map(takeOver));
+  const after = await byName(parts);
+  for (const { entry } of heard) {
+    const [was, is] = [present, after].map((all) => noteIn(all.get(entry.name)));
+    if (is && is !== was) warn(entry.name, is);
+  }
   return heard.map(({ entry }) => entry.name);
 }
 
-const byName = ({ engine }: Pick<JobScheduleParts, 'engine'>): ReadonlyMap<string, Schedule> =>
-  new Map(engine.schedules().map((schedule) => [schedule.name, schedule]));
+const noteIn = (schedule: Schedule | undefined): string | null =>
+  schedule?.source === 'job' ? noteOf(schedule) : null;
+
+const notUsed = (name: string): string =>
+  `the schedule of its file is not used, for one was made with its name: end that one with jobrun unschedule ${name}`;
+
+async function byName({
+  engine,
+}: Pick<JobScheduleParts, 'engine'>): Promise<ReadonlyMap<string, Schedule>> {
+  return new Map((await engine.schedules()).map((schedule) => [schedule.name, schedule]));
+}
 
 async function hear(entry: Sound, before: Schedule | undefined, catalog: Catalog): Promise<Said> {
   const { recurrence } = entry.data;
@@ -101,28 +114,17 @@ async function lasting(entry: Sound, trouble: Trouble | undefined): Promise<Trou
   }
 }
 
-/** The schedule as it is next; none where it stays as it is. */
-function resolve(
-  { entry, asked, trouble }: Said,
-  present: Schedule | undefined,
+/** The schedule as the file asks for it; one that was made with its name is left alone. */
+function resolved(
+  { asked, trouble }: Said,
+  present: Schedule | null,
   now: number,
-  { warn }: JobScheduleParts,
-): readonly Schedule[] {
-  if (!asked) return [];
-  if (present && present.source !== 'job') {
-    const remedy = `end that one with jobrun unschedule ${entry.name}`;
-    warn(
-      entry.name,
-      `the schedule of its file is not used, for one was made with its name: ${remedy}`,
-    );
-    return [];
-  }
+): Schedule | null {
+  if (present && present.source !== 'job') return present;
+  if (!asked) return null;
   const revisedOne = present ? revised(present, asked, now) : newSchedule(asked, now);
   // What fails is cleared by an answer.
   const failing = revisedOne.trouble?.kind === 'failing' ? revisedOne.trouble : null;
   const next = withTrouble(revisedOne, trouble ?? failing);
-  if (JSON.stringify(next) === JSON.stringify(present)) return [];
-  const note = noteOf(next);
-  if (note !== null && note !== (present && noteOf(present))) warn(entry.name, note);
-  return [next];
+  return JSON.stringify(next) === JSON.stringify(present) ? present : next;
 }

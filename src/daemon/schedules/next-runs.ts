@@ -56,7 +56,7 @@ export class NextRuns {
 
   /** Has the job asked, if only it can tell what comes next, and if it is time. */
   look(schedule: Schedule): void {
-    const { engine, catalog } = this.#p;
+    const { catalog } = this.#p;
     const { name } = schedule;
     if (schedule.rule.kind !== 'nextRun') return;
     if (this.#asking.has(name)) {
@@ -64,7 +64,7 @@ export class NextRuns {
       return;
     }
     if ((this.#notBefore.get(name) ?? 0) > this.#p.clock.monotonic()) return;
-    if (!awaitsAnswer(schedule, engine.unsettledOf(name).length)) return;
+    if (!awaitsAnswer(schedule, 0)) return;
     const entry = catalog.find(schedule.job);
     if (entry?.state !== 'ok' || !entry.data.has.has('nextRun')) return;
     this.#notBefore.delete(name);
@@ -97,40 +97,44 @@ export class NextRuns {
 
   async #ask(schedule: Schedule, entry: JobEntry): Promise<void> {
     const { engine, asker, clock } = this.#p;
+    const { name } = schedule;
+    if ((await engine.unsettledOf(name)).length > 0) return;
     const last = schedule.lastRun === null ? null : await engine.find(schedule.lastRun);
     const early = last === null ? 0 : restMs(last, clock.now());
     if (early > 0) {
-      this.#notBefore.set(schedule.name, clock.monotonic() + early);
+      this.#notBefore.set(name, clock.monotonic() + early);
       return;
     }
     // Before the question: a file that changes meanwhile has not given this answer.
     const file = await markOf(entry.file);
     const said = await asker.next(entry.file, last && (viewOf(last, null) as unknown as Json));
-    const present = this.#find(schedule.name);
-    this.#failures.delete(schedule.name);
-    if (!present || !awaitsAnswer(present, 0)) return;
-    await engine.putSchedules([
+    this.#failures.delete(name);
+    const now = clock.now();
+    await this.#answered(name, (present) =>
       said === null
         ? withTrouble(present, { kind: 'stopped', file })
-        : decided(present, Date.parse(said), clock.now()),
-    ]);
+        : decided(present, Date.parse(said), now),
+    );
   }
 
   async #failed(name: string, entry: JobEntry, error: unknown): Promise<void> {
-    const { engine, clock, onError } = this.#p;
+    const { clock, onError } = this.#p;
     const times = (this.#failures.get(name)?.times ?? 0) + 1;
     this.#failures.set(name, { times, entry });
     this.#notBefore.set(name, clock.monotonic() + Math.min(HOUR, MINUTE * 2 ** (times - 1)));
     onError(name, error);
-    const present = this.#find(name);
     const text = firstOf(plainLine(toJobrunError(error).message), 500);
     const trouble: Trouble = { kind: 'failing', text };
-    if (!present || !awaitsAnswer(present, 0) || same(present.trouble, trouble)) return;
-    await engine.putSchedules([withTrouble(present, trouble)]);
+    await this.#answered(name, (present) =>
+      same(present.trouble, trouble) ? present : withTrouble(present, trouble),
+    );
   }
 
-  #find(name: string): Schedule | undefined {
-    return this.#p.engine.schedules().find((one) => one.name === name);
+  /** One that waits for no answer any more stays as it is. */
+  async #answered(name: string, decide: (schedule: Schedule) => Schedule): Promise<void> {
+    await this.#p.engine.changeSchedule(name, (present) =>
+      present && awaitsAnswer(present, 0) ? decide(present) : present,
+    );
   }
 }
 

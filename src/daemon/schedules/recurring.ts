@@ -5,7 +5,7 @@
 // it is left aside until the files are heard again, and what has passed by then was missed: `catchUp` decides. The
 // same holds for what passed while the machine slept; but what passed because the disk did not take it was seen.
 import { type Catalog, policyOf } from '../../catalog/catalog.ts';
-import type { Change, Engine, Fired } from '../../engine/engine.ts';
+import type { Change, Engine, Fired, Firing } from '../../engine/engine.ts';
 import { afterSettled, due } from '../../run/firing.ts';
 import { isOfState } from '../../run/refusal.ts';
 import { withLimit } from '../../run/retries.ts';
@@ -37,9 +37,14 @@ export interface RecurringParts {
   readonly warn: (job: string, text: string) => void;
 }
 
-/** What a schedule makes now, with the runs that it replaces. */
-interface Decided extends Fired {
-  readonly replaced: readonly Run[];
+/** What a schedule that has come due makes, as it was looked at here: the engine asks again of one that has changed. */
+interface Plan {
+  readonly schedule: Schedule;
+  readonly seenSince: number | null;
+  readonly firing: Decided;
+}
+
+interface Decided extends Firing {
   /** Some of it is made up for, or left out, because nobody looked at its time. */
   readonly missed: boolean;
 }
@@ -64,7 +69,8 @@ export class Recurring {
   #loaded = false;
   #again = true;
   #following: Promise<unknown> = Promise.resolve();
-  #follows = 0;
+  /** How many are taken over or moved on just now. */
+  #underWay = 0;
   #firing = false;
   #restUntil = Number.NEGATIVE_INFINITY;
 
@@ -76,7 +82,7 @@ export class Recurring {
 
   /** Something is on its way that may start a run. */
   get busy(): boolean {
-    return this.#firing || this.#follows > 0 || this.#nextRuns.asking > 0;
+    return this.#firing || this.#underWay > 0 || this.#nextRuns.asking > 0;
   }
 
   /** What fired could not be written, and is tried again soon. */
@@ -85,8 +91,8 @@ export class Recurring {
   }
 
   /** Fires what is due. Returns when to look again; null where nothing is to come. */
-  fire(now: number): number | null {
-    this.#sync();
+  async fire(now: number): Promise<number | null> {
+    await this.#sync();
     for (const name of this.#nextRuns.due()) this.#look(this.#due.find(name));
     const { rests } = this;
     const kept = this.#firing || rests;
@@ -101,42 +107,53 @@ export class Recurring {
 
   /** Takes over what the job files say now. `loaded`: all of them have been read. */
   async follow(loaded: boolean): Promise<void> {
-    this.#follows++;
     const following = this.#following.then(() => this.#follow(loaded));
     this.#following = following.catch(() => undefined);
-    await following.finally(() => this.#follows--);
-    this.#p.wake();
+    await this.#busyWith(following);
   }
 
   /** `every` and `nextRun` count from the end of a run. */
-  settled(change: Change): void {
-    const name = change.run.origin?.schedule;
-    if (name === undefined || !isSettled(change.run)) return;
-    this.#sync();
+  settled({ run, at }: Change): void {
+    const name = run.origin?.schedule;
+    if (name === undefined || !isSettled(run)) return;
+    this.#busyWith(this.#goOn(name, run, at)).catch((error) => this.#p.onError(name, error));
+  }
+
+  async #goOn(name: string, run: Run, now: number): Promise<void> {
+    await this.#sync();
     const schedule = this.#due.find(name);
-    if (!schedule || schedule.rule.kind === 'cron') return;
-    if (schedule.rule.kind === 'nextRun') this.#look(schedule);
-    else this.#goOn(schedule, change.run, change.at);
+    if (schedule?.rule.kind === 'nextRun') this.#look(schedule);
+    if (schedule?.rule.kind !== 'every') return;
+    const change = this.#p.engine.changeSchedule(
+      name,
+      (present) => present && afterSettled(present, run, now),
+    );
     this.#p.wake();
+    await change;
   }
 
-  #goOn(schedule: Schedule, run: Run, now: number): void {
-    const next = afterSettled(schedule, run, now);
-    if (next === schedule) return;
-    this.#p.engine
-      .putSchedules([next])
-      .catch((error) => this.#p.onError(schedule.name, error))
-      .finally(this.#p.wake);
+  async #busyWith(work: Promise<void>): Promise<void> {
+    this.#underWay++;
+    try {
+      await work;
+    } finally {
+      this.#underWay--;
+      this.#p.wake();
+    }
   }
 
-  #sync(): void {
+  async #sync(): Promise<void> {
     const { engine, onError } = this.#p;
-    for (const schedule of this.#due.sync(engine.schedules())) this.#look(schedule);
-    const moved = this.#intervals.moved(engine.schedules());
+    const list = await engine.schedules();
+    for (const schedule of this.#due.sync(list)) this.#look(schedule);
+    const moved = this.#intervals.moved(list);
     if (moved.length === 0) return;
-    const names = moved.map(({ name }) => name).join(', ');
-    engine.putSchedules(moved).catch((error) => onError(names, error));
-    this.#sync();
+    for (const [{ name, nextAt: before }, nextAt] of moved) {
+      const move = (present: Schedule | null): Schedule | null =>
+        present?.nextAt === before ? { ...present, nextAt } : present;
+      engine.changeSchedule(name, move).catch((error) => onError(name, error));
+    }
+    await this.#sync();
   }
 
   #look(schedule: Schedule | null): void {
@@ -163,10 +180,8 @@ export class Recurring {
         if (!checked?.ok) throw new Error(`its params do not fit: ${checked?.issues.join('; ')}`);
         const origin = checked.lock === null ? null : { lock: checked.lock };
         const { priority } = entry.data.policy;
-        await engine.accept(
-          [{ job: entry.name, params: checked.params, priority, dueAt: null, origin }],
-          clock.now(),
-        );
+        const draft = { job: entry.name, params: checked.params, priority, dueAt: null, origin };
+        await engine.accept([draft], clock.now(), { once: true });
       } catch (error) {
         this.#p.onError(entry.name, toJobrunError(error));
       }
@@ -176,18 +191,19 @@ export class Recurring {
   /** True where nothing that is due was left for the next tick. */
   #fireDue(now: number): boolean {
     const began = this.#p.clock.monotonic();
-    const fired: Decided[] = [];
+    const plans = new Map<string, Plan>();
     let drafts = 0;
     let bytes = 0;
     const take = (schedule: Schedule): void => {
-      const one = this.#decideOrStop(schedule, now);
-      if (one) fired.push(one);
-      const made = one?.drafts.length ?? 0;
+      const plan = this.#plan(schedule, now);
+      if (!plan) return;
+      plans.set(schedule.name, plan);
+      const made = plan.firing.drafts.length;
       drafts += made;
       bytes += made > 0 ? made * mostBytes(schedule.params) : 0;
     };
     const back = this.#last !== null && this.#last.wall - now > CLOCK_JUMP_MS;
-    if (this.#again || back) fired.push(...this.#lookAtAll(now, take));
+    if (this.#again || back) this.#lookAtAll(now, take);
     let all = true;
     for (let next = this.#due.take(now); next; next = this.#due.take(now)) {
       take(next);
@@ -195,71 +211,85 @@ export class Recurring {
       all = room && this.#p.clock.monotonic() - began < FIRING_MS;
       if (!all) break;
     }
-    if (fired.length > 0) this.#commit(fired, now);
+    if (plans.size > 0) this.#commit(plans, now);
     return all;
   }
 
-  /** At the start, after a reload, and where the clock was set back. Returns what is only moved. */
-  #lookAtAll(now: number, take: (schedule: Schedule) => void): readonly Decided[] {
+  /** At the start, after a reload, and where the clock was set back. */
+  #lookAtAll(now: number, take: (schedule: Schedule) => void): void {
     this.#again = false;
     this.#due.again();
-    const moved: Decided[] = [];
     for (const schedule of this.#due.all) {
       this.#look(schedule);
-      const back = rewound(schedule, now);
-      if (back !== schedule)
-        moved.push({ schedule: back, drafts: [], replaced: [], missed: false });
+      if (rewound(schedule, now) !== schedule) take(schedule);
       if (schedule.rule.kind !== 'every' || schedule.paused) continue;
-      if (schedule.nextAt === null) this.#mend(schedule);
+      if (schedule.nextAt === null)
+        this.#mend(schedule).catch((error) => this.#p.onError(schedule.name, error));
       else if (schedule.nextAt > now) take(schedule);
     }
-    return moved;
   }
 
   /** A run that was to set the next time is over, and nobody was there: a command ended it, or a crash came between. */
-  #mend(schedule: Schedule): void {
-    const { engine, clock, onError } = this.#p;
-    if (engine.unsettledOf(schedule.name).length > 0) return;
-    const last = schedule.lastRun === null ? null : engine.find(schedule.lastRun);
-    const mended = Promise.resolve(last).then(async (run) => {
-      const present = engine.schedules().find((one) => one.name === schedule.name);
-      if (present !== schedule || (run && !isSettled(run))) return;
-      const gone = { unsettled: 0, queued: 0, seenSince: null };
-      const now = clock.now();
-      const next = run ? afterSettled(schedule, run, now) : due(schedule, now, gone).schedule;
-      await engine.putSchedules([next]);
-      this.#p.wake();
+  async #mend({ name, lastRun }: Schedule): Promise<void> {
+    const { engine, clock } = this.#p;
+    if ((await engine.unsettledOf(name)).length > 0) return;
+    const last = lastRun === null ? null : await engine.find(lastRun);
+    if (last && !isSettled(last)) return;
+    const now = clock.now();
+    const gone = { unsettled: 0, queued: 0, seenSince: null };
+    await engine.changeSchedule(name, (present) => {
+      if (present?.nextAt !== null || present.lastRun !== lastRun) return present;
+      return last ? afterSettled(present, last, now) : due(present, now, gone).schedule;
     });
-    mended.catch((error) => onError(schedule.name, error));
+    this.#p.wake();
   }
 
-  /** One whose rule fails is stopped, with the reason: it must not end the daemon, nor keep the others from firing. */
-  #decideOrStop(schedule: Schedule, now: number): Decided | null {
-    try {
-      return this.#decide(schedule, now);
-    } catch (error) {
-      this.#p.onError(schedule.name, error);
-      const why = toJobrunError(error).message;
-      return { schedule: stopped(schedule, why), drafts: [], replaced: [], missed: false };
-    }
-  }
-
-  /** What a schedule that has come due makes now; null where it stays as it is. */
-  #decide(schedule: Schedule, now: number): Decided | null {
+  /** What a schedule that has come due makes at most, which is where none of its runs is unsettled; null: nothing. */
+  #plan(schedule: Schedule, now: number): Plan | null {
     const { name } = schedule;
-    if (!this.#canFire(schedule)) {
+    // A clock that was set back moves it in any case.
+    if (!this.#canFire(schedule) && rewound(schedule, now) === schedule) {
       this.#aside.add(name);
       return null;
     }
-    const unsettled = this.#p.engine.unsettledOf(name);
     const seenSince = this.#aside.has(name) ? null : this.#seenSince;
+    const tell = (error: unknown): void => this.#p.onError(name, error);
+    const firing = this.#decideOrStop(schedule, [], seenSince, now, tell);
+    return firing && { schedule, seenSince, firing };
+  }
+
+  /** One whose rule fails is stopped, with the reason: it must not end the daemon, nor keep the others from firing. */
+  #decideOrStop(
+    schedule: Schedule,
+    unsettled: readonly Run[],
+    seenSince: number | null,
+    now: number,
+    tell: (error: unknown) => void = () => undefined,
+  ): Decided | null {
+    try {
+      return this.#decide(schedule, unsettled, seenSince, now);
+    } catch (error) {
+      tell(error);
+      const why = toJobrunError(error).message;
+      return { schedule: stopped(schedule, why), drafts: [], missed: false };
+    }
+  }
+
+  /** Null where it stays as it is. */
+  #decide(
+    schedule: Schedule,
+    unsettled: readonly Run[],
+    seenSince: number | null,
+    now: number,
+  ): Decided | null {
+    const back = rewound(schedule, now);
+    if (back !== schedule) return { schedule: back, drafts: [], missed: false };
     const queued = unsettled.filter((run) => run.life === null).length;
     const firing = due(schedule, now, { unsettled: unsettled.length, queued, seenSince });
     if (firing.schedule === schedule) return null;
     return {
       schedule: firing.schedule,
       drafts: firing.slots.map((slot) => this.#draft(firing.schedule, slot)),
-      replaced: firing.replace ? unsettled : [],
       missed: firing.missed,
     };
   }
@@ -276,15 +306,21 @@ export class Recurring {
     return withLimit(draftOf(schedule, slot, policy.priority), policy);
   }
 
-  #commit(fired: readonly Decided[], now: number): void {
+  #commit(plans: ReadonlyMap<string, Plan>, now: number): void {
     const { engine, wake } = this.#p;
     this.#firing = true;
-    const written = engine.fire(fired, now).then(
-      () => {
-        for (const { schedule } of fired) this.#aside.delete(schedule.name);
-        this.#replace(fired.flatMap(({ replaced }) => replaced));
+    const names = [...plans.keys()];
+    const decide = (schedule: Schedule, unsettled: readonly Run[]): Firing | null => {
+      const plan = plans.get(schedule.name);
+      if (plan?.schedule === schedule && unsettled.length === 0) return plan.firing;
+      return this.#decideOrStop(schedule, unsettled, plan?.seenSince ?? null, now);
+    };
+    const written = engine.fire(names, decide, now).then(
+      (fired) => {
+        for (const name of names) this.#aside.delete(name);
+        this.#replace(fired);
       },
-      (error) => this.#unwritten(fired, error),
+      (error) => this.#unwritten(plans, error),
     );
     written.finally(() => {
       this.#firing = false;
@@ -292,16 +328,18 @@ export class Recurring {
     });
   }
 
-  #unwritten(fired: readonly Decided[], error: unknown): void {
-    const names = fired.map(({ schedule }) => schedule.name);
-    this.#p.onError(names.slice(0, 10).join(', '), error);
+  #unwritten(plans: ReadonlyMap<string, Plan>, error: unknown): void {
+    this.#p.onError([...plans.keys()].slice(0, 10).join(', '), error);
     this.#restUntil = this.#p.clock.monotonic() + REST_MS;
     // What was missed stays missed.
-    for (const { schedule, missed } of fired) if (missed) this.#aside.add(schedule.name);
+    for (const [name, { firing }] of plans) if (firing.missed) this.#aside.add(name);
   }
 
-  #replace(unsettled: readonly Run[]): void {
-    for (const run of unsettled) {
+  #replace(fired: readonly Fired[]): void {
+    const replacing = fired.filter(
+      ({ schedule, runs }) => schedule.overlap === 'replace' && runs.length > 0,
+    );
+    for (const run of replacing.flatMap(({ unsettled }) => unsettled)) {
       const reason = `replaced by the next run of schedule ${run.origin?.schedule ?? ''}`;
       this.#p.end(run, reason).catch((error) => {
         // It ended by itself in the meantime.

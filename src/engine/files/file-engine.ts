@@ -77,7 +77,11 @@ export class FileEngine extends Reads implements E.Engine {
 
   // ---------------------------------------------------------------------------------------------------- changes
 
-  async accept(drafts: readonly Draft[], now: number, request?: string): Promise<E.Accepted[]> {
+  async accept(
+    drafts: readonly Draft[],
+    now: number,
+    { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
+  ): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
     const reading = othersOf(drafts, (id) => this.find(id));
@@ -88,9 +92,10 @@ export class FileEngine extends Reads implements E.Engine {
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
-      const accepted = drafts.map((draft) => {
+      const accepted = drafts.flatMap((draft) => {
+        if (once && this.#hasRun(draft.job)) return [];
         const { run, existing } = acceptDraft(tx, draft, now, this.#intake, others);
-        return { run, existing, reason: this.reasonOf(run, now) };
+        return [{ run, existing, reason: this.reasonOf(run, now) }];
       });
       if (request !== undefined) tx.answered(request, accepted, now);
       return accepted;
@@ -186,25 +191,40 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  async putSchedules(schedules: readonly Schedule[]): Promise<void> {
-    await this.#apply((tx) => {
-      for (const schedule of schedules) tx.schedule(schedule);
+  changeSchedule(
+    name: string,
+    decide: (schedule: Schedule | null) => Schedule | null,
+  ): Promise<Schedule | null> {
+    return this.#apply((tx) => {
+      const present = this.registry.schedules.get(name) ?? null;
+      const next = decide(present);
+      if (next === present) return present;
+      if (next === null) tx.removeSchedule(name);
+      else tx.schedule(next);
+      return next;
     });
   }
 
-  async removeSchedule(name: string): Promise<void> {
-    this.getSchedule(name);
-    await this.#apply((tx) => tx.removeSchedule(name));
-  }
-
-  async fire(fired: readonly E.Fired[], now: number): Promise<Run[]> {
+  async fire(
+    names: readonly string[],
+    decide: (schedule: Schedule, unsettled: readonly Run[]) => E.Firing | null,
+    now: number,
+  ): Promise<readonly E.Fired[]> {
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
     return this.#apply((tx) => {
       lendIds(tx, this.#intake);
-      return fired.flatMap(({ schedule, drafts }) => {
-        const made = drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake).run);
-        tx.schedule({ ...schedule, lastRun: made.at(-1)?.id ?? schedule.lastRun });
-        return made;
+      return names.flatMap((name) => {
+        const present = this.registry.schedules.get(name);
+        const unsettled = this.unsettledRuns(name);
+        const firing = present ? decide(present, unsettled) : null;
+        if (firing === null) return [];
+        const runs = firing.drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake).run);
+        const schedule = {
+          ...firing.schedule,
+          lastRun: runs.at(-1)?.id ?? firing.schedule.lastRun,
+        };
+        tx.schedule(schedule);
+        return { schedule, runs, unsettled };
       });
     });
   }
@@ -330,6 +350,10 @@ export class FileEngine extends Reads implements E.Engine {
     this.#lookedAt = committer.journalSize;
     if (!isWorthFolding(committer.journalSize, this.#p)) return;
     this.fold().catch(this.#p.onError);
+  }
+
+  #hasRun(job: string): boolean {
+    return Object.values(this.memory.tally.byJob().get(job) ?? {}).some((n) => n > 0);
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {

@@ -1,6 +1,6 @@
 // What can be asked of the state: answered from memory, and from page files where only they know. Reads see what is
 // applied, durable or not.
-import { unknownRun, unknownSchedule } from '../../run/refusal.ts';
+import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { assert, JobrunError } from '../../support/errors.ts';
@@ -69,11 +69,15 @@ export class Reads {
     return [...this.registry.leases.keys()].map((run) => this.registry.leaseOf(run) as E.Lease);
   }
 
-  schedules(): readonly Schedule[] {
+  async schedules(): Promise<readonly Schedule[]> {
     return this.registry.schedules.list();
   }
 
-  unsettledOf(schedule: string): readonly Run[] {
+  async unsettledOf(schedule: string): Promise<readonly Run[]> {
+    return this.unsettledRuns(schedule);
+  }
+
+  protected unsettledRuns(schedule: string): readonly Run[] {
     const ids = this.memory.bySchedule.get(schedule) ?? [];
     return [...ids].flatMap((id) => this.memory.live.get(id) ?? []);
   }
@@ -108,12 +112,6 @@ export class Reads {
     const run = this.memory.known(found.id);
     if (run === null) throw unknownRun(found.id);
     return run ?? found;
-  }
-
-  protected getSchedule(name: string): Schedule {
-    const schedule = this.registry.schedules.get(name);
-    if (schedule) return schedule;
-    throw unknownSchedule(name, this.registry.schedules.keys());
   }
 }
 

@@ -32,13 +32,13 @@ describe('a job file', () => {
       b: { rule: cron('0 * * * *') },
     });
     const core = await world.boot();
-    const before = core.schedule('b');
+    const before = await core.schedule('b');
     world.jobs.set('a', {});
     world.jobs.set('b', { rule: cron('0 * * * *') });
     await core.follow();
     await core.advance(2 * HOUR);
-    expect(core.engine.schedules().map(({ name }) => name)).toEqual(['b']);
-    expect(core.schedule('b').createdAt).toBe(before.createdAt);
+    expect((await core.engine.schedules()).map(({ name }) => name)).toEqual(['b']);
+    expect((await core.schedule('b')).createdAt).toBe(before.createdAt);
     expect(world.slotsOf('a')).toEqual([]);
     expect(world.slotsOf('b')).toHaveLength(2);
   });
@@ -52,13 +52,13 @@ describe('a job file', () => {
     await core.follow();
     await core.advance(5.5 * HOUR);
     expect(world.slotsOf('a')).toEqual([later(HOUR)]);
-    const seen = scheduleView(core.schedule('a'), { redact: [], missing: true });
+    const seen = scheduleView(await core.schedule('a'), { redact: [], missing: true });
     expect([seen.state, seen.note]).toEqual(['missing', 'no job named a']);
     world.jobs.set('a', job ?? {});
     await core.follow();
     await core.advance(SECOND);
     expect(world.slotsOf('a')).toEqual([later(HOUR), later(6 * HOUR)]);
-    expect(core.schedule('a').skipped).toBe(4);
+    expect((await core.schedule('a')).skipped).toBe(4);
   });
 
   it('that is read later than others is not made up for in full: what passed before the start was missed', async () => {
@@ -72,7 +72,7 @@ describe('a job file', () => {
     await core.follow();
     await core.advance(SECOND);
     expect(world.starts).toEqual([]);
-    expect(core.schedule('a').skipped).toBe(33);
+    expect((await core.schedule('a')).skipped).toBe(33);
     await core.advance(10 * MINUTE);
     expect(world.starts).toHaveLength(1);
   });
@@ -105,12 +105,15 @@ describe('a job file', () => {
     expect(world.slotsOf('bad')).toEqual([]);
     const reason = 'it makes no runs: its job does not take empty params: to: is required';
     expect(world.warnings).toEqual([`bad: ${reason}`]);
-    expect(scheduleView(core.schedule('bad'))).toMatchObject({ state: 'stopped', note: reason });
+    expect(scheduleView(await core.schedule('bad'))).toMatchObject({
+      state: 'stopped',
+      note: reason,
+    });
     world.jobs.set('bad', { rule: cron('0 * * * *') });
     await core.follow();
     await core.advance(HOUR);
     expect(world.slotsOf('bad')).toEqual([later(HOUR), later(2 * HOUR)]);
-    expect(scheduleView(core.schedule('bad')).note).toBe(null);
+    expect(scheduleView(await core.schedule('bad')).note).toBe(null);
   });
 
   it('with an interval below a second is told of the floor, once', async () => {
@@ -148,7 +151,10 @@ describe('nextRun', () => {
     await core.advance(90 * MINUTE);
     expect(world.slotsOf('a')).toEqual([later(MINUTE), later(HOUR)]);
     expect(asks).toEqual([null, iso(MINUTE), iso(HOUR)]);
-    expect(scheduleView(core.schedule('a'))).toMatchObject({ state: 'stopped', nextAt: null });
+    expect(scheduleView(await core.schedule('a'))).toMatchObject({
+      state: 'stopped',
+      nextAt: null,
+    });
     world.jobs.set('b', {});
     await core.follow();
     await core.stop();
@@ -218,12 +224,12 @@ describe('nextRun', () => {
     // At 0, 1, 3 and 7 minutes; once more where the first one fails before all files are read.
     const told = world.errors.filter((text) => text.includes('no calendar')).length;
     expect([4, 5]).toContain(told);
-    expect(scheduleView(core.schedule('a')).note).toContain('no calendar');
+    expect(scheduleView(await core.schedule('a')).note).toContain('no calendar');
     expect(world.slotsOf('b').length).toBeGreaterThanOrEqual(9);
     broken = false;
     await core.advance(20 * MINUTE);
     expect(world.slotsOf('a').length).toBeGreaterThan(1);
-    expect(scheduleView(core.schedule('a')).note).toBe(null);
+    expect(scheduleView(await core.schedule('a')).note).toBe(null);
   });
 
   it('that throws is asked no sooner because other files are read again', async () => {
@@ -285,7 +291,7 @@ describe('many schedules', () => {
     const since = world.disk.operations.slice(operations);
     expect((await core.engine.list({ limit: 1 })).total).toBe(1000);
     expect(since.filter(({ kind }) => kind === 'sync').length).toBeLessThan(10);
-    expect(core.schedule('h999').nextAt).toBe(later(1.5 * HOUR));
+    expect((await core.schedule('h999')).nextAt).toBe(later(1.5 * HOUR));
   }, 60_000);
 
   it('a thousand runs due in one second start by priority, then due time; none early, none lost', async () => {
