@@ -18,6 +18,8 @@ export interface Context {
   readonly row: boolean;
   readonly marks: number;
   readonly filtered: boolean;
+  /** Of the marked runs, those that can be retried. */
+  readonly retryable: number;
 }
 
 export type Action =
@@ -92,7 +94,7 @@ const many =
     context.marks > 0 ? `${one} ${context.marks}` : one;
 
 const retryLabel = (c: Context): string => {
-  if (c.marks > 0) return `retry ${c.marks}`;
+  if (c.marks > 0) return `retry ${c.retryable}`;
   if (isIn(c, 'failed', 'aborted')) return 'retry';
   return isIn(c, 'done') ? 'run again' : 'run now';
 };
@@ -155,7 +157,9 @@ export const BINDINGS: readonly Binding[] = [
     label: retryLabel,
     help: 'retry what failed, run now what waits, again what is done',
     when: (c) =>
-      mayAct(c) && isRun(c) && (c.marks > 0 || isIn(c, ...SETTLED, 'scheduled', 'queued')),
+      mayAct(c) &&
+      isRun(c) &&
+      (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued')),
     weight: 7,
   }),
   bind('e', 'due', {

@@ -63,6 +63,7 @@ export function contextOf(model: Model): Context {
     row: jobOf(model) !== null,
     marks: marksOf(model).size,
     filtered: model.filter !== '',
+    retryable: retryTarget(model)?.ids.length ?? 0,
   };
 }
 
@@ -79,4 +80,16 @@ export function targetOf(model: Model): Target | null {
   if (marks.size === 0) return run && { ids: [run.id], run };
   const only = marks.size === 1 && run && marks.has(run.id) ? run : null;
   return { ids: [...marks], run: only };
+}
+
+/** What `r` is about: of several marked runs only those that can be retried, and those whose rows are elsewhere. */
+export function retryTarget(model: Model): Target | null {
+  const target = targetOf(model);
+  if (target === null || target.run) return target;
+  const others = (boardOf(model)?.list?.runs ?? []).filter(
+    ({ state }) => state !== 'failed' && state !== 'aborted',
+  );
+  const not = new Set(others.map(({ id }) => id));
+  const ids = target.ids.filter((id) => !not.has(id));
+  return ids.length > 0 ? { ...target, ids } : null;
 }

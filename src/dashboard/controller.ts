@@ -3,7 +3,7 @@
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
 import { type Here, showTyped } from './clock-texts.ts';
-import { boardOf, contextOf, jobOf, logOf, subjectOf, targetOf } from './context.ts';
+import { boardOf, contextOf, jobOf, logOf, retryTarget, subjectOf, targetOf } from './context.ts';
 import { logLines } from './detail.ts';
 import { detailLines } from './frame.ts';
 import type { Key } from './key-reader.ts';
@@ -12,7 +12,7 @@ import { layoutFor } from './layout.ts';
 import { lineOf } from './line.ts';
 import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
 import type { Look } from './look.ts';
-import type { Screen } from './model.ts';
+import type { Model, Screen } from './model.ts';
 import { helpLines } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
@@ -40,6 +40,7 @@ export class Controller {
   readonly #look: Look;
   readonly #outside: Outside;
   #pressedAt = Number.NEGATIVE_INFINITY;
+  #held: { readonly key: Key; readonly burst: boolean }[] = [];
 
   constructor(desk: Desk, look: Look, outside: Outside) {
     this.#desk = desk;
@@ -67,9 +68,25 @@ export class Controller {
   #pressed(key: Key, burst: boolean): void {
     const { store } = this.#desk;
     const action = actionFor(key.name, contextOf(store.model));
-    if (!action || (burst && CHANGES.has(action.do))) return;
+    const leaves = action?.do === 'tab' || action?.do === 'quit';
+    if (leaves) this.#held = [];
+    else if (isReading(store.model) && (!action || this.#held.length > 0)) this.#hold(key, burst);
+    if (!action || (burst && CHANGES.has(action.do)) || this.#held.length > 0) return;
     if (store.model.message) store.say('');
     this.#act(action);
+  }
+
+  /** Keys about a row of a list that is still being read wait for it. One that opens a question is the last of them. */
+  #hold(key: Key, burst: boolean): void {
+    const { store } = this.#desk;
+    this.#held.push({ key, burst });
+    if (this.#held.length > 1) return;
+    const undo = store.subscribe(() => {
+      if (isReading(store.model) && this.#held.length > 0) return;
+      undo();
+      for (const held of this.#held.splice(0))
+        if (!takesText(store.model.screen)) this.#pressed(held.key, held.burst);
+    });
   }
 
   #act(action: Action): void {
@@ -129,7 +146,7 @@ export class Controller {
       store.show({ kind: 'due', id: run.id, job: run.job, line, was: line.text, from });
       return;
     }
-    const target = targetOf(model);
+    const target = what === 'retry' ? retryTarget(model) : targetOf(model);
     if (!target) return;
     if (what === 'abort') return show(askAbort(target, this.#here()));
     const retry = askRetry(target);
@@ -237,6 +254,13 @@ export class Controller {
     const { clock, model } = this.#desk.store;
     return { now: clock.now(), timezone: model.timezone };
   }
+}
+
+/** The rows of the list on the screen are on their way, or the cursor is on none of them yet. */
+function isReading(model: Model): boolean {
+  if (model.screen.kind !== 'list' || model.link !== 'online') return false;
+  const list = boardOf(model)?.list ?? null;
+  return list === null || (model.place.id === null && list.total > 0);
 }
 
 function scrolled(top: number, how: Move, lines: number, room: number): number {

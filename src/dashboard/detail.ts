@@ -149,8 +149,9 @@ export function attemptLines(
   const { look, columns, here } = sheet;
   return attempts.map((attempt) => {
     const { outcome, error, endedAt, startedAt, pid } = attempt;
-    const end = endedAt === null ? (goesOn ? here.now : null) : ms(endedAt);
-    const took = end === null ? '' : showRunning(Math.max(0, end - ms(startedAt)));
+    const lasted = (end: number): number => Math.max(0, end - ms(startedAt));
+    const soFar = goesOn ? showRunning(lasted(here.now)) : '';
+    const took = endedAt === null ? soFar : showDuration(lasted(ms(endedAt)));
     const exit = attempt.signal ?? (attempt.exitCode === null ? '' : `exit ${attempt.exitCode}`);
     const cells = [
       String(attempt.number).padStart(3),

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Board } from '../../src/commands/board.ts';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
-import { contextOf, jobOf, subjectOf, targetOf } from '../../src/dashboard/context.ts';
+import { contextOf, jobOf, retryTarget, subjectOf, targetOf } from '../../src/dashboard/context.ts';
 import { frame } from '../../src/dashboard/frame.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN, runViewOf } from '../helpers/boards.ts';
@@ -54,6 +54,18 @@ test('in a list it is the row under the cursor, not the detail of another that i
   const model = gone({ kind: 'list' }, { place: { index: 0, id: '11', top: 0 } });
   expect(targetOf(model)).toMatchObject({ ids: ['11'], run: { job: 'neighbour' } });
   expect(contextOf(model)).toMatchObject({ state: 'running', row: true });
+});
+
+test('of marked runs only those are retried that can be, as far as their rows are at hand', () => {
+  const states = ['failed', 'running', 'aborted', 'scheduled', 'done'] as const;
+  const runs = states.map((state, i) => boardRunOf(i + 1, { state }));
+  const model = (marks: readonly string[], id = '1'): Model =>
+    modelWith(SIZE, boardWith(runs), { marks: new Set(marks), place: { index: 0, id, top: 0 } });
+  const ids = (marks: readonly string[]): unknown => retryTarget(model(marks))?.ids;
+  expect(ids(['1', '2', '3', '4', '5', '99'])).toEqual(['1', '3', '99']);
+  expect(ids(['2', '4'])).toBe(undefined);
+  expect(contextOf(model(['1', '2']))).toMatchObject({ marks: 2, retryable: 1 });
+  expect(targetOf(model(['1', '2']))?.ids).toEqual(['1', '2']);
 });
 
 test('marked runs go before the cursor, in the list alone', () => {

@@ -21,6 +21,8 @@ describe('a key', () => {
   const microtasks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const answer = (): void => store.change((model) => withBoard(model, ASKED, listKey(model), {}));
 
+  const pause = (): Promise<void> => clock.advance(200, microtasks);
+
   beforeEach(async () => {
     store = new Store(modelWith({ columns: 80, rows: 24 }, boardWith([boardRunOf(9)])), clock);
     const places = {
@@ -88,6 +90,37 @@ describe('a key', () => {
     expect(store.model.place).toEqual({ index: 0, id: '7', top: 0 });
   });
 
+  it('about a row that is still being read waits for it, and for no other list', async () => {
+    for (const [keys, kind] of [
+      ['\r', 'detail'],
+      ['l', 'log'],
+    ] as const) {
+      press('3');
+      await pause();
+      press(keys);
+      expect(store.model.screen.kind).toBe('list');
+      answer();
+      await microtasks();
+      expect([store.model.screen.kind, store.model.place.id]).toEqual([kind, '7']);
+      press('h');
+      press('2');
+    }
+    press('4');
+    press('\r');
+    // On to another list: what was typed for the one before is void.
+    press('5');
+    answer();
+    await microtasks();
+    expect(store.model.screen.kind).toBe('list');
+    press('3');
+    await pause();
+    press('r');
+    press('y');
+    answer();
+    await microtasks();
+    expect(store.model.screen.kind, 'the question has not been read').toBe('ask');
+  });
+
   it('is drawn without its list where that takes longer', async () => {
     press('3');
     await clock.advance(50, microtasks);
@@ -98,8 +131,6 @@ describe('a key', () => {
     expect(drawn).toHaveLength(1);
     expect(drawn[0]).toMatch(/\[3 Done .*reading/s);
   });
-
-  const pause = (): Promise<void> => clock.advance(200, microtasks);
 
   it('that answers a question comes alone, and after a moment to read it', async () => {
     await pause();

@@ -67,6 +67,7 @@ const context: Context = {
   state: 'running',
   row: true,
   marks: 0,
+  retryable: 0,
   filtered: false,
 };
 
@@ -109,14 +110,17 @@ describe('a key', () => {
   });
 
   it('names what r does to the run under the cursor', () => {
-    const label = (state: string) =>
-      hintsFor({ ...context, state }, PLAIN.glyphs).find(({ name }) => name === 'r')?.label;
+    const label = (state: string, more: Partial<Context> = {}) =>
+      hintsFor({ ...context, state, ...more }, PLAIN.glyphs).find(({ name }) => name === 'r')
+        ?.label;
     expect([label('failed'), label('scheduled'), label('done'), label('running')]).toEqual([
       'retry',
       'run now',
       'run again',
       undefined,
     ]);
+    const marked = [0, 2].map((retryable) => label('failed', { marks: 3, retryable }));
+    expect(marked).toEqual([undefined, 'retry 2']);
   });
 });
 
