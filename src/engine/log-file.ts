@@ -11,7 +11,7 @@ import { errnoOf } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../support/limits.ts';
-import { be, isFields, json, object, oneOf, text, whole, wholeBetween } from '../support/shape.ts';
+import { be, fits, isFields, json, object, oneOf, text, whole } from '../support/schema.ts';
 
 export const HEAD_BYTES = MAX_LOG_BYTES / 2;
 export const TAIL_BYTES = MAX_LOG_BYTES / 4;
@@ -84,7 +84,7 @@ export function readEntry(line: string): Entry | null {
   const body = line.slice(0, sum?.index);
   if (sum?.[1] !== sumOf(body)) return null;
   const entry = parseJson(`${body}}`);
-  return wrongWith(entry) === null ? (entry as unknown as Entry) : null;
+  return makesSense(entry) ? entry : null;
 }
 
 const LINE = object({
@@ -95,16 +95,16 @@ const LINE = object({
   text,
   fields: json,
 });
-const ROW = object({ row: wholeBetween(0, MAX_RESULT_ROWS - 1), value: json });
-const BEGIN = object({ begin: whole(0), rows: wholeBetween(0, MAX_RESULT_ROWS) });
+const ROW = object({ row: whole(0, MAX_RESULT_ROWS - 1), value: json });
+const BEGIN = object({ begin: whole(0), rows: whole(0, MAX_RESULT_ROWS) });
 const SKIPPED = object({ skipped: whole(0) });
 
 /** What makes no sense is as damaged as what does not fit its checksum. */
-function wrongWith(entry: unknown): string | null {
-  if (!isFields(entry)) return object({})(entry);
-  if ('text' in entry) return LINE(entry);
-  if ('row' in entry) return ROW(entry);
-  return 'begin' in entry ? BEGIN(entry) : SKIPPED(entry);
+function makesSense(entry: unknown): entry is Entry {
+  if (!isFields(entry)) return false;
+  if ('text' in entry) return fits(LINE, entry);
+  if ('row' in entry) return fits(ROW, entry);
+  return fits('begin' in entry ? BEGIN : SKIPPED, entry);
 }
 
 interface Part {

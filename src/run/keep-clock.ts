@@ -8,8 +8,9 @@
 //
 // A clock that is set back removes nothing too early. What has settled ahead of it is kept from the moment at which a
 // daemon found it there.
+import * as v from 'valibot';
 import { DAY } from '../support/limits.ts';
-import { instant, nullOr, object } from '../support/shape.ts';
+import { fits, instant, object } from '../support/schema.ts';
 
 export interface ClockMark {
   /** The latest time that is believed. */
@@ -18,11 +19,10 @@ export interface ClockMark {
   readonly leapAt: number | null;
 }
 
-const MARK = object({ trusted: instant, leapAt: nullOr(instant) });
+const MARK = object({ trusted: instant, leapAt: v.nullable(instant) });
 
 /** Returns the mark that was read from a file, or null if it makes no sense. */
-export const readMark = (raw: unknown): ClockMark | null =>
-  MARK(raw) === null ? (raw as ClockMark) : null;
+export const readMark = (raw: unknown): ClockMark | null => (fits(MARK, raw) ? raw : null);
 
 export const trusting = (now: number): ClockMark => ({ trusted: now, leapAt: null });
 

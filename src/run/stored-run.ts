@@ -2,26 +2,29 @@
 // sense: a hand has edited it, it came in an import, another version wrote it. One that makes no sense is set aside: in
 // its place stands a settled run with the reason. A settled one stays what it was; any other has failed, because
 // nobody can tell whether it has ended, so that it does not start again by itself and a person can look.
-import { LAST_INSTANT, MAX_JOB_NAME, MAX_RUN_ID } from '../support/limits.ts';
+import * as v from 'valibot';
+import { MAX_JOB_NAME, MAX_RUN_ID } from '../support/limits.ts';
 import {
-  type Check,
   type Fields,
+  faultOf,
+  fits,
   flag,
   instant,
   isFields,
   json,
-  listOf,
-  nullOr,
+  list,
+  mapOf,
+  milliseconds,
   number,
   numberBetween,
   object,
   oneOf,
+  type Schema,
   text,
   textUpTo,
+  variant,
   whole,
-  wholeBetween,
-  withoutDot,
-} from '../support/shape.ts';
+} from '../support/schema.ts';
 import {
   isSettledName,
   type Life,
@@ -34,69 +37,64 @@ import {
   type StateName,
 } from './run.ts';
 
-export const RUN_ID = wholeBetween(1, MAX_RUN_ID);
+export const RUN_ID = whole(1, MAX_RUN_ID);
 /** One more than the most retries is no safe integer any more. */
-const ATTEMPTS = nullOr(numberBetween(0, 2 * Number.MAX_SAFE_INTEGER));
+const ATTEMPTS = v.nullable(numberBetween(0, 2 * Number.MAX_SAFE_INTEGER));
 const JOB = textUpTo(MAX_JOB_NAME);
 const ERROR = object({ name: text, message: text, stack: text });
-export const DURATION = numberBetween(0, LAST_INSTANT);
-const STATE_NAME = oneOf(STATE_NAMES);
 
-const ASIDE = { aside: text };
-const WAIT = { waitMs: DURATION };
-const STATES: Readonly<Record<StateName, Check>> = {
-  scheduled: object({ dueAt: instant }, WAIT),
-  waiting: object({ dueAt: instant, for: oneOf(['runs', 'result']) }, WAIT),
-  queued: object({ dueAt: instant }, WAIT),
-  running: object({ dueAt: instant }, WAIT),
-  done: object({ dueAt: instant, settledAt: instant, output: json }, ASIDE),
-  failed: object({ dueAt: instant, settledAt: instant, error: ERROR }, ASIDE),
-  aborted: object({ dueAt: instant, settledAt: instant, reason: text }, ASIDE),
+const due = { dueAt: instant, waitMs: v.optional(milliseconds) };
+const settled = { dueAt: instant, settledAt: instant, aside: v.optional(text) };
+const STATES: Readonly<Record<StateName, Schema>> = {
+  scheduled: object(due),
+  waiting: object({ ...due, for: oneOf(['runs', 'result']) }),
+  queued: object(due),
+  running: object(due),
+  done: object({ ...settled, output: json }),
+  failed: object({ ...settled, error: ERROR }),
+  aborted: object({ ...settled, reason: text }),
 };
 
-const ORIGIN_FIELDS: Readonly<Record<string, Check>> = {
-  key: text,
-  parent: RUN_ID,
-  after: listOf(RUN_ID),
-  schedule: text,
-  lock: text,
-  retries: nullOr(whole(0)),
-  timeoutMs: numberBetween(0, Number.MAX_SAFE_INTEGER),
+const ORIGIN = {
+  key: v.optional(text),
+  parent: v.optional(RUN_ID),
+  after: v.optional(list(RUN_ID)),
+  schedule: v.optional(text),
+  lock: v.optional(text),
+  retries: v.optional(v.nullable(whole(0))),
+  timeoutMs: v.optional(numberBetween(0, Number.MAX_SAFE_INTEGER)),
+  maxAttempts: v.optional(ATTEMPTS),
+};
+
+const ATTEMPT = object({
+  number: whole(0),
+  startedAt: instant,
+  pid: whole(0),
+  endedAt: v.optional(instant),
+  outcome: v.optional(oneOf(OUTCOME_NAMES)),
+  error: v.optional(ERROR),
+  exitCode: v.optional(number),
+  signal: v.optional(text),
+});
+
+const LIFE = object({
+  attempt: whole(0),
   maxAttempts: ATTEMPTS,
-};
-
-const ATTEMPT = object(
-  { number: whole(0), startedAt: instant, pid: whole(0) },
-  {
-    endedAt: instant,
-    outcome: oneOf(OUTCOME_NAMES),
-    error: ERROR,
-    exitCode: number,
-    signal: text,
-  },
-);
-
-const LIFE = object(
-  {
-    attempt: whole(0),
-    maxAttempts: ATTEMPTS,
-    startedAt: instant,
-    attempts: listOf(ATTEMPT),
-  },
-  {
-    renewedAfter: whole(0),
-    losses: whole(0),
-    dropped: whole(0),
-    initialized: flag,
-    checkpoint: json,
-    rows: whole(0),
-    rowBytes: whole(0),
-    steps: stepsCheck,
-    progress: object({ percent: numberBetween(0, 100), text: nullOr(text) }),
-    output: json,
-    abort: text,
-  },
-);
+  startedAt: instant,
+  attempts: list(ATTEMPT),
+  renewedAfter: v.optional(whole(0)),
+  losses: v.optional(whole(0)),
+  dropped: v.optional(whole(0)),
+  initialized: v.optional(flag),
+  checkpoint: v.optional(json),
+  rows: v.optional(whole(0)),
+  rowBytes: v.optional(whole(0)),
+  // Each by itself: together they may be deeper by one level than any of them.
+  steps: v.optional(mapOf(json)),
+  progress: v.optional(object({ percent: numberBetween(0, 100), text: v.nullable(text) })),
+  output: v.optional(json),
+  abort: v.optional(text),
+});
 
 const RUN = object({
   id: RUN_ID,
@@ -104,53 +102,35 @@ const RUN = object({
   params: json,
   priority: number,
   createdAt: instant,
-  state: stateCheck,
-  origin: nullOr(object({}, ORIGIN_FIELDS)),
-  life: nullOr(LIFE),
+  state: variant('name', STATES),
+  origin: v.nullable(object(ORIGIN)),
+  life: v.nullable(LIFE),
 });
-
-/** Each by itself: together they may be deeper by one level than any of them. */
-function stepsCheck(steps: unknown): string | null {
-  if (!isFields(steps)) return object({})(steps);
-  for (const value of Object.values(steps)) {
-    const wrong = json(value);
-    if (wrong !== null) return wrong;
-  }
-  return null;
-}
-
-function stateCheck(state: unknown): string | null {
-  const named = object({ name: STATE_NAME })(state);
-  if (named !== null) return named;
-  return STATES[(state as RunState).name](state);
-}
 
 /** The run, or what stands in its place; what is wrong, where it has no number that could name it. */
 export function readRun(raw: unknown): Run | string {
-  const wrong = RUN(raw) ?? misfitOf(raw as Run);
+  const wrong = faultOf(RUN, raw) ?? misfitOf(raw as Run);
   if (wrong === null) return raw as Run;
-  if (!isFields(raw)) return withoutDot(wrong);
-  const { id } = raw;
-  return RUN_ID(id) === null ? setAside(raw, id as number, withoutDot(wrong)) : withoutDot(wrong);
+  return isFields(raw) && fits(RUN_ID, raw.id) ? setAside(raw, raw.id, wrong) : wrong;
 }
 
 /** Fields that are right by themselves and do not fit each other. */
 function misfitOf({ id, state, origin, life }: Run): string | null {
   if (state.name === 'running' && !life?.attempts.length)
-    return '.life.attempts is empty, and the run is running';
+    return 'life.attempts is empty, and the run is running';
   const after = origin?.after ?? [];
   // Only earlier runs can be waited for, so none can wait for itself by any way round.
   const later = after.find((other) => other >= id);
-  if (later !== undefined) return `.origin.after names run ${later}, which is no earlier one`;
+  if (later !== undefined) return `origin.after names run ${later}, which is no earlier one`;
   if (state.name === 'waiting' && state.for === 'runs' && after.length === 0)
-    return '.origin.after is empty, and the run waits for runs';
+    return 'origin.after is empty, and the run waits for runs';
   return null;
 }
 
 function setAside(raw: Fields, id: number, why: string): Run {
   const state = isFields(raw.state) ? raw.state : {};
   const createdAt = sound<number>(raw.createdAt, instant, sound(state.settledAt, instant, 0));
-  const life = LIFE(raw.life) === null ? closed(raw.life as Life) : null;
+  const life = fits(LIFE, raw.life) ? closed(raw.life as Life) : null;
   return {
     id,
     job: sound(raw.job, JOB, 'unknown'),
@@ -163,11 +143,11 @@ function setAside(raw: Fields, id: number, why: string): Run {
   };
 }
 
-const sound = <T>(value: unknown, check: Check, otherwise: T): T =>
-  check(value) === null ? (value as T) : otherwise;
+const sound = <T>(value: unknown, schema: Schema, otherwise: T): T =>
+  fits(schema, value) ? (value as T) : otherwise;
 
 function asideState(state: Fields, createdAt: number, why: string): RunState {
-  const name = sound<StateName>(state.name, STATE_NAME, 'failed');
+  const name = sound<StateName>(state.name, oneOf(STATE_NAMES), 'failed');
   const settledAt = sound<number>(state.settledAt, instant, createdAt);
   const common = { dueAt: sound(state.dueAt, instant, createdAt), settledAt, aside: why };
   const message = `${why}: it was set aside and may have ended. Look what it did, then: jobrun retry`;
@@ -183,8 +163,8 @@ function asideState(state: Fields, createdAt: number, why: string): RunState {
 
 function soundOrigin(origin: unknown, id: number): Origin | null {
   if (!isFields(origin)) return null;
-  const sure = Object.entries(ORIGIN_FIELDS).filter(
-    ([name, check]) => origin[name] !== undefined && check(origin[name]) === null,
+  const sure = Object.entries(ORIGIN).filter(
+    ([name, schema]) => origin[name] !== undefined && fits(schema, origin[name]),
   );
   const { after, ...kept }: Origin = Object.fromEntries(sure.map(([name]) => [name, origin[name]]));
   const earlier = after?.filter((other) => other < id) ?? [];

@@ -1,79 +1,72 @@
 // A schedule as it is read from a file. One that makes no sense, or whose cron or zone this version cannot read, is
 // stopped with a reason: it is shown, fires nothing, and goes on when it is asked for anew.
+import * as v from 'valibot';
 import { JobrunError } from '../support/errors.ts';
 import { LONGEST_MS, MAX_JOB_NAME } from '../support/limits.ts';
 import {
-  type Check,
   type Fields,
+  faultOf,
+  fits,
   flag,
   instant,
   isFields,
   json,
-  nullOr,
+  milliseconds,
   number,
   numberBetween,
   object,
   oneOf,
   text,
   textUpTo,
+  variant,
   whole,
-  withoutDot,
-} from '../support/shape.ts';
+} from '../support/schema.ts';
 import { checkCron } from './cron.ts';
 import { isAside, type Rule, type Schedule } from './schedule.ts';
 import { CATCH_UPS, OVERLAPS } from './slot-policy.ts';
-import { DURATION, RUN_ID } from './stored-run.ts';
+import { RUN_ID } from './stored-run.ts';
 
 const NAME = textUpTo(MAX_JOB_NAME);
-const RULES: Readonly<Record<Rule['kind'], Check>> = {
+const RULE = variant<Rule['kind']>('kind', {
   every: object({ everyMs: numberBetween(0, LONGEST_MS) }),
   cron: object({ cron: text, timezone: text }),
   nextRun: object({}),
-};
-const TROUBLES: Readonly<Record<string, Check>> = {
+});
+const TROUBLE = variant('kind', {
   params: object({ text }),
   failing: object({ text }),
   stopped: object({ file: text }),
   aside: object({ text }),
-};
+});
 
-const FIELDS: Readonly<Record<string, Check>> = {
+const FIELDS = {
   job: NAME,
   source: oneOf(['job', 'made']),
-  rule: byKind(RULES),
+  rule: RULE,
   params: json,
   catchUp: oneOf(CATCH_UPS),
   overlap: oneOf(OVERLAPS),
   paused: flag,
   createdAt: instant,
-  nextAt: nullOr(instant),
-  lastAt: nullOr(instant),
-  lastRun: nullOr(RUN_ID),
-  priority: nullOr(number),
+  nextAt: v.nullable(instant),
+  lastAt: v.nullable(instant),
+  lastRun: v.nullable(RUN_ID),
+  priority: v.nullable(number),
   skipped: whole(0),
+  lock: v.optional(v.nullable(text)),
+  startAt: v.optional(instant),
+  startWaitMs: v.optional(milliseconds),
+  gap: v.optional(object({ after: instant, until: instant, lastAt: v.nullable(instant) })),
+  ahead: v.optional(object({ from: instant, to: instant })),
+  trouble: v.optional(TROUBLE),
 };
-const OPTIONAL: Readonly<Record<string, Check>> = {
-  lock: nullOr(text),
-  startAt: instant,
-  startWaitMs: DURATION,
-  gap: object({ after: instant, until: instant, lastAt: nullOr(instant) }),
-  ahead: object({ from: instant, to: instant }),
-  trouble: byKind(TROUBLES),
-};
-const SCHEDULE = object({ name: NAME, ...FIELDS }, OPTIONAL);
-
-function byKind(kinds: Readonly<Record<string, Check>>): Check {
-  const named = object({ kind: oneOf(Object.keys(kinds)) });
-  return (value) => named(value) ?? kinds[(value as Rule).kind]?.(value) ?? null;
-}
+const SCHEDULE = object({ name: NAME, ...FIELDS });
 
 /** The schedule, or what stands in its place; what is wrong, where it has no name. */
 export function readSchedule(raw: unknown): Schedule | string {
-  const wrong = SCHEDULE(raw);
-  if (wrong !== null) {
-    if (!isFields(raw) || NAME(raw.name) !== null) return withoutDot(wrong);
-    return setAside(raw, withoutDot(wrong));
-  }
+  const wrong = faultOf(SCHEDULE, raw);
+  if (wrong !== null)
+    return isFields(raw) && fits(NAME, raw.name) ? setAside(raw, raw.name, wrong) : wrong;
   const schedule = raw as Schedule;
   const isStopped = isAside(schedule) && schedule.nextAt === null;
   const unread = isStopped ? null : unreadable(schedule.rule);
@@ -98,12 +91,11 @@ export const stopped = (schedule: Schedule, why: string): Schedule => ({
   trouble: { kind: 'aside', text: why },
 });
 
-function setAside(raw: Fields, why: string): Schedule {
-  const fields = Object.entries({ ...FIELDS, ...OPTIONAL }).filter(
-    ([name, check]) => raw[name] !== undefined && check(raw[name]) === null,
+function setAside(raw: Fields, name: string, why: string): Schedule {
+  const sure = Object.entries(FIELDS).filter(
+    ([field, schema]) => raw[field] !== undefined && fits(schema, raw[field]),
   );
-  const kept = Object.fromEntries(fields.map(([name]) => [name, raw[name]]));
-  const name = raw.name as string;
+  const kept = Object.fromEntries(sure.map(([field]) => [field, raw[field]]));
   return stopped({ ...BLANK, name, job: name, ...kept }, why);
 }
 

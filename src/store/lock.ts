@@ -24,7 +24,7 @@ import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../support/erro
 import { parseJson } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
-import { object, oneOf, whole } from '../support/shape.ts';
+import { fits, object, oneOf, whole } from '../support/schema.ts';
 
 export interface Holder {
   readonly pid: number;
@@ -189,7 +189,7 @@ function isSame(fd: number, path: string): boolean {
 export function readHolder(path: string): Holder | null {
   try {
     const holder = parseJson(readFileSync(path, 'utf8'));
-    return HOLDER(holder) === null ? (holder as unknown as Holder) : null;
+    return fits(HOLDER, holder) ? holder : null;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;

@@ -29,9 +29,9 @@ export function read<S extends Schema>(
 
 /** What is wrong with a value, with its name in front; null where nothing is. */
 export function faultOf(schema: Schema, value: unknown): string | null {
+  if (fits(schema, value)) return null;
   const { issues } = v.safeParse(schema, value, { abortEarly: true });
-  if (!issues) return null;
-  const { place, says } = problemOf(issues[0]);
+  const { place, says } = problemOf((issues as [v.BaseIssue<unknown>])[0]);
   return `${place}${says}`.trimStart();
 }
 
@@ -178,6 +178,26 @@ export const zone: Schema<string> = v.pipe(
 
 export const list = <T>(item: Schema<T>): Schema<T[]> => v.array(item, must('a list'));
 
+/** A list that begins with these. */
+export const tuple = (...items: readonly Schema[]): Schema => v.looseTuple(items, must('a list'));
+
+/** An object that has such a value under each name, whatever that is: the record of valibot leaves out `constructor`. */
+export const mapOf = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> =>
+  v.pipe(
+    be<Readonly<Record<string, T>>>('an object', isFields),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const input = dataset.value;
+      for (const [key, value] of Object.entries(input)) {
+        const issue = v.safeParse(item, value, { abortEarly: true }).issues?.[0];
+        const step = { type: 'object', origin: 'value', input, key, value } as const;
+        if (!issue) continue;
+        addIssue({ message: issue.message, path: [step, ...(issue.path ?? [])] });
+        return;
+      }
+    }),
+  );
+
 /** An object with these fields, and any others. */
 export const object = <const E extends v.ObjectEntries>(
   entries: E,
@@ -232,7 +252,14 @@ function isJson(value: unknown, levels: number): boolean {
 
 type Fits = (value: unknown) => boolean;
 
-/** What `plainCheck` looks at in a schema. */
+/**
+ * Returns whether a schema takes a value, by a plain function that is made of it once: a start reads a million runs, and
+ * valibot, which makes an object for each value in them, takes four times as long. What is not known here is left to it.
+ */
+export const fits = <S extends Schema>(schema: S, value: unknown): value is Read<S> =>
+  plain(schema as Schema & Parts)(value);
+
+/** What `fits` looks at in a schema. */
 interface Parts {
   readonly kind: string;
   readonly type: string;
@@ -241,15 +268,10 @@ interface Parts {
   readonly options?: readonly unknown[];
   readonly wrapped?: Parts;
   readonly item?: Parts;
+  readonly items?: readonly Parts[];
   readonly entries?: Readonly<Record<string, Parts>>;
   readonly getter?: (value: unknown) => Parts;
 }
-
-/**
- * Returns the check of a schema as one plain function, for what is read by the million: valibot makes an object for each
- * value that it looks at, which takes four times as long. It leaves to valibot what it does not know, and the words.
- */
-export const plainCheck = (schema: Schema): Fits => plain(schema as Schema & Parts);
 
 const plains = new WeakMap<Parts, Fits>();
 
@@ -262,18 +284,20 @@ function plain(schema: Parts): Fits {
 }
 
 function single(schema: Parts): Fits {
-  const { type, check, options = [], wrapped, item, entries, getter } = schema;
+  const { type, check, options = [], wrapped, item, items, entries, getter } = schema;
   if (type === 'custom' && check) return check;
   if (type === 'unknown') return () => true;
   if (type === 'string' || type === 'boolean') return (value) => typeof value === type;
   if (type === 'picklist') return (value) => options.includes(value);
   if (type === 'loose_object' && entries) return fieldsFit(entries);
   if (type === 'lazy' && getter) return (value) => plain(getter(value))(value);
+  if (type === 'loose_tuple' && items) return itemsFit(items.map(plain));
   const inner = wrapped ?? item;
-  const fits = inner ? plain(inner) : null;
-  if (fits && type === 'nullable') return (value) => value === null || fits(value);
-  if (fits && type === 'optional') return (value) => value === undefined || fits(value);
-  if (fits && type === 'array') return (value) => Array.isArray(value) && value.every(fits);
+  const isRight = inner ? plain(inner) : null;
+  if (isRight && type === 'nullable') return (value) => value === null || isRight(value);
+  if (isRight && type === 'optional') return (value) => value === undefined || isRight(value);
+  if (isRight && type === 'array')
+    return (value) => Array.isArray(value) && value.every((one) => isRight(one));
   return (value) => v.is(schema as Parts & Schema, value);
 }
 
@@ -283,8 +307,13 @@ function pipe(schema: Parts, parts: readonly Parts[]): Fits {
   const checks = parts.map(plain);
   const [first = () => true, second = () => true] = checks;
   if (checks.length === 2) return (value) => first(value) && second(value);
-  return (value) => checks.every((fits) => fits(value));
+  return (value) => checks.every((check) => check(value));
 }
+
+const itemsFit =
+  (checks: readonly Fits[]): Fits =>
+  (value) =>
+    Array.isArray(value) && checks.every((check, i) => check(value[i]));
 
 function fieldsFit(entries: Readonly<Record<string, Parts>>): Fits {
   const names = Object.keys(entries);

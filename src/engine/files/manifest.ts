@@ -1,16 +1,26 @@
 // `manifest.json`: what a start reads first. It names the first segment of the journal that is still needed and says
 // of each page what it counts and when its runs settled, so that pages of settled runs need not be read at all.
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { STATE_NAMES } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
 import { type Document, damaged, readDocument, writeDocument } from '../../store/document.ts';
 import type { Position } from '../../store/journal.ts';
 import type { Disk } from '../../support/files.ts';
-import { instant, isFields, listOf, object, whole, withoutDot } from '../../support/shape.ts';
+import {
+  anything,
+  faultOf,
+  instant,
+  list,
+  mapOf,
+  object,
+  strict,
+  tuple,
+  whole,
+} from '../../support/schema.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
 import {
   type Note,
-  pair,
   pausesOf,
   requestsOf,
   type Starts,
@@ -70,7 +80,7 @@ export async function readManifest(
 export const writeManifest = (disk: Disk, dir: string, manifest: Manifest): Promise<number> =>
   writeDocument<Manifest>(disk, manifestPath(dir), manifest);
 
-const PAGES = listOf(pair(whole(0), () => null));
+const PAGES = list(tuple(whole(0), anything));
 const IMPORT = object({ nextId: RUN_ID, changes: whole(0), pages: PAGES });
 const MANIFEST = object({
   epoch: whole(0),
@@ -86,8 +96,8 @@ const UNKNOWN: JobCounts = { '': { queued: 1 } };
 
 function pagesOf(pages: Manifest['pages'], note: Note): Manifest['pages'] {
   return pages.map(([page, held]) => {
-    const wrong = counts(held);
-    if (wrong !== null) note(`the counts of page ${page} make no sense: ${withoutDot(wrong)}`);
+    const wrong = faultOf(COUNTS, held);
+    if (wrong !== null) note(`the counts of page ${page} make no sense: ${wrong}`);
     return [page, wrong === null ? held : UNKNOWN] as const;
   });
 }
@@ -100,20 +110,20 @@ const listsOf = (
   pages: pagesOf(pages, note),
   requests: requestsOf(requests, note),
   starts: startsOf(starts, note),
-  settled: sensible(settled ?? [], span, 'span of a page', note),
+  settled: sensible(settled ?? [], SPAN, 'span of a page', note),
   aside: sensible<number>(aside ?? [], RUN_ID, 'run that is set aside', note),
 });
 
 /** The manifest with what makes sense of its lists; what is wrong, where its numbers make none. */
 export function readSense(manifest: Manifest, note: Note): Manifest | string {
-  const wrong = MANIFEST(manifest);
-  return wrong === null ? { ...manifest, ...listsOf(manifest, note) } : withoutDot(wrong);
+  const wrong = faultOf(MANIFEST, manifest);
+  return wrong ?? { ...manifest, ...listsOf(manifest, note) };
 }
 
 /** What a line imports. Throws where its numbers make no sense: it is all there is. */
 export function importOf(raw: unknown, note: Note): Imported {
-  const wrong = IMPORT(raw);
-  if (wrong !== null) throw new Error(`its import makes no sense: ${withoutDot(wrong)}`);
+  const wrong = faultOf(IMPORT, raw);
+  if (wrong !== null) throw new Error(`its import makes no sense: ${wrong}`);
   const imported = raw as Imported;
   return {
     ...imported,
@@ -123,23 +133,16 @@ export function importOf(raw: unknown, note: Note): Imported {
   };
 }
 
-/** What is wrong with the span of a page. */
-function span(value: unknown): string | null {
-  if (!Array.isArray(value)) return listOf(instant)(value);
-  const wrong = pair(whole(0), instant)(value) ?? instant(value[2]);
-  return wrong === null && value[1] > value[2] ? ' ends before it begins' : wrong;
-}
+/** Page, and when the first and the last of its runs settled. */
+const SPAN = v.pipe(
+  tuple(whole(0), instant, instant),
+  v.check((span) => {
+    const [, first, last] = span as Spans[number];
+    return first <= last;
+  }, ' ends before it begins'),
+);
 
-/** What is wrong with the counts of a page. */
-function counts(value: unknown): string | null {
-  if (!isFields(value)) return object({})(value);
-  const states = object({}, Object.fromEntries(STATE_NAMES.map((name) => [name, whole(0)])));
-  for (const of of Object.values(value)) {
-    const wrong = states(of);
-    if (wrong !== null) return wrong;
-    const unknown = Object.keys(of as object).find((name) => !STATES.has(name));
-    if (unknown !== undefined) return ` counts runs in the state "${unknown}"`;
-  }
-  return null;
-}
-const STATES: ReadonlySet<string> = new Set(STATE_NAMES);
+/** Of each job, how many runs are in each state. */
+const COUNTS = mapOf(
+  strict(Object.fromEntries(STATE_NAMES.map((name) => [name, v.optional(whole(0))]))),
+);

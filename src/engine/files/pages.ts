@@ -14,7 +14,7 @@ import {
 import { FORMAT } from '../../store/format.ts';
 import type { Disk } from '../../support/files.ts';
 import { PAGES_CACHED, PAGES_CACHED_BYTES } from '../../support/limits.ts';
-import { isFields } from '../../support/shape.ts';
+import { isFields } from '../../support/schema.ts';
 import { type Note, type Oddity, runOf } from './stored.ts';
 import { pageOf } from './tally.ts';
 

@@ -1,12 +1,13 @@
 // The operations of a line of the journal, as they are to be done: those that make no sense are left out and noted, and
 // what they say of a run or a schedule is set aside where that makes none.
+import * as v from 'valibot';
 import { LARGE } from '../../run/difference.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
 import type { Op } from '../../store/journal.ts';
-import { type Check, flag, listOf, object, oneOf, text, withoutDot } from '../../support/shape.ts';
+import { faultOf, flag, list, object, oneOf, type Schema, text } from '../../support/schema.ts';
 import { importOf } from './manifest.ts';
 import type { Held } from './registry.ts';
-import { HELD, type Note, request, runOf, scheduleOf, target, WORKER } from './stored.ts';
+import { HELD, type Note, REQUEST, runOf, scheduleOf, TARGET, WORKER } from './stored.ts';
 
 /** The operations of a line that make sense, as they are to be done. Throws where a whole import makes none. */
 export function opsOf(line: unknown, note: Note): readonly Op[] {
@@ -23,13 +24,13 @@ export function opsOf(line: unknown, note: Note): readonly Op[] {
 }
 
 /** What must follow the name of each operation. */
-const OPERANDS: Readonly<Record<string, readonly Check[]>> = {
+const OPERANDS: Readonly<Record<string, readonly Schema[]>> = {
   remove: [RUN_ID],
   worker: [WORKER],
   gone: [text],
   unschedule: [text],
-  pause: [target, flag],
-  asked: [request],
+  pause: [TARGET, flag],
+  asked: [REQUEST],
 };
 
 function opOf(op: Op, note: Note): Op | string {
@@ -40,24 +41,24 @@ function opOf(op: Op, note: Note): Op | string {
   if (kind === 'set') return setOf(first, second, third, note);
   const operands = Object.hasOwn(OPERANDS, kind) ? OPERANDS[kind] : undefined;
   if (!operands) return `there is none that is called ${JSON.stringify(kind)}`;
-  const wrong = operands.map((check, i) => check(op[i + 1])).find((one) => one !== null);
-  return wrong === undefined ? op : `${kind}: ${withoutDot(wrong ?? '')}`;
+  const wrong = operands.map((schema, i) => faultOf(schema, op[i + 1])).find((one) => one !== null);
+  return wrong === undefined ? op : `${kind}: ${wrong}`;
 }
 
-const DIFFERENCE = object({}, { kept: listOf(oneOf(LARGE)) });
+const DIFFERENCE = object({ kept: v.optional(list(oneOf(LARGE))) });
 
 const named = (kind: string, record: unknown): Op | string =>
   typeof record === 'string' ? `${kind}: ${record}` : [kind, record];
 
 function setOf(id: unknown, patch: unknown, lease: unknown, note: Note): Op | string {
-  const nobody = RUN_ID(id);
-  if (nobody !== null) return `set: its number${nobody}`;
+  const nobody = faultOf(RUN_ID, id);
+  if (nobody !== null) return `set: its number ${nobody}`;
   // What has become of the run is not known then: that makes no sense of the run.
-  const unread = DIFFERENCE(patch);
-  const change = unread === null ? patch : { state: withoutDot(unread) };
+  const unread = faultOf(DIFFERENCE, patch);
+  const change = unread === null ? patch : { state: unread };
   if (lease === undefined || lease === null) return ['set', id, change];
-  const wrong = HELD(lease);
+  const wrong = faultOf(HELD, lease);
   if (wrong === null) return ['set', id, change, lease as Held];
-  note(`the lease of run ${id} makes no sense: ${withoutDot(wrong)}`);
+  note(`the lease of run ${id} makes no sense: ${wrong}`);
   return ['set', id, change];
 }

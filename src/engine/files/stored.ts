@@ -3,23 +3,27 @@
 // neither a start nor a list, the file it came from is copied aside before it is written anew, and doctor names it.
 //
 // Only what all else hangs on is damage where it makes no sense: the numbers of the manifest, and a file that is no list.
+import * as v from 'valibot';
 import type { Run } from '../../run/run.ts';
 import { type Schedule, whyAside } from '../../run/schedule.ts';
 import { asideOf, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { readSchedule } from '../../run/stored-schedule.ts';
 import { MAX_BATCH, MAX_JOB_NAME } from '../../support/limits.ts';
 import {
-  type Check,
+  be,
+  faultOf,
+  fits,
   flag,
   instant,
   isFields,
-  listOf,
+  list,
   object,
+  type Schema,
   text,
   textUpTo,
+  tuple,
   whole,
-  withoutDot,
-} from '../../support/shape.ts';
+} from '../../support/schema.ts';
 import type { Lease, Worker } from '../engine.ts';
 import type { Answered, SchedulesFile } from './registry.ts';
 
@@ -52,52 +56,40 @@ const NAME = textUpTo(MAX_JOB_NAME);
 /** Never empty: processes are found, and ended, by it. */
 const MARK = textUpTo(1000);
 
-export const pair =
-  (first: Check, second: Check): Check =>
-  (value) => {
-    if (!Array.isArray(value)) return listOf(first)(value);
-    const [one, other] = [first(value[0]), second(value[1])];
-    if (one !== null) return `[0]${one}`;
-    return other === null ? null : `[1]${other}`;
-  };
-
-const TOKEN = pair(whole(0), whole(0));
+const TOKEN = tuple(whole(0), whole(0));
 export const HELD = object({ token: TOKEN, mark: MARK });
 const LEASE = object({ run: RUN_ID, token: TOKEN, mark: MARK });
-export const WORKER = object({ mark: MARK, pid: pid, startTime: text, boot: text });
-const STARTS = pair(NAME, listOf(instant));
-
-function pid(value: unknown): string | null {
-  // The group of process 1 is everything.
-  return value === 1 ? ' must not be 1' : whole(0)(value);
-}
+/** The group of process 1 is everything. */
+const PID = be(
+  'the number of a process other than 1',
+  (value) => value !== 1 && fits(whole(0), value),
+);
+export const WORKER = object({ mark: MARK, pid: PID, startTime: text, boot: text });
+const STARTS = tuple(NAME, list(instant));
 
 /** As many as a batch may have: each number stands for a run that is looked for. */
-function ids(value: unknown): string | null {
-  const count: Check = (n) =>
-    Number(n) <= MAX_BATCH ? RUN_ID(n) : ` must be at most ${MAX_BATCH}`;
-  return Array.isArray(value) ? pair(RUN_ID, count)(value) : RUN_ID(value);
-}
+const SEVERAL = tuple(RUN_ID, whole(1, MAX_BATCH));
+const IDS = v.lazy((value) => (Array.isArray(value) ? SEVERAL : RUN_ID));
+export const REQUEST = tuple(text, list(IDS), instant);
 
-export function request(value: unknown): string | null {
-  if (!Array.isArray(value)) return listOf(text)(value);
-  return pair(text, listOf(ids))(value) ?? instant(value[2]);
-}
-
-export function target(value: unknown): string | null {
-  if (!isFields(value)) return object({})(value);
-  return value.all === true ? null : object({ job: NAME })(value);
-}
+const ALL = object({ all: flag });
+const ONE = object({ job: NAME });
+export const TARGET = v.lazy((value) => (isFields(value) && value.all === true ? ALL : ONE));
 
 /** Those of a list that make sense; the others are noted by what they are. */
-export function sensible<T>(list: unknown, check: Check, what: string, note: Note): readonly T[] {
-  if (!Array.isArray(list)) {
-    note(`the list of ${what}s${listOf(check)(list)}`);
+export function sensible<T>(
+  values: unknown,
+  schema: Schema,
+  what: string,
+  note: Note,
+): readonly T[] {
+  if (!Array.isArray(values)) {
+    note(`the list of ${what}s ${faultOf(list(schema), values)}`);
     return [];
   }
-  return list.filter((one) => {
-    const wrong = check(one);
-    if (wrong !== null) note(`a ${what} makes no sense: ${withoutDot(wrong)}`);
+  return values.filter((one) => {
+    const wrong = faultOf(schema, one);
+    if (wrong !== null) note(`a ${what} makes no sense: ${wrong}`);
     return wrong === null;
   });
 }
@@ -105,7 +97,7 @@ export function sensible<T>(list: unknown, check: Check, what: string, note: Not
 export type Starts = readonly (readonly [job: string, at: readonly number[]])[];
 
 export const requestsOf = (list: unknown, note: Note): readonly Answered[] =>
-  sensible(list, request, 'request', note);
+  sensible(list, REQUEST, 'request', note);
 export const leasesOf = (list: unknown, note: Note): readonly Lease[] =>
   sensible(list, LEASE, 'lease', note);
 export const workersOf = (list: unknown, note: Note): readonly Worker[] =>
@@ -116,7 +108,8 @@ export const startsOf = (list: unknown, note: Note): Starts =>
 
 export function pausesOf(paused: unknown, note: Note): SchedulesFile['paused'] {
   const { all, jobs } = isFields(paused) ? paused : {};
-  if (flag(all) !== null) note(`what is paused makes no sense: all${flag(all)}`);
+  const wrong = faultOf(flag, all);
+  if (wrong !== null) note(`what is paused makes no sense: all ${wrong}`);
   return { all: all === true, jobs: sensible(jobs, NAME, 'paused job', note) };
 }
 

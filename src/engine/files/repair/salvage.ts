@@ -18,7 +18,7 @@ import { readWitness } from '../../../store/notes.ts';
 import { type Chain, chainSegments, type Salvaged, salvageDocument } from '../../../store/proof.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
-import { isFields } from '../../../support/shape.ts';
+import { isFields } from '../../../support/schema.ts';
 import { failDoubted, giveLeases } from '../doubt.ts';
 import { journalFolder } from '../fold.ts';
 import { type Imported, type Manifest, manifestPath, readSense } from '../manifest.ts';
