@@ -24,10 +24,10 @@ export interface Backend {
   /** What is wrong with the state that was read. */
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
-  call(command: Command, request: unknown, id: string): Promise<unknown>;
+  call(command: Command, request: object, id: string): Promise<unknown>;
   stream(
     command: Command,
-    request: unknown,
+    request: object,
     signal: AbortSignal,
     options: StreamOptions,
   ): AsyncIterable<Json>;
@@ -83,7 +83,7 @@ const MOST_LOST = 8;
 export async function callAnywhere(
   first: Backend,
   command: Command,
-  request: unknown,
+  request: object,
   next: () => Promise<Backend>,
 ): Promise<unknown> {
   const id = newId();
@@ -119,7 +119,7 @@ export interface Resuming {
 export async function* streamAnywhere(
   first: Backend,
   command: Command,
-  request: unknown,
+  request: object,
   { signal, single = false, next, onLost }: Resuming,
 ): AsyncGenerator<Json> {
   const options = { single, request: newId() };
@@ -179,7 +179,7 @@ class DaemonBackend implements Backend {
     this.#client = client;
   }
 
-  call(command: Command, request: unknown, id: string): Promise<unknown> {
+  call(command: Command, request: object, id: string): Promise<unknown> {
     const { answerMs } = command;
     const limit = answerMs === undefined ? {} : { timeoutMs: answerMs };
     return this.#client.call(command.name, request as Json, { request: id, ...limit });
@@ -187,7 +187,7 @@ class DaemonBackend implements Backend {
 
   stream(
     command: Command,
-    request: unknown,
+    request: object,
     signal: AbortSignal,
     options: StreamOptions,
   ): AsyncIterable<Json> {

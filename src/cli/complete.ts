@@ -2,21 +2,28 @@
 // names of jobs come from the files of the jobs folder, runs and schedules from the daemon where one answers at once,
 // else from the files. Whatever goes wrong is an empty answer: a shell has nobody to tell it to.
 import { existsSync } from 'node:fs';
-import { Command as Program } from 'commander';
 import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
 import { handle } from '../commands/dispatch.ts';
 import type { Listed } from '../commands/list.ts';
-import { SETTLED, STATE_NAMES, type StateName, UNSETTLED } from '../run/run.ts';
+import {
+  type Entry,
+  flagsOf,
+  isArgument,
+  isOption,
+  isVariadic,
+  type Offer,
+  type Options,
+  takesValue,
+} from '../commands/shared/options.ts';
+import type { StateName } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
-import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import { ENTRIES, entryOf } from './entries.ts';
-import { define, generalOptions } from './program.ts';
-import { FILES, SHELLS } from './shells.ts';
-import { COLORS, commandAt, WITH_VALUE } from './words.ts';
+import { commandAt, GENERAL_OPTIONS, WITH_VALUE } from './general.ts';
+import { FILES } from './shells.ts';
 
 interface Typed {
   readonly command: string | null;
@@ -30,22 +37,6 @@ type Candidate = readonly [value: string, about: string];
 
 const RUNS_OFFERED = 50;
 const ANSWER_MS = 2 * SECOND;
-const UNSTARTED: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
-/** Runs that a command has something to do with; of all the others any. */
-const RUNS_OF: Readonly<Record<string, readonly StateName[]>> = {
-  abort: UNSETTLED,
-  update: UNSTARTED,
-  retry: ['failed', 'aborted'],
-  remove: SETTLED,
-  complete: ['waiting'],
-  fail: ['waiting'],
-};
-const VALUES: Readonly<Record<string, readonly string[]>> = {
-  '--color': COLORS,
-  '--catch-up': CATCH_UPS,
-  '--overlap': OVERLAPS,
-};
-
 /** Lines for the shell. `words` are all that stand after `jobrun`, the last of them as far as it was typed. */
 export async function complete(words: readonly string[]): Promise<readonly string[]> {
   try {
@@ -86,77 +77,68 @@ async function candidatesFor(typed: Typed, option: string): Promise<readonly Can
   const { command, words, current } = typed;
   const last = option || (words.at(-1) ?? '');
   if (command === null) {
-    if (WITH_VALUE.has(last)) return valuesOf(typed, last, '');
-    if (current.startsWith('-')) return optionsOf(new Program(), []);
+    const general = entryIn(GENERAL_OPTIONS, last);
+    if (general && takesValue(general)) return offered(general.kind.offer, typed, []);
+    if (current.startsWith('-')) return flagsIn(GENERAL_OPTIONS, []);
     return ENTRIES.map(({ name, summary }): Candidate => [name, summary]);
   }
   const loaded = await entryOf(command)?.load();
   if (!loaded) return [];
-  const program = new Program(loaded.name);
-  define(loaded, program);
-  const known = program.options.find(
-    ({ long, short }) => last !== '' && [long, short].includes(last),
-  );
-  if (known && (known.required || known.optional))
-    return valuesOf(typed, known.long ?? last, known.flags);
-  if (current.startsWith('-')) return optionsOf(program, words);
-  const argument = program.registeredArguments;
-  const position = positionals(words, program);
-  const own = argument[position] ?? (argument.at(-1)?.variadic ? argument.at(-1) : undefined);
-  return own ? namesFor(typed, own.name(), words) : [];
+  const table: Options = { ...loaded.options, ...GENERAL_OPTIONS };
+  const known = entryIn(table, last);
+  if (known && takesValue(known)) return offered(known.kind.offer, typed, []);
+  if (current.startsWith('-')) return flagsIn(table, words);
+  const all = Object.values(table).filter(isArgument);
+  const next = all[positionals(words, table)] ?? all.find(isVariadic);
+  return next ? offered(next.kind.offer, typed, words) : [];
 }
 
-function optionsOf(program: Program, words: readonly string[]): readonly Candidate[] {
-  const options = program.options.length > 0 ? program.options : generalOptions();
-  return [...options, { long: '--help', description: 'print help', hidden: false, variadic: false }]
-    .filter(({ hidden, long, variadic }) => !hidden && (variadic || !words.includes(long ?? '')))
-    .map(({ long, description }): Candidate => [long ?? '', description]);
+const entryIn = (table: Options, word: string): Entry | undefined =>
+  Object.values(table).find((entry) => isOption(entry) && flagsOf(entry).includes(word));
+
+function flagsIn(table: Options, words: readonly string[]): readonly Candidate[] {
+  const flags = Object.values(table)
+    .filter((entry) => isOption(entry))
+    .map((entry) => ({ ...entry, long: flagsOf(entry).at(-1) ?? '' }))
+    .filter((entry) => isVariadic(entry) || !words.includes(entry.long))
+    .map(({ long, about }): Candidate => [long, about]);
+  return [...flags, ['--help', 'print help']];
 }
 
 /** How many words before stand for arguments. */
-function positionals(words: readonly string[], program: Program): number {
-  const takes = (word: string): boolean =>
-    program.options.some(
-      ({ long, short, required }) => required && word !== '' && [long, short].includes(word),
-    );
+function positionals(words: readonly string[], table: Options): number {
+  const takes = (word: string): boolean => {
+    const entry = entryIn(table, word);
+    return entry !== undefined && takesValue(entry);
+  };
   return words.filter((word, i) => !word.startsWith('-') && !takes(words[i - 1] ?? '')).length;
 }
 
-async function valuesOf(typed: Typed, long: string, flags: string): Promise<readonly Candidate[]> {
-  const fixed = VALUES[long];
-  if (fixed) return fixed.map((value): Candidate => [value, '']);
-  if (long === '--tz') {
-    return Intl.supportedValuesOf('timeZone').map((zone): Candidate => [zone, '']);
-  }
-  const [, what = ''] = /<([^>]*)>/.exec(flags) ?? [];
-  if (what === 'states') return statesAfter(typed.current);
-  if (long === '--schedule') return namesFor(typed, 'schedule', []);
-  if (what === 'job' || what.startsWith('id')) return namesFor(typed, what.replace('...', ''), []);
-  return /file|folder|project/.test(what) || WITH_VALUE.has(long) ? [[FILES, '']] : [];
-}
-
-/** Of a list with commas, the part that is being typed. */
-function statesAfter(current: string): readonly Candidate[] {
-  const before = current.slice(0, current.lastIndexOf(',') + 1);
-  return STATE_NAMES.map((name): Candidate => [before + name, '']);
-}
-
-async function namesFor(
-  typed: Typed,
-  what: string,
+async function offered(
+  offer: Offer | undefined,
+  { current, general }: Typed,
   taken: readonly string[],
 ): Promise<readonly Candidate[]> {
-  const { command, general } = typed;
-  if (what === 'shell') return Object.keys(SHELLS).map((name): Candidate => [name, '']);
+  if (offer === undefined) return [];
+  if (offer === 'files') return [[FILES, '']];
+  if (offer === 'zones')
+    return Intl.supportedValuesOf('timeZone').map((zone): Candidate => [zone, '']);
+  if (typeof offer === 'object' && 'values' in offer)
+    return offer.values.map((value): Candidate => [value, '']);
+  if (typeof offer === 'object' && 'list' in offer) return partsAfter(current, offer.list);
   const dir = general['--dir'];
   const stateDir = general['--state-dir'];
   const given = { ...(dir && { dir }), ...(stateDir && { stateDir }) };
   const config = loadConfig(given, process.env, process.cwd());
-  const schedules = command === 'schedules' || command === 'unschedule' || what === 'schedule';
-  if (what === 'id') return runsOf(config, RUNS_OF[command ?? ''] ?? null, taken);
-  if (schedules) return schedulesOf(config);
-  const jobs = command === 'new' ? [] : jobsOf(config);
-  return what.includes('schedule') ? [...jobs, ...(await schedulesOf(config))] : jobs;
+  if (typeof offer === 'object') return runsOf(config, offer.runs, taken);
+  const jobs = offer === 'schedules' ? [] : jobsOf(config);
+  return offer === 'jobs' ? jobs : [...jobs, ...(await schedulesOf(config))];
+}
+
+/** Of a list with commas, the part that is being typed. */
+function partsAfter(current: string, list: readonly string[]): readonly Candidate[] {
+  const before = current.slice(0, current.lastIndexOf(',') + 1);
+  return list.map((name): Candidate => [before + name, '']);
 }
 
 const jobsOf = ({ jobs }: Config): readonly Candidate[] =>

@@ -1,12 +1,8 @@
 // `jobrun completion`: the script that a shell reads.
 import type { Command } from '../commands/command.ts';
-import { examples } from '../commands/help.ts';
+import { argument, type Kind } from '../commands/shared/options.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SHELLS } from './shells.ts';
-
-interface Request {
-  readonly shell: string;
-}
 
 interface Reply {
   readonly script: string;
@@ -14,24 +10,24 @@ interface Reply {
 
 const NAMES = Object.keys(SHELLS);
 
-export const completion: Command<Request, Reply> = {
+function known(name: unknown): string {
+  if (NAMES.includes(String(name))) return String(name);
+  const message = `there is no completion for "${name}"`;
+  throw new JobrunError('bad-option', message, `There is one for ${NAMES.join(', ')}.`);
+}
+
+const shell: Kind<string> = { read: known, check: known, offer: { values: NAMES } };
+
+const options = { shell: argument('<shell>', shell, NAMES.join(', ')) };
+
+export const completion: Command<typeof options, Reply> = {
   name: 'completion',
-
-  define(program) {
-    program.argument('<shell>', NAMES.join(', '));
-    program.description('Print what makes Tab complete commands, options, jobs and runs.');
-    examples(
-      program,
-      'completion bash >> ~/.bashrc',
-      'completion fish > ~/.config/fish/completions/jobrun.fish',
-    );
-  },
-
-  ask({ args: [shell = ''] }) {
-    if (NAMES.includes(shell)) return { shell };
-    const message = `there is no completion for "${shell}"`;
-    throw new JobrunError('bad-option', message, `There is one for ${NAMES.join(', ')}.`);
-  },
+  about: 'Print what makes Tab complete commands, options, jobs and runs.',
+  examples: [
+    'completion bash >> ~/.bashrc',
+    'completion fish > ~/.config/fish/completions/jobrun.fish',
+  ],
+  options,
 
   local: ({ shell }) => ({ script: SHELLS[shell] ?? '' }),
 

@@ -1,13 +1,19 @@
 // What a program gets of jobrun: `connect` and the calls on what it returns. Names, options and results are those of
 // the command line; where that takes words, this takes values.
 
+import type { abort } from '../commands/abort.ts';
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/batch.ts';
-import { requestFromCode, timeFromCode } from '../commands/code-options.ts';
+import type { complete } from '../commands/complete.ts';
 import { isMark } from '../commands/events.ts';
-import { refuseUnknown } from '../commands/fields.ts';
-import type { Listed } from '../commands/list.ts';
+import type { fail } from '../commands/fail.ts';
+import type { list } from '../commands/list.ts';
+import type { retry } from '../commands/retry.ts';
+import { requestFromCode } from '../commands/run-options.ts';
+import { checked, fromNames } from '../commands/shared/options.ts';
+import type { show } from '../commands/show.ts';
+import type { status } from '../commands/status.ts';
+import type { update } from '../commands/update.ts';
 import type { ConfigOptions } from '../support/config.ts';
-import { durationMs } from '../support/durations.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
 import { optionsJson, toJson } from '../workers/values.ts';
 import type {
@@ -27,7 +33,7 @@ import type {
   ScheduleView,
   Status,
 } from './call-options.ts';
-import { Caller } from './library.ts';
+import { Caller, WHERE } from './library.ts';
 
 /**
  * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. What needs a daemon
@@ -42,8 +48,7 @@ import { Caller } from './library.ts';
  * await jobs.close();
  */
 export async function connect(options: ConfigOptions = {}): Promise<Jobs> {
-  refuseUnknown(options, ['dir', 'stateDir']);
-  return new Jobs(new Caller(options));
+  return new Jobs(new Caller(checked(WHERE, fromNames(WHERE, options))));
 }
 
 export class Jobs {
@@ -77,10 +82,8 @@ export class Jobs {
     const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
     // The expression was written for the zone of this process, which may not be the daemon's.
     const timezone = asked.timezone ?? this.#caller.config.timezone;
-    const run = asked.cron === undefined ? asked : { ...asked, timezone };
-    const kind = run.everyMs === undefined && run.cron === undefined ? 'run' : 'schedule';
-    const request = { kind, run, note: null, wait: false, follow: false, dryRun: false };
-    const reply = (await this.#caller.send('schedule', request as unknown as Json)) as
+    const request = asked.cron === undefined ? asked : { ...asked, timezone };
+    const reply = (await this.#caller.send('schedule', request)) as
       | { readonly run: Accepted }
       | { readonly schedule: ScheduleView };
     return 'run' in reply ? reply.run : reply.schedule;
@@ -99,8 +102,7 @@ export class Jobs {
     const results: (Accepted | JobrunError)[] = [];
     for (const lines of cutBatch(runs.map(lineOf))) {
       if (lines.length === 0) continue;
-      const batch = { kind: 'batch', lines };
-      const reply = (await this.#caller.send('schedule', batch as unknown as Json)) as {
+      const reply = (await this.#caller.send('schedule', { lines })) as {
         readonly results: readonly ToldResult[];
       };
       for (const one of resultsOf(reply.results, lines))
@@ -111,7 +113,7 @@ export class Jobs {
 
   /** One run with its attempts, result rows and last 200 log lines. Rejects with `unknown-run`. */
   async get(id: string): Promise<Details> {
-    return (await this.#caller.call('show', { id })) as Details;
+    return this.#caller.call<typeof show>('show', { id });
   }
 
   /**
@@ -122,14 +124,7 @@ export class Jobs {
    * console.log(total, runs.map(({ id, job, error }) => [id, job, error?.message]));
    */
   async list(filter: ListFilter = {}): Promise<{ total: number; runs: readonly RunView[] }> {
-    const { state, since, ...rest } = filter;
-    const request = {
-      limit: 50,
-      ...rest,
-      ...(state !== undefined && { states: typeof state === 'string' ? [state] : state }),
-      ...(since !== undefined && { since: timeFromCode('since', since) }),
-    };
-    const { damage, ...listed } = (await this.#caller.call('list', request)) as Listed;
+    const { damage, ...listed } = await this.#caller.call<typeof list>('list', filter);
     // A daemon that met a damaged page tells of it beside the list: here it would go unseen.
     if (damage?.[0]) throw errorFromShape(damage[0]);
     return listed;
@@ -149,12 +144,8 @@ export class Jobs {
     ids: string | readonly string[],
     options: { readonly grace?: Duration; readonly reason?: string } = {},
   ): Promise<{ results: readonly (Aborted | Refused)[] }> {
-    const { grace, reason } = options;
-    return (await this.#caller.call('abort', {
-      ids: typeof ids === 'string' ? [ids] : ids,
-      ...(grace !== undefined && { graceMs: durationMs(grace, 'grace') }),
-      ...(reason !== undefined && { reason }),
-    })) as { results: (Aborted | Refused)[] };
+    const given = { ...options, ids: typeof ids === 'string' ? [ids] : ids };
+    return this.#caller.call<typeof abort>('abort', given);
   }
 
   /** Changes a run that has not started; `params` take the place of the old ones. Rejects with `refused` where it has. */
@@ -167,16 +158,13 @@ export class Jobs {
       readonly priority?: number;
     },
   ): Promise<RunView> {
-    const { at, in: within, params, priority } = changes;
-    return (await this.#caller.call('update', {
+    const { params, ...rest } = changes;
+    const given = {
+      ...rest,
       id,
-      merge: false,
-      note: null,
-      ...(at !== undefined && { dueAt: timeFromCode('at', at) }),
-      ...(within !== undefined && { inMs: durationMs(within, 'in') }),
       ...(params !== undefined && { params: toJson(params, 'the params') }),
-      ...(priority !== undefined && { priority }),
-    })) as RunView;
+    };
+    return this.#caller.call<typeof update>('update', given);
   }
 
   /**
@@ -187,9 +175,7 @@ export class Jobs {
     id: string,
     options: { readonly fresh?: boolean; readonly force?: boolean } = {},
   ): Promise<RunView> {
-    const { fresh = false, force = false } = options;
-    const request = { ids: [id], ...(fresh && { fresh }), ...(force && { force }) };
-    return (await this.#caller.call('retry', request)) as RunView;
+    return (await this.#caller.call<typeof retry>('retry', { ...options, ids: [id] })) as RunView;
   }
 
   /**
@@ -203,8 +189,7 @@ export class Jobs {
    * console.log(output);
    */
   async result(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
-    const request = { ids: [id], any: false };
-    const waited = (await this.#caller.last('wait', request, options.signal)) as {
+    const waited = (await this.#caller.last('wait', { ids: [id] }, options.signal)) as {
       readonly runs: readonly RunView[];
     } | null;
     const run = waited?.runs[0];
@@ -216,29 +201,28 @@ export class Jobs {
 
   /** The daemon, its places and the counts of runs; `running: false` where none runs. */
   async status(): Promise<Status> {
-    return (await this.#caller.call('status', {})) as Status;
+    return this.#caller.call<typeof status>('status', {});
   }
 
   /** Starts nothing new, of one job or of all; what is asked for is kept. */
   async pause(job?: string): Promise<void> {
-    await this.#caller.call('pause', job === undefined ? {} : { job });
+    await this.#caller.call('pause', { job });
   }
 
   /** Ends a pause, of one job or of all. */
   async resume(job?: string): Promise<void> {
-    await this.#caller.call('resume', job === undefined ? {} : { job });
+    await this.#caller.call('resume', { job });
   }
 
   /** Settles a run that waits for an outside result: done, with this output. `refused` where it does not wait. */
   async complete(id: string, output: unknown = null): Promise<RunView> {
-    const request = { id, output: toJson(output, 'the output') };
-    return (await this.#caller.call('complete', request)) as RunView;
+    const given = { id, output: toJson(output, 'the output') };
+    return this.#caller.call<typeof complete>('complete', given);
   }
 
   /** Settles a run that waits for an outside result: failed, with this message. */
   async fail(id: string, message?: string): Promise<RunView> {
-    const request = { id, ...(message !== undefined && { message }) };
-    return (await this.#caller.call('fail', request)) as RunView;
+    return this.#caller.call<typeof fail>('fail', { id, message });
   }
 
   /**

@@ -3,14 +3,13 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { askDaemon } from '../api/client.ts';
-import type { Asked, Command } from '../commands/command.ts';
-import { examples } from '../commands/help.ts';
-import { readInteger } from '../commands/times.ts';
+import type { Command } from '../commands/command.ts';
+import { count, duration, text } from '../commands/shared/kinds.ts';
+import { flag, option } from '../commands/shared/options.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';
 import { prepareState } from '../store/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { parseDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { FEWEST_WORKERS, MAX_WORKERS, SECOND } from '../support/limits.ts';
@@ -18,62 +17,48 @@ import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseNoProject } from './backend.ts';
 
-interface Request {
-  readonly workers?: number;
-  readonly drainMs?: number;
-  readonly http?: string;
-  readonly untilIdle: boolean;
-  readonly watch: boolean;
-  readonly verbose: boolean;
-  readonly detach: boolean;
-  readonly log?: string;
-}
-
 /** The exit code of a daemon that has ended, or where a detached one is. */
 type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
 
 const START_MS = 10 * SECOND;
 const LOOK_EVERY_MS = 50;
 
-export const daemon: Command<Request, Reply> = {
+const options = {
+  workers: option(
+    '--workers <n>',
+    count(1, MAX_WORKERS),
+    'attempts at once; default: the larger of 4 and the cores',
+  ),
+  detach: flag('--detach', 'in the background, its output in state/logs/daemon.log'),
+  log: option(
+    '--log <file>',
+    text(4096, 'files'),
+    'write the log there; SIGHUP opens the file anew',
+  ),
+  untilIdle: flag('--until-idle', 'end when nothing is due or running'),
+  http: option('--http <host:port>', text(1000), 'serve /metrics and /healthz there'),
+  drainMs: option(
+    '--drain <duration>',
+    duration,
+    'how long a stop waits for attempts; default: 30s',
+  ),
+  watch: flag('--no-watch', 'do not look for changes of the job files'),
+};
+
+export const daemon: Command<typeof options, Reply> = {
   name: 'daemon',
+  about: 'Run the daemon: it starts what is due, until it is stopped.',
+  examples: ['daemon', 'daemon --workers 8 --detach', 'daemon --until-idle'],
+  options,
 
-  define(program) {
-    program.description('Run the daemon: it starts what is due, until it is stopped.');
-    program
-      .option('--workers <n>', 'attempts at once; default: the larger of 4 and the cores')
-      .option('--detach', 'in the background, its output in state/logs/daemon.log')
-      .option('--log <file>', 'write the log there; SIGHUP opens the file anew')
-      .option('--until-idle', 'end when nothing is due or running')
-      .option('--http <host:port>', 'serve /metrics and /healthz there')
-      .option('--drain <duration>', 'how long a stop waits for attempts; default: 30s')
-      .option('--no-watch', 'do not look for changes of the job files');
-    examples(program, 'daemon', 'daemon --workers 8 --detach', 'daemon --until-idle');
-  },
-
-  ask({ options }) {
-    const { workers, drain, http, log } = options;
-    return {
-      ...(workers !== undefined && {
-        workers: readInteger(workers, '--workers', 1, MAX_WORKERS),
-      }),
-      ...(drain !== undefined && { drainMs: parseDuration(String(drain), '--drain') }),
-      ...(http !== undefined && { http: String(http) }),
-      ...(log !== undefined && { log: resolve(String(log)) }),
-      untilIdle: options.untilIdle === true,
-      watch: options.watch !== false,
-      verbose: options.verbose === true,
-      detach: options.detach === true,
-    };
-  },
-
-  async local(request, { config }: Asked) {
+  async local(request, { config, general }) {
+    const { untilIdle = false, watch = true, log, http = config.http } = request;
     refuseNoProject(config);
     refuseFewFiles(request.workers ?? config.workers ?? FEWEST_WORKERS);
-    if (request.detach) return startDetached(config, request.log);
+    if (request.detach) return startDetached(config, log && resolve(log));
     const { runDaemon } = await import('../daemon/run-daemon.ts');
-    const { http = config.http } = request;
-    return { exitCode: await runDaemon({ ...config, http }, request) };
+    const asked = { ...request, untilIdle, watch, verbose: general.verbose === true };
+    return { exitCode: await runDaemon({ ...config, http }, asked) };
   },
 
   show(reply, out) {

@@ -3,11 +3,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reachDaemon } from '../api/client.ts';
 import { board } from '../commands/board.ts';
-import type { Asked, Command } from '../commands/command.ts';
+import type { Command } from '../commands/command.ts';
 import { handle } from '../commands/dispatch.ts';
-import { examples } from '../commands/help.ts';
 import { findCommand } from '../commands/index.ts';
 import { type Listed, list } from '../commands/list.ts';
+import { flag, type Sent } from '../commands/shared/options.ts';
 import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -15,41 +15,26 @@ import { errorLine, exitCodeOf, JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
 
-interface Request {
-  readonly readOnly: boolean;
-  readonly ascii: boolean;
-  readonly color: 'auto' | 'always' | 'never';
-}
-
 type Reply =
   | { readonly listed: Listed; readonly damage: readonly JobrunError[] }
   | { readonly closed: true };
 
-export const dashboard: Command<Request, Reply> = {
+const options = {
+  readOnly: flag('--read-only', 'show, but change nothing'),
+  ascii: flag('--ascii', 'draw with plain characters'),
+};
+
+export const dashboard: Command<typeof options, Reply> = {
   name: 'dashboard',
+  about: 'Watch and steer runs and jobs in the terminal; ? there shows the keys.',
+  examples: ['dashboard', 'top --read-only', 'dashboard --ascii'],
+  options,
 
-  define(program) {
-    program.description('Watch and steer runs and jobs in the terminal; ? there shows the keys.');
-    program
-      .option('--read-only', 'show, but change nothing')
-      .option('--ascii', 'draw with plain characters');
-    examples(program, 'dashboard', 'top --read-only', 'dashboard --ascii');
-  },
-
-  ask({ options }) {
-    const { color } = options;
-    return {
-      readOnly: options.readOnly === true,
-      ascii: options.ascii === true,
-      color: color === 'always' || color === 'never' ? color : 'auto',
-    };
-  },
-
-  async local(request, { config, options }: Asked) {
+  async local(request, { config, general }) {
     const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
-    if (!isTerminal || options.json === true) return await listOnce(config);
+    if (!isTerminal || general.json === true) return await listOnce(config);
     refuseNoProject(config);
-    await open(request, config);
+    await open(request, general.color, config);
     return { closed: true };
   },
 
@@ -73,7 +58,12 @@ async function listOnce(config: Config): Promise<Reply> {
   }
 }
 
-async function open({ readOnly, ascii, color }: Request, config: Config): Promise<void> {
+async function open(
+  { readOnly = false, ascii = false }: Sent<typeof options>,
+  when: unknown,
+  config: Config,
+): Promise<void> {
+  const color = when === 'always' || when === 'never' ? when : 'auto';
   const { openDashboard } = await import('../dashboard/dashboard.ts');
   const { lookFor } = await import('../dashboard/look.ts');
   await openDashboard({

@@ -4,8 +4,8 @@ import { socketPaths } from '../api/address.ts';
 import { askDaemon } from '../api/client.ts';
 import type { Command } from '../commands/command.ts';
 import { handle } from '../commands/dispatch.ts';
-import { examples } from '../commands/help.ts';
 import { type Output, paint } from '../commands/output.ts';
+import { flag } from '../commands/shared/options.ts';
 import type { Status } from '../commands/status.ts';
 import { type TrustedClock, trustClock } from '../commands/trust-clock.ts';
 import {
@@ -31,10 +31,6 @@ import { count } from '../support/text.ts';
 import { type Doomed, endGroup } from '../workers/death.ts';
 import { refuseNoProject } from './backend.ts';
 
-interface Request {
-  readonly repair: boolean;
-}
-
 interface Reply {
   readonly sound: boolean;
   readonly state: string;
@@ -46,26 +42,23 @@ interface Reply {
 
 const NOT_SOUND = 8;
 
-export const doctor: Command<Request, Reply> = {
+const options = {
+  repair: flag(
+    '--repair',
+    'set damaged originals aside, go on with all that is provable, and take the clock as right',
+  ),
+};
+
+export const doctor: Command<typeof options, Reply> = {
   name: 'doctor',
-
-  define(program) {
-    program.description(
-      'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
-    );
-    program.option(
-      '--repair',
-      'set damaged originals aside, go on with all that is provable, and take the clock as right',
-    );
-    examples(
-      program,
-      'doctor',
-      'doctor --json | jq \'.checks[] | select(.status != "ok")\'',
-      'doctor --repair',
-    );
-  },
-
-  ask: ({ options }) => ({ repair: options.repair === true }),
+  about:
+    'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
+  examples: [
+    'doctor',
+    'doctor --json | jq \'.checks[] | select(.status != "ok")\'',
+    'doctor --repair',
+  ],
+  options,
 
   async local({ repair }, { config }) {
     refuseNoProject(config);

@@ -6,12 +6,19 @@
 import type { Command } from '../commands/command.ts';
 import { commandOf } from '../commands/dispatch.ts';
 import { START_DAEMON } from '../commands/settled.ts';
+import { text } from '../commands/shared/kinds.ts';
+import { field, fieldsOf, fromNames, type Options } from '../commands/shared/options.ts';
 import { type Config, type ConfigOptions, loadConfig } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { Shared } from './shared.ts';
+
+/** Where a project is, as code says it. */
+export const WHERE = { dir: field(text(4096)), stateDir: field(text(4096)) };
+
+type ReplyOf<C> = C extends Command<Options, infer Reply> ? Reply : never;
 
 /** Calls and streams of one program, on whatever there is to do them. */
 export class Caller {
@@ -30,12 +37,14 @@ export class Caller {
   }
 
   /** Does one command, as code asks for it; calls of the same time share the connection, or the files. */
-  async call(name: string, request: unknown): Promise<unknown> {
-    return this.send(name, optionsJson(request));
+  async call<C extends Command>(name: C['name'], options: object): Promise<ReplyOf<C>> {
+    const { options: table } = await commandOf(name);
+    const given = fieldsOf(optionsJson(options));
+    return (await this.send(name, fromNames(table, given))) as ReplyOf<C>;
   }
 
   /** The same for a request that is JSON already: a batch is not gone through a second time. */
-  async send(name: string, args: Json, again = false): Promise<unknown> {
+  async send(name: string, args: object, again = false): Promise<unknown> {
     const command = await commandOf(name);
     let shared = await this.#take(command);
     const next = async (): Promise<Backend> => {
@@ -64,12 +73,12 @@ export class Caller {
   /** Items of a stream, also over a restart of the daemon; ends with the signal, with `close`, or when its reader leaves. */
   async *stream(
     name: string,
-    request: unknown,
+    options: object,
     signal?: AbortSignal,
     single = false,
   ): AsyncGenerator<Json> {
     const command = await commandOf(name);
-    const args = optionsJson(request);
+    const args = fromNames(command.options, fieldsOf(optionsJson(options)));
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
     let shared: Shared | null = await this.#take(command);
     // Left before another is taken: a daemon cannot begin while files are held.
@@ -96,9 +105,9 @@ export class Caller {
   }
 
   /** The last item of such a stream; null where it was ended before. */
-  async last(name: string, request: unknown, signal?: AbortSignal): Promise<Json | null> {
+  async last(name: string, options: object, signal?: AbortSignal): Promise<Json | null> {
     let last: Json | null = null;
-    for await (const item of this.stream(name, request, signal, true)) last = item;
+    for await (const item of this.stream(name, options, signal, true)) last = item;
     return last;
   }
 

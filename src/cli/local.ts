@@ -22,7 +22,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export async function runHere(
   command: Command,
-  request: unknown,
+  request: object,
   config: Config,
   out: Output,
   verbose: boolean,

@@ -1,17 +1,17 @@
 // The command line: words in, an exit code out. What only some commands need is loaded when they need it.
 import { existsSync } from 'node:fs';
 import type { Asked, Command } from '../commands/command.ts';
+import { requestOf } from '../commands/dispatch.ts';
 import { Output } from '../commands/output.ts';
 import { START_DAEMON } from '../commands/settled.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
-import { parse } from './parse.ts';
+import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
 import { guardStdout } from './stdout.ts';
 import { confirmer, readStdin } from './terminal.ts';
-import type { Parsed } from './words.ts';
 
 /** Runs one command and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -101,10 +101,10 @@ function configOf({ command, general }: Parsed): Config {
 }
 
 async function perform(parsed: Parsed, config: Config, out: Output): Promise<number> {
-  const { command, args, general, options } = parsed;
-  const confirm = confirmer(options.yes === true, general.json === true);
-  const asked: Asked = { args, options, config, now: systemClock.now(), readStdin, confirm };
-  const request = await command.ask(asked);
+  const { command, typed, general } = parsed;
+  const confirm = confirmer(typed.yes === true, general.json === true);
+  const asked: Asked = { config, now: systemClock.now(), typed, general, readStdin, confirm };
+  const request = await requestOf(command, asked);
   const done = (await command.local?.(request, asked)) ?? null;
   if (done !== null) return (await command.show(done, out, request)) ?? 0;
   if (command.isHere?.(request)) {
@@ -117,7 +117,7 @@ async function perform(parsed: Parsed, config: Config, out: Output): Promise<num
 
 async function withBackend(
   command: Command,
-  request: unknown,
+  request: object,
   config: Config,
   out: Output,
   signal: AbortSignal,

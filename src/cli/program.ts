@@ -1,18 +1,34 @@
-// Commander, for all words that can be typed: help, what is refused and what was meant by it. Only the command that
-// was called is loaded; the others are known by their summary alone. What commander refuses becomes an error like any
-// other.
+// From the words that were typed to a command with its arguments and options, by commander: also help, what is refused
+// and what was meant by it. Only the command that was called is loaded; the others are known by their summary
+// alone. What commander refuses becomes an error like any other.
 import { CommanderError, Option, Command as Program } from 'commander';
 import type { Command } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/index.ts';
+import {
+  type Entry,
+  isArgument,
+  isOption,
+  type Options,
+  type Typed,
+  typedIn,
+} from '../commands/shared/options.ts';
 import { version } from '../commands/version.ts';
 import { JobrunError } from '../support/errors.ts';
 import { DASHBOARD, ENTRIES, entryOf } from './entries.ts';
-import { commandAt, GENERAL_OPTIONS, type Parsed } from './words.ts';
+import { COLORS, commandAt, GENERAL_OPTIONS } from './general.ts';
+
+export interface Parsed {
+  readonly command: Command;
+  /** What was typed, by the names of the fields. */
+  readonly typed: Typed<Options>;
+  /** The general ones, wherever they stood. */
+  readonly general: Readonly<Record<string, unknown>>;
+}
 
 const GENERAL = 'General options:';
 
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
-export async function parseAny(argv: readonly string[]): Promise<Parsed | null> {
+export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   const words = withDefaultCommand(withoutHelpCommand(argv));
   const program = makeProgram();
   const word = commandWord(words);
@@ -35,19 +51,25 @@ export async function parseAny(argv: readonly string[]): Promise<Parsed | null> 
     throw refused(error, command?.name, own);
   }
   if (!command || !own) return null;
-  const options = own.opts();
-  const general = { ...program.opts(), ...those(shared, options) };
-  return { command, args: own.args, options: { ...general, ...options }, general };
+  const given = own.opts();
+  const general = { ...program.opts(), ...those(shared, given) };
+  return { command, typed: typedIn(command.options, own.args, given), general };
 }
 
-const those = (names: readonly string[], of: Parsed['options']): Parsed['options'] =>
+const those = (names: readonly string[], of: Parsed['general']): Parsed['general'] =>
   Object.fromEntries(names.map((name) => [name, of[name]]).filter(isSet));
 
 const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
 
 /** Gives the command its options and the general ones. Returns the names of the general ones. */
 export function define(command: Command, own: Program): readonly string[] {
-  command.define(own);
+  own.description(command.about);
+  for (const entry of Object.values(command.options)) {
+    if (isArgument(entry)) own.argument(entry.words, entry.about);
+    else if (isOption(entry)) own.addOption(optionOf(entry));
+  }
+  const examples = command.examples.map((line) => `  jobrun ${line}`).join('\n');
+  if (examples !== '') own.addHelpText('after', `\nExamples:\n${examples}`);
   const shared = generalOptions();
   for (const option of shared) own.addOption(option);
   return shared.map((option) => option.attributeName());
@@ -76,10 +98,19 @@ function addEntry(program: Program, { name, alias, summary, group }: CommandEntr
   return own.action(() => undefined);
 }
 
+function optionOf(entry: Entry): Option {
+  const { words, about, fallback, kind } = entry;
+  const option = new Option(words, about);
+  if (fallback !== undefined) option.default(String(fallback));
+  if (kind.many && !option.variadic)
+    option.argParser((text, before: readonly string[] = []) => [...before, text]);
+  return option;
+}
+
 export const generalOptions = (): readonly Option[] =>
-  GENERAL_OPTIONS.map(([flags, about, choices]) => {
-    const option = new Option(flags, about).helpGroup(GENERAL);
-    return choices ? option.choices(choices) : option;
+  Object.values(GENERAL_OPTIONS).map((entry) => {
+    const option = optionOf(entry).helpGroup(GENERAL);
+    return entry === GENERAL_OPTIONS.color ? option.choices(COLORS) : option;
   });
 
 const commandWord = (words: readonly string[]): string | undefined => words[commandAt(words)];

@@ -2,20 +2,14 @@
 import { userInfo } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { policyOf } from '../catalog/catalog.ts';
-import type { Asked, Command } from '../commands/command.ts';
-import { examples } from '../commands/help.ts';
-import { readInteger } from '../commands/times.ts';
+import type { Command } from '../commands/command.ts';
+import { count, text } from '../commands/shared/kinds.ts';
+import { flag, option, type Sent } from '../commands/shared/options.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import { MAX_WORKERS, SECOND } from '../support/limits.ts';
-
-interface Request {
-  readonly user: boolean;
-  readonly workers?: string;
-  readonly http?: string;
-}
 
 interface Reply {
   readonly name: string;
@@ -28,34 +22,22 @@ const WATCHDOG_S = 60;
 const STOP_EXTRA_S = 25;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export const service: Command<Request, Reply> = {
+const options = {
+  user: flag('--user', 'for the systemd of this user, without root'),
+  http: option('--http <host:port>', text(1000), 'serve /metrics and /healthz there'),
+  workers: option('--workers <n>', count(1, MAX_WORKERS), 'attempts at once'),
+};
+
+export const service: Command<typeof options, Reply> = {
   name: 'service',
+  about: 'Print a systemd unit that runs the daemon on this project.',
+  examples: [
+    'service --user > ~/.config/systemd/user/jobrun.service',
+    'service | sudo tee /etc/systemd/system/jobrun.service',
+  ],
+  options,
 
-  define(program) {
-    program.description('Print a systemd unit that runs the daemon on this project.');
-    program
-      .option('--user', 'for the systemd of this user, without root')
-      .option('--http <host:port>', 'serve /metrics and /healthz there')
-      .option('--workers <n>', 'attempts at once');
-    examples(
-      program,
-      'service --user > ~/.config/systemd/user/jobrun.service',
-      'service | sudo tee /etc/systemd/system/jobrun.service',
-    );
-  },
-
-  ask({ options }) {
-    const { user, workers, http } = options;
-    return {
-      user: user === true,
-      ...(workers !== undefined && {
-        workers: String(readInteger(workers, '--workers', 1, MAX_WORKERS)),
-      }),
-      ...(http !== undefined && { http: String(http) }),
-    };
-  },
-
-  async local(request, { config }: Asked) {
+  async local(request, { config }) {
     const { placeOf } = await import('../daemon/watching/http.ts');
     if (request.http !== undefined) placeOf(request.http);
     const { readJobs } = await import('../daemon/jobs.ts');
@@ -78,11 +60,16 @@ export const service: Command<Request, Reply> = {
   },
 };
 
-function unitOf(request: Request, config: Config, graceMs: number, program: string): string {
+function unitOf(
+  request: Sent<typeof options>,
+  config: Config,
+  graceMs: number,
+  program: string,
+): string {
   const { user, workers, http } = request;
   const options = [
     ...['--dir', config.dir, '--state-dir', config.state],
-    ...(workers === undefined ? [] : ['--workers', workers]),
+    ...(workers === undefined ? [] : ['--workers', String(workers)]),
     ...(http === undefined ? [] : ['--http', http]),
   ];
   const command = [process.execPath, program, 'daemon', ...options].map(word).join(' ');

@@ -1,13 +1,15 @@
 // `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this one.
 
-import { optionalInteger, refuseUnknown } from '../commands/fields.ts';
+import { count, duration } from '../commands/shared/kinds.ts';
+import { checked, field, fromNames, yesOrNo } from '../commands/shared/options.ts';
 import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
-import { type Duration, durationMs } from '../support/durations.ts';
+import type { Duration } from '../support/durations.ts';
 import { FEWEST_WORKERS, MAX_WORKERS } from '../support/limits.ts';
 import { refuseFewFiles } from '../support/open-files.ts';
 import { random } from '../support/random.ts';
 import { refuseNoProject } from './backend.ts';
+import { WHERE } from './library.ts';
 
 export interface StartOptions {
   /** The project. Default as for the command line. */
@@ -24,7 +26,12 @@ export interface StartOptions {
   readonly log?: { write(line: string): unknown };
 }
 
-const OPTIONS = ['dir', 'stateDir', 'workers', 'drain', 'watch', 'log'];
+const OPTIONS = {
+  ...WHERE,
+  workers: field(count(1, MAX_WORKERS)),
+  drain: field(duration),
+  watch: field(yesOrNo),
+};
 
 export interface RunningDaemon {
   /** Resolves with the exit code that `jobrun daemon` would have. */
@@ -42,9 +49,8 @@ export interface RunningDaemon {
  * process.once('SIGTERM', () => daemon.stop());
  */
 export async function startDaemon(options: StartOptions = {}): Promise<RunningDaemon> {
-  refuseUnknown(options, OPTIONS);
-  const { dir, stateDir, workers, drain, watch, log } = options;
-  const where = { ...(dir !== undefined && { dir }), ...(stateDir !== undefined && { stateDir }) };
+  const { log = nowhere, ...given } = options;
+  const { workers, drain, watch = true, ...where } = checked(OPTIONS, fromNames(OPTIONS, given));
   const config = loadConfig(where, process.env, process.cwd());
   refuseNoProject(config);
   refuseFewFiles(workers ?? config.workers ?? FEWEST_WORKERS);
@@ -53,12 +59,12 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
-    log: openLog(log ?? nowhere, systemClock, false),
+    log: openLog(log, systemClock, false),
     chance: random,
-    workers: optionalInteger({ workers: workers ?? null }, 'workers', 1, MAX_WORKERS) ?? null,
-    watch: watch ?? true,
+    workers: workers ?? null,
+    watch,
     untilIdle: false,
-    drainMs: drain === undefined ? config.drainMs : durationMs(drain, 'drain'),
+    drainMs: drain ?? config.drainMs,
   });
   return {
     stopped: daemon.stopped,

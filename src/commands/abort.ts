@@ -3,24 +3,16 @@
 import { isOfState } from '../run/refusal.ts';
 import { type Run, type StateName, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
-import { parseDuration, showDuration } from '../support/durations.ts';
+import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command, Tools } from './command.ts';
 import { getRun } from './drafts.ts';
-import { fieldsOf, jobName, optionalInteger, optionalText, runIds, wrong } from './fields.ts';
-import { examples } from './help.ts';
 import { paintState } from './output.ts';
 import { refuseUnknownJob } from './pausing.ts';
 import { noDaemon } from './settled.ts';
 import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
-
-interface Request {
-  readonly ids?: readonly string[];
-  readonly job?: string;
-  readonly all?: boolean;
-  readonly graceMs?: number;
-  readonly reason?: string;
-}
+import { duration, job, runs, text } from './shared/kinds.ts';
+import { argument, flag, option, shellFlag, wrong } from './shared/options.ts';
 
 /** Over, and how long that took. */
 export interface Aborted {
@@ -35,58 +27,46 @@ interface Reply {
 
 const MAX_REASON = 1000;
 
-export const abort: Command<Request, Reply> = {
+const options = {
+  ids: argument('[id...]', runs(UNSETTLED), 'runs to abort'),
+  graceMs: option('--grace <duration>', duration, 'time to clean up before the process is killed'),
+  force: shellFlag('--force', 'kill at once'),
+  reason: option('--reason <text>', text(MAX_REASON), 'kept with the run'),
+  job: option('--job <job>', job, 'all runs of this job that are not settled'),
+  all: flag('--all', 'all runs that are not settled'),
+  yes: shellFlag('-y, --yes', 'do not ask'),
+};
+
+export const abort: Command<typeof options, Reply> = {
   name: 'abort',
   once: true,
+  about: 'End runs; waits until they are over.',
+  examples: [
+    'abort 12',
+    'abort 12 13 --grace 30s --reason "wrong file"',
+    'abort --job import-products',
+  ],
+  options,
 
-  define(program) {
-    program
-      .argument('[id...]', 'runs to abort')
-      .description('End runs; waits until they are over.');
-    program
-      .option('--grace <duration>', 'time to clean up before the process is killed')
-      .option('--force', 'kill at once')
-      .option('--reason <text>', 'kept with the run')
-      .option('--job <job>', 'all runs of this job that are not settled')
-      .option('--all', 'all runs that are not settled')
-      .option('-y, --yes', 'do not ask');
-    examples(
-      program,
-      'abort 12',
-      'abort 12 13 --grace 30s --reason "wrong file"',
-      'abort --job import-products',
-    );
-  },
-
-  async ask({ args, options, confirm }) {
-    const { job, all, grace, force, reason } = options;
-    const chosen = [args.length > 0, job !== undefined, all === true].filter(Boolean).length;
-    if (chosen !== 1) {
+  async ask(request, { typed, confirm }) {
+    const { ids, job, all } = request;
+    if ([ids, job, all].filter((one) => one !== undefined).length !== 1) {
       const hint = 'For example: jobrun abort 12';
       throw new JobrunError('bad-option', 'give one of: ids, --job, --all', hint);
     }
-    if (all === true && !(await confirm('Abort all runs that are not settled?'))) {
+    if (all && !(await confirm('Abort all runs that are not settled?'))) {
       throw new JobrunError('interrupted', 'nothing was aborted', 'Say yes, or give -y.');
     }
-    const graceMs = force === true ? 0 : grace && parseDuration(String(grace), '--grace');
-    return {
-      ...(args.length > 0 && { ids: args }),
-      ...(job !== undefined && { job: jobName(job) }),
-      ...(all === true && { all }),
-      ...(typeof graceMs === 'number' && { graceMs }),
-      ...(reason !== undefined && { reason: String(reason) }),
-    };
+    return typed.force ? { ...request, graceMs: 0 } : request;
   },
 
-  async handle(request, tools) {
-    const fields = fieldsOf(request);
-    const reason = optionalText(fields, 'reason', MAX_REASON) ?? 'aborted on request';
-    const graceMs = optionalInteger(fields, 'graceMs', 0, Number.MAX_SAFE_INTEGER) ?? null;
+  async handle({ ids, job, all, ...asked }, tools) {
+    const { reason = 'aborted on request', graceMs = null } = asked;
     const act = (id: number): Promise<Aborted> => abortOne(id, reason, graceMs, tools);
-    if (request.ids !== undefined) return { results: await eachGiven(runIds(request.ids), act) };
-    if (request.job === undefined && request.all !== true) throw wrong('ids', 'a list of ids');
-    if (request.job !== undefined) await refuseUnknownJob(jobName(request.job), tools);
-    const jobs = request.job === undefined ? {} : { jobs: [request.job] };
+    if (ids) return { results: await eachGiven(ids, act) };
+    if (job === undefined && !all) throw wrong('ids', 'a list of ids');
+    if (job !== undefined) await refuseUnknownJob(job, tools);
+    const jobs = job === undefined ? {} : { jobs: [job] };
     const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, tools), act);
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
   },

@@ -6,14 +6,15 @@ import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../suppo
 import { MAX_BATCH } from '../support/limits.ts';
 import { acceptedBefore } from './accepting.ts';
 import type { Tools } from './command.ts';
-import { draftsOf, type RunRequest } from './drafts.ts';
-import { fieldsOf, notOneOf, wrong } from './fields.ts';
+import { draftsOf, runOf } from './drafts.ts';
+import { LINE, type RUN } from './run-options.ts';
+import { fieldsOf, fromNames, type Kind, type Sent, wrong } from './shared/options.ts';
 import { inFull, type ShortView, teller } from './short.ts';
 import { type Here, readDue } from './times.ts';
 import type { AcceptedView } from './views.ts';
 
 export type BatchLine =
-  | { readonly line: number; readonly run: RunRequest }
+  | { readonly line: number; readonly run: Sent<typeof RUN> }
   | { readonly line: number; readonly error: ErrorShape };
 
 type Refused = { readonly line: number; readonly error: ErrorShape };
@@ -21,8 +22,6 @@ type Refused = { readonly line: number; readonly error: ErrorShape };
 export type BatchResult = AcceptedView | Refused;
 /** As it is told to whoever has the lines. */
 export type ToldResult = BatchResult | ShortView;
-
-const KNOWN = ['job', 'params', 'at', 'in', 'priority', 'key', 'retries', 'after', 'force'];
 
 export function readBatch(text: string, here: Here): Promise<BatchLine[]> {
   const lines = text.split('\n').map((content, i) => ({ content, line: i + 1 }));
@@ -39,19 +38,18 @@ async function readLine(content: string, line: number, here: Here): Promise<Batc
   }
 }
 
-async function readRun(value: Json | undefined, here: Here): Promise<RunRequest> {
+async function readRun(value: Json | undefined, here: Here): Promise<Sent<typeof RUN>> {
   if (value === undefined) {
     const hint = 'Write one object a line: {"job":"mail","params":{"to":"ada"}}';
     throw new JobrunError('bad-request', 'that is no JSON', hint);
   }
-  const { at, in: within, ...rest } = fieldsOf(value);
+  const fields = fieldsOf(value);
   checkDepth(value, 'its values');
   // Here, and not only in the daemon: one line that fits into no frame must not take the others with it.
-  checkJson(rest.params ?? null, 'params');
-  const unknown = Object.keys(rest).find((name) => !KNOWN.includes(name));
-  if (unknown !== undefined) throw notOneOf('a line of the batch', unknown, KNOWN);
-  const { due } = await readDue({ at, in: within }, here);
-  return { ...rest, ...due } as unknown as RunRequest;
+  checkJson(fields.params ?? null, 'params');
+  const { dueAt, inMs, ...rest } = fromNames(LINE, fields, 'a line of the batch');
+  const { due } = await readDue({ at: dueAt, in: inMs }, here);
+  return { ...rest, ...due };
 }
 
 /** Parts that fit into one call and one commit. */
@@ -85,12 +83,19 @@ function sizeOf(line: BatchLine): number {
 const isLine = (line: unknown): boolean =>
   typeof line === 'object' && line !== null && ('run' in line || 'error' in line);
 
+/** Lines as they are sent. What is wrong with the run of one is told in its place. */
+export const lines: Kind<readonly BatchLine[]> = {
+  check(value, what) {
+    if (Array.isArray(value) && value.every(isLine)) return value as unknown as BatchLine[];
+    throw wrong(what, 'a list of lines');
+  },
+};
+
 export async function acceptBatch(
   lines: readonly BatchLine[],
   tools: Tools,
   now: number,
 ): Promise<ToldResult[]> {
-  if (!Array.isArray(lines) || !lines.every(isLine)) throw wrong('lines', 'a list of lines');
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
   const tell = teller(tools);
   const again = (await acceptedBefore(runs.length, tools, now))?.values();
@@ -99,7 +104,7 @@ export async function acceptBatch(
       'error' in line ? line : tell(again.next().value as Accepted, line.run),
     );
   }
-  const drafts = await draftsOf(runs, tools, now);
+  const drafts = await draftsOf(runs.map(runOf), tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
   // Before their commit begins, as for a single one.
   tools.wake();

@@ -4,7 +4,6 @@ import type { Json } from '../support/json.ts';
 import type { BoardRequest } from './board-list.ts';
 import { type BoardRun, boardRun } from './board-rows.ts';
 import type { Tools } from './command.ts';
-import { fieldsOf, optionalChoice, optionalText } from './fields.ts';
 import { type JobView, jobView } from './job-views.ts';
 import { boardViews } from './views.ts';
 
@@ -25,11 +24,9 @@ const LATEST_RUNS = 10;
 
 /** Null where none is asked for, and where there is no such run or job. */
 export async function detailIn(request: BoardRequest, tools: Tools): Promise<BoardDetail | null> {
-  const fields = fieldsOf(request);
-  const what = optionalText(fields, 'detail', 200);
-  if (what === undefined) return null;
-  const kind = optionalChoice(fields, 'detailOf', ['run', 'job'] as const) ?? 'run';
-  return kind === 'job' ? ofJob(what, tools) : ofRun(what, request.rows === true, tools);
+  const { detail, detailOf, rows = false } = request;
+  if (detail === undefined) return null;
+  return detailOf === 'job' ? ofJob(detail, tools) : ofRun(detail, rows, tools);
 }
 
 async function ofRun(id: string, withRows: boolean, tools: Tools): Promise<BoardDetail | null> {

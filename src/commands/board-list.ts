@@ -2,39 +2,50 @@
 // the one under the cursor is. Names are matched against the jobs there are, never run by run, so that the counts by job
 // tell which pages have to be read at all.
 import type { Found, Query } from '../engine/engine.ts';
-import { STATE_NAMES, type StateName } from '../run/run.ts';
-import { LAST_INSTANT } from '../support/limits.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
 import type { Tools } from './command.ts';
-import { fieldsOf, optionalChoice, optionalInteger, optionalText, wrong } from './fields.ts';
+import { choice, count, instant, states, text } from './shared/kinds.ts';
+import { field, type Kind, type Sent, wrong, yesOrNo } from './shared/options.ts';
 import { boardViews } from './views.ts';
 
 export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 export type Order = (typeof RUN_ORDERS)[number] | (typeof JOB_ORDERS)[number];
 
-export interface BoardRequest {
+const MAX_WINDOW = 1000;
+const DEFAULT_WINDOW = 50;
+const MAX_WORDS = 20;
+
+const words: Kind<readonly string[]> = {
+  check(value, what) {
+    if (Array.isArray(value) && value.length <= MAX_WORDS) return value.map(String);
+    throw wrong(what, `a list of at most ${MAX_WORDS} texts`);
+  },
+};
+
+export const BOARD = {
   /** `none`: all that stands around the lists, and the detail. */
-  readonly list?: 'runs' | 'jobs' | 'none';
-  readonly states?: readonly StateName[];
+  list: field(choice(['runs', 'jobs', 'none'])),
+  states: field(states()),
   /** Parts of a job's name; a number also finds the run with that id. */
-  readonly words?: readonly string[];
-  readonly group?: string;
-  readonly key?: string;
-  readonly since?: number;
-  readonly order?: Order;
-  readonly offset?: number;
-  readonly limit?: number;
+  words: field(words),
+  group: field(text(1000)),
+  key: field(text(1000)),
+  since: field(instant),
+  order: field(choice([...RUN_ORDERS, ...JOB_ORDERS])),
+  offset: field(count(0)),
+  limit: field(count(0, MAX_WINDOW)),
   /** The run or job under the cursor: the reply says where it is now. */
-  readonly around?: string;
+  around: field(text(200)),
   /** The run or job to tell all of, `rows` with the result table of the run. */
-  readonly detail?: string;
-  readonly detailOf?: 'run' | 'job';
-  readonly rows?: boolean;
+  detail: field(text(200)),
+  detailOf: field(choice(['run', 'job'])),
+  rows: field(yesOrNo),
   /** To be told that something has changed. */
-  readonly watch?: boolean;
+  watch: field(yesOrNo),
   /** A look as a stream, with what is found so far. */
-  readonly parts?: boolean;
-}
+  parts: field(yesOrNo),
+};
+export type BoardRequest = Sent<typeof BOARD>;
 
 export interface BoardList {
   readonly total: number;
@@ -48,32 +59,24 @@ export interface BoardList {
   readonly jobs: readonly BoardJob[];
 }
 
-const MAX_WINDOW = 1000;
-const DEFAULT_WINDOW = 50;
-const MAX_WORDS = 20;
-
 /** The window, again and again while it is being found; the last one is complete. Null where none is asked for. */
 export async function* listsOf(
   request: BoardRequest,
   tools: Tools,
 ): AsyncGenerator<() => Promise<BoardList | null>> {
-  const fields = fieldsOf(request);
-  const kind = optionalChoice(fields, 'list', ['runs', 'jobs', 'none'] as const) ?? 'runs';
+  const { list: kind = 'runs', offset = 0, limit = DEFAULT_WINDOW, around = '', words } = request;
   if (kind === 'none') return yield async () => null;
-  const offset = optionalInteger(fields, 'offset', 0, Number.MAX_SAFE_INTEGER) ?? 0;
-  const limit = optionalInteger(fields, 'limit', 0, MAX_WINDOW) ?? DEFAULT_WINDOW;
-  const around = optionalText(fields, 'around', 200) ?? null;
   if (kind === 'jobs') {
     if (!tools.daemon) await tools.catalog.ready();
-    const order = optionalChoice(fields, 'order', JOB_ORDERS) ?? 'name';
-    const all = await boardJobs(tools, wordsOf(request), order);
+    const order = JOB_ORDERS.find((one) => one === request.order) ?? 'name';
+    const all = await boardJobs(tools, words ?? [], order);
     const at = all.findIndex(({ name }) => name === around);
     const jobs = all.slice(offset, offset + limit);
     const rest = { total: all.length, offset, order, complete: true, runs: [] };
     return yield async () => ({ ...rest, at: at < 0 ? null : at, jobs });
   }
-  const order = optionalChoice(fields, 'order', RUN_ORDERS) ?? 'newest';
-  const id = idIn([around ?? '']);
+  const order = RUN_ORDERS.find((one) => one === request.order) ?? 'newest';
+  const id = idIn([around]);
   const query = {
     ...(await queryOf(request, tools)),
     ...{ order, offset, limit, ...(id !== null && { around: id }) },
@@ -88,10 +91,10 @@ export async function* listsOf(
 /** A number that is in no job's name is an id. */
 async function* searched(
   query: Query,
-  request: BoardRequest,
+  { words = [] }: BoardRequest,
   { engine }: Tools,
 ): AsyncGenerator<Found> {
-  const id = query.jobs?.length === 0 ? idIn(wordsOf(request)) : null;
+  const id = query.jobs?.length === 0 ? idIn(words) : null;
   if (id === null) return yield* engine.search(query);
   const run = await engine.find(id);
   const fits = run && (!query.states || query.states.includes(run.state.name));
@@ -99,29 +102,14 @@ async function* searched(
 }
 
 async function queryOf(request: BoardRequest, tools: Tools): Promise<Omit<Query, 'limit'>> {
-  const fields = fieldsOf(request);
-  const { states } = request;
-  if (states !== undefined && !(Array.isArray(states) && states.every(isState))) {
-    throw wrong('states', 'a list of states');
-  }
-  const key = optionalText(fields, 'key', 1000);
-  const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
-  const group = optionalText(fields, 'group', 1000);
-  const jobs = states?.length === 0 ? [] : await jobsOf(wordsOf(request), group, tools);
+  const { states, words = [], key, since, group } = request;
+  const jobs = states?.length === 0 ? [] : await jobsOf(words, group, tools);
   return {
     ...(states && { states }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(since !== undefined && { since }),
   };
-}
-
-const isState = (name: unknown): boolean => STATE_NAMES.includes(name as StateName);
-
-function wordsOf({ words }: BoardRequest): readonly string[] {
-  if (words === undefined) return [];
-  if (Array.isArray(words) && words.length <= MAX_WORDS) return words.map(String);
-  throw wrong('words', `a list of at most ${MAX_WORDS} texts`);
 }
 
 /** Names are matched here and not in the list: the counts by job then tell which pages need not be read. */

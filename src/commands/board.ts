@@ -12,7 +12,7 @@ import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { type BoardDetail, detailIn } from './board-detail.ts';
-import { type BoardList, type BoardRequest, listsOf } from './board-list.ts';
+import { BOARD, type BoardList, type BoardRequest, listsOf } from './board-list.ts';
 import type { Command, Tools } from './command.ts';
 import { jobNames } from './job-views.ts';
 import { type Pulse, pulseOf } from './pulse.ts';
@@ -44,11 +44,12 @@ const FIRST_PART_MS = 30;
 /** Also where nothing was found meanwhile: who asked knows that the search goes on. */
 const PART_MS = SECOND;
 
-export const board: Command<BoardRequest, BoardReply | null> = {
+export const board: Command<typeof BOARD, BoardReply | null> = {
   name: 'board',
   reads: true,
-  define: () => undefined,
-  ask: () => ({}),
+  about: '',
+  examples: [],
+  options: BOARD,
 
   follows: ({ watch, parts }) => watch === true || parts === true,
 

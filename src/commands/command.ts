@@ -1,5 +1,5 @@
-// What a command is: one file with its whole story. `ask` turns what was typed into a request (in the process of the
-// command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
+// What a command is: one file with its whole story. `options` is the table of what it takes, `ask` completes the request
+// (in the process of the command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
 import type { Feed } from '../api/feed.ts';
 import type { Catalog, JobChange } from '../catalog/catalog.ts';
 import type { Watch } from '../catalog/watcher.ts';
@@ -11,43 +11,43 @@ import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Output } from './output.ts';
+import type { Checked, Here, Options, Sent, Typed } from './shared/options.ts';
 
-/** Takes the arguments and options of a command; commander is one. */
-export interface Syntax {
-  description(text: string): this;
-  argument(name: string, about: string): this;
-  /** A fallback, or what adds a value to those that stood before it. */
-  option(flags: string, about: string, fallback?: string): this;
-  option<T>(flags: string, about: string, gather: (value: string, before: T) => T): this;
-  addHelpText(where: 'after', text: string): this;
-}
-
-// Methods, not properties with functions: only so do commands with requests of their own fit into one table.
-export interface Command<Request = unknown, Reply = unknown> {
+// Methods, not properties with functions: only so do commands with options of their own fit into one list.
+export interface Command<T extends Options = Options, Reply = unknown> {
   readonly name: string;
-  /** Arguments, options, description and examples, told to who reads the words. */
-  define(program: Syntax): void;
-  ask(asked: Asked): Promise<Request> | Request;
+  /** What it does, for its help. */
+  readonly about: string;
+  /** Each is what stands after `jobrun`. */
+  readonly examples: readonly string[];
+  readonly options: T;
+  /** Adds what the table alone cannot read, and refuses what does not go together. */
+  ask?(request: Sent<T>, asked: Asked<T>): Promise<Sent<T>> | Sent<T>;
   /** Does it where it was typed, with neither daemon nor state. Null: go on with `handle`. */
-  local?(request: Request, asked: Asked): Promise<Reply | null> | Reply | null;
+  local?(request: Sent<T>, asked: Asked<T>): Promise<Reply | null> | Reply | null;
   /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
-  cut?(request: Request): readonly Request[];
+  cut?(request: Sent<T>): readonly Sent<T>[];
   /** Whether the process of the command is to be the daemon for this request. */
-  isHere?(request: Request): boolean;
-  handle?(request: Request, tools: Tools): Promise<Reply>;
+  isHere?(request: Sent<T>): boolean;
+  handle?(request: Checked<T>, tools: Tools): Promise<Reply>;
   /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
-  follows?(request: Request): boolean;
-  stream?(request: Request, tools: Tools, signal: AbortSignal, reply: Reply): AsyncIterable<Json>;
+  follows?(request: Sent<T>): boolean;
+  stream?(
+    request: Checked<T>,
+    tools: Tools,
+    signal: AbortSignal,
+    reply: Reply,
+  ): AsyncIterable<Json>;
   /** Prints the reply. Returns the exit code where it is not 0. */
-  show(reply: Reply, out: Output, request: Request): Shown;
+  show(reply: Reply, out: Output, request: Sent<T>): Shown;
   /**
    * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
    * Left out where the same request does.
    */
-  again?(request: Request, last: Json | null, elapsedMs: number): Request;
+  again?(request: Sent<T>, last: Json | null, elapsedMs: number): Sent<T>;
   /** How long to wait for the next daemon, where it is not the usual. */
-  patienceMs?(request: Request): number | undefined;
-  showItem?(item: Json, out: Output, request: Request): Shown;
+  patienceMs?(request: Sent<T>): number | undefined;
+  showItem?(item: Json, out: Output, request: Sent<T>): Shown;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
   /** True where its reply is no other where no daemon runs, or says so itself. */
@@ -69,11 +69,10 @@ export interface Command<Request = unknown, Reply = unknown> {
 export type Shown = Promise<number | undefined> | number | undefined;
 
 /** What was typed. */
-export interface Asked {
-  readonly args: readonly string[];
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly config: Config;
-  readonly now: number;
+export interface Asked<T extends Options = Options> extends Here {
+  readonly typed: Typed<T>;
+  /** The general options. */
+  readonly general: Readonly<Record<string, unknown>>;
   readonly readStdin: () => Promise<string>;
   /** Asks in the terminal; true where `-y` was given. Throws `bad-option` where there is neither. */
   readonly confirm: (question: string) => Promise<boolean>;

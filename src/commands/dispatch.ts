@@ -5,10 +5,10 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MINUTE } from '../support/limits.ts';
 import { Recent } from '../support/recent.ts';
-import type { Command, Tools } from './command.ts';
+import type { Asked, Command, Tools } from './command.ts';
 import { durably } from './durable.ts';
-import { fieldsOf } from './fields.ts';
 import { ENTRIES, findCommand } from './index.ts';
+import { checked, readWords } from './shared/options.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
@@ -29,8 +29,7 @@ export function dispatcher(tools: Tools): Handle {
 
 async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
   const command = loaded.get(request.command) ?? (await commandOf(request.command));
-  const args = fieldsOf(request.args);
-  const make = (): Promise<Json> => handle(command, args, tools) as Promise<Json>;
+  const make = (): Promise<Json> => handle(command, request.args, tools) as Promise<Json>;
   // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
   if (!command.once) return durably(tools.engine, make);
   if (request.request === null) return make();
@@ -42,13 +41,19 @@ export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn ==
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
   const command = await commandOf(request.command);
-  yield* followed(command, fieldsOf(request.args), tools, signal);
+  yield* followed(command, request.args, tools, signal);
+}
+
+/** The request that was typed. */
+export async function requestOf(command: Command, asked: Asked): Promise<object> {
+  const request = await readWords(command.options, asked.typed, asked);
+  return (await command.ask?.(request, asked)) ?? request;
 }
 
 /** Also called by the command line itself, on the files. */
 export function handle(command: Command, request: unknown, tools: Tools): Promise<unknown> {
   if (!command.handle) throw notHere(command.name);
-  return command.handle(request, tools);
+  return command.handle(checked(command.options, request), tools);
 }
 
 export async function* followed(
@@ -58,8 +63,9 @@ export async function* followed(
   signal: AbortSignal,
 ): AsyncIterable<Json> {
   if (!command.stream) throw notHere(command.name);
-  const reply = await handle(command, request, tools);
-  yield* command.stream(request, tools, signal, reply);
+  const sound = checked(command.options, request);
+  const reply = await command.handle?.(sound, tools);
+  yield* command.stream(sound, tools, signal, reply);
 }
 
 const loaded = new Map<string, Command>();

@@ -8,53 +8,29 @@ import type { Draft, Due, Origin, Run } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { checkJson, type Json } from '../support/json.ts';
-import { LAST_INSTANT, LONGEST_MS, MAX_BATCH, MAX_KEY_LENGTH } from '../support/limits.ts';
+import { MAX_BATCH } from '../support/limits.ts';
 import { didYouMean } from '../support/text.ts';
 import type { Tools } from './command.ts';
-import {
-  type Fields,
-  fieldsOf,
-  jobName,
-  optionalInteger,
-  optionalText,
-  runIds,
-  wrong,
-} from './fields.ts';
-import { type Texts, withTexts } from './params.ts';
-
-/** A run as it is asked for. */
-export interface RunRequest {
-  readonly job: string;
-  readonly params?: Json;
-  readonly texts?: Texts;
-  /** When it is due; both missing: at once. */
-  readonly dueAt?: number;
-  readonly inMs?: number;
-  readonly priority?: number;
-  readonly key?: string;
-  /** Null: no end. */
-  readonly retries?: number | null;
-  readonly timeoutMs?: number;
-  readonly after?: readonly string[];
-  readonly force?: boolean;
-}
-
-export const MAX_PRIORITY = 1_000_000;
+import { withTexts } from './params.ts';
+import { RUN, type RunRequest } from './run-options.ts';
+import { checked, wrong } from './shared/options.ts';
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
 export async function draftsOf(
-  requests: readonly unknown[],
+  requests: readonly (RunRequest | JobrunError)[],
   tools: Tools,
   now: number,
   parent?: number,
 ): Promise<(Draft | JobrunError)[]> {
   if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
   // Most are found to be right without a wait: a promise for each of a thousand costs as much as its check.
-  const preparing = allOf(requests.map((raw) => orError(() => prepare(raw, tools))));
+  const preparing = allOf(
+    requests.map((one) => (one instanceof JobrunError ? one : orError(() => prepare(one, tools)))),
+  );
   const prepared = preparing instanceof Promise ? await preparing : preparing;
-  const checked = prepared.some(isToCheck) ? await checkParams(prepared, tools.catalog) : prepared;
+  const sound = prepared.some(isToCheck) ? await checkParams(prepared, tools.catalog) : prepared;
   return allOf(
-    checked.map((one) =>
+    sound.map((one) =>
       one instanceof JobrunError ? one : orError(() => finish(one, tools, now, parent)),
     ),
   );
@@ -65,16 +41,24 @@ type Soon<T> = T | Promise<T>;
 const allOf = <T>(values: readonly Soon<T>[]): Soon<T[]> =>
   values.some((value) => value instanceof Promise) ? Promise.all(values) : (values as T[]);
 
+/** Checks a run that is asked for in a batch: what is wrong with it stands in its place. */
+export function runOf(raw: unknown): RunRequest | JobrunError {
+  try {
+    return checked(RUN, raw);
+  } catch (error) {
+    return asError(error);
+  }
+}
+
 /** The draft of a single request; throws what is wrong with it. */
-export async function draftOf(raw: unknown, tools: Tools, now: number): Promise<Draft> {
-  const [draft] = await draftsOf([raw], tools, now);
+export async function draftOf(request: RunRequest, tools: Tools, now: number): Promise<Draft> {
+  const [draft] = await draftsOf([request], tools, now);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
   return draft;
 }
 
 interface Prepared {
-  readonly fields: Fields;
-  readonly job: string;
+  readonly request: RunRequest;
   readonly entry: JobEntry | null;
   readonly params: Json;
   readonly lock: string | null;
@@ -94,20 +78,17 @@ function asError(error: unknown): JobrunError {
   throw error;
 }
 
-function prepare(raw: unknown, tools: Tools): Soon<Prepared> {
-  const fields = fieldsOf(raw);
-  const job = jobName(fields.job);
+function prepare(request: RunRequest, tools: Tools): Soon<Prepared> {
+  const { job, force = false } = request;
   const known = tools.catalog.find(job);
-  if (known?.state === 'ok') return withParams(fields, job, known);
-  return entryOf(job, tools.catalog, fields.force === true).then((entry) =>
-    withParams(fields, job, entry),
-  );
+  if (known?.state === 'ok') return withParams(request, known);
+  return entryOf(job, tools.catalog, force).then((entry) => withParams(request, entry));
 }
 
-function withParams(fields: Fields, job: string, entry: JobEntry | null): Prepared {
-  const params = paramsOf(fields, entry);
+function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
+  const params = paramsOf(request, entry);
   checkJson(params, 'params');
-  return { fields, job, entry, params, lock: null };
+  return { request, entry, params, lock: null };
 }
 
 /** The job by its name. Throws `unknown-job` or `broken-job`, unless told to go on without. */
@@ -156,15 +137,10 @@ export function unknownJob(job: string, names: readonly string[]): JobrunError {
   return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
 }
 
-function paramsOf(fields: Fields, entry: JobEntry | null): Json {
-  const params = fields.params === undefined ? {} : fields.params;
-  const texts = fields.texts;
+function paramsOf({ params = {}, texts }: RunRequest, entry: JobEntry | null): Json {
   if (texts === undefined) return params;
-  const isPair = (pair: Json): boolean =>
-    Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string';
-  if (!Array.isArray(texts) || !texts.every(isPair)) throw wrong('texts', 'a list of pairs');
   const schema = entry?.state === 'ok' ? entry.data.schema : null;
-  return withTexts(params, texts as unknown as Texts, schema);
+  return withTexts(params, texts, schema);
 }
 
 /** Params checked, with defaults filled in, in one call for each job: a thousand lines are not a thousand calls. */
@@ -175,9 +151,10 @@ async function checkParams(
   const byJob = new Map<string, Prepared[]>();
   for (const one of prepared) {
     if (!isToCheck(one)) continue;
-    const group = byJob.get(one.job);
+    const { job } = one.request;
+    const group = byJob.get(job);
     if (group) group.push(one);
-    else byJob.set(one.job, [one]);
+    else byJob.set(job, [one]);
   }
   const results = new Map<Prepared, Prepared | JobrunError>();
   for (const [job, group] of byJob) {
@@ -239,48 +216,34 @@ export async function checkedParams(
   checkJson(params, 'params');
   const entry = await findJob(job, catalog);
   if (!hasCheck(entry)) return { params, lock: null };
-  const [checked] = await checkJob(job, [{ fields: {}, job, entry, params, lock: null }], catalog);
-  if (checked === undefined || checked instanceof JobrunError) throw checked;
-  return checked;
+  const [sound] = await checkJob(job, [{ request: { job }, entry, params, lock: null }], catalog);
+  if (sound === undefined || sound instanceof JobrunError) throw sound;
+  return sound;
 }
 
 function finish(one: Prepared, tools: Tools, now: number, parent: number | undefined): Soon<Draft> {
-  const { fields } = one;
-  const after = fields.after === undefined ? [] : runIds(fields.after);
-  const draft = finished(one, after, now, parent);
+  const { after = [] } = one.request;
+  const draft = finished(one, now, parent);
   if (after.length === 0) return draft;
   return Promise.all(after.map((id) => getRun(id, tools))).then(() => draft);
 }
 
-function finished(
-  one: Prepared,
-  after: readonly number[],
-  now: number,
-  parent: number | undefined,
-): Draft {
-  const { fields, job, entry, params } = one;
+function finished(one: Prepared, now: number, parent: number | undefined): Draft {
+  const { request, entry, params } = one;
   const policy = policyOf(entry);
-  const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
   const draft: Draft = {
     // The catalog's own text, which all runs of the job share: a million of them wait in memory.
-    job: entry?.name ?? job,
+    job: entry?.name ?? request.job,
     params,
-    priority: priority ?? policy.priority,
-    ...(dueOf(fields, now) ?? { dueAt: null }),
-    origin: originOf(one, after, parent),
+    priority: request.priority ?? policy.priority,
+    ...(dueOf(request, now) ?? { dueAt: null }),
+    origin: originOf(one, parent),
   };
   return withLimit(draft, policy);
 }
 
-function originOf(
-  { fields, lock }: Prepared,
-  after: readonly number[],
-  parent: number | undefined,
-): Origin | null {
-  const key = optionalText(fields, 'key', MAX_KEY_LENGTH);
-  const retries =
-    fields.retries === null ? null : optionalInteger(fields, 'retries', 0, Number.MAX_SAFE_INTEGER);
-  const timeoutMs = optionalInteger(fields, 'timeoutMs', 1, LONGEST_MS);
+function originOf({ request, lock }: Prepared, parent: number | undefined): Origin | null {
+  const { key, retries, timeoutMs, after = [] } = request;
   const origin = {
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
@@ -293,9 +256,10 @@ function originOf(
 }
 
 /** When it is to run; null where neither a time nor a delay is given. */
-export function dueOf(fields: Fields, now: number): Due | null {
-  const inMs = optionalInteger(fields, 'inMs', 0, LAST_INSTANT);
-  const dueAt = optionalInteger(fields, 'dueAt', -LAST_INSTANT, LAST_INSTANT);
+export function dueOf(
+  { inMs, dueAt }: Pick<RunRequest, 'inMs' | 'dueAt'>,
+  now: number,
+): Due | null {
   if (inMs !== undefined) return waitOf(now, inMs);
   return dueAt === undefined ? null : { dueAt };
 }

@@ -6,18 +6,10 @@ import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './command.ts';
-import { fieldsOf, jobName, optionalInteger } from './fields.ts';
-import { examples } from './help.ts';
 import { noDaemon, START_DAEMON } from './settled.ts';
-import { readInteger } from './times.ts';
+import { count, job } from './shared/kinds.ts';
+import { field, option, yesOrNo } from './shared/options.ts';
 import { viewsOfChanged } from './views.ts';
-
-interface Request {
-  readonly job?: string;
-  readonly since?: number;
-  /** Also tells the numbers of events that it does not show, so that the next daemon can go on after them. */
-  readonly marks?: boolean;
-}
 
 export interface EventView {
   readonly n: number;
@@ -45,28 +37,21 @@ export type EventType =
   | 'run.retrying'
   | 'run.settled';
 
-export const events: Command<Request, null> = {
+const options = {
+  job: option('--job <job>', job, 'only of this job'),
+  since: option('--since <n>', count(0), 'begin after the event with this number'),
+  /** Also tells the numbers of events that it does not show, so that the next daemon can go on after them. */
+  marks: field(yesOrNo),
+};
+
+export const events: Command<typeof options, null> = {
   name: 'events',
   needsDaemon: START_DAEMON,
+  about: 'Print every change as a JSON line, until ended.',
+  examples: ['events', 'events --job import-products --since 1200 | jq .run.state'],
+  options,
 
-  define(program) {
-    program.description('Print every change as a JSON line, until ended.');
-    program
-      .option('--job <job>', 'only of this job')
-      .option('--since <n>', 'begin after the event with this number');
-    examples(program, 'events', 'events --job import-products --since 1200 | jq .run.state');
-  },
-
-  ask({ options }) {
-    const { job, since } = options;
-    return {
-      marks: true,
-      ...(job !== undefined && { job: jobName(job) }),
-      ...(since !== undefined && {
-        since: readInteger(since, '--since', 0, Number.MAX_SAFE_INTEGER),
-      }),
-    };
-  },
+  ask: (request) => ({ ...request, marks: true }),
 
   async handle(_request, { daemon }) {
     if (!daemon) throw noDaemon('jobrun events');
@@ -78,14 +63,13 @@ export const events: Command<Request, null> = {
   async *stream({ job, since, marks }, tools, signal) {
     if (!tools.daemon) throw noDaemon('jobrun events');
     const { feed } = tools.daemon;
-    const given = optionalInteger(fieldsOf({ since }), 'since', 0, Number.MAX_SAFE_INTEGER);
-    const from = given ?? feed.last;
-    if (marks === true && given === undefined) yield { seen: from };
+    const from = since ?? feed.last;
+    if (marks && since === undefined) yield { seen: from };
     for await (const item of feed.read(from, signal)) {
       if (!('n' in item)) yield { type: item.type };
       else if (job === undefined || item.run.job === job) {
         yield (await eventOf(item, tools)) as unknown as Json;
-      } else if (marks === true) yield { seen: item.n };
+      } else if (marks) yield { seen: item.n };
     }
   },
 

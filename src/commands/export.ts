@@ -3,22 +3,18 @@
 import { exportState } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
 import { version } from './version.ts';
 
 type Reply = { readonly lines: AsyncIterable<string> };
 
-export const exportAll: Command<Record<string, never>, Reply> = {
+const options = {};
+
+export const exportAll: Command<typeof options, Reply> = {
   name: 'export',
-
-  define(program) {
-    program.description(
-      'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs, schedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
-    );
-    examples(program, 'export > backup.jsonl', 'export | gzip > backup.jsonl.gz');
-  },
-
-  ask: () => ({}),
+  about:
+    'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs, schedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
+  examples: ['export > backup.jsonl', 'export | gzip > backup.jsonl.gz'],
+  options,
 
   local: (_request, { config }) => ({ lines: exportState(config, systemClock, version()) }),
 

@@ -4,35 +4,24 @@ import type { RunView } from '../run/view.ts';
 import { MAX_LOG_TEXT } from '../support/limits.ts';
 import type { Command } from './command.ts';
 import { getRun } from './drafts.ts';
-import { fieldsOf, optionalText, runId } from './fields.ts';
-import { examples } from './help.ts';
+import { run, text } from './shared/kinds.ts';
+import { argument, option } from './shared/options.ts';
 import { viewRun } from './views.ts';
 
-interface Request {
-  readonly id: string;
-  readonly message?: string;
-}
+const options = {
+  id: argument('<id>', run(['waiting']), 'a run that waits for an outside result'),
+  message: option('--message <text>', text(MAX_LOG_TEXT), 'why'),
+};
 
-export const fail: Command<Request, RunView> = {
+export const fail: Command<typeof options, RunView> = {
   name: 'fail',
   once: true,
+  about: 'Settle a run that waits for an outside result: it failed.',
+  examples: ['fail 12', 'fail 12 --message "payment was refused"'],
+  options,
 
-  define(program) {
-    program.argument('<id>', 'a run that waits for an outside result');
-    program.description('Settle a run that waits for an outside result: it failed.');
-    program.option('--message <text>', 'why');
-    examples(program, 'fail 12', 'fail 12 --message "payment was refused"');
-  },
-
-  ask({ args, options }) {
-    const { message } = options;
-    return { id: args[0] ?? '', ...(message !== undefined && { message: String(message) }) };
-  },
-
-  async handle(request, tools) {
-    const message = optionalText(fieldsOf(request), 'message', MAX_LOG_TEXT);
-    const run = await getRun(runId(request.id), tools);
-    const why = message ?? 'failed from outside';
+  async handle({ id, message: why = 'failed from outside' }, tools) {
+    const run = await getRun(id, tools);
     const now = tools.clock.now();
     const failed = await tools.engine.change(run.id, (present) => failPending(present, why, now));
     tools.wake();

@@ -8,9 +8,10 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
-import { fieldsOf, optionalInteger, runId } from './fields.ts';
 import { type Output, paint, paintState } from './output.ts';
 import { exitCodeOfRuns, untilSettled } from './settled.ts';
+import { run as aRun, count, runId } from './shared/kinds.ts';
+import { argument, type Checked, checked, field, type Sent } from './shared/options.ts';
 import { tellTextNote } from './text-params.ts';
 import { instantOf, showClock, showTime } from './times.ts';
 import { type AcceptedView, viewRun } from './views.ts';
@@ -20,11 +21,13 @@ export type Followed =
   | (NumberedLine & { readonly id: string })
   | { readonly run: RunView };
 
+const FOLLOWING = { id: argument('<id>', aRun(), ''), after: field(count(0)) };
+
 /** A run that was followed at another daemon, and the number of its last line that was shown. */
-export interface Following {
-  readonly id: string;
-  readonly after: number;
-}
+export const following = field<Checked<typeof FOLLOWING>, Sent<typeof FOLLOWING>>({
+  check: (value) => checked(FOLLOWING, value),
+});
+type Following = Checked<typeof FOLLOWING>;
 
 export async function* followRun(
   accepted: AcceptedView,
@@ -35,8 +38,7 @@ export async function* followRun(
   const item = (followed: Followed): Json => followed as unknown as Json;
   const id = runId(accepted.id);
   if (!following) yield item({ accepted });
-  const fields = fieldsOf(following ?? {});
-  const after = optionalInteger(fields, 'after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const after = following?.after ?? 0;
   if (log) {
     for await (const line of logOf(id, { after }, tools, signal)) {
       yield item({ ...line, id: accepted.id });
@@ -56,9 +58,8 @@ export function followAgain<Request extends object>(request: Request, last: Json
 }
 
 /** The run that `followAgain` names. */
-export async function followedRun({ id }: Following, tools: Tools): Promise<RunView> {
-  return viewRun(await getRun(runId(id), tools), tools);
-}
+export const followedRun = async ({ id }: Following, tools: Tools): Promise<RunView> =>
+  viewRun(await getRun(id, tools), tools);
 
 /** The log as it grows, until the run is settled. */
 export async function* logOf(
@@ -88,10 +89,10 @@ export async function* logOf(
 export async function showFollowed(
   followed: Followed,
   out: Output,
-  { note, timezone }: { readonly note: string | null; readonly timezone: string },
+  { note, timezone = out.timezone }: { readonly note?: string; readonly timezone?: string },
 ): Promise<number | undefined> {
   if ('accepted' in followed) {
-    if (note !== null) out.note`note: ${note}`;
+    if (note) out.note`note: ${note}`;
     await showAccepted(followed.accepted, out, timezone);
     return undefined;
   }

@@ -6,11 +6,8 @@ import { systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { count, withoutMark } from '../support/text.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
-
-interface Request {
-  readonly file: string | null;
-}
+import { text } from './shared/kinds.ts';
+import { argument } from './shared/options.ts';
 
 interface Reply {
   readonly imported: number;
@@ -19,27 +16,26 @@ interface Reply {
   readonly state: string;
 }
 
-export const importAll: Command<Request, Reply> = {
+const options = {
+  file: argument('[file]', text(4096, 'files'), 'what jobrun export wrote; default: stdin'),
+};
+
+export const importAll: Command<typeof options, Reply> = {
   name: 'import',
+  about:
+    'Take the stream of jobrun export into an empty state: all of it, or nothing. No daemon may run on it.',
+  examples: ['import backup.jsonl', 'import --state-dir /srv/new/state backup.jsonl'],
+  options,
 
-  define(program) {
-    program.argument('[file]', 'what jobrun export wrote; default: stdin');
-    program.description(
-      'Take the stream of jobrun export into an empty state: all of it, or nothing. No daemon may run on it.',
-    );
-    examples(program, 'import backup.jsonl', 'import --state-dir /srv/new/state backup.jsonl');
-  },
-
-  ask({ args }) {
-    const [file = null] = args;
-    if (file === null || file === '-' || existsSync(file))
-      return { file: file === '-' ? null : file };
+  ask(request) {
+    const { file = '-' } = request;
+    if (file === '-' || existsSync(file)) return request;
     const hint = 'Check the name; without one the stream is read from stdin.';
     throw new JobrunError('bad-option', `there is no file ${file}`, hint);
   },
 
-  async local({ file }, { config }) {
-    const input = file === null ? process.stdin : createReadStream(file);
+  async local({ file = '-' }, { config }) {
+    const input = file === '-' ? process.stdin : createReadStream(file);
     const { runs, oddities } = await importInto(config, systemClock, linesOf(input));
     return { imported: runs, setAside: oddities, state: config.state };
   },

@@ -2,7 +2,6 @@
 import { join, relative } from 'node:path';
 import { CONFIG_FILE } from '../support/config.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
 import { ignoreInGit, writeNew } from './new-files.ts';
 import { CONFIG, COUNT_FILES, HELLO } from './templates.ts';
 
@@ -12,16 +11,14 @@ interface Reply {
   readonly kept: readonly string[];
 }
 
-export const init: Command<Record<string, never>, Reply> = {
+const options = {};
+
+export const init: Command<typeof options, Reply> = {
   name: 'init',
   begins: true,
-
-  define(program) {
-    program.description('Make jobs/ with two examples and a config; never overwrites.');
-    examples(program, 'init', 'init --dir ~/tasks');
-  },
-
-  ask: () => ({}),
+  about: 'Make jobs/ with two examples and a config; never overwrites.',
+  examples: ['init', 'init --dir ~/tasks'],
+  options,
 
   async local(_request, { config }) {
     const { dir, jobs } = config;

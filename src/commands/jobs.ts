@@ -2,19 +2,14 @@
 import type { RunView } from '../run/view.ts';
 import type { Command, Tools } from './command.ts';
 import { unknownJob } from './drafts.ts';
-import { jobName } from './fields.ts';
-import { examples } from './help.ts';
 import { type JobView, jobView, jobViews } from './job-views.ts';
 import { showRuns } from './list.ts';
 import { type Output, paint, paintState, type Value } from './output.ts';
 import { ruleText } from './schedules.ts';
+import { job } from './shared/kinds.ts';
+import { argument, flag } from './shared/options.ts';
 import { showRelative } from './times.ts';
 import { viewsOf } from './views.ts';
-
-interface Request {
-  readonly name?: string;
-  readonly check: boolean;
-}
 
 type One = JobView & { readonly runs: readonly RunView[] };
 /** `jobs` is there with a name too, so that a script need not tell the two apart. */
@@ -22,29 +17,24 @@ type Reply = { readonly jobs: readonly JobView[] } & Partial<One>;
 
 const LATEST_RUNS = 10;
 
-export const jobs: Command<Request, Reply> = {
+const options = {
+  name: argument('[name]', job, 'one job: also its last 10 runs'),
+  check: flag('--check', 'exit 1 if any is broken'),
+};
+
+export const jobs: Command<typeof options, Reply> = {
   name: 'jobs',
   reads: true,
-
-  define(program) {
-    program.argument('[name]', 'one job: also its last 10 runs');
-    program.description('List the jobs: what they are, their runs, schedule and params.');
-    program.option('--check', 'exit 1 if any is broken');
-    examples(program, 'jobs', 'jobs import-products', 'jobs --check');
-  },
-
-  ask({ args, options }) {
-    const [name] = args;
-    const check = options.check === true;
-    return name === undefined ? { check } : { name: jobName(name), check };
-  },
+  about: 'List the jobs: what they are, their runs, schedule and params.',
+  examples: ['jobs', 'jobs import-products', 'jobs --check'],
+  options,
 
   async handle({ name, check }, tools) {
     await tools.catalog.ready();
     // Whoever checks has perhaps just installed what they lacked.
-    if (check === true) await tools.catalog.rereadBroken();
+    if (check) await tools.catalog.rereadBroken();
     if (name === undefined) return { jobs: await jobViews(tools) };
-    const job = await jobView(jobName(name), tools);
+    const job = await jobView(name, tools);
     if (!job) throw unknownJob(name, tools.catalog.names());
     return { jobs: [job], ...job, runs: await latestRuns(name, tools) };
   },

@@ -1,33 +1,20 @@
 // `jobrun list`: runs, newest first; where only settled states are asked for, the last settled first.
 import type { Query } from '../engine/engine.ts';
-import { isSettledName, STATE_NAMES, type StateName } from '../run/run.ts';
+import { isSettledName, STATE_NAMES } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { LAST_INSTANT } from '../support/limits.ts';
-import { count } from '../support/text.ts';
+import { count as counted } from '../support/text.ts';
 import { retryText } from './board-rows.ts';
 import type { Command, Tools } from './command.ts';
-import { fieldsOf, jobName, notOneOf, optionalInteger, optionalText } from './fields.ts';
 import { lastAlive, tookMs } from './follow.ts';
-import { examples } from './help.ts';
 import { type Output, paintState, type Value } from './output.ts';
-import { readInteger, readSince, showRelative } from './times.ts';
+import { count, job, since, states, text } from './shared/kinds.ts';
+import { type Checked, field, flag, option, optionOr } from './shared/options.ts';
+import { showRelative } from './times.ts';
 import { viewsOf } from './views.ts';
 import { watched } from './watch.ts';
-
-interface Request {
-  readonly states?: readonly StateName[];
-  readonly job?: string;
-  readonly group?: string;
-  readonly key?: string;
-  readonly since?: number;
-  readonly text?: string;
-  readonly offset?: number;
-  readonly limit?: number;
-  readonly watch?: boolean;
-}
 
 export interface Listed {
   readonly total: number;
@@ -36,51 +23,39 @@ export interface Listed {
   readonly damage?: readonly ErrorShape[];
 }
 
-const DEFAULT_LIMIT = 50;
 /** A longer list is asked for in parts: it would hold up everybody else's requests. */
 const MAX_LIMIT = 10_000;
 
-export const list: Command<Request, Listed> = {
+const options = {
+  states: option('--state <states>', states(), `one or several of ${STATE_NAMES.join(', ')}`),
+  job: option('--job <job>', job, 'of this job'),
+  group: option('--group <group>', text(1000), 'of the jobs of this group'),
+  key: option('--key <text>', text(1000), 'with this key'),
+  since: option(
+    '--since <time>',
+    since,
+    'accepted since then: 2h, 22:00, yesterday, monday, 2026-11-01',
+  ),
+  limit: optionOr('--limit <n>', count(0, MAX_LIMIT), 'at most so many', 50),
+  offset: optionOr('--offset <n>', count(0), 'leave out the first ones', 0),
+  watch: flag('--watch', 'show it again at each change'),
+  /** A part of the job's name, the key or the error. */
+  text: field(text(1000)),
+};
+
+type Request = Checked<typeof options>;
+
+export const list: Command<typeof options, Listed> = {
   name: 'list',
   reads: true,
-
-  define(program) {
-    program.description(
-      'List runs, newest first. With settled states only (--state), the last settled first.',
-    );
-    program
-      .option('--state <states>', `one or several of ${STATE_NAMES.join(', ')}`)
-      .option('--job <job>', 'of this job')
-      .option('--group <group>', 'of the jobs of this group')
-      .option('--key <text>', 'with this key')
-      .option('--since <time>', 'accepted since then: 2h, 22:00, yesterday, monday, 2026-11-01')
-      .option('--limit <n>', 'at most so many', String(DEFAULT_LIMIT))
-      .option('--offset <n>', 'leave out the first ones', '0')
-      .option('--watch', 'show it again at each change');
-    examples(
-      program,
-      'list --state running,queued',
-      'list --job import-products --since 2d --json',
-      'list --since yesterday',
-      'list --watch',
-    );
-  },
-
-  async ask({ args: _, options, config, now }) {
-    const { state, job, group, key, since, limit, offset, watch } = options;
-    return {
-      ...(state !== undefined && { states: readStates(String(state)) }),
-      ...(job !== undefined && { job: jobName(job) }),
-      ...(group !== undefined && { group: String(group) }),
-      ...(key !== undefined && { key: String(key) }),
-      ...(since !== undefined && {
-        since: await readSince(String(since), { now, timezone: config.timezone }),
-      }),
-      limit: readInteger(limit, '--limit', 1, MAX_LIMIT),
-      offset: readInteger(offset, '--offset', 0, Number.MAX_SAFE_INTEGER),
-      ...(watch === true && { watch }),
-    };
-  },
+  about: 'List runs, newest first. With settled states only (--state), the last settled first.',
+  examples: [
+    'list --state running,queued',
+    'list --job import-products --since 2d --json',
+    'list --since yesterday',
+    'list --watch',
+  ],
+  options,
 
   handle: listed,
 
@@ -109,36 +84,22 @@ async function listed(request: Request, tools: Tools): Promise<Listed> {
   };
 }
 
-export function readStates(text: string, what = '--state'): readonly StateName[] {
-  return text
-    .split(',')
-    .map((name) => name.trim())
-    .map((name) => {
-      if (STATE_NAMES.includes(name as StateName)) return name as StateName;
-      throw notOneOf(what, name, STATE_NAMES);
-    });
-}
-
 async function queryOf(request: Request, tools: Tools): Promise<Query> {
-  const fields = fieldsOf(request);
+  const { states, key, text, since, offset, limit } = request;
   const jobs = await jobsOf(request, tools);
-  const key = optionalText(fields, 'key', 1000);
-  const text = optionalText(fields, 'text', 1000);
-  const since = optionalInteger(fields, 'since', -LAST_INSTANT, LAST_INSTANT);
-  const states = Array.isArray(request.states) && readStates(request.states.join(','), 'state');
   return {
     ...(states && { states, ...(states.every(isSettledName) && { order: 'settled' }) }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(text !== undefined && { text }),
     ...(since !== undefined && { since }),
-    offset: optionalInteger(fields, 'offset', 0, Number.MAX_SAFE_INTEGER) ?? 0,
-    limit: optionalInteger(fields, 'limit', 0, MAX_LIMIT) ?? DEFAULT_LIMIT,
+    offset,
+    limit,
   };
 }
 
 async function jobsOf({ job, group }: Request, tools: Tools): Promise<readonly string[] | null> {
-  if (group === undefined) return job === undefined ? null : [jobName(job)];
+  if (group === undefined) return job === undefined ? null : [job];
   await tools.catalog.ready();
   const inGroup = tools.catalog.all().flatMap((entry) => {
     const fits = entry.state === 'ok' && entry.data.group === group;
@@ -153,7 +114,7 @@ function showList(listed: Listed, out: Output): number | undefined {
   if (!out.done(listed, ids)) {
     showRuns(runs, out);
     if (total > runs.length)
-      out.note`${runs.length} of ${count(total, 'run')}. More: --limit, --state`;
+      out.note`${runs.length} of ${counted(total, 'run')}. More: --limit, --state`;
     else if (total === 0) out.note`no runs`;
   }
   for (const error of damage) out.error(errorFromShape(error));

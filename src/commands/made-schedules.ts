@@ -12,57 +12,36 @@ import {
   startingAt,
   withTrouble,
 } from '../run/schedule.ts';
-import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { JobrunError } from '../support/errors.ts';
-import { LONGEST_MS } from '../support/limits.ts';
-import { zoneNamed } from '../support/zones.ts';
 import type { Tools } from './command.ts';
-import { draftOf, type RunRequest } from './drafts.ts';
-import {
-  type Fields,
-  fieldsOf,
-  optionalChoice,
-  optionalInteger,
-  optionalText,
-  scheduleName,
-  wrong,
-} from './fields.ts';
-
-export interface ScheduleRequest extends RunRequest {
-  readonly everyMs?: number;
-  readonly cron?: string;
-  readonly timezone?: string;
-  readonly name?: string;
-  readonly catchUp?: string;
-  readonly overlap?: string;
-  readonly replace?: boolean;
-}
+import { draftOf } from './drafts.ts';
+import type { ScheduleRequest } from './run-options.ts';
+import { wrong } from './shared/options.ts';
 
 /** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
 export async function makeSchedule(
-  raw: unknown,
+  request: ScheduleRequest,
   tools: Tools,
   now: number,
   dryRun = false,
 ): Promise<Schedule> {
-  const fields = fieldsOf(raw);
-  const draft = await draftOf(raw, tools, now);
-  const name = fields.name === undefined ? draft.job : scheduleName(fields.name);
+  const draft = await draftOf(request, tools, now);
+  const { name = draft.job, catchUp = 'once', overlap = 'skip', replace = false } = request;
   const asked = {
     name,
     job: draft.job,
     source: 'made' as const,
-    rule: ruleOf(fields, tools.config.timezone),
+    rule: ruleOf(request, tools.config.timezone),
     params: draft.params,
     lock: draft.origin?.lock ?? null,
-    priority: fields.priority === undefined ? null : draft.priority,
-    catchUp: optionalChoice(fields, 'catchUp', CATCH_UPS) ?? ('once' as const),
-    overlap: optionalChoice(fields, 'overlap', OVERLAPS) ?? ('skip' as const),
+    priority: request.priority === undefined ? null : draft.priority,
+    catchUp,
+    overlap,
   };
   const { dueAt, waitMs } = draft;
   // Of two of one name that come at once, one is refused.
   const made = (present: Schedule | null): Schedule => {
-    if (present) refuseUnless(fields.replace === true, present);
+    if (present) refuseUnless(replace, present);
     const next = present
       ? withTrouble(revised(present, asked, now), null)
       : newSchedule(asked, now);
@@ -74,13 +53,10 @@ export async function makeSchedule(
   return (await changing) as Schedule;
 }
 
-function ruleOf(fields: Fields, timezone: string): Rule {
-  const everyMs = optionalInteger(fields, 'everyMs', 1, LONGEST_MS);
+function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {
   if (everyMs !== undefined) return { kind: 'every', everyMs };
-  const cron = optionalText(fields, 'cron', 1000);
   if (cron === undefined) throw wrong('cron', 'a cron expression');
-  const given = optionalText(fields, 'timezone', 100);
-  const zone = given === undefined ? timezone : zoneNamed(given, 'timezone');
+  const zone = timezone ?? here;
   checkCron(cron, zone);
   return { kind: 'cron', cron, timezone: zone };
 }

@@ -3,17 +3,10 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
-import { jobName } from './fields.ts';
-import { examples } from './help.ts';
 import { writeNew } from './new-files.ts';
+import { job as known } from './shared/kinds.ts';
+import { argument, flag } from './shared/options.ts';
 import { jobTemplate, SHELL_TEMPLATE } from './templates.ts';
-
-type Kind = 'ts' | 'js' | 'sh';
-
-interface Request {
-  readonly job: string;
-  readonly kind: Kind;
-}
 
 interface Reply {
   readonly job: string;
@@ -23,24 +16,28 @@ interface Reply {
 const ENDINGS = ['ts', 'mts', 'js', 'mjs', 'cjs', 'sh'];
 const RUN_BIT = 0o777;
 
-export const newJob: Command<Request, Reply> = {
+/** Nothing is offered: it is the name of no job yet. */
+const newName = { read: known.read, check: known.check };
+
+const options = {
+  job: argument('<job>', newName, 'its name: letters, digits, ".", "_", "-", "/"'),
+  js: flag('--js', 'in JavaScript'),
+  sh: flag('--sh', 'as a shell script'),
+};
+
+export const newJob: Command<typeof options, Reply> = {
   name: 'new',
+  about: 'Write a job file from a template.',
+  examples: ['new send-report', 'new reports/daily --js', 'new backup --sh'],
+  options,
 
-  define(program) {
-    program.argument('<job>', 'its name: letters, digits, ".", "_", "-", "/"');
-    program.description('Write a job file from a template.');
-    program.option('--js', 'in JavaScript').option('--sh', 'as a shell script');
-    examples(program, 'new send-report', 'new reports/daily --js', 'new backup --sh');
+  ask(request) {
+    if (!request.js || !request.sh) return request;
+    throw new JobrunError('bad-option', '--js and --sh exclude each other', 'Give one.');
   },
 
-  ask({ args, options }) {
-    const { js, sh } = options;
-    if (js === true && sh === true)
-      throw new JobrunError('bad-option', '--js and --sh exclude each other', 'Give one.');
-    return { job: jobName(args[0]), kind: sh === true ? 'sh' : js === true ? 'js' : 'ts' };
-  },
-
-  async local({ job, kind }, { config }) {
+  async local({ job, js, sh }, { config }) {
+    const kind = sh ? 'sh' : js ? 'js' : 'ts';
     const taken = ENDINGS.map((ending) => join(config.jobs, `${job}.${ending}`)).find(existsSync);
     if (taken !== undefined) throw isThere(job, taken);
     const path = join(config.jobs, `${job}.${kind}`);

@@ -6,15 +6,9 @@ import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
 import type { Command, Tools } from './command.ts';
-import { fieldsOf, jobName, optionalInteger } from './fields.ts';
-import { examples } from './help.ts';
-import { readInteger, showTime, typedZone } from './times.ts';
-
-interface Request {
-  readonly what: string;
-  readonly n: number;
-  readonly timezone?: string;
-}
+import { count, jobName, text, zone } from './shared/kinds.ts';
+import { argument, option, optionOr } from './shared/options.ts';
+import { showTime } from './times.ts';
 
 interface Reply {
   readonly timezone: string;
@@ -25,29 +19,26 @@ interface Reply {
 
 const MOST = 1000;
 
-export const next: Command<Request, Reply> = {
+const options = {
+  what: argument(
+    '<cron|job|schedule>',
+    text(1000, 'jobs and schedules'),
+    'a cron expression in quotes, or a name',
+  ),
+  n: optionOr('-n, --count <n>', count(1, MOST), 'how many', 5),
+  timezone: option('--tz <zone>', zone, 'time zone'),
+};
+
+export const next: Command<typeof options, Reply> = {
   name: 'next',
   reads: true,
   withoutDaemon: true,
-
-  define(program) {
-    program.argument('<cron|job|schedule>', 'a cron expression in quotes, or a name');
-    program.description('Show the next times.');
-    program.option('-n, --count <n>', 'how many', '5').option('--tz <zone>', 'time zone');
-    examples(program, "next '0 3 * * 1-5' --tz Europe/Berlin", 'next nightly -n 10');
-  },
-
-  ask({ args, options, config }) {
-    const { count, tz } = options;
-    return {
-      what: args[0] ?? '',
-      n: readInteger(count, '-n', 1, MOST),
-      ...(tz !== undefined && { timezone: typedZone({ options, config }) }),
-    };
-  },
+  about: 'Show the next times.',
+  examples: ["next '0 3 * * 1-5' --tz Europe/Berlin", 'next nightly -n 10'],
+  options,
 
   /** An expression needs no state. No name has a space or an `@`, and no expression is without. */
-  local({ what, n, timezone }, { config, now }) {
+  local({ what, n = 5, timezone }, { config, now }) {
     if (/^[A-Za-z0-9]\S*$/.test(what)) return null;
     const zone = timezone ?? config.timezone;
     checkCron(what, zone);
@@ -55,13 +46,12 @@ export const next: Command<Request, Reply> = {
     return replyOf(rule, zone, nextTimes(rule, now, n));
   },
 
-  async handle(request, tools) {
-    const schedule = await findSchedule(jobName(request.what), tools);
-    const n = optionalInteger(fieldsOf(request), 'n', 1, MOST) ?? 5;
+  async handle({ what, n, timezone }, tools) {
+    const schedule = await findSchedule(jobName(what), tools);
     const { rule, nextAt } = schedule;
-    const zone = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
+    const own = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
     const times = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, n - 1)];
-    return replyOf(rule, request.timezone ?? zone, times);
+    return replyOf(rule, timezone ?? own, times);
   },
 
   async show(reply, out) {

@@ -1,7 +1,8 @@
 // From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
 // boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why.
 import { JobrunError } from '../support/errors.ts';
-import { checkDepth, type Json, parseJson } from '../support/json.ts';
+import { type Json, parseJson } from '../support/json.ts';
+import { jsonOf } from './shared/kinds.ts';
 
 export type Texts = readonly (readonly [key: string, text: string])[];
 
@@ -10,14 +11,15 @@ export interface GivenParams {
   readonly texts?: Texts;
 }
 
+interface TypedParams {
+  readonly typed: { readonly params?: string; readonly texts?: readonly string[] };
+  readonly readStdin: () => Promise<string>;
+}
+
 /** `--params json|@file|-`, `-p k=v` and `-p k:=json`. */
-export async function readParams(
-  options: Readonly<Record<string, unknown>>,
-  readStdin: () => Promise<string>,
-): Promise<GivenParams> {
-  const given = options.params;
-  const pairs = (options.param ?? []) as readonly string[];
-  const base = typeof given === 'string' ? await readValue(given, readStdin) : undefined;
+export async function readParams({ typed, readStdin }: TypedParams): Promise<GivenParams> {
+  const { params: given, texts: pairs = [] } = typed;
+  const base = given === undefined ? undefined : await readValue(given, readStdin);
   const texts: [string, string][] = [];
   const values: [string, Json][] = [];
   for (const pair of pairs) {
@@ -55,17 +57,6 @@ export async function readText(path: string): Promise<string> {
     throw new JobrunError('bad-option', message, 'Check the path and its permissions.', error);
   }
 }
-
-export function jsonOf(text: string, what: string, hint = QUOTING): Json {
-  const value = parseJson(text);
-  if (value !== undefined) {
-    checkDepth(value, `the values of ${what}`);
-    return value;
-  }
-  throw new JobrunError('bad-option', `${what}: that is no JSON`, hint);
-}
-
-const QUOTING = `Quote it for the shell: '{"name":"value"}'.`;
 
 /** Adds texts to params, each turned into what the schema asks for. */
 export function withTexts(params: Json, texts: Texts, schema: Json): Json {

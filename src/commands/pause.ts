@@ -1,7 +1,6 @@
 // `jobrun pause`: nothing new starts; the queue keeps accepting.
-import type { Command } from './command.ts';
 import { pausing } from './pausing.ts';
 
 const does = 'Start nothing new, until `jobrun resume`; what is asked for is kept.';
 
-export const pause: Command = pausing('pause', true, does, 'Paused');
+export const pause = pausing('pause', true, does, 'Paused');

@@ -2,18 +2,18 @@
 // kept, and the pause outlives the daemon.
 import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Asked, Command, Tools } from './command.ts';
+import type { Command, Tools } from './command.ts';
 import { unknownJob } from './drafts.ts';
-import { jobName, scheduleName } from './fields.ts';
-import { examples } from './help.ts';
 import { changeKnown } from './made-schedules.ts';
+import { job, schedule } from './shared/kinds.ts';
+import { argument, type Checked, option } from './shared/options.ts';
 
-interface PauseRequest {
-  readonly job?: string;
-  readonly schedule?: string;
-}
+const options = {
+  job: argument('[job]', job, 'one job; without it all of them'),
+  schedule: option('--schedule <name>', schedule, 'one schedule'),
+};
 
-interface PauseReply {
+export interface PauseReply {
   readonly paused: boolean;
   readonly job: string | null;
   readonly schedule: string | null;
@@ -23,19 +23,19 @@ interface PauseReply {
 export const pausing = (
   name: string,
   paused: boolean,
-  does: string,
+  about: string,
   done: string,
-): Command<PauseRequest, PauseReply> => ({
+): Command<typeof options, PauseReply> => ({
   name,
   once: true,
+  about,
+  examples: [name, `${name} import-products`, `${name} --schedule nightly`],
+  options,
 
-  define(program) {
-    program.argument('[job]', 'one job; without it all of them').description(does);
-    program.option('--schedule <name>', 'one schedule');
-    examples(program, name, `${name} import-products`, `${name} --schedule nightly`);
+  ask(request) {
+    if (request.job === undefined || request.schedule === undefined) return request;
+    throw new JobrunError('bad-option', 'a job and a schedule were given', 'Give one of them.');
   },
-
-  ask: askPause,
 
   handle: (request, tools) => setPaused(request, paused, tools),
 
@@ -45,20 +45,8 @@ export const pausing = (
   },
 });
 
-function askPause({ args, options }: Asked): PauseRequest {
-  const [job] = args;
-  const { schedule } = options;
-  if (job !== undefined && schedule !== undefined) {
-    throw new JobrunError('bad-option', 'a job and a schedule were given', 'Give one of them.');
-  }
-  return {
-    ...(job !== undefined && { job: jobName(job) }),
-    ...(schedule !== undefined && { schedule: scheduleName(schedule) }),
-  };
-}
-
 async function setPaused(
-  { job, schedule }: PauseRequest,
+  { job, schedule }: Checked<typeof options>,
   paused: boolean,
   tools: Tools,
 ): Promise<PauseReply> {
@@ -66,7 +54,7 @@ async function setPaused(
     const now = tools.clock.now();
     await changeKnown(schedule, tools, (present) => withPause(present, paused, now));
   } else if (job !== undefined) {
-    await refuseUnknownJob(jobName(job), tools);
+    await refuseUnknownJob(job, tools);
     await tools.engine.pause({ job }, paused);
   } else await tools.engine.pause({ all: true }, paused);
   tools.wake();

@@ -1,7 +1,6 @@
 // `jobrun reload`: has the daemon read all job files anew, and says what became of which job.
 import type { JobChange } from '../catalog/catalog.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
 import { type Output, paint } from './output.ts';
 import { noDaemon } from './settled.ts';
 
@@ -11,18 +10,15 @@ interface Reply {
   readonly changes: readonly JobChange[];
 }
 
-export const reload: Command<Record<string, never>, Reply> = {
+const options = {};
+
+export const reload: Command<typeof options, Reply> = {
   name: 'reload',
   needsDaemon: 'Without one, each command reads the job files as they are.',
-
-  define(program) {
-    program.description(
-      'Read all job files anew, and list the jobs that became broken, whole, new or gone. The daemon sees changes by itself; this is for a daemon with --no-watch, and for whoever wants to know when it has.',
-    );
-    examples(program, 'reload', 'reload --json | jq \'.changes[] | select(.became == "broken")\'');
-  },
-
-  ask: () => ({}),
+  about:
+    'Read all job files anew, and list the jobs that became broken, whole, new or gone. The daemon sees changes by itself; this is for a daemon with --no-watch, and for whoever wants to know when it has.',
+  examples: ['reload', 'reload --json | jq \'.changes[] | select(.became == "broken")\''],
+  options,
 
   async handle(_request, { daemon, catalog }) {
     if (!daemon) throw noDaemon('jobrun reload');

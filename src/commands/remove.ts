@@ -1,32 +1,28 @@
 // `jobrun remove`: forgets settled runs, with their logs.
+import { SETTLED } from '../run/run.ts';
 import type { Command, Tools } from './command.ts';
-import { runIds } from './fields.ts';
-import { examples } from './help.ts';
 import { eachGiven, isRefused, type Refused, showRefused } from './several.ts';
-
-interface Request {
-  readonly ids: readonly string[];
-}
+import { runs } from './shared/kinds.ts';
+import { argument, shellFlag } from './shared/options.ts';
 
 interface Reply {
   readonly results: readonly ({ readonly id: string; readonly removed: true } | Refused)[];
 }
 
-export const remove: Command<Request, Reply> = {
+const options = {
+  ids: argument('<id...>', runs(SETTLED), 'settled runs'),
+  yes: shellFlag('-y, --yes', 'accepted for scripts; runs named by id are not asked about'),
+};
+
+export const remove: Command<typeof options, Reply> = {
   name: 'remove',
   once: true,
-
-  define(program) {
-    program.argument('<id...>', 'settled runs');
-    program.description('Forget settled runs and their logs.');
-    program.option('-y, --yes', 'accepted for scripts; runs named by id are not asked about');
-    examples(program, 'remove 12', 'remove 12 13 14');
-  },
-
-  ask: ({ args }) => ({ ids: args }),
+  about: 'Forget settled runs and their logs.',
+  examples: ['remove 12', 'remove 12 13 14'],
+  options,
 
   async handle({ ids }, tools) {
-    return { results: await eachGiven(runIds(ids), (id) => removeOne(id, tools)) };
+    return { results: await eachGiven(ids, (id) => removeOne(id, tools)) };
   },
 
   show({ results }, out) {

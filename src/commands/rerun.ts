@@ -7,31 +7,25 @@ import type { RunView } from '../run/view.ts';
 import { acceptOne } from './accepting.ts';
 import type { Command } from './command.ts';
 import { entryOf, getRun } from './drafts.ts';
-import { runId } from './fields.ts';
-import { examples } from './help.ts';
+import { run } from './shared/kinds.ts';
+import { argument, flag } from './shared/options.ts';
 
-interface Request {
-  readonly id: string;
-  readonly force: boolean;
-}
+const options = {
+  id: argument('<id>', run(), 'the run to repeat'),
+  force: flag('--force', 'also where the job is broken or gone'),
+};
 
-export const rerun: Command<Request, RunView> = {
+export const rerun: Command<typeof options, RunView> = {
   name: 'rerun',
   once: true,
+  about: 'Accept a new run with the same params.',
+  examples: ['rerun 12', 'rerun 12 --json'],
+  options,
 
-  define(program) {
-    program.argument('<id>', 'the run to repeat');
-    program.description('Accept a new run with the same params.');
-    program.option('--force', 'also where the job is broken or gone');
-    examples(program, 'rerun 12', 'rerun 12 --json');
-  },
-
-  ask: ({ args, options }) => ({ id: args[0] ?? '', force: options.force === true }),
-
-  async handle({ id, force }, tools) {
+  async handle({ id, force = false }, tools) {
     const now = tools.clock.now();
     const draft = async (): Promise<Draft> => {
-      const run = await getRun(runId(id), tools);
+      const run = await getRun(id, tools);
       return draftLike(run, policyOf(await entryOf(run.job, tools.catalog, force)));
     };
     return acceptOne(draft, tools, now);

@@ -6,63 +6,46 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command, Tools } from './command.ts';
 import { findJob, getRun } from './drafts.ts';
-import { jobName, runIds } from './fields.ts';
-import { examples } from './help.ts';
 import { refuseUnknownJob } from './pausing.ts';
 import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
+import { job, runs } from './shared/kinds.ts';
+import { argument, type Checked, flag, option } from './shared/options.ts';
 import { viewRun } from './views.ts';
-
-interface Request {
-  readonly ids?: readonly string[];
-  readonly failed?: boolean;
-  readonly job?: string;
-  readonly fresh?: boolean;
-  readonly force?: boolean;
-}
 
 type Reply = RunView | { readonly results: readonly (RunView | Refused)[] };
 
-export const retry: Command<Request, Reply> = {
+const options = {
+  ids: argument('[id...]', runs(['failed', 'aborted']), 'failed or aborted runs'),
+  failed: flag('--failed', 'all failed runs'),
+  job: option('--job <job>', job, 'all failed and aborted runs of this job'),
+  fresh: flag('--fresh', 'forget the checkpoint'),
+  force: flag('--force', 'also where a run that it waited for has failed'),
+};
+
+export const retry: Command<typeof options, Reply> = {
   name: 'retry',
   once: true,
+  about: 'Let failed or aborted runs go on, from their checkpoint.',
+  examples: ['retry 12', 'retry --failed --job import-products', 'retry 12 --fresh'],
+  options,
 
-  define(program) {
-    program.argument('[id...]', 'failed or aborted runs');
-    program.description('Let failed or aborted runs go on, from their checkpoint.');
-    program
-      .option('--failed', 'all failed runs')
-      .option('--job <job>', 'all failed and aborted runs of this job')
-      .option('--fresh', 'forget the checkpoint')
-      .option('--force', 'also where a run that it waited for has failed');
-    examples(program, 'retry 12', 'retry --failed --job import-products', 'retry 12 --fresh');
-  },
-
-  ask({ args, options }) {
-    const { failed, job, fresh, force } = options;
-    const many = failed === true || job !== undefined;
-    if (many === args.length > 0) {
-      const hint = 'For example: jobrun retry 12';
-      throw new JobrunError('bad-option', 'give either ids, or --failed and --job', hint);
-    }
-    return {
-      ...(args.length > 0 && { ids: args }),
-      ...(failed === true && { failed }),
-      ...(job !== undefined && { job: jobName(job) }),
-      ...(fresh === true && { fresh }),
-      ...(force === true && { force }),
-    };
+  ask(request) {
+    const many = request.failed === true || request.job !== undefined;
+    if (many === (request.ids === undefined)) return request;
+    const hint = 'For example: jobrun retry 12';
+    throw new JobrunError('bad-option', 'give either ids, or --failed and --job', hint);
   },
 
   async handle(request, tools) {
     const { ids, fresh = false, force = false } = request;
-    if (request.job !== undefined) await refuseUnknownJob(jobName(request.job), tools);
-    const chosen = ids === undefined ? await settledIds(request, tools) : runIds(ids);
+    if (request.job !== undefined) await refuseUnknownJob(request.job, tools);
+    const chosen = ids ?? (await settledIds(request, tools));
     const retried = new Set(chosen);
     const act = async (id: number): Promise<RunView> => {
       if (!force) await refuseLostParent(id, retried, tools);
       return viewRun(await go(id, fresh, tools), tools);
     };
-    const results = await (ids === undefined ? each(chosen, act) : eachGiven(chosen, act));
+    const results = await (ids ? eachGiven(ids, act) : each(chosen, act));
     const [only] = results;
     return ids?.length === 1 && only && !isRefused(only) ? only : { results };
   },
@@ -104,7 +87,10 @@ async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
 }
 
-function settledIds({ failed, job }: Request, tools: Tools): Promise<readonly number[]> {
+function settledIds(
+  { failed, job }: Checked<typeof options>,
+  tools: Tools,
+): Promise<readonly number[]> {
   const states: readonly StateName[] = failed ? ['failed'] : ['failed', 'aborted'];
   return idsOf({ states, ...(job !== undefined && { jobs: [job] }) }, tools);
 }

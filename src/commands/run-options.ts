@@ -1,75 +1,228 @@
-// The options by which a run is asked for, shared by `schedule` and `run`.
-import { parseDuration } from '../support/durations.ts';
+// The options by which a run or a schedule is asked for, in tables that `schedule`, `run`, `update`, lines of a batch,
+// the library and jobs that emit share; and how they are read where they depend on each other.
+import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Asked, Syntax } from './command.ts';
-import { MAX_PRIORITY, type RunRequest } from './drafts.ts';
-import { jobName } from './fields.ts';
-import { paramOptions } from './help.ts';
-import { readParams } from './params.ts';
-import { readDue, readInteger, typedZone } from './times.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_KEY_LENGTH } from '../support/limits.ts';
+import type { Asked } from './command.ts';
+import { type GivenParams, readParams, type Texts } from './params.ts';
+import {
+  choice,
+  count,
+  duration,
+  instant,
+  job,
+  json,
+  readInteger,
+  runs,
+  schedule,
+  someTime,
+  text,
+  zone,
+} from './shared/kinds.ts';
+import {
+  argument,
+  type Checked,
+  field,
+  fieldsOf,
+  flag,
+  fromNames,
+  type Kind,
+  nameIn,
+  option,
+  optionMany,
+  type Sent,
+  wrong,
+} from './shared/options.ts';
+import { type Due, readDue } from './times.ts';
 
-export function runOptions(program: Syntax): void {
-  paramOptions(program);
-  program
-    .option('--priority <n>', "higher runs first; default: the job's, else 1")
-    .option('--key <text>', 'while a run with this key is not settled, give that one')
-    .option('--retries <n>', "further attempts, or `infinite`; default: the job's")
-    .option('--timeout <duration>', "longest time of one attempt; default: the job's")
-    .option('--after <id...>', 'start when these runs are done')
-    .option('--force', 'also where the job is broken or does not exist yet')
-    .option('--dry-run', 'check and show it, accept nothing');
-}
+export const TIMES = {
+  dueAt: option(
+    '--at <time>',
+    instant,
+    'when: now, 18:30, 6pm, tomorrow 9:00, friday 5pm, 1 dec 9:00, 2026-12-01 18:30, in 20m, @seconds',
+  ),
+  // Read together with the others: only one of them may be given.
+  inMs: option(
+    '--in <duration>',
+    { check: duration.check },
+    'how long from now: 90s, 20m, 1h30m, 2d',
+  ),
+  timezone: {
+    ...option(
+      '--tz <zone>',
+      zone,
+      "the zone of what is typed; default: the config's, else the shell's",
+    ),
+    name: 'timezone',
+  },
+};
 
-export interface AskedRun {
-  readonly run: RunRequest;
-  /** What the asker should know about the time that was read. */
-  readonly note: string | null;
+const texts: Kind<Texts> & { readonly many: true } = {
+  check(value, what) {
+    const isPair = (pair: Json): boolean =>
+      Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string';
+    if (Array.isArray(value) && value.every(isPair)) return value as unknown as Texts;
+    throw wrong(what, 'a list of pairs');
+  },
+  many: true,
+};
+
+export const PARAMS = {
+  texts: optionMany('-p, --param <name=text>', texts, 'one param; name:=json for other than text'),
+  params: option('--params <json|@file|->', json, 'all params, as JSON, from a file or from stdin'),
+};
+
+const MAX_PRIORITY = 1_000_000;
+export const priority = count(-MAX_PRIORITY, MAX_PRIORITY);
+
+const attempts = count(0);
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Null is no end. */
+const retries: Kind<number | null> = {
+  read: (typed, what) =>
+    /^infin/i.test(typed) ? null : readInteger(typed, what, 0, MOST, 'infinite'),
+  check: (value, what) => (value === null ? null : attempts.check(value, what)),
+  nullable: true,
+};
+
+export const SETTINGS = {
+  priority: option('--priority <n>', priority, "higher runs first; default: the job's, else 1"),
+  key: option(
+    '--key <text>',
+    text(MAX_KEY_LENGTH),
+    'while a run with this key is not settled, give that one',
+  ),
+  retries: option('--retries <n>', retries, "further attempts, or `infinite`; default: the job's"),
+  timeoutMs: option(
+    '--timeout <duration>',
+    someTime('no time is left', 'Leave it out for no limit.'),
+    "longest time of one attempt; default: the job's",
+  ),
+  after: optionMany('--after <id...>', runs(), 'start when these runs are done'),
+};
+
+export const FORCE = flag('--force', 'also where the job is broken or does not exist yet');
+/** What the asker should know about the time that was read. */
+export const NOTE = field(text(1000));
+export const DRY_RUN = flag('--dry-run', 'check and show it, accept nothing');
+
+export const RULE = {
+  everyMs: option(
+    '--every <duration>',
+    someTime('the interval is zero', 'The shortest is 1s.'),
+    'make a schedule: again this long after the last run ended',
+  ),
+  cron: option('--cron <fields>', text(1000), 'make a schedule: "30 2 * * *", "@daily"'),
+  name: option('--name <name>', schedule, "the schedule's name; default: the job's"),
+  catchUp: option('--catch-up <how>', choice(CATCH_UPS), 'due times missed: skip, once, all'),
+  overlap: option(
+    '--overlap <how>',
+    choice(OVERLAPS),
+    'while the last run is not settled: skip, queue, replace, allow',
+  ),
+  replace: flag('--replace', 'take the place of the schedule of this name'),
+};
+
+const { dueAt, inMs, timezone } = TIMES;
+const { params } = PARAMS;
+
+/** A run as it is asked for. Without a time it is due at once. */
+export const RUN = {
+  job: argument('<job>', job, 'the job to run'),
+  ...PARAMS,
+  ...{ dueAt, inMs },
+  ...SETTINGS,
+  force: FORCE,
+};
+export type RunRequest = Checked<typeof RUN>;
+
+/** A schedule as it is asked for. */
+export const SCHEDULE = { ...RUN, ...RULE, timezone };
+export type ScheduleRequest = Checked<typeof SCHEDULE>;
+
+/** A line of a batch. Its times are words, as they are typed. */
+export const LINE = { job: RUN.job, params, dueAt, inMs, ...SETTINGS, force: FORCE };
+
+const FROM_CODE = { dueAt, inMs, timezone, ...SETTINGS, ...RULE };
+
+export interface AskedRun extends GivenParams, Due {
+  readonly note?: string;
   /** The zone in which it was read, and is shown again. */
   readonly timezone: string;
 }
 
-export async function askRun(asked: Asked): Promise<AskedRun> {
-  const { options, now } = asked;
-  const job = jobName(asked.args[0] ?? missingJob());
-  const timezone = typedZone(asked);
-  const { due, note } = await readDue({ at: options.at, in: options.in }, { now, timezone });
-  const given = await readParams(options, asked.readStdin);
-  return { run: { job, ...given, ...due, ...readOptions(options) }, note, timezone };
+/** Returns the params and the time that were typed. */
+export async function askRun(
+  { timezone: given }: { readonly timezone?: string },
+  asked: Pick<Asked<typeof TIMES & typeof PARAMS>, 'typed' | 'now' | 'config' | 'readStdin'>,
+  isNow = false,
+): Promise<AskedRun> {
+  const { typed, now, config } = asked;
+  const timezone = given ?? config.timezone;
+  const times = { at: typed.dueAt, in: typed.inMs, now: isNow };
+  const { due, note } = await readDue(times, { now, timezone });
+  return { ...(await readParams(asked)), ...due, ...(note !== null && { note }), timezone };
 }
 
-function missingJob(): never {
+export function missingJob(): JobrunError {
   const hint = 'See which there are: jobrun jobs';
-  throw new JobrunError('bad-option', 'no job was named', hint);
+  return new JobrunError('bad-option', 'no job was named', hint);
 }
 
-const MOST = Number.MAX_SAFE_INTEGER;
-
-function readOptions(options: Asked['options']): Partial<RunRequest> {
-  const { priority, key, retries, timeout, after, force } = options;
-  return {
-    ...(priority !== undefined && {
-      priority: readInteger(priority, '--priority', -MAX_PRIORITY, MAX_PRIORITY),
-    }),
-    ...(key !== undefined && { key: String(key) }),
-    ...(retries !== undefined && { retries: readRetries(retries) }),
-    ...(timeout !== undefined && { timeoutMs: readTimeout(String(timeout)) }),
-    ...(Array.isArray(after) && { after: splitIds(after) }),
-    ...(force === true && { force }),
-  };
-}
-
-const readRetries = (text: unknown): number | null =>
-  /^infin/i.test(String(text)) ? null : readInteger(text, '--retries', 0, MOST, 'infinite');
-
-function readTimeout(text: string): number {
-  const ms = parseDuration(text, '--timeout');
-  if (ms > 0) return ms;
-  throw new JobrunError('bad-time', '--timeout: no time is left', 'Leave it out for no limit.');
-}
+const OF_RUN = ['key', 'after', 'retries', 'timeoutMs', 'wait', 'follow'];
+const OF_RULE = ['name', 'catchUp', 'overlap', 'replace'];
 
 /**
- * Also `4,5`: it cannot swallow the word behind it. An empty text is no list of none, but an id that is missing, as of a
- * shell variable that was never set: the run must not start without what it was to wait for.
+ * Refuses what does not go together. Returns whether it makes a schedule.
+ *
+ * @param shown how whoever asks writes an option: `--catch-up` or `catchUp`
  */
-const splitIds = (ids: readonly unknown[]): readonly string[] =>
-  ids.flatMap((id) => String(id).split(/,(?=.)/)).map((id) => id.replace(/,$/, ''));
+export function isRule(
+  given: Readonly<Record<string, unknown>>,
+  shown: (key: string) => string,
+  ofRule = OF_RULE,
+): boolean {
+  const { everyMs, cron } = given;
+  const [every, by] = [shown('everyMs'), shown('cron')];
+  if (everyMs !== undefined && cron !== undefined) throw excluded(every, by);
+  const makes = everyMs !== undefined || cron !== undefined;
+  const why = makes ? 'only for a run' : `only with ${every} or ${by}`;
+  refuseGiven(given, makes ? OF_RUN : ofRule, shown, why);
+  return makes;
+}
+
+export function refuseGiven(
+  given: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+  shown: (key: string) => string,
+  why: string,
+): void {
+  const key = keys.find((one) => given[one] !== undefined);
+  if (key === undefined) return;
+  throw new JobrunError('bad-option', `${shown(key)} has a meaning ${why}`, 'Leave it out.');
+}
+
+const excluded = (one: string, other: string): JobrunError =>
+  new JobrunError('bad-option', `${one} and ${other} exclude each other`, 'Give one of them.');
+
+/**
+ * The request for a run or a schedule that code asks for (`ctx.emit`, the library's `schedule`). In code a job may be
+ * named before it exists. Throws `bad-option` for an option that there is not or that has no meaning here.
+ *
+ * @param only `run` where no schedule can be made
+ */
+export function requestFromCode(
+  job: string,
+  params: Json | undefined,
+  options: Json,
+  only?: 'run',
+): Sent<typeof SCHEDULE> {
+  const given = fromNames(FROM_CODE, fieldsOf(options ?? {}));
+  const shown = (key: string): string => nameIn(FROM_CODE, key);
+  if (given.dueAt !== undefined && given.inMs !== undefined) throw excluded('at', 'in');
+  if (only === 'run') refuseGiven(given, Object.keys(RULE), shown, 'only with every or cron');
+  isRule(given, shown, [...OF_RULE, 'timezone']);
+  return { ...given, job, ...(params !== undefined && { params }), force: true };
+}

@@ -1,47 +1,43 @@
 // `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
 import type { RunView } from '../run/view.ts';
 import type { Command } from './command.ts';
-import { type Followed, type Following, followAgain, followRun, showFollowed } from './follow.ts';
-import { examples, timeOptions } from './help.ts';
-import { type AskedRun, askRun, runOptions } from './run-options.ts';
+import { type Followed, followAgain, following, followRun, showFollowed } from './follow.ts';
+import { askRun, DRY_RUN, FORCE, NOTE, PARAMS, SETTINGS, TIMES } from './run-options.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
 import { START_DAEMON } from './settled.ts';
+import { job } from './shared/kinds.ts';
+import { argument, flag } from './shared/options.ts';
 import { tellTextNote } from './text-params.ts';
 
-type Request = AskedRun & {
-  readonly dryRun: boolean;
-  readonly local: boolean;
-  readonly following?: Following;
+const options = {
+  job: argument('<job>', job, 'the job to run'),
+  ...TIMES,
+  ...PARAMS,
+  ...SETTINGS,
+  force: FORCE,
+  dryRun: DRY_RUN,
+  local: flag('--local', 'run it here, without a daemon; Ctrl-C aborts it'),
+  note: NOTE,
+  following,
 };
 
-export const run: Command<Request, NewRun> = {
+export const run: Command<typeof options, NewRun> = {
   name: 'run',
   needsDaemon: `${START_DAEMON}; or run it without one: --local`,
+  about: 'Run a job now: follow its log, and exit with its result.',
+  examples: [
+    'run import-products -p file=spring.csv',
+    'run backup --timeout 10m',
+    'run hello --local',
+  ],
+  options,
 
-  define(program) {
-    program.argument('<job>', 'the job to run');
-    program.description('Run a job now: follow its log, and exit with its result.');
-    timeOptions(program);
-    runOptions(program);
-    program.option('--local', 'run it here, without a daemon; Ctrl-C aborts it');
-    examples(
-      program,
-      'run import-products -p file=spring.csv',
-      'run backup --timeout 10m',
-      'run hello --local',
-    );
-  },
-
-  async ask(asked) {
-    const { dryRun, local } = asked.options;
-    return { ...(await askRun(asked)), dryRun: dryRun === true, local: local === true };
-  },
+  ask: async (request, asked) => ({ ...request, ...(await askRun(request, asked)) }),
 
   // Nobody asks here whether there is a daemon: with --local this process is it.
-  handle: (request, tools) =>
-    acceptRun({ ...request, wait: false, follow: false }, tools, tools.clock.now()),
+  handle: (request, tools) => acceptRun(request, tools, tools.clock.now()),
 
-  isHere: ({ local }) => local,
+  isHere: ({ local }) => local === true,
 
   follows: (request) => !request.dryRun,
 

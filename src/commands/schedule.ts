@@ -1,54 +1,79 @@
 // `jobrun schedule`: accepts a run, many runs of a batch, or a schedule that makes runs by a rule.
 import { newRun } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
-import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import type { RunView } from '../run/view.ts';
-import { parseDuration, showDuration } from '../support/durations.ts';
+import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { acceptOne } from './accepting.ts';
 import {
   acceptBatch,
-  type BatchLine,
   type BatchResult,
   cutBatch,
+  lines,
   readBatch,
   resultsOf,
   type ToldResult,
 } from './batch.ts';
 import type { Asked, Command, Tools } from './command.ts';
-import { draftOf, type RunRequest } from './drafts.ts';
+import { draftOf } from './drafts.ts';
 import { durably } from './durable.ts';
-import { notOneOf } from './fields.ts';
 import {
   type Followed,
-  type Following,
   followAgain,
   followedRun,
+  following,
   followRun,
   showFollowed,
 } from './follow.ts';
-import { examples, timeOptions } from './help.ts';
-import { makeSchedule, type ScheduleRequest, scheduleViewer } from './made-schedules.ts';
+import { makeSchedule, scheduleViewer } from './made-schedules.ts';
 import { type Output, paint } from './output.ts';
 import { readText } from './params.ts';
-import { askRun, runOptions } from './run-options.ts';
+import {
+  askRun,
+  DRY_RUN,
+  FORCE,
+  isRule,
+  missingJob,
+  NOTE,
+  PARAMS,
+  RULE,
+  type RunRequest,
+  refuseGiven,
+  SETTINGS,
+  TIMES,
+} from './run-options.ts';
 import { noDaemon } from './settled.ts';
+import { job } from './shared/kinds.ts';
+import {
+  argument,
+  type Checked,
+  field,
+  flag,
+  flagIn,
+  type Sent,
+  shellOption,
+} from './shared/options.ts';
 import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
 import { showTime } from './times.ts';
 import { type AcceptedView, viewRun } from './views.ts';
 
-type Request =
-  | {
-      readonly kind: 'run' | 'schedule';
-      readonly run: ScheduleRequest;
-      readonly note: string | null;
-      readonly timezone: string;
-      readonly wait: boolean;
-      readonly follow: boolean;
-      readonly dryRun: boolean;
-      readonly following?: Following;
-    }
-  | { readonly kind: 'batch'; readonly lines: readonly BatchLine[] };
+const options = {
+  job: argument('[job]', job, 'the job to run'),
+  ...TIMES,
+  ...RULE,
+  ...PARAMS,
+  ...SETTINGS,
+  force: FORCE,
+  dryRun: DRY_RUN,
+  wait: flag('--wait', 'until it is settled; exit with its result'),
+  follow: flag('--follow', 'the same, and show its log'),
+  batch: shellOption('--batch <file|->', 'many runs: one JSON object a line', 'files'),
+  lines: field(lines),
+  note: NOTE,
+  following,
+};
+
+type Request = Sent<typeof options>;
 
 export type NewRun = Omit<AcceptedView, 'id'> & { readonly id: string | null };
 type Reply =
@@ -60,173 +85,99 @@ type Reply =
 const isPlain = (told: object): boolean =>
   !('error' in told && 'line' in told) && !('existing' in told);
 
-export const schedule: Command<Request, Reply> = {
+export const schedule: Command<typeof options, Reply> = {
   name: 'schedule',
   once: true,
   engineKnows: (reply) =>
     'results' in reply ? reply.results.every(isPlain) : 'run' in reply && isPlain(reply.run),
   tellsOwn: true,
+  about: 'Accept a run of a job, now or later.',
+  examples: [
+    'schedule import-products --at 18:30 -p file=spring.csv -p limit:=5000',
+    'schedule send-newsletter --in 20m --key weekly',
+    "schedule cleanup --cron '0 3 * * *' --tz Europe/Berlin --name nightly",
+    'schedule --batch runs.jsonl',
+  ],
+  options,
 
-  define(program) {
-    program.argument('[job]', 'the job to run').description('Accept a run of a job, now or later.');
-    timeOptions(program);
-    program
-      .option('--every <duration>', 'make a schedule: again this long after the last run ended')
-      .option('--cron <fields>', 'make a schedule: "30 2 * * *", "@daily"')
-      .option('--name <name>', "the schedule's name; default: the job's")
-      .option('--catch-up <how>', 'due times missed: skip, once, all')
-      .option('--overlap <how>', 'while the last run is not settled: skip, queue, replace, allow')
-      .option('--replace', 'take the place of the schedule of this name');
-    runOptions(program);
-    program
-      .option('--wait', 'until it is settled; exit with its result')
-      .option('--follow', 'the same, and show its log')
-      .option('--batch <file|->', 'many runs: one JSON object a line');
-    examples(
-      program,
-      'schedule import-products --at 18:30 -p file=spring.csv -p limit:=5000',
-      'schedule send-newsletter --in 20m --key weekly',
-      "schedule cleanup --cron '0 3 * * *' --tz Europe/Berlin --name nightly",
-      'schedule --batch runs.jsonl',
-    );
+  async ask(request, asked) {
+    if (asked.typed.batch !== undefined) return askBatch(asked);
+    if (request.job === undefined) throw missingJob();
+    isRule(asked.typed, flagOf);
+    return { ...request, ...(await askRun(request, asked)) };
   },
 
-  async ask(asked) {
-    const { options } = asked;
-    if (options.batch !== undefined) return askBatch(asked);
-    const { run, note, timezone } = await askRun(asked);
-    const rule = ruleOf(asked, timezone);
-    return {
-      kind: rule ? 'schedule' : 'run',
-      run: { ...run, ...rule },
-      note,
-      timezone,
-      wait: options.wait === true,
-      follow: options.follow === true,
-      dryRun: options.dryRun === true,
-    };
-  },
+  cut: (request) =>
+    request.lines ? cutBatch(request.lines).map((lines) => ({ lines })) : [request],
 
-  cut(request) {
-    if (request.kind !== 'batch') return [request];
-    return cutBatch(request.lines).map((lines) => ({ kind: 'batch', lines }));
-  },
-
-  async handle(request, tools) {
+  async handle({ lines, ...request }, tools) {
     const now = tools.clock.now();
-    if (request.kind === 'batch') return { results: await acceptBatch(request.lines, tools, now) };
-    if (request.kind === 'run') return { run: await acceptRun(request, tools, now) };
-    const made = await makeSchedule(request.run, tools, now, request.dryRun);
-    const { engine } = tools;
-    const view = await durably(engine, async () => scheduleViewer(tools)(made));
-    const note = textNoteOf(made.job, request.run.texts, tools);
-    return { schedule: { ...view, ...note }, dryRun: request.dryRun };
+    if (lines) return { results: await acceptBatch(lines, tools, now) };
+    const { job, dryRun = false } = request;
+    if (job === undefined) throw missingJob();
+    const asked = { ...request, job };
+    if (!makesSchedule(request)) return { run: await acceptRun(asked, tools, now) };
+    const made = await makeSchedule(asked, tools, now, dryRun);
+    const view = await durably(tools.engine, async () => scheduleViewer(tools)(made));
+    return { schedule: { ...view, ...textNoteOf(job, request.texts, tools) }, dryRun };
   },
 
   follows: (request) =>
-    request.kind === 'run' && !request.dryRun && (request.wait || request.follow),
+    !makesSchedule(request) && !request.dryRun && (request.wait || request.follow) === true,
 
-  async *stream(request, tools, signal, reply) {
-    if (request.kind !== 'run' || !('run' in reply)) return;
-    const { follow: log, following } = request;
+  async *stream({ follow: log = false, following }, tools, signal, reply) {
+    if (!('run' in reply)) return;
     yield* followRun(reply.run as RunView, { log, following }, tools, signal);
   },
 
   again: followAgain,
 
-  showItem: (item, out, request) =>
-    request.kind === 'batch' ? undefined : showFollowed(item as unknown as Followed, out, request),
+  showItem: (item, out, request) => showFollowed(item as unknown as Followed, out, request),
 
   async show(reply, out, request) {
-    if ('results' in reply)
-      return showBatch(resultsOf(reply.results, 'lines' in request ? request.lines : []), out);
-    if (request.kind === 'batch') return undefined;
+    if ('results' in reply) return showBatch(resultsOf(reply.results, request.lines ?? []), out);
     if (request.note) out.note`note: ${request.note}`;
-    if ('run' in reply) await showAccepted(reply.run, out, request.timezone);
+    if ('run' in reply) await showAccepted(reply.run, out, request.timezone ?? out.timezone);
     else await showMade(reply.schedule, reply.dryRun, out);
     return undefined;
   },
 };
 
-const RULE_OPTIONS = ['name', 'catchUp', 'overlap', 'replace'];
-const RUN_OPTIONS = ['key', 'after', 'retries', 'timeout', 'wait', 'follow'];
-/** What a line of a batch says for itself, or cannot have. */
-const ONE_OPTIONS = [
-  ...['at', 'in', 'every', 'cron', 'tz', 'param', 'params', 'priority', 'force', 'dryRun'],
-  ...RULE_OPTIONS,
-  ...RUN_OPTIONS,
-];
+const makesSchedule = ({ everyMs, cron }: Pick<Request, 'everyMs' | 'cron'>): boolean =>
+  everyMs !== undefined || cron !== undefined;
 
-async function askBatch(asked: Asked): Promise<Request> {
-  refuseOptions(asked, ONE_OPTIONS, 'only without --batch');
-  if (asked.args.length > 0) {
-    const message = `--batch takes no job beside it: "${asked.args[0]}"`;
+const flagOf = (key: string): string => flagIn(options, key);
+
+async function askBatch({ typed, ...asked }: Asked<typeof options>): Promise<Request> {
+  const { job, batch = '', ...others } = typed;
+  // A line of a batch says it for itself, or cannot have it.
+  refuseGiven(others, Object.keys(others), flagOf, 'only without --batch');
+  if (job !== undefined) {
+    const message = `--batch takes no job beside it: "${job}"`;
     throw new JobrunError('bad-option', message, 'Each line names its own: {"job":"mail"}');
   }
-  const file = String(asked.options.batch);
-  const text = file === '-' ? await asked.readStdin() : await readText(file);
+  const text = batch === '-' ? await asked.readStdin() : await readText(batch);
   const here = { now: asked.now, timezone: asked.config.timezone };
-  return { kind: 'batch', lines: await readBatch(text, here) };
+  return { lines: await readBatch(text, here) };
 }
 
-/** What makes it a schedule; null for a run. */
-function ruleOf(asked: Asked, timezone: string): Partial<ScheduleRequest> | null {
-  const { every, cron, name, catchUp, overlap, replace } = asked.options;
-  if (every !== undefined && cron !== undefined) {
-    throw new JobrunError('bad-option', '--every and --cron exclude each other', 'Give one.');
-  }
-  if (every === undefined && cron === undefined) {
-    refuseOptions(asked, RULE_OPTIONS, 'only with --every or --cron');
-    return null;
-  }
-  refuseOptions(asked, RUN_OPTIONS, 'only for a run');
-  return {
-    ...(every === undefined
-      ? { cron: String(cron), timezone }
-      : { everyMs: readEvery(String(every)) }),
-    ...(name !== undefined && { name: String(name) }),
-    ...(catchUp !== undefined && { catchUp: oneOf('--catch-up', catchUp, CATCH_UPS) }),
-    ...(overlap !== undefined && { overlap: oneOf('--overlap', overlap, OVERLAPS) }),
-    ...(replace === true && { replace }),
-  };
-}
-
-function readEvery(text: string): number {
-  const everyMs = parseDuration(text, '--every');
-  if (everyMs > 0) return everyMs;
-  throw new JobrunError('bad-time', '--every: the interval is zero', 'The shortest is 1s.');
-}
-
-function oneOf(flag: string, given: unknown, choices: readonly string[]): string {
-  if (choices.includes(String(given))) return String(given);
-  throw notOneOf(flag, String(given), choices);
-}
-
-function refuseOptions(asked: Asked, names: readonly string[], why: string): void {
-  const given = names.find((name) => asked.options[name] !== undefined);
-  if (given === undefined) return;
-  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new JobrunError('bad-option', `--${flag} has a meaning ${why}`, 'Leave it out.');
-}
-
-interface AskedOne {
-  readonly run: RunRequest;
-  readonly wait: boolean;
-  readonly follow: boolean;
-  readonly dryRun: boolean;
-  readonly following?: Following;
+interface AskedOne extends RunRequest {
+  readonly wait?: boolean;
+  readonly follow?: boolean;
+  readonly dryRun?: boolean;
+  readonly following?: Checked<typeof options>['following'];
 }
 
 export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
   if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('following a run');
   if (request.following) return followedRun(request.following, tools);
-  const { run } = request;
   const noted = <Reply extends object>(reply: Reply): Reply & TextNote => ({
     ...reply,
-    ...textNoteOf(run.job, run.texts, tools),
+    ...textNoteOf(request.job, request.texts, tools),
   });
-  if (!request.dryRun) return noted(await acceptOne(() => draftOf(run, tools, now), tools, now));
-  const draft = await draftOf(run, tools, now);
+  if (!request.dryRun)
+    return noted(await acceptOne(() => draftOf(request, tools, now), tools, now));
+  const draft = await draftOf(request, tools, now);
   const waits = (draft.origin?.after ?? []).length > 0;
   return noted({ ...(await viewRun(newRun(0, draft, now, waits), tools)), reason: null, id: null });
 }

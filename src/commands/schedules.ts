@@ -2,41 +2,29 @@
 import type { ScheduleView } from '../run/schedule.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Command } from './command.ts';
-import { scheduleName } from './fields.ts';
-import { examples } from './help.ts';
 import { getSchedule, scheduleViewer } from './made-schedules.ts';
 import { type Output, paintState, type Value } from './output.ts';
 import { inTurns } from './several.ts';
+import { schedule } from './shared/kinds.ts';
+import { argument } from './shared/options.ts';
 import { showRelative, showTime } from './times.ts';
-
-interface Request {
-  readonly name?: string;
-}
 
 interface Reply {
   readonly schedules: readonly ScheduleView[];
 }
 
-export const schedules: Command<Request, Reply> = {
+const options = { name: argument('[name]', schedule, 'one schedule') };
+
+export const schedules: Command<typeof options, Reply> = {
   name: 'schedules',
   reads: true,
-
-  define(program) {
-    program.argument('[name]', 'one schedule');
-    program.description('List schedules with their last and next times.');
-    examples(program, 'schedules', 'schedules nightly', 'schedules --json');
-  },
-
-  ask({ args }) {
-    const [name] = args;
-    return name === undefined ? {} : { name: scheduleName(name) };
-  },
+  about: 'List schedules with their last and next times.',
+  examples: ['schedules', 'schedules nightly', 'schedules --json'],
+  options,
 
   async handle({ name }, tools) {
     const all =
-      name === undefined
-        ? await tools.engine.schedules()
-        : [await getSchedule(scheduleName(name), tools)];
+      name === undefined ? await tools.engine.schedules() : [await getSchedule(name, tools)];
     const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
     return { schedules: await inTurns(byName, scheduleViewer(tools)) };
   },

@@ -6,24 +6,26 @@ import { isSettled } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Tools } from './command.ts';
-import type { RunRequest } from './drafts.ts';
+import type { RunRequest } from './run-options.ts';
 import { type AcceptedView, viewerOfAccepted } from './views.ts';
 
 /** The fields of a run that its request does not tell; `dueAt` missing: it was due when it was created. */
 export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'> &
   Partial<Pick<RunView, 'dueAt' | 'reason'>>;
 
+type Asked = Pick<RunRequest, 'job' | 'params'>;
+
 /** How to tell accepted runs to whoever asked for them. */
 export function teller(
   tools: Tools,
-): (accepted: Accepted, asked: RunRequest) => AcceptedView | ShortView {
+): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
   const view = viewerOfAccepted(tools);
   const mayBeShort = tools.daemon !== null && tools.config.redact.length === 0;
   return (accepted, asked) =>
     mayBeShort && isAsAsked(accepted, asked) ? shortOf(accepted) : view(accepted);
 }
 
-function isAsAsked({ run, existing }: Accepted, asked: RunRequest): boolean {
+function isAsAsked({ run, existing }: Accepted, asked: Asked): boolean {
   const isPlain = !existing && run.origin === null && run.life === null && !isSettled(run);
   return isPlain && run.params === asked.params && run.job === asked.job;
 }
@@ -41,7 +43,7 @@ function shortOf({ run, reason }: Accepted): ShortView {
 }
 
 /** The whole of it again, for whoever asked. */
-export function inFull(told: AcceptedView | ShortView, { job, params }: RunRequest): AcceptedView {
+export function inFull(told: AcceptedView | ShortView, { job, params }: Asked): AcceptedView {
   if ('job' in told) return told;
   const { id, state, priority, createdAt, dueAt = createdAt, reason = null } = told;
   return {

@@ -4,16 +4,12 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import type { Command } from './command.ts';
 import { getRun } from './drafts.ts';
-import { runId } from './fields.ts';
 import { lastAlive, showLine, tookMs } from './follow.ts';
-import { examples } from './help.ts';
 import { type Output, paint, paintState, type Value } from './output.ts';
+import { run } from './shared/kinds.ts';
+import { argument } from './shared/options.ts';
 import { instantOf, showClock, showTime } from './times.ts';
 import { viewRun } from './views.ts';
-
-interface Request {
-  readonly id: string;
-}
 
 /** All of one run. */
 export type Details = RunView & {
@@ -27,20 +23,17 @@ const LAST_LINES = 200;
 const LAST_SHOWN = 10;
 const ROWS_SHOWN = 20;
 
-export const show: Command<Request, Details> = {
+const options = { id: argument('<id>', run(), 'the run') };
+
+export const show: Command<typeof options, Details> = {
   name: 'show',
   reads: true,
+  about: 'Show all of one run: attempts, params, progress, results, error, log.',
+  examples: ['show 12', 'show 12 --json | jq .attempts'],
+  options,
 
-  define(program) {
-    program.argument('<id>', 'the run');
-    program.description('Show all of one run: attempts, params, progress, results, error, log.');
-    examples(program, 'show 12', 'show 12 --json | jq .attempts');
-  },
-
-  ask: ({ args }) => ({ id: args[0] ?? '' }),
-
-  async handle(request, tools) {
-    const run = await getRun(runId(request.id), tools);
+  async handle({ id }, tools) {
+    const run = await getRun(id, tools);
     return {
       ...(await viewRun(run, tools)),
       attempts: (run.life?.attempts ?? []).map(attemptView),

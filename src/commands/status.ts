@@ -5,7 +5,6 @@ import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
 import { paint } from './output.ts';
 import { instantOf } from './times.ts';
 import { version } from './version.ts';
@@ -30,18 +29,16 @@ export interface Status {
 
 const NO_DAEMON = 4;
 
-export const status: Command<Record<string, never>, Status> = {
+const options = {};
+
+export const status: Command<typeof options, Status> = {
   name: 'status',
   reads: true,
   withoutDaemon: true,
   answerMs: 5 * SECOND,
-
-  define(program) {
-    program.description('Say whether a daemon runs, and what it is at; exit 4 where none does.');
-    examples(program, 'status', 'status --json | jq .counts');
-  },
-
-  ask: () => ({}),
+  about: 'Say whether a daemon runs, and what it is at; exit 4 where none does.',
+  examples: ['status', 'status --json | jq .counts'],
+  options,
 
   async handle(_request, { daemon, config, engine, catalog }) {
     const { all, jobs } = await engine.pauses();

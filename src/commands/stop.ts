@@ -4,12 +4,8 @@ import { delay, systemClock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Command } from './command.ts';
-import { examples } from './help.ts';
 import { noDaemon } from './settled.ts';
-
-interface Request {
-  readonly now: boolean;
-}
+import { flag } from './shared/options.ts';
 
 interface Reply {
   readonly pid: number;
@@ -17,18 +13,15 @@ interface Reply {
 
 const LOOK_EVERY_MS = 50;
 
-export const stop: Command<Request, Reply> = {
+const options = { now: flag('--now', 'end the attempts; their runs go on with the next daemon') };
+
+export const stop: Command<typeof options, Reply> = {
   name: 'stop',
   needsDaemon: 'There is nothing to stop.',
   answerMs: 10 * SECOND,
-
-  define(program) {
-    program.description('Stop the daemon: by default it lets running attempts end first.');
-    program.option('--now', 'end the attempts; their runs go on with the next daemon');
-    examples(program, 'stop', 'stop --now');
-  },
-
-  ask: ({ options }) => ({ now: options.now === true }),
+  about: 'Stop the daemon: by default it lets running attempts end first.',
+  examples: ['stop', 'stop --now'],
+  options,
 
   async handle({ now }, { daemon }) {
     if (!daemon) throw noDaemon('jobrun stop');

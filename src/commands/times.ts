@@ -3,10 +3,8 @@
 import { isoOf } from '../support/clock.ts';
 import { parseDuration, showDuration, spelledDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { parseJson } from '../support/json.ts';
 import { LAST_TYPED } from '../support/limits.ts';
-import { localTime, zoneNamed } from '../support/zones.ts';
-import type { Asked } from './command.ts';
+import { localTime } from '../support/zones.ts';
 
 export interface GivenTime {
   readonly at?: unknown;
@@ -23,10 +21,6 @@ export interface Here {
   readonly now: number;
   readonly timezone: string;
 }
-
-/** Returns the zone of typed times: `--tz`, else the config's, else the shell's. */
-export const typedZone = ({ options, config }: Pick<Asked, 'options' | 'config'>): string =>
-  options.tz === undefined ? config.timezone : zoneNamed(String(options.tz), '--tz');
 
 /** `note` says what the asker should know: a past time, a doubled one. */
 export async function readDue(
@@ -58,12 +52,6 @@ function readIn(text: string, { now }: Here): number {
   );
 }
 
-/** Reads `--since`: the latest such time, or a duration before now. */
-export async function readSince(text: string, here: Here): Promise<number> {
-  const { parseSince } = await import('../support/typed-times.ts');
-  return parseSince(text, here);
-}
-
 /** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
 export async function showTime(iso: string, here: Here): Promise<string> {
   const { showInstant } = await import('../support/instants.ts');
@@ -85,19 +73,4 @@ export function showClock(iso: string, { now, timezone }: Here): string {
   const [day = '', time = ''] = isoOf(localTime(timezone, instantOf(iso))).split('T');
   const [today] = isoOf(localTime(timezone, now)).split('T');
   return day === today ? time.slice(0, -1) : `${day} ${time.slice(0, -1)}`;
-}
-
-/** A whole number given to an option. `or`: what else may stand there, read by the caller. */
-export function readInteger(
-  text: unknown,
-  what: string,
-  least: number,
-  most: number,
-  or?: string,
-): number {
-  const value = typeof text === 'string' && /^-?\d+$/.test(text) ? parseJson(text) : undefined;
-  if (typeof value === 'number' && value >= least && value <= most) return value;
-  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
-  const hint = `Give a whole number ${range}${or === undefined ? '' : `, or ${or}`}.`;
-  throw new JobrunError('bad-option', `${what}: "${String(text)}" does not fit`, hint);
 }

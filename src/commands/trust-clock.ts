@@ -12,10 +12,13 @@ export interface TrustedClock {
   readonly keptMs: number;
 }
 
-export const trustClock: Command<Record<string, never>, TrustedClock> = {
+const options = {};
+
+export const trustClock: Command<typeof options, TrustedClock> = {
   name: 'trust-clock',
-  define: () => undefined,
-  ask: () => ({}),
+  about: '',
+  examples: [],
+  options,
 
   async handle(_request, { engine, clock, wake }) {
     const now = clock.now();

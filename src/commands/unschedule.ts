@@ -1,34 +1,27 @@
 // `jobrun unschedule`: the end of a schedule. Runs that it made stay as they are.
 import { JobrunError } from '../support/errors.ts';
 import type { Command } from './command.ts';
-import { scheduleName } from './fields.ts';
-import { examples } from './help.ts';
 import { changeKnown } from './made-schedules.ts';
-
-interface Request {
-  readonly name: string;
-}
+import { schedule } from './shared/kinds.ts';
+import { argument } from './shared/options.ts';
 
 interface Reply {
   readonly name: string;
   readonly removed: true;
 }
 
-export const unschedule: Command<Request, Reply> = {
+const options = { name: argument('<name>', schedule, 'the schedule') };
+
+export const unschedule: Command<typeof options, Reply> = {
   name: 'unschedule',
   once: true,
-
-  define(program) {
-    program.argument('<name>', 'the schedule');
-    program.description('Remove a schedule; the runs that it made stay.');
-    examples(program, 'unschedule nightly', 'unschedule nightly --json');
-  },
-
-  ask: ({ args }) => ({ name: scheduleName(args[0]) }),
+  about: 'Remove a schedule; the runs that it made stay.',
+  examples: ['unschedule nightly', 'unschedule nightly --json'],
+  options,
 
   async handle({ name }, tools) {
     const jobs = new Set(tools.catalog.names());
-    await changeKnown(scheduleName(name), tools, ({ source, job }) => {
+    await changeKnown(name, tools, ({ source, job }) => {
       if (source !== 'job' || !jobs.has(job)) return null;
       const message = `the schedule ${name} is written in the file of the job ${job}`;
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;

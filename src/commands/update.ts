@@ -5,63 +5,52 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './command.ts';
-import { checkedParams, dueOf, findJob, getRun, MAX_PRIORITY } from './drafts.ts';
-import { fieldsOf, optionalInteger, runId } from './fields.ts';
-import { examples, paramOptions, timeOptions } from './help.ts';
-import { readParams, type Texts, withTexts } from './params.ts';
+import { checkedParams, dueOf, findJob, getRun } from './drafts.ts';
+import { withTexts } from './params.ts';
+import { askRun, NOTE, PARAMS, priority, TIMES } from './run-options.ts';
+import { run as aRun } from './shared/kinds.ts';
+import { argument, type Checked, field, option, shellFlag, yesOrNo } from './shared/options.ts';
 import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
-import { readDue, readInteger, showTime, typedZone } from './times.ts';
+import { showTime } from './times.ts';
 import { viewRun } from './views.ts';
 
-interface Request {
-  readonly id: string;
-  readonly dueAt?: number;
-  readonly inMs?: number;
-  readonly params?: Json;
-  readonly texts?: Texts;
+const options = {
+  id: argument('<id>', aRun(['scheduled', 'waiting', 'queued']), 'the run'),
+  ...TIMES,
+  now: shellFlag('--now', 'make it due now'),
+  ...PARAMS,
+  priority: option('--priority <n>', priority, 'higher runs first'),
   /** Whether `params` are added to those of the run. */
-  readonly merge?: boolean;
-  readonly priority?: number;
-  readonly note: string | null;
-  readonly timezone: string;
-}
+  merge: field(yesOrNo),
+  note: NOTE,
+};
 
-export const update: Command<Request, RunView & TextNote> = {
+type Request = Checked<typeof options>;
+
+export const update: Command<typeof options, RunView & TextNote> = {
   name: 'update',
   once: true,
+  about: 'Change a run that has not started.',
+  examples: ['update 12 --at "tomorrow 9:00"', 'update 12 --now -p file=summer.csv'],
+  options,
 
-  define(program) {
-    program.argument('<id>', 'the run').description('Change a run that has not started.');
-    timeOptions(program);
-    program.option('--now', 'make it due now');
-    paramOptions(program);
-    program.option('--priority <n>', 'higher runs first');
-    examples(program, 'update 12 --at "tomorrow 9:00"', 'update 12 --now -p file=summer.csv');
-  },
-
-  async ask({ args, options, config, now, readStdin }) {
-    const timezone = typedZone({ options, config });
-    const { due, note } = await readDue(options, { now, timezone });
-    const given = await readParams(options, readStdin);
-    const priority =
-      options.priority === undefined
-        ? {}
-        : { priority: readInteger(options.priority, '--priority', -MAX_PRIORITY, MAX_PRIORITY) };
-    const merge = options.params === undefined;
-    if (Object.keys({ ...due, ...given, ...priority }).length === 0) {
+  async ask(request, asked) {
+    const given = await askRun(request, asked, asked.typed.now);
+    const changed = [given.dueAt, given.inMs, given.params, given.texts, request.priority];
+    if (changed.every((one) => one === undefined)) {
       const hint = 'For example: jobrun update 12 --at 18:30';
       throw new JobrunError('bad-option', 'nothing was given to change', hint);
     }
-    return { id: args[0] ?? '', ...due, ...given, ...priority, merge, note, timezone };
+    return { ...request, ...given, merge: asked.typed.params === undefined };
   },
 
   async handle(request, tools) {
-    const next = await changed(runId(request.id), request, tools);
+    const next = await changed(request, tools);
     tools.wake();
     return { ...(await viewRun(next, tools)), ...textNoteOf(next.job, request.texts, tools) };
   },
 
-  async show(reply, out, { note, timezone }) {
+  async show(reply, out, { note, timezone = out.timezone }) {
     const run = tellTextNote(reply, out);
     if (note) out.note`note: ${note}`;
     if (out.done(run, [run.id])) return undefined;
@@ -72,8 +61,9 @@ export const update: Command<Request, RunView & TextNote> = {
 };
 
 /** What is added to params is checked with them. Where they were changed meanwhile, it is added to those instead. */
-async function changed(id: number, request: Request, tools: Tools): Promise<Run> {
+async function changed(request: Request, tools: Tools): Promise<Run> {
   for (;;) {
+    const { id } = request;
     const run = await getRun(id, tools);
     const now = tools.clock.now();
     updated(run, {}, now);
@@ -89,9 +79,8 @@ async function changed(id: number, request: Request, tools: Tools): Promise<Run>
 }
 
 function timeOf(request: Request, now: number): Changes {
-  const fields = fieldsOf(request);
-  const due = dueOf(fields, now) ?? {};
-  const priority = optionalInteger(fields, 'priority', -MAX_PRIORITY, MAX_PRIORITY);
+  const { priority } = request;
+  const due = dueOf(request, now) ?? {};
   return { ...due, ...(priority !== undefined && { priority }) };
 }
 

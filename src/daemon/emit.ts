@@ -1,8 +1,9 @@
 // What a job emits: a run like any other, with the emitting run as its parent. The job need not exist yet.
-import { requestFromCode } from '../commands/code-options.ts';
 import type { Tools } from '../commands/command.ts';
 import { draftsOf } from '../commands/drafts.ts';
 import { makeSchedule } from '../commands/made-schedules.ts';
+import { requestFromCode, SCHEDULE } from '../commands/run-options.ts';
+import { checked } from '../commands/shared/options.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 
@@ -15,7 +16,7 @@ export async function emit(
   options: Json,
 ): Promise<string> {
   const now = tools.clock.now();
-  const request = requestFromCode(job, params, options);
+  const request = checked(SCHEDULE, requestFromCode(job, params, options));
   if (request.everyMs !== undefined || request.cron !== undefined) {
     const { name } = await makeSchedule(request, tools, now);
     return name;

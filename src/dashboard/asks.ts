@@ -57,7 +57,7 @@ export function askRetry(target: Target): Ask | Request {
     return yesNo(`Run ${run.job} again, with the params of ${run.id}?`, 'run again', again);
   }
   if (run?.state === 'scheduled' || run?.state === 'queued') {
-    const args = { id: run.id, inMs: 0, note: null };
+    const args = { id: run.id, inMs: 0 };
     const now = {
       command: 'update',
       args,

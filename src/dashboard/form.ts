@@ -154,9 +154,7 @@ export function readForm(form: Form, here: Here): Read {
       run = { ...run, ...when.due };
     }
   }
-  const whole = { ...run, ...(texts.length > 0 && { texts }) };
-  const plain = { kind: 'run', note: null, wait: false, follow: false, dryRun: false };
-  const args = { ...plain, run: whole } as Json;
+  const args = { ...run, ...(texts.length > 0 && { texts }) } as Json;
   return {
     ok: true,
     request: { command: 'schedule', args, ids: [], doing: `scheduling ${form.job}`, done: '' },

@@ -79,7 +79,7 @@ function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
   // What is wrong with it stands there already.
   if (!when.ok) return;
   const due = Object.keys(when.due).length > 0 ? when.due : { inMs: 0 };
-  const args = { id, ...due, note: null } as Json;
+  const args = { id, ...due } as Json;
   store.show(screen.from);
   void perform(
     { command: 'update', args, ids: [id], doing: 'moving', done: `${id} ${when.echo}` },

@@ -1,7 +1,7 @@
 // From words to a command: where options may stand, what is refused, and what every help says.
 import { afterEach, expect, test, vi } from 'vitest';
 import { ENTRIES } from '../../src/cli/entries.ts';
-import { parse } from '../../src/cli/parse.ts';
+import { parse } from '../../src/cli/program.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -25,7 +25,7 @@ test.each([
   const parsed = await parse(words(line));
   expect(parsed?.command.name).toBe('list');
   expect(parsed?.general).toMatchObject({ json: true, dir: '/p' });
-  expect(parsed?.options.job).toBe('mail');
+  expect(parsed?.typed.job).toBe('mail');
 });
 
 test.each(['--state-dir /s list --state failed', 'list --state failed --state-dir=/s'])(
@@ -34,7 +34,7 @@ test.each(['--state-dir /s list --state failed', 'list --state failed --state-di
     const parsed = await parse(words(line));
     expect(parsed?.general.stateDir).toBe('/s');
     expect(parsed?.general.state).toBeUndefined();
-    expect(parsed?.options.state).toBe('failed');
+    expect(parsed?.typed.states).toBe('failed');
   },
 );
 

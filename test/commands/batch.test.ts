@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/batch.ts';
 import type { Tools } from '../../src/commands/command.ts';
+import { handle } from '../../src/commands/dispatch.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import { viewRun } from '../../src/commands/views.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
@@ -34,7 +35,7 @@ test('each run of a batch is told to its asker as it is told to everybody', asyn
     ] as const
   ).map((run, i): BatchLine => ({ line: i + 1, run: run as never }));
   const ask = async (as: Tools): Promise<readonly ToldResult[]> => {
-    const reply = await schedule.handle?.({ kind: 'batch', lines } as never, as);
+    const reply = await handle(schedule, { lines }, as);
     return (JSON.parse(JSON.stringify(reply)) as { results: ToldResult[] }).results;
   };
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
 import type { Tools } from '../../src/commands/command.ts';
-import { draftOf, draftsOf, type RunRequest } from '../../src/commands/drafts.ts';
+import { draftsOf, runOf } from '../../src/commands/drafts.ts';
 import type { Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
 import { JobrunError } from '../../src/support/errors.ts';
@@ -49,7 +49,11 @@ function tools(calls?: Json[][]): Tools {
   return { catalog: catalog(calls), engine: { find } } as unknown as Tools;
 }
 
-const make = (request: unknown): Promise<unknown> => draftOf(request, tools(), NOW);
+async function make(request: unknown): Promise<unknown> {
+  const [draft] = await draftsOf([runOf(request)], tools(), NOW);
+  if (draft instanceof JobrunError) throw draft;
+  return draft;
+}
 
 test('a bare request gets empty params, the priority of its job, and is due at once', async () => {
   expect(await make({ job: 'mail' })).toEqual({
@@ -62,7 +66,7 @@ test('a bare request gets empty params, the priority of its job, and is due at o
 });
 
 test('what was asked for this run alone stands in its origin', async () => {
-  const request: RunRequest = {
+  const request = {
     job: 'mail',
     priority: 9,
     key: 'k',
@@ -100,8 +104,8 @@ test.each<[string, unknown, string]>([
   ['a name with a NUL', { job: 'ma\u0000il' }, 'bad-option'],
   ['no name', {}, 'bad-option'],
   ['a priority that is text', { job: 'mail', priority: 'high' }, 'bad-request'],
-  ['a due time that is text', { job: 'mail', dueAt: 'soon' }, 'bad-request'],
-  ['a due time beyond all dates', { job: 'mail', dueAt: 9e15 }, 'bad-request'],
+  ['a due time that is text', { job: 'mail', dueAt: 'soon' }, 'bad-time'],
+  ['a due time beyond all dates', { job: 'mail', dueAt: 9e15 }, 'bad-time'],
   ['a key that is no text', { job: 'mail', key: { a: 1 } }, 'bad-request'],
   ['retries below zero', { job: 'mail', retries: -1 }, 'bad-request'],
   ['no object', null, 'bad-request'],
@@ -137,7 +141,7 @@ test('in a batch each has its own result in order, and a job checks all its para
     { job: 'mail', texts: [['x', '1']] },
     { job: 'strict', params: { to: 'b' } },
   ];
-  const drafts = await draftsOf(requests, tools(calls), NOW, 3);
+  const drafts = await draftsOf(requests.map(runOf), tools(calls), NOW, 3);
   const told = drafts.map((one) => (one instanceof JobrunError ? one.code : one.params));
   expect(told).toEqual([
     { to: 'a', count: 1 },

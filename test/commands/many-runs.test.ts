@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { abort } from '../../src/commands/abort.ts';
 import type { Command, Tools } from '../../src/commands/command.ts';
+import { handle } from '../../src/commands/dispatch.ts';
 import { prune } from '../../src/commands/prune.ts';
 import { retry } from '../../src/commands/retry.ts';
 import { isRefused } from '../../src/commands/several.ts';
@@ -38,7 +39,7 @@ const settle = (id: number, { engine, clock }: Tools): Promise<Run> =>
 /** Moves some more runs at each turn of the loop, for as long as the command takes. */
 async function beside(
   move: (turn: number) => readonly Promise<unknown>[],
-  { handle }: Pick<Command, 'handle'>,
+  command: Command,
   request: object,
   tools: Tools,
 ): Promise<Reply> {
@@ -53,7 +54,7 @@ async function beside(
       moved.push(...move(turn));
     }
   })();
-  const reply = (await handle?.(request, tools)) as Reply;
+  const reply = (await handle(command, request, tools)) as Reply;
   over = true;
   await moving;
   await Promise.all(moved);
@@ -113,7 +114,7 @@ test('a page that has rotted keeps no run from being aborted; what needs it says
   await engine.fold();
   writeFileSync(join(config.state, 'runs/000001.json'), 'rotten');
   await expect(
-    (async () => retry.handle?.({ job: 'mail' }, tools))(),
+    (async () => handle(retry, { job: 'mail' }, tools))(),
     'half of its runs are in there',
   ).rejects.toMatchObject({ code: 'state-damaged' });
   expect(await engine.counts()).toMatchObject({ queued: 1000, aborted: 1500 });

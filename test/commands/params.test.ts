@@ -7,14 +7,15 @@ import { readParams, withTexts } from '../../src/commands/params.ts';
 import { checkJson, type Json } from '../../src/support/json.ts';
 
 const stdin = async (): Promise<string> => '{"from":"stdin"}';
-const read = (options: Record<string, unknown>) => readParams(options, stdin);
+const read = (typed: { params?: string; texts?: string[] }) =>
+  readParams({ typed, readStdin: stdin });
 
 test('nothing given is nothing', async () => {
   expect(await read({})).toEqual({});
 });
 
 test('-p is text, -p with := is JSON, and a value may hold both signs', async () => {
-  expect(await read({ param: ['a=1', 'b:=[1]', 'c=x=y', 'url=http://x:=y'] })).toEqual({
+  expect(await read({ texts: ['a=1', 'b:=[1]', 'c=x=y', 'url=http://x:=y'] })).toEqual({
     params: { b: [1] },
     texts: [
       ['a', '1'],
@@ -30,21 +31,21 @@ test('--params comes as JSON, from a file, from stdin; -p := adds to it', async 
   expect(await read({ params: '{"a":1}' })).toEqual({ params: { a: 1 } });
   expect(await read({ params: `@${file}` })).toEqual({ params: [1, 2] });
   expect(await read({ params: '-' })).toEqual({ params: { from: 'stdin' } });
-  expect(await read({ params: '{"a":1}', param: ['b:=2'] })).toEqual({ params: { a: 1, b: 2 } });
+  expect(await read({ params: '{"a":1}', texts: ['b:=2'] })).toEqual({ params: { a: 1, b: 2 } });
 });
 
 test.each([
   ['no JSON', { params: '{bad' }],
   ['no file', { params: '@/nowhere/p.json' }],
-  ['no name', { param: ['=x'] }],
-  ['no value', { param: ['x'] }],
-  ['no JSON after :=', { param: ['x:=nope'] }],
+  ['no name', { texts: ['=x'] }],
+  ['no value', { texts: ['x'] }],
+  ['no JSON after :=', { texts: ['x:=nope'] }],
 ])('%s is refused as wrong usage', async (_, options) => {
   await expect(read(options)).rejects.toMatchObject({ code: 'bad-option' });
 });
 
 test('a param named __proto__ is a key like any other, and so is found and refused', async () => {
-  const { params, texts } = await read({ param: ['__proto__:={"x":1}', '__proto__=y'] });
+  const { params, texts } = await read({ texts: ['__proto__:={"x":1}', '__proto__=y'] });
   expect(() => checkJson(params ?? null, 'params')).toThrow('__proto__');
   expect(() => checkJson(withTexts({}, texts ?? [], null), 'params')).toThrow('__proto__');
   expect(({} as { x?: unknown }).x).toBeUndefined();

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Request } from '../../src/api/protocol.ts';
 import { acceptBatch, type BatchResult, resultsOf } from '../../src/commands/batch.ts';
 import type { Tools } from '../../src/commands/command.ts';
-import { dispatcher } from '../../src/commands/dispatch.ts';
+import { dispatcher, handle } from '../../src/commands/dispatch.ts';
 import { rerun } from '../../src/commands/rerun.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import { abortIdle } from '../../src/run/transitions.ts';
@@ -24,8 +24,7 @@ test('gives the same runs though its job has gone and a run that it named was re
   const as = (request: string): Tools => ({ ...tools, request });
   const run = { job: 'brief', params: {} };
   const one = async (request: string): Promise<unknown> => {
-    const asked = { kind: 'run', run, wait: false, follow: false, dryRun: false };
-    const reply = await schedule.handle?.(asked as never, as(request));
+    const reply = await handle(schedule, run, as(request));
     return (reply as { run: Reply }).run.id;
   };
   const lines = [1, 2, 3].map((line) => ({
@@ -33,11 +32,11 @@ test('gives the same runs though its job has gone and a run that it named was re
     run: line === 2 ? { ...run, after: ['1'] } : run,
   }));
   const batch = async (request: string): Promise<unknown> => {
-    const reply = await schedule.handle?.({ kind: 'batch', lines } as never, as(request));
+    const reply = await handle(schedule, { lines }, as(request));
     return (reply as Reply).results?.map(({ id }) => id);
   };
   const again = (request: string): Promise<Reply> =>
-    rerun.handle?.({ id: '1', force: false }, as(request)) as Promise<Reply>;
+    handle(rerun, { id: '1' }, as(request)) as Promise<Reply>;
 
   expect(await one('first')).toBe('1');
   await eventually(async () => (await engine.counts()).done === 1);
@@ -65,10 +64,9 @@ test('the same request twice at once makes its runs once', async () => {
     return answer(frame as Request, new AbortController().signal) as Promise<Json>;
   };
   const run = { job: 'brief', params: {} };
-  const one = { kind: 'run', run, wait: false, follow: false, dryRun: false };
-  const many = { kind: 'batch', lines: [1, 2, 3].map((line) => ({ line, run })) };
-  const rule = { ...one, kind: 'schedule', run: { ...run, everyMs: 3_600_000, name: 'often' } };
-  for (const [i, args] of [one, many, rule].entries()) {
+  const many = { lines: [1, 2, 3].map((line) => ({ line, run })) };
+  const rule = { ...run, everyMs: 3_600_000, name: 'often' };
+  for (const [i, args] of [run, many, rule].entries()) {
     const [first, second] = await Promise.all([ask(args, `r${i}`), ask(args, `r${i}`)]);
     const ids = (reply: Json | undefined): string[] =>
       JSON.stringify(reply).match(/"(id|name)":"[^"]+"/g) ?? [];

@@ -1,6 +1,7 @@
 // Changes of one run that are asked for at once.
 import { expect, test } from 'vitest';
 import type { Tools } from '../../src/commands/command.ts';
+import { handle } from '../../src/commands/dispatch.ts';
 import { update } from '../../src/commands/update.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { Project } from '../helpers/project.ts';
@@ -25,12 +26,7 @@ test.each(['plain', 'checked'])(
     const id = await waiting(tools, job);
     const names = ['a', 'b', 'c', 'd'];
     await Promise.all(
-      names.map((name) =>
-        update.handle?.(
-          { id, params: { [name]: 1 }, merge: true, note: null, timezone: 'UTC' },
-          tools,
-        ),
-      ),
+      names.map((name) => handle(update, { id, params: { [name]: 1 }, merge: true }, tools)),
     );
     const run = await tools.engine.find(Number(id));
     expect(run?.params).toEqual({ base: 1, a: 1, b: 1, c: 1, d: 1 });
@@ -41,14 +37,8 @@ test('params that are given whole take the place of what was added meanwhile, an
   const { tools } = await daemonHere(new Project(JOBS));
   await tools.catalog.ready();
   const id = await waiting(tools, 'checked');
-  const added = update.handle?.(
-    { id, params: { a: 1 }, merge: true, note: null, timezone: 'UTC' },
-    tools,
-  );
-  await update.handle?.(
-    { id, params: { whole: 1 }, merge: false, note: null, timezone: 'UTC' },
-    tools,
-  );
+  const added = handle(update, { id, params: { a: 1 }, merge: true }, tools);
+  await handle(update, { id, params: { whole: 1 }, merge: false }, tools);
   await added;
   const run = await tools.engine.find(Number(id));
   expect(['{"whole":1}', '{"whole":1,"a":1}']).toContain(JSON.stringify(run?.params));

@@ -43,7 +43,7 @@ describe('a form', () => {
   it('asks for what was typed, as texts that the schema turns into values', () => {
     const form = typed(formFor(job), 'spring.csv\r50\r  \rtrue\rin 20m\rweekly\r7');
     const read = readForm(form, here);
-    expect(read.ok && (read.request.args as { run: unknown }).run).toEqual({
+    expect(read.ok && read.request.args).toEqual({
       job: 'import',
       texts: [
         ['file', 'spring.csv'],
@@ -66,7 +66,7 @@ describe('a form', () => {
   it('takes JSON where a job has no schema', () => {
     const form = formFor({ ...job, params: null });
     expect(readForm(typed(form, '{"a":[1]}'), here)).toMatchObject({
-      request: { args: { run: { params: { a: [1] } } } },
+      request: { args: { params: { a: [1] } } },
     });
     expect(readForm(typed(form, '{a}'), here)).toMatchObject({ ok: false, at: 0 });
   });

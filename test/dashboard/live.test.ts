@@ -34,11 +34,7 @@ async function opened(command = `node ${BIN}`, size = { columns: 80, rows: 24 })
   return { project, daemon, client, screen };
 }
 
-const later = (key: string) => ({
-  kind: 'run',
-  run: { job: 'far', params: {}, inMs: 7_200_000, key },
-  ...{ note: null, wait: false, follow: false, dryRun: false },
-});
+const later = (key: string) => ({ job: 'far', params: {}, inMs: 7_200_000, key });
 
 describe('the dashboard, live', () => {
   it('shows a change within 250 ms, and uses no processor while nothing changes', async () => {
@@ -123,11 +119,9 @@ describe('the dashboard, on terminals of all kinds', () => {
     'draws %s, whatever is in the texts of jobs',
     async (_, env) => {
       const { client, screen } = await opened(`${env} node ${BIN}`);
-      const { run } = (await client.call('schedule', {
-        kind: 'run',
-        run: { job: 'odd', params: {} },
-        ...{ note: null, wait: false, follow: false, dryRun: false },
-      })) as { run: { id: string } };
+      const { run } = (await client.call('schedule', { job: 'odd', params: {} })) as {
+        run: { id: string };
+      };
       screen.press('1');
       await screen.shows(new RegExp(`> +${run.id} +odd +running`));
       screen.press('Enter');

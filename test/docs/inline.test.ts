@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { parse } from '../../src/cli/parse.ts';
+import { parse } from '../../src/cli/program.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { ROOT } from '../helpers/source.ts';
 

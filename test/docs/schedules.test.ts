@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parse } from '../../src/cli/parse.ts';
+import { parse } from '../../src/cli/program.ts';
+import { requestOf } from '../../src/commands/dispatch.ts';
 import { Output } from '../../src/commands/output.ts';
 import { type Config, loadConfig } from '../../src/support/config.ts';
 import { JobrunError } from '../../src/support/errors.ts';
@@ -47,10 +48,10 @@ async function printedBy(words: string, now: number): Promise<string> {
   try {
     const parsed = await parse(argv);
     if (!parsed) throw new Error(`nothing is done by ${words}`);
-    const { command, args, options } = parsed;
+    const { command, typed, general } = parsed;
     const readStdin = async (): Promise<string> => '';
-    const asked = { args, options, config, now, readStdin, confirm: async () => true };
-    const request = await command.ask(asked);
+    const asked = { typed, general, config, now, readStdin, confirm: async () => true };
+    const request = await requestOf(command, asked);
     await command.show(await command.local?.(request, asked), out, request);
   } catch (error) {
     if (!(error instanceof JobrunError)) throw error;

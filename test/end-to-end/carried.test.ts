@@ -18,8 +18,7 @@ export default async (_params, ctx) => {
 /** One request with an id of its own, which may be made again. */
 async function request(project: Project, id: string, n: number): Promise<Doc> {
   const client = await connectDaemon(join(project.state, 'jobrun.sock'));
-  const run = { job: 'limited', params: { n } };
-  const args = { kind: 'run', run, note: null, wait: false, follow: false, dryRun: false };
+  const args = { job: 'limited', params: { n } };
   const reply = (await client?.call('schedule', args, { request: id })) as Doc;
   client?.close();
   return reply.run;

@@ -39,9 +39,8 @@ const FIELDS = [
   'id',
   'ids',
   'job',
-  'run',
   'lines',
-  'kind',
+  'following',
   'name',
   'states',
   'limit',
@@ -54,9 +53,8 @@ const ODD = [
   ...[null, 1, 'x', [], {}, [null], [{}], { toString: 1 }].map((value) =>
     Object.fromEntries(FIELDS.map((name) => [name, value])),
   ),
-  { kind: 'run', run: null },
-  { kind: 'batch', lines: [null] },
-  { kind: 'batch', lines: [{ line: 1, run: 1 }] },
+  { lines: [null] },
+  { lines: [{ line: 1, run: 1 }] },
 ];
 const MB = 1024 * 1024;
 const ESC = '\u001b';
@@ -100,8 +98,6 @@ function ask(project: Project, command: string, args: unknown): Promise<Doc> {
     });
   });
 }
-
-const runRequest = (run: object): object => ({ kind: 'run', run, note: null });
 
 const residentMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
@@ -256,7 +252,7 @@ describe('on the socket', () => {
     await project.daemon();
     const code = async (command: string, args: unknown): Promise<string> =>
       (await ask(project, command, args)).error?.code ?? 'accepted';
-    const schedule = (run: object): Promise<string> => code('schedule', runRequest(run));
+    const schedule = (run: object): Promise<string> => code('schedule', run);
     expect(await schedule({ job: 'mail\u0000' })).toBe('bad-option');
     expect(await schedule({ job: '../../etc/passwd' })).toBe('bad-option');
     expect(await schedule({ job: ['mail'] })).toBe('bad-option');
@@ -270,7 +266,7 @@ describe('on the socket', () => {
     );
     expect(await schedule({ job: 'mail', priority: 'high' })).toBe('bad-request');
     expect(await schedule({ job: 'mail', priority: 1e300 })).toBe('bad-request');
-    expect(await schedule({ job: 'mail', dueAt: 'soon' })).toBe('bad-request');
+    expect(await schedule({ job: 'mail', dueAt: 'soon' })).toBe('bad-time');
     expect(await schedule({ job: 'mail', key: 'k'.repeat(501) })).toBe('bad-request');
     expect(await schedule({ job: 'mail', after: ['1; rm'] })).toBe('bad-option');
     expect(await schedule({ job: 'mail', after: ['7'] })).toBe('unknown-run');

@@ -85,7 +85,7 @@ export class KillLoad {
       line: i + 1,
       run: { job: WORK[i % WORK.length] as string, params: { n: this.#n++ } },
     }));
-    await this.#call(client, 'schedule', { kind: 'batch', lines }, ({ results }) => {
+    await this.#call(client, 'schedule', { lines }, ({ results }) => {
       for (const { id } of results) this.#accept(id);
     });
   }
@@ -94,7 +94,7 @@ export class KillLoad {
     const n = this.#n++;
     const run = await this.#later(client, 'quick', HOUR, n);
     if (!run) return;
-    const change = { id: run, inMs: 0, params: { v: n }, merge: true, note: null };
+    const change = { id: run, inMs: 0, params: { v: n }, merge: true };
     await this.#call(client, 'update', change, () => this.updated.set(run, n));
   }
 
@@ -120,7 +120,7 @@ export class KillLoad {
   async #later(client: Client, job: string, inMs: number, n: number): Promise<string | null> {
     const run = { job, inMs, params: { n } };
     let id: string | null = null;
-    await this.#call(client, 'schedule', { kind: 'run', run, note: null }, (reply) => {
+    await this.#call(client, 'schedule', run, (reply) => {
       id = reply.run.id;
       this.#accept(reply.run.id);
     });

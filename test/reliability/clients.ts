@@ -88,7 +88,7 @@ async function fill(client: Client): Promise<void> {
     line: i + 1,
     run: { job: 'mail', params: { text: 'x'.repeat(500) } },
   }));
-  await client.call('schedule', { kind: 'batch', lines });
+  await client.call('schedule', { lines });
 }
 
 async function underAttack(
@@ -213,7 +213,7 @@ async function again(path: string, signal: AbortSignal, bytes: Buffer): Promise<
 async function splitFrames(rig: Rig, log: (text: string) => void): Promise<Row> {
   const text = 'ä€😀'.repeat(20);
   const run = { job: 'mail', params: { text } };
-  const frame = request('schedule', { kind: 'run', run, note: null });
+  const frame = request('schedule', run);
   const socket = connect(join(rig.state, 'jobrun.sock'));
   const reader = new FrameReader(MB);
   const reply = new Promise<Doc>((resolve) => {

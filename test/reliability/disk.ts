@@ -91,13 +91,7 @@ class Lab {
   /** Asks for a run; its id, or the error. */
   async ask(job: string, params: object = {}, more: object = {}): Promise<string | JobrunError> {
     try {
-      const run = {
-        kind: 'run',
-        run: { job, params, ...more },
-        wait: false,
-        follow: false,
-        dryRun: false,
-      };
+      const run = { job, params, ...more };
       const reply = (await this.client?.call('schedule', run as Doc)) as Doc;
       const { id } = reply.run;
       this.accepted.add(id);
@@ -119,7 +113,7 @@ class Lab {
   /** Gives a run other params; the same answers. */
   async enlarge(id: string, pad: string): Promise<string | JobrunError> {
     try {
-      const changes = { params: { pad }, merge: false, note: null };
+      const changes = { params: { pad }, merge: false };
       await this.client?.call('update', { id, priority: 1, ...changes } as Doc);
       return id;
     } catch (error) {

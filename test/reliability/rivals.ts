@@ -131,9 +131,9 @@ async function stopped(rig: Rig, size: Size, log: Log): Promise<Row[]> {
     ['events'],
   ];
   const { run } = (await client.call('schedule', {
-    kind: 'run',
-    run: { job: 'long', params: {}, inMs: 3_600_000 },
-    note: null,
+    job: 'long',
+    params: {},
+    inMs: 3_600_000,
   })) as Doc;
   daemon.process.kill('SIGSTOP');
   let lost = 0;
@@ -187,7 +187,7 @@ async function withoutLock(rig: Rig, size: Size, log: Log): Promise<Row[]> {
       line: i + 1,
       run: { job: i % 2 === 0 ? 'many' : 'busy', params: { n: round * 20 + i } },
     }));
-    if (round % 2 === 0) await client.call('schedule', { kind: 'batch', lines });
+    if (round % 2 === 0) await client.call('schedule', { lines });
     rmSync(join(rig.state, 'lock'));
     const removed = performance.now();
     // It begins at once, while the first may not know yet.

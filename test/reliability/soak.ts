@@ -89,7 +89,7 @@ async function load(client: Client, end: number, count: { accepted: number }): P
       line: i + 1,
       run: { job: i % 5 === 0 ? 'works' : 'quick', params: { n: n + i } },
     }));
-    await client.call('schedule', { kind: 'batch', lines });
+    await client.call('schedule', { lines });
     count.accepted += BATCH;
     const { counts } = (await client.call('status', {})) as Doc;
     if (counts.queued + counts.running > 4 * BATCH) await sleep(50);

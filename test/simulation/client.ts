@@ -4,6 +4,7 @@
 import { abort } from '../../src/commands/abort.ts';
 import type { Command, Tools } from '../../src/commands/command.ts';
 import { complete } from '../../src/commands/complete.ts';
+import { handle } from '../../src/commands/dispatch.ts';
 import { fail } from '../../src/commands/fail.ts';
 import { pause } from '../../src/commands/pause.ts';
 import { prune } from '../../src/commands/prune.ts';
@@ -103,7 +104,7 @@ export class Client {
     const lines = request.lines.map((run, i) => ({ line: i + 1, run }));
     const own = { ...tools, request: request.id };
     const young = clock.monotonic() - request.at < 4 * MINUTE;
-    this.#call(life, own, schedule, { kind: 'batch', lines }, (reply) => {
+    this.#call(life, own, schedule, { lines }, (reply) => {
       const { results } = reply as { results: readonly { id?: string }[] };
       const ids = results.flatMap(({ id }) => id ?? []);
       for (const id of ids) promises.accepted(Number(id), `accepted for ${request.id}`);
@@ -121,7 +122,7 @@ export class Client {
       ...(chance.chance(0.3) && { params: { k: chance.whole(0, 2) } }),
       priority: chance.whole(-3, 3),
     };
-    this.#call(life, tools, update, { id: this.#id(), ...changes, merge: false, note: null });
+    this.#call(life, tools, update, { id: this.#id(), ...changes, merge: false });
   }
 
   #retry(life: Life, tools: Tools): void {
@@ -159,14 +160,7 @@ export class Client {
       catchUp: chance.of(['skip', 'once', 'all']),
       overlap: chance.of(['skip', 'queue', 'replace', 'allow']),
     };
-    this.#fact(
-      life,
-      tools,
-      schedule,
-      { kind: 'schedule', run, note: null },
-      `schedule ${name}`,
-      true,
-    );
+    this.#fact(life, tools, schedule, run, `schedule ${name}`, true);
   }
 
   #unschedule(life: Life, tools: Tools): void {
@@ -201,7 +195,7 @@ export class Client {
   #fact(
     life: Life,
     tools: Tools,
-    command: unknown,
+    command: Command,
     request: object,
     name: string,
     value: boolean,
@@ -213,14 +207,14 @@ export class Client {
   #call(
     life: Life,
     tools: Tools,
-    command: unknown,
+    command: Command,
     request: object,
     answered: (reply: unknown) => void = () => undefined,
     refused: () => void = () => undefined,
   ): void {
-    const { name, handle } = command as Command<object, unknown>;
+    const { name } = command;
     this.#machine.note(`asks ${name} ${JSON.stringify(request)}`);
-    const done = Promise.resolve(handle?.call(command, request, tools)).then((reply) => {
+    const done = (async () => handle(command, request, tools))().then((reply) => {
       if (!life.alive) return;
       this.#machine.note(`${name} answers`);
       answered(reply);

@@ -1,6 +1,7 @@
 // Thirty days in the life of a project: recurring jobs, requests, failures, kills, restarts, and runs that are removed
 // when their time is over. What is kept, in files and in memory, is no more in the last days than on the fifth.
 import { expect, test } from 'vitest';
+import { handle } from '../../src/commands/dispatch.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
@@ -73,7 +74,7 @@ async function ask(machine: Machine, { daemon }: Life): Promise<void> {
     run: { job, params: { k: i }, inMs: chance.whole(0, HOUR), ...(i % 2 && { key: `k${i}` }) },
   }));
   const tools = { ...daemon.tools, request: `request ${machine.operations}` };
-  const asked = schedule.handle?.({ kind: 'batch', lines } as never, tools);
+  const asked = handle(schedule, { lines }, tools);
   await Promise.all([asked, machine.quiet()]);
 }
 
