@@ -1,9 +1,10 @@
 // From a request on the socket to the command that does it. A request that comes a second time, because its client
 // lost the connection before the reply, gets the reply of the first one.
 import type { Request } from '../api/protocol.ts';
+import { weightOfValue } from '../run/weight.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MINUTE } from '../support/limits.ts';
+import { MB, MINUTE } from '../support/limits.ts';
 import { Recent } from '../support/recent.ts';
 import type { Asked, Command, Tools } from './command.ts';
 import { durably } from './durable.ts';
@@ -89,10 +90,12 @@ function notHere(name: string): JobrunError {
 /** A client asks again within seconds. What the engine takes in it knows for longer, on disk. */
 const MEMORY_MS = MINUTE;
 const MAX_REMEMBERED = 1000;
+/** A reply is mostly a run, with params and output of a megabyte each at most. */
+const MAX_REMEMBERED_BYTES = 16 * MB;
 
 class Remembered {
   readonly #tools: Tools;
-  readonly #replies = new Recent<Promise<Json>>(MAX_REMEMBERED, MEMORY_MS);
+  readonly #replies = new Recent<Promise<Json>>(MAX_REMEMBERED, MEMORY_MS, MAX_REMEMBERED_BYTES);
 
   constructor(tools: Tools) {
     this.#tools = tools;
@@ -102,10 +105,19 @@ class Remembered {
     const known = this.#replies.get(id);
     if (known) return known;
     const making = make();
-    this.#replies.set(id, making, this.#tools.clock.monotonic());
-    const reply = await making;
-    // A thousand replies to a thousand runs each would be most of the daemon's memory.
-    if (engineKnows?.(reply)) this.#replies.delete(id);
-    return reply;
+    const remember = (bytes: number): void =>
+      this.#replies.set(id, making, this.#tools.clock.monotonic(), bytes);
+    remember(0);
+    try {
+      const reply = await making;
+      // A thousand replies to a thousand runs each would be most of the daemon's memory.
+      if (engineKnows?.(reply)) this.#replies.delete(id);
+      else remember(weightOfValue(reply));
+      return reply;
+    } catch (error) {
+      // Nothing has changed. The stack of an error holds the frames that it came from, and with them the request.
+      this.#replies.delete(id);
+      throw error;
+    }
   }
 }

@@ -1,9 +1,11 @@
 // `jobrun status`: whether a daemon runs, and what it is at.
 import type { Watch } from '../catalog/watcher.ts';
+import type { MemoryUse } from '../engine/engine.ts';
 import type { Counts } from '../run/run.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
+import { showMegabytes } from '../support/text.ts';
 import type { Command } from './command.ts';
 import { paint } from './output.ts';
 import { instantOf } from './times.ts';
@@ -23,6 +25,8 @@ export interface Status {
   readonly broken: readonly string[];
   /** What starts nothing new until it is resumed. */
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
+  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
+  readonly memory: MemoryUse;
   /** How the daemon notices changes of job files; null where none runs. */
   readonly watch: Watch | null;
 }
@@ -53,6 +57,7 @@ export const status: Command<typeof options, Status> = {
       workers: daemon?.workers() ?? { busy: 0, total: 0 },
       counts: await engine.counts(),
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
+      memory: await engine.memoryUse(),
       paused: { all, jobs: [...jobs].sort() },
       watch: daemon?.watch() ?? null,
     };
@@ -70,6 +75,10 @@ export const status: Command<typeof options, Status> = {
       if (running) out.line`workers   ${workers.busy} of ${workers.total} busy`;
       const counts = Object.entries(status.counts).filter(([, n]) => n > 0);
       out.line`runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
+      // A daemon of the version before does not say.
+      const { memory } = status;
+      if (running && memory)
+        out.line`memory    ${showMegabytes(memory.bytes)} of ${showMegabytes(memory.limit)} taken by runs`;
       if (broken.length > 0) out.line`broken    ${broken.join(', ')}`;
       // A daemon of the version before may still answer.
       if (paused?.all) out.line`paused    all jobs`;

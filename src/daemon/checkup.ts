@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding, Inspection } from '../engine/files/repair/inspect.ts';
+import { heapForRuns } from '../engine/files/room.ts';
 import { holderOf } from '../engine/open.ts';
 import { seen } from '../run/keep-clock.ts';
 import { waitsForClock } from '../run/served.ts';
@@ -11,11 +12,19 @@ import { isoOf } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
 import { errnoOf, toJobrunError } from '../support/errors.ts';
-import { MINUTE } from '../support/limits.ts';
+import { MB, MINUTE } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
-import { count } from '../support/text.ts';
+import { count, showMegabytes } from '../support/text.ts';
 
-export type CheckName = 'files' | 'permissions' | 'lock' | 'clock' | 'space' | 'processes' | 'jobs';
+export type CheckName =
+  | 'files'
+  | 'permissions'
+  | 'lock'
+  | 'clock'
+  | 'memory'
+  | 'space'
+  | 'processes'
+  | 'jobs';
 
 export interface Check {
   readonly name: CheckName;
@@ -124,7 +133,20 @@ function newestInstant({ memory, registry }: NonNullable<Inspection['recovered']
   return newest;
 }
 
-const MB = 1024 * 1024;
+/** A daemon with the heap of this process takes in no more than the limit. */
+export function checkMemory({ recovered }: Pick<Inspection, 'recovered'>): Check {
+  const bytes = recovered?.memory.bytes.unsettled ?? 0;
+  const limit = heapForRuns();
+  const findings: Finding[] = [];
+  if (bytes > limit) {
+    const message = 'new runs are refused until some are done';
+    const hint = 'Or give the daemon more memory: NODE_OPTIONS=--max-old-space-size=<MB>';
+    findings.push({ level: 'warning', file: '', message, hint });
+  }
+  const summary = `${showMegabytes(bytes)} of ${showMegabytes(limit)} taken by runs`;
+  return checkOf('memory', summary, findings);
+}
+
 /** What a daemon needs for its results, and what it needs to go on for a while. */
 const FULL_BYTES = 4 * MB;
 const LOW_BYTES = 64 * MB;

@@ -111,6 +111,8 @@ export interface Engine {
   onChange(listener: (change: Change) => void): () => void;
   /** Resolves when all that has been changed so far is durable. */
   durable(): Promise<void>;
+  /** Returns the heap that the runs held in memory take, and the limit above which new ones are refused. */
+  memoryUse(): Promise<MemoryUse>;
   /** The disk is full for something that belongs to a result: gives up what was held free for that. */
   makeRoom(): Promise<void>;
   /** Writes the readable files anew from what was committed, and starts a new journal. */
@@ -165,6 +167,12 @@ export interface Fired {
 }
 
 export type PauseTarget = { readonly all: true } | { readonly job: string };
+
+/** Bytes, estimated. */
+export interface MemoryUse {
+  readonly bytes: number;
+  readonly limit: number;
+}
 
 export interface Pauses {
   readonly all: boolean;

@@ -2,7 +2,7 @@
 // small ones must count. The length of the JSON says too little: V8 takes 1 byte for a character, 21 for one of `[{},{}]`.
 import type { Run } from './run.ts';
 
-const OF_A_RUN = 500;
+const OF_A_RUN = 200;
 /** A pointer to a value. A small integer is stored in its place. */
 const POINTER = 8;
 const OF_A_NUMBER = 16;
@@ -27,7 +27,8 @@ export function weightOf({ params, state, origin, life }: Run): number {
   return bytes;
 }
 
-function weightOfValue(value: unknown): number {
+/** The same of any value of JSON. */
+export function weightOfValue(value: unknown): number {
   if (typeof value !== 'object' || value === null) return POINTER + bytesOf(value);
   const before = known.get(value);
   if (before !== undefined) return before;

@@ -2,7 +2,7 @@
 // nothing is cut in silence.
 
 const KB = 1024;
-const MB = 1024 * KB;
+export const MB = 1024 * KB;
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
@@ -48,6 +48,10 @@ export const FRAME_TIMEOUT_MS = 5 * SECOND;
 export const MAX_CONNECTIONS = 256;
 /** A client that lets this much pile up unread is not reading. */
 export const MAX_UNREAD_BYTES = 16 * MB;
+/** Heap that the program itself takes, with the garbage of a busy moment. */
+export const HEAP_OF_PROGRAM = 64 * MB;
+/** The part of the remaining heap that runs may fill: the other half holds requests, replies, caches and V8's own room. */
+export const HEAP_SHARE_OF_RUNS = 0.5;
 /** `accept` takes this many drafts at once; clients cut longer lists. */
 export const MAX_BATCH = 1000;
 /** One line of the journal: bounds the memory and the loop time of one group commit. */

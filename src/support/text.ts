@@ -1,6 +1,8 @@
 // Text that people read: what a job or a caller wrote is made harmless before a terminal sees it, and a name that is
 // nearly right gets a suggestion.
 
+import { MB } from './limits.ts';
+
 // ESC sequences first (a colour code has printable letters that would stay), then every control character, C1 and
 // the characters that turn the direction of writing: a job's text can neither move the cursor nor pose as another.
 const ESCAPES =
@@ -112,3 +114,6 @@ export function lowestOf(numbers: ReadonlySet<number>): string {
 
 /** Without the byte order mark that Windows editors write before a text. */
 export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
+
+/** Bytes as people read them: `12 MB`. */
+export const showMegabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;

@@ -76,6 +76,7 @@ export const alike = (text: string): string =>
     .replace(/\b\d{4}-\d\d-\d\d\b/g, '<day>')
     .replace(/\b\d\d:\d\d(?::\d\d(?:\.\d+)?)?\b/g, '<time>')
     .replace(/(?:<day> )?<time>(?: [A-Z]{2,5}\b)?/g, '<time>')
+    .replace(/\b\d+ MB of \d+ MB/g, '<memory>')
     .replace(/\bpid"?:? ?\d+/g, 'pid <n>')
     .replace(/\b\d+(?:\.\d+)?(?:ms|s|m|h|d)\b(?: \d+(?:ms|s|m|h)\b)*/g, '<long>')
     .replace(/<long> ago|\bnow\b/g, '<when>')

@@ -10,6 +10,8 @@ import type { Transaction } from './transaction.ts';
 
 export interface Intake {
   readonly memory: Memory;
+  /** Refuses new runs, where those in memory take all that they may. */
+  readonly refuse: (() => never) | null;
   /** The id of the next run: taken here. */
   readonly ids: { next: number };
 }
@@ -19,12 +21,13 @@ export function acceptDraft(
   tx: Transaction,
   draft: Draft,
   now: number,
-  { memory, ids }: Intake,
+  { memory, refuse, ids }: Intake,
   others: ReadonlyMap<number, Run> | null = null,
 ): Omit<Accepted, 'reason'> {
   const key = draft.origin?.key;
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
   if (existing) return { run: existing, existing: true };
+  refuse?.();
   const id = ids.next++;
   const after = draft.origin?.after;
   const waits = after?.some((other) => memory.live.has(other)) ?? false;
@@ -49,7 +52,7 @@ function whyInVain(
 }
 
 /** Gives back the ids that are taken from now on, should the transaction fail. */
-export function lendIds(tx: Transaction, { ids }: Intake): void {
+export function lendIds(tx: Transaction, ids: Intake['ids']): void {
   const { next } = ids;
   tx.onUndo(() => {
     ids.next = next;

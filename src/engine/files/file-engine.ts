@@ -28,6 +28,7 @@ import {
 import { Announcer } from './announcer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { notSettled, Reads } from './reads.ts';
+import { takesRoom } from './room.ts';
 import { Transaction } from './transaction.ts';
 
 export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
@@ -51,7 +52,7 @@ export class FileEngine extends Reads implements E.Engine {
   readonly #announcer: Announcer;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
-  readonly #intake: Intake;
+  readonly #ids: Intake['ids'];
   /** Workers as they were handed in, whatever became of their records. */
   readonly #workers = new Map<string, E.Worker>();
   readonly #heartbeat: Heartbeat;
@@ -66,10 +67,7 @@ export class FileEngine extends Reads implements E.Engine {
     this.#p = parts;
     this.#clockMark = parts.clockMark;
     this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
-    this.#intake = {
-      memory: parts.memory,
-      ids: { next: parts.nextId },
-    };
+    this.#ids = { next: parts.nextId };
     this.#announcer = new Announcer(parts.changes, () => parts.clock.now(), parts.onError);
     this.memory.begin(new SteadyTime(parts.clock), parts.clock.now());
     this.memory.picker.configure((job) => this.#jobLimits(job));
@@ -84,6 +82,7 @@ export class FileEngine extends Reads implements E.Engine {
   ): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
+    if (this.#p.room.needsFold) await this.#foldForRoom();
     const reading = othersOf(drafts, (id) => this.find(id));
     const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
@@ -91,10 +90,10 @@ export class FileEngine extends Reads implements E.Engine {
     if (known) return repeated(known, drafts, this, now);
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
-      lendIds(tx, this.#intake);
+      const intake = this.#intake(tx);
       const accepted = drafts.flatMap((draft) => {
         if (once && this.#hasRun(draft.job)) return [];
-        const { run, existing } = acceptDraft(tx, draft, now, this.#intake, others);
+        const { run, existing } = acceptDraft(tx, draft, now, intake, others);
         return [{ run, existing, reason: this.reasonOf(run, now) }];
       });
       if (request !== undefined) tx.answered(request, accepted, now);
@@ -157,9 +156,12 @@ export class FileEngine extends Reads implements E.Engine {
 
   async change(id: number, decide: (run: Run) => Run): Promise<Run> {
     const found = await this.get(id);
+    if (this.#p.room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
       const run = this.current(found);
-      return replaceRun(tx, this.memory, run, decide(run));
+      const next = decide(run);
+      if (takesRoom(run, next)) this.#p.room.refuse?.();
+      return replaceRun(tx, this.memory, run, next);
     });
   }
 
@@ -211,14 +213,15 @@ export class FileEngine extends Reads implements E.Engine {
     now: number,
   ): Promise<readonly E.Fired[]> {
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
+    if (this.#p.room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
-      lendIds(tx, this.#intake);
+      const intake = this.#intake(tx);
       return names.flatMap((name) => {
         const present = this.registry.schedules.get(name);
         const unsettled = this.unsettledRuns(name);
         const firing = present ? decide(present, unsettled) : null;
         if (firing === null) return [];
-        const runs = firing.drafts.map((draft) => acceptDraft(tx, draft, now, this.#intake).run);
+        const runs = firing.drafts.map((draft) => acceptDraft(tx, draft, now, intake).run);
         const schedule = {
           ...firing.schedule,
           lastRun: runs.at(-1)?.id ?? firing.schedule.lastRun,
@@ -283,6 +286,11 @@ export class FileEngine extends Reads implements E.Engine {
     return full ? FULL_REASON : super.reasonOf(run, now);
   }
 
+  async memoryUse(): Promise<E.MemoryUse> {
+    const { bytes, limit } = this.#p.room;
+    return { bytes, limit };
+  }
+
   async makeRoom(): Promise<void> {
     await this.#p.reserve?.giveUp();
   }
@@ -295,7 +303,7 @@ export class FileEngine extends Reads implements E.Engine {
     const committer = this.#writable();
     const counters = () => ({
       epoch: this.#p.epoch,
-      nextId: this.#intake.ids.next,
+      nextId: this.#ids.next,
       changes: this.#announcer.count,
     });
     this.#folding ??= fold({ ...this.#p, committer, counters }).finally(() => {
@@ -344,6 +352,14 @@ export class FileEngine extends Reads implements E.Engine {
     this.#foldIfLarge(committer);
   }
 
+  /** Settled runs leave the memory once they are folded: what can be accepted then is not refused now. */
+  async #foldForRoom(): Promise<void> {
+    if (!this.#p.committer) return;
+    // A fold that is under way may have captured its pages before they settled.
+    for (let folds = 0; folds < 2 && this.#p.room.needsFold; folds++)
+      await this.fold().catch(this.#p.onError);
+  }
+
   #foldIfLarge(committer: Committer): void {
     // Once for each line, though many changes stand in it.
     if (this.#folding || committer.journalSize === this.#lookedAt) return;
@@ -354,6 +370,11 @@ export class FileEngine extends Reads implements E.Engine {
 
   #hasRun(job: string): boolean {
     return Object.values(this.memory.tally.byJob().get(job) ?? {}).some((n) => n > 0);
+  }
+
+  #intake(tx: Transaction): Intake {
+    lendIds(tx, this.#ids);
+    return { memory: this.memory, ids: this.#ids, refuse: this.#p.room.refuse };
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {

@@ -23,6 +23,7 @@ import { type Manifest, writeManifest } from './manifest.ts';
 import type { Memory } from './memory.ts';
 import type { Pages } from './pages.ts';
 import type { Registry } from './registry.ts';
+import type { Room } from './room.ts';
 
 export interface Folding {
   readonly disk: Disk;
@@ -30,6 +31,7 @@ export interface Folding {
   readonly memory: Memory;
   readonly registry: Registry;
   readonly pages: Pages;
+  readonly room: Room;
   readonly committer: Committer;
   /** Asked before each file is replaced: throws where the state folder is no longer ours. */
   readonly guard: () => void;
@@ -43,14 +45,14 @@ export interface Folding {
 export const journalFolder = (dir: string): string => join(dir, 'journal');
 
 /** Where the journal is long enough for what would be written anew, which may be many times as much. */
-export function isWorthFolding(journal: number, { memory, pages }: Part): boolean {
-  if (memory.removed >= FOLD_REMOVED) return true;
+export function isWorthFolding(journal: number, { memory, pages, room }: Part): boolean {
+  if (memory.removed >= FOLD_REMOVED || room.wantsFold) return true;
   return (
     journal >= FOLD_BYTES && journal >= Math.min(MAX_FOLD_BYTES, pages.bytesOf(memory.dirty) / 4)
   );
 }
 
-type Part = Pick<Folding, 'memory' | 'pages'>;
+type Part = Pick<Folding, 'memory' | 'pages' | 'room'>;
 
 export async function fold(f: Folding): Promise<void> {
   f.guard();
@@ -115,7 +117,7 @@ function forget(f: Folding, page: number, written: readonly Run[]): void {
   for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {
     const run = f.memory.fresh.get(id);
     if (run === undefined) continue;
-    if (run === null ? !byId.has(id) : byId.get(id) === run) f.memory.fresh.delete(id);
+    if (run === null ? !byId.has(id) : byId.get(id) === run) f.memory.forget(id);
   }
 }
 

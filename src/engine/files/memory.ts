@@ -10,6 +10,7 @@ import { RunHeap } from '../../run/run-heap.ts';
 import { isHeldUp } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
+import { weightOf } from '../../run/weight.ts';
 import { ById } from '../../store/by-id.ts';
 import type { SteadyTime } from '../../support/steady-time.ts';
 import type { DueOrder } from './due-order.ts';
@@ -22,6 +23,8 @@ export class Memory {
   readonly fresh = new ById<Run | null>();
   /** Runs that were removed since the last fold began. */
   removed = 0;
+  /** Estimated heap of the runs held here. */
+  readonly bytes = { unsettled: 0, settled: 0 };
   readonly tally = new Tally();
   readonly picker = new Picker((id) => this.live.get(id));
   /** Pages with a run that changed since their file was written. */
@@ -52,6 +55,8 @@ export class Memory {
   /** Replaces `prev` (null: there was none) by `next` (null: it is removed). */
   put(prev: Run | null, next: Run | null): void {
     const run = (next ?? prev) as Run;
+    this.#weigh(this.known(run.id), -1);
+    this.#weigh(next, 1);
     // The new one first: the counts of a page with this one run would be thrown away and made anew.
     if (next) this.tally.add(next, 1);
     if (prev) this.tally.add(prev, -1);
@@ -76,8 +81,19 @@ export class Memory {
     Object.assign(run, { state, job: this.#nameOf(run.job) });
     this.#noteAside(run.id, run);
     if (isSettled(run)) return;
+    this.#weigh(run, 1);
     this.live.set(run.id, run);
     this.#enter(run);
+  }
+
+  /** Drops a settled or removed run that its page file knows as it is. */
+  forget(id: number): void {
+    this.#weigh(this.fresh.get(id), -1);
+    this.fresh.delete(id);
+  }
+
+  #weigh(run: Run | null | undefined, by: 1 | -1): void {
+    if (run) this.bytes[isSettled(run) ? 'settled' : 'unsettled'] += by * weightOf(run);
   }
 
   /** One text for all runs of a job: each was parsed with one of its own, which is 32 MB in a million. */

@@ -26,6 +26,7 @@ import { FileEngine, type Parts } from './file-engine.ts';
 import { journalFolder } from './fold.ts';
 import { readState } from './reader.ts';
 import { type Problem, Problems, type Recovered } from './recovered.ts';
+import { heapForRuns, Room } from './room.ts';
 import type { Oddity } from './stored.ts';
 
 export interface OpenOptions {
@@ -34,6 +35,8 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Read what there is and change nothing, not even for recovery. */
   readonly readOnly?: boolean;
+  /** Heap that runs may take, where it is not a part of this process's. */
+  readonly heap?: number;
   /** Hold room for results on a full disk: for who stays. */
   readonly reserve?: boolean;
   readonly guard?: () => void;
@@ -129,6 +132,7 @@ const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Comm
   memory: recovered.memory,
   registry: recovered.registry,
   pages: recovered.pages,
+  room: new Room(recovered.memory, options.heap ?? heapForRuns()),
   clockMark: readMark(await readClockNote(options.disk, options.dir)),
   lastBeat: await readHeartbeat(options.disk, options.dir),
   epoch: recovered.epoch + 1,

@@ -1,0 +1,50 @@
+// More large params than the daemon has memory for: it refuses what does not fit and lives on, and all that it has
+// accepted is done.
+import { expect, test } from 'vitest';
+import { JobrunError } from '../../src/index.ts';
+import { Site } from '../helpers/site.ts';
+
+const MB = 1024 * 1024;
+const LENGTHS = { length: 'export default { run: (params) => params.text.length };' };
+
+async function smallDaemon(heapMb: number): Promise<Site> {
+  const made = new Site(LENGTHS);
+  made.project.env.NODE_OPTIONS = `--max-old-space-size=${heapMb}`;
+  return made.up();
+}
+
+test('more params than fit are refused with exit 5, and the daemon goes on with all that it accepted', async () => {
+  const small = await smallDaemon(96);
+  const { pid } = await small.jobs.status();
+  await small.jobs.pause();
+  const params = { text: 'x'.repeat(900_000) };
+  const ids: string[] = [];
+  const refused: JobrunError[] = [];
+  const one = async (): Promise<void> => {
+    try {
+      ids.push((await small.jobs.schedule('length', params)).id);
+    } catch (error) {
+      if (!(error instanceof JobrunError)) throw error;
+      refused.push(error);
+    }
+  };
+  for (let round = 0; round < 40; round++) await Promise.all([one(), one(), one(), one()]);
+  expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['refused']));
+  expect(ids.length * 900_000).toBeGreaterThan(20 * MB);
+  small.project.write('large.json', JSON.stringify(params));
+  const typed = await small.project.cli(['schedule', 'length', '--params', '@large.json']);
+  expect([typed.code, typed.stderr]).toEqual([5, expect.stringMatching(/the limit is \d+ MB/)]);
+  await small.jobs.resume();
+  for (const id of ids) expect(await small.settled(id)).toMatchObject({ output: 900_000 });
+  // What is done makes room again.
+  expect(await small.run('length', params)).toMatchObject({ state: 'done' });
+  expect((await small.jobs.status()).pid).toBe(pid);
+}, 120_000);
+
+test('what fits is not refused', async () => {
+  const small = await smallDaemon(256);
+  await small.jobs.pause();
+  const params = { text: 'x'.repeat(900_000) };
+  for (let i = 0; i < 40; i++) await small.jobs.schedule('length', params);
+  expect((await small.jobs.status()).counts).toMatchObject({ queued: 40 });
+}, 60_000);
