@@ -89,22 +89,22 @@ async function measure(daemon) {
   const whole = total.toLocaleString('en-US');
   const lists = [
     ['3', /\d-\d+ of .* last settled first/],
-    ['5', new RegExp(`1-31 of ${whole}`)],
+    ['5', new RegExp(`1-32 of ${whole}`)],
     ['4', /! \d+ .* failed/],
     ['2', /next due first/],
     ['6', />.*clean-up/],
-    ['5', new RegExp(`1-31 of ${whole}`)],
+    ['5', new RegExp(`1-32 of ${whole}`)],
   ].map(([key, what]) => [[key], what]);
   await time('another list, of a daemon just started', lists);
   await time('another list, seen before', lists);
   await time('to the last row and back', [
     [['G'], new RegExp(`-${whole} of ${whole}[\\s\\S]*`)],
-    [['g'], new RegExp(`1-31 of ${whole}`)],
+    [['g'], new RegExp(`1-32 of ${whole}`)],
     [['G'], />\s+1 /],
-    [['g'], new RegExp(`1-31 of ${whole}`)],
+    [['g'], new RegExp(`1-32 of ${whole}`)],
   ]);
   const pages = Array.from({ length: 60 }, (_, i) => {
-    const under = new RegExp(`^>[ !] +${total - 30 * (i + 1)} `, 'm');
+    const under = new RegExp(`^>[ !] +${total - 31 * (i + 1)} `, 'm');
     return [['NPage'], under];
   });
   await time('a page down', pages);

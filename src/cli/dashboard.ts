@@ -65,12 +65,12 @@ async function open(
 ): Promise<void> {
   const color = when === 'always' || when === 'never' ? when : 'auto';
   const { openDashboard } = await import('../dashboard/dashboard.ts');
-  const { lookFor } = await import('../dashboard/look.ts');
+  const { themeFor } = await import('../dashboard/theme.ts');
   await openDashboard({
     stdin: process.stdin,
     stdout: process.stdout,
     places: placesOf(config),
-    look: lookFor(process.env, { ascii, color }),
+    theme: themeFor(process.env, { ascii, color }),
     readOnly,
     timezone: config.timezone,
     clock: systemClock,

@@ -1,38 +1,115 @@
-// The picture as Ink has it: a line of its own for each row, which React touches only where it has changed.
-import { Box, Text, Transform } from 'ink';
-import { memo } from 'react';
-import { frame } from './frame.ts';
-import type { Look } from './look.ts';
-import { MARK, type Picture } from './picture.ts';
-import type { Store } from './store.ts';
-import { useView } from './use-view.ts';
+// The whole screen: header, body and footer, drawn by Ink. Each part is a function of the model and the time; the
+// store says when they have changed. This file is loaded late: React and Ink read the environment when they are imported.
+import { Box, render } from 'ink';
+import { useCallback, useEffect, useSyncExternalStore } from 'react';
+import { boardOf } from './context.ts';
+import { Footer } from './footer.tsx';
+import { FormView, JobPicker } from './form-view.tsx';
+import { Header } from './header.tsx';
+import { jobTicks } from './job-table.ts';
+import { LEAST, layoutFor, under } from './layout.ts';
+import { ListView } from './list-view.tsx';
+import type { Model } from './model.ts';
+import { type Page, pageOf } from './pages.ts';
+import { runTicks } from './run-table.ts';
+import type { Screen } from './screen.ts';
+import { paced, type Store, type View } from './store.ts';
+import { TextRow, TextRows, ThemeContext } from './text-rows.tsx';
+import type { Theme } from './theme.ts';
 
-interface AppProps {
-  readonly store: Store;
-  readonly look: Look;
-  readonly picture: Picture;
+/** Draws each change of the store on the screen, until the function that it returns is called. */
+export function draw(
+  store: Store,
+  theme: Theme,
+  screen: Screen,
+  onCrash: (error: unknown) => void,
+): () => void {
+  let closed = false;
+  const ink = render(<Live store={store} theme={theme} />, {
+    // What Ink asks of a stdout, `write`, `columns` and `rows`, the screen has; it is no terminal itself.
+    stdout: screen as unknown as NodeJS.WriteStream,
+    debug: true,
+    patchConsole: false,
+    exitOnCtrlC: false,
+    // For a screen reader Ink would leave out rows.
+    isScreenReaderEnabled: false,
+  });
+  ink.waitUntilExit().catch((error) => {
+    if (!closed) onCrash(error);
+  });
+  return () => {
+    closed = true;
+    ink.unmount();
+  };
 }
 
-export function App({ store, look, picture }: AppProps) {
-  const { model, now } = useView(store);
+function Live({ store, theme }: { readonly store: Store; readonly theme: Theme }) {
+  const subscribe = useCallback((changed: () => void) => paced(store, changed), [store]);
+  const view = useSyncExternalStore(subscribe, store.view);
+  useEffect(
+    () => store.clock.after(nextTickMs(view.model, view.now) + 2, () => store.tick()),
+    [store, view],
+  );
+  return <App {...view} theme={theme} />;
+}
+
+export function App({ model, now, theme }: View & { readonly theme: Theme }) {
+  const layout = layoutFor(model.size);
+  const { columns, height } = layout;
+  const sheet = { theme, columns, here: { now, timezone: model.timezone } };
+  const page = pageOf(model, sheet, layout.body);
+  const screen = under(model.screen);
   return (
-    <Box flexDirection="column">
-      {frame(model, look, now).map((text, row) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
-        <Line key={row} row={row} text={text} picture={picture} />
-      ))}
-    </Box>
+    <ThemeContext value={theme}>
+      <Box flexDirection="column" width={columns} height={height}>
+        {layout.kind === 'tiny' ? (
+          <TextRow row={tooSmall(model)} width={columns} />
+        ) : (
+          <>
+            <Header model={model} layout={layout} sheet={sheet} />
+            {screen.kind === 'pick' ? (
+              <JobPicker pick={screen} sheet={sheet} height={layout.body} />
+            ) : screen.kind === 'form' ? (
+              <FormView form={screen.form} sheet={sheet} height={layout.body} />
+            ) : page ? (
+              <PageView page={page} columns={columns} height={layout.body} />
+            ) : (
+              <ListView model={model} layout={layout} sheet={sheet} />
+            )}
+            <Footer model={model} layout={layout} sheet={sheet} where={page?.where ?? ''} />
+          </>
+        )}
+      </Box>
+    </ThemeContext>
   );
 }
 
-interface LineProps {
-  readonly row: number;
-  readonly text: string;
-  readonly picture: Picture;
+const tooSmall = ({ size }: Model): string =>
+  `jobrun needs ${LEAST.columns}x${LEAST.rows}, this is ${size.columns}x${size.rows}`;
+
+interface PageProps {
+  readonly page: Page;
+  readonly columns: number;
+  readonly height: number;
 }
 
-const Line = memo(({ row, text, picture }: LineProps) => (
-  <Transform transform={() => picture.place(row, text)}>
-    <Text>{MARK}</Text>
-  </Transform>
-));
+const PageView = ({ page, columns, height }: PageProps) => (
+  <TextRows rows={[page.head, ...page.rows]} width={columns} height={height + 1} />
+);
+
+/** When the screen looks different although nothing has changed: in a second, or at the next full minute. */
+export function nextTickMs(model: Model, now: number): number {
+  const list = boardOf(model)?.list;
+  const from = Math.max(0, model.place.top - (list?.offset ?? 0));
+  const to = from + layoutFor(model.size).list;
+  const detail = model.board?.detail;
+  const busy =
+    model.screen.kind === 'form' ||
+    model.screen.kind === 'due' ||
+    (detail?.kind === 'run' &&
+      detail.run.state === 'running' &&
+      detail.run.id === model.place.id) ||
+    list?.runs.slice(from, to).some((run) => runTicks(run, now)) ||
+    list?.jobs.slice(from, to).some((job) => jobTicks(job, now));
+  return busy ? 1000 - (now % 1000) : 60_000 - (now % 60_000);
+}

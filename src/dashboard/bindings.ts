@@ -3,8 +3,8 @@
 
 import { SETTLED } from '../run/run.ts';
 import type { Move, Tab } from './lists.ts';
-import type { Glyphs } from './look.ts';
 import type { Link, Screen } from './model.ts';
+import type { Glyphs } from './theme.ts';
 
 /** What is under the cursor or marked, as far as keys care. */
 export interface Context {

@@ -3,19 +3,17 @@
 import { askAbort, askPause, askRetry } from './asks.ts';
 import type { Action, Simple } from './bindings.ts';
 import { type Here, showTyped } from './clock-texts.ts';
-import { boardOf, contextOf, jobOf, logOf, retryTarget, subjectOf, targetOf } from './context.ts';
-import { logLines } from './detail.ts';
-import { detailLines } from './frame.ts';
+import { boardOf, contextOf, jobOf, retryTarget, subjectOf, targetOf } from './context.ts';
 import type { Key } from './key-reader.ts';
 import { actionFor } from './keys.ts';
 import { layoutFor } from './layout.ts';
 import { lineOf } from './line.ts';
 import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
-import type { Look } from './look.ts';
 import type { Model, Screen } from './model.ts';
-import { helpLines } from './pages.ts';
+import { pageRows } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
+import type { Theme } from './theme.ts';
 import { commits, openForm, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
@@ -37,14 +35,14 @@ const AT_END = Number.MAX_SAFE_INTEGER;
 
 export class Controller {
   readonly #desk: Desk;
-  readonly #look: Look;
+  readonly #theme: Theme;
   readonly #outside: Outside;
   #pressedAt = Number.NEGATIVE_INFINITY;
   #held: { readonly key: Key; readonly burst: boolean }[] = [];
 
-  constructor(desk: Desk, look: Look, outside: Outside) {
+  constructor(desk: Desk, theme: Theme, outside: Outside) {
     this.#desk = desk;
-    this.#look = look;
+    this.#theme = theme;
     this.#outside = outside;
   }
 
@@ -212,26 +210,19 @@ export class Controller {
 
   #move(how: Move): void {
     const { store } = this.#desk;
-    const { screen, size, board } = store.model;
-    const layout = layoutFor(size);
-    const room = Math.max(1, layout.height - (layout.kind === 'wide' ? 6 : 5) - 1);
-    const sheet = { look: this.#look, columns: layout.columns, here: this.#here() };
-    if (screen.kind === 'help') {
-      const lines = helpLines(this.#look, layout.columns).length;
-      store.show({ ...screen, scroll: scrolled(screen.scroll, how, lines, room) });
-    } else if (screen.kind === 'detail') {
-      const lines = board ? detailLines(store.model, sheet).length : 0;
-      const most = Math.max(0, lines - room);
-      const scroll = scrolled(Math.min(screen.scroll, most), how, lines, room);
-      // Whoever is at the end stays there while the log grows.
-      store.show({ ...screen, scroll: scroll === most ? AT_END : scroll });
+    const { screen, size } = store.model;
+    const { body, columns } = layoutFor(size);
+    const sheet = { theme: this.#theme, columns, here: this.#here() };
+    const lines = pageRows(store.model, sheet).length;
+    const most = Math.max(0, lines - body);
+    if (screen.kind === 'help' || screen.kind === 'detail') {
+      const scroll = scrolled(Math.min(screen.scroll, most), how, lines, body);
+      // Whoever is at the end of a run stays there while its log grows.
+      const stays = screen.kind === 'detail' && scroll === most;
+      store.show({ ...screen, scroll: stays ? AT_END : scroll });
     } else if (screen.kind === 'log') {
-      const lines = (logOf(store.model)?.lines ?? []).flatMap((line) =>
-        logLines(line, sheet),
-      ).length;
-      const top = Math.max(0, lines - room);
-      const next = scrolled(Math.max(0, top - screen.back), how, lines, room);
-      store.show({ ...screen, back: top - next });
+      const top = scrolled(Math.max(0, most - screen.back), how, lines, body);
+      store.show({ ...screen, back: most - top });
     } else this.#moveList(how);
   }
 

@@ -1,24 +1,20 @@
-// The dashboard from its opening to its end: the terminal is taken, the link opened and Ink loaded side by side, and
-// what is there is drawn; then keys and changes, until somebody quits.
-import { type Clock, delay } from '../support/clock.ts';
+// The dashboard from its opening to its end: the terminal is taken, the link opened and Ink loaded side by side; then
+// keys and changes are drawn, until somebody quits.
+import type { Clock } from '../support/clock.ts';
 import { errorLine } from '../support/errors.ts';
-import { Canvas } from './canvas.ts';
 import { Controller } from './controller.ts';
-import { frame } from './frame.ts';
 import { Link, type Places } from './link.ts';
 import { LogFollower } from './log-follower.ts';
-import type { Look } from './look.ts';
 import { newModel } from './model.ts';
 import { Refresh } from './refresh.ts';
+import { Screen } from './screen.ts';
 import { Store } from './store.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
-
-/** A daemon that has not answered by then is slow: the keys should work. */
-const FIRST_MS = 1000;
+import type { Theme } from './theme.ts';
 
 export interface DashboardOptions extends TerminalStreams {
   readonly places: Places;
-  readonly look: Look;
+  readonly theme: Theme;
   readonly readOnly: boolean;
   readonly timezone: string;
   readonly clock: Clock;
@@ -43,7 +39,7 @@ class Dashboard {
   readonly #refresh: Refresh;
   readonly #log: LogFollower;
   readonly #undo: (() => void)[] = [];
-  readonly #canvas: Canvas;
+  readonly #screen: Screen;
   #stopDrawing = (): void => undefined;
   #ended = false;
 
@@ -53,7 +49,7 @@ class Dashboard {
     this.#done = done;
     this.#terminal = new Terminal(options, clock);
     this.#store = new Store(newModel(this.#terminal.size, readOnly, timezone), clock);
-    this.#canvas = new Canvas(this.#terminal.write, this.#terminal.size, clock);
+    this.#screen = new Screen(this.#terminal.write, this.#terminal.size);
     this.#link = new Link(places, clock, {
       onLink: (link) => this.#store.set({ link }),
       onChange: () => this.#refresh.soon(),
@@ -68,7 +64,7 @@ class Dashboard {
     this.#o.onOpen(terminal.leave);
     terminal.enter();
     const desk = { store: this.#store, link: this.#link, refresh: this.#refresh };
-    const controller = new Controller(desk, this.#o.look, {
+    const controller = new Controller(desk, this.#o.theme, {
       quit: () => this.end(null),
       suspend: () => this.#suspend(),
       redraw: () => this.#redraw(),
@@ -82,28 +78,9 @@ class Dashboard {
     );
     process.on('SIGCONT', this.#resume);
     this.#link.run().catch((error) => this.end(error));
-    await this.#drawPlainly();
-    const { draw } = await importDraw();
+    const { draw } = await importApp();
     if (this.#ended) return;
-    this.#stopDrawing();
-    this.#stopDrawing = draw(this.#store, this.#o.look, this.#canvas, this.end);
-  }
-
-  /**
-   * Loading Ink takes longer than all the rest: until it is there, pictures are drawn without it, and it is loaded
-   * only when the first one is on the screen.
-   */
-  async #drawPlainly(): Promise<void> {
-    const { clock } = this.#store;
-    const first = new AbortController();
-    const show = (): void => {
-      const { model, now } = this.#store.view();
-      this.#canvas.show(frame(model, this.#o.look, now));
-      if (model.board) first.abort();
-    };
-    show();
-    this.#stopDrawing = this.#store.subscribe(show);
-    await delay(clock, FIRST_MS, first.signal);
+    this.#stopDrawing = draw(this.#store, this.#o.theme, this.#screen, this.end);
   }
 
   readonly end = (error: unknown): void => {
@@ -111,19 +88,19 @@ class Dashboard {
     this.#ended = true;
     process.off('SIGCONT', this.#resume);
     for (const undo of this.#undo) undo();
-    this.#canvas.close();
+    // First, so that the last frame of Ink, an empty one, goes nowhere.
+    this.#terminal.leave();
     this.#stopDrawing();
     this.#log.close();
     this.#refresh.close();
     this.#store.close();
-    this.#terminal.leave();
     this.#link.close().finally(() => this.#done(error));
   };
 
   /** All of it, in the size that the terminal has now. */
   #redraw(): void {
     const { size } = this.#terminal;
-    this.#canvas.anew(size);
+    this.#screen.clear(size);
     this.#store.set({ size });
     this.#refresh.now();
   }
@@ -146,14 +123,14 @@ class Dashboard {
   }
 }
 
-/** React and Ink read their environment once: for people, not for a build server, and without the checks. */
-async function importDraw(): Promise<typeof import('./draw.tsx')> {
+/** React and Ink read their environment once: for people, not for a build server, with our 16 colours and no checks. */
+export async function importApp(): Promise<typeof import('./app.tsx')> {
   const names = ['NODE_ENV', 'CI', 'CONTINUOUS_INTEGRATION', 'FORCE_COLOR'] as const;
   const before = names.map((name) => [name, process.env[name]] as const);
   for (const name of names) delete process.env[name];
-  Object.assign(process.env, { NODE_ENV: 'production', FORCE_COLOR: '0' });
+  Object.assign(process.env, { NODE_ENV: 'production', FORCE_COLOR: '1' });
   try {
-    return await import('./draw.tsx');
+    return await import('./app.tsx');
   } finally {
     for (const [name, value] of before) {
       if (value === undefined) delete process.env[name];

@@ -16,6 +16,10 @@ export interface FormJob {
   readonly params: Json;
 }
 
+/** The jobs whose names have what was typed. */
+export const matching = (jobs: readonly FormJob[] | null, { text }: Line): readonly FormJob[] =>
+  (jobs ?? []).filter(({ name }) => name.toLowerCase().includes(text.trim().toLowerCase()));
+
 export interface Form {
   readonly job: string;
   readonly fields: readonly Field[];

@@ -1,73 +1,81 @@
-// All of one job as lines of text.
+// All of one job as rows.
 import type { BoardDetail } from '../commands/board-detail.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
-import { ends, pad, tame, width, wrap } from './cells.ts';
 import { showCount, showSecond } from './clock-texts.ts';
-import { valueLines } from './detail.ts';
 import { paramFields } from './form.ts';
-import { titledRule } from './header.ts';
-import type { Sheet } from './look.ts';
-import { paint, styleOfState } from './look.ts';
-import { columnsFor, runRow, runTitles } from './run-rows.ts';
+import {
+  ends,
+  type Row,
+  ruleRow,
+  styled,
+  tableRow,
+  tame,
+  textWidth,
+  titleRow,
+  wrap,
+} from './rows.ts';
+import { valueRows } from './run-detail.ts';
+import { runTable } from './run-table.ts';
+import { type Sheet, styleOfState } from './theme.ts';
 
 type JobDetail = Extract<BoardDetail, { kind: 'job' }>;
 
-export function jobLines(detail: JobDetail, sheet: Sheet): string[] {
-  const { look, columns } = sheet;
+export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
+  const { theme, columns } = sheet;
   const { job, runs } = detail;
-  const [left, right] = ends(` ${tame(job.name, look)}`, `${job.state} `, columns, look);
-  const blank = pad('', columns, look);
+  const name = styled('bold', ` ${tame(job.name, theme)}`);
   return [
-    paint(look, 'bold', left) + paint(look, styleOfState(job.state), right),
-    ...errorLines(detail, sheet),
-    blank,
-    ...factLines(detail, sheet).flat(),
-    ...paramLines(job.params, sheet),
-    blank,
-    titledRule(look, columns, `last runs (${runs.length})`),
+    ends(name, styled(styleOfState(job.state), `${job.state} `), columns, theme),
+    ...errorRows(detail, sheet),
+    '',
+    ...factRows(detail, sheet).flat(),
+    ...paramRows(job.params, sheet),
+    '',
+    ruleRow(columns, theme, `last runs (${runs.length})`),
     ...lastRuns(detail, sheet),
   ];
 }
 
+/** For a pane of a few rows: half of it for what the job is, and half for its last runs. */
+export function fewJobRows(detail: JobDetail, sheet: Sheet, room: number): Row[] {
+  const last = lastRuns(detail, sheet);
+  const facts = factRows(detail, sheet).flatMap(([first = '']) => [first]);
+  const own = [...errorRows(detail, sheet), ...facts];
+  const shown = own.slice(0, room - Math.min(last.length, Math.floor(room / 2)));
+  return [...shown, ...last.slice(0, room - shown.length)];
+}
+
 /** What each param takes, as in the form. */
-function paramLines(params: Json, sheet: Sheet): string[] {
-  const { look, columns } = sheet;
+function paramRows(params: Json, sheet: Sheet): Row[] {
+  const { theme, columns } = sheet;
   if (params === null) return [];
   const fields = paramFields(params);
-  if (fields.some(({ kind }) => kind === 'json')) return valueLines('params', params, sheet);
+  if (fields.some(({ kind }) => kind === 'json')) return valueRows('params', params, sheet);
   if (fields.length === 0) return [];
-  const names = fields.map(({ name, required }) => `${tame(name, look)}${required ? ' !' : ''}`);
-  const longest = Math.min(24, Math.max(...names.map(width)));
+  const names = fields.map(({ name, required }) => `${tame(name, theme)}${required ? ' !' : ''}`);
+  const longest = Math.min(24, Math.max(...names.map(textWidth)));
+  const table = [
+    { title: '', width: longest, cell: (i: number): Row => names[i] ?? '' },
+    { title: '', width: columns, cell: (i: number): Row => tame(fields[i]?.hint ?? '', theme) },
+  ];
+  const needed = fields.some(({ required }) => required) ? '! is needed' : '';
   return [
-    pad('', columns, look),
-    titledRule(
-      look,
-      columns,
-      'params',
-      names.some((name) => name.endsWith(' !')) ? '! is needed' : '',
-    ),
-    ...fields.map(({ hint }, i) =>
-      pad(`   ${pad(names[i] ?? '', longest, look)}  ${tame(hint, look)}`, columns, look),
-    ),
+    '',
+    ruleRow(columns, theme, 'params', needed),
+    ...fields.map((_, i) => tableRow(table, i, theme)),
   ];
 }
 
-/** For a pane of a few lines: half of it for what the job is, and half for its last runs. */
-export function fewJobLines(detail: JobDetail, sheet: Sheet, room: number): string[] {
-  const last = lastRuns(detail, sheet);
-  const facts = [...errorLines(detail, sheet), ...factLines(detail, sheet).map(([line]) => line)];
-  const own = facts.flatMap((line) => line ?? []).slice(0, room - Math.min(last.length, room / 2));
-  return [...own, ...last.slice(0, room - own.length)];
-}
+const errorRows = ({ job }: JobDetail, { theme, columns }: Sheet): Row[] =>
+  job.error === null
+    ? []
+    : wrap(job.error, columns - 4, theme).map((line) => styled('red', ` ! ${line}`));
 
-function errorLines({ job }: JobDetail, { look, columns }: Sheet): string[] {
-  const error = job.error === null ? [] : wrap(job.error, columns - 4, look);
-  return error.map((line) => paint(look, 'red', pad(` ! ${line}`, columns, look)));
-}
+const LABEL = 10;
 
-/** The lines of each fact, those that matter most first. */
-function factLines({ job }: JobDetail, { look, columns, here }: Sheet): string[][] {
+/** The rows of each fact, those that matter most first. */
+function factRows({ job }: JobDetail, { theme, columns, here }: Sheet): string[][] {
   const { schedule } = job;
   const rule =
     schedule &&
@@ -82,18 +90,23 @@ function factLines({ job }: JobDetail, { look, columns, here }: Sheet): string[]
     ['file', job.file],
     ['runs', counts.map(([state, n]) => `${showCount(n)} ${state}`).join(', ') || 'none'],
   ];
-  return facts.flatMap(([name, value]) => {
-    if (value === null) return [];
-    const lines = wrap(value, columns - 12, look);
-    return [
-      lines.map((text, i) => pad(` ${(i === 0 ? name : '').padEnd(9)} ${text}`, columns, look)),
-    ];
-  });
+  return facts.flatMap(([name, value]) =>
+    value === null
+      ? []
+      : [
+          wrap(value, columns - LABEL - 2, theme).map(
+            (text, i) => ` ${(i === 0 ? name : '').padEnd(LABEL)}${text}`,
+          ),
+        ],
+  );
 }
 
-function lastRuns({ runs }: JobDetail, { look, columns, here }: Sheet): string[] {
+function lastRuns({ runs }: JobDetail, sheet: Sheet): Row[] {
   if (runs.length === 0) return [];
-  const row = columnsFor(runs, columns);
-  const marks = { cursor: false, marked: false, pending: null };
-  return [runTitles(row, look), ...runs.map((run) => runRow(run, row, marks, look, here))];
+  const table = runTable(runs, sheet);
+  const mark = (state: string): string => (state === 'failed' ? ' ! ' : '   ');
+  return [
+    titleRow(table, sheet.theme),
+    ...runs.map((run) => tableRow(table, run, sheet.theme, mark(run.state))),
+  ];
 }

@@ -1,6 +1,6 @@
 // What a key means right now, and the hints and the help, all from the one table of bindings.ts.
 import { type Action, BINDINGS, type Binding, type Context } from './bindings.ts';
-import type { Glyphs } from './look.ts';
+import type { Glyphs } from './theme.ts';
 
 /** What a key means here; null where it means nothing, or the screen takes keys as text. */
 export function actionFor(key: string, context: Context): Action | null {

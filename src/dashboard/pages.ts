@@ -1,23 +1,89 @@
-// What takes the whole body: the help, the choice of a job, the form, the log.
-import { cut, pad, tame, width, wrap } from './cells.ts';
-import type { Here } from './clock-texts.ts';
-import { logLines } from './detail.ts';
-import { inputLine } from './footer.ts';
-import type { Form, FormJob } from './form.ts';
-import { titledRule } from './header.ts';
+// The pages that are read, each of which has the whole body: the help, all of a run or job, the log. A page is all of
+// its rows, and a window of them that is on the screen.
+import { logOf, subjectOf } from './context.ts';
+import { jobRows } from './job-detail.ts';
 import { allKeys } from './keys.ts';
-import type { Sheet } from './look.ts';
-import { type Look, paint } from './look.ts';
-import type { Log, Screen } from './model.ts';
-import { readWhen } from './when.ts';
+import { under } from './layout.ts';
+import type { Model } from './model.ts';
+import { type Row, ruleRow, styled, tame, wrap } from './rows.ts';
+import { logRows, runRows } from './run-detail.ts';
+import type { Sheet } from './theme.ts';
 
+export interface Page {
+  /** The rule above it. */
+  readonly head: Row;
+  readonly rows: readonly Row[];
+  /** Which part of it is on the screen, where that is not all. */
+  readonly where: string;
+}
+
+/** What is on the screen of the page that is open; null where none is. */
+export function pageOf(model: Model, sheet: Sheet, height: number): Page | null {
+  const screen = under(model.screen);
+  const { theme, columns } = sheet;
+  const rows = pageRows(model, sheet);
+  if (screen.kind === 'help' || screen.kind === 'detail') {
+    const top = Math.max(0, Math.min(screen.scroll, rows.length - height));
+    const seen = rows.slice(top, top + height);
+    const isAll = seen.length === rows.length;
+    const where = isAll ? '' : `lines ${top + 1}-${top + seen.length} of ${rows.length}`;
+    return { head: ruleRow(columns, theme), rows: seen, where };
+  }
+  if (screen.kind !== 'log') return null;
+  const log = logOf(model);
+  const end = Math.max(Math.min(height, rows.length), rows.length - screen.back);
+  const live = log?.live ? theme.glyphs.following : '';
+  const below = screen.back > 0 ? `${rows.length - end} lines below, G follows` : live;
+  const title = `log of ${model.place.id ?? ''} ${tame(subjectOf(model)?.job ?? '', theme)}`;
+  const none = log ? ' it has said nothing' : ' reading';
+  const seen = rows.length > 0 ? rows.slice(Math.max(0, end - height), end) : [none];
+  return { head: ruleRow(columns, theme, title, below), rows: seen, where: '' };
+}
+
+/** All rows of the page that is open. */
+export function pageRows(model: Model, sheet: Sheet): readonly Row[] {
+  switch (under(model.screen).kind) {
+    case 'help':
+      return helpRows(sheet);
+    case 'detail':
+      return detailRows(model, sheet);
+    case 'log':
+      return logRows(logOf(model), sheet);
+    default:
+      return [];
+  }
+}
+
+function detailRows(model: Model, sheet: Sheet): readonly Row[] {
+  const { board, place } = model;
+  const detail = board?.detail ?? null;
+  const id = detail?.kind === 'run' ? detail.run.id : detail?.job.name;
+  if (!detail || id !== place.id) {
+    const isGone = board !== null && board.detail === null && place.id !== null;
+    return [isGone ? ' reading, or gone' : ' reading'];
+  }
+  return detail.kind === 'job' ? jobRows(detail, sheet) : runRows(detail, logOf(model), sheet);
+}
+
+const HELP = `Lists
+  Running · Scheduled: with what waits and is queued · Done
+  Errors: failed and aborted · All · Jobs
+
+Filter
+  news          jobs with these letters
+  12            the run with this id
+  state:failed  several with commas
+  group:mail    of the jobs of a group
+  key:weekly    runs with this key
+  since:2h      accepted since
+`;
 const NOTES = `Without a daemon: what the files say, read only, until one is there again.
 A key that is neither here nor at the bottom does nothing.`;
 
-export function helpLines(look: Look, columns: number): string[] {
+function helpRows({ theme, columns }: Sheet): Row[] {
   const indent = ' '.repeat(16);
-  const keys = allKeys(look.glyphs).flatMap(({ name, help }) =>
-    wrap(help, columns - indent.length - 2, look).map((text, i) =>
+  const keys = allKeys(theme.glyphs).flatMap(({ name, help }) =>
+    wrap(help, columns - indent.length - 2, theme).map((text, i) =>
       i === 0 ? `  ${name.padEnd(14)}${text}` : indent + text,
     ),
   );
@@ -26,129 +92,11 @@ export function helpLines(look: Look, columns: number): string[] {
     ...keys,
     '  ctrl-z        suspend, fg brings it back;  ctrl-l  draw anew',
     '',
-    'Lists',
-    '  Running · Scheduled: with what waits and is queued · Done',
-    '  Errors: failed and aborted · All · Jobs',
-    '',
-    'Filter',
-    '  news          jobs with these letters',
-    '  12            the run with this id',
-    '  state:failed  several with commas',
-    '  group:mail    of the jobs of a group',
-    '  key:weekly    runs with this key',
-    '  since:2h      accepted since',
-    '',
-    ...wrap(NOTES, columns - 3, look).map((line) => `  ${line.trimEnd()}`),
+    ...HELP.split('\n'),
+    ...wrap(NOTES, columns - 3, theme).map((line) => `  ${line.trimEnd()}`),
   ];
   return texts.map((text) => {
-    const line = pad(
-      look.glyphs.dot === '·' ? ` ${text}` : ` ${text.replaceAll('·', '-')}`,
-      columns,
-      look,
-    );
-    return text !== '' && !text.startsWith(' ') ? paint(look, 'bold', line) : line;
+    const isTitle = text !== '' && !text.startsWith(' ');
+    return styled(isTitle ? 'bold' : 'plain', ` ${text.replaceAll('·', theme.glyphs.dot)}`);
   });
-}
-
-type Pick = Extract<Screen, { kind: 'pick' }>;
-
-export const matching = ({ jobs, line }: Pick): readonly FormJob[] =>
-  (jobs ?? []).filter(({ name }) => name.toLowerCase().includes(line.text.trim().toLowerCase()));
-
-export function pickLines(pick: Pick, look: Look, columns: number, height: number): string[] {
-  const found = matching(pick);
-  const room = height - 3;
-  const top = Math.max(0, Math.min(pick.at - Math.floor(room / 2), found.length - room));
-  const name = Math.min(36, Math.max(12, ...found.map((job) => width(job.name))));
-  const rows = found.slice(top, top + room).map((job, i) => {
-    const own = top + i === pick.at;
-    const state = job.state === 'ok' ? '' : `${job.state}  `;
-    const text = `${pad(tame(job.name, look), name, look)}  ${state}${tame(job.description ?? '', look)}`;
-    const line = pad(` ${own ? '>' : ' '} ${text}`, columns, look);
-    return own ? paint(look, 'inverse', line) : line;
-  });
-  const none = pick.jobs === null ? ' reading the jobs' : ' no such job';
-  return [
-    titledRule(look, columns, 'schedule a run: which job?'),
-    inputLine('job: ', pick.line, columns, look),
-    pad('', columns, look),
-    ...(rows.length > 0 ? rows : [pad(none, columns, look)]),
-  ];
-}
-
-const FRONT = 4;
-
-export function formLines(
-  form: Form,
-  look: Look,
-  columns: number,
-  height: number,
-  here: Here,
-): string[] {
-  const name = Math.min(20, Math.max(8, ...form.fields.map((one) => width(tame(one.name, look)))));
-  const value = Math.max(16, Math.min(40, Math.floor((columns - FRONT - name) / 2)));
-  const rows = form.fields.map((one, i) => {
-    const own = i === form.at;
-    const label = pad(`${tame(one.name, look)}${one.required ? ' !' : ''}`, name, look);
-    const text = own
-      ? inputLine('', one.line, value, look)
-      : ` ${pad(tame(one.line.text, look), value - 1, look)}`;
-    const room = columns - FRONT - name - value - 2;
-    const note = paint(
-      look,
-      noteStyle(one.kind, one.line.text, here),
-      pad(noteOf(one, here, look), Math.max(0, room), look),
-    );
-    return ` ${own ? '>' : ' '} ${own ? paint(look, 'bold', label) : label} [${text.slice(1)}] ${note}`;
-  });
-  const button = form.busy ? '[ scheduling ]' : '[ schedule ]';
-  const isLast = form.at === form.fields.length;
-  const room = Math.max(1, height - 4);
-  const top = Math.max(0, Math.min(form.at - Math.floor(room / 2), rows.length + 2 - room));
-  const body = [
-    ...rows,
-    pad('', columns, look),
-    paint(look, isLast ? 'inverse' : null, pad(` ${isLast ? '>' : ' '} ${button}`, 18, look)) +
-      pad('', columns - 18, look),
-  ];
-  const errors = form.error
-    .split('\n')
-    .map((line) => paint(look, 'red', pad(` ${tame(line, look)}`, columns, look)));
-  return [
-    titledRule(look, columns, `schedule ${tame(form.job, look)}`),
-    ...body.slice(top, top + room),
-    ...(form.error === '' ? [] : errors),
-  ].slice(0, height);
-}
-
-function noteOf(one: Form['fields'][number], here: Here, look: Look): string {
-  if (one.kind !== 'when' || one.line.text.trim() === '') return tame(one.hint, look);
-  const when = readWhen(one.line.text, here);
-  return cut(tame(when.ok ? when.echo : when.error, look), 500, look);
-}
-
-function noteStyle(kind: string, text: string, here: Here): 'dim' | 'green' | 'red' {
-  if (kind !== 'when' || text.trim() === '') return 'dim';
-  return readWhen(text, here).ok ? 'green' : 'red';
-}
-
-/** The end of the log, or what is `back` lines above it. */
-export function logPage(
-  log: Log | null,
-  back: number,
-  title: string,
-  height: number,
-  sheet: Sheet,
-): string[] {
-  const { look, columns } = sheet;
-  const all = (log?.lines ?? []).flatMap((line) => logLines(line, sheet));
-  const room = height - 1;
-  const end = Math.max(Math.min(room, all.length), all.length - back);
-  const live = log?.live ? look.glyphs.following : '';
-  const where = back > 0 ? `${all.length - end} lines below, G follows` : live;
-  const none = log ? ' it has said nothing' : ' reading';
-  return [
-    titledRule(look, columns, title, where),
-    ...(all.length > 0 ? all.slice(Math.max(0, end - room), end) : [pad(none, columns, look)]),
-  ];
 }

@@ -15,6 +15,10 @@ export const SOON_MS = 60;
 /** What goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
 export const LATER_MS = 200;
 
+/** Frames come this far apart in the long run; so many may come at once, for each of a few keys asks for two or three. */
+const APART_MS = 1000 / 15;
+const AT_ONCE = 6;
+
 export class Store {
   readonly clock: Clock;
   #view: View;
@@ -93,4 +97,27 @@ export class Store {
       for (const listener of this.#listeners) listener();
     });
   }
+}
+
+/** Subscribes what draws: the first changes at once, of those that come too soon after them the last. */
+export function paced(store: Store, draw: () => void): () => void {
+  const { clock } = store;
+  /** When all that was drawn would have been, at that pace. */
+  let paidUntil = Number.NEGATIVE_INFINITY;
+  let undoNext: (() => void) | null = null;
+  const next = (): void => {
+    undoNext = null;
+    paidUntil = Math.max(paidUntil, clock.monotonic()) + APART_MS;
+    draw();
+  };
+  const undo = store.subscribe(() => {
+    if (undoNext) return;
+    const wait = paidUntil - (AT_ONCE - 1) * APART_MS - clock.monotonic();
+    if (wait <= 0) next();
+    else undoNext = clock.after(wait, next);
+  });
+  return () => {
+    undoNext?.();
+    undo();
+  };
 }

@@ -5,12 +5,11 @@ import type { Json } from '../support/json.ts';
 import type { Here } from './clock-texts.ts';
 import { jobOf, jobUnder } from './context.ts';
 import type { FormJob } from './form.ts';
-import { editForm, formFor, readForm } from './form.ts';
+import { editForm, formFor, matching, readForm } from './form.ts';
 import type { Key } from './key-reader.ts';
 import { EMPTY, edit, lineOf } from './line.ts';
 import { START } from './lists.ts';
 import type { Screen } from './model.ts';
-import { matching } from './pages.ts';
 import { type Desk, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
 import { readDue } from './when.ts';
@@ -115,7 +114,7 @@ export async function openForm(desk: Desk): Promise<void> {
 
 function pickKey(screen: Of<'pick'>, key: Key, desk: Desk) {
   const { store } = desk;
-  const found = matching(screen);
+  const found = matching(screen.jobs, screen.line);
   const to = (at: number): void =>
     store.show({ ...screen, at: Math.max(0, Math.min(at, found.length - 1)) });
   switch (key.name) {

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import type { Board } from '../../src/commands/board.ts';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
 import { contextOf, jobOf, retryTarget, subjectOf, targetOf } from '../../src/dashboard/context.ts';
-import { frame } from '../../src/dashboard/frame.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN, runViewOf } from '../helpers/boards.ts';
+import { frame } from '../helpers/screens.ts';
 
 const SIZE = { columns: 80, rows: 24 };
 const DETAIL: Screen = { kind: 'detail', scroll: 0 };

@@ -2,13 +2,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listKey } from '../../src/dashboard/context.ts';
 import { Controller } from '../../src/dashboard/controller.ts';
-import { frame } from '../../src/dashboard/frame.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
 import { Link } from '../../src/dashboard/link.ts';
 import { Refresh, withBoard } from '../../src/dashboard/refresh.ts';
 import { Store } from '../../src/dashboard/store.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { frame } from '../helpers/screens.ts';
 
 const nothing = (): void => undefined;
 const ASKED = boardWith([boardRunOf(7, { state: 'done', settledAt: NOW })]);

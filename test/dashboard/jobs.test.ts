@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
 import type { JobView } from '../../src/commands/job-views.ts';
-import { frame } from '../../src/dashboard/frame.ts';
-import { jobLines } from '../../src/dashboard/job-detail.ts';
+import { jobRows } from '../../src/dashboard/job-detail.ts';
+import { spansOf } from '../../src/dashboard/rows.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+import { frame } from '../helpers/screens.ts';
 
 const COUNTS = { scheduled: 0, waiting: 0, queued: 0, running: 1, done: 2, failed: 0, aborted: 0 };
 const JOB: JobView = {
@@ -53,10 +54,15 @@ test('at 80x24 the pane of a job shows what it is and its last runs, however muc
 });
 
 test('all of a job says what each of its params takes, or has the schema where that names none', () => {
-  const sheet = { look: PLAIN, columns: 80, here: { now: NOW, timezone: 'UTC' } };
+  const sheet = { theme: PLAIN, columns: 80, here: { now: NOW, timezone: 'UTC' } };
   const linesOf = (params: JobView['params']): string =>
-    jobLines({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
-      .map((line) => line.trimEnd())
+    jobRows({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
+      .map((row) =>
+        spansOf(row)
+          .map(({ text }) => text)
+          .join('')
+          .trimEnd(),
+      )
       .join('\n');
   const schema = {
     type: 'object',

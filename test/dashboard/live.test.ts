@@ -134,7 +134,7 @@ describe('the dashboard, on terminals of all kinds', () => {
       await eventually(() => {
         const { lines } = screen;
         const tabs = lines.filter((line) => line.includes('1 Running'));
-        return lines.length === 24 && tabs.length === 1 && lines[22]?.includes('q quit');
+        return lines.length === 24 && tabs.length === 1 && lines[23]?.includes('q quit');
       });
       process.kill(screen.pid, 'SIGHUP');
       await screen.shows(/before[\s\S]*\$\s*$/);
@@ -165,27 +165,27 @@ describe('the dashboard, with very many runs', () => {
     screen.press(`node ${BIN}`, 'Enter');
     await screen.shows('nothing runs; 20,000 wait');
     screen.press('5');
-    await screen.shows(/> +60000 [\s\S]* 1-9 of 60,000 · newest first/);
+    await screen.shows(/> +60000 [\s\S]* 1-10 of 60,000 · newest first/);
     screen.press('G');
-    await screen.shows(/> +1 [\s\S]* 59,992-60,000 of 60,000/);
+    await screen.shows(/> +1 [\s\S]* 59,991-60,000 of 60,000/);
     screen.press('PPage', 'PPage', 'k');
-    await screen.shows(/> +18 /);
+    await screen.shows(/> +20 /);
     screen.press('g', 'NPage', 'NPage', 'j');
-    await screen.shows(/> +59983 /);
+    await screen.shows(/> +59981 /);
     screen.press('o');
-    await screen.shows(/> +1 [\s\S]* 1-9 of 60,000 · oldest first/);
+    await screen.shows(/> +1 [\s\S]* 1-10 of 60,000 · oldest first/);
     screen.press('2');
-    await screen.shows(/> +\d+ +held-back [\s\S]* 1-9 of 20,000 · next due first/);
+    await screen.shows(/> +\d+ +held-back [\s\S]* 1-10 of 20,000 · next due first/);
     screen.press('G');
     await screen.shows(
-      /in \d+h[\s\S]*> {2}\d+ +held-back [\s\S]* 19,992-20,000 of 20,000 · next due/,
+      /in \d+h[\s\S]*> {2}\d+ +held-back [\s\S]* 19,991-20,000 of 20,000 · next due/,
     );
     screen.press('3');
-    await screen.shows(/> +39999 [\s\S]* 1-9 of 39,900 · last settled first/);
+    await screen.shows(/> +39999 [\s\S]* 1-10 of 39,900 · last settled first/);
     screen.press('o');
-    await screen.shows(/> +39999 [\s\S]* 1-9 of 39,900 · newest first/);
+    await screen.shows(/> +39999 [\s\S]* 1-10 of 39,900 · newest first/);
     screen.press('4');
-    await screen.shows(/>! +40000 [\s\S]* 1-9 of 100 · last settled first/);
+    await screen.shows(/>! +40000 [\s\S]* 1-10 of 100 · last settled first/);
     screen.press('G');
     await screen.shows(/>! +400 /);
     screen.press('5', '/');
@@ -214,7 +214,7 @@ describe('the dashboard, with very many runs', () => {
     screen.press('5');
     await screen.shows(/> +6000 /);
     screen.press('G');
-    await screen.shows(/> {2}…[\s\S]*5,992-6,000 of 6,000/);
+    await screen.shows(/> {2}…[\s\S]*5,991-6,000 of 6,000/);
     await pause(500);
     const before = cpuMsOf(screen.pid);
     await pause(2000);

@@ -125,7 +125,7 @@ describe('the dashboard in a terminal', () => {
       );
       if (columns < 60) continue;
       await eventually(
-        () => screen.lines.length === rows && screen.lines[rows - 2]?.includes('q quit'),
+        () => screen.lines.length === rows && screen.lines[rows - 1]?.includes('q quit'),
       );
       expect(screen.lines.filter((line) => line.includes('1 Run'))).toHaveLength(1);
       expect(screen.lines.filter((line) => line.includes('STATE'))).toHaveLength(1);

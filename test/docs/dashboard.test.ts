@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { frame } from '../../src/dashboard/frame.ts';
 import { allKeys } from '../../src/dashboard/keys.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 import { ROOT } from '../helpers/project.ts';
+import { frame } from '../helpers/screens.ts';
 
 const page = readFileSync(join(ROOT, 'docs/dashboard.md'), 'utf8');
 

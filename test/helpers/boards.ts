@@ -2,18 +2,17 @@
 import type { Board } from '../../src/commands/board.ts';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
 import { listKey } from '../../src/dashboard/context.ts';
-import type { Look } from '../../src/dashboard/look.ts';
-import { lookFor } from '../../src/dashboard/look.ts';
 import { type Model, newModel, type Size } from '../../src/dashboard/model.ts';
+import { type Theme, themeFor } from '../../src/dashboard/theme.ts';
 import type { RunView } from '../../src/run/view.ts';
 import { isoOf } from '../../src/support/clock.ts';
 
 /** Sunday 22 November 2026, 18:42:07. */
 export const NOW = Date.UTC(2026, 10, 22, 18, 42, 7);
 
-export const PLAIN: Look = lookFor({ LANG: 'C.UTF-8', NO_COLOR: '1' });
-export const COLORED: Look = lookFor({ LANG: 'C.UTF-8', TERM: 'xterm' });
-export const ASCII: Look = lookFor({ LANG: 'C', NO_COLOR: '1' });
+export const PLAIN: Theme = themeFor({ LANG: 'C.UTF-8', NO_COLOR: '1' });
+export const COLORED: Theme = themeFor({ LANG: 'C.UTF-8', TERM: 'xterm' });
+export const ASCII: Theme = themeFor({ LANG: 'C', NO_COLOR: '1' });
 
 export const boardRunOf = (id: number, more: Partial<BoardRun> = {}): BoardRun => ({
   id: String(id),

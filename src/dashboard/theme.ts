@@ -1,10 +1,10 @@
-// How things look: characters and colours, chosen once at the start. Without colours nothing is lost: what a colour
-// says stands there in words or marks too. Every character of ours is one column wide.
-
+// The theme of the screen: its characters and colours, chosen once at the start. Without colours nothing is lost: what a
+// colour says also stands in words or marks. Every character of ours is one column wide.
+import type { TextProps } from 'ink';
 import { STATE_STYLES } from '../commands/output.ts';
 import type { Here } from './clock-texts.ts';
 
-export interface Look {
+export interface Theme {
   readonly color: boolean;
   readonly glyphs: Glyphs;
   /** The terminal shows ASCII only: texts of jobs are cut down to it too. */
@@ -16,7 +16,8 @@ export interface Glyphs {
   readonly empty: string;
   readonly spark: readonly string[];
   readonly rule: string;
-  readonly wall: string;
+  /** The border between the list and the detail, as Ink names it. */
+  readonly border: 'single' | 'classic';
   readonly teeDown: string;
   readonly teeUp: string;
   readonly more: string;
@@ -31,7 +32,7 @@ const UNICODE: Glyphs = {
   empty: '░',
   spark: [...'▁▂▃▄▅▆▇█'],
   rule: '─',
-  wall: '│',
+  border: 'single',
   teeDown: '┬',
   teeUp: '┴',
   more: '…',
@@ -46,7 +47,7 @@ const ASCII: Glyphs = {
   empty: '.',
   spark: [...'01234567'],
   rule: '-',
-  wall: '|',
+  border: 'classic',
   teeDown: '+',
   teeUp: '+',
   more: '~',
@@ -56,19 +57,19 @@ const ASCII: Glyphs = {
   following: 'following',
 };
 
-/** Where something is drawn: how it looks, how wide, and when. */
+/** What rows are made for: how they look, how wide they are, and when they are shown. */
 export interface Sheet {
-  readonly look: Look;
+  readonly theme: Theme;
   readonly columns: number;
   readonly here: Here;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export function lookFor(
+export function themeFor(
   env: Env,
   options: { readonly ascii?: boolean; readonly color?: 'auto' | 'always' | 'never' } = {},
-): Look {
+): Theme {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   const ascii = options.ascii === true || !/utf-?8/i.test(locale);
   return {
@@ -84,39 +85,45 @@ function wantsColor(env: Env, choice: 'auto' | 'always' | 'never'): boolean {
   return !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-// The 16 colours that every terminal has, in its own theme.
-const STYLES = {
-  bold: [1, 22],
-  dim: [2, 22],
-  inverse: [7, 27],
-  red: [31, 39],
-  green: [32, 39],
-  yellow: [33, 39],
-  blue: [34, 39],
-  cyan: [36, 39],
-} as const;
+/** What Ink makes of each style: the 16 colours that every terminal has, in its own theme. */
+export const STYLES = {
+  plain: {},
+  bold: { bold: true },
+  dim: { dimColor: true },
+  red: { color: 'red' },
+  green: { color: 'green' },
+  yellow: { color: 'yellow' },
+  blue: { color: 'blue' },
+  cyan: { color: 'cyan' },
+  inverse: { inverse: true },
+  /** The tab of the list on the screen. */
+  tab: { inverse: true, bold: true },
+  /** The two parts of a bar. */
+  full: { color: 'cyan' },
+  empty: {},
+} as const satisfies Readonly<Record<string, TextProps>>;
 export type Style = keyof typeof STYLES;
 
-export function paint(look: Look, style: Style | null, text: string): string {
-  if (!look.color || style === null || text === '') return text;
-  const [on, off] = STYLES[style];
-  return `\u001b[${on}m${text}\u001b[${off}m`;
+export const styleOfState = (state: string): Style => STATE_STYLES[state] ?? 'plain';
+
+/** How much of a bar is full. Something begun is never shown as nothing, something unfinished never as all. */
+export function barLengths(percent: number, cells: number): { full: number; empty: number } {
+  const least = percent > 0 ? 1 : 0;
+  const most = percent < 100 ? cells - 1 : cells;
+  const full = Math.max(least, Math.min(Math.round((percent / 100) * cells), most));
+  return { full, empty: Math.max(0, cells - full) };
 }
 
-export const styleOfState = (state: string): Style | null => STATE_STYLES[state] ?? null;
-
-/** A bar of `width` cells. Something begun is never shown as nothing, something unfinished never as all. */
-export function bar(look: Look, percent: number, width: number): string {
-  const exact = Math.round((percent / 100) * width);
-  const least = percent > 0 ? 1 : 0;
-  const most = percent < 100 ? width - 1 : width;
-  const full = Math.max(least, Math.min(exact, most));
-  return look.glyphs.full.repeat(full) + look.glyphs.empty.repeat(Math.max(0, width - full));
+export function bar({ glyphs }: Theme, percent: number, cells: number): string {
+  const { full, empty } = barLengths(percent, cells);
+  return glyphs.full.repeat(full) + glyphs.empty.repeat(empty);
 }
 
 /** One cell a minute, scaled to its own highest; a blank where nobody counted. */
-export function sparkline(look: Look, values: readonly (number | null)[]): string {
-  const { spark } = look.glyphs;
+export function sparkline(
+  { glyphs: { spark } }: Theme,
+  values: readonly (number | null)[],
+): string {
   const most = Math.max(1, ...values.map((value) => value ?? 0));
   const cell = (value: number | null): string => {
     if (value === null) return ' ';

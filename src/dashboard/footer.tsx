@@ -1,0 +1,194 @@
+// The last three rows: what just happened or where one is, and the keys that work right now; or, in their place, a
+// question and its answers.
+import { Box } from 'ink';
+import type { Order } from '../commands/board-list.ts';
+import { showCount } from './clock-texts.ts';
+import { contextOf } from './context.ts';
+import type { Form } from './form.ts';
+import { throughput } from './header.tsx';
+import { type Hint, hintsFor } from './keys.ts';
+import type { Layout } from './layout.ts';
+import { type Line, lettersOf } from './line.ts';
+import { FILTER_HELP, readFilter } from './lists.ts';
+import type { Model } from './model.ts';
+import {
+  cut,
+  ends,
+  type Row,
+  rowWidth,
+  ruleRow,
+  type Span,
+  styled,
+  tame,
+  textWidth,
+} from './rows.ts';
+import { TextRow } from './text-rows.tsx';
+import type { Sheet, Theme } from './theme.ts';
+import { readDue, readWhen, type When } from './when.ts';
+
+interface FooterProps {
+  readonly model: Model;
+  readonly layout: Layout;
+  readonly sheet: Sheet;
+  /** Which part of a page is on the screen. */
+  readonly where: string;
+}
+
+export function Footer({ model, layout, sheet, where }: FooterProps) {
+  const { columns } = layout;
+  const [rule, status, hints] = footerRows(model, layout, sheet, where);
+  return (
+    <Box flexDirection="column" flexShrink={0}>
+      <TextRow row={rule} width={columns} />
+      <TextRow row={status} width={columns} />
+      <TextRow row={hints} width={columns} />
+    </Box>
+  );
+}
+
+function footerRows(model: Model, layout: Layout, sheet: Sheet, where: string): [Row, Row, Row] {
+  const { screen } = model;
+  const { theme, columns, here } = sheet;
+  const rule = ruleRow(columns, theme);
+  const hints = hintRow(hintsOf(model, theme), columns, theme);
+  if (screen.kind === 'ask') {
+    const { question, answers, no } = screen.ask;
+    const keys = [...answers.map(({ key, label }) => hint(key, label)), hint('n/Esc', no)];
+    return [rule, styled('bold', ` ${tame(question, theme)}`), hintRow(keys, columns, theme)];
+  }
+  if (screen.kind === 'due') {
+    const when = readDue(screen.line.text, here);
+    return [
+      ruleRow(columns, theme, `due time of ${screen.id} ${tame(screen.job, theme)}`),
+      inputRow(' due: ', screen.line, columns, theme),
+      whenRow(when, '   Enter sets it, Esc leaves it', sheet),
+    ];
+  }
+  if (screen.kind === 'filter') {
+    const { unknown } = readFilter(screen.line.text, model.tab, here.now);
+    const help = unknown === '' ? FILTER_HELP : `cannot read ${tame(unknown, theme)}`;
+    return [
+      rule,
+      inputRow(' /', screen.line, columns, theme),
+      screen.line.text === '' ? styled('dim', ` ${help}`) : hints,
+    ];
+  }
+  if (screen.kind === 'form' && !model.message) return [rule, echoRow(screen.form, sheet), hints];
+  return [bottomRule(model, layout, theme), statusRow(model, layout, theme, where), hints];
+}
+
+/** All that the field with the caret takes, or what a typed time comes to: beside it there may be no room for that. */
+function echoRow({ fields, at }: Form, sheet: Sheet): Row {
+  const field = fields[at];
+  if (field?.kind === 'when' && field.line.text.trim() !== '')
+    return whenRow(readWhen(field.line.text, sheet.here), '', sheet);
+  return styled('dim', ` ${tame(field?.hint ?? '', sheet.theme)}`);
+}
+
+/** What a time comes to; where it is none and there is little room, how it is written. */
+function whenRow(when: When, after: string, { theme, columns }: Sheet): Row {
+  const whole = when.ok ? when.echo + after : when.error;
+  const said = when.ok || textWidth(whole) < columns ? whole : when.hint;
+  return styled(when.ok ? 'green' : 'red', ` ${tame(said, theme)}`);
+}
+
+function bottomRule(model: Model, layout: Layout, theme: Theme): Row {
+  if (layout.kind !== 'wide' || model.screen.kind !== 'list') return ruleRow(layout.columns, theme);
+  const { rule, teeUp } = theme.glyphs;
+  return styled('dim', rule.repeat(layout.listColumns) + teeUp + rule.repeat(layout.paneColumns));
+}
+
+const hint = (name: string, label: string): Hint => ({ name, label, weight: 1 });
+
+function hintsOf({ screen, ...model }: Model, { glyphs }: Theme): readonly Hint[] {
+  const { enter } = glyphs;
+  const arrows = glyphs.arrows === 'j/k' ? 'Up/Down' : glyphs.arrows;
+  if (screen.kind === 'filter')
+    return [hint(enter, 'keep'), hint('Esc', 'clear'), hint(arrows, 'move')];
+  if (screen.kind === 'pick')
+    return [
+      hint('type', 'to find'),
+      hint(arrows, 'choose'),
+      hint(enter, 'take'),
+      hint('Esc', 'back'),
+    ];
+  if (screen.kind !== 'form') return hintsFor(contextOf({ ...model, screen }), glyphs);
+  const { fields, at } = screen.form;
+  const hasChoices = (fields[at]?.choices.length ?? 0) > 0;
+  return [
+    hint('Tab', 'next field'),
+    hint(enter, at === fields.length ? 'schedule' : 'next'),
+    ...(hasChoices ? [hint('Space', 'choose')] : []),
+    hint('ctrl-s', 'schedule'),
+    hint('Esc', 'leave'),
+  ];
+}
+
+/** As many hints as fit, the important ones first, in the order of the table. */
+function hintRow(hints: readonly Hint[], columns: number, theme: Theme): Row {
+  const rowOf = ({ name, label }: Hint): Span[] => [
+    styled('plain', '  '),
+    styled('bold', name),
+    styled('dim', ` ${tame(label, theme)}`),
+  ];
+  let room = columns + 1;
+  const kept = new Set<Hint>();
+  for (const one of [...hints].sort((a, b) => b.weight - a.weight)) {
+    const wide = rowWidth(rowOf(one));
+    if (wide > room) continue;
+    kept.add(one);
+    room -= wide;
+  }
+  const [, ...row] = hints.filter((one) => kept.has(one)).flatMap(rowOf);
+  return [' ', ...row];
+}
+
+function statusRow(model: Model, layout: Layout, theme: Theme, where: string): Row {
+  const { message, board } = model;
+  if (message) return styled(message.bad ? 'red' : 'green', ` ${tame(message.text, theme)}`);
+  if (!board || model.screen.kind !== 'list') return styled('dim', ` ${where}`);
+  const right = layout.kind === 'wide' ? '' : `${throughput(board, theme)} `;
+  const left = styled('dim', ` ${whereText(model, layout, theme)}`);
+  return ends(left, styled('dim', right), layout.columns, theme);
+}
+
+const ORDERS: Readonly<Record<Order, string>> = {
+  newest: 'newest first',
+  oldest: 'oldest first',
+  due: 'next due first',
+  settled: 'last settled first',
+  name: 'by name',
+  waiting: 'most waiting first',
+  errors: 'most errors first',
+  next: 'next due first',
+};
+
+function whereText({ board, place, marks, filter }: Model, layout: Layout, theme: Theme): string {
+  if (!board) return '';
+  const { total, order, complete } = board.list;
+  const last = Math.min(place.top + layout.list, total);
+  const rows =
+    total === 0 ? 'none' : `${showCount(place.top + 1)}-${showCount(last)} of ${showCount(total)}`;
+  const parts = [
+    complete ? rows : `${rows}, searching`,
+    total > 1 ? ORDERS[order] : '',
+    marks.size > 0 ? `${marks.size} marked` : '',
+    // Also for terminals without colours, where the tab line has no room for it.
+    filter !== '' ? `only ${tame(filter, theme)}` : '',
+  ];
+  return parts.filter(Boolean).join(` ${theme.glyphs.dot} `);
+}
+
+/** A line that is typed, with its caret; where it is too long, the part around the caret. */
+export function inputRow(front: string, line: Line, columns: number, theme: Theme): Row {
+  const room = columns - textWidth(front) - 1;
+  const parts = lettersOf(line.text).map((part) => tame(part, theme));
+  let from = 0;
+  while (textWidth(parts.slice(from, line.at).join('')) >= room) from++;
+  const before = parts.slice(from, line.at).join('');
+  const at = parts[line.at] ?? ' ';
+  const rest = parts.slice(line.at + 1).join('');
+  const after = cut(rest, Math.max(0, room - textWidth(before) - textWidth(at)), theme);
+  const caret = theme.color ? styled('inverse', at) : at === ' ' ? '_' : at;
+  return [styled('bold', front), before, caret, after];
+}

@@ -1,0 +1,131 @@
+// The top of the screen: what this is, how it is doing, and the lists with their counts.
+import { basename } from 'node:path';
+import { Box } from 'ink';
+import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
+import type { Layout } from './layout.ts';
+import { countOf, TABS } from './lists.ts';
+import type { Model } from './model.ts';
+import { cut, fill, type Row, rowWidth, styled, tame, textWidth } from './rows.ts';
+import { TextRow } from './text-rows.tsx';
+import { bar, type Sheet, sparkline, type Theme } from './theme.ts';
+
+interface HeaderProps {
+  readonly model: Model;
+  readonly layout: Layout;
+  readonly sheet: Sheet;
+}
+
+export function Header({ model, layout, sheet }: HeaderProps) {
+  const { columns } = layout;
+  return (
+    <Box flexDirection="column" flexShrink={0}>
+      <TextRow row={titleRow(model, sheet)} width={columns} />
+      {layout.kind === 'wide' && <TextRow row={meterRow(model, sheet)} width={columns} />}
+      <TextRow row={tabRow(model, sheet)} width={columns} />
+    </Box>
+  );
+}
+
+/** The project and its daemon, what is wrong, the clock. What is wrong goes last where there is no room for all. */
+function titleRow(model: Model, { theme, columns, here }: Sheet): Row {
+  const { board, link } = model;
+  const project = board ? tame(basename(board.dir), theme) : '';
+  const isWide = columns >= 100;
+  const up = board?.daemon && link === 'online' ? here.now - board.daemon.since : null;
+  const parts = [
+    project,
+    up === null ? '' : `up ${showSpan(Math.max(0, up))}`,
+    board?.daemon && isWide ? `pid ${board.daemon.pid}` : '',
+    board && isWide ? `v${board.version}` : '',
+    board && !isWide && up !== null ? `workers ${board.workers.busy}/${board.workers.total}` : '',
+  ].filter(Boolean);
+  const text = parts.join(isWide ? ` ${theme.glyphs.dot} ` : '  ');
+  const state = stateText(model);
+  const clock = board ? showToday(here) : '';
+  const room = columns - ' jobrun   '.length - textWidth(state);
+  const end = state === '' ? clock : `  ${clock}`;
+  const right = textWidth(text) + textWidth(end) <= room ? end : '';
+  return [
+    ' ',
+    styled('bold', 'jobrun'),
+    '  ',
+    ...fill(styled('dim', text), room - textWidth(right), theme),
+    styled('yellow', state),
+    styled('dim', right),
+  ];
+}
+
+/** What the person has to know before anything else. */
+function stateText({ link, readOnly, board, silentSince, timezone }: Model): string {
+  const here = { now: board?.now ?? 0, timezone };
+  const words = {
+    opening: 'opening',
+    offline: 'no daemon: read only',
+    silent: `no answer since ${showSecond(silentSince ?? 0, here)}`,
+    online: readOnly ? 'read only' : '',
+  }[link];
+  const broken = board?.broken.length ?? 0;
+  const paused = board?.paused.all ? 'PAUSED' : '';
+  return [words, paused, link === 'online' && broken > 0 ? `${broken} broken` : '']
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** Workers and throughput, for wide screens; narrow ones have it at the bottom. The last ones go where there is no room. */
+function meterRow({ board, link }: Model, { theme, columns }: Sheet): Row {
+  if (!board) return '';
+  const { workers, counts, pulse } = board;
+  const share = workers.total === 0 ? 0 : (100 * workers.busy) / workers.total;
+  const cells = bar(theme, share, Math.min(20, Math.max(4, workers.total)));
+  const isBad = pulse.failed.some((count) => (count ?? 0) > 0);
+  const errors = styled(isBad ? 'red' : 'dim', sparkline(theme, pulse.failed));
+  const meters = [
+    ...(link === 'online'
+      ? [['workers ', styled('cyan', cells), ` ${workers.busy}/${workers.total}`]]
+      : []),
+    [`queued ${showCount(counts.queued)}`],
+    ['runs/min ', styled('green', sparkline(theme, pulse.ended)), ` ${rateOf(pulse.ended)}`],
+    ['errors/min ', errors, ` ${rateOf(pulse.failed)}`],
+  ];
+  return meters.reduce<Exclude<Row, string>>((row, meter) => {
+    const next = [row, rowWidth(row) > 0 ? '   ' : ' ', meter].flat();
+    return rowWidth(next) <= columns ? next : row;
+  }, []);
+}
+
+/** `runs/min ▁▂▃█ 14` */
+export const throughput = ({ pulse }: NonNullable<Model['board']>, theme: Theme): string =>
+  `runs/min ${sparkline(theme, pulse.ended)} ${rateOf(pulse.ended)}`;
+
+/** Of the last whole minute, or of this one where it has come to more already: a new minute is no standstill. */
+function rateOf(values: readonly (number | null)[]): string {
+  const known = values.slice(-2).filter((value) => value !== null);
+  return known.length === 0 ? '?' : showShortCount(Math.max(...known));
+}
+
+/** From the longest form of the tabs to the shortest. */
+const FORMS = [
+  { title: 'title', show: showCount, gap: 4 },
+  { title: 'title', show: showCount, gap: 2 },
+  { title: 'title', show: showShortCount, gap: 2 },
+  { title: 'short', show: showShortCount, gap: 2 },
+  { title: 'short', show: showShortCount, gap: 1 },
+] as const;
+
+/** The lists, in the longest form that fits; without colours the one on the screen is told by its brackets. */
+function tabRow({ board, tab, filter }: Model, { theme, columns }: Sheet): Row {
+  const rows = FORMS.map(({ title, show, gap }) =>
+    TABS.flatMap((info, i) => {
+      const count = board ? ` ${show(countOf(info.tab, board))}` : '';
+      const text = `${i + 1} ${info[title]}${count}`;
+      const space = ' '.repeat(i === 0 ? 1 : theme.color ? gap : gap - 1);
+      if (info.tab !== tab) return [space, text];
+      return [space, theme.color ? styled('tab', text) : `[${text}]`];
+    }),
+  );
+  const row = rows.find((one) => rowWidth(one) < columns) ?? rows.at(-1) ?? [];
+  const room = columns - rowWidth(row);
+  if (filter === '' || room < 20 || !theme.color) return row;
+  const shown = cut(`filter: ${tame(filter, theme)} `, room - 3, theme);
+  return [...row, ...fill(styled('yellow', shown), room, theme, 'right')];
+}

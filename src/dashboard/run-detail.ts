@@ -1,0 +1,264 @@
+// All of one run as rows: for the pane beside or under the list, and for the whole screen.
+import type { BoardDetail } from '../commands/board-detail.ts';
+import type { AttemptView, LogLine, RunView } from '../run/view.ts';
+import { showDuration } from '../support/durations.ts';
+import type { Json } from '../support/json.ts';
+import { showRunning, showSecond } from './clock-texts.ts';
+import type { Log } from './model.ts';
+import {
+  type Column,
+  ends,
+  type Row,
+  ruleRow,
+  styled,
+  tableRow,
+  tame,
+  textWidth,
+  titleRow,
+  wrap,
+} from './rows.ts';
+import { bar, type Sheet, type Style, styleOfState } from './theme.ts';
+
+type RunDetail = Extract<BoardDetail, { kind: 'run' }>;
+
+/** As wide as the longest name of a fact or a value. */
+const LABEL = 'checkpoint'.length;
+const INDENT = ' '.repeat(LABEL + 2);
+
+const ms = (iso: string): number => Date.parse(iso);
+
+/** Everything, section by section, for the whole screen. */
+export function runRows(detail: RunDetail, log: Log | null, sheet: Sheet): Row[] {
+  const { run, attempts, results } = detail;
+  const section = (title: string, rows: readonly Row[], end = ''): Row[] =>
+    rows.length === 0 ? [] : ['', ruleRow(sheet.columns, sheet.theme, title, end), ...rows];
+  return [
+    ...headRows(detail, sheet),
+    '',
+    ...factRows(detail, sheet),
+    ...valueRows('params', run.params, sheet),
+    ...(run.checkpoint === null ? [] : valueRows('checkpoint', run.checkpoint, sheet)),
+    ...(run.output === null ? [] : valueRows('output', run.output, sheet)),
+    ...section('error', errorRows(run, sheet)),
+    ...section(`attempts (${attempts.length})`, attempts.map(attemptRow(detail, sheet))),
+    ...section(`results (${results?.total ?? 0})`, resultRows(results?.rows ?? [], sheet)),
+    ...section('log', logRows(log, sheet), log?.live ? sheet.theme.glyphs.following : ''),
+  ];
+}
+
+/** What matters most, for the pane beside the list. */
+export function manyRunRows(detail: RunDetail, log: Log | null, sheet: Sheet, room: number): Row[] {
+  const { theme, columns } = sheet;
+  const { run, results, attempts } = detail;
+  const section = (title: string, rows: readonly Row[]): Row[] =>
+    rows.length === 0 ? [] : [ruleRow(columns, theme, title), ...rows];
+  const rows = [
+    ...headRows(detail, sheet),
+    '',
+    ...factRows(detail, sheet),
+    ...valueRows('params', run.params, sheet, 6),
+    ...(run.checkpoint === null ? [] : valueRows('checkpoint', run.checkpoint, sheet, 4)),
+    ...(run.output === null ? [] : valueRows('output', run.output, sheet, 4)),
+    ...errorRows(run, sheet).slice(0, 8),
+    ...(attempts.length < 2
+      ? []
+      : section(
+          `attempts (${attempts.length})`,
+          attempts.slice(-4).map(attemptRow(detail, sheet)),
+        )),
+    ...section(
+      `results (${results?.total ?? 0})`,
+      resultRows(results?.rows.slice(-6) ?? [], sheet),
+    ),
+  ];
+  const end = log?.live ? theme.glyphs.following : '';
+  return withLog(rows, log, sheet, room, [ruleRow(columns, theme, 'log', end)]);
+}
+
+/** For a pane of a few rows. */
+export function fewRunRows(detail: RunDetail, log: Log | null, sheet: Sheet, room: number): Row[] {
+  const rows = [
+    ...factRows(detail, sheet).slice(0, 2),
+    ...valueRows('params', detail.run.params, sheet).slice(0, 1),
+    ...errorRows(detail.run, sheet).slice(0, 1),
+  ];
+  return withLog(rows, log, sheet, room, []);
+}
+
+/** The log has what the rest leaves, and at least a third of the room. */
+function withLog(top: Row[], log: Log | null, sheet: Sheet, room: number, title: Row[]): Row[] {
+  const said = logRows(log && { ...log, lines: log.lines.slice(-room) }, sheet);
+  if (said.length === 0) return top;
+  const least = Math.min(said.length + title.length, Math.max(2, Math.floor(room / 3)));
+  const head = top.slice(0, room - least);
+  return [...head, ...title, ...said.slice(-(room - head.length - title.length))];
+}
+
+/** Name, state, bar. */
+function headRows({ run }: RunDetail, sheet: Sheet): Row[] {
+  const { theme, columns } = sheet;
+  const name = styled('bold', ` ${run.id}  ${tame(run.job, theme)}`);
+  const head = ends(name, styled(styleOfState(run.state), `${run.state} `), columns, theme);
+  if (run.attempt === 0 || run.state === 'failed' || run.state === 'aborted') return [head];
+  const { percent, text } = run.progress;
+  const cells = bar(theme, percent, Math.max(4, Math.min(40, columns - 8)));
+  const share = percent > 0 ? `${Math.floor(percent)}%` : theme.glyphs.more;
+  const line = styled(run.state === 'done' ? 'green' : 'cyan', ` ${cells} ${share}`);
+  const said = [tame(text ?? '', theme), leftText(run, sheet)].filter(Boolean);
+  return said.length === 0 ? [head, line] : [head, line, ` ${said.join(` ${theme.glyphs.dot} `)}`];
+}
+
+/** A guess only after 10 % and 10 seconds: before, it would jump about. */
+function leftText({ state, progress, startedAt, attempt }: RunView, { here }: Sheet): string {
+  const spent = startedAt === null ? 0 : here.now - ms(startedAt);
+  if (state !== 'running' || attempt > 1 || progress.percent < 10 || spent < 10_000) return '';
+  const left = (spent * (100 - progress.percent)) / progress.percent;
+  return `about ${showRunning(left)} left`;
+}
+
+/** Short facts, two beside each other where there is room. */
+function factRows({ run }: RunDetail, sheet: Sheet): Row[] {
+  const { theme, columns } = sheet;
+  const half = Math.floor(columns / 2);
+  const rows: string[] = [];
+  let isOpen = false;
+  for (const [name, value] of factsOf(run, sheet)) {
+    const text = ` ${name.padEnd(LABEL)} ${tame(value, theme)}`;
+    const isShort = textWidth(text) < half - 1;
+    const last = rows.at(-1) ?? '';
+    if (isShort && isOpen)
+      rows.push(rows.pop() + ' '.repeat(half - textWidth(last)) + text.slice(1));
+    else if (isShort) rows.push(text);
+    else
+      rows.push(
+        ...wrap(value, columns - INDENT.length - 1, theme).map((line, i) =>
+          i === 0 ? ` ${name.padEnd(LABEL)} ${line}` : INDENT + line,
+        ),
+      );
+    isOpen = isShort && !isOpen;
+  }
+  return rows;
+}
+
+function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
+  const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
+  const isOver = run.settledAt !== null;
+  const end = run.settledAt === null ? here.now : ms(run.settledAt);
+  const spent = run.startedAt === null ? null : Math.max(0, end - ms(run.startedAt));
+  const goesOn = run.state === 'running' && run.reason === null;
+  const took =
+    spent === null ? null : isOver ? showDuration(spent) : goesOn ? showRunning(spent) : null;
+  const at = (iso: string | null): string | null => iso && showSecond(ms(iso), here);
+  const all: (readonly [string, string | null])[] = [
+    ['attempt', run.attempt > 0 ? `${run.attempt}${limit}` : null],
+    ['took', took],
+    ['started', at(run.startedAt)],
+    [isOver ? 'ended' : 'due', at(isOver ? run.settledAt : run.dueAt)],
+    ['accepted', at(run.createdAt)],
+    ['worker', run.worker && `pid ${run.worker.pid}`],
+    ['priority', run.priority === 1 ? null : String(run.priority)],
+    ['key', run.key],
+    ['schedule', run.schedule],
+    ['parent', run.parent],
+    ['after', run.after.join(', ') || null],
+    [['aborted', 'running'].includes(run.state) ? 'reason' : 'waits', run.reason],
+  ];
+  return all.filter((fact): fact is readonly [string, string] => fact[1] !== null);
+}
+
+/** A JSON value behind its name: on one or two rows where it fits, else as it is best read. */
+export function valueRows(name: string, value: Json, sheet: Sheet, most = 40): Row[] {
+  const { theme, columns } = sheet;
+  const flat = tame(JSON.stringify(value), theme);
+  const room = columns - INDENT.length - 1;
+  const [first = '', second, ...rest] = wrap(flat, room, theme);
+  const head = ` ${name.padEnd(LABEL)} ${first}`;
+  if (second === undefined) return [head];
+  if (rest.length === 0) return [head, INDENT + second];
+  const lines = JSON.stringify(value, null, 2).split('\n');
+  const shown = lines.slice(0, most).flatMap((line) => wrap(line, columns - 4, theme));
+  const more =
+    lines.length > most ? [`${theme.glyphs.more} ${lines.length - most} more lines`] : [];
+  return [` ${name}`, ...[...shown, ...more].slice(0, most + 1).map((line) => `   ${line}`)];
+}
+
+function errorRows({ error }: RunView, { theme, columns }: Sheet): Row[] {
+  if (!error) return [];
+  const head = wrap(`${error.name}: ${error.message}`, columns - 3, theme).slice(0, 12);
+  const stack = error.stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return [
+    ...head.map((line) => styled('red', ` ! ${line}`)),
+    ...stack
+      .slice(0, 12)
+      .flatMap((line) => wrap(line.trim(), columns - 5, theme))
+      .map((line) => styled('dim', `     ${line}`)),
+  ];
+}
+
+/** One that has not ended is running, and not what a daemon that was cut off has left. */
+const attemptRow =
+  ({ run }: RunDetail, { theme, here }: Sheet) =>
+  (attempt: AttemptView): Row => {
+    const { outcome, error, endedAt, startedAt, pid, signal, exitCode } = attempt;
+    const lasted = (end: number): number => Math.max(0, end - ms(startedAt));
+    const soFar = run.reason === null ? showRunning(lasted(here.now)) : '';
+    const cells = [
+      String(attempt.number).padStart(3),
+      (outcome ?? 'running').padEnd(9),
+      showSecond(ms(startedAt), here),
+      (endedAt === null ? soFar : showDuration(lasted(ms(endedAt)))).padStart(7),
+      pid === null ? '' : `pid ${pid}`,
+      signal ?? (exitCode === null ? '' : `exit ${exitCode}`),
+      tame(error?.message ?? '', theme),
+    ];
+    const isBad = outcome !== null && outcome !== 'returned';
+    return styled(isBad ? 'yellow' : 'plain', ` ${cells.filter(Boolean).join('  ')}`);
+  };
+
+const MOST_RESULTS = 100;
+const WIDEST = 40;
+
+type ResultRow = Readonly<Record<string, Json>>;
+
+const isObject = (row: Json): row is { [key: string]: Json } =>
+  row !== null && typeof row === 'object' && !Array.isArray(row);
+
+/** The result table: in columns, where its rows are objects, the ones with an error marked. */
+function resultRows(rows: readonly Json[], { theme }: Sheet): Row[] {
+  const last = rows.slice(-MOST_RESULTS);
+  if (last.length === 0) return [];
+  if (!last.every(isObject)) return last.map((row) => `   ${tame(JSON.stringify(row), theme)}`);
+  const textOf = (value: Json | undefined): string =>
+    tame(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), theme);
+  const names = [...new Set(last.flatMap((row) => Object.keys(row)))];
+  const table = names.map((name): Column<ResultRow> => {
+    const title = tame(name.toUpperCase(), theme);
+    const widths = [title, ...last.map((row) => textOf(row[name]))].map(textWidth);
+    const cell = (row: ResultRow): Row =>
+      styled('error' in row ? 'red' : 'plain', textOf(row[name]));
+    return { title, width: Math.min(WIDEST, Math.max(1, ...widths)), cell };
+  });
+  const rowOf = (row: ResultRow): Row =>
+    tableRow(table, row, theme, 'error' in row ? ' ! ' : undefined);
+  return [titleRow(table, theme), ...last.map(rowOf)];
+}
+
+const LEVELS: Readonly<Record<LogLine['level'], Style>> = {
+  debug: 'dim',
+  info: 'plain',
+  warn: 'yellow',
+  error: 'red',
+};
+
+export function logRows(log: Pick<Log, 'lines'> | null, { theme, columns, here }: Sheet): Row[] {
+  return (log?.lines ?? []).flatMap((line) => {
+    const at = showSecond(ms(line.at), here);
+    const level = line.level === 'warn' || line.level === 'error' ? `${line.level}: ` : '';
+    const fields = line.fields === null ? '' : ` ${JSON.stringify(line.fields)}`;
+    const room = Math.max(8, columns - at.length - 2);
+    return wrap(`${level}${line.text}${fields}`, room, theme).map((text, i) => [
+      i === 0 ? styled('dim', ` ${at} `) : ' '.repeat(at.length + 2),
+      styled(LEVELS[line.level], text),
+    ]);
+  });
+}
