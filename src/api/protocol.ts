@@ -1,9 +1,21 @@
 // What goes over the socket: frames of a 4-byte big-endian length and that many bytes of UTF-8 JSON. A reader never
 // holds more than one frame's bytes, and refuses a length that cannot be one of ours before it has read a byte more:
 // whoever speaks another language is told so at once.
+import * as v from 'valibot';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES, MAX_JSON_DEPTH } from '../support/limits.ts';
+import {
+  anything,
+  be,
+  faultOf,
+  fits,
+  isFields,
+  object,
+  text,
+  textUpTo,
+  whole,
+} from '../support/schema.ts';
 
 export interface Request {
   readonly v: 1;
@@ -201,26 +213,49 @@ function refused(what: string): JobrunError {
   return new JobrunError('bad-request', `the daemon was sent ${what}`, hint);
 }
 
-/** Looks at what a peer sent before anything relies on it. */
-export function readRequest(value: Json): Request | Cancel | Ping {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw refused('something that is no request');
-  }
-  const { v, id, command, args, request, stream, cancel, ping } = value;
-  if (typeof id !== 'number' || !Number.isSafeInteger(id)) throw refused('a request without an id');
-  if (cancel === true) return { id, cancel };
-  if (ping === true) return { id, ping };
-  if (v !== 1) throw refused(`a request of version ${JSON.stringify(v) ?? 'none'}`);
-  if (typeof command !== 'string' || command.length > MAX_COMMAND_NAME) {
-    throw refused('a request without a command');
-  }
-  const named = typeof request === 'string' && request !== '' && request.length <= MAX_REQUEST_ID;
+const ID = whole(Number.MIN_SAFE_INTEGER);
+const yes = be<true>('true', (value) => value === true);
+const CANCEL = object({ id: ID, cancel: yes });
+const PING = object({ id: ID, ping: yes });
+const REQUEST = object({
+  v: be<1>('1', (value) => value === 1),
+  id: ID,
+  command: textUpTo(MAX_COMMAND_NAME),
+  args: v.optional(anything),
+  request: v.optional(anything),
+  stream: v.optional(anything),
+});
+const REQUEST_ID = textUpTo(MAX_REQUEST_ID);
+
+/** Looks at what a client sent before anything relies on it. */
+export function readRequest(frame: Json): Request | Cancel | Ping {
+  if (fits(CANCEL, frame)) return { id: frame.id, cancel: true };
+  if (fits(PING, frame)) return { id: frame.id, ping: true };
+  if (!fits(REQUEST, frame)) throw refused(`no request: ${faultOf(REQUEST, frame)}`);
+  const { id, command, args, request, stream } = frame;
   return {
-    v,
+    v: 1,
     id,
     command,
-    args: args ?? null,
-    request: named ? request : null,
+    args: (args ?? null) as Json,
+    request: fits(REQUEST_ID, request) ? request : null,
     stream: stream === true,
   };
+}
+
+const REPLIES = {
+  reply: object({ id: ID, reply: anything }),
+  error: object({ id: v.nullable(ID), error: object({ code: text, message: text, hint: text }) }),
+  item: object({ id: ID, item: anything }),
+  end: object({ id: v.nullable(ID), end: yes }),
+};
+
+/** The same of a daemon: a reply without what it should tell would be waited for without end. */
+export function readReply(frame: Json): Reply {
+  const kind = (['reply', 'error', 'item'] as const).find(
+    (name) => isFields(frame) && name in frame,
+  );
+  const wrong = faultOf(REPLIES[kind ?? 'end'], frame);
+  if (wrong !== null) throw refused(`no reply: ${wrong}`);
+  return frame as unknown as Reply;
 }

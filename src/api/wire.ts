@@ -8,7 +8,7 @@ import type { Clock } from '../support/clock.ts';
 import { errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
-import { FrameReader, FrameWriter, MAX_REPLY_BYTES, type Reply } from './protocol.ts';
+import { FrameReader, FrameWriter, MAX_REPLY_BYTES, type Reply, readReply } from './protocol.ts';
 
 /** After so long without a word the daemon is asked whether it lives, and given up after as long again. */
 const SILENCE_MS = 5 * SECOND;
@@ -167,7 +167,7 @@ export class Wire {
     // Not left to the next look: where that is late, the answer to the ping is a whole silence old by then.
     this.#pinged = false;
     try {
-      for (const reply of this.#reader.read(chunk)) this.#deliver(reply as unknown as Reply);
+      for (const frame of this.#reader.read(chunk)) this.#deliver(readReply(frame));
     } catch {
       // Whatever listens there is no daemon of ours; to its callers it has gone away.
       this.#socket.destroy();

@@ -1,6 +1,6 @@
 // Frames, however they are split on their way, and what is refused as none.
 import { expect, test } from 'vitest';
-import { FrameReader, FrameWriter, readRequest } from '../../src/api/protocol.ts';
+import { FrameReader, FrameWriter, readReply, readRequest } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import { MAX_FRAME_BYTES } from '../../src/support/limits.ts';
 import { encodeFrame } from '../helpers/frames.ts';
@@ -75,6 +75,38 @@ test.each([
   ['a command as long as a book', { v: 1, id: 1, command: 'x'.repeat(1000) }],
 ])('%s is no request', (_, value) => {
   expect(() => readRequest(value)).toThrow(expect.objectContaining({ code: 'bad-request' }));
+});
+
+test.each<[Json, says: string]>([
+  [{ v: 1, command: 'list' }, 'no request: id is missing'],
+  [{ v: 2, id: 1, command: 'list' }, 'no request: v must be 1, not 2'],
+  [{ v: 1, id: 1, command: 7 }, 'no request: command must be a text'],
+])('%j is told what is wrong with it', (value, says) => {
+  expect(() => readRequest(value)).toThrow(says);
+});
+
+test.each<[Json]>([
+  [null],
+  [[]],
+  [{ id: 1 }],
+  [{ id: 1, ok: true }],
+  [{ id: null, reply: 1 }],
+  [{ id: null, item: 1 }],
+  [{ id: 'a', end: true }],
+  [{ id: 1, end: false }],
+  [{ id: 1, error: 'gone' }],
+  [{ id: 1, error: { code: 'internal', message: 'x' } }],
+])('%j is no reply: who waits for one is not left waiting', (value) => {
+  expect(() => readReply(value)).toThrow('no reply');
+});
+
+test.each<[Json]>([
+  [{ id: 1, ok: true, reply: null, end: true }],
+  [{ id: null, ok: false, error: { code: 'internal', message: 'x', hint: '' } }],
+  [{ id: 1, item: [] }],
+  [{ id: null, end: true }],
+])('%j is a reply', (value) => {
+  expect(readReply(value)).toBe(value);
 });
 
 test('a request has what it leaves out', () => {
