@@ -14,8 +14,6 @@ export async function acceptOne(
   const again = await acceptedBefore(1, tools, now);
   if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
   const draft = await draftOf();
-  // Before its commit begins: where it can start at once, that goes into the same one.
-  tools.wake();
   const [accepted] = await tools.engine.accept([draft], now, { request: tools.request });
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
   return viewerOfAccepted(tools)(accepted);

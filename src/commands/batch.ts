@@ -106,8 +106,6 @@ export async function acceptBatch(
   }
   const drafts = await draftsOf(runs.map(runOf), tools, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
-  // Before their commit begins, as for a single one.
-  tools.wake();
   const { request } = tools;
   const accepted = good.length > 0 ? await tools.engine.accept(good, now, { request }) : [];
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];

@@ -88,8 +88,6 @@ export interface Tools {
   readonly daemon: DaemonControl | null;
   /** Where no daemon runs: ends what a dead one left running, its processes first. */
   readonly abortOrphan?: (id: number, reason: string) => Promise<Run>;
-  /** Ends the scheduler's sleep: something may be due. */
-  readonly wake: () => void;
   /** What is wrong with the state, which is then open for reading only. */
   readonly damage?: readonly JobrunError[];
   /** The client's own id of this request: a repeated one must not be done twice. */

@@ -25,7 +25,6 @@ export const complete: Command<typeof options, RunView> = {
     const run = await getRun(id, tools);
     const now = tools.clock.now();
     const done = await tools.engine.change(run.id, (present) => completed(present, output, now));
-    tools.wake();
     return viewRun(done, tools);
   },
 

@@ -24,7 +24,6 @@ export const fail: Command<typeof options, RunView> = {
     const run = await getRun(id, tools);
     const now = tools.clock.now();
     const failed = await tools.engine.change(run.id, (present) => failPending(present, why, now));
-    tools.wake();
     return viewRun(failed, tools);
   },
 

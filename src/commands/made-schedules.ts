@@ -48,9 +48,7 @@ export async function makeSchedule(
     return dueAt === null ? next : startingAt(next, Math.max(now, dueAt), waitMs);
   };
   if (dryRun) return made(await findSchedule(name, tools));
-  const changing = tools.engine.changeSchedule(name, made);
-  tools.wake();
-  return (await changing) as Schedule;
+  return (await tools.engine.changeSchedule(name, made)) as Schedule;
 }
 
 function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {

@@ -57,7 +57,6 @@ async function setPaused(
     await refuseUnknownJob(job, tools);
     await tools.engine.pause({ job }, paused);
   } else await tools.engine.pause({ all: true }, paused);
-  tools.wake();
   return { paused, job: job ?? null, schedule: schedule ?? null };
 }
 

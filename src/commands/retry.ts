@@ -82,8 +82,6 @@ async function refuseLostParent(
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);
   const policy = policyOf(await findJob(run.job, tools.catalog));
-  // Before its commit begins: where it can start at once, that goes into the same one.
-  tools.wake();
   return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
 }
 

@@ -20,7 +20,7 @@ export const trustClock: Command<typeof options, TrustedClock> = {
   examples: [],
   options,
 
-  async handle(_request, { engine, clock, wake }) {
+  async handle(_request, { engine, clock }) {
     const now = clock.now();
     const mark = await engine.clockMark();
     const all = await engine.schedules();
@@ -29,7 +29,6 @@ export const trustClock: Command<typeof options, TrustedClock> = {
       engine.changeSchedule(name, (present) => present && resumed(present, now));
     await Promise.all(waiting.map(goesOn));
     await engine.putClockMark(trusting(now));
-    wake();
     const keptMs = mark === null ? 0 : now - keepTime(mark, now);
     return { schedules: waiting.map(({ name }) => name), keptMs };
   },

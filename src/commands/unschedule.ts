@@ -27,7 +27,6 @@ export const unschedule: Command<typeof options, Reply> = {
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;
       throw new JobrunError('refused', message, hint);
     });
-    tools.wake();
     return { name, removed: true };
   },
 

@@ -46,7 +46,6 @@ export const update: Command<typeof options, RunView & TextNote> = {
 
   async handle(request, tools) {
     const next = await changed(request, tools);
-    tools.wake();
     return { ...(await viewRun(next, tools)), ...textNoteOf(next.job, request.texts, tools) };
   },
 

@@ -142,8 +142,8 @@ export class Daemon {
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
     const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
-    const moving = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };
-    this.#busy = { ...moving, engine, recurring: this.#recurring };
+    const moving = { pool: this.#pool, attempts: this.#attempts };
+    this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
     const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
     this.#upkeep = new Upkeep({ ...common, onError, onLeap });
     this.tools = toolsOf({
@@ -163,6 +163,9 @@ export class Daemon {
     this.#stopTime.came();
     this.#stop(now);
   }
+
+  /** What may start has changed, in a way that the engine does not know of. */
+  wake = (): void => this.#scheduler.wake();
 
   /** The same for a stop that no signal came with: what fails now fails by itself. */
   #stop(now: boolean): void {
@@ -199,6 +202,7 @@ export class Daemon {
     this.#scheduler.start();
     this.#watching.begin({
       tools: this.tools,
+      wake: this.wake,
       trouble: () => (this.#stuck.isStuck ? 'cannot write' : null),
     });
     if (!this.#o.only) loading.then(() => this.#upkeep.start());
@@ -243,8 +247,6 @@ export class Daemon {
     this.#o.log.run(change);
     this.#recurring.settled(change);
     this.#upkeep.changed(change);
-    if (change.run.state.name === 'queued' || change.run.state.name === 'scheduled')
-      this.#scheduler.wake();
   }
 
   /** Told, not kept: its event has the number of the last change that was. */
@@ -271,7 +273,6 @@ export class Daemon {
     this.#upkeep.reloaded();
     if (!this.#o.only)
       this.#recurring.follow(this.#loaded).catch(this.#onError('schedules of jobs'));
-    this.#scheduler.wake();
   }
 
   #jumped(ms: number): void {
@@ -283,7 +284,7 @@ export class Daemon {
 
   #idle(): void {
     if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded) return;
-    if (isAtRest(this.#busy, this.#o.clock.now())) this.stop(false);
+    if (isAtRest(this.#busy)) this.stop(false);
   }
 
   #makeAttempts(): Attempts {

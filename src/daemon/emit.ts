@@ -23,7 +23,6 @@ export async function emit(
   }
   const [draft] = await draftsOf([request], tools, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
-  tools.wake();
   const [accepted] = await tools.engine.accept([draft], now);
   return String(accepted?.run.id);
 }

@@ -37,7 +37,7 @@ export async function openLocalRuns(config: Config, verbose: boolean): Promise<L
     tools: daemon.tools,
     start(id) {
       only = id;
-      daemon.tools.wake();
+      daemon.wake();
     },
     // The run is over; what its job is told after the fact may end first.
     async close() {

@@ -31,7 +31,7 @@ export async function openOffline(
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
   const { engine, damage } = await openEngine(config, clock, { kind: 'command', ...options });
   const logs = new RunLogFiles(join(config.state, 'logs'), clock, ignore);
-  engine.promote(clock.now());
+  await engine.advance(clock.now());
   return {
     engine,
     catalog: jobs.catalog,
@@ -39,7 +39,6 @@ export async function openOffline(
     config,
     clock,
     daemon: null,
-    wake: ignore,
     abortOrphan: (id, reason) => abortOrphan(id, reason, { engine, clock, state: config.state }),
     damage,
     closeJobs: () => jobs.close(),

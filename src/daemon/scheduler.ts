@@ -38,6 +38,8 @@ const REST_MS = SECOND;
 export class Scheduler {
   readonly #p: SchedulerParts;
   #undo: (() => void) | null = null;
+  #stopListening: () => void = () => undefined;
+  #dueAt: number | null = null;
   #woken = false;
   /** A tick is under way; with `again`, another one was asked for meanwhile. */
   #ticking = false;
@@ -55,7 +57,7 @@ export class Scheduler {
 
   start(): void {
     this.#state = 'running';
-    this.#restate();
+    this.#stopListening = this.#p.engine.onStir(this.wake);
     this.wake();
   }
 
@@ -72,6 +74,12 @@ export class Scheduler {
   /** Runs were taken and their attempts are about to begin. */
   get claiming(): boolean {
     return this.#claims.size > 0;
+  }
+
+  /** Something is due, or may be, and is looked at at once. */
+  get expects(): boolean {
+    const isDue = this.#dueAt !== null && this.#dueAt <= this.#p.clock.now();
+    return this.#woken || this.#again || isDue;
   }
 
   /** Takes nothing for a moment: what was taken could not be started. */
@@ -96,6 +104,7 @@ export class Scheduler {
   stop(): void {
     this.#state = 'stopped';
     this.#undo?.();
+    this.#stopListening();
   }
 
   async #tick(): Promise<void> {
@@ -127,19 +136,18 @@ export class Scheduler {
     this.#compareClocks();
     const now = this.#p.clock.now();
     const fireAt = this.#state === 'running' ? await this.#p.fire(now) : null;
-    this.#p.engine.promote(now);
+    this.#dueAt = await this.#p.engine.advance(now);
     const restMs = this.#restUntil - this.#p.clock.monotonic();
     if (this.#state === 'running' && restMs <= 0)
       for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
     this.#p.onTick();
-    const due = Math.min(this.#p.engine.nextDueAt(now) ?? Infinity, fireAt ?? Infinity);
+    const due = Math.min(this.#dueAt ?? Infinity, fireAt ?? Infinity);
     const at = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
     return { at, sharp: at === due };
   }
 
   #claim(lane: Lane, now: number): void {
     const only = this.#p.only?.();
-    if (!this.#p.engine.hasNext(lane, now, only)) return;
     const free = this.#p.free(lane);
     if (free <= 0) return;
     const acquired: Runner[] = [];
@@ -148,7 +156,7 @@ export class Scheduler {
       acquired.push(runner);
       return runner;
     };
-    const over = this.#p.engine.claim(lane, free, workerFor, now, only).then(
+    const over = this.#p.engine.claim({ lane, most: free, only }, workerFor, now).then(
       (claimed) => {
         // One claim for each worker that was asked for, in that order.
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
@@ -175,10 +183,5 @@ export class Scheduler {
     if (jump === 0) return;
     this.#offset = offset;
     this.#p.onJump(jump);
-    this.#restate();
-  }
-
-  #restate(): void {
-    this.#p.engine.restate().catch(this.#p.onError);
   }
 }

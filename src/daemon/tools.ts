@@ -5,27 +5,23 @@ import type { Change } from '../engine/engine.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
-import type { Scheduler } from './scheduler.ts';
 
 export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | 'config' | 'clock'> {
   readonly pool: WorkerPool;
   readonly files: Pick<FileFollower, 'reload' | 'watch'>;
   readonly attempts: Attempts;
-  readonly scheduler: Scheduler;
   readonly feed: Feed<Change>;
   readonly stop: (now: boolean) => void;
 }
 
 export function toolsOf(parts: ToolParts): Tools {
-  const { engine, catalog, logs, config, clock, pool, files, attempts, scheduler, feed, stop } =
-    parts;
+  const { engine, catalog, logs, config, clock, pool, files, attempts, feed, stop } = parts;
   return {
     engine,
     catalog,
     logs,
     config,
     clock,
-    wake: scheduler.wake,
     daemon: {
       pid: process.pid,
       since: clock.now(),

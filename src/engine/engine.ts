@@ -21,26 +21,18 @@ export interface Engine {
     now: number,
     how?: { readonly request?: string | undefined; readonly once?: boolean },
   ): Promise<Accepted[]>;
-  /** Queues what has become due, in memory alone: the clock decides it again after any restart. Returns how many. */
-  promote(now: number): number;
   /**
-   * The clock was set, or a daemon starts: writes anew which instants waits that are durations end at. They end when they
-   * would have ended.
+   * Does what the clock alone changes: queues what has become due. Durations end when they would have ended, also where
+   * the clock was set. Returns when to look again: a run becomes due or a rate-limited job gets a place; null where
+   * nothing waits for a time.
    */
-  restate(): Promise<void>;
-  /** Whether a claim of this lane would hand out anything now; with `only`, that run. */
-  hasNext(lane: Lane, now: number, only?: number): boolean;
+  advance(now: number): Promise<number | null>;
   /**
    * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
-   * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none.
+   * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none. To ask is cheap
+   * where nothing may start.
    */
-  claim(
-    lane: Lane,
-    most: number,
-    workerFor: (run: Run) => WorkerRef,
-    now: number,
-    only?: number,
-  ): Promise<Claimed[]>;
+  claim(want: Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */
   change(id: number, decide: (run: Run) => Run): Promise<Run>;
   /** The same for the holder of a lease. Null, with nothing changed, where the token is no longer in force. */
@@ -101,14 +93,14 @@ export interface Engine {
   /** The runs of a schedule that are not settled, oldest first. */
   unsettledOf(schedule: string): Promise<readonly Run[]>;
   pauses(): Promise<Pauses>;
-  /** When after `now` a run becomes due or a rate-limited job gets a place; null where nothing waits for a time. */
-  nextDueAt(now: number): number | null;
   /** Why each of these does not run, or null: of all that is shown at once, in one question. */
   why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]>;
   /** The number of the last change of a run: there were as many. */
   changes(): Promise<number>;
   /** Calls back for each change once it is durable, in the order of commits. Returns its undo. */
   onChange(listener: (change: Change) => void): () => void;
+  /** Calls back where something may be able to start, or to fire, that was not before. Returns its undo. */
+  onStir(listener: () => void): () => void;
   /** Resolves when all that has been changed so far is durable. */
   durable(): Promise<void>;
   /** Returns the heap that the runs held in memory take, and the limit above which new ones are refused. */
@@ -118,6 +110,12 @@ export interface Engine {
   /** Writes the readable files anew from what was committed, and starts a new journal. */
   fold(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Want {
+  readonly lane: Lane;
+  readonly most: number;
+  readonly only?: number | undefined;
 }
 
 export interface Accepted {

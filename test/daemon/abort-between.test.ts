@@ -40,7 +40,6 @@ it.each([
         [{ job, params: {}, priority: 1, dueAt: null, origin: null }],
         Date.now(),
       );
-      tools.wake();
       const id = accepted?.run.id ?? 0;
       const first = await untilHeld(() => engine.leases().find(({ run }) => run === id)?.token[1]);
       // Its attempt is over in memory, and the disk does not know it yet.

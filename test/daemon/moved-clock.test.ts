@@ -29,7 +29,8 @@ it('set an hour, a day and 400 days ahead, then back: one run for each leap, non
   let ahead = start - systemClock.now();
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
   const daemon = await daemonHere(project, { clock });
-  const { engine, wake } = daemon.tools;
+  const { wake } = daemon;
+  const { engine } = daemon.tools;
   const schedule = async (name: string) =>
     (await engine.schedules()).find((one) => one.name === name);
   await eventually(async () =>
@@ -74,7 +75,8 @@ it.each([
     let ahead = 0;
     const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
     const daemon = await daemonHere(project, { clock, workers: 4 });
-    const { engine, wake } = daemon.tools;
+    const { wake } = daemon;
+    const { engine } = daemon.tools;
     await eventually(() => daemon.tools.catalog.find('short')?.state === 'ok');
     const now = clock.now();
     const jobs = ['short', 'again', 'calls', 'late'];
@@ -114,7 +116,7 @@ it('a leap of a year removes nothing from the history before somebody has said t
   await eventually(() => before.tools.catalog.find('kept')?.state === 'ok');
   const made = Array.from({ length: 12 }, () => draft({ job: 'kept' }));
   await before.tools.engine.accept(made, systemClock.now());
-  before.tools.wake();
+  before.wake();
   await eventually(
     async () =>
       (await before.tools.engine.counts()).done === 12 && (await before.tools.engine.clockMark()),
@@ -152,7 +154,8 @@ it('a clock that was a year ahead is no damage: doctor names what waits for it, 
   expect([found.code, found.clock.status]).toEqual([0, 'warning']);
   expect(found.clock.findings[0].message).toContain('often');
   expect(found.clock.findings[0].hint).toContain('jobrun doctor --repair');
-  const { engine, wake } = (await daemonHere(project)).tools;
+  const { tools, wake } = await daemonHere(project);
+  const { engine } = tools;
   const made = () => project.ledger().length;
   const before = made();
   await new Promise((resolve) => setTimeout(resolve, 2500));

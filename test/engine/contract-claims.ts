@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Claimed, Token } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';
-import { DONE, draft, finish, T0, worker } from '../helpers/engine-session.ts';
+import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-session.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
 
@@ -11,7 +11,7 @@ const FREE = { lane: 'place', concurrency: null, rateLimit: null, blocked: null 
 
 export function claimsContract(bench: Bench): void {
   const claim = (most: number, lane: 'place' | 'shared' = 'place', now = T0): Promise<Claimed[]> =>
-    bench.engine.claim(lane, most, () => ({ mark: 'w1', pid: 1001 }), now);
+    bench.engine.claim({ lane, most }, () => ({ mark: 'w1', pid: 1001 }), now);
   const accept = (i: number, more: object = {}, origin: Origin | null = null) =>
     bench.engine.accept([draft(i, origin, more)], T0);
   const ids = (claimed: readonly Claimed[]) => claimed.map(({ run }) => run.id);
@@ -46,7 +46,7 @@ export function claimsContract(bench: Bench): void {
     await bench.engine.accept([draft(1), draft(2, null, { job: 'io' })], T0);
     expect(ids(await claim(9, 'shared'))).toEqual([2]);
     const workerFor = ({ job }: Run) => ({ mark: `for ${job}`, pid: 7 });
-    const [one] = await bench.engine.claim('place', 9, workerFor, T0);
+    const [one] = await bench.engine.claim({ lane: 'place', most: 9 }, workerFor, T0);
     expect(one?.worker.mark).toBe('for mail');
     expect(one?.run).toMatchObject({ id: 1, state: { name: 'running' }, life: { attempt: 1 } });
   });
@@ -124,25 +124,70 @@ export function claimsContract(bench: Bench): void {
     expect(await bench.engine.changeHeld(1, [epoch, n], never)).toBeNull();
   });
 
-  test('what has come due is queued by promote and by nothing else; the next due time is told', async () => {
+  test('what has come due is queued by a look at the time and by nothing else, which tells the next due time', async () => {
     await accept(1, { dueAt: T0 + 100 });
     await accept(2, { dueAt: T0 + 50 });
-    expect(bench.engine.nextDueAt(T0)).toBe(T0 + 50);
-    expect(bench.engine.promote(T0 + 49)).toBe(0);
+    expect(await bench.engine.advance(T0)).toBe(T0 + 50);
+    expect(await bench.engine.advance(T0 + 49)).toBe(T0 + 50);
     expect(await claim(9, 'place', T0 + 60)).toEqual([]);
-    expect(bench.engine.promote(T0 + 60)).toBe(1);
+    expect(await bench.engine.advance(T0 + 60)).toBe(T0 + 100);
     expect(await bench.engine.counts()).toMatchObject({ scheduled: 1, queued: 1 });
-    expect(bench.engine.nextDueAt(T0 + 60)).toBe(T0 + 100);
     await bench.reopen();
-    expect(bench.engine.promote(T0 + 60)).toBeLessThanOrEqual(1);
+    expect(await bench.engine.advance(T0 + 60)).toBe(T0 + 100);
     expect(ids(await claim(9, 'place', T0 + 60))).toEqual([2]);
   });
 
-  test('a scheduled run that was aborted is not promoted, and is no next due time', async () => {
+  test('a scheduled run that was aborted is not queued, and is no next due time', async () => {
     await accept(1, { dueAt: T0 + 50 });
     await bench.engine.change(1, abort);
-    expect(bench.engine.nextDueAt(T0)).toBeNull();
-    expect(bench.engine.promote(T0 + 60)).toBe(0);
+    expect(await bench.engine.advance(T0)).toBeNull();
+    expect(await bench.engine.advance(T0 + 60)).toBeNull();
+    expect(await bench.engine.counts()).toMatchObject({ aborted: 1, queued: 0 });
+  });
+
+  test('whoever hands out is told when something may be able to start or to fire, and not of each change', async () => {
+    let stirs = 0;
+    const undo = bench.engine.onStir(() => stirs++);
+    const stirsAt = async (what: string, work: () => Promise<unknown>, is = true) => {
+      stirs = 0;
+      await work();
+      expect(stirs > 0, what).toBe(is);
+    };
+    let held: Claimed | undefined;
+    await stirsAt('a run that is due', () => accept(1));
+    await stirsAt('a run that will be due', () => accept(2, { dueAt: T0 + 50 }));
+    await stirsAt('its start', async () => ([held] = await claim(1)), false);
+    const { run, token } = held as Claimed;
+    const save = (held: Run): Run => ({ ...held, priority: 7 });
+    await stirsAt('a save', () => bench.engine.changeHeld(run.id, token, save), false);
+    const end = (held: Run): Run => finish(held, DONE, T0);
+    await stirsAt('its end', () => bench.engine.changeHeld(run.id, token, end));
+    await stirsAt('a removal', () => bench.engine.remove([run.id]), false);
+    await stirsAt('a pause that ends', () => bench.engine.pause({ all: true }, false));
+    await stirsAt('a schedule', () => bench.engine.changeSchedule('s', () => schedule('s')));
+    await stirsAt('none', () => bench.engine.changeSchedule('s', (present) => present), false);
+    await stirsAt('other limits', async () =>
+      bench.engine.configure(
+        () => FREE,
+        () => DEFAULT_POLICY,
+      ),
+    );
+    undo();
+    await stirsAt('nobody listens', () => accept(3), false);
+  });
+
+  test('a start that keeps others of its job from starting tells when one of them may', async () => {
+    const limits = () => ({ ...FREE, rateLimit: { limit: 1, perMs: 1000 } });
+    bench.engine.configure(limits, () => DEFAULT_POLICY);
+    await bench.engine.accept([draft(1), draft(2)], T0);
+    let stirs = 0;
+    bench.engine.onStir(() => stirs++);
+    expect(await bench.engine.advance(T0)).toBeNull();
+    expect(ids(await claim(9))).toEqual([1]);
+    expect(stirs).toBe(1);
+    expect(await bench.engine.advance(T0)).toBe(T0 + 1000);
+    expect(ids(await claim(9, 'place', T0 + 999))).toEqual([]);
+    expect(ids(await claim(9, 'place', T0 + 1000))).toEqual([2]);
   });
 
   test('a pause, of all or of one job, holds over a reopening until it is let go', async () => {

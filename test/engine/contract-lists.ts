@@ -182,8 +182,12 @@ export function listsContract(bench: Bench): void {
     for (let step = 0; step < 60; step++) {
       const job = chance.of(['mail', 'import']);
       await bench.engine.accept([draft(step, null, { job, dueAt: T0 + chance.whole(0, 9) })], T0);
-      bench.engine.promote(T0 + chance.whole(0, 9));
-      const [claimed] = await bench.engine.claim('place', 1, () => ({ mark: 'w', pid: 1 }), T0);
+      await bench.engine.advance(T0 + chance.whole(0, 9));
+      const [claimed] = await bench.engine.claim(
+        { lane: 'place', most: 1 },
+        () => ({ mark: 'w', pid: 1 }),
+        T0,
+      );
       await addUp();
       if (claimed && chance.chance(0.7)) await settled(bench.engine, claimed.run, DONE);
       if (claimed && chance.chance(0.2))

@@ -44,7 +44,11 @@ async function sound(): Promise<State> {
     T0,
   );
   engine.putWorker(worker(1));
-  const claimed = await engine.claim('place', 8, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 8 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   for (const { run, token } of claimed.slice(0, 7)) {
     await engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
   }

@@ -83,7 +83,7 @@ async function busy(engine: FileEngine): Promise<Outcome> {
   await accept(10);
   await Promise.all([accept(11), accept(12, 13), accept(14)]);
   const ref = { mark: 'w2', pid: 1002 };
-  const claimed = await engine.claim('place', 2, () => ref, T0).catch(() => []);
+  const claimed = await engine.claim({ lane: 'place', most: 2 }, () => ref, T0).catch(() => []);
   for (const { run, token } of claimed) {
     const settles = () => engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
     await attempt(settles, [markOf(run)], o.settled, o.unsettled);
@@ -181,7 +181,7 @@ test.each(cases)(
       await looksRight(engine, o);
       const [more] = await engine.accept([draft(30)], T0);
       const ref = { mark: 'w2', pid: 1002 };
-      await engine.claim('place', 1, () => ref, T0);
+      await engine.claim({ lane: 'place', most: 1 }, () => ref, T0);
       await engine.fold();
       expect(engine.leases().at(-1)).toMatchObject({ mark: 'w2', pid: 1002, startTime: '2' });
       const memory = await snapshot(engine);
@@ -251,7 +251,11 @@ test('a pause that could not be written is not in force', async () => {
   process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
   await expect(engine.pause({ all: true }, true)).rejects.toThrow('not accepted');
   process.heal();
-  const claimed = await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 1 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   expect(claimed.map(({ run }) => run.id)).toEqual([1]);
 });
 
@@ -265,7 +269,8 @@ test('a start that could not be written does not count against the rate of its j
     () => DEFAULT_POLICY,
   );
   await engine.accept([draft(1), draft(2)], T0);
-  const claim = () => engine.claim('place', 9, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claim = () =>
+    engine.claim({ lane: 'place', most: 9 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
   await expect(claim()).rejects.toThrow();
   process.heal();
@@ -282,12 +287,15 @@ test('a run whose time came while its acceptance failed is not there, not counte
   process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
   const accepting = engine.accept([draft(1, null, { dueAt: T0 + 5 })], T0);
   await Promise.resolve();
-  expect(engine.promote(T0 + 10)).toBe(1);
+  await engine.advance(T0 + 10);
+  expect((await engine.counts()).queued).toBe(1);
   await expect(accepting).rejects.toThrow('not accepted');
   await new Promise(setImmediate);
   expect((await engine.counts()).queued).toBe(0);
   expect(told).toEqual([]);
-  expect(await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0)).toEqual([]);
+  expect(
+    await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0),
+  ).toEqual([]);
 });
 
 test('a run whose time came after a change that was refused is told as it is, once its time is seen again', async () => {
@@ -300,11 +308,13 @@ test('a run whose time came after a change that was refused is told as it is, on
   const changing = engine.change(1, (run) => ({ ...run, priority: 9 }));
   await Promise.resolve();
   await Promise.resolve();
-  expect(engine.promote(T0 + 10)).toBe(2);
+  await engine.advance(T0 + 10);
+  expect((await engine.counts()).queued).toBe(2);
   await expect(changing).rejects.toThrow('not accepted');
   expect(told).toEqual([[2, 1, 1]]);
   process.heal();
-  expect(engine.promote(T0 + 10)).toBe(1);
+  expect((await engine.counts()).queued).toBe(1);
+  await engine.advance(T0 + 10);
   await engine.durable();
   expect(told).toEqual([
     [2, 1, 1],
@@ -319,7 +329,7 @@ test('that a run fell due has the number of the change before it, whatever comes
   engine.onChange(({ n, run }) => told.push([n, run.id]));
   const before = engine.accept([draft(2)], T0);
   await Promise.resolve();
-  engine.promote(T0 + 10);
+  await engine.advance(T0 + 10);
   await Promise.all([before, engine.accept([draft(3)], T0)]);
   expect(told).toEqual([
     [2, 2],
@@ -360,8 +370,8 @@ test('that a run is queued is told before that it runs, even where both stand in
   const told: string[] = [];
   engine.onChange(({ run }) => told.push(run.state.name));
   const other = engine.pause({ job: 'other' }, true);
-  engine.promote(T0 + 10);
-  await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0 + 10);
+  await engine.advance(T0 + 10);
+  await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0 + 10);
   await other;
   expect(told).toEqual(['queued', 'running']);
 });

@@ -65,7 +65,11 @@ test('whatever is wrong with one byte of it is seen, however it is cut', () => {
 async function large(engine: FileEngine): Promise<void> {
   const accepted = await engine.accept([draft(1), draft(2), draft(3), draft(4)], T0);
   engine.putWorker(worker(1));
-  const claimed = await engine.claim('place', 3, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 3 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   for (const { run, token } of claimed)
     await engine.changeHeld(run.id, token, (now) => {
       const steps = Object.fromEntries(['a', 'b', 'c'].map((step) => [step, step.repeat(MB)]));

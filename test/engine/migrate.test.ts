@@ -75,7 +75,7 @@ const open = (disk: Disk, dir: string, readOnly = false) =>
 
 /** Everything that an engine tells, with the jobs' names as they are in the other format. */
 async function tale(engine: FileEngine, name: (job: string) => string): Promise<unknown> {
-  engine.promote(T0);
+  await engine.advance(T0);
   const { runs, total } = await all(engine);
   const asked = await engine.accept([], T0, { request: 'request-a' }).catch(() => []);
   return {

@@ -51,7 +51,11 @@ beforeAll(async () => {
     T0,
   );
   engine.putWorker(worker(1));
-  const claimed = await engine.claim('place', 4, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 4 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   const outcomes = [DONE, THREW, { kind: 'aborted', reason: 'no' } as const];
   for (const [i, { run, token }] of claimed.entries()) {
     const outcome = outcomes[i];
@@ -75,7 +79,7 @@ beforeAll(async () => {
   cpSync(dir, join(home, 'folded'), { recursive: true });
   await engine.accept([draft(9), draft(10, { after: [8] })], T0, { request: 'b-request' });
   await engine.changeSchedule('late', () => ({ ...CRON, name: 'late' }));
-  await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
+  await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   await engine.pause({ all: true }, true);
   cpSync(dir, join(home, 'journalled'), { recursive: true });
   await engine.close();

@@ -28,7 +28,8 @@ async function begin() {
   };
   const engine = await open();
   engine.putWorker(worker(1));
-  const claim = () => engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), clock.now());
+  const claim = () =>
+    engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), clock.now());
   return { disk, clock, process, open, engine, claim };
 }
 

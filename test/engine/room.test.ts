@@ -54,7 +54,11 @@ async function fill(engine: FileEngine): Promise<number> {
 }
 
 async function settleAll(engine: FileEngine, outcome = DONE): Promise<void> {
-  const claimed = await engine.claim('place', 1000, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 1000 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   for (const { run, token } of claimed)
     await engine.changeHeld(run.id, token, (now) => finish(now, outcome, T0));
 }

@@ -18,7 +18,11 @@ async function repairedWithout(lost: number, saves: readonly Saved[]): Promise<R
   const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   engine.putWorker(worker(1));
   await engine.accept([draft(1)], T0);
-  const [claimed] = await engine.claim('place', 1, () => ({ mark: 'w1', pid: 1001 }), T0);
+  const [claimed] = await engine.claim(
+    { lane: 'place', most: 1 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0,
+  );
   if (!claimed) throw new Error('nothing was claimed');
   const { run, token } = claimed;
   for (const saved of saves) await engine.changeHeld(run.id, token, (held) => save(held, saved));

@@ -163,7 +163,6 @@ export class Core {
     });
     engine.onChange((change) => {
       this.recurring.settled(change);
-      this.scheduler.wake();
     });
   }
 
@@ -175,7 +174,6 @@ export class Core {
   async make(...all: readonly Asked[]): Promise<void> {
     const now = this.#world.clock.now();
     await Promise.all(all.map((one) => this.put(newSchedule(one, now))));
-    this.scheduler.wake();
   }
 
   async put(schedule: Schedule): Promise<void> {
@@ -243,7 +241,6 @@ export class Core {
   async #over({ run, token }: Claimed, outcome: Outcome): Promise<void> {
     this.#under.delete(run.id);
     await this.engine.changeHeld(run.id, token, (held) => this.#settled(held, outcome));
-    this.scheduler.wake();
   }
 
   async #end(run: Run, reason: string): Promise<void> {

@@ -58,7 +58,11 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   await Promise.all(
     aborted.map((id) => engine.change(id, (run) => abortIdle(run, 'not wanted', T0))),
   );
-  const claimed = await engine.claim('place', 5, () => ({ mark: 'w1', pid: 999_999 }), T0);
+  const claimed = await engine.claim(
+    { lane: 'place', most: 5 },
+    () => ({ mark: 'w1', pid: 999_999 }),
+    T0,
+  );
   for (const [i, { run, token }] of claimed.entries()) {
     if (i < 3)
       await engine.changeHeld(run.id, token, (now) => finish(now, i === 1 ? THREW : DONE, T0));

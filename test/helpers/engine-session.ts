@@ -120,7 +120,11 @@ export class Session {
     const doubts = marks.map((i) => this.#ledger.maybe(i, (run) => run?.state.name === 'running'));
     const pid = 1000 + Number(mark.slice(1));
     const ref = { mark, pid };
-    const claimed = await this.engine.claim('place', most, () => ref, this.#clock.now());
+    const claimed = await this.engine.claim(
+      { lane: 'place', most: most },
+      () => ref,
+      this.#clock.now(),
+    );
     this.#certain(doubts);
     return claimed;
   }

@@ -189,7 +189,7 @@ export class Daemon {
       onBegun: () => undefined,
     });
     this.#upkeep = new Upkeep({ engine, logs, clock, config, catalog, onError });
-    const parts = { pool: this.#pool, attempts: this.#attempts, scheduler: this.#scheduler };
+    const parts = { pool: this.#pool, attempts: this.#attempts };
     const stop = (): void => undefined;
     this.tools = toolsOf({
       ...parts,
@@ -239,7 +239,6 @@ export class Daemon {
     engine.onChange((change) => {
       this.#recurring.settled(change);
       this.#upkeep.changed(change);
-      if (['queued', 'scheduled'].includes(change.run.state.name)) this.#scheduler.wake();
     });
     this.#configure();
     const loading = delay(clock, chance.whole(0, 4000)).then(() => {
@@ -276,7 +275,6 @@ export class Daemon {
     this.#configure();
     this.#upkeep.reloaded();
     this.#recurring.follow(this.#loaded).catch((error) => this.#life.failed('follow', error));
-    this.#scheduler.wake();
   }
 
   #makePool(): WorkerPool {

@@ -109,7 +109,7 @@ export class Recurring {
   async follow(loaded: boolean): Promise<void> {
     const following = this.#following.then(() => this.#follow(loaded));
     this.#following = following.catch(() => undefined);
-    await this.#busyWith(following);
+    await this.#busyWith(following).finally(this.#p.wake);
   }
 
   /** `every` and `nextRun` count from the end of a run. */
@@ -124,12 +124,10 @@ export class Recurring {
     const schedule = this.#due.find(name);
     if (schedule?.rule.kind === 'nextRun') this.#look(schedule);
     if (schedule?.rule.kind !== 'every') return;
-    const change = this.#p.engine.changeSchedule(
+    await this.#p.engine.changeSchedule(
       name,
       (present) => present && afterSettled(present, run, now),
     );
-    this.#p.wake();
-    await change;
   }
 
   async #busyWith(work: Promise<void>): Promise<void> {
@@ -138,7 +136,6 @@ export class Recurring {
       await work;
     } finally {
       this.#underWay--;
-      this.#p.wake();
     }
   }
 
@@ -241,7 +238,6 @@ export class Recurring {
       if (present?.nextAt !== null || present.lastRun !== lastRun) return present;
       return last ? afterSettled(present, last, now) : due(present, now, gone).schedule;
     });
-    this.#p.wake();
   }
 
   /** What a schedule that has come due makes at most, which is where none of its runs is unsettled; null: nothing. */

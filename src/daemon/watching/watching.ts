@@ -23,6 +23,8 @@ export interface WatchingOptions {
 }
 
 export interface WatchedDaemon {
+  /** Makes the scheduler tick. */
+  readonly wake: () => void;
   readonly tools: Tools;
   /** What is wrong, in one word; null where all is well. */
   readonly trouble: () => string | null;
@@ -78,7 +80,7 @@ export class Watching {
   /** From now on there is something to see. */
   begin(daemon: WatchedDaemon): void {
     this.#daemon = daemon;
-    this.#supervisor.ready(daemon.tools.wake);
+    this.#supervisor.ready(daemon.wake);
   }
 
   changed(change: Change): void {

@@ -2,7 +2,7 @@
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
 import type { ClockMark } from '../../run/keep-clock.ts';
-import { type JobLimits, type Lane, UNREAD } from '../../run/pick.ts';
+import { type JobLimits, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import { type Draft, isSettled, type Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
@@ -29,7 +29,7 @@ import { Announcer } from './announcer.ts';
 import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { notSettled, Reads } from './reads.ts';
 import { takesRoom } from './room.ts';
-import { Transaction } from './transaction.ts';
+import { type RunChange, Transaction } from './transaction.ts';
 
 export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
   /** Null where the state is only read: then every change is refused with `refusal`. */
@@ -50,6 +50,12 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
 export class FileEngine extends Reads implements E.Engine {
   readonly #p: Parts;
   readonly #announcer: Announcer;
+  readonly #stirred = new Set<() => void>();
+  readonly #time: SteadyTime;
+  /** How far the clock was off when durations were last written by it. */
+  #restatedAt: number | null = null;
+  /** In steady time: what was told last of when a rate lets another run start. */
+  #nextPlaceAt: number | null = null;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
   readonly #ids: Intake['ids'];
@@ -69,7 +75,8 @@ export class FileEngine extends Reads implements E.Engine {
     this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
     this.#ids = { next: parts.nextId };
     this.#announcer = new Announcer(parts.changes, () => parts.clock.now(), parts.onError);
-    this.memory.begin(new SteadyTime(parts.clock), parts.clock.now());
+    this.#time = new SteadyTime(parts.clock);
+    this.memory.begin(this.#time, parts.clock.now());
     this.memory.picker.configure((job) => this.#jobLimits(job));
   }
 
@@ -106,16 +113,21 @@ export class FileEngine extends Reads implements E.Engine {
     return known ? repeated(known, null, this, now) : null;
   }
 
-  promote(now: number): number {
+  async advance(now: number): Promise<number | null> {
+    if (this.#time.offset !== this.#restatedAt) this.#restate().catch(this.#p.onError);
     const promoted = this.memory.promote(now);
     const stands = (run: Run): boolean => this.memory.live.get(run.id) === run;
     // Not before their acceptance is durable, and before a claim that may go into the same line.
     if (promoted.length > 0)
       this.#p.committer?.tell(this.#announcer.fallenDue(promoted, now, stands));
-    return promoted.length;
+    this.#nextPlaceAt = this.memory.picker.nextPlaceAt(this.memory.steady(now));
+    return this.memory.nextDueAt(now);
   }
 
-  async restate(): Promise<void> {
+  /** The clock was set, also where that was before the start: writes anew which instants durations end at. */
+  async #restate(): Promise<void> {
+    if (!this.#p.committer) return;
+    this.#restatedAt = this.#time.offset;
     const moved = this.memory.movedWaits();
     for (let from = 0; from < moved.length; from += MAX_BATCH) {
       await this.#apply((tx) => {
@@ -125,33 +137,39 @@ export class FileEngine extends Reads implements E.Engine {
     }
   }
 
-  hasNext(lane: Lane, now: number, only?: number): boolean {
-    return this.#next(lane, now, only) !== null;
-  }
-
-  #next(lane: Lane, now: number, only: number | undefined): Run | null {
+  #next({ lane, only }: E.Want, now: number): Run | null {
     const { picker } = this.memory;
     const steady = this.memory.steady(now);
     return only === undefined ? picker.next(lane, steady) : picker.nextOnly(only, lane, steady);
   }
 
   async claim(
-    lane: Lane,
-    most: number,
+    want: E.Want,
     workerFor: (run: Run) => E.WorkerRef,
     now: number,
-    only?: number,
   ): Promise<E.Claimed[]> {
     this.#writable();
-    const next = (): Run | null => this.#next(lane, now, only);
-    if (most < 1 || next() === null) return [];
+    const { most } = want;
+    const next = (): Run | null => this.#next(want, now);
+    const first = most < 1 ? null : next();
+    this.#noteNextPlace(now);
+    if (first === null) return [];
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
       for (let prev = next(); prev && claimed.length < most; prev = next())
         claimed.push(this.#claimOne(tx, prev, workerFor(prev), now));
+      this.#noteNextPlace(now);
       return claimed;
     });
+  }
+
+  /** Who looks for a run to start finds those that have to wait for a place: for longer than was told, perhaps. */
+  #noteNextPlace(now: number): void {
+    const at = this.memory.picker.nextPlaceAt(this.memory.steady(now));
+    const isNews = at !== null && at !== this.#nextPlaceAt;
+    this.#nextPlaceAt = at;
+    if (isNews) this.#stir();
   }
 
   async change(id: number, decide: (run: Run) => Run): Promise<Run> {
@@ -190,6 +208,7 @@ export class FileEngine extends Reads implements E.Engine {
       tx.onUndo(apply);
       tx.pause(target, paused);
       apply();
+      this.#stir();
     });
   }
 
@@ -203,6 +222,7 @@ export class FileEngine extends Reads implements E.Engine {
       if (next === present) return present;
       if (next === null) tx.removeSchedule(name);
       else tx.schedule(next);
+      this.#stir();
       return next;
     });
   }
@@ -227,6 +247,7 @@ export class FileEngine extends Reads implements E.Engine {
           lastRun: runs.at(-1)?.id ?? firing.schedule.lastRun,
         };
         tx.schedule(schedule);
+        this.#stir();
         return { schedule, runs, unsettled };
       });
     });
@@ -269,6 +290,7 @@ export class FileEngine extends Reads implements E.Engine {
     this.#limitsOf = limitsOf;
     this.#policyOf = policyOf;
     this.memory.picker.configure((job) => this.#jobLimits(job));
+    this.#stir();
   }
 
   // -------------------------------------------------------------------------------------------------- upkeep, end
@@ -279,6 +301,15 @@ export class FileEngine extends Reads implements E.Engine {
 
   onChange(listener: (change: E.Change) => void): () => void {
     return this.#announcer.listen(listener);
+  }
+
+  onStir(listener: () => void): () => void {
+    this.#stirred.add(listener);
+    return () => this.#stirred.delete(listener);
+  }
+
+  #stir(): void {
+    for (const listener of this.#stirred) listener();
   }
 
   protected override reasonOf(run: Run, now: number): string | null {
@@ -348,6 +379,8 @@ export class FileEngine extends Reads implements E.Engine {
   async #commit(committer: Committer, tx: Transaction): Promise<void> {
     if (tx.ops.length === 0) return committer.durable();
     const told = this.#announcer.number(tx);
+    // Before the line begins to gather: what starts by this goes into the same one.
+    if (tx.changes.some(letsStart)) this.#stir();
     await committer.commit({ ops: tx.ops, undo: () => tx.undo(), told });
     this.#foldIfLarge(committer);
   }
@@ -394,3 +427,9 @@ export class FileEngine extends Reads implements E.Engine {
     return paused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
   }
 }
+
+/** A run that waits for its turn or its time, or one that has left its place, its lock and its share of a limit. */
+const letsStart = ({ prev, run }: RunChange): boolean =>
+  run.state.name === 'queued' ||
+  run.state.name === 'scheduled' ||
+  (prev?.state.name === 'running' && run.state.name !== 'running');

@@ -86,10 +86,6 @@ export class Reads {
     return this.registry.pauses;
   }
 
-  nextDueAt(now: number): number | null {
-    return this.memory.nextDueAt(now);
-  }
-
   async why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]> {
     return runs.map((run) => this.reasonOf(run, now));
   }

@@ -112,7 +112,6 @@ describe('a clock that is set', () => {
     await core.advance(MINUTE);
     expect(waitsForClock(await core.schedule('s'), world.clock.now())).toBe(true);
     await core.put(resumed(await core.schedule('s'), world.clock.now()));
-    core.scheduler.wake();
     await core.advance(HOUR);
     expect(world.slotsOf('s').slice(3)).toEqual([later(-HOUR / 2), NOON]);
     expect(waitsForClock(await core.schedule('s'), world.clock.now())).toBe(false);
