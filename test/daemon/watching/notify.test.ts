@@ -162,8 +162,8 @@ test('more than can be told is dropped and counted, and the daemon goes on', asy
 });
 
 test.each([
-  [{ on: ['faild'], command: 'x' }, `.on[0] must be 'scheduled' or`, 'Did you mean "failed"?'],
-  [{ on: 'faild', command: 'x' }, `.on must be 'scheduled' or`, 'Did you mean "failed"?'],
+  [{ on: ['faild'], command: 'x' }, '.on[0]: there is no "faild"', 'Did you mean "failed"?'],
+  [{ on: 'faild', command: 'x' }, '.on: there is no "faild"', 'Did you mean "failed"?'],
   [{ on: [], command: 'x' }, '.on must not be an empty list', ''],
   [{ command: 'x' }, '.on is missing: it must be a list', ''],
   [{ on: ['failed'] }, 'a "command" or a "url"', 'One of the two'],
