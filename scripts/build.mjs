@@ -36,7 +36,7 @@ const COMMON = new RegExp(
     'src/support/(clock|config|durations|errors|json|limits|random|recent|schema|text|zones)',
     'src/api/(address|client|protocol|wire)',
     'src/run/(run|view|policy)',
-    'src/commands/(command|dispatch|follow|index|output|params|run-options|settled|times|version|views|watch|shared/\\w+)',
+    'src/commands/(dispatch|index|version|shared/(command|follow|kinds|options|output|times|views|waiting))',
     'src/cli/(main|program|general|backend|terminal|entries|shells)',
     'node_modules/commander',
     'string-width',

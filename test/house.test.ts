@@ -200,7 +200,7 @@ describe('names that stand in one place only', () => {
       'src/support/cache-files.ts',
       'src/commands/init.ts',
       'src/commands/new.ts',
-      'src/commands/new-files.ts',
+      'src/commands/shared/new-files.ts',
       'src/commands/daemon.ts',
       'src/api/server.ts',
       'src/api/address.ts',

@@ -1,5 +1,5 @@
 // `jobrun completion`: the script that a shell reads.
-import type { Command } from '../commands/command.ts';
+import type { Command } from '../commands/shared/command.ts';
 import { argument, type Kind } from '../commands/shared/options.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SHELLS } from './shells.ts';

@@ -2,14 +2,14 @@
 // the command line; where that takes words, this takes values.
 
 import type { abort } from '../commands/abort.ts';
-import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/batch.ts';
 import type { complete } from '../commands/complete.ts';
 import { isMark } from '../commands/events.ts';
 import type { fail } from '../commands/fail.ts';
 import type { list } from '../commands/list.ts';
 import type { retry } from '../commands/retry.ts';
-import { requestFromCode } from '../commands/run-options.ts';
+import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
 import { checked, fromNames } from '../commands/shared/options.ts';
+import { requestFromCode } from '../commands/shared/run-options.ts';
 import type { show } from '../commands/show.ts';
 import type { status } from '../commands/status.ts';
 import type { update } from '../commands/update.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { askDaemon } from '../api/client.ts';
-import type { Command } from '../commands/command.ts';
+import type { Command } from '../commands/shared/command.ts';
 import { count, duration, text } from '../commands/shared/kinds.ts';
 import { flag, option } from '../commands/shared/options.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';

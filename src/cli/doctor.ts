@@ -2,10 +2,10 @@
 // originals aside and goes on with all that is provable.
 import { socketPaths } from '../api/address.ts';
 import { askDaemon } from '../api/client.ts';
-import type { Command } from '../commands/command.ts';
 import { handle } from '../commands/dispatch.ts';
-import { type Output, paint } from '../commands/output.ts';
+import type { Command } from '../commands/shared/command.ts';
 import { flag } from '../commands/shared/options.ts';
+import { type Output, paint } from '../commands/shared/output.ts';
 import type { Status } from '../commands/status.ts';
 import { type TrustedClock, trustClock } from '../commands/trust-clock.ts';
 import {

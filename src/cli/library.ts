@@ -3,11 +3,11 @@
 // daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
 // nothing is made or written, and others may look meanwhile.
 
-import type { Command } from '../commands/command.ts';
 import { commandOf } from '../commands/dispatch.ts';
-import { START_DAEMON } from '../commands/settled.ts';
+import type { Command } from '../commands/shared/command.ts';
 import { text } from '../commands/shared/kinds.ts';
 import { field, fieldsOf, fromNames, type Options } from '../commands/shared/options.ts';
+import { START_DAEMON } from '../commands/shared/waiting.ts';
 import { type Config, type ConfigOptions, loadConfig } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';

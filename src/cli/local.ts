@@ -3,9 +3,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { abort } from '../commands/abort.ts';
-import type { Command } from '../commands/command.ts';
 import { followed, handle } from '../commands/dispatch.ts';
-import type { Output } from '../commands/output.ts';
+import type { Command } from '../commands/shared/command.ts';
+import type { Output } from '../commands/shared/output.ts';
 import { openLocalRuns } from '../daemon/local-run.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';

@@ -1,9 +1,9 @@
 // The command line: words in, an exit code out. What only some commands need is loaded when they need it.
 import { existsSync } from 'node:fs';
-import type { Asked, Command } from '../commands/command.ts';
 import { requestOf } from '../commands/dispatch.ts';
-import { Output } from '../commands/output.ts';
-import { START_DAEMON } from '../commands/settled.ts';
+import type { Asked, Command } from '../commands/shared/command.ts';
+import { Output } from '../commands/shared/output.ts';
+import { START_DAEMON } from '../commands/shared/waiting.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';

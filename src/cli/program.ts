@@ -2,8 +2,8 @@
 // and what was meant by it. Only the command that was called is loaded; the others are known by their summary
 // alone. What commander refuses becomes an error like any other.
 import { CommanderError, Option, Command as Program } from 'commander';
-import type { Command } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/index.ts';
+import type { Command } from '../commands/shared/command.ts';
 import {
   type Entry,
   isArgument,

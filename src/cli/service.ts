@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { policyOf } from '../catalog/catalog.ts';
-import type { Command } from '../commands/command.ts';
+import type { Command } from '../commands/shared/command.ts';
 import { count, text } from '../commands/shared/kinds.ts';
 import { flag, option, type Sent } from '../commands/shared/options.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';

@@ -5,14 +5,13 @@ import { type Run, type StateName, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './command.ts';
-import { getRun } from './drafts.ts';
-import { paintState } from './output.ts';
-import { refuseUnknownJob } from './pausing.ts';
-import { noDaemon } from './settled.ts';
-import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
 import { argument, flag, option, shellFlag, wrong } from './shared/options.ts';
+import { paintState } from './shared/output.ts';
+import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './shared/several.ts';
+import { noDaemon } from './shared/waiting.ts';
 
 /** Over, and how long that took. */
 export interface Aborted {

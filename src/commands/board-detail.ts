@@ -3,9 +3,8 @@ import { type AttemptView, attemptView, type RunView } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
 import type { BoardRequest } from './board-list.ts';
 import { type BoardRun, boardRun } from './board-rows.ts';
-import type { Tools } from './command.ts';
-import { type JobView, jobView } from './job-views.ts';
-import { boardViews } from './views.ts';
+import type { Tools } from './shared/command.ts';
+import { boardViews, type JobView, jobView } from './shared/views.ts';
 
 export type BoardDetail =
   | {

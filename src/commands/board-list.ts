@@ -3,10 +3,10 @@
 // tell which pages have to be read at all.
 import type { Found, Query } from '../engine/engine.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
-import type { Tools } from './command.ts';
+import type { Tools } from './shared/command.ts';
 import { choice, count, instant, states, text } from './shared/kinds.ts';
 import { field, type Kind, type Sent, wrong, yesOrNo } from './shared/options.ts';
-import { boardViews } from './views.ts';
+import { boardViews } from './shared/views.ts';
 
 export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 export type Order = (typeof RUN_ORDERS)[number] | (typeof JOB_ORDERS)[number];

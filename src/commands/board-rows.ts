@@ -5,9 +5,9 @@ import type { Schedule } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { plainLine } from '../support/text.ts';
-import type { Tools } from './command.ts';
-import { type JobView, jobNames, jobState, NO_RUNS } from './job-views.ts';
-import { instantOf } from './times.ts';
+import type { Tools } from './shared/command.ts';
+import { instantOf } from './shared/times.ts';
+import { type JobView, jobNames, jobState, NO_RUNS } from './shared/views.ts';
 
 export interface BoardRun {
   readonly id: string;

@@ -13,10 +13,10 @@ import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import { type BoardDetail, detailIn } from './board-detail.ts';
 import { BOARD, type BoardList, type BoardRequest, listsOf } from './board-list.ts';
-import type { Command, Tools } from './command.ts';
-import { jobNames } from './job-views.ts';
 import { type Pulse, pulseOf } from './pulse.ts';
-import { noDaemon } from './settled.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { jobNames } from './shared/views.ts';
+import { noDaemon } from './shared/waiting.ts';
 import { version } from './version.ts';
 
 export interface Board {

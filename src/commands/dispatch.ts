@@ -6,10 +6,10 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { Recent } from '../support/recent.ts';
-import type { Asked, Command, Tools } from './command.ts';
-import { durably } from './durable.ts';
 import { ENTRIES, findCommand } from './index.ts';
+import type { Asked, Command, Tools } from './shared/command.ts';
 import { checked, readWords } from './shared/options.ts';
+import { durably } from './shared/waiting.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 

@@ -5,11 +5,11 @@ import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
-import type { Command, Tools } from './command.ts';
-import { noDaemon, START_DAEMON } from './settled.ts';
+import type { Command, Tools } from './shared/command.ts';
 import { count, job } from './shared/kinds.ts';
 import { field, option, yesOrNo } from './shared/options.ts';
-import { viewsOfChanged } from './views.ts';
+import { viewsOfChanged } from './shared/views.ts';
+import { noDaemon, START_DAEMON } from './shared/waiting.ts';
 
 export interface EventView {
   readonly n: number;

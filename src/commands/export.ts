@@ -2,7 +2,7 @@
 // reads the files as they are at one moment and needs nothing of a daemon that may be at work on them.
 import { exportState } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
-import type { Command } from './command.ts';
+import type { Command } from './shared/command.ts';
 import { version } from './version.ts';
 
 type Reply = { readonly lines: AsyncIterable<string> };

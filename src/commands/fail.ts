@@ -2,11 +2,11 @@
 import { failPending } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { MAX_LOG_TEXT } from '../support/limits.ts';
-import type { Command } from './command.ts';
-import { getRun } from './drafts.ts';
+import type { Command } from './shared/command.ts';
+import { getRun } from './shared/drafts.ts';
 import { run, text } from './shared/kinds.ts';
 import { argument, option } from './shared/options.ts';
-import { viewRun } from './views.ts';
+import { viewRun } from './shared/views.ts';
 
 const options = {
   id: argument('<id>', run(['waiting']), 'a run that waits for an outside result'),

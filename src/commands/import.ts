@@ -5,7 +5,7 @@ import { importInto } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { count, withoutMark } from '../support/text.ts';
-import type { Command } from './command.ts';
+import type { Command } from './shared/command.ts';
 import { text } from './shared/kinds.ts';
 import { argument } from './shared/options.ts';
 

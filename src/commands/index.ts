@@ -1,6 +1,6 @@
 // The commands there are. Only the one that was called is loaded: a command line that reads thirty files to do one
 // thing would be felt at every call.
-import type { Command } from './command.ts';
+import type { Command } from './shared/command.ts';
 
 export interface CommandEntry {
   readonly name: string;

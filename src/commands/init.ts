@@ -1,9 +1,8 @@
 // `jobrun init`: a project to begin with. Never overwrites.
 import { join, relative } from 'node:path';
 import { CONFIG_FILE } from '../support/config.ts';
-import type { Command } from './command.ts';
-import { ignoreInGit, writeNew } from './new-files.ts';
-import { CONFIG, COUNT_FILES, HELLO } from './templates.ts';
+import type { Command } from './shared/command.ts';
+import { CONFIG, COUNT_FILES, HELLO, ignoreInGit, writeNew } from './shared/new-files.ts';
 
 interface Reply {
   readonly dir: string;

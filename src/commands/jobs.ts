@@ -1,15 +1,14 @@
 // `jobrun jobs`: the jobs there are; with a name, one of them and its latest runs.
 import type { RunView } from '../run/view.ts';
-import type { Command, Tools } from './command.ts';
-import { unknownJob } from './drafts.ts';
-import { type JobView, jobView, jobViews } from './job-views.ts';
 import { showRuns } from './list.ts';
-import { type Output, paint, paintState, type Value } from './output.ts';
 import { ruleText } from './schedules.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { unknownJob } from './shared/drafts.ts';
 import { job } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
-import { showRelative } from './times.ts';
-import { viewsOf } from './views.ts';
+import { type Output, paint, paintState, type Value } from './shared/output.ts';
+import { showRelative } from './shared/times.ts';
+import { type JobView, jobView, jobViews, viewsOf } from './shared/views.ts';
 
 type One = JobView & { readonly runs: readonly RunView[] };
 /** `jobs` is there with a name too, so that a script need not tell the two apart. */

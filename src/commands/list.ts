@@ -7,14 +7,14 @@ import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.t
 import type { Json } from '../support/json.ts';
 import { count as counted } from '../support/text.ts';
 import { retryText } from './board-rows.ts';
-import type { Command, Tools } from './command.ts';
-import { lastAlive, tookMs } from './follow.ts';
-import { type Output, paintState, type Value } from './output.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { lastAlive, tookMs } from './shared/follow.ts';
 import { count, job, since, states, text } from './shared/kinds.ts';
 import { type Checked, field, flag, option, optionOr } from './shared/options.ts';
-import { showRelative } from './times.ts';
-import { viewsOf } from './views.ts';
-import { watched } from './watch.ts';
+import { type Output, paintState, type Value } from './shared/output.ts';
+import { showRelative } from './shared/times.ts';
+import { viewsOf } from './shared/views.ts';
+import { watched } from './shared/waiting.ts';
 
 export interface Listed {
   readonly total: number;

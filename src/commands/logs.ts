@@ -5,12 +5,12 @@ import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
 import { count as counted } from '../support/text.ts';
-import type { Command } from './command.ts';
-import { getRun } from './drafts.ts';
-import { logOf, showLine } from './follow.ts';
-import type { Output } from './output.ts';
+import type { Command } from './shared/command.ts';
+import { getRun } from './shared/drafts.ts';
+import { logOf, showLine } from './shared/follow.ts';
 import { count, run } from './shared/kinds.ts';
 import { argument, field, flag, option } from './shared/options.ts';
+import type { Output } from './shared/output.ts';
 
 interface Reply {
   readonly lines: readonly LogLine[];

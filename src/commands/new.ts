@@ -2,11 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { JobrunError } from '../support/errors.ts';
-import type { Command } from './command.ts';
-import { writeNew } from './new-files.ts';
+import type { Command } from './shared/command.ts';
 import { job as known } from './shared/kinds.ts';
+import { jobTemplate, SHELL_TEMPLATE, writeNew } from './shared/new-files.ts';
 import { argument, flag } from './shared/options.ts';
-import { jobTemplate, SHELL_TEMPLATE } from './templates.ts';
 
 interface Reply {
   readonly job: string;

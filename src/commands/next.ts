@@ -5,10 +5,10 @@ import { newSchedule, nextTimes, type Rule, type Schedule } from '../run/schedul
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
-import type { Command, Tools } from './command.ts';
+import type { Command, Tools } from './shared/command.ts';
 import { count, jobName, text, zone } from './shared/kinds.ts';
 import { argument, option, optionOr } from './shared/options.ts';
-import { showTime } from './times.ts';
+import { showTime } from './shared/times.ts';
 
 interface Reply {
   readonly timezone: string;

@@ -1,5 +1,67 @@
-// `jobrun pause`: nothing new starts; the queue keeps accepting.
-import { pausing } from './pausing.ts';
+// `jobrun pause` and `jobrun resume`: of everything, of one job, of one schedule. Nothing new starts; what is asked for is
+// kept, and the pause outlives the daemon.
+import { withPause } from '../run/schedule.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { refuseUnknownJob } from './shared/drafts.ts';
+import { job, schedule } from './shared/kinds.ts';
+import { changeKnown } from './shared/made-schedules.ts';
+import { argument, type Checked, option } from './shared/options.ts';
+
+const options = {
+  job: argument('[job]', job, 'one job; without it all of them'),
+  schedule: option('--schedule <name>', schedule, 'one schedule'),
+};
+
+export interface PauseReply {
+  readonly paused: boolean;
+  readonly job: string | null;
+  readonly schedule: string | null;
+}
+
+/** `pause` and `resume`: the same but for what they say and which way they go. */
+export const pausing = (
+  name: string,
+  paused: boolean,
+  about: string,
+  done: string,
+): Command<typeof options, PauseReply> => ({
+  name,
+  once: true,
+  about,
+  examples: [name, `${name} import-products`, `${name} --schedule nightly`],
+  options,
+
+  ask(request) {
+    if (request.job === undefined || request.schedule === undefined) return request;
+    throw new JobrunError('bad-option', 'a job and a schedule were given', 'Give one of them.');
+  },
+
+  handle: (request, tools) => setPaused(request, paused, tools),
+
+  show(reply, out) {
+    if (!out.done(reply, [])) out.line`${done} ${pausedWhat(reply)}`;
+    return undefined;
+  },
+});
+
+async function setPaused(
+  { job, schedule }: Checked<typeof options>,
+  paused: boolean,
+  tools: Tools,
+): Promise<PauseReply> {
+  if (schedule !== undefined) {
+    const now = tools.clock.now();
+    await changeKnown(schedule, tools, (present) => withPause(present, paused, now));
+  } else if (job !== undefined) {
+    await refuseUnknownJob(job, tools);
+    await tools.engine.pause({ job }, paused);
+  } else await tools.engine.pause({ all: true }, paused);
+  return { paused, job: job ?? null, schedule: schedule ?? null };
+}
+
+const pausedWhat = ({ job, schedule }: PauseReply): string =>
+  schedule !== null ? `schedule ${schedule}` : job !== null ? `job ${job}` : 'all jobs';
 
 const does = 'Start nothing new, until `jobrun resume`; what is asked for is kept.';
 

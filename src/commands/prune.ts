@@ -3,10 +3,10 @@ import { isOfState } from '../run/refusal.ts';
 import { type Run, SETTLED } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { count as counted } from '../support/text.ts';
-import type { Command, Tools } from './command.ts';
-import { AT_ONCE, idsOf } from './several.ts';
+import type { Command, Tools } from './shared/command.ts';
 import { count, duration, states } from './shared/kinds.ts';
 import { type Checked, flag, option, shellFlag } from './shared/options.ts';
+import { AT_ONCE, idsOf } from './shared/several.ts';
 
 interface Reply {
   readonly removed: number;

@@ -3,7 +3,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { isSettled, type Run, SETTLED } from '../run/run.ts';
 import { MINUTE } from '../support/limits.ts';
-import type { Tools } from './command.ts';
+import type { Tools } from './shared/command.ts';
 
 export interface Pulse {
   /** Runs that ended, minute by minute, this one last; null where nobody counted. */

@@ -1,8 +1,8 @@
 // `jobrun reload`: has the daemon read all job files anew, and says what became of which job.
 import type { JobChange } from '../catalog/catalog.ts';
-import type { Command } from './command.ts';
-import { type Output, paint } from './output.ts';
-import { noDaemon } from './settled.ts';
+import type { Command } from './shared/command.ts';
+import { type Output, paint } from './shared/output.ts';
+import { noDaemon } from './shared/waiting.ts';
 
 interface Reply {
   /** Of all jobs that there are now. */

@@ -1,9 +1,9 @@
 // `jobrun remove`: forgets settled runs, with their logs.
 import { SETTLED } from '../run/run.ts';
-import type { Command, Tools } from './command.ts';
-import { eachGiven, isRefused, type Refused, showRefused } from './several.ts';
+import type { Command, Tools } from './shared/command.ts';
 import { runs } from './shared/kinds.ts';
 import { argument, shellFlag } from './shared/options.ts';
+import { eachGiven, isRefused, type Refused, showRefused } from './shared/several.ts';
 
 interface Reply {
   readonly results: readonly ({ readonly id: string; readonly removed: true } | Refused)[];

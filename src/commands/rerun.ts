@@ -4,9 +4,8 @@ import type { Policy } from '../run/policy.ts';
 import { withLimit } from '../run/retries.ts';
 import type { Draft, Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
-import { acceptOne } from './accepting.ts';
-import type { Command } from './command.ts';
-import { entryOf, getRun } from './drafts.ts';
+import type { Command } from './shared/command.ts';
+import { acceptOne, entryOf, getRun } from './shared/drafts.ts';
 import { run } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
 

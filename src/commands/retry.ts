@@ -4,13 +4,12 @@ import type { Run, StateName } from '../run/run.ts';
 import { retry as retried } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './command.ts';
-import { findJob, getRun } from './drafts.ts';
-import { refuseUnknownJob } from './pausing.ts';
-import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './several.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { findJob, getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { job, runs } from './shared/kinds.ts';
 import { argument, type Checked, flag, option } from './shared/options.ts';
-import { viewRun } from './views.ts';
+import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './shared/several.ts';
+import { viewRun } from './shared/views.ts';
 
 type Reply = RunView | { readonly results: readonly (RunView | Refused)[] };
 

@@ -1,13 +1,13 @@
 // `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
 import type { RunView } from '../run/view.ts';
-import type { Command } from './command.ts';
-import { type Followed, followAgain, following, followRun, showFollowed } from './follow.ts';
-import { askRun, DRY_RUN, FORCE, NOTE, PARAMS, SETTINGS, TIMES } from './run-options.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
-import { START_DAEMON } from './settled.ts';
+import type { Command } from './shared/command.ts';
+import { type Followed, followAgain, following, followRun, showFollowed } from './shared/follow.ts';
 import { job } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
-import { tellTextNote } from './text-params.ts';
+import { tellTextNote } from './shared/params.ts';
+import { askRun, DRY_RUN, FORCE, NOTE, PARAMS, SETTINGS, TIMES } from './shared/run-options.ts';
+import { START_DAEMON } from './shared/waiting.ts';
 
 const options = {
   job: argument('<job>', job, 'the job to run'),

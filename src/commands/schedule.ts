@@ -4,7 +4,6 @@ import type { ScheduleView } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { acceptOne } from './accepting.ts';
 import {
   acceptBatch,
   type BatchResult,
@@ -13,10 +12,9 @@ import {
   readBatch,
   resultsOf,
   type ToldResult,
-} from './batch.ts';
-import type { Asked, Command, Tools } from './command.ts';
-import { draftOf } from './drafts.ts';
-import { durably } from './durable.ts';
+} from './shared/batch.ts';
+import type { Asked, Command, Tools } from './shared/command.ts';
+import { acceptOne, draftOf } from './shared/drafts.ts';
 import {
   type Followed,
   followAgain,
@@ -24,10 +22,20 @@ import {
   following,
   followRun,
   showFollowed,
-} from './follow.ts';
-import { makeSchedule, scheduleViewer } from './made-schedules.ts';
-import { type Output, paint } from './output.ts';
-import { readText } from './params.ts';
+} from './shared/follow.ts';
+import { job } from './shared/kinds.ts';
+import { makeSchedule, scheduleViewer } from './shared/made-schedules.ts';
+import {
+  argument,
+  type Checked,
+  field,
+  flag,
+  flagIn,
+  type Sent,
+  shellOption,
+} from './shared/options.ts';
+import { type Output, paint } from './shared/output.ts';
+import { readText, type TextNote, tellTextNote, textNoteOf } from './shared/params.ts';
 import {
   askRun,
   DRY_RUN,
@@ -41,21 +49,10 @@ import {
   refuseGiven,
   SETTINGS,
   TIMES,
-} from './run-options.ts';
-import { noDaemon } from './settled.ts';
-import { job } from './shared/kinds.ts';
-import {
-  argument,
-  type Checked,
-  field,
-  flag,
-  flagIn,
-  type Sent,
-  shellOption,
-} from './shared/options.ts';
-import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
-import { showTime } from './times.ts';
-import { type AcceptedView, viewRun } from './views.ts';
+} from './shared/run-options.ts';
+import { showTime } from './shared/times.ts';
+import { type AcceptedView, viewRun } from './shared/views.ts';
+import { durably, noDaemon } from './shared/waiting.ts';
 
 const options = {
   job: argument('[job]', job, 'the job to run'),

@@ -1,13 +1,13 @@
 // `jobrun schedules`: the schedules there are, with their last and next times.
 import type { ScheduleView } from '../run/schedule.ts';
 import { showDuration } from '../support/durations.ts';
-import type { Command } from './command.ts';
-import { getSchedule, scheduleViewer } from './made-schedules.ts';
-import { type Output, paintState, type Value } from './output.ts';
-import { inTurns } from './several.ts';
+import type { Command } from './shared/command.ts';
 import { schedule } from './shared/kinds.ts';
+import { getSchedule, scheduleViewer } from './shared/made-schedules.ts';
 import { argument } from './shared/options.ts';
-import { showRelative, showTime } from './times.ts';
+import { type Output, paintState, type Value } from './shared/output.ts';
+import { inTurns } from './shared/several.ts';
+import { showRelative, showTime } from './shared/times.ts';
 
 interface Reply {
   readonly schedules: readonly ScheduleView[];

@@ -2,14 +2,14 @@
 import { type AttemptView, attemptView, type LogLine, type RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
-import type { Command } from './command.ts';
-import { getRun } from './drafts.ts';
-import { lastAlive, showLine, tookMs } from './follow.ts';
-import { type Output, paint, paintState, type Value } from './output.ts';
+import type { Command } from './shared/command.ts';
+import { getRun } from './shared/drafts.ts';
+import { lastAlive, showLine, tookMs } from './shared/follow.ts';
 import { run } from './shared/kinds.ts';
 import { argument } from './shared/options.ts';
-import { instantOf, showClock, showTime } from './times.ts';
-import { viewRun } from './views.ts';
+import { type Output, paint, paintState, type Value } from './shared/output.ts';
+import { instantOf, showClock, showTime } from './shared/times.ts';
+import { viewRun } from './shared/views.ts';
 
 /** All of one run. */
 export type Details = RunView & {

@@ -6,9 +6,9 @@ import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
-import type { Command } from './command.ts';
-import { paint } from './output.ts';
-import { instantOf } from './times.ts';
+import type { Command } from './shared/command.ts';
+import { paint } from './shared/output.ts';
+import { instantOf } from './shared/times.ts';
 import { version } from './version.ts';
 
 /** The daemon, or what the files say where none runs. */

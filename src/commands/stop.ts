@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { delay, systemClock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
-import type { Command } from './command.ts';
-import { noDaemon } from './settled.ts';
+import type { Command } from './shared/command.ts';
 import { flag } from './shared/options.ts';
+import { noDaemon } from './shared/waiting.ts';
 
 interface Reply {
   readonly pid: number;

@@ -3,7 +3,7 @@
 import { keepTime, trusting } from '../run/keep-clock.ts';
 import type { Schedule } from '../run/schedule.ts';
 import { resumed, waitsForClock } from '../run/served.ts';
-import type { Command } from './command.ts';
+import type { Command } from './shared/command.ts';
 
 export interface TrustedClock {
   /** Schedules that go on from now. */

@@ -1,8 +1,8 @@
 // `jobrun unschedule`: the end of a schedule. Runs that it made stay as they are.
 import { JobrunError } from '../support/errors.ts';
-import type { Command } from './command.ts';
-import { changeKnown } from './made-schedules.ts';
+import type { Command } from './shared/command.ts';
 import { schedule } from './shared/kinds.ts';
+import { changeKnown } from './shared/made-schedules.ts';
 import { argument } from './shared/options.ts';
 
 interface Reply {

@@ -4,15 +4,14 @@ import { type Changes, update as updated } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import type { Command, Tools } from './command.ts';
-import { checkedParams, dueOf, findJob, getRun } from './drafts.ts';
-import { withTexts } from './params.ts';
-import { askRun, NOTE, PARAMS, priority, TIMES } from './run-options.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { checkedParams, dueOf, findJob, getRun } from './shared/drafts.ts';
 import { run as aRun } from './shared/kinds.ts';
 import { argument, type Checked, field, option, shellFlag, yesOrNo } from './shared/options.ts';
-import { type TextNote, tellTextNote, textNoteOf } from './text-params.ts';
-import { showTime } from './times.ts';
-import { viewRun } from './views.ts';
+import { type TextNote, tellTextNote, textNoteOf, withTexts } from './shared/params.ts';
+import { askRun, NOTE, PARAMS, priority, TIMES } from './shared/run-options.ts';
+import { showTime } from './shared/times.ts';
+import { viewRun } from './shared/views.ts';
 
 const options = {
   id: argument('<id>', aRun(['scheduled', 'waiting', 'queued']), 'the run'),

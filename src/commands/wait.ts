@@ -5,12 +5,12 @@ import { onAbort } from '../support/aborts.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import type { Command, Tools } from './command.ts';
-import { type Output, paintState } from './output.ts';
-import { exitCodeOfRuns, untilSettled } from './settled.ts';
+import type { Command, Tools } from './shared/command.ts';
 import { duration, runs } from './shared/kinds.ts';
 import { argument, flag, option } from './shared/options.ts';
-import { viewsOf } from './views.ts';
+import { type Output, paintState } from './shared/output.ts';
+import { viewsOf } from './shared/views.ts';
+import { exitCodeOfRuns, untilSettled } from './shared/waiting.ts';
 
 interface Reply {
   readonly runs: readonly RunView[];

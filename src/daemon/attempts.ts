@@ -3,7 +3,7 @@
 
 import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
-import { durably } from '../commands/durable.ts';
+import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Decision } from '../run/outcome.ts';
 import { unknownRun } from '../run/refusal.ts';

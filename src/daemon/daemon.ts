@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Feed } from '../api/feed.ts';
 import type { Serving } from '../api/server.ts';
 import { policyOf } from '../catalog/catalog.ts';
-import type { Tools } from '../commands/command.ts';
+import type { Tools } from '../commands/shared/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';

@@ -1,9 +1,9 @@
 // What a job emits: a run like any other, with the emitting run as its parent. The job need not exist yet.
-import type { Tools } from '../commands/command.ts';
-import { draftsOf } from '../commands/drafts.ts';
-import { makeSchedule } from '../commands/made-schedules.ts';
-import { requestFromCode, SCHEDULE } from '../commands/run-options.ts';
+import type { Tools } from '../commands/shared/command.ts';
+import { draftsOf } from '../commands/shared/drafts.ts';
+import { makeSchedule } from '../commands/shared/made-schedules.ts';
 import { checked } from '../commands/shared/options.ts';
+import { requestFromCode, SCHEDULE } from '../commands/shared/run-options.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 

@@ -1,8 +1,8 @@
 // The daemon's Unix socket: where it lies, and who answers there. Only the holder of the state's lock comes here.
 import { prepareFolder, socketPaths } from '../api/address.ts';
 import { type Serving, serve } from '../api/server.ts';
-import type { Tools } from '../commands/command.ts';
 import { dispatcher, tellsOwn } from '../commands/dispatch.ts';
+import type { Tools } from '../commands/shared/command.ts';
 
 export function listen(tools: Tools, onError: (error: unknown) => void): Promise<Serving> {
   const { config, clock, engine } = tools;

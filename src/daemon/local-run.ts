@@ -1,7 +1,7 @@
 // `jobrun run --local`: a daemon for the length of one run, in the process of the command. It holds the lock and answers
 // as any daemon does, so that other commands see and abort the run; but schedules do not fire, and other runs wait.
 
-import type { Tools } from '../commands/command.ts';
+import type { Tools } from '../commands/shared/command.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';

@@ -1,6 +1,6 @@
 // The same tools where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
 import { join } from 'node:path';
-import type { Tools } from '../commands/command.ts';
+import type { Tools } from '../commands/shared/command.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';
 import { type Clock, systemClock } from '../support/clock.ts';

@@ -1,6 +1,6 @@
 // What command handlers get of a running daemon.
 import type { Feed } from '../api/feed.ts';
-import type { Tools } from '../commands/command.ts';
+import type { Tools } from '../commands/shared/command.ts';
 import type { Change } from '../engine/engine.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';

@@ -1,7 +1,7 @@
 // The theme of the screen: its characters and colours, chosen once at the start. Without colours nothing is lost: what a
 // colour says also stands in words or marks. Every character of ours is one column wide.
 import type { TextProps } from 'ink';
-import { STATE_STYLES } from '../commands/output.ts';
+import { STATE_STYLES } from '../commands/shared/output.ts';
 import type { Here } from './clock-texts.ts';
 
 export interface Theme {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { changeOf, type JobEntry, type JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
-import { entryOf } from '../../src/commands/drafts.ts';
+import { entryOf } from '../../src/commands/shared/drafts.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { refusal } from '../helpers/site.ts';
 

@@ -1,10 +1,10 @@
 // A batch is answered in few words, and what its asker makes of them is the run as everybody else sees it.
 import { expect, test } from 'vitest';
-import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/batch.ts';
-import type { Tools } from '../../src/commands/command.ts';
 import { handle } from '../../src/commands/dispatch.ts';
 import { schedule } from '../../src/commands/schedule.ts';
-import { viewRun } from '../../src/commands/views.ts';
+import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/shared/batch.ts';
+import type { Tools } from '../../src/commands/shared/command.ts';
+import { viewRun } from '../../src/commands/shared/views.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
 

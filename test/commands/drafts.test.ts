@@ -1,8 +1,8 @@
 // From a request to a draft: what is filled in, and what is refused by which code.
 import { expect, test } from 'vitest';
 import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
-import type { Tools } from '../../src/commands/command.ts';
-import { draftsOf, runOf } from '../../src/commands/drafts.ts';
+import type { Tools } from '../../src/commands/shared/command.ts';
+import { draftsOf, runOf } from '../../src/commands/shared/drafts.ts';
 import type { Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
 import { JobrunError } from '../../src/support/errors.ts';

@@ -1,6 +1,6 @@
 // What a look at the state may tell: nothing that the disk takes back, and something in any case.
 import { expect, test } from 'vitest';
-import { durably } from '../../src/commands/durable.ts';
+import { durably } from '../../src/commands/shared/waiting.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';

@@ -1,7 +1,7 @@
 // What reaches the terminal: harmless, as wide as it is, and nothing but the document where JSON was asked for.
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { Output, type OutputOptions, paint, paintState } from '../../src/commands/output.ts';
+import { Output, type OutputOptions, paint, paintState } from '../../src/commands/shared/output.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 
 interface Caught {

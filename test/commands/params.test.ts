@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readParams, withTexts } from '../../src/commands/params.ts';
+import { readParams, withTexts } from '../../src/commands/shared/params.ts';
 import { checkJson, type Json } from '../../src/support/json.ts';
 
 const stdin = async (): Promise<string> => '{"from":"stdin"}';

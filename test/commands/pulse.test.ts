@@ -1,7 +1,7 @@
 // Runs per minute, for who looks the first time after many have ended.
 import { expect, test } from 'vitest';
-import type { Tools } from '../../src/commands/command.ts';
 import { pulseOf } from '../../src/commands/pulse.ts';
+import type { Tools } from '../../src/commands/shared/command.ts';
 import { abortIdle } from '../../src/run/transitions.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { Project } from '../helpers/project.ts';

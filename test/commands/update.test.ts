@@ -1,7 +1,7 @@
 // Changes of one run that are asked for at once.
 import { expect, test } from 'vitest';
-import type { Tools } from '../../src/commands/command.ts';
 import { handle } from '../../src/commands/dispatch.ts';
+import type { Tools } from '../../src/commands/shared/command.ts';
 import { update } from '../../src/commands/update.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { Project } from '../helpers/project.ts';

@@ -1,7 +1,7 @@
 // The Jobs list: what the pane under it tells of the job under the cursor.
 import { expect, test } from 'vitest';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
-import type { JobView } from '../../src/commands/job-views.ts';
+import type { JobView } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
 import { spansOf } from '../../src/dashboard/rows.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../src/cli/program.ts';
 import { requestOf } from '../../src/commands/dispatch.ts';
-import { Output } from '../../src/commands/output.ts';
+import { Output } from '../../src/commands/shared/output.ts';
 import { type Config, loadConfig } from '../../src/support/config.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { showInstant } from '../../src/support/instants.ts';

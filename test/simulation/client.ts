@@ -2,7 +2,6 @@
 // answered is a promise; a request that the death of the daemon left without an answer may have been done or not, and
 // is sometimes asked again under its own name.
 import { abort } from '../../src/commands/abort.ts';
-import type { Command, Tools } from '../../src/commands/command.ts';
 import { complete } from '../../src/commands/complete.ts';
 import { handle } from '../../src/commands/dispatch.ts';
 import { fail } from '../../src/commands/fail.ts';
@@ -13,6 +12,7 @@ import { rerun } from '../../src/commands/rerun.ts';
 import { resume } from '../../src/commands/resume.ts';
 import { retry } from '../../src/commands/retry.ts';
 import { schedule } from '../../src/commands/schedule.ts';
+import type { Command, Tools } from '../../src/commands/shared/command.ts';
 import { unschedule } from '../../src/commands/unschedule.ts';
 import { update } from '../../src/commands/update.ts';
 import { isSettled } from '../../src/run/run.ts';

@@ -2,7 +2,7 @@
 // src/daemon/daemon.ts, on a simulated machine. What it cannot have here are processes, a socket and job files.
 import { Feed } from '../../src/api/feed.ts';
 import { policyOf } from '../../src/catalog/catalog.ts';
-import type { Tools } from '../../src/commands/command.ts';
+import type { Tools } from '../../src/commands/shared/command.ts';
 import { Attempts } from '../../src/daemon/attempts.ts';
 import { emit } from '../../src/daemon/emit.ts';
 import { limitsOf } from '../../src/daemon/job-limits.ts';

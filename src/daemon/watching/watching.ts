@@ -1,7 +1,7 @@
 // All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
 // before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
 // what the daemon knows once it is made.
-import type { Tools } from '../../commands/command.ts';
+import type { Tools } from '../../commands/shared/command.ts';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';

@@ -1,10 +1,10 @@
 // When something is due, from `--at` and `--in`, and how instants are shown. What reads words and knows zones is
 // loaded only where it is needed.
-import { isoOf } from '../support/clock.ts';
-import { parseDuration, showDuration, spelledDuration } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
-import { LAST_TYPED } from '../support/limits.ts';
-import { localTime } from '../support/zones.ts';
+import { isoOf } from '../../support/clock.ts';
+import { parseDuration, showDuration, spelledDuration } from '../../support/durations.ts';
+import { JobrunError } from '../../support/errors.ts';
+import { LAST_TYPED } from '../../support/limits.ts';
+import { localTime } from '../../support/zones.ts';
 
 export interface GivenTime {
   readonly at?: unknown;
@@ -37,7 +37,7 @@ export async function readDue(
   }
   if (now === true) return { due: { inMs: 0 }, note: null };
   if (at === undefined) return { due: {}, note: null };
-  const { parseInstant } = await import('../support/typed-times.ts');
+  const { parseInstant } = await import('../../support/typed-times.ts');
   const { at: dueAt, inMs, note } = parseInstant(String(at), here);
   return { due: inMs === undefined ? { dueAt } : { inMs }, note };
 }
@@ -54,7 +54,7 @@ function readIn(text: string, { now }: Here): number {
 
 /** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
 export async function showTime(iso: string, here: Here): Promise<string> {
-  const { showInstant } = await import('../support/instants.ts');
+  const { showInstant } = await import('../../support/instants.ts');
   return showInstant(instantOf(iso), here.timezone, here.now);
 }
 

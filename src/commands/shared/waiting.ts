@@ -1,12 +1,13 @@
-// Waiting for runs to settle: woken by the engine's own changes, never by looking again and again.
-
-import type { Engine } from '../engine/engine.ts';
-import { isSettled, type Run } from '../run/run.ts';
-import { onAbort } from '../support/aborts.ts';
-import { JobrunError } from '../support/errors.ts';
+// Waiting for the state to change: until runs are settled, until something is to be shown again, until what was seen is
+// durable. Woken by the engine's own changes, never by looking again and again.
+import type { Engine } from '../../engine/engine.ts';
+import { isSettled, type Run } from '../../run/run.ts';
+import { onAbort } from '../../support/aborts.ts';
+import { delay } from '../../support/clock.ts';
+import { JobrunError } from '../../support/errors.ts';
+import type { Json } from '../../support/json.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
-import { durably } from './durable.ts';
 
 /** The runs as soon as all of them, or with `any` one of them, are settled; null when the signal ended the wait. */
 export async function untilSettled(
@@ -103,4 +104,64 @@ export function noDaemon(what: string, hint = START_DAEMON): JobrunError {
 export function exitCodeOfRuns(runs: readonly { readonly state: string }[]): number | undefined {
   if (runs.some((run) => run.state === 'failed')) return 6;
   return runs.some((run) => run.state === 'aborted') ? 7 : undefined;
+}
+
+/** A disk that fails for a moment fails more than once; one that fails for good has nothing under way in the end. */
+const MOST_LOOKS = 5;
+
+/**
+ * Looks at the state and returns what was seen when all of it is on the disk: what is told must not vanish again. Where
+ * the disk refused a part, that part is taken back by then, and the state is looked at anew: a disk that takes nothing
+ * keeps nobody from reading.
+ */
+export async function durably<T>(
+  engine: Pick<Engine, 'durable'>,
+  look: () => Promise<T>,
+): Promise<T> {
+  for (let looks = 1; ; looks++) {
+    const seen = await look();
+    if ((await isKept(engine)) || looks === MOST_LOOKS) return seen;
+  }
+}
+
+const isKept = (engine: Pick<Engine, 'durable'>): Promise<boolean> =>
+  engine.durable().then(
+    () => true,
+    () => false,
+  );
+
+const AT_MOST_EVERY_MS = 250;
+
+/** A view that is sent again when something has changed, but not more often than anybody can read it. */
+export async function* watched(
+  first: Json,
+  again: () => Promise<Json>,
+  tools: Tools,
+  signal: AbortSignal,
+): AsyncGenerator<Json> {
+  if (!tools.daemon) throw noDaemon('watching');
+  let changed = false;
+  let wake = (): void => undefined;
+  const undo = tools.engine.onChange(() => {
+    changed = true;
+    wake();
+  });
+  const unlisten = onAbort(signal, () => wake());
+  try {
+    yield first;
+    while (!signal.aborted) {
+      if (!changed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      await delay(tools.clock, AT_MOST_EVERY_MS, signal);
+      changed = false;
+      const view = await durably(tools.engine, again);
+      if (!signal.aborted) yield view;
+    }
+  } finally {
+    undo();
+    unlisten();
+  }
 }

@@ -1,7 +1,7 @@
 // A schedule as it is asked for with `--every` or `--cron`: its name is its key, so a second one of the same name is
 // refused unless it is to take the first one's place.
-import { checkCron } from '../run/cron.ts';
-import { unknownSchedule } from '../run/refusal.ts';
+import { checkCron } from '../../run/cron.ts';
+import { unknownSchedule } from '../../run/refusal.ts';
 import {
   newSchedule,
   type Rule,
@@ -11,12 +11,12 @@ import {
   scheduleView,
   startingAt,
   withTrouble,
-} from '../run/schedule.ts';
-import { JobrunError } from '../support/errors.ts';
+} from '../../run/schedule.ts';
+import { JobrunError } from '../../support/errors.ts';
 import type { Tools } from './command.ts';
 import { draftOf } from './drafts.ts';
+import { wrong } from './options.ts';
 import type { ScheduleRequest } from './run-options.ts';
-import { wrong } from './shared/options.ts';
 
 /** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
 export async function makeSchedule(

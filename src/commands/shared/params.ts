@@ -1,8 +1,11 @@
 // From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
-// boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why.
-import { JobrunError } from '../support/errors.ts';
-import { type Json, parseJson } from '../support/json.ts';
-import { jsonOf } from './shared/kinds.ts';
+// boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why. Where no
+// schema says that n is a number, `-p n=41` stays the text "41", and the command notes once how to pass JSON.
+import { JobrunError } from '../../support/errors.ts';
+import { type Json, parseJson } from '../../support/json.ts';
+import type { Tools } from './command.ts';
+import { jsonOf } from './kinds.ts';
+import type { Output } from './output.ts';
 
 export type Texts = readonly (readonly [key: string, text: string])[];
 
@@ -141,4 +144,44 @@ function listOf(texts: readonly string[], items: Schema | null, root: Json): Jso
   if (Array.isArray(json)) return json;
   const parts = texts.length === 1 ? only.split(',').filter((part) => part !== '') : texts;
   return parts.map((part) => typedValue([part], items, root));
+}
+
+/** Part of a reply to what was typed; no part of what `--json` prints. */
+export interface TextNote {
+  readonly textNote?: string;
+}
+
+/** Empty where the job has a schema, or no text looks like anything else. */
+export function textNoteOf(
+  job: string,
+  texts: Texts | undefined,
+  { catalog, config }: Pick<Tools, 'catalog' | 'config'>,
+): TextNote {
+  const entry = catalog.find(job);
+  if (texts === undefined || entry?.state !== 'ok' || entry.data.has.has('params')) return {};
+  const typed = texts.filter(([name, text]) => isTyped(text) && !config.redact.includes(name));
+  if (typed.length === 0) return {};
+  const names = [...new Set(typed.map(([name]) => name))];
+  const are = names.length === 1 ? `${names[0]} is text` : `${names.join(', ')} are texts`;
+  const better = typed.map(([name, text]) => `-p ${name}:=${quoted(text)}`).join(' ');
+  return { textNote: `${are}: the job ${job} has no schema. To pass JSON: ${better}` };
+}
+
+/** A number, true, false, null, a list or an object. */
+function isTyped(text: string): boolean {
+  const value = parseJson(text);
+  return value !== undefined && typeof value !== 'string';
+}
+
+const quoted = (text: string): string =>
+  /^[\w.+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** Says it, and gives the reply back without it. */
+export function tellTextNote<Reply extends TextNote>(
+  reply: Reply,
+  out: Output,
+): Omit<Reply, 'textNote'> {
+  const { textNote, ...rest } = reply;
+  if (textNote !== undefined) out.note`note: ${textNote}`;
+  return rest;
 }

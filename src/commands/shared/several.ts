@@ -1,8 +1,8 @@
 // Commands that take several ids do each on its own and tell of each: one that cannot be done does not stop the
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
-import type { Query } from '../engine/engine.ts';
-import type { Run } from '../run/run.ts';
-import { type ErrorShape, exitCodeOf, JobrunError } from '../support/errors.ts';
+import type { Query } from '../../engine/engine.ts';
+import type { Run } from '../../run/run.ts';
+import { type ErrorShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
 import type { Tools } from './command.ts';
 import type { Output } from './output.ts';
 

@@ -1,20 +1,20 @@
 // Following one run from its acceptance to its end: for `run`, `schedule --wait` and `schedule --follow`.
 
-import type { NumberedLine } from '../engine/run-log.ts';
-import type { LogLine, RunView } from '../run/view.ts';
-import { onAbort } from '../support/aborts.ts';
-import { isoOf } from '../support/clock.ts';
-import { showDuration } from '../support/durations.ts';
-import type { Json } from '../support/json.ts';
+import type { NumberedLine } from '../../engine/run-log.ts';
+import type { LogLine, RunView } from '../../run/view.ts';
+import { onAbort } from '../../support/aborts.ts';
+import { isoOf } from '../../support/clock.ts';
+import { showDuration } from '../../support/durations.ts';
+import type { Json } from '../../support/json.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
+import { run as aRun, count, runId } from './kinds.ts';
+import { argument, type Checked, checked, field, type Sent } from './options.ts';
 import { type Output, paint, paintState } from './output.ts';
-import { exitCodeOfRuns, untilSettled } from './settled.ts';
-import { run as aRun, count, runId } from './shared/kinds.ts';
-import { argument, type Checked, checked, field, type Sent } from './shared/options.ts';
-import { tellTextNote } from './text-params.ts';
+import { tellTextNote } from './params.ts';
 import { instantOf, showClock, showTime } from './times.ts';
 import { type AcceptedView, viewRun } from './views.ts';
+import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
 export type Followed =
   | { readonly accepted: AcceptedView }

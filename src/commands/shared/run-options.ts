@@ -1,11 +1,10 @@
 // The options by which a run or a schedule is asked for, in tables that `schedule`, `run`, `update`, lines of a batch,
 // the library and jobs that emit share; and how they are read where they depend on each other.
-import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
-import { JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
-import { MAX_KEY_LENGTH } from '../support/limits.ts';
+import { CATCH_UPS, OVERLAPS } from '../../run/slot-policy.ts';
+import { JobrunError } from '../../support/errors.ts';
+import type { Json } from '../../support/json.ts';
+import { MAX_KEY_LENGTH } from '../../support/limits.ts';
 import type { Asked } from './command.ts';
-import { type GivenParams, readParams, type Texts } from './params.ts';
 import {
   choice,
   count,
@@ -19,7 +18,7 @@ import {
   someTime,
   text,
   zone,
-} from './shared/kinds.ts';
+} from './kinds.ts';
 import {
   argument,
   type Checked,
@@ -33,7 +32,8 @@ import {
   optionMany,
   type Sent,
   wrong,
-} from './shared/options.ts';
+} from './options.ts';
+import { type GivenParams, readParams, type Texts } from './params.ts';
 import { type Due, readDue } from './times.ts';
 
 export const TIMES = {

@@ -1,17 +1,17 @@
 // What a command is: one file with its whole story. `options` is the table of what it takes, `ask` completes the request
 // (in the process of the command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
-import type { Feed } from '../api/feed.ts';
-import type { Catalog, JobChange } from '../catalog/catalog.ts';
-import type { Watch } from '../catalog/watcher.ts';
-import type { Change, Engine } from '../engine/engine.ts';
-import type { RunLogs } from '../engine/run-log.ts';
-import type { Progress, Run } from '../run/run.ts';
-import type { Clock } from '../support/clock.ts';
-import type { Config } from '../support/config.ts';
-import type { JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import type { Feed } from '../../api/feed.ts';
+import type { Catalog, JobChange } from '../../catalog/catalog.ts';
+import type { Watch } from '../../catalog/watcher.ts';
+import type { Change, Engine } from '../../engine/engine.ts';
+import type { RunLogs } from '../../engine/run-log.ts';
+import type { Progress, Run } from '../../run/run.ts';
+import type { Clock } from '../../support/clock.ts';
+import type { Config } from '../../support/config.ts';
+import type { JobrunError } from '../../support/errors.ts';
+import type { Json } from '../../support/json.ts';
+import type { Checked, Here, Options, Sent, Typed } from './options.ts';
 import type { Output } from './output.ts';
-import type { Checked, Here, Options, Sent, Typed } from './shared/options.ts';
 
 // Methods, not properties with functions: only so do commands with options of their own fit into one list.
 export interface Command<T extends Options = Options, Reply = unknown> {

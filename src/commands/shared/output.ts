@@ -2,8 +2,8 @@
 // whose values are made harmless, so that nothing a job or a caller wrote can move the cursor or set a colour; what
 // is painted by us is the only exception. A state is always told in words, colour only repeats it.
 import stringWidth from 'string-width';
-import type { JobrunError } from '../support/errors.ts';
-import { harmlessJson, plain, plainLine } from '../support/text.ts';
+import type { JobrunError } from '../../support/errors.ts';
+import { harmlessJson, plain, plainLine } from '../../support/text.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
 

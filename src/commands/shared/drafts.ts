@@ -1,19 +1,21 @@
 // From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema,
 // the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
 // may differ is said by `force`: from code, a job may be named before it exists.
-import { type Catalog, type JobEntry, policyOf } from '../catalog/catalog.ts';
-import { unknownRun } from '../run/refusal.ts';
-import { withLimit } from '../run/retries.ts';
-import type { Draft, Due, Origin, Run } from '../run/run.ts';
-import { waitOf } from '../run/waits.ts';
-import { JobrunError, toJobrunError } from '../support/errors.ts';
-import { checkJson, type Json } from '../support/json.ts';
-import { MAX_BATCH } from '../support/limits.ts';
-import { didYouMean } from '../support/text.ts';
+import { type Catalog, type JobEntry, policyOf } from '../../catalog/catalog.ts';
+import type { Accepted } from '../../engine/engine.ts';
+import { unknownRun } from '../../run/refusal.ts';
+import { withLimit } from '../../run/retries.ts';
+import type { Draft, Due, Origin, Run } from '../../run/run.ts';
+import { waitOf } from '../../run/waits.ts';
+import { JobrunError, toJobrunError } from '../../support/errors.ts';
+import { checkJson, type Json } from '../../support/json.ts';
+import { MAX_BATCH } from '../../support/limits.ts';
+import { didYouMean } from '../../support/text.ts';
 import type { Tools } from './command.ts';
+import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
 import { RUN, type RunRequest } from './run-options.ts';
-import { checked, wrong } from './shared/options.ts';
+import { type AcceptedView, viewerOfAccepted } from './views.ts';
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
 export async function draftsOf(
@@ -264,9 +266,44 @@ export function dueOf(
   return dueAt === undefined ? null : { dueAt };
 }
 
+/** A job that is gone can still be let go, and one that is only asked for can be held. */
+export async function refuseUnknownJob(job: string, { catalog, engine }: Tools): Promise<void> {
+  if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
+  if ((await engine.pauses()).jobs.has(job)) return;
+  const names = catalog.names();
+  if (!names.includes(job)) throw unknownJob(job, names);
+}
+
 /** A run by its id. Throws `unknown-run`. */
 export async function getRun(id: number, { engine }: Pick<Tools, 'engine'>): Promise<Run> {
   const run = await engine.find(id);
   if (run) return run;
   throw unknownRun(id);
+}
+
+/**
+ * Takes a single run in: it is durable when this resolves, and shown as it was then. A repeated request is known before
+ * its job is looked at: what was accepted is not refused because the job has changed since.
+ */
+export async function acceptOne(
+  draftOf: () => Draft | Promise<Draft>,
+  tools: Tools,
+  now: number,
+): Promise<AcceptedView> {
+  const again = await acceptedBefore(1, tools, now);
+  if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
+  const draft = await draftOf();
+  const [accepted] = await tools.engine.accept([draft], now, { request: tools.request });
+  if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
+  return viewerOfAccepted(tools)(accepted);
+}
+
+/** What this very request was answered with, where it came before with as many runs and all of them are there. */
+export async function acceptedBefore(
+  count: number,
+  { engine, request }: Tools,
+  now: number,
+): Promise<readonly Accepted[] | null> {
+  const again = request === undefined ? null : await engine.answered(request, now);
+  return again?.length === count ? again : null;
 }
