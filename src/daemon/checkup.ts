@@ -40,7 +40,7 @@ export function checkOf(name: CheckName, summary: string, findings: readonly Fin
 }
 
 export function checkFiles({ files, findings, recovered }: Inspection): Check {
-  const counts = Object.values(recovered?.memory.tally.counts() ?? {});
+  const counts = Object.values(recovered?.tables.paged.tally.counts() ?? {});
   const runs = counts.reduce((sum, n) => sum + n, 0);
   const format = recovered ? `format ${recovered.format}, ` : '';
   const summary = `${format}${count(files, 'file')}, ${count(runs, 'run')}, commit ${recovered?.end.seq ?? '?'}`;
@@ -99,7 +99,7 @@ export function checkClock(
   const tell = (message: string, hint = mend): void => {
     findings.push({ level: 'warning', file: '', message, hint });
   };
-  const schedules = [...(recovered?.registry.schedules.values() ?? [])];
+  const schedules = [...(recovered?.tables.schedules.values() ?? [])];
   const names = schedules.filter((one) => waitsForClock(one, now)).map(({ name }) => name);
   if (names.length > 0)
     tell(`the clock was set back, and ${names.join(', ')} waits until it has caught up`);
@@ -116,17 +116,17 @@ export function checkClock(
   return checkOf('clock', summary, findings);
 }
 
-function newestInstant({ memory, registry }: NonNullable<Inspection['recovered']>): number {
+function newestInstant({ tables }: NonNullable<Inspection['recovered']>): number {
   let newest = 0;
   const see = (at: number | null | undefined): void => {
     if (at !== null && at !== undefined && at > newest) newest = at;
   };
-  for (const run of [...memory.live.values(), ...memory.fresh.values()]) {
+  for (const run of [...tables.paged.live.values(), ...tables.paged.fresh.values()]) {
     see(run?.createdAt);
     see(run?.life?.startedAt);
     if (run && 'settledAt' in run.state) see(run.state.settledAt);
   }
-  for (const schedule of registry.schedules.values()) {
+  for (const schedule of tables.schedules.values()) {
     see(schedule.createdAt);
     see(schedule.lastAt);
   }
@@ -135,7 +135,7 @@ function newestInstant({ memory, registry }: NonNullable<Inspection['recovered']
 
 /** A daemon with the heap of this process takes in no more than the limit. */
 export function checkMemory({ recovered }: Pick<Inspection, 'recovered'>): Check {
-  const bytes = recovered?.memory.bytes.unsettled ?? 0;
+  const bytes = recovered?.tables.paged.bytes.unsettled ?? 0;
   const limit = heapForRuns();
   const findings: Finding[] = [];
   if (bytes > limit) {

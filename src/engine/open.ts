@@ -2,20 +2,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notWritten } from '../store/committer.ts';
+import type { Oddity } from '../store/damage.ts';
 import { lockState, type StateLock } from '../store/lock.ts';
 import { lockHolder, shareState } from '../store/read-lock.ts';
+import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
-import { type Import, importState } from './files/import.ts';
+import { exportLines, importState } from './files/import.ts';
 import { openFileEngine } from './files/recovery.ts';
 import { type Inspection, inspectState } from './files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
-import type { Oddity } from './files/stored.ts';
-import { exportLines } from './files/stream.ts';
 
 export interface Opened {
   readonly engine: Engine;

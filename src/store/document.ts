@@ -3,9 +3,11 @@
 // said was written in 241 of 342 states that a power cut can leave; this one in none.
 //
 // How a document is made into bytes and back is told in document-bytes.ts.
+import { join } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { type Disk, replaceFile } from '../support/files.ts';
+import { damaged } from './damage.ts';
 import { bytesOf, Reading } from './document-bytes.ts';
 import { FORMAT } from './format.ts';
 import { foreign, upgraded } from './migrate.ts';
@@ -15,6 +17,8 @@ export interface Document {
   readonly format: number;
   readonly seq: number;
 }
+
+export const documentPath = (dir: string, name: string): string => join(dir, `${name}.json`);
 
 /** Returns how many bytes the file has. */
 export async function writeDocument<T extends Document>(
@@ -126,8 +130,3 @@ export async function listFolder(disk: Disk, path: string): Promise<string[]> {
 }
 
 const NO_FILE = new Set(['EINVAL', 'ELOOP', 'EISDIR', 'ENOTDIR', 'ENXIO']);
-
-export function damaged(path: string, why: string): JobrunError {
-  const hint = 'Nothing was changed. Look with: jobrun doctor';
-  return new JobrunError('state-damaged', `${path} ${why}`, hint);
-}

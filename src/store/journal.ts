@@ -44,6 +44,8 @@ const CHECKSUM = /^[0-9a-f]{8}$/;
 const LINE_FEED = 10;
 const SPACE = 32;
 
+export const journalFolder = (dir: string): string => join(dir, 'journal');
+
 export const segmentPath = (folder: string, segment: number): string =>
   join(folder, `${String(segment).padStart(8, '0')}.jsonl`);
 

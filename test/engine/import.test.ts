@@ -2,11 +2,10 @@
 // already, it is part of what a repair can prove.
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { importState } from '../../src/engine/files/import.ts';
+import { exportLines, importState } from '../../src/engine/files/import.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
-import { exportLines } from '../../src/engine/files/stream.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';

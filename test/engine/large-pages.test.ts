@@ -1,14 +1,16 @@
 // Pages that are larger than any text may be: written and read in pieces, with the loop free in between. The bytes here
 // are few, and cut much smaller than a disk would.
+
 import { expect, test } from 'vitest';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { Pages } from '../../src/engine/files/pages.ts';
+import { Memory } from '../../src/engine/files/memory.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { Document } from '../../src/store/document.ts';
 import { readDocument, writeDocument } from '../../src/store/document.ts';
 import { bytesOf, Reading } from '../../src/store/document-bytes.ts';
+import { Pages } from '../../src/store/pages.ts';
 import { all, DIR, DONE, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
 import { SimulatedDisk, SimulatedProcess } from '../helpers/simulated-disk.ts';
 
@@ -136,16 +138,16 @@ test('a page that is removed while it is read has no runs; one that is missing i
   }
   const gated = new Gated(new SimulatedDisk(), Number.POSITIVE_INFINITY, []);
   await gated.makeFolder('/state/runs');
-  await new Pages(gated, DIR).write(0, 1, []);
-  const pages = new Pages(gated, DIR);
+  await new Pages(gated, DIR, new Memory()).write(0, 1, []);
+  const pages = new Pages(gated, DIR, new Memory());
   pages.filed.add(0).add(1);
   const { promise, resolve } = deferred();
   gate = promise;
-  const reading = pages.runsOf(0);
+  const reading = pages.filedIn(0);
   await pages.remove(0);
   resolve();
   expect((await reading).size).toBe(0);
-  await expect(pages.runsOf(1)).rejects.toMatchObject({ code: 'state-damaged' });
+  await expect(pages.filedIn(1)).rejects.toMatchObject({ code: 'state-damaged' });
 });
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {

@@ -1,12 +1,13 @@
 // A state with as many runs as one likes, written as pages and not run by run: most settled, some of them failed here
 // and there, and a third of it waiting, queued or due at all sorts of times.
 
-import { type Manifest, readManifest, writeManifest } from '../../src/engine/files/manifest.ts';
-import { Pages } from '../../src/engine/files/pages.ts';
+import { Memory } from '../../src/engine/files/memory.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
-import { pageOf, Tally } from '../../src/engine/files/tally.ts';
+import { Tally } from '../../src/engine/files/tally.ts';
 import type { Run, RunState } from '../../src/run/run.ts';
 import { type Document, writeDocument } from '../../src/store/document.ts';
+import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
+import { Pages, pageOf } from '../../src/store/pages.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { PAGE_SIZE } from '../../src/support/limits.ts';
@@ -43,7 +44,7 @@ export async function writeRuns(
   await (await openFileEngine(options)).engine.close();
   const manifest = (await readManifest(realDisk, dir)) as Manifest;
   const { format, seq } = manifest;
-  const pages = new Pages(realDisk, dir);
+  const pages = new Pages(realDisk, dir, new Memory());
   const tally = new Tally();
   for (let page = 0; page <= pageOf(total); page++) {
     const runs: Run[] = [];

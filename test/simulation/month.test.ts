@@ -5,7 +5,7 @@ import { handle } from '../../src/commands/dispatch.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
-import type { Registry } from '../../src/engine/files/registry.ts';
+import type { Tables } from '../../src/engine/files/tables.ts';
 import { DAY, HOUR, MINUTE } from '../../src/support/limits.ts';
 import { Client } from './client.ts';
 import { Life } from './daemon.ts';
@@ -81,14 +81,14 @@ async function ask(machine: Machine, { daemon }: Life): Promise<void> {
 type Kept = Awaited<ReturnType<typeof kept>>;
 
 async function kept(machine: Machine, { daemon }: Life) {
-  const engine = daemon?.engine as unknown as FileEngine & { memory: Memory; registry: Registry };
+  const engine = daemon?.engine as unknown as FileEngine & { memory: Memory; tables: Tables };
   // Runs of a job that there never was are kept for a month: somebody removes them.
   const { runs } = await engine.list({ jobs: ['nobody'], limit: 1000, states: ['aborted'] });
   await Promise.all([engine.remove(runs.map(({ id }) => id)), machine.quiet()]);
   // Twice: what the first one left empty goes with the second.
   for (let i = 0; i < 2; i++) await Promise.all([engine.fold(), machine.quiet()]);
   machine.forget();
-  const { memory, registry } = engine;
+  const { memory, tables } = engine;
   const files = [...machine.disk.files().values()].filter((bytes) => bytes !== null);
   return {
     files: files.length,
@@ -102,10 +102,10 @@ async function kept(machine: Machine, { daemon }: Life) {
     pages: memory.tally.pages().length,
     jobs: memory.tally.byJob().size,
     starts: memory.picker.starts().length,
-    requests: [...registry.requests.values()].length,
-    leases: registry.leases.size,
-    workers: registry.workers.size,
-    schedules: registry.schedules.size,
+    requests: tables.requests.values().length,
+    leases: tables.leases.values().length,
+    workers: tables.workers.values().length,
+    schedules: tables.schedules.values().length,
     timers: machine.clock.waiting,
     processes: machine.workers.size,
   };

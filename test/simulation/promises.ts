@@ -4,7 +4,7 @@
 import type { Change, Engine, Lease, Token } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
-import type { Registry } from '../../src/engine/files/registry.ts';
+import type { Tables } from '../../src/engine/files/tables.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
 import type { Assignment } from '../../src/workers/messages.ts';
@@ -135,8 +135,8 @@ export class Promises {
     const { id, origin, state } = run;
     if (this.#known.has(id)) this.break(`the id ${id} is given again`);
     this.#known.add(id);
-    const { registry } = (this.#engine ?? {}) as unknown as { registry?: Registry };
-    const schedule = registry?.schedules.get(origin?.schedule ?? '');
+    const { tables } = (this.#engine ?? {}) as unknown as { tables?: Tables };
+    const schedule = tables?.schedules.get(origin?.schedule ?? '');
     if (schedule?.rule.kind !== 'cron') return;
     const slot = `${schedule.name} at ${state.dueAt}`;
     const other = this.#slots.get(slot);

@@ -2,14 +2,14 @@
 // with the one that holds its key; a run that settles lets go those that waited for it, or ends them with it.
 import { type Draft, isSettled, newRun, type Run } from '../../run/run.ts';
 import { abortIdle, release } from '../../run/transitions.ts';
+import type { Transaction } from '../../store/table.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Accepted, Engine } from '../engine.ts';
-import type { Memory } from './memory.ts';
-import { type Answered, unpacked } from './registry.ts';
-import type { Transaction } from './transaction.ts';
+import type { RunTable } from './run-table.ts';
+import { type Answered, unpacked } from './tables.ts';
 
 export interface Intake {
-  readonly memory: Memory;
+  readonly runs: RunTable;
   /** Refuses new runs, where those in memory take all that they may. */
   readonly refuse: (() => never) | null;
   /** The id of the next run: taken here. */
@@ -21,9 +21,10 @@ export function acceptDraft(
   tx: Transaction,
   draft: Draft,
   now: number,
-  { memory, refuse, ids }: Intake,
+  { runs, refuse, ids }: Intake,
   others: ReadonlyMap<number, Run> | null = null,
 ): Omit<Accepted, 'reason'> {
+  const { memory } = runs;
   const key = draft.origin?.key;
   const existing = key === undefined ? null : memory.findKey(draft.job, key);
   if (existing) return { run: existing, existing: true };
@@ -34,7 +35,7 @@ export function acceptDraft(
   const run = newRun(id, draft, now, waits);
   const reason = after && whyInVain(after, (other) => memory.known(other) ?? others?.get(other));
   const accepted = reason ? abortIdle(run, reason, now) : run;
-  tx.add(accepted);
+  tx.put(runs, accepted);
   return { run: accepted, existing: false };
 }
 
@@ -110,36 +111,36 @@ async function readOthers(
 }
 
 /** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */
-export function replaceRun(tx: Transaction, memory: Memory, run: Run, wanted: Run): Run {
+export function replaceRun(tx: Transaction, runs: RunTable, run: Run, wanted: Run): Run {
   if (wanted === run) return run;
-  refuseTakenKey(memory, run, wanted);
-  const next = waitingAgain(memory, run, wanted);
-  tx.set(run, next);
-  if (isSettled(next)) tellAll(tx, memory, next, becauseOf(next));
+  refuseTakenKey(runs, run, wanted);
+  const next = waitingAgain(runs, run, wanted);
+  runs.patch(tx, run, next);
+  if (isSettled(next)) tellAll(tx, runs, next, becauseOf(next));
   return next;
 }
 
 /** A list, not a recursion: a chain of runs may be longer than the stack is deep. */
-function tellAll(tx: Transaction, memory: Memory, first: Run, why: string): void {
-  const ended = tellDependents(tx, memory, first, why);
-  for (const run of ended) ended.push(...tellDependents(tx, memory, run, becauseOf(run)));
+function tellAll(tx: Transaction, runs: RunTable, first: Run, why: string): void {
+  const ended = tellDependents(tx, runs, first, why);
+  for (const run of ended) ended.push(...tellDependents(tx, runs, run, becauseOf(run)));
 }
 
 /** Removes a settled run. Only for one that was set aside others may still wait: they end with it. */
-export function removeRun(tx: Transaction, memory: Memory, run: Run): void {
-  tx.remove(run);
-  tellAll(tx, memory, run, becauseRemoved(run.id));
+export function removeRun(tx: Transaction, runs: RunTable, run: Run): void {
+  runs.remove(tx, run);
+  tellAll(tx, runs, run, becauseRemoved(run.id));
 }
 
 /** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
-function waitingAgain(memory: Memory, run: Run, next: Run): Run {
+function waitingAgain({ memory }: RunTable, run: Run, next: Run): Run {
   const goesOn = isSettled(run) && next.state.name === 'queued' && next.life === null;
   if (!goesOn || !memory.isPending(next)) return next;
   return { ...next, state: { name: 'waiting', dueAt: next.state.dueAt, for: 'runs' } };
 }
 
 /** A run that goes on needs its key again, which another run may have by now. */
-function refuseTakenKey(memory: Memory, run: Run, next: Run): void {
+function refuseTakenKey({ memory }: RunTable, run: Run, next: Run): void {
   const key = run.origin?.key;
   if (key === undefined || !isSettled(run) || isSettled(next)) return;
   const holder = memory.findKey(run.job, key);
@@ -153,17 +154,18 @@ function refuseTakenKey(memory: Memory, run: Run, next: Run): void {
 }
 
 /** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */
-function tellDependents(tx: Transaction, memory: Memory, settled: Run, why: string): Run[] {
+function tellDependents(tx: Transaction, runs: RunTable, settled: Run, why: string): Run[] {
   const now = 'settledAt' in settled.state ? settled.state.settledAt : settled.state.dueAt;
+  const { memory } = runs;
   const ended: Run[] = [];
   for (const id of [...(memory.dependents.get(settled.id) ?? [])]) {
     const run = memory.live.get(id);
     if (!run) continue;
     if (settled.state.name !== 'done') {
       const next = abortIdle(run, why, now);
-      tx.set(run, next);
+      runs.patch(tx, run, next);
       ended.push(next);
-    } else if (!memory.isPending(run)) tx.set(run, release(run, now));
+    } else if (!memory.isPending(run)) runs.patch(tx, run, release(run, now));
   }
   return ended;
 }

@@ -1,8 +1,9 @@
 // Who is told of changes, and their numbers. Changes are numbered when they are applied, in the order in which they
 // will stand in the journal; they are told when that line is durable.
 import type { Run } from '../../run/run.ts';
+import type { Transaction } from '../../store/table.ts';
 import type { Change } from '../engine.ts';
-import type { RunChange, Transaction } from './transaction.ts';
+import type { RunChange } from './run-table.ts';
 
 export class Announcer {
   readonly #listeners = new Set<(change: Change) => void>();
@@ -27,18 +28,17 @@ export class Announcer {
   }
 
   /** Numbers the changes of a transaction; what is returned tells of them. */
-  number(tx: Transaction): () => void {
+  number(tx: Transaction, changes: readonly RunChange[]): () => void {
     const before = this.#count;
-    this.#count += tx.changes.length;
+    this.#count += changes.length;
     tx.onUndo(() => {
       this.#count = before;
     });
     return () => {
       if (this.#listeners.size === 0) return;
       const at = this.#now();
-      for (const [i, { prev, run }] of tx.changes.entries()) {
+      for (const [i, { prev, run }] of changes.entries())
         this.tell({ n: before + i + 1, at, prev, run });
-      }
     };
   }
 

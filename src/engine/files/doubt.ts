@@ -1,9 +1,7 @@
-// What becomes, after a repair, of runs of which the newest is not known. Those that may have ended are settled as
-// failed, and a person decides; those that were running without a lease get one that nobody holds, so that the next
-// daemon takes them back as it does with all runs of a daemon that is gone.
+// What becomes, after a repair, of runs of which the newest is not known: those that may have ended are settled as
+// failed, and a person decides.
 import type { Run } from '../../run/run.ts';
 import type { Memory } from './memory.ts';
-import type { Registry } from './registry.ts';
 
 const WHY =
   'the newest state of this run was in a damaged part of the state folder: it may have ended. Look what it did, then: jobrun retry';
@@ -43,22 +41,4 @@ function failed(run: Run, now: number): Run {
       : run.life;
   const { dueAt } = run.state;
   return { ...run, life, state: { name: 'failed', dueAt, settledAt: now, error } };
-}
-
-/** Whether each run that is running has a lease, and no other. */
-export function haveLeases(memory: Memory, { leases }: Registry): boolean {
-  for (const run of leases.keys()) if (memory.live.get(run)?.state.name !== 'running') return false;
-  return leases.size === memory.tally.matching(null, ['running'], null);
-}
-
-export function giveLeases(memory: Memory, registry: Registry): void {
-  for (const run of registry.leases.keys())
-    if (memory.live.get(run)?.state.name !== 'running') registry.leases.delete(run);
-  const marks = new Map([...registry.workers.values()].map(({ pid, mark }) => [pid, mark]));
-  for (const run of memory.live.values()) {
-    if (run.state.name !== 'running' || registry.leases.has(run.id)) continue;
-    const pid = run.life?.attempts.at(-1)?.pid ?? 0;
-    // The epoch 0 was never given: no process has this token. A worker that nobody knows is looked for by doctor itself.
-    registry.leases.set(run.id, { token: [0, run.id], mark: marks.get(pid) ?? `gone-${run.id}` });
-  }
 }

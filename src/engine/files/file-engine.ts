@@ -9,8 +9,11 @@ import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
 import type { Committer } from '../../store/committer.ts';
+import { type Folding, fold, isWorthFolding } from '../../store/fold.ts';
 import { Heartbeat, writeClockNote } from '../../store/notes.ts';
+import type { Pages } from '../../store/pages.ts';
 import { FULL_REASON, fullRefusal, type Reserve } from '../../store/reserve.ts';
+import { Transaction } from '../../store/table.ts';
 import type { Clock } from '../../support/clock.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
@@ -26,12 +29,15 @@ import {
   replaceRun,
 } from './accept.ts';
 import { Announcer } from './announcer.ts';
-import { type Folding, fold, isWorthFolding } from './fold.ts';
 import { notSettled, Reads } from './reads.ts';
-import { takesRoom } from './room.ts';
-import { type RunChange, Transaction } from './transaction.ts';
+import { type Room, takesRoom } from './room.ts';
+import type { RunChange } from './run-table.ts';
+import { packed, type Tables } from './tables.ts';
 
-export interface Parts extends Omit<Folding, 'counters' | 'committer'> {
+export interface Parts extends Omit<Folding, 'counters' | 'committer' | 'documents' | 'pages'> {
+  readonly tables: Tables;
+  readonly pages: Pages<Run>;
+  readonly room: Room;
   /** Null where the state is only read: then every change is refused with `refusal`. */
   readonly committer: Committer | null;
   readonly refusal: JobrunError | null;
@@ -69,7 +75,7 @@ export class FileEngine extends Reads implements E.Engine {
   #lookedAt = 0;
 
   constructor(parts: Parts) {
-    super(parts.memory, parts.registry, parts.pages);
+    super(parts.tables, parts.pages);
     this.#p = parts;
     this.#clockMark = parts.clockMark;
     this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
@@ -93,7 +99,7 @@ export class FileEngine extends Reads implements E.Engine {
     const reading = othersOf(drafts, (id) => this.find(id));
     const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
-    const known = request === undefined ? undefined : this.registry.requests.get(request);
+    const known = request === undefined ? undefined : this.tables.requests.get(request);
     if (known) return repeated(known, drafts, this, now);
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
@@ -103,13 +109,14 @@ export class FileEngine extends Reads implements E.Engine {
         const { run, existing } = acceptDraft(tx, draft, now, intake, others);
         return [{ run, existing, reason: this.reasonOf(run, now) }];
       });
-      if (request !== undefined) tx.answered(request, accepted, now);
+      if (request !== undefined)
+        tx.put(this.tables.requests, [request, packed(accepted.map(({ run }) => run.id)), now]);
       return accepted;
     });
   }
 
   async answered(request: string, now: number): Promise<E.Accepted[] | null> {
-    const known = this.registry.requests.get(request);
+    const known = this.tables.requests.get(request);
     return known ? repeated(known, null, this, now) : null;
   }
 
@@ -132,7 +139,8 @@ export class FileEngine extends Reads implements E.Engine {
     for (let from = 0; from < moved.length; from += MAX_BATCH) {
       await this.#apply((tx) => {
         for (const { run, dueAt } of moved.slice(from, from + MAX_BATCH))
-          if (this.memory.live.get(run.id) === run) tx.set(run, restated(run, dueAt));
+          if (this.memory.live.get(run.id) === run)
+            this.tables.runs.patch(tx, run, restated(run, dueAt));
       });
     }
   }
@@ -179,15 +187,15 @@ export class FileEngine extends Reads implements E.Engine {
       const run = this.current(found);
       const next = decide(run);
       if (takesRoom(run, next)) this.#p.room.refuse?.();
-      return replaceRun(tx, this.memory, run, next);
+      return replaceRun(tx, this.tables.runs, run, next);
     });
   }
 
   async changeHeld(id: number, token: E.Token, decide: (run: Run) => Run): Promise<Run | null> {
-    const held = this.registry.leases.get(id);
+    const held = this.tables.leases.get(id);
     const run = this.memory.live.get(id);
     if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1]) return null;
-    return this.#apply((tx) => replaceRun(tx, this.memory, run, decide(run)));
+    return this.#apply((tx) => replaceRun(tx, this.tables.runs, run, decide(run)));
   }
 
   async remove(ids: readonly number[]): Promise<void> {
@@ -197,7 +205,7 @@ export class FileEngine extends Reads implements E.Engine {
       const runs = found.map((run) => this.current(run));
       const busy = runs.find((run) => !isSettled(run));
       if (busy) throw notSettled(busy);
-      for (const run of runs) removeRun(tx, this.memory, run);
+      for (const run of runs) removeRun(tx, this.tables.runs, run);
     });
   }
 
@@ -206,7 +214,7 @@ export class FileEngine extends Reads implements E.Engine {
       const apply = (): void => this.memory.picker.configure((job) => this.#jobLimits(job));
       // Handed in first, so that it is undone last: after the pause itself.
       tx.onUndo(apply);
-      tx.pause(target, paused);
+      this.tables.paused.pause(tx, target, paused);
       apply();
       this.#stir();
     });
@@ -217,11 +225,11 @@ export class FileEngine extends Reads implements E.Engine {
     decide: (schedule: Schedule | null) => Schedule | null,
   ): Promise<Schedule | null> {
     return this.#apply((tx) => {
-      const present = this.registry.schedules.get(name) ?? null;
+      const present = this.tables.schedules.get(name) ?? null;
       const next = decide(present);
       if (next === present) return present;
-      if (next === null) tx.removeSchedule(name);
-      else tx.schedule(next);
+      if (next === null) tx.delete(this.tables.schedules, name);
+      else tx.put(this.tables.schedules, next);
       this.#stir();
       return next;
     });
@@ -237,7 +245,7 @@ export class FileEngine extends Reads implements E.Engine {
     return this.#apply((tx) => {
       const intake = this.#intake(tx);
       return names.flatMap((name) => {
-        const present = this.registry.schedules.get(name);
+        const present = this.tables.schedules.get(name);
         const unsettled = this.unsettledRuns(name);
         const firing = present ? decide(present, unsettled) : null;
         if (firing === null) return [];
@@ -246,7 +254,7 @@ export class FileEngine extends Reads implements E.Engine {
           ...firing.schedule,
           lastRun: runs.at(-1)?.id ?? firing.schedule.lastRun,
         };
-        tx.schedule(schedule);
+        tx.put(this.tables.schedules, schedule);
         this.#stir();
         return { schedule, runs, unsettled };
       });
@@ -277,13 +285,13 @@ export class FileEngine extends Reads implements E.Engine {
     const known = { mark, pid, startTime, boot };
     this.#workers.set(mark, known);
     // Nobody waits for it: the claim that needs it stands in the same line or a later one.
-    this.#apply((tx) => tx.worker(known)).catch(this.#p.onError);
+    this.#apply((tx) => tx.put(this.tables.workers, known)).catch(this.#p.onError);
   }
 
   removeWorker(mark: string): void {
     this.#workers.delete(mark);
-    if (!this.registry.workers.has(mark)) return;
-    this.#apply((tx) => tx.removeWorker(mark)).catch(this.#p.onError);
+    if (!this.tables.workers.get(mark)) return;
+    this.#apply((tx) => tx.delete(this.tables.workers, mark)).catch(this.#p.onError);
   }
 
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
@@ -337,7 +345,12 @@ export class FileEngine extends Reads implements E.Engine {
       nextId: this.#ids.next,
       changes: this.#announcer.count,
     });
-    this.#folding ??= fold({ ...this.#p, committer, counters }).finally(() => {
+    this.#folding ??= fold({
+      ...this.#p,
+      documents: this.tables.documents,
+      committer,
+      counters,
+    }).finally(() => {
       this.#folding = null;
     });
     await this.#folding;
@@ -364,7 +377,7 @@ export class FileEngine extends Reads implements E.Engine {
   /** Applies what `build` does, at once, and waits until it is durable. What `build` throws leaves nothing behind. */
   async #apply<T>(build: (tx: Transaction) => T): Promise<T> {
     const committer = this.#writable();
-    const tx = new Transaction(this.memory, this.registry);
+    const tx = new Transaction();
     let result: T;
     try {
       result = build(tx);
@@ -378,9 +391,10 @@ export class FileEngine extends Reads implements E.Engine {
 
   async #commit(committer: Committer, tx: Transaction): Promise<void> {
     if (tx.ops.length === 0) return committer.durable();
-    const told = this.#announcer.number(tx);
+    const changes = this.tables.runs.changesIn(tx);
+    const told = this.#announcer.number(tx, changes);
     // Before the line begins to gather: what starts by this goes into the same one.
-    if (tx.changes.some(letsStart)) this.#stir();
+    if (changes.some(letsStart)) this.#stir();
     await committer.commit({ ops: tx.ops, undo: () => tx.undo(), told });
     this.#foldIfLarge(committer);
   }
@@ -397,7 +411,8 @@ export class FileEngine extends Reads implements E.Engine {
     // Once for each line, though many changes stand in it.
     if (this.#folding || committer.journalSize === this.#lookedAt) return;
     this.#lookedAt = committer.journalSize;
-    if (!isWorthFolding(committer.journalSize, this.#p)) return;
+    const isWorth = this.#p.room.wantsFold || isWorthFolding(committer.journalSize, this.pages);
+    if (!isWorth) return;
     this.fold().catch(this.#p.onError);
   }
 
@@ -407,22 +422,22 @@ export class FileEngine extends Reads implements E.Engine {
 
   #intake(tx: Transaction): Intake {
     lendIds(tx, this.#ids);
-    return { memory: this.memory, ids: this.#ids, refuse: this.#p.room.refuse };
+    return { runs: this.tables.runs, ids: this.#ids, refuse: this.#p.room.refuse };
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {
     const known = this.#workers.get(worker.mark);
     // Its record may have been taken back with a line that could not be written: a lease needs it.
-    if (known && !this.registry.workers.has(worker.mark)) tx.worker(known);
+    if (known && !this.tables.workers.get(worker.mark)) tx.put(this.tables.workers, known);
     const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
     const token: E.Token = [this.#p.epoch, ++this.#tokens];
-    tx.set(prev, run, { token, mark: worker.mark });
+    this.tables.runs.patch(tx, prev, run, { token, mark: worker.mark });
     return { run, token, worker };
   }
 
   #jobLimits(job: string): JobLimits {
     const limits = this.#limitsOf?.(job) ?? UNREAD;
-    const { all, jobs } = this.registry.pauses;
+    const { all, jobs } = this.tables.paused.pauses;
     const paused = all || jobs.has(job);
     return paused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
   }

@@ -7,17 +7,33 @@
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { RunHeap } from '../../run/run-heap.ts';
-import { isHeldUp } from '../../run/stored-run.ts';
+import { asideOf, isHeldUp, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import { weightOf } from '../../run/weight.ts';
 import { ById } from '../../store/by-id.ts';
+import type { Note } from '../../store/damage.ts';
+import { type PagedTable, pageOf, type Summary } from '../../store/pages.ts';
+import { fitting, sensible } from '../../store/table.ts';
+import { PAGE_SIZE } from '../../support/limits.ts';
 import type { SteadyTime } from '../../support/steady-time.ts';
 import type { DueOrder } from './due-order.ts';
-import { pageOf, Tally } from './tally.ts';
+import { PageSummaries, Tally } from './tally.ts';
 import { Waits } from './waits.ts';
 
-export class Memory {
+/** Returns the run, or what stands in its place; a text says what is wrong with one that has no number. */
+export function runOf(raw: unknown, note: Note): Run | string {
+  const run = readRun(raw);
+  if (typeof run !== 'string' && run !== raw)
+    note(`run ${run.id} makes no sense: ${asideOf(run)}`, true);
+  return run;
+}
+
+export class Memory implements PagedTable<Run> {
+  readonly name = 'runs';
+  readonly what = 'run';
+  readonly read = runOf;
+  readonly isAtRest = isSettled;
   readonly live = new ById<Run>();
   /** Settled since their page was written; null for a run that was removed. */
   readonly fresh = new ById<Run | null>();
@@ -46,6 +62,7 @@ export class Memory {
   #offset = (): number => 0;
   readonly #keys = new Map<string, number>();
   readonly #names = new Map<string, string>();
+  readonly #summaries = new PageSummaries();
 
   /** The run as it is; null where it was removed, undefined where only its page can tell. */
   known(id: number): Run | null | undefined {
@@ -94,6 +111,60 @@ export class Memory {
 
   #weigh(run: Run | null | undefined, by: 1 | -1): void {
     if (run) this.bytes[isSettled(run) ? 'settled' : 'unsettled'] += by * weightOf(run);
+  }
+
+  count(run: Run): void {
+    this.tally.add(run, 1);
+    this.#noteAside(run.id, run);
+  }
+
+  pages(): readonly number[] {
+    return this.tally.pages();
+  }
+
+  hasPage(page: number): boolean {
+    return this.tally.hasPage(page);
+  }
+
+  countOf(page: number): number {
+    return this.tally.matching(page, null, null);
+  }
+
+  measure(page: number, runs: Iterable<Run>): void {
+    this.tally.measure(page, runs);
+  }
+
+  written(page: number, runs: readonly Run[]): void {
+    const byId = new Map(runs.map((run) => [run.id, run]));
+    for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {
+      const run = this.fresh.get(id);
+      if (run === undefined) continue;
+      if (run === null ? !byId.has(id) : byId.get(id) === run) this.forget(id);
+    }
+  }
+
+  summary(numbers: readonly number[]): Summary {
+    const pages = numbers.map((page) => [page, this.tally.ofPage(page)] as const);
+    return { pages, settled: this.tally.spans(numbers), aside: [...this.aside] };
+  }
+
+  takeSummary(summary: Summary, note: Note): readonly number[] {
+    const aside = summary.aside ?? [];
+    for (const id of sensible(aside, fitting<number>(RUN_ID), 'run that is set aside', note))
+      this.aside.add(id);
+    return this.#summaries.take(summary, note);
+  }
+
+  summaryCount(page: number): number {
+    return this.#summaries.count(page);
+  }
+
+  isPageAtRest(page: number): boolean {
+    return this.#summaries.isSettled(page);
+  }
+
+  countPage(page: number, isOnDisk: boolean): void {
+    this.#summaries.addTo(this.tally, page, isOnDisk ? 1 : -1);
   }
 
   /** One text for all runs of a job: each was parsed with one of its own, which is 32 MB in a million. */

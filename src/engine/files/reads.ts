@@ -3,33 +3,31 @@
 import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
+import { type Pages, pageOf } from '../../store/pages.ts';
 import { assert, JobrunError } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
-import { runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
-import type { Pages } from './pages.ts';
-import type { Registry } from './registry.ts';
 import { Search } from './search.ts';
-import { pageOf } from './tally.ts';
+import type { Tables } from './tables.ts';
 
 export class Reads {
   protected readonly memory: Memory;
-  protected readonly registry: Registry;
-  protected readonly pages: Pages;
+  protected readonly tables: Tables;
+  protected readonly pages: Pages<Run>;
   readonly #search: Search;
 
-  constructor(memory: Memory, registry: Registry, pages: Pages) {
-    this.memory = memory;
-    this.registry = registry;
+  constructor(tables: Tables, pages: Pages<Run>) {
+    this.memory = tables.paged;
+    this.tables = tables;
     this.pages = pages;
-    this.#search = new Search(memory, pages);
+    this.#search = new Search(this.memory, pages);
   }
 
   async find(id: number): Promise<Run | null> {
     const known = this.memory.known(id);
     if (known !== undefined || !this.memory.tally.hasPage(pageOf(id))) return known ?? null;
-    const filed = (await this.pages.runsOf(pageOf(id))).get(id) ?? null;
+    const filed = (await this.pages.filedIn(pageOf(id))).get(id) ?? null;
     // While the page was read, the run may have changed or gone.
     const now = this.memory.known(id);
     return now === undefined ? filed : now;
@@ -54,7 +52,7 @@ export class Reads {
   }
 
   async part(start: number): Promise<readonly Run[]> {
-    return (await runsOfPage(pageOf(start), this.memory, this.pages)).reverse();
+    return (await this.pages.current(pageOf(start))).reverse();
   }
 
   async counts(): Promise<Counts> {
@@ -66,11 +64,11 @@ export class Reads {
   }
 
   leases(): readonly E.Lease[] {
-    return [...this.registry.leases.keys()].map((run) => this.registry.leaseOf(run) as E.Lease);
+    return this.tables.leases.dump();
   }
 
   async schedules(): Promise<readonly Schedule[]> {
-    return this.registry.schedules.list();
+    return this.tables.schedules.values();
   }
 
   async unsettledOf(schedule: string): Promise<readonly Run[]> {
@@ -83,7 +81,7 @@ export class Reads {
   }
 
   async pauses(): Promise<E.Pauses> {
-    return this.registry.pauses;
+    return this.tables.paused.pauses;
   }
 
   async why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]> {

@@ -10,24 +10,25 @@
 // A state of an older format is kept as a copy first, and written anew as a whole (migrate.ts).
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
+
 import { dirname, join } from 'node:path';
 import { readMark } from '../../run/keep-clock.ts';
+import type { Run } from '../../run/run.ts';
 import { copyAside } from '../../store/aside.ts';
 import { Committer } from '../../store/committer.ts';
+import { type Oddity, type Problem, Problems } from '../../store/damage.ts';
 import { FORMAT } from '../../store/format.ts';
-import { listSegments, Segment, segmentPath } from '../../store/journal.ts';
+import { journalFolder, listSegments, Segment, segmentPath } from '../../store/journal.ts';
 import { keepOlder, removeTemporaries } from '../../store/migrate.ts';
 import { readClockNote, readHeartbeat, Witness } from '../../store/notes.ts';
+import { readState } from '../../store/reader.ts';
 import { Reserve } from '../../store/reserve.ts';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
 import { type Disk, replaceFile } from '../../support/files.ts';
 import { FileEngine, type Parts } from './file-engine.ts';
-import { journalFolder } from './fold.ts';
-import { readState } from './reader.ts';
-import { type Problem, Problems, type Recovered } from './recovered.ts';
 import { heapForRuns, Room } from './room.ts';
-import type { Oddity } from './stored.ts';
+import { type Found, newTables, type Tables } from './tables.ts';
 
 export interface OpenOptions {
   readonly disk: Disk;
@@ -35,10 +36,10 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Read what there is and change nothing, not even for recovery. */
   readonly readOnly?: boolean;
-  /** Heap that runs may take, where it is not a part of this process's. */
-  readonly heap?: number;
   /** Hold room for results on a full disk: for who stays. */
   readonly reserve?: boolean;
+  /** Heap that runs may take, where it is not a part of this process's. */
+  readonly heap?: number;
   readonly guard?: () => void;
   readonly release?: () => Promise<void>;
   readonly onError?: (error: unknown) => void;
@@ -69,7 +70,7 @@ export async function openFileEngine(options: OpenOptions): Promise<OpenedState>
 
 async function openOnce(options: OpenOptions): Promise<OpenedState> {
   const { disk, dir } = options;
-  const recovered = await readState(disk, dir);
+  const recovered = await readState<Run, Tables>(disk, dir, newTables());
   const { oddities } = recovered;
   const isOlder = recovered.format < FORMAT;
   let { problems } = recovered;
@@ -101,7 +102,7 @@ async function keepOriginals(
 }
 
 /** Nothing is migrated before all of it is sound: as long as no byte has changed, its own version can repair it. */
-async function unsoundPages({ pages }: Recovered): Promise<readonly Problem[]> {
+async function unsoundPages({ pages }: Found): Promise<readonly Problem[]> {
   const problems = new Problems();
   for (const page of pages.filed) {
     const path = pages.path(page);
@@ -112,9 +113,9 @@ async function unsoundPages({ pages }: Recovered): Promise<readonly Problem[]> {
 }
 
 /** All pages are written anew by the fold that every start makes. */
-async function beginMigration({ disk, dir }: OpenOptions, recovered: Recovered): Promise<void> {
+async function beginMigration({ disk, dir }: OpenOptions, recovered: Found): Promise<void> {
   await keepOlder(disk, dir, recovered);
-  for (const page of recovered.pages.filed) recovered.memory.dirty.add(page);
+  for (const page of recovered.pages.filed) recovered.tables.paged.dirty.add(page);
 }
 
 const readOnlyRefusal = (): JobrunError =>
@@ -126,13 +127,12 @@ const readOnlyRefusal = (): JobrunError =>
 
 type Common = Omit<Parts, 'committer' | 'refusal' | 'reserve'>;
 
-const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Common> => ({
+const partsOf = async (options: OpenOptions, recovered: Found): Promise<Common> => ({
   disk: options.disk,
   dir: options.dir,
-  memory: recovered.memory,
-  registry: recovered.registry,
+  tables: recovered.tables,
   pages: recovered.pages,
-  room: new Room(recovered.memory, options.heap ?? heapForRuns()),
+  room: new Room(recovered.tables.paged, options.heap ?? heapForRuns()),
   clockMark: readMark(await readClockNote(options.disk, options.dir)),
   lastBeat: await readHeartbeat(options.disk, options.dir),
   epoch: recovered.epoch + 1,
@@ -145,10 +145,7 @@ const partsOf = async (options: OpenOptions, recovered: Recovered): Promise<Comm
 });
 
 /** Goes on from what was read: makes it durable, writes it anew where a line or a repair touched it, and serves. */
-export async function serveRecovered(
-  options: OpenOptions,
-  recovered: Recovered,
-): Promise<FileEngine> {
+export async function serveRecovered(options: OpenOptions, recovered: Found): Promise<FileEngine> {
   const { disk, dir, clock } = options;
   const common = await partsOf(options, recovered);
   const folder = journalFolder(dir);
@@ -164,7 +161,7 @@ export async function serveRecovered(
     await witness.close();
     await common.release();
   };
-  common.registry.forgetIdleWorkers();
+  common.tables.forgetIdleWorkers();
   const engine = new FileEngine({ ...common, committer, reserve, refusal: null, release });
   try {
     await engine.fold();
@@ -178,7 +175,7 @@ export async function serveRecovered(
 }
 
 /** Makes durable what was read: all names, and the only line that may not have been synced, the last. */
-async function makeSure(disk: Disk, dir: string, recovered: Recovered): Promise<void> {
+async function makeSure(disk: Disk, dir: string, recovered: Found): Promise<void> {
   const folder = journalFolder(dir);
   for (const name of ['', 'runs', 'journal', 'logs', 'aside'])
     await disk.makeFolder(join(dir, name));

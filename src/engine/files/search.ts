@@ -3,14 +3,12 @@
 // are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
 // changes: who looks at the same list again reads only what is new.
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
+import { type Pages, pageOf, readable } from '../../store/pages.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
-import { collectPage, readable, runsOfPage } from './listing.ts';
 import type { Memory } from './memory.ts';
-import type { Pages } from './pages.ts';
 import { type Part, SettledWindow, UNKNOWN } from './settled-order.ts';
-import { pageOf } from './tally.ts';
 
 /** A query as it is carried out. */
 interface Plan {
@@ -57,13 +55,13 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 export class Search {
   readonly #memory: Memory;
-  readonly #pages: Pages;
+  readonly #pages: Pages<Run>;
   /** The filters that were asked for last, the oldest first. */
   readonly #known = new Map<string, Map<number, Known>>();
   readonly #ages = new Map<number, Ages>();
   #kept = 0;
 
-  constructor(memory: Memory, pages: Pages) {
+  constructor(memory: Memory, pages: Pages<Run>) {
     this.#memory = memory;
     this.#pages = pages;
   }
@@ -124,7 +122,7 @@ export class Search {
     const damage: JobrunError[] = [];
     for (const page of tally.pages()) {
       if (tally.spanOf(page).first > UNKNOWN.first) continue;
-      await readable(runsOfPage(page, this.#memory, this.#pages), damage);
+      await readable(this.#pages.current(page), damage);
       yield { total: all ?? 0, runs: [], at: null, complete: false, damage };
       await turn();
     }
@@ -250,8 +248,8 @@ export class Search {
     const before = known.get(page);
     if (before?.runs && before.version === tally.versionOf(page)) return [...before.runs];
     const all = plan.live
-      ? collectPage(page, this.#memory, NOTHING_FILED)
-      : await runsOfPage(page, this.#memory, this.#pages);
+      ? this.#pages.collect(page, NOTHING_FILED)
+      : await this.#pages.current(page);
     // No wait lies between the look at the runs and their version.
     const version = tally.versionOf(page);
     if (!plan.live) this.#ages.set(page, agesOf(all, version));

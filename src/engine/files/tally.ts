@@ -2,6 +2,7 @@
 // for everybody, and for lists the means to skip a page without reading it. Kept up to date by every change, so counts
 // add up at every moment.
 
+import * as v from 'valibot';
 import {
   type Counts,
   isSettledName,
@@ -9,10 +10,11 @@ import {
   STATE_NAMES,
   type StateName,
 } from '../../run/run.ts';
-import { PAGE_SIZE } from '../../support/limits.ts';
+import type { Note } from '../../store/damage.ts';
+import { pageOf, type Summary } from '../../store/pages.ts';
+import { fitting, sensible } from '../../store/table.ts';
+import { faultOf, instant, mapOf, strict, tuple, whole } from '../../support/schema.ts';
 import { EMPTY, type Span, spanOf, UNKNOWN, widened } from './settled-order.ts';
-
-export const pageOf = (id: number): number => Math.floor(id / PAGE_SIZE);
 
 export type JobCounts = Readonly<Record<string, Partial<Counts>>>;
 
@@ -46,9 +48,10 @@ export class Tally {
   }
 
   /** Takes in what is known of a page that stays on the disk. */
-  load(page: number, counts: JobCounts, span: Span = UNKNOWN): void {
+  load(page: number, counts: JobCounts, by: 1 | -1, span: Span = UNKNOWN): void {
     for (const [job, states] of Object.entries(counts)) {
-      for (const [name, n] of Object.entries(states)) this.#add(page, job, name as StateName, n);
+      for (const [name, n] of Object.entries(states))
+        this.#add(page, job, name as StateName, by * n);
     }
     const own = this.#pages.get(page);
     if (own) own.span = widened(own.span, span);
@@ -163,15 +166,55 @@ function countsOf(cells: Cells): Counts {
   ) as unknown as Counts;
 }
 
-/** True where every run of these counts is settled: such a page need not be read at a start. */
-export function allSettled(counts: JobCounts): boolean {
-  const states = Object.values(counts).flatMap((of) => Object.keys(of) as StateName[]);
-  return states.every(isSettledName);
+/** What the manifest keeps of pages: their counts, and when their runs settled. */
+export class PageSummaries {
+  readonly #counts = new Map<number, JobCounts>();
+  readonly #spans = new Map<number, Span>();
+
+  /** Takes in what makes sense, and returns the pages that are named. */
+  take({ pages, settled }: Summary, note: Note): readonly number[] {
+    for (const [page, held] of pages) {
+      const wrong = faultOf(COUNTS, held);
+      if (wrong !== null) note(`the counts of page ${page} make no sense: ${wrong}`);
+      this.#counts.set(page, wrong === null ? (held as JobCounts) : NOT_KNOWN);
+    }
+    // Missing if an earlier version wrote the file.
+    const spans = sensible(settled ?? [], fitting<Spans[number]>(SPAN), 'span of a page', note);
+    for (const [page, first, last] of spans) this.#spans.set(page, { first, last });
+    return pages.map(([page]) => page);
+  }
+
+  count(page: number): number {
+    const all = Object.values(this.#counts.get(page) ?? {}).flatMap((of) => Object.values(of));
+    return all.reduce((sum, n) => sum + n, 0);
+  }
+
+  /** True if every run of a page is settled: such a page need not be read at a start. */
+  isSettled(page: number): boolean {
+    const counts = Object.values(this.#counts.get(page) ?? {});
+    return counts.flatMap((of) => Object.keys(of) as StateName[]).every(isSettledName);
+  }
+
+  /** Counts a page that stays on the disk, or no longer. */
+  addTo(tally: Tally, page: number, by: 1 | -1): void {
+    const counts = this.#counts.get(page);
+    if (counts) tally.load(page, counts, by, by === 1 ? this.#spans.get(page) : undefined);
+  }
 }
 
-/** To take counts away again. */
-export function negated(counts: JobCounts): JobCounts {
-  const flip = (of: JobCounts[string]): JobCounts[string] =>
-    Object.fromEntries(Object.entries(of).map(([name, n]) => [name, -(n ?? 0)]));
-  return Object.fromEntries(Object.entries(counts).map(([job, of]) => [job, flip(of)]));
-}
+/** A page of which it is not known what it holds: it is read. */
+const NOT_KNOWN: JobCounts = { '': { queued: 1 } };
+
+/** Page, and when the first and the last of its runs settled. */
+const SPAN = v.pipe(
+  tuple(whole(0), instant, instant),
+  v.check((span) => {
+    const [, first, last] = span as Spans[number];
+    return first <= last;
+  }, ' ends before it begins'),
+);
+
+/** Of each job, how many runs are in each state. */
+const COUNTS = mapOf(
+  strict(Object.fromEntries(STATE_NAMES.map((name) => [name, v.optional(whole(0))]))),
+);

@@ -7,21 +7,21 @@ import { type ClockMark, readMark } from '../../../run/keep-clock.ts';
 import type { Run } from '../../../run/run.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { asideOf } from '../../../run/stored-run.ts';
+import type { Oddity, Problem } from '../../../store/damage.ts';
 import { listFolder, readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
 import { segmentPath } from '../../../store/journal.ts';
 import { readClockNote } from '../../../store/notes.ts';
+import { pageOf, type ReadPage } from '../../../store/pages.ts';
 import { salvageDocument } from '../../../store/proof.ts';
+import { BETWEEN_LOOKS_MS, readSteadily } from '../../../store/reader.ts';
+import { LOG_NAME } from '../../../store/stream.ts';
 import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
 import { readEntry, readLog } from '../../log-file.ts';
-import type { ReadPage } from '../pages.ts';
-import { readState } from '../reader.ts';
-import type { Problem, Recovered } from '../recovered.ts';
-import type { Oddity } from '../stored.ts';
-import { pageOf } from '../tally.ts';
+import { type Found, newTables, type Tables } from '../tables.ts';
 
 export interface Finding {
   /** A problem is damage; a warning costs nothing that was promised. */
@@ -34,15 +34,13 @@ export interface Finding {
 export interface Inspection {
   readonly findings: readonly Finding[];
   /** What was read; null where another jobrun wrote it, and this one cannot read it: see `foreign`. */
-  readonly recovered: Recovered | null;
+  readonly recovered: Found | null;
   readonly foreign: JobrunError | null;
   readonly clockMark: ClockMark | null;
   readonly files: number;
 }
 
 const FOREIGN: ReadonlySet<string> = new Set(['state-newer', 'state-older']);
-const LOOKS = 4;
-const BETWEEN_MS = 60;
 const REPAIR = 'Set it aside and go on with all that is provable: jobrun doctor --repair';
 
 export async function inspectState(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {
@@ -61,7 +59,7 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
 }
 
 async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {
-  const recovered = await readSteadily(disk, dir, clock);
+  const recovered = await readSteadily<Run, Tables>(disk, dir, clock, newTables);
   const findings: Finding[] = [];
   for (const problem of recovered.problems) findings.push(await told(disk, problem));
   const odd = await inspectPages(disk, recovered, findings, clock);
@@ -70,7 +68,7 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
   if (recovered.format < FORMAT) findings.push(older(dir, recovered.format));
   await inspectKinds(dir, findings);
   const logs = await inspectLogs(disk, join(dir, 'logs'), findings);
-  for (const run of recovered.memory.live.values())
+  for (const run of recovered.tables.paged.live.values())
     if ((run.life?.rows ?? 0) > 0) await inspectRows(dir, run.id, run.life?.rows ?? 0, findings);
   const segments = await listFolder(disk, join(dir, 'journal')).catch(() => []);
   const clockMark = readMark(await readClockNote(disk, dir));
@@ -87,18 +85,6 @@ function older(dir: string, format: number): Finding {
   const message = `the state has format ${format}, an older one`;
   const hint = `Nothing to do: the next daemon or change makes it format ${FORMAT}, and keeps a copy in aside/.`;
   return { level: 'warning', file: dir, message, hint };
-}
-
-/** What is wrong at every look is wrong; the rest was another process at work. */
-export async function readSteadily(disk: Disk, dir: string, clock: Clock): Promise<Recovered> {
-  let recovered = await readState(disk, dir);
-  for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
-    await delay(clock, BETWEEN_MS);
-    const before = new Set(recovered.problems.map(({ path }) => path));
-    const again = await readState(disk, dir);
-    recovered = { ...again, problems: again.problems.filter(({ path }) => before.has(path)) };
-  }
-  return recovered;
 }
 
 async function told(disk: Disk, { error, path }: Problem): Promise<Finding> {
@@ -121,9 +107,10 @@ interface OddPages {
 /** All that makes no sense: what was left out, and what is set aside and nobody has looked at. */
 function odditiesIn(
   dir: string,
-  { memory, pages, registry, oddities }: Recovered,
+  { pages, tables, oddities }: Found,
   odd: OddPages,
 ): readonly Finding[] {
+  const { paged } = tables;
   const findings: Finding[] = [];
   const tell = (file: string, message: string, hint: string): void => {
     if (!findings.some((one) => one.message === message))
@@ -131,16 +118,16 @@ function odditiesIn(
   };
   for (const { path, what, setAside } of [...oddities, ...odd.leftOut])
     if (!setAside) tell(path, `${path}: ${what}`, REPAIR);
-  for (const run of memory.fresh.values()) if (run) odd.runs.set(run.id, run);
+  for (const run of paged.fresh.values()) if (run) odd.runs.set(run.id, run);
   for (const [id, run] of odd.runs) {
     // Removed since its page was written, it is null.
-    const present = memory.known(id) === undefined ? run : memory.known(id);
+    const present = paged.known(id) === undefined ? run : paged.known(id);
     const why = present ? asideOf(present) : null;
     if (why === null) continue;
     const hint = `Look at it: jobrun show ${id}; then jobrun retry ${id}, jobrun remove ${id}, or jobrun doctor --repair`;
     tell(pages.path(pageOf(id)), `run ${id} is set aside, for it makes no sense: ${why}`, hint);
   }
-  for (const schedule of registry.schedules.values()) {
+  for (const schedule of tables.schedules.values()) {
     const { name } = schedule;
     const why = whyAside(schedule);
     if (why === null) continue;
@@ -154,7 +141,7 @@ function odditiesIn(
 /** Pages of settled runs alone are read by nobody at a start. */
 async function inspectPages(
   disk: Disk,
-  { pages, problems }: Recovered,
+  { pages, problems }: Found,
   findings: Finding[],
   clock: Clock,
 ): Promise<OddPages> {
@@ -165,10 +152,10 @@ async function inspectPages(
     if (known.has(path)) continue;
     let read = await soundPage(pages, page);
     // Removed with its last run, or never there: the manifest of a moment later tells.
-    if (read instanceof JobrunError) await delay(clock, BETWEEN_MS);
+    if (read instanceof JobrunError) await delay(clock, BETWEEN_LOOKS_MS);
     if (read instanceof JobrunError) read = await soundPage(pages, page);
     if (!(read instanceof JobrunError)) {
-      for (const run of read.runs) if (asideOf(run) !== null) odd.runs.set(run.id, run);
+      for (const run of read.records) if (asideOf(run) !== null) odd.runs.set(run.id, run);
       odd.leftOut.push(...read.oddities.map((one) => ({ ...one, path })));
     } else if (await isNamed(disk, pages.folder, page))
       findings.push(await told(disk, { error: read, path }));
@@ -176,7 +163,10 @@ async function inspectPages(
   return odd;
 }
 
-async function soundPage(pages: Recovered['pages'], page: number): Promise<JobrunError | ReadPage> {
+async function soundPage(
+  pages: Found['pages'],
+  page: number,
+): Promise<JobrunError | ReadPage<Run>> {
   try {
     const file = await pages.read(page);
     if (file) return file;
@@ -206,7 +196,7 @@ async function inspectWitness(
     return bytes === null || !Buffer.isBuffer(bytes) || /^\d{16} [0-9a-f]{8}\n$/.test(`${bytes}`);
   };
   if (await isSound()) return;
-  await delay(clock, BETWEEN_MS);
+  await delay(clock, BETWEEN_LOOKS_MS);
   if (await isSound()) return;
   const hint = 'Nothing to do: the next start writes it anew.';
   findings.push({ level: 'warning', file, message: `${file} is not readable`, hint });
@@ -250,8 +240,6 @@ export async function isOfKind(path: string, kind: Kind): Promise<boolean> {
     throw error;
   }
 }
-
-export const LOG_NAME = /^(\d+)(?:\.tail-[12])?\.jsonl$/;
 
 async function inspectLogs(disk: Disk, folder: string, findings: Finding[]): Promise<number> {
   const names = await listFolder(disk, folder).catch(() => []);

@@ -1,6 +1,6 @@
 // Runs that a repair cannot bring back, as exactly as they can be named: numbers that can still be read in a damaged
 // page, or that a line of the journal speaks of, and how many more the manifest counts.
-import { type JobCounts, pageOf } from '../tally.ts';
+import { pageOf } from '../../../store/pages.ts';
 
 export interface Lost {
   readonly ids: readonly number[];
@@ -18,13 +18,12 @@ export class Losses {
     this.#ids.set(pageOf(id), this.#of(pageOf(id)).add(id));
   }
 
-  /** A damaged page: its bytes, what the manifest counts in it, and how many of its runs are proven. */
-  page(page: number, bytes: Buffer | null, counts: JobCounts, proven: number): void {
+  /** A damaged page: its bytes, how many runs the manifest counts in it, and how many are proven. */
+  page(page: number, bytes: Buffer | null, counted: number, proven: number): void {
     const ids = this.#of(page);
     for (const id of idsIn(bytes ?? Buffer.alloc(0))) if (pageOf(id) === page) ids.add(id);
     this.#ids.set(page, ids);
-    const counted = Object.values(counts).flatMap((of) => Object.values(of));
-    this.#short.set(page, counted.reduce((sum, n) => sum + n, 0) - proven);
+    this.#short.set(page, counted - proven);
   }
 
   named(isKnown: (id: number) => boolean, pathOf: (page: number) => string): readonly Lost[] {

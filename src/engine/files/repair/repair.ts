@@ -1,16 +1,18 @@
 // `jobrun doctor --repair`: originals aside, then the state made anew from all that is provable, by the same path that
 // every start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that
 // is still damaged and still has all its originals, and the next repair begins again.
+
 import { basename, dirname, join } from 'node:path';
 import { copyAside, moveAside } from '../../../store/aside.ts';
 import { readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
+import { LOG_NAME } from '../../../store/stream.ts';
 import { JobrunError } from '../../../support/errors.ts';
 import { type Disk, replaceFile } from '../../../support/files.ts';
 import { readEntry } from '../../log-file.ts';
-import type { Recovered } from '../recovered.ts';
 import { type OpenOptions, serveRecovered } from '../recovery.ts';
-import { FOLDERS, type Inspection, isOfKind, LOG_NAME, repairedFiles } from './inspect.ts';
+import type { Found } from '../tables.ts';
+import { FOLDERS, type Inspection, isOfKind, repairedFiles } from './inspect.ts';
 import { Salvage, type SalvageReport } from './salvage.ts';
 
 export interface Repaired extends SalvageReport {
@@ -46,7 +48,7 @@ export async function repairState(options: OpenOptions, found: Inspection): Prom
 }
 
 /** Parts of an older file prove nothing that this version would know how to read. */
-function unrepairable(dir: string, { format }: Recovered): JobrunError {
+function unrepairable(dir: string, { format }: Found): JobrunError {
   const message = `${dir} is damaged and has format ${format}, this jobrun repairs format ${FORMAT}`;
   const hint = `Repair it with the version that wrote it, or put back state/aside/format-${format}-… where there is one.`;
   return new JobrunError('state-older', message, hint);

@@ -5,32 +5,26 @@
 // later proof speaks of may have ended in a hole: it is not started again by itself, but settled as failed, with the
 // reason; a person looks, and lets it go on with `retry`. Numbers (ids, epochs, commits) go on beyond all that can
 // ever have been given.
-import { join } from 'node:path';
+
 import type { Difference } from '../../../run/difference.ts';
 import { isSettled, type Run } from '../../../run/run.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { acknowledged, asideOf } from '../../../run/stored-run.ts';
-import { readSchedule } from '../../../run/stored-schedule.ts';
-import { type Document, readOrDamaged } from '../../../store/document.ts';
+import type { Note } from '../../../store/damage.ts';
+import { type Document, documentPath, readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
-import { listSegments, type Op, segmentPath } from '../../../store/journal.ts';
+import { journalFolder, listSegments, type Op, segmentPath } from '../../../store/journal.ts';
+import { type Imported, type Manifest, readsOf, wrongIn } from '../../../store/manifest.ts';
 import { readWitness } from '../../../store/notes.ts';
+import { type PageFile, Pages, pageOf } from '../../../store/pages.ts';
 import { type Chain, chainSegments, type Salvaged, salvageDocument } from '../../../store/proof.ts';
+import { IDS_PER_COMMIT } from '../../../store/reader.ts';
+import { readOps } from '../../../store/table.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
-import { isFields } from '../../../support/schema.ts';
-import { failDoubted, giveLeases } from '../doubt.ts';
-import { journalFolder } from '../fold.ts';
-import { type Imported, type Manifest, manifestPath, readSense } from '../manifest.ts';
+import { failDoubted } from '../doubt.ts';
 import { Memory } from '../memory.ts';
-import { type PageFile, Pages, runsIn } from '../pages.ts';
-import { IDS_PER_COMMIT } from '../reader.ts';
-import type { Recovered } from '../recovered.ts';
-import { type LocksFile, Registry, type SchedulesFile } from '../registry.ts';
-import { leasesOf, type Note, pausesOf, schedulesOf, workersOf } from '../stored.ts';
-import { opsOf } from '../stored-ops.ts';
-import { pageOf } from '../tally.ts';
-import { idOf, replayOp } from '../transaction.ts';
+import { type Found, newTables, Tables } from '../tables.ts';
 import { Losses, type Lost } from './losses.ts';
 
 export interface SalvageReport {
@@ -46,9 +40,6 @@ export interface SalvageReport {
   readonly notes: string[];
 }
 
-const NOT_PAUSED = { all: false, jobs: [] };
-const isLease = (part: unknown): boolean => isFields(part) && part.run !== undefined;
-
 export class Salvage {
   readonly report: SalvageReport = {
     edited: [],
@@ -61,8 +52,8 @@ export class Salvage {
   readonly #dir: string;
   readonly #now: number;
   readonly #memory = new Memory();
-  readonly #registry = new Registry();
-  readonly #pages: Pages;
+  readonly #tables = new Tables(this.#memory);
+  readonly #pages: Pages<Run>;
   #manifest: Manifest | null = null;
   /** The sequence that each sound page includes, and its runs where a line touched it. */
   readonly #pageSeqs = new Map<number, number>();
@@ -75,8 +66,8 @@ export class Salvage {
   readonly #leaning = new Map<number, number>();
   /** The newest commit that any file includes. */
   #known = 0;
-  #schedulesSeq = 0;
-  #locksSeq = 0;
+  /** The sequence that each sound document includes. */
+  readonly #included = new Map<string, number>();
   #nextId = 1;
   #epoch = 0;
   /** What makes no sense and is left out; what is set aside is told at the end. */
@@ -88,12 +79,13 @@ export class Salvage {
     this.#disk = disk;
     this.#dir = dir;
     this.#now = now;
-    this.#pages = new Pages(disk, dir);
+    this.#pages = new Pages(disk, dir, this.#memory);
   }
 
-  async salvage(): Promise<Recovered> {
+  async salvage(): Promise<Found> {
     await this.#takeManifest();
-    await this.#takeRegistry();
+    for (const name of this.#tables.documents.names)
+      if (name !== 'manifest') await this.#takeTables(name);
     const { chain, lastSegment } = await this.#takeJournal();
     const lines = chain.lines.map(({ seq, ops }) => ({ seq, ops: this.#opsOf(ops, seq) }));
     for (const { ops, seq } of lines) {
@@ -111,10 +103,9 @@ export class Salvage {
       this.#memory.known(id) !== undefined || this.#current(id) !== null;
     this.report.lost.push(...this.#losses.named(isKnown, (page) => this.#pages.path(page)));
     this.#doubt(chain);
-    giveLeases(this.#memory, this.#registry);
+    this.#tables.mend();
     return {
-      memory: this.#memory,
-      registry: this.#registry,
+      tables: this.#tables,
       pages: this.#pages,
       format: FORMAT,
       epoch: Math.max(this.#epoch, this.#manifest ? 0 : lastSegment),
@@ -139,49 +130,35 @@ export class Salvage {
   }
 
   async #takeManifest(): Promise<void> {
-    const path = manifestPath(this.#dir);
+    const path = documentPath(this.#dir, 'manifest');
     // All that it says follows from the other files: one that was edited is not worth the risk.
     const { data } = await this.#take<Manifest>(path, () => false);
-    const manifest = data && readSense(data, this.#noted);
-    const makesSense = manifest !== null && typeof manifest !== 'string';
-    this.#manifest = makesSense ? manifest : null;
-    if (!makesSense) {
+    const manifest = data && wrongIn(data) === null ? data : null;
+    this.#manifest = manifest;
+    if (!manifest) {
       this.report.notes.push('manifest.json is made anew from the pages and the journal');
       return;
     }
     this.#nextId = manifest.nextId;
     this.#epoch = manifest.epoch;
-    for (const answered of manifest.requests) this.#registry.remember(answered);
-    for (const [job, starts] of manifest.starts ?? [])
-      for (const at of starts) this.#memory.picker.counted(job, at);
+    this.#memory.takeSummary(manifest, this.#noted);
+    this.#tables.documents.load('manifest', manifest, this.#noted);
+    this.#included.set('manifest', manifest.seq);
   }
 
-  async #takeRegistry(): Promise<void> {
-    const schedules = await this.#take<SchedulesFile>(
-      join(this.#dir, 'schedules.json'),
-      (file) =>
-        [file.schedules, file.paused?.jobs].every(Array.isArray) &&
-        file.schedules.every((one) => typeof readSchedule(one) !== 'string'),
-    );
-    const list = schedules.data?.schedules ?? schedules.parts;
-    this.#registry.loadSchedules({
-      schedules: schedulesOf(Array.isArray(list) ? list : [], this.#noted),
-      paused: schedules.data ? pausesOf(schedules.data.paused, this.#noted) : NOT_PAUSED,
-    });
-    this.#schedulesSeq = schedules.proof === 'sound' ? (schedules.data?.seq ?? 0) : 0;
-    if (!schedules.data)
+  async #takeTables(name: string): Promise<void> {
+    const { documents, leases } = this.#tables;
+    const fits = (file: Document): boolean => documents.isByHand(name) && isWhole(name, file);
+    const { data, parts, proof } = await this.#take<Document>(documentPath(this.#dir, name), fits);
+    if (data) documents.load(name, data, this.#noted);
+    // An element tells by itself which table it is of; a lease tells of its process too.
+    else for (const table of documents.of(name)) table.load(parts, () => undefined);
+    this.#included.set(name, proof === 'sound' ? (data?.seq ?? 0) : 0);
+    if (!data && documents.isByHand(name))
       this.report.notes.push(
         'schedules and pauses: those that fit their own checksums are kept; look at jobrun schedules',
       );
-    const locks = await this.#take<LocksFile>(join(this.#dir, 'locks.json'), () => false);
-    // A lease tells of its process too, where the element of that one is lost.
-    this.#registry.loadLocks({
-      leases: leasesOf(locks.data?.leases ?? locks.parts.filter(isLease), this.#noted),
-      workers: workersOf(locks.data?.workers ?? locks.parts, this.#noted),
-    });
-    this.#locksSeq = locks.proof === 'sound' ? (locks.data?.seq ?? 0) : 0;
-    for (const { token } of this.#registry.leases.values())
-      this.#epoch = Math.max(this.#epoch, token[0]);
+    for (const { token } of leases.values()) this.#epoch = Math.max(this.#epoch, token[0]);
   }
 
   async #pagesToRead(): Promise<readonly number[]> {
@@ -192,12 +169,17 @@ export class Salvage {
 
   async #takePage(page: number): Promise<void> {
     const isElsewhere = (id: number): boolean => pageOf(id) !== page;
-    const isList = (file: PageFile): boolean => file.page === page && Array.isArray(file.runs);
-    const fits = (file: PageFile): boolean =>
-      isList(file) && runsIn(file.runs, isElsewhere).oddities.length === 0;
+    const listOf = (file: PageFile): readonly unknown[] | null =>
+      file.page === page ? this.#pages.listIn(file) : null;
+    const fits = (file: PageFile): boolean => {
+      const list = listOf(file);
+      return list !== null && this.#pages.sensible(list, isElsewhere).oddities.length === 0;
+    };
     const found = await this.#take<PageFile>(this.#pages.path(page), fits);
-    const data = found.data && isList(found.data) ? found.data : null;
-    const { runs, oddities } = runsIn(data?.runs ?? found.parts, isElsewhere);
+    const list = found.data && listOf(found.data);
+    const data = list ? found.data : null;
+    const read = this.#pages.sensible(list ?? found.parts, isElsewhere);
+    const { records: runs, oddities } = read;
     for (const { what, setAside } of oddities) if (data && !setAside) this.#noted(what);
     if (oddities.length > 0) this.#memory.dirty.add(page);
     if (found.proof === 'sound' && data) {
@@ -211,8 +193,8 @@ export class Salvage {
         this.#read.set(page, new Map(runs.filter(isSettled).map((run) => [run.id, run])));
     } else {
       for (const run of runs) this.#memory.put(null, run);
-      const counts = new Map(this.#manifest?.pages ?? []).get(page) ?? {};
-      if (!data) this.#losses.page(page, found.bytes, counts, runs.length);
+      const counted = this.#memory.summaryCount(page);
+      if (!data) this.#losses.page(page, found.bytes, counted, runs.length);
       // Its sequence is as certain as the runs are; a journal is then applied to what it includes already.
       this.#pageSeqs.set(page, 0);
     }
@@ -235,18 +217,19 @@ export class Salvage {
   }
 
   /** One that is not folded yet: what it names is part of the state, as if the manifest named it. */
-  #takeImport({ nextId, pages, requests, starts, ...rest }: Imported, seq: number): void {
+  #takeImport(imported: Imported, seq: number): void {
     if (seq <= (this.#manifest?.seq ?? 0)) return;
+    const { nextId, pages, changes } = imported;
     this.#nextId = Math.max(this.#nextId, nextId);
-    if (seq > this.#schedulesSeq) this.#registry.loadSchedules(rest);
-    for (const answered of requests) this.#registry.remember(answered);
-    for (const [job, at] of starts) for (const one of at) this.#memory.picker.counted(job, one);
-    if (this.#manifest) this.#manifest = { ...this.#manifest, changes: rest.changes, pages };
+    const isIn = (name: string): boolean => seq <= (this.#included.get(name) ?? 0);
+    this.#tables.documents.loadImport(imported, isIn, this.#noted);
+    this.#memory.takeSummary(imported, this.#noted);
+    if (this.#manifest) this.#manifest = { ...this.#manifest, changes, pages };
   }
 
   /** What a line tells beyond its effect, before any is applied; `hole` is the last commit that is missing before it. */
   #note(op: Op, seq: number, hole: number): void {
-    const id = idOf(op);
+    const id = this.#tables.runs.idOf(op);
     if (id === null) return;
     const { life, kept } = op[0] === 'set' ? (op[2] as Difference) : {};
     if (kept && (this.#touched.get(id) ?? 0) < hole) this.#leaning.set(id, hole);
@@ -264,7 +247,7 @@ export class Salvage {
   /** Of an import that makes no sense nothing can be done. */
   #opsOf(ops: unknown, seq: number): readonly Op[] {
     try {
-      return opsOf(ops, this.#noted);
+      return readOps(ops, readsOf(this.#tables), this.#noted);
     } catch (error) {
       this.#noted(`commit ${seq} makes no sense: ${(error as Error).message}`);
       return [];
@@ -279,7 +262,7 @@ export class Salvage {
       this.#memory.put(run, acknowledged(run));
       this.report.notes.push(`run ${run.id} makes no sense: ${why}: it is ${run.state.name}`);
     }
-    for (const schedule of this.#registry.schedules.values()) {
+    for (const schedule of this.#tables.schedules.values()) {
       const why = whyAside(schedule);
       if (why !== null)
         this.report.notes.push(
@@ -290,38 +273,17 @@ export class Salvage {
 
   #replay(op: Op, seq: number): void {
     try {
-      this.#replayOne(op, seq);
+      const find = (id: number): Run | null => this.#current(id);
+      const to = { find, note: () => undefined, again: true };
+      const id = this.#tables.runs.idOf(op);
+      const isNew = id !== null && seq > (this.#pageSeqs.get(pageOf(id)) ?? 0);
+      if (isNew) this.#tables.runs.replay(op, to);
+      this.#tables.documents.replay(op, (name) => seq <= (this.#included.get(name) ?? 0), to);
     } catch {
       // It changes a run that is lost with its page, or with a line.
-      const id = idOf(op);
+      const id = this.#tables.runs.idOf(op);
       if (id !== null) this.#losses.add(id);
     }
-  }
-
-  #replayOne(op: Op, seq: number): void {
-    const [kind, first] = op;
-    const id = idOf(op) ?? 0;
-    const isNew = seq > (this.#pageSeqs.get(pageOf(id)) ?? 0);
-    // A page whose sequence is not known may include this line: then it is applied once more, to the same end.
-    const prev = this.#current(id);
-    if (kind === 'run') {
-      if (isNew) this.#memory.put(prev, first as Run);
-      return;
-    }
-    if (kind === 'remove') {
-      if (isNew && prev) this.#memory.put(prev, null);
-      return;
-    }
-    replayOp(op, {
-      memory: this.#memory,
-      registry: this.#registry,
-      isNewFor: () => isNew,
-      schedulesAreOlder: seq > this.#schedulesSeq,
-      locksAreOlder: seq > this.#locksSeq,
-      startsAreOlder: seq > (this.#manifest?.seq ?? 0),
-      note: () => undefined,
-      get: () => prev,
-    });
   }
 
   #current(id: number): Run | null {
@@ -350,4 +312,13 @@ export class Salvage {
     const lost = missing + Math.max(0, this.#known - end) + (this.#manifest ? 0 : 1);
     return this.#nextId + lost * IDS_PER_COMMIT;
   }
+}
+
+/** Nothing of this document has to be left out. */
+function isWhole(name: string, file: Document): boolean {
+  let whole = true;
+  newTables().documents.load(name, file, (_, setAside) => {
+    whole &&= setAside === true;
+  });
+  return whole;
 }

@@ -10,28 +10,21 @@
 // is durable: a file never knows of a commit that the journal could still lose. Runs are never changed in place, so
 // capturing is a list of references. A crash anywhere leaves more than is needed; the replay skips what each file
 // already includes.
-import { join } from 'node:path';
-import type { Run } from '../../run/run.ts';
-import type { Committer } from '../../store/committer.ts';
-import { type Document, writeDocument } from '../../store/document.ts';
-import { FORMAT } from '../../store/format.ts';
-import { listSegments, type Position, segmentPath } from '../../store/journal.ts';
-import type { Disk } from '../../support/files.ts';
-import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES, PAGE_SIZE } from '../../support/limits.ts';
-import { collectPage, filedRuns } from './listing.ts';
+import type { Disk } from '../support/files.ts';
+import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES } from '../support/limits.ts';
+import type { Committer } from './committer.ts';
+import { documentPath, writeDocument } from './document.ts';
+import { FORMAT } from './format.ts';
+import { journalFolder, listSegments, type Position, segmentPath } from './journal.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
-import type { Memory } from './memory.ts';
-import type { Pages } from './pages.ts';
-import type { Registry } from './registry.ts';
-import type { Room } from './room.ts';
+import type { Pages, Row } from './pages.ts';
+import type { Documents } from './table.ts';
 
 export interface Folding {
   readonly disk: Disk;
   readonly dir: string;
-  readonly memory: Memory;
-  readonly registry: Registry;
-  readonly pages: Pages;
-  readonly room: Room;
+  readonly documents: Documents;
+  readonly pages: Pages<Row>;
   readonly committer: Committer;
   /** Asked before each file is replaced: throws where the state folder is no longer ours. */
   readonly guard: () => void;
@@ -42,34 +35,33 @@ export interface Folding {
   };
 }
 
-export const journalFolder = (dir: string): string => join(dir, 'journal');
-
 /** Where the journal is long enough for what would be written anew, which may be many times as much. */
-export function isWorthFolding(journal: number, { memory, pages, room }: Part): boolean {
-  if (memory.removed >= FOLD_REMOVED || room.wantsFold) return true;
-  return (
-    journal >= FOLD_BYTES && journal >= Math.min(MAX_FOLD_BYTES, pages.bytesOf(memory.dirty) / 4)
-  );
+export function isWorthFolding(journal: number, pages: Pages<Row>): boolean {
+  const { removed, dirty } = pages.table;
+  if (removed >= FOLD_REMOVED) return true;
+  return journal >= FOLD_BYTES && journal >= Math.min(MAX_FOLD_BYTES, pages.bytesOf(dirty) / 4);
 }
-
-type Part = Pick<Folding, 'memory' | 'pages' | 'room'>;
 
 export async function fold(f: Folding): Promise<void> {
   f.guard();
-  f.memory.removed = 0;
+  const { table } = f.pages;
+  table.removed = 0;
   const { segment, position } = await f.committer.rotate();
-  const dirty = [...f.memory.dirty].sort((a, b) => a - b);
+  const dirty = [...table.dirty].sort((a, b) => a - b);
   const spent = spentPages(f);
   for (const page of dirty) {
     await writePage(f, page);
     await new Promise(setImmediate);
   }
-  const write = async <T extends Document>(
-    name: string,
-    capture: (seq: number) => T,
-  ): Promise<number> => writeDocument(f.disk, join(f.dir, name), await published(f, capture));
-  await write('locks.json', (seq) => f.registry.locksFile(FORMAT, seq));
-  await write('schedules.json', (seq) => f.registry.schedulesFile(FORMAT, seq));
+  for (const name of f.documents.names) {
+    if (name === 'manifest') continue;
+    const data = await published(f, (seq) => ({
+      format: FORMAT,
+      seq,
+      ...f.documents.fieldsOf(name),
+    }));
+    await writeDocument(f.disk, documentPath(f.dir, name), data);
+  }
   const manifest = await published(f, (seq) => manifestOf(f, seq, segment, position, spent));
   await writeManifest(f.disk, f.dir, manifest);
   await removeOld(f, manifest);
@@ -79,8 +71,9 @@ export async function fold(f: Folding): Promise<void> {
  * Pages that an earlier fold wrote empty and nothing has touched since. Only now, as no line of the journal names a
  * run of theirs any more, may the manifest forget them and their files go.
  */
-function spentPages({ memory, pages }: Folding): ReadonlySet<number> {
-  const isSpent = (page: number): boolean => !memory.tally.hasPage(page) && !memory.dirty.has(page);
+function spentPages({ pages }: Folding): ReadonlySet<number> {
+  const { table } = pages;
+  const isSpent = (page: number): boolean => !table.hasPage(page) && !table.dirty.has(page);
   return new Set([...pages.filed].filter(isSpent));
 }
 
@@ -94,30 +87,22 @@ async function published<T>(f: Folding, capture: (seq: number) => T): Promise<T>
 }
 
 async function writePage(f: Folding, page: number): Promise<void> {
-  const filed = await filedRuns(page, f.memory, f.pages);
+  const { pages } = f;
+  const { table } = pages;
+  const filed = await pages.onlyFiled(page);
   // No wait between looking at the memory and sealing its sequence: a change between them would be in neither.
-  const newest = collectPage(page, f.memory, filed);
+  const newest = pages.collect(page, filed);
   const seq = f.committer.seal();
-  f.memory.dirty.delete(page);
-  f.memory.tally.measure(page, newest);
+  table.dirty.delete(page);
+  table.measure(page, newest);
   try {
     await f.committer.durable();
     f.guard();
-    await f.pages.write(page, seq, newest.toReversed());
-    forget(f, page, newest);
+    await pages.write(page, seq, newest.toReversed());
+    table.written(page, newest);
   } catch (error) {
-    f.memory.dirty.add(page);
+    table.dirty.add(page);
     throw error;
-  }
-}
-
-/** What the page file holds now need not be held in memory; what changed since it was captured stays. */
-function forget(f: Folding, page: number, written: readonly Run[]): void {
-  const byId = new Map(written.map((run) => [run.id, run]));
-  for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {
-    const run = f.memory.fresh.get(id);
-    if (run === undefined) continue;
-    if (run === null ? !byId.has(id) : byId.get(id) === run) f.memory.forget(id);
   }
 }
 
@@ -131,13 +116,12 @@ function manifestOf(
   position: Position,
   spent: ReadonlySet<number>,
 ): Manifest {
-  const { tally, dirty } = f.memory;
-  const needed = [...f.pages.filed].filter((page) => !spent.has(page) || dirty.has(page));
-  const pages = needed.sort((a, b) => a - b).map((page) => [page, tally.ofPage(page)] as const);
-  const settled = tally.spans(needed);
-  const requests = f.registry.requests.values();
-  const starts = f.memory.starts();
-  const lists = { requests, starts, pages, settled, aside: [...f.memory.aside] };
+  const { filed, table } = f.pages;
+  const needed = [...filed].filter((page) => !spent.has(page) || table.dirty.has(page));
+  const lists = {
+    ...f.documents.fieldsOf('manifest'),
+    ...table.summary(needed.sort((a, b) => a - b)),
+  };
   return { format: FORMAT, seq, ...f.counters(), segment, position, ...lists };
 }
 

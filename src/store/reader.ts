@@ -1,97 +1,111 @@
 // Reads the state folder into memory, and changes nothing there:
 //
-//   manifest -> pages with unsettled runs -> segments of the journal, in order, reading the page of each run that a
-//   line touches
+//   manifest -> documents -> pages that are not at rest -> segments of the journal, in order, reading the page of each
+//   record that a line touches
 //
 // A page that the manifest does not name is empty, whatever file lies there. A torn tail (the last line, never
 // acknowledged) is dropped. Everything else that does not fit is damage: a missing segment or page, a bad line before
 // a good one, a journal that ends before the witness. What is proven is read all the same. Where the manifest itself
 // is damaged, every page and the whole journal are looked at.
 import { join } from 'node:path';
-import { isSettled, type Run } from '../../run/run.ts';
-import { damaged, readDocument, readRegular } from '../../store/document.ts';
-import { FORMAT } from '../../store/format.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Disk } from '../support/files.ts';
+import type { Fields } from '../support/schema.ts';
+import { damaged, type Note, type Oddity, Problems } from './damage.ts';
+import { type Document, documentPath, readDocument, readRegular } from './document.ts';
+import { FORMAT } from './format.ts';
 import {
   follow,
+  journalFolder,
   type Line,
   listSegments,
   type Op,
   type Position,
   readSegment,
   segmentPath,
-} from '../../store/journal.ts';
-import { foreign } from '../../store/migrate.ts';
-import { readWitness } from '../../store/notes.ts';
-import { JobrunError } from '../../support/errors.ts';
-import type { Disk } from '../../support/files.ts';
-import { giveLeases, haveLeases } from './doubt.ts';
-import { journalFolder } from './fold.ts';
-import {
-  type Common,
-  type Imported,
-  type Manifest,
-  manifestPath,
-  readManifest,
-} from './manifest.ts';
-import { Memory } from './memory.ts';
-import { Pages } from './pages.ts';
-import { Problems, type Recovered } from './recovered.ts';
-import { type LocksFile, Registry, type SchedulesFile } from './registry.ts';
-import type { Span } from './settled-order.ts';
-import { leasesOf, type Note, type Oddity, pausesOf, schedulesOf, workersOf } from './stored.ts';
-import { opsOf } from './stored-ops.ts';
-import { allSettled, type JobCounts, negated, pageOf } from './tally.ts';
-import { idOf, replayOp } from './transaction.ts';
+} from './journal.ts';
+import { type Imported, type Manifest, readManifest, readsOf } from './manifest.ts';
+import { foreign } from './migrate.ts';
+import { readWitness } from './notes.ts';
+import { Pages, pageOf, type Row, type Summary, type Tables } from './pages.ts';
+import type { Recovered } from './recovered.ts';
+import { type Reads, readOps } from './table.ts';
 
 /** Ids that one line may have given at the most: it holds less than that. */
 export const IDS_PER_COMMIT = 10_000;
 
-export const readState = (disk: Disk, dir: string): Promise<Recovered> =>
-  new Reader(disk, dir).read();
+/** Reads all that the files hold into these tables, which are empty. */
+export const readState = <R extends Row, T extends Tables<R>>(
+  disk: Disk,
+  dir: string,
+  tables: T & Tables<R>,
+): Promise<Recovered<R, T>> => new Reader<R, T>(disk, dir, tables).read();
 
-class Reader {
+const LOOKS = 4;
+export const BETWEEN_LOOKS_MS = 60;
+
+/** The same beside a process that works there: what is wrong at every look is wrong, the rest was its work. */
+export async function readSteadily<R extends Row, T extends Tables<R>>(
+  disk: Disk,
+  dir: string,
+  clock: Clock,
+  tables: () => T & Tables<R>,
+): Promise<Recovered<R, T>> {
+  let recovered = await readState<R, T>(disk, dir, tables());
+  for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
+    await delay(clock, BETWEEN_LOOKS_MS);
+    const before = new Set(recovered.problems.map(({ path }) => path));
+    const again = await readState<R, T>(disk, dir, tables());
+    recovered = { ...again, problems: again.problems.filter(({ path }) => before.has(path)) };
+  }
+  return recovered;
+}
+
+class Reader<R extends Row, T extends Tables<R>> {
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #problems = new Problems();
   readonly #oddities: Oddity[] = [];
-  readonly #memory = new Memory();
-  readonly #registry = new Registry();
-  readonly #pages: Pages;
-  /** Pages that were looked at, with the sequence that each includes and its settled runs. */
-  readonly #loaded = new Map<number, { seq: number; settled: Map<number, Run> }>();
+  readonly #tables: T & Tables<R>;
+  readonly #reads: Reads;
+  readonly #pages: Pages<R>;
+  /** Pages that were looked at, with the sequence that each includes and its records at rest. */
+  readonly #loaded = new Map<number, { seq: number; atRest: Map<number, R> }>();
   /** The oldest of any document. */
   #format = FORMAT;
   #manifest: Manifest | null = null;
-  /** What the manifest counts, page by page. */
-  #counts = new Map<number, JobCounts>();
-  readonly #spans = new Map<number, Span>();
-  #schedulesSeq = 0;
-  #locksSeq = 0;
+  /** The pages that the manifest names, or an import. */
+  #named = new Set<number>();
+  /** The sequence that each document includes. */
+  readonly #included = new Map<string, number>();
   #end: Position = { seq: 0, crc: 0 };
   #lastSegment = 0;
   #tail: Recovered['tail'] = null;
   #nextId = 1;
   #changes = 0;
 
-  constructor(disk: Disk, dir: string) {
+  constructor(disk: Disk, dir: string, tables: T & Tables<R>) {
     this.#disk = disk;
     this.#dir = dir;
-    this.#pages = new Pages(disk, dir);
+    this.#tables = tables;
+    this.#reads = readsOf(tables);
+    this.#pages = new Pages(disk, dir, tables.paged);
   }
 
-  async read(): Promise<Recovered> {
+  async read(): Promise<Recovered<R, T>> {
     await this.#readManifest();
-    await this.#readRegistry();
+    for (const name of this.#tables.documents.names)
+      if (name !== 'manifest') await this.#readTables(name);
     await this.#takePages();
     if (!this.#manifest && this.#problems.all.length > 0) await this.#loadAllPages();
     // Before the journal: whoever only looks while another process writes sees one that is at least as long.
     const seen = await this.#readWitness();
     await this.#readJournal();
     this.#checkEnd(seen);
-    this.#checkLeases();
+    this.#mend();
     return {
-      memory: this.#memory,
-      registry: this.#registry,
+      tables: this.#tables,
       pages: this.#pages,
       format: this.#format,
       epoch: this.#manifest?.epoch ?? 0,
@@ -109,15 +123,14 @@ class Reader {
     return (what, setAside = false) => this.#oddities.push({ path, what, setAside });
   }
 
-  /** Pages of settled runs alone stay unread, but the newest: a page that is going to be written has to be sound. */
+  /** Pages at rest stay unread, but the newest: a page that is going to be written has to be sound. */
   async #takePages(): Promise<void> {
     const newest = pageOf(this.#nextId);
     const read: number[] = [];
-    for (const [page, counts] of this.#counts) {
+    for (const page of this.#named) {
       this.#pages.filed.add(page);
-      if (allSettled(counts) && page !== newest)
-        this.#memory.tally.load(page, counts, this.#spans.get(page));
-      else read.push(page);
+      if (page === newest || !this.#tables.paged.isPageAtRest(page)) read.push(page);
+      else this.#tables.paged.countPage(page, true);
     }
     for (const [page, file] of this.#pages.inTurn(read)) await this.#loadPage(page, file);
   }
@@ -132,19 +145,18 @@ class Reader {
   }
 
   async #readManifest(): Promise<void> {
-    const path = manifestPath(this.#dir);
-    const manifest = await this.#problems.try(path, () =>
-      readManifest(this.#disk, this.#dir, this.#noting(path)),
-    );
+    const path = documentPath(this.#dir, 'manifest');
+    const manifest = await this.#problems.try(path, () => readManifest(this.#disk, this.#dir));
     this.#manifest = manifest;
     if (manifest) {
       this.#format = manifest.format;
-      this.#counts = new Map(manifest.pages);
       this.#end = manifest.position;
       this.#nextId = manifest.nextId;
       this.#pages.nextId = manifest.nextId;
       this.#changes = manifest.changes;
-      this.#takeCommon(manifest);
+      this.#takeSummary(manifest, this.#noting(path));
+      this.#tables.documents.load('manifest', manifest, this.#noting(path));
+      this.#included.set('manifest', manifest.seq);
       return;
     }
     const pages = await this.#listPages();
@@ -154,44 +166,22 @@ class Reader {
       this.#problems.note(path, 'is missing beside runs and a journal');
   }
 
-  #takeCommon({ requests, starts, settled, aside }: Omit<Common, 'pages'>): void {
-    for (const [page, first, last] of settled ?? []) this.#spans.set(page, { first, last });
-    for (const answered of requests) this.#registry.remember(answered);
-    for (const [job, at] of starts ?? [])
-      for (const one of at) this.#memory.picker.counted(job, one);
-    for (const id of aside ?? []) this.#memory.aside.add(id);
+  #takeSummary(summary: Summary, note: Note): void {
+    this.#named = new Set(this.#tables.paged.takeSummary(summary, note));
   }
 
-  async #readRegistry(): Promise<void> {
-    const schedules = await this.#readListed<SchedulesFile>('schedules.json', 'schedules');
-    const locks = await this.#readListed<LocksFile>('locks.json', 'leases');
-    if (schedules) {
-      const note = this.#noting(join(this.#dir, 'schedules.json'));
-      const paused = pausesOf(schedules.paused, note);
-      this.#registry.loadSchedules({ schedules: schedulesOf(schedules.schedules, note), paused });
-    }
-    if (locks) {
-      const note = this.#noting(join(this.#dir, 'locks.json'));
-      const workers = workersOf(locks.workers, note);
-      this.#registry.loadLocks({ leases: leasesOf(locks.leases, note), workers });
-    }
-    this.#schedulesSeq = schedules?.seq ?? 0;
-    this.#locksSeq = locks?.seq ?? 0;
-  }
-
-  async #readListed<T extends SchedulesFile | LocksFile>(
-    name: string,
-    list: keyof T,
-  ): Promise<T | null> {
-    const path = join(this.#dir, name);
+  async #readTables(name: string): Promise<void> {
+    const path = documentPath(this.#dir, name);
+    const list = this.#tables.documents.of(name)[0]?.field ?? '';
     const file = await this.#problems.try(path, async () => {
-      const read = await readDocument<T>(this.#disk, path);
+      const read = await readDocument<Document & Fields>(this.#disk, path);
       if (read && !Array.isArray(read[list])) throw damaged(path, 'is another file');
       return read;
     });
     if (!file && this.#manifest) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
-    return file;
+    if (file) this.#tables.documents.load(name, file, this.#noting(path));
+    this.#included.set(name, file?.seq ?? 0);
   }
 
   async #loadPage(page: number, reading = this.#pages.read(page)): Promise<void> {
@@ -199,16 +189,16 @@ class Reader {
     const file = await this.#problems.try(path, () => reading);
     if (!file) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
-    const settled = new Map<number, Run>();
+    const atRest = new Map<number, R>();
     for (const { what, setAside } of file?.oddities ?? []) this.#noting(path)(what, setAside);
-    if (file?.oddities.length) this.#memory.dirty.add(page);
-    for (const run of file?.runs ?? []) {
-      this.#memory.load(run);
-      if (isSettled(run)) settled.set(run.id, run);
-      this.#nextId = Math.max(this.#nextId, run.id + 1);
+    if (file?.oddities.length) this.#tables.paged.dirty.add(page);
+    for (const record of file?.records ?? []) {
+      this.#tables.paged.load(record);
+      if (this.#tables.paged.isAtRest(record)) atRest.set(record.id, record);
+      this.#nextId = Math.max(this.#nextId, record.id + 1);
     }
     // Of a page that cannot be read, no change can be understood either.
-    this.#loaded.set(page, { seq: file?.seq ?? Number.POSITIVE_INFINITY, settled });
+    this.#loaded.set(page, { seq: file?.seq ?? Number.POSITIVE_INFINITY, atRest });
   }
 
   /** Without a manifest: what is there is shown, so that nobody takes the state for an empty one. */
@@ -270,7 +260,7 @@ class Reader {
     const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
     const note = this.#noting(path);
     try {
-      for (const op of opsOf(line.ops, note)) await this.#do(op, line.seq, note);
+      for (const op of readOps(line.ops, this.#reads, note)) await this.#do(op, line.seq, note);
       return true;
     } catch (error) {
       if (error instanceof JobrunError) throw error;
@@ -280,67 +270,61 @@ class Reader {
   }
 
   async #do(op: Op, seq: number, note: Note): Promise<void> {
-    if (op[0] === 'run' && (op[1] as Run).id > this.#nextId + IDS_PER_COMMIT)
-      return note(`run ${(op[1] as Run).id} makes no sense: its number was never given`);
-    if (op[0] === 'import') await this.#takeImport(op[1] as Imported);
-    const id = idOf(op);
+    const { operations, paged } = this.#tables;
+    const id = operations.idOf(op);
+    const makes = operations.makes(op);
+    if (makes && id !== null && id > this.#nextId + IDS_PER_COMMIT)
+      return note(`${paged.what} ${id} makes no sense: its number was never given`);
+    if (op[0] === 'import') await this.#takeImport(op[1] as Imported, seq, note);
     if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
     try {
-      this.#replayOne(op, seq, note);
+      this.#replayOne(op, id, seq, note);
     } catch (error) {
-      // Left out because it made no sense, a run is missed by what was done to it; else it is damage.
+      // Left out because it made no sense, a record is missed by what was done to it; else it is damage.
       if (this.#oddities.every(({ setAside }) => setAside)) throw error;
       note(`an operation makes no sense: ${(error as Error).message}`);
     }
-    if (op[0] === 'run') this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
-    const isChange = op[0] === 'run' || op[0] === 'set';
-    if (isChange && seq > (this.#manifest?.seq ?? 0)) this.#changes++;
+    if (makes) this.#nextId = Math.max(this.#nextId, (id ?? 0) + 1);
+    if (operations.counts(op) && seq > (this.#manifest?.seq ?? 0)) this.#changes++;
   }
 
   /** The state was empty before: this is all there is. */
-  async #takeImport(imported: Imported): Promise<void> {
-    const { nextId, changes, pages, schedules, paused } = imported;
-    this.#nextId = Math.max(this.#nextId, nextId);
-    this.#changes = Math.max(this.#changes, changes);
-    this.#registry.loadSchedules({ schedules, paused });
-    this.#takeCommon(imported);
-    this.#counts = new Map(pages);
+  async #takeImport(imported: Imported, seq: number, note: Note): Promise<void> {
+    this.#nextId = Math.max(this.#nextId, imported.nextId);
+    this.#changes = Math.max(this.#changes, imported.changes);
+    this.#tables.documents.loadImport(imported, (name) => seq <= this.#includedIn(name), note);
+    this.#takeSummary(imported, note);
     await this.#takePages();
-    giveLeases(this.#memory, this.#registry);
+    this.#tables.mend();
   }
 
-  /** A page that was all settled, so far known by its counts alone: now its runs count one by one. */
+  /** A page that was at rest, so far known by its counts alone: now its records count one by one. */
   async #loadTouched(page: number): Promise<void> {
-    const counts = this.#counts.get(page);
-    if (counts) {
-      this.#memory.tally.load(page, negated(counts));
+    if (!this.#named.has(page)) this.#loaded.set(page, { seq: 0, atRest: new Map() });
+    else {
+      this.#tables.paged.countPage(page, false);
       await this.#loadPage(page);
-    } else this.#loaded.set(page, { seq: 0, settled: new Map() });
+    }
   }
 
-  #replayOne(op: Op, seq: number, note: Note): void {
-    const filed = (id: number): Run | null => this.#loaded.get(pageOf(id))?.settled.get(id) ?? null;
-    replayOp(op, {
-      memory: this.#memory,
-      registry: this.#registry,
-      isNewFor: (id) => seq > (this.#loaded.get(pageOf(id))?.seq ?? 0),
-      schedulesAreOlder: seq > this.#schedulesSeq,
-      locksAreOlder: seq > this.#locksSeq,
-      startsAreOlder: seq > (this.#manifest?.seq ?? 0),
-      note,
-      get: (id) => {
-        const known = this.#memory.known(id);
-        return known === undefined ? filed(id) : known;
-      },
-    });
+  #replayOne(op: Op, id: number | null, seq: number, note: Note): void {
+    const find = (one: number): R | null => {
+      const known = this.#tables.paged.known(one);
+      return known === undefined ? (this.#loaded.get(pageOf(one))?.atRest.get(one) ?? null) : known;
+    };
+    const isNew = id !== null && seq > (this.#loaded.get(pageOf(id))?.seq ?? 0);
+    if (isNew) this.#tables.operations.replay(op, { find, note });
+    this.#tables.documents.replay(op, (name) => seq <= this.#includedIn(name), { find, note });
   }
 
-  /** No run is running without a lease, and none has one otherwise; else the next daemon takes it back. */
-  #checkLeases(): void {
-    if (haveLeases(this.#memory, this.#registry)) return;
-    giveLeases(this.#memory, this.#registry);
-    if (this.#problems.all.length === 0)
-      this.#noting(join(this.#dir, 'locks.json'))('the leases are not those of what is running');
+  #includedIn(document: string): number {
+    return this.#included.get(document) ?? 0;
+  }
+
+  #mend(): void {
+    const missing = this.#tables.mend();
+    if (missing && this.#problems.all.length === 0)
+      this.#noting(documentPath(this.#dir, missing.document))(missing.what);
   }
 
   #readWitness(): Promise<number | null> {
@@ -352,9 +336,7 @@ class Reader {
     const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
     this.#problems.endsBefore(path, this.#end.seq, [
       ['the witness', seen ?? 0],
-      [manifestPath(this.#dir), this.#manifest?.seq ?? 0],
-      [join(this.#dir, 'schedules.json'), this.#schedulesSeq],
-      [join(this.#dir, 'locks.json'), this.#locksSeq],
+      ...[...this.#included].map(([name, seq]) => [documentPath(this.#dir, name), seq] as const),
       ...[...this.#loaded].map(([page, { seq }]) => [this.#pages.path(page), seq] as const),
     ]);
   }

@@ -1,0 +1,145 @@
+// The table of runs: its operations, and what they do to a run, its lease and the starts of its job. A run lies in the
+// page of its id (pages.ts), and in memory as long as it has not settled (memory.ts).
+import * as v from 'valibot';
+import { applyDifference, type Difference, differenceOf, LARGE } from '../../run/difference.ts';
+import type { Run } from '../../run/run.ts';
+import { RUN_ID } from '../../run/stored-run.ts';
+import type { Note } from '../../store/damage.ts';
+import type { Op } from '../../store/journal.ts';
+import type { PagedOperations } from '../../store/pages.ts';
+import {
+  type KeyedTable,
+  operands,
+  type Reads,
+  type Replay,
+  type Rows,
+  readAs,
+  type Transaction,
+  type Writable,
+} from '../../store/table.ts';
+import { faultOf, list, object, oneOf, textUpTo, tuple, whole } from '../../support/schema.ts';
+import type { Token } from '../engine.ts';
+import { type Memory, runOf } from './memory.ts';
+
+/** A lease, as the journal has it beside the change of its run. */
+export interface Held {
+  readonly token: Token;
+  readonly mark: string;
+}
+
+export interface RunChange {
+  readonly prev: Run | null;
+  readonly run: Run;
+}
+
+export type LeaseRow = Held & { readonly run: number };
+
+export const rowOf = (run: number, { token, mark }: Held): LeaseRow => ({ run, token, mark });
+
+/** Never empty: processes are found, and ended, by it. */
+export const MARK = textUpTo(1000);
+export const TOKEN = tuple(whole(0), whole(0));
+const HELD = object({ token: TOKEN, mark: MARK });
+const DIFFERENCE = object({ kept: v.optional(list(oneOf(LARGE))) });
+
+export class RunTable implements Writable<number, Run>, PagedOperations {
+  readonly is = { put: 'run', drop: 'remove', key: ({ id }: Run) => id };
+  readonly reads: Reads = {
+    run: ([kind, raw], note) => readAs(kind, runOf(raw, note)),
+    set: readSet,
+    remove: operands(RUN_ID),
+  };
+  readonly memory: Memory;
+  readonly #leases: KeyedTable<number, LeaseRow>;
+  readonly #starts: Rows<string, number>;
+
+  constructor(memory: Memory, leases: KeyedTable<number, LeaseRow>, starts: Rows<string, number>) {
+    this.memory = memory;
+    this.#leases = leases;
+    this.#starts = starts;
+  }
+
+  idOf([kind, first]: Op): number | null {
+    if (kind === 'run') return (first as Run).id;
+    return kind === 'set' || kind === 'remove' ? Number(first) : null;
+  }
+
+  makes([kind]: Op): boolean {
+    return kind === 'run';
+  }
+
+  counts([kind]: Op): boolean {
+    return kind === 'run' || kind === 'set';
+  }
+
+  get(id: number): Run | undefined {
+    return this.memory.known(id) ?? undefined;
+  }
+
+  swap(id: number, before: Run | null, after: Run | null): void {
+    // Its time may have come meanwhile: that is no change of its own, and goes with this one.
+    this.memory.put(this.memory.live.get(id) ?? before, after);
+  }
+
+  /** Replaces a run; a `lease` begins with it, and none outlives the state `running`. */
+  patch(tx: Transaction, prev: Run, next: Run, lease?: Held): void {
+    const { id } = prev;
+    const difference = differenceOf(prev, next);
+    if (difference === null && !lease) return;
+    const before = this.#leases.get(id) ?? null;
+    if (lease) {
+      tx.write(['set', id, difference ?? {}, lease]);
+      tx.change(this.#leases, id, before, rowOf(id, lease));
+      const beganAt = next.life?.startedAt ?? next.state.dueAt;
+      tx.change(this.#starts, next.job, null, this.memory.steady(beganAt));
+    } else {
+      tx.write(['set', id, difference]);
+      if (before && next.state.name !== 'running') tx.change(this.#leases, id, before, null);
+    }
+    tx.change(this, id, prev, next);
+  }
+
+  /** Removes a run, which only its page may hold. */
+  remove(tx: Transaction, run: Run): void {
+    tx.write(['remove', run.id]);
+    tx.change(this, run.id, run, null);
+  }
+
+  /** Returns the changes of runs in a transaction, but for those that were removed. */
+  changesIn(tx: Transaction): readonly RunChange[] {
+    const changes: RunChange[] = [];
+    for (const { before, after } of tx.changesOf(this))
+      if (after) changes.push({ prev: before, run: after });
+    return changes;
+  }
+
+  /** Throws if the operation cannot fit what came before it. */
+  replay(op: Op, { find, note, again }: Replay): void {
+    const id = this.idOf(op);
+    if (id === null) return;
+    const prev = find(id) as Run | null;
+    const [kind, first, change] = op;
+    if (kind === 'run') {
+      if (prev && !again) note(`a run makes no sense: there is another run ${id}`);
+      else this.memory.put(prev, first as Run);
+    } else if (prev) this.memory.put(prev, kind === 'set' ? changed(prev, change, note) : null);
+    else if (kind === 'set' || !again) throw new Error(`it changes run ${id}, which is not there`);
+  }
+}
+
+/** It has a number: what makes no sense is set aside under it. */
+const changed = (prev: Run, change: unknown, note: Note): Run =>
+  runOf({ ...applyDifference(prev, change as Difference), id: prev.id }, note) as Run;
+
+function readSet([, id, patch, lease]: Op, note: Note): Op | string {
+  const nobody = faultOf(RUN_ID, id);
+  if (nobody !== null) return `set: its number ${nobody}`;
+  // What has become of the run is not known then: that makes no sense of the run.
+  const unread = faultOf(DIFFERENCE, patch);
+  const change = unread === null ? patch : { state: unread };
+  if (lease === undefined || lease === null) return ['set', id, change];
+  const wrong = faultOf(HELD, lease);
+  if (wrong === null) return ['set', id, change, lease];
+  note(`the lease of run ${id} makes no sense: ${wrong}`);
+  return ['set', id, change];
+}
