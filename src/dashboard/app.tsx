@@ -9,12 +9,12 @@ import { Header } from './header.tsx';
 import { jobTicks } from './job-table.ts';
 import { LEAST, layoutFor, under } from './layout.ts';
 import { ListView } from './list-view.tsx';
-import type { Model } from './model.ts';
-import { type Page, pageOf } from './pages.ts';
+import type { Model, Size } from './model.ts';
+import { pageOf } from './pages.ts';
 import { runTicks } from './run-table.ts';
 import type { Screen } from './screen.ts';
 import { paced, type Store, type View } from './store.ts';
-import { TextRow, TextRows, ThemeContext } from './text-rows.tsx';
+import { TextRow, TextRows, ThemeContext, type ViewProps } from './text-rows.tsx';
 import type { Theme } from './theme.ts';
 
 /** Draws each change of the store on the screen, until the function that it returns is called. */
@@ -55,28 +55,19 @@ function Live({ store, theme }: { readonly store: Store; readonly theme: Theme }
 
 export function App({ model, now, theme }: View & { readonly theme: Theme }) {
   const layout = layoutFor(model.size);
-  const { columns, height } = layout;
+  const { kind, columns, height, body } = layout;
   const sheet = { theme, columns, here: { now, timezone: model.timezone } };
-  const page = pageOf(model, sheet, layout.body);
-  const screen = under(model.screen);
+  const view = { model, layout, sheet, page: pageOf(model, sheet, body) };
   return (
     <ThemeContext value={theme}>
       <Box flexDirection="column" width={columns} height={height}>
-        {layout.kind === 'tiny' ? (
-          <TextRow row={tooSmall(model)} width={columns} />
+        {kind === 'tiny' ? (
+          <TextRow row={tooSmall(model.size)} width={columns} />
         ) : (
           <>
-            <Header model={model} layout={layout} sheet={sheet} />
-            {screen.kind === 'pick' ? (
-              <JobPicker pick={screen} sheet={sheet} height={layout.body} />
-            ) : screen.kind === 'form' ? (
-              <FormView form={screen.form} sheet={sheet} height={layout.body} />
-            ) : page ? (
-              <PageView page={page} columns={columns} height={layout.body} />
-            ) : (
-              <ListView model={model} layout={layout} sheet={sheet} />
-            )}
-            <Footer model={model} layout={layout} sheet={sheet} where={page?.where ?? ''} />
+            <Header {...view} />
+            <Body {...view} />
+            <Footer {...view} />
           </>
         )}
       </Box>
@@ -84,18 +75,19 @@ export function App({ model, now, theme }: View & { readonly theme: Theme }) {
   );
 }
 
-const tooSmall = ({ size }: Model): string =>
-  `jobrun needs ${LEAST.columns}x${LEAST.rows}, this is ${size.columns}x${size.rows}`;
+const tooSmall = ({ columns, rows }: Size): string =>
+  `jobrun needs ${LEAST.columns}x${LEAST.rows}, this is ${columns}x${rows}`;
 
-interface PageProps {
-  readonly page: Page;
-  readonly columns: number;
-  readonly height: number;
+/** Between header and footer: a list with its detail, or what has all of it. */
+function Body(view: ViewProps) {
+  const { model, layout, sheet, page } = view;
+  const { body, columns } = layout;
+  const screen = under(model.screen);
+  if (screen.kind === 'pick') return <JobPicker pick={screen} sheet={sheet} height={body} />;
+  if (screen.kind === 'form') return <FormView form={screen.form} sheet={sheet} height={body} />;
+  if (!page) return <ListView {...view} />;
+  return <TextRows rows={[page.head, ...page.rows]} width={columns} height={body + 1} />;
 }
-
-const PageView = ({ page, columns, height }: PageProps) => (
-  <TextRows rows={[page.head, ...page.rows]} width={columns} height={height + 1} />
-);
 
 /** When the screen looks different although nothing has changed: in a second, or at the next full minute. */
 export function nextTickMs(model: Model, now: number): number {

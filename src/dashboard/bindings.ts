@@ -1,6 +1,5 @@
-// Which key does what, on which screen, and when. One table: what a key does and the hint that names it cannot say
-// different things, and a key without a hint that holds right now does nothing.
-
+// Which key does what, on which screen, and when; and the hints and the help that name it. One table: what a key does
+// and the hint cannot say different things, and a key without a hint that holds right now does nothing.
 import { SETTLED } from '../run/run.ts';
 import type { Move, Tab } from './lists.ts';
 import type { Link, Screen } from './model.ts';
@@ -22,208 +21,153 @@ export interface Context {
   readonly retryable: number;
 }
 
+type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
+type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy';
+/** What changes something, and is asked for first where it matters. */
+export type Steers = 'abort' | 'retry' | 'due' | 'schedule' | 'pause';
+export type Simple = Opens | Lists | Steers;
 export type Action =
   | { readonly do: 'move'; readonly how: Move }
   | { readonly do: 'tab'; readonly to: Tab | 'next' | 'previous' }
   | { readonly do: Simple };
-export type Simple =
-  | 'open'
-  | 'back'
-  | 'filter'
-  | 'clear'
-  | 'order'
-  | 'mark'
-  | 'mark-all'
-  | 'abort'
-  | 'retry'
-  | 'due'
-  | 'schedule'
-  | 'pause'
-  | 'log'
-  | 'copy'
-  | 'help'
-  | 'quit';
 
-export interface Binding {
+type When = (context: Context) => boolean;
+type Label = string | ((context: Context) => string);
+
+interface Binding {
+  /** The first one names it. */
   readonly keys: readonly string[];
-  /** How the hint names the key; a function where the characters of the terminal matter. */
-  readonly name: string | ((glyphs: Glyphs) => string);
-  readonly label: string | ((context: Context) => string);
-  readonly help: string;
   readonly action: Action;
-  readonly when: (context: Context) => boolean;
+  readonly when: When;
   /** Hints with a higher number go first where there is no room for all; 0 is for the help alone. */
   readonly weight: number;
+  readonly label: Label;
+  readonly help: string;
 }
 
+/** `keys` with a space between them. Without a weight there is no hint, without help no line of it. */
+const bind = (
+  keys: string,
+  action: Action | Simple,
+  when: When,
+  weight = 0,
+  label: Label = '',
+  help = '',
+): Binding => ({
+  keys: keys.split(' '),
+  action: typeof action === 'string' ? { do: action } : action,
+  ...{ when, weight, label, help },
+});
+
 const on =
-  (...screens: readonly Screen['kind'][]) =>
-  ({ screen }: Context): boolean =>
+  (...screens: readonly Screen['kind'][]): When =>
+  ({ screen }) =>
     screens.includes(screen);
 const moving = on('list', 'detail', 'log', 'help');
 const listed = on('list');
 const reading = on('list', 'detail');
-/** A daemon is there to be asked, and nobody forbade it. */
-const mayAct = (c: Context): boolean => c.link === 'online' && !c.readOnly && reading(c);
-const isRun = (c: Context): boolean => c.tab !== 'jobs' && (c.row || c.marks > 0);
+const opened = on('detail', 'log', 'help');
+const onRow: When = (c) => listed(c) && c.row;
+const mayCopy: When = (c) => on('list', 'detail', 'log')(c) && c.row;
+const mayFollow: When = (c) => reading(c) && c.row && c.tab !== 'jobs';
+const mayClear: When = (c) => listed(c) && (c.filtered || c.marks > 0);
 const isIn = (c: Context, ...states: readonly string[]): boolean => states.includes(c.state ?? '');
+/** A daemon is there to be asked, and nobody forbade it. */
+const mayAct: When = (c) => c.link === 'online' && !c.readOnly && reading(c);
+const onRuns: When = (c) => mayAct(c) && c.tab !== 'jobs' && (c.row || c.marks > 0);
+const mayMark: When = (c) => mayAct(c) && listed(c) && c.row && c.tab !== 'jobs';
+const mayAbort: When = (c) => onRuns(c) && (c.marks > 0 || !isIn(c, ...SETTLED));
+const mayRetry: When = (c) =>
+  onRuns(c) && (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued'));
+const mayMove: When = (c) => onRuns(c) && c.row && isIn(c, 'scheduled', 'waiting', 'queued');
 
-const WAITING = ['scheduled', 'waiting', 'queued'] as const;
-
-const mayMark = (c: Context): boolean =>
-  listed(c) && c.row && c.tab !== 'jobs' && c.link === 'online' && !c.readOnly;
-
-/** `keys` with a space between them; the first one names it. Without a label it has no hint, without help no line. */
-const bind = (keys: string, action: Action | Simple, more: Partial<Binding>): Binding => {
-  const all = keys.split(' ');
-  const does: Action = typeof action === 'string' ? { do: action } : action;
-  return {
-    ...{ keys: all, name: all[0] ?? '', label: '', help: '', weight: 0, when: listed },
-    ...{ action: does, ...more },
-  };
-};
-
-const motion = (keys: string, how: Move, name = '', help = ''): Binding =>
-  bind(keys, { do: 'move', how }, { name, help, when: moving });
-
-const tabKey = (key: string, to: Tab): Binding => bind(key, { do: 'tab', to }, { when: reading });
-
-const many =
-  (one: string): ((context: Context) => string) =>
-  (context) =>
-    context.marks > 0 ? `${one} ${context.marks}` : one;
-
+const abortLabel = ({ marks }: Context): string => (marks > 0 ? `abort ${marks}` : 'abort');
 const retryLabel = (c: Context): string => {
   if (c.marks > 0) return `retry ${c.retryable}`;
   if (isIn(c, 'failed', 'aborted')) return 'retry';
   return isIn(c, 'done') ? 'run again' : 'run now';
 };
+const clearLabel = ({ marks }: Context): string => (marks > 0 ? 'unmark' : 'all');
+const copyLabel = ({ tab }: Context): string => (tab === 'jobs' ? 'copy name' : 'copy id');
+
+const motion = (keys: string, how: Move, help = '', weight = 0): Binding =>
+  bind(keys, { do: 'move', how }, moving, weight, 'move', help);
+const tab = (keys: string, to: Tab): Binding => bind(keys, { do: 'tab', to }, reading);
+
+const BACK_HELP = 'back; in a list: away with marks and filter';
+const RETRY_HELP = 'retry what failed, run now what waits, again what is done';
+const SCHEDULE_HELP = 'schedule a run: a form made from what the job takes';
+const ORDER_HELP = 'another order: newest, oldest, next due, last settled; jobs by their counts';
+const TAB_HELP = 'the next list, shift-Tab the one before, 1 to 6 that one';
 
 export const BINDINGS: readonly Binding[] = [
-  {
-    ...motion('down j', 'down'),
-    name: (glyphs) => glyphs.arrows,
-    label: 'move',
-    help: 'one down, one up: also j and k',
-    weight: 5,
-  },
+  motion('down j', 'down', 'one down, one up: also j and k', 5),
   motion('up k', 'up'),
-  motion('home g', 'first', 'g G', 'to the first, to the last'),
+  motion('home g', 'first', 'to the first, to the last'),
   motion('end G', 'last'),
-  motion('pageup ctrl-b', 'pageup', 'PgUp PgDn', 'a page up, a page down'),
+  motion('pageup ctrl-b', 'pageup', 'a page up, a page down'),
   motion('pagedown ctrl-f', 'pagedown'),
-  motion('ctrl-u', 'halfup', 'ctrl-u ctrl-d', 'half a page'),
+  motion('ctrl-u', 'halfup', 'half a page'),
   motion('ctrl-d', 'halfdown'),
-  bind('enter', 'open', {
-    name: (glyphs) => glyphs.enter,
-    label: 'open',
-    help: 'all of the run or job under the cursor',
-    when: (c) => listed(c) && c.row,
-    weight: 8,
-  }),
-  bind('esc left backspace h', 'back', {
-    name: 'Esc',
-    label: 'back',
-    help: 'back; in a list: away with marks and filter',
-    when: on('detail', 'log', 'help'),
-    weight: 9,
-  }),
-  bind('esc', 'clear', {
-    name: 'Esc',
-    label: (c) => (c.marks > 0 ? 'unmark' : 'all'),
-    when: (c) => listed(c) && (c.filtered || c.marks > 0),
-    weight: 6,
-  }),
-  bind('/', 'filter', {
-    label: 'filter',
-    help: 'filter as you type, as told below',
-    weight: 6,
-  }),
-  bind('space', 'mark', {
-    name: 'Space',
-    label: 'mark',
-    help: 'mark for abort and retry; * marks all on the screen',
-    when: mayMark,
-    weight: 3,
-  }),
-  bind('*', 'mark-all', { when: mayMark }),
-  bind('a', 'abort', {
-    label: many('abort'),
-    help: 'abort; asks first',
-    when: (c) => mayAct(c) && isRun(c) && (c.marks > 0 || !isIn(c, ...SETTLED)),
-    weight: 7,
-  }),
-  bind('r', 'retry', {
-    label: retryLabel,
-    help: 'retry what failed, run now what waits, again what is done',
-    when: (c) =>
-      mayAct(c) &&
-      isRun(c) &&
-      (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued')),
-    weight: 7,
-  }),
-  bind('e', 'due', {
-    label: 'due time',
-    help: 'change when a run is due that has not started',
-    when: (c) => mayAct(c) && isRun(c) && c.row && isIn(c, ...WAITING),
-    weight: 5,
-  }),
-  bind('s', 'schedule', {
-    label: 'schedule',
-    help: 'schedule a run: a form made from what the job takes',
-    when: mayAct,
-    weight: 6,
-  }),
-  bind('P', 'pause', {
-    label: 'pause',
-    help: 'pause or resume a job, or all of them',
-    when: mayAct,
-    weight: 4,
-  }),
-  bind('l', 'log', {
-    label: 'log',
-    help: 'the whole log; up stops following, G follows again',
-    when: (c) => reading(c) && c.row && c.tab !== 'jobs',
-    weight: 5,
-  }),
-  bind('o', 'order', {
-    label: 'order',
-    help: 'another order: newest, oldest, next due, last settled; jobs by their counts',
-    weight: 2,
-  }),
-  bind('y', 'copy', {
-    label: (c) => (c.tab === 'jobs' ? 'copy name' : 'copy id'),
-    help: 'copy the id of the run, or the name of the job',
-    when: (c) => on('list', 'detail', 'log')(c) && c.row,
-    weight: 1,
-  }),
-  bind(
-    'tab right',
-    { do: 'tab', to: 'next' },
-    {
-      name: 'Tab',
-      label: 'list',
-      help: 'the next list, shift-Tab the one before, 1 to 6 that one',
-      weight: 4,
-    },
-  ),
-  bind('shift-tab left', { do: 'tab', to: 'previous' }, {}),
-  tabKey('1', 'running'),
-  tabKey('2', 'scheduled'),
-  tabKey('3', 'done'),
-  tabKey('4', 'errors'),
-  tabKey('5', 'all'),
-  tabKey('6', 'jobs'),
-  bind('?', 'help', {
-    label: 'help',
-    help: 'this page',
-    when: on('list', 'detail', 'log'),
-    weight: 10,
-  }),
-  bind('q', 'quit', {
-    label: 'quit',
-    help: 'quit, also ctrl-c; never stops the daemon or a job',
-    when: moving,
-    weight: 10,
-  }),
+  bind('enter', 'open', onRow, 8, 'open', 'all of the run or job under the cursor'),
+  bind('esc left backspace h', 'back', opened, 9, 'back', BACK_HELP),
+  bind('esc', 'clear', mayClear, 6, clearLabel),
+  bind('/', 'filter', listed, 6, 'filter', 'filter as you type, as told below'),
+  bind('space', 'mark', mayMark, 3, 'mark', 'mark for abort and retry; * marks all on the screen'),
+  bind('*', 'mark-all', mayMark),
+  bind('a', 'abort', mayAbort, 7, abortLabel, 'abort; asks first'),
+  bind('r', 'retry', mayRetry, 7, retryLabel, RETRY_HELP),
+  bind('e', 'due', mayMove, 5, 'due time', 'change when a run is due that has not started'),
+  bind('s', 'schedule', mayAct, 6, 'schedule', SCHEDULE_HELP),
+  bind('P', 'pause', mayAct, 4, 'pause', 'pause or resume a job, or all of them'),
+  bind('l', 'log', mayFollow, 5, 'log', 'the whole log; up stops following, G follows again'),
+  bind('o', 'order', listed, 2, 'order', ORDER_HELP),
+  bind('y', 'copy', mayCopy, 1, copyLabel, 'copy the id of the run, or the name of the job'),
+  bind('tab right', { do: 'tab', to: 'next' }, listed, 4, 'list', TAB_HELP),
+  bind('shift-tab left', { do: 'tab', to: 'previous' }, listed),
+  tab('1', 'running'),
+  tab('2', 'scheduled'),
+  tab('3', 'done'),
+  tab('4', 'errors'),
+  tab('5', 'all'),
+  tab('6', 'jobs'),
+  bind('?', 'help', on('list', 'detail', 'log'), 10, 'help', 'this page'),
+  bind('q', 'quit', moving, 10, 'quit', 'quit, also ctrl-c; never stops the daemon or a job'),
 ];
+
+/** What a key means here; null where it means nothing, or the screen takes keys as text. */
+export function actionFor(key: string, context: Context): Action | null {
+  const found = BINDINGS.find(({ keys, when }) => keys.includes(key) && when(context));
+  return found?.action ?? null;
+}
+
+export interface Hint {
+  readonly name: string;
+  readonly label: string;
+  readonly weight: number;
+}
+
+/** All keys that work right now, in the order of the table. */
+export const hintsFor = (context: Context, glyphs: Glyphs): readonly Hint[] =>
+  BINDINGS.filter(({ weight, when }) => weight > 0 && when(context)).map((binding) => {
+    const { label, weight } = binding;
+    const text = typeof label === 'string' ? label : label(context);
+    return { name: nameOf(binding, glyphs), label: text, weight };
+  });
+
+/** Every key there is, with what it does, for the help. */
+export const allKeys = (glyphs: Glyphs): readonly { name: string; help: string }[] =>
+  BINDINGS.filter(({ help }) => help !== '').map((binding) => ({
+    name: nameOf(binding, glyphs),
+    help: binding.help,
+  }));
+
+const NAMES: Readonly<Record<string, string>> = {
+  ...{ esc: 'Esc', space: 'Space', tab: 'Tab', home: 'g G' },
+  ...{ pageup: 'PgUp PgDn', 'ctrl-u': 'ctrl-u ctrl-d' },
+};
+
+function nameOf({ keys: [first = ''] }: Binding, { arrows, enter }: Glyphs): string {
+  if (first === 'down') return arrows;
+  return first === 'enter' ? enter : (NAMES[first] ?? first);
+}

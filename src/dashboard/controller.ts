@@ -1,11 +1,10 @@
 // What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
 // of keys.ts.
 import { askAbort, askPause, askRetry } from './asks.ts';
-import type { Action, Simple } from './bindings.ts';
+import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
 import { type Here, showTyped } from './clock-texts.ts';
 import { boardOf, contextOf, jobOf, retryTarget, subjectOf, targetOf } from './context.ts';
 import type { Key } from './key-reader.ts';
-import { actionFor } from './keys.ts';
 import { layoutFor } from './layout.ts';
 import { lineOf } from './line.ts';
 import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
@@ -124,7 +123,7 @@ export class Controller {
     }
   }
 
-  #ask(what: 'abort' | 'retry' | 'due' | 'schedule' | 'pause') {
+  #ask(what: Steers) {
     const { store } = this.#desk;
     const { model } = store;
     const from = model.screen;

@@ -1,12 +1,11 @@
 // The last three rows: what just happened or where one is, and the keys that work right now; or, in their place, a
 // question and its answers.
-import { Box } from 'ink';
 import type { Order } from '../commands/board-list.ts';
+import { type Hint, hintsFor } from './bindings.ts';
 import { showCount } from './clock-texts.ts';
 import { contextOf } from './context.ts';
 import type { Form } from './form.ts';
 import { throughput } from './header.tsx';
-import { type Hint, hintsFor } from './keys.ts';
 import type { Layout } from './layout.ts';
 import { type Line, lettersOf } from './line.ts';
 import { FILTER_HELP, readFilter } from './lists.ts';
@@ -22,31 +21,15 @@ import {
   tame,
   textWidth,
 } from './rows.ts';
-import { TextRow } from './text-rows.tsx';
+import { TextRows, type ViewProps } from './text-rows.tsx';
 import type { Sheet, Theme } from './theme.ts';
 import { readDue, readWhen, type When } from './when.ts';
 
-interface FooterProps {
-  readonly model: Model;
-  readonly layout: Layout;
-  readonly sheet: Sheet;
-  /** Which part of a page is on the screen. */
-  readonly where: string;
-}
+export const Footer = (view: ViewProps) => (
+  <TextRows rows={footerRows(view)} width={view.layout.columns} height={3} />
+);
 
-export function Footer({ model, layout, sheet, where }: FooterProps) {
-  const { columns } = layout;
-  const [rule, status, hints] = footerRows(model, layout, sheet, where);
-  return (
-    <Box flexDirection="column" flexShrink={0}>
-      <TextRow row={rule} width={columns} />
-      <TextRow row={status} width={columns} />
-      <TextRow row={hints} width={columns} />
-    </Box>
-  );
-}
-
-function footerRows(model: Model, layout: Layout, sheet: Sheet, where: string): [Row, Row, Row] {
+function footerRows({ model, layout, sheet, page }: ViewProps): readonly Row[] {
   const { screen } = model;
   const { theme, columns, here } = sheet;
   const rule = ruleRow(columns, theme);
@@ -74,7 +57,11 @@ function footerRows(model: Model, layout: Layout, sheet: Sheet, where: string): 
     ];
   }
   if (screen.kind === 'form' && !model.message) return [rule, echoRow(screen.form, sheet), hints];
-  return [bottomRule(model, layout, theme), statusRow(model, layout, theme, where), hints];
+  return [
+    bottomRule(model, layout, theme),
+    statusRow(model, layout, theme, page?.where ?? ''),
+    hints,
+  ];
 }
 
 /** All that the field with the caret takes, or what a typed time comes to: beside it there may be no room for that. */

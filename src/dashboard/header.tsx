@@ -2,20 +2,13 @@
 import { basename } from 'node:path';
 import { Box } from 'ink';
 import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
-import type { Layout } from './layout.ts';
 import { countOf, TABS } from './lists.ts';
 import type { Model } from './model.ts';
 import { cut, fill, type Row, rowWidth, styled, tame, textWidth } from './rows.ts';
-import { TextRow } from './text-rows.tsx';
+import { TextRow, type ViewProps } from './text-rows.tsx';
 import { bar, type Sheet, sparkline, type Theme } from './theme.ts';
 
-interface HeaderProps {
-  readonly model: Model;
-  readonly layout: Layout;
-  readonly sheet: Sheet;
-}
-
-export function Header({ model, layout, sheet }: HeaderProps) {
+export function Header({ model, layout, sheet }: ViewProps) {
   const { columns } = layout;
   return (
     <Box flexDirection="column" flexShrink={0}>

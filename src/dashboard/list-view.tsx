@@ -5,31 +5,22 @@ import { showCount } from './clock-texts.ts';
 import { boardOf, logOf } from './context.ts';
 import { fewJobRows, jobRows } from './job-detail.ts';
 import { jobTable } from './job-table.ts';
-import type { Layout } from './layout.ts';
 import type { Model } from './model.ts';
 import { cursorRow, type Row, ruleRow, styled, tableRow, tame, titleRow } from './rows.ts';
 import { fewRunRows, manyRunRows } from './run-detail.ts';
 import { runFront, runTable } from './run-table.ts';
-import { TextRow, TextRows } from './text-rows.tsx';
+import { TextRow, TextRows, type ViewProps } from './text-rows.tsx';
 import type { Sheet } from './theme.ts';
 
-interface ViewProps {
-  readonly model: Model;
-  readonly layout: Layout;
-  readonly sheet: Sheet;
-}
-
-export function ListView({ model, layout, sheet }: ViewProps) {
-  const { columns } = layout;
-  const { theme } = sheet;
-  const list = <List model={model} layout={layout} sheet={sheet} />;
-  const detail = <Detail model={model} layout={layout} sheet={sheet} />;
+export function ListView(view: ViewProps) {
+  const { layout, sheet } = view;
+  const { theme, columns } = sheet;
   if (layout.kind !== 'wide') {
     return (
       <Box flexDirection="column" flexShrink={0}>
         <TextRow row={ruleRow(columns, theme)} width={columns} />
-        {list}
-        {layout.kind === 'tall' && detail}
+        <List {...view} />
+        {layout.kind === 'tall' && <Detail {...view} />}
       </Box>
     );
   }
@@ -39,7 +30,7 @@ export function ListView({ model, layout, sheet }: ViewProps) {
     <Box flexDirection="column" flexShrink={0}>
       <TextRow row={styled('dim', top)} width={columns} />
       <Box>
-        {list}
+        <List {...view} />
         <Box
           borderStyle={border}
           borderDimColor={theme.color}
@@ -47,7 +38,7 @@ export function ListView({ model, layout, sheet }: ViewProps) {
           borderRight={false}
           borderBottom={false}
         >
-          {detail}
+          <Detail {...view} />
         </Box>
       </Box>
     </Box>

@@ -1,8 +1,9 @@
 // The pages that are read, each of which has the whole body: the help, all of a run or job, the log. A page is all of
 // its rows, and a window of them that is on the screen.
+
+import { allKeys } from './bindings.ts';
 import { logOf, subjectOf } from './context.ts';
 import { jobRows } from './job-detail.ts';
-import { allKeys } from './keys.ts';
 import { under } from './layout.ts';
 import type { Model } from './model.ts';
 import { type Row, ruleRow, styled, tame, wrap } from './rows.ts';

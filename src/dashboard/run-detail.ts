@@ -29,50 +29,46 @@ const ms = (iso: string): number => Date.parse(iso);
 
 /** Everything, section by section, for the whole screen. */
 export function runRows(detail: RunDetail, log: Log | null, sheet: Sheet): Row[] {
-  const { run, attempts, results } = detail;
-  const section = (title: string, rows: readonly Row[], end = ''): Row[] =>
-    rows.length === 0 ? [] : ['', ruleRow(sheet.columns, sheet.theme, title, end), ...rows];
+  const said = logRows(log, sheet);
   return [
-    ...headRows(detail, sheet),
-    '',
-    ...factRows(detail, sheet),
-    ...valueRows('params', run.params, sheet),
-    ...(run.checkpoint === null ? [] : valueRows('checkpoint', run.checkpoint, sheet)),
-    ...(run.output === null ? [] : valueRows('output', run.output, sheet)),
-    ...section('error', errorRows(run, sheet)),
-    ...section(`attempts (${attempts.length})`, attempts.map(attemptRow(detail, sheet))),
-    ...section(`results (${results?.total ?? 0})`, resultRows(results?.rows ?? [], sheet)),
-    ...section('log', logRows(log, sheet), log?.live ? sheet.theme.glyphs.following : ''),
+    ...sections(detail, sheet, false),
+    ...(said.length > 0 ? ['', logRule(log, sheet), ...said] : []),
   ];
 }
 
 /** What matters most, for the pane beside the list. */
-export function manyRunRows(detail: RunDetail, log: Log | null, sheet: Sheet, room: number): Row[] {
+export const manyRunRows = (
+  detail: RunDetail,
+  log: Log | null,
+  sheet: Sheet,
+  room: number,
+): Row[] => withLog(sections(detail, sheet, true), log, sheet, room, [logRule(log, sheet)]);
+
+const logRule = (log: Log | null, { columns, theme }: Sheet): Row =>
+  ruleRow(columns, theme, 'log', log?.live ? theme.glyphs.following : '');
+
+/** Everything but the log; in a pane less of each, and nothing between the sections. */
+function sections(detail: RunDetail, sheet: Sheet, isPane: boolean): Row[] {
   const { theme, columns } = sheet;
-  const { run, results, attempts } = detail;
-  const section = (title: string, rows: readonly Row[]): Row[] =>
-    rows.length === 0 ? [] : [ruleRow(columns, theme, title), ...rows];
-  const rows = [
+  const { run, attempts, results } = detail;
+  const titled = (title: string, rows: readonly Row[]): Row[] =>
+    rows.length === 0 ? [] : [...(isPane ? [] : ['']), ruleRow(columns, theme, title), ...rows];
+  const value = (name: string, json: Json, most: number): Row[] =>
+    json === null && name !== 'params' ? [] : valueRows(name, json, sheet, isPane ? most : 40);
+  const errors = errorRows(run, sheet);
+  const tried = isPane && attempts.length === 1 ? [] : attempts.slice(isPane ? -4 : 0);
+  const rows = results?.rows.slice(isPane ? -6 : 0) ?? [];
+  return [
     ...headRows(detail, sheet),
     '',
     ...factRows(detail, sheet),
-    ...valueRows('params', run.params, sheet, 6),
-    ...(run.checkpoint === null ? [] : valueRows('checkpoint', run.checkpoint, sheet, 4)),
-    ...(run.output === null ? [] : valueRows('output', run.output, sheet, 4)),
-    ...errorRows(run, sheet).slice(0, 8),
-    ...(attempts.length < 2
-      ? []
-      : section(
-          `attempts (${attempts.length})`,
-          attempts.slice(-4).map(attemptRow(detail, sheet)),
-        )),
-    ...section(
-      `results (${results?.total ?? 0})`,
-      resultRows(results?.rows.slice(-6) ?? [], sheet),
-    ),
+    ...value('params', run.params, 6),
+    ...value('checkpoint', run.checkpoint, 4),
+    ...value('output', run.output, 4),
+    ...(isPane ? errors.slice(0, 8) : titled('error', errors)),
+    ...titled(`attempts (${attempts.length})`, tried.map(attemptRow(detail, sheet))),
+    ...titled(`results (${results?.total ?? 0})`, resultRows(rows, sheet)),
   ];
-  const end = log?.live ? theme.glyphs.following : '';
-  return withLog(rows, log, sheet, room, [ruleRow(columns, theme, 'log', end)]);
 }
 
 /** For a pane of a few rows. */

@@ -11,28 +11,13 @@ export interface Theme {
   readonly asciiTexts: boolean;
 }
 
-export interface Glyphs {
-  readonly full: string;
-  readonly empty: string;
-  readonly spark: readonly string[];
-  readonly rule: string;
-  /** The border between the list and the detail, as Ink names it. */
-  readonly border: 'single' | 'classic';
-  readonly teeDown: string;
-  readonly teeUp: string;
-  readonly more: string;
-  readonly dot: string;
-  readonly arrows: string;
-  readonly enter: string;
-  readonly following: string;
-}
-
-const UNICODE: Glyphs = {
+const UNICODE = {
   full: '█',
   empty: '░',
   spark: [...'▁▂▃▄▅▆▇█'],
   rule: '─',
-  border: 'single',
+  /** The border between the list and the detail, as Ink names it. */
+  border: 'single' as 'single' | 'classic',
   teeDown: '┬',
   teeUp: '┴',
   more: '…',
@@ -41,6 +26,8 @@ const UNICODE: Glyphs = {
   enter: '⏎',
   following: '▼ following',
 };
+
+export type Glyphs = Readonly<typeof UNICODE>;
 
 const ASCII: Glyphs = {
   full: '#',

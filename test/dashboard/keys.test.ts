@@ -1,8 +1,7 @@
 // Keys: what the terminal sends, what each key means where, and that hints and keys say the same.
 import { describe, expect, it } from 'vitest';
-import { BINDINGS, type Context } from '../../src/dashboard/bindings.ts';
+import { actionFor, BINDINGS, type Context, hintsFor } from '../../src/dashboard/bindings.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
-import { actionFor, hintsFor } from '../../src/dashboard/keys.ts';
 import { EMPTY, edit, lineOf } from '../../src/dashboard/line.ts';
 import { PLAIN } from '../helpers/boards.ts';
 

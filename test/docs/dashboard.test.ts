@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { allKeys } from '../../src/dashboard/keys.ts';
+import { allKeys } from '../../src/dashboard/bindings.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 import { ROOT } from '../helpers/project.ts';
 import { frame } from '../helpers/screens.ts';
