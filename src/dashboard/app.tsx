@@ -1,20 +1,18 @@
-// The whole screen: header, body and footer, drawn by Ink. Each part is a function of the model and the time; the
-// store says when they have changed. This file is loaded late: React and Ink read the environment when they are imported.
+// The whole screen, drawn by Ink: header, body and footer, each from the rows that a pure function makes of the model
+// and the time. This file is loaded late: React and Ink read the environment when they are imported.
 import { Box, render } from 'ink';
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
-import { boardOf } from './context.ts';
-import { Footer } from './footer.tsx';
+import { footerRows } from './footer.ts';
 import { FormView, JobPicker } from './form-view.tsx';
-import { Header } from './header.tsx';
-import { jobTicks } from './job-table.ts';
-import { LEAST, layoutFor, under } from './layout.ts';
-import { ListView } from './list-view.tsx';
-import type { Model, Size } from './model.ts';
-import { pageOf } from './pages.ts';
-import { runTicks } from './run-table.ts';
+import { headerRows } from './header.ts';
+import { LEAST, under } from './layout.ts';
+import { detailRows, listRows } from './list-rows.ts';
+import type { Size } from './model.ts';
+import { ruleRow, styled } from './rows.ts';
+import { nextTickMs, type Scene, sceneOf } from './scene.ts';
 import type { Screen } from './screen.ts';
 import { paced, type Store, type View } from './store.ts';
-import { TextRow, TextRows, ThemeContext, type ViewProps } from './text-rows.tsx';
+import { TextRow, TextRows, ThemeContext } from './text-rows.tsx';
 import type { Theme } from './theme.ts';
 
 /** Draws each change of the store on the screen, until the function that it returns is called. */
@@ -43,31 +41,27 @@ export function draw(
   };
 }
 
+/** The app at each change of the store and each tick of the clock. */
 function Live({ store, theme }: { readonly store: Store; readonly theme: Theme }) {
   const subscribe = useCallback((changed: () => void) => paced(store, changed), [store]);
   const view = useSyncExternalStore(subscribe, store.view);
-  useEffect(
-    () => store.clock.after(nextTickMs(view.model, view.now) + 2, () => store.tick()),
-    [store, view],
-  );
+  useEffect(() => store.clock.after(nextTickMs(view) + 2, () => store.tick()), [store, view]);
   return <App {...view} theme={theme} />;
 }
 
-export function App({ model, now, theme }: View & { readonly theme: Theme }) {
-  const layout = layoutFor(model.size);
-  const { kind, columns, height, body } = layout;
-  const sheet = { theme, columns, here: { now, timezone: model.timezone } };
-  const view = { model, layout, sheet, page: pageOf(model, sheet, body) };
+export function App({ theme, ...view }: View & { readonly theme: Theme }) {
+  const scene = sceneOf(view, theme);
+  const { kind, columns, height } = scene.layout;
   return (
     <ThemeContext value={theme}>
       <Box flexDirection="column" width={columns} height={height}>
         {kind === 'tiny' ? (
-          <TextRow row={tooSmall(model.size)} width={columns} />
+          <TextRow row={tooSmall(view.model.size)} width={columns} />
         ) : (
           <>
-            <Header {...view} />
-            <Body {...view} />
-            <Footer {...view} />
+            <Header {...scene} />
+            <Body {...scene} />
+            <Footer {...scene} />
           </>
         )}
       </Box>
@@ -78,30 +72,59 @@ export function App({ model, now, theme }: View & { readonly theme: Theme }) {
 const tooSmall = ({ columns, rows }: Size): string =>
   `jobrun needs ${LEAST.columns}x${LEAST.rows}, this is ${columns}x${rows}`;
 
-/** Between header and footer: a list with its detail, or what has all of it. */
-function Body(view: ViewProps) {
-  const { model, layout, sheet, page } = view;
+const Header = (scene: Scene) => (
+  <TextRows rows={headerRows(scene)} width={scene.layout.columns} height={scene.layout.header} />
+);
+
+const Footer = (scene: Scene) => (
+  <TextRows rows={footerRows(scene)} width={scene.layout.columns} height={scene.layout.footer} />
+);
+
+/** What is open: a form, a page to read, or a list with the detail of what is under its cursor. */
+function Body(scene: Scene) {
+  const { model, layout, sheet, page } = scene;
   const { body, columns } = layout;
   const screen = under(model.screen);
   if (screen.kind === 'pick') return <JobPicker pick={screen} sheet={sheet} height={body} />;
   if (screen.kind === 'form') return <FormView form={screen.form} sheet={sheet} height={body} />;
-  if (!page) return <ListView {...view} />;
-  return <TextRows rows={[page.head, ...page.rows]} width={columns} height={body + 1} />;
+  if (page) return <TextRows rows={[page.head, ...page.rows]} width={columns} height={body + 1} />;
+  return layout.kind === 'wide' ? <ListBesideDetail {...scene} /> : <ListOverDetail {...scene} />;
 }
 
-/** When the screen looks different although nothing has changed: in a second, or at the next full minute. */
-export function nextTickMs(model: Model, now: number): number {
-  const list = boardOf(model)?.list;
-  const from = Math.max(0, model.place.top - (list?.offset ?? 0));
-  const to = from + layoutFor(model.size).list;
-  const detail = model.board?.detail;
-  const busy =
-    model.screen.kind === 'form' ||
-    model.screen.kind === 'due' ||
-    (detail?.kind === 'run' &&
-      detail.run.state === 'running' &&
-      detail.run.id === model.place.id) ||
-    list?.runs.slice(from, to).some((run) => runTicks(run, now)) ||
-    list?.jobs.slice(from, to).some((job) => jobTicks(job, now));
-  return busy ? 1000 - (now % 1000) : 60_000 - (now % 60_000);
+const ListOverDetail = (scene: Scene) => (
+  <Box flexDirection="column">
+    <TextRow row={ruleRow(scene.layout.columns, scene.sheet.theme)} width={scene.layout.columns} />
+    <List {...scene} />
+    {scene.layout.kind === 'tall' && <Detail {...scene} />}
+  </Box>
+);
+
+function ListBesideDetail(scene: Scene) {
+  const { columns, listColumns, paneColumns } = scene.layout;
+  const { color, glyphs } = scene.sheet.theme;
+  const rule = glyphs.rule.repeat(listColumns) + glyphs.teeDown + glyphs.rule.repeat(paneColumns);
+  const wall = { borderTop: false, borderRight: false, borderBottom: false, borderDimColor: color };
+  return (
+    <Box flexDirection="column">
+      <TextRow row={styled('dim', rule)} width={columns} />
+      <Box>
+        <List {...scene} />
+        <Box borderStyle={glyphs.border} {...wall}>
+          <Detail {...scene} />
+        </Box>
+      </Box>
+    </Box>
+  );
 }
+
+const List = (scene: Scene) => (
+  <TextRows
+    rows={listRows(scene)}
+    width={scene.layout.listColumns}
+    height={scene.layout.list + 1}
+  />
+);
+
+const Detail = (scene: Scene) => (
+  <TextRows rows={detailRows(scene)} width={scene.layout.paneColumns} height={scene.layout.pane} />
+);

@@ -3,10 +3,13 @@
 import type { Clock } from '../support/clock.ts';
 import { errorLine } from '../support/errors.ts';
 import { Controller } from './controller.ts';
+import { headerRows } from './header.ts';
 import { Link, type Places } from './link.ts';
 import { LogFollower } from './log-follower.ts';
 import { newModel } from './model.ts';
 import { Refresh } from './refresh.ts';
+import { textOf } from './rows.ts';
+import { sceneOf } from './scene.ts';
 import { Screen } from './screen.ts';
 import { Store } from './store.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
@@ -78,6 +81,9 @@ class Dashboard {
     );
     process.on('SIGCONT', this.#resume);
     this.#link.run().catch((error) => this.end(error));
+    // Loading Ink takes longer than all the rest: until it is there, the top of the screen stands there as plain text.
+    const top = headerRows(sceneOf(this.#store.view(), this.#o.theme));
+    this.#screen.write(top.map(textOf).join('\n'));
     const { draw } = await importApp();
     if (this.#ended) return;
     this.#stopDrawing = draw(this.#store, this.#o.theme, this.#screen, this.end);

@@ -1,6 +1,6 @@
 // What is filled in to schedule a run: the choice of a job, and the form for its params.
 import { Box } from 'ink';
-import { inputRow } from './footer.tsx';
+import { inputRow } from './footer.ts';
 import { type Field, type Form, matching } from './form.ts';
 import type { Screen } from './model.ts';
 import { cursorRow, fill, type Row, ruleRow, styled, tame, textWidth } from './rows.ts';

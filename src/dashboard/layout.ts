@@ -6,6 +6,9 @@ export interface Layout {
   readonly kind: 'tiny' | 'short' | 'tall' | 'wide';
   readonly columns: number;
   readonly height: number;
+  /** Rows above and below the body. */
+  readonly header: number;
+  readonly footer: number;
   /** Rows between header and footer, under the rule that begins them. */
   readonly body: number;
   /** Rows of the list on the screen, without its titles. */
@@ -17,7 +20,6 @@ export interface Layout {
 }
 
 export const LEAST: Size = { columns: 60, rows: 15 };
-/** Rows of the footer, whatever it holds. */
 const FOOTER = 3;
 const RULE = 1;
 const TITLES = 1;
@@ -28,16 +30,24 @@ const MOST: Size = { columns: 500, rows: 300 };
 export function layoutFor(size: Size): Layout {
   const columns = Math.min(size.columns, MOST.columns);
   const height = Math.max(1, Math.min(size.rows, MOST.rows));
-  const one = { columns, height, listColumns: columns, pane: 0, paneColumns: 0 };
+  const header = columns >= 100 && size.rows >= 22 ? 3 : 2;
+  const body = height - header - RULE - FOOTER;
+  const one = {
+    columns,
+    height,
+    header,
+    footer: FOOTER,
+    listColumns: columns,
+    pane: 0,
+    paneColumns: 0,
+  };
   if (size.columns < LEAST.columns || size.rows < LEAST.rows)
     return { ...one, kind: 'tiny', list: 0, body: 0 };
-  if (columns >= 100 && size.rows >= 22) {
-    const body = height - 3 - RULE - FOOTER;
+  if (header === 3) {
     const listColumns = Math.floor(columns * 0.6);
     const pane = { pane: body, paneColumns: columns - listColumns - 1 };
     return { ...one, ...pane, kind: 'wide', body, list: body - TITLES, listColumns };
   }
-  const body = height - 2 - RULE - FOOTER;
   if (size.rows < 20) return { ...one, kind: 'short', body, list: body - TITLES };
   const list = body - TITLES - PANE;
   return { ...one, kind: 'tall', body, list, pane: PANE, paneColumns: columns };

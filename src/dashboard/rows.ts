@@ -18,6 +18,11 @@ const spanOf = (part: string | Span): Span =>
 export const spansOf = (row: Row): readonly Span[] =>
   typeof row === 'string' || 'text' in row ? [spanOf(row)] : row.map(spanOf);
 
+export const textOf = (row: Row): string =>
+  spansOf(row)
+    .map(({ text }) => text)
+    .join('');
+
 const SIMPLE = /^[\x20-\x7e]*$/;
 /** Letters of one column each, that no letter behind them changes: ASCII, Latin, and what we draw with. */
 export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;

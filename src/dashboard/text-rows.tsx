@@ -1,22 +1,11 @@
 // Rows of text as Ink draws them: each in a box of known size, its pieces coloured by Ink.
 import { Box, Text } from 'ink';
 import { createContext, createElement, type ReactNode, useContext } from 'react';
-import type { Layout } from './layout.ts';
-import type { Model } from './model.ts';
-import type { Page } from './pages.ts';
 import { cutRow, type Row, type Span } from './rows.ts';
-import { type Sheet, STYLES, type Theme } from './theme.ts';
+import { STYLES, type Theme } from './theme.ts';
 
 /** The theme that everything below is drawn in. */
 export const ThemeContext = createContext<Theme | null>(null);
-
-/** What each part of the screen is drawn from. */
-export interface ViewProps {
-  readonly model: Model;
-  readonly layout: Layout;
-  readonly sheet: Sheet;
-  readonly page: Page | null;
-}
 
 interface TextRowProps {
   readonly row: Row;

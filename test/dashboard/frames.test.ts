@@ -9,6 +9,7 @@ import { layoutFor } from '../../src/dashboard/layout.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
 import { NARROW, tame, textWidth, wrap } from '../../src/dashboard/rows.ts';
+import { nextTickMs } from '../../src/dashboard/scene.ts';
 import { themeFor } from '../../src/dashboard/theme.ts';
 import {
   ASCII,
@@ -20,7 +21,7 @@ import {
   PLAIN,
   runViewOf,
 } from '../helpers/boards.ts';
-import { frame, nextTickMs } from '../helpers/screens.ts';
+import { frame } from '../helpers/screens.ts';
 
 const SIZES = [
   { columns: 60, rows: 15 },
@@ -250,9 +251,9 @@ describe('a frame', () => {
   it('looks the same in the same minute when nothing runs, so that nothing is drawn', () => {
     const idle = boardWith(RUNS.slice(3, 4).concat(RUNS.slice(5)));
     const model = modelWith({ columns: 80, rows: 24 }, idle);
-    expect(nextTickMs(model, NOW)).toBe(53_000);
+    expect(nextTickMs({ model, now: NOW })).toBe(53_000);
     expect(frame(model, PLAIN, NOW)).toEqual(frame(model, PLAIN, NOW + 50_000));
-    expect(nextTickMs(modelAt(model.size, { kind: 'list' }), NOW)).toBe(1000);
+    expect(nextTickMs({ model: modelAt(model.size, LIST), now: NOW })).toBe(1000);
   });
 });
 

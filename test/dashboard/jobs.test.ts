@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { BoardRun } from '../../src/commands/board-rows.ts';
 import type { JobView } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
-import { spansOf } from '../../src/dashboard/rows.ts';
+import { textOf } from '../../src/dashboard/rows.ts';
 import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 import { frame } from '../helpers/screens.ts';
 
@@ -57,12 +57,7 @@ test('all of a job says what each of its params takes, or has the schema where t
   const sheet = { theme: PLAIN, columns: 80, here: { now: NOW, timezone: 'UTC' } };
   const linesOf = (params: JobView['params']): string =>
     jobRows({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
-      .map((row) =>
-        spansOf(row)
-          .map(({ text }) => text)
-          .join('')
-          .trimEnd(),
-      )
+      .map((row) => textOf(row).trimEnd())
       .join('\n');
   const schema = {
     type: 'object',

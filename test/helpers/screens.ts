@@ -3,10 +3,7 @@ import { importApp } from '../../src/dashboard/dashboard.ts';
 import type { Model } from '../../src/dashboard/model.ts';
 import type { Theme } from '../../src/dashboard/theme.ts';
 
-const { App, nextTickMs } = await importApp();
-
-export { nextTickMs };
-
+const { App } = await importApp();
 const { renderToString } = await import('ink');
 const { createElement } = await import('react');
 

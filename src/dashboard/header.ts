@@ -1,23 +1,17 @@
 // The top of the screen: what this is, how it is doing, and the lists with their counts.
 import { basename } from 'node:path';
-import { Box } from 'ink';
 import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
 import { countOf, TABS } from './lists.ts';
 import type { Model } from './model.ts';
 import { cut, fill, type Row, rowWidth, styled, tame, textWidth } from './rows.ts';
-import { TextRow, type ViewProps } from './text-rows.tsx';
+import type { Scene } from './scene.ts';
 import { bar, type Sheet, sparkline, type Theme } from './theme.ts';
 
-export function Header({ model, layout, sheet }: ViewProps) {
-  const { columns } = layout;
-  return (
-    <Box flexDirection="column" flexShrink={0}>
-      <TextRow row={titleRow(model, sheet)} width={columns} />
-      {layout.kind === 'wide' && <TextRow row={meterRow(model, sheet)} width={columns} />}
-      <TextRow row={tabRow(model, sheet)} width={columns} />
-    </Box>
-  );
-}
+export const headerRows = ({ model, layout, sheet }: Scene): readonly Row[] => [
+  titleRow(model, sheet),
+  ...(layout.kind === 'wide' ? [meterRow(model, sheet)] : []),
+  tabRow(model, sheet),
+];
 
 /** The project and its daemon, what is wrong, the clock. What is wrong goes last where there is no room for all. */
 function titleRow(model: Model, { theme, columns, here }: Sheet): Row {

@@ -5,7 +5,7 @@ import { type Hint, hintsFor } from './bindings.ts';
 import { showCount } from './clock-texts.ts';
 import { contextOf } from './context.ts';
 import type { Form } from './form.ts';
-import { throughput } from './header.tsx';
+import { throughput } from './header.ts';
 import type { Layout } from './layout.ts';
 import { type Line, lettersOf } from './line.ts';
 import { FILTER_HELP, readFilter } from './lists.ts';
@@ -21,15 +21,11 @@ import {
   tame,
   textWidth,
 } from './rows.ts';
-import { TextRows, type ViewProps } from './text-rows.tsx';
+import type { Scene } from './scene.ts';
 import type { Sheet, Theme } from './theme.ts';
 import { readDue, readWhen, type When } from './when.ts';
 
-export const Footer = (view: ViewProps) => (
-  <TextRows rows={footerRows(view)} width={view.layout.columns} height={3} />
-);
-
-function footerRows({ model, layout, sheet, page }: ViewProps): readonly Row[] {
+export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[] {
   const { screen } = model;
   const { theme, columns, here } = sheet;
   const rule = ruleRow(columns, theme);

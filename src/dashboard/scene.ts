@@ -1,0 +1,39 @@
+// What the parts of the screen are made from at one moment, and when the next one looks different.
+import { boardOf } from './context.ts';
+import { jobTicks } from './job-table.ts';
+import { type Layout, layoutFor } from './layout.ts';
+import type { Model } from './model.ts';
+import { type Page, pageOf } from './pages.ts';
+import { runTicks } from './run-table.ts';
+import type { View } from './store.ts';
+import type { Sheet, Theme } from './theme.ts';
+
+export interface Scene {
+  readonly model: Model;
+  readonly layout: Layout;
+  readonly sheet: Sheet;
+  readonly page: Page | null;
+}
+
+export function sceneOf({ model, now }: View, theme: Theme): Scene {
+  const layout = layoutFor(model.size);
+  const sheet = { theme, columns: layout.columns, here: { now, timezone: model.timezone } };
+  return { model, layout, sheet, page: pageOf(model, sheet, layout.body) };
+}
+
+/** When the screen looks different although nothing has changed: in a second, or at the next full minute. */
+export function nextTickMs({ model, now }: View): number {
+  const list = boardOf(model)?.list;
+  const from = Math.max(0, model.place.top - (list?.offset ?? 0));
+  const to = from + layoutFor(model.size).list;
+  const detail = model.board?.detail;
+  const busy =
+    model.screen.kind === 'form' ||
+    model.screen.kind === 'due' ||
+    (detail?.kind === 'run' &&
+      detail.run.state === 'running' &&
+      detail.run.id === model.place.id) ||
+    list?.runs.slice(from, to).some((run) => runTicks(run, now)) ||
+    list?.jobs.slice(from, to).some((job) => jobTicks(job, now));
+  return busy ? 1000 - (now % 1000) : 60_000 - (now % 60_000);
+}
