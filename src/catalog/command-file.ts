@@ -34,6 +34,9 @@ export const withoutEnding = (name: string): string => name.replace(/(?<=[^/])\.
 
 /** The entry of a command job: all there is to know stands in its option file. */
 export function readCommand(file: JobFile, defaults: Fields): JobEntry {
+  // The system would not start it, and a shell would take the lines of any language for its own.
+  if (isMarkedScript(headOf(file.file)))
+    return { ...file, state: 'broken', error: `${file.file}:1: ${MARKED}` };
   const options = optionsOf(file.file);
   try {
     return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
@@ -89,13 +92,15 @@ function scriptLine(head: string): string | null {
   return text.startsWith('#!') ? (text.slice(2).split('\n')[0] ?? '') : null;
 }
 
+const isMarkedScript = (head: string): boolean => head.startsWith(`${BYTE_ORDER_MARK}#!`);
+const MARKED = 'a byte order mark stands before "#!": save the file without one';
+
 /** Why the system does not start a script, where its first line shows it. `path` as in PATH. */
 export function scriptProblem(file: string, path: string): string | null {
   const head = headOf(file);
   const line = scriptLine(head);
   if (line === null) return null;
-  if (head.startsWith(BYTE_ORDER_MARK))
-    return 'a byte order mark stands before "#!": save the file without one';
+  if (isMarkedScript(head)) return MARKED;
   const [interpreter = '', ...words] = line.trim().split(/[ \t]+/);
   if (line.endsWith('\r'))
     return `the line ends in CRLF, which makes the interpreter "${interpreter}\\r": save the file with LF`;

@@ -212,7 +212,9 @@ export class JobCatalog implements Catalog {
     const code: string[] = [];
     for (const path of paths) if (await this.#isCode(path)) code.push(path);
     if (code.length > 0) await this.reload(code);
-    else if (paths.some((path) => this.#isJob(path) || mayHoldJob(path))) await this.rescan();
+    // A command is no code: it is read again with the next pass, which may find it broken or whole.
+    else if (paths.some((path) => this.#isJob(path))) await this.reload([]);
+    else if (paths.some(mayHoldJob)) await this.rescan();
   }
 
   /** JSON in a folder `data` is what jobs work on, and must not reload all jobs at each write, unless one imports it. */

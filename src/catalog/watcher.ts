@@ -16,7 +16,7 @@ import { join, relative } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { orElse } from '../support/errors.ts';
 import { MINUTE, SECOND } from '../support/limits.ts';
-import { identityOf, Watches } from './watches.ts';
+import { identityOf, type Told, Watches } from './watches.ts';
 
 /** How changes are noticed, and why no better. */
 export interface Watch {
@@ -115,13 +115,14 @@ class FolderWatcher implements Watcher {
     this.refusal = null;
     const real = await orElse(null, () => realpath(folder));
     if (real !== null) {
-      const watches: Watches = new Watches(real, {
+      const told: Told = {
         seen: (path) => this.#burst.seen(join(folder, relative(real, path))),
         folderSeen: () => {
           this.#watchesAt = this.#o.clock.monotonic() + FOLLOWED_MS;
         },
         refused: (error) => this.#poll(watches, error),
-      });
+      };
+      const watches: Watches = new Watches(real, told, this.#o.clock);
       this.#watches = watches;
       await watches.ready;
     }

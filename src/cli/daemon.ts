@@ -10,15 +10,24 @@ import { openLogOutput } from '../daemon/watching/log-output.ts';
 import { prepareState } from '../store/lock.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
+import {
+  daemonExitCodeOf,
+  type ErrorShape,
+  errorFromShape,
+  JobrunError,
+  toJobrunError,
+} from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { FEWEST_WORKERS, MAX_WORKERS, SECOND } from '../support/limits.ts';
 import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseNoProject } from './backend.ts';
 
-/** The exit code of a daemon that has ended, or where a detached one is. */
-type Reply = { readonly exitCode: number } | { readonly pid: number; readonly log: string };
+type Reply =
+  /** A daemon that has ended, or has not begun. */
+  | { readonly exitCode: number; readonly error?: JobrunError }
+  /** A detached one. */
+  | { readonly pid: number; readonly log: string };
 
 const START_MS = 10 * SECOND;
 const LOOK_EVERY_MS = 50;
@@ -55,14 +64,22 @@ export const daemon: Command<typeof options, Reply> = {
     const { untilIdle = false, watch = true, log, http = config.http } = request;
     refuseNoProject(config);
     refuseFewFiles(request.workers ?? config.workers ?? FEWEST_WORKERS);
-    if (request.detach) return startDetached(config, log && resolve(log));
-    const { runDaemon } = await import('../daemon/run-daemon.ts');
-    const asked = { ...request, untilIdle, watch, verbose: general.verbose === true };
-    return { exitCode: await runDaemon({ ...config, http }, asked) };
+    try {
+      if (request.detach) return await startDetached(config, log && resolve(log));
+      const { runDaemon } = await import('../daemon/run-daemon.ts');
+      const asked = { ...request, untilIdle, watch, verbose: general.verbose === true };
+      return { exitCode: await runDaemon({ ...config, http }, asked) };
+    } catch (thrown) {
+      const error = toJobrunError(thrown);
+      return { exitCode: daemonExitCodeOf(error.code), error };
+    }
   },
 
   show(reply, out) {
-    if ('exitCode' in reply) return reply.exitCode;
+    if ('exitCode' in reply) {
+      if (reply.error) out.error(reply.error);
+      return reply.exitCode;
+    }
     if (!out.done(reply, [String(reply.pid)])) {
       out.line`The daemon runs: pid ${reply.pid}, log ${reply.log}`;
       out.note`  stop it: jobrun stop`;

@@ -93,7 +93,8 @@ TimeoutStopSec=${stopS}
 WatchdogSec=${WATCHDOG_S}
 Restart=on-failure
 RestartSec=1
-# Wrong usage, a daemon that runs already, a state that needs a look: starting again does not help.
+# Wrong usage, a daemon that runs already, a state that needs a look: starting again does not help. A full disk ends it
+# with 74, and it is started again until there is room.
 RestartPreventExitStatus=2 5 8
 # A job that takes too much memory is killed alone.
 OOMPolicy=continue

@@ -18,7 +18,7 @@ const options = {
   failed: flag('--failed', 'all failed runs'),
   job: option('--job <job>', job, 'all failed and aborted runs of this job'),
   fresh: flag('--fresh', 'forget the checkpoint'),
-  force: flag('--force', 'also where a run that it waited for has failed'),
+  force: flag('--force', 'also if a run that it waited for has failed or was removed'),
 };
 
 export const retry: Command<typeof options, Reply> = {
@@ -61,7 +61,10 @@ export const retry: Command<typeof options, Reply> = {
   },
 };
 
-/** What runs after a run that has failed would go on without what it waited for. */
+/**
+ * What runs after a run that has failed would go on without what it waited for. The result of one that was removed is not
+ * known; but a run that has begun before had all that it waited for.
+ */
 async function refuseLostParent(
   id: number,
   retried: ReadonlySet<number>,
@@ -69,14 +72,18 @@ async function refuseLostParent(
 ): Promise<void> {
   const run = await getRun(id, tools);
   for (const parent of run.origin?.after ?? []) {
-    const state = retried.has(parent) ? null : (await tools.engine.find(parent))?.state.name;
-    if (state !== 'failed' && state !== 'aborted') continue;
-    const why = state === 'failed' ? 'has failed' : 'was aborted';
+    if (retried.has(parent)) continue;
+    const found = await tools.engine.find(parent);
+    const why = found ? LOST[found.state.name] : run.life === null ? REMOVED : undefined;
+    if (why === undefined) continue;
+    const both = found ? `Retry both: jobrun retry ${parent} ${id}. Or this one alone` : 'Anyway';
     const message = `run ${id} runs after run ${parent}, which ${why}`;
-    const hint = `Retry both: jobrun retry ${parent} ${id}. Or this one alone: --force`;
-    throw new JobrunError('refused', message, hint);
+    throw new JobrunError('refused', message, `${both}: jobrun retry ${id} --force`);
   }
 }
+
+const LOST: Partial<Record<StateName, string>> = { failed: 'has failed', aborted: 'was aborted' };
+const REMOVED = 'was removed, so its result is not known';
 
 async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
   const run = await getRun(id, tools);

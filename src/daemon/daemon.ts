@@ -13,7 +13,7 @@ import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
-import { exitCodeOf, toJobrunError } from '../support/errors.ts';
+import { daemonExitCodeOf, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
@@ -122,7 +122,7 @@ export class Daemon {
     this.#stopTime = new StopTime(clock);
     this.#watching = watching;
     this.#feed = new Feed<Change>(({ run }) => weightOf(run), changes);
-    this.#stuck = new Stuck(clock, log.logger, engine, (...why) => this.#fail(...why));
+    this.#stuck = new Stuck(clock, log.logger, engine, (error) => this.#fail(error));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -235,10 +235,10 @@ export class Daemon {
     this.#finish(exitCode);
   }
 
-  #fail(error: unknown, exitCode = exitCodeOf(toJobrunError(error).code)): void {
+  #fail(error: unknown): void {
     this.#o.log.logger.fatal({ err: error }, 'the daemon cannot go on');
     this.#scheduler.stop();
-    this.#finish(exitCode);
+    this.#finish(daemonExitCodeOf(toJobrunError(error).code));
   }
 
   #changed(change: Change): void {

@@ -3,21 +3,21 @@
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/engine.ts';
 import { type Clock, delay } from '../support/clock.ts';
-import { GAVE_UP_EXIT_CODE, isFull, JobrunError } from '../support/errors.ts';
+import { isFull, JobrunError } from '../support/errors.ts';
 import { SECOND, WRITE_GIVE_UP_MS } from '../support/limits.ts';
 
 export class Stuck {
   readonly #clock: Clock;
   readonly #logger: Pick<Logger, 'error'>;
   readonly #engine: Pick<Engine, 'makeRoom'>;
-  readonly #giveUp: (error: JobrunError, exitCode: number) => void;
+  readonly #giveUp: (error: JobrunError) => void;
   #since: number | null = null;
 
   constructor(
     clock: Clock,
     logger: Pick<Logger, 'error'>,
     engine: Pick<Engine, 'makeRoom'>,
-    giveUp: (error: JobrunError, exitCode: number) => void,
+    giveUp: (error: JobrunError) => void,
   ) {
     this.#clock = clock;
     this.#logger = logger;
@@ -49,7 +49,6 @@ export class Stuck {
         'Look at the disk (df, dmesg), then start it again: nothing accepted is lost.',
         error,
       ),
-      GAVE_UP_EXIT_CODE,
     );
   }
 }

@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
-import { errnoOf, isFewFiles, JobrunError, toJobrunError } from '../support/errors.ts';
+import { errnoOf, isFewFiles, isFull, JobrunError, toJobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
@@ -258,7 +258,7 @@ export function unusable(path: string, cause: unknown): JobrunError {
       cause,
     );
   }
-  if (errno === 'ENOSPC')
+  if (isFull(cause))
     return new JobrunError('disk-full', `no room for ${path}`, 'Make room on the disk.', cause);
   if (isFewFiles(cause)) return toJobrunError(cause);
   return new JobrunError(

@@ -33,8 +33,8 @@ const EXIT_CODES = {
   internal: 1,
 } as const;
 
-/** Of a daemon that could not write results for too long: others see no disk that refuses, but a daemon that ended. */
-export const GAVE_UP_EXIT_CODE = 74;
+/** Exit code of a daemon that could not write. */
+const UNWRITTEN = 74;
 
 export type ErrorCode = keyof typeof EXIT_CODES;
 
@@ -100,6 +100,10 @@ export class JobrunError extends Error {
 }
 
 export const exitCodeOf = (code: ErrorCode): number => EXIT_CODES[code];
+
+/** The same for a daemon. Damage needs a person; a disk that refuses may take it at the next start. */
+export const daemonExitCodeOf = (code: ErrorCode): number =>
+  code === 'disk-full' || code === 'write-failed' ? UNWRITTEN : exitCodeOf(code);
 
 /** Rebuilds an error that came over the socket; what an older or newer peer calls by an unknown code is internal. */
 export function errorFromShape(shape: ErrorShape): JobrunError {

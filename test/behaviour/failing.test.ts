@@ -304,10 +304,11 @@ test('a run whose daemon was killed goes on with the next number, and fails when
   expect(new Set(s.marks('lost').map(({ pid }) => pid)).size).toBe(6);
 }, 90_000);
 
-test('a run that was to follow one that has failed is not retried alone, but with it, or with force', async () => {
+test('a run that was to follow one that has failed, or was removed, is not retried alone, but with it, or with force', async () => {
   const s = await site({
     parent: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('not yet'); return 1; };`,
     child: `export default () => 2;`,
+    once: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('once'); return 3; };`,
   });
   const parent = await s.jobs.schedule('parent');
   const child = await s.jobs.schedule('child', {}, { after: [parent.id] });
@@ -324,6 +325,24 @@ test('a run that was to follow one that has failed is not retried alone, but wit
   expect((await s.jobs.get(parent.id)).state).toBe('failed');
   await s.project.json('retry', parent.id, child.id);
   for (const { id } of [parent, child]) expect((await s.settled(id)).state).toBe('done');
+  const late = await s.jobs.schedule('parent', {}, { in: '1h' });
+  const last = await s.jobs.schedule('child', {}, { after: [late.id] });
+  await s.jobs.abort(late.id);
+  await s.settled(last.id);
+  await s.project.json('remove', late.id);
+  const unknown = await refusal(s.jobs.retry(last.id));
+  expect([unknown.message, unknown.hint]).toEqual([
+    `run ${last.id} runs after run ${late.id}, which was removed, so its result is not known`,
+    expect.stringContaining(`jobrun retry ${last.id} --force`),
+  ]);
+  await s.jobs.retry(last.id, { force: true });
+  expect((await s.settled(last.id)).output).toBe(2);
+  // One that has begun before had its parent done, and it does not matter that this one was removed.
+  const again = await s.jobs.schedule('once', {}, { after: [other.id] });
+  expect((await s.settled(again.id)).state).toBe('failed');
+  await s.project.json('remove', other.id);
+  await s.jobs.retry(again.id);
+  expect((await s.settled(again.id)).output).toBe(3);
   // What it waited for is done now: nothing is in its way.
   expect((await refusal(s.jobs.retry(child.id))).message).toContain('is done');
 }, 60_000);

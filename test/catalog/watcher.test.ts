@@ -170,3 +170,28 @@ test('a folder below that is replaced at once is watched as the new one, and so 
   cpSync(join(dir, 'old'), join(dir, 'jobs/sub'), { recursive: true });
   await w.sees('sub/deep/v.ts');
 });
+
+test('a folder of very many files that is written to all the time is not listed all the time', async () => {
+  const folder = join(home(), 'jobs');
+  const files = Array.from({ length: 20_000 }, (_, i) => `data/${i}.txt`);
+  for (const file of files) write(folder, file);
+  const watched = new Watched(folder);
+  await watched.ready();
+  watched.take();
+  const before = process.cpuUsage();
+  const began = performance.now();
+  for (const file of files.slice(0, 100)) {
+    write(folder, file, 'more');
+    await delay(systemClock, 30);
+  }
+  const { user, system } = process.cpuUsage(before);
+  const share = (user + system) / 1000 / (performance.now() - began);
+  await eventually(() => new Set(watched.take()).has('data/99.txt'));
+  expect(share).toBeLessThan(0.2);
+  // A folder that comes meanwhile is found and watched, if later than in a small one.
+  write(folder, 'data/later/a.mjs');
+  await delay(systemClock, 3000);
+  watched.take();
+  write(folder, 'data/later/b.mjs');
+  await eventually(() => watched.take().includes('data/later/b.mjs'));
+}, 60_000);

@@ -1,14 +1,15 @@
 // Results that the disk refuses: how long the daemon calls that a trouble, and when it gives up.
 import { expect, it } from 'vitest';
 import { Stuck, untilWritten } from '../../src/daemon/stuck.ts';
+import type { JobrunError } from '../../src/support/errors.ts';
 import { MINUTE } from '../../src/support/limits.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
 function setUp() {
   const clock = new FakeClock(0);
-  const codes: number[] = [];
+  const codes: string[] = [];
   const engine = { makeRoom: async () => undefined };
-  const giveUp = (_: unknown, code: number): number => codes.push(code);
+  const giveUp = ({ code }: JobrunError): number => codes.push(code);
   const stuck = new Stuck(clock, { error: () => undefined }, engine, giveUp);
   const write = (refusals: number): Promise<string> => {
     let left = refusals;
@@ -36,11 +37,11 @@ it('a result that goes through is the end of the trouble, also where it was anot
   expect([stuck.isStuck, codes]).toEqual([false, []]);
 });
 
-it('what nothing gets through for a minute is given up with 74', async () => {
+it('what nothing gets through for a minute is given up', async () => {
   const { stuck, codes, write, pass } = setUp();
   void write(Number.POSITIVE_INFINITY);
   await pass(MINUTE - 2000);
   expect([stuck.isStuck, codes]).toEqual([true, []]);
   await pass(4000);
-  expect(codes[0]).toBe(74);
+  expect(codes[0]).toBe('write-failed');
 });

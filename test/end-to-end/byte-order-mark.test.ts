@@ -1,6 +1,7 @@
 // Windows editors write a byte order mark before a text. It is no part of any JSON that is read.
+import { chmodSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { Project } from '../helpers/project.ts';
+import { eventually, Project } from '../helpers/project.ts';
 
 const MARK = '\ufeff';
 
@@ -36,4 +37,23 @@ test('a byte order mark is accepted before every JSON: config, options, package.
   const stream = (await project.cli(['export'])).stdout;
   const imported = await project.cli(['--state-dir', 'other', 'import', '--json'], MARK + stream);
   expect(JSON.parse(imported.stdout)).toMatchObject({ imported: 6 });
+}, 60_000);
+
+test('a command with a byte order mark before its "#!" is broken and not run by a shell, until it is saved without one', async () => {
+  const script = '#!/usr/bin/awk -f\nBEGIN { print "awk" }\n';
+  const project = new Project({ 'jobs/marked.cmd': MARK + script });
+  chmodSync(`${project.dir}/jobs/marked.cmd`, 0o755);
+  const refused = await project.cli(['run', 'marked', '--local']);
+  expect([refused.code, refused.stderr]).toEqual([
+    5,
+    expect.stringContaining('marked.cmd:1: a byte order mark stands before "#!"'),
+  ]);
+  await project.daemon();
+  const { id } = await project.json('schedule', 'marked', '--force');
+  await eventually(async () => (await project.show(id)).reason?.includes('byte order mark'));
+  project.write('jobs/marked.cmd', script);
+  const run = await project.until(id);
+  expect([run.state, run.log.map(({ text }: { text: string }) => text)]).toEqual(['done', ['awk']]);
+  project.write('jobs/marked.cmd', MARK + script);
+  await eventually(async () => (await project.ask('status')).broken.includes('marked'));
 }, 60_000);
