@@ -121,7 +121,10 @@ type Decided =
 export interface JobContext {
   readonly id: string;
   readonly job: string;
-  /** From 1. */
+  /**
+   * Number of this attempt, from 1. An attempt that does not count (a call-back, `pending`, `RetryAt`, a stop of the
+   * daemon) leaves its number to the next one, so two attempts of a run can have the same number.
+   */
   readonly attempt: number;
   readonly dueAt: Date;
   /** Name of the schedule that made the run, or null. */

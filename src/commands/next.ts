@@ -1,7 +1,13 @@
 // `jobrun next`: the next times of a cron expression, a schedule, or a job's own schedule.
 import type { Recurrence } from '../catalog/catalog.ts';
 import { checkCron, noteOf } from '../run/cron.ts';
-import { newSchedule, nextTimes, type Rule, type Schedule } from '../run/schedule.ts';
+import {
+  newSchedule,
+  nextTimes,
+  noteOf as noteOfSchedule,
+  type Rule,
+  type Schedule,
+} from '../run/schedule.ts';
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
@@ -15,6 +21,8 @@ interface Reply {
   readonly next: readonly string[];
   /** One for each: what a change of clocks does to it, null on all other days. */
   readonly notes: readonly (string | null)[];
+  /** Why there is no next time; null where there is one. */
+  readonly why: string | null;
 }
 
 const MOST = 1000;
@@ -51,7 +59,7 @@ export const next: Command<typeof options, Reply> = {
     const { rule, nextAt } = schedule;
     const own = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
     const times = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, n - 1)];
-    return replyOf(rule, timezone ?? own, times);
+    return replyOf(rule, timezone ?? own, times, whyNone(schedule));
   },
 
   async show(reply, out) {
@@ -62,16 +70,28 @@ export const next: Command<typeof options, Reply> = {
       out.line`${await showTime(at, here)}${note ? ` (${note})` : ''}`;
     }
     if (reply.next.length > 0) out.note`in ${reply.timezone}`;
-    if (reply.next.length === 0) out.note`no next time is known`;
+    if (reply.why !== null) out.note`no next time is known: ${reply.why}`;
     return undefined;
   },
 };
 
-const replyOf = (rule: Rule, timezone: string, times: readonly number[]): Reply => ({
+const replyOf = (
+  rule: Rule,
+  timezone: string,
+  times: readonly number[],
+  why = 'the expression has none',
+): Reply => ({
   timezone,
   next: times.map(isoOf),
   notes: times.map((at) => (rule.kind === 'cron' ? noteOf(rule.cron, rule.timezone, at) : null)),
+  why: times.length === 0 ? why : null,
 });
+
+function whyNone(schedule: Schedule): string {
+  if (schedule.trouble) return noteOfSchedule(schedule) ?? '';
+  if (schedule.rule.kind === 'cron') return 'the expression has none';
+  return 'the end of its run decides it';
+}
 
 async function findSchedule(name: string, tools: Tools): Promise<Schedule> {
   const all = await tools.engine.schedules();

@@ -54,7 +54,7 @@ function showAll(all: readonly ScheduleView[], out: Output): void {
       one.job,
       ruleText(one),
       nextOf(one, out),
-      one.lastAt ? showRelative(one.lastAt, out.now) : '',
+      lastOf(one, out),
       one.lastRun ?? '',
       one.skipped,
     ]),
@@ -65,6 +65,12 @@ function nextOf({ state, nextAt, cron }: ScheduleView, out: Output): Value {
   if (state !== 'ok') return paintState(state);
   if (nextAt !== null) return showRelative(nextAt, out.now);
   return cron === null ? 'after its run' : '';
+}
+
+/** A time that lies ahead was given by a clock that has been set back: how long ago it was is not known. */
+function lastOf({ lastAt }: ScheduleView, out: Output): Value {
+  if (lastAt === null) return '';
+  return Date.parse(lastAt) > out.now ? 'clock set back' : showRelative(lastAt, out.now);
 }
 
 async function showNext(one: ScheduleView, out: Output): Promise<void> {

@@ -94,9 +94,41 @@ const DATABASE = new Set(
   ),
 );
 
+/** The places that people mean by an abbreviation, the most probable one first. */
+const PLACES: Readonly<Record<string, readonly string[]>> = {
+  ACT: ['Australia/Darwin', 'America/Rio_Branco'],
+  AET: ['Australia/Sydney', 'Australia/Brisbane'],
+  AGT: ['America/Argentina/Buenos_Aires'],
+  ART: ['America/Argentina/Buenos_Aires', 'Africa/Cairo'],
+  AST: ['America/Halifax', 'Asia/Riyadh', 'America/Anchorage'],
+  BET: ['America/Sao_Paulo'],
+  BST: ['Europe/London', 'Asia/Dhaka'],
+  CAT: ['Africa/Maputo'],
+  CNT: ['America/St_Johns'],
+  CST: ['America/Chicago', 'Asia/Shanghai', 'America/Havana'],
+  CTT: ['Asia/Shanghai'],
+  EAT: ['Africa/Nairobi'],
+  ECT: ['America/Guayaquil', 'Europe/Paris'],
+  IET: ['America/Indiana/Indianapolis'],
+  IST: ['Asia/Kolkata', 'Europe/Dublin', 'Asia/Jerusalem'],
+  JST: ['Asia/Tokyo'],
+  MIT: ['Pacific/Apia'],
+  NET: ['Asia/Yerevan'],
+  NST: ['America/St_Johns', 'Pacific/Auckland'],
+  PLT: ['Asia/Karachi'],
+  PNT: ['America/Phoenix'],
+  PRT: ['America/Puerto_Rico'],
+  PST: ['America/Los_Angeles', 'Asia/Manila'],
+  SST: ['Pacific/Pago_Pago', 'Pacific/Guadalcanal'],
+  VST: ['Asia/Ho_Chi_Minh'],
+};
+
 /** Returns a hint with the name that was probably meant. */
 function hintFor(text: string): string {
-  if (isAbbreviation(text)) return 'Name the place whose clock it is, such as Europe/London.';
+  if (isAbbreviation(text)) {
+    const places = PLACES[text.toUpperCase()] ?? ['Europe/London'];
+    return `Name the place whose clock it is, such as ${places.join(' or ')}.`;
+  }
   const [, hours = ''] = /^(?:utc|gmt)?[+-]0?(\d{1,2})(?::?00)?$/i.exec(text) ?? [];
   if (hours !== '') {
     const fixed = `${hours} hours ahead of UTC all year is Etc/GMT-${hours}, behind it Etc/GMT+${hours}`;

@@ -167,3 +167,24 @@ it('a clock that was a year ahead is no damage: doctor names what waits for it, 
   wake();
   expect((await doctor('--repair')).doc.clock?.schedules ?? []).toEqual([]);
 }, 60_000);
+
+it('set back: the last time of an `every` schedule is not shown as one to come, and is true again with the next run', async () => {
+  const project = new Project({ 'jobs/often.mjs': JOB(`every: '1s'`) });
+  let ahead = DAY;
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
+  const daemon = await daemonHere(project, { clock });
+  const { wake } = daemon;
+  const { engine } = daemon.tools;
+  const last = async (): Promise<number | null> => {
+    const [one] = await engine.schedules();
+    return one?.lastAt ?? null;
+  };
+  await eventually(async () => (await last()) !== null);
+  // The command line goes by the clock that was right all the time.
+  expect((await project.cli(['schedules'])).stdout).toContain('clock set back');
+  ahead = 0;
+  wake();
+  await eventually(async () => ((await last()) ?? Infinity) <= clock.now() + 2000);
+  const { stdout } = await project.cli(['schedules']);
+  expect(stdout).not.toContain('clock set back');
+}, 60_000);

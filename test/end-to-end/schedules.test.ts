@@ -178,6 +178,23 @@ describe('a job file', () => {
     await eventually(() => project.ledger().length > 0);
   });
 
+  it('that has no next time says why: it was stopped, its params are refused, or a run decides', async () => {
+    const project = new Project({
+      'jobs/ends.mjs': job('nextRun: () => null,'),
+      'jobs/wrong.mjs': job(`nextRun: () => null, ${SCHEMA}`),
+      'jobs/going.mjs': `export default { every: '1h', run: (_, ctx) => ctx.sleep('1h') };`,
+      'jobs/sound.mjs': job(`cron: '0 0 1 1 *',`),
+    });
+    await project.daemon();
+    const said = async (name: string): Promise<string> =>
+      (await project.cli(['next', name])).stderr;
+    await eventually(async () => (await said('ends')).includes('nextRun gave null: no more runs'));
+    await eventually(async () => (await said('wrong')).includes('it makes no runs: '));
+    await eventually(async () => (await said('going')).includes('the end of its run decides it'));
+    expect(await said('sound')).not.toContain('no next time');
+    expect(await project.json('next', 'sound')).toMatchObject({ why: null });
+  });
+
   it('whose nextRun blocks for ever holds up neither other schedules nor commands', async () => {
     const project = new Project({
       'jobs/block.mjs': job('nextRun() { while (true) {} },'),

@@ -51,12 +51,13 @@ describe('a zone', () => {
     '+05:00 | there is no time zone | Etc/GMT-5',
     '-0330 | there is no time zone | Europe/Berlin',
     'CET-1CEST,M3.5.0,M10.5.0/3 | there is no time zone | Europe/Berlin',
-    'BST | "BST" means more than one time zone | Europe/London',
-    'AST | more than one | Name the place',
-    'nst | more than one | Name the place',
-    'ECT | more than one | Name the place',
-    'IST | more than one | Name the place',
-    'CST | more than one | Name the place',
+    'BST | "BST" means more than one time zone | such as Europe/London or Asia/Dhaka.',
+    'AST | more than one | such as America/Halifax or Asia/Riyadh',
+    'nst | more than one | such as America/St_Johns or Pacific/Auckland.',
+    'ECT | more than one | such as America/Guayaquil',
+    'IST | more than one | such as Asia/Kolkata or Europe/Dublin',
+    'CST | more than one | such as America/Chicago or Asia/Shanghai',
+    'jst | more than one | such as Asia/Tokyo.',
   ])('that names none, or more than one, is refused with what to write: %s', (row) => {
     const [text = '', why, hint] = row.split(' | ');
     const error = refusal(() => zoneNamed(text, '--tz'));
