@@ -1,7 +1,7 @@
 // `jobrun completion`: the script that a shell reads.
 import type { Command } from '../commands/shared/command.ts';
-import { argument, type Kind } from '../commands/shared/options.ts';
-import { JobrunError } from '../support/errors.ts';
+import { choice } from '../commands/shared/kinds.ts';
+import { argument } from '../commands/shared/options.ts';
 import { SHELLS } from './shells.ts';
 
 interface Reply {
@@ -10,13 +10,7 @@ interface Reply {
 
 const NAMES = Object.keys(SHELLS);
 
-function known(name: unknown): string {
-  if (NAMES.includes(String(name))) return String(name);
-  const message = `there is no completion for "${name}"`;
-  throw new JobrunError('bad-option', message, `There is one for ${NAMES.join(', ')}.`);
-}
-
-const shell: Kind<string> = { read: known, check: known, offer: { values: NAMES } };
+const shell = choice(NAMES);
 
 const options = { shell: argument('<shell>', shell, NAMES.join(', ')) };
 

@@ -1,11 +1,13 @@
 // The window of one list that the dashboard shows: which runs or jobs fit, which part of them was asked for, and where
 // the one under the cursor is. Names are matched against the jobs there are, never run by run, so that the counts by job
 // tell which pages have to be read at all.
+import * as v from 'valibot';
 import type { Found, Query } from '../engine/engine.ts';
+import { text as aText, list } from '../support/schema.ts';
 import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
 import type { Tools } from './shared/command.ts';
 import { choice, count, instant, states, text } from './shared/kinds.ts';
-import { field, type Kind, type Sent, wrong, yesOrNo } from './shared/options.ts';
+import { field, type Kind, type Sent, yesOrNo } from './shared/options.ts';
 import { boardViews } from './shared/views.ts';
 
 export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
@@ -16,10 +18,10 @@ const DEFAULT_WINDOW = 50;
 const MAX_WORDS = 20;
 
 const words: Kind<readonly string[]> = {
-  check(value, what) {
-    if (Array.isArray(value) && value.length <= MAX_WORDS) return value.map(String);
-    throw wrong(what, `a list of at most ${MAX_WORDS} texts`);
-  },
+  schema: v.pipe(
+    list(aText),
+    v.maxLength(MAX_WORDS, ` must be a list of at most ${MAX_WORDS} texts`),
+  ),
 };
 
 export const BOARD = {

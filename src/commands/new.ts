@@ -16,7 +16,7 @@ const ENDINGS = ['ts', 'mts', 'js', 'mjs', 'cjs', 'sh'];
 const RUN_BIT = 0o777;
 
 /** Nothing is offered: it is the name of no job yet. */
-const newName = { read: known.read, check: known.check };
+const newName = { read: known.read, schema: known.schema };
 
 const options = {
   job: argument('<job>', newName, 'its name: letters, digits, ".", "_", "-", "/"'),

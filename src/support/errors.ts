@@ -56,6 +56,8 @@ export interface Problem {
   readonly says: string;
   /** What was probably meant; empty where nobody can tell. */
   readonly hint: string;
+  /** Null where the reader decides. */
+  readonly code: ErrorCode | null;
 }
 
 /** jobrun may lie in one process twice: in two versions, or as the command line and what it loads. */

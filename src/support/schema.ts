@@ -1,12 +1,12 @@
 // Reads unknown input: what a file, a job's author or another process gave. A schema of valibot says what is right, and
-// the kinds of values here say in words what is wrong: first the fault, to be read behind the name of the value
-// (` must be a text, not 5`), and in a second line what was probably meant.
+// the kinds of values here say in words what is wrong. A message has up to three lines: the fault, to be read behind the
+// name of the value (` must be a text, not 5`), what was probably meant, and the code of the error where it has its own.
 //
 // Objects are made by `object` and `strict` alone, because valibot takes a list for an object without fields.
 import * as v from 'valibot';
 import { isInstant } from './clock.ts';
 import { durationOf } from './durations.ts';
-import { JobrunError, type Problem } from './errors.ts';
+import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
 import { didYouMean, firstOf, plainLine } from './text.ts';
 import { zoneNamed } from './zones.ts';
@@ -22,6 +22,8 @@ export function read<S extends Schema>(
   value: unknown,
   refuse: (problem: Problem) => JobrunError,
 ): Read<S> {
+  // A mere check gives the value as it is: most of what a batch has.
+  if (schema.type === 'custom' && !('pipe' in schema) && fits(schema, value)) return value;
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   throw refuse(problemOf(result.issues));
@@ -43,9 +45,15 @@ function problemOf(issues: readonly [Issue, ...Issue[]]): Problem {
   // A misspelt field before the one that is missing for it.
   const issue = issues.find(isUnknown) ?? issues[0];
   const steps: readonly { readonly key: unknown }[] = issue.path ?? [];
-  const [says = '', hint = ''] = issue.message.split('\n');
+  const [says = '', hint = '', code = ''] = issue.message.split('\n');
   const place = isUnknown(issue) ? steps.slice(0, -1) : steps;
-  return { path: pathOf(steps), place: pathOf(place), says, hint };
+  return {
+    path: pathOf(steps),
+    place: pathOf(place),
+    says,
+    hint,
+    code: (code || null) as ErrorCode | null,
+  };
 }
 
 /** What valibot expects where an object has a field that it should not have. */
@@ -57,13 +65,19 @@ const pathOf = (path: readonly { readonly key: unknown }[]): string =>
     .join('')
     .replace(/^\./, '');
 
+type Message = (issue: { readonly input: unknown }) => string;
+
 /** The message of a value that should be `wanted`. */
-const must =
-  (wanted: string) =>
-  ({ input }: { readonly input: unknown }): string =>
+export const must =
+  (wanted: string, code: ErrorCode | '' = ''): Message =>
+  ({ input }) =>
     input === undefined
       ? ` is missing: it must be ${wanted}`
-      : ` must be ${wanted}, not ${shown(input)}`;
+      : ` must be ${wanted}, not ${shown(input)}\n\n${code}`;
+
+/** The message of a word that is none of those which there are. */
+export const noSuch = (word: string, choices: readonly string[], of = ''): string =>
+  `${of}: there is no "${plainLine(word)}"\n${didYouMean(word, choices)}\nbad-option`;
 
 const MOST_SHOWN = 80;
 
@@ -74,8 +88,8 @@ function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-export const be = <T>(wanted: string, fits: (value: unknown) => boolean): Schema<T> =>
-  v.custom<T>(fits, must(wanted));
+export const be = <T>(wanted: string | Message, fits: Fits): Schema<T> =>
+  v.custom<T>(fits, typeof wanted === 'string' ? must(wanted) : wanted);
 
 export const isFields = (value: unknown): value is Fields =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -134,14 +148,15 @@ export const milliseconds = numberBetween(0, LAST_INSTANT);
 export const oneOf = <const Choice extends string>(choices: readonly Choice[]): Schema<Choice> => {
   const wrong = must(choices.map((choice) => `'${choice}'`).join(' or '));
   return v.picklist(choices, (issue) =>
-    typeof issue.input === 'string'
-      ? `: there is no ${shown(issue.input)}\n${didYouMean(issue.input, choices)}`
-      : wrong(issue),
+    typeof issue.input === 'string' ? noSuch(issue.input, choices) : wrong(issue),
   );
 };
 
 /** What `convert` makes of a value: null where it is not what is `wanted`. */
-const made = <T>(wanted: string, convert: (value: unknown) => T | null): Schema<T> =>
+export const made = <T>(
+  wanted: string | Message,
+  convert: (value: unknown) => T | null,
+): Schema<T> =>
   v.pipe(
     be(wanted, (value) => convert(value) !== null),
     v.transform((value) => convert(value) as T),
@@ -149,7 +164,10 @@ const made = <T>(wanted: string, convert: (value: unknown) => T | null): Schema<
 
 /** Milliseconds. */
 export const duration = made(
-  "a duration: milliseconds or a text such as '500ms', '90s', '20m', '1h30m', '2d', '1w', 'PT20M'",
+  must(
+    "a duration: milliseconds or a text such as '500ms', '90s', '20m', '1h30m', '2d', '1w', 'PT20M'",
+    'bad-time',
+  ),
   durationOf,
 );
 
@@ -177,7 +195,7 @@ export const zone: Schema<string> = v.pipe(
       return zoneNamed(dataset.value, '');
     } catch (error) {
       if (!(error instanceof JobrunError)) throw error;
-      addIssue({ message: `${error.message}\n${error.hint}` });
+      addIssue({ message: `${error.message}\n${error.hint}\n${error.code}` });
       return NEVER;
     }
   }),

@@ -116,7 +116,7 @@ test.each<[string, unknown, string]>([
 test('an unknown job comes with the name that was meant, and no control characters', async () => {
   await expect(make({ job: 'mial' })).rejects.toMatchObject({ hint: 'Did you mean "mail"?' });
   await expect(make({ job: '\u001b[2Jx' })).rejects.toMatchObject({
-    message: '"x" cannot be the name of a job',
+    message: 'job: "x" cannot be the name of a job',
   });
 });
 

@@ -7,9 +7,10 @@ import { isoOf } from '../../support/clock.ts';
 import { type ErrorShape, JobrunError } from '../../support/errors.ts';
 import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
+import { be, list } from '../../support/schema.ts';
 import type { Tools } from './command.ts';
 import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
-import { fieldsOf, fromNames, type Kind, type Sent, wrong } from './options.ts';
+import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
 import { LINE, type RUN, type RunRequest } from './run-options.ts';
 import { type Here, readDue } from './times.ts';
 import { type AcceptedView, viewerOfAccepted } from './views.ts';
@@ -86,10 +87,7 @@ const isLine = (line: unknown): boolean =>
 
 /** Lines as they are sent. What is wrong with the run of one is told in its place. */
 export const lines: Kind<readonly BatchLine[]> = {
-  check(value, what) {
-    if (Array.isArray(value) && value.every(isLine)) return value as unknown as BatchLine[];
-    throw wrong(what, 'a list of lines');
-  },
+  schema: list(be<BatchLine>('a line with a run or an error', isLine)),
 };
 
 export async function acceptBatch(

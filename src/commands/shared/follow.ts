@@ -1,11 +1,13 @@
 // Following one run from its acceptance to its end: for `run`, `schedule --wait` and `schedule --follow`.
 
+import * as v from 'valibot';
 import type { NumberedLine } from '../../engine/run-log.ts';
 import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { isoOf } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import type { Json } from '../../support/json.ts';
+import { fields } from '../../support/schema.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
 import { run as aRun, count, runId } from './kinds.ts';
@@ -25,7 +27,10 @@ const FOLLOWING = { id: argument('<id>', aRun(), ''), after: field(count(0)) };
 
 /** A run that was followed at another daemon, and the number of its last line that was shown. */
 export const following = field<Checked<typeof FOLLOWING>, Sent<typeof FOLLOWING>>({
-  check: (value) => checked(FOLLOWING, value),
+  schema: v.pipe(
+    fields,
+    v.transform((value) => checked(FOLLOWING, value)),
+  ),
 });
 type Following = Checked<typeof FOLLOWING>;
 

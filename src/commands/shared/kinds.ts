@@ -1,22 +1,21 @@
 // The kinds of values that options take. Each says how its text is read, how a field of a request is checked, and
 // what Tab offers for it.
+import * as v from 'valibot';
 import { STATE_NAMES, type StateName } from '../../run/run.ts';
 import { isInstant } from '../../support/clock.ts';
-import { durationMs, parseDuration } from '../../support/durations.ts';
+import { parseDuration } from '../../support/durations.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { checkDepth, type Json, parseJson } from '../../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../../support/limits.ts';
+import * as schemas from '../../support/schema.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import { zoneNamed } from '../../support/zones.ts';
-import { type Kind, notOneOf, type Offer, wrong } from './options.ts';
+import { type Kind, type Offer, take } from './options.ts';
 
 /** Any text up to a length. */
 export const text = (longest: number, offer?: Offer): Kind<string> => ({
   read: (typed) => typed,
-  check(value, what) {
-    if (typeof value === 'string' && value !== '' && value.length <= longest) return value;
-    throw wrong(what, `a text of 1 to ${longest} characters`);
-  },
+  schema: schemas.textUpTo(longest),
   ...(offer && { offer }),
 });
 
@@ -25,11 +24,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 /** A whole number within bounds. */
 export const count = (least: number, most = MOST): Kind<number> => ({
   read: (typed, what) => readInteger(typed, what, least, most),
-  check(value, what) {
-    if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most)
-      return value as number;
-    throw wrong(what, `a whole number from ${least} to ${most}`);
-  },
+  schema: schemas.whole(least, most),
 });
 
 /** A whole number given to an option. `or`: what else may stand there, read by the caller. */
@@ -48,51 +43,44 @@ export function readInteger(
 }
 
 /** Milliseconds, or a text such as `90s`. */
-export const duration: Kind<number> = { read: parseDuration, check: durationMs };
+export const duration: Kind<number> = { read: parseDuration, schema: schemas.duration };
 
 /** The same, but not nothing. */
 export const someTime = (problem: string, hint: string): Kind<number> => {
-  const refuseNone = (ms: number, what: string): number => {
-    if (ms > 0) return ms;
-    throw new JobrunError('bad-time', `${what}: ${problem}`, hint);
-  };
-  return {
-    read: (typed, what) => refuseNone(parseDuration(typed, what), what),
-    check: (value, what) => refuseNone(durationMs(value, what), what),
-  };
+  const schema = v.pipe(
+    schemas.duration,
+    v.check((ms) => ms > 0, `: ${problem}\n${hint}\nbad-time`),
+  );
+  return { read: (typed, what) => take(schema, parseDuration(typed, what), what), schema };
 };
 
 /** One of a few words. */
-export const choice = <Word extends string>(words: readonly Word[]): Kind<Word> => ({
-  read: (typed, what) => wordOf(typed, what, words),
-  check: (value, what) => wordOf(value, what, words),
-  offer: { values: words },
-});
-
-function wordOf<Word extends string>(value: Json, what: string, words: readonly Word[]): Word {
-  if (words.includes(value as Word)) return value as Word;
-  throw notOneOf(what, written(value), words);
-}
+export const choice = <Word extends string>(words: readonly Word[]): Kind<Word> => {
+  const schema = schemas.oneOf(words);
+  return { read: (typed, what) => take(schema, typed, what), schema, offer: { values: words } };
+};
 
 /** States, as a list or as a text with commas. */
 export const states = (
   known: readonly StateName[] = STATE_NAMES,
   of = '',
 ): Kind<readonly StateName[]> => {
-  const read = (typed: string, what: string): readonly StateName[] =>
-    typed.split(',').map((name) => wordOf(name.trim(), `${what}${of}`, known));
-  return {
-    read,
-    check(value, what) {
-      const list = Array.isArray(value) ? value : [value];
-      return list.flatMap((one) => read(written(one), what));
-    },
-    offer: { list: known },
-  };
+  const schema = v.pipe(
+    v.lazy((value) => (typeof value === 'string' ? schemas.text : schemas.list(schemas.text))),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const names = [dataset.value].flat().flatMap((text) => text.split(','));
+      const states = names.map((name) => name.trim() as StateName);
+      const wrong = states.find((state) => !known.includes(state));
+      if (wrong === undefined) return states;
+      addIssue({ message: schemas.noSuch(wrong, known, of) });
+      return NEVER;
+    }),
+  );
+  return { read: (typed, what) => take(schema, typed, what), schema, offer: { list: known } };
 };
 
 /** Any JSON. A command checks its depth and size itself, with a name for it. */
-export const json: Kind<Json> = { check: (value) => value, nullable: true };
+export const json: Kind<Json> = { schema: schemas.be<Json>('JSON', () => true), nullable: true };
 
 /** JSON as it is typed. */
 export const typedJson: Kind<Json> = { read: (typed, what) => jsonOf(typed, what), ...json };
@@ -111,28 +99,23 @@ const QUOTING = `Quote it for the shell: '{"name":"value"}'.`;
 /** A time zone by its name. */
 export const zone: Kind<string> = {
   read: (typed, what) => zoneNamed(typed, what),
-  check(value, what) {
-    if (typeof value === 'string') return zoneNamed(value, what);
-    throw wrong(what, 'the name of a time zone');
-  },
+  schema: schemas.zone,
   offer: 'zones',
 };
 
 const ISO = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 /** Milliseconds, or an ISO text with its zone: one without could mean two instants. */
-function checkInstant(value: unknown, what: string): number {
-  const ms = typeof value === 'string' && ISO.test(value) ? Date.parse(value) : value;
-  if (isInstant(ms)) return Math.round(ms);
-  if (typeof value === 'string' || typeof value === 'number') {
-    const hint = 'Give a Date, an ISO instant such as 2026-12-01T18:30:00Z, or milliseconds.';
-    throw new JobrunError('bad-time', `${what}: "${value}" is not an instant`, hint);
-  }
-  throw wrong(what, 'a Date');
-}
+const anInstant = schemas.made(
+  schemas.must('a Date, an ISO instant such as 2026-12-01T18:30:00Z, or milliseconds', 'bad-time'),
+  (value) => {
+    const ms = typeof value === 'string' && ISO.test(value) ? Date.parse(value) : value;
+    return isInstant(ms) ? Math.round(ms) : null;
+  },
+);
 
 /** An instant. `--at` is read together with `--in` and `--tz`. */
-export const instant: Kind<number> = { check: checkInstant };
+export const instant: Kind<number> = { schema: anInstant };
 
 /** An instant that lies in the past: `2h`, `yesterday`, `22:00`. */
 export const since: Kind<number> = {
@@ -140,27 +123,31 @@ export const since: Kind<number> = {
     const { parseSince } = await import('../../support/typed-times.ts');
     return parseSince(typed, { now, timezone: config.timezone });
   },
-  check: checkInstant,
+  schema: anInstant,
 };
 
 /** Whatever stands where a text should: an object may have a `toString` that is none. */
 const written = (value: unknown): string =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  firstOf(
+    plainLine(typeof value === 'string' ? value : (JSON.stringify(value ?? '') ?? '')),
+    MAX_JOB_NAME,
+  );
 
 const ID = /^[1-9]\d{0,14}$/;
 
+const id = schemas.made(
+  ({ input }) =>
+    `: "${written(input)}" is no id of a run\nA run has a whole number: see \`jobrun list\`.\nbad-option`,
+  (value) => (typeof value === 'string' && ID.test(value) ? Number(value) : null),
+);
+
 /** The number of a run. Throws `bad-option` for what cannot be one. */
-export function runId(value: unknown): number {
-  if (typeof value === 'string' && ID.test(value)) return Number(value);
-  const given = firstOf(plainLine(written(value ?? '')), MAX_JOB_NAME);
-  const hint = 'A run has a whole number: see `jobrun list`.';
-  throw new JobrunError('bad-option', `"${given}" is no id of a run`, hint);
-}
+export const runId = (value: unknown): number => take(id, value, '');
 
 /** A run. Tab offers those in one of these states. */
 export const run = (offered: readonly StateName[] | null = null): Kind<number, string> => ({
   read: (typed) => String(runId(typed)),
-  check: runId,
+  schema: id,
   offer: { runs: offered },
 });
 
@@ -169,10 +156,10 @@ export const runs = (
   offered: readonly StateName[] | null = null,
 ): Kind<readonly number[], readonly string[]> & { readonly many: true } => ({
   read: (typed) => splitIds(typed).map((id) => String(runId(id))),
-  check(value) {
-    if (Array.isArray(value)) return [...new Set(value.map(runId))];
-    throw wrong('ids', 'a list of ids');
-  },
+  schema: v.pipe(
+    schemas.list(id),
+    v.transform((ids) => [...new Set(ids)]),
+  ),
   offer: { runs: offered },
   many: true,
 });
@@ -184,26 +171,28 @@ export const runs = (
 const splitIds = (typed: string): readonly string[] =>
   typed.split(/,(?=.)/).map((id) => id.replace(/,$/, ''));
 
+const named = (what: string, see: string): schemas.Schema<string> =>
+  schemas.be(
+    ({ input }) =>
+      `: "${written(input)}" cannot be the name of ${what}\nLetters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.\nbad-option`,
+    (name) =>
+      typeof name === 'string' &&
+      name.length <= MAX_JOB_NAME &&
+      name.split('/').every((part) => JOB_NAME_PART.test(part)),
+  );
+
+const aJob = named('a job', 'see `jobrun jobs`');
+const aSchedule = named('a schedule', 'see `jobrun schedules`');
+
 /** A job's name, by its form alone. Throws `bad-option` before anything looks for it. */
-export const jobName = (raw: unknown): string => nameOf(raw, 'a job', 'see `jobrun jobs`');
+export const jobName = (raw: unknown): string => take(aJob, raw, '');
 
 /** The same of a schedule: most have the name of their job. */
-export const scheduleName = (raw: unknown): string =>
-  nameOf(raw, 'a schedule', 'see `jobrun schedules`');
+export const scheduleName = (raw: unknown): string => take(aSchedule, raw, '');
 
-function nameOf(raw: unknown, what: string, see: string): string {
-  const name = typeof raw === 'string' ? raw : '';
-  const fits =
-    name.length <= MAX_JOB_NAME && name.split('/').every((part) => JOB_NAME_PART.test(part));
-  if (fits) return name;
-  const shown = firstOf(plainLine(written(raw ?? '')), MAX_JOB_NAME);
-  const hint = `Letters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.`;
-  throw new JobrunError('bad-option', `"${shown}" cannot be the name of ${what}`, hint);
-}
-
-export const job: Kind<string> = { read: jobName, check: jobName, offer: 'jobs' };
+export const job: Kind<string> = { read: jobName, schema: aJob, offer: 'jobs' };
 export const schedule: Kind<string> = {
   read: scheduleName,
-  check: scheduleName,
+  schema: aSchedule,
   offer: 'schedules',
 };

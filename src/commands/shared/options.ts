@@ -5,6 +5,8 @@ import type { StateName } from '../../run/run.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
+import type { Schema } from '../../support/schema.ts';
+import * as schemas from '../../support/schema.ts';
 import { didYouMean, plainLine } from '../../support/text.ts';
 
 /** Everything that Tab can offer for a value. Runs are offered by their states. */
@@ -23,7 +25,7 @@ export interface Kind<Value = unknown, Sent = Value> {
   /** Reads the text of a flag or argument. Left out where the `ask` of the command reads it. */
   readonly read?: (text: string, what: string, here: Here) => Sent | Promise<Sent>;
   /** Checks a field of a request, which any program of this user can send. */
-  readonly check: (value: Json, what: string) => Value;
+  readonly schema: Schema<Value>;
   readonly offer?: Offer;
   /** Takes several texts; what is read of each is put together. */
   readonly many?: true;
@@ -107,12 +109,7 @@ export const optionMany = <Value, Given = Value>(
   about: string,
 ): Entry<Value, Given, 'given', readonly string[]> => ({ words, kind, about, is: 'given' });
 
-export const yesOrNo: Kind<boolean> = {
-  check(value, what) {
-    if (typeof value === 'boolean') return value;
-    throw wrong(what, 'true or false');
-  },
-};
+export const yesOrNo: Kind<boolean> = { schema: schemas.flag };
 
 /** An option without a value. */
 export const flag = (
@@ -164,11 +161,7 @@ export const shellOption = (
 
 const SHELL = {
   is: 'unsent' as const,
-  kind: {
-    check(_: Json, what: string): never {
-      throw wrong(what, 'part of a request');
-    },
-  },
+  kind: { schema: schemas.be<never>('left out of a request', () => false) },
 };
 
 export const isArgument = ({ words }: Entry): boolean => /^[<[]/.test(words);
@@ -287,24 +280,28 @@ export function checked<T extends Options>(table: T, raw: unknown): Checked<T> {
     const { kind, is, fallback } = entry;
     const value = fields[key] ?? undefined;
     if (is === 'unsent') continue;
-    if (value !== undefined) request[key] = kind.check(value, name);
-    else if (kind.nullable && fields[key] === null) request[key] = kind.check(null, name);
+    if (value !== undefined || is === 'needed') request[key] = take(kind.schema, value, name);
+    else if (kind.nullable && fields[key] === null) request[key] = take(kind.schema, null, name);
     else if (is === 'filled') request[key] = fallback;
-    else if (is === 'needed') request[key] = kind.check(null, name);
   }
   return request as Checked<T>;
 }
 
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
-export function fieldsOf(raw: unknown): Fields {
-  if (raw !== null && typeof raw === 'object' && !Array.isArray(raw)) return raw as Fields;
-  throw wrong('the request', 'an object');
-}
+export const fieldsOf = (raw: unknown): Fields =>
+  take(schemas.fields, raw, 'the request') as Fields;
 
-export function wrong(name: string, wanted: string): JobrunError {
-  return new JobrunError('bad-request', `${name} is not ${wanted}`, `Give ${wanted}.`);
-}
+/** Reads a value that has this name in a request or in a shell. */
+export const take = <T>(schema: Schema<T>, value: unknown, what: string): T =>
+  schemas.read(schema, value, ({ place, says, hint, code }) => {
+    const dot = place === '' || place.startsWith('[') ? '' : '.';
+    const message = `${what}${dot}${place}${says}`.replace(/^: /, '');
+    return new JobrunError(code ?? 'bad-request', message, hint || 'Correct it, then ask again.');
+  });
+
+export const wrong = (name: string, wanted: string): JobrunError =>
+  new JobrunError('bad-request', `${name} must be ${wanted}`, `Give ${wanted}.`);
 
 export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
   const message = `${what}: there is no "${plainLine(given)}"`;

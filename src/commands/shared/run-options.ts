@@ -1,9 +1,12 @@
 // The options by which a run or a schedule is asked for, in tables that `schedule`, `run`, `update`, lines of a batch,
 // the library and jobs that emit share; and how they are read where they depend on each other.
+
+import * as v from 'valibot';
 import { CATCH_UPS, OVERLAPS } from '../../run/slot-policy.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_KEY_LENGTH } from '../../support/limits.ts';
+import { be, list, whole } from '../../support/schema.ts';
 import type { Asked } from './command.ts';
 import {
   choice,
@@ -31,7 +34,6 @@ import {
   option,
   optionMany,
   type Sent,
-  wrong,
 } from './options.ts';
 import { type GivenParams, readParams, type Texts } from './params.ts';
 import { type Due, readDue } from './times.ts';
@@ -45,7 +47,7 @@ export const TIMES = {
   // Read together with the others: only one of them may be given.
   inMs: option(
     '--in <duration>',
-    { check: duration.check },
+    { schema: duration.schema },
     'how long from now: 90s, 20m, 1h30m, 2d',
   ),
   timezone: {
@@ -58,15 +60,11 @@ export const TIMES = {
   },
 };
 
-const texts: Kind<Texts> & { readonly many: true } = {
-  check(value, what) {
-    const isPair = (pair: Json): boolean =>
-      Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string';
-    if (Array.isArray(value) && value.every(isPair)) return value as unknown as Texts;
-    throw wrong(what, 'a list of pairs');
-  },
-  many: true,
-};
+const pair = be<Texts[number]>(
+  'a pair of texts',
+  (pair) => Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string',
+);
+const texts: Kind<Texts> & { readonly many: true } = { schema: list(pair), many: true };
 
 export const PARAMS = {
   texts: optionMany('-p, --param <name=text>', texts, 'one param; name:=json for other than text'),
@@ -76,14 +74,13 @@ export const PARAMS = {
 const MAX_PRIORITY = 1_000_000;
 export const priority = count(-MAX_PRIORITY, MAX_PRIORITY);
 
-const attempts = count(0);
 const MOST = Number.MAX_SAFE_INTEGER;
 
 /** Null is no end. */
 const retries: Kind<number | null> = {
   read: (typed, what) =>
     /^infin/i.test(typed) ? null : readInteger(typed, what, 0, MOST, 'infinite'),
-  check: (value, what) => (value === null ? null : attempts.check(value, what)),
+  schema: v.nullable(whole(0)),
   nullable: true,
 };
 
