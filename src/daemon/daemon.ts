@@ -15,7 +15,6 @@ import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
 import { daemonExitCodeOf, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
-import type { WorkerPool } from '../workers/pool.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { type Busy, isAtRest } from './at-rest.ts';
 import { Attempts } from './attempts.ts';
@@ -25,7 +24,6 @@ import { watchLock } from './hold.ts';
 import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { listen } from './listen.ts';
-import { openPlaces } from './places.ts';
 import { type Rescued, rescue, undyingText } from './rescue.ts';
 import { Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
@@ -69,7 +67,6 @@ export class Daemon {
   readonly #engine: Engine;
   readonly #logs: RunLogFiles;
   readonly #jobs: Jobs;
-  readonly #pool: WorkerPool;
   readonly #files: FileFollower;
   readonly #attempts: Attempts;
   readonly #recurring: Recurring;
@@ -130,19 +127,17 @@ export class Daemon {
     const stray: Stray = (line) => log.stray(line);
     this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
-    this.#jobs = openJobs({ config, clock, stray, onMessage });
-    this.#pool = openPlaces({ ...options, engine, stray });
+    this.#jobs = openJobs({ ...options, engine, stray, onMessage });
     this.#files = new FileFollower({
       ...options,
       jobs: this.#jobs,
-      pool: this.#pool,
       isLoaded: () => this.#loaded,
     });
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
     const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
-    const moving = { pool: this.#pool, attempts: this.#attempts };
+    const moving = { pool: this.#jobs.pool, attempts: this.#attempts };
     this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
     const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
     this.#upkeep = new Upkeep({ ...common, onError, onLeap });
@@ -186,7 +181,7 @@ export class Daemon {
       this.#reloaded();
     });
     loading.catch((error) => this.#fail(error));
-    this.#pool.warm(1);
+    this.#jobs.pool.warm(1);
     const policy = (job: string) => policyOf(catalog.find(job));
     const onError = this.#onError('a run of the last daemon');
     const parts = { engine: this.#engine, state: config.state, clock };
@@ -198,7 +193,9 @@ export class Daemon {
     this.#orphans = orphans;
     this.#serving = await listen(this.tools, this.#onError('a request failed'));
     this.#files.begin();
-    log.logger.info(`daemon ${process.pid} works on ${config.dir}, ${this.#pool.total} workers`);
+    log.logger.info(
+      `daemon ${process.pid} works on ${config.dir}, ${this.#jobs.pool.capacity} workers`,
+    );
     this.#scheduler.start();
     this.#watching.begin({
       tools: this.tools,
@@ -223,7 +220,7 @@ export class Daemon {
     this.#scheduler.stop();
     await this.#upkeep.stop();
     await this.#files.close();
-    await this.#pool.close();
+    await this.#jobs.pool.closeAttempts();
     await this.#logs.closeAll();
     await this.#engine.fold().catch((error) => log.logger.warn({ err: error }, 'not folded'));
     // Whoever still asks needs the jobs: they go after the socket.
@@ -311,7 +308,7 @@ export class Daemon {
   }
 
   #release(runner: Runner, reusable: boolean): void {
-    this.#pool.release(runner, { reusable });
+    this.#jobs.pool.release(runner, { reusable });
     this.#scheduler.wake();
   }
 
@@ -333,8 +330,8 @@ export class Daemon {
     return new Scheduler({
       engine: this.#engine,
       clock,
-      free: (lane) => this.#pool.free(lane),
-      acquire: (run) => this.#pool.acquire(run, this.#jobs.catalog.find(run.job)),
+      free: (lane) => this.#jobs.pool.free(lane),
+      acquire: (run) => this.#jobs.pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
       fire: async (now) => (this.#o.only ? null : this.#recurring.fire(now)),
@@ -343,7 +340,7 @@ export class Daemon {
       onError,
       onTick: () => {
         this.#look();
-        this.#pool.tidy();
+        this.#jobs.pool.tidy();
         this.#watching.ticked();
         this.#idle();
       },

@@ -7,14 +7,12 @@ import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { errnoOf } from '../support/errors.ts';
 import { MINUTE, SECOND } from '../support/limits.ts';
-import type { WorkerPool } from '../workers/pool.ts';
 import type { Jobs } from './jobs.ts';
 import type { DaemonLog } from './watching/log.ts';
 
 export interface FollowParts {
   readonly config: Pick<Config, 'jobs'>;
-  readonly jobs: Jobs;
-  readonly pool: Pick<WorkerPool, 'renew'>;
+  readonly jobs: Pick<Jobs, 'catalog' | 'pool'>;
   readonly log: Pick<DaemonLog, 'job' | 'logger'>;
   readonly clock: Clock;
   /** All definitions have been read once: until then every job is new. */
@@ -37,11 +35,8 @@ export class FileFollower {
 
   constructor(parts: FollowParts) {
     this.#p = parts;
-    const { pool, jobs } = parts;
-    const { catalog, caller, asker } = jobs;
-    catalog.onCode(() => {
-      for (const workers of [pool, caller, asker]) workers.renew();
-    });
+    const { catalog, pool } = parts.jobs;
+    catalog.onCode(() => pool.renew());
     catalog.onChange((change) => this.#changed(change));
   }
 

@@ -1,21 +1,24 @@
-// The jobs of a project, ready to be asked: their catalog, read in worker processes, and the worker that checks
-// params, names next times and is told of endings. The daemon and the commands without one make it the same way.
+// The jobs of a project, ready to be asked and run: their catalog, the pool of worker processes, and what asks job code
+// to check params, to name next times and to be told of endings. The daemon and the commands without one make it alike.
+import { availableParallelism } from 'node:os';
 import type { JobEntry } from '../catalog/catalog.ts';
 import { checkDefaults, defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, mistakeOf } from '../support/config.ts';
+import { FEWEST_WORKERS } from '../support/limits.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
 import { newMark } from '../workers/mark.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
+import { WorkerPool } from '../workers/pool.ts';
 import type { Stray } from '../workers/runner.ts';
 
 export interface Jobs {
   readonly catalog: JobCatalog;
+  readonly pool: WorkerPool;
   readonly caller: JobCaller;
-  /** Asks `nextRun`, in a worker of its own: one that blocks keeps nobody waiting whose params are to be checked. */
-  readonly asker: JobCaller;
   close(): Promise<void>;
 }
 
@@ -25,6 +28,10 @@ export interface JobsParts {
   /** What a hook says: log lines, emits. */
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly stray: Stray;
+  /** Where each worker for attempts is known before its first claim, so that one which outlives this daemon is found. */
+  readonly engine?: Pick<Engine, 'putWorker' | 'removeWorker'>;
+  /** Attempts at once; null: the config's, else the larger of 4 and the cores. */
+  readonly workers?: number | null;
 }
 
 /**
@@ -61,19 +68,22 @@ function refuseWrongDefaults(config: Config): void {
 }
 
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */
-export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
-  const common = {
-    dir: config.dir,
-    env: jobEnvironment(config),
-    clock,
-    stray,
-    newMark: () => newMark(config.state),
-  };
+export function openJobs({ config, clock, onMessage, stray, engine, workers }: JobsParts): Jobs {
+  const { dir } = config;
   refuseWrongDefaults(config);
   const defaults = defaultsOf(config);
   const closing = new AbortController();
-  const caller = new JobCaller({ ...common, onMessage });
-  const asker = new JobCaller({ ...common, onMessage });
+  const pool = new WorkerPool({
+    capacity: workers ?? config.workers ?? Math.max(FEWEST_WORKERS, availableParallelism()),
+    dir,
+    env: jobEnvironment(config),
+    clock,
+    newMark: () => newMark(config.state),
+    stray,
+    onStart: (worker) => engine?.putWorker(worker),
+    onEnd: (worker) => engine?.removeWorker(worker.mark),
+  });
+  const caller = new JobCaller({ pool, clock, onMessage });
   const catalog = new JobCatalog({
     folder: config.jobs,
     defaults,
@@ -81,17 +91,18 @@ export function openJobs({ config, clock, onMessage, stray }: JobsParts): Jobs {
     inspect: async (files, known, outdated) => {
       const signal = AbortSignal.any([closing.signal, outdated]);
       // The copy reads the zone here, where a wrong TZ rejects this call. In `send` it would be an uncaught error.
-      return inspectJobs(files, { ...common, defaults: { ...defaults }, signal }, known);
+      return inspectJobs(files, { pool, dir, clock, defaults: { ...defaults }, signal }, known);
     },
     check: (file, params) => caller.check(file, params),
   });
   return {
     catalog,
+    pool,
     caller,
-    asker,
     async close() {
       closing.abort();
-      await Promise.all([caller.close(), asker.close()]);
+      caller.close();
+      await pool.close();
     },
   };
 }

@@ -25,7 +25,7 @@ export function toolsOf(parts: ToolParts): Tools {
     daemon: {
       pid: process.pid,
       since: clock.now(),
-      workers: () => ({ busy: pool.busy, total: pool.total }),
+      workers: () => ({ busy: pool.busy, total: pool.capacity }),
       progress: (id) => attempts.progress(id),
       abort: (id, reason, graceMs) => attempts.abort(id, reason, graceMs),
       stop,

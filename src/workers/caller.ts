@@ -1,18 +1,19 @@
-// Asks job code outside of attempts: to check params, to name the next time, to be told of an ending. Questions share
-// one worker. One that is silent for a second may be blocked: it is left alone with its oldest question, and what
-// stands behind that, or comes later, is asked in a new one; if no answer comes in time, it is ended. A hook may have
-// had its effect and is never asked twice: hooks have workers of their own, which no two jobs share at a time.
+// Asks job code outside of attempts: to check params, to name the next time, to be told of an ending. A call that is
+// silent for a second may block its worker: it is left alone there, and what stands behind it, or comes later, is asked
+// in a new one; if no answer comes in time, the worker is ended. A hook may have had its effect and is not asked twice.
 import type { Checked } from '../catalog/catalog.ts';
+import type { Clock } from '../support/clock.ts';
 import { errorFromShape, type JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, SECOND, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
-import { Child, type ChildOptions } from './child.ts';
-import { HookLanes } from './hook-lanes.ts';
+import type { Child } from './child.ts';
 import { type Answer, type Call, type FromRun, isUnready } from './messages.ts';
+import type { CallErrand, WorkerPool } from './pool.ts';
 
-export interface CallerOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
-  readonly newMark: () => string;
+export interface CallerOptions {
+  readonly pool: WorkerPool;
+  readonly clock: Clock;
   /** Log lines and emits of hooks; an emit must be answered with `send` of an `answer` through the second argument. */
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly timeoutMs?: number;
@@ -36,14 +37,10 @@ export class JobCaller {
   readonly #options: CallerOptions;
   readonly #open = new Set<Open>();
   readonly #timeoutMs: number;
-  readonly #hooks = new HookLanes(() => this.#start());
   /** Hooks that wait for a worker. */
   #queue: Open[] = [];
-  #child: Child | null = null;
   /** By worker and run: its hooks that are open, and how to listen no longer. */
   readonly #served = new Map<string, { hooks: number; readonly undo: () => void }>();
-  /** They end when they have answered what they were asked. */
-  readonly #retired = new Set<Child>();
   #closed = false;
 
   constructor(options: CallerOptions) {
@@ -67,21 +64,10 @@ export class JobCaller {
     return this.#ask({ type: 'hook', ...call });
   }
 
-  /** Job files have changed: the next call goes to a new worker. Open calls end on the code that they began with. */
-  renew(): void {
-    const old = this.#child;
-    this.#child = null;
-    if (old) void this.#retire(old);
-    this.#hooks.renew();
-  }
-
-  async close(): Promise<void> {
+  /** Calls that come later are refused; those under way end with their workers. */
+  close(): void {
     this.#closed = true;
-    const child = this.#child;
-    this.#child = null;
     for (const open of this.#queue.splice(0)) this.#settle(open, CLOSED);
-    const left = [...this.#retired, ...(child ? [child] : [])];
-    await Promise.all([...left.map((one) => one.end({ force: true })), this.#hooks.close()]);
   }
 
   async #value(call: Call): Promise<Json> {
@@ -105,15 +91,19 @@ export class JobCaller {
       return;
     }
     const { call } = open;
-    const child = this.#childFor(call);
-    if (child === null) {
-      this.#queue.push(open);
+    let child: Child | null;
+    try {
+      child = this.#options.pool.acquireFor(errandOf(call));
+    } catch (error) {
+      this.#settle(open, { ok: false, ...toJobrunError(error).toJSON() });
       return;
     }
-    if (!(child instanceof Child)) {
-      this.#settle(open, child);
-      return;
-    }
+    if (child === null) this.#queue.push(open);
+    else this.#call(open, child);
+  }
+
+  #call(open: Open, child: Child): void {
+    const { call } = open;
     open.tries++;
     open.child = child;
     const clock = seenTime(this.#options.clock);
@@ -131,7 +121,7 @@ export class JobCaller {
       else if (child.exit) this.#again(open, answer);
       else {
         // A file that could not be loaded stays so in this process, although what it lacked may come.
-        if (!answer.ok && answer.code === 'broken-job') this.#giveUp(child);
+        if (!answer.ok && answer.code === 'broken-job') this.#options.pool.retire(child);
         this.#settle(open, answer);
       }
     });
@@ -139,9 +129,11 @@ export class JobCaller {
 
   /** Asks once more in another worker, where that is harmless. */
   #again(open: Open, answer: Answer): void {
-    open.undo();
     if (open.tries > 1 || open.call.type === 'hook') this.#settle(open, answer);
-    else this.#try(open);
+    else {
+      this.#giveBack(open);
+      this.#try(open);
+    }
   }
 
   /** False once files of jobrun have been missing for longer than an installation takes. */
@@ -151,63 +143,39 @@ export class JobCaller {
 
   /** Files of jobrun were missing, so no code of the job has run: even a hook may be asked again. */
   #later(open: Open, child: Child): void {
-    open.undo();
-    this.#giveUp(child);
-    if (open.call.type === 'hook') this.#hooks.give(child);
-    open.child = null;
+    this.#options.pool.retire(child);
+    this.#giveBack(open);
     open.tries = 0;
     open.undo = this.#options.clock.after(SECOND, () => this.#try(open));
   }
 
   #settle(open: Open, answer: Answer): void {
-    open.undo();
     this.#open.delete(open);
     open.resolve(answer);
-    if (open.call.type !== 'hook' || open.child === null) return;
-    this.#hooks.give(open.child);
-    for (const waiting of this.#queue.splice(0)) this.#try(waiting);
+    this.#giveBack(open);
   }
 
-  /** Nothing more goes to this worker. */
-  #giveUp(child: Child): void {
-    this.#hooks.spend(child);
-    if (this.#child !== child) return;
-    this.#child = null;
-    void this.#retire(child);
+  #giveBack(open: Open): void {
+    const { call, child } = open;
+    open.undo();
+    open.child = null;
+    if (child === null) return;
+    this.#options.pool.release(child, { reusable: true });
+    if (call.type === 'hook') for (const waiting of this.#queue.splice(0)) this.#try(waiting);
   }
 
   #silent(open: Open, child: Child): void {
-    if (this.#child !== child) return;
-    this.#child = null;
+    if (open.call.type === 'hook' || !this.#options.pool.retire(child)) return;
     for (const other of [...this.#open])
       if (other !== open && other.child === child && other.tries === 1) this.#again(other, LATE);
-    void this.#retire(child);
   }
 
   #late(open: Open, child: Child): void {
-    this.#hooks.spend(child);
+    const { pool } = this.#options;
+    pool.retire(child);
     this.#settle(open, LATE);
-    if (this.#child === child) this.#child = null;
     for (const other of [...this.#open]) if (other.child === child) this.#again(other, LATE);
-    void child.end({ force: true });
-  }
-
-  /** Null where it has to wait for one; why none can be started, where that is so. */
-  #childFor(call: Call): Child | Answer | null {
-    try {
-      return call.type === 'hook' ? this.#hooks.take(call.assignment.file) : this.#current();
-    } catch (error) {
-      return { ok: false, ...toJobrunError(error).toJSON() };
-    }
-  }
-
-  #current(): Child {
-    if (this.#child === null || this.#child.exit) this.#child = this.#start();
-    return this.#child;
-  }
-
-  #start(): Child {
-    return new Child({ ...this.#options, mark: this.#options.newMark(), memoryMb: null });
+    void pool.end(child);
   }
 
   /** Hooks of one run may be open at once: the first begins to listen for all of them, the last one ends it. */
@@ -234,13 +202,10 @@ export class JobCaller {
       );
     });
   }
+}
 
-  async #retire(child: Child): Promise<void> {
-    this.#retired.add(child);
-    await child.idle();
-    await child.end();
-    this.#retired.delete(child);
-  }
+function errandOf(call: Call): CallErrand {
+  return call.type === 'hook' ? { type: 'hook', file: call.assignment.file } : { type: call.type };
 }
 
 const CLOSED: Answer = {

@@ -52,11 +52,9 @@ export class Child implements Runner {
   readonly #options: ChildOptions;
   readonly #channel: Socket;
   readonly #runs = new Map<number, Listener>();
-  readonly #calls = new Map<number, (answer: Answer) => void>();
-  readonly #loading = new Set<(call: number) => void>();
+  readonly #calls = new Map<number, OpenCall>();
   readonly #flow: Flow;
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
-  readonly #idle: (() => void)[] = [];
   /** Received, and told when what was printed before them has been read. */
   readonly #endings = new Set<Ending>();
   #lastCall = 0;
@@ -111,27 +109,14 @@ export class Child implements Runner {
     };
   }
 
-  /** Has something done outside of an attempt. `number` is told at once, for `onLoading`. */
-  call(call: Call, number?: (n: number) => void): Promise<Answer> {
+  /** Has something done outside of an attempt. `loading` is called when the file of an `inspect` is about to be loaded. */
+  call(call: Call, loading: () => void = () => undefined): Promise<Answer> {
     const n = ++this.#lastCall;
-    number?.(n);
     if (this.exit) return Promise.resolve(goneAnswer(this.exit));
     return new Promise((resolve) => {
-      this.#calls.set(n, resolve);
+      this.#calls.set(n, { resolve, loading });
       this.send({ ...call, call: n });
     });
-  }
-
-  /** Resolves when no call is open. */
-  async idle(): Promise<void> {
-    while (this.#calls.size > 0 && !this.exit) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve));
-    }
-  }
-
-  /** Calls back with the number of the `inspect` whose file is about to be loaded. */
-  onLoading(listener: (call: number) => void): void {
-    this.#loading.add(listener);
   }
 
   async end(options?: EndRunner): Promise<void> {
@@ -180,9 +165,8 @@ export class Child implements Runner {
         this.exit = exit;
         for (const stream of child.stdio) stream?.destroy();
         for (const ending of [...this.#endings]) this.#tell(ending);
-        for (const answer of this.#calls.values()) answer(goneAnswer(exit));
+        for (const { resolve: answer } of this.#calls.values()) answer(goneAnswer(exit));
         this.#calls.clear();
-        for (const tell of this.#idle.splice(0)) tell();
         for (const { gone } of [...this.#runs.values()]) gone(exit);
         resolve(exit);
       };
@@ -204,7 +188,7 @@ export class Child implements Runner {
         for (const run of message.runs) this.#runs.get(run)?.started();
         return;
       case 'loading':
-        for (const listener of this.#loading) listener(message.call);
+        this.#calls.get(message.call)?.loading();
         return;
       case 'result':
         // Where no run is listened for, nothing that was printed belongs to one.
@@ -244,9 +228,8 @@ export class Child implements Runner {
   }
 
   #result({ call, answer }: Result): void {
-    this.#calls.get(call)?.(answer);
+    this.#calls.get(call)?.resolve(answer);
     this.#calls.delete(call);
-    if (this.#calls.size === 0) for (const tell of this.#idle.splice(0)) tell();
   }
 
   #output(child: ChildProcess, name: 'stdout' | 'stderr'): RawOutput {
@@ -276,6 +259,11 @@ export class Child implements Runner {
 type Result = Extract<FromWorker, { readonly type: 'result' }>;
 /** Of a run, or of a hook. */
 type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
+
+interface OpenCall {
+  readonly resolve: (answer: Answer) => void;
+  readonly loading: () => void;
+}
 
 interface Listener {
   readonly message: (message: FromRun) => void;

@@ -6,17 +6,21 @@ import { relative } from 'node:path';
 import type { JobEntry, JobFile } from '../catalog/catalog.ts';
 import { dataFromJson } from '../catalog/definition.ts';
 import { onAbort } from '../support/aborts.ts';
-import { delay } from '../support/clock.ts';
+import { type Clock, delay } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { LOAD_TIMEOUT_MS, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
-import { Child, type ChildOptions, exitText } from './child.ts';
+import { type Child, exitText } from './child.ts';
 import { type Answer, isUnready } from './messages.ts';
+import type { WorkerPool } from './pool.ts';
 import type { Exit } from './runner.ts';
 import { isScarce } from './spawn.ts';
 
-export interface InspectOptions extends Omit<ChildOptions, 'mark' | 'memoryMb'> {
-  readonly newMark: () => string;
+export interface InspectOptions {
+  readonly pool: WorkerPool;
+  /** The project folder. */
+  readonly dir: string;
+  readonly clock: Clock;
   readonly defaults: Readonly<Record<string, unknown>>;
   readonly loadTimeoutMs?: number;
   /** Files of jobrun that are missing are waited for as long as this. */
@@ -67,8 +71,8 @@ class Reading {
     if (files.length === 0 || this.#options.signal?.aborted) return;
     const child = await this.#start();
     if (child === null) return;
-    const stop = (): void => void child.end({ force: true });
-    const { signal } = this.#options;
+    const { signal, pool } = this.#options;
+    const stop = (): void => void pool.end(child);
     const unlisten = signal && onAbort(signal, stop);
     const sent: Sent[] = [];
     const left = await this.#feed(child, files, sent);
@@ -80,10 +84,10 @@ class Reading {
 
   /** Waits while the system starts no process; null where the reading is ended meanwhile. */
   async #start(): Promise<Child | null> {
-    const { clock, signal, newMark } = this.#options;
+    const { clock, signal, pool } = this.#options;
     while (!signal?.aborted) {
       try {
-        return new Child({ ...this.#options, mark: newMark(), memoryMb: null });
+        return pool.acquireFor({ type: 'inspect' });
       } catch (error) {
         if (!isScarce(error)) throw error;
         await delay(clock, BLOCKED_MS, signal);
@@ -129,7 +133,7 @@ class Reading {
     const { defaults } = this.#options;
     const answer = child.call(
       { type: 'inspect', file, defaults, timeoutMs: this.#timeoutMs },
-      (n) => child.onLoading((call) => (call === n ? begin() : undefined)),
+      begin,
     );
     const sent: Sent = {
       file,
@@ -153,7 +157,7 @@ class Reading {
     const margin = BLOCKED_MS / 2;
     await this.#within(Promise.race([all, child.exited]), this.#timeoutMs + margin);
     const died = child.exit;
-    await child.end({ force: true });
+    await this.#options.pool.end(child);
     if (this.#options.signal?.aborted) return;
     const open = sent.filter((one) => !one.known && !one.unready);
     const [only] = open;

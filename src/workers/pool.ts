@@ -1,8 +1,16 @@
-// The worker processes, and who may have one. A `process` worker takes run after run of any job with its memory limit;
-// a `fresh` one takes a single run and has a warm one behind it; a `shared` one takes many runs of one job at once; a
-// command job is its own process. A run that may have ended a shared process gets one to itself. Nothing gets a run
-// that was killed, that is tainted, that has begun on older code than the last reload's, or that has had its ten
-// thousand.
+// The worker processes: one pool, and one life of a process, for everything that runs job code.
+//
+//   starting --> ready <--> busy --> retiring --> ended
+//
+// starting: the process has its mark, and an errand may be sent to it: that waits in its pipe. `onStart` has been called,
+//   so that the claim of a run can name the process, and a daemon that starts after a crash finds it.
+// ready: it has no errand. Ready ones above the first are retired after a minute.
+// busy: it has an errand, or several that may share it (`mayTake` is the table of who shares with whom).
+// retiring: it gets no further errand, and ends when it has given back the last one. The job files have changed, it
+//   died, a run has changed it, it has had its runs, or it holds too much memory: `#isSpent` and `retire` decide.
+// ended: nothing of it lives any more (death.ts proves it). Only then `onEnd` is called, and a run of it may go on.
+//
+// The order of effects for a run:
 //
 //   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
@@ -10,9 +18,9 @@
 //   runner.send({ type: 'run', assignment });
 //   …
 //   stop();
-//   pool.release(runner, { reusable: true });
+//   pool.release(runner, { reusable: true });                               // or false: it is retired
 import { readFileSync } from 'node:fs';
-import { type JobEntry, type JobFile, policyOf } from '../catalog/catalog.ts';
+import { type JobEntry, policyOf } from '../catalog/catalog.ts';
 import type { Lane } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
@@ -26,43 +34,52 @@ import type { Runner, Stray } from './runner.ts';
 import { isScarce } from './spawn.ts';
 import { Warden } from './warden.ts';
 
+/** Carrying out one run. */
+export interface AttemptErrand {
+  readonly type: 'attempt';
+  readonly job: string;
+  readonly file: string;
+  /** A command is its own process. */
+  readonly isolation: Isolation | 'command';
+  readonly memoryMb: number | null;
+}
+
+/** Asking job code something outside of an attempt. */
+export type CallErrand =
+  | { readonly type: 'hook'; readonly file: string }
+  | { readonly type: 'check' | 'next' | 'inspect' };
+
+export type Errand = AttemptErrand | CallErrand;
+
 export interface PoolOptions {
   /** Attempts at once, `shared` ones aside. */
-  readonly places: number;
+  readonly capacity: number;
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
   /** Random text, never given twice. */
   readonly newMark: () => string;
   readonly stray: Stray;
-  /** Starts a process under a mark; missing: a real one, of node or of a command job. */
-  readonly start?: (need: Need, mark: string) => Runner;
-  /** A process was started; told before it is handed out. */
-  readonly onStart: (worker: Doomed) => void;
+  /** Starts a process for attempts under a mark; missing: a real one, of node or of a command job. */
+  readonly start?: (errand: AttemptErrand, mark: string) => Runner;
+  /** A process for attempts was started; called before it is handed out. */
+  readonly onStart?: (worker: Doomed) => void;
   /** Nothing of it lives any more. */
-  readonly onEnd: (worker: Doomed) => void;
+  readonly onEnd?: (worker: Doomed) => void;
 }
 
-/** What a run needs. */
-export interface Need {
-  readonly job: string;
-  readonly kind: JobFile['kind'];
-  readonly file: string;
-  readonly isolation: Isolation;
-  readonly memoryMb: number | null;
-}
-
-interface Slot {
+interface Worker {
   readonly runner: Runner;
-  readonly lane: Lane;
-  /** Which needs it can serve. */
-  readonly key: string;
+  /** What it was started for, or has now: the table of `mayTake` compares the next one with it. */
+  errand: Errand;
   readonly generation: number;
-  /** Runs begun, and under way. */
-  runs: number;
+  /** Errands begun, and under way. */
+  begun: number;
   busy: number;
   idleSince: number;
-  retired: boolean;
+  retiring: boolean;
+  /** Resolves when nothing of it lives; null before it is being ended. */
+  ended: Promise<void> | null;
   /** Resolves where something of it cannot be ended. */
   readonly undying: Promise<void>;
   readonly onUndying: () => void;
@@ -74,11 +91,22 @@ const IDLE_MS = MINUTE;
 const MAX_RESIDENT_BYTES = 1024 ** 3;
 /** Reading the memory costs as much as a small run. */
 const LOOK_AT_MEMORY_EVERY = 25;
+/** Workers that many errands share are replaced too, but far later: these are many and small. */
+const MAX_SHARED_ERRANDS = MAX_RUNS_PER_WORKER * 10;
+/** Jobs whose hooks run at once; the others wait for a moment. */
+const MAX_HOOK_WORKERS = 4;
+
+const USUAL: AttemptErrand = {
+  type: 'attempt',
+  job: '',
+  file: '',
+  isolation: 'process',
+  memoryMb: null,
+};
 
 export class WorkerPool {
   readonly #options: PoolOptions;
-  readonly #slots = new Map<Runner, Slot>();
-  readonly #ending = new Map<Slot, Promise<void>>();
+  readonly #workers = new Map<Runner, Worker>();
   readonly #warden: Warden;
   #generation = 0;
 
@@ -89,207 +117,258 @@ export class WorkerPool {
 
   /** How many attempts may begin in a lane now. */
   free(lane: Lane): number {
-    const most = lane === 'shared' ? MAX_SHARED : this.#options.places;
+    const most = lane === 'shared' ? MAX_SHARED : this.#options.capacity;
     return Math.max(0, most - this.#busyIn(lane));
   }
 
-  /** Attempts under way in places, for `status`: `shared` ones count as one a process. */
+  /** Attempts under way in processes of their own, for `status`: `shared` ones count as one a process. */
   get busy(): number {
-    const shared = this.#all().filter((slot) => slot.lane === 'shared' && slot.busy > 0);
+    const shared = this.#attemptWorkers().filter((one) => isShared(one.errand) && one.busy > 0);
     return this.#busyIn('place') + shared.length;
   }
 
-  get total(): number {
-    return this.#options.places;
+  get capacity(): number {
+    return this.#options.capacity;
   }
 
   /** A worker for one run: an idle one that fits, or a new one. The caller has looked at `free`. */
   acquire(run: Run, entry: JobEntry | null): Runner {
-    const { isolation: usual, memoryMb } = policyOf(entry);
-    const isolation = usual === 'shared' && runsAlone(run) ? 'process' : usual;
-    const need = {
-      job: run.job,
-      kind: entry?.kind ?? 'module',
-      file: entry?.file ?? '',
-      isolation,
-      memoryMb,
-    };
-    const key = keyOf(need);
-    const slot = this.#fitting(need, key) ?? this.#start(need, key);
-    slot.busy++;
-    slot.runs++;
-    if (need.isolation === 'fresh' && need.kind === 'module') this.#warmAhead(need);
-    return slot.runner;
+    const errand = errandOf(run, entry);
+    const worker = this.#take(errand);
+    if (errand.isolation === 'fresh') this.#warmAhead(errand);
+    return worker.runner;
   }
 
-  /** Gives a worker back after its run. One that is not to be used again, outdated or worn out, is ended. */
+  /** A worker for a call; null while hooks of other jobs have all of theirs. Throws where none can be started. */
+  acquireFor(errand: CallErrand): Child | null {
+    if (errand.type === 'hook' && !this.#fitting(errand) && this.#hasAllHookWorkers()) return null;
+    const { runner } = this.#take(errand);
+    return runner instanceof Child ? runner : null;
+  }
+
+  /** Gives a worker back after an errand. One that is not to be used again, outdated or worn out, is ended. */
   release(runner: Runner, { reusable }: { readonly reusable: boolean }): void {
-    const slot = this.#slots.get(runner);
-    if (!slot) return;
-    slot.busy--;
-    slot.idleSince = this.#options.clock.monotonic();
-    if (slot.retired || !reusable || this.#isSpent(slot)) this.#retire(slot);
+    const worker = this.#workers.get(runner);
+    if (!worker) return;
+    worker.busy--;
+    worker.idleSince = this.#options.clock.monotonic();
+    if (worker.retiring || !reusable || this.#isSpent(worker)) this.#retire(worker);
   }
 
-  /** Job files have changed: idle workers are replaced now, busy ones after the run that they are at. */
+  /** Nothing more goes to this worker. False where that was so already. */
+  retire(runner: Runner): boolean {
+    const worker = this.#workers.get(runner);
+    if (!worker || worker.retiring) return false;
+    this.#retire(worker);
+    return true;
+  }
+
+  /** Ends a worker with whatever it is at; resolves when nothing of it lives. */
+  async end(runner: Runner): Promise<void> {
+    const worker = this.#workers.get(runner);
+    if (worker) await this.#end(worker);
+  }
+
+  /** Job files have changed: idle workers are replaced now, busy ones after what they are at. */
   renew(): void {
     this.#generation++;
-    for (const slot of this.#all()) this.#retire(slot);
+    for (const worker of this.#workers.values()) this.#retire(worker);
   }
 
   /** Starts workers ahead, up to `n` idle ones of the usual kind: the first runs need not wait for a process. */
   warm(n: number): void {
-    const usual: Need = { job: '', kind: 'module', file: '', isolation: 'process', memoryMb: null };
-    const key = keyOf(usual);
-    const ready = this.#all().filter((slot) => slot.key === key && this.#isIdle(slot)).length;
-    for (let i = ready; i < n && this.#all().length < this.#options.places; i++)
-      this.#startAhead(usual, key);
+    const workers = this.#attemptWorkers();
+    const ready = workers.filter((one) => isIdle(one) && mayTake(one, USUAL)).length;
+    const room = this.#options.capacity - workers.length;
+    for (let i = 0; i < Math.min(n - ready, room); i++) this.#startAhead(USUAL);
   }
 
   /** Gives up workers that have been idle for a while, but for one. To be called now and then. */
   tidy(): void {
     const now = this.#options.clock.monotonic();
-    const idle = this.#all().filter((slot) => this.#isIdle(slot));
-    for (const slot of idle.slice(1)) if (now - slot.idleSince > IDLE_MS) this.#retire(slot);
+    const idle = this.#attemptWorkers().filter(isIdle);
+    for (const worker of idle.slice(1)) if (now - worker.idleSince > IDLE_MS) this.#retire(worker);
+  }
+
+  /** Ends the workers for attempts; calls are carried out until `close`. */
+  async closeAttempts(): Promise<void> {
+    await Promise.all(this.#attemptWorkers().map((worker) => this.#endOrGiveUp(worker)));
+    this.#warden.close();
   }
 
   /** Ends all workers; resolves when nothing of them lives but what cannot be ended. */
   async close(): Promise<void> {
-    for (const slot of this.#all()) slot.retired = true;
-    await Promise.all(this.#all().map((slot) => Promise.race([this.#end(slot), slot.undying])));
+    await Promise.all([...this.#workers.values()].map((worker) => this.#endOrGiveUp(worker)));
     this.#warden.close();
   }
 
-  #all(): readonly Slot[] {
-    return [...this.#slots.values()];
+  #endOrGiveUp(worker: Worker): Promise<void> {
+    return Promise.race([this.#end(worker), worker.undying]);
+  }
+
+  #attemptWorkers(): readonly Worker[] {
+    return [...this.#workers.values()].filter(({ errand }) => errand.type === 'attempt');
   }
 
   #busyIn(lane: Lane): number {
     let busy = 0;
-    for (const slot of this.#slots.values()) if (slot.lane === lane) busy += slot.busy;
+    for (const { errand, busy: own } of this.#workers.values())
+      if (errand.type === 'attempt' && laneOf(errand) === lane) busy += own;
     return busy;
   }
 
-  #fitting(need: Need, key: string): Slot | null {
-    if (need.kind === 'command') return null;
-    for (const slot of this.#slots.values()) {
-      if (slot.key !== key || slot.retired || slot.runner.exit !== null) continue;
-      if (need.isolation === 'shared' ? slot.runs < MAX_SHARED_RUNS : slot.busy === 0) return slot;
+  #hasAllHookWorkers(): boolean {
+    let workers = 0;
+    for (const { errand, ended } of this.#workers.values())
+      if (errand.type === 'hook' && ended === null) workers++;
+    return workers >= MAX_HOOK_WORKERS;
+  }
+
+  #take(errand: Errand): Worker {
+    const worker = this.#fitting(errand) ?? this.#start(errand);
+    worker.errand = errand;
+    worker.busy++;
+    worker.begun++;
+    return worker;
+  }
+
+  /** The first that has such errands already, else the first idle one. */
+  #fitting(errand: Errand): Worker | null {
+    let idle: Worker | null = null;
+    for (const worker of this.#workers.values()) {
+      if (worker.retiring || worker.runner.exit !== null || !mayTake(worker, errand)) continue;
+      if (worker.busy > 0) return worker;
+      idle ??= worker;
     }
-    return null;
+    return idle;
   }
 
-  #isIdle(slot: Slot): boolean {
-    return slot.busy === 0 && !slot.retired && slot.runner.exit === null;
-  }
-
-  #start(need: Need, key: string): Slot {
-    const lane = need.isolation === 'shared' && need.kind === 'module' ? 'shared' : 'place';
-    this.#makeRoom(lane);
-    const { clock, newMark, start } = this.#options;
-    const runner = (start ?? this.#startProcess)(need, newMark());
-    const generation = this.#generation;
-    const idleSince = clock.monotonic();
+  #start(errand: Errand): Worker {
+    if (errand.type === 'attempt' && !isShared(errand)) this.#makeRoom();
+    const runner = this.#startProcess(errand);
     let onUndying = (): void => undefined;
     const undying = new Promise<void>((resolve) => {
       onUndying = resolve;
     });
-    const slot: Slot = {
+    const worker: Worker = {
       runner,
-      lane,
-      key,
-      generation,
-      runs: 0,
+      errand,
+      generation: this.#generation,
+      begun: 0,
       busy: 0,
-      idleSince,
-      retired: false,
+      idleSince: this.#options.clock.monotonic(),
+      retiring: false,
+      ended: null,
       undying,
       onUndying,
     };
-    this.#slots.set(runner, slot);
-    this.#options.onStart(runner);
-    runner.exited.then(() => {
-      slot.retired = true;
-      // A busy one is released by whoever has it.
-      if (slot.busy === 0) this.#endLater(slot);
-    });
-    return slot;
+    this.#workers.set(runner, worker);
+    if (errand.type === 'attempt') this.#options.onStart?.(runner);
+    // A busy one is released by whoever has it.
+    runner.exited.then(() => this.#retire(worker));
+    return worker;
   }
 
-  readonly #startProcess = (need: Need, mark: string): Runner => {
-    const { dir, env, clock, stray } = this.#options;
-    const options = { mark, dir, env, clock };
-    return need.kind === 'command'
-      ? new CommandRunner({ ...options, file: need.file, warden: this.#warden })
-      : new Child({ ...options, stray, memoryMb: need.memoryMb });
-  };
-
-  /** Idle workers of another kind give way, so that there are never more processes than places. */
-  #makeRoom(lane: Lane): void {
-    if (lane === 'shared') return;
-    const here = this.#all().filter((slot) => slot.lane === 'place' && !slot.retired);
-    const idle = here.find((slot) => this.#isIdle(slot));
-    if (here.length >= this.#options.places && idle) this.#retire(idle);
+  #startProcess(errand: Errand): Runner {
+    const { dir, env, clock, stray, newMark, start } = this.#options;
+    const mark = newMark();
+    const options = { mark, dir, env, clock, stray };
+    if (errand.type !== 'attempt') return new Child({ ...options, memoryMb: null });
+    if (start) return start(errand, mark);
+    return errand.isolation === 'command'
+      ? new CommandRunner({ ...options, file: errand.file, warden: this.#warden })
+      : new Child({ ...options, memoryMb: errand.memoryMb });
   }
 
-  #warmAhead(need: Need): void {
-    const key = keyOf(need);
-    if (!this.#all().some((slot) => slot.key === key && this.#isIdle(slot)))
-      this.#startAhead(need, key);
+  /** An idle worker of another kind gives way, so that there are never more processes than the capacity. */
+  #makeRoom(): void {
+    const own = this.#attemptWorkers().filter((one) => !isShared(one.errand) && !one.retiring);
+    const idle = own.find(isIdle);
+    if (own.length >= this.#options.capacity && idle) this.#retire(idle);
+  }
+
+  #warmAhead(errand: AttemptErrand): void {
+    const isReady = this.#attemptWorkers().some((one) => isIdle(one) && mayTake(one, errand));
+    if (!isReady) this.#startAhead(errand);
   }
 
   /** Where none can be started just now, nothing is lost: whoever needs one meets the error. */
-  #startAhead(need: Need, key: string): void {
+  #startAhead(errand: AttemptErrand): void {
     try {
-      this.#start(need, key);
+      this.#start(errand);
     } catch (error) {
       if (!isScarce(error)) throw error;
     }
   }
 
-  #isSpent(slot: Slot): boolean {
-    if (slot.generation !== this.#generation || slot.runner.exit !== null) return true;
-    if (slot.key.startsWith('fresh') || slot.key.startsWith('command')) return true;
-    if (slot.lane === 'shared') return slot.runs >= MAX_SHARED_RUNS;
-    if (slot.runs >= MAX_RUNS_PER_WORKER) return true;
-    return (
-      slot.runs % LOOK_AT_MEMORY_EVERY === 0 && residentBytes(slot.runner.pid) > MAX_RESIDENT_BYTES
-    );
+  /** True where a worker must not get another errand. */
+  #isSpent({ errand, runner, generation, begun }: Worker): boolean {
+    if (generation !== this.#generation || runner.exit !== null) return true;
+    if (errand.type !== 'attempt' || isShared(errand)) return begun >= MAX_SHARED_ERRANDS;
+    if (errand.isolation !== 'process' || begun >= MAX_RUNS_PER_WORKER) return true;
+    return begun % LOOK_AT_MEMORY_EVERY === 0 && residentBytes(runner.pid) > MAX_RESIDENT_BYTES;
   }
 
-  #retire(slot: Slot): void {
-    slot.retired = true;
-    if (slot.busy === 0) this.#endLater(slot);
-  }
-
-  #endLater(slot: Slot): void {
+  #retire(worker: Worker): void {
+    worker.retiring = true;
     // It cannot fail but by a defect, which then must stop the daemon: an unhandled rejection does.
-    void this.#end(slot);
+    if (worker.busy === 0) void this.#end(worker);
   }
 
-  #end(slot: Slot): Promise<void> {
-    let ending = this.#ending.get(slot);
-    if (!ending) {
-      // Without a run there is nothing in it that would want to be told first.
-      const { runner, onUndying } = slot;
-      const together = runner.exit !== null;
-      ending = runner.end({ force: true, together, onUndying }).then(() => {
-        this.#slots.delete(slot.runner);
-        this.#ending.delete(slot);
-        this.#options.onEnd(slot.runner);
-      });
-      this.#ending.set(slot, ending);
-    }
-    return ending;
+  #end(worker: Worker): Promise<void> {
+    worker.retiring = true;
+    worker.ended ??= this.#endProcess(worker);
+    return worker.ended;
+  }
+
+  /** Without an errand there is nothing in it that would want to be told first. */
+  async #endProcess({ runner, errand, onUndying }: Worker): Promise<void> {
+    await runner.end({ force: true, together: runner.exit !== null, onUndying });
+    this.#workers.delete(runner);
+    if (errand.type === 'attempt') this.#options.onEnd?.(runner);
   }
 }
 
-/** A shared worker is replaced too, but far later: its runs are many and small. */
-const MAX_SHARED_RUNS = MAX_RUNS_PER_WORKER * 10;
+/**
+ * Who may share a process: errands of `shared` runs of one job, hooks of one job, all checks, and all questions for a next
+ * time. A hook is asked once, so no two jobs share its process at a time. Files are read in a process of their own.
+ */
+function mayTake({ errand: own, busy }: Worker, errand: Errand): boolean {
+  if (errand.type === 'hook')
+    return own.type === 'hook' && (busy === 0 || own.file === errand.file);
+  if (errand.type !== 'attempt') return errand.type !== 'inspect' && own.type === errand.type;
+  if (own.type !== 'attempt') return false;
+  if (own.isolation !== errand.isolation || own.memoryMb !== errand.memoryMb) return false;
+  switch (errand.isolation) {
+    case 'shared':
+      return own.job === errand.job;
+    case 'process':
+    case 'fresh':
+      return busy === 0;
+    case 'command':
+      return false;
+  }
+}
 
-function keyOf({ job, kind, isolation, memoryMb }: Need): string {
-  if (kind === 'command') return `command ${job}`;
-  return isolation === 'shared' ? `shared ${memoryMb} ${job}` : `${isolation} ${memoryMb}`;
+const isIdle = ({ busy, retiring, runner }: Worker): boolean =>
+  busy === 0 && !retiring && runner.exit === null;
+
+const isShared = (errand: Errand): boolean =>
+  errand.type === 'attempt' && errand.isolation === 'shared';
+
+const laneOf = (errand: Errand): Lane => (isShared(errand) ? 'shared' : 'place');
+
+/** A run that may have ended a shared process gets one to itself. */
+function errandOf(run: Run, entry: JobEntry | null): AttemptErrand {
+  const { isolation, memoryMb } = policyOf(entry);
+  const alone = isolation === 'shared' && runsAlone(run) ? 'process' : isolation;
+  return {
+    type: 'attempt',
+    job: run.job,
+    file: entry?.file ?? '',
+    isolation: entry?.kind === 'command' ? 'command' : alone,
+    memoryMb,
+  };
 }
 
 /** 0 where the system does not tell. */

@@ -139,7 +139,7 @@ export class Core {
     this.recurring = new Recurring({
       engine,
       catalog: catalogOf(world),
-      asker: {
+      caller: {
         next: async (file, last) => (await world.jobs.get(basename(file))?.nextRun?.(last)) ?? null,
       },
       clock,

@@ -169,7 +169,7 @@ export class Daemon {
       catalog,
       engine,
       clock,
-      asker: { next: async () => null },
+      caller: { next: async () => null },
       end: (run, reason) => this.#attempts.abort(run.id, reason, null),
       wake: () => this.#scheduler.wake(),
       onError: (job, error) => life.failed(`schedule ${job}`, error),
@@ -283,7 +283,7 @@ export class Daemon {
     const life = this.#life;
     const epoch = this.#machine.operations;
     return new WorkerPool({
-      places: PLACES,
+      capacity: PLACES,
       dir: config.dir,
       env: {},
       clock,

@@ -10,6 +10,7 @@ import type { Json } from '../../src/support/json.ts';
 import { randomBytes } from '../../src/support/random.ts';
 import { Child } from '../../src/workers/child.ts';
 import type { Assignment, FromRun } from '../../src/workers/messages.ts';
+import { type PoolOptions, WorkerPool } from '../../src/workers/pool.ts';
 import type { Exit, Runner } from '../../src/workers/runner.ts';
 
 const clean: (() => Promise<unknown> | unknown)[] = [];
@@ -52,6 +53,13 @@ export function child(dir: string, more: { memoryMb?: number; strays?: string[] 
   });
   atEnd(() => started.end({ force: true }));
   return started;
+}
+
+export function poolOn(dir: string, more: Partial<PoolOptions> = {}): WorkerPool {
+  const usual = { capacity: 4, dir, env: ENV, clock: systemClock, newMark, stray: () => undefined };
+  const pool = new WorkerPool({ ...usual, ...more });
+  atEnd(() => pool.close());
+  return pool;
 }
 
 export const assignment = (file: string, more: Partial<Assignment> = {}): Assignment => ({

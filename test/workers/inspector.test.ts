@@ -7,14 +7,13 @@ import { systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { assignment, atEnd, ENV, newMark, project, until } from './harness.ts';
+import type { PoolOptions } from '../../src/workers/pool.ts';
+import { assignment, newMark, poolOn, project, until } from './harness.ts';
 
-const common = (dir: string) => ({
+const common = (dir: string, more: Partial<PoolOptions> = {}) => ({
+  pool: poolOn(dir, more),
   dir,
-  env: ENV,
   clock: systemClock,
-  newMark,
-  stray: () => undefined,
 });
 
 async function inspect(files: Record<string, string>, loadTimeoutMs = 1500) {
@@ -151,7 +150,6 @@ test('a validator gives JSON Schema, checks params and fills in defaults; the lo
   });
   const dir = project(files);
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
-  atEnd(() => caller.close());
   const list: Json[] = [{ to: 'x' }, { n: 4 }, { to: 'x', deep: [{ x: 'no' }] }];
   const checked = await caller.check(join(dir, 'jobs/mail.mjs'), list);
   expect(checked[0]).toEqual({ ok: true, params: { to: 'x', n: 3 }, lock: 'mail-3' });
@@ -174,7 +172,6 @@ test('nextRun gets the last run and names the next; hooks are called with a ctx 
       if (message.type === 'emit') reply({ ok: true, value: '8' });
     },
   });
-  atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
   expect(await caller.next(file, null)).toBe(null);
   expect(await caller.next(file, { dueAt: '2026-01-01T00:00:00.000Z' })).toBe(
@@ -201,13 +198,11 @@ test('what the hooks of one worker let others print goes to their own runs, and 
   const said: string[] = [];
   const strays: string[] = [];
   const caller = new JobCaller({
-    ...common(dir),
-    stray: ({ text }) => void strays.push(text),
+    ...common(dir, { stray: ({ text }) => void strays.push(text) }),
     onMessage: (message) => {
       if (message.type === 'log') said.push(`${message.run}: ${message.line.text}`);
     },
   });
-  atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
   for (const run of [1, 2])
     await caller.hook({ hook: 'onDone', assignment: assignment(file, { run }), output: run });
@@ -231,7 +226,6 @@ test('of two hooks of one run that are open at once, the one that ends later is 
       if (message.type === 'emit') answers.push(() => reply({ ok: true, value: '8' }));
     },
   });
-  atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
   const stale = caller.hook({ hook: 'onStale', assignment: assignment(file) });
   await until(() => answers.length === 1);
@@ -247,14 +241,15 @@ test('a hook whose process cannot be started is answered so, and the next one is
   const dir = project({ 'jobs/job.mjs': 'export default { run() {}, onError: () => "dismiss" };' });
   let refused = 2;
   const caller = new JobCaller({
-    ...common(dir),
-    newMark: () => {
-      if (refused-- > 0) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
-      return newMark();
-    },
+    ...common(dir, {
+      newMark: () => {
+        if (refused-- > 0)
+          throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+        return newMark();
+      },
+    }),
     onMessage: () => undefined,
   });
-  atEnd(() => caller.close());
   const file = join(dir, 'jobs/job.mjs');
   const call = { hook: 'onError', assignment: assignment(file) } as const;
   expect(await caller.hook(call)).toMatchObject({ ok: false, message: 'too many open files' });
@@ -268,7 +263,6 @@ test('a validator that blocks fails its own call, and others are answered', asyn
     'jobs/sound.mjs': 'export default { run() {}, lock: () => "l" }',
   });
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined, timeoutMs: 700 });
-  atEnd(() => caller.close());
   const spin = caller.check(join(dir, 'jobs/spin.mjs'), [{}]);
   const sound = caller.check(join(dir, 'jobs/sound.mjs'), [{}]);
   await expect(spin).rejects.toThrow('did not answer');
@@ -281,7 +275,6 @@ test('a question that blocks its worker holds up neither those behind it nor lat
     'jobs/sound.mjs': 'export default { run() {}, lock: () => "l", nextRun: () => null }',
   });
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
-  atEnd(() => caller.close());
   const spin = caller.next(join(dir, 'jobs/spin.mjs'), null);
   spin.catch(() => undefined);
   const began = performance.now();

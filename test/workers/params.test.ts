@@ -10,14 +10,12 @@ import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
 import { ROOT } from '../helpers/source.ts';
-import { assignment, atEnd, carry, child, ENV, newMark, project, runBody } from './harness.ts';
+import { assignment, carry, child, poolOn, project, runBody } from './harness.ts';
 
 const common = (dir: string) => ({
+  pool: poolOn(dir),
   dir,
-  env: ENV,
   clock: systemClock,
-  newMark,
-  stray: () => undefined,
 });
 
 function jobOf(text: string): { readonly dir: string; readonly file: string } {
@@ -39,7 +37,6 @@ async function definitionOf(dir: string): Promise<JobEntry | undefined> {
 async function accepted(text: string, params: Json) {
   const { dir, file } = jobOf(text);
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
-  atEnd(() => caller.close());
   const [checked] = await caller.check(file, [params]);
   if (!checked?.ok) return { kept: checked?.issues, gave: null };
   const said = await carry(child(dir), assignment(file, { params: checked.params }));

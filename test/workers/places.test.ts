@@ -6,14 +6,12 @@ import { scanJobs } from '../../src/catalog/loader.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
-import { assignment, atEnd, carry, child, ENV, newMark, project } from './harness.ts';
+import { assignment, carry, child, poolOn, project } from './harness.ts';
 
 const common = (dir: string) => ({
+  pool: poolOn(dir),
   dir,
-  env: ENV,
   clock: systemClock,
-  newMark,
-  stray: () => undefined,
 });
 
 const NOT_OURS = /\/(?:dist|src)\/(?:workers|parts|catalog)\//;
@@ -129,7 +127,6 @@ test('what a hook does wrong is told with the line of the hook', async () => {
     'jobs/job.ts': `export default {\n  run() {},\n  async onDone(_: unknown, ctx: any) {\n    await ctx.emit('x', { a: 1n });\n  },\n};`,
   });
   const caller = new JobCaller({ ...common(dir), onMessage: () => undefined });
-  atEnd(() => caller.close());
   const answer = await caller.hook({
     hook: 'onDone',
     assignment: assignment(join(dir, 'jobs/job.ts')),

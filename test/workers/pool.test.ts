@@ -12,7 +12,7 @@ import { processInfo } from '../../src/workers/processes.ts';
 import { jobData, NOW, queuedRun } from '../helpers/runs.ts';
 import { assignment, atEnd, carry, ENV, jobOf, newMark, project, until } from './harness.ts';
 
-function setUp(places = 4) {
+function setUp(capacity = 4) {
   const dir = project({
     'jobs/job.mjs': jobOf('return process.pid'),
     'jobs/command': '#!/bin/sh\necho "::output $$"',
@@ -23,7 +23,7 @@ function setUp(places = 4) {
   let starts = Number.POSITIVE_INFINITY;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
   const pool = new WorkerPool({
-    places,
+    capacity,
     dir,
     env: ENV,
     clock,

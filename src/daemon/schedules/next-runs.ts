@@ -21,7 +21,7 @@ export interface NextRunParts {
   readonly engine: Engine;
   readonly catalog: Catalog;
   /** Asks a job's `nextRun`, in a worker. */
-  readonly asker: Pick<JobCaller, 'next'>;
+  readonly caller: Pick<JobCaller, 'next'>;
   readonly clock: Clock;
   readonly wake: () => void;
   readonly onError: (job: string, error: unknown) => void;
@@ -96,7 +96,7 @@ export class NextRuns {
   }
 
   async #ask(schedule: Schedule, entry: JobEntry): Promise<void> {
-    const { engine, asker, clock } = this.#p;
+    const { engine, caller, clock } = this.#p;
     const { name } = schedule;
     if ((await engine.unsettledOf(name)).length > 0) return;
     const last = schedule.lastRun === null ? null : await engine.find(schedule.lastRun);
@@ -107,7 +107,7 @@ export class NextRuns {
     }
     // Before the question: a file that changes meanwhile has not given this answer.
     const file = await markOf(entry.file);
-    const said = await asker.next(entry.file, last && (viewOf(last, null) as unknown as Json));
+    const said = await caller.next(entry.file, last && (viewOf(last, null) as unknown as Json));
     this.#failures.delete(name);
     const now = clock.now();
     await this.#answered(name, (present) =>

@@ -27,7 +27,7 @@ export interface RecurringParts {
   readonly engine: Engine;
   readonly catalog: Catalog;
   /** Asks a job's `nextRun`, in a worker. */
-  readonly asker: Pick<JobCaller, 'next'>;
+  readonly caller: Pick<JobCaller, 'next'>;
   readonly clock: Clock;
   /** Ends a run that its schedule replaces. */
   readonly end: (run: Run, reason: string) => Promise<unknown>;
