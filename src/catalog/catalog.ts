@@ -1,5 +1,6 @@
 // The jobs there are, as data. Job code is never here: a definition was read in a worker process, and what stays of
 // it is plain values. The loader makes the catalog, the watcher renews it.
+import type { JobLimits } from '../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
 import type { Rule } from '../run/schedule.ts';
 import type { CatchUp, Overlap } from '../run/slot-policy.ts';
@@ -98,6 +99,22 @@ export function changeOf(before: JobEntry | null, after: JobEntry | null): JobCh
 /** What stands in for the policy of a job that is missing or broken. */
 export const policyOf = (entry: JobEntry | null): Policy =>
   entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
+
+/**
+ * What stands between a job's runs and their start: its own limits, or why there is nothing to start. `loaded`: all
+ * definitions have been read once, so a job that is not among them is not there.
+ */
+export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): JobLimits {
+  const { isolation, concurrency, rateLimit } = policyOf(entry);
+  const shared = isolation === 'shared' && entry?.kind === 'module';
+  return {
+    lane: shared ? 'shared' : 'place',
+    concurrency,
+    rateLimit,
+    blocked: blockOf(job, entry, loaded),
+    ...(entry?.state !== 'ok' && { unread: true as const }),
+  };
+}
 
 /** Why there is nothing to start, or null. `loaded`: all definitions have been read once. */
 export function blockOf(job: string, entry: JobEntry | null, loaded: boolean): string | null {

@@ -1,10 +1,12 @@
 // The process that stays. `Daemon.start` builds every part in order, the lock first and the socket last, and `stop`
 // takes them down in reverse. All wiring between the parts is here, so that each of them can be read alone.
 import { join } from 'node:path';
+import { prepareFolder, socketPaths } from '../api/address.ts';
 import { Feed } from '../api/feed.ts';
-import type { Serving } from '../api/server.ts';
-import { policyOf } from '../catalog/catalog.ts';
+import { type Serving, serve } from '../api/server.ts';
+import { limitsOf, policyOf } from '../catalog/catalog.ts';
 import type { Tools } from '../commands/shared/command.ts';
+import { dispatcher, tellsOwn } from '../commands/shared/dispatch.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { RunLogFiles } from '../engine/run-log.ts';
@@ -16,16 +18,13 @@ import { showDuration } from '../support/durations.ts';
 import { daemonExitCodeOf, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
-import { type Busy, isAtRest } from './at-rest.ts';
 import { Attempts } from './attempts.ts';
 import { emit } from './emit.ts';
 import { FileFollower } from './follow-files.ts';
 import { watchLock } from './hold.ts';
-import { limitsOf } from './job-limits.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
-import { listen } from './listen.ts';
 import { type Rescued, rescue, undyingText } from './rescue.ts';
-import { Scheduler } from './scheduler.ts';
+import { type Busy, isAtRest, Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
 import { StopTime } from './stop-time.ts';
 import { Stuck } from './stuck.ts';
@@ -191,7 +190,7 @@ export class Daemon {
     if (runs > 0) log.logger.warn(lostText(runs));
     for (const [run, pids] of orphans) log.logger.warn(undyingLine(run, pids));
     this.#orphans = orphans;
-    this.#serving = await listen(this.tools, this.#onError('a request failed'));
+    this.#serving = await this.#listen();
     this.#files.begin();
     log.logger.info(
       `daemon ${process.pid} works on ${config.dir}, ${this.#jobs.pool.capacity} workers`,
@@ -282,6 +281,18 @@ export class Daemon {
   #idle(): void {
     if (!this.#o.untilIdle || this.#stopping !== 'no' || !this.#loaded) return;
     if (isAtRest(this.#busy)) this.stop(false);
+  }
+
+  /** Only the holder of the state's lock listens there. */
+  #listen(): Promise<Serving> {
+    const { config, clock } = this.#o;
+    const [path = ''] = socketPaths(config.state);
+    prepareFolder(path, config.state);
+    // Of what a handler did and saw it has made sure: a later change that is refused is not its own.
+    const durable = (command: string, isError: boolean): Promise<void> | null =>
+      !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
+    const onError = this.#onError('a request failed');
+    return serve({ path, clock, handle: dispatcher(this.tools), durable, onError });
   }
 
   #makeAttempts(): Attempts {

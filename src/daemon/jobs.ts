@@ -10,9 +10,9 @@ import { type Config, mistakeOf } from '../support/config.ts';
 import { FEWEST_WORKERS } from '../support/limits.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
-import { newMark } from '../workers/mark.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
 import { WorkerPool } from '../workers/pool.ts';
+import { newMark } from '../workers/processes.ts';
 import type { Stray } from '../workers/runner.ts';
 
 export interface Jobs {

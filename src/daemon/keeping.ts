@@ -6,12 +6,12 @@ import * as v from 'valibot';
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
-import type { Run } from '../run/run.ts';
+import { type Run, SETTLED } from '../run/run.ts';
 import { asideOf } from '../run/stored-run.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, wrongIn } from '../support/config.ts';
 import { errnoOf } from '../support/errors.ts';
-import { HOUR } from '../support/limits.ts';
+import { HOUR, NEWEST_KEPT } from '../support/limits.ts';
 import { object, read, size, whole } from '../support/schema.ts';
 
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
@@ -133,4 +133,34 @@ const bounds = object({
 function boundsOf({ dir, keep }: Config): { runs: number | null; bytes: number | null } {
   const { runs, bytes } = read(bounds, { keep }, wrongIn(dir)).keep;
   return { runs: runs ?? null, bytes: bytes ?? null };
+}
+
+/** The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for. */
+export class Newest {
+  readonly #engine: Engine;
+  readonly #keeping: Keeping;
+  readonly #byJob = new Map<string, Promise<ReadonlySet<number>>>();
+
+  constructor(engine: Engine, keeping: Keeping) {
+    this.#engine = engine;
+    this.#keeping = keeping;
+  }
+
+  async has(run: Run): Promise<boolean> {
+    const most = this.#keeping.isKeptAtAll(run)
+      ? NEWEST_KEPT
+      : this.#keeping.needsLast(run)
+        ? 1
+        : 0;
+    if (most === 0) return false;
+    const newest = this.#byJob.get(run.job) ?? this.#find(run.job);
+    this.#byJob.set(run.job, newest);
+    return [...(await newest)].slice(0, most).includes(run.id);
+  }
+
+  async #find(job: string): Promise<ReadonlySet<number>> {
+    const query = { jobs: [job], states: SETTLED, limit: NEWEST_KEPT };
+    const { runs } = await this.#engine.list(query);
+    return new Set(runs.map(({ id }) => id));
+  }
 }

@@ -11,7 +11,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { type Doomed, endGroup, type OnUndying } from '../workers/death.ts';
-import { otherDaemonOf } from '../workers/mark.ts';
+import { otherDaemonOf } from '../workers/processes.ts';
 
 export interface Rescuing {
   readonly engine: Engine;

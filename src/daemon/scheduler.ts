@@ -185,3 +185,20 @@ export class Scheduler {
     this.#p.onJump(jump);
   }
 }
+
+/** What may still start something, or has. */
+export interface Busy {
+  readonly attempts: { readonly size: number };
+  readonly pool: { readonly busy: number };
+  readonly scheduler: Pick<Scheduler, 'claiming' | 'expects' | 'rests'>;
+  readonly recurring: { readonly busy: boolean; readonly rests: boolean };
+}
+
+/**
+ * True where nothing runs or is about to, and nothing is due. What waits for a later time, for another run or for a result
+ * from outside, counts as nothing.
+ */
+export function isAtRest({ attempts, pool, scheduler, recurring }: Busy): boolean {
+  if (attempts.size > 0 || pool.busy > 0 || scheduler.claiming || recurring.busy) return false;
+  return !(scheduler.expects || scheduler.rests || recurring.rests);
+}

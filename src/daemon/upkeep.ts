@@ -13,8 +13,7 @@ import { isSettled, type Run } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { HOUR, SECOND } from '../support/limits.ts';
-import { Keeping } from './keeping.ts';
-import { Newest } from './newest.ts';
+import { Keeping, Newest } from './keeping.ts';
 
 export interface UpkeepParts {
   readonly engine: Engine;

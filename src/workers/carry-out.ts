@@ -6,8 +6,7 @@ import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
 import { Context } from './context.ts';
-import { isLoaded, type LoadedJob, loadJob } from './load.ts';
-import { isOutdated } from './loader.ts';
+import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
 import { paramsFor } from './params.ts';
 import type { RunScope } from './scope.ts';
 import {
@@ -25,7 +24,7 @@ export async function carryOut(scope: RunScope): Promise<Outcome> {
   const ctx = new Context(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
-  if (!isLoaded(assignment.file) && isOutdated(isLoaded)) return { kind: 'stopped' };
+  if (!isLoaded(assignment.file) && isOutdated()) return { kind: 'stopped' };
   try {
     job = await loadJob(assignment.file);
     if (assignment.reportStart) await scope.channel.started(scope.run);

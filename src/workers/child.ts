@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup, signal } from './death.ts';
-import { Flow } from './flow.ts';
 import { Frames } from './frames.ts';
 import {
   type Answer,
@@ -18,7 +17,7 @@ import {
 } from './messages.ts';
 import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
-import { afterExit, RawOutput } from './raw-output.ts';
+import { afterExit, Flow, RawOutput } from './raw-output.ts';
 import { readMessage } from './reading.ts';
 import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';

@@ -9,7 +9,6 @@ import { systemClock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { check, hook, inspect, next } from './calls.ts';
-import { captureOutput } from './capture.ts';
 import { carryOut } from './carry-out.ts';
 import { Channel } from './entry-channel.ts';
 import { startLoader } from './loader.ts';
@@ -21,7 +20,7 @@ import {
   unreadyAnswer,
 } from './messages.ts';
 import { lacksOwnFile } from './own-files.ts';
-import { RunScope, scopes } from './scope.ts';
+import { captureOutput, RunScope, scopes } from './scope.ts';
 import { toRunError } from './thrown.ts';
 import { Traces } from './traces.ts';
 

@@ -1,4 +1,4 @@
-// The loader of job modules. It puts two things into Node's own loader, the same on every Node: the hooks of `import`
+// The loader of job files. A job is the default export of its file (`loadJob`). It puts two things into Node's own loader, the same on every Node: the hooks of `import`
 // (`import-hooks.ts`) and the functions behind `require` (below). Node does all else: it links, evaluates, keeps each
 // module once, and finds packages.
 //
@@ -21,9 +21,11 @@
 //   6. A default import of CommonJS is its `module.exports`, as in Node.
 //   7. A file that fails to load has failed for this process. There is no second loader to try.
 import * as nodeModule from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
+import type { JobDefinition } from '../catalog/job.ts';
 import { isOurs } from '../catalog/resolution.ts';
+import { JobrunError } from '../support/errors.ts';
 import * as hooks from './import-hooks.ts';
 import { ProjectFiles } from './project-files.ts';
 
@@ -68,12 +70,10 @@ export function startLoader(cacheFolder: string | null): void {
 let started: ProjectFiles | null = null;
 
 /**
- * True where the disk no longer has what this process began with: another job loaded here could mix old and new code.
- *
- * @param isJob tells the files that no other is likely to import: a worker may have loaded thousands of them
+ * True where the disk no longer has what this process began with: another job loaded here could mix old and new code. The
+ * files of jobs are not looked at: no other is likely to import them, and there may be thousands.
  */
-export const isOutdated = (isJob: (file: string) => boolean): boolean =>
-  started?.isOutdated(isJob) === true;
+export const isOutdated = (): boolean => started?.isOutdated(isLoaded) === true;
 
 /** Node 20: gives the port to the thread on which `import` finds and reads files. */
 function registerOffThread(cacheFolder: string | null): MessagePort {
@@ -105,4 +105,39 @@ function compileRequired(original: Extension | undefined, files: ProjectFiles): 
     // Older Nodes take any third argument for a module.
     return format === 'module' ? module._compile(code, file, format) : module._compile(code, file);
   };
+}
+
+/** Job code is anything until it was read; its functions are called with what the schema says they take. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type LoadedJob = JobDefinition<any, any>;
+
+const loaded = new Map<string, Promise<unknown>>();
+
+/** The default export, as it is. Rejects with whatever the file threw. */
+export function loadExport(file: string): Promise<unknown> {
+  let found = loaded.get(file);
+  if (!found) {
+    found = import(pathToFileURL(file).href).then(defaultOf);
+    loaded.set(file, found);
+  }
+  return found;
+}
+
+export const isLoaded = (file: string): boolean => loaded.has(file);
+
+/** The same as a definition; a mere function is its `run`. */
+export async function loadJob(file: string): Promise<LoadedJob> {
+  const raw = await loadExport(file);
+  const job = typeof raw === 'function' ? { run: raw } : raw;
+  if (job !== null && typeof job === 'object' && 'run' in job) return job as LoadedJob;
+  throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Mend the file.');
+}
+
+/** CommonJS that was compiled from a module has its default export one level further down. */
+function defaultOf(module: unknown): unknown {
+  const first = (module as { default?: unknown }).default;
+  if (first !== null && typeof first === 'object' && '__esModule' in first && 'default' in first) {
+    return first.default;
+  }
+  return first;
 }

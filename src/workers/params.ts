@@ -3,7 +3,7 @@
 // as the schema made them once, with its defaults: what it makes of those a second time is not used.
 import type { StandardSchema } from '../catalog/job.ts';
 import type { Json } from '../support/json.ts';
-import type { LoadedJob } from './load.ts';
+import type { LoadedJob } from './loader.ts';
 import { survivesJson, toJson } from './values.ts';
 
 export async function paramsFor(job: LoadedJob, kept: Json): Promise<unknown> {

@@ -1,6 +1,7 @@
-// One run inside its worker: what it was told, whether it is over, and everything that it says on the way out. The
-// scope follows the job's code through every await (AsyncLocalStorage), so that what many runs of one process print
-// at once goes to the right one.
+// One run inside its worker: its assignment, whether it is over, and everything that it says on the way out. The scope
+// follows the job's code through every await (AsyncLocalStorage), so that what many runs of one process print at once
+// goes to the right one: console.* and writes to stdout and stderr become its log lines, in order with ctx.log. They
+// never touch the real descriptors, which a job may close. What no run can be named for goes where it always went.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import type { LogLine } from '../run/view.ts';
@@ -129,3 +130,29 @@ const shownAs = (value: unknown): unknown => {
   const { name, message, stack } = toRunError(value);
   return { name, message, stack };
 };
+
+/** `only` gives the one run under way, for output from outside its context (an old callback, a thread). */
+export function captureOutput(only: () => RunScope | null): void {
+  for (const name of ['stdout', 'stderr'] as const) capture(name, only);
+}
+
+function capture(name: 'stdout' | 'stderr', only: () => RunScope | null): void {
+  const stream = process[name];
+  const original = stream.write;
+  stream.write = function write(this: unknown, ...args: unknown[]): boolean {
+    const scope = scopes.getStore() ?? only();
+    const [chunk, encoding] = args;
+    if (!scope || !(typeof chunk === 'string' || chunk instanceof Uint8Array)) {
+      return Reflect.apply(original, stream, args);
+    }
+    scope[name].write(typeof chunk === 'string' ? decoded(chunk, encoding) : chunk);
+    const done = args.find((arg) => typeof arg === 'function');
+    if (done) process.nextTick(done);
+    return true;
+  };
+}
+
+function decoded(text: string, encoding: unknown): string | Uint8Array {
+  if (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding)) return text;
+  return Buffer.from(text, encoding as BufferEncoding);
+}

@@ -1,4 +1,6 @@
-// Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read.
+// Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read. Its
+// stack has no frames of jobrun: what a job did wrong is shown where the job did it.
+import { fileURLToPath } from 'node:url';
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
 import type { Due, RunError } from '../run/run.ts';
 import { isStopExitCode, isStopSignal } from '../run/stop-signal.ts';
@@ -6,7 +8,6 @@ import { waitOf } from '../run/waits.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { cutText } from './lines.ts';
-import { withoutOwnFrames } from './own-frames.ts';
 import { instantOf } from './values.ts';
 
 const MAX_CAUSES = 10;
@@ -94,4 +95,27 @@ function shown(value: unknown): string {
     // It cannot even be asked what it is: a proxy, a getter that throws.
     return 'something that cannot be read';
   }
+}
+
+const OWN = new URL('..', import.meta.url);
+const PLACES = [OWN.href, fileURLToPath(OWN)];
+const FRAME = /^\s+at /;
+const NODE_FRAME = /^\s+at .*\bnode:internal\//;
+
+const isOwnFrame = (line: string): boolean =>
+  FRAME.test(line) && PLACES.some((place) => line.includes(place));
+
+/**
+ * The stack of something that job code threw or met. Ours stay where nothing else tells what happened: an error that is
+ * not of jobrun's kind and arose in jobrun is a defect of ours.
+ *
+ * @param refused jobrun itself threw it, to refuse what the job asked
+ */
+function withoutOwnFrames(stack: string, refused: boolean): string {
+  const lines = stack.split('\n');
+  const first = lines.find((line) => FRAME.test(line));
+  if (!refused && first !== undefined && isOwnFrame(first)) return stack;
+  // Node's frames lie between ours and those of the job.
+  const isNoise = (line: string): boolean => isOwnFrame(line) || (refused && NODE_FRAME.test(line));
+  return lines.filter((line) => !isNoise(line)).join('\n');
 }

@@ -1,6 +1,6 @@
 // The loop that hands out runs, on a disk that fails: it rests between two tries, and goes on when the disk does.
 import { expect, test } from 'vitest';
-import { isAtRest } from '../../src/daemon/at-rest.ts';
+import { isAtRest } from '../../src/daemon/scheduler.ts';
 import { World } from '../helpers/core.ts';
 import { draft } from '../helpers/engine-session.ts';
 import { NOW } from '../helpers/runs.ts';

@@ -1,11 +1,10 @@
 // One life of the daemon: engine, scheduler, attempts, recurring jobs, rescue, pool and upkeep as they are, wired as in
 // src/daemon/daemon.ts, on a simulated machine. What it cannot have here are processes, a socket and job files.
 import { Feed } from '../../src/api/feed.ts';
-import { policyOf } from '../../src/catalog/catalog.ts';
+import { limitsOf, policyOf } from '../../src/catalog/catalog.ts';
 import type { Tools } from '../../src/commands/shared/command.ts';
 import { Attempts } from '../../src/daemon/attempts.ts';
 import { emit } from '../../src/daemon/emit.ts';
-import { limitsOf } from '../../src/daemon/job-limits.ts';
 import { rescue } from '../../src/daemon/rescue.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';

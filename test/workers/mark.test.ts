@@ -4,8 +4,7 @@ import { cpSync, mkdtempSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { newMark, otherDaemonOf } from '../../src/workers/mark.ts';
-import { processInfo } from '../../src/workers/processes.ts';
+import { newMark, otherDaemonOf, processInfo } from '../../src/workers/processes.ts';
 import { atEnd, until } from './harness.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'jobrun-mark-'));

@@ -6,7 +6,7 @@ import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
-import { newMark } from '../../workers/mark.ts';
+import { newMark } from '../../workers/processes.ts';
 import { jobEnvironment } from '../jobs.ts';
 import type { HttpServing } from './http.ts';
 import type { DaemonLog } from './log.ts';
