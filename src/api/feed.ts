@@ -1,8 +1,10 @@
 // Events from one source to many readers. A reader that does not keep up loses events, is told so by one
 // `{ type: 'gap' }`, and goes on with the newest: it can never slow the source or the other readers, nor grow memory.
 // What is kept is bounded by number and by bytes, for whoever was away and comes back.
+
 import { onAbort } from '../support/aborts.ts';
 import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../support/limits.ts';
+import { Wakeup } from '../support/wakeup.ts';
 
 /** Some events were missed: the reader was too slow, or the daemon that kept them has ended. */
 export interface Gap {
@@ -83,7 +85,7 @@ class Reader<Item> {
   #bytes = 0;
   #lost = false;
   #ended = false;
-  #wake: () => void = () => undefined;
+  readonly #arrivals = new Wakeup();
 
   put({ item, bytes }: Weighed<Item>): void {
     if (this.#waiting.length >= MAX_WAITING || this.#bytes > MAX_EVENT_BYTES) {
@@ -92,12 +94,12 @@ class Reader<Item> {
     }
     this.#waiting.push(item);
     this.#bytes += bytes;
-    this.#wake();
+    this.#arrivals.wake();
   }
 
   end(): void {
     this.#ended = true;
-    this.#wake();
+    this.#arrivals.wake();
   }
 
   async *items(): AsyncGenerator<Item | Gap> {
@@ -107,7 +109,7 @@ class Reader<Item> {
         yield { type: 'gap' };
       }
       yield* this.#take();
-      if (this.#waiting.length === 0 && !this.#ended) await this.#more();
+      if (this.#waiting.length === 0 && !this.#ended) await this.#arrivals.sleep();
     }
   }
 
@@ -116,11 +118,5 @@ class Reader<Item> {
     this.#waiting = [];
     this.#bytes = 0;
     return taken;
-  }
-
-  #more(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
   }
 }

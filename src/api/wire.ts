@@ -8,6 +8,8 @@ import type { Clock } from '../support/clock.ts';
 import { errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
+
+import { Wakeup } from '../support/wakeup.ts';
 import { FrameReader, FrameWriter, MAX_REPLY_BYTES, type Reply, readReply } from './protocol.ts';
 
 /** After so long without a word the daemon is asked whether it lives, and given up after as long again. */
@@ -65,19 +67,19 @@ export class Wire {
 
   async *stream(message: Message, signal: AbortSignal): AsyncGenerator<Json> {
     const arrived: Reply[] = [];
-    let wake = (): void => undefined;
+    const arrivals = new Wakeup();
     let lost = false;
     const id = this.#ask(message, {
       take: (reply) => {
         if (arrived.push(reply) > MAX_ARRIVED) this.#socket.pause();
-        wake();
+        arrivals.wake();
       },
       lost: () => {
         lost = true;
-        wake();
+        arrivals.wake();
       },
     });
-    const unlisten = onAbort(signal, () => wake());
+    const unlisten = onAbort(signal, arrivals.wake);
     try {
       while (!signal.aborted) {
         const reply = arrived.shift();
@@ -86,10 +88,7 @@ export class Wire {
         else if (reply && 'error' in reply) throw errorFromShape(reply.error);
         else if (reply) return;
         else if (lost) throw this.#refusal ?? gone();
-        else
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
+        else await arrivals.sleep();
       }
     } finally {
       unlisten();

@@ -9,6 +9,7 @@ import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_RESULT_ROWS } from '../support/limits.ts';
+import { Wakeup } from '../support/wakeup.ts';
 import { logPaths, readLog } from './log-file.ts';
 import { LogWriter } from './log-writer.ts';
 
@@ -106,12 +107,12 @@ export class RunLogFiles implements RunLogs {
     signal: AbortSignal,
   ): AsyncIterable<NumberedLine> {
     const queue: NumberedLine[] = [];
-    let wake: () => void = () => undefined;
+    const arrivals = new Wakeup();
     const stop = this.#subscribe(run, (n, line) => {
       queue.push({ n, line });
-      wake();
+      arrivals.wake();
     });
-    const unlisten = onAbort(signal, () => wake());
+    const unlisten = onAbort(signal, arrivals.wake);
     try {
       await this.flush(run, false).catch(this.#onError);
       const { lines, count } = await readLog(this.#folder, run);
@@ -123,10 +124,7 @@ export class RunLogFiles implements RunLogs {
           if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield { n, line };
         }
         if (signal.aborted && queue.length === 0) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (queue.length > 0 || signal.aborted) resolve();
-        });
+        await arrivals.sleep();
       }
     } finally {
       stop();

@@ -6,6 +6,7 @@ import { onAbort } from '../../support/aborts.ts';
 import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
+import { Wakeup } from '../../support/wakeup.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
 
@@ -18,12 +19,12 @@ export async function untilSettled(
 ): Promise<readonly Run[] | null> {
   const runs = new Map<number, Run>();
   const awaited = new Set(ids);
-  let wake = (): void => undefined;
+  const changes = new Wakeup();
   const undo = waitsOf(tools.engine).add(awaited, (run) => {
     runs.set(run.id, run);
-    wake();
+    changes.wake();
   });
-  const unlisten = onAbort(signal, () => wake());
+  const unlisten = onAbort(signal, changes.wake);
   try {
     for (const id of ids) {
       const run = await durably(tools.engine, () => getRun(id, tools));
@@ -33,9 +34,7 @@ export async function untilSettled(
     while (!isOver(runs, any)) {
       if (signal.aborted) return null;
       if (!tools.daemon) throw noDaemon('waiting for a run');
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      await changes.sleep();
     }
     return ids.flatMap((id) => runs.get(id) ?? []);
   } finally {
@@ -140,23 +139,15 @@ export async function* watched(
   signal: AbortSignal,
 ): AsyncGenerator<Json> {
   if (!tools.daemon) throw noDaemon('watching');
-  let changed = false;
-  let wake = (): void => undefined;
-  const undo = tools.engine.onChange(() => {
-    changed = true;
-    wake();
-  });
-  const unlisten = onAbort(signal, () => wake());
+  const changes = new Wakeup();
+  const undo = tools.engine.onChange(changes.wake);
+  const unlisten = onAbort(signal, changes.wake);
   try {
     yield first;
     while (!signal.aborted) {
-      if (!changed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      await changes.sleep();
       await delay(tools.clock, AT_MOST_EVERY_MS, signal);
-      changed = false;
+      changes.forget();
       const view = await durably(tools.engine, again);
       if (!signal.aborted) yield view;
     }
