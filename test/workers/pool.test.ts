@@ -197,3 +197,47 @@ test('closing ends everything, busy or not', async () => {
   await pool.close();
   expect(alive.size).toBe(0);
 });
+
+describe('what job code is asked outside of attempts', () => {
+  test('hooks of one job share a worker, those of two never do at a time, and a fifth job waits', () => {
+    const { pool } = setUp();
+    const hookOf = (file: string) => pool.acquireFor({ type: 'hook', file });
+    const workers = ['a', 'b', 'c', 'd'].map(hookOf);
+    expect(new Set(workers).size).toBe(4);
+    expect(hookOf('b')).toBe(workers[1]);
+    expect(hookOf('e')).toBe(null);
+    for (const worker of workers) if (worker) pool.release(worker, { reusable: true });
+    // One hook of b is still open.
+    expect(hookOf('e')).toBe(workers[0]);
+    expect(hookOf('b')).toBe(workers[1]);
+  });
+
+  test('checks share a worker, next times another, each reading has its own; attempts keep their room', () => {
+    const { pool, alive } = setUp(1);
+    const ask = (type: 'check' | 'next' | 'inspect') => pool.acquireFor({ type });
+    expect(ask('check')).toBe(ask('check'));
+    expect(ask('next')).toBe(ask('next'));
+    expect(ask('check')).not.toBe(ask('next'));
+    expect(ask('inspect')).not.toBe(ask('inspect'));
+    expect([pool.free('place'), pool.busy, alive.size]).toEqual([1, 0, 0]);
+  });
+
+  test('a worker that is retired ends after its last call, and the next call has a new one', async () => {
+    const { pool } = setUp();
+    const worker = pool.acquireFor({ type: 'check' });
+    if (!worker) throw new Error('no worker');
+    expect([pool.retire(worker), pool.retire(worker)]).toEqual([true, false]);
+    expect(pool.acquireFor({ type: 'check' })).not.toBe(worker);
+    expect(processInfo(worker.pid)?.alive).toBe(true);
+    pool.release(worker, { reusable: true });
+    await worker.exited;
+  });
+
+  test('goes on while the workers for attempts are closed', async () => {
+    const { pool, entry, alive } = setUp();
+    const worker = pool.acquireFor({ type: 'check' });
+    pool.acquire(queuedRun(1, { job: 'job' }), entry());
+    await pool.closeAttempts();
+    expect([alive.size, worker?.exit]).toEqual([0, null]);
+  });
+});
