@@ -8,7 +8,6 @@ import type { Clock } from '../support/clock.ts';
 import { errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
-
 import { Wakeup } from '../support/wakeup.ts';
 import { FrameReader, FrameWriter, MAX_REPLY_BYTES, type Reply, readReply } from './protocol.ts';
 
