@@ -1,7 +1,6 @@
 // `jobrun stop`: asks the daemon to stop, and answers when its process is gone.
-import { readFileSync } from 'node:fs';
+import { isAlive } from '../support/alive.ts';
 import { delay, systemClock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Command } from './shared/command.ts';
 import { flag } from './shared/options.ts';
@@ -37,24 +36,3 @@ export const stop: Command<typeof options, Reply> = {
     return undefined;
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !isZombie(pid);
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
-  }
-}
-
-/** Dead, and only waiting for a parent that does not look. */
-function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch (error) {
-    // No /proc on this system, or the process has gone this moment: the next look at its pid tells.
-    if (errnoOf(error) === '') throw error;
-    return false;
-  }
-}

@@ -29,7 +29,7 @@ import type { AbortCause, Answer, Assignment, FromRun } from '../workers/message
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { assignmentOf, ownLine, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
-import type { StopTime } from './stop-time.ts';
+import type { StopTime } from './signals.ts';
 import { untilWritten } from './stuck.ts';
 
 /** What an attempt does with the log and the result table of its run. */

@@ -26,7 +26,7 @@ import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { type Rescued, rescue, undyingText } from './rescue.ts';
 import { type Busy, isAtRest, Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
-import { StopTime } from './stop-time.ts';
+import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
 import { toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';

@@ -1,7 +1,9 @@
 // Signals to the daemon. The first SIGTERM or SIGINT drains, the second ends what runs, the third ends the daemon on the
 // spot, as kill -9 would: nothing is lost by that either. A hangup stops a daemon whose log is a terminal, which is being
 // closed; any other daemon opens its log anew.
-import type { Clock } from '../support/clock.ts';
+import type { Outcome } from '../run/outcome.ts';
+import { looksStopped } from '../run/stop-signal.ts';
+import { type Clock, delay } from '../support/clock.ts';
 import { STOP_SIGNAL_MS } from '../support/limits.ts';
 
 export interface Signals {
@@ -37,4 +39,35 @@ export function listenToSignals(clock: Clock, hangup: (() => void) | null): Sign
       process.off('SIGHUP', onHangup);
     },
   };
+}
+
+/**
+ * When a signal told the daemon to stop, and which failures that explains. The signal that stops it often reaches what it
+ * runs as well, now and then a moment sooner: an attempt that dies of it is stopped, not failed, and goes on at the next
+ * start. Before the stop only what looks like the work of such a signal is held back for a moment; after it, for as long,
+ * any failure is, for a job may end in its own way when its children die.
+ */
+export class StopTime {
+  readonly #clock: Clock;
+  readonly #came = new AbortController();
+  #at = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A signal told the daemon to stop. */
+  came(): void {
+    this.#at = Math.min(this.#at, this.#clock.monotonic());
+    this.#came.abort();
+  }
+
+  /** Whether a failure is the work of the signal that stops the daemon, which may still be on its way. */
+  async explains(outcome: Outcome): Promise<boolean> {
+    if (outcome.kind !== 'threw' || outcome.fatal || outcome.unloaded) return false;
+    const looks = looksStopped(outcome);
+    if (looks) await delay(this.#clock, STOP_SIGNAL_MS, this.#came.signal);
+    if (!this.#came.signal.aborted) return false;
+    return looks || this.#clock.monotonic() - this.#at < STOP_SIGNAL_MS;
+  }
 }

@@ -2,6 +2,7 @@
 // descriptor that it inherits, it belongs to our open file, so it stays when the helper ends and goes when this
 // process does, by kill -9 too. Nothing has to be cleaned up and nothing can be stale. What the file says (who holds
 // it) is for people and for messages, never for deciding.
+
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -19,6 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isAlive } from '../support/alive.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf, isFewFiles, isFull, JobrunError, toJobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
@@ -197,15 +199,6 @@ export function readHolder(path: string): Holder | null {
 }
 
 const HOLDER = object({ pid: whole(1), kind: oneOf(['daemon', 'command']) });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
-  }
-}
 
 /** Folders of the state: one that was turned into a link would have us read and write somewhere else. */
 const FOLDERS = ['runs', 'journal', 'logs', 'aside'];

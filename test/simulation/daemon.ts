@@ -8,7 +8,7 @@ import { emit } from '../../src/daemon/emit.ts';
 import { rescue } from '../../src/daemon/rescue.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
-import { StopTime } from '../../src/daemon/stop-time.ts';
+import { StopTime } from '../../src/daemon/signals.ts';
 import { Stuck } from '../../src/daemon/stuck.ts';
 import { toolsOf } from '../../src/daemon/tools.ts';
 import { Upkeep } from '../../src/daemon/upkeep.ts';
