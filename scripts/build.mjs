@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { minifySync } from 'rolldown/experimental';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist`;
@@ -102,12 +103,18 @@ const plainBuiltins = {
   }),
 };
 
-/** commander can start other programs as commands. jobrun has none, and what starts programs takes long to load. */
-const noPrograms = {
-  name: 'no-programs',
+/**
+ * commander can start other programs as commands. jobrun has none, and what starts programs takes long to load. Every
+ * command loads it, and Node takes longer the more text there is: its comments and long names are left out.
+ */
+const leanCommander = {
+  name: 'lean-commander',
   transform: (code, id) =>
-    id.includes('/node_modules/commander/')
-      ? { code: code.replace("require('node:child_process')", '{}'), map: null }
+    id.includes('/node_modules/commander/lib/')
+      ? minifySync(id, code.replace("require('node:child_process')", '{}'), {
+          module: false,
+          sourcemap: true,
+        })
       : null,
 };
 
@@ -179,12 +186,12 @@ await bundle(
       'workers/import-hooks': 'src/workers/import-hooks.ts',
       ...Object.fromEntries(STAYING.map((name) => [`cli/${name}`, `src/cli/${name}.ts`])),
     },
-    plugins: [lazyWidths, noPrograms, inkApart, plainBuiltins],
+    plugins: [lazyWidths, leanCommander, inkApart, plainBuiltins],
   },
   { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'parts/[name].js' },
 );
 await bundle(
-  { input: { 'cli/main': 'src/cli/main.ts' }, plugins: [lazyWidths, noPrograms, stayingApart] },
+  { input: { 'cli/main': 'src/cli/main.ts' }, plugins: [lazyWidths, leanCommander, stayingApart] },
   {
     format: 'cjs',
     entryFileNames: '[name].cjs',

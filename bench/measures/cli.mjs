@@ -48,8 +48,8 @@ export async function cli({ rounds, scale }) {
   const line = (id, what, figure, limit, atMost) =>
     row({ id, what, figure, unit: 'ms', limit, limitName: 'node -e 0', target: { atMost } });
   return [
-    line('list', '`jobrun list`, with a daemon', online.list, online.bare, 1.3),
-    line('list-files', '`jobrun list`, without one', offline.list, offline.bare, 1.6),
+    line('list', '`jobrun list`, with a daemon', online.list, online.bare, 1.4),
+    line('list-files', '`jobrun list`, without one', offline.list, offline.bare, 1.7),
     line('dashboard', 'first frame of the dashboard', frames.frame, frames.bare, 3.5),
   ];
 }

@@ -30,7 +30,8 @@ const GENERAL = 'General options:';
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
 export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   const words = withDefaultCommand(withoutHelpCommand(argv));
-  const program = makeProgram();
+  // Where nobody asks for the version its file is not read.
+  const program = makeProgram(words.some(isAnswered) ? version() : '');
   const word = commandWord(words);
   const entry = word === undefined ? undefined : entryOf(word);
   const command = (await entry?.load()) ?? null;
@@ -75,12 +76,12 @@ export function define(command: Command, own: Program): readonly string[] {
   return shared.map((option) => option.attributeName());
 }
 
-function makeProgram(): Program {
+function makeProgram(version: string): Program {
   const program = new Program('jobrun');
   program
     .description('Background jobs on one machine: schedule, watch, abort and resume them.')
     .usage('[options] <command>')
-    .version(version(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .configureHelp({ subcommandTerm: (own) => [own.name(), ...own.aliases()].join(', ') })

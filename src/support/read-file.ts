@@ -1,7 +1,6 @@
 // Reads files that other people write. In place of one there may be anything: a named pipe that nobody writes to would
 // hold up the reader for ever, a device has no end, and a byte order mark stands before what Windows editors save.
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, promises, readSync, type Stats } from 'node:fs';
 import { MAX_SOURCE_BYTES } from './limits.ts';
 import { withoutMark } from './text.ts';
 
@@ -19,9 +18,9 @@ export function readTextSync(path: string, most = MAX_SOURCE_BYTES): string {
   }
 }
 
-/** The same with the event loop free. */
+/** The same with the event loop free. Promises of files are loaded with the first use: most commands need none. */
 export async function readText(path: string, most = MAX_SOURCE_BYTES): Promise<string> {
-  const file = await open(path, FLAGS);
+  const file = await promises.open(path, FLAGS);
   try {
     const bytes = Buffer.alloc(sizeOf(await file.stat(), most));
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
