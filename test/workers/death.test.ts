@@ -202,7 +202,7 @@ test.each([
         writeFileSync('worker', String(process.pid)); ${body}`)}`,
     'daemon.mjs': `
       import { createJiti } from '${import.meta.resolve('jiti')}';
-      const jiti = createJiti(import.meta.url, { fsCache: false });
+      const jiti = createJiti(import.meta.url, { fsCache: false, nativeModules: ['valibot'] });
       const { Child } = await jiti.import('${src}workers/child.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, memoryMb: null, clock, stray() {} });

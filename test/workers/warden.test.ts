@@ -75,7 +75,7 @@ test('a command dies with its daemon, and so does what it started', async () => 
     'jobs/job.sh': '#!/bin/sh\nsleep 1000 &\necho $! >child\necho $$ >command\nwait\n',
     'daemon.mjs': `
       import { createJiti } from '${import.meta.resolve('jiti')}';
-      const jiti = createJiti(import.meta.url, { fsCache: false });
+      const jiti = createJiti(import.meta.url, { fsCache: false, nativeModules: ['valibot'] });
       const { CommandRunner } = await jiti.import('${src}workers/command-job.ts');
       const { Warden } = await jiti.import('${src}workers/warden.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
