@@ -1,5 +1,5 @@
-// The whole screen, drawn by Ink: header, body and footer, each from the rows that a pure function makes of the model
-// and the time. This file is loaded late: React and Ink read the environment when they are imported.
+// The whole screen as Ink components: header, body and footer. Each draws rows of text that a pure function makes from
+// the model and the time. `dashboard.ts` imports this file late, because React and Ink read the environment on import.
 import { Box, render } from 'ink';
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
 import { footerRows } from './footer.ts';
@@ -24,12 +24,12 @@ export function draw(
 ): () => void {
   let closed = false;
   const ink = render(<Live store={store} theme={theme} />, {
-    // What Ink asks of a stdout, `write`, `columns` and `rows`, the screen has; it is no terminal itself.
+    // Ink uses `write`, `columns` and `rows` of its stdout. `Screen` has these and nothing else of a terminal.
     stdout: screen as unknown as NodeJS.WriteStream,
     debug: true,
     patchConsole: false,
     exitOnCtrlC: false,
-    // For a screen reader Ink would leave out rows.
+    // Ink drops rows when INK_SCREEN_READER is set.
     isScreenReaderEnabled: false,
   });
   ink.waitUntilExit().catch((error) => {
@@ -41,7 +41,7 @@ export function draw(
   };
 }
 
-/** The app at each change of the store and each tick of the clock. */
+/** Renders the app again when the store changes and when a shown time changes. */
 function Live({ store, theme }: { readonly store: Store; readonly theme: Theme }) {
   const subscribe = useCallback((changed: () => void) => paced(store, changed), [store]);
   const view = useSyncExternalStore(subscribe, store.view);
@@ -80,7 +80,7 @@ const Footer = (scene: Scene) => (
   <TextRows rows={footerRows(scene)} width={scene.layout.columns} height={scene.layout.footer} />
 );
 
-/** What is open: a form, a page to read, or a list with the detail of what is under its cursor. */
+/** The part between header and footer: a form, a page, or a list with its detail. */
 function Body(scene: Scene) {
   const { model, layout, sheet, page } = scene;
   const { body, columns } = layout;

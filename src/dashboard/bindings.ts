@@ -1,11 +1,11 @@
-// Which key does what, on which screen, and when; and the hints and the help that name it. One table: what a key does
-// and the hint cannot say different things, and a key without a hint that holds right now does nothing.
+// The table of keys: action, condition, hint and help of each. Keys, hints and help all read this table, so they cannot
+// disagree, and a key whose condition does not hold does nothing.
 import { SETTLED } from '../run/run.ts';
 import type { Move, Tab } from './lists.ts';
 import type { Link, Screen } from './model.ts';
 import type { Glyphs } from './theme.ts';
 
-/** What is under the cursor or marked, as far as keys care. */
+/** The facts that decide which keys work. */
 export interface Context {
   readonly screen: Screen['kind'];
   readonly tab: Tab;
@@ -23,7 +23,7 @@ export interface Context {
 
 type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
 type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy';
-/** What changes something, and is asked for first where it matters. */
+/** Actions that change a run or a job. */
 export type Steers = 'abort' | 'retry' | 'due' | 'schedule' | 'pause';
 export type Simple = Opens | Lists | Steers;
 export type Action =
@@ -35,17 +35,17 @@ type When = (context: Context) => boolean;
 type Label = string | ((context: Context) => string);
 
 interface Binding {
-  /** The first one names it. */
+  /** The first key is the one that hints and help show. */
   readonly keys: readonly string[];
   readonly action: Action;
   readonly when: When;
-  /** Hints with a higher number go first where there is no room for all; 0 is for the help alone. */
+  /** Hints with a higher weight are kept when there is no room for all; 0 is no hint. */
   readonly weight: number;
   readonly label: Label;
   readonly help: string;
 }
 
-/** `keys` with a space between them. Without a weight there is no hint, without help no line of it. */
+/** `keys` are separated by spaces. A binding without `help` has no line in the help. */
 const bind = (
   keys: string,
   action: Action | Simple,
@@ -72,7 +72,7 @@ const mayCopy: When = (c) => on('list', 'detail', 'log')(c) && c.row;
 const mayFollow: When = (c) => reading(c) && c.row && c.tab !== 'jobs';
 const mayClear: When = (c) => listed(c) && (c.filtered || c.marks > 0);
 const isIn = (c: Context, ...states: readonly string[]): boolean => states.includes(c.state ?? '');
-/** A daemon is there to be asked, and nobody forbade it. */
+/** True if a daemon answers and the dashboard is not read-only. */
 const mayAct: When = (c) => c.link === 'online' && !c.readOnly && reading(c);
 const onRuns: When = (c) => mayAct(c) && c.tab !== 'jobs' && (c.row || c.marks > 0);
 const mayMark: When = (c) => mayAct(c) && listed(c) && c.row && c.tab !== 'jobs';
@@ -135,7 +135,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('q', 'quit', moving, 10, 'quit', 'quit, also ctrl-c; never stops the daemon or a job'),
 ];
 
-/** What a key means here; null where it means nothing, or the screen takes keys as text. */
+/** The action of a key in this context; null if it has none. */
 export function actionFor(key: string, context: Context): Action | null {
   const found = BINDINGS.find(({ keys, when }) => keys.includes(key) && when(context));
   return found?.action ?? null;
@@ -147,7 +147,7 @@ export interface Hint {
   readonly weight: number;
 }
 
-/** All keys that work right now, in the order of the table. */
+/** Hints for the keys that work in this context, in the order of the table. */
 export const hintsFor = (context: Context, glyphs: Glyphs): readonly Hint[] =>
   BINDINGS.filter(({ weight, when }) => weight > 0 && when(context)).map((binding) => {
     const { label, weight } = binding;
@@ -155,7 +155,7 @@ export const hintsFor = (context: Context, glyphs: Glyphs): readonly Hint[] =>
     return { name: nameOf(binding, glyphs), label: text, weight };
   });
 
-/** Every key there is, with what it does, for the help. */
+/** All keys with their help. */
 export const allKeys = (glyphs: Glyphs): readonly { name: string; help: string }[] =>
   BINDINGS.filter(({ help }) => help !== '').map((binding) => ({
     name: nameOf(binding, glyphs),

@@ -1,5 +1,5 @@
-// The dashboard from its opening to its end: the terminal is taken, the link opened and Ink loaded side by side; then
-// keys and changes are drawn, until somebody quits.
+// The dashboard from start to end: takes the terminal, opens the link and loads Ink at the same time, then draws keys and
+// changes until it is closed.
 import type { Clock } from '../support/clock.ts';
 import { errorLine } from '../support/errors.ts';
 import { Controller } from './controller.ts';
@@ -25,7 +25,7 @@ export interface DashboardOptions extends TerminalStreams {
   readonly onOpen: (leave: () => void) => void;
 }
 
-/** Resolves when it was quit. */
+/** Runs the dashboard; resolves when it is closed. */
 export function openDashboard(options: DashboardOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const dashboard = new Dashboard(options, (error) => (error ? reject(error) : resolve()));
@@ -81,7 +81,7 @@ class Dashboard {
     );
     process.on('SIGCONT', this.#resume);
     this.#link.run().catch((error) => this.end(error));
-    // Loading Ink takes longer than all the rest: until it is there, the top of the screen stands there as plain text.
+    // Ink takes longer to load than everything else. Until then the header is shown as plain text.
     const top = headerRows(sceneOf(this.#store.view(), this.#o.theme));
     this.#screen.write(top.map(textOf).join('\n'));
     const { draw } = await importApp();
@@ -94,7 +94,7 @@ class Dashboard {
     this.#ended = true;
     process.off('SIGCONT', this.#resume);
     for (const undo of this.#undo) undo();
-    // First, so that the last frame of Ink, an empty one, goes nowhere.
+    // Before Ink unmounts: its last, empty frame must not reach the terminal.
     this.#terminal.leave();
     this.#stopDrawing();
     this.#log.close();
@@ -103,7 +103,7 @@ class Dashboard {
     this.#link.close().finally(() => this.#done(error));
   };
 
-  /** All of it, in the size that the terminal has now. */
+  /** Draws everything again at the present size of the terminal. */
   #redraw(): void {
     const { size } = this.#terminal;
     this.#screen.clear(size);
@@ -129,7 +129,7 @@ class Dashboard {
   }
 }
 
-/** React and Ink read their environment once: for people, not for a build server, with our 16 colours and no checks. */
+/** Imports the app with the environment that React and Ink read on import: production, 16 colours, no CI mode. */
 export async function importApp(): Promise<typeof import('./app.tsx')> {
   const names = ['NODE_ENV', 'CI', 'CONTINUOUS_INTEGRATION', 'FORCE_COLOR'] as const;
   const before = names.map((name) => [name, process.env[name]] as const);

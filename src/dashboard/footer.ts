@@ -1,5 +1,5 @@
-// The last three rows: what just happened or where one is, and the keys that work right now; or, in their place, a
-// question and its answers.
+// The last three rows: a rule, a message or the position in the list, and the keys that work now. A question or an input
+// line takes their place.
 import type { Order } from '../commands/board-list.ts';
 import { type Hint, hintsFor } from './bindings.ts';
 import { showCount } from './clock-texts.ts';
@@ -60,7 +60,7 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
   ];
 }
 
-/** All that the field with the caret takes, or what a typed time comes to: beside it there may be no room for that. */
+/** The hint of the current field, or the time that was typed: the row of the field may be too short for them. */
 function echoRow({ fields, at }: Form, sheet: Sheet): Row {
   const field = fields[at];
   if (field?.kind === 'when' && field.line.text.trim() !== '')
@@ -68,7 +68,7 @@ function echoRow({ fields, at }: Form, sheet: Sheet): Row {
   return styled('dim', ` ${tame(field?.hint ?? '', sheet.theme)}`);
 }
 
-/** What a time comes to; where it is none and there is little room, how it is written. */
+/** The typed time in full, or the error. A short screen shows how to write a time instead of the error. */
 function whenRow(when: When, after: string, { theme, columns }: Sheet): Row {
   const whole = when.ok ? when.echo + after : when.error;
   const said = when.ok || textWidth(whole) < columns ? whole : when.hint;
@@ -107,7 +107,7 @@ function hintsOf({ screen, ...model }: Model, { glyphs }: Theme): readonly Hint[
   ];
 }
 
-/** As many hints as fit, the important ones first, in the order of the table. */
+/** The hints that fit, by weight, in the order of the table. */
 function hintRow(hints: readonly Hint[], columns: number, theme: Theme): Row {
   const rowOf = ({ name, label }: Hint): Span[] => [
     styled('plain', '  '),
@@ -156,13 +156,13 @@ function whereText({ board, place, marks, filter }: Model, layout: Layout, theme
     complete ? rows : `${rows}, searching`,
     total > 1 ? ORDERS[order] : '',
     marks.size > 0 ? `${marks.size} marked` : '',
-    // Also for terminals without colours, where the tab line has no room for it.
+    // Without colours the row of the tabs does not show the filter.
     filter !== '' ? `only ${tame(filter, theme)}` : '',
   ];
   return parts.filter(Boolean).join(` ${theme.glyphs.dot} `);
 }
 
-/** A line that is typed, with its caret; where it is too long, the part around the caret. */
+/** An input line with its caret. Of a line that is too long it shows the part around the caret. */
 export function inputRow(front: string, line: Line, columns: number, theme: Theme): Row {
   const room = columns - textWidth(front) - 1;
   const parts = lettersOf(line.text).map((part) => tame(part, theme));

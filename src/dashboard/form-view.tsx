@@ -1,4 +1,4 @@
-// What is filled in to schedule a run: the choice of a job, and the form for its params.
+// The components that schedule a run: the choice of a job, and the form for its params.
 import { Box } from 'ink';
 import { inputRow } from './footer.ts';
 import { type Field, type Form, matching } from './form.ts';
@@ -92,9 +92,9 @@ export function FormView({ form, sheet, height }: FormProps) {
 
 interface FieldProps {
   readonly field: Field;
-  /** The caret is in it. */
+  /** True if the caret is in this field. */
   readonly isOwn: boolean;
-  /** Columns of the names. */
+  /** Width of the names. */
   readonly label: number;
   readonly sheet: Sheet;
 }
@@ -117,7 +117,7 @@ function FieldView({ field, isOwn, label, sheet }: FieldProps) {
   );
 }
 
-/** What the field takes; for a time that is typed, what it comes to. */
+/** The hint of the field, or the time that was typed. */
 function noteRow({ kind, line, hint }: Field, { theme, here }: Sheet): Row {
   if (kind !== 'when' || line.text.trim() === '') return styled('dim', tame(hint, theme));
   const when = readWhen(line.text, here);

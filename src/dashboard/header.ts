@@ -1,4 +1,4 @@
-// The top of the screen: what this is, how it is doing, and the lists with their counts.
+// The top rows: the project and its daemon, the meters, and the tabs of the lists with their counts.
 import { basename } from 'node:path';
 import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
 import { countOf, TABS } from './lists.ts';
@@ -13,7 +13,7 @@ export const headerRows = ({ model, layout, sheet }: Scene): readonly Row[] => [
   tabRow(model, sheet),
 ];
 
-/** The project and its daemon, what is wrong, the clock. What is wrong goes last where there is no room for all. */
+/** The project and its daemon, what is wrong, and the time. The time is dropped first if there is no room for all. */
 function titleRow(model: Model, { theme, columns, here }: Sheet): Row {
   const { board, link } = model;
   const project = board ? tame(basename(board.dir), theme) : '';
@@ -42,7 +42,7 @@ function titleRow(model: Model, { theme, columns, here }: Sheet): Row {
   ];
 }
 
-/** What the person has to know before anything else. */
+/** The state of the daemon, where something is wrong or paused. */
 function stateText({ link, readOnly, board, silentSince, timezone }: Model): string {
   const here = { now: board?.now ?? 0, timezone };
   const words = {
@@ -58,7 +58,7 @@ function stateText({ link, readOnly, board, silentSince, timezone }: Model): str
     .join(', ');
 }
 
-/** Workers and throughput, for wide screens; narrow ones have it at the bottom. The last ones go where there is no room. */
+/** Workers and throughput on wide screens; narrow ones show them at the bottom. The last meters are dropped first. */
 function meterRow({ board, link }: Model, { theme, columns }: Sheet): Row {
   if (!board) return '';
   const { workers, counts, pulse } = board;
@@ -84,7 +84,7 @@ function meterRow({ board, link }: Model, { theme, columns }: Sheet): Row {
 export const throughput = ({ pulse }: NonNullable<Model['board']>, theme: Theme): string =>
   `runs/min ${sparkline(theme, pulse.ended)} ${rateOf(pulse.ended)}`;
 
-/** Of the last whole minute, or of this one where it has come to more already: a new minute is no standstill. */
+/** The count of the last whole minute, or of the current one if that is higher. */
 function rateOf(values: readonly (number | null)[]): string {
   const known = values.slice(-2).filter((value) => value !== null);
   return known.length === 0 ? '?' : showShortCount(Math.max(...known));
@@ -99,7 +99,7 @@ const FORMS = [
   { title: 'short', show: showShortCount, gap: 1 },
 ] as const;
 
-/** The lists, in the longest form that fits; without colours the one on the screen is told by its brackets. */
+/** The tabs in the longest form that fits. Without colours, brackets mark the current one. */
 function tabRow({ board, tab, filter }: Model, { theme, columns }: Sheet): Row {
   const rows = FORMS.map(({ title, show, gap }) =>
     TABS.flatMap((info, i) => {

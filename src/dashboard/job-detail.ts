@@ -1,4 +1,4 @@
-// All of one job as rows.
+// Rows that show one job: for the pane beside or under the list, and for the whole screen.
 import type { BoardDetail } from '../commands/board-detail.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
@@ -46,7 +46,7 @@ export function fewJobRows(detail: JobDetail, sheet: Sheet, room: number): Row[]
   return [...shown, ...last.slice(0, room - shown.length)];
 }
 
-/** What each param takes, as in the form. */
+/** The hint of each param, as in the form. */
 function paramRows(params: Json, sheet: Sheet): Row[] {
   const { theme, columns } = sheet;
   if (params === null) return [];
@@ -74,7 +74,7 @@ const errorRows = ({ job }: JobDetail, { theme, columns }: Sheet): Row[] =>
 
 const LABEL = 10;
 
-/** The rows of each fact, those that matter most first. */
+/** The rows of each fact, the most important ones first. */
 function factRows({ job }: JobDetail, { theme, columns, here }: Sheet): string[][] {
   const { schedule } = job;
   const rule =

@@ -1,4 +1,4 @@
-// The table of jobs: what waits, runs and went wrong, when it is due next, and what it is.
+// The table of jobs: state, counts, schedule, next due time and description.
 import type { BoardJob } from '../commands/board-rows.ts';
 import { showShortCount, showUntil } from './clock-texts.ts';
 import { type Column, styled, tableWidth, tame, textWidth } from './rows.ts';
@@ -45,6 +45,6 @@ export function jobTable(
   ];
 }
 
-/** True where the row shows seconds that go on. */
+/** True if the row shows seconds that change. */
 export const jobTicks = ({ nextAt }: BoardJob, now: number): boolean =>
   nextAt !== null && nextAt > now && nextAt - now < 61_000;

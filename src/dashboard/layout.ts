@@ -1,4 +1,4 @@
-// How the screen is shared out, from its size alone: header, body, footer, and the detail beside or under the list.
+// The layout of the screen, from its size alone: header, body, footer, and the detail beside or under the list.
 import type { Model, Size } from './model.ts';
 
 export interface Layout {
@@ -24,7 +24,7 @@ const FOOTER = 3;
 const RULE = 1;
 const TITLES = 1;
 const PANE = 7;
-/** More is never on a screen; a terminal that says so is not one. */
+/** Upper bound for the size that a terminal reports. */
 const MOST: Size = { columns: 500, rows: 300 };
 
 export function layoutFor(size: Size): Layout {
@@ -53,7 +53,7 @@ export function layoutFor(size: Size): Layout {
   return { ...one, kind: 'tall', body, list, pane: PANE, paneColumns: columns };
 }
 
-/** What is on the screen behind a question. */
+/** The screen behind a question. */
 export function under(screen: Model['screen']): Model['screen'] {
   return screen.kind === 'ask' || screen.kind === 'due' ? under(screen.from) : screen;
 }

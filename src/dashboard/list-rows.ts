@@ -1,4 +1,4 @@
-// The list that is open, and beside or under it the detail of the run or job under its cursor.
+// Rows of the open list, and of the detail pane for the run or job under its cursor.
 import type { Board } from '../commands/board.ts';
 import { showCount } from './clock-texts.ts';
 import { boardOf, logOf } from './context.ts';
@@ -11,7 +11,7 @@ import { runFront, runTable } from './run-table.ts';
 import type { Scene } from './scene.ts';
 import type { Sheet } from './theme.ts';
 
-/** Its titles and rows, or why there are none. */
+/** The titles and rows of the list, or the reason why it is empty. */
 export function listRows({ model, layout, sheet }: Scene): readonly Row[] {
   const board = boardOf(model);
   const own = { ...sheet, columns: layout.listColumns };
@@ -61,7 +61,7 @@ function emptyText({ filter, tab, board }: Model): string {
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 
-/** What matters most of the run or job under the cursor, and the end of its log; under the list it has a rule. */
+/** The most important facts of the run or job under the cursor, and the end of its log. Under the list a rule separates it. */
 export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
   const { place } = model;
   const isTall = layout.kind === 'tall';

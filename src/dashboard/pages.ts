@@ -1,5 +1,4 @@
-// The pages that are read, each of which has the whole body: the help, all of a run or job, the log. A page is all of
-// its rows, and a window of them that is on the screen.
+// Pages that fill the body: the help, all of a run or job, the log. The screen shows a window of their rows.
 
 import { allKeys } from './bindings.ts';
 import { logOf, subjectOf } from './context.ts';
@@ -11,14 +10,14 @@ import { logRows, runRows } from './run-detail.ts';
 import type { Sheet } from './theme.ts';
 
 export interface Page {
-  /** The rule above it. */
+  /** The rule above the rows. */
   readonly head: Row;
   readonly rows: readonly Row[];
-  /** Which part of it is on the screen, where that is not all. */
+  /** The part that is on the screen (`lines 1-18 of 37`), empty if that is all. */
   readonly where: string;
 }
 
-/** What is on the screen of the page that is open; null where none is. */
+/** The visible window of the open page; null if none is open. */
 export function pageOf(model: Model, sheet: Sheet, height: number): Page | null {
   const screen = under(model.screen);
   const { theme, columns } = sheet;
@@ -41,7 +40,7 @@ export function pageOf(model: Model, sheet: Sheet, height: number): Page | null 
   return { head: ruleRow(columns, theme, title, below), rows: seen, where: '' };
 }
 
-/** All rows of the page that is open. */
+/** All rows of the open page. */
 export function pageRows(model: Model, sheet: Sheet): readonly Row[] {
   switch (under(model.screen).kind) {
     case 'help':

@@ -1,5 +1,5 @@
-// A row of the screen: pieces of text, each in one style. What a job wrote is made harmless and given characters whose
-// width all terminals agree on, so that what stands behind it stays in its column.
+// Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters whose
+// width differs between terminals are replaced, so that everything behind them stays in its column.
 import stringWidth from 'string-width';
 import { plainLine } from '../support/text.ts';
 import type { Sheet, Style, Theme } from './theme.ts';
@@ -24,11 +24,11 @@ export const textOf = (row: Row): string =>
     .join('');
 
 const SIMPLE = /^[\x20-\x7e]*$/;
-/** Letters of one column each, that no letter behind them changes: ASCII, Latin, and what we draw with. */
+/** Characters of one column that do not combine: ASCII, Latin, and the ones that the dashboard draws with. */
 export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;
 const letters = new Intl.Segmenter();
 
-/** A text of somebody else, on one line. */
+/** Makes a text from a job or a user harmless, on one line. */
 export function tame(text: string, theme: Theme): string {
   if (SIMPLE.test(text)) return text;
   const line = plainLine(text).normalize('NFC').replaceAll('\t', ' ');
@@ -41,11 +41,11 @@ export function tame(text: string, theme: Theme): string {
 }
 
 const FLAG = /^[\u{1f1e6}-\u{1f1ff}]+$/u;
-/** What joins or changes emoji; terminals disagree about the width of what comes out. */
+/** Joiners and modifiers of emoji. Terminals disagree about the width of the result. */
 const JOINS =
   /[\u200b-\u200d\u2060]|\ufe0e|\ufe0f|[\u{1f3fb}-\u{1f3ff}]|\u20e3|[\u{e0000}-\u{e007f}]/u;
 
-/** A family becomes its first member, a flag the letters of its country: each of a width that is known. */
+/** Replaces a family by its first member and a flag by the letters of its country: their widths are known. */
 function tameLetter(letter: string): string {
   if (letter.length === 1) return letter;
   if (FLAG.test(letter)) {
@@ -64,7 +64,7 @@ export const textWidth = (text: string): number =>
 export const rowWidth = (row: Row): number =>
   spansOf(row).reduce((sum, { text }) => sum + textWidth(text), 0);
 
-/** At most `columns` wide; what is cut ends with a mark. */
+/** Cuts a text to `columns`; a cut text ends with a mark. */
 export function cut(text: string, columns: number, { glyphs }: Theme): string {
   if (textWidth(text) <= columns) return text;
   if (columns <= 0) return '';
@@ -91,7 +91,7 @@ export function cutRow(row: Row, columns: number, theme: Theme): readonly Span[]
   return kept;
 }
 
-/** Exactly `columns` wide: cut, or filled with blanks on the right, or on the left. */
+/** Cuts a row to `columns`, or fills it with blanks; `side` is the side that its text stands on. */
 export function fill(
   row: Row,
   columns: number,
@@ -106,14 +106,14 @@ export function fill(
 
 export type Side = 'left' | 'right';
 
-/** Left and right part on one row of `columns`; where there is no room for both, the right one goes. */
+/** Puts two parts at the ends of a row. The right one is dropped if there is no room for both. */
 export function ends(left: Row, right: Row, columns: number, theme: Theme): Row {
   const room = columns - rowWidth(right) - 2;
   if (rowWidth(right) === 0 || room < Math.min(rowWidth(left), 8)) return left;
   return [...fill(left, room + 2, theme), ...spansOf(right)];
 }
 
-/** A rule, with a title in it where there is one: `── 12 import-products ────`. */
+/** A horizontal rule, with an optional title: `── 12 import-products ────`. */
 export function ruleRow(columns: number, theme: Theme, title = '', end = ''): Row {
   const { rule } = theme.glyphs;
   if (title === '') return styled('dim', rule.repeat(columns));
@@ -123,7 +123,7 @@ export function ruleRow(columns: number, theme: Theme, title = '', end = ''): Ro
   return styled('dim', front + middle + tail);
 }
 
-/** The lines of a longer text, each at most `columns` wide, broken between words where that is near. */
+/** Breaks a text into lines of at most `columns`, between words where possible. */
 export const wrap = (text: string, columns: number, theme: Theme): string[] =>
   text.split('\n').flatMap((line) => wrapLine(tame(line, theme), columns));
 
@@ -151,24 +151,24 @@ function wrapLine(text: string, columns: number): string[] {
 
 export interface Column<Item> {
   readonly title: string;
-  /** Columns of the terminal; 0 leaves it out. */
+  /** 0 hides the column. */
   readonly width: number;
   readonly cell: (item: Item) => Row;
   readonly side?: Side;
 }
 
 const GAP = 2;
-/** In front of a row: the cursor, a mark and a blank. */
+/** Width of the cursor, the mark and a blank in front of a row. */
 export const FRONT = 3;
 
-/** What a table of these widths takes, its front included. */
+/** Width of a table with columns of these widths. */
 export const tableWidth = (...widths: readonly number[]): number =>
   FRONT + widths.filter((width) => width > 0).reduce((sum, width) => sum + width + GAP, -GAP);
 
 export const titleRow = <Item>(table: readonly Column<Item>[], theme: Theme): Row =>
   cells(table, theme, ' '.repeat(FRONT), ({ title }) => styled('dim', title));
 
-/** `front`: three columns. */
+/** One row of a table; `front` holds the cursor and the mark. */
 export const tableRow = <Item>(
   table: readonly Column<Item>[],
   item: Item,
@@ -189,7 +189,7 @@ function cells<Item>(
   ]);
 }
 
-/** The row under the cursor, turned around but for its bar: of that the full part would look like a hole. */
+/** The row under the cursor, in inverse colours. A bar is not inverted: its full part would look empty. */
 export const cursorRow = (row: Row, { columns, theme }: Sheet): Row =>
   fill(row, columns, theme).map((span) =>
     span.style === 'full' || span.style === 'empty' ? span : styled('inverse', span.text),

@@ -1,4 +1,4 @@
-// All of one run as rows: for the pane beside or under the list, and for the whole screen.
+// Rows that show one run: for the pane beside or under the list, and for the whole screen.
 import type { BoardDetail } from '../commands/board-detail.ts';
 import type { AttemptView, LogLine, RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
@@ -21,7 +21,7 @@ import { bar, type Sheet, type Style, styleOfState } from './theme.ts';
 
 type RunDetail = Extract<BoardDetail, { kind: 'run' }>;
 
-/** As wide as the longest name of a fact or a value. */
+/** Width of the longest name of a fact or a value. */
 const LABEL = 'checkpoint'.length;
 const INDENT = ' '.repeat(LABEL + 2);
 
@@ -36,7 +36,7 @@ export function runRows(detail: RunDetail, log: Log | null, sheet: Sheet): Row[]
   ];
 }
 
-/** What matters most, for the pane beside the list. */
+/** The most important sections, for the pane beside the list. */
 export const manyRunRows = (
   detail: RunDetail,
   log: Log | null,
@@ -47,7 +47,7 @@ export const manyRunRows = (
 const logRule = (log: Log | null, { columns, theme }: Sheet): Row =>
   ruleRow(columns, theme, 'log', log?.live ? theme.glyphs.following : '');
 
-/** Everything but the log; in a pane less of each, and nothing between the sections. */
+/** All sections but the log. A pane shows less of each, without blank rows between them. */
 function sections(detail: RunDetail, sheet: Sheet, isPane: boolean): Row[] {
   const { theme, columns } = sheet;
   const { run, attempts, results } = detail;
@@ -104,7 +104,7 @@ function headRows({ run }: RunDetail, sheet: Sheet): Row[] {
   return said.length === 0 ? [head, line] : [head, line, ` ${said.join(` ${theme.glyphs.dot} `)}`];
 }
 
-/** A guess only after 10 % and 10 seconds: before, it would jump about. */
+/** The remaining time, estimated after 10 % and 10 seconds: earlier estimates are unstable. */
 function leftText({ state, progress, startedAt, attempt }: RunView, { here }: Sheet): string {
   const spent = startedAt === null ? 0 : here.now - ms(startedAt);
   if (state !== 'running' || attempt > 1 || progress.percent < 10 || spent < 10_000) return '';
@@ -162,7 +162,7 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
   return all.filter((fact): fact is readonly [string, string] => fact[1] !== null);
 }
 
-/** A JSON value behind its name: on one or two rows where it fits, else as it is best read. */
+/** A JSON value behind its name: on one or two rows if it fits, else indented over many. */
 export function valueRows(name: string, value: Json, sheet: Sheet, most = 40): Row[] {
   const { theme, columns } = sheet;
   const flat = tame(JSON.stringify(value), theme);
@@ -191,7 +191,7 @@ function errorRows({ error }: RunView, { theme, columns }: Sheet): Row[] {
   ];
 }
 
-/** One that has not ended is running, and not what a daemon that was cut off has left. */
+/** An attempt without an end is still running, unless the run has a reason: then its daemon was killed. */
 const attemptRow =
   ({ run }: RunDetail, { theme, here }: Sheet) =>
   (attempt: AttemptView): Row => {
@@ -219,7 +219,7 @@ type ResultRow = Readonly<Record<string, Json>>;
 const isObject = (row: Json): row is { [key: string]: Json } =>
   row !== null && typeof row === 'object' && !Array.isArray(row);
 
-/** The result table: in columns, where its rows are objects, the ones with an error marked. */
+/** The result table, in columns if all rows are objects. Rows with an error are marked. */
 function resultRows(rows: readonly Json[], { theme }: Sheet): Row[] {
   const last = rows.slice(-MOST_RESULTS);
   if (last.length === 0) return [];

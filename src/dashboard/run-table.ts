@@ -1,12 +1,12 @@
-// The table of runs, in columns that fit the screen. What has no room goes in this order: the text beside the bar, the
-// time it took (of a running one it then stands in place of its start), the bar itself.
+// The table of runs, in columns that fit the screen. Where there is no room, these are dropped in turn: the text beside
+// the bar, the duration (for a running run it then replaces the start time), the bar.
 import { type BoardRun, retryText } from '../commands/board-rows.ts';
 import { showDuration } from '../support/durations.ts';
 import { type Here, showAge, showMinute, showRunning, showUntil } from './clock-texts.ts';
 import { type Column, type Row, styled, tableWidth, tame, textWidth } from './rows.ts';
 import { barLengths, type Sheet, styleOfState, type Theme } from './theme.ts';
 
-/** What is on its way with some of the runs: marked, or something was asked for (`aborting`). */
+/** Runs that are marked, and runs with a request that is not answered yet (`aborting`). */
 export interface RunMarks {
   readonly marks: ReadonlySet<string>;
   readonly pending: ReadonlyMap<string, string>;
@@ -15,12 +15,12 @@ export interface RunMarks {
 const STATE = 9;
 const WHEN = 11;
 const TOOK = 8;
-/** Blank at the end. */
+/** Blank columns at the end. */
 const MARGIN = 2;
 /** A bar with its percent, or the beginning of a message. */
 const LEAST_PROGRESS = 16;
 
-/** Ids and names get what they need, the progress gets the rest. */
+/** Ids and names get the width that they need, the progress gets the rest. */
 function widthsFor(runs: readonly BoardRun[], total: number) {
   const id = Math.max(3, ...runs.map((run) => run.id.length));
   const longest = Math.max(8, ...runs.map((run) => textWidth(run.job)));
@@ -74,7 +74,7 @@ function barRow({ percent, text }: BoardRun, columns: number, theme: Theme): Row
   const cells = Math.max(4, Math.min(12, columns - 6));
   const { full, empty } = barLengths(percent, cells);
   const share = percent > 0 ? `${Math.floor(percent)}%` : glyphs.more;
-  // A letter of it and a mark help nobody.
+  // A cut text of one or two letters says nothing.
   const said = text === '' || columns < cells + 12 ? '' : `  ${tame(text, theme)}`;
   return [
     styled('full', glyphs.full.repeat(full)),
@@ -111,7 +111,7 @@ function tookText({ startedAt, settledAt, state, cutOff }: BoardRun, { now }: He
   return state === 'running' && !cutOff ? showRunning(Math.max(0, now - startedAt)) : '';
 }
 
-/** True where the row shows seconds that go on. */
+/** True if the row shows seconds that change. */
 export const runTicks = (run: BoardRun, now: number): boolean =>
   (run.state === 'running' && !run.cutOff) ||
   (run.settledAt === null && run.dueAt > now && run.dueAt - now < 61_000);

@@ -1,4 +1,4 @@
-// What the parts of the screen are made from at one moment, and when the next one looks different.
+// The input of every part of the screen at one moment, and the time at which the screen looks different.
 import { boardOf } from './context.ts';
 import { jobTicks } from './job-table.ts';
 import { type Layout, layoutFor } from './layout.ts';
@@ -21,7 +21,7 @@ export function sceneOf({ model, now }: View, theme: Theme): Scene {
   return { model, layout, sheet, page: pageOf(model, sheet, layout.body) };
 }
 
-/** When the screen looks different although nothing has changed: in a second, or at the next full minute. */
+/** Returns the milliseconds until a shown time changes: up to a second, or up to the next full minute. */
 export function nextTickMs({ model, now }: View): number {
   const list = boardOf(model)?.list;
   const from = Math.max(0, model.place.top - (list?.offset ?? 0));

@@ -1,13 +1,13 @@
-// The screen, as Ink's stdout. Ink writes whole frames (its `debug` mode); only the lines that have changed go on to the
-// terminal, each at its place: at rest nothing, in one piece that terminals show at once, and a clear only at a new size.
-// Ink's own way erases a number of lines and writes all of them again, and clears a screen whose last row is in use.
+// Ink's stdout. Ink writes whole frames in its `debug` mode, and this class sends only the changed lines to the terminal,
+// as one synchronized update. It sends nothing for an equal frame and clears only at a new size. Ink's own writer erases
+// and rewrites every line, and clears the screen on every frame that uses the last row.
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { Size } from './model.ts';
 import { textWidth } from './rows.ts';
 
 const ESC = '\u001b';
-/** Terminals that know it show what stands between at once; others ignore it. */
+/** Synchronized output: the terminal shows everything in between at once. Terminals without it ignore the codes. */
 const BEGIN = `${ESC}[?2026h`;
 const END = `${ESC}[?2026l`;
 const CLEAR = `${ESC}[0m${ESC}[2J`;
@@ -31,7 +31,7 @@ export class Screen extends Writable {
     done();
   }
 
-  /** What is on the terminal is not ours any more: all is drawn again, at another size with the next frame. */
+  /** Forgets what the terminal shows. All lines are sent again: now, or at a new size with the next frame. */
   clear({ columns, rows }: Size): void {
     const isSame = columns === this.columns && rows === this.rows;
     this.columns = columns;
@@ -55,7 +55,7 @@ export class Screen extends Writable {
     this.#isBlank = false;
   }
 
-  /** Clears what stood behind a line. After one of full width the caret stands on its last letter, which must stay. */
+  /** Clears the rest of a line. After a line of full width the cursor is on its last character, which must stay. */
   #rest(line: string): string {
     const isShort = textWidth(stripVTControlCharacters(line)) < this.columns;
     return isShort && !this.#isBlank ? `${ESC}[K` : '';

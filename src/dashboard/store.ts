@@ -15,7 +15,7 @@ export const SOON_MS = 60;
 /** What goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
 export const LATER_MS = 200;
 
-/** Frames come this far apart in the long run; so many may come at once, for each of a few keys asks for two or three. */
+/** Frames are at most 15 a second in the long run. Bursts are allowed: a few keys at once need two or three frames each. */
 const APART_MS = 1000 / 15;
 const AT_ONCE = 6;
 
@@ -99,10 +99,10 @@ export class Store {
   }
 }
 
-/** Subscribes what draws: the first changes at once, of those that come too soon after them the last. */
+/** Subscribes `draw` at that pace: it is called at once for the first changes, and later for the last of too many. */
 export function paced(store: Store, draw: () => void): () => void {
   const { clock } = store;
-  /** When all that was drawn would have been, at that pace. */
+  /** Time at which the frames drawn so far would have been drawn at the long-run pace. */
   let paidUntil = Number.NEGATIVE_INFINITY;
   let undoNext: (() => void) | null = null;
   const next = (): void => {

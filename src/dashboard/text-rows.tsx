@@ -1,11 +1,11 @@
-// Rows of text as Ink draws them: each in a box of known size, its pieces coloured by Ink.
+// The Ink components for rows of text: Ink places each row and colours its spans.
 import { Box, Text } from 'ink';
 import { createContext, createElement, type ReactNode, useContext } from 'react';
 import { cutRow, type Row, type Span } from './rows.ts';
-import { STYLES, type Theme } from './theme.ts';
+import { STYLES, type Theme, themeFor } from './theme.ts';
 
-/** The theme that everything below is drawn in. */
-export const ThemeContext = createContext<Theme | null>(null);
+/** The theme of all rows below. */
+export const ThemeContext = createContext<Theme>(themeFor({}));
 
 interface TextRowProps {
   readonly row: Row;
@@ -13,12 +13,11 @@ interface TextRowProps {
 }
 
 /**
- * One row. It is what `Text` is made of, with a size: the size of a `Text` is measured, and Ink 6 keeps every text that
- * it has ever measured or cut, which in a day is more than a process can hold. So nothing here is left to be measured.
+ * Draws one row. Ink measures a `Text`, and Ink 6 caches every text that it has measured or cut, for the life of the
+ * process. This is the element that `Text` consists of, with a fixed size, so Ink measures and caches nothing.
  */
 export function TextRow({ row, width }: TextRowProps): ReactNode {
   const theme = useContext(ThemeContext);
-  if (!theme) throw new Error('a row needs a theme');
   const pieces = cutRow(row, width, theme).map((span) => pieceOf(span, theme));
   return createElement('ink-text', { style: { width, height: 1, flexShrink: 0 } }, ...pieces);
 }
@@ -29,7 +28,7 @@ const pieceOf = ({ text, style }: Span, { color }: Theme): ReactNode =>
 interface TextRowsProps {
   readonly rows: readonly Row[];
   readonly width: number;
-  /** As many rows as are shown, blank ones at the end. */
+  /** Number of rows on the screen, blank ones at the end included. */
   readonly height: number;
 }
 

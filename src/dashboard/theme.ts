@@ -1,5 +1,5 @@
-// The theme of the screen: its characters and colours, chosen once at the start. Without colours nothing is lost: what a
-// colour says also stands in words or marks. Every character of ours is one column wide.
+// The theme: characters and colours of the dashboard, chosen once at the start. Words or marks repeat what a colour says,
+// so nothing is lost without colours. Every character here is one column wide.
 import type { TextProps } from 'ink';
 import { STATE_STYLES } from '../commands/shared/output.ts';
 import type { Here } from './clock-texts.ts';
@@ -7,7 +7,7 @@ import type { Here } from './clock-texts.ts';
 export interface Theme {
   readonly color: boolean;
   readonly glyphs: Glyphs;
-  /** The terminal shows ASCII only: texts of jobs are cut down to it too. */
+  /** True if the terminal shows ASCII only. Texts from jobs are reduced to it too. */
   readonly asciiTexts: boolean;
 }
 
@@ -44,7 +44,7 @@ const ASCII: Glyphs = {
   following: 'following',
 };
 
-/** What rows are made for: how they look, how wide they are, and when they are shown. */
+/** Theme, width and time that rows are made for. */
 export interface Sheet {
   readonly theme: Theme;
   readonly columns: number;
@@ -72,7 +72,7 @@ function wantsColor(env: Env, choice: 'auto' | 'always' | 'never'): boolean {
   return !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-/** What Ink makes of each style: the 16 colours that every terminal has, in its own theme. */
+/** Properties of Ink's `Text` for each style. They use the 16 colours that every terminal has. */
 export const STYLES = {
   plain: {},
   bold: { bold: true },
@@ -93,7 +93,7 @@ export type Style = keyof typeof STYLES;
 
 export const styleOfState = (state: string): Style => STATE_STYLES[state] ?? 'plain';
 
-/** How much of a bar is full. Something begun is never shown as nothing, something unfinished never as all. */
+/** Lengths of the two parts of a bar. It is empty only at 0 % and full only at 100 %. */
 export function barLengths(percent: number, cells: number): { full: number; empty: number } {
   const least = percent > 0 ? 1 : 0;
   const most = percent < 100 ? cells - 1 : cells;
@@ -106,7 +106,7 @@ export function bar({ glyphs }: Theme, percent: number, cells: number): string {
   return glyphs.full.repeat(full) + glyphs.empty.repeat(empty);
 }
 
-/** One cell a minute, scaled to its own highest; a blank where nobody counted. */
+/** One cell a minute, scaled to the highest value; a blank for a minute without a count. */
 export function sparkline(
   { glyphs: { spark } }: Theme,
   values: readonly (number | null)[],
