@@ -86,12 +86,6 @@ async function untilTold<T>(ask: () => T | Promise<T>, clock: Clock): Promise<T>
   }
 }
 
-/** True while anything of the worker lives. */
-export function isAlive(worker: Doomed): boolean {
-  if (!hasProc()) return worker.pid > 1 && signal(-worker.pid, 0);
-  return isThisBoot(worker.boot) && livingOf(worker, false).length > 0;
-}
-
 let common: Promise<readonly ProcessInfo[]> | null = null;
 let lastTookMs = 0;
 

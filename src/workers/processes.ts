@@ -11,13 +11,6 @@ import { randomBytes } from '../support/random.ts';
 /** The variable by which everything that a worker ever started can be found. */
 export const MARK_VARIABLE = 'JOBRUN_WORKER';
 
-export interface Identity {
-  /** When the process began, in the kernel's own ticks; empty where the system does not tell. */
-  readonly startTime: string;
-  /** Differs after each start of the machine; empty where the system does not tell. */
-  readonly boot: string;
-}
-
 export interface ProcessInfo {
   readonly pid: number;
   readonly alive: boolean;
@@ -25,10 +18,6 @@ export interface ProcessInfo {
   readonly group: number;
   readonly session: number;
   readonly startTime: string;
-}
-
-export function processIdentity(pid: number): Identity {
-  return { startTime: processInfo(pid)?.startTime ?? '', boot: bootId() };
 }
 
 let boot: string | null = null;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
-import { processIdentity, processInfo } from '../../src/workers/processes.ts';
+import { processInfo, startTimeOf } from '../../src/workers/processes.ts';
 import { Warden } from '../../src/workers/warden.ts';
 import { assignment, atEnd, newMark, project, until } from './harness.ts';
 
@@ -24,7 +24,7 @@ function leader() {
   const started = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
   atEnd(() => started.kill('SIGKILL'));
   const pid = started.pid ?? 0;
-  return { pid, startTime: processIdentity(pid).startTime };
+  return { pid, startTime: startTimeOf(pid) };
 }
 
 function standing(clock = systemClock): Warden {
