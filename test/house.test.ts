@@ -191,9 +191,9 @@ describe('names that stand in one place only', () => {
       /\b(?:writeFile|appendFile|createWriteStream|mkdir|mkdtemp|rm|rmdir|unlink|copyFile|truncate|chmod|symlink)(?:Sync)?\(/;
     const may = isIn(
       'src/store',
-      'src/engine/log-file.ts',
-      'src/engine/log-writer.ts',
-      'src/engine/run-log.ts',
+      'src/engine/files/log-file.ts',
+      'src/engine/files/log-writer.ts',
+      'src/engine/files/run-log.ts',
       // The page that explains the state folder.
       'src/engine/open.ts',
       'src/support/files.ts',

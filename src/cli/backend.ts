@@ -204,13 +204,13 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
   const { damage = [] } = tools;
   let closing: Promise<void> | null = null;
-  const { engine } = tools;
+  const { engine, members } = tools;
   const counts = await engine.counts();
   const waits = UNSETTLED.some((state) => counts[state] > 0);
   return {
     offline: true,
     stalled: waits || (await engine.schedules()).length > 0,
-    aliveAt: engine.lastBeat(),
+    aliveAt: await members.lastBeat(),
     damage,
     async call(command, request, id) {
       try {

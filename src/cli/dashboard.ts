@@ -108,7 +108,7 @@ function stampOf(path: string): string {
 async function readFiles(config: Config): Promise<Files> {
   const { openOffline } = await import('../daemon/offline.ts');
   const tools = await openOffline(config, { readOnly: true });
-  await tools.engine.close();
+  await tools.release();
   const [damage] = tools.damage;
   return {
     damage: damage ? errorLine(damage) : null,
@@ -118,7 +118,7 @@ async function readFiles(config: Config): Promise<Files> {
         throw new JobrunError('bad-request', `there is no request ${name}`, 'Please report this.');
       return (await handle(command as Command, args, tools)) as never;
     },
-    // Its jobs, if they were read; the engine is closed already.
+    // Its jobs, if they were read; the state was let go of already.
     close: () => tools.closeJobs(),
   };
 }

@@ -1,6 +1,6 @@
 // `jobrun logs`: what a run said, and with `-f` what it says until it ends.
 
-import type { NumberedLine } from '../engine/run-log.ts';
+import type { NumberedLine } from '../engine/logs.ts';
 import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';

@@ -11,8 +11,9 @@
 // in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
 // settling: the result goes to the engine. Where the disk refuses it, it is kept here and tried again: a result that
 // was reached is not thrown away because the disk is full for a moment.
-import type { Claimed, Engine, Token } from '../engine/engine.ts';
-import type { RunLogFiles } from '../engine/run-log.ts';
+import type { Claimed, Engine } from '../engine/engine.ts';
+import type { Logs } from '../engine/logs.ts';
+import type { Token } from '../engine/members.ts';
 import { withStart } from '../run/attempts.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
@@ -33,7 +34,7 @@ import type { StopTime } from './signals.ts';
 import { untilWritten } from './stuck.ts';
 
 /** What an attempt does with the log and the result table of its run. */
-export type AttemptLogs = Pick<RunLogFiles, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
+export type AttemptLogs = Pick<Logs, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
 
 /** What all attempts have in common. */
 export interface AttemptParts {

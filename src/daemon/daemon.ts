@@ -1,6 +1,5 @@
 // The process that stays. `Daemon.start` builds every part in order, the lock first and the socket last, and `stop`
 // takes them down in reverse. All wiring between the parts is here, so that each of them can be read alone.
-import { join } from 'node:path';
 import { prepareFolder, socketPaths } from '../api/address.ts';
 import { Feed } from '../api/feed.ts';
 import { type Serving, serve } from '../api/server.ts';
@@ -8,8 +7,8 @@ import { limitsOf, policyOf } from '../catalog/catalog.ts';
 import { dispatcher, tellsOwn } from '../commands/dispatch.ts';
 import type { Tools } from '../commands/shared/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/open.ts';
-import { RunLogFiles } from '../engine/run-log.ts';
+import type { Members } from '../engine/members.ts';
+import { type Opened, openEngine } from '../engine/open.ts';
 import { type Progress, type Run, withProgress } from '../run/run.ts';
 import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
@@ -64,7 +63,8 @@ export class Daemon {
   readonly tools: Tools;
   readonly #o: DaemonOptions;
   readonly #engine: Engine;
-  readonly #logs: RunLogFiles;
+  readonly #members: Members;
+  readonly #opened: Opened;
   readonly #jobs: Jobs;
   readonly #files: FileFollower;
   readonly #attempts: Attempts;
@@ -94,39 +94,42 @@ export class Daemon {
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);
     const as = { kind: 'daemon', onError, onCommit } as const;
-    const { engine, damage, oddities, lock } = await openEngine(config, clock, as);
+    const opened = await openEngine(config, clock, as);
+    const { engine, members, damage, oddities, lock } = opened;
     try {
       if (damage[0]) throw damage[0];
       for (const { what } of oddities) log.logger.warn(`${what}. See: jobrun doctor`);
       await watching.serve();
-      const daemon = new Daemon(options, engine, await engine.changes(), watching);
+      const daemon = new Daemon(options, opened, await engine.changes(), watching);
       const onLost = (error: unknown): void => daemon.#fail(error);
-      daemon.#look = watchLock({ lock, engine, clock, attempts: daemon.#attempts, onLost });
+      daemon.#look = watchLock({ lock, members, clock, attempts: daemon.#attempts, onLost });
       await daemon.#begin();
       return daemon;
     } catch (error) {
       await watching.close();
-      await engine.close();
+      await opened.close();
       throw error;
     }
   }
 
-  private constructor(options: DaemonOptions, engine: Engine, changes: number, watching: Watching) {
+  private constructor(options: DaemonOptions, opened: Opened, changes: number, watching: Watching) {
+    const { engine, members, logs } = opened;
     const { config, clock, log } = options;
     this.#o = options;
+    this.#opened = opened;
     this.#engine = engine;
+    this.#members = members;
     this.#stopTime = new StopTime(clock);
     this.#watching = watching;
     this.#feed = new Feed<Change>(({ run }) => weightOf(run), changes);
-    this.#stuck = new Stuck(clock, log.logger, engine, (error) => this.#fail(error));
+    this.#stuck = new Stuck(clock, log.logger, (error) => this.#fail(error));
     this.stopped = new Promise((resolve) => {
       this.#finish = resolve;
     });
     const onError = this.#onError('in the background');
     const stray: Stray = (line) => log.stray(line);
-    this.#logs = new RunLogFiles(join(config.state, 'logs'), clock, onError);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
-    this.#jobs = openJobs({ ...options, engine, stray, onMessage });
+    this.#jobs = openJobs({ ...options, members, stray, onMessage });
     this.#files = new FileFollower({
       ...options,
       jobs: this.#jobs,
@@ -135,7 +138,7 @@ export class Daemon {
     this.#attempts = this.#makeAttempts();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
-    const common = { engine, logs: this.#logs, clock, config, catalog: this.#jobs.catalog };
+    const common = { engine, members, logs, clock, config, catalog: this.#jobs.catalog };
     const moving = { pool: this.#jobs.pool, attempts: this.#attempts };
     this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
     const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
@@ -183,7 +186,7 @@ export class Daemon {
     this.#jobs.pool.warm(1);
     const policy = (job: string) => policyOf(catalog.find(job));
     const onError = this.#onError('a run of the last daemon');
-    const parts = { engine: this.#engine, state: config.state, clock };
+    const parts = { engine: this.#engine, members: this.#members, state: config.state, clock };
     const rescuing = { ...parts, policyOf: policy, onError };
     const { runs, orphans, copiedFrom } = await rescue(rescuing, loading);
     if (copiedFrom !== null) log.logger.warn(copyText(copiedFrom));
@@ -220,13 +223,12 @@ export class Daemon {
     await this.#upkeep.stop();
     await this.#files.close();
     await this.#jobs.pool.closeAttempts();
-    await this.#logs.closeAll();
-    await this.#engine.fold().catch((error) => log.logger.warn({ err: error }, 'not folded'));
+    await this.#opened.tidy().catch((error) => log.logger.warn({ err: error }, 'not folded'));
     // Whoever still asks needs the jobs: they go after the socket.
     await this.#serving?.close();
     await this.#jobs.close();
     await this.#watching.close();
-    await this.#engine.close();
+    await this.#opened.close();
     log.logger.info('stopped');
     this.#finish(exitCode);
   }
@@ -300,7 +302,7 @@ export class Daemon {
       ...this.#jobs,
       ...this.#o,
       engine: this.#engine,
-      logs: this.#logs,
+      logs: this.#opened.logs,
       emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),

@@ -1,7 +1,7 @@
 // The daemon looks now and then whether the state folder is still its own. The engine looks before each write; this is
 // for the daemon that has nothing to write, and would keep its jobs running beside those of another one. With the same
 // beat it notes that it is alive: after a kill that says until when its runs were under way.
-import type { Engine } from '../engine/engine.ts';
+import type { Members } from '../engine/members.ts';
 import type { Opened } from '../engine/open.ts';
 import type { Clock } from '../support/clock.ts';
 import type { JobrunError } from '../support/errors.ts';
@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 2 * SECOND;
 
 export interface Hold {
   readonly lock: Opened['lock'];
-  readonly engine: Pick<Engine, 'beat'>;
+  readonly members: Pick<Members, 'renew'>;
   readonly clock: Clock;
   readonly attempts: { readonly size: number };
   readonly onLost: (error: JobrunError) => void;
@@ -21,13 +21,13 @@ export interface Hold {
  * Calls `onLost` when the lock was found to be gone. What is returned is to be called at each tick: it looks, and while
  * jobs run it goes on looking by itself. Without any, nothing is at stake between two ticks, and nothing wakes.
  */
-export function watchLock({ lock, engine, clock, attempts, onLost }: Hold): () => void {
+export function watchLock({ lock, members, clock, attempts, onLost }: Hold): () => void {
   lock.lost.then(onLost);
   let planned = false;
   const look = (): void => {
     if (!lock.isHeld() || planned || attempts.size === 0) return;
     planned = true;
-    engine.beat(clock.now());
+    members.renew(clock.now());
     const again = (): void => {
       planned = false;
       look();

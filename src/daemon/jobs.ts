@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { JobEntry } from '../catalog/catalog.ts';
 import { checkDefaults, defaultsOf } from '../catalog/definition.ts';
 import { JobCatalog } from '../catalog/job-catalog.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Members } from '../engine/members.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, mistakeOf } from '../support/config.ts';
 import { FEWEST_WORKERS } from '../support/limits.ts';
@@ -29,7 +29,7 @@ export interface JobsParts {
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly stray: Stray;
   /** Where each worker for attempts is known before its first claim, so that one which outlives this daemon is found. */
-  readonly engine?: Pick<Engine, 'putWorker' | 'removeWorker'>;
+  readonly members?: Pick<Members, 'putWorker' | 'removeWorker'>;
   /** Attempts at once; null: the config's, else the larger of 4 and the cores. */
   readonly workers?: number | null;
 }
@@ -68,7 +68,7 @@ function refuseWrongDefaults(config: Config): void {
 }
 
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */
-export function openJobs({ config, clock, onMessage, stray, engine, workers }: JobsParts): Jobs {
+export function openJobs({ config, clock, onMessage, stray, members, workers }: JobsParts): Jobs {
   const { dir } = config;
   refuseWrongDefaults(config);
   const defaults = defaultsOf(config);
@@ -80,8 +80,8 @@ export function openJobs({ config, clock, onMessage, stray, engine, workers }: J
     clock,
     newMark: () => newMark(config.state),
     stray,
-    onStart: (worker) => engine?.putWorker(worker),
-    onEnd: (worker) => engine?.removeWorker(worker.mark),
+    onStart: (worker) => members?.putWorker(worker),
+    onEnd: (worker) => members?.removeWorker(worker.mark),
   });
   const caller = new JobCaller({ pool, clock, onMessage });
   const catalog = new JobCatalog({

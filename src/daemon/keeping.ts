@@ -1,16 +1,14 @@
 // How long settled runs are kept: what their jobs say, and the bounds over all that the config may set. A job whose
 // file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Logs } from '../engine/logs.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import { type Run, SETTLED } from '../run/run.ts';
 import { asideOf } from '../run/stored-run.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, wrongIn } from '../support/config.ts';
-import { errnoOf } from '../support/errors.ts';
 import { HOUR, NEWEST_KEPT } from '../support/limits.ts';
 import { object, read, size, whole } from '../support/schema.ts';
 
@@ -20,21 +18,29 @@ export interface Excess {
   take(run: Run): Promise<void>;
 }
 
+export interface KeepingParts {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly engine: Engine;
+  readonly logs: Pick<Logs, 'size'>;
+  readonly clock: Clock;
+}
+
 export class Keeping {
   readonly #catalog: Catalog;
   readonly #engine: Engine;
   readonly #clock: Clock;
-  readonly #state: string;
+  readonly #logs: Pick<Logs, 'size'>;
   readonly #most: { readonly runs: number | null; readonly bytes: number | null };
   #behindSince: number | null = null;
   readonly #missingSince = new Map<string, number>();
 
   /** Throws `bad-config` where a bound is none. */
-  constructor(config: Config, catalog: Catalog, engine: Engine, clock: Clock) {
+  constructor({ config, catalog, engine, logs, clock }: KeepingParts) {
     this.#catalog = catalog;
     this.#engine = engine;
     this.#clock = clock;
-    this.#state = config.state;
+    this.#logs = logs;
     this.#most = boundsOf(config);
   }
 
@@ -65,13 +71,14 @@ export class Keeping {
     const { runs, bytes } = this.#most;
     const { done, failed, aborted } = await this.#engine.counts();
     let runsLeft = runs === null ? 0 : done + failed + aborted - runs;
-    let bytesLeft = bytes === null ? 0 : (await this.#size()) - bytes;
+    let bytesLeft = bytes === null ? 0 : (await this.#engine.size()) - bytes;
     if (runsLeft <= 0 && bytesLeft <= 0) return null;
     return {
       remains: () => runsLeft > 0 || bytesLeft > 0,
       take: async (run) => {
         runsLeft--;
-        if (bytesLeft > 0) bytesLeft -= JSON.stringify(run).length + (await this.#logBytes(run.id));
+        if (bytesLeft > 0)
+          bytesLeft -= JSON.stringify(run).length + (await this.#logs.size(run.id));
       },
     };
   }
@@ -89,36 +96,11 @@ export class Keeping {
     this.#missingSince.set(job, since);
     return Math.max(overAt, since + HOUR);
   }
-
-  async #size(): Promise<number> {
-    let sum = 0;
-    for (const name of ['runs', 'logs']) {
-      const folder = join(this.#state, name);
-      for (const file of await readdir(folder)) sum += await sizeOf(join(folder, file));
-    }
-    return sum;
-  }
-
-  async #logBytes(run: number): Promise<number> {
-    const tails = [1, 2].map((n) => `${run}.tail-${n}.jsonl`);
-    const sizes = [`${run}.jsonl`, ...tails].map((name) => sizeOf(join(this.#state, 'logs', name)));
-    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-  }
 }
 
 function keepOf(run: Run, entry: JobEntry | null): number {
   const policy = entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
   return run.state.name === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
-}
-
-/** 0 for a file that has gone meanwhile. */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0;
-    throw error;
-  }
 }
 
 const bounds = object({

@@ -1,8 +1,6 @@
 // The same tools where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
-import { join } from 'node:path';
 import type { Tools } from '../commands/shared/command.ts';
 import { openEngine } from '../engine/open.ts';
-import { RunLogFiles } from '../engine/run-log.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
@@ -13,7 +11,9 @@ import { abortOrphan } from './rescue.ts';
 export interface OfflineTools extends Tools {
   /** What is wrong with the state, which then can only be read. */
   readonly damage: readonly JobrunError[];
-  /** Ends the workers that read the jobs; for whoever has closed the engine itself. */
+  /** Lets go of the state, which was only read and can be asked all the same. */
+  release(): Promise<void>;
+  /** Ends the workers that read the jobs; for whoever has let go of the state. */
   closeJobs(): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,22 +29,25 @@ export async function openOffline(
   const ignore = (): void => undefined;
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
-  const { engine, damage } = await openEngine(config, clock, { kind: 'command', ...options });
-  const logs = new RunLogFiles(join(config.state, 'logs'), clock, ignore);
+  const opened = await openEngine(config, clock, { kind: 'command', ...options });
+  const { engine, members, logs, damage } = opened;
   await engine.advance(clock.now());
   return {
     engine,
+    members,
     catalog: jobs.catalog,
     logs,
     config,
     clock,
     daemon: null,
-    abortOrphan: (id, reason) => abortOrphan(id, reason, { engine, clock, state: config.state }),
+    abortOrphan: (id, reason) =>
+      abortOrphan(id, reason, { engine, members, clock, state: config.state }),
     damage,
+    release: () => opened.close(),
     closeJobs: () => jobs.close(),
     async close() {
       await jobs.close();
-      await engine.close();
+      await opened.close();
     },
   };
 }

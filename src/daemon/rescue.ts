@@ -1,7 +1,8 @@
 // After a crash: runs whose daemon is gone are still leased to worker processes that may live. Each is ended first,
 // for certain and with all that it started, and only then is its run taken back: two live processes on one run must
 // never be. The lost attempt stays in its history. A process that cannot be ended keeps its run, and nobody else waits.
-import type { Engine, Lease } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Lease, Members } from '../engine/members.ts';
 import { lastAliveAt } from '../run/attempts.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
@@ -15,6 +16,7 @@ import { otherDaemonOf } from '../workers/processes.ts';
 
 export interface Rescuing {
   readonly engine: Engine;
+  readonly members: Members;
   /** The state folder. */
   readonly state: string;
   readonly clock: Clock;
@@ -40,8 +42,8 @@ const LOAD_MS = 3 * SECOND;
  * when the policies are known.
  */
 export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Promise<Rescued> {
-  const { engine, clock, onError } = rescuing;
-  const leases = engine.leases();
+  const { members, clock, onError } = rescuing;
+  const leases = await members.abandoned();
   const workers = new Map(leases.map((lease) => [lease.mark, lease]));
   const orphans = new Map<number, readonly number[]>();
   const policiesKnown = Promise.race([loaded, delay(clock, LOAD_MS)]);
@@ -50,7 +52,7 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
     const runs = leases.filter(({ mark }) => mark === worker.mark);
     await Promise.all(runs.map((lease) => rescueOne(lease, rescuing)));
     for (const { run } of runs) orphans.delete(run);
-    engine.removeWorker(worker.mark);
+    members.removeWorker(worker.mark);
   };
   const rescueWorker = async (worker: Doomed): Promise<void> => {
     const { ended, undying } = endOrTell(worker, rescuing);
@@ -82,9 +84,9 @@ function endOrTell(worker: Doomed, { end, clock, state }: Ending) {
 export async function abortOrphan(
   id: number,
   reason: string,
-  { engine, clock, state }: Pick<Rescuing, 'engine' | 'clock' | 'state'>,
+  { engine, members, clock, state }: Pick<Rescuing, 'engine' | 'members' | 'clock' | 'state'>,
 ): Promise<Run> {
-  const lease = engine.leases().find(({ run }) => run === id);
+  const lease = (await members.abandoned()).find(({ run }) => run === id);
   // Noted first: whatever becomes of this process, no daemon takes the run up again.
   await engine.change(id, (run) => requestAbort(run, reason));
   if (lease) {
@@ -92,9 +94,10 @@ export async function abortOrphan(
     const pids = await Promise.race([ended, undying]);
     if (pids !== undefined) throw cannotEnd(id, pids);
   }
+  const lastBeat = await members.lastBeat();
   return engine.change(id, (run) => {
     const now = clock.now();
-    const aliveAt = lastAliveAt(run, engine.lastBeat(), now);
+    const aliveAt = lastAliveAt(run, lastBeat, now);
     return settle(run, { kind: 'aborted', reason, aliveAt }, DEFAULT_POLICY, now, 0.5);
   });
 }
@@ -109,10 +112,14 @@ export function cannotEnd(id: number, pids: readonly number[]): JobrunError {
 export const undyingText = (pids: readonly number[]): string =>
   pids.length === 1 ? `process ${pids[0]} ends` : `the processes ${pids.join(', ')} end`;
 
-async function rescueOne(lease: Lease, { engine, clock, policyOf }: Rescuing): Promise<void> {
+async function rescueOne(
+  lease: Lease,
+  { engine, members, clock, policyOf }: Rescuing,
+): Promise<void> {
+  const lastBeat = await members.lastBeat();
   await engine.changeHeld(lease.run, lease.token, (run) => {
     const now = clock.now();
-    const lost: Outcome = { kind: 'lost', aliveAt: lastAliveAt(run, engine.lastBeat(), now) };
+    const lost: Outcome = { kind: 'lost', aliveAt: lastAliveAt(run, lastBeat, now) };
     return settle(run, lost, policyOf(run.job), now, 0.5);
   });
 }

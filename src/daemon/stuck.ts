@@ -1,27 +1,19 @@
 // Results that the disk refuses: they are kept by their attempts and tried again. When that has gone on for too long the
 // daemon ends itself, for whoever watches it must learn that nothing is recorded any more.
 import type { Logger } from 'pino';
-import type { Engine } from '../engine/engine.ts';
 import { type Clock, delay } from '../support/clock.ts';
-import { isFull, JobrunError } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
 import { SECOND, WRITE_GIVE_UP_MS } from '../support/limits.ts';
 
 export class Stuck {
   readonly #clock: Clock;
   readonly #logger: Pick<Logger, 'error'>;
-  readonly #engine: Pick<Engine, 'makeRoom'>;
   readonly #giveUp: (error: JobrunError) => void;
   #since: number | null = null;
 
-  constructor(
-    clock: Clock,
-    logger: Pick<Logger, 'error'>,
-    engine: Pick<Engine, 'makeRoom'>,
-    giveUp: (error: JobrunError) => void,
-  ) {
+  constructor(clock: Clock, logger: Pick<Logger, 'error'>, giveUp: (error: JobrunError) => void) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#engine = engine;
     this.#giveUp = giveUp;
   }
 
@@ -39,7 +31,6 @@ export class Stuck {
     const now = this.#clock.monotonic();
     this.#since ??= now;
     this.#logger.error({ err: error }, 'a result could not be kept; it is tried again');
-    if (isFull(error)) this.#engine.makeRoom().catch((err) => this.#logger.error({ err }));
     if (now - this.#since < WRITE_GIVE_UP_MS) return;
     const message = 'results could not be written for a minute';
     this.#giveUp(

@@ -6,7 +6,8 @@ import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
 
-export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | 'config' | 'clock'> {
+export interface ToolParts
+  extends Pick<Tools, 'engine' | 'members' | 'catalog' | 'logs' | 'config' | 'clock'> {
   readonly pool: WorkerPool;
   readonly files: Pick<FileFollower, 'reload' | 'watch'>;
   readonly attempts: Attempts;
@@ -15,9 +16,11 @@ export interface ToolParts extends Pick<Tools, 'engine' | 'catalog' | 'logs' | '
 }
 
 export function toolsOf(parts: ToolParts): Tools {
-  const { engine, catalog, logs, config, clock, pool, files, attempts, feed, stop } = parts;
+  const { engine, members, catalog, logs, config, clock, pool, files, attempts, feed, stop } =
+    parts;
   return {
     engine,
+    members,
     catalog,
     logs,
     config,

@@ -7,7 +7,8 @@
 // that keeps one of its newest there. So a daemon at rest looks at nothing.
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine } from '../engine/engine.ts';
-import type { RunLogs } from '../engine/run-log.ts';
+import type { Logs } from '../engine/logs.ts';
+import type { Members } from '../engine/members.ts';
 import { keepTime, seen, trusting } from '../run/keep-clock.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
@@ -17,7 +18,8 @@ import { Keeping, Newest } from './keeping.ts';
 
 export interface UpkeepParts {
   readonly engine: Engine;
-  readonly logs: RunLogs;
+  readonly members: Members;
+  readonly logs: Pick<Logs, 'remove' | 'size'>;
   readonly clock: Clock;
   readonly config: Config;
   readonly catalog: Catalog;
@@ -50,7 +52,7 @@ export class Upkeep {
 
   constructor(parts: UpkeepParts) {
     this.#p = parts;
-    this.#keeping = new Keeping(parts.config, parts.catalog, parts.engine, parts.clock);
+    this.#keeping = new Keeping(parts);
   }
 
   start(): void {
@@ -86,10 +88,10 @@ export class Upkeep {
 
   /** The time by which history is removed: run/keep-clock tells which. */
   async #keepTime(): Promise<number> {
-    const { engine, clock, onLeap } = this.#p;
+    const { engine, members, clock, onLeap } = this.#p;
     const now = clock.now();
     const before = await engine.clockMark();
-    const mark = seen(before ?? trusting(engine.lastBeat() ?? now), now);
+    const mark = seen(before ?? trusting((await members.lastBeat()) ?? now), now);
     const isNew = before === null || mark.leapAt !== before.leapAt;
     if (isNew || Math.abs(mark.trusted - before.trusted) > MARK_EVERY_MS)
       await engine.putClockMark(mark);
@@ -118,7 +120,7 @@ export class Upkeep {
     const keeping = this.#keeping;
     const newest = new Newest(engine, keeping);
     const before = this.#dueAt;
-    const starts = engine.parts();
+    const starts = await engine.parts();
     this.#starts = starts;
     this.#settled = new Set();
     this.#dueAt = new Map(starts.map((start) => [start, before.get(start) ?? 0]));
@@ -154,7 +156,6 @@ export class Upkeep {
   }
 
   async #meetBounds(starts: readonly number[], newest: Newest): Promise<void> {
-    const { engine } = this.#p;
     const excess = await this.#keeping.excess();
     if (excess === null) return;
     for (const start of starts) {
@@ -168,8 +169,6 @@ export class Upkeep {
       await this.#remove(going);
       await delay(this.#p.clock, PAUSE_MS, this.#stopping.signal);
     }
-    // The files shrink only now; else the next round would find them as large as before.
-    await engine.fold();
   }
 
   /** A page that cannot be read is told of; the others are looked through all the same. */

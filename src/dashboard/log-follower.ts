@@ -1,6 +1,6 @@
 // Follows the log of the run whose detail is on the screen: the end of it, then each line as it is said. Lines are
 // gathered for a moment, so that a job that talks without end costs no more pictures than another.
-import type { NumberedLine } from '../engine/run-log.ts';
+import type { NumberedLine } from '../engine/logs.ts';
 import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';

@@ -9,6 +9,7 @@ import type { Policy } from '../run/policy.ts';
 import type { Counts, Draft, Run, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
 import type { JobrunError } from '../support/errors.ts';
+import type { Token, WorkerRef } from './members.ts';
 
 export interface Engine {
   /**
@@ -61,11 +62,6 @@ export interface Engine {
   /** Until when the clock is believed where history is removed by it; null where nobody has noted it. */
   clockMark(): Promise<ClockMark | null>;
   putClockMark(mark: ClockMark): Promise<void>;
-  /** The daemon is alive, and runs are under way. */
-  beat(now: number): void;
-  /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
-  putWorker(worker: Worker): void;
-  removeWorker(mark: string): void;
   /** Sets where the limits of each job are read from; call again when they have changed. */
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void;
 
@@ -80,14 +76,11 @@ export interface Engine {
    */
   search(query: Query): AsyncIterable<Found>;
   /** All runs lie in parts, in the order of their ids: the number that each part begins with. */
-  parts(): readonly number[];
+  parts(): Promise<readonly number[]>;
   /** The runs of a part, in the order of their ids. */
   part(start: number): Promise<readonly Run[]>;
   counts(): Promise<Counts>;
   countsByJob(): Promise<ReadonlyMap<string, Counts>>;
-  leases(): readonly Lease[];
-  /** When the daemon of these leases was last known to be alive, where it was not this one; null where nobody knows. */
-  lastBeat(): number | null;
   /** The same list until one of them changes, and the same schedule until it does. */
   schedules(): Promise<readonly Schedule[]>;
   /** The runs of a schedule that are not settled, oldest first. */
@@ -105,11 +98,8 @@ export interface Engine {
   durable(): Promise<void>;
   /** Returns the heap that the runs held in memory take, and the limit above which new ones are refused. */
   memoryUse(): Promise<MemoryUse>;
-  /** The disk is full for something that belongs to a result: gives up what was held free for that. */
-  makeRoom(): Promise<void>;
-  /** Writes the readable files anew from what was committed, and starts a new journal. */
-  fold(): Promise<void>;
-  close(): Promise<void>;
+  /** Bytes that runs and their logs take; what was removed is no part of it. */
+  size(): Promise<number>;
 }
 
 export interface Want {
@@ -124,25 +114,6 @@ export interface Accepted {
   readonly existing: boolean;
   /** Why it does not start at once, as `why` says it, at the moment of its acceptance: as durable as the run. */
   readonly reason: string | null;
-}
-
-/** (epoch, n): the epoch grows at each opening of the state, n with each lease. Never given twice. */
-export type Token = readonly [epoch: number, n: number];
-
-/** A process that may hold leases, described so that it can be told from a later one with the same pid. */
-export interface Worker {
-  readonly mark: string;
-  readonly pid: number;
-  /** When the process began, in the kernel's own ticks; empty where the system does not tell. */
-  readonly startTime: string;
-  readonly boot: string;
-}
-
-export type WorkerRef = Pick<Worker, 'mark' | 'pid'>;
-
-export interface Lease extends Worker {
-  readonly run: number;
-  readonly token: Token;
 }
 
 export interface Claimed {

@@ -16,15 +16,24 @@ import { exportLines, importState } from './files/import.ts';
 import { openFileEngine } from './files/recovery.ts';
 import { type Inspection, inspectState } from './files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
+import { RunLogFiles } from './files/run-log.ts';
+import type { Logs } from './logs.ts';
+import type { Members } from './members.ts';
 
+/** A store in use. What is behind it, only this folder knows. */
 export interface Opened {
   readonly engine: Engine;
+  readonly members: Members;
+  readonly logs: Logs;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
   /** What makes no sense of the state, and was set aside or left out. */
   readonly oddities: readonly Oddity[];
   /** Whether the lock is still ours, and the moment when it is known that it is not. */
   readonly lock: Pick<StateLock, 'isHeld' | 'lost'>;
+  /** Nothing more is to come for now: leaves all so that it is quickly opened. */
+  tidy(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface OpenAs {
@@ -48,7 +57,17 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     if (!as.readOnly) await placeReadme(config.state);
     const reserve = as.kind === 'daemon';
     const options = { ...as, ...lock, disk: realDisk, dir: config.state, clock, reserve };
-    return { ...(await openFileEngine(options)), lock };
+    const { engine, ...found } = await openFileEngine(options);
+    const onError = as.onError ?? (() => undefined);
+    const folder = join(config.state, 'logs');
+    const makeRoom = (): Promise<void> => engine.makeRoom();
+    const logs = new RunLogFiles({ folder, clock, onError, makeRoom });
+    const close = async (): Promise<void> => {
+      await logs.closeAll();
+      await engine.close();
+    };
+    const { members } = engine;
+    return { ...found, engine, members, logs, lock, tidy: () => engine.fold(), close };
   } catch (error) {
     await lock.release();
     throw unusable(error);

@@ -13,6 +13,7 @@ import {
   open,
   readdir,
   rename,
+  stat,
   statfs,
   unlink,
 } from 'node:fs/promises';
@@ -252,3 +253,20 @@ export async function replaceFile(
 
 /** What a crash left of replacements that were under way. */
 export const isTemporary = (name: string): boolean => name.startsWith('.') && name.endsWith('.tmp');
+
+/** How large a file is; 0 where it is not there. */
+export async function bytesOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+/** How large the files of a folder are together. */
+export async function bytesIn(folder: string): Promise<number> {
+  let sum = 0;
+  for (const name of await readdir(folder)) sum += await bytesOf(join(folder, name));
+  return sum;
+}

@@ -9,6 +9,7 @@ import { prune } from '../../src/commands/prune.ts';
 import { retry } from '../../src/commands/retry.ts';
 import type { Command, Tools } from '../../src/commands/shared/command.ts';
 import { isRefused } from '../../src/commands/shared/several.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { abortIdle, retry as retried } from '../../src/run/transitions.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
@@ -111,7 +112,7 @@ test('a page that has rotted keeps no run from being aborted; what needs it says
   const tools = await waiting();
   const { engine, config } = tools;
   await Promise.all(ids(1, 1500).map((id) => settle(id, tools)));
-  await engine.fold();
+  await (engine as FileEngine).fold();
   writeFileSync(join(config.state, 'runs/000001.json'), 'rotten');
   await expect(
     (async () => handle(retry, { job: 'mail' }, tools))(),

@@ -34,28 +34,29 @@ it.each([
       'jobrun.config.json': JSON.stringify({ defaults: { isolation, grace: '1s' } }),
     });
     const { tools } = await daemonHere(project);
-    const { engine, daemon } = tools;
+    const { engine, members, daemon } = tools;
     for (let i = 0; i < 5; i++) {
       const [accepted] = await engine.accept(
         [{ job, params: {}, priority: 1, dueAt: null, origin: null }],
         Date.now(),
       );
       const id = accepted?.run.id ?? 0;
-      const first = await untilHeld(() => engine.leases().find(({ run }) => run === id)?.token[1]);
+      const lease = async (): Promise<number | undefined> =>
+        (await members.leases()).find(({ run }) => run === id)?.token[1];
+      const first = await untilHeld(lease);
       // Its attempt is over in memory, and the disk does not know it yet.
-      while (engine.leases().find(({ run }) => run === id)?.token[1] === first)
-        await new Promise(setImmediate);
+      while ((await lease()) === first) await new Promise(setImmediate);
       const run = await daemon?.abort(id, 'no', null);
       expect(run?.state).toMatchObject({ name: 'aborted', reason: 'no' });
       expect((await engine.find(id))?.state.name).toBe('aborted');
-      expect(engine.leases()).toEqual([]);
+      expect(await members.leases()).toEqual([]);
     }
   },
   60_000,
 );
 
-async function untilHeld(look: () => number | undefined): Promise<number> {
-  for (let held = look(); ; held = look()) {
+async function untilHeld(look: () => Promise<number | undefined>): Promise<number> {
+  for (let held = await look(); ; held = await look()) {
     if (held !== undefined) return held;
     await new Promise(setImmediate);
   }

@@ -8,9 +8,8 @@ import { FakeClock } from '../helpers/fake-clock.ts';
 function setUp() {
   const clock = new FakeClock(0);
   const codes: string[] = [];
-  const engine = { makeRoom: async () => undefined };
   const giveUp = ({ code }: JobrunError): number => codes.push(code);
-  const stuck = new Stuck(clock, { error: () => undefined }, engine, giveUp);
+  const stuck = new Stuck(clock, { error: () => undefined }, giveUp);
   const write = (refusals: number): Promise<string> => {
     let left = refusals;
     const once = async (): Promise<string> => {

@@ -54,7 +54,7 @@ export function changesContract(bench: Bench): void {
     await accept(1, 2);
     const [run] = (await all(bench.engine)).runs.slice(-1);
     await settled(bench.engine, run as Run, DONE);
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     await Promise.all(Array.from({ length: 5 }, () => bench.engine.change(1, raise)));
     expect((await bench.engine.find(1))?.priority).toBe(6);
@@ -97,14 +97,14 @@ export function changesContract(bench: Bench): void {
 
   test('changes go on during a fold, and none is lost or made twice', async () => {
     await accept(...Array.from({ length: 300 }, (_, i) => i));
-    const folding = bench.engine.fold();
+    const folding = bench.tidy();
     const changing = Array.from({ length: 100 }, async (_, i) => {
       await bench.engine.change(i + 1, i % 2 === 0 ? abort : raise);
       if (i % 4 === 0) await bench.engine.remove([i + 1]);
       await accept(1000 + i);
     });
-    await Promise.all([folding, bench.engine.fold(), ...changing]);
-    await bench.engine.fold();
+    await Promise.all([folding, bench.tidy(), ...changing]);
+    await bench.tidy();
     const before = await all(bench.engine);
     expect(before.total).toBe(375);
     expect(await bench.engine.counts()).toMatchObject({ aborted: 25, queued: 350 });

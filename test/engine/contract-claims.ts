@@ -1,6 +1,7 @@
 // Part of the engine contract: who is handed out next, leases and their tokens, pauses, promotion.
 import { expect, test } from 'vitest';
-import type { Claimed, Token } from '../../src/engine/engine.ts';
+import type { Claimed } from '../../src/engine/engine.ts';
+import type { Token } from '../../src/engine/members.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';
 import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-session.ts';
@@ -75,17 +76,19 @@ export function claimsContract(bench: Bench): void {
   });
 
   test('a lease names its process, and is there from the claim until the run is no longer running', async () => {
-    bench.engine.putWorker(worker(1));
+    bench.members.putWorker(worker(1));
     await accept(1);
     const [one] = await claim(1);
-    const lease = { run: 1, token: one?.token, ...worker(1) };
-    expect(bench.engine.leases()).toEqual([lease]);
+    const token = one?.token as Token;
+    const { host, id } = bench.members.self;
+    const lease = { run: 1, token, ...worker(1), member: id, host, expiresAt: null };
+    expect(await bench.members.leases()).toEqual([lease]);
     await bench.reopen();
-    expect(bench.engine.leases()).toEqual([lease]);
+    expect(await bench.members.leases()).toEqual([lease]);
     await bench.engine.changeHeld(1, one?.token as Token, (run) => finish(run, DONE, T0));
-    expect(bench.engine.leases()).toEqual([]);
+    expect(await bench.members.leases()).toEqual([]);
     await bench.reopen();
-    expect(bench.engine.leases()).toEqual([]);
+    expect(await bench.members.leases()).toEqual([]);
   });
 
   test('tokens only grow, from claim to claim and over every reopening', async () => {
@@ -198,7 +201,7 @@ export function claimsContract(bench: Bench): void {
     expect(ids(await claim(9))).toEqual([2]);
     await bench.engine.pause({ job: 'mail' }, false);
     await bench.engine.pause({ all: true }, true);
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     expect(await claim(9)).toEqual([]);
     expect((await bench.engine.pauses()).all).toBe(true);

@@ -108,7 +108,7 @@ export function intakeContract(bench: Bench): void {
     expect(idsOf(twice)).toEqual([1, 2]);
     await bench.reopen();
     expect(idsOf(await ask('a'))).toEqual([1, 2]);
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     expect(idsOf(await ask('a'))).toEqual([1, 2]);
     expect(idsOf(await ask('b'))).toEqual([3, 4]);
@@ -157,7 +157,7 @@ export function intakeContract(bench: Bench): void {
     const [a, b] = [await accept(1), await accept(2)];
     await settled(bench.engine, a, DONE);
     await settled(bench.engine, b, THREW);
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     expect((await accept(3, { after: [a.id] })).state.name).toBe('queued');
     const lost = await accept(4, { after: [a.id, b.id] });

@@ -28,7 +28,7 @@ export function listsContract(bench: Bench): void {
         bench.engine.change(id, id % 5 === 0 ? abort : (run) => finish(run, DONE, T0)),
       ),
     );
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     const { runs } = await all(bench.engine);
     return runs;
@@ -119,7 +119,7 @@ export function listsContract(bench: Bench): void {
         else await bench.engine.remove([run.id]).catch(() => undefined);
       }
       await bench.engine.accept([draft(round, null, { dueAt: T0 + chance.whole(1, 9000) })], T0);
-      if (round === 1) await bench.engine.fold();
+      if (round === 1) await bench.tidy();
     }
   });
 
@@ -149,7 +149,7 @@ export function listsContract(bench: Bench): void {
     expect(await bench.engine.find(2501)).toBeNull();
     await bench.engine.remove([1, 500]);
     expect(await bench.engine.find(500)).toBeNull();
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     expect(await bench.engine.find(500)).toBeNull();
     expect((await bench.engine.find(501))?.id).toBe(501);
@@ -162,7 +162,7 @@ export function listsContract(bench: Bench): void {
     for (let i = 0; i < 3; i++) {
       expect((await all(bench.engine)).total).toBe(MANY - 999);
       expect(await bench.engine.find(3)).toBeNull();
-      await bench.engine.fold();
+      await bench.tidy();
       await bench.reopen();
     }
   });
@@ -193,7 +193,7 @@ export function listsContract(bench: Bench): void {
       if (claimed && chance.chance(0.2))
         await bench.engine.remove([claimed.run.id]).catch(() => undefined);
       await addUp();
-      if (chance.chance(0.1)) await bench.engine.fold();
+      if (chance.chance(0.1)) await bench.tidy();
       if (chance.chance(0.1)) await bench.reopen();
     }
     await addUp();
@@ -217,7 +217,7 @@ export function listsContract(bench: Bench): void {
     bench.engine.onChange((change) => told.push(change));
     await bench.engine.accept([draft(1), draft(2)], T0);
     await bench.engine.change(1, abort);
-    await bench.engine.fold();
+    await bench.tidy();
     const before = told.length;
     await bench.reopen();
     expect(await bench.engine.changes()).toBe(3);

@@ -79,7 +79,7 @@ export function settledContract(bench: Bench): void {
         },
       ];
       for (let round = 0; round < 6; round++) {
-        if (round === 2 || round === 4) await bench.engine.fold();
+        if (round === 2 || round === 4) await bench.tidy();
         if (round === 3 || round === 4) await bench.reopen();
         const runs = await eachRun();
         for (const { query, fits } of filters) {
@@ -121,7 +121,7 @@ export function settledContract(bench: Bench): void {
     for (let i = 0; i < 3; i++) {
       expect(await ids()).toEqual([1, 3000, 2999, 2998]);
       expect(await ids({ offset: 2998 })).toEqual([3, 2]);
-      await bench.engine.fold();
+      await bench.tidy();
       await bench.reopen();
     }
     await bench.engine.change(7, again);
@@ -131,7 +131,7 @@ export function settledContract(bench: Bench): void {
     expect(await ids({ states: ['aborted'] })).toEqual([7]);
     await bench.engine.remove([7, 1]);
     expect(await ids()).toEqual([3000, 2999, 2998, 2997]);
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     expect(await ids()).toEqual([3000, 2999, 2998, 2997]);
     expect(await ids({ offset: 2996 })).toEqual([3, 2]);
@@ -140,7 +140,7 @@ export function settledContract(bench: Bench): void {
   test('what settles while a search goes on is left to the next one, and none comes twice', async () => {
     await accept(3000);
     await settleAll(3000, (id) => T0 + (id % 1000));
-    await bench.engine.fold();
+    await bench.tidy();
     await bench.reopen();
     let last: readonly Run[] = [];
     let late = T0 + 5000;

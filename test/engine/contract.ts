@@ -1,43 +1,47 @@
 // What every engine promises, whatever it stores in: one suite over the interface alone. An engine that passes can take
 // the place of any other. `newPlace` gives an empty place, in which an engine is opened, closed and opened again.
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { Engine } from '../../src/engine/engine.ts';
+import type { Opened } from '../../src/engine/open.ts';
 import { changesContract } from './contract-changes.ts';
 import { claimsContract } from './contract-claims.ts';
 import { intakeContract } from './contract-intake.ts';
 import { listsContract } from './contract-lists.ts';
 import { settledContract } from './contract-settled.ts';
 
+export type Store = Pick<Opened, 'engine' | 'members' | 'tidy' | 'close'>;
+
 export interface Place {
-  open(): Promise<Engine>;
+  open(): Promise<Store>;
   clear(): Promise<void>;
 }
 
 /** What a test works with: the engine, and a fresh one on the same place after a clean end of the last. */
-export interface Bench {
-  readonly engine: Engine;
-  reopen(): Promise<Engine>;
+export interface Bench extends Pick<Store, 'engine' | 'members' | 'tidy'> {
+  reopen(): Promise<void>;
 }
 
 export function engineContract(name: string, newPlace: () => Promise<Place>): void {
   let place: Place;
-  let engine: Engine;
+  let store: Store;
   const bench: Bench = {
     get engine() {
-      return engine;
+      return store.engine;
     },
+    get members() {
+      return store.members;
+    },
+    tidy: () => store.tidy(),
     reopen: async () => {
-      await engine.close();
-      engine = await place.open();
-      return engine;
+      await store.close();
+      store = await place.open();
     },
   };
   beforeEach(async () => {
     place = await newPlace();
-    engine = await place.open();
+    store = await place.open();
   });
   afterEach(async () => {
-    await engine.close();
+    await store.close();
     await place.clear();
   });
   describe(`${name}: taking in runs`, () => intakeContract(bench));

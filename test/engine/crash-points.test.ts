@@ -61,7 +61,7 @@ async function killEverywhere(before: Step, step: Step): Promise<number> {
 const nothing: Step = async () => undefined;
 const threeRuns: Step = (session) => session.accept([1, 2, 3]);
 const claimThree: Step = async (session) => {
-  session.engine.putWorker(worker(1));
+  session.engine.members.putWorker(worker(1));
   return session.claim(3, 'w1', [1, 2, 3]);
 };
 
@@ -77,7 +77,7 @@ test('a kill at any moment of a claim leaves a run queued without a lease, or ru
 
 test('a kill at any moment of a settlement leaves a run that was answered as settled settled', async () => {
   const settles: Step = async (session) => {
-    session.engine.putWorker(worker(1));
+    session.engine.members.putWorker(worker(1));
     const claimed = await session.claim(3, 'w1', [1, 2, 3]);
     for (const held of claimed) await session.settle(held, DONE);
   };

@@ -43,7 +43,7 @@ async function sound(): Promise<State> {
     Array.from({ length: 12 }, (_, i) => draft(i)),
     T0,
   );
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
     { lane: 'place', most: 8 },
     () => ({ mark: 'w1', pid: 1001 }),

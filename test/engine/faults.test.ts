@@ -79,7 +79,7 @@ async function busy(engine: FileEngine): Promise<Outcome> {
       o.kept,
       o.refused,
     );
-  engine.putWorker(worker(2));
+  engine.members.putWorker(worker(2));
   await accept(10);
   await Promise.all([accept(11), accept(12, 13), accept(14)]);
   const ref = { mark: 'w2', pid: 1002 };
@@ -119,14 +119,14 @@ async function looksRight(engine: FileEngine, o: Outcome): Promise<void> {
 const snapshot = async (engine: FileEngine): Promise<unknown> => [
   (await all(engine)).runs.map((run) => [run.id, textOf(run)]),
   await engine.schedules(),
-  engine.leases(),
+  await engine.members.leases(),
 ];
 
 async function started(): Promise<Files> {
   const disk = new SimulatedDisk();
   const engine = await open(disk.process());
   await engine.accept([draft(1), draft(2), draft(3)], T0);
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   await engine.durable();
   await engine.close();
   return disk.files();
@@ -183,7 +183,11 @@ test.each(cases)(
       const ref = { mark: 'w2', pid: 1002 };
       await engine.claim({ lane: 'place', most: 1 }, () => ref, T0);
       await engine.fold();
-      expect(engine.leases().at(-1)).toMatchObject({ mark: 'w2', pid: 1002, startTime: '2' });
+      expect((await engine.members.leases()).at(-1)).toMatchObject({
+        mark: 'w2',
+        pid: 1002,
+        startTime: '2',
+      });
       const memory = await snapshot(engine);
       await engine.close();
       const next = await open(disk.process());
@@ -365,7 +369,7 @@ test('a file of the state that may not be opened is named; a read-only disk has 
 
 test('that a run is queued is told before that it runs, even where both stand in one line', async () => {
   const engine = await open(new SimulatedDisk().process());
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   await engine.accept([draft(1, null, { dueAt: T0 + 5 })], T0);
   const told: string[] = [];
   engine.onChange(({ run }) => told.push(run.state.name));

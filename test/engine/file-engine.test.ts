@@ -18,7 +18,8 @@ engineContract('json', async () => {
     open: async () => {
       const { engine, damage } = await openFileEngine(options);
       expect(damage).toEqual([]);
-      return engine;
+      const { members } = engine;
+      return { engine, members, tidy: () => engine.fold(), close: () => engine.close() };
     },
     clear: async () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }),
   };

@@ -66,7 +66,7 @@ test('whatever is wrong with one byte of it is seen, however it is cut', () => {
 /** Runs of 3 MB each, settled, in one page. */
 async function large(engine: FileEngine): Promise<void> {
   const accepted = await engine.accept([draft(1), draft(2), draft(3), draft(4)], T0);
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
     { lane: 'place', most: 3 },
     () => ({ mark: 'w1', pid: 1001 }),

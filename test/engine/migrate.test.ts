@@ -84,7 +84,7 @@ async function tale(engine: FileEngine, name: (job: string) => string): Promise<
     counts: [...(await engine.countsByJob())].map(([job, counts]) => [name(job), counts]).sort(),
     schedules: (await engine.schedules()).map((one) => ({ ...one, job: name(one.job) })),
     paused: [...(await engine.pauses()).jobs].map(name),
-    leases: engine.leases(),
+    leases: await engine.members.leases(),
     asked: asked.map(({ run }) => run.id),
   };
 }

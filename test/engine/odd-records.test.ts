@@ -50,7 +50,7 @@ beforeAll(async () => {
     [...Array(5).keys()].map((i) => draft(i)),
     T0,
   );
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
     { lane: 'place', most: 4 },
     () => ({ mark: 'w1', pid: 1001 }),
@@ -101,7 +101,7 @@ async function tale(dir: string, readOnly = true) {
   }));
   const schedules = (await engine.schedules()).map((one) => scheduleView(one));
   const { all: isAll, jobs } = await engine.pauses();
-  const leases = engine.leases();
+  const leases = await engine.members.leases();
   JSON.stringify([views, schedules, leases]);
   await engine.close();
   return { damage, oddities, runs, views, schedules, leases, paused: { isAll, jobs: [...jobs] } };

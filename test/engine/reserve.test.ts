@@ -27,7 +27,7 @@ async function begin() {
     return engine;
   };
   const engine = await open();
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const claim = () =>
     engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), clock.now());
   return { disk, clock, process, open, engine, claim };

@@ -34,7 +34,7 @@ async function open(disk = new SimulatedDisk(), heap = HEAP): Promise<FileEngine
     () => FREE,
     () => DEFAULT_POLICY,
   );
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   return engine;
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { RunLogFiles } from '../../src/engine/run-log.ts';
+import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { MAX_LOG_BYTES } from '../../src/support/limits.ts';
@@ -11,7 +11,13 @@ import { MAX_LOG_BYTES } from '../../src/support/limits.ts';
 function bench(): { folder: string; logs: RunLogFiles; reopen: () => RunLogFiles } {
   const folder = mkdtempSync(join(tmpdir(), 'jobrun-logs-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const reopen = () => new RunLogFiles(folder, systemClock, () => undefined);
+  const reopen = () =>
+    new RunLogFiles({
+      folder,
+      clock: systemClock,
+      onError: () => undefined,
+      makeRoom: async () => undefined,
+    });
   return { folder, logs: reopen(), reopen };
 }
 

@@ -40,10 +40,10 @@ test('three runs of one shared process keep their leases where the line of that 
   const disk = new SimulatedDisk();
   const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   await engine.accept([draft(1), draft(2), draft(3)], T0);
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   await engine.claim({ lane: 'place', most: 3 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   await engine.fold();
-  const before = engine.leases();
+  const before = await engine.members.leases();
   expect(before.map(({ run }) => run)).toEqual([1, 2, 3]);
   const path = `${DIR}/locks.json`;
   const files = new Map(disk.files());
@@ -55,7 +55,7 @@ test('three runs of one shared process keep their leases where the line of that 
   await repairState({ disk: rotten, dir: DIR, clock }, found);
   const again = await openFileEngine({ disk: rotten, dir: DIR, clock });
   expect(again.damage).toEqual([]);
-  expect(again.engine.leases()).toEqual(before);
+  expect(await again.engine.members.leases()).toEqual(before);
 });
 
 function atOnce(_ms: number, fn: () => void): () => void {

@@ -16,7 +16,7 @@ const clock = { ...handClock(), after: systemClock.after };
 async function repairedWithout(lost: number, saves: readonly Saved[]): Promise<Run | null> {
   const disk = new SimulatedDisk(new Map([['/', null]]));
   const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   await engine.accept([draft(1)], T0);
   const [claimed] = await engine.claim(
     { lane: 'place', most: 1 },

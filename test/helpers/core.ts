@@ -116,7 +116,7 @@ export class Core {
     if (damage[0]) throw damage[0];
     const core = new Core(world, process, engine);
     // Nothing lives of an earlier process: its runs are taken back.
-    for (const lease of engine.leases())
+    for (const lease of await engine.members.leases())
       await engine.changeHeld(lease.run, lease.token, (run) =>
         core.#settled(run, { kind: 'lost' }),
       );
@@ -132,7 +132,7 @@ export class Core {
       () => FREE,
       (job) => policyOf(world.jobs.get(job)),
     );
-    engine.putWorker({ mark: 'w', pid: 1, startTime: '', boot: '' });
+    engine.members.putWorker({ mark: 'w', pid: 1, startTime: '', boot: '' });
     const onError = (what: unknown, error: unknown): void => {
       if (!this.#dead) world.errors.push(`${what}: ${(error as Error).message}`);
     };

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
-import { RunLogFiles } from '../../src/engine/run-log.ts';
+import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 import { abortIdle, save } from '../../src/run/transitions.ts';
@@ -52,7 +52,7 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
     );
   const keeps = (id: number): boolean => id % PAGE < 6;
   const settled = (id: number): boolean => id < PAGE || id % PAGE < 2 || !keeps(id);
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const ids = Array.from({ length: 3 * PAGE - 1 }, (_, i) => i + 1);
   const aborted = ids.filter((id) => settled(id) && id > 3);
   await Promise.all(
@@ -77,7 +77,12 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
   for (const one of [schedule('s', 3), schedule('t')])
     await engine.changeSchedule(one.name, () => one);
   await engine.pause({ job: 'mail' }, true);
-  const logs = new RunLogFiles(join(dir, 'logs'), systemClock, () => undefined);
+  const logs = new RunLogFiles({
+    folder: join(dir, 'logs'),
+    clock: systemClock,
+    onError: () => undefined,
+    makeRoom: async () => undefined,
+  });
   for (const id of [1, claimed[3]?.run.id ?? 0]) {
     const line = {
       at: new Date(T0).toISOString(),

@@ -80,7 +80,7 @@ export async function work(session: Session): Promise<void> {
     session.accept([5, 6]),
     session.accept([7], { key: 'k' }),
   ]);
-  engine.putWorker(worker(1));
+  engine.members.putWorker(worker(1));
   const [a, b, c] = await session.claim(3, 'w1', [1, 2, 3, 4, 5, 6, 7]);
   if (!a || !b || !c) throw new Error('three runs are queued');
   await session.accept([8, 9], { after: [a.run.id] });
@@ -99,7 +99,7 @@ export async function work(session: Session): Promise<void> {
 /** Changes go on while a fold is under way, and what was settled before is removed. */
 export async function workUnderFold(session: Session): Promise<void> {
   const { engine } = session;
-  engine.putWorker(worker(2));
+  engine.members.putWorker(worker(2));
   const claimed = await session.claim(2, 'w2', [3, 4, 5, 6, 7, 8, 9]);
   const folding = engine.fold();
   // Awaited below; where the process dies before that, its end is nobody's.
@@ -112,7 +112,7 @@ export async function workUnderFold(session: Session): Promise<void> {
   await folding;
   await session.remove(d.run);
   await Promise.all([session.settle(e, DONE), session.accept([26, 27, 28])]);
-  engine.removeWorker('w2');
+  engine.members.removeWorker('w2');
   await engine.fold();
 }
 

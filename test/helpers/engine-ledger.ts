@@ -110,7 +110,7 @@ export class Ledger {
   /** Every promise that a state recovered from moment `at` breaks. */
   async broken(engine: FileEngine, at: number): Promise<string[]> {
     const { runs, total } = await engine.list({ limit: 1_000_000 });
-    const wrong = [...(await countsWrong(engine, runs, total)), ...tiesWrong(engine, runs)];
+    const wrong = [...(await countsWrong(engine, runs, total)), ...(await tiesWrong(engine, runs))];
     const byMark = new Map<number, Run>();
     for (const run of runs) {
       if (byMark.has(markOf(run))) wrong.push(`${nameOf(run)} is there twice`);
@@ -202,10 +202,10 @@ export async function countsWrong(
 }
 
 /** Leases belong to running runs and to known workers; who waits for runs waits for one that is not settled. */
-function tiesWrong(engine: Engine, runs: readonly Run[]): string[] {
+async function tiesWrong(engine: FileEngine, runs: readonly Run[]): Promise<string[]> {
   const wrong: string[] = [];
   const byId = new Map(runs.map((run) => [run.id, run]));
-  const leases = new Map(engine.leases().map((lease) => [lease.run, lease]));
+  const leases = new Map((await engine.members.leases()).map((lease) => [lease.run, lease]));
   for (const run of runs) {
     const lease = leases.get(run.id);
     if ((run.state.name === 'running') !== (lease !== undefined)) {

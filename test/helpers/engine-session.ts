@@ -1,8 +1,9 @@
 // An engine in use by a test: each call is noted in a ledger when it is made and when it is answered, so that what is
 // found after a crash can be judged. Also the small values that tests of engines need.
-import type { Claimed, Engine, Found, Worker } from '../../src/engine/engine.ts';
+import type { Claimed, Engine, Found } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import type { Worker } from '../../src/engine/members.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft, Origin, Run } from '../../src/run/run.ts';

@@ -12,7 +12,8 @@ import { StopTime } from '../../src/daemon/signals.ts';
 import { Stuck } from '../../src/daemon/stuck.ts';
 import { toolsOf } from '../../src/daemon/tools.ts';
 import { Upkeep } from '../../src/daemon/upkeep.ts';
-import type { Change, Engine } from '../../src/engine/engine.ts';
+import type { Change } from '../../src/engine/engine.ts';
+import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { delay } from '../../src/support/clock.ts';
 import type { Config } from '../../src/support/config.ts';
@@ -99,7 +100,7 @@ export class Life {
 }
 
 export class Daemon {
-  readonly engine: Engine;
+  readonly engine: FileEngine;
   readonly tools: Tools;
   readonly #machine: Machine;
   readonly #life: Life;
@@ -125,7 +126,8 @@ export class Daemon {
     return daemon;
   }
 
-  private constructor(machine: Machine, life: Life, engine: Engine) {
+  private constructor(machine: Machine, life: Life, engine: FileEngine) {
+    const { members } = engine;
     this.#machine = machine;
     this.#life = life;
     this.engine = engine;
@@ -134,7 +136,7 @@ export class Daemon {
     const onError = (error: unknown): void => life.failed('background', error);
     const giveUp = (): void => life.die('exit 74');
     const logger = { error: () => undefined };
-    const stuck = new Stuck(clock, logger, engine, giveUp);
+    const stuck = new Stuck(clock, logger, giveUp);
     const logs = new MemoryLogs(clock, machine.chance);
     this.#pool = this.#makePool();
     const release = (runner: FakeWorker, reusable: boolean): void => {
@@ -187,12 +189,13 @@ export class Daemon {
       onTick: () => this.#pool.tidy(),
       onBegun: () => undefined,
     });
-    this.#upkeep = new Upkeep({ engine, logs, clock, config, catalog, onError });
+    this.#upkeep = new Upkeep({ engine, members, logs, clock, config, catalog, onError });
     const parts = { pool: this.#pool, attempts: this.#attempts };
     const stop = (): void => undefined;
     this.tools = toolsOf({
       ...parts,
       engine,
+      members,
       catalog,
       logs,
       config,
@@ -249,7 +252,10 @@ export class Daemon {
     const onError = (error: unknown): void => this.#life.failed('rescue', error);
     const end = (worker: { readonly pid: number }): Promise<void> => this.#endProcess(worker.pid);
     if (weakening?.name !== 'never takes runs back')
-      await rescue({ engine, state: '', clock, policyOf: policy, end, onError }, loading);
+      await rescue(
+        { engine, members: engine.members, state: '', clock, policyOf: policy, end, onError },
+        loading,
+      );
     this.#scheduler.start();
     loading.then(() => this.#upkeep.start());
   }
@@ -289,8 +295,8 @@ export class Daemon {
       newMark: () => `mark ${epoch}-${++marks}`,
       stray: () => undefined,
       start: (_, mark) => new FakeWorker(this.#machine, mark, () => life.alive),
-      onStart: (worker) => this.engine.putWorker(worker),
-      onEnd: (worker) => this.engine.removeWorker(worker.mark),
+      onStart: (worker) => this.engine.members.putWorker(worker),
+      onEnd: (worker) => this.engine.members.removeWorker(worker.mark),
     });
   }
 

@@ -1,12 +1,11 @@
 // The logs of runs, where there are no files: nothing is promised of them, and nothing is kept. What takes time is that
 // they reach the disk: a save that waits for it may come when its attempt is over and another one has the run.
-import type { AttemptLogs } from '../../src/daemon/attempt.ts';
-import type { NumberedLine, RunLogs } from '../../src/engine/run-log.ts';
+import type { Logs, NumberedLine } from '../../src/engine/logs.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { type Clock, delay } from '../../src/support/clock.ts';
 import type { Random } from '../helpers/random.ts';
 
-export class MemoryLogs implements AttemptLogs, RunLogs {
+export class MemoryLogs implements Logs {
   readonly #clock: Clock;
   readonly #chance: Random;
 
@@ -28,6 +27,10 @@ export class MemoryLogs implements AttemptLogs, RunLogs {
 
   async close(): Promise<void> {}
   async remove(): Promise<void> {}
+
+  async size(): Promise<number> {
+    return 0;
+  }
 
   async lines(): Promise<LogLine[]> {
     return [];

@@ -1,10 +1,11 @@
 // What was promised to anyone, and whether it is kept. `Promises` is told all that the daemon says is durable, all that
 // clients and jobs were answered, and each version of a run that the engine made in memory (which may have reached the
 // disk without anybody being told). After every step, after every start, and whenever a job begins, it compares.
-import type { Change, Engine, Lease, Token } from '../../src/engine/engine.ts';
+import type { Change, Engine } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
 import type { Tables } from '../../src/engine/files/tables.ts';
+import type { Lease, Token } from '../../src/engine/members.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { MAX_SLEEP_MS } from '../../src/support/limits.ts';
 import type { Assignment } from '../../src/workers/messages.ts';
@@ -219,14 +220,14 @@ export class Promises {
   // --------------------------------------------------------------------------------------------- after every step
 
   /** Nothing is on its way: what the engine says, what was told, and a recount are the same. */
-  async check(engine: Engine, hasPlace: boolean): Promise<void> {
+  async check(engine: FileEngine, hasPlace: boolean): Promise<void> {
     this.#latest = Math.max(this.#latest, this.#machine.clock.now());
     const { runs, total } = await engine.list({ limit: 1_000_000 });
     for (const wrong of await countsWrong(engine, runs, total)) this.break(wrong);
     // With slow syncs something is always on its way.
     if (!this.#machine.disk.slow) this.#asTold(runs);
     this.#withinLimits(runs, this.#machine.cast);
-    this.#leases(engine, runs);
+    await this.#leases(engine, runs);
     const byId = new Map(runs.map((run) => [run.id, run]));
     const now = this.#machine.clock.now();
     // Nobody tells a daemon that the clock was set: it sees that at its next tick.
@@ -291,8 +292,10 @@ export class Promises {
     seen.set(what, id);
   }
 
-  #leases(engine: Engine, runs: readonly Run[]): void {
-    const leases = new Map<number, Lease>(engine.leases().map((lease) => [lease.run, lease]));
+  async #leases(engine: FileEngine, runs: readonly Run[]): Promise<void> {
+    const leases = new Map<number, Lease>(
+      (await engine.members.leases()).map((lease) => [lease.run, lease]),
+    );
     for (const run of runs) {
       const lease = leases.get(run.id);
       if ((run.state.name === 'running') !== (lease !== undefined))

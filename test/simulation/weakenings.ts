@@ -37,8 +37,8 @@ export const WEAKENINGS: readonly Weakening[] = [
   {
     name: 'takes what an attempt says that no longer holds its run',
     engine: (engine) => ({
-      changeHeld: (id, token, decide) => {
-        const lease = engine.leases().find(({ run }) => run === id);
+      changeHeld: async (id, token, decide) => {
+        const lease = (await engine.members.leases()).find(({ run }) => run === id);
         return engine.changeHeld(id, lease?.token ?? token, decide);
       },
     }),
@@ -65,10 +65,10 @@ async function claimEarly(
   engine: FileEngine,
   asked: Parameters<Engine['claim']>,
 ): Promise<Claimed[]> {
-  const before = new Set(engine.leases().map(({ run }) => run));
+  const before = new Set((await engine.members.leases()).map(({ run }) => run));
   engine.claim(...asked).catch(() => undefined);
   const { memory } = engine as unknown as { memory: Memory };
-  return engine.leases().flatMap(({ run: id, token, mark, pid }) => {
+  return (await engine.members.leases()).flatMap(({ run: id, token, mark, pid }) => {
     const run = memory.live.get(id);
     return run && !before.has(id) ? [{ run, token, worker: { mark, pid } }] : [];
   });
@@ -92,7 +92,7 @@ async function fireApart(
 }
 
 /** The engine, with what the weakening puts in the place of its own methods. */
-export function weakened(engine: FileEngine, weakening: Weakening | null): Engine {
+export function weakened(engine: FileEngine, weakening: Weakening | null): FileEngine {
   const own = weakening?.engine?.(engine);
   if (!own) return engine;
   return new Proxy(engine, {

@@ -4,7 +4,8 @@ import type { Feed } from '../../api/feed.ts';
 import type { Catalog, JobChange } from '../../catalog/catalog.ts';
 import type { Watch } from '../../catalog/watcher.ts';
 import type { Change, Engine } from '../../engine/engine.ts';
-import type { RunLogs } from '../../engine/run-log.ts';
+import type { Logs } from '../../engine/logs.ts';
+import type { Members } from '../../engine/members.ts';
 import type { Progress, Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
@@ -81,8 +82,9 @@ export interface Asked<T extends Options = Options> extends Here {
 /** What a handler may touch: the engine, the catalog, the logs, and, where one runs, the daemon. */
 export interface Tools {
   readonly engine: Engine;
+  readonly members: Members;
   readonly catalog: Catalog;
-  readonly logs: RunLogs;
+  readonly logs: Logs;
   readonly config: Config;
   readonly clock: Clock;
   readonly daemon: DaemonControl | null;

@@ -1,7 +1,7 @@
 // Following one run from its acceptance to its end: for `run`, `schedule --wait` and `schedule --follow`.
 
 import * as v from 'valibot';
-import type { NumberedLine } from '../../engine/run-log.ts';
+import type { NumberedLine } from '../../engine/logs.ts';
 import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { isoOf } from '../../support/clock.ts';

@@ -58,13 +58,14 @@ function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
 
 /** The same for the dashboard, which is told of a run whose daemon was cut off when that was last known to be alive. */
 export async function boardViews(runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> {
-  const { daemon, engine, clock } = tools;
+  const { daemon, members, clock } = tools;
   const views = await viewsOf(runs, tools);
   if (daemon !== null) return views;
+  const lastBeat = await members.lastBeat();
   return runs.map((run, i) => {
     const view = views[i] as RunView;
     if (run.state.name !== 'running') return view;
-    const aliveAt = lastAliveAt(run, engine.lastBeat(), clock.now());
+    const aliveAt = lastAliveAt(run, lastBeat, clock.now());
     return { ...view, reason: `last known alive ${isoOf(aliveAt)}: ${NO_DAEMON}` };
   });
 }

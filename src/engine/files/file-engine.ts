@@ -1,6 +1,7 @@
 // The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
+import { join } from 'node:path';
 import type { ClockMark } from '../../run/keep-clock.ts';
 import { type JobLimits, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
@@ -16,9 +17,11 @@ import { FULL_REASON, fullRefusal, type Reserve } from '../../store/reserve.ts';
 import { Transaction } from '../../store/table.ts';
 import type { Clock } from '../../support/clock.ts';
 import { assert, type JobrunError } from '../../support/errors.ts';
+import { bytesIn } from '../../support/files.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
+import type { Token, WorkerRef } from '../members.ts';
 import {
   acceptDraft,
   type Intake,
@@ -29,6 +32,7 @@ import {
   replaceRun,
 } from './accept.ts';
 import { Announcer } from './announcer.ts';
+import { FileMembers } from './members.ts';
 import { notSettled, Reads } from './reads.ts';
 import { type Room, takesRoom } from './room.ts';
 import type { RunChange } from './run-table.ts';
@@ -54,6 +58,7 @@ export interface Parts extends Omit<Folding, 'counters' | 'committer' | 'documen
 }
 
 export class FileEngine extends Reads implements E.Engine {
+  readonly members: FileMembers;
   readonly #p: Parts;
   readonly #announcer: Announcer;
   readonly #stirred = new Set<() => void>();
@@ -65,8 +70,6 @@ export class FileEngine extends Reads implements E.Engine {
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
   readonly #ids: Intake['ids'];
-  /** Workers as they were handed in, whatever became of their records. */
-  readonly #workers = new Map<string, E.Worker>();
   readonly #heartbeat: Heartbeat;
   #clockMark: ClockMark | null;
   #tokens = 0;
@@ -80,6 +83,11 @@ export class FileEngine extends Reads implements E.Engine {
     this.#clockMark = parts.clockMark;
     this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
     this.#ids = { next: parts.nextId };
+    this.members = new FileMembers({
+      ...parts,
+      heartbeat: this.#heartbeat,
+      apply: (build) => this.#apply(build),
+    });
     this.#announcer = new Announcer(parts.changes, () => parts.clock.now(), parts.onError);
     this.#time = new SteadyTime(parts.clock);
     this.memory.begin(this.#time, parts.clock.now());
@@ -151,11 +159,7 @@ export class FileEngine extends Reads implements E.Engine {
     return only === undefined ? picker.next(lane, steady) : picker.nextOnly(only, lane, steady);
   }
 
-  async claim(
-    want: E.Want,
-    workerFor: (run: Run) => E.WorkerRef,
-    now: number,
-  ): Promise<E.Claimed[]> {
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
     this.#writable();
     const { most } = want;
     const next = (): Run | null => this.#next(want, now);
@@ -191,7 +195,7 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  async changeHeld(id: number, token: E.Token, decide: (run: Run) => Run): Promise<Run | null> {
+  async changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null> {
     const held = this.tables.leases.get(id);
     const run = this.memory.live.get(id);
     if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1]) return null;
@@ -261,10 +265,6 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  beat(now: number): void {
-    this.#heartbeat.beat(now);
-  }
-
   async clockMark(): Promise<ClockMark | null> {
     return this.#clockMark;
   }
@@ -274,24 +274,6 @@ export class FileEngine extends Reads implements E.Engine {
     this.#p.guard();
     this.#clockMark = mark;
     await writeClockNote(this.#p.disk, this.#p.dir, mark);
-  }
-
-  lastBeat(): number | null {
-    return this.#p.lastBeat;
-  }
-
-  putWorker(worker: E.Worker): void {
-    const { mark, pid, startTime, boot } = worker;
-    const known = { mark, pid, startTime, boot };
-    this.#workers.set(mark, known);
-    // Nobody waits for it: the claim that needs it stands in the same line or a later one.
-    this.#apply((tx) => tx.put(this.tables.workers, known)).catch(this.#p.onError);
-  }
-
-  removeWorker(mark: string): void {
-    this.#workers.delete(mark);
-    if (!this.tables.workers.get(mark)) return;
-    this.#apply((tx) => tx.delete(this.tables.workers, mark)).catch(this.#p.onError);
   }
 
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
@@ -354,6 +336,13 @@ export class FileEngine extends Reads implements E.Engine {
       this.#folding = null;
     });
     await this.#folding;
+  }
+
+  async size(): Promise<number> {
+    // Files shrink with a fold: until then they would be found as large as before.
+    if (this.memory.removed > 0) await this.fold();
+    const sizes = ['runs', 'logs'].map((name) => bytesIn(join(this.#p.dir, name)));
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   }
 
   async close(): Promise<void> {
@@ -425,12 +414,10 @@ export class FileEngine extends Reads implements E.Engine {
     return { runs: this.tables.runs, ids: this.#ids, refuse: this.#p.room.refuse };
   }
 
-  #claimOne(tx: Transaction, prev: Run, worker: E.WorkerRef, now: number): E.Claimed {
-    const known = this.#workers.get(worker.mark);
-    // Its record may have been taken back with a line that could not be written: a lease needs it.
-    if (known && !this.tables.workers.get(worker.mark)) tx.put(this.tables.workers, known);
+  #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {
+    this.members.ensure(tx, worker.mark);
     const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
-    const token: E.Token = [this.#p.epoch, ++this.#tokens];
+    const token: Token = [this.#p.epoch, ++this.#tokens];
     this.tables.runs.patch(tx, prev, run, { token, mark: worker.mark });
     return { run, token, worker };
   }

@@ -44,7 +44,7 @@ export class Reads {
     return this.#search.run(query);
   }
 
-  parts(): readonly number[] {
+  async parts(): Promise<readonly number[]> {
     return this.memory.tally
       .pages()
       .map((page) => page * PAGE_SIZE)
@@ -61,10 +61,6 @@ export class Reads {
 
   async countsByJob(): Promise<ReadonlyMap<string, Counts>> {
     return this.memory.tally.byJob();
-  }
-
-  leases(): readonly E.Lease[] {
-    return this.tables.leases.dump();
   }
 
   async schedules(): Promise<readonly Schedule[]> {

@@ -18,7 +18,7 @@ import {
   type Writable,
 } from '../../store/table.ts';
 import { faultOf, list, object, oneOf, textUpTo, tuple, whole } from '../../support/schema.ts';
-import type { Token } from '../engine.ts';
+import type { Token } from '../members.ts';
 import { type Memory, runOf } from './memory.ts';
 
 /** A lease, as the journal has it beside the change of its run. */

@@ -44,7 +44,8 @@ import {
   tuple,
   whole,
 } from '../../support/schema.ts';
-import type { Lease, Pauses, PauseTarget, Worker } from '../engine.ts';
+import type { Pauses, PauseTarget } from '../engine.ts';
+import type { Lease, Worker } from '../members.ts';
 import { Memory } from './memory.ts';
 import { type Held, type LeaseRow, MARK, RunTable, rowOf, TOKEN } from './run-table.ts';
 
@@ -98,6 +99,9 @@ function scheduleOf(raw: unknown, note: Note): Schedule | string {
   return schedule;
 }
 
+/** A lease as it is kept: whose it is, its token says. */
+export type FiledLease = Pick<Lease, 'run' | 'token' | keyof Worker>;
+
 /** Given and taken with a change of the run (`set`). A document tells of the process too. */
 class Leases extends KeyedTable<number, LeaseRow> {
   readonly #workers: KeyedTable<string, Worker>;
@@ -112,7 +116,7 @@ class Leases extends KeyedTable<number, LeaseRow> {
   }
 
   /** Returns the lease of a run with the process that holds it. */
-  of(run: number): Lease | null {
+  of(run: number): FiledLease | null {
     const row = this.get(run);
     if (!row) return null;
     const { token, mark } = row;
@@ -120,8 +124,8 @@ class Leases extends KeyedTable<number, LeaseRow> {
     return { run, token, mark, pid, startTime, boot };
   }
 
-  override dump(): readonly Lease[] {
-    return this.values().map(({ run }) => this.of(run) as Lease);
+  override dump(): readonly FiledLease[] {
+    return this.values().map(({ run }) => this.of(run) as FiledLease);
   }
 
   override replay([kind, run, change, lease]: Op): void {

@@ -20,7 +20,7 @@ import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
-import { readEntry, readLog } from '../../log-file.ts';
+import { readEntry, readLog } from '../log-file.ts';
 import { type Found, newTables, type Tables } from '../tables.ts';
 
 export interface Finding {

@@ -9,7 +9,7 @@ import { FORMAT } from '../../../store/format.ts';
 import { LOG_NAME } from '../../../store/stream.ts';
 import { JobrunError } from '../../../support/errors.ts';
 import { type Disk, replaceFile } from '../../../support/files.ts';
-import { readEntry } from '../../log-file.ts';
+import { readEntry } from '../log-file.ts';
 import { type OpenOptions, serveRecovered } from '../recovery.ts';
 import type { Found } from '../tables.ts';
 import { FOLDERS, type Inspection, isOfKind, repairedFiles } from './inspect.ts';

@@ -3,57 +3,41 @@
 // it are made durable with `flush`.
 
 import { unlink } from 'node:fs/promises';
-import type { LogLine } from '../run/view.ts';
-import { onAbort } from '../support/aborts.ts';
-import type { Clock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
-import { MAX_RESULT_ROWS } from '../support/limits.ts';
-import { Wakeup } from '../support/wakeup.ts';
+import type { LogLine } from '../../run/view.ts';
+import { onAbort } from '../../support/aborts.ts';
+import type { Clock } from '../../support/clock.ts';
+import { errnoOf, isFull } from '../../support/errors.ts';
+import { bytesOf } from '../../support/files.ts';
+import type { Json } from '../../support/json.ts';
+import { MAX_RESULT_ROWS } from '../../support/limits.ts';
+import { Wakeup } from '../../support/wakeup.ts';
+import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
 import { logPaths, readLog } from './log-file.ts';
 import { LogWriter } from './log-writer.ts';
 
-export interface ReadLog {
-  /** Only the last so many. */
-  readonly last?: number;
-  readonly attempt?: number;
+export interface RunLogParts {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+  /** The disk is full for rows, which belong to a result: gives up what was held free for that. */
+  readonly makeRoom: () => Promise<void>;
 }
 
-/** `n` counts the lines of a run from 1, also those that are no longer kept. */
-export interface NumberedLine {
-  readonly n: number;
-  readonly line: LogLine;
-}
-
-/** What commands may do with logs. */
-export interface RunLogs {
-  lines(run: number, which?: ReadLog): Promise<LogLine[]>;
-  /** The rows of the result table. */
-  rows(run: number): Promise<readonly Json[]>;
-  /** Everything said so far after line `after`, then each line as it is said, until `signal` ends it. */
-  follow(
-    run: number,
-    which: ReadLog & { readonly after?: number },
-    signal: AbortSignal,
-  ): AsyncIterable<NumberedLine>;
-  /** Removes what is kept of a run. */
-  remove(run: number): Promise<void>;
-}
-
-export class RunLogFiles implements RunLogs {
+export class RunLogFiles implements Logs {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
+  readonly #makeRoom: () => Promise<void>;
   readonly #open = new Map<number, LogWriter>();
   readonly #followers = new Map<number, Set<(n: number, line: LogLine) => void>>();
 
-  constructor(folder: string, clock: Clock, onError: (error: unknown) => void) {
+  constructor({ folder, clock, onError, makeRoom }: RunLogParts) {
     this.#folder = folder;
     this.#clock = clock;
     this.#onError = onError;
+    this.#makeRoom = makeRoom;
   }
 
-  /** An attempt begins; its rows go on after the ones of the checkpoint that it starts from. */
   begin(run: number, attempt: number, rows: number): void {
     // Nothing to cut where nothing was written: most runs never have a log.
     if (attempt > 1 || rows > 0) this.#writer(run).push({ begin: attempt, rows });
@@ -63,19 +47,21 @@ export class RunLogFiles implements RunLogs {
     this.#writer(run).push(line);
   }
 
-  /** Adds a row; false where the table is full. */
   row(run: number, n: number, value: Json): boolean {
     if (n >= MAX_RESULT_ROWS) return false;
     this.#writer(run).push({ row: n, value });
     return true;
   }
 
-  /** Appends what was gathered; with `sync` it is durable when this resolves. */
   async flush(run: number, sync: boolean): Promise<void> {
-    await this.#open.get(run)?.flush(sync);
+    try {
+      await this.#open.get(run)?.flush(sync);
+    } catch (error) {
+      if (sync && isFull(error)) await this.#makeRoom();
+      throw error;
+    }
   }
 
-  /** The run has settled: nothing more is expected. Null where nothing was written. */
   close(run: number): Promise<void> | null {
     const writer = this.#open.get(run);
     return writer ? this.#close(run, writer) : null;
@@ -136,6 +122,12 @@ export class RunLogFiles implements RunLogs {
     this.#open.delete(run);
     const { head, tails } = logPaths(this.#folder, run);
     await Promise.all([head, ...tails].map(removeFile));
+  }
+
+  async size(run: number): Promise<number> {
+    const { head, tails } = logPaths(this.#folder, run);
+    const sizes = await Promise.all([head, ...tails].map(bytesOf));
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   #writer(run: number): LogWriter {

@@ -3,10 +3,10 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { LogLine } from '../run/view.ts';
-import type { Clock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
-import { realDisk, replaceFile, syncData } from '../support/files.ts';
+import type { LogLine } from '../../run/view.ts';
+import type { Clock } from '../../support/clock.ts';
+import { errnoOf } from '../../support/errors.ts';
+import { realDisk, replaceFile, syncData } from '../../support/files.ts';
 import {
   type Entry,
   HEAD_BYTES,

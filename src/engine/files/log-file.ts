@@ -4,14 +4,15 @@
 // The file keeps the head of a long log. What follows goes by turns into two tail files, the older of which is
 // emptied when the newer is full: so the end of a flood is there too, and the count of what is missing between them.
 import { join } from 'node:path';
-import type { LogLine } from '../run/view.ts';
-import { sumOf } from '../support/checksums.ts';
-import { isInstant } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
-import { realDisk } from '../support/files.ts';
-import { type Json, parseJson } from '../support/json.ts';
-import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../support/limits.ts';
-import { be, fits, isFields, json, object, oneOf, text, whole } from '../support/schema.ts';
+
+import type { LogLine } from '../../run/view.ts';
+import { sumOf } from '../../support/checksums.ts';
+import { isInstant } from '../../support/clock.ts';
+import { errnoOf } from '../../support/errors.ts';
+import { realDisk } from '../../support/files.ts';
+import { type Json, parseJson } from '../../support/json.ts';
+import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../../support/limits.ts';
+import { be, fits, isFields, json, object, oneOf, text, whole } from '../../support/schema.ts';
 
 export const HEAD_BYTES = MAX_LOG_BYTES / 2;
 export const TAIL_BYTES = MAX_LOG_BYTES / 4;
