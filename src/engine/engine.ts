@@ -3,6 +3,8 @@
 //
 // Every changing method is atomic and resolves when its effect is durable; it rejects with nothing changed. Reads may
 // see what is not yet durable: whoever tells somebody else waits for `durable()` first.
+
+import type { Taken } from '../run/intake.ts';
 import type { ClockMark } from '../run/keep-clock.ts';
 import type { JobLimits, Lane } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
@@ -108,10 +110,7 @@ export interface Want {
   readonly only?: number | undefined;
 }
 
-export interface Accepted {
-  readonly run: Run;
-  /** Set where an unsettled run has the key already: then it is that one. */
-  readonly existing: boolean;
+export interface Accepted extends Taken {
   /** Why it does not start at once, as `why` says it, at the moment of its acceptance: as durable as the run. */
   readonly reason: string | null;
 }

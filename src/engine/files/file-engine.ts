@@ -2,10 +2,11 @@
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
 import { join } from 'node:path';
+import { removeRuns, repeatedRuns, replaceRun, takeIn } from '../../run/intake.ts';
 import type { ClockMark } from '../../run/keep-clock.ts';
 import { type JobLimits, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
-import { type Draft, isSettled, type Run } from '../../run/run.ts';
+import type { Draft, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
@@ -22,21 +23,13 @@ import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
-import {
-  acceptDraft,
-  type Intake,
-  lendIds,
-  othersOf,
-  removeRun,
-  repeated,
-  replaceRun,
-} from './accept.ts';
 import { Announcer } from './announcer.ts';
 import { FileMembers } from './members.ts';
-import { notSettled, Reads } from './reads.ts';
+import { Reads } from './reads.ts';
 import { type Room, takesRoom } from './room.ts';
 import type { RunChange } from './run-table.ts';
-import { packed, type Tables } from './tables.ts';
+import { type Answered, packed, type Tables, unpacked } from './tables.ts';
+import { othersOf, Unit } from './unit.ts';
 
 export interface Parts extends Omit<Folding, 'counters' | 'committer' | 'documents' | 'pages'> {
   readonly tables: Tables;
@@ -69,7 +62,7 @@ export class FileEngine extends Reads implements E.Engine {
   #nextPlaceAt: number | null = null;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
-  readonly #ids: Intake['ids'];
+  readonly #ids: { next: number };
   readonly #heartbeat: Heartbeat;
   #clockMark: ClockMark | null;
   #tokens = 0;
@@ -108,13 +101,13 @@ export class FileEngine extends Reads implements E.Engine {
     const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.tables.requests.get(request);
-    if (known) return repeated(known, drafts, this, now);
+    if (known) return this.#again(known, drafts, now);
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
-      const intake = this.#intake(tx);
+      const unit = this.#unit(tx, others);
       const accepted = drafts.flatMap((draft) => {
         if (once && this.#hasRun(draft.job)) return [];
-        const { run, existing } = acceptDraft(tx, draft, now, intake, others);
+        const { run, existing } = takeIn(unit, draft, now);
         return [{ run, existing, reason: this.reasonOf(run, now) }];
       });
       if (request !== undefined)
@@ -125,7 +118,19 @@ export class FileEngine extends Reads implements E.Engine {
 
   async answered(request: string, now: number): Promise<E.Accepted[] | null> {
     const known = this.tables.requests.get(request);
-    return known ? repeated(known, null, this, now) : null;
+    return known ? this.#again(known, null, now) : null;
+  }
+
+  async #again(
+    [, asked, at]: Answered,
+    drafts: readonly Draft[] | null,
+    now: number,
+  ): Promise<E.Accepted[]> {
+    const ids = unpacked(asked);
+    const found = await Promise.all(ids.map((id) => this.find(id)));
+    const runs = repeatedRuns(ids, found, drafts, at);
+    await this.durable();
+    return runs.map((run) => ({ run, existing: false, reason: this.reasonOf(run, now) }));
   }
 
   async advance(now: number): Promise<number | null> {
@@ -191,7 +196,7 @@ export class FileEngine extends Reads implements E.Engine {
       const run = this.current(found);
       const next = decide(run);
       if (takesRoom(run, next)) this.#p.room.refuse?.();
-      return replaceRun(tx, this.tables.runs, run, next);
+      return replaceRun(this.#unit(tx), run, next);
     });
   }
 
@@ -199,7 +204,7 @@ export class FileEngine extends Reads implements E.Engine {
     const held = this.tables.leases.get(id);
     const run = this.memory.live.get(id);
     if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1]) return null;
-    return this.#apply((tx) => replaceRun(tx, this.tables.runs, run, decide(run)));
+    return this.#apply((tx) => replaceRun(this.#unit(tx), run, decide(run)));
   }
 
   async remove(ids: readonly number[]): Promise<void> {
@@ -207,9 +212,7 @@ export class FileEngine extends Reads implements E.Engine {
     for (const id of new Set(ids)) found.push(await this.get(id));
     await this.#apply((tx) => {
       const runs = found.map((run) => this.current(run));
-      const busy = runs.find((run) => !isSettled(run));
-      if (busy) throw notSettled(busy);
-      for (const run of runs) removeRun(tx, this.tables.runs, run);
+      removeRuns(this.#unit(tx), runs);
     });
   }
 
@@ -247,13 +250,13 @@ export class FileEngine extends Reads implements E.Engine {
     if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
     if (this.#p.room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
-      const intake = this.#intake(tx);
+      const unit = this.#unit(tx);
       return names.flatMap((name) => {
         const present = this.tables.schedules.get(name);
         const unsettled = this.unsettledRuns(name);
         const firing = present ? decide(present, unsettled) : null;
         if (firing === null) return [];
-        const runs = firing.drafts.map((draft) => acceptDraft(tx, draft, now, intake).run);
+        const runs = firing.drafts.map((draft) => takeIn(unit, draft, now).run);
         const schedule = {
           ...firing.schedule,
           lastRun: runs.at(-1)?.id ?? firing.schedule.lastRun,
@@ -409,9 +412,12 @@ export class FileEngine extends Reads implements E.Engine {
     return Object.values(this.memory.tally.byJob().get(job) ?? {}).some((n) => n > 0);
   }
 
-  #intake(tx: Transaction): Intake {
-    lendIds(tx, this.#ids);
-    return { runs: this.tables.runs, ids: this.#ids, refuse: this.#p.room.refuse };
+  #unit(tx: Transaction, others: ReadonlyMap<number, Run> | null = null): Unit {
+    return new Unit(
+      tx,
+      { runs: this.tables.runs, ids: this.#ids, refuse: this.#p.room.refuse },
+      others,
+    );
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {

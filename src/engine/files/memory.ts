@@ -237,12 +237,6 @@ export class Memory implements PagedTable<Run> {
     else if (this.aside.size > 0) this.aside.delete(id);
   }
 
-  /** The same as a question. From the end, for the last of many are mostly the last to end: few are looked at. */
-  isPending(run: Run): boolean {
-    const after = run.origin?.after ?? [];
-    return after.findLastIndex((id) => this.live.has(id)) >= 0;
-  }
-
   #takeDue(now: number, steady: number): Run | undefined {
     const waited = this.#waits.first();
     if (waited && waited.until <= steady) {

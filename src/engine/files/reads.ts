@@ -4,7 +4,7 @@ import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { type Pages, pageOf } from '../../store/pages.ts';
-import { assert, JobrunError } from '../../support/errors.ts';
+import { assert } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import type { Memory } from './memory.ts';
@@ -103,13 +103,4 @@ export class Reads {
     if (run === null) throw unknownRun(found.id);
     return run ?? found;
   }
-}
-
-export function notSettled(run: Run): JobrunError {
-  const hint = `Abort it first: jobrun abort ${run.id}`;
-  return new JobrunError(
-    'refused',
-    `run ${run.id} is ${run.state.name} and cannot be removed`,
-    hint,
-  );
 }

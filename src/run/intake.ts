@@ -1,0 +1,164 @@
+// What becomes of runs beside the one that was asked for: a draft becomes a run, or is answered with the one that holds its
+// key; a run that settles lets go those that waited for it, or ends them with it. An engine carries it out in one commit.
+import { JobrunError } from '../support/errors.ts';
+import { type Draft, isSettled, newRun, type Run } from './run.ts';
+import { abortIdle, release } from './transitions.ts';
+
+/** The runs that a change may read and write, as they are inside its commit. */
+export interface UnitOfWork {
+  /** Undefined where there is none. */
+  find(id: number): Run | undefined;
+  /** The unsettled run of a job that has this key. */
+  withKey(job: string, key: string): Run | null;
+  /** The runs that wait for it. */
+  dependentsOf(id: number): readonly number[];
+  /** An id for a new run. Throws where no more may come. */
+  newId(): number;
+  add(run: Run): void;
+  set(prev: Run, next: Run): void;
+  remove(run: Run): void;
+}
+
+export interface Taken {
+  readonly run: Run;
+  /** Set where an unsettled run has the key already: then it is that one. */
+  readonly existing: boolean;
+}
+
+export function takeIn(unit: UnitOfWork, draft: Draft, now: number): Taken {
+  const key = draft.origin?.key;
+  const existing = key === undefined ? null : unit.withKey(draft.job, key);
+  if (existing) return { run: existing, existing: true };
+  const id = unit.newId();
+  const after = draft.origin?.after;
+  const run = newRun(id, draft, now, after?.some((other) => isUnsettled(unit, other)) ?? false);
+  const reason = after && whyInVain(unit, after);
+  const taken = reason ? abortIdle(run, reason, now) : run;
+  unit.add(taken);
+  return { run: taken, existing: false };
+}
+
+/** One that was removed since the draft was checked may have failed: nobody knows, so nothing begins after it. */
+function whyInVain(unit: UnitOfWork, after: readonly number[]): string | undefined {
+  for (const id of after) {
+    const run = unit.find(id);
+    if (!run) return becauseRemoved(id);
+    if (isLost(run)) return becauseOf(run);
+  }
+  return undefined;
+}
+
+/**
+ * The runs of a request that came before. One that was removed since was accepted all the same. Drafts, where given, say
+ * which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more. As
+ * many lines of the same jobs are taken for the same lines, though others of them may have been refused the first time.
+ */
+export function repeatedRuns(
+  ids: readonly number[],
+  found: readonly (Run | null)[],
+  drafts: readonly Draft[] | null,
+  at: number,
+): readonly Run[] {
+  if (drafts && drafts.length !== ids.length) throw otherLines(ids);
+  if (drafts?.some(({ job }, i) => (found[i]?.job ?? job) !== job)) throw otherLines(ids);
+  return ids.flatMap((id, i) => {
+    const draft = drafts?.[i];
+    return found[i] ?? (draft ? newRun(id, draft, at, false) : []);
+  });
+}
+
+function otherLines(ids: readonly number[]): JobrunError {
+  const [first, last] = [ids[0], ids.at(-1)];
+  const message = `this request was accepted before as ${ids.length} runs (${first} to ${last}), and others of its lines are refused now`;
+  return new JobrunError('refused', message, 'See what became of them: jobrun list');
+}
+
+/** Replaces a run, and what follows from it for the runs that wait for it, and for those that wait for these. */
+export function replaceRun(unit: UnitOfWork, run: Run, wanted: Run): Run {
+  if (wanted === run) return run;
+  refuseTakenKey(unit, run, wanted);
+  const next = waitingAgain(unit, run, wanted);
+  unit.set(run, next);
+  if (isSettled(next)) tellAll(unit, next, becauseOf(next));
+  return next;
+}
+
+/** A list, not a recursion: a chain of runs may be longer than the stack is deep. */
+function tellAll(unit: UnitOfWork, first: Run, why: string): void {
+  const ended = tellDependents(unit, first, why);
+  for (const run of ended) ended.push(...tellDependents(unit, run, becauseOf(run)));
+}
+
+/** Removes settled runs. Only for one that was set aside others may still wait: they end with it. */
+export function removeRuns(unit: UnitOfWork, runs: readonly Run[]): void {
+  const busy = runs.find((run) => !isSettled(run));
+  if (busy) throw notSettled(busy);
+  for (const run of runs) {
+    unit.remove(run);
+    tellAll(unit, run, becauseRemoved(run.id));
+  }
+}
+
+function notSettled(run: Run): JobrunError {
+  const hint = `Abort it first: jobrun abort ${run.id}`;
+  return new JobrunError(
+    'refused',
+    `run ${run.id} is ${run.state.name} and cannot be removed`,
+    hint,
+  );
+}
+
+/** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
+function waitingAgain(unit: UnitOfWork, run: Run, next: Run): Run {
+  const goesOn = isSettled(run) && next.state.name === 'queued' && next.life === null;
+  if (!goesOn || !isPending(unit, next)) return next;
+  return { ...next, state: { name: 'waiting', dueAt: next.state.dueAt, for: 'runs' } };
+}
+
+/** A run that goes on needs its key again, which another run may have by now. */
+function refuseTakenKey(unit: UnitOfWork, run: Run, next: Run): void {
+  const key = run.origin?.key;
+  if (key === undefined || !isSettled(run) || isSettled(next)) return;
+  const holder = unit.withKey(run.job, key);
+  if (!holder) return;
+  const hint = `See it: jobrun show ${holder.id}; or start a new run: jobrun rerun ${run.id}`;
+  throw new JobrunError(
+    'refused',
+    `run ${holder.id} has the key "${key}" of run ${run.id} now`,
+    hint,
+  );
+}
+
+/** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */
+function tellDependents(unit: UnitOfWork, settled: Run, why: string): Run[] {
+  const now = 'settledAt' in settled.state ? settled.state.settledAt : settled.state.dueAt;
+  const ended: Run[] = [];
+  for (const id of unit.dependentsOf(settled.id)) {
+    const run = unit.find(id);
+    if (!run || isSettled(run)) continue;
+    if (settled.state.name !== 'done') {
+      const next = abortIdle(run, why, now);
+      unit.set(run, next);
+      ended.push(next);
+    } else if (!isPending(unit, run)) unit.set(run, release(run, now));
+  }
+  return ended;
+}
+
+/** Whether it waits for any run. From the end, for the last of many are mostly the last to end: few are looked at. */
+const isPending = (unit: UnitOfWork, run: Run): boolean =>
+  (run.origin?.after ?? []).findLastIndex((id) => isUnsettled(unit, id)) >= 0;
+
+function isUnsettled(unit: UnitOfWork, id: number): boolean {
+  const run = unit.find(id);
+  return run !== undefined && !isSettled(run);
+}
+
+const isLost = (run: Run): boolean => run.state.name === 'failed' || run.state.name === 'aborted';
+
+const becauseRemoved = (id: number): string => `run ${id}, which it waited for, was removed`;
+
+function becauseOf(run: Run): string {
+  const how = run.state.name === 'failed' ? 'failed' : 'was aborted';
+  return `run ${run.id} (${run.job}), which it waited for, ${how}`;
+}
