@@ -68,6 +68,18 @@ describe('folders', () => {
     expect(wrong, 'a folder imports folders of lower rank only').toEqual([]);
   });
 
+  it('know no engine but by its seam: engine/open alone says which there are', () => {
+    const behind = /^src\/(?:engine\/[^/]+|store)\//;
+    const wrong = src
+      .filter(({ path }) => !behind.test(path) && path !== 'src/engine/open.ts')
+      .flatMap((source) =>
+        importsOf(source).flatMap(({ line, file }) =>
+          file && behind.test(file) ? [`${source.path}:${line} imports ${file}`] : [],
+        ),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   it('stay inside src, and import what exists', () => {
     const wrong = src.flatMap((source) =>
       importsOf(source)

@@ -7,7 +7,7 @@ import type { Command } from '../commands/shared/command.ts';
 import { count, duration, text } from '../commands/shared/kinds.ts';
 import { flag, option } from '../commands/shared/options.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';
-import { prepareState } from '../store/lock.ts';
+import { prepareState } from '../engine/open.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import {

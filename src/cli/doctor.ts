@@ -20,9 +20,13 @@ import {
 } from '../daemon/checkup.ts';
 import { readJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
-import type { Finding } from '../engine/files/repair/inspect.ts';
-import type { Repaired } from '../engine/files/repair/repair.ts';
-import { holderOf, inspectEngine, repairEngine } from '../engine/open.ts';
+import {
+  type Finding,
+  holderOf,
+  inspectEngine,
+  type Repaired,
+  repairEngine,
+} from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
@@ -168,8 +172,8 @@ async function repairAll(config: Config): Promise<Repaired | null> {
 
 /** Where the clock was set, a person who repairs says that it is right now. */
 async function takeClock(config: Config): Promise<TrustedClock | null> {
-  const { recovered, clockMark } = await inspectEngine(config, systemClock);
-  const found = recovered && checkClock({ recovered, clockMark }, systemClock.now());
+  const { known, clockMark } = await inspectEngine(config, systemClock);
+  const found = known && checkClock({ known, clockMark }, systemClock.now());
   if (!found || found.status === 'ok') return null;
   const { name } = trustClock;
   const told = await askDaemon(config.state, name, {}, 30 * SECOND);

@@ -3,9 +3,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, Inspection } from '../engine/files/repair/inspect.ts';
-import { heapForRuns } from '../engine/files/room.ts';
-import { holderOf } from '../engine/open.ts';
+import { type Finding, holderOf, type Inspected } from '../engine/open.ts';
 import { seen } from '../run/keep-clock.ts';
 import { waitsForClock } from '../run/served.ts';
 import { isoOf } from '../support/clock.ts';
@@ -39,11 +37,9 @@ export function checkOf(name: CheckName, summary: string, findings: readonly Fin
   return { name, status, summary, findings };
 }
 
-export function checkFiles({ files, findings, recovered }: Inspection): Check {
-  const counts = Object.values(recovered?.tables.paged.tally.counts() ?? {});
-  const runs = counts.reduce((sum, n) => sum + n, 0);
-  const format = recovered ? `format ${recovered.format}, ` : '';
-  const summary = `${format}${count(files, 'file')}, ${count(runs, 'run')}, commit ${recovered?.end.seq ?? '?'}`;
+export function checkFiles({ files, findings, known }: Inspected): Check {
+  const format = known ? `format ${known.format}, ` : '';
+  const summary = `${format}${count(files, 'file')}, ${count(known?.runs ?? 0, 'run')}, commit ${known?.commit ?? '?'}`;
   return checkOf('files', summary, findings);
 }
 
@@ -89,17 +85,16 @@ export async function checkLock({ state }: Config): Promise<Check> {
  * because of it, is told with the one command that ends that.
  */
 export function checkClock(
-  { recovered, clockMark }: Pick<Inspection, 'recovered' | 'clockMark'>,
+  { known, clockMark }: Pick<Inspected, 'known' | 'clockMark'>,
   now: number,
 ): Check {
-  const newest = recovered ? newestInstant(recovered) : 0;
+  const { newest = 0, schedules = [] } = known ?? {};
   const summary = newest === 0 ? isoOf(now) : `${isoOf(now)}, newest entry ${isoOf(newest)}`;
   const mend = 'Set the clock where it is wrong. If it is right: jobrun doctor --repair';
   const findings: Finding[] = [];
   const tell = (message: string, hint = mend): void => {
     findings.push({ level: 'warning', file: '', message, hint });
   };
-  const schedules = [...(recovered?.tables.schedules.values() ?? [])];
   const names = schedules.filter((one) => waitsForClock(one, now)).map(({ name }) => name);
   if (names.length > 0)
     tell(`the clock was set back, and ${names.join(', ')} waits until it has caught up`);
@@ -116,27 +111,11 @@ export function checkClock(
   return checkOf('clock', summary, findings);
 }
 
-function newestInstant({ tables }: NonNullable<Inspection['recovered']>): number {
-  let newest = 0;
-  const see = (at: number | null | undefined): void => {
-    if (at !== null && at !== undefined && at > newest) newest = at;
-  };
-  for (const run of [...tables.paged.live.values(), ...tables.paged.fresh.values()]) {
-    see(run?.createdAt);
-    see(run?.life?.startedAt);
-    if (run && 'settledAt' in run.state) see(run.state.settledAt);
-  }
-  for (const schedule of tables.schedules.values()) {
-    see(schedule.createdAt);
-    see(schedule.lastAt);
-  }
-  return newest;
-}
+const NOTHING_READ = { bytes: 0, limit: 0 };
 
 /** A daemon with the heap of this process takes in no more than the limit. */
-export function checkMemory({ recovered }: Pick<Inspection, 'recovered'>): Check {
-  const bytes = recovered?.tables.paged.bytes.unsettled ?? 0;
-  const limit = heapForRuns();
+export function checkMemory({ known }: Pick<Inspected, 'known'>): Check {
+  const { bytes, limit } = known?.memory ?? NOTHING_READ;
   const findings: Finding[] = [];
   if (bytes > limit) {
     const message = 'new runs are refused until some are done';

@@ -1,6 +1,6 @@
 // Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
 // jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
-import type { Finding } from '../engine/files/repair/inspect.ts';
+import type { Finding } from '../engine/open.ts';
 import { count } from '../support/text.ts';
 import type { Doomed } from '../workers/death.ts';
 import {

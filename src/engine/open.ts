@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notWritten } from '../store/committer.ts';
 import type { Oddity } from '../store/damage.ts';
-import { lockState, type StateLock } from '../store/lock.ts';
+import { lockState, prepareState, type StateLock } from '../store/lock.ts';
 import { lockHolder, shareState } from '../store/read-lock.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
@@ -14,7 +14,7 @@ import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
 import { exportLines, importState } from './files/import.ts';
 import { openFileEngine } from './files/recovery.ts';
-import { type Inspection, inspectState } from './files/repair/inspect.ts';
+import { type Finding, type Inspection, inspectState } from './files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
 import { RunLogFiles } from './files/run-log.ts';
 import type { Logs } from './logs.ts';
@@ -74,8 +74,11 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
   }
 }
 
+export type { Finding, Repaired };
+export type Inspected = Omit<Inspection, 'recovered'>;
+
 /** A look at every file of the state, which changes nothing. */
-export async function inspectEngine(config: Config, clock: Clock): Promise<Inspection> {
+export async function inspectEngine(config: Config, clock: Clock): Promise<Inspected> {
   try {
     return await inspectState(realDisk, config.state, clock);
   } catch (error) {
@@ -125,6 +128,9 @@ export async function importInto(
     await lock.release();
   }
 }
+
+/** Makes the folder of the state, where there is none, and refuses one that is not ours alone. */
+export { prepareState };
 
 /** Who holds the lock of a state folder, asked without taking it. */
 export const holderOf = lockHolder;

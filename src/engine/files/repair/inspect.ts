@@ -5,6 +5,7 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClockMark, readMark } from '../../../run/keep-clock.ts';
 import type { Run } from '../../../run/run.ts';
+import type { Schedule } from '../../../run/schedule.ts';
 import { whyAside } from '../../../run/schedule.ts';
 import { asideOf } from '../../../run/stored-run.ts';
 import type { Oddity, Problem } from '../../../store/damage.ts';
@@ -20,7 +21,9 @@ import { type Clock, delay } from '../../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../../support/errors.ts';
 import type { Disk } from '../../../support/files.ts';
 import { parseJson } from '../../../support/json.ts';
+import type { MemoryUse } from '../../engine.ts';
 import { readEntry, readLog } from '../log-file.ts';
+import { heapForRuns } from '../room.ts';
 import { type Found, newTables, type Tables } from '../tables.ts';
 
 export interface Finding {
@@ -35,9 +38,22 @@ export interface Inspection {
   readonly findings: readonly Finding[];
   /** What was read; null where another jobrun wrote it, and this one cannot read it: see `foreign`. */
   readonly recovered: Found | null;
+  readonly known: Known | null;
   readonly foreign: JobrunError | null;
   readonly clockMark: ClockMark | null;
   readonly files: number;
+}
+
+/** What the state says of itself. */
+export interface Known {
+  readonly format: number;
+  /** The number of the last commit. */
+  readonly commit: number;
+  readonly runs: number;
+  /** The latest instant that anything in it has; 0 where there is none. */
+  readonly newest: number;
+  readonly schedules: readonly Schedule[];
+  readonly memory: MemoryUse;
 }
 
 const FOREIGN: ReadonlySet<string> = new Set(['state-newer', 'state-older']);
@@ -54,7 +70,14 @@ export async function inspectState(disk: Disk, dir: string, clock: Clock): Promi
       message: error.message,
       hint: error.hint,
     } as const;
-    return { findings: [finding], recovered: null, foreign: error, clockMark: null, files: 1 };
+    return {
+      findings: [finding],
+      recovered: null,
+      known: null,
+      foreign: error,
+      clockMark: null,
+      files: 1,
+    };
   }
 }
 
@@ -75,6 +98,7 @@ async function inspectAll(disk: Disk, dir: string, clock: Clock): Promise<Inspec
   return {
     findings,
     recovered,
+    known: knownOf(recovered),
     foreign: null,
     clockMark,
     files: 4 + recovered.pages.filed.size + logs + segments.length,
@@ -291,4 +315,35 @@ export async function repairedFiles(
     files.add(join(dir, 'journal', name));
   if (recovered) files.add(segmentPath(join(dir, 'journal'), recovered.lastSegment));
   return [...files];
+}
+
+function knownOf(recovered: Found): Known {
+  const { tables, format, end } = recovered;
+  const memory = tables.paged;
+  const counts = Object.values(memory.tally.counts());
+  return {
+    format,
+    commit: end.seq,
+    runs: counts.reduce((sum, n) => sum + n, 0),
+    newest: newestInstant(recovered),
+    schedules: tables.schedules.values(),
+    memory: { bytes: memory.bytes.unsettled, limit: heapForRuns() },
+  };
+}
+
+function newestInstant({ tables }: Found): number {
+  let newest = 0;
+  const see = (at: number | null | undefined): void => {
+    if (at !== null && at !== undefined && at > newest) newest = at;
+  };
+  for (const run of [...tables.paged.live.values(), ...tables.paged.fresh.values()]) {
+    see(run?.createdAt);
+    see(run?.life?.startedAt);
+    if (run && 'settledAt' in run.state) see(run.state.settledAt);
+  }
+  for (const schedule of tables.schedules.values()) {
+    see(schedule.createdAt);
+    see(schedule.lastAt);
+  }
+  return newest;
 }
