@@ -90,6 +90,22 @@ test('when there is room again all goes on without a restart, with a reserve as 
   expect(await claim()).toHaveLength(1);
 });
 
+test('what a full disk held back may start as soon as anybody finds that there is room again', async () => {
+  const { disk, clock, engine, claim } = await begin();
+  await engine.accept([draft(1)], T0);
+  fill(disk);
+  await engine.accept([draft(2)], T0);
+  clock.move(2000);
+  expect(await claim()).toEqual([]);
+  disk.taken = 0;
+  clock.move(1000);
+  let stirs = 0;
+  engine.onStir(() => stirs++);
+  await engine.accept([draft(3, { after: [1] })], T0);
+  expect(stirs).toBe(1);
+  expect(await claim()).toHaveLength(1);
+});
+
 test('room for the reserve alone is not room: the next line would need it back at once', async () => {
   const { disk, clock, engine } = await begin();
   fill(disk);

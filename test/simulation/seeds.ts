@@ -7,4 +7,5 @@ export const SEEDS: readonly (readonly [seed: number, steps: number, showed: str
     60,
     'the sync of a new segment failed like that of the last, and lines went on there',
   ],
+  [17596503, 60, 'what a full disk had held back was not looked at again when there was room'],
 ];

@@ -95,7 +95,7 @@ export class FileEngine extends Reads implements E.Engine {
     { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
   ): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
-    const full = this.#p.reserve?.full && (await this.#p.reserve.staysFull());
+    const full = this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve));
     if (this.#p.room.needsFold) await this.#foldForRoom();
     const reading = othersOf(drafts, (id) => this.find(id));
     const others = reading && (await reading);
@@ -171,7 +171,7 @@ export class FileEngine extends Reads implements E.Engine {
     const first = most < 1 ? null : next();
     this.#noteNextPlace(now);
     if (first === null) return [];
-    if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) return [];
+    if (this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve))) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
       for (let prev = next(); prev && claimed.length < most; prev = next())
@@ -247,7 +247,7 @@ export class FileEngine extends Reads implements E.Engine {
     decide: (schedule: Schedule, unsettled: readonly Run[]) => E.Firing | null,
     now: number,
   ): Promise<readonly E.Fired[]> {
-    if (this.#p.reserve?.full && (await this.#p.reserve.staysFull())) throw fullRefusal();
+    if (this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve))) throw fullRefusal();
     if (this.#p.room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
       const unit = this.#unit(tx);
@@ -364,6 +364,13 @@ export class FileEngine extends Reads implements E.Engine {
     if (this.#p.refusal) throw this.#p.refusal;
     assert(this.#p.committer, 'a state opened for reading is not changed');
     return this.#p.committer;
+  }
+
+  /** Once there is room again, what waited for that may start. */
+  async #staysFull(reserve: Reserve): Promise<boolean> {
+    const full = await reserve.staysFull();
+    if (!full) this.#stir();
+    return full;
   }
 
   /** Applies what `build` does, at once, and waits until it is durable. What `build` throws leaves nothing behind. */
