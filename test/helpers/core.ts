@@ -188,7 +188,10 @@ export class Core {
 
   /** Time passes for this daemon. */
   async advance(ms: number): Promise<void> {
-    await this.#world.clock.advance(ms, () => this.quiet());
+    await this.#world.clock.advance(ms, () => {
+      if (this.process.dead) this.kill();
+      return this.quiet();
+    });
   }
 
   /** What was begun is over: nothing is on its way, for as many turns as a commit may take. */

@@ -327,6 +327,8 @@ export class Recurring {
   #unwritten(plans: ReadonlyMap<string, Plan>, error: unknown): void {
     this.#p.onError([...plans.keys()].slice(0, 10).join(', '), error);
     this.#restUntil = this.#p.clock.monotonic() + REST_MS;
+    // They were taken, and are as they were before.
+    this.#again = true;
     // What was missed stays missed.
     for (const [name, { firing }] of plans) if (firing.missed) this.#aside.add(name);
   }
