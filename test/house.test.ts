@@ -80,6 +80,20 @@ describe('folders', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('the contract of engines knows the seam alone', () => {
+    const contract = /^test\/(?:engine\/contract|helpers\/(?:engine-values|random))/;
+    const wrong = tests
+      .filter(({ path }) => contract.test(path))
+      .flatMap((source) =>
+        importsOf(source).flatMap(({ line, file }) => {
+          const isSeam =
+            file === null || !/^(?:src\/(?:engine\/[^/]+|store)|test\/helpers)\//.test(file);
+          return isSeam || contract.test(file) ? [] : [`${source.path}:${line} imports ${file}`];
+        }),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   it('stay inside src, and import what exists', () => {
     const wrong = src.flatMap((source) =>
       importsOf(source)

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { durably } from '../../src/commands/shared/waiting.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
-import { DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { draft, T0 } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 async function begin() {

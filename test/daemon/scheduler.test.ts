@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { isAtRest } from '../../src/daemon/scheduler.ts';
 import { World } from '../helpers/core.ts';
-import { draft } from '../helpers/engine-session.ts';
+import { draft } from '../helpers/engine-values.ts';
 import { NOW } from '../helpers/runs.ts';
 
 test('a claim that the disk refuses is tried once a second, not again and again; then the run starts', async () => {

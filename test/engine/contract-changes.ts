@@ -1,7 +1,7 @@
 // Part of the engine contract: changes decided from outside, several at one moment, removal, durability.
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/run/run.ts';
-import { all, DONE, draft, T0 } from '../helpers/engine-session.ts';
+import { all, DONE, draft, T0 } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 import { abort, settled } from './contract-intake.ts';
 

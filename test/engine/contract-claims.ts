@@ -4,7 +4,7 @@ import type { Claimed } from '../../src/engine/engine.ts';
 import type { Token } from '../../src/engine/members.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';
-import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-session.ts';
+import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
 

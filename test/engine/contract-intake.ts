@@ -6,7 +6,7 @@ import type { Draft, Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 import { retry } from '../../src/run/transitions.ts';
 import { MAX_BATCH } from '../../src/support/limits.ts';
-import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 
 export function intakeContract(bench: Bench): void {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Change, Query } from '../../src/engine/engine.ts';
 import { type Run, STATE_NAMES } from '../../src/run/run.ts';
-import { all, DONE, draft, finish, T0 } from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, T0 } from '../helpers/engine-values.ts';
 import { randomFrom } from '../helpers/random.ts';
 import type { Bench } from './contract.ts';
 import { abort, settled } from './contract-intake.ts';

@@ -4,7 +4,7 @@ import type { Query } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { isSettled, type Run, SETTLED } from '../../src/run/run.ts';
 import { retry } from '../../src/run/transitions.ts';
-import { DONE, draft, finish, T0, THREW } from '../helpers/engine-session.ts';
+import { DONE, draft, finish, T0, THREW } from '../helpers/engine-values.ts';
 import { type Random, randomFrom } from '../helpers/random.ts';
 import type { Bench } from './contract.ts';
 

@@ -5,14 +5,8 @@ import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { begin, emptyPages, judge, work, workUnderFold } from '../helpers/engine-history.ts';
 import type { Ledger } from '../helpers/engine-ledger.ts';
 import type { Files } from '../helpers/engine-platter.ts';
-import {
-  DIR,
-  DONE,
-  handClock,
-  type Session,
-  untilCrash,
-  worker,
-} from '../helpers/engine-session.ts';
+import { DIR, handClock, type Session, untilCrash } from '../helpers/engine-session.ts';
+import { DONE, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 vi.mock('../../src/support/limits.ts', async (original) => ({

@@ -9,17 +9,8 @@ import type { Run } from '../../src/run/run.ts';
 import { FORMAT } from '../../src/store/format.ts';
 import type { JobrunError } from '../../src/support/errors.ts';
 import type { Files } from '../helpers/engine-platter.ts';
-import {
-  all,
-  DIR,
-  DONE,
-  draft,
-  finish,
-  handClock,
-  schedule,
-  T0,
-  worker,
-} from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 vi.mock('../../src/support/limits.ts', async (original) => ({

@@ -12,17 +12,8 @@ import { JobrunError } from '../../src/support/errors.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { markOf, textOf } from '../helpers/engine-ledger.ts';
 import type { Files } from '../helpers/engine-platter.ts';
-import {
-  all,
-  DIR,
-  DONE,
-  draft,
-  finish,
-  handClock,
-  schedule,
-  T0,
-  worker,
-} from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-values.ts';
 import { type Fault, type Kind, SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 vi.mock('../../src/support/limits.ts', async (original) => ({

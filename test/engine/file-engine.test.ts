@@ -7,7 +7,7 @@ import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
-import { draft, T0 } from '../helpers/engine-session.ts';
+import { draft, T0 } from '../helpers/engine-values.ts';
 import { engineContract } from './contract.ts';
 import { abort } from './contract-intake.ts';
 

@@ -1,7 +1,8 @@
 // When a fold is worth it: the journal against what would be written anew, which is what the pages really take.
 import { expect, test, vi } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
-import { DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { draft, T0 } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const KB = 1024;

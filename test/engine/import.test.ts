@@ -9,7 +9,8 @@ import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
-import { all, DIR, handClock, untilCrash } from '../helpers/engine-session.ts';
+import { DIR, handClock, untilCrash } from '../helpers/engine-session.ts';
+import { all } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const clock = { ...handClock(), after: systemClock.after };

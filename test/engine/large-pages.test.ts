@@ -11,7 +11,8 @@ import type { Document } from '../../src/store/document.ts';
 import { readDocument, writeDocument } from '../../src/store/document.ts';
 import { bytesOf, Reading } from '../../src/store/document-bytes.ts';
 import { Pages } from '../../src/store/pages.ts';
-import { all, DIR, DONE, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk, SimulatedProcess } from '../helpers/simulated-disk.ts';
 
 const MB = 1024 * 1024;

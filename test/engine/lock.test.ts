@@ -18,7 +18,8 @@ import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { lockState, readHolder } from '../../src/store/lock.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
-import { draft, handClock, T0 } from '../helpers/engine-session.ts';
+import { handClock } from '../helpers/engine-session.ts';
+import { draft, T0 } from '../helpers/engine-values.ts';
 
 const CHILD = fileURLToPath(new URL('../helpers/engine-lock-child.ts', import.meta.url));
 let home = '';

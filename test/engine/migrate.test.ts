@@ -13,7 +13,8 @@ import type { DocumentName, Step } from '../../src/store/format.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
 import type { Files } from '../helpers/engine-platter.ts';
-import { all, DIR, draft, handClock, T0, untilCrash } from '../helpers/engine-session.ts';
+import { DIR, handClock, untilCrash } from '../helpers/engine-session.ts';
+import { all, draft, T0 } from '../helpers/engine-values.ts';
 import { ROOT } from '../helpers/project.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 

@@ -16,16 +16,7 @@ import { retry, save } from '../../src/run/transitions.ts';
 import { attemptView, viewOf } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
-import {
-  all,
-  DONE,
-  draft,
-  finish,
-  schedule,
-  T0,
-  THREW,
-  worker,
-} from '../helpers/engine-session.ts';
+import { all, DONE, draft, finish, schedule, T0, THREW, worker } from '../helpers/engine-values.ts';
 import { editDocument, editJournal, mutationsOf } from '../helpers/odd-state.ts';
 import type { Doc } from '../helpers/project.ts';
 

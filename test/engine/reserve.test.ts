@@ -5,7 +5,8 @@ import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { FREE } from '../helpers/core.ts';
-import { DIR, draft, finish, handClock, T0, worker } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { draft, finish, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const SIZE = 400_000;

@@ -7,17 +7,8 @@ import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft } from '../../src/run/run.ts';
 import { retry } from '../../src/run/transitions.ts';
 import { FREE } from '../helpers/core.ts';
-import {
-  DIR,
-  DONE,
-  draft,
-  finish,
-  handClock,
-  schedule,
-  T0,
-  THREW,
-  worker,
-} from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { DONE, draft, finish, schedule, T0, THREW, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const HEAP = 100_000;

@@ -5,7 +5,8 @@ import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { type Document, writeDocument } from '../../src/store/document.ts';
 import { salvageDocument } from '../../src/store/proof.ts';
-import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { draft, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const PATH = '/state/list.json';

@@ -7,7 +7,8 @@ import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Saved, save } from '../../src/run/transitions.ts';
 import { systemClock } from '../../src/support/clock.ts';
-import { DIR, draft, handClock, T0, worker } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { draft, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const clock = { ...handClock(), after: systemClock.after };

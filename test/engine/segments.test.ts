@@ -5,7 +5,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { systemClock } from '../../src/support/clock.ts';
-import { all, DIR, draft, handClock, T0 } from '../helpers/engine-session.ts';
+import { DIR, handClock } from '../helpers/engine-session.ts';
+import { all, draft, T0 } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 vi.mock('../../src/support/limits.ts', async (original) => ({

@@ -10,7 +10,7 @@ import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
-import { T0 } from '../helpers/engine-session.ts';
+import { T0 } from '../helpers/engine-values.ts';
 import { settledRun, writeRuns } from '../helpers/many-runs.ts';
 
 const PAGES = 30;

@@ -22,7 +22,7 @@ import { abortIdle, save } from '../../src/run/transitions.ts';
 import { FORMAT } from '../../src/store/format.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
-import { all, DONE, draft, finish, schedule, T0, THREW, worker } from './engine-session.ts';
+import { all, DONE, draft, finish, schedule, T0, THREW, worker } from './engine-values.ts';
 
 export interface SampleState {
   /** A folder that damaged copies are made in. */

@@ -5,16 +5,8 @@ import type { Run } from '../../src/run/run.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { Ledger } from './engine-ledger.ts';
 import type { Files } from './engine-platter.ts';
-import {
-  DIR,
-  DONE,
-  draft,
-  handClock,
-  Session,
-  THREW,
-  untilCrash,
-  worker,
-} from './engine-session.ts';
+import { DIR, handClock, Session, untilCrash } from './engine-session.ts';
+import { DONE, draft, THREW, worker } from './engine-values.ts';
 import { SimulatedDisk, type SimulatedProcess, type Weakness } from './simulated-disk.ts';
 
 export interface History {

@@ -1,21 +1,19 @@
 // An engine in use by a test: each call is noted in a ledger when it is made and when it is answered, so that what is
-// found after a crash can be judged. Also the small values that tests of engines need.
-import type { Claimed, Engine, Found } from '../../src/engine/engine.ts';
+// found after a crash can be judged.
+import type { Claimed } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { openFileEngine } from '../../src/engine/files/recovery.ts';
-import type { Worker } from '../../src/engine/members.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
-import type { Draft, Origin, Run } from '../../src/run/run.ts';
-import type { Schedule } from '../../src/run/schedule.ts';
-import { abortIdle, retry, save, settle } from '../../src/run/transitions.ts';
+import type { Origin, Run } from '../../src/run/run.ts';
+import { abortIdle, retry, save } from '../../src/run/transitions.ts';
 import type { Clock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { type Ledger, textOf } from './engine-ledger.ts';
+import { draft, finish, schedule, T0 } from './engine-values.ts';
 import { Crash } from './simulated-disk.ts';
 
 export const DIR = '/state';
-export const T0 = Date.UTC(2026, 10, 22);
 
 /** Stands still unless it is moved. */
 export function handClock(): Clock & { move(ms: number): void } {
@@ -29,48 +27,6 @@ export function handClock(): Clock & { move(ms: number): void } {
     },
   };
 }
-
-export const draft = (
-  i: number,
-  origin: Origin | null = null,
-  more: Partial<Draft> = {},
-): Draft => ({
-  job: 'mail',
-  params: { i },
-  priority: 1,
-  dueAt: null,
-  origin,
-  ...more,
-});
-
-export const worker = (n: number): Worker => ({
-  mark: `w${n}`,
-  pid: 1000 + n,
-  startTime: `${n}`,
-  boot: 'b',
-});
-
-export const schedule = (name: string, fired = 0): Schedule => ({
-  name,
-  job: 'mail',
-  source: 'made',
-  rule: { kind: 'every', everyMs: 60_000 },
-  params: {},
-  priority: null,
-  catchUp: 'once',
-  overlap: 'skip',
-  paused: false,
-  createdAt: T0,
-  nextAt: T0,
-  lastAt: null,
-  lastRun: null,
-  skipped: fired,
-});
-
-export const finish = (run: Run, outcome: Outcome, now: number): Run =>
-  settle(run, outcome, DEFAULT_POLICY, now, 0.5);
-export const DONE: Outcome = { kind: 'returned', output: { ok: true } };
-export const THREW: Outcome = { kind: 'threw', error: { name: 'Error', message: 'no', stack: '' } };
 
 export interface SessionOptions {
   readonly disk: Disk;
@@ -219,5 +175,3 @@ export async function untilCrash(work: () => Promise<unknown>): Promise<void> {
 export function isCrash(error: unknown): boolean {
   return error instanceof Crash || (error instanceof Error && isCrash(error.cause));
 }
-
-export const all = (engine: Engine): Promise<Found> => engine.list({ limit: 1_000_000 });

@@ -23,7 +23,7 @@ import {
   type SampleState,
   sampleState,
 } from '../helpers/damaged-state.ts';
-import { all, draft } from '../helpers/engine-session.ts';
+import { all, draft } from '../helpers/engine-values.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
 
 /** Nothing here waits for another process. */
