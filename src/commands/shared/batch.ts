@@ -141,9 +141,7 @@ export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'>
 type Asked = Pick<RunRequest, 'job' | 'params'>;
 
 /** How to tell accepted runs to whoever asked for them. */
-export function teller(
-  tools: Tools,
-): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
+function teller(tools: Tools): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
   const view = viewerOfAccepted(tools);
   const mayBeShort = tools.daemon !== null && tools.config.redact.length === 0;
   return (accepted, asked) =>
@@ -168,7 +166,7 @@ function shortOf({ run, reason }: Accepted): ShortView {
 }
 
 /** The whole of it again, for whoever asked. */
-export function inFull(told: AcceptedView | ShortView, { job, params }: Asked): AcceptedView {
+function inFull(told: AcceptedView | ShortView, { job, params }: Asked): AcceptedView {
   if ('job' in told) return told;
   const { id, state, priority, createdAt, dueAt = createdAt, reason = null } = told;
   return {

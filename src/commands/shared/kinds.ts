@@ -188,7 +188,7 @@ const aSchedule = named('a schedule', 'see `jobrun schedules`');
 export const jobName = (raw: unknown): string => take(aJob, raw, '');
 
 /** The same of a schedule: most have the name of their job. */
-export const scheduleName = (raw: unknown): string => take(aSchedule, raw, '');
+const scheduleName = (raw: unknown): string => take(aSchedule, raw, '');
 
 export const job: Kind<string> = { read: jobName, schema: aJob, offer: 'jobs' };
 export const schedule: Kind<string> = {
