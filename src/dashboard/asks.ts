@@ -1,7 +1,7 @@
 // What is asked before something is done. Whatever ends work, and whatever touches several runs, has to be confirmed
 // by a letter: Enter is pressed too easily.
 import type { BoardRun } from '../commands/board-rows.ts';
-import type { Here } from './clock-texts.ts';
+import type { Here } from '../support/typed-times.ts';
 import { showRunning } from './clock-texts.ts';
 import type { Ask, Request } from './request.ts';
 

@@ -3,12 +3,8 @@
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
+import type { Here } from '../support/typed-times.ts';
 import { localTime } from '../support/zones.ts';
-
-export interface Here {
-  readonly now: number;
-  readonly timezone: string;
-}
 
 /** `under 1m`, `12m`, `3h 4m`, `3d 4h`. */
 export function showSpan(ms: number): string {

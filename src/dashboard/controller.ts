@@ -1,8 +1,9 @@
 // What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
 // of keys.ts.
+import type { Here } from '../support/typed-times.ts';
 import { askAbort, askPause, askRetry } from './asks.ts';
 import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
-import { type Here, showTyped } from './clock-texts.ts';
+import { showTyped } from './clock-texts.ts';
 import { boardOf, contextOf, jobOf, retryTarget, subjectOf, targetOf } from './context.ts';
 import type { Key } from './key-reader.ts';
 import { layoutFor } from './layout.ts';

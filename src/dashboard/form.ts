@@ -2,7 +2,7 @@
 // priority. It gives texts, as `-p name=text` does; the daemon turns them into what the schema asks for, and says what
 // does not fit.
 import { type Json, parseJson } from '../support/json.ts';
-import type { Here } from './clock-texts.ts';
+import type { Here } from '../support/typed-times.ts';
 import type { Key } from './key-reader.ts';
 import { EMPTY, edit, type Line, lineOf } from './line.ts';
 import type { Request } from './request.ts';

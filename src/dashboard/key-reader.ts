@@ -1,6 +1,7 @@
 // From the bytes of a terminal to keys. Terminals send several keys in one chunk and one key in two, so a chunk is
 // taken apart, and what could still become a longer key is held back for a moment by the caller. Pasted text comes
 // marked (bracketed paste) and is one key with a text: never a row of commands.
+import { segmentsOf } from '../support/text.ts';
 
 export interface Key {
   /** `a`, `space`, `enter`, `up`, `ctrl-c`, `shift-tab`, `paste`, …; empty for what has no name here. */
@@ -57,8 +58,6 @@ const SEQUENCE = /^\u001b(?:\[[0-?]*[ -/]*[@-~]|O[A-Za-z])/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: keys begin with it
 const BEGUN = /^\u001b(?:\[[0-?]*[ -/]*|O)?$/;
 
-const letters = new Intl.Segmenter();
-
 /** `late`: nothing more came for a moment, so what is there is all there is. */
 export function readKeys(input: string, late: boolean): Keys {
   const keys: Key[] = [];
@@ -94,7 +93,7 @@ function escaped(text: string): { readonly key: Key; readonly length: number } {
 
 function firstLetter(text: string): string {
   if (text.charCodeAt(0) < 0x80 && !((text.charCodeAt(1) || 0) >= 0x80)) return text[0] ?? '';
-  for (const { segment } of letters.segment(text.slice(0, 64))) return segment;
+  for (const { segment } of segmentsOf(text.slice(0, 64))) return segment;
   return '';
 }
 

@@ -1,4 +1,5 @@
 // A line of text that is being typed, with its caret between two letters.
+import { segmentsOf } from '../support/text.ts';
 import type { Key } from './key-reader.ts';
 
 export interface Line {
@@ -9,9 +10,8 @@ export interface Line {
 
 export const EMPTY: Line = { text: '', at: 0 };
 
-const letters = new Intl.Segmenter();
 export const lettersOf = (text: string): string[] =>
-  [...letters.segment(text)].map(({ segment }) => segment);
+  [...segmentsOf(text)].map(({ segment }) => segment);
 
 export const lineOf = (text: string): Line => ({ text, at: lettersOf(text).length });
 

@@ -1,7 +1,7 @@
 // Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters whose
 // width differs between terminals are replaced, so that everything behind them stays in its column.
 import stringWidth from 'string-width';
-import { plainLine } from '../support/text.ts';
+import { plainLine, segmentsOf } from '../support/text.ts';
 import type { Sheet, Style, Theme } from './theme.ts';
 
 export interface Span {
@@ -26,7 +26,6 @@ export const textOf = (row: Row): string =>
 const SIMPLE = /^[\x20-\x7e]*$/;
 /** Characters of one column that do not combine: ASCII, Latin, and the ones that the dashboard draws with. */
 export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;
-const letters = new Intl.Segmenter();
 
 /** Makes a text from a job or a user harmless, on one line. */
 export function tame(text: string, theme: Theme): string {
@@ -36,7 +35,7 @@ export function tame(text: string, theme: Theme): string {
   const others = /[^\x00-\x7f]+/gu;
   if (theme.asciiTexts) return line.replace(others, (part) => '?'.repeat(textWidth(part)));
   let tamed = '';
-  for (const { segment } of letters.segment(line)) tamed += tameLetter(segment);
+  for (const { segment } of segmentsOf(line)) tamed += tameLetter(segment);
   return tamed;
 }
 
@@ -71,7 +70,7 @@ export function cut(text: string, columns: number, { glyphs }: Theme): string {
   if (NARROW.test(text)) return text.slice(0, columns - 1) + glyphs.more;
   let kept = '';
   let used = 0;
-  for (const { segment } of letters.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     const wide = textWidth(segment);
     if (used + wide > columns - 1) break;
     kept += segment;
@@ -132,7 +131,7 @@ function wrapLine(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;
-  for (const { segment } of letters.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     const wide = textWidth(segment);
     if (used + wide > columns) {
       const gap = line.lastIndexOf(' ');

@@ -2,7 +2,8 @@
 // the bar, the duration (for a running run it then replaces the start time), the bar.
 import { type BoardRun, retryText } from '../commands/board-rows.ts';
 import { showDuration } from '../support/durations.ts';
-import { type Here, showAge, showMinute, showRunning, showUntil } from './clock-texts.ts';
+import type { Here } from '../support/typed-times.ts';
+import { showAge, showMinute, showRunning, showUntil } from './clock-texts.ts';
 import { type Column, type Row, styled, tableWidth, tame, textWidth } from './rows.ts';
 import { barLengths, type Sheet, styleOfState, type Theme } from './theme.ts';
 

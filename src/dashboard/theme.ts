@@ -1,8 +1,8 @@
 // The theme: characters and colours of the dashboard, chosen once at the start. Words or marks repeat what a colour says,
 // so nothing is lost without colours. Every character here is one column wide.
 import type { TextProps } from 'ink';
-import { STATE_STYLES } from '../commands/shared/output.ts';
-import type { Here } from './clock-texts.ts';
+import { type ColorChoice, STATE_STYLES, wantsColor } from '../commands/shared/output.ts';
+import type { Here } from '../support/typed-times.ts';
 
 export interface Theme {
   readonly color: boolean;
@@ -55,21 +55,15 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 export function themeFor(
   env: Env,
-  options: { readonly ascii?: boolean; readonly color?: 'auto' | 'always' | 'never' } = {},
+  options: { readonly ascii?: boolean; readonly color?: ColorChoice } = {},
 ): Theme {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   const ascii = options.ascii === true || !/utf-?8/i.test(locale);
   return {
-    color: wantsColor(env, options.color ?? 'auto'),
+    color: wantsColor({ env, color: options.color ?? 'auto' }, true),
     glyphs: ascii ? ASCII : UNICODE,
     asciiTexts: ascii,
   };
-}
-
-function wantsColor(env: Env, choice: 'auto' | 'always' | 'never'): boolean {
-  if (choice !== 'auto') return choice === 'always';
-  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
-  return !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
 /** Properties of Ink's `Text` for each style. They use the 16 colours that every terminal has. */

@@ -2,7 +2,7 @@
 // answers a question.
 import { errorLine } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import type { Here } from './clock-texts.ts';
+import type { Here } from '../support/typed-times.ts';
 import { jobOf, jobUnder } from './context.ts';
 import type { FormJob } from './form.ts';
 import { editForm, formFor, matching, readForm } from './form.ts';

@@ -1,8 +1,7 @@
 // The time that is typed into a form, and what it comes to: said at once, at every key.
 import { errorLine, JobrunError } from '../support/errors.ts';
 import { showInstant } from '../support/instants.ts';
-import { parseInstant } from '../support/typed-times.ts';
-import type { Here } from './clock-texts.ts';
+import { type Here, parseInstant } from '../support/typed-times.ts';
 
 export type When =
   | {

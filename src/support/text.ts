@@ -1,6 +1,5 @@
 // Text that people read: what a job or a caller wrote is made harmless before a terminal sees it, and a name that is
 // nearly right gets a suggestion.
-
 import { MB } from './limits.ts';
 
 // ESC sequences first (a colour code has printable letters that would stay), then every control character, C1 and
@@ -117,3 +116,12 @@ export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /** Bytes as people read them: `12 MB`. */
 export const showMegabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
+
+/** Made when it is first needed: that takes longer than many a command. */
+let segmenter: Intl.Segmenter | null = null;
+
+/** The characters of a text as people count them: an accent or a family of emoji is one with what it belongs to. */
+export function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
+}

@@ -8,11 +8,12 @@ import { type ErrorShape, JobrunError } from '../../support/errors.ts';
 import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { be, list } from '../../support/schema.ts';
+import type { Here } from '../../support/typed-times.ts';
 import type { Tools } from './command.ts';
 import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
 import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
 import { LINE, type RUN, type RunRequest } from './run-options.ts';
-import { type Here, readDue } from './times.ts';
+import { readDue } from './times.ts';
 import { type AcceptedView, viewerOfAccepted } from './views.ts';
 
 export type BatchLine =

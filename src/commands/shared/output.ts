@@ -3,7 +3,7 @@
 // is painted by us is the only exception. A state is always told in words, colour only repeats it.
 import stringWidth from 'string-width';
 import type { JobrunError } from '../../support/errors.ts';
-import { harmlessJson, plain, plainLine } from '../../support/text.ts';
+import { harmlessJson, plain, plainLine, segmentsOf } from '../../support/text.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
 
@@ -80,7 +80,7 @@ export class Output {
 
   /** Asked for when something is printed there: Node opens a stream with the first look at it. */
   #colored(where: 'stdout' | 'stderr'): boolean {
-    return wantsColor(this.#options, this.#options[where].isTTY === true);
+    return !this.json && wantsColor(this.#options, this.#options[where].isTTY === true);
   }
 
   get json(): boolean {
@@ -186,8 +186,11 @@ export class Output {
   }
 }
 
-function wantsColor({ color, env, json }: OutputOptions, terminal: boolean): boolean {
-  if (json) return false;
+/** True where text is to be coloured. */
+export function wantsColor(
+  { color, env }: Pick<OutputOptions, 'color' | 'env'>,
+  terminal: boolean,
+): boolean {
   if (color !== 'auto') return color === 'always';
   const force = env.FORCE_COLOR;
   if (force !== undefined) return force !== '0' && force !== 'false';
@@ -226,16 +229,12 @@ function fitted(
   return widths;
 }
 
-/** Made with the first text that is too wide: it takes longer than many a command. */
-let letters: Intl.Segmenter | null = null;
-
 /** At most `width` columns; what is left out is marked. */
 function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';
   let columns = 0;
-  letters ??= new Intl.Segmenter();
-  for (const { segment } of letters.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     columns += stringWidth(segment);
     if (columns > width - 1) break;
     kept += segment;

@@ -4,6 +4,7 @@ import { isoOf } from '../../support/clock.ts';
 import { parseDuration, showDuration, spelledDuration } from '../../support/durations.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { LAST_TYPED } from '../../support/limits.ts';
+import type { Here } from '../../support/typed-times.ts';
 import { localTime } from '../../support/zones.ts';
 
 export interface GivenTime {
@@ -15,11 +16,6 @@ export interface GivenTime {
 export interface Due {
   readonly dueAt?: number;
   readonly inMs?: number;
-}
-
-export interface Here {
-  readonly now: number;
-  readonly timezone: string;
 }
 
 /** `note` says what the asker should know: a past time, a doubled one. */
