@@ -2,7 +2,7 @@
 // file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
 import * as v from 'valibot';
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, PartRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
 import { type Run, SETTLED } from '../run/run.ts';
@@ -15,7 +15,7 @@ import { object, read, size, whole } from '../support/schema.ts';
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
 export interface Excess {
   remains(): boolean;
-  take(run: Run): Promise<void>;
+  take(run: PartRun): Promise<void>;
 }
 
 export interface KeepingParts {
@@ -75,10 +75,9 @@ export class Keeping {
     if (runsLeft <= 0 && bytesLeft <= 0) return null;
     return {
       remains: () => runsLeft > 0 || bytesLeft > 0,
-      take: async (run) => {
+      take: async ({ run, bytes }) => {
         runsLeft--;
-        if (bytesLeft > 0)
-          bytesLeft -= JSON.stringify(run).length + (await this.#logs.size(run.id));
+        if (bytesLeft > 0) bytesLeft -= bytes() + (await this.#logs.size(run.id));
       },
     };
   }

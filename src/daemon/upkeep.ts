@@ -6,7 +6,7 @@
 // part it remembers when its next run is over, and looks at it again only then, or when another run of a job settles
 // that keeps one of its newest there. So a daemon at rest looks at nothing.
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Change, Engine } from '../engine/engine.ts';
+import type { Change, Engine, PartRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Members } from '../engine/members.ts';
 import { keepTime, seen, trusting } from '../run/keep-clock.ts';
@@ -138,7 +138,7 @@ export class Upkeep {
     // Set before it is read: what settles meanwhile lowers it.
     this.#dueAt.set(start, Number.POSITIVE_INFINITY);
     const over: Run[] = [];
-    for (const run of await this.#part(start)) {
+    for (const { run } of await this.#part(start)) {
       const overAt = isSettled(run) ? keeping.overAt(run) : null;
       if (overAt === null) continue;
       if (overAt > now) this.#again(start, overAt);
@@ -161,9 +161,10 @@ export class Upkeep {
     for (const start of starts) {
       if (this.#stopping.signal.aborted || !excess.remains()) break;
       const going: Run[] = [];
-      for (const run of await this.#part(start)) {
+      for (const one of await this.#part(start)) {
+        const { run } = one;
         if (!isSettled(run) || !excess.remains() || (await newest.has(run))) continue;
-        await excess.take(run);
+        await excess.take(one);
         going.push(run);
       }
       await this.#remove(going);
@@ -172,7 +173,7 @@ export class Upkeep {
   }
 
   /** A page that cannot be read is told of; the others are looked through all the same. */
-  async #part(start: number): Promise<readonly Run[]> {
+  async #part(start: number): Promise<readonly PartRun[]> {
     try {
       return await this.#p.engine.part(start);
     } catch (error) {

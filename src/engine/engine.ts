@@ -79,8 +79,8 @@ export interface Engine {
   search(query: Query): AsyncIterable<Found>;
   /** All runs lie in parts, in the order of their ids: the number that each part begins with. */
   parts(): Promise<readonly number[]>;
-  /** The runs of a part, in the order of their ids. */
-  part(start: number): Promise<readonly Run[]>;
+  /** The runs of a part, in the order of their ids. Settled ones may be without their large values. */
+  part(start: number): Promise<readonly PartRun[]>;
   counts(): Promise<Counts>;
   countsByJob(): Promise<ReadonlyMap<string, Counts>>;
   /** The same list until one of them changes, and the same schedule until it does. */
@@ -135,6 +135,12 @@ export interface Fired {
 }
 
 export type PauseTarget = { readonly all: true } | { readonly job: string };
+
+export interface PartRun {
+  readonly run: Run;
+  /** What it takes as JSON, with all its values. */
+  readonly bytes: () => number;
+}
 
 /** Bytes, estimated. */
 export interface MemoryUse {

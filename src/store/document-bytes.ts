@@ -15,25 +15,82 @@ const MOST_LINE_BYTES = 64 * 1024 * 1024;
 
 /** The bytes of a document. Each piece is used again for the next one. */
 export function* bytesOf(data: object): Generator<Buffer> {
-  const out = new Writing();
-  const sums: number[] = [];
-  for (const [i, [name, value]] of Object.entries(data).entries()) {
-    if (value === undefined) continue;
-    out.put(`${i === 0 ? '{' : ','}"${name}":`);
-    if (!Array.isArray(value)) out.put(JSON.stringify(value));
-    else {
-      out.put('[\n');
-      for (const [at, item] of value.entries()) {
-        if (at > 0) out.comma();
-        sums.push(crc32(out.put(JSON.stringify(item))));
-        if (out.size >= PIECE_BYTES) yield out.take();
-      }
-      out.put('\n]');
+  const out = new DocumentWriter();
+  for (const [name, value] of Object.entries(data)) {
+    if (!Array.isArray(value)) {
+      out.field(name, value);
+      continue;
     }
+    out.beginList(name);
+    for (const item of value) if (out.item(item)) yield out.take();
+    out.endList();
   }
-  out.put(`,"sums":"${hexOfAll(sums)}"`);
-  out.put(`,"sum":"${hex(out.sum())}"}\n`);
-  yield out.take();
+  yield out.end();
+}
+
+/** The same where a list comes one element after the other, which need not all be in memory. */
+export async function* streamedBytesOf(data: object): AsyncGenerator<Buffer> {
+  const out = new DocumentWriter();
+  for (const [name, value] of Object.entries(data)) {
+    if (!isStream(value)) {
+      out.field(name, value);
+      continue;
+    }
+    out.beginList(name);
+    for await (const item of value) if (out.item(item)) yield out.take();
+    out.endList();
+  }
+  yield out.end();
+}
+
+export const isStream = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+
+class DocumentWriter {
+  readonly #out = new Writing();
+  readonly #sums: number[] = [];
+  #isFirst = true;
+  #listIsEmpty = true;
+
+  field(name: string, value: unknown): void {
+    if (value === undefined) return;
+    this.#begin(name);
+    this.#out.put(JSON.stringify(value));
+  }
+
+  beginList(name: string): void {
+    this.#begin(name);
+    this.#out.put('[\n');
+    this.#listIsEmpty = true;
+  }
+
+  /** True where a piece is ready to be taken. */
+  item(item: unknown): boolean {
+    if (!this.#listIsEmpty) this.#out.comma();
+    this.#listIsEmpty = false;
+    this.#sums.push(crc32(this.#out.put(JSON.stringify(item))));
+    return this.#out.size >= PIECE_BYTES;
+  }
+
+  endList(): void {
+    this.#out.put('\n]');
+  }
+
+  take(): Buffer {
+    return this.#out.take();
+  }
+
+  /** Returns the last piece. */
+  end(): Buffer {
+    this.#out.put(`,"sums":"${hexOfAll(this.#sums)}"`);
+    this.#out.put(`,"sum":"${hex(this.#out.sum())}"}\n`);
+    return this.#out.take();
+  }
+
+  #begin(name: string): void {
+    this.#out.put(`${this.#isFirst ? '{' : ','}"${name}":`);
+    this.#isFirst = false;
+  }
 }
 
 function hexOfAll(sums: readonly number[]): string {
@@ -86,9 +143,14 @@ const SUM_BYTES = 20;
 const SUM = /,"sum":"([0-9a-f]{8})"\}\n?$/;
 const [COMMA, LINE_FEED, CLOSE] = [44, 10, 93];
 
+/** What becomes of each element of a list as soon as it is read. */
+export type Take = (element: unknown) => unknown;
+
 /** Bytes that come in pieces, made into data: all at once where there is one piece, else element by element. */
 export class Reading {
   bytes = 0;
+  readonly #takeElement: Take;
+  readonly #isWanted: (line: Buffer) => boolean;
   #sum = 0;
   /** What has not been looked at: the only piece so far, then the pieces of the last line, which may be whole. */
   #rest: Buffer[] = [];
@@ -98,6 +160,12 @@ export class Reading {
   readonly #lists: unknown[][] = [];
   #list: unknown[] | null = null;
   #isBroken = false;
+
+  /** Elements on lines that are not wanted may be null, and `takeElement` does not get them. */
+  constructor(takeElement: Take = (element) => element, isWanted = (_line: Buffer) => true) {
+    this.#takeElement = takeElement;
+    this.#isWanted = isWanted;
+  }
 
   take(piece: Buffer): void {
     this.#isOne = this.bytes === 0;
@@ -112,9 +180,12 @@ export class Reading {
     const rest = joined(this.#rest);
     if (this.#isBroken || rest.length > MOST_LINE_BYTES) return null;
     const data = parseJson(this.#frame + rest.toString('utf8')) ?? null;
-    if (data !== null && !this.#isOne)
-      for (const [name, value] of Object.entries(data))
-        if (Array.isArray(value)) Object.assign(data, { [name]: this.#lists.shift() ?? value });
+    if (data === null) return null;
+    for (const [name, value] of Object.entries(data)) {
+      if (!Array.isArray(value)) continue;
+      const list = this.#isOne ? value.map(this.#takeElement) : (this.#lists.shift() ?? value);
+      Object.assign(data, { [name]: list });
+    }
     return data;
   }
 
@@ -148,11 +219,12 @@ export class Reading {
       if (this.#frame.length > MOST_LINE_BYTES) this.#isBroken = true;
       this.#list = text.endsWith('[') ? [] : null;
       if (this.#list) this.#lists.push(this.#list);
-    } else if (line.length > 0) {
+    } else if (line.length > 0 && !this.#isWanted(line)) this.#list.push(null);
+    else if (line.length > 0) {
       const text = line.at(-1) === COMMA ? line.subarray(0, -1) : line;
       const item = parseJson(text.toString('utf8'));
       if (item === undefined) this.#isBroken = true;
-      this.#list.push(item);
+      this.#list.push(this.#takeElement(item));
     }
   }
 }

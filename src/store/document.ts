@@ -8,7 +8,7 @@ import { type Adapter, Low } from 'lowdb';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { type Disk, replaceFile } from '../support/files.ts';
 import { damaged } from './damage.ts';
-import { bytesOf, Reading } from './document-bytes.ts';
+import { bytesOf, isStream, Reading, streamedBytesOf, type Take } from './document-bytes.ts';
 import { FORMAT } from './format.ts';
 import { foreign, upgraded } from './migrate.ts';
 
@@ -20,7 +20,7 @@ export interface Document {
 
 export const documentPath = (dir: string, name: string): string => join(dir, `${name}.json`);
 
-/** Returns how many bytes the file has. */
+/** Returns how many bytes the file has. A list may come as an `AsyncIterable`. */
 export async function writeDocument<T extends Document>(
   disk: Disk,
   path: string,
@@ -42,54 +42,86 @@ export async function readDocument<T extends Document>(
   return (await readWeighed<T>(disk, path))?.data ?? null;
 }
 
-/** The same with the bytes that the file has. */
+/** The same with the bytes that the file has. Of each list `take` may keep less than all of an element. */
 export async function readWeighed<T extends Document>(
   disk: Disk,
   path: string,
+  take?: Take,
 ): Promise<{ readonly data: T; readonly bytes: number } | null> {
-  const adapter = new DurableAdapter<T>(disk, path);
+  const adapter = new DurableAdapter<T>(disk, path, take);
   const low = new Low<T | null>(adapter, null);
   await low.read();
   return low.data && { data: upgraded(path, low.data), bytes: adapter.bytes };
 }
 
+/** Gives the elements of all lists of a document, in order; others than those on wanted lines may be left out. It throws at the end where they are not what was written. */
+export async function* elementsOf(
+  disk: Disk,
+  path: string,
+  isWanted?: (line: Buffer) => boolean,
+): AsyncGenerator<unknown> {
+  let [read, format] = [[] as unknown[], FORMAT];
+  const reading = new Reading((element) => {
+    read.push(upgraded(path, { format, runs: [element] }).runs[0]);
+    return null;
+  }, isWanted);
+  const pieces = await disk.pieces(path);
+  if (!pieces) throw damaged(path, 'is missing');
+  for await (const piece of pieces) {
+    if (reading.bytes === 0) format = formatIn(piece);
+    reading.take(piece);
+    yield* read;
+    read = [];
+  }
+  judged(path, reading);
+  yield* read;
+}
+
+/** It is the first field of every document. */
+const formatIn = (piece: Buffer): number =>
+  Number(/^\{"format":(\d+)/.exec(piece.toString('latin1', 0, 40))?.[1] ?? FORMAT);
+
 class DurableAdapter<T extends Document> implements Adapter<T | null> {
   readonly #disk: Disk;
   readonly #path: string;
+  readonly #take: Take | undefined;
   /** Of the file, as it was read or written last. */
   bytes = 0;
 
-  constructor(disk: Disk, path: string) {
+  constructor(disk: Disk, path: string, take?: Take) {
     this.#disk = disk;
     this.#path = path;
+    this.#take = take;
   }
 
   async read(): Promise<T | null> {
     return regular(this.#path, async () => {
       const pieces = await this.#disk.pieces(this.#path);
       if (!pieces) return null;
-      const reading = new Reading();
+      const reading = new Reading(this.#take);
       for await (const piece of pieces) reading.take(piece);
       this.bytes = reading.bytes;
-      return this.#judged(reading);
+      return judged<T>(this.#path, reading);
     });
   }
 
   async write(data: T | null): Promise<void> {
-    this.bytes = await replaceFile(this.#disk, this.#path, bytesOf(data ?? {}));
+    const isStreamed = Object.values(data ?? {}).some(isStream);
+    const bytes = isStreamed ? streamedBytesOf(data ?? {}) : bytesOf(data ?? {});
+    this.bytes = await replaceFile(this.#disk, this.#path, bytes);
   }
+}
 
-  #judged(reading: Reading): T {
-    const data = reading.data() as T | null;
-    if (data === null || typeof data !== 'object' || typeof data.format !== 'number')
-      throw damaged(this.#path, 'is not whole');
-    // Before its checksum, which a newer format may make in another way.
-    if (data.format > FORMAT) throw foreign(this.#path, data.format);
-    if (!reading.fits) throw damaged(this.#path, 'does not fit its checksum');
-    if (!Number.isSafeInteger(data.seq) || data.seq < 0)
-      throw damaged(this.#path, 'does not say which commits it includes');
-    return data;
-  }
+function judged<T extends Document>(path: string, reading: Reading): T {
+  const data = reading.data() as T | null;
+  if (data === null || typeof data !== 'object' || typeof data.format !== 'number')
+    throw damaged(path, 'is not whole');
+  // Before its checksum, which a newer format may make in another way.
+  if (data.format > FORMAT) throw foreign(path, data.format);
+  if (!reading.fits) throw damaged(path, 'does not fit its checksum');
+  if (!Number.isSafeInteger(data.seq) || data.seq < 0)
+    throw damaged(path, 'does not say which commits it includes');
+  return data;
 }
 
 /** The bytes of a file; what is no file at all (a folder, a link, a pipe) is damage. */

@@ -1,6 +1,8 @@
 // Records that lie in pages: `000042.json` holds those with the numbers 42,000 to 42,999, so that one is found by its
 // number alone. A page is rewritten only if one of its records changed since the last fold. Records of old pages to
-// which nothing happens any more are read when they are asked for, through a small cache.
+// which nothing happens any more are read when they are asked for, through a small cache. A page may be larger than the
+// heap, so large records at rest are held light, without their values: `whole` reads them again, and a page is rewritten
+// while the old file is read beside it.
 import { join } from 'node:path';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
@@ -8,7 +10,7 @@ import { PAGE_SIZE, PAGES_CACHED, PAGES_CACHED_BYTES } from '../support/limits.t
 import { isFields } from '../support/schema.ts';
 import { copyAside } from './aside.ts';
 import { damaged, type Note, type Oddity } from './damage.ts';
-import { type Document, listFolder, readWeighed, writeDocument } from './document.ts';
+import { type Document, elementsOf, listFolder, readWeighed, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
 import type { Op } from './journal.ts';
 import type { Documents, Reads, Replay } from './table.ts';
@@ -37,6 +39,8 @@ export interface PagedTable<R extends Row = Row> {
   load(record: R): void;
   /** Nothing more becomes of it by itself: only its page need hold it. */
   isAtRest(record: R): boolean;
+  /** Returns a record at rest without its values, if it is large; null if it is held as it is. */
+  lightOf(raw: unknown): R | null;
   /** Counts a record that only its page holds. */
   count(record: R): void;
   /** Returns the pages that hold any record, newest first. */
@@ -122,6 +126,9 @@ export class Pages<R extends Row> {
   /** What the file of a page takes, once it was read or written. */
   readonly #bytes = new Map<number, number>();
 
+  /** Records whose values only the file has, with their size as JSON. */
+  readonly #light = new WeakMap<R, number>();
+
   /** Pages that held what makes no sense: originals are kept before they are written anew. */
   readonly #odd = new Set<number>();
 
@@ -142,9 +149,13 @@ export class Pages<R extends Row> {
     return names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
   }
 
-  /** The file of a page as it is on the disk, or null. */
-  async read(page: number): Promise<ReadPage<R> | null> {
-    const file = await readWeighed<PageFile>(this.#disk, this.path(page));
+  /** The file of a page as it is on the disk, or null. Large records at rest are light, but those that are wanted whole. */
+  async read(
+    page: number,
+    isWanted = (_id: number): boolean => false,
+  ): Promise<ReadPage<R> | null> {
+    const take = (element: unknown): unknown => this.#lightened(element, isWanted);
+    const file = await readWeighed<PageFile>(this.#disk, this.path(page), take);
     if (!file) return null;
     const raw = this.listIn(file.data);
     if (!raw || isOther(file.data.page, raw, page))
@@ -155,6 +166,36 @@ export class Pages<R extends Row> {
     if (oddities.length > 0) this.#odd.add(page);
     const { format, seq } = file.data;
     return { format, seq, records, oddities };
+  }
+
+  #lightened(element: unknown, isWanted: (id: number) => boolean): unknown {
+    const light = this.table.lightOf(element);
+    if (!light || isWanted(light.id)) return element;
+    this.#light.set(light, JSON.stringify(element).length);
+    return light;
+  }
+
+  isLight(record: R): boolean {
+    return this.#light.has(record);
+  }
+
+  /** What a record takes as JSON, with all its values. */
+  sizeOf(record: R): number {
+    return this.#light.get(record) ?? JSON.stringify(record).length;
+  }
+
+  /** The records with all their values, in the same order; one that has been removed meanwhile is left out. */
+  async whole(records: readonly R[]): Promise<readonly R[]> {
+    const wanted = new Set(records.filter((one) => this.isLight(one)).map(({ id }) => id));
+    if (wanted.size === 0) return records;
+    const found = new Map<number, R>();
+    const isWanted = (line: Buffer): boolean => !(idIn(line) >= 0) || wanted.has(idIn(line));
+    for (const page of new Set([...wanted].map(pageOf)))
+      for await (const element of elementsOf(this.#disk, this.path(page), isWanted)) {
+        const record = this.table.read(element, () => undefined);
+        if (typeof record !== 'string' && wanted.has(record.id)) found.set(record.id, record);
+      }
+    return records.flatMap((one) => (wanted.has(one.id) ? (found.get(one.id) ?? []) : one));
   }
 
   /** It has a page of its own, or was never given. */
@@ -201,13 +242,34 @@ export class Pages<R extends Row> {
   }
 
   async write(page: number, seq: number, records: readonly R[]): Promise<void> {
-    const file = { format: FORMAT, seq, page, [this.table.name]: records };
+    const isWhole = records.every((record) => !this.isLight(record));
+    const all = isWhole ? records : this.#merged(page, records);
+    const file = { format: FORMAT, seq, page, [this.table.name]: all };
     if (this.#odd.has(page)) await copyAside(this.#disk, this.#dir, [this.path(page)]);
     this.#odd.delete(page);
     this.#bytes.set(page, await writeDocument<PageFile>(this.#disk, this.path(page), file));
     this.filed.add(page);
     this.#versions.set(page, ++this.#changes);
     this.#cache.delete(page);
+  }
+
+  /** The records with all their values, one at a time: those of light ones come from the file that is replaced. */
+  async *#merged(page: number, records: readonly R[]): AsyncGenerator<unknown> {
+    const path = this.path(page);
+    const filed = elementsOf(this.#disk, path);
+    for (const record of records) {
+      if (!this.isLight(record)) {
+        yield record;
+        continue;
+      }
+      let next = await filed.next();
+      while (!next.done && !(isFields(next.value) && next.value.id === record.id))
+        next = await filed.next();
+      if (next.done) throw damaged(path, `has no ${this.table.what} ${record.id} any more`);
+      yield next.value;
+    }
+    // To its end: only then its checksum is known to fit.
+    for await (const _ of filed);
   }
 
   async remove(page: number): Promise<void> {
@@ -308,6 +370,10 @@ export class Pages<R extends Row> {
     return records;
   }
 }
+
+/** Records are written with their id first. */
+const idIn = (line: Buffer): number =>
+  Number(/^\{"id":(\d+),/.exec(line.toString('latin1', 0, 30))?.[1]);
 
 const isOther = (page: number, records: readonly unknown[], wanted: number): boolean =>
   page !== wanted &&

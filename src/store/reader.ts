@@ -277,6 +277,7 @@ class Reader<R extends Row, T extends Tables<R>> {
       return note(`${paged.what} ${id} makes no sense: its number was never given`);
     if (op[0] === 'import') await this.#takeImport(op[1] as Imported, seq, note);
     if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
+    if (id !== null && operations.counts(op) && !makes) await this.#readWhole(id);
     try {
       this.#replayOne(op, id, seq, note);
     } catch (error) {
@@ -305,6 +306,14 @@ class Reader<R extends Row, T extends Tables<R>> {
       this.#tables.paged.countPage(page, false);
       await this.#loadPage(page);
     }
+  }
+
+  /** Large records at rest are held light; one that is changed is needed whole. */
+  async #readWhole(id: number): Promise<void> {
+    const atRest = this.#loaded.get(pageOf(id))?.atRest;
+    const record = atRest?.get(id);
+    if (!atRest || !record || !this.#pages.isLight(record)) return;
+    for (const whole of await this.#pages.whole([record])) atRest.set(id, whole);
   }
 
   #replayOne(op: Op, id: number | null, seq: number, note: Note): void {

@@ -85,7 +85,12 @@ async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerato
 async function recordsOf(page: number, { tables, pages, nextId }: Recovered): Promise<Row[]> {
   const records = new Map<number, Row>();
   const damage: JobrunError[] = [];
-  const file = pages.filed.has(page) ? await readable(pages.read(page), damage) : null;
+  const file = pages.filed.has(page)
+    ? await readable(
+        pages.read(page, () => true),
+        damage,
+      )
+    : null;
   if (damage[0]) throw damage[0];
   for (const record of file?.records ?? []) if (record.id < nextId) records.set(record.id, record);
   for (let id = page * PAGE_SIZE; id < (page + 1) * PAGE_SIZE; id++) {

@@ -225,7 +225,7 @@ let temporary = 0;
 export async function replaceFile(
   disk: Disk,
   path: string,
-  content: string | Buffer | Iterable<Buffer>,
+  content: string | Buffer | Iterable<Buffer> | AsyncIterable<Buffer>,
 ): Promise<number> {
   const folder = dirname(path);
   const temp = join(folder, `.${basename(path)}.${process.pid}.${++temporary}.tmp`);
@@ -234,7 +234,7 @@ export async function replaceFile(
   try {
     const file = await disk.create(temp);
     try {
-      for (const piece of Buffer.isBuffer(whole) ? [whole] : whole) {
+      for await (const piece of Buffer.isBuffer(whole) ? [whole] : whole) {
         await file.write(piece, size);
         size += piece.length;
       }

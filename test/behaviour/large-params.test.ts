@@ -2,10 +2,15 @@
 // accepted is done.
 import { expect, test } from 'vitest';
 import { JobrunError } from '../../src/index.ts';
+import { eventually } from '../helpers/project.ts';
 import { Site } from '../helpers/site.ts';
 
 const MB = 1024 * 1024;
 const LENGTHS = { length: 'export default { run: (params) => params.text.length };' };
+
+async function allDone(small: Site, count: number): Promise<void> {
+  await eventually(async () => (await small.jobs.status()).counts.done === count, 60_000);
+}
 
 async function smallDaemon(heapMb: number): Promise<Site> {
   const made = new Site(LENGTHS);
@@ -35,7 +40,8 @@ test('more params than fit are refused with exit 5, and the daemon goes on with 
   const typed = await small.project.cli(['schedule', 'length', '--params', '@large.json']);
   expect([typed.code, typed.stderr]).toEqual([5, expect.stringMatching(/the limit is \d+ MB/)]);
   await small.jobs.resume();
-  for (const id of ids) expect(await small.settled(id)).toMatchObject({ output: 900_000 });
+  await allDone(small, ids.length);
+  expect(await small.jobs.get(ids[0] ?? '')).toMatchObject({ output: 900_000 });
   // What is done makes room again.
   expect(await small.run('length', params)).toMatchObject({ state: 'done' });
   expect((await small.jobs.status()).pid).toBe(pid);
@@ -48,3 +54,22 @@ test('what fits is not refused', async () => {
   for (let i = 0; i < 40; i++) await small.jobs.schedule('length', params);
   expect((await small.jobs.status()).counts).toMatchObject({ queued: 40 });
 }, 60_000);
+
+test('more settled runs in a page than the heap holds are listed, shown, folded and started with', async () => {
+  const small = await smallDaemon(96);
+  const params = { text: 'x'.repeat(900_000) };
+  const { pid } = await small.jobs.status();
+  let last = '';
+  for (let i = 1; i <= 110; i++) {
+    last = (await small.jobs.schedule('length', params)).id;
+    if (i % 10 === 0) await allDone(small, i);
+  }
+  const { total, runs } = await small.jobs.list({ limit: 5, state: ['done'] });
+  expect([total, runs.map((run) => run.params)]).toEqual([110, Array(5).fill(params)]);
+  expect((await small.jobs.get('1')).params).toEqual(params);
+  expect((await small.jobs.status()).pid).toBe(pid);
+  await small.daemon.kill('SIGTERM');
+  await small.up();
+  expect((await small.jobs.get('7')).params).toEqual(params);
+  expect((await small.jobs.get(last)).params).toEqual(params);
+}, 120_000);

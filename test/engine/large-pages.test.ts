@@ -151,6 +151,50 @@ test('a page that is removed while it is read has no runs; one that is missing i
   await expect(pages.filedIn(1)).rejects.toMatchObject({ code: 'state-damaged' });
 });
 
+test('a large settled run is whole wherever it is shown or changed, and stays so over folds and starts', async () => {
+  const clock = handClock();
+  const disk = new SimulatedDisk();
+  const open = async () => (await openFileEngine({ disk: disk.process(), dir: DIR, clock })).engine;
+  let engine = await open();
+  await large(engine);
+  const before = (await all(engine)).runs;
+  for (let start = 0; start < 3; start++) {
+    await engine.fold();
+    expect((await all(engine)).runs).toEqual(before);
+    expect(await engine.find(2)).toEqual(before.find(({ id }) => id === 2));
+    // A change beside them writes their page anew.
+    await engine.change(4, (run) => ({ ...run, priority: run.priority + 1 }));
+    await engine.change(4, (run) => ({ ...run, priority: run.priority - 1 }));
+    if (start === 1) engine = await open();
+  }
+  const parts = await engine.part(0);
+  expect(parts.map(({ bytes }) => Math.round(bytes() / MB))).toEqual([3, 3, 3, 0]);
+  const changed = await engine.change(1, (run) => ({ ...run, priority: 7 }));
+  expect(changed).toEqual({ ...before.find(({ id }) => id === 1), priority: 7 });
+  engine = await open();
+  expect(await engine.find(1)).toEqual(changed);
+  await engine.remove([2]);
+  await engine.fold();
+  const left = before.filter(({ id }) => id !== 2).map((run) => (run.id === 1 ? changed : run));
+  expect((await all(engine)).runs).toEqual(left);
+});
+
+test('a large run whose removal the disk refused is whole', async () => {
+  const disk = new SimulatedDisk();
+  const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock: handClock() });
+  await large(engine);
+  await engine.fold();
+  const run = await engine.find(2);
+  disk.capacity = 1;
+  await expect(engine.remove([2])).rejects.toMatchObject({ code: 'disk-full' });
+  disk.capacity = Number.POSITIVE_INFINITY;
+  expect(await engine.find(2)).toEqual(run);
+  const changed = await engine.change(2, (one) => ({ ...one, priority: 7 }));
+  await engine.fold();
+  expect(await engine.find(2)).toEqual({ ...run, priority: 7 });
+  expect(changed).toEqual({ ...run, priority: 7 });
+});
+
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((done) => {

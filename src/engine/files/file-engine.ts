@@ -97,7 +97,7 @@ export class FileEngine extends Reads implements E.Engine {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve));
     if (this.#p.room.needsFold) await this.#foldForRoom();
-    const reading = othersOf(drafts, (id) => this.find(id));
+    const reading = othersOf(drafts, (id) => this.seek(id));
     const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
     const known = request === undefined ? undefined : this.tables.requests.get(request);
@@ -209,7 +209,7 @@ export class FileEngine extends Reads implements E.Engine {
 
   async remove(ids: readonly number[]): Promise<void> {
     const found: Run[] = [];
-    for (const id of new Set(ids)) found.push(await this.get(id));
+    for (const id of new Set(ids)) found.push(await this.getLight(id));
     await this.#apply((tx) => {
       const runs = found.map((run) => this.current(run));
       removeRuns(this.#unit(tx), runs);

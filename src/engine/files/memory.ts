@@ -4,6 +4,7 @@
 //
 // A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
 // that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
+import { lightOf } from '../../run/light-run.ts';
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { RunHeap } from '../../run/run-heap.ts';
@@ -34,6 +35,7 @@ export class Memory implements PagedTable<Run> {
   readonly what = 'run';
   readonly read = runOf;
   readonly isAtRest = isSettled;
+  readonly lightOf = lightOf;
   readonly live = new ById<Run>();
   /** Settled since their page was written; null for a run that was removed. */
   readonly fresh = new ById<Run | null>();

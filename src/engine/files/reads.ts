@@ -26,7 +26,21 @@ export class Reads {
 
   async find(id: number): Promise<Run | null> {
     const known = this.memory.known(id);
-    if (known !== undefined || !this.memory.tally.hasPage(pageOf(id))) return known ?? null;
+    const run = known === undefined ? await this.#filed(id) : known;
+    if (!run || !this.pages.isLight(run)) return run;
+    const [whole] = await this.pages.whole([run]);
+    const now = this.memory.known(id);
+    return now === undefined || now === run ? (whole ?? null) : now;
+  }
+
+  /** The same, maybe without its large values. */
+  protected async seek(id: number): Promise<Run | null> {
+    const known = this.memory.known(id);
+    return known === undefined ? this.#filed(id) : known;
+  }
+
+  async #filed(id: number): Promise<Run | null> {
+    if (!this.memory.tally.hasPage(pageOf(id))) return null;
     const filed = (await this.pages.filedIn(pageOf(id))).get(id) ?? null;
     // While the page was read, the run may have changed or gone.
     const now = this.memory.known(id);
@@ -40,8 +54,16 @@ export class Reads {
     return last;
   }
 
-  search(query: E.Query): AsyncIterable<E.Found> {
-    return this.#search.run(query);
+  /** Pages are searched without large values; only what is found is read whole. */
+  async *search(query: E.Query): AsyncIterable<E.Found> {
+    const whole = new Map<number, Run>();
+    const isLight = (run: Run): boolean => this.pages.isLight(run);
+    for await (const found of this.#search.run(query)) {
+      const more = found.runs.filter((run) => isLight(run) && !whole.has(run.id));
+      for (const run of more.length > 0 ? await this.pages.whole(more) : []) whole.set(run.id, run);
+      const runs = found.runs.map((run) => (isLight(run) ? (whole.get(run.id) ?? run) : run));
+      yield whole.size > 0 ? { ...found, runs } : found;
+    }
   }
 
   async parts(): Promise<readonly number[]> {
@@ -51,8 +73,9 @@ export class Reads {
       .reverse();
   }
 
-  async part(start: number): Promise<readonly Run[]> {
-    return (await this.pages.current(pageOf(start))).reverse();
+  async part(start: number): Promise<readonly E.PartRun[]> {
+    const runs = await this.pages.current(pageOf(start));
+    return runs.reverse().map((run) => ({ run, bytes: () => this.pages.sizeOf(run) }));
   }
 
   async counts(): Promise<Counts> {
@@ -97,10 +120,18 @@ export class Reads {
     throw unknownRun(id);
   }
 
+  /** The same, maybe without its large values. */
+  protected async getLight(id: number): Promise<Run> {
+    const run = await this.seek(id);
+    if (run) return run;
+    throw unknownRun(id);
+  }
+
   /** The run as it is at this moment: it may have changed, or gone, since it was found. */
   protected current(found: Run): Run {
     const run = this.memory.known(found.id);
     if (run === null) throw unknownRun(found.id);
-    return run ?? found;
+    // A removal that was taken back left it without its values.
+    return run && !this.pages.isLight(run) ? run : found;
   }
 }
