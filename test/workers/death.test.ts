@@ -194,28 +194,33 @@ test('a zombie is dead, though it has a pid', async () => {
 test.each([
   ['by the kernel, where setpriv is there, even if they block', {}, 'while (true) {}'],
   ['by themselves where it is not, with what they started', { PATH: '' }, `await ctx.sleep('1h')`],
-])('workers die with their daemon: %s', async (_how, env, body) => {
-  const src = fileURLToPath(new URL('../../src/', import.meta.url));
-  const dir = project({
-    'jobs/job.mjs': `import { writeFileSync } from 'node:fs';
+])(
+  'workers die with their daemon: %s',
+  async (_how, env, body) => {
+    const src = fileURLToPath(new URL('../../src/', import.meta.url));
+    const dir = project({
+      'jobs/job.mjs': `import { writeFileSync } from 'node:fs';
       ${jobOf(`const c = spawn('/bin/sleep', ['1000']); writeFileSync('child', String(c.pid));
         writeFileSync('worker', String(process.pid)); ${body}`)}`,
-    'daemon.mjs': `
+      'daemon.mjs': `
       import { createJiti } from '${import.meta.resolve('jiti')}';
       const jiti = createJiti(import.meta.url, { fsCache: false, nativeModules: ['valibot'] });
       const { Child } = await jiti.import('${src}workers/child.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, memoryMb: null, clock, stray() {} });
       child.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
-  });
-  const daemon = spawn(process.execPath, ['daemon.mjs'], {
-    cwd: dir,
-    env: { ...process.env, ...env },
-  });
-  await until(() => pidIn(join(dir, 'worker')) > 0);
-  const [worker, grandchild] = [pidIn(join(dir, 'worker')), pidIn(join(dir, 'child'))];
-  atEnd(() => lives(grandchild) && process.kill(grandchild, 'SIGKILL'));
-  daemon.kill('SIGKILL');
-  await until(() => !lives(worker), 3000);
-  if ('PATH' in env) await until(() => !lives(grandchild), 3000);
-});
+    });
+    const daemon = spawn(process.execPath, ['daemon.mjs'], {
+      cwd: dir,
+      env: { ...process.env, ...env },
+    });
+    // The sources are compiled first, which takes long on a busy machine.
+    await until(() => pidIn(join(dir, 'worker')) > 0, 60_000);
+    const [worker, grandchild] = [pidIn(join(dir, 'worker')), pidIn(join(dir, 'child'))];
+    atEnd(() => lives(grandchild) && process.kill(grandchild, 'SIGKILL'));
+    daemon.kill('SIGKILL');
+    await until(() => !lives(worker), 3000);
+    if ('PATH' in env) await until(() => !lives(grandchild), 3000);
+  },
+  90_000,
+);
