@@ -81,11 +81,25 @@ export class Deadlines {
     this.#undos = null;
   }
 
-  /** Where this process was busy, a heartbeat may have come and lie unread: it is read between two looks. */
   #look(lockTimeMs: number, again = false): void {
     const left = this.#lockUntil - this.#time.monotonic();
     if (left > 0) this.after(left, () => this.#look(lockTimeMs));
-    else if (!again) this.after(1, () => this.#look(lockTimeMs, true));
+    else if (!again) this.#afterReading(() => this.#look(lockTimeMs, true));
     else this.#onOver('stale', `gave no sign of life for ${showDuration(lockTimeMs)}`);
+  }
+
+  /**
+   * If this process was busy or stopped, a heartbeat may lie unread in a pipe. A timer alone does not wait for it: Node
+   * may end one in the pass in which it was made, before it reads any pipe. An immediate comes after that.
+   */
+  #afterReading(fn: () => void): void {
+    this.after(1, () => {
+      const immediate = setImmediate(() => {
+        this.#undos?.delete(undo);
+        fn();
+      });
+      const undo = (): void => clearImmediate(immediate);
+      this.#undos?.add(undo);
+    });
   }
 }

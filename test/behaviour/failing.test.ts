@@ -129,6 +129,27 @@ test('a daemon and its workers that were stopped together go on where they were;
   expect(outcomes(await s.run('late'))).toEqual(['timeout']);
 });
 
+test('a daemon that was stopped alone reads the heartbeats that came meanwhile before it calls a lock stale', async () => {
+  const beats = (isolation: string) =>
+    `export default { isolation: '${isolation}', lockTime: '1s', run: async (_p, ctx) => {
+      mark('beats'); for (let i = 0; i < 60; i++) { ctx.progress(i); await sleep(100); } return ctx.attempt; } };`;
+  const s = await site({
+    alone: beats('process'),
+    together: beats('shared'),
+  });
+  const jobs = ['alone', 'together', 'together', 'together'];
+  const ids = await Promise.all(jobs.map(async (job) => (await s.jobs.schedule(job)).id));
+  await eventually(() => s.marks('beats').length === jobs.length || null);
+  for (let stops = 0; stops < 2; stops++) {
+    process.kill(s.daemon.pid, 'SIGSTOP');
+    await sleep(3000);
+    process.kill(s.daemon.pid, 'SIGCONT');
+    await sleep(1000);
+  }
+  const runs = await Promise.all(ids.map((id) => s.settled(id)));
+  expect(runs.map((run) => run.output)).toEqual([1, 1, 1, 1]);
+}, 60_000);
+
 test('an attempt past its timeout is told, then killed with all that it started; a run that obeys is not', async () => {
   const s = await site({
     deaf: `import { spawn } from 'node:child_process';
