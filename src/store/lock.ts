@@ -2,12 +2,15 @@
 // descriptor that it inherits, it belongs to our open file, so it stays when the helper ends and goes when this
 // process does, by kill -9 too. Nothing has to be cleaned up and nothing can be stale. What the file says (who holds
 // it) is for people and for messages, never for deciding.
-
+//
+// Those who only read share it: any number of them at once, while nobody changes anything. For them nothing is made and
+// nothing written, so that it works on a read-only file system too.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -70,7 +73,7 @@ export async function lockState(
  * A moment until the next try. A command goes by; a daemon stays, so whoever wants to reach it has to ask it. Each
  * holder is given its time: of commands typed at once each waits for all before it.
  */
-export function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
+function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
   let since = clock.monotonic();
   let before: number | undefined;
   return async () => {
@@ -120,7 +123,7 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
 }
 
 /** What lies in place of the lock (a pipe, a folder) cannot be locked, and was not put there by us. */
-export function checkFile(fd: number, path: string): void {
+function checkFile(fd: number, path: string): void {
   if (fstatSync(fd).isFile()) return;
   closeSync(fd);
   throw unsafe(path, 'is not a regular file');
@@ -165,7 +168,7 @@ function checked(fd: number, path: string): number {
   throw unsafe(path, stat.isFile() ? 'has a second name elsewhere' : 'is not a file');
 }
 
-export function flock(fd: number, how: 'alone' | 'share' = 'alone'): boolean {
+function flock(fd: number, how: 'alone' | 'share' = 'alone'): boolean {
   if (process.platform !== 'linux') return true;
   const { status, error } = spawnSync('flock', ['-n', how === 'alone' ? '-x' : '-s', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
@@ -215,7 +218,7 @@ export function prepareState(dir: string): void {
 }
 
 /** The state folder and the folders in it are ours alone, or it is refused. */
-export function refuseForeignState(dir: string): Stats {
+function refuseForeignState(dir: string): Stats {
   const stat = refuseForeign(dir);
   for (const name of FOLDERS) {
     const folder = join(dir, name);
@@ -233,7 +236,7 @@ function makePrivate(dir: string): void {
   }
 }
 
-export function unusable(path: string, cause: unknown): JobrunError {
+function unusable(path: string, cause: unknown): JobrunError {
   const errno = errnoOf(cause);
   if (errno === 'ENOENT') {
     return new JobrunError(
@@ -274,4 +277,52 @@ function taken(dir: string, holder: Holder | null): JobrunError {
 function lostLock(path: string): JobrunError {
   const hint = 'Start it again; the lock file must stay as long as it runs.';
   return new JobrunError('state-unsafe', `${path} was removed or replaced while it was held`, hint);
+}
+
+// ------------------------------------------------------------------------------------------ for those who only read
+
+/** Takes a place among the readers; a folder without a lock has never been in use. Waits as `lockState` does. */
+export async function shareState(dir: string, clock: Clock): Promise<StateLock> {
+  if (existsSync(dir)) refuseForeignState(dir);
+  const path = join(dir, 'lock');
+  const wait = waiting(dir, path, clock);
+  for (;;) {
+    const fd = openShared(path);
+    if (fd === null) return reading(() => undefined);
+    if (fd !== 'taken' && flock(fd, 'share')) return reading(() => closeSync(fd));
+    if (fd !== 'taken') closeSync(fd);
+    await wait();
+  }
+}
+
+/** Who holds the lock alone, asked without taking it; null where nobody does. */
+export async function lockHolder(dir: string): Promise<Holder | null> {
+  const path = join(dir, 'lock');
+  if (!existsSync(path) || !lstatSync(path).isFile()) return null;
+  const fd = openShared(path);
+  if (fd === null) return null;
+  const free = fd !== 'taken' && flock(fd, 'share');
+  if (fd !== 'taken') closeSync(fd);
+  return free ? null : (readHolder(path) ?? { pid: 0, kind: 'command' });
+}
+
+const reading = (release: () => void): StateLock => ({
+  guard: () => undefined,
+  isHeld: () => true,
+  lost: new Promise(() => undefined),
+  release: async () => release(),
+});
+
+function openShared(path: string): number | 'taken' | null {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const lockFlags = process.platform === 'linux' ? 0 : 0x10;
+  try {
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | lockFlags);
+    checkFile(fd, path);
+    return fd;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (errnoOf(error) === 'EAGAIN') return 'taken';
+    throw error instanceof JobrunError ? error : unusable(path, error);
+  }
 }

@@ -12,7 +12,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import type { Fields } from '../support/schema.ts';
-import { damaged, type Note, type Oddity, Problems } from './damage.ts';
+import { damaged, type Note, type Oddity, type Problem, Problems } from './damage.ts';
 import { type Document, documentPath, readDocument, readRegular } from './document.ts';
 import { FORMAT } from './format.ts';
 import {
@@ -29,8 +29,25 @@ import { type Imported, type Manifest, readManifest, readsOf } from './manifest.
 import { foreign } from './migrate.ts';
 import { readWitness } from './notes.ts';
 import { Pages, pageOf, type Row, type Summary, type Tables } from './pages.ts';
-import type { Recovered } from './recovered.ts';
 import { type Reads, readOps } from './table.ts';
+
+/** The state as it was read: what is proven, and what is wrong with the rest. */
+export interface Recovered<R extends Row = Row, T extends Tables<R> = Tables<R>> {
+  readonly tables: T;
+  readonly pages: Pages<R>;
+  /** The oldest of any document that was read; what was read of it is as this version has it. */
+  readonly format: number;
+  readonly epoch: number;
+  readonly nextId: number;
+  readonly changes: number;
+  readonly end: Position;
+  readonly lastSegment: number;
+  /** The segment that ends the chain, if it holds any line, and the part of it that is whole. */
+  readonly tail: { readonly segment: number; readonly whole: Buffer } | null;
+  readonly problems: readonly Problem[];
+  /** Records that make no sense. */
+  readonly oddities: readonly Oddity[];
+}
 
 /** Ids that one line may have given at the most: it holds less than that. */
 export const IDS_PER_COMMIT = 10_000;

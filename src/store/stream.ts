@@ -23,8 +23,8 @@ import { listFolder, readOrDamaged } from './document.ts';
 import { journalFolder, type Op, Segment } from './journal.ts';
 import type { Imported } from './manifest.ts';
 import { Pages, pageOf, type Row, readable, type Tables } from './pages.ts';
+import type { Recovered } from './reader.ts';
 import { readSteadily } from './reader.ts';
-import type { Recovered } from './recovered.ts';
 
 const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */

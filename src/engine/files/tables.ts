@@ -10,7 +10,7 @@ import { readSchedule } from '../../run/stored-schedule.ts';
 import type { Note } from '../../store/damage.ts';
 import type { Op } from '../../store/journal.ts';
 import type { Tables as Stored } from '../../store/pages.ts';
-import type { Recovered } from '../../store/recovered.ts';
+import type { Recovered } from '../../store/reader.ts';
 import {
   Documents,
   fitting,

@@ -22,10 +22,9 @@ import { IDS_PER_COMMIT } from '../../../store/reader.ts';
 import { readOps } from '../../../store/table.ts';
 import type { Disk } from '../../../support/files.ts';
 import { PAGE_SIZE } from '../../../support/limits.ts';
-import { failDoubted } from '../doubt.ts';
 import { Memory } from '../memory.ts';
 import { type Found, newTables, Tables } from '../tables.ts';
-import { Losses, type Lost } from './losses.ts';
+import { failDoubted, Losses, type Lost } from './losses.ts';
 
 export interface SalvageReport {
   /** Files that a hand or rot has changed and that are still JSON, taken as they are. */
