@@ -30,6 +30,7 @@ import { parseJson } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
 import { fits, object, oneOf, whole } from '../support/schema.ts';
+import { FOLDERS } from './layout.ts';
 
 export interface Holder {
   readonly pid: number;
@@ -203,9 +204,6 @@ export function readHolder(path: string): Holder | null {
 
 const HOLDER = object({ pid: whole(1), kind: oneOf(['daemon', 'command']) });
 
-/** Folders of the state: one that was turned into a link would have us read and write somewhere else. */
-const FOLDERS = ['runs', 'journal', 'logs', 'aside'];
-
 /** Makes the state folder, or refuses one that others could have prepared or could change. */
 export function prepareState(dir: string): void {
   try {
@@ -217,7 +215,10 @@ export function prepareState(dir: string): void {
   if ((mode & 0o777) !== 0o700) makePrivate(dir);
 }
 
-/** The state folder and the folders in it are ours alone, or it is refused. */
+/**
+ * The state folder and the folders in it are ours alone, or it is refused: one that was turned into a link would have us
+ * read and write somewhere else.
+ */
 function refuseForeignState(dir: string): Stats {
   const stat = refuseForeign(dir);
   for (const name of FOLDERS) {

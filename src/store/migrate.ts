@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { JobrunError } from '../support/errors.ts';
 import { type Disk, isTemporary, replaceFile } from '../support/files.ts';
 import { type DocumentName, FORMAT, STEPS, type Step } from './format.ts';
+import { DOCUMENTS } from './layout.ts';
 
 /** The steps from a format to that of this version; null where there is no way. */
 export function stepsFrom(format: number): readonly Step[] | null {
@@ -65,8 +66,7 @@ export async function keepOlder(
       if (!isTemporary(name)) await copyFile(disk, dir, copy, join(folder, name));
   }
   await removeTemporaries(disk, copy);
-  for (const name of ['schedules.json', 'locks.json', 'witness', 'manifest.json'])
-    await copyFile(disk, dir, copy, name);
+  for (const name of ['witness', ...DOCUMENTS]) await copyFile(disk, dir, copy, name);
 }
 
 async function copyFile(disk: Disk, dir: string, copy: string, name: string): Promise<void> {

@@ -136,15 +136,18 @@ test('a quota, and a disk without room for another name, are a full disk too', a
   expect(await names.engine.accept([draft(2)], T0)).toHaveLength(1);
 });
 
-test('a daemon starts on a full disk: on the room that its reserve gives up', async () => {
-  const { disk, engine, open } = await begin();
-  await engine.accept([draft(1)], T0);
-  await engine.close();
-  fill(disk);
-  const again = await open();
-  expect((await again.find(1))?.state.name).toBe('queued');
-  await expect(again.accept([draft(2)], T0)).rejects.toMatchObject({ code: 'disk-full' });
-});
+test.each([0, 200, 400])(
+  'a daemon starts on a disk with %i bytes left: on the room that its reserve gives up',
+  async (left) => {
+    const { disk, engine, open } = await begin();
+    await engine.accept([draft(1)], T0);
+    await engine.close();
+    fill(disk, left);
+    const again = await open();
+    expect((await again.find(1))?.state.name).toBe('queued');
+    await expect(again.accept([draft(2)], T0)).rejects.toMatchObject({ code: 'disk-full' });
+  },
+);
 
 test('a request that was answered before the disk was full still gets its answer', async () => {
   const { disk, engine } = await begin();

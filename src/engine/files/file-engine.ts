@@ -1,24 +1,18 @@
 // The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
-import { join } from 'node:path';
 import { removeRuns, repeatedRuns, replaceRun, takeIn } from '../../run/intake.ts';
-import type { ClockMark } from '../../run/keep-clock.ts';
+import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import { type JobLimits, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
 import type { Draft, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
-import type { Committer } from '../../store/committer.ts';
-import { type Folding, fold, isWorthFolding } from '../../store/fold.ts';
-import { Heartbeat, writeClockNote } from '../../store/notes.ts';
-import type { Pages } from '../../store/pages.ts';
-import { FULL_REASON, fullRefusal, type Reserve } from '../../store/reserve.ts';
+import { FULL_REASON, fullRefusal } from '../../store/reserve.ts';
 import { Transaction } from '../../store/table.ts';
 import type { Clock } from '../../support/clock.ts';
-import { assert, type JobrunError } from '../../support/errors.ts';
-import { bytesIn } from '../../support/files.ts';
+import { assert } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
@@ -28,31 +22,13 @@ import { FileMembers } from './members.ts';
 import { Reads } from './reads.ts';
 import { type Room, takesRoom } from './room.ts';
 import type { RunChange } from './run-table.ts';
-import { type Answered, packed, type Tables, unpacked } from './tables.ts';
+import { type Answered, packed, type RunStore, unpacked } from './tables.ts';
 import { othersOf, Unit } from './unit.ts';
-
-export interface Parts extends Omit<Folding, 'counters' | 'committer' | 'documents' | 'pages'> {
-  readonly tables: Tables;
-  readonly pages: Pages<Run>;
-  readonly room: Room;
-  /** Null where the state is only read: then every change is refused with `refusal`. */
-  readonly committer: Committer | null;
-  readonly refusal: JobrunError | null;
-  readonly reserve: Reserve | null;
-  readonly lastBeat: number | null;
-  readonly clockMark: ClockMark | null;
-  readonly epoch: number;
-  readonly nextId: number;
-  readonly changes: number;
-  /** Told of what goes wrong in the background. */
-  readonly onError: (error: unknown) => void;
-  readonly release: () => Promise<void>;
-  readonly clock: Clock;
-}
 
 export class FileEngine extends Reads implements E.Engine {
   readonly members: FileMembers;
-  readonly #p: Parts;
+  readonly #store: RunStore;
+  readonly #room: Room;
   readonly #announcer: Announcer;
   readonly #stirred = new Set<() => void>();
   readonly #time: SteadyTime;
@@ -63,27 +39,20 @@ export class FileEngine extends Reads implements E.Engine {
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
   readonly #ids: { next: number };
-  readonly #heartbeat: Heartbeat;
   #clockMark: ClockMark | null;
   #tokens = 0;
-  #folding: Promise<void> | null = null;
-  /** How large the journal was when it was last looked at for a fold. */
-  #lookedAt = 0;
 
-  constructor(parts: Parts) {
-    super(parts.tables, parts.pages);
-    this.#p = parts;
-    this.#clockMark = parts.clockMark;
-    this.#heartbeat = new Heartbeat(parts.disk, parts.dir, parts.onError);
-    this.#ids = { next: parts.nextId };
-    this.members = new FileMembers({
-      ...parts,
-      heartbeat: this.#heartbeat,
-      apply: (build) => this.#apply(build),
-    });
-    this.#announcer = new Announcer(parts.changes, () => parts.clock.now(), parts.onError);
-    this.#time = new SteadyTime(parts.clock);
-    this.memory.begin(this.#time, parts.clock.now());
+  constructor(store: RunStore, room: Room, clock: Clock) {
+    const { tables, pages, nextId, changes, clockNote, onError } = store.opened;
+    super(tables, pages);
+    this.#store = store;
+    this.#room = room;
+    this.#clockMark = readMark(clockNote);
+    this.#ids = { next: nextId };
+    this.members = new FileMembers(store, (build) => this.#apply(build));
+    this.#announcer = new Announcer(changes, () => clock.now(), onError);
+    this.#time = new SteadyTime(clock);
+    this.memory.begin(this.#time, clock.now());
     this.memory.picker.configure((job) => this.#jobLimits(job));
   }
 
@@ -95,8 +64,8 @@ export class FileEngine extends Reads implements E.Engine {
     { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
   ): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
-    const full = this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve));
-    if (this.#p.room.needsFold) await this.#foldForRoom();
+    const full = this.#store.full && (await this.#staysFull());
+    if (this.#room.needsFold) await this.#foldForRoom();
     const reading = othersOf(drafts, (id) => this.seek(id));
     const others = reading && (await reading);
     // No wait between this look and the transaction: the same request may have come twice at once.
@@ -134,19 +103,18 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   async advance(now: number): Promise<number | null> {
-    if (this.#time.offset !== this.#restatedAt) this.#restate().catch(this.#p.onError);
+    if (this.#time.offset !== this.#restatedAt) this.#restate().catch(this.#store.opened.onError);
     const promoted = this.memory.promote(now);
     const stands = (run: Run): boolean => this.memory.live.get(run.id) === run;
     // Not before their acceptance is durable, and before a claim that may go into the same line.
-    if (promoted.length > 0)
-      this.#p.committer?.tell(this.#announcer.fallenDue(promoted, now, stands));
+    if (promoted.length > 0) this.#store.tell(this.#announcer.fallenDue(promoted, now, stands));
     this.#nextPlaceAt = this.memory.picker.nextPlaceAt(this.memory.steady(now));
     return this.memory.nextDueAt(now);
   }
 
   /** The clock was set, also where that was before the start: writes anew which instants durations end at. */
   async #restate(): Promise<void> {
-    if (!this.#p.committer) return;
+    if (!this.#store.opened.writes) return;
     this.#restatedAt = this.#time.offset;
     const moved = this.memory.movedWaits();
     for (let from = 0; from < moved.length; from += MAX_BATCH) {
@@ -165,13 +133,13 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
-    this.#writable();
+    this.#store.writable();
     const { most } = want;
     const next = (): Run | null => this.#next(want, now);
     const first = most < 1 ? null : next();
     this.#noteNextPlace(now);
     if (first === null) return [];
-    if (this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve))) return [];
+    if (this.#store.full && (await this.#staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
       for (let prev = next(); prev && claimed.length < most; prev = next())
@@ -191,11 +159,11 @@ export class FileEngine extends Reads implements E.Engine {
 
   async change(id: number, decide: (run: Run) => Run): Promise<Run> {
     const found = await this.get(id);
-    if (this.#p.room.needsFold) await this.#foldForRoom();
+    if (this.#room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
       const run = this.current(found);
       const next = decide(run);
-      if (takesRoom(run, next)) this.#p.room.refuse?.();
+      if (takesRoom(run, next)) this.#room.refuse?.();
       return replaceRun(this.#unit(tx), run, next);
     });
   }
@@ -247,8 +215,8 @@ export class FileEngine extends Reads implements E.Engine {
     decide: (schedule: Schedule, unsettled: readonly Run[]) => E.Firing | null,
     now: number,
   ): Promise<readonly E.Fired[]> {
-    if (this.#p.reserve?.full && (await this.#staysFull(this.#p.reserve))) throw fullRefusal();
-    if (this.#p.room.needsFold) await this.#foldForRoom();
+    if (this.#store.full && (await this.#staysFull())) throw fullRefusal();
+    if (this.#room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
       const unit = this.#unit(tx);
       return names.flatMap((name) => {
@@ -273,10 +241,9 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   async putClockMark(mark: ClockMark): Promise<void> {
-    this.#writable();
-    this.#p.guard();
+    this.#store.writable();
     this.#clockMark = mark;
-    await writeClockNote(this.#p.disk, this.#p.dir, mark);
+    await this.#store.putClockNote(mark);
   }
 
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
@@ -306,76 +273,51 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   protected override reasonOf(run: Run, now: number): string | null {
-    const full = run.state.name === 'queued' && this.#p.reserve?.full === true;
+    const full = run.state.name === 'queued' && this.#store.full;
     return full ? FULL_REASON : super.reasonOf(run, now);
   }
 
   async memoryUse(): Promise<E.MemoryUse> {
-    const { bytes, limit } = this.#p.room;
+    const { bytes, limit } = this.#room;
     return { bytes, limit };
   }
 
   async makeRoom(): Promise<void> {
-    await this.#p.reserve?.giveUp();
+    await this.#store.makeRoom();
   }
 
   async durable(): Promise<void> {
-    await this.#p.committer?.durable();
+    await this.#store.durable();
   }
 
   async fold(): Promise<void> {
-    const committer = this.#writable();
-    const counters = () => ({
-      epoch: this.#p.epoch,
-      nextId: this.#ids.next,
-      changes: this.#announcer.count,
-    });
-    this.#folding ??= fold({
-      ...this.#p,
-      documents: this.tables.documents,
-      committer,
-      counters,
-    }).finally(() => {
-      this.#folding = null;
-    });
-    await this.#folding;
+    await this.#store.fold(this.#counters);
   }
 
   async size(): Promise<number> {
     // Files shrink with a fold: until then they would be found as large as before.
     if (this.memory.removed > 0) await this.fold();
-    const sizes = ['runs', 'logs'].map((name) => bytesIn(join(this.#p.dir, name)));
-    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    return this.#store.size();
   }
 
   async close(): Promise<void> {
-    await this.#folding?.catch(this.#p.onError);
-    await this.#heartbeat.close();
-    try {
-      await this.#p.committer?.close();
-    } finally {
-      await this.#p.release();
-    }
+    await this.#store.close();
   }
 
   // ------------------------------------------------------------------------------------------------------ inside
 
-  #writable(): Committer {
-    if (this.#p.refusal) throw this.#p.refusal;
-    assert(this.#p.committer, 'a state opened for reading is not changed');
-    return this.#p.committer;
-  }
+  readonly #counters = () => ({ nextId: this.#ids.next, changes: this.#announcer.count });
 
   /** Once there is room again, what waited for that may start. */
-  async #staysFull(reserve: Reserve): Promise<boolean> {
-    const full = await reserve.staysFull();
+  async #staysFull(): Promise<boolean> {
+    const full = await this.#store.staysFull();
     if (!full) this.#stir();
     return full;
   }
 
   /** Applies what `build` does, at once, and waits until it is durable. What `build` throws leaves nothing behind. */
   async #apply<T>(build: (tx: Transaction) => T): Promise<T> {
-    const committer = this.#writable();
+    this.#store.writable();
     const tx = new Transaction();
     let result: T;
     try {
@@ -384,35 +326,26 @@ export class FileEngine extends Reads implements E.Engine {
       tx.undo();
       throw error;
     }
-    await this.#commit(committer, tx);
+    await this.#commit(tx);
     return result;
   }
 
-  async #commit(committer: Committer, tx: Transaction): Promise<void> {
-    if (tx.ops.length === 0) return committer.durable();
+  async #commit(tx: Transaction): Promise<void> {
+    if (tx.ops.length === 0) return this.#store.durable();
     const changes = this.tables.runs.changesIn(tx);
     const told = this.#announcer.number(tx, changes);
     // Before the line begins to gather: what starts by this goes into the same one.
     if (changes.some(letsStart)) this.#stir();
-    await committer.commit({ ops: tx.ops, undo: () => tx.undo(), told });
-    this.#foldIfLarge(committer);
+    await this.#store.commit({ ops: tx.ops, undo: () => tx.undo(), told });
+    this.#store.foldIfLarge(this.#counters, this.#room.wantsFold);
   }
 
   /** Settled runs leave the memory once they are folded: what can be accepted then is not refused now. */
   async #foldForRoom(): Promise<void> {
-    if (!this.#p.committer) return;
+    if (!this.#store.opened.writes) return;
     // A fold that is under way may have captured its pages before they settled.
-    for (let folds = 0; folds < 2 && this.#p.room.needsFold; folds++)
-      await this.fold().catch(this.#p.onError);
-  }
-
-  #foldIfLarge(committer: Committer): void {
-    // Once for each line, though many changes stand in it.
-    if (this.#folding || committer.journalSize === this.#lookedAt) return;
-    this.#lookedAt = committer.journalSize;
-    const isWorth = this.#p.room.wantsFold || isWorthFolding(committer.journalSize, this.pages);
-    if (!isWorth) return;
-    this.fold().catch(this.#p.onError);
+    for (let folds = 0; folds < 2 && this.#room.needsFold; folds++)
+      await this.fold().catch(this.#store.opened.onError);
   }
 
   #hasRun(job: string): boolean {
@@ -422,7 +355,7 @@ export class FileEngine extends Reads implements E.Engine {
   #unit(tx: Transaction, others: ReadonlyMap<number, Run> | null = null): Unit {
     return new Unit(
       tx,
-      { runs: this.tables.runs, ids: this.#ids, refuse: this.#p.room.refuse },
+      { runs: this.tables.runs, ids: this.#ids, refuse: this.#room.refuse },
       others,
     );
   }
@@ -430,7 +363,7 @@ export class FileEngine extends Reads implements E.Engine {
   #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {
     this.members.ensure(tx, worker.mark);
     const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
-    const token: Token = [this.#p.epoch, ++this.#tokens];
+    const token: Token = [this.members.self.id, ++this.#tokens];
     this.tables.runs.patch(tx, prev, run, { token, mark: worker.mark });
     return { run, token, worker };
   }

@@ -1,197 +1,31 @@
-// Opening the state: the same path after a clean stop, a kill and a power cut.
-//
-//   read all of it (reader.ts) -> make sure of it -> fold what was replayed into new files and a new segment -> serve
-//
-// The two steps in the middle are not tidiness. After a kill, and after a failed sync, the system's cache may hold
-// what the disk does not: a last line, or a name. What builds on such a thing and is synced itself would outlive it.
-// So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
-// (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
-//
-// A state of an older format is kept as a copy first, and written anew as a whole (migrate.ts).
-//
-// With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
-
-import { dirname, join } from 'node:path';
-import { readMark } from '../../run/keep-clock.ts';
-import type { Run } from '../../run/run.ts';
-import { copyAside } from '../../store/aside.ts';
-import { Committer } from '../../store/committer.ts';
-import { type Oddity, type Problem, Problems } from '../../store/damage.ts';
-import { FORMAT } from '../../store/format.ts';
-import { journalFolder, listSegments, Segment, segmentPath } from '../../store/journal.ts';
-import { keepOlder, removeTemporaries } from '../../store/migrate.ts';
-import { readClockNote, readHeartbeat, Witness } from '../../store/notes.ts';
-import { readState } from '../../store/reader.ts';
-import { Reserve } from '../../store/reserve.ts';
-import type { Clock } from '../../support/clock.ts';
-import { errnoOf, isFull, JobrunError } from '../../support/errors.ts';
-import { type Disk, replaceFile } from '../../support/files.ts';
-import { FileEngine, type Parts } from './file-engine.ts';
+// The engine on a state that src/store opens.
+import {
+  type OpenedState,
+  openState,
+  type OpenOptions as StateOptions,
+  serveRecovered as serve,
+} from '../../store/recovery.ts';
+import { FileEngine } from './file-engine.ts';
 import { heapForRuns, Room } from './room.ts';
-import { type Found, newTables, type Tables } from './tables.ts';
+import { type Found, newTables, type RunStore } from './tables.ts';
 
-export interface OpenOptions {
-  readonly disk: Disk;
-  readonly dir: string;
-  readonly clock: Clock;
-  /** Read what there is and change nothing, not even for recovery. */
-  readonly readOnly?: boolean;
-  /** Hold room for results on a full disk: for who stays. */
-  readonly reserve?: boolean;
+export interface OpenOptions extends StateOptions {
   /** Heap that runs may take, where it is not a part of this process's. */
   readonly heap?: number;
-  readonly guard?: () => void;
-  readonly release?: () => Promise<void>;
-  readonly onError?: (error: unknown) => void;
-  readonly onCommit?: (ms: number) => void;
 }
 
-export interface OpenedState {
-  readonly engine: FileEngine;
-  /** What is wrong with the state; then it was opened for reading only. */
-  readonly damage: readonly JobrunError[];
-  /** What makes no sense of it: all else goes on. */
-  readonly oddities: readonly Oddity[];
-}
+/** Opens the state folder of a project, which the caller holds the lock of. Throws as `openState` does. */
+export const openFileEngine = (options: OpenOptions): Promise<OpenedState<FileEngine>> =>
+  openState(options, newTables, engineOf(options));
 
-/**
- * Opens the state folder of a project, which the caller holds the lock of. Throws `state-newer` or
- * `state-older`, having touched nothing, where another jobrun wrote it and this one has no way from there.
- */
-export async function openFileEngine(options: OpenOptions): Promise<OpenedState> {
-  try {
-    return await openOnce(options);
-  } catch (error) {
-    const gives = options.reserve === true && isFull(error);
-    if (!gives || !(await Reserve.removeFrom(options.disk, options.dir))) throw error;
-    return openOnce(options);
-  }
-}
+/** Goes on from what was put together by a repair. */
+export const serveRecovered = (options: OpenOptions, recovered: Found): Promise<FileEngine> =>
+  serve(options, recovered, engineOf(options));
 
-async function openOnce(options: OpenOptions): Promise<OpenedState> {
-  const { disk, dir } = options;
-  const recovered = await readState<Run, Tables>(disk, dir, newTables());
-  const { oddities } = recovered;
-  const isOlder = recovered.format < FORMAT;
-  let { problems } = recovered;
-  if (isOlder && !options.readOnly && problems.length === 0)
-    problems = await unsoundPages(recovered);
-  if (!options.readOnly && problems.length === 0) {
-    if (isOlder) await beginMigration(options, recovered);
-    await keepOriginals(options, oddities);
-    return { engine: await serveRecovered(options, recovered), damage: [], oddities };
-  }
-  const common = await partsOf(options, recovered);
-  // A copy is a help, not a condition: on a full disk the state can still be read.
-  const paths = problems.map(({ path }) => path);
-  if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
-  const refusal = problems[0]?.error ?? readOnlyRefusal();
-  const engine = new FileEngine({ ...common, committer: null, reserve: null, refusal });
-  return { engine, damage: problems.map(({ error }) => error), oddities };
-}
-
-/** Before the fold, which writes anew what makes no sense. Which segment of the journal had it is not known. */
-async function keepOriginals(
-  { disk, dir }: OpenOptions,
-  oddities: readonly Oddity[],
-): Promise<void> {
-  if (oddities.length === 0) return;
-  const folder = journalFolder(dir);
-  const segments = (await listSegments(disk, folder)).map((one) => segmentPath(folder, one));
-  await copyAside(disk, dir, [...oddities.map(({ path }) => path), ...segments]);
-}
-
-/** Nothing is migrated before all of it is sound: as long as no byte has changed, its own version can repair it. */
-async function unsoundPages({ pages }: Found): Promise<readonly Problem[]> {
-  const problems = new Problems();
-  for (const page of pages.filed) {
-    const path = pages.path(page);
-    const file = await problems.try(path, () => pages.read(page));
-    if (!file) problems.note(path, 'is missing');
-  }
-  return problems.all;
-}
-
-/** All pages are written anew by the fold that every start makes. */
-async function beginMigration({ disk, dir }: OpenOptions, recovered: Found): Promise<void> {
-  await keepOlder(disk, dir, recovered);
-  for (const page of recovered.pages.filed) recovered.tables.paged.dirty.add(page);
-}
-
-const readOnlyRefusal = (): JobrunError =>
-  new JobrunError(
-    'state-read-only',
-    'the state was opened for reading only',
-    'Use a command that changes it.',
-  );
-
-type Common = Omit<Parts, 'committer' | 'refusal' | 'reserve'>;
-
-const partsOf = async (options: OpenOptions, recovered: Found): Promise<Common> => ({
-  disk: options.disk,
-  dir: options.dir,
-  tables: recovered.tables,
-  pages: recovered.pages,
-  room: new Room(recovered.tables.paged, options.heap ?? heapForRuns()),
-  clockMark: readMark(await readClockNote(options.disk, options.dir)),
-  lastBeat: await readHeartbeat(options.disk, options.dir),
-  epoch: recovered.epoch + 1,
-  nextId: recovered.nextId,
-  changes: recovered.changes,
-  onError: options.onError ?? (() => undefined),
-  guard: options.guard ?? (() => undefined),
-  release: options.release ?? (async () => undefined),
-  clock: options.clock,
-});
-
-/** Goes on from what was read: makes it durable, writes it anew where a line or a repair touched it, and serves. */
-export async function serveRecovered(options: OpenOptions, recovered: Found): Promise<FileEngine> {
-  const { disk, dir, clock } = options;
-  const common = await partsOf(options, recovered);
-  const folder = journalFolder(dir);
-  await makeSure(disk, dir, recovered);
-  const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
-  const witness = await Witness.open(disk, dir, recovered.end.seq);
-  const { guard } = common;
-  const onCommit = options.onCommit ?? (() => undefined);
-  const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
-  const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit };
-  const committer = new Committer(write);
-  const release = async (): Promise<void> => {
-    await witness.close();
-    await common.release();
+const engineOf =
+  ({ clock, heap = heapForRuns() }: OpenOptions) =>
+  (store: RunStore): FileEngine => {
+    const { tables, writes } = store.opened;
+    if (writes) tables.forgetIdleWorkers();
+    return new FileEngine(store, new Room(tables.paged, heap), clock);
   };
-  common.tables.forgetIdleWorkers();
-  const engine = new FileEngine({ ...common, committer, reserve, refusal: null, release });
-  try {
-    await engine.fold();
-  } catch (error) {
-    // The lock stays with the caller, who releases it on every failure.
-    await committer.close().catch(common.onError);
-    await witness.close().catch(common.onError);
-    throw error;
-  }
-  return engine;
-}
-
-/** Makes durable what was read: all names, and the only line that may not have been synced, the last. */
-async function makeSure(disk: Disk, dir: string, recovered: Found): Promise<void> {
-  const folder = journalFolder(dir);
-  for (const name of ['', 'runs', 'journal', 'logs', 'aside'])
-    await disk.makeFolder(join(dir, name));
-  for (const own of [dir, join(dir, 'runs'), folder]) await removeTemporaries(disk, own);
-  // A page that was replaced and never synced looks written, so that no fold would write it again.
-  await disk.syncFolder(join(dir, 'runs'));
-  await syncParent(disk, dir);
-  const { tail } = recovered;
-  if (tail) await replaceFile(disk, segmentPath(folder, tail.segment), tail.whole);
-}
-
-/** The folder of the state may not be ours to open; then its owner made it durable, or nobody can. */
-async function syncParent(disk: Disk, dir: string): Promise<void> {
-  try {
-    await disk.syncFolder(dirname(dir));
-  } catch (error) {
-    if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error;
-  }
-}

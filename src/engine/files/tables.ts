@@ -11,6 +11,7 @@ import type { Note } from '../../store/damage.ts';
 import type { Op } from '../../store/journal.ts';
 import type { Tables as Stored } from '../../store/pages.ts';
 import type { Recovered } from '../../store/reader.ts';
+import type { Store } from '../../store/store.ts';
 import {
   Documents,
   fitting,
@@ -298,5 +299,8 @@ export const newTables = (): Tables => new Tables(new Memory());
 
 /** The state as it was read. */
 export type Found = Recovered<Run, Tables>;
+
+/** The state that was opened. */
+export type RunStore = Store<Run, Tables>;
 
 const isRunning = (run: Run | undefined): boolean => run?.state.name === 'running';

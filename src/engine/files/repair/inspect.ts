@@ -12,6 +12,7 @@ import type { Oddity, Problem } from '../../../store/damage.ts';
 import { listFolder, readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
 import { segmentPath } from '../../../store/journal.ts';
+import { DOCUMENTS, KINDS, type Kind } from '../../../store/layout.ts';
 import { readClockNote } from '../../../store/notes.ts';
 import { pageOf, type ReadPage } from '../../../store/pages.ts';
 import { salvageDocument } from '../../../store/proof.ts';
@@ -226,22 +227,6 @@ async function inspectWitness(
   findings.push({ level: 'warning', file, message: `${file} is not readable`, hint });
 }
 
-type Kind = 'file' | 'folder' | 'socket';
-const KINDS: readonly (readonly [name: string, kind: Kind])[] = [
-  ['lock', 'file'],
-  ['witness', 'file'],
-  ['reserve', 'file'],
-  ['jobrun.sock', 'socket'],
-  ['runs', 'folder'],
-  ['journal', 'folder'],
-  ['logs', 'folder'],
-  ['aside', 'folder'],
-];
-
-export const FOLDERS: ReadonlySet<string> = new Set(
-  KINDS.flatMap(([name, kind]) => (kind === 'folder' ? [name] : [])),
-);
-
 /** What is another kind of file than it should be. */
 async function inspectKinds(dir: string, findings: Finding[]): Promise<void> {
   const known = new Set(findings.map(({ file }) => file));
@@ -310,7 +295,7 @@ export async function repairedFiles(
   { findings, recovered }: Inspection,
 ): Promise<readonly string[]> {
   const files = new Set(findings.map(({ file }) => file));
-  for (const name of ['manifest.json', 'schedules.json', 'locks.json']) files.add(join(dir, name));
+  for (const name of DOCUMENTS) files.add(join(dir, name));
   for (const name of await listFolder(disk, join(dir, 'journal')).catch(() => []))
     files.add(join(dir, 'journal', name));
   if (recovered) files.add(segmentPath(join(dir, 'journal'), recovered.lastSegment));

@@ -6,13 +6,14 @@ import { basename, dirname, join } from 'node:path';
 import { copyAside, moveAside } from '../../../store/aside.ts';
 import { readOrDamaged } from '../../../store/document.ts';
 import { FORMAT } from '../../../store/format.ts';
+import { FOLDERS, KINDS } from '../../../store/layout.ts';
 import { LOG_NAME } from '../../../store/stream.ts';
 import { JobrunError } from '../../../support/errors.ts';
 import { type Disk, replaceFile } from '../../../support/files.ts';
 import { readEntry } from '../log-file.ts';
 import { type OpenOptions, serveRecovered } from '../recovery.ts';
 import type { Found } from '../tables.ts';
-import { FOLDERS, type Inspection, isOfKind, repairedFiles } from './inspect.ts';
+import { type Inspection, isOfKind, repairedFiles } from './inspect.ts';
 import { Salvage, type SalvageReport } from './salvage.ts';
 
 export interface Repaired extends SalvageReport {
@@ -31,7 +32,7 @@ export async function repairState(options: OpenOptions, found: Inspection): Prom
   const order = problems.sort((a, b) => Number(isAside(b.file)) - Number(isAside(a.file)));
   for (const { file } of order) {
     const bytes = await readOrDamaged(disk, file);
-    const isFile = Buffer.isBuffer(bytes) && !FOLDERS.has(basename(file));
+    const isFile = Buffer.isBuffer(bytes) && KINDS.get(basename(file)) !== 'folder';
     if (bytes !== null && !isFile) aside.push(await moveAside(disk, dir, file, clock.now()));
   }
   aside.push(...(await copyAside(disk, dir, await repairedFiles(disk, dir, found))));
@@ -61,9 +62,9 @@ export async function clearPlaces(
   now: number,
 ): Promise<readonly string[]> {
   const moved: string[] = [];
-  for (const name of ['aside', 'lock', 'runs', 'journal', 'logs']) {
+  for (const name of [...FOLDERS, 'lock']) {
     const path = join(dir, name);
-    if (await isOfKind(path, FOLDERS.has(name) ? 'folder' : 'file')) continue;
+    if (await isOfKind(path, name === 'lock' ? 'file' : 'folder')) continue;
     moved.push(await moveAside(disk, dir, path, now));
   }
   return moved;

@@ -1,0 +1,151 @@
+// An opened state: what is committed to it, folded into it and noted beside it. Null in the place of the committer and
+// the reserve: it was opened for reading, or has no reserve.
+import { join } from 'node:path';
+import { assert, type JobrunError } from '../support/errors.ts';
+import { bytesIn, type Disk } from '../support/files.ts';
+import type { Committer, Transaction } from './committer.ts';
+import { fold, isWorthFolding } from './fold.ts';
+import { Heartbeat, type Witness, writeClockNote } from './notes.ts';
+import type { Pages, Row, Tables } from './pages.ts';
+import type { Reserve } from './reserve.ts';
+
+/** How many changes there ever were, and the next number. */
+export type Counters = () => { readonly nextId: number; readonly changes: number };
+
+export interface StoreParts<R extends Row, T extends Tables<R>> {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly tables: T;
+  readonly pages: Pages<R>;
+  /** Null if the state is only read: then every change is refused with `refusal`. */
+  readonly writes: { readonly committer: Committer; readonly witness: Witness } | null;
+  readonly refusal: JobrunError | null;
+  readonly reserve: Reserve | null;
+  /** Grows with each opening. */
+  readonly epoch: number;
+  /** The counters as they were read. */
+  readonly nextId: number;
+  readonly changes: number;
+  readonly lastBeat: number | null;
+  readonly clockNote: unknown;
+  /** Throws if the state folder is no longer ours. */
+  readonly guard: () => void;
+  readonly release: () => Promise<void>;
+  /** Takes what goes wrong in the background. */
+  readonly onError: (error: unknown) => void;
+}
+
+export class Store<R extends Row, T extends Tables<R>> {
+  readonly opened: StoreParts<R, T>;
+  readonly #heartbeat: Heartbeat;
+  #folding: Promise<void> | null = null;
+  /** The size of the journal when it was last looked at for a fold. */
+  #lookedAt = 0;
+
+  constructor(opened: StoreParts<R, T>) {
+    this.opened = opened;
+    this.#heartbeat = new Heartbeat(opened.disk, opened.dir, opened.onError);
+  }
+
+  /** Throws if the state was opened for reading. */
+  writable(): Committer {
+    const { refusal, writes } = this.opened;
+    if (refusal) throw refusal;
+    assert(writes, 'a state opened for reading is not changed');
+    return writes.committer;
+  }
+
+  /** Resolves once the changes are on the disk; rejects, with their effects taken back, if they could not be. */
+  async commit(changes: Transaction): Promise<void> {
+    await this.writable().commit(changes);
+  }
+
+  /** Calls back in the order of commits, though nothing is written. */
+  tell(told: Transaction['told']): void {
+    this.opened.writes?.committer.tell(told);
+  }
+
+  /** Resolves once all that was committed so far is on the disk. */
+  async durable(): Promise<void> {
+    await this.opened.writes?.committer.durable();
+  }
+
+  /** There is no room for anything new: only what has begun goes on. */
+  get full(): boolean {
+    return this.opened.reserve?.full === true;
+  }
+
+  /** Looks for room on a full disk. */
+  async staysFull(): Promise<boolean> {
+    return this.full && (await this.opened.reserve?.staysFull()) === true;
+  }
+
+  async makeRoom(): Promise<void> {
+    await this.opened.reserve?.giveUp();
+  }
+
+  /** The first fold, before anything is served: writes anew what a line or a repair touched. */
+  async begin(): Promise<void> {
+    const { writes, onError, nextId, changes } = this.opened;
+    if (!writes) return;
+    try {
+      await this.fold(() => ({ nextId, changes }));
+    } catch (error) {
+      // The lock stays with the caller, who releases it on every failure.
+      await writes.committer.close().catch(onError);
+      await writes.witness.close().catch(onError);
+      throw error;
+    }
+  }
+
+  /** Writes the readable files anew, and starts a new journal. */
+  async fold(counters: Counters): Promise<void> {
+    const { tables, epoch } = this.opened;
+    const committer = this.writable();
+    const all = () => ({ epoch, ...counters() });
+    const folding = { ...this.opened, documents: tables.documents, committer, counters: all };
+    this.#folding ??= fold(folding).finally(() => {
+      this.#folding = null;
+    });
+    await this.#folding;
+  }
+
+  /** The same in the background, if the journal has grown enough since, or `isWanted`. */
+  foldIfLarge(counters: Counters, isWanted: boolean): void {
+    const { pages, onError } = this.opened;
+    const { journalSize } = this.writable();
+    // Once for each line, though many changes stand in it.
+    if (this.#folding || journalSize === this.#lookedAt) return;
+    this.#lookedAt = journalSize;
+    if (isWanted || isWorthFolding(journalSize, pages)) this.fold(counters).catch(onError);
+  }
+
+  /** Bytes of what grows with the records: their pages and their logs. */
+  async size(): Promise<number> {
+    const { dir, pages } = this.opened;
+    const sizes = await Promise.all([pages.folder, join(dir, 'logs')].map(bytesIn));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  beat(now: number): void {
+    this.#heartbeat.beat(now);
+  }
+
+  async putClockNote(mark: object): Promise<void> {
+    this.writable();
+    this.opened.guard();
+    await writeClockNote(this.opened.disk, this.opened.dir, mark);
+  }
+
+  async close(): Promise<void> {
+    const { writes, release, onError } = this.opened;
+    await this.#folding?.catch(onError);
+    await this.#heartbeat.close();
+    try {
+      await writes?.committer.close();
+    } finally {
+      await writes?.witness.close();
+      await release();
+    }
+  }
+}
