@@ -270,7 +270,8 @@ describe('jobs while it runs', () => {
 
   test('--no-watch leaves them as they were at the start', async () => {
     const project = new Project(JOBS);
-    await project.daemon('--no-watch');
+    // One worker, which has the file already: another would load it as it is now.
+    await project.daemon('--no-watch', '--workers', '1');
     expect(await outputOf(project, 'quick')).toBe(1);
     project.write('jobs/quick.js', 'export default () => 2;');
     await pause(1000);
