@@ -111,6 +111,8 @@ async function main() {
     jobrun('schedule', 'import-products', '-p', 'file=spring.csv');
     jobrun('schedule', 'import-products', '--in', '8h', '-p', 'file=summer.csv', '--key', 'summer');
     jobrun('schedule', 'clean-up', '--after', '18');
+    const cron = ['--cron', '0 6 * * mon-fri', '--tz', 'Europe/Berlin', '--name', 'early-import'];
+    jobrun('schedule', 'import-products', ...cron, '-p', 'file=prices.csv');
     tmux(
       '-f',
       '/dev/null',
@@ -154,7 +156,9 @@ async function takeScreens() {
   const form = await shot(/09:00 UTC, in \d[\s\S]*Esc leave/);
   await press('Escape', '6', 'j');
   const jobs = await shot(/30 2 \* \* \*[\s\S]*what +Imports/);
-  return { list, detail, abort, form, jobs, wide, colored };
+  await press('7');
+  const schedules = await shot(/> +early-import[\s\S]*next .*06:00/);
+  return { list, detail, abort, form, jobs, schedules, wide, colored };
 }
 
 /** Between `<!-- screen name -->` and the next end of a fence stands the screen of that name. */

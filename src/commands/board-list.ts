@@ -1,10 +1,18 @@
-// The window of one list that the dashboard shows: which runs or jobs fit, which part of them was asked for, and where
+// The window of one list that the dashboard shows: which runs, jobs or schedules fit, which part of them was asked for, and where
 // the one under the cursor is. Names are matched against the jobs there are, never run by run, so that the counts by job
 // tell which pages have to be read at all.
 import * as v from 'valibot';
 import type { Found, Query } from '../engine/engine.ts';
 import { text as aText, list } from '../support/schema.ts';
-import { type BoardJob, type BoardRun, boardJobs, boardRun, JOB_ORDERS } from './board-rows.ts';
+import {
+  type BoardJob,
+  type BoardRun,
+  type BoardSchedule,
+  boardJobs,
+  boardRun,
+  boardSchedules,
+  JOB_ORDERS,
+} from './board-rows.ts';
 import type { Tools } from './shared/command.ts';
 import { choice, count, instant, states, text } from './shared/kinds.ts';
 import { field, type Kind, type Sent, yesOrNo } from './shared/options.ts';
@@ -26,7 +34,7 @@ const words: Kind<readonly string[]> = {
 
 export const BOARD = {
   /** `none`: all that stands around the lists, and the detail. */
-  list: field(choice(['runs', 'jobs', 'none'])),
+  list: field(choice(['runs', 'jobs', 'schedules', 'none'])),
   states: field(states()),
   /** Parts of a job's name; a number also finds the run with that id. */
   words: field(words),
@@ -36,11 +44,11 @@ export const BOARD = {
   order: field(choice([...RUN_ORDERS, ...JOB_ORDERS])),
   offset: field(count(0)),
   limit: field(count(0, MAX_WINDOW)),
-  /** The run or job under the cursor: the reply says where it is now. */
+  /** The run, job or schedule under the cursor: the reply says where it is now. */
   around: field(text(200)),
-  /** The run or job to tell all of, `rows` with the result table of the run. */
+  /** The run, job or schedule to tell all of, `rows` with the result table of the run. */
   detail: field(text(200)),
-  detailOf: field(choice(['run', 'job'])),
+  detailOf: field(choice(['run', 'job', 'schedule'])),
   rows: field(yesOrNo),
   /** To be told that something has changed. */
   watch: field(yesOrNo),
@@ -59,6 +67,7 @@ export interface BoardList {
   readonly complete: boolean;
   readonly runs: readonly BoardRun[];
   readonly jobs: readonly BoardJob[];
+  readonly schedules: readonly BoardSchedule[];
 }
 
 /** The window, again and again while it is being found; the last one is complete. Null where none is asked for. */
@@ -71,11 +80,13 @@ export async function* listsOf(
   if (kind === 'jobs') {
     if (!tools.daemon) await tools.catalog.ready();
     const order = JOB_ORDERS.find((one) => one === request.order) ?? 'name';
-    const all = await boardJobs(tools, words ?? [], order);
-    const at = all.findIndex(({ name }) => name === around);
-    const jobs = all.slice(offset, offset + limit);
-    const rest = { total: all.length, offset, order, complete: true, runs: [] };
-    return yield async () => ({ ...rest, at: at < 0 ? null : at, jobs });
+    const { rows, ...list } = windowOf(await boardJobs(tools, words ?? [], order), request);
+    return yield async () => ({ ...list, order, jobs: rows });
+  }
+  if (kind === 'schedules') {
+    const order = request.order === 'next' ? 'next' : 'name';
+    const { rows, ...list } = windowOf(await boardSchedules(tools, words ?? [], order), request);
+    return yield async () => ({ ...list, order, schedules: rows });
   }
   const order = RUN_ORDERS.find((one) => one === request.order) ?? 'newest';
   const id = idIn([around]);
@@ -86,8 +97,21 @@ export async function* listsOf(
   for await (const { total, runs, at, complete } of searched(query, request, tools)) {
     const rows = async (): Promise<readonly BoardRun[]> =>
       (await boardViews(runs, tools)).map(boardRun);
-    yield async () => ({ total, offset, order, at, complete, runs: await rows(), jobs: [] });
+    const list = { ...NO_ROWS, total, offset, order, at, complete };
+    yield async () => ({ ...list, runs: await rows() });
   }
+}
+
+const NO_ROWS = { runs: [], jobs: [], schedules: [] };
+
+/** The window of a list that is all at hand. */
+function windowOf<Row extends { readonly name: string }>(
+  all: readonly Row[],
+  { offset = 0, limit = DEFAULT_WINDOW, around }: BoardRequest,
+) {
+  const at = all.findIndex(({ name }) => name === around);
+  const rows = all.slice(offset, offset + limit);
+  return { ...NO_ROWS, total: all.length, offset, at: at < 0 ? null : at, complete: true, rows };
 }
 
 /** A number that is in no job's name is an id. */

@@ -1,11 +1,12 @@
 // The rows of the dashboard's lists: only what a row shows, and texts no longer than a row.
 import type { Pauses } from '../engine/engine.ts';
 import type { Counts } from '../run/run.ts';
-import type { Schedule } from '../run/schedule.ts';
+import { ruleText, type Schedule, type ScheduleView } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { plainLine } from '../support/text.ts';
 import type { Tools } from './shared/command.ts';
+import { scheduleViewer } from './shared/made-schedules.ts';
 import { instantOf } from './shared/times.ts';
 import { type JobView, jobNames, jobState, NO_RUNS } from './shared/views.ts';
 
@@ -36,6 +37,23 @@ export interface BoardJob {
   readonly rule: string;
   readonly nextAt: number | null;
   readonly counts: Counts;
+}
+
+export interface BoardSchedule {
+  readonly name: string;
+  readonly job: string;
+  /** With its time zone. */
+  readonly rule: string;
+  readonly state: ScheduleView['state'];
+  readonly paused: boolean;
+  /** The file of its job defines it, so it cannot be removed. */
+  readonly inFile: boolean;
+  /** Why it creates no runs. */
+  readonly note: string;
+  readonly lastAt: number | null;
+  readonly nextAt: number | null;
+  /** The end of the current run decides the next time. */
+  readonly afterRun: boolean;
 }
 
 /** As much as fits on the widest screens. */
@@ -95,10 +113,43 @@ export async function boardJobs(
     if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
   }
   return (await jobNames(tools))
-    .filter((name) => words.every((word) => name.toLowerCase().includes(word.toLowerCase())))
+    .filter((name) => hasWords(name, words))
     .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), pauses, tools))
     .sort((a, b) => compare(RANK[order](a), RANK[order](b)));
 }
+
+/** All schedules with these words in their name or the name of their job. */
+export async function boardSchedules(
+  tools: Tools,
+  words: readonly string[],
+  order: 'name' | 'next',
+): Promise<readonly BoardSchedule[]> {
+  const view = scheduleViewer(tools);
+  const files = new Set(tools.catalog.names());
+  const rank = ({ nextAt }: BoardSchedule): number =>
+    order === 'name' ? 0 : (nextAt ?? Number.POSITIVE_INFINITY);
+  return [...(await tools.engine.schedules())]
+    .filter(({ name, job }) => hasWords(`${name} ${job}`, words))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((one) => boardSchedule(view(one), one.source === 'job' && files.has(one.job)))
+    .sort((a, b) => compare(rank(a), rank(b)));
+}
+
+export const boardSchedule = (view: ScheduleView, inFile: boolean): BoardSchedule => ({
+  name: view.name,
+  job: view.job,
+  rule: ruleText(view),
+  state: view.state,
+  paused: view.paused,
+  inFile,
+  note: short(view.note),
+  lastAt: view.lastAt === null ? null : instantOf(view.lastAt),
+  nextAt: view.nextAt === null ? null : instantOf(view.nextAt),
+  afterRun: view.nextAt === null && view.cron === null,
+});
+
+const hasWords = (text: string, words: readonly string[]): boolean =>
+  words.every((word) => text.toLowerCase().includes(word.toLowerCase()));
 
 const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 

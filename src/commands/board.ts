@@ -27,6 +27,7 @@ export interface Board {
   readonly workers: { readonly busy: number; readonly total: number };
   readonly counts: Counts;
   readonly jobs: number;
+  readonly schedules: number;
   readonly broken: readonly string[];
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
   readonly pulse: Pulse;
@@ -109,6 +110,7 @@ async function surroundings(request: BoardRequest, tools: Tools): Promise<Surrou
     workers: daemon?.workers() ?? { busy: 0, total: 0 },
     counts: await engine.counts(),
     jobs: (await jobNames(tools)).length,
+    schedules: (await engine.schedules()).length,
     broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
     paused: { all, jobs: [...jobs] },
     pulse: await pulseOf(tools),

@@ -1,7 +1,7 @@
 // `jobrun jobs`: the jobs there are; with a name, one of them and its latest runs.
+import { ruleText } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showRuns } from './list.ts';
-import { ruleText } from './schedules.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { unknownJob } from './shared/drafts.ts';
 import { job } from './shared/kinds.ts';

@@ -1,6 +1,5 @@
 // `jobrun schedules`: the schedules there are, with their last and next times.
-import type { ScheduleView } from '../run/schedule.ts';
-import { showDuration } from '../support/durations.ts';
+import { ruleText, type ScheduleView } from '../run/schedule.ts';
 import type { Command } from './shared/command.ts';
 import { schedule } from './shared/kinds.ts';
 import { getSchedule, scheduleViewer } from './shared/made-schedules.ts';
@@ -38,11 +37,6 @@ export const schedules: Command<typeof options, Reply> = {
     if (names.length === 0) out.note`no schedules: make one with jobrun schedule <job> --cron …`;
     return undefined;
   },
-};
-
-export const ruleText = ({ cron, every, timezone }: ScheduleView): string => {
-  if (cron !== null) return `${cron} ${timezone ?? ''}`;
-  return every === null ? 'as the job says' : `every ${showDuration(every)}`;
 };
 
 function showAll(all: readonly ScheduleView[], out: Output): void {

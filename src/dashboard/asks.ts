@@ -1,6 +1,6 @@
 // What is asked before something is done. Whatever ends work, and whatever touches several runs, has to be confirmed
 // by a letter: Enter is pressed too easily.
-import type { BoardRun } from '../commands/board-rows.ts';
+import type { BoardRun, BoardSchedule } from '../commands/board-rows.ts';
 import type { Here } from '../support/typed-times.ts';
 import { showRunning } from './clock-texts.ts';
 import type { Ask, Request } from './request.ts';
@@ -76,31 +76,47 @@ const yesNo = (question: string, label: string, request: Request): Ask => ({
   no: 'no',
 });
 
+export function askRemove({ name }: BoardSchedule): Ask {
+  const request = {
+    command: 'unschedule',
+    args: { name },
+    ids: [],
+    doing: `removing ${name}`,
+    done: `removed the schedule ${name}`,
+  };
+  const question = `Remove the schedule ${name}? Runs that it made stay.`;
+  return { ...yesNo(question, 'remove', request), no: 'keep it' };
+}
+
+/** The job or schedule under the cursor, and whether it is paused. */
+export interface Pausable {
+  readonly kind: 'job' | 'schedule';
+  readonly name: string;
+  readonly paused: boolean;
+}
+
 /** Pausing ends nothing; the question is only what to pause. */
-export function askPause(
-  job: string | null,
-  paused: { readonly all: boolean; readonly jobs: readonly string[] },
-): Ask {
-  const one = job !== null && paused.jobs.includes(job);
-  const request = (on: boolean, name: string | null): Request => ({
+export function askPause(one: Pausable | null, allPaused: boolean): Ask {
+  const request = (on: boolean, name: string, args: Request['args']): Request => ({
     command: on ? 'resume' : 'pause',
-    args: name === null ? {} : { job: name },
+    args,
     ids: [],
     doing: on ? 'resuming' : 'pausing',
-    done: `${on ? 'resumed' : 'paused'} ${name ?? 'all jobs'}`,
+    done: `${on ? 'resumed' : 'paused'} ${name}`,
   });
-  const ofJob =
-    job === null
-      ? []
-      : [{ key: 'p', label: `${one ? 'resume' : 'pause'} ${job}`, request: request(one, job) }];
+  const own = one && {
+    key: 'p',
+    label: `${one.paused ? 'resume' : 'pause'} ${one.name}`,
+    request: request(one.paused, one.name, { [one.kind]: one.name }),
+  };
   return {
     question: 'Pause or resume? Nothing new starts while paused; what runs goes on.',
     answers: [
-      ...ofJob,
+      ...(own ? [own] : []),
       {
         key: 'a',
-        label: `${paused.all ? 'resume' : 'pause'} all jobs`,
-        request: request(paused.all, null),
+        label: `${allPaused ? 'resume' : 'pause'} all jobs`,
+        request: request(allPaused, 'all jobs', {}),
       },
     ],
     no: 'leave it',

@@ -1,7 +1,7 @@
 // The table of keys: action, condition, hint and help of each. Keys, hints and help all read this table, so they cannot
 // disagree, and a key whose condition does not hold does nothing.
 import { SETTLED } from '../run/run.ts';
-import type { Move, Tab } from './lists.ts';
+import { infoOf, type Move, type Tab } from './lists.ts';
 import type { Link, Screen } from './model.ts';
 import type { Glyphs } from './theme.ts';
 
@@ -15,6 +15,8 @@ export interface Context {
   readonly state: string | null;
   /** A row is under the cursor. */
   readonly row: boolean;
+  /** That row is a schedule that no job file defines. */
+  readonly removable: boolean;
   readonly marks: number;
   readonly filtered: boolean;
   /** Of the marked runs, those that can be retried. */
@@ -23,8 +25,8 @@ export interface Context {
 
 type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
 type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy';
-/** Actions that change a run or a job. */
-export type Steers = 'abort' | 'retry' | 'due' | 'schedule' | 'pause';
+/** Actions that change a run, a job or a schedule. */
+export type Steers = 'abort' | 'retry' | 'due' | 'schedule' | 'pause' | 'remove';
 export type Simple = Opens | Lists | Steers;
 export type Action =
   | { readonly do: 'move'; readonly how: Move }
@@ -69,17 +71,19 @@ const reading = on('list', 'detail');
 const opened = on('detail', 'log', 'help');
 const onRow: When = (c) => listed(c) && c.row;
 const mayCopy: When = (c) => on('list', 'detail', 'log')(c) && c.row;
-const mayFollow: When = (c) => reading(c) && c.row && c.tab !== 'jobs';
+const ofRuns: When = ({ tab }) => infoOf(tab).of === 'run';
+const mayFollow: When = (c) => reading(c) && c.row && ofRuns(c);
 const mayClear: When = (c) => listed(c) && (c.filtered || c.marks > 0);
 const isIn = (c: Context, ...states: readonly string[]): boolean => states.includes(c.state ?? '');
 /** True if a daemon answers and the dashboard is not read-only. */
 const mayAct: When = (c) => c.link === 'online' && !c.readOnly && reading(c);
-const onRuns: When = (c) => mayAct(c) && c.tab !== 'jobs' && (c.row || c.marks > 0);
-const mayMark: When = (c) => mayAct(c) && listed(c) && c.row && c.tab !== 'jobs';
+const onRuns: When = (c) => mayAct(c) && ofRuns(c) && (c.row || c.marks > 0);
+const mayMark: When = (c) => mayAct(c) && listed(c) && c.row && ofRuns(c);
 const mayAbort: When = (c) => onRuns(c) && (c.marks > 0 || !isIn(c, ...SETTLED));
 const mayRetry: When = (c) =>
   onRuns(c) && (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued'));
 const mayMove: When = (c) => onRuns(c) && c.row && isIn(c, 'scheduled', 'waiting', 'queued');
+const mayRemove: When = (c) => mayAct(c) && c.removable;
 
 const abortLabel = ({ marks }: Context): string => (marks > 0 ? `abort ${marks}` : 'abort');
 const retryLabel = (c: Context): string => {
@@ -88,7 +92,7 @@ const retryLabel = (c: Context): string => {
   return isIn(c, 'done') ? 'run again' : 'run now';
 };
 const clearLabel = ({ marks }: Context): string => (marks > 0 ? 'unmark' : 'all');
-const copyLabel = ({ tab }: Context): string => (tab === 'jobs' ? 'copy name' : 'copy id');
+const copyLabel = (c: Context): string => (ofRuns(c) ? 'copy id' : 'copy name');
 
 const motion = (keys: string, how: Move, help = '', weight = 0): Binding =>
   bind(keys, { do: 'move', how }, moving, weight, 'move', help);
@@ -98,7 +102,10 @@ const BACK_HELP = 'back; in a list: away with marks and filter';
 const RETRY_HELP = 'retry what failed, run now what waits, again what is done';
 const SCHEDULE_HELP = 'schedule a run: a form made from what the job takes';
 const ORDER_HELP = 'another order: newest, oldest, next due, last settled; jobs by their counts';
-const TAB_HELP = 'the next list, shift-Tab the one before, 1 to 6 that one';
+const COPY_HELP = 'copy the id of the run, or the name of the job or schedule';
+const PAUSE_HELP = 'pause or resume a job, a schedule, or all jobs';
+const REMOVE_HELP = 'remove a schedule; asks first. One in a job file is removed there';
+const TAB_HELP = 'the next list, shift-Tab the one before, 1 to 7 that one';
 
 export const BINDINGS: readonly Binding[] = [
   motion('down j', 'down', 'one down, one up: also j and k', 5),
@@ -109,7 +116,7 @@ export const BINDINGS: readonly Binding[] = [
   motion('pagedown ctrl-f', 'pagedown'),
   motion('ctrl-u', 'halfup', 'half a page'),
   motion('ctrl-d', 'halfdown'),
-  bind('enter', 'open', onRow, 8, 'open', 'all of the run or job under the cursor'),
+  bind('enter', 'open', onRow, 8, 'open', 'all of the run, job or schedule under the cursor'),
   bind('esc left backspace h', 'back', opened, 9, 'back', BACK_HELP),
   bind('esc', 'clear', mayClear, 6, clearLabel),
   bind('/', 'filter', listed, 6, 'filter', 'filter as you type, as told below'),
@@ -119,10 +126,11 @@ export const BINDINGS: readonly Binding[] = [
   bind('r', 'retry', mayRetry, 7, retryLabel, RETRY_HELP),
   bind('e', 'due', mayMove, 5, 'due time', 'change when a run is due that has not started'),
   bind('s', 'schedule', mayAct, 6, 'schedule', SCHEDULE_HELP),
-  bind('P', 'pause', mayAct, 4, 'pause', 'pause or resume a job, or all of them'),
+  bind('P', 'pause', mayAct, 4, 'pause', PAUSE_HELP),
+  bind('x', 'remove', mayRemove, 7, 'remove', REMOVE_HELP),
   bind('l', 'log', mayFollow, 5, 'log', 'the whole log; up stops following, G follows again'),
   bind('o', 'order', listed, 2, 'order', ORDER_HELP),
-  bind('y', 'copy', mayCopy, 1, copyLabel, 'copy the id of the run, or the name of the job'),
+  bind('y', 'copy', mayCopy, 1, copyLabel, COPY_HELP),
   bind('tab right', { do: 'tab', to: 'next' }, listed, 4, 'list', TAB_HELP),
   bind('shift-tab left', { do: 'tab', to: 'previous' }, listed),
   tab('1', 'running'),
@@ -131,6 +139,7 @@ export const BINDINGS: readonly Binding[] = [
   tab('4', 'errors'),
   tab('5', 'all'),
   tab('6', 'jobs'),
+  tab('7', 'schedules'),
   bind('?', 'help', on('list', 'detail', 'log'), 10, 'help', 'this page'),
   bind('q', 'quit', moving, 10, 'quit', 'quit, also ctrl-c; never stops the daemon or a job'),
 ];

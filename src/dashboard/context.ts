@@ -1,7 +1,13 @@
 // What the model means to the keys, and which run an action is about.
-import type { BoardDetail } from '../commands/board-detail.ts';
-import { type BoardJob, type BoardRun, boardRun } from '../commands/board-rows.ts';
-import type { Target } from './asks.ts';
+import { type BoardDetail, idOf } from '../commands/board-detail.ts';
+import {
+  type BoardJob,
+  type BoardRun,
+  type BoardSchedule,
+  boardRun,
+  boardSchedule,
+} from '../commands/board-rows.ts';
+import type { Pausable, Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
 import { orderOf } from './lists.ts';
@@ -36,8 +42,7 @@ function openDetail({ screen, board, place }: Model): BoardDetail | null {
   const { kind } = under(screen);
   const detail = board?.detail;
   if (!detail || (kind !== 'detail' && kind !== 'log')) return null;
-  const name = detail.kind === 'run' ? detail.run.id : detail.job.name;
-  return name === place.id ? detail : null;
+  return idOf(detail) === place.id ? detail : null;
 }
 
 /** The run that keys are about: the one that was opened, wherever the list has gone, else the one under the cursor. */
@@ -46,11 +51,28 @@ export function subjectOf(model: Model): BoardRun | null {
   return open?.kind === 'run' ? boardRun(open.run) : runUnder(model);
 }
 
-/** The job that keys are about: of the Jobs list, or that of the run. */
+/** The schedule that keys are about. */
+export function scheduleOf(model: Model): BoardSchedule | null {
+  const open = openDetail(model);
+  if (open?.kind === 'schedule') return boardSchedule(open.schedule, open.inFile);
+  const list = boardOf(model)?.list;
+  const one = list?.schedules[model.place.index - list.offset];
+  return one?.name === model.place.id ? one : null;
+}
+
+/** The job that keys are about: of the Jobs list, or that of the run or schedule. */
 export function jobOf(model: Model): string | null {
   const open = openDetail(model);
   if (open?.kind === 'job') return open.job.name;
-  return jobUnder(model)?.name ?? subjectOf(model)?.job ?? null;
+  return jobUnder(model)?.name ?? (subjectOf(model) ?? scheduleOf(model))?.job ?? null;
+}
+
+export function pausableOf(model: Model): Pausable | null {
+  const schedule = scheduleOf(model);
+  if (schedule) return { kind: 'schedule', name: schedule.name, paused: schedule.paused };
+  const name = jobOf(model);
+  const paused = name !== null && model.board?.paused.jobs.includes(name) === true;
+  return name === null ? null : { kind: 'job', name, paused };
 }
 
 export function contextOf(model: Model): Context {
@@ -61,6 +83,7 @@ export function contextOf(model: Model): Context {
     readOnly: model.readOnly,
     state: subjectOf(model)?.state ?? null,
     row: jobOf(model) !== null,
+    removable: scheduleOf(model)?.inFile === false,
     marks: marksOf(model).size,
     filtered: model.filter !== '',
     retryable: retryTarget(model)?.ids.length ?? 0,

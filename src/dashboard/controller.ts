@@ -1,10 +1,18 @@
 // What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
 // of keys.ts.
 import type { Here } from '../support/typed-times.ts';
-import { askAbort, askPause, askRetry } from './asks.ts';
+import { askAbort, askPause, askRemove, askRetry } from './asks.ts';
 import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
 import { showTyped } from './clock-texts.ts';
-import { boardOf, contextOf, jobOf, retryTarget, subjectOf, targetOf } from './context.ts';
+import {
+  boardOf,
+  contextOf,
+  pausableOf,
+  retryTarget,
+  scheduleOf,
+  subjectOf,
+  targetOf,
+} from './context.ts';
 import type { Key } from './key-reader.ts';
 import { layoutFor } from './layout.ts';
 import { lineOf } from './line.ts';
@@ -135,7 +143,11 @@ export class Controller {
       return;
     }
     if (what === 'pause') {
-      return show(askPause(jobOf(model), model.board?.paused ?? { all: false, jobs: [] }));
+      return show(askPause(pausableOf(model), model.board?.paused.all ?? false));
+    }
+    if (what === 'remove') {
+      const schedule = scheduleOf(model);
+      return schedule ? show(askRemove(schedule)) : undefined;
     }
     if (what === 'due') {
       const run = subjectOf(model);

@@ -90,20 +90,23 @@ function rateOf(values: readonly (number | null)[]): string {
   return known.length === 0 ? '?' : showShortCount(Math.max(...known));
 }
 
-/** From the longest form of the tabs to the shortest. */
+/** From the longest form of the tabs to the shortest; the first `counted` of them have their counts. */
 const FORMS = [
-  { title: 'title', show: showCount, gap: 4 },
-  { title: 'title', show: showCount, gap: 2 },
-  { title: 'title', show: showShortCount, gap: 2 },
-  { title: 'short', show: showShortCount, gap: 2 },
-  { title: 'short', show: showShortCount, gap: 1 },
+  { title: 'title', show: showCount, gap: 4, counted: 7 },
+  { title: 'title', show: showCount, gap: 2, counted: 7 },
+  { title: 'title', show: showShortCount, gap: 2, counted: 7 },
+  { title: 'short', show: showShortCount, gap: 2, counted: 7 },
+  { title: 'short', show: showShortCount, gap: 2, counted: 5 },
+  { title: 'short', show: showShortCount, gap: 2, counted: 4 },
+  { title: 'short', show: showShortCount, gap: 1, counted: 4 },
+  { title: 'short', show: showShortCount, gap: 2, counted: 0 },
 ] as const;
 
 /** The tabs in the longest form that fits. Without colours, brackets mark the current one. */
 function tabRow({ board, tab, filter }: Model, { theme, columns }: Sheet): Row {
-  const rows = FORMS.map(({ title, show, gap }) =>
+  const rows = FORMS.map(({ title, show, gap, counted }) =>
     TABS.flatMap((info, i) => {
-      const count = board ? ` ${show(countOf(info.tab, board))}` : '';
+      const count = board && i < counted ? ` ${show(countOf(info.tab, board))}` : '';
       const text = `${i + 1} ${info[title]}${count}`;
       const space = ' '.repeat(i === 0 ? 1 : theme.color ? gap : gap - 1);
       if (info.tab !== tab) return [space, text];

@@ -1,6 +1,6 @@
 // Rows that show one job: for the pane beside or under the list, and for the whole screen.
 import type { BoardDetail } from '../commands/board-detail.ts';
-import { showDuration } from '../support/durations.ts';
+import { ruleText } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 import { showCount, showSecond } from './clock-texts.ts';
 import { paramFields } from './form.ts';
@@ -77,10 +77,7 @@ const LABEL = 10;
 /** The rows of each fact, the most important ones first. */
 function factRows({ job }: JobDetail, { theme, columns, here }: Sheet): string[][] {
   const { schedule } = job;
-  const rule =
-    schedule &&
-    (schedule.cron ??
-      (schedule.every === null ? 'its own times' : `every ${showDuration(schedule.every)}`));
+  const rule = schedule && ruleText(schedule);
   const counts = Object.entries(job.counts).filter(([, n]) => n > 0);
   const facts: (readonly [string, string | null])[] = [
     ['what', job.description],

@@ -46,5 +46,5 @@ export function jobTable(
 }
 
 /** True if the row shows seconds that change. */
-export const jobTicks = ({ nextAt }: BoardJob, now: number): boolean =>
+export const nextTicks = ({ nextAt }: Pick<BoardJob, 'nextAt'>, now: number): boolean =>
   nextAt !== null && nextAt > now && nextAt - now < 61_000;

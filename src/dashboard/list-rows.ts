@@ -1,14 +1,29 @@
-// Rows of the open list, and of the detail pane for the run or job under its cursor.
+// Rows of the open list, and of the detail pane for the run, job or schedule under its cursor.
+
 import type { Board } from '../commands/board.ts';
+import { idOf } from '../commands/board-detail.ts';
+import type { BoardJob, BoardSchedule } from '../commands/board-rows.ts';
 import { showCount } from './clock-texts.ts';
 import { boardOf, logOf } from './context.ts';
 import { fewJobRows, jobRows } from './job-detail.ts';
 import { jobTable } from './job-table.ts';
+import { infoOf } from './lists.ts';
 import type { Model } from './model.ts';
-import { cursorRow, type Row, ruleRow, styled, tableRow, tame, titleRow } from './rows.ts';
+import {
+  type Column,
+  cursorRow,
+  type Row,
+  ruleRow,
+  styled,
+  tableRow,
+  tame,
+  titleRow,
+} from './rows.ts';
 import { fewRunRows, manyRunRows } from './run-detail.ts';
 import { runFront, runTable } from './run-table.ts';
 import type { Scene } from './scene.ts';
+import { fewScheduleRows, scheduleRows } from './schedule-detail.ts';
+import { scheduleTable } from './schedule-table.ts';
 import type { Sheet } from './theme.ts';
 
 /** The titles and rows of the list, or the reason why it is empty. */
@@ -16,7 +31,7 @@ export function listRows({ model, layout, sheet }: Scene): readonly Row[] {
   const board = boardOf(model);
   const own = { ...sheet, columns: layout.listColumns };
   if (board && board.list.total > 0)
-    return (model.tab === 'jobs' ? jobList : runList)(board.list, model, layout.list, own);
+    return LISTS[infoOf(model.tab).of](board.list, model, layout.list, own);
   const waiting = model.link === 'silent' ? 'waiting for the daemon' : 'reading';
   return ['', board ? styled('dim', `   ${emptyText(model)}`) : `   ${waiting}`];
 }
@@ -39,13 +54,33 @@ function runList(list: List, model: Model, height: number, sheet: Sheet): readon
 }
 
 function jobList(list: List, { place }: Model, height: number, sheet: Sheet): readonly Row[] {
-  const { theme } = sheet;
-  const table = jobTable(list.jobs, sheet);
   const from = Math.max(0, place.top - list.offset);
-  const rows = list.jobs.slice(from, from + height).map((job, i): Row => {
-    const isCursor = place.top + i === place.index;
-    const front = `${isCursor ? '>' : ' '}${job.state === 'broken' ? '!' : ' '} `;
-    const row = tableRow(table, job, theme, front);
+  const seen = list.jobs.slice(from, from + height);
+  const isBad = ({ state }: BoardJob): boolean => state === 'broken';
+  return namedRows(seen, jobTable(list.jobs, sheet), place, isBad, sheet);
+}
+
+function scheduleList(list: List, { place }: Model, height: number, sheet: Sheet): readonly Row[] {
+  const from = Math.max(0, place.top - list.offset);
+  const seen = list.schedules.slice(from, from + height);
+  const isBad = ({ state }: BoardSchedule): boolean => state === 'stopped' || state === 'missing';
+  return namedRows(seen, scheduleTable(list.schedules, sheet), place, isBad, sheet);
+}
+
+const LISTS = { run: runList, job: jobList, schedule: scheduleList };
+
+function namedRows<Item>(
+  seen: readonly Item[],
+  table: readonly Column<Item>[],
+  { top, index }: Model['place'],
+  isBad: (item: Item) => boolean,
+  sheet: Sheet,
+): readonly Row[] {
+  const { theme } = sheet;
+  const rows = seen.map((item, i): Row => {
+    const isCursor = top + i === index;
+    const front = `${isCursor ? '>' : ' '}${isBad(item) ? '!' : ' '} `;
+    const row = tableRow(table, item, theme, front);
     return isCursor ? cursorRow(row, sheet) : row;
   });
   return [titleRow(table, theme), ...rows];
@@ -55,13 +90,14 @@ function emptyText({ filter, tab, board }: Model): string {
   if (board?.list.complete === false) return 'searching; any key goes on';
   if (filter !== '') return 'nothing fits this filter; Esc shows all';
   if (tab === 'jobs') return 'no jobs yet: make one with jobrun new <job>';
+  if (tab === 'schedules') return 'no schedules yet: jobrun schedule <job> --every 1h makes one';
   const waiting = board ? board.counts.scheduled + board.counts.waiting + board.counts.queued : 0;
   if (tab === 'running' && waiting > 0)
     return `nothing runs; ${showCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}: press 2`;
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 
-/** The most important facts of the run or job under the cursor, and the end of its log. Under the list a rule separates it. */
+/** The most important facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule separates it. */
 export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
   const { place } = model;
   const isTall = layout.kind === 'tall';
@@ -71,11 +107,14 @@ export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
   const ruled = (title: string, rows: readonly Row[], end = ''): readonly Row[] =>
     isTall ? [ruleRow(own.columns, theme, title, end), ...rows] : rows;
   const detail = boardOf(model)?.detail ?? null;
-  const name = detail?.kind === 'run' ? detail.run.id : detail?.job.name;
-  if (!detail || name !== place.id) return ruled(place.id ?? '', []);
+  if (!detail || idOf(detail) !== place.id) return ruled(place.id ?? '', []);
   if (detail.kind === 'job') {
     const rows = isTall ? fewJobRows(detail, own, room) : jobRows(detail, own);
     return ruled(tame(detail.job.name, theme), rows);
+  }
+  if (detail.kind === 'schedule') {
+    const rows = (isTall ? fewScheduleRows : scheduleRows)(detail, own);
+    return ruled(tame(detail.schedule.name, theme), rows);
   }
   const log = logOf(model);
   const rows = (isTall ? fewRunRows : manyRunRows)(detail, log, own, room);

@@ -4,12 +4,14 @@ import type { Board } from '../commands/board.ts';
 import type { BoardList, BoardRequest, Order } from '../commands/board-list.ts';
 import type { StateName } from '../run/run.ts';
 
-export type Tab = 'running' | 'scheduled' | 'done' | 'errors' | 'all' | 'jobs';
+export type Tab = 'running' | 'scheduled' | 'done' | 'errors' | 'all' | 'jobs' | 'schedules';
 
 export interface TabInfo {
   readonly tab: Tab;
   readonly title: string;
   readonly short: string;
+  /** What its rows are. */
+  readonly of: 'run' | 'job' | 'schedule';
   /** Null: all of them. */
   readonly states: readonly StateName[] | null;
   /** How it can be ordered; at first as the first one says. */
@@ -20,22 +22,33 @@ const BY_ID: readonly Order[] = ['newest', 'oldest'];
 const BY_DUE: readonly Order[] = ['due', ...BY_ID];
 const BY_SETTLED: readonly Order[] = ['settled', ...BY_ID];
 const OF_JOBS: readonly Order[] = ['name', 'waiting', 'errors', 'next'];
+const OF_SCHEDULES: readonly Order[] = ['name', 'next'];
 
 const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 
+const runs = (
+  tab: Tab,
+  title: string,
+  short: string,
+  states: TabInfo['states'],
+  orders: readonly Order[],
+): TabInfo => ({ tab, title, short, of: 'run', states, orders });
+
 export const TABS: readonly TabInfo[] = [
-  { tab: 'running', title: 'Running', short: 'Run', states: ['running'], orders: BY_ID },
-  { tab: 'scheduled', title: 'Scheduled', short: 'Sch', states: WAITING, orders: BY_DUE },
-  { tab: 'done', title: 'Done', short: 'Done', states: ['done'], orders: BY_SETTLED },
+  runs('running', 'Running', 'Run', ['running'], BY_ID),
+  runs('scheduled', 'Scheduled', 'Sched', WAITING, BY_DUE),
+  runs('done', 'Done', 'Done', ['done'], BY_SETTLED),
+  runs('errors', 'Errors', 'Err', ['failed', 'aborted'], BY_SETTLED),
+  runs('all', 'All', 'All', null, BY_ID),
+  { tab: 'jobs', title: 'Jobs', short: 'Jobs', of: 'job', states: null, orders: OF_JOBS },
   {
-    tab: 'errors',
-    title: 'Errors',
-    short: 'Err',
-    states: ['failed', 'aborted'],
-    orders: BY_SETTLED,
+    tab: 'schedules',
+    title: 'Schedules',
+    short: 'Cron',
+    of: 'schedule',
+    states: null,
+    orders: OF_SCHEDULES,
   },
-  { tab: 'all', title: 'All', short: 'All', states: null, orders: BY_ID },
-  { tab: 'jobs', title: 'Jobs', short: 'Jobs', states: null, orders: OF_JOBS },
 ];
 
 export const infoOf = (tab: Tab): TabInfo => TABS.find((info) => info.tab === tab) as TabInfo;
@@ -57,8 +70,9 @@ export function nextOrder(list: Ordered): Order {
 }
 
 /** How many there are in each list, whatever the filter. */
-export function countOf(tab: Tab, { counts, jobs }: Board): number {
+export function countOf(tab: Tab, { counts, jobs, schedules }: Board): number {
   if (tab === 'jobs') return jobs;
+  if (tab === 'schedules') return schedules;
   const states = infoOf(tab).states ?? (Object.keys(counts) as StateName[]);
   return states.reduce((sum, name) => sum + counts[name], 0);
 }
@@ -119,7 +133,7 @@ function ageOf(text: string): number | null {
 export interface Place {
   /** The row under the cursor, counted from the first of the list. */
   readonly index: number;
-  /** Its run or job; null until the row is known. */
+  /** Its run, job or schedule; null until the row is known. */
   readonly id: string | null;
   /** The first row on the screen. */
   readonly top: number;
@@ -154,8 +168,8 @@ export function inSight(place: Place, total: number, height: number): Place {
 }
 
 /** The names of the rows in a window. */
-export const idsOf = ({ runs, jobs }: BoardList): readonly string[] =>
-  runs.length > 0 ? runs.map(({ id }) => id) : jobs.map(({ name }) => name);
+export const idsOf = ({ runs, jobs, schedules }: BoardList): readonly string[] =>
+  runs.length > 0 ? runs.map(({ id }) => id) : [...jobs, ...schedules].map(({ name }) => name);
 
 /**
  * The place after a new window has come: with its run, wherever that is now; else on the same row. Rows that come in

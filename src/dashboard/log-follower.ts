@@ -5,6 +5,7 @@ import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Link } from './link.ts';
+import { infoOf } from './lists.ts';
 import type { Model } from './model.ts';
 import { detailWanted } from './refresh.ts';
 import { LATER_MS, type Store } from './store.ts';
@@ -99,7 +100,7 @@ export class LogFollower {
 
 /** The run whose log is on the screen, and what makes its log another one. */
 function keyOf(model: Model): string {
-  const id = model.tab === 'jobs' ? null : detailWanted(model);
+  const id = infoOf(model.tab).of === 'run' ? detailWanted(model) : null;
   const detail = model.board?.detail;
   if (id === null || detail?.kind !== 'run' || detail.run.id !== id) return '';
   return `${id} ${detail.run.settledAt ?? 'goes on'} ${model.link === 'offline' ? 'files' : 'daemon'}`;

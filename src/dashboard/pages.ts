@@ -1,5 +1,6 @@
-// Pages that fill the body: the help, all of a run or job, the log. The screen shows a window of their rows.
+// Pages that fill the body: the help, all of a run, job or schedule, the log. The screen shows a window of their rows.
 
+import { idOf } from '../commands/board-detail.ts';
 import { allKeys } from './bindings.ts';
 import { logOf, subjectOf } from './context.ts';
 import { jobRows } from './job-detail.ts';
@@ -7,6 +8,7 @@ import { under } from './layout.ts';
 import type { Model } from './model.ts';
 import { type Row, ruleRow, styled, tame, wrap } from './rows.ts';
 import { logRows, runRows } from './run-detail.ts';
+import { scheduleRows } from './schedule-detail.ts';
 import type { Sheet } from './theme.ts';
 
 export interface Page {
@@ -57,17 +59,18 @@ export function pageRows(model: Model, sheet: Sheet): readonly Row[] {
 function detailRows(model: Model, sheet: Sheet): readonly Row[] {
   const { board, place } = model;
   const detail = board?.detail ?? null;
-  const id = detail?.kind === 'run' ? detail.run.id : detail?.job.name;
-  if (!detail || id !== place.id) {
+  if (!detail || idOf(detail) !== place.id) {
     const isGone = board !== null && board.detail === null && place.id !== null;
     return [isGone ? ' reading, or gone' : ' reading'];
   }
+  if (detail.kind === 'schedule') return scheduleRows(detail, sheet);
   return detail.kind === 'job' ? jobRows(detail, sheet) : runRows(detail, logOf(model), sheet);
 }
 
 const HELP = `Lists
   Running · Scheduled: with what waits and is queued · Done
   Errors: failed and aborted · All · Jobs
+  Schedules: what creates runs again and again
 
 Filter
   news          jobs with these letters

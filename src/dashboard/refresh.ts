@@ -3,12 +3,13 @@
 // its time, or a look a second where that is more. A key does not wait for an answer that takes long: it ends that
 // search and asks its own question.
 import type { BoardReply } from '../commands/board.ts';
+import { idOf } from '../commands/board-detail.ts';
 import type { BoardRequest } from '../commands/board-list.ts';
 import { SECOND } from '../support/limits.ts';
 import { boardOf, listKey } from './context.ts';
 import { layoutFor } from './layout.ts';
 import type { Link } from './link.ts';
-import { covers, follow, orderOf, readFilter, windowFor } from './lists.ts';
+import { covers, follow, infoOf, orderOf, readFilter, windowFor } from './lists.ts';
 import type { Model } from './model.ts';
 import type { Store } from './store.ts';
 
@@ -174,10 +175,12 @@ export class Refresh {
     const shown = model.board?.detail ?? null;
     const detail = wanted === null ? {} : this.#detailRequest(model, wanted, now);
     if (why === 'moved' && isThere(model, height)) {
-      return wanted === null || idOf(shown) === wanted ? null : { list: 'none', ...detail };
+      return wanted === null || (shown && idOf(shown)) === wanted
+        ? null
+        : { list: 'none', ...detail };
     }
     return {
-      list: model.tab === 'jobs' ? 'jobs' : 'runs',
+      list: `${infoOf(model.tab).of}s`,
       order: orderOf(model),
       ...readFilter(model.filter, model.tab, now).filter,
       ...windowFor(model.place, height),
@@ -193,12 +196,9 @@ export class Refresh {
     const rows =
       of !== this.#rows.of || (state === 'running' && now - this.#rows.at > ROWS_EVERY_MS);
     if (rows) this.#rows = { of, at: now };
-    return { detail, detailOf: tab === 'jobs' ? 'job' : 'run', rows };
+    return { detail, detailOf: infoOf(tab).of, rows };
   }
 }
-
-const idOf = (detail: BoardReply['detail']): string | null =>
-  detail === null ? null : detail.kind === 'run' ? detail.run.id : detail.job.name;
 
 /** True where the rows on the screen, and some around them, have been asked for. */
 function isThere(model: Model, height: number): boolean {
@@ -207,7 +207,7 @@ function isThere(model: Model, height: number): boolean {
   return covers(board.list, model.place, height, Math.floor(height / 2));
 }
 
-/** The run or job whose detail is on the screen. */
+/** The run, job or schedule whose detail is on the screen. */
 export function detailWanted({ size, screen, place }: Model): string | null {
   const hasPane = layoutFor(size).pane > 0;
   const hasBody = screen.kind === 'detail' || screen.kind === 'log' || 'from' in screen;

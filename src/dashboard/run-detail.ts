@@ -61,7 +61,7 @@ function sections(detail: RunDetail, sheet: Sheet, isPane: boolean): Row[] {
   return [
     ...headRows(detail, sheet),
     '',
-    ...factRows(detail, sheet),
+    ...factRows(factsOf(detail.run, sheet), sheet),
     ...value('params', run.params, 6),
     ...value('checkpoint', run.checkpoint, 4),
     ...value('output', run.output, 4),
@@ -74,7 +74,7 @@ function sections(detail: RunDetail, sheet: Sheet, isPane: boolean): Row[] {
 /** For a pane of a few rows. */
 export function fewRunRows(detail: RunDetail, log: Log | null, sheet: Sheet, room: number): Row[] {
   const rows = [
-    ...factRows(detail, sheet).slice(0, 2),
+    ...factRows(factsOf(detail.run, sheet), sheet).slice(0, 2),
     ...valueRows('params', detail.run.params, sheet).slice(0, 1),
     ...errorRows(detail.run, sheet).slice(0, 1),
   ];
@@ -113,12 +113,14 @@ function leftText({ state, progress, startedAt, attempt }: RunView, { here }: Sh
 }
 
 /** Short facts, two beside each other where there is room. */
-function factRows({ run }: RunDetail, sheet: Sheet): Row[] {
-  const { theme, columns } = sheet;
+export function factRows(
+  facts: readonly (readonly [string, string])[],
+  { theme, columns }: Sheet,
+): Row[] {
   const half = Math.floor(columns / 2);
   const rows: string[] = [];
   let isOpen = false;
-  for (const [name, value] of factsOf(run, sheet)) {
+  for (const [name, value] of facts) {
     const text = ` ${name.padEnd(LABEL)} ${tame(value, theme)}`;
     const isShort = textWidth(text) < half - 1;
     const last = rows.at(-1) ?? '';

@@ -1,6 +1,6 @@
 // The input of every part of the screen at one moment, and the time at which the screen looks different.
 import { boardOf } from './context.ts';
-import { jobTicks } from './job-table.ts';
+import { nextTicks } from './job-table.ts';
 import { type Layout, layoutFor } from './layout.ts';
 import type { Model } from './model.ts';
 import { type Page, pageOf } from './pages.ts';
@@ -34,6 +34,8 @@ export function nextTickMs({ model, now }: View): number {
       detail.run.state === 'running' &&
       detail.run.id === model.place.id) ||
     list?.runs.slice(from, to).some((run) => runTicks(run, now)) ||
-    list?.jobs.slice(from, to).some((job) => jobTicks(job, now));
+    [...(list?.jobs ?? []), ...(list?.schedules ?? [])]
+      .slice(from, to)
+      .some((row) => nextTicks(row, now));
   return busy ? 1000 - (now % 1000) : 60_000 - (now % 60_000);
 }

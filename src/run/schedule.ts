@@ -236,6 +236,12 @@ export function scheduleView(
   };
 }
 
+/** The rule in words: `30 2 * * * Europe/Berlin`, `every 10m`. */
+export function ruleText({ cron, every, timezone }: ScheduleView): string {
+  if (cron !== null) return `${cron} ${timezone ?? ''}`;
+  return every === null ? 'as the job says' : `every ${showDuration(every)}`;
+}
+
 function stateOf(schedule: Schedule, missing: boolean): ScheduleView['state'] {
   const { trouble, paused } = schedule;
   if (missing && !isAside(schedule)) return 'missing';

@@ -109,7 +109,9 @@ describe('what ends work', () => {
   });
 
   it('is not a pause: it offers what can be paused, and what can go on', () => {
-    const keys = askPause('import', { all: true, jobs: [] }).answers.map(({ label }) => label);
+    const keys = askPause({ kind: 'job', name: 'import', paused: false }, true).answers.map(
+      ({ label }) => label,
+    );
     expect(keys).toEqual(['pause import', 'resume all jobs']);
   });
 });

@@ -189,7 +189,7 @@ describe('a frame', () => {
     const lines = frame(modelWith({ columns: 80, rows: 24 }, few, { log }), PLAIN, NOW);
     expect(lines.map((line) => line.trimEnd()).slice(0, 6)).toEqual([
       ' jobrun  shop-tasks  up 3d 4h  workers 3/4                     Sun 22 Nov 18:42',
-      ' [1 Running 3] 2 Scheduled 3 3 Done 1,180 4 Errors 9 5 All 1,195 6 Jobs 6',
+      ' [1 Run 3] 2 Sched 3 3 Done 1,180 4 Err 9 5 All 1,195 6 Jobs 6 7 Cron 2',
       '─'.repeat(80),
       '    ID  JOB              STATE      PROGRESS             WHEN             TOOK',
       '>   12  import-products  running    ███████░░░░░  58%    18:39          2m 11s',

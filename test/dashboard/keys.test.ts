@@ -65,6 +65,7 @@ const context: Context = {
   readOnly: false,
   state: 'running',
   row: true,
+  removable: false,
   marks: 0,
   retryable: 0,
   filtered: false,
@@ -106,6 +107,16 @@ describe('a key', () => {
         }
       }
     }
+  });
+
+  it('is about runs, or about schedules: where a job file defines one, it cannot be removed here', () => {
+    const here = { ...context, tab: 'schedules' as const, state: null, removable: true };
+    for (const name of ['a', 'r', 'e', 'l', 'space', '*']) expect(actionFor(name, here)).toBeNull();
+    expect(actionFor('P', here)).toEqual({ do: 'pause' });
+    expect(actionFor('x', here)).toEqual({ do: 'remove' });
+    expect(actionFor('x', { ...here, removable: false })).toBeNull();
+    expect(actionFor('x', { ...here, readOnly: true })).toBeNull();
+    expect(actionFor('7', context)).toEqual({ do: 'tab', to: 'schedules' });
   });
 
   it('names what r does to the run under the cursor', () => {

@@ -12,6 +12,7 @@ import {
   type Place,
   readFilter,
   START,
+  TABS,
   windowFor,
 } from '../../src/dashboard/lists.ts';
 import { boardRunOf, boardWith, NOW } from '../helpers/boards.ts';
@@ -28,23 +29,20 @@ const listOf = (ids: readonly number[], offset = 0, total = ids.length, at: numb
         at,
         runs: ids.map((id) => boardRunOf(id)),
         jobs: [],
+        schedules: [],
       },
     },
   ).list;
 
 describe('tabs', () => {
   it('go round in both directions', () => {
-    expect(neighbour('jobs', 1)).toBe('running');
-    expect(neighbour('running', -1)).toBe('jobs');
+    expect(neighbour('schedules', 1)).toBe('running');
+    expect(neighbour('running', -1)).toBe('schedules');
   });
 
   it('count what they show: queued in Scheduled, aborted in Errors', () => {
     const board = boardWith([]);
-    expect(
-      (['running', 'scheduled', 'done', 'errors', 'all', 'jobs'] as const).map((tab) =>
-        countOf(tab, board),
-      ),
-    ).toEqual([3, 3, 1180, 9, 1195, 6]);
+    expect(TABS.map(({ tab }) => countOf(tab, board))).toEqual([3, 3, 1180, 9, 1195, 6, 2]);
   });
 });
 

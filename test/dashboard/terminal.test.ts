@@ -30,7 +30,7 @@ async function opened(size = { columns: 80, rows: 24 }, command = '') {
   const daemon = await project.daemon();
   const screen = new Screen(project.dir, project.env, size);
   screen.press(`echo before; node ${BIN} ${command}`, 'Enter');
-  await screen.shows('1 Running');
+  await screen.shows('1 Run');
   return { project, daemon, screen };
 }
 
@@ -108,6 +108,35 @@ describe('the dashboard in a terminal', () => {
     await screen.shows('resumed walk');
   }, 40_000);
 
+  it('lists schedules, pauses one and removes one, but not one that a job file defines', async () => {
+    const { project, screen } = await opened();
+    await project.json('schedule', 'walk', '--cron', '0 3 * * *', '--tz', 'UTC', '--name', 'early');
+    project.write('jobs/tidy.mjs', "export default { cron: '30 2 * * *', run() {} };");
+    screen.press('7');
+    await screen.shows(/> +early +walk +0 3 \* \* \* UTC +in \d+h[\s\S]*tidy/);
+    await screen.shows(/next +\d\d-\d\d 03:00, .*\n params [\s\S]*job +walk +rule +0 3/);
+    screen.press('P');
+    await screen.shows(/p pause early {2}a pause all jobs/);
+    await pause(200);
+    screen.press('p');
+    await screen.shows(/> +early +walk +.* paused/);
+    screen.press('Enter');
+    await screen.shows(/early +paused[\s\S]*next times, UTC(.*\n.*03:00:00 .*){5}/);
+    screen.press('Escape');
+    await pause(200);
+    screen.press('x');
+    await screen.shows('Remove the schedule early?');
+    await pause(200);
+    screen.press('Enter');
+    await pause(200);
+    screen.press('y');
+    await screen.shows('removed the schedule early');
+    await screen.shows(/> +tidy /);
+    expect(screen.text).not.toContain('x remove');
+    const { schedules } = await project.json('schedules');
+    expect(schedules.map(({ name }: { name: string }) => name)).toEqual(['tidy']);
+  }, 40_000);
+
   it('shows a new run within 1.5 seconds, its command included, and is right after a resize', async () => {
     const { project, screen } = await opened();
     const { id } = await project.json('schedule', 'walk', '-p', 'steps=1000');
@@ -157,7 +186,7 @@ describe('the dashboard in a terminal', () => {
     screen.press('C-z');
     await screen.shows(/before[\s\S]*Stopped/);
     screen.press('fg', 'Enter');
-    await screen.shows('1 Running');
+    await screen.shows('1 Run');
     screen.press('q');
     await screen.shows(/before[\s\S]*\$\s*$/);
     screen.press('stty -a | tr " " "\\n" | grep -cx -e icanon -e echo', 'Enter');
@@ -168,12 +197,12 @@ describe('the dashboard in a terminal', () => {
     await screen.shows('Stopped');
     screen.press('kill -TERM %1; fg', 'Enter');
     await screen.shows(/again[\s\S]*\$\s*$/);
-    expect(screen.text).not.toContain('1 Running');
+    expect(screen.text).not.toContain('1 Run');
     const crash = 'setTimeout(()=>Promise.reject(1),5000)';
     screen.press('clear', 'Enter');
     screen.type(`echo third; node --import 'data:text/javascript,${crash}' ${BIN}; echo code $?`);
     screen.press('Enter');
-    await screen.shows('1 Running');
+    await screen.shows('1 Run');
     await screen.shows(/third[\s\S]*the dashboard has crashed[\s\S]*code 1/);
   }, 40_000);
 

@@ -63,6 +63,7 @@ export function boardWith(runs: readonly BoardRun[], more: Partial<Board> = {}):
     workers: { busy: 3, total: 4 },
     counts: { scheduled: 2, waiting: 0, queued: 1, running: 3, done: 1180, failed: 7, aborted: 2 },
     jobs: 6,
+    schedules: 2,
     broken: [],
     paused: { all: false, jobs: [] },
     pulse: {
@@ -77,6 +78,7 @@ export function boardWith(runs: readonly BoardRun[], more: Partial<Board> = {}):
       complete: true,
       runs,
       jobs: [],
+      schedules: [],
     },
     detail: null,
     ...more,
