@@ -11,7 +11,9 @@ import {
   boardJobs,
   boardRun,
   boardSchedules,
+  fitsWords,
   JOB_ORDERS,
+  type Words,
 } from './board-rows.ts';
 import type { Tools } from './shared/command.ts';
 import { choice, count, instant, states, text } from './shared/kinds.ts';
@@ -38,6 +40,8 @@ export const BOARD = {
   states: field(states()),
   /** Parts of a job's name; a number also finds the run with that id. */
   words: field(words),
+  /** Parts that the name does not have. */
+  without: field(words),
   group: field(text(1000)),
   key: field(text(1000)),
   since: field(instant),
@@ -75,17 +79,17 @@ export async function* listsOf(
   request: BoardRequest,
   tools: Tools,
 ): AsyncGenerator<() => Promise<BoardList | null>> {
-  const { list: kind = 'runs', offset = 0, limit = DEFAULT_WINDOW, around = '', words } = request;
+  const { list: kind = 'runs', offset = 0, limit = DEFAULT_WINDOW, around = '' } = request;
   if (kind === 'none') return yield async () => null;
   if (kind === 'jobs') {
     if (!tools.daemon) await tools.catalog.ready();
     const order = JOB_ORDERS.find((one) => one === request.order) ?? 'name';
-    const { rows, ...list } = windowOf(await boardJobs(tools, words ?? [], order), request);
+    const { rows, ...list } = windowOf(await boardJobs(tools, request, order), request);
     return yield async () => ({ ...list, order, jobs: rows });
   }
   if (kind === 'schedules') {
     const order = request.order === 'next' ? 'next' : 'name';
-    const { rows, ...list } = windowOf(await boardSchedules(tools, words ?? [], order), request);
+    const { rows, ...list } = windowOf(await boardSchedules(tools, request, order), request);
     return yield async () => ({ ...list, order, schedules: rows });
   }
   const order = RUN_ORDERS.find((one) => one === request.order) ?? 'newest';
@@ -128,8 +132,8 @@ async function* searched(
 }
 
 async function queryOf(request: BoardRequest, tools: Tools): Promise<Omit<Query, 'limit'>> {
-  const { states, words = [], key, since, group } = request;
-  const jobs = states?.length === 0 ? [] : await jobsOf(words, group, tools);
+  const { states, key, since, group } = request;
+  const jobs = states?.length === 0 ? [] : await jobsOf(request, group, tools);
   return {
     ...(states && { states }),
     ...(jobs && { jobs }),
@@ -140,19 +144,18 @@ async function queryOf(request: BoardRequest, tools: Tools): Promise<Omit<Query,
 
 /** Names are matched here and not in the list: the counts by job then tell which pages need not be read. */
 async function jobsOf(
-  words: readonly string[],
+  { words = [], without = [] }: Words,
   group: string | undefined,
   { engine, catalog }: Tools,
 ): Promise<readonly string[] | null> {
-  if (words.length === 0 && group === undefined) return null;
+  if (words.length === 0 && without.length === 0 && group === undefined) return null;
   const ofGroup = (name: string): boolean => {
     const entry = group === undefined ? null : catalog.find(name);
     return group === undefined || (entry?.state === 'ok' && entry.data.group === group);
   };
-  return [...(await engine.countsByJob()).keys()].filter((name) => {
-    const text = name.toLowerCase();
-    return words.every((word) => text.includes(word.toLowerCase())) && ofGroup(name);
-  });
+  return [...(await engine.countsByJob()).keys()].filter(
+    (name) => fitsWords(name, { words, without }) && ofGroup(name),
+  );
 }
 
 function idIn(words: readonly string[]): number | null {

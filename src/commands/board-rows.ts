@@ -100,10 +100,10 @@ const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: BoardJob) => numb
   next: ({ nextAt }) => nextAt ?? Number.POSITIVE_INFINITY,
 };
 
-/** All jobs whose name has all these words: those with a file, and those that runs still ask for. */
+/** All jobs whose name fits these words: those with a file, and those that runs still ask for. */
 export async function boardJobs(
   tools: Tools,
-  words: readonly string[],
+  words: Words,
   order: keyof typeof RANK,
 ): Promise<readonly BoardJob[]> {
   const counts = await tools.engine.countsByJob();
@@ -113,15 +113,15 @@ export async function boardJobs(
     if (schedule.source === 'job' || !rules.has(schedule.job)) rules.set(schedule.job, schedule);
   }
   return (await jobNames(tools))
-    .filter((name) => hasWords(name, words))
+    .filter((name) => fitsWords(name, words))
     .map((name) => jobRow(name, counts.get(name) ?? NO_RUNS, rules.get(name), pauses, tools))
     .sort((a, b) => compare(RANK[order](a), RANK[order](b)));
 }
 
-/** All schedules with these words in their name or the name of their job. */
+/** All schedules whose name and job fit these words. */
 export async function boardSchedules(
   tools: Tools,
-  words: readonly string[],
+  words: Words,
   order: 'name' | 'next',
 ): Promise<readonly BoardSchedule[]> {
   const view = scheduleViewer(tools);
@@ -129,7 +129,7 @@ export async function boardSchedules(
   const rank = ({ nextAt }: BoardSchedule): number =>
     order === 'name' ? 0 : (nextAt ?? Number.POSITIVE_INFINITY);
   return [...(await tools.engine.schedules())]
-    .filter(({ name, job }) => hasWords(`${name} ${job}`, words))
+    .filter(({ name, job }) => fitsWords(`${name} ${job}`, words))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((one) => boardSchedule(view(one), one.source === 'job' && files.has(one.job)))
     .sort((a, b) => compare(rank(a), rank(b)));
@@ -148,8 +148,16 @@ export const boardSchedule = (view: ScheduleView, inFile: boolean): BoardSchedul
   afterRun: view.nextAt === null && view.cron === null,
 });
 
-const hasWords = (text: string, words: readonly string[]): boolean =>
-  words.every((word) => text.toLowerCase().includes(word.toLowerCase()));
+/** The words of a filter: those that a name has, and those that it does not have. */
+export interface Words {
+  readonly words?: readonly string[];
+  readonly without?: readonly string[];
+}
+
+export function fitsWords(text: string, { words = [], without = [] }: Words): boolean {
+  const has = (word: string): boolean => text.toLowerCase().includes(word.toLowerCase());
+  return words.every(has) && !without.some(has);
+}
 
 const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 

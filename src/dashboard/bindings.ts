@@ -120,7 +120,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('esc left backspace h', 'back', opened, 9, 'back', BACK_HELP),
   bind('esc', 'clear', mayClear, 6, clearLabel),
   bind('/', 'filter', listed, 6, 'filter', 'filter as you type, as told below'),
-  bind('space', 'mark', mayMark, 3, 'mark', 'mark for abort and retry; * marks all on the screen'),
+  bind('space', 'mark', mayMark, 3, 'mark', 'mark for abort and retry; * marks all that match'),
   bind('*', 'mark-all', mayMark),
   bind('a', 'abort', mayAbort, 7, abortLabel, 'abort; asks first'),
   bind('r', 'retry', mayRetry, 7, retryLabel, RETRY_HELP),

@@ -19,7 +19,7 @@ import { lineOf } from './line.ts';
 import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
 import type { Model, Screen } from './model.ts';
 import { pageRows } from './pages.ts';
-import { type Desk, perform } from './perform.ts';
+import { type Desk, markAll, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
 import type { Theme } from './theme.ts';
 import { commits, openForm, takesText, typeKey } from './typing.ts';
@@ -123,8 +123,10 @@ export class Controller {
       case 'copy':
         return this.#copy();
       case 'mark':
+        return this.#mark();
       case 'mark-all':
-        return this.#mark(what === 'mark-all');
+        void markAll(this.#desk);
+        return;
       case 'quit':
         return this.#outside.quit();
       default:
@@ -192,22 +194,14 @@ export class Controller {
     store.say(`${id} is copied, where the terminal lets it`);
   }
 
-  #mark(all: boolean): void {
+  #mark(): void {
     const { store } = this.#desk;
-    const { board, place, marks, size } = store.model;
-    const list = board?.list;
-    if (!list) return;
-    const from = place.top - list.offset;
-    const seen = list.runs.slice(Math.max(0, from), from + layoutFor(size).list);
-    const ids = all ? seen.map(({ id }) => id) : place.id === null ? [] : [place.id];
-    const next = new Set(marks);
-    const on = !ids.every((id) => marks.has(id));
-    for (const id of ids) {
-      if (on) next.add(id);
-      else next.delete(id);
-    }
-    store.set({ marks: next });
-    if (!all) this.#moveList('down');
+    const { id } = store.model.place;
+    if (id === null) return;
+    const marks = new Set(store.model.marks);
+    if (!marks.delete(id)) marks.add(id);
+    store.set({ marks });
+    this.#moveList('down');
   }
 
   #tab(to: Tab | 'next' | 'previous'): void {

@@ -79,9 +79,9 @@ export function countOf(tab: Tab, { counts, jobs, schedules }: Board): number {
 
 // ------------------------------------------------------------------------------------------------------------ filter
 
-type Filter = Pick<BoardRequest, 'states' | 'words' | 'group' | 'key' | 'since'>;
+type Filter = Pick<BoardRequest, 'states' | 'words' | 'without' | 'group' | 'key' | 'since'>;
 
-export const FILTER_HELP = 'words of the job, an id, state:failed group:x key:x since:2h';
+export const FILTER_HELP = 'words of the job, -word, an id, state:failed group:x key:x since:2h';
 
 /** Reads a filter; what it cannot read is in `unknown`, and nothing is left out for it. */
 export function readFilter(
@@ -90,12 +90,15 @@ export function readFilter(
   now: number,
 ): { readonly filter: Filter; readonly unknown: string } {
   const words: string[] = [];
+  const without: string[] = [];
   let { states } = infoOf(tab) as { states: readonly StateName[] | null };
   let rest: Filter = {};
   let unknown = '';
   for (const part of text.split(/\s+/).filter(Boolean)) {
     const [, name = '', value = ''] = /^(job|state|group|key|since):(.*)$/.exec(part) ?? [];
-    if (name === '') words.push(part);
+    if (part === '-') continue;
+    if (name === '' && part.startsWith('-')) without.push(part.slice(1));
+    else if (name === '') words.push(part);
     else if (value === '') continue;
     else if (name === 'job') words.push(value);
     else if (name === 'state') states = statesLike(value, states);
@@ -107,7 +110,12 @@ export function readFilter(
     } else rest = { ...rest, [name]: value };
   }
   return {
-    filter: { ...rest, ...(states && { states }), ...(words.length > 0 && { words }) },
+    filter: {
+      ...rest,
+      ...(states && { states }),
+      ...(words.length > 0 && { words }),
+      ...(without.length > 0 && { without }),
+    },
     unknown,
   };
 }

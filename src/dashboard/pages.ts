@@ -74,6 +74,7 @@ const HELP = `Lists
 
 Filter
   news          jobs with these letters
+  -news         jobs without these letters
   12            the run with this id
   state:failed  several with commas
   group:mail    of the jobs of a group

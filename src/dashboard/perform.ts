@@ -1,9 +1,13 @@
 // Asks the daemon to do something, and says what is being done until the answer is there: an abort is over when nothing
 // of the run lives any more, not when the key was pressed.
+import type { BoardReply } from '../commands/board.ts';
 import { errorLine, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { plainLine } from '../support/text.ts';
+import { showCount } from './clock-texts.ts';
+import { listKey } from './context.ts';
 import type { Link } from './link.ts';
+import { orderOf, readFilter } from './lists.ts';
 import type { Refresh } from './refresh.ts';
 import type { Request } from './request.ts';
 import type { Store } from './store.ts';
@@ -36,6 +40,30 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
     setPending(store, ids, null);
     refresh.anew();
   }
+}
+
+/** As many as one look gives. */
+const MOST_MARKED = 1000;
+
+/** Marks every run that is in the list now, on the screen or not; where all are marked, none. */
+export async function markAll({ store, link }: Desk): Promise<void> {
+  const { model } = store;
+  const asked = listKey(model);
+  const { filter } = readFilter(model.filter, model.tab, store.clock.now());
+  let list: BoardReply['list'] = null;
+  try {
+    const request = { ...filter, list: 'runs', order: orderOf(model), limit: MOST_MARKED } as const;
+    for await (const part of link.look(request, new AbortController().signal))
+      ({ list } = part as unknown as BoardReply);
+  } catch (error) {
+    store.say(errorLine(error), true);
+  }
+  if (!list || listKey(store.model) !== asked) return;
+  const ids = list.runs.map(({ id }) => id);
+  const isOn = ids.every((id) => store.model.marks.has(id));
+  store.set({ marks: new Set(isOn ? [] : ids) });
+  if (!isOn && list.total > ids.length)
+    store.say(`${showCount(ids.length)} of ${showCount(list.total)} are marked`);
 }
 
 function setPending(store: Store, ids: readonly string[], doing: string | null): void {

@@ -88,7 +88,8 @@ function progressText(run: BoardRun): string {
   switch (run.state) {
     case 'scheduled':
       return (
-        retryText(run, run.note !== '') || run.note || (run.schedule && `by ${run.schedule}`) || ''
+        [retryText(run, run.note !== ''), run.note].filter(Boolean).join(': ') ||
+        (run.schedule ? `by ${run.schedule}` : '')
       );
     case 'queued':
       return run.note || 'waits for a worker';

@@ -198,6 +198,15 @@ describe('a frame', () => {
     expect(lines.at(-1)).toContain('a abort');
   });
 
+  it('says of what waits for a retry which try comes, and its last error', () => {
+    const retry = boardRunOf(8, {
+      ...{ state: 'scheduled', startedAt: null, dueAt: NOW + 720_000 },
+      note: 'the warehouse does not answer',
+    });
+    const lines = frame(modelWith({ columns: 120, rows: 40 }, boardWith([retry])), PLAIN, NOW);
+    expect(lines[5]).toMatch(/ scheduled {2}try 2 of 5: the ware/);
+  });
+
   it('says what is wrong beside the clock, and leaves out meters for which there is no room', () => {
     const board = boardWith(RUNS, {
       ...{ broken: ['x'], workers: { busy: 20, total: 20 } },

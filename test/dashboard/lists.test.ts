@@ -65,6 +65,13 @@ describe('a filter', () => {
     expect(filter).toEqual({ words: ['news'], states: ['failed'], key: 'weekly', group: 'mail' });
   });
 
+  it('leaves out what has a word after a minus; a minus alone is the beginning of one', () => {
+    expect(readFilter('-news mail -', 'all', NOW).filter).toEqual({
+      words: ['mail'],
+      without: ['news'],
+    });
+  });
+
   it('keeps to the list: a state of another list leaves nothing', () => {
     expect(readFilter('state:done', 'errors', NOW).filter.states).toEqual([]);
     expect(readFilter('state:done,run', 'all', NOW).filter.states).toEqual(['running', 'done']);

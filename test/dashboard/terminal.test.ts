@@ -108,6 +108,34 @@ describe('the dashboard in a terminal', () => {
     await screen.shows('resumed walk');
   }, 40_000);
 
+  it('marks all that match a filter, on the screen or not, and none where all are marked', async () => {
+    const { project, screen } = await opened();
+    const lines = Array.from({ length: 30 }, (_, i) => ({
+      ...{ job: i % 10 === 0 ? 'watch' : 'walk', in: '2h', key: `k${i}` },
+    }));
+    const batch = lines.map((line) => JSON.stringify(line)).join('\n');
+    project.write('batch', batch);
+    await project.cli(['schedule', '--batch', 'batch']);
+    screen.press('2');
+    await screen.shows('1-10 of 30');
+    screen.press('/');
+    screen.type('-watch');
+    await screen.shows(/-watch/);
+    screen.press('Enter');
+    await screen.shows('1-10 of 27');
+    screen.press('*');
+    await screen.shows('27 marked');
+    screen.press('*');
+    await eventually(() => !screen.text.includes('marked'));
+    screen.press('*', 'a');
+    await screen.shows('Abort 27 runs?');
+    await pause(200);
+    screen.press('y');
+    await screen.shows('aborted 27 runs');
+    const { counts } = await project.json('status');
+    expect([counts.aborted, counts.scheduled]).toEqual([27, 3]);
+  }, 40_000);
+
   it('lists schedules, pauses one and removes one, but not one that a job file defines', async () => {
     const { project, screen } = await opened();
     await project.json('schedule', 'walk', '--cron', '0 3 * * *', '--tz', 'UTC', '--name', 'early');
