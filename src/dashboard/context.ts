@@ -10,7 +10,7 @@ import {
 import type { Pausable, Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
-import { orderOf } from './lists.ts';
+import { infoOf, orderOf } from './lists.ts';
 import type { Log, Model } from './model.ts';
 
 /** The list (tab, order and filter) that the screen is about. */
@@ -105,10 +105,15 @@ export function targetOf(model: Model): Target | null {
   return { ids: [...marks], run: only };
 }
 
-/** What `r` is about: of several marked runs only those that can be retried, and those whose rows are elsewhere. */
+/**
+ * What `r` is about: of several marked runs only those that can be retried, and those whose rows are elsewhere in a list
+ * with failed and aborted runs.
+ */
 export function retryTarget(model: Model): Target | null {
   const target = targetOf(model);
   if (target === null || target.run) return target;
+  const { states } = infoOf(model.tab);
+  if (states && !states.includes('failed')) return null;
   const others = (boardOf(model)?.list?.runs ?? []).filter(
     ({ state }) => state !== 'failed' && state !== 'aborted',
   );

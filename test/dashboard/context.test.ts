@@ -59,11 +59,16 @@ test('in a list it is the row under the cursor, not the detail of another that i
 test('of marked runs only those are retried that can be, as far as their rows are at hand', () => {
   const states = ['failed', 'running', 'aborted', 'scheduled', 'done'] as const;
   const runs = states.map((state, i) => boardRunOf(i + 1, { state }));
-  const model = (marks: readonly string[], id = '1'): Model =>
-    modelWith(SIZE, boardWith(runs), { marks: new Set(marks), place: { index: 0, id, top: 0 } });
+  const model = (marks: readonly string[], tab: Model['tab'] = 'all'): Model => {
+    const place = { index: 0, id: '1', top: 0 };
+    return modelWith(SIZE, boardWith(runs), { tab, marks: new Set(marks), place });
+  };
   const ids = (marks: readonly string[]): unknown => retryTarget(model(marks))?.ids;
   expect(ids(['1', '2', '3', '4', '5', '99'])).toEqual(['1', '3', '99']);
   expect(ids(['2', '4'])).toBe(undefined);
+  // A list without failed and aborted runs has none of them farther down either.
+  expect(retryTarget(model(['98', '99'], 'scheduled'))).toBe(null);
+  expect(retryTarget(model(['98', '99'], 'errors'))?.ids).toEqual(['98', '99']);
   expect(contextOf(model(['1', '2']))).toMatchObject({ marks: 2, retryable: 1 });
   expect(targetOf(model(['1', '2']))?.ids).toEqual(['1', '2']);
 });

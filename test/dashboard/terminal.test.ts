@@ -127,7 +127,10 @@ describe('the dashboard in a terminal', () => {
     await screen.shows('27 marked');
     screen.press('*');
     await eventually(() => !screen.text.includes('marked'));
-    screen.press('*', 'a');
+    screen.press('*');
+    await screen.shows('27 marked');
+    expect(screen.text).not.toContain('r retry');
+    screen.press('a');
     await screen.shows('Abort 27 runs?');
     await pause(200);
     screen.press('y');
