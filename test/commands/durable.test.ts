@@ -1,7 +1,7 @@
 // What a look at the state may tell: nothing that the disk takes back, and something in any case.
 import { expect, test } from 'vitest';
 import { durably } from '../../src/commands/shared/waiting.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
 import { draft, T0 } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';

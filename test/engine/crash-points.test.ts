@@ -1,7 +1,7 @@
 // The process is killed before each single operation on the disk, in everything that the engine does; the next one
 // must find what was answered, and nothing that was not asked for. What a killed process wrote is there, synced or not.
 import { expect, test, vi } from 'vitest';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { begin, emptyPages, judge, work, workUnderFold } from '../helpers/engine-history.ts';
 import type { Ledger } from '../helpers/engine-ledger.ts';
 import type { Files } from '../helpers/engine-platter.ts';

@@ -4,7 +4,7 @@
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Run } from '../../src/run/run.ts';
 import { FORMAT } from '../../src/store/format.ts';
 import type { JobrunError } from '../../src/support/errors.ts';

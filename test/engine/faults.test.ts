@@ -2,8 +2,7 @@
 // What was answered is kept, what was refused leaves no trace, memory and disk agree, and when the disk is well again
 // the engine goes on without a restart.
 import { expect, test, vi } from 'vitest';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { STATE_NAMES } from '../../src/run/run.ts';
 import { abortIdle, retry } from '../../src/run/transitions.ts';

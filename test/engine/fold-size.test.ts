@@ -1,6 +1,6 @@
 // When a fold is worth it: the journal against what would be written anew, which is what the pages really take.
 import { expect, test, vi } from 'vitest';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
 import { draft, T0 } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';

@@ -2,8 +2,8 @@
 // already, it is part of what a repair can prove.
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { exportLines, importState } from '../../src/engine/files/import.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import { systemClock } from '../../src/support/clock.ts';

@@ -2,9 +2,8 @@
 // are few, and cut much smaller than a disk would.
 
 import { expect, test } from 'vitest';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { Memory } from '../../src/engine/files/memory.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { Document } from '../../src/store/document.ts';

@@ -5,8 +5,7 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { DocumentName, Step } from '../../src/store/format.ts';

@@ -1,8 +1,7 @@
 // Room held free for results: on a full disk what runs can still be settled, nothing new is taken in, and all goes on
 // by itself when there is room. The disk is simulated, with a size, so that each byte of it can be spoken of.
 import { expect, test } from 'vitest';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { FREE } from '../helpers/core.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';

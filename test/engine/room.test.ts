@@ -1,8 +1,7 @@
 // The memory that runs may take: above it new ones are refused, whatever brings them, while all that was accepted goes
 // on to its end. What settles makes room again.
 import { expect, test } from 'vitest';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft } from '../../src/run/run.ts';
 import { retry } from '../../src/run/transitions.ts';

@@ -1,7 +1,7 @@
 // A line of the journal is lost, and later ones are not. What a later line keeps of a run may be what the lost one had
 // changed: such a run is not taken for known.
 import { expect, test } from 'vitest';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
 import type { Run } from '../../src/run/run.ts';

@@ -2,7 +2,7 @@
 // fit into a text.
 import { constants } from 'node:buffer';
 import { afterEach, expect, test, vi } from 'vitest';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';

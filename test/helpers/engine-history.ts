@@ -1,6 +1,6 @@
 // A stretch of ordinary life of an engine, on a simulated disk: everything that is ever written, several things at
 // once, folds at rest and under load, a clean end and a kill. And the check of any state that may be left of it.
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { Ledger } from './engine-ledger.ts';

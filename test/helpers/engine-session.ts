@@ -1,8 +1,7 @@
 // An engine in use by a test: each call is noted in a ledger when it is made and when it is answered, so that what is
 // found after a crash can be judged.
 import type { Claimed } from '../../src/engine/engine.ts';
-import type { FileEngine } from '../../src/engine/files/file-engine.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Outcome } from '../../src/run/outcome.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';

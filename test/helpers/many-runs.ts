@@ -1,8 +1,8 @@
 // A state with as many runs as one likes, written as pages and not run by run: most settled, some of them failed here
 // and there, and a third of it waiting, queued or due at all sorts of times.
 
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { Memory } from '../../src/engine/files/memory.ts';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
 import { Tally } from '../../src/engine/files/tally.ts';
 import type { Run, RunState } from '../../src/run/run.ts';
 import { type Document, writeDocument } from '../../src/store/document.ts';

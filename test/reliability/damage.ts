@@ -4,7 +4,7 @@
 // goes on by itself.
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openFileEngine } from '../../src/engine/files/recovery.ts';
+import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { type Inspection, inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from '../../src/engine/files/repair/repair.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';

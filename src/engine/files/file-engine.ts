@@ -9,6 +9,12 @@ import type { Draft, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { claim } from '../../run/transitions.ts';
 import { restated } from '../../run/waits.ts';
+import {
+  type OpenedState,
+  openState,
+  type OpenOptions as StateOptions,
+  serveRecovered as serve,
+} from '../../store/recovery.ts';
 import { FULL_REASON, fullRefusal } from '../../store/reserve.ts';
 import { Transaction } from '../../store/table.ts';
 import type { Clock } from '../../support/clock.ts';
@@ -20,10 +26,31 @@ import type { Token, WorkerRef } from '../members.ts';
 import { Announcer } from './announcer.ts';
 import { FileMembers } from './members.ts';
 import { Reads } from './reads.ts';
-import { type Room, takesRoom } from './room.ts';
+import { heapForRuns, Room, takesRoom } from './room.ts';
 import type { RunChange } from './run-table.ts';
-import { type Answered, packed, type RunStore, unpacked } from './tables.ts';
+import { type Answered, type Found, newTables, packed, type RunStore, unpacked } from './tables.ts';
 import { othersOf, Unit } from './unit.ts';
+
+export interface OpenOptions extends StateOptions {
+  /** Heap that runs may take, where it is not a part of this process's. */
+  readonly heap?: number;
+}
+
+/** Opens the state folder of a project, which the caller holds the lock of. Throws as `openState` does. */
+export const openFileEngine = (options: OpenOptions): Promise<OpenedState<FileEngine>> =>
+  openState(options, newTables, engineOf(options));
+
+/** Goes on from what was put together by a repair. */
+export const serveRecovered = (options: OpenOptions, recovered: Found): Promise<FileEngine> =>
+  serve(options, recovered, engineOf(options));
+
+const engineOf =
+  ({ clock, heap = heapForRuns() }: OpenOptions) =>
+  (store: RunStore): FileEngine => {
+    const { tables, writes } = store.opened;
+    if (writes) tables.forgetIdleWorkers();
+    return new FileEngine(store, new Room(tables.paged, heap), clock);
+  };
 
 export class FileEngine extends Reads implements E.Engine {
   readonly members: FileMembers;

@@ -5,7 +5,7 @@ import { exportState, type Import, importLines } from '../../store/stream.ts';
 import type { Clock } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Disk } from '../../support/files.ts';
-import { type OpenOptions, openFileEngine } from './recovery.ts';
+import { type OpenOptions, openFileEngine } from './file-engine.ts';
 import { newTables, type Tables } from './tables.ts';
 
 export const exportLines = (
