@@ -1,10 +1,11 @@
 // The daemon's ear: a Unix socket that only its user can open. Only the holder of the state's lock listens, so a
 // socket file that is already there belongs to a process that is gone. When all places are taken, the client that has
 // been silent for longest gives way: a forgotten connection never locks out the person who wants to know what is on.
+// A socket that was removed while it was listened on would never be reached again: it is looked at, and made anew.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { errnoOf, JobrunError } from '../support/errors.ts';
-import { MAX_CONNECTIONS } from '../support/limits.ts';
+import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import { MAX_CONNECTIONS, SECOND } from '../support/limits.ts';
 import { Connection, type Service } from './connection.ts';
 import { Turns } from './turns.ts';
 
@@ -13,22 +14,91 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-export async function serve(
-  asked: Omit<Service, 'turns'> & { readonly path: string },
-): Promise<Serving> {
-  const open = new Set<Connection>();
-  const options = { ...asked, turns: new Turns(asked.clock) };
-  const server = createServer((socket) => admit(socket, options, open));
-  server.on('error', options.onError);
-  removeStale(options.path);
-  await listen(server, options.path);
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const connection of open) connection.close();
-      }),
-  };
+export interface Listening extends Omit<Service, 'turns'> {
+  readonly path: string;
+  /** Makes the folder of the socket. Throws where another daemon may listen there by now. */
+  readonly prepare: () => void;
+  /** Told where the socket was gone and is there again. */
+  readonly onAnew: () => void;
+}
+
+/** Less than a client waits for a daemon that holds the lock and does not listen. */
+const LOOK_EVERY_MS = SECOND;
+
+export async function serve(asked: Listening): Promise<Serving> {
+  const ear = new Ear(asked);
+  await ear.listen();
+  ear.watch();
+  return ear;
+}
+
+class Ear implements Serving {
+  readonly #o: Listening;
+  readonly #service: Service;
+  readonly #open = new Set<Connection>();
+  /** Those that no longer listen have connections that end with the last. */
+  readonly #servers: Server[] = [];
+  #own: { readonly dev: number; readonly ino: number } | null = null;
+  #looking: Promise<void> | null = null;
+  #unwatch: () => void = () => undefined;
+  /** Why it does not listen: told once, however often it is tried. */
+  #told = '';
+
+  constructor(asked: Listening) {
+    this.#o = asked;
+    this.#service = { ...asked, turns: new Turns(asked.clock) };
+  }
+
+  async listen(): Promise<void> {
+    const { path, prepare, onError } = this.#o;
+    prepare();
+    const server = createServer((socket) => admit(socket, this.#service, this.#open));
+    server.on('error', onError);
+    // Before the new one is there: as it stops, the system removes the name that it was given.
+    this.#servers.at(-1)?.close();
+    removeStale(path);
+    await listen(server, path);
+    this.#servers.push(server);
+    this.#own = lstatSync(path);
+  }
+
+  watch(): void {
+    const look = (): void => {
+      this.#looking = this.#look().finally(() => this.watch());
+    };
+    this.#unwatch = this.#o.clock.after(LOOK_EVERY_MS, look, { idle: true });
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    await this.#looking;
+    this.#unwatch();
+    const ended = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    for (const connection of this.#open) connection.close();
+    await Promise.all(ended);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isThere()) return;
+    this.#own = null;
+    try {
+      await this.listen();
+      this.#told = '';
+      this.#o.onAnew();
+    } catch (error) {
+      const { message } = toJobrunError(error);
+      if (message !== this.#told) this.#o.onError(error);
+      this.#told = message;
+    }
+  }
+
+  /** Its inode is held as long as it listens, and so is no other's. */
+  #isThere(): boolean {
+    const named = lstatSync(this.#o.path, { throwIfNoEntry: false });
+    return named !== undefined && named.ino === this.#own?.ino && named.dev === this.#own.dev;
+  }
 }
 
 function admit(socket: Socket, service: Service, open: Set<Connection>): void {

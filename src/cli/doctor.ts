@@ -21,6 +21,7 @@ import {
 import { readJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
 import {
+  daemonOn,
   type Finding,
   holderOf,
   inspectEngine,
@@ -107,6 +108,8 @@ async function checkJobs(config: Config): Promise<Check> {
   const status = await daemonStatus(config);
   if (status instanceof JobrunError)
     return checkOf('jobs', 'none known', [await notAnswered(config, status)]);
+  const unheard = status === null ? await notListening(config) : null;
+  if (unheard) return checkOf('jobs', 'none known', [unheard]);
   const broken = status?.broken ?? (await readBroken(config));
   if (broken instanceof JobrunError)
     return checkOf('jobs', 'none loads', [
@@ -133,6 +136,16 @@ async function notAnswered({ state }: Config, error: JobrunError): Promise<Findi
   const file = socketPaths(state)[0] ?? '';
   const message = `another program listens at ${file}, the socket of the daemon`;
   return { level, file, message, hint: 'End it, or start the daemon: it takes the socket back.' };
+}
+
+/** A daemon that nobody can reach; null where none runs. */
+async function notListening({ state }: Config): Promise<Finding | null> {
+  const pid = await daemonOn(state);
+  if (pid === null) return null;
+  const file = socketPaths(state)[0] ?? '';
+  const message = `a daemon (pid ${pid}) runs, and nobody listens at ${file}`;
+  const hint = 'It looks each second, and listens there again. Where that fails: jobrun stop';
+  return { level: 'problem', file, message, hint };
 }
 
 /** Null where no daemon runs. */

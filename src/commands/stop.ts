@@ -1,7 +1,10 @@
-// `jobrun stop`: asks the daemon to stop, and answers when its process is gone.
+// `jobrun stop`: asks the daemon to stop, and answers when its process is gone. One that holds the state and does not
+// listen cannot be asked: it gets the signal that stops it.
+import { reachDaemon } from '../api/client.ts';
+import { daemonOn } from '../engine/open.ts';
 import { isAlive } from '../support/alive.ts';
 import { delay, systemClock } from '../support/clock.ts';
-import { SECOND } from '../support/limits.ts';
+import { SECOND, STOP_SIGNAL_MS } from '../support/limits.ts';
 import type { Command } from './shared/command.ts';
 import { flag } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
@@ -21,6 +24,20 @@ export const stop: Command<typeof options, Reply> = {
   about: 'Stop the daemon: by default it lets running attempts end first.',
   examples: ['stop', 'stop --now'],
   options,
+
+  async local({ now }, { config }) {
+    const client = await reachDaemon(config.state);
+    client?.close();
+    const pid = client ? null : await daemonOn(config.state);
+    if (pid === null) return null;
+    process.kill(pid, 'SIGTERM');
+    if (now) {
+      // Sooner it would be taken for the same signal.
+      await delay(systemClock, STOP_SIGNAL_MS + LOOK_EVERY_MS);
+      if ((await daemonOn(config.state)) === pid) process.kill(pid, 'SIGTERM');
+    }
+    return { pid };
+  },
 
   async handle({ now }, { daemon }) {
     if (!daemon) throw noDaemon('jobrun stop');

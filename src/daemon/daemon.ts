@@ -287,14 +287,19 @@ export class Daemon {
 
   /** Only the holder of the state's lock listens there. */
   #listen(): Promise<Serving> {
-    const { config, clock } = this.#o;
+    const { config, clock, log } = this.#o;
     const [path = ''] = socketPaths(config.state);
-    prepareFolder(path, config.state);
+    const prepare = (): void => {
+      this.#opened.lock.guard();
+      prepareFolder(path, config.state);
+    };
+    const onAnew = (): void => log.logger.warn(`${path} was gone: it is made anew`);
     // Of what a handler did and saw it has made sure: a later change that is refused is not its own.
     const durable = (command: string, isError: boolean): Promise<void> | null =>
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');
-    return serve({ path, clock, handle: dispatcher(this.tools), durable, onError });
+    const handle = dispatcher(this.tools);
+    return serve({ path, prepare, onAnew, clock, handle, durable, onError });
   }
 
   #makeAttempts(): Attempts {

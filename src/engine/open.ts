@@ -3,7 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notWritten } from '../store/committer.ts';
 import type { Oddity } from '../store/damage.ts';
-import { lockHolder, lockState, prepareState, type StateLock, shareState } from '../store/lock.ts';
+import {
+  lockedBy,
+  lockHolder,
+  lockState,
+  prepareState,
+  type StateLock,
+  shareState,
+} from '../store/lock.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -29,7 +36,7 @@ export interface Opened {
   /** What makes no sense of the state, and was set aside or left out. */
   readonly oddities: readonly Oddity[];
   /** Whether the lock is still ours, and the moment when it is known that it is not. */
-  readonly lock: Pick<StateLock, 'isHeld' | 'lost'>;
+  readonly lock: Pick<StateLock, 'guard' | 'isHeld' | 'lost'>;
   /** Nothing more is to come for now: leaves all so that it is quickly opened. */
   tidy(): Promise<void>;
   close(): Promise<void>;
@@ -133,6 +140,9 @@ export { prepareState };
 
 /** Who holds the lock of a state folder, asked without taking it. */
 export const holderOf = lockHolder;
+
+/** The pid of the daemon that holds it, proven. */
+export const daemonOn = lockedBy;
 
 /** Whoever looks into the folder finds it explained there. */
 async function placeReadme(dir: string): Promise<void> {

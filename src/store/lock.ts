@@ -17,6 +17,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   type Stats,
   statSync,
@@ -305,6 +306,32 @@ export async function lockHolder(dir: string): Promise<Holder | null> {
   const free = fd !== 'taken' && flock(fd, 'share');
   if (fd !== 'taken') closeSync(fd);
   return free ? null : (readHolder(path) ?? { pid: 0, kind: 'command' });
+}
+
+/**
+ * The daemon that holds the lock, by its pid; null where nobody does, or where it cannot be proven: a pid alone may be
+ * that of another process, or of another container's.
+ */
+export async function lockedBy(dir: string): Promise<number | null> {
+  const holder = await lockHolder(dir);
+  const proven = holder?.kind === 'daemon' && isAlive(holder.pid) && hasOpen(holder.pid, dir);
+  return proven ? holder.pid : null;
+}
+
+function hasOpen(pid: number, dir: string): boolean {
+  if (process.platform !== 'linux') return true;
+  const { ino, dev } = lstatSync(join(dir, 'lock'));
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => {
+      const open = statSync(join(folder, fd), { throwIfNoEntry: false });
+      return open?.ino === ino && open.dev === dev;
+    });
+  } catch (error) {
+    // It has gone this moment, or is another user's.
+    if (errnoOf(error) === '') throw error;
+    return false;
+  }
 }
 
 const reading = (release: () => void): StateLock => ({

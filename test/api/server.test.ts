@@ -1,9 +1,18 @@
 // The socket under honest and hostile clients: real sockets, and a handler that the test holds in its hand.
 import { setMaxListeners } from 'node:events';
-import { lstatSync, mkdtempSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { FrameReader, type Request } from '../../src/api/protocol.ts';
@@ -12,6 +21,7 @@ import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Json } from '../../src/support/json.ts';
 import { MAX_CONNECTIONS } from '../../src/support/limits.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { encodeFrame } from '../helpers/frames.ts';
 
 const open: { close(): unknown }[] = [];
@@ -35,6 +45,8 @@ async function served(
   const errors: unknown[] = [];
   const serving = await serve({
     path,
+    prepare: () => void mkdirSync(dirname(path), { recursive: true }),
+    onAnew: () => undefined,
     clock: more.clock ?? systemClock,
     handle,
     durable: more.durable ?? (async () => undefined),
@@ -77,6 +89,50 @@ test('a socket file that a dead daemon left is taken over', async () => {
   writeFileSync(path, '');
   await served(echo, { path });
   expect(await (await client(path)).call('echo', 'hello')).toBe('hello');
+});
+
+const madeFile = (path: string): string => {
+  writeFileSync(path, '');
+  return path;
+};
+
+test.each([
+  ['removed', (path: string) => unlinkSync(path)],
+  ['replaced', (path: string) => renameSync(madeFile(`${path}.other`), path)],
+  ['removed with its folder', (path: string) => rmSync(dirname(path), { recursive: true })],
+])('a socket that is %s is made anew, and those who are connected stay', async (_, harm) => {
+  const clock = new FakeClock(0);
+  const { path, errors } = await served(echo, { clock });
+  const before = await client(path);
+  harm(path);
+  const after = await vi.waitFor(async () => {
+    await clock.advance(1000, async () => undefined);
+    return await client(path);
+  }, 10_000);
+  expect(lstatSync(path).mode & 0o777).toBe(0o600);
+  expect(await Promise.all([before.call('echo', 1), after.call('echo', 2)])).toEqual([1, 2]);
+  expect(errors).toEqual([]);
+});
+
+test('what stands in the way of the socket is told once, and the socket is there when it has gone', async () => {
+  const clock = new FakeClock(0);
+  const { path, errors } = await served(echo, { clock });
+  unlinkSync(path);
+  mkdirSync(path);
+  await vi.waitFor(async () => {
+    await clock.advance(1000, async () => undefined);
+    expect(errors).toMatchObject([{ code: 'state-unsafe' }]);
+  }, 10_000);
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(1000, async () => undefined);
+    await new Promise(setImmediate);
+  }
+  expect(errors.length).toBe(1);
+  rmdirSync(path);
+  await vi.waitFor(async () => {
+    await clock.advance(1000, async () => undefined);
+    await client(path);
+  }, 10_000);
 });
 
 test('where nobody listens there is no client', async () => {
