@@ -139,23 +139,21 @@ export function fieldOf(error: unknown): string | null {
   return typeof cause?.field === 'string' ? cause.field : null;
 }
 
-type Given = Pick<Config, 'defaults' | 'keep'>;
-
 /** The defaults of all jobs as the config has them: `defaults`, `keep` and `timezone`. */
-export function defaultsOf(config: Given & Pick<Config, 'timezone'>): Fields {
+export function defaultsOf(config: Pick<Config, 'defaults' | 'keep' | 'timezone'>): Fields {
+  const { done, failed } = config.keep;
   return {
     // Asked for with the first definition that is read: finding it out takes longer than many a command.
     get timezone() {
       return config.timezone;
     },
     ...config.defaults,
-    keep: merged(timesOf(config.keep), config.defaults.keep),
+    keep: merged(definedOf({ done, failed }), config.defaults.keep),
   };
 }
 
-/** Throws `broken-job` or `bad-time` where `defaults` or `keep` are what no job may have. */
-export function checkDefaults({ defaults, keep }: Given): void {
-  dataOf({}, { keep: timesOf(keep) });
+/** Throws `broken-job` or `bad-time` where `defaults` are what no job may have. */
+export function checkDefaults({ defaults }: Pick<Config, 'defaults'>): void {
   read(options, defaults, wrongIn('defaults'));
   try {
     dataOf({}, defaults);
@@ -164,8 +162,6 @@ export function checkDefaults({ defaults, keep }: Given): void {
     throw new JobrunError(error.code, `defaults: ${error.message}`, error.hint, error);
   }
 }
-
-const timesOf = ({ done, failed }: Given['keep']): Fields => definedOf({ done, failed });
 
 /**
  * Reads the default export of a job file. `params` is a validator, the other functions are only noted.

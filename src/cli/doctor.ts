@@ -11,6 +11,7 @@ import { type TrustedClock, trustClock } from '../commands/trust-clock.ts';
 import {
   type Check,
   checkClock,
+  checkConfig,
   checkFiles,
   checkLock,
   checkMemory,
@@ -18,6 +19,7 @@ import {
   checkPermissions,
   checkSpace,
 } from '../daemon/checkup.ts';
+import { missingFolder } from '../daemon/follow-files.ts';
 import { readJobs } from '../daemon/jobs.ts';
 import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
 import {
@@ -98,6 +100,7 @@ async function checkAll(config: Config): Promise<readonly Check[]> {
     checkMemory(found),
     await checkSpace(config),
     checkOrphans(await orphansOf(config)),
+    checkConfig(config),
     await checkJobs(config),
   ];
   return checks;
@@ -111,15 +114,18 @@ async function checkJobs(config: Config): Promise<Check> {
   const unheard = status === null ? await notListening(config) : null;
   if (unheard) return checkOf('jobs', 'none known', [unheard]);
   const broken = status?.broken ?? (await readBroken(config));
-  if (broken instanceof JobrunError)
-    return checkOf('jobs', 'none loads', [
-      { level: 'problem', file: config.dir, message: broken.message, hint: broken.hint },
-    ]);
+  if (broken === null) {
+    const message = 'no job is read with settings that are wrong for all of them';
+    const hint = 'Mend what is said of the config.';
+    return checkOf('jobs', 'none loads', [{ level: 'problem', file: config.jobs, message, hint }]);
+  }
   const findings = broken.map((name): Finding => {
     const hint = `See why: jobrun jobs ${name}`;
     return { level: 'warning', file: config.jobs, message: `the job ${name} is broken`, hint };
   });
   const { problem = null, hint = null } = status?.watch ?? {};
+  const missing = missingFolder(config);
+  if (missing) findings.push({ level: 'warning', file: config.jobs, ...missing });
   if (problem !== null)
     findings.push({ level: 'warning', file: config.jobs, message: problem, hint: hint ?? '' });
   const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
@@ -157,13 +163,13 @@ async function daemonStatus({ state }: Config): Promise<Status | JobrunError | n
   }
 }
 
-/** Or what is wrong with the settings of all jobs: no job can be read, and the state is to be looked at all the same. */
-async function readBroken(config: Config): Promise<readonly string[] | JobrunError> {
+/** Null where the settings of all jobs are wrong: no job can be read, and the state is to be looked at all the same. */
+async function readBroken(config: Config): Promise<readonly string[] | null> {
   try {
     const jobs = await readJobs(config, systemClock);
     return jobs.flatMap((job) => (job.state === 'broken' ? [job.name] : []));
   } catch (error) {
-    if (error instanceof JobrunError && error.code === 'bad-config') return error;
+    if (error instanceof JobrunError && error.code === 'bad-config') return null;
     throw error;
   }
 }

@@ -2,17 +2,19 @@
 // daemon. A problem is something that a promise may break on; a warning is worth knowing and costs nothing yet.
 import type { Stats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Finding, holderOf, type Inspected } from '../engine/open.ts';
 import { seen } from '../run/keep-clock.ts';
 import { waitsForClock } from '../run/served.ts';
 import { isoOf } from '../support/clock.ts';
-import type { Config } from '../support/config.ts';
+import { CONFIG_FILE, type Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
-import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { count, showMegabytes } from '../support/text.ts';
+import { refuseWrongDefaults } from './jobs.ts';
+import { notifyRules } from './watching/notify-rules.ts';
 
 export type CheckName =
   | 'files'
@@ -22,6 +24,7 @@ export type CheckName =
   | 'memory'
   | 'space'
   | 'processes'
+  | 'config'
   | 'jobs';
 
 export interface Check {
@@ -50,6 +53,11 @@ const OTHERS_AT_ALL = 0o077;
 export async function checkPermissions({ state, jobs }: Config): Promise<Check> {
   const findings: Finding[] = [];
   const own = process.getuid?.();
+  if (!(await statOrNull(state)) && !(await statOrNull(dirname(state)))) {
+    const hint = 'Make it, or name another: --state-dir';
+    const message = `${dirname(state)}, where the state is to be, is not there`;
+    findings.push({ level: 'problem', file: state, message, hint });
+  }
   for (const file of [state, join(state, 'manifest.json'), join(state, 'runs')]) {
     const stat = await statOrNull(file);
     if (!stat) continue;
@@ -71,7 +79,33 @@ export async function checkPermissions({ state, jobs }: Config): Promise<Check> 
     const { message, hint } = toJobrunError(error);
     findings.push({ level: 'problem', file: jobs, message, hint });
   }
-  return checkOf('permissions', findings.length === 0 ? 'private' : 'not private', findings);
+  return checkOf('permissions', findings.length === 0 ? 'private' : 'not in order', findings);
+}
+
+/** By the same readers as the next daemon, which does not start with a mistake in it. */
+export function checkConfig(config: Config): Check {
+  const file = join(config.dir, CONFIG_FILE);
+  const readers = [
+    () => config.http,
+    () => config.keep,
+    () => notifyRules(config),
+    () => refuseWrongDefaults(config),
+  ];
+  const findings = readers.flatMap((reader): Finding[] => {
+    try {
+      reader();
+      return [];
+    } catch (error) {
+      if (!(error instanceof JobrunError)) throw error;
+      const { message, hint } = error;
+      return [{ level: 'problem', file, message, hint }];
+    }
+  });
+  return checkOf(
+    'config',
+    findings.length === 0 ? 'readable' : 'no daemon starts with it',
+    findings,
+  );
 }
 
 export async function checkLock({ state }: Config): Promise<Check> {

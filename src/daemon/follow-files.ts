@@ -1,6 +1,7 @@
 // Job files that change while the daemon runs: workers that have loaded older code get no further run, definitions are
 // read anew, and what became of a job is said in the log. Jobs that are broken are read again and again, ever more
 // seldom: a package that they lacked, or a file that was only half there, may have come without a change of any job file.
+import { existsSync } from 'node:fs';
 import { changeOf, type JobChange } from '../catalog/catalog.ts';
 import { type Watch, type Watcher, watchJobs } from '../catalog/watcher.ts';
 import type { Clock } from '../support/clock.ts';
@@ -26,6 +27,15 @@ const LAST_TRY_MS = MINUTE;
 /** Of the time, trying takes at most a tenth: a file that hangs is loaded for as long as it may. */
 const TRY_SHARE = 10;
 
+/** What to say where there are no jobs because there is no folder of them; null where there is one. */
+export function missingFolder({
+  jobs,
+}: Pick<Config, 'jobs'>): { readonly message: string; readonly hint: string } | null {
+  if (existsSync(jobs)) return null;
+  const hint = 'Make it, or name the right one: "jobs" in jobrun.config.json.';
+  return { message: `the jobs folder ${jobs} is not there`, hint };
+}
+
 export class FileFollower {
   readonly #p: FollowParts;
   #watcher: Watcher | null = null;
@@ -43,6 +53,8 @@ export class FileFollower {
   /** Begins to watch, where that is wanted. */
   begin(): void {
     const { config, clock, log, watch } = this.#p;
+    const missing = missingFolder(config);
+    if (missing) log.logger.warn(`${missing.message}. ${missing.hint}`);
     if (!watch) return;
     this.#watcher = watchJobs({
       folder: config.jobs,

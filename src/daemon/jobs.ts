@@ -58,8 +58,8 @@ export async function readJobs(config: Config, clock: Clock): Promise<readonly J
   }
 }
 
-/** That is said once, and not of each job that it would break. */
-function refuseWrongDefaults(config: Config): void {
+/** Throws `bad-config`: that is said once, and not of each job that it would break. */
+export function refuseWrongDefaults(config: Config): void {
   try {
     checkDefaults(config);
   } catch (error) {

@@ -1,6 +1,5 @@
 // How long settled runs are kept: what their jobs say, and the bounds over all that the config may set. A job whose
 // file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
-import * as v from 'valibot';
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
 import type { Engine, PartRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
@@ -8,9 +7,8 @@ import { DEFAULT_POLICY } from '../run/policy.ts';
 import { type Run, SETTLED } from '../run/run.ts';
 import { asideOf } from '../run/stored-run.ts';
 import type { Clock } from '../support/clock.ts';
-import { type Config, wrongIn } from '../support/config.ts';
+import type { Config } from '../support/config.ts';
 import { HOUR, NEWEST_KEPT } from '../support/limits.ts';
-import { object, read, size, whole } from '../support/schema.ts';
 
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
 export interface Excess {
@@ -31,17 +29,16 @@ export class Keeping {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #logs: Pick<Logs, 'size'>;
-  readonly #most: { readonly runs: number | null; readonly bytes: number | null };
+  readonly #most: Config['keep'];
   #behindSince: number | null = null;
   readonly #missingSince = new Map<string, number>();
 
-  /** Throws `bad-config` where a bound is none. */
   constructor({ config, catalog, engine, logs, clock }: KeepingParts) {
     this.#catalog = catalog;
     this.#engine = engine;
     this.#clock = clock;
     this.#logs = logs;
-    this.#most = boundsOf(config);
+    this.#most = config.keep;
   }
 
   /** When its time is over; null for not as long as its job cannot be read, or it is set aside. */
@@ -70,8 +67,8 @@ export class Keeping {
   async excess(): Promise<Excess | null> {
     const { runs, bytes } = this.#most;
     const { done, failed, aborted } = await this.#engine.counts();
-    let runsLeft = runs === null ? 0 : done + failed + aborted - runs;
-    let bytesLeft = bytes === null ? 0 : (await this.#engine.size()) - bytes;
+    let runsLeft = runs === undefined ? 0 : done + failed + aborted - runs;
+    let bytesLeft = bytes === undefined ? 0 : (await this.#engine.size()) - bytes;
     if (runsLeft <= 0 && bytesLeft <= 0) return null;
     return {
       remains: () => runsLeft > 0 || bytesLeft > 0,
@@ -100,20 +97,6 @@ export class Keeping {
 function keepOf(run: Run, entry: JobEntry | null): number {
   const policy = entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
   return run.state.name === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
-}
-
-const bounds = object({
-  keep: object({
-    runs: v.optional(whole(0)),
-    bytes: v.optional(
-      v.lazy((bytes) => (typeof bytes === 'string' ? size("a size such as '500MB'", 0) : whole(0))),
-    ),
-  }),
-});
-
-function boundsOf({ dir, keep }: Config): { runs: number | null; bytes: number | null } {
-  const { runs, bytes } = read(bounds, { keep }, wrongIn(dir)).keep;
-  return { runs: runs ?? null, bytes: bytes ?? null };
 }
 
 /** The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for. */

@@ -240,6 +240,10 @@ function makePrivate(dir: string): void {
 
 function unusable(path: string, cause: unknown): JobrunError {
   const errno = errnoOf(cause);
+  if (errno === 'ENOENT' && existsSync(dirname(path))) {
+    const message = `${path} cannot be made: nothing can be made in ${dirname(path)}`;
+    return new JobrunError('state-unsafe', message, 'Name another: --state-dir', cause);
+  }
   if (errno === 'ENOENT') {
     return new JobrunError(
       'state-unsafe',

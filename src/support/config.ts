@@ -12,13 +12,17 @@ import {
   duration,
   type Fields,
   fields,
+  httpAddress,
   list,
   mapOf,
   object,
+  type Read,
   read,
+  size,
   strict,
   systemText,
   text,
+  whole,
   wholeOrText,
   zone,
 } from './schema.ts';
@@ -38,7 +42,8 @@ export interface Config {
   readonly drainMs: number;
   /** Data fields of a job definition that stand in where a job says nothing. */
   readonly defaults: Readonly<Record<string, unknown>>;
-  readonly keep: Readonly<Record<string, unknown>>;
+  /** How long settled runs are kept, and how many or how many bytes of them at most. */
+  readonly keep: Read<typeof KEEP>['keep'];
   readonly notify: readonly unknown[];
   /** Set for workers on top of the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -56,10 +61,10 @@ const FILE = strict(
     state: v.optional(systemText, 'state'),
     workers: v.optional(wholeOrText(1, MAX_WORKERS)),
     timezone: v.optional(zone),
-    http: v.optional(systemText),
+    http: v.optional(anything),
     drain: v.optional(duration, 30 * SECOND),
     defaults: v.optional(fields, {}),
-    keep: v.optional(fields, {}),
+    keep: v.optional(anything),
     notify: v.optional(list(anything), []),
     env: v.optional(mapOf(text), {}),
     redact: v.optional(list(text), []),
@@ -73,6 +78,28 @@ const VARIABLES = object({
   JOBRUN_TIMEZONE: v.optional(zone),
 });
 
+const HTTP = object({ http: v.optional(httpAddress) });
+const HTTP_VARIABLE = object({ JOBRUN_HTTP: v.optional(httpAddress) });
+
+const KEEP = object({
+  keep: v.optional(
+    strict(
+      {
+        done: v.optional(duration),
+        failed: v.optional(duration),
+        runs: v.optional(whole(0)),
+        bytes: v.optional(
+          v.lazy((bytes) =>
+            typeof bytes === 'string' ? size("a size such as '500MB'", 0) : whole(0),
+          ),
+        ),
+      },
+      { noun: 'setting' },
+    ),
+    {},
+  ),
+});
+
 /** Finds the project and reads its config file. Throws `bad-config` naming the file and the key. */
 export function loadConfig(
   options: ConfigOptions,
@@ -83,7 +110,8 @@ export function loadConfig(
   const dir = given ? resolve(cwd, given) : findProject(cwd);
   const file = join(dir, CONFIG_FILE);
   const { drain, ...said } = read(FILE, readJson(file), wrongIn(dir));
-  const set = read(VARIABLES, withoutEmpty(env), wrongVariable);
+  const variables = withoutEmpty(env);
+  const set = read(VARIABLES, variables, wrongVariable);
   const path = (name: 'jobs' | 'state', override: string | undefined): string =>
     override ? resolve(cwd, override) : resolve(dir, said[name]);
   let timezone = set.JOBRUN_TIMEZONE ?? said.timezone;
@@ -98,7 +126,14 @@ export function loadConfig(
       timezone ??= processZone(env);
       return timezone;
     },
-    http: (env.JOBRUN_HTTP || said.http) ?? null,
+    // These two are read where they are used: with a mistake in them the state can be looked at all the same.
+    get http() {
+      const { JOBRUN_HTTP } = read(HTTP_VARIABLE, variables, wrongVariable);
+      return JOBRUN_HTTP ?? read(HTTP, said, wrongIn(dir)).http ?? null;
+    },
+    get keep() {
+      return read(KEEP, said, wrongIn(dir)).keep;
+    },
     drainMs: set.JOBRUN_DRAIN ?? drain,
   };
 }

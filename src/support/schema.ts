@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { isInstant } from './clock.ts';
 import { durationOf } from './durations.ts';
 import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
+import { placeOf } from './http-place.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
 import { didYouMean, firstOf, plainLine } from './text.ts';
 import { zoneNamed } from './zones.ts';
@@ -187,19 +188,29 @@ export const size = (wanted: string, least: number): Schema<number> =>
     return bytes >= least && Number.isSafeInteger(bytes) ? bytes : null;
   });
 
-/** The name of a time zone, as `zoneNamed` writes it and says what is wrong with it. */
-export const zone: Schema<string> = v.pipe(
-  text,
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    try {
-      return zoneNamed(dataset.value, '');
-    } catch (error) {
-      if (!(error instanceof JobrunError)) throw error;
-      addIssue({ message: `${error.message}\n${error.hint}\n${error.code}` });
-      return NEVER;
-    }
-  }),
-);
+/** What `reader` makes of a text, and says is wrong with it. */
+const readBy = (reader: (text: string) => string): Schema<string> =>
+  v.pipe(
+    text,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return reader(dataset.value);
+      } catch (error) {
+        if (!(error instanceof JobrunError)) throw error;
+        addIssue({ message: `${error.message}\n${error.hint}\n${error.code}` });
+        return NEVER;
+      }
+    }),
+  );
+
+/** The name of a time zone, as `zoneNamed` writes it. */
+export const zone = readBy((name) => zoneNamed(name, ''));
+
+/** An address to serve on, as it was written. */
+export const httpAddress = readBy((address) => {
+  placeOf(address, '');
+  return address;
+});
 
 export const list = <T>(item: Schema<T>): Schema<T[]> => v.array(item, must('a list'));
 

@@ -87,7 +87,7 @@ describe('what is read', () => {
   test('the config stands in where the job says nothing, and nowhere else', () => {
     const defaults = defaultsOf({
       defaults: { retries: { delay: '5s' }, timeout: '1m', cron: '@daily' },
-      keep: { done: '1d', runs: 10 },
+      keep: { done: 24 * HOUR, runs: 10 },
       timezone: 'Asia/Tokyo',
     });
     const data = read({ retries: 2, keep: { failed: '2d' }, every: '1m' }, defaults);

@@ -177,3 +177,45 @@ test('whoever stops reading an export ends it without a word', async () => {
   const first = execFileSync('sh', ['-c', script], { cwd: project.dir, env: project.env });
   expect(JSON.parse(String(first))).toMatchObject({ jobrun: 'export', format: 1 });
 }, 60_000);
+
+test('what the next daemon would refuse in the config is a problem, and a jobs folder that is not there is told', async () => {
+  const project = new Project(JOBS);
+  const wrong = {
+    http: '127.0.0.1:99999',
+    keep: { faild: '90d' },
+    notify: [{ on: ['failed'], comand: 'x' }],
+    defaults: { retires: 1 },
+  };
+  const says = ['"127.0.0.1:99999" is no address', '"faild"', '"comand"', '"retires"'];
+  for (const [name, value] of Object.entries(wrong)) {
+    project.write('jobrun.config.json', JSON.stringify({ [name]: value }));
+    const refused = await project.cli(['daemon', '--until-idle']);
+    expect([name, refused.code, refused.stderr]).toEqual([
+      name,
+      2,
+      expect.stringMatching(/jobrun\.config\.json: /),
+    ]);
+  }
+  project.write('jobrun.config.json', JSON.stringify(wrong));
+  const { code, doc } = await doctor(project);
+  const config = doc.checks.find((one: Doc) => one.name === 'config');
+  expect([code, doc.sound, config.status]).toEqual([8, false, 'problem']);
+  expect(config.findings.map(({ message }: Doc) => message)).toEqual(
+    says.map((part) => expect.stringContaining(part)),
+  );
+  project.write('jobrun.config.json', JSON.stringify({ jobs: '../elsewhere' }));
+  const missing = 'elsewhere is not there';
+  expect((await project.cli(['daemon', '--until-idle'])).stderr).toContain(missing);
+  const without = await doctor(project);
+  expect([without.code, JSON.stringify(without.doc)]).toEqual([
+    0,
+    expect.stringContaining(missing),
+  ]);
+  project.write('jobrun.config.json', JSON.stringify({ state: 'deep/state' }));
+  expect((await project.cli(['daemon', '--until-idle'])).code).toBe(8);
+  const nowhere = await doctor(project);
+  expect([nowhere.code, JSON.stringify(nowhere.doc)]).toEqual([
+    8,
+    expect.stringContaining('deep, where the state is to be, is not there'),
+  ]);
+}, 120_000);

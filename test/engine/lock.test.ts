@@ -188,3 +188,17 @@ test('a lock file that is a link is refused, and what it names is not written', 
 });
 
 const modeOf = (name: string): number => statSync(join(dir, name)).mode & 0o777;
+
+test('where no folder can be made, that is said, and not that something is missing', async () => {
+  // The system's own view of its processes is there, and takes nothing, from nobody.
+  await expect(lockState('/proc/jobrun', 'command', systemClock)).rejects.toMatchObject({
+    code: 'state-unsafe',
+    message: '/proc/jobrun cannot be made: nothing can be made in /proc',
+  });
+  await expect(
+    lockState(join(home, 'deep', 'state'), 'command', systemClock),
+  ).rejects.toMatchObject({
+    code: 'state-unsafe',
+    message: `${join(home, 'deep')} is not there`,
+  });
+});

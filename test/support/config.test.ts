@@ -96,6 +96,16 @@ describe('settings', () => {
     expect(load({ TZ: 'Foo/Bar', JOBRUN_TIMEZONE: 'gb' }).timezone).toBe('Europe/London');
   });
 
+  it('a wrong address is told by the variable that gives it', () => {
+    write({});
+    expect(() => load({ JOBRUN_HTTP: 'here' }).http).toThrow(/^JOBRUN_HTTP: "here" is no address/);
+  });
+
+  it('what is kept is read with its units', () => {
+    write({ keep: { done: '1d', failed: 5000, runs: 3, bytes: '2KB' } });
+    expect(load().keep).toEqual({ done: 86_400_000, failed: 5000, runs: 3, bytes: 2048 });
+  });
+
   it('an empty variable is none', () => {
     write({ workers: 3, timezone: 'UTC', drain: '5s', http: 'x:1' });
     const env = {
@@ -141,16 +151,34 @@ describe('what is wrong', () => {
       '',
     ],
     ['redact that is no list', { redact: 'token' }, 'redact', ''],
+    ['a misspelt bound', { keep: { runz: 3 } }, 'keep has no setting "runz"', 'runs'],
+    [
+      'a misspelt time to keep',
+      { keep: { faild: '90d' } },
+      'keep has no setting "faild"',
+      'failed',
+    ],
+    ['a bound that is none', { keep: { runs: -1 } }, 'keep.runs must be a whole number from 0', ''],
+    ['a size that is none', { keep: { bytes: '5 apples' } }, 'keep.bytes must be a size', ''],
+    ['a time to keep that is none', { keep: { done: 'x' } }, 'keep.done must be a duration', ''],
+    ['a list for keep', { keep: [] }, 'keep must be an object', ''],
+    [
+      'an address that is none',
+      { http: '127.0.0.1:99999' },
+      'http: "127.0.0.1:99999" is no address to serve on',
+      '127.0.0.1:9464',
+    ],
+    ['an address that is no text', { http: 9464 }, 'http must be a text, not 9464', ''],
   ])('%s is refused, with file and key', (_what, content, message, hint) => {
     write(content);
-    expect(() => load()).toThrow(
+    expect(() => ({ ...load() })).toThrow(
       expect.objectContaining({
         code: 'bad-config',
         message: expect.stringContaining(message),
         hint: expect.stringContaining(hint),
       }),
     );
-    expect(() => load()).toThrow(CONFIG_FILE);
+    expect(() => ({ ...load() })).toThrow(CONFIG_FILE);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
+import { LOOPBACK, type Place, placeOf } from '../../support/http-place.ts';
 import { MAX_HTTP_CONNECTIONS, SECOND } from '../../support/limits.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
@@ -20,12 +21,6 @@ export interface HttpServing {
   close(): Promise<void>;
 }
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-const LOOPBACK = '127.0.0.1';
 const LOOPBACKS: readonly string[] = ['localhost', LOOPBACK, '::1'];
 const REQUEST_MS = 5 * SECOND;
 
@@ -76,18 +71,6 @@ function boundConnections(server: Server): void {
   server.on('request', ({ socket }) => {
     if (open.delete(socket)) open.add(socket);
   });
-}
-
-/** `host:port`, `[::1]:port`, or a port alone, which is one of the loopback address. */
-export function placeOf(address: string): Place {
-  const [, bracketed, plainHost, digits = ''] =
-    /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d{1,5})$/.exec(address) ?? [];
-  const port = digits === '' ? Number.NaN : Number(digits);
-  const host = bracketed ?? (plainHost || LOOPBACK);
-  const isHost = bracketed === undefined ? /^[\w.-]+$/.test(host) : isIP(bracketed) === 6;
-  if (isHost && port <= 65_535) return { host: host.toLowerCase(), port };
-  const message = `http: "${address}" is no address to serve on`;
-  throw new JobrunError('bad-option', message, 'Give host:port, as in 127.0.0.1:9464');
 }
 
 function listen(server: Server, { host, port }: Place): Promise<AddressInfo> {

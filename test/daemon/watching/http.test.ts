@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { isNamedRightly, placeOf, serveHttp } from '../../../src/daemon/watching/http.ts';
+import { isNamedRightly, serveHttp } from '../../../src/daemon/watching/http.ts';
+import { placeOf } from '../../../src/support/http-place.ts';
 import { MAX_HTTP_CONNECTIONS } from '../../../src/support/limits.ts';
 import { ask } from '../../helpers/http.ts';
 import { refusal } from '../../helpers/site.ts';
