@@ -1,5 +1,5 @@
 // A line of text that is being typed, with its caret between two letters.
-import { segmentsOf } from '../support/text.ts';
+import { eachLetter } from '../support/letters.ts';
 import type { Key } from './key-reader.ts';
 
 export interface Line {
@@ -10,8 +10,7 @@ export interface Line {
 
 export const EMPTY: Line = { text: '', at: 0 };
 
-export const lettersOf = (text: string): string[] =>
-  [...segmentsOf(text)].map(({ segment }) => segment);
+export const lettersOf = (text: string): string[] => [...eachLetter(text)];
 
 export const lineOf = (text: string): Line => ({ text, at: lettersOf(text).length });
 

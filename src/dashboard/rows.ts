@@ -1,7 +1,7 @@
 // Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters whose
 // width differs between terminals are replaced, so that everything behind them stays in its column.
-import stringWidth from 'string-width';
-import { plainLine, segmentsOf } from '../support/text.ts';
+import { eachLetter, widthOf } from '../support/letters.ts';
+import { plainLine } from '../support/text.ts';
 import type { Sheet, Style, Theme } from './theme.ts';
 
 export interface Span {
@@ -35,7 +35,7 @@ export function tame(text: string, theme: Theme): string {
   const others = /[^\x00-\x7f]+/gu;
   if (theme.asciiTexts) return line.replace(others, (part) => '?'.repeat(textWidth(part)));
   let tamed = '';
-  for (const { segment } of segmentsOf(line)) tamed += tameLetter(segment);
+  for (const letter of eachLetter(line)) tamed += tameLetter(letter);
   return tamed;
 }
 
@@ -58,7 +58,7 @@ function tameLetter(letter: string): string {
 }
 
 export const textWidth = (text: string): number =>
-  NARROW.test(text) ? text.length : stringWidth(text);
+  NARROW.test(text) ? text.length : widthOf(text);
 
 export const rowWidth = (row: Row): number =>
   spansOf(row).reduce((sum, { text }) => sum + textWidth(text), 0);
@@ -70,10 +70,10 @@ export function cut(text: string, columns: number, { glyphs }: Theme): string {
   if (NARROW.test(text)) return text.slice(0, columns - 1) + glyphs.more;
   let kept = '';
   let used = 0;
-  for (const { segment } of segmentsOf(text)) {
-    const wide = textWidth(segment);
+  for (const letter of eachLetter(text)) {
+    const wide = textWidth(letter);
     if (used + wide > columns - 1) break;
-    kept += segment;
+    kept += letter;
     used += wide;
   }
   return kept + glyphs.more;
@@ -131,8 +131,8 @@ function wrapLine(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;
-  for (const { segment } of segmentsOf(text)) {
-    const wide = textWidth(segment);
+  for (const letter of eachLetter(text)) {
+    const wide = textWidth(letter);
     if (used + wide > columns) {
       const gap = line.lastIndexOf(' ');
       const at = gap > line.length - 16 && gap > 0 ? gap + 1 : line.length;
@@ -140,7 +140,7 @@ function wrapLine(text: string, columns: number): string[] {
       line = line.slice(at);
       used = textWidth(line);
     }
-    line += segment;
+    line += letter;
     used += wide;
   }
   return [...lines, line];

@@ -15,7 +15,8 @@ const CONTROLS =
 export const plain = (text: string): string => text.replace(ESCAPES, '').replace(CONTROLS, '');
 
 /** The same on one line: for tables, names and messages. */
-export const plainLine = (text: string): string => plain(text).replace(/\s*[\n\t]\s*/g, ' ');
+export const plainLine = (text: string): string =>
+  plain(text).replace(/\s+/g, (space) => (/[\n\t]/.test(space) ? ' ' : space));
 
 /** The first characters of a text, without half of a surrogate pair at the end. */
 export const firstOf = (text: string, most: number): string => text.slice(0, most).toWellFormed();
@@ -116,12 +117,3 @@ export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /** Bytes as people read them: `12 MB`. */
 export const showMegabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
-
-/** Made when it is first needed: that takes longer than many a command. */
-let segmenter: Intl.Segmenter | null = null;
-
-/** The characters of a text as people count them: an accent or a family of emoji is one with what it belongs to. */
-export function segmentsOf(text: string): Intl.Segments {
-  segmenter ??= new Intl.Segmenter();
-  return segmenter.segment(text);
-}
