@@ -8,13 +8,14 @@ import type { fail } from '../commands/fail.ts';
 import type { list } from '../commands/list.ts';
 import type { retry } from '../commands/retry.ts';
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
-import { checked, fromNames } from '../commands/shared/options.ts';
+import { checked, fromNames, take } from '../commands/shared/options.ts';
 import { requestFromCode } from '../commands/shared/run-options.ts';
 import type { show } from '../commands/show.ts';
 import type { status } from '../commands/status.ts';
 import type { update } from '../commands/update.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
+import { anything, fields, list as listOf } from '../support/schema.ts';
 import { optionsJson, toJson } from '../workers/values.ts';
 import type {
   Aborted,
@@ -59,8 +60,8 @@ export class Jobs {
   }
 
   /**
-   * Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. A job that does not exist (yet)
-   * is accepted too. Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
+   * Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. A job that does not exist
+   * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
    * and `refused` for a schedule whose name is taken.
    *
    * @example
@@ -100,7 +101,7 @@ export class Jobs {
     runs: readonly ({ readonly job: string; readonly params?: unknown } & RunOptions)[],
   ): Promise<(Accepted | JobrunError)[]> {
     const results: (Accepted | JobrunError)[] = [];
-    for (const lines of cutBatch(runs.map(lineOf))) {
+    for (const lines of cutBatch(take(many, runs, 'runs').map(lineOf))) {
       if (lines.length === 0) continue;
       const reply = (await this.#caller.send('schedule', { lines })) as {
         readonly results: readonly ToldResult[];
@@ -144,7 +145,7 @@ export class Jobs {
     ids: string | readonly string[],
     options: { readonly grace?: Duration; readonly reason?: string } = {},
   ): Promise<{ results: readonly (Aborted | Refused)[] }> {
-    const given = { ...options, ids: typeof ids === 'string' ? [ids] : ids };
+    const given = { ...options, ids: Array.isArray(ids) ? ids : [ids] };
     return this.#caller.call<typeof abort>('abort', given);
   }
 
@@ -158,7 +159,7 @@ export class Jobs {
       readonly priority?: number;
     },
   ): Promise<RunView> {
-    const { params, ...rest } = changes;
+    const { params, ...rest } = take(fields, changes, 'changes');
     const given = {
       ...rest,
       id,
@@ -251,15 +252,14 @@ export class Jobs {
   }
 }
 
-function lineOf(
-  one: { readonly job: string; readonly params?: unknown } & RunOptions,
-  i: number,
-): BatchLine {
+const many = listOf(anything);
+
+function lineOf(one: unknown, i: number): BatchLine {
   const line = i + 1;
   try {
-    const { job, params = {}, ...options } = one;
+    const { job, params = {}, ...options } = take(fields, one, 'a run');
     const given = toJson(params, 'the params');
-    return { line, run: requestFromCode(job, given, optionsJson(options), 'run') };
+    return { line, run: requestFromCode(job as string, given, optionsJson(options), 'run') };
   } catch (error) {
     return { line, error: toJobrunError(error).toJSON() };
   }

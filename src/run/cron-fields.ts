@@ -2,7 +2,7 @@
 // the field that is wrong.
 import { JobrunError } from '../support/errors.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
-import { didYouMean } from '../support/text.ts';
+import { count, didYouMean } from '../support/text.ts';
 import { type Day, FIELDS, type Matches, readField } from './cron-items.ts';
 
 /** What an expression matches, as sorted numbers. */
@@ -102,7 +102,8 @@ function fieldsOf(cron: string): readonly string[] {
   if (fields.length === 6) return fields;
   const hint =
     'Give minute, hour, day of month, month, weekday ("30 2 * * 1-5"), or six with the second in front.';
-  throw new JobrunError('bad-time', `cron "${cron}" has ${fields.length} fields, not 5 or 6`, hint);
+  const many = count(fields.length, 'field');
+  throw new JobrunError('bad-time', `cron "${cron}" has ${many}, not 5 or 6`, hint);
 }
 
 // If neither day field begins with `*`, either one is enough. If one does, both must match, so days `1-7` with weekdays

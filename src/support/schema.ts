@@ -73,7 +73,7 @@ export const must =
   (wanted: string, code: ErrorCode | '' = ''): Message =>
   ({ input }) =>
     input === undefined
-      ? ` is missing: it must be ${wanted}`
+      ? ` is missing: it must be ${wanted}\n\n${code}`
       : ` must be ${wanted}, not ${shown(input)}\n\n${code}`;
 
 /** The message of a word that is none of those which there are. */

@@ -1,6 +1,6 @@
 // The library: the same calls with a daemon, without one, and over the change from one to the other.
 import { expect, test } from 'vitest';
-import { connect, startDaemon } from '../../src/index.ts';
+import { connect, JobrunError, startDaemon } from '../../src/index.ts';
 import { eventually, Project, ROOT } from '../helpers/project.ts';
 import { refusal, Site, site } from '../helpers/site.ts';
 
@@ -75,6 +75,36 @@ test('without a daemon it works on the files, as many at once as you like, and w
   await Promise.all([one.close(), two.close()]);
   expect((await refusal(one.status())).code).toBe('refused');
 }, 60_000);
+
+test('what is no request at all is refused by name, and nothing rejects with another error', async () => {
+  const s = new Site({ work: WORK });
+  const jobs = await connect({ dir: s.project.dir });
+  const { id } = await jobs.schedule('work');
+  const wrong = [
+    [() => jobs.scheduleMany('x' as never), 'runs must be a list, not "x"'],
+    [() => jobs.scheduleMany(undefined as never), 'runs is missing: it must be a list'],
+    [() => jobs.update(id, undefined as never), 'changes is missing: it must be an object'],
+    [() => jobs.update(id, null as never), 'changes must be an object, not null'],
+    [() => jobs.get(1 as never), "id must be a text such as '12', not 1"],
+    [() => jobs.abort(1 as never), "ids[0] must be a text such as '12', not 1"],
+    [
+      () => jobs.schedule('work', {}, { after: [1] as never }),
+      "after[0] must be a text such as '12', not 1",
+    ],
+    [() => jobs.schedule(5 as never), 'job must be the name of a job, not 5'],
+  ] as const;
+  for (const [call, says] of wrong) expect((await refusal(call())).message).toBe(says);
+  const made = await jobs.scheduleMany([null, 5, {}, { job: 5 }, { job: 'work' }] as never);
+  expect(made.map((one) => (one instanceof JobrunError ? one.message : one.state))).toEqual([
+    'a run must be an object, not null',
+    'a run must be an object, not 5',
+    'job is missing: it must be the name of a job',
+    'job must be the name of a job, not 5',
+    'queued',
+  ]);
+  expect(made[0]).toMatchObject({ code: 'bad-request' });
+  await jobs.close();
+});
 
 test('result waits over any number of restarts, however far apart', async () => {
   const s = await site({ outside: `export default (_p, ctx) => ctx.pending();` });
@@ -187,7 +217,7 @@ test('startDaemon runs a daemon in this process, refuses a second one, and stops
 test('a program that has stopped its daemon and closed its connection ends by itself', async () => {
   const project = new Project({
     'jobs/work.mjs': WORK,
-    'main.mjs': `import { connect, startDaemon } from '${ROOT}dist/index.js';
+    'main.mjs': `import { connect, JobrunError, startDaemon } from '${ROOT}dist/index.js';
 const daemon = await startDaemon();
 const jobs = await connect();
 console.log(await jobs.result((await jobs.schedule('work', { n: 21 })).id));

@@ -46,6 +46,8 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello --tz Mars/Phobos', 2, 'bad-time', 'Mars', 'Europe/Berlin'],
   ['schedule hello --timeout 0s', 2, 'bad-time', '--timeout', 'no limit'],
   ['schedule hello --every 0s', 2, 'bad-time', 'zero', '1s'],
+  ['update 1 --now --at 9:00', 2, 'bad-option', 'two times', '--at and --now'],
+  ['schedule hello --cron daily', 2, 'bad-time', 'has 1 field, not', 'minute'],
   ['schedule hello --cron @dayly', 2, 'bad-time', '@dayly', '@daily'],
   ['next 0;9;*;*;monday', 2, 'bad-time', 'weekday "monday"', 'sun-sat'],
   ['next 0;24;*;*;*', 2, 'bad-time', 'hour "24"', '0-23'],

@@ -20,6 +20,7 @@ import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { handClock } from '../helpers/engine-session.ts';
 import { draft, T0 } from '../helpers/engine-values.ts';
+import { platform } from '../helpers/platform.ts';
 
 const CHILD = fileURLToPath(new URL('../helpers/engine-lock-child.ts', import.meta.url));
 let home = '';
@@ -189,16 +190,19 @@ test('a lock file that is a link is refused, and what it names is not written', 
 
 const modeOf = (name: string): number => statSync(join(dir, name)).mode & 0o777;
 
-test('where no folder can be made, that is said, and not that something is missing', async () => {
-  // The system's own view of its processes is there, and takes nothing, from nobody.
-  await expect(lockState('/proc/jobrun', 'command', systemClock)).rejects.toMatchObject({
-    code: 'state-unsafe',
-    message: '/proc/jobrun cannot be made: nothing can be made in /proc',
-  });
-  await expect(
-    lockState(join(home, 'deep', 'state'), 'command', systemClock),
-  ).rejects.toMatchObject({
-    code: 'state-unsafe',
-    message: `${join(home, 'deep')} is not there`,
-  });
-});
+test.runIf(platform.hasProc)(
+  'where no folder can be made, that is said, and not that something is missing',
+  async () => {
+    // The system's own view of its processes is there, and takes nothing, from nobody.
+    await expect(lockState('/proc/jobrun', 'command', systemClock)).rejects.toMatchObject({
+      code: 'state-unsafe',
+      message: '/proc/jobrun cannot be made: nothing can be made in /proc',
+    });
+    await expect(
+      lockState(join(home, 'deep', 'state'), 'command', systemClock),
+    ).rejects.toMatchObject({
+      code: 'state-unsafe',
+      message: `${join(home, 'deep')} is not there`,
+    });
+  },
+);

@@ -126,18 +126,21 @@ export const since: Kind<number> = {
   schema: anInstant,
 };
 
-/** Whatever stands where a text should: an object may have a `toString` that is none. */
-const written = (value: unknown): string =>
-  firstOf(
-    plainLine(typeof value === 'string' ? value : (JSON.stringify(value ?? '') ?? '')),
-    MAX_JOB_NAME,
-  );
+/** What to say of a text that is wrong, with its first characters, and of what is no text at all. */
+const unfit =
+  (wanted: string, says: (shown: string) => string) =>
+  ({ input }: { readonly input: unknown }): string =>
+    typeof input === 'string'
+      ? `${says(firstOf(plainLine(input), MAX_JOB_NAME))}\nbad-option`
+      : schemas.must(wanted, 'bad-option')({ input });
 
 const ID = /^[1-9]\d{0,14}$/;
 
 const id = schemas.made(
-  ({ input }) =>
-    `: "${written(input)}" is no id of a run\nA run has a whole number: see \`jobrun list\`.\nbad-option`,
+  unfit(
+    "a text such as '12'",
+    (shown) => `: "${shown}" is no id of a run\nA run has a whole number: see \`jobrun list\`.`,
+  ),
   (value) => (typeof value === 'string' && ID.test(value) ? Number(value) : null),
 );
 
@@ -173,8 +176,11 @@ const splitIds = (typed: string): readonly string[] =>
 
 const named = (what: string, see: string): schemas.Schema<string> =>
   schemas.be(
-    ({ input }) =>
-      `: "${written(input)}" cannot be the name of ${what}\nLetters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.\nbad-option`,
+    unfit(
+      `the name of ${what}`,
+      (shown) =>
+        `: "${shown}" cannot be the name of ${what}\nLetters, digits, ".", "_", "-" and "/" between parts, at most ${MAX_JOB_NAME}: ${see}.`,
+    ),
     (name) =>
       typeof name === 'string' &&
       name.length <= MAX_JOB_NAME &&

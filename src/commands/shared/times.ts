@@ -24,8 +24,9 @@ export async function readDue(
   here: Here,
 ): Promise<{ readonly due: Due; readonly note: string | null }> {
   const { at, in: within, now } = given;
-  if ([at, within, now].filter((one) => one !== undefined && one !== false).length > 1) {
-    const hint = 'Give one of --at and --in.';
+  const times = Object.entries(given).filter(([, one]) => one !== undefined && one !== false);
+  if (times.length > 1) {
+    const hint = `Give one of ${times.map(([name]) => `--${name}`).join(' and ')}.`;
     throw new JobrunError('bad-option', 'two times were given for one run', hint);
   }
   if (within !== undefined) {
