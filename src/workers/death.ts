@@ -53,10 +53,9 @@ export async function endGroup(worker: Doomed, options: EndOptions): Promise<voi
   if (!(await untilTold(hasProc, clock))) return endWithoutProc(worker, options);
   if (!(await untilTold(() => isThisBoot(worker.boot), clock))) return;
   const known = new Map<number, string>();
-  const look = (): readonly ProcessInfo[] => livingOf(worker, own, known);
-  let victims = together
-    ? await untilTold(async () => livingOf(worker, own, known, await commonLook(clock)), clock)
-    : await untilTold(look, clock);
+  const search = (strike = false): Search => new Search(worker, own, known, strike);
+  const look = (): readonly ProcessInfo[] => search().look();
+  let victims = await untilTold(together ? () => search().lookTogether(clock) : look, clock);
   if (victims.length > 0 && !force) {
     for (const victim of victims) signal(victim.pid, 'SIGTERM');
     await untilGone(victims, clock, TERM_TO_KILL_MS);
@@ -67,7 +66,7 @@ export async function endGroup(worker: Doomed, options: EndOptions): Promise<voi
   while (victims.length > 0) {
     for (const victim of victims) signal(victim.pid, 'SIGKILL');
     await untilGone(victims, clock, undying ? LOOK_AT_UNDYING_MS : LONGEST_LOOK_MS);
-    victims = await untilTold(look, clock);
+    victims = await untilTold(() => search(true).look(), clock);
     if (undying || victims.length === 0 || clock.monotonic() - began < UNDYING_MS) continue;
     undying = true;
     options.onUndying?.(victims.map(({ pid }) => pid));
@@ -87,14 +86,19 @@ async function untilTold<T>(ask: () => T | Promise<T>, clock: Clock): Promise<T>
 }
 
 let common: Promise<readonly ProcessInfo[]> | null = null;
+let searching: Search[] = [];
 let lastTookMs = 0;
 
 function commonLook(clock: Clock): Promise<readonly ProcessInfo[]> {
   const wait = Math.min(LONGEST_LOOK_MS, Math.max(TOGETHER_MS, lastTookMs * TOGETHER_TIMES));
   common ??= delay(clock, wait).then(() => {
+    const searches = searching;
     common = null;
+    searching = [];
     const began = clock.monotonic();
-    const all = allProcesses();
+    const all = allProcesses((info) => {
+      for (const search of searches) search.see(info);
+    });
     lastTookMs = clock.monotonic() - began;
     return all;
   });
@@ -106,36 +110,60 @@ export const leftBehind = (worker: Doomed): boolean => worker.pid > 1 && signal(
 
 /** True where anything of the worker lives besides itself: what its runs have left behind. */
 export function hasCompany(worker: Doomed): boolean {
-  return livingOf(worker, true).some(({ pid }) => pid !== worker.pid);
+  return new Search(worker, true).look().some(({ pid }) => pid !== worker.pid);
 }
 
-/**
- * All living processes that are the worker's, in one look. `known`: those of the looks before, by pid, and the time of
- * their start; once its parent is dead nothing may tell any more whose a process is.
- */
-function livingOf(
-  worker: Doomed,
-  own: boolean,
-  known = new Map<number, string>(),
-  all: readonly ProcessInfo[] = allProcesses(),
-): readonly ProcessInfo[] {
-  const leader = all.find((info) => info.pid === worker.pid && info.startTime === worker.startTime);
-  const ownsGroup = worker.pid > 1 && (leader !== undefined || own);
-  const since = Number(worker.startTime);
-  const found = new Set<number>();
-  for (const info of all) {
-    const isKnown =
-      info === leader ||
-      known.get(info.pid) === info.startTime ||
-      (ownsGroup && (info.group === worker.pid || info.session === worker.pid));
-    const mayBeMarked = info.alive && Number(info.startTime) >= since;
-    if (isKnown || (mayBeMarked && carriesMark(info.pid, worker.mark))) found.add(info.pid);
+/** One look for all living processes that are the worker's. */
+class Search {
+  readonly #worker: Doomed;
+  readonly #ownsGroup: boolean;
+  readonly #known: Map<number, string>;
+  readonly #strike: boolean;
+  readonly #found = new Set<number>();
+
+  /**
+   * `known`: those of the looks before, by pid, and the time of their start; once its parent is dead nothing may tell
+   * any more whose a process is. `strike`: each is killed when it is seen, for a moment later it may have started the
+   * next and be gone.
+   */
+  constructor(worker: Doomed, own: boolean, known = new Map<number, string>(), strike = false) {
+    this.#worker = worker;
+    const isThere = (): boolean => processInfo(worker.pid)?.startTime === worker.startTime;
+    this.#ownsGroup = worker.pid > 1 && (own || isThere());
+    this.#known = known;
+    this.#strike = strike;
   }
-  addDescendants(all, found);
-  found.delete(process.pid);
-  const living = all.filter((info) => info.alive && found.has(info.pid));
-  for (const { pid, startTime } of living) known.set(pid, startTime);
-  return living;
+
+  look(): readonly ProcessInfo[] {
+    return this.#living(allProcesses((info) => this.see(info)));
+  }
+
+  async lookTogether(clock: Clock): Promise<readonly ProcessInfo[]> {
+    searching.push(this);
+    return this.#living(await commonLook(clock));
+  }
+
+  see(info: ProcessInfo): void {
+    if (!this.#isOurs(info)) return;
+    this.#found.add(info.pid);
+    if (this.#strike && info.alive && info.pid !== process.pid) signal(info.pid, 'SIGKILL');
+  }
+
+  #isOurs(info: ProcessInfo): boolean {
+    const { pid, startTime, mark } = this.#worker;
+    if (info.pid === pid && info.startTime === startTime) return true;
+    if (this.#known.get(info.pid) === info.startTime) return true;
+    if (this.#ownsGroup && (info.group === pid || info.session === pid)) return true;
+    return info.alive && Number(info.startTime) >= Number(startTime) && carriesMark(info.pid, mark);
+  }
+
+  #living(all: readonly ProcessInfo[]): readonly ProcessInfo[] {
+    addDescendants(all, this.#found);
+    this.#found.delete(process.pid);
+    const living = all.filter((info) => info.alive && this.#found.has(info.pid));
+    for (const { pid, startTime } of living) this.#known.set(pid, startTime);
+    return living;
+  }
 }
 
 function addDescendants(all: readonly ProcessInfo[], found: Set<number>): void {

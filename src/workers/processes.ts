@@ -78,16 +78,35 @@ export function processInfo(pid: number): ProcessInfo | null {
   };
 }
 
-/** Every process there is, zombies too. */
-export function allProcesses(): readonly ProcessInfo[] {
-  const infos: ProcessInfo[] = [];
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    const info = pid > 0 ? processInfo(pid) : null;
-    if (info) infos.push(info);
+/** A chain of processes that each start the next and end is caught long before; only a machine that is swamped goes on. */
+const MOST_ROUNDS = 64;
+
+/**
+ * Every process there is, zombies too; `see` is told of each at once, for it may be gone a moment later. A list of /proc
+ * alone can miss one that lives throughout, as the next of a chain: who was listed has ended when it is read, and whom
+ * it started was not listed. So it is listed again, until nobody new is there and nobody was started meanwhile. The
+ * newest come first: they are the ones that do not stay.
+ */
+export function allProcesses(
+  see: (info: ProcessInfo) => void = () => undefined,
+): readonly ProcessInfo[] {
+  const infos = new Map<number, ProcessInfo | null>();
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const last = lastStarted();
+    const pids = readdirSync('/proc').map(Number);
+    const unseen = pids.filter((pid) => pid > 0 && !infos.has(pid)).sort((a, b) => b - a);
+    for (const pid of unseen) {
+      const info = processInfo(pid);
+      infos.set(pid, info);
+      if (info) see(info);
+    }
+    if (unseen.length === 0 && lastStarted() === last) break;
   }
-  return infos;
+  return [...infos.values()].filter((info) => info !== null);
 }
+
+/** The pid that was given last. */
+const lastStarted = (): string => textOrNull('/proc/loadavg')?.trim().split(' ').at(-1) ?? '';
 
 /** The mark as a number, for a limit; null where a mark is no number in hexadecimal digits. */
 export function limitOf(mark: string): number | null {

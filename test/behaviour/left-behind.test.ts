@@ -1,8 +1,9 @@
 // What a run leaves behind: in a worker that is used again it must not reach the next job, and what it started must not
 // live beside the next attempt.
-import { existsSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test as plain } from 'vitest';
+import { describe, expect, onTestFinished, test as plain } from 'vitest';
 import { eventually, isAlive } from '../helpers/project.ts';
 import { outcomes, type Site, site } from '../helpers/site.ts';
 
@@ -127,4 +128,62 @@ describe('a process that a run leaves behind', () => {
     const { output: first } = await s.run('starts');
     expect((await s.run('starts')).output).toBe(first);
   });
+});
+
+describe('a chain of processes that each start the next and end, a thousand in a second', () => {
+  /** Ends by itself where the test leaves it: with the file STOP, or with its own file. */
+  const chain = (first: string, next: string, end: string): string => `#!/bin/sh
+    [ "$1" = x ] || { ${first} "$0" x </dev/null >/dev/null 2>&1 & ${end}; }
+    [ -e STOP ] && exit
+    : >link
+    ${next} "$0" x &
+  `;
+  const WAYS = [
+    ['in the group of its run', '', ''],
+    ['in a group of its own', 'setsid', ''],
+    ['in a new group with each', 'setsid', 'setsid'],
+  ] as const;
+
+  async function begin(job: string) {
+    const s = await one({ 'chain.sh': job });
+    const link = join(s.project.dir, 'link');
+    onTestFinished(() => void s.project.write('STOP', ''));
+    const stranger = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void stranger.kill('SIGKILL'));
+    const { id } = await s.jobs.schedule('chain');
+    await eventually(() => existsSync(link), 30_000);
+    const hasLink = async (): Promise<boolean> => {
+      rmSync(link, { force: true });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return existsSync(link);
+    };
+    const onlyStrangerLives = async (): Promise<void> => {
+      expect(await hasLink()).toBe(false);
+      expect(isAlive(stranger.pid as number)).toBe(true);
+    };
+    return { s, id, hasLink, onlyStrangerLives };
+  }
+
+  for (const [way, first, next] of WAYS) {
+    test(`${way}, has ended when an abort is over`, async () => {
+      const { s, id, onlyStrangerLives } = await begin(chain(first, next, 'sleep 1000'));
+      expect((await s.project.cli(['abort', id])).code).toBe(0);
+      await s.state(id, 'aborted');
+      await onlyStrangerLives();
+    });
+
+    test(`${way}, has ended when a daemon has stopped`, async () => {
+      const { s, onlyStrangerLives } = await begin(chain(first, next, 'sleep 1000'));
+      expect((await s.project.cli(['stop', '--now'])).code).toBe(0);
+      await onlyStrangerLives();
+    });
+
+    test(`${way}, is ended with a run that is done`, async () => {
+      const { s, id, hasLink } = await begin(
+        chain(first, next, 'until [ -e link ]; do sleep 0.05; done; exit'),
+      );
+      expect(await s.settled(id)).toMatchObject({ state: 'done' });
+      await eventually(async () => !(await hasLink()));
+    });
+  }
 });
