@@ -45,10 +45,22 @@ test.each([
 });
 
 test('a param named __proto__ is a key like any other, and so is found and refused', async () => {
-  const { params, texts } = await read({ texts: ['__proto__:={"x":1}', '__proto__=y'] });
+  const { params } = await read({ texts: ['__proto__:={"x":1}'] });
+  const { texts } = await read({ texts: ['__proto__=y'] });
   expect(() => checkJson(params ?? null, 'params')).toThrow('__proto__');
   expect(() => checkJson(withTexts({}, texts ?? [], null), 'params')).toThrow('__proto__');
   expect(({} as { x?: unknown }).x).toBeUndefined();
+});
+
+test('a param that is given twice and is no list is refused, for one value would be lost', async () => {
+  const twice = { code: 'bad-option', message: '-p n was given more than once' };
+  await expect(read({ texts: ['n:=1', 'n:=2'] })).rejects.toMatchObject(twice);
+  await expect(read({ texts: ['n=1', 'n:=2'] })).rejects.toMatchObject(twice);
+  const { texts = [] } = await read({ texts: ['n=1', 'n=2'] });
+  const type = (type: string): Json => ({ properties: { n: { type } } });
+  for (const schema of [null, type('number'), type('string')])
+    expect(() => withTexts({}, texts, schema)).toThrow(expect.objectContaining(twice));
+  expect(withTexts({}, texts, type('array'))).toEqual({ n: ['1', '2'] });
 });
 
 const schema: Json = {

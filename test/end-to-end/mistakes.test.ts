@@ -52,6 +52,7 @@ const MISTAKES: readonly Mistake[] = [
   ['next 0;9;*;*;monday', 2, 'bad-time', 'weekday "monday"', 'sun-sat'],
   ['next 0;24;*;*;*', 2, 'bad-time', 'hour "24"', '0-23'],
   ['schedule hello -p n', 2, 'bad-option', '-p n', '-p name=text'],
+  ['schedule hello -p n=1 -p n=2', 2, 'bad-option', '-p n', 'Give it once'],
   ['schedule hello -p n:=one', 2, 'bad-option', 'no JSON', '-p n=text'],
   ['schedule hello --params {n:1}', 2, 'bad-option', 'no JSON', 'Quote it'],
   ['schedule hello --params @not.json', 2, 'bad-option', 'not.json', 'Mend it there'],

@@ -31,6 +31,9 @@ export async function readParams({ typed, readStdin }: TypedParams): Promise<Giv
     if (typed) values.push([key, jsonOf(text, `-p ${key}:=…`, valueHint(key))]);
     else texts.push([key, text]);
   }
+  const keys = [...values.map(([key]) => key), ...new Set(texts.map(([key]) => key))];
+  const again = keys.find((key, i) => keys.indexOf(key) < i);
+  if (again !== undefined) throw givenAgain(again);
   const params = values.length > 0 ? withEntries(base ?? {}, values) : base;
   return { ...(params !== undefined && { params }), ...(texts.length > 0 && { texts }) };
 }
@@ -39,6 +42,12 @@ function badPair(pair: string): JobrunError {
   const hint =
     'Write -p name=text, or -p name:=json for a number, a list, an object; all at once: --params JSON.';
   return new JobrunError('bad-option', `-p ${pair}: that is no name and value`, hint);
+}
+
+/** One value would be lost. */
+function givenAgain(key: string): JobrunError {
+  const hint = `Give it once. A list is -p ${key}:='["a","b"]'`;
+  return new JobrunError('bad-option', `-p ${key} was given more than once`, hint);
 }
 
 const valueHint = (key: string): string =>
@@ -61,12 +70,14 @@ export async function readText(path: string): Promise<string> {
   }
 }
 
-/** Adds texts to params, each turned into what the schema asks for. */
+/** Adds texts to params, each turned into what the schema asks for: several of one name are a list, or refused. */
 export function withTexts(params: Json, texts: Texts, schema: Json): Json {
   const keys = [...new Set(texts.map(([key]) => key))];
   const entries = keys.map((key): [string, Json] => {
     const given = texts.flatMap(([name, text]) => (name === key ? [text] : []));
-    return [key, typedValue(given, propertyOf(schema, key), schema)];
+    const value = typedValue(given, propertyOf(schema, key), schema);
+    if (given.length > 1 && !Array.isArray(value)) throw givenAgain(key);
+    return [key, value];
   });
   return withEntries(params, entries);
 }
