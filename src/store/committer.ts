@@ -6,6 +6,11 @@
 // rejected: the state in memory is again what the disk holds. A failed write is cut back and the segment goes on; a
 // failed sync ends the segment for good, and the line is tried once more in a new one, because after a failed sync a
 // later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
+//
+// After each line its segment is looked at. Where it was removed, or another file has its name, no start would find the
+// line, nor those before it. From then on lines are held: they are written, in a new segment, and nobody is told of
+// them before a fold that began later has written the state anew from memory. Of a line that is held only the fold may
+// know.
 
 import type { Clock } from '../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
@@ -24,15 +29,22 @@ export interface Transaction {
   readonly told: (refused: boolean) => void;
 }
 
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Batch {
   readonly seq: number;
   readonly ops: string[];
   bytes: number;
   closed: boolean;
   readonly transactions: Transaction[];
-  readonly done: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  /** The line is in the journal. */
+  readonly written: Deferred;
+  /** And nothing on the disk is missing that it builds on. */
+  readonly done: Deferred;
 }
 
 export interface CommitterOptions {
@@ -45,6 +57,8 @@ export interface CommitterOptions {
   readonly reserve: Reserve | null;
   /** Asked before a line is written: throws where the state folder is no longer ours. */
   readonly guard: () => void;
+  /** Told once where the journal was removed: a fold is needed, and then `restored`. */
+  readonly onGone: (error: JobrunError) => void;
   /** Told how long each line took to get onto the disk. */
   readonly onCommit: (ms: number) => void;
 }
@@ -56,6 +70,10 @@ export class Committer {
   /** Bytes in segments that are over, since the last fold began. */
   #earlier = 0;
   #batches: Batch[] = [];
+  /** Lines that are written and wait for the fold that makes good a removed journal; null where it is whole. */
+  #held: Batch[] | null = null;
+  /** A segment was removed since the last fold began. */
+  #isGone = false;
   #running: Promise<void> | null = null;
   /** Set while a new segment is made for a fold: lines wait for it. */
   #rotation: Promise<void> | null = null;
@@ -86,12 +104,12 @@ export class Committer {
     }
     if (batch.bytes >= MAX_COMMIT_BYTES) batch.closed = true;
     this.#running ??= this.#run();
-    return batch.done;
+    return batch.done.promise;
   }
 
   /** Calls back in the order of commits: once all that was handed in so far is durable, or was refused. */
   tell(told: (refused: boolean) => void): void {
-    const last = this.#batches.at(-1);
+    const last = this.#last;
     if (last) last.transactions.push({ ops: [], undo: () => undefined, told });
     else told(false);
   }
@@ -106,7 +124,28 @@ export class Committer {
 
   /** Resolves when everything handed in so far is durable. */
   async durable(): Promise<void> {
-    await this.#batches.at(-1)?.done;
+    await this.#last?.done.promise;
+  }
+
+  /** The same for the fold, which is what lines that are held wait for. */
+  async written(): Promise<void> {
+    await this.#batches.at(-1)?.written.promise;
+  }
+
+  /** The state is no longer ours to write anew. */
+  abandon(error: unknown): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const { done } of held) done.reject(error);
+  }
+
+  /** A fold has written everything anew. Returns false where the journal was removed again meanwhile. */
+  restored(): boolean {
+    if (this.#isGone || !this.#segment.isNamed) return false;
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const batch of held) this.#acknowledge(batch);
+    return true;
   }
 
   /** Starts a new segment between two lines. Older ones hold nothing newer than `position`, where it begins. */
@@ -115,6 +154,7 @@ export class Committer {
     const begin = async (): Promise<void> => {
       while (this.#running) await this.#running;
       position = this.#segment.position;
+      this.#isGone = false;
       await this.#newSegment();
       this.#earlier = 0;
     };
@@ -131,29 +171,20 @@ export class Committer {
   async close(): Promise<void> {
     while (this.#running) await this.#running;
     await this.#segment.close();
+    if (this.#held) throw journalGone(this.#segment.path, 'could not be written anew');
+  }
+
+  /** The newest of those that nobody was told of. */
+  get #last(): Batch | undefined {
+    return this.#batches.at(-1) ?? this.#held?.at(-1);
   }
 
   #openBatch(): Batch {
     const last = this.#batches.at(-1);
     if (last && !last.closed) return last;
-    let settle: Pick<Batch, 'resolve' | 'reject'> | null = null;
-    const done = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
-    done.catch(() => undefined);
-    const { resolve, reject } = settle as unknown as Pick<Batch, 'resolve' | 'reject'>;
     const seq = (last?.seq ?? this.durableSeq) + 1;
-    const batch = {
-      seq,
-      ops: [],
-      bytes: 0,
-      closed: false,
-      transactions: [],
-      done,
-      resolve,
-      reject,
-    };
+    const [written, done] = [deferred(), deferred()];
+    const batch = { seq, ops: [], bytes: 0, closed: false, transactions: [], written, done };
     this.#batches.push(batch);
     return batch;
   }
@@ -173,12 +204,27 @@ export class Committer {
         break;
       }
       this.#batches.shift();
-      this.#o.witness.note(batch.seq);
       this.#o.onCommit(this.#o.clock.monotonic() - began);
-      for (const transaction of batch.transactions) transaction.told(false);
-      batch.resolve();
+      if (!this.#segment.isNamed) this.#lose();
+      batch.written.resolve();
+      if (this.#held) this.#held.push(batch);
+      else this.#acknowledge(batch);
     }
     this.#running = null;
+  }
+
+  #lose(): void {
+    this.#segment.end();
+    this.#isGone = true;
+    if (this.#held) return;
+    this.#held = [];
+    this.#o.onGone(journalGone(this.#segment.path, 'is written anew from memory'));
+  }
+
+  #acknowledge(batch: Batch): void {
+    this.#o.witness.note(batch.seq);
+    for (const transaction of batch.transactions) transaction.told(false);
+    batch.done.resolve();
   }
 
   async #writeSomehow(batch: Batch): Promise<void> {
@@ -207,6 +253,7 @@ export class Committer {
     this.#segments++;
     // Even where making it fails, a start may find it: then the old one must not have grown past its beginning.
     old.end();
+    await this.#o.disk.makeFolder(this.#o.folder);
     this.#segment = await Segment.create(
       this.#o.disk,
       this.#o.folder,
@@ -224,12 +271,28 @@ export class Committer {
       for (const transaction of batch.transactions.toReversed()) transaction.undo();
     }
     const error = notWritten(cause);
-    for (const batch of failed) batch.reject(error);
+    for (const { written, done } of failed) for (const one of [written, done]) one.reject(error);
     const bare = failed.flatMap((batch) =>
       batch.transactions.filter(({ ops }) => ops.length === 0),
     );
     for (const { told } of bare) told(true);
   }
+}
+
+function deferred(): Deferred {
+  let settle: Pick<Deferred, 'resolve' | 'reject'> | null = null;
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
+  promise.catch(() => undefined);
+  return { promise, ...(settle as unknown as Pick<Deferred, 'resolve' | 'reject'>) };
+}
+
+function journalGone(path: string, what: string): JobrunError {
+  const hint = 'Nothing but jobrun may remove what lies in the state folder.';
+  const message = `${path} was removed or replaced while it was in use: the state ${what}`;
+  return new JobrunError('write-failed', message, hint);
 }
 
 /** What the disk refused, and what whoever asked for it should know. */

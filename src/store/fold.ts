@@ -7,7 +7,8 @@
 //   4. only then the old segments are removed, and pages that were empty a fold ago and still are
 //
 // A file is captured at one moment together with the sequence that it includes, and published only once that sequence
-// is durable: a file never knows of a commit that the journal could still lose. Runs are never changed in place, so
+// is in the journal: a file never knows of a commit that the journal could still lose. (Where the journal was removed, its
+// lines are in a new one, and nobody is told of them before this fold is through: see committer.ts.) Runs are never changed in place, so
 // capturing is a list of references. A crash anywhere leaves more than is needed; the replay skips what each file
 // already includes.
 import type { Disk } from '../support/files.ts';
@@ -81,7 +82,7 @@ function spentPages({ pages }: Folding): ReadonlySet<number> {
 async function published<T>(f: Folding, capture: (seq: number) => T): Promise<T> {
   const seq = f.committer.seal();
   const captured = capture(seq);
-  await f.committer.durable();
+  await f.committer.written();
   f.guard();
   return captured;
 }
@@ -96,7 +97,7 @@ async function writePage(f: Folding, page: number): Promise<void> {
   table.dirty.delete(page);
   table.measure(page, newest);
   try {
-    await f.committer.durable();
+    await f.committer.written();
     f.guard();
     await pages.write(page, seq, newest.toReversed());
     table.written(page, newest);

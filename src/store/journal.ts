@@ -59,13 +59,21 @@ export async function listSegments(disk: Disk, folder: string): Promise<number[]
 /** The end of the journal, open for appending. */
 export class Segment {
   readonly number: number;
+  readonly path: string;
   readonly #file: DiskFile;
   #position: Position;
   #size: number;
   #over = false;
 
-  private constructor(number: number, file: DiskFile, position: Position, size: number) {
+  private constructor(
+    number: number,
+    path: string,
+    file: DiskFile,
+    position: Position,
+    size: number,
+  ) {
     this.number = number;
+    this.path = path;
     this.#file = file;
     this.#position = position;
     this.#size = size;
@@ -97,7 +105,7 @@ export class Segment {
       await disk.remove(path).catch(() => undefined);
       throw error;
     }
-    return new Segment(number, file, position, bytes.length);
+    return new Segment(number, path, file, position, bytes.length);
   }
 
   get position(): Position {
@@ -108,7 +116,12 @@ export class Segment {
     return this.#size;
   }
 
-  /** Nothing more may go here: a sync has failed, or a later segment begins where this one ends. */
+  /** Whether a start would find it. */
+  get isNamed(): boolean {
+    return this.#file.isAt(this.path);
+  }
+
+  /** Nothing more may go here: a sync has failed, it was removed, or a later segment begins where this one ends. */
   get over(): boolean {
     return this.#over;
   }

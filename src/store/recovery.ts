@@ -93,7 +93,7 @@ async function openOnce<R extends Row, T extends Tables<R>, E>(
   const paths = problems.map(({ path }) => path);
   if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
-  const store = new Store<R, T>({ ...common, writes: null, reserve: null, refusal });
+  const store: Store<R, T> = new Store<R, T>({ ...common, writes: null, reserve: null, refusal });
   return { engine: engineOn(store), damage: problems.map(({ error }) => error), oddities };
 }
 
@@ -138,10 +138,10 @@ type Common<R extends Row, T extends Tables<R>> = Omit<
 >;
 
 const partsOf = async <R extends Row, T extends Tables<R>>(
-  { disk, dir, onError, guard, release }: OpenOptions,
+  { disk, dir, clock, onError, guard, release }: OpenOptions,
   { tables, pages, epoch, nextId, changes }: Recovered<R, T>,
 ): Promise<Common<R, T>> => ({
-  ...{ disk, dir, tables, pages, nextId, changes, epoch: epoch + 1 },
+  ...{ disk, dir, clock, tables, pages, nextId, changes, epoch: epoch + 1 },
   clockNote: await readClockNote(disk, dir),
   lastBeat: await readHeartbeat(disk, dir),
   onError: onError ?? (() => undefined),
@@ -164,7 +164,8 @@ export async function serveRecovered<R extends Row, T extends Tables<R>, E>(
   const { guard } = common;
   const onCommit = options.onCommit ?? (() => undefined);
   const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
-  const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit };
+  const onGone = (error: JobrunError): Promise<void> => store.restore(error);
+  const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit, onGone };
   const writes = { committer: new Committer(write), witness };
   const store = new Store<R, T>({ ...common, writes, reserve, refusal: null });
   const engine = engineOn(store);

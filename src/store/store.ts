@@ -1,8 +1,10 @@
 // An opened state: what is committed to it, folded into it and noted beside it. Null in the place of the committer and
 // the reserve: it was opened for reading, or has no reserve.
 import { join } from 'node:path';
-import { assert, type JobrunError } from '../support/errors.ts';
+import { type Clock, delay } from '../support/clock.ts';
+import { assert, JobrunError } from '../support/errors.ts';
 import { bytesIn, type Disk } from '../support/files.ts';
+import { SECOND } from '../support/limits.ts';
 import type { Committer, Transaction } from './committer.ts';
 import { fold, isWorthFolding } from './fold.ts';
 import { Heartbeat, type Witness, writeClockNote } from './notes.ts';
@@ -14,6 +16,7 @@ export type Counters = () => { readonly nextId: number; readonly changes: number
 
 export interface StoreParts<R extends Row, T extends Tables<R>> {
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly dir: string;
   readonly tables: T;
   readonly pages: Pages<R>;
@@ -38,13 +41,22 @@ export interface StoreParts<R extends Row, T extends Tables<R>> {
 export class Store<R extends Row, T extends Tables<R>> {
   readonly opened: StoreParts<R, T>;
   readonly #heartbeat: Heartbeat;
+  #counters: Counters;
   #folding: Promise<void> | null = null;
+  #restoring: Promise<void> | null = null;
+  #closing = false;
   /** The size of the journal when it was last looked at for a fold. */
   #lookedAt = 0;
 
   constructor(opened: StoreParts<R, T>) {
     this.opened = opened;
+    this.#counters = () => ({ nextId: opened.nextId, changes: opened.changes });
     this.#heartbeat = new Heartbeat(opened.disk, opened.dir, opened.onError);
+  }
+
+  /** Whoever gives out the numbers says from now on where they stand. */
+  countBy(counters: Counters): void {
+    this.#counters = counters;
   }
 
   /** Throws if the state was opened for reading. */
@@ -86,10 +98,10 @@ export class Store<R extends Row, T extends Tables<R>> {
 
   /** The first fold, before anything is served: writes anew what a line or a repair touched. */
   async begin(): Promise<void> {
-    const { writes, onError, nextId, changes } = this.opened;
+    const { writes, onError } = this.opened;
     if (!writes) return;
     try {
-      await this.fold(() => ({ nextId, changes }));
+      await this.fold();
     } catch (error) {
       // The lock stays with the caller, who releases it on every failure.
       await writes.committer.close().catch(onError);
@@ -99,10 +111,10 @@ export class Store<R extends Row, T extends Tables<R>> {
   }
 
   /** Writes the readable files anew, and starts a new journal. */
-  async fold(counters: Counters): Promise<void> {
+  async fold(): Promise<void> {
     const { tables, epoch } = this.opened;
     const committer = this.writable();
-    const all = () => ({ epoch, ...counters() });
+    const all = () => ({ epoch, ...this.#counters() });
     const folding = { ...this.opened, documents: tables.documents, committer, counters: all };
     this.#folding ??= fold(folding).finally(() => {
       this.#folding = null;
@@ -111,13 +123,38 @@ export class Store<R extends Row, T extends Tables<R>> {
   }
 
   /** The same in the background, if the journal has grown enough since, or `isWanted`. */
-  foldIfLarge(counters: Counters, isWanted: boolean): void {
+  foldIfLarge(isWanted: boolean): void {
     const { pages, onError } = this.opened;
     const { journalSize } = this.writable();
     // Once for each line, though many changes stand in it.
     if (this.#folding || journalSize === this.#lookedAt) return;
     this.#lookedAt = journalSize;
-    if (isWanted || isWorthFolding(journalSize, pages)) this.fold(counters).catch(onError);
+    if (isWanted || isWorthFolding(journalSize, pages)) this.fold().catch(onError);
+  }
+
+  /** Writes everything anew where the journal was removed, until the disk takes it or the state is no longer ours. */
+  restore(gone: JobrunError): Promise<void> {
+    this.opened.onError(gone);
+    this.#restoring = this.#restore();
+    return this.#restoring;
+  }
+
+  async #restore(): Promise<void> {
+    const { clock, onError } = this.opened;
+    // One that is under way may have begun before.
+    await this.#folding?.catch(onError);
+    for (;;) {
+      try {
+        await this.fold();
+        if (this.writable().restored()) return;
+      } catch (error) {
+        onError(error);
+        const isLost = error instanceof JobrunError && error.code === 'state-unsafe';
+        if (isLost) this.writable().abandon(error);
+        if (isLost || this.#closing) return;
+        await delay(clock, SECOND);
+      }
+    }
   }
 
   /** Bytes of what grows with the records: their pages and their logs. */
@@ -139,7 +176,11 @@ export class Store<R extends Row, T extends Tables<R>> {
 
   async close(): Promise<void> {
     const { writes, release, onError } = this.opened;
+    this.#closing = true;
     await this.#folding?.catch(onError);
+    // The last line may be the one by which it is found that the journal was removed.
+    await writes?.committer.written().catch(onError);
+    await this.#restoring;
     await this.#heartbeat.close();
     try {
       await writes?.committer.close();

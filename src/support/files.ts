@@ -4,7 +4,7 @@
 // What is promised: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else
 // is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
 // bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
-import { constants, fdatasync, fsync, writeSync } from 'node:fs';
+import { constants, fdatasync, fstatSync, fsync, lstatSync, type Stats, writeSync } from 'node:fs';
 import {
   chmod,
   type FileHandle,
@@ -52,6 +52,8 @@ export interface DiskFile {
    *  write, and a second sync succeeds although the data is gone (the "fsyncgate" of 2018). */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
+  /** Whether this is the file that has that name: what is removed while it is open takes bytes as before, for nobody. */
+  isAt(path: string): boolean;
   close(): Promise<void>;
 }
 
@@ -174,6 +176,7 @@ const WRITE_AT_ONCE_BYTES = 64 * 1024;
 class RealFile implements DiskFile {
   readonly #file: FileHandle;
   #syncing: Promise<void> | null = null;
+  #own: Stats | null = null;
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -202,6 +205,17 @@ class RealFile implements DiskFile {
 
   truncate(size: number): Promise<void> {
     return this.#file.truncate(size);
+  }
+
+  isAt(path: string): boolean {
+    this.#own ??= fstatSync(this.#file.fd);
+    try {
+      const named = lstatSync(path, { throwIfNoEntry: false });
+      return named?.ino === this.#own.ino && named.dev === this.#own.dev;
+    } catch (error) {
+      // Who may not look cannot tell that it is gone.
+      return errnoOf(error) !== 'ENOTDIR';
+    }
   }
 
   async close(): Promise<void> {

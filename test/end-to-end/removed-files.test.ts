@@ -1,10 +1,12 @@
 // Files of the state that are removed under a daemon that works on them.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test as plain } from 'vitest';
 import { eventually, Project } from '../helpers/project.ts';
 
 const test = (title: string, run: () => Promise<void>): void => plain(title, run, 60_000);
+
+const IN_AN_HOUR = { job: 'a', params: {}, in: 3_600_000 };
 
 const JOBS = { 'jobs/a.mjs': 'export default async () => 1;' };
 
@@ -32,3 +34,28 @@ for (const words of [['stop'], ['stop', '--now']])
     expect(await project.json(...words)).toEqual({ stopped: true, pid: daemon.pid });
     expect(await daemon.exited).toEqual({ code: 0, signal: null });
   });
+
+test('what a daemon accepts after its journal was removed is there after a stop, and after a kill', async () => {
+  for (const end of ['stop', 'kill']) {
+    const project = new Project(JOBS);
+    const daemon = await project.daemon();
+    await project.json('schedule', 'a', '--in', '1h');
+    rmSync(join(project.state, 'journal'), { recursive: true });
+    const scheduled = Array.from({ length: 12 }, () => project.ask('schedule', IN_AN_HOUR));
+    expect((await Promise.all(scheduled)).length).toBe(12);
+    expect(daemon.log()).toContain('was removed or replaced while it was in use');
+    if (end === 'stop') expect((await project.json('stop')).stopped).toBe(true);
+    else await daemon.kill('SIGKILL');
+    expect((await project.json('list')).total).toBe(13);
+    expect((await project.cli(['doctor'])).code).toBe(0);
+  }
+});
+
+test('a stop keeps what the daemon took before its journal was moved away', async () => {
+  const project = new Project(JOBS);
+  await project.daemon();
+  await project.json('schedule', 'a', '--in', '1h');
+  renameSync(join(project.state, 'journal'), join(project.dir, 'moved'));
+  expect((await project.json('stop')).stopped).toBe(true);
+  expect((await project.json('list')).total).toBe(1);
+});

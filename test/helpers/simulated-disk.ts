@@ -292,6 +292,7 @@ export class SimulatedProcess implements Disk {
         await this.#turn('truncate');
         this.#disk.perform({ kind: 'truncate', file, size });
       },
+      isAt: (path) => this.#disk.look(path) === file,
       sync: async () => this.#sync(file, isJournal),
       close: async () => this.#check(),
     };

@@ -78,6 +78,7 @@ export class FileEngine extends Reads implements E.Engine {
     this.#ids = { next: nextId };
     this.members = new FileMembers(store, (build) => this.#apply(build));
     this.#announcer = new Announcer(changes, () => clock.now(), onError);
+    store.countBy(() => ({ nextId: this.#ids.next, changes: this.#announcer.count }));
     this.#time = new SteadyTime(clock);
     this.memory.begin(this.#time, clock.now());
     this.memory.picker.configure((job) => this.#jobLimits(job));
@@ -318,7 +319,7 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   async fold(): Promise<void> {
-    await this.#store.fold(this.#counters);
+    await this.#store.fold();
   }
 
   async size(): Promise<number> {
@@ -332,8 +333,6 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   // ------------------------------------------------------------------------------------------------------ inside
-
-  readonly #counters = () => ({ nextId: this.#ids.next, changes: this.#announcer.count });
 
   /** Once there is room again, what waited for that may start. */
   async #staysFull(): Promise<boolean> {
@@ -364,7 +363,7 @@ export class FileEngine extends Reads implements E.Engine {
     // Before the line begins to gather: what starts by this goes into the same one.
     if (changes.some(letsStart)) this.#stir();
     await this.#store.commit({ ops: tx.ops, undo: () => tx.undo(), told });
-    this.#store.foldIfLarge(this.#counters, this.#room.wantsFold);
+    this.#store.foldIfLarge(this.#room.wantsFold);
   }
 
   /** Settled runs leave the memory once they are folded: what can be accepted then is not refused now. */
