@@ -23,7 +23,7 @@ export interface Policy {
   readonly priority: number;
   readonly concurrency: number | null;
   readonly rateLimit: RateLimit | null;
-  /** Null where the author said nothing: no retries, but a few lost or stale attempts are made good. */
+  /** Null where the author said nothing, which is not 0: no retries, but a few lost or stale attempts are made good. */
   readonly retries: RetryPolicy | null;
   readonly timeoutMs: number | null;
   readonly lockTimeMs: number | null;

@@ -13,12 +13,11 @@ export function maxAttempts(run: Tried, policy: Policy): number | null {
   return Number.isFinite(more) ? (life?.renewedAfter ?? 0) + 1 + more : null;
 }
 
-/** Null where neither the job nor the request allows any: then a failure is final, and a loss is made good. */
+/** Null where neither the job nor the request says anything: then a failure is final, and a loss is made good. */
 export function retriesOf(run: Tried, policy: Policy): RetryPolicy | null {
   const own = run.origin?.retries;
-  const job = policy.retries ?? DEFAULT_RETRIES;
-  const retries = own === undefined ? job : { ...job, limit: own ?? Number.POSITIVE_INFINITY };
-  return retries.limit > 0 ? retries : null;
+  if (own === undefined) return policy.retries;
+  return { ...(policy.retries ?? DEFAULT_RETRIES), limit: own ?? Number.POSITIVE_INFINITY };
 }
 
 /** A draft that says how often it may be tried, where that is not once: it is told before the first attempt. */

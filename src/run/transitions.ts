@@ -12,7 +12,7 @@
 // The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
 // RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
 // the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
-// sets retries: then it counts like any failure. One that ended with a shared process is made good without counting,
+// sets retries, were it to 0: then it counts like any failure. One that ended with a shared process is made good without counting,
 // a timeout too: the run goes on in a process of its own, where none but itself can block or end it.
 import type { Json } from '../support/json.ts';
 import { MAX_LOSSES } from '../support/limits.ts';
@@ -170,7 +170,8 @@ function afterNeighbour(run: Run, life: Life): Run {
 
 function lossError(outcome: Loss, times: number): RunError {
   if (outcome.kind === 'stale') return outcome.error;
-  const message = `lost ${times} times: each time its process or the daemon ended under it`;
+  const often = times === 1 ? 'lost:' : `lost ${times} times: each time`;
+  const message = `${often} its process or the daemon ended under it`;
   return { name: 'LostError', message, stack: '' };
 }
 

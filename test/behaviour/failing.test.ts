@@ -304,11 +304,16 @@ test('a run whose daemon was killed goes on with the next number, and fails when
   const s = await site({
     lost: `export default async (_p, ctx) => { mark('lost', { attempt: ctx.attempt }); await sleep(60_000); };`,
     counted: `export default { retries: { limit: 1, delay: 10 }, run: async (_p, ctx) => { mark('counted', { attempt: ctx.attempt }); await sleep(60_000); } };`,
+    once: `export default { retries: 0, run: async () => { mark('once', {}); await sleep(60_000); } };`,
   });
   const [lost, counted] = [await s.jobs.schedule('lost'), await s.jobs.schedule('counted')];
+  const once = await s.jobs.schedule('once');
   for (let n = 1; n <= 6; n++) {
     await eventually(
-      () => s.marks('lost').length === n && s.marks('counted').length === Math.min(n, 2),
+      () =>
+        s.marks('lost').length === n &&
+        s.marks('counted').length === Math.min(n, 2) &&
+        s.marks('once').length === 1,
       30_000,
     );
     await s.kill9();
@@ -317,6 +322,12 @@ test('a run whose daemon was killed goes on with the next number, and fails when
   expect(await s.settled(counted.id)).toMatchObject({
     state: 'failed',
     attempt: 2,
+    error: { name: 'LostError' },
+  });
+  expect(await s.settled(once.id)).toMatchObject({
+    state: 'failed',
+    attempt: 1,
+    maxAttempts: 1,
     error: { name: 'LostError' },
   });
   const run = await s.settled(lost.id);

@@ -18,7 +18,7 @@ const JOBS = {
   'jobs/gated.js': `import { existsSync } from 'node:fs';
 export default async (params, ctx) => { while (!existsSync(params.gate)) await ctx.sleep(50); return 'past'; };\n`,
   'jobs/fresh.js': `export default { isolation: 'fresh', run: () => 'done' };\n`,
-  'jobs/told.js': `export default { timeout: 300, retries: 0, run: (_, ctx) => ctx.sleep('1h'),
+  'jobs/told.js': `export default { timeout: 300, run: (_, ctx) => ctx.sleep('1h'),
   onError: () => 'dismiss', onFailed: () => undefined };\n`,
 };
 

@@ -192,6 +192,25 @@ describe('lost and stale attempts', () => {
     ]);
   });
 
+  it.each([
+    ['by the job', policy({ retries: retries(0) }), queuedRun(1)],
+    ['with the run', policy({ retries: retries(5) }), queuedRun(1, { origin: { retries: 0 } })],
+  ])('where none are allowed, %s, there is no second attempt', (_by, p, run) => {
+    const lost = end(running(p, run), { kind: 'lost' }, p);
+    expect([lost.state, lost.life?.maxAttempts]).toMatchObject([
+      {
+        name: 'failed',
+        error: { name: 'LostError', message: 'lost: its process or the daemon ended under it' },
+      },
+      1,
+    ]);
+    const stale = end(running(p, run), { kind: 'stale', error }, p);
+    expect(stale.state).toMatchObject({ name: 'failed', error });
+    expect(end(running(p, run), { kind: 'stopped' }, p).state.name).toBe('queued');
+    const again = end(claim(retry(lost, p, NOW, false), p, 2, NOW), { kind: 'lost' }, p);
+    expect([again.state.name, again.life?.maxAttempts]).toEqual(['failed', 2]);
+  });
+
   it('the end of a shared process is charged to none of its runs, however often; each goes on alone', () => {
     const p = policy({ retries: retries(1), isolation: 'shared' });
     let run = queuedRun(1);
