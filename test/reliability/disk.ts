@@ -355,7 +355,7 @@ async function failingStarts(lab: Lab, kind: string, size: Size): Promise<number
       await lab.start();
     } catch {
       const code = (await lab.daemon?.exited)?.code;
-      if (code !== 8) lost += lab.wrong(`a start with ${kind} ${n} failing ends with ${code}`);
+      if (code !== 74) lost += lab.wrong(`a start with ${kind} ${n} failing ends with ${code}`);
     }
     lost += await lab.killAndCount();
   }
