@@ -3,7 +3,7 @@
 import { types } from 'node:util';
 import * as v from 'valibot';
 import { checkCron } from '../run/cron.ts';
-import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy } from '../run/policy.ts';
+import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy, type RetryWaits } from '../run/policy.ts';
 import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, type Problem } from '../support/errors.ts';
@@ -50,7 +50,7 @@ const limit = (least: number) =>
   );
 
 const RETRIES = {
-  limit: v.optional(limit(0), DEFAULT_RETRIES.limit),
+  limit: v.optional(limit(0)),
   delay: v.optional(duration, DEFAULT_RETRIES.delayMs),
   backoff: v.optional(oneOf(['fixed', 'linear', 'exponential']), DEFAULT_RETRIES.backoff),
   factor: v.optional(numberBetween(1, 1000), DEFAULT_RETRIES.factor),
@@ -235,7 +235,7 @@ function policyOf(found: Data): Policy {
     rateLimit: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.per },
     retries: retries
       ? {
-          limit: retries.limit,
+          ...(retries.limit !== undefined && { limit: retries.limit }),
           delayMs: retries.delay,
           backoff: retries.backoff,
           factor: retries.factor,
@@ -282,7 +282,7 @@ function ruleOf(name: (typeof RULES)[number], { every, cron, timezone }: Data): 
   }
 }
 
-/** JobData as JSON, to go from the worker to the daemon: a set becomes a list, no limit becomes null. */
+/** JobData as JSON, to go from the worker to the daemon: a set becomes a list, and retries without end a limit of null. */
 export function dataToJson(data: JobData): Json {
   const { retries } = data.policy;
   const limit = retries?.limit === Number.POSITIVE_INFINITY ? null : retries?.limit;
@@ -292,8 +292,7 @@ export function dataToJson(data: JobData): Json {
 
 export function dataFromJson(json: Json): JobData {
   const data = json as unknown as Omit<JobData, 'has'> & { readonly has: readonly JobFunction[] };
-  const { retries } = data.policy;
-  const limit = retries?.limit ?? Number.POSITIVE_INFINITY;
-  const policy = { ...data.policy, retries: retries ? { ...retries, limit } : null };
-  return { ...data, policy, has: new Set(data.has) };
+  const retries = data.policy.retries as (RetryWaits & { readonly limit?: number | null }) | null;
+  const endless = retries?.limit === null && { retries: { ...retries, limit: Infinity } };
+  return { ...data, policy: { ...data.policy, ...endless }, has: new Set(data.has) };
 }

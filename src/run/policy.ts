@@ -1,9 +1,14 @@
 // What a job's author decided, as plain data with every default filled in: the rules read it, the catalog makes it.
 import { DAY, HOUR, SECOND } from '../support/limits.ts';
 
-export interface RetryPolicy {
+/** How often, and after which waits. */
+export interface RetryPolicy extends RetryWaits {
   /** Further attempts after the first; Infinity for no end. */
   readonly limit: number;
+}
+
+/** How long to wait before the next attempt. */
+export interface RetryWaits {
   readonly delayMs: number;
   readonly backoff: 'fixed' | 'linear' | 'exponential';
   readonly factor: number;
@@ -23,8 +28,11 @@ export interface Policy {
   readonly priority: number;
   readonly concurrency: number | null;
   readonly rateLimit: RateLimit | null;
-  /** Null where the author said nothing, which is not 0: no retries, but a few lost or stale attempts are made good. */
-  readonly retries: RetryPolicy | null;
+  /**
+   * Null where the author said nothing, which is not 0: no retries, but a few lost or stale attempts are made good. So it
+   * is where only the waits are set and no limit.
+   */
+  readonly retries: (RetryWaits & { readonly limit?: number }) | null;
   readonly timeoutMs: number | null;
   readonly lockTimeMs: number | null;
   readonly graceMs: number;
@@ -34,8 +42,7 @@ export interface Policy {
   readonly keepFailedMs: number;
 }
 
-export const DEFAULT_RETRIES: RetryPolicy = {
-  limit: 0,
+export const DEFAULT_RETRIES: RetryWaits = {
   delayMs: SECOND,
   backoff: 'exponential',
   factor: 2,

@@ -16,8 +16,8 @@ export function maxAttempts(run: Tried, policy: Policy): number | null {
 /** Null where neither the job nor the request says anything: then a failure is final, and a loss is made good. */
 export function retriesOf(run: Tried, policy: Policy): RetryPolicy | null {
   const own = run.origin?.retries;
-  if (own === undefined) return policy.retries;
-  return { ...(policy.retries ?? DEFAULT_RETRIES), limit: own ?? Number.POSITIVE_INFINITY };
+  const limit = own === undefined ? policy.retries?.limit : (own ?? Number.POSITIVE_INFINITY);
+  return limit === undefined ? null : { ...(policy.retries ?? DEFAULT_RETRIES), limit };
 }
 
 /** A draft that says how often it may be tried, where that is not once: it is told before the first attempt. */

@@ -211,6 +211,13 @@ describe('lost and stale attempts', () => {
     expect([again.state.name, again.life?.maxAttempts]).toEqual(['failed', 2]);
   });
 
+  it('where only the waits are set and no limit, a loss is made good and a failure is final', () => {
+    const { limit: _, ...waits } = retries(0);
+    const p = policy({ retries: waits });
+    expect(end(running(p), { kind: 'lost' }, p).state.name).toBe('queued');
+    expect(end(running(p), threw(), p).state.name).toBe('failed');
+  });
+
   it('the end of a shared process is charged to none of its runs, however often; each goes on alone', () => {
     const p = policy({ retries: retries(1), isolation: 'shared' });
     let run = queuedRun(1);
