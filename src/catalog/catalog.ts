@@ -101,7 +101,7 @@ export const policyOf = (entry: JobEntry | null): Policy =>
   entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
 
 /**
- * What stands between a job's runs and their start: its own limits, or why there is nothing to start. `loaded`: all
+ * Returns the limits between a job's runs and their start, or the reason why nothing can start. `loaded`: all
  * definitions have been read once, so a job that is not among them is not there.
  */
 export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): JobLimits {

@@ -127,7 +127,7 @@ const options = strict(NAMED);
 const wrongIn =
   (whole: string) =>
   ({ path, place, says, hint }: Problem): JobrunError => {
-    // What a file's author sees is the message alone.
+    // The author of the file sees the message alone.
     const meant = hint && `: ${hint.charAt(0).toLowerCase()}${hint.slice(1).replace(/\.$/, '')}`;
     const message = `${place || whole}${says}${meant}`;
     return new JobrunError('broken-job', message, 'Mend it there.', { field: path });

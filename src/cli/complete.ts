@@ -135,7 +135,7 @@ async function offered(
   return offer === 'jobs' ? jobs : [...jobs, ...(await schedulesOf(config))];
 }
 
-/** Of a list with commas, the part that is being typed. */
+/** Returns the part of a comma-separated list that is being typed. */
 function partsAfter(current: string, list: readonly string[]): readonly Candidate[] {
   const before = current.slice(0, current.lastIndexOf(',') + 1);
   return list.map((name): Candidate => [before + name, '']);

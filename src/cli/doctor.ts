@@ -144,7 +144,7 @@ async function notAnswered({ state }: Config, error: JobrunError): Promise<Findi
   return { level, file, message, hint: 'End it, or start the daemon: it takes the socket back.' };
 }
 
-/** A daemon that nobody can reach; null where none runs. */
+/** Returns a daemon that no client can reach; null if none runs. */
 async function notListening({ state }: Config): Promise<Finding | null> {
   const pid = await daemonOn(state);
   if (pid === null) return null;

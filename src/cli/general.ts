@@ -25,6 +25,6 @@ export const WITH_VALUE: ReadonlySet<string> = new Set(
   Object.values(GENERAL_OPTIONS).filter(takesValue).flatMap(flagsOf),
 );
 
-/** Where the command stands; -1 where none does. */
+/** Returns the position of the command; -1 if there is none. */
 export const commandAt = (words: readonly string[]): number =>
   words.findIndex((word, i) => !word.startsWith('-') && !WITH_VALUE.has(words[i - 1] ?? ''));

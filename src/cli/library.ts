@@ -15,7 +15,7 @@ import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { Shared } from './shared.ts';
 
-/** Where a project is, as code says it. */
+/** The location of a project, as code gives it. */
 export const WHERE = { dir: field(text(4096)), stateDir: field(text(4096)) };
 
 type ReplyOf<C> = C extends Command<Options, infer Reply> ? Reply : never;

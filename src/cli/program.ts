@@ -19,7 +19,7 @@ import { COLORS, commandAt, GENERAL_OPTIONS } from './general.ts';
 
 export interface Parsed {
   readonly command: Command;
-  /** What was typed, by the names of the fields. */
+  /** The typed texts, by the names of the fields. */
   readonly typed: Typed<Options>;
   /** The general ones, wherever they stood. */
   readonly general: Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ const GENERAL = 'General options:';
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
 export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   const words = withDefaultCommand(withoutHelpCommand(argv));
-  // Where nobody asks for the version its file is not read.
+  // The file with the version is read only if the version is asked for.
   const program = makeProgram(words.some(isAnswered) ? version() : '');
   const word = commandWord(words);
   const entry = word === undefined ? undefined : entryOf(word);

@@ -62,7 +62,7 @@ export const retry: Command<typeof options, Reply> = {
 };
 
 /**
- * What runs after a run that has failed would go on without what it waited for. The result of one that was removed is not
+ * A run that follows a failed run would go on without the result it waited for. The result of one that was removed is not
  * known; but a run that has begun before had all that it waited for.
  */
 async function refuseLostParent(

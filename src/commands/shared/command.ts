@@ -1,4 +1,4 @@
-// What a command is: one file with its whole story. `options` is the table of what it takes, `ask` completes the request
+// A command is one file with its whole story. `options` is the table of what it takes, `ask` completes the request
 // (in the process of the command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
 import type { Feed } from '../../api/feed.ts';
 import type { Catalog, JobChange } from '../../catalog/catalog.ts';
