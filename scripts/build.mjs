@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/experimental';
@@ -30,6 +31,26 @@ const tsc = spawnSync(`${root}node_modules/.bin/tsc`, ['-p', 'tsconfig.build.jso
   stdio: 'inherit',
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+/**
+ * Types that `import 'jobrun'` does not reach are not shipped. None may name a package: its code is bundled, its types
+ * are not, and a program that checks the types of its libraries would not compile.
+ */
+const shipped = new Set();
+function ship(file) {
+  if (shipped.has(file)) return;
+  shipped.add(file);
+  const text = readFileSync(file, 'utf8');
+  for (const [, name] of text.matchAll(/(?:from |import\()["']([^"']+)["']/g)) {
+    if (name.startsWith('.')) ship(resolve(dirname(file), name.replace(/\.tsx?$/, '.d.ts')));
+    else if (!name.startsWith('node:')) throw new Error(`${file} names the package ${name}`);
+  }
+}
+ship(resolve(dist, 'index.d.ts'));
+for (const entry of readdirSync(dist, { recursive: true })) {
+  const file = resolve(dist, entry);
+  if (file.endsWith('.d.ts') && !shipped.has(file)) rmSync(file);
+}
 
 /** What nearly every command loads: in one file, for a file costs more than what is in it. */
 const COMMON = new RegExp(

@@ -5,12 +5,15 @@ import type { RunView } from '../run/view.ts';
 import type { Duration } from '../support/durations.ts';
 import type { JobrunError } from '../support/errors.ts';
 
-export type { Aborted } from '../commands/abort.ts';
-export type { EventView, GapView } from '../commands/events.ts';
-export type { Refused } from '../commands/shared/several.ts';
-export type { AcceptedView as Accepted } from '../commands/shared/views.ts';
-export type { Details } from '../commands/show.ts';
-export type { Status } from '../commands/status.ts';
+export type {
+  Aborted,
+  AcceptedView as Accepted,
+  Details,
+  EventView,
+  GapView,
+  Refused,
+  Status,
+} from '../commands/shared/replies.ts';
 export type { StateName } from '../run/run.ts';
 export type { ScheduleView } from '../run/schedule.ts';
 export type { AttemptView, LogLine, RunView } from '../run/view.ts';

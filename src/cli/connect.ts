@@ -55,6 +55,7 @@ export async function connect(options: ConfigOptions = {}): Promise<Jobs> {
 export class Jobs {
   readonly #caller: Caller;
 
+  /** @internal */
   constructor(caller: Caller) {
     this.#caller = caller;
   }

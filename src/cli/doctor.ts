@@ -6,7 +6,7 @@ import { handle } from '../commands/dispatch.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { flag } from '../commands/shared/options.ts';
 import { type Output, paint } from '../commands/shared/output.ts';
-import type { Status } from '../commands/status.ts';
+import type { Status } from '../commands/shared/replies.ts';
 import { type TrustedClock, trustClock } from '../commands/trust-clock.ts';
 import {
   type Check,

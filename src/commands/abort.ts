@@ -1,7 +1,7 @@
 // `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
 import { isOfState } from '../run/refusal.ts';
-import { type Run, type StateName, UNSETTLED } from '../run/run.ts';
+import { type Run, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -10,15 +10,9 @@ import { getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
 import { argument, flag, option, shellFlag, wrong } from './shared/options.ts';
 import { paintState } from './shared/output.ts';
-import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './shared/several.ts';
+import type { Aborted, Refused } from './shared/replies.ts';
+import { each, eachGiven, idsOf, isRefused, showRefused } from './shared/several.ts';
 import { noDaemon } from './shared/waiting.ts';
-
-/** Over, and how long that took. */
-export interface Aborted {
-  readonly id: string;
-  readonly state: StateName;
-  readonly tookMs: number;
-}
 
 interface Reply {
   readonly results: readonly (Aborted | Refused)[];

@@ -1,5 +1,4 @@
 // `jobrun events`: every change of a run as a JSON line, until ended.
-import type { Gap } from '../api/feed.ts';
 import type { Change } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
@@ -8,34 +7,14 @@ import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { count, job } from './shared/kinds.ts';
 import { field, option, yesOrNo } from './shared/options.ts';
+import type { EventType, EventView, GapView } from './shared/replies.ts';
 import { viewsOfChanged } from './shared/views.ts';
 import { noDaemon, START_DAEMON } from './shared/waiting.ts';
-
-export interface EventView {
-  readonly n: number;
-  readonly at: string;
-  readonly type: EventType;
-  readonly run: RunView;
-}
-
-export type GapView = Gap;
 
 /** The number of an event that is not shown. */
 interface Mark {
   readonly seen: number;
 }
-
-export type EventType =
-  | 'run.accepted'
-  | 'run.scheduled'
-  | 'run.queued'
-  | 'run.waiting'
-  | 'run.started'
-  | 'run.progress'
-  | 'run.saved'
-  | 'run.updated'
-  | 'run.retrying'
-  | 'run.settled';
 
 const options = {
   job: option('--job <job>', job, 'only of this job'),

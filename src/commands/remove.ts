@@ -3,7 +3,8 @@ import { SETTLED } from '../run/run.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { runs } from './shared/kinds.ts';
 import { argument, shellFlag } from './shared/options.ts';
-import { eachGiven, isRefused, type Refused, showRefused } from './shared/several.ts';
+import type { Refused } from './shared/replies.ts';
+import { eachGiven, isRefused, showRefused } from './shared/several.ts';
 
 interface Reply {
   readonly results: readonly ({ readonly id: string; readonly removed: true } | Refused)[];

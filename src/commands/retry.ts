@@ -8,7 +8,8 @@ import type { Command, Tools } from './shared/command.ts';
 import { findJob, getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { job, runs } from './shared/kinds.ts';
 import { argument, type Checked, flag, option } from './shared/options.ts';
-import { each, eachGiven, idsOf, isRefused, type Refused, showRefused } from './shared/several.ts';
+import type { Refused } from './shared/replies.ts';
+import { each, eachGiven, idsOf, isRefused, showRefused } from './shared/several.ts';
 import { viewRun } from './shared/views.ts';
 
 type Reply = RunView | { readonly results: readonly (RunView | Refused)[] };

@@ -35,7 +35,8 @@ import {
   shellOption,
 } from './shared/options.ts';
 import { type Output, paint } from './shared/output.ts';
-import { readText, type TextNote, tellTextNote, textNoteOf } from './shared/params.ts';
+import { readText, tellTextNote, textNoteOf } from './shared/params.ts';
+import type { AcceptedView, TextNote } from './shared/replies.ts';
 import {
   askRun,
   DRY_RUN,
@@ -51,7 +52,7 @@ import {
   TIMES,
 } from './shared/run-options.ts';
 import { showTime } from './shared/times.ts';
-import { type AcceptedView, viewRun } from './shared/views.ts';
+import { viewRun } from './shared/views.ts';
 import { durably, noDaemon } from './shared/waiting.ts';
 
 const options = {

@@ -1,5 +1,5 @@
 // `jobrun show`: all there is to know of one run.
-import { type AttemptView, attemptView, type LogLine, type RunView } from '../run/view.ts';
+import { attemptView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import type { Command } from './shared/command.ts';
@@ -8,15 +8,9 @@ import { lastAlive, showLine, tookMs } from './shared/follow.ts';
 import { run } from './shared/kinds.ts';
 import { argument } from './shared/options.ts';
 import { type Output, paint, paintState, type Value } from './shared/output.ts';
+import type { Details } from './shared/replies.ts';
 import { instantOf, showClock, showTime } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
-
-/** All of one run. */
-export type Details = RunView & {
-  readonly attempts: readonly AttemptView[];
-  readonly results: readonly Json[];
-  readonly log: readonly LogLine[];
-};
 
 /** The end of the log in the JSON, and on the screen. All of it: `jobrun logs`. */
 const LAST_LINES = 200;

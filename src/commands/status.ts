@@ -1,35 +1,14 @@
 // `jobrun status`: whether a daemon runs, and what it is at.
 import type { Watch } from '../catalog/watcher.ts';
-import type { MemoryUse } from '../engine/engine.ts';
-import type { Counts } from '../run/run.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
 import { paint } from './shared/output.ts';
+import type { Status } from './shared/replies.ts';
 import { instantOf } from './shared/times.ts';
 import { version } from './version.ts';
-
-/** The daemon, or what the files say where none runs. */
-export interface Status {
-  readonly running: boolean;
-  readonly pid: number | null;
-  readonly since: string | null;
-  readonly version: string;
-  readonly dir: string;
-  readonly jobs: string;
-  readonly state: string;
-  readonly workers: { readonly busy: number; readonly total: number };
-  readonly counts: Counts;
-  readonly broken: readonly string[];
-  /** What starts nothing new until it is resumed. */
-  readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
-  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
-  readonly memory: MemoryUse;
-  /** How the daemon notices changes of job files; null where none runs. */
-  readonly watch: Watch | null;
-}
 
 const NO_DAEMON = 4;
 

@@ -16,7 +16,6 @@ import {
   list,
   mapOf,
   object,
-  type Read,
   read,
   size,
   strict,
@@ -43,11 +42,19 @@ export interface Config {
   /** Data fields of a job definition that stand in where a job says nothing. */
   readonly defaults: Readonly<Record<string, unknown>>;
   /** How long settled runs are kept, and how many or how many bytes of them at most. */
-  readonly keep: Read<typeof KEEP>['keep'];
+  readonly keep: Keep;
   readonly notify: readonly unknown[];
   /** Set for workers on top of the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly redact: readonly string[];
+}
+
+/** Milliseconds, a number of runs, and bytes. */
+export interface Keep {
+  readonly done?: number | undefined;
+  readonly failed?: number | undefined;
+  readonly runs?: number | undefined;
+  readonly bytes?: number | undefined;
 }
 
 export interface ConfigOptions {

@@ -12,9 +12,10 @@ import type { Here } from '../../support/typed-times.ts';
 import type { Tools } from './command.ts';
 import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
 import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
+import type { AcceptedView } from './replies.ts';
 import { LINE, type RUN, type RunRequest } from './run-options.ts';
 import { readDue } from './times.ts';
-import { type AcceptedView, viewerOfAccepted } from './views.ts';
+import { viewerOfAccepted } from './views.ts';
 
 export type BatchLine =
   | { readonly line: number; readonly run: Sent<typeof RUN> }

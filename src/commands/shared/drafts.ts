@@ -14,8 +14,9 @@ import { didYouMean } from '../../support/text.ts';
 import type { Tools } from './command.ts';
 import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
+import type { AcceptedView } from './replies.ts';
 import { RUN, type RunRequest } from './run-options.ts';
-import { type AcceptedView, viewerOfAccepted } from './views.ts';
+import { viewerOfAccepted } from './views.ts';
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
 export async function draftsOf(

@@ -14,8 +14,9 @@ import { run as aRun, count, runId } from './kinds.ts';
 import { argument, type Checked, checked, field, type Sent } from './options.ts';
 import { type Output, paint, paintState } from './output.ts';
 import { tellTextNote } from './params.ts';
+import type { AcceptedView } from './replies.ts';
 import { instantOf, showClock, showTime } from './times.ts';
-import { type AcceptedView, viewRun } from './views.ts';
+import { viewRun } from './views.ts';
 import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
 export type Followed =

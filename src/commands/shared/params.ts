@@ -6,6 +6,7 @@ import { type Json, parseJson } from '../../support/json.ts';
 import type { Tools } from './command.ts';
 import { jsonOf } from './kinds.ts';
 import type { Output } from './output.ts';
+import type { TextNote } from './replies.ts';
 
 export type Texts = readonly (readonly [key: string, text: string])[];
 
@@ -155,11 +156,6 @@ function listOf(texts: readonly string[], items: Schema | null, root: Json): Jso
   if (Array.isArray(json)) return json;
   const parts = texts.length === 1 ? only.split(',').filter((part) => part !== '') : texts;
   return parts.map((part) => typedValue([part], items, root));
-}
-
-/** Part of a reply to what was typed; no part of what `--json` prints. */
-export interface TextNote {
-  readonly textNote?: string;
 }
 
 /** Empty where the job has a schema, or no text looks like anything else. */

@@ -2,15 +2,10 @@
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
 import type { Query } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
-import { type ErrorShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
+import { exitCodeOf, JobrunError } from '../../support/errors.ts';
 import type { Tools } from './command.ts';
 import type { Output } from './output.ts';
-
-/** What was not done for this one, in its place among the others. */
-export interface Refused {
-  readonly id: string;
-  readonly error: ErrorShape;
-}
+import type { Refused } from './replies.ts';
 
 /** Runs handled at once: their changes share a commit, and a hundred thousand of them do not fill the memory. */
 export const AT_ONCE = 1000;

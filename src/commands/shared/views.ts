@@ -11,7 +11,7 @@ import { type RunView, viewOf } from '../../run/view.ts';
 import { isoOf } from '../../support/clock.ts';
 import type { Json } from '../../support/json.ts';
 import type { Tools } from './command.ts';
-import type { TextNote } from './params.ts';
+import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
 export const viewsOf = (runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> =>
@@ -40,8 +40,6 @@ export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => Accepted
     return existing ? { ...seen, existing } : seen;
   };
 }
-
-export type AcceptedView = RunView & TextNote & { readonly existing?: true };
 
 function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
   const { redact } = tools.config;

@@ -1,0 +1,77 @@
+// The replies that the library gives as they are: their types are part of what `import 'jobrun'` gives, and nothing that
+// reads a command line belongs to them.
+import type { Gap } from '../../api/feed.ts';
+import type { Watch } from '../../catalog/watcher.ts';
+import type { MemoryUse } from '../../engine/engine.ts';
+import type { Counts, StateName } from '../../run/run.ts';
+import type { AttemptView, LogLine, RunView } from '../../run/view.ts';
+import type { ErrorShape } from '../../support/errors.ts';
+import type { Json } from '../../support/json.ts';
+
+/** Part of a reply to what was typed; no part of what `--json` prints. */
+export interface TextNote {
+  readonly textNote?: string;
+}
+
+export type AcceptedView = RunView & TextNote & { readonly existing?: true };
+
+/** Over, and how long that took. */
+export interface Aborted {
+  readonly id: string;
+  readonly state: StateName;
+  readonly tookMs: number;
+}
+
+/** What was not done for this one, in its place among the others. */
+export interface Refused {
+  readonly id: string;
+  readonly error: ErrorShape;
+}
+
+/** All of one run. */
+export type Details = RunView & {
+  readonly attempts: readonly AttemptView[];
+  readonly results: readonly Json[];
+  readonly log: readonly LogLine[];
+};
+
+/** The daemon, or what the files say where none runs. */
+export interface Status {
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly since: string | null;
+  readonly version: string;
+  readonly dir: string;
+  readonly jobs: string;
+  readonly state: string;
+  readonly workers: { readonly busy: number; readonly total: number };
+  readonly counts: Counts;
+  readonly broken: readonly string[];
+  /** What starts nothing new until it is resumed. */
+  readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
+  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
+  readonly memory: MemoryUse;
+  /** How the daemon notices changes of job files; null where none runs. */
+  readonly watch: Watch | null;
+}
+
+export interface EventView {
+  readonly n: number;
+  readonly at: string;
+  readonly type: EventType;
+  readonly run: RunView;
+}
+
+export type GapView = Gap;
+
+export type EventType =
+  | 'run.accepted'
+  | 'run.scheduled'
+  | 'run.queued'
+  | 'run.waiting'
+  | 'run.started'
+  | 'run.progress'
+  | 'run.saved'
+  | 'run.updated'
+  | 'run.retrying'
+  | 'run.settled';
