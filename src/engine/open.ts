@@ -11,6 +11,7 @@ import {
   type StateLock,
   shareState,
 } from '../store/lock.ts';
+import { lockedDisk } from '../store/locked-disk.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -18,7 +19,7 @@ import { errnoOf, type JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { Engine } from './engine.ts';
-import { openFileEngine } from './files/file-engine.ts';
+import { type OpenOptions, openFileEngine } from './files/file-engine.ts';
 import { exportLines, importState } from './files/import.ts';
 import { type Finding, type Inspection, inspectState } from './files/repair/inspect.ts';
 import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
@@ -62,7 +63,7 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
   try {
     if (!as.readOnly) await placeReadme(config.state);
     const reserve = as.kind === 'daemon';
-    const options = { ...as, ...lock, disk: realDisk, dir: config.state, clock, reserve };
+    const options = { ...as, ...placeOf(config, clock, lock), reserve, release: lock.release };
     const { engine, ...found } = await openFileEngine(options);
     const onError = as.onError ?? (() => undefined);
     const folder = join(config.state, 'logs');
@@ -79,6 +80,13 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     throw unusable(error);
   }
 }
+
+/** The state folder, for who holds its lock. */
+const placeOf = ({ state }: Config, clock: Clock, { guard }: StateLock): OpenOptions => ({
+  disk: lockedDisk(realDisk, guard),
+  dir: state,
+  clock,
+});
 
 export type { Finding, Repaired };
 export type Inspected = Omit<Inspection, 'recovered'>;
@@ -104,7 +112,7 @@ export async function repairEngine(config: Config, clock: Clock): Promise<Repair
   const moved = isHeld ? [] : await clearPlaces(realDisk, state, clock.now());
   const lock = await lockState(state, 'command', clock);
   try {
-    const options = { ...lock, release: undefined, disk: realDisk, dir: state, clock };
+    const options = placeOf(config, clock, lock);
     const found = await inspectState(realDisk, state, clock);
     const repaired = await repairState(options, found);
     return { ...repaired, aside: [...moved, ...repaired.aside] };
@@ -128,8 +136,7 @@ export async function importInto(
 ): Promise<Import> {
   const lock = await lockState(config.state, 'command', clock);
   try {
-    const options = { ...lock, release: undefined, disk: realDisk, dir: config.state, clock };
-    return await importState(options, lines);
+    return await importState(placeOf(config, clock, lock), lines);
   } finally {
     await lock.release();
   }

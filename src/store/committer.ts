@@ -55,8 +55,6 @@ export interface CommitterOptions {
   readonly segment: Segment;
   /** Given up where a line finds the disk full; the line is then tried once more. */
   readonly reserve: Reserve | null;
-  /** Asked before a line is written: throws where the state folder is no longer ours. */
-  readonly guard: () => void;
   /** Told once where the journal was removed: a fold is needed, and then `restored`. */
   readonly onGone: (error: JobrunError) => void;
   /** Told how long each line took to get onto the disk. */
@@ -197,7 +195,6 @@ export class Committer {
       batch.closed = true;
       const began = this.#o.clock.monotonic();
       try {
-        this.#o.guard();
         await this.#writeSomehow(batch);
       } catch (error) {
         this.#fail(error);

@@ -27,8 +27,6 @@ export interface Folding {
   readonly documents: Documents;
   readonly pages: Pages<Row>;
   readonly committer: Committer;
-  /** Asked before each file is replaced: throws where the state folder is no longer ours. */
-  readonly guard: () => void;
   readonly counters: () => {
     readonly epoch: number;
     readonly nextId: number;
@@ -44,7 +42,6 @@ export function isWorthFolding(journal: number, pages: Pages<Row>): boolean {
 }
 
 export async function fold(f: Folding): Promise<void> {
-  f.guard();
   const { table } = f.pages;
   table.removed = 0;
   const { segment, position } = await f.committer.rotate();
@@ -83,7 +80,6 @@ async function published<T>(f: Folding, capture: (seq: number) => T): Promise<T>
   const seq = f.committer.seal();
   const captured = capture(seq);
   await f.committer.written();
-  f.guard();
   return captured;
 }
 
@@ -98,7 +94,6 @@ async function writePage(f: Folding, page: number): Promise<void> {
   table.measure(page, newest);
   try {
     await f.committer.written();
-    f.guard();
     await pages.write(page, seq, newest.toReversed());
     table.written(page, newest);
   } catch (error) {
@@ -127,7 +122,6 @@ function manifestOf(
 }
 
 async function removeOld(f: Folding, manifest: Manifest): Promise<void> {
-  f.guard();
   const folder = journalFolder(f.dir);
   for (const old of await listSegments(f.disk, folder)) {
     if (old < manifest.segment) await f.disk.remove(segmentPath(folder, old));

@@ -36,7 +36,6 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** Hold room for results on a full disk: for who stays. */
   readonly reserve?: boolean;
-  readonly guard?: () => void;
   readonly release?: () => Promise<void>;
   readonly onError?: (error: unknown) => void;
   readonly onCommit?: (ms: number) => void;
@@ -138,14 +137,13 @@ type Common<R extends Row, T extends Tables<R>> = Omit<
 >;
 
 const partsOf = async <R extends Row, T extends Tables<R>>(
-  { disk, dir, clock, onError, guard, release }: OpenOptions,
+  { disk, dir, clock, onError, release }: OpenOptions,
   { tables, pages, epoch, nextId, changes }: Recovered<R, T>,
 ): Promise<Common<R, T>> => ({
   ...{ disk, dir, clock, tables, pages, nextId, changes, epoch: epoch + 1 },
   clockNote: await readClockNote(disk, dir),
   lastBeat: await readHeartbeat(disk, dir),
   onError: onError ?? (() => undefined),
-  guard: guard ?? (() => undefined),
   release: release ?? (async () => undefined),
 });
 
@@ -161,11 +159,10 @@ export async function serveRecovered<R extends Row, T extends Tables<R>, E>(
   await makeSure(disk, dir, recovered);
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
   const witness = await Witness.open(disk, dir, recovered.end.seq);
-  const { guard } = common;
   const onCommit = options.onCommit ?? (() => undefined);
   const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
   const onGone = (error: JobrunError): Promise<void> => store.restore(error);
-  const write = { disk, folder, clock, witness, segment, guard, reserve, onCommit, onGone };
+  const write = { disk, folder, clock, witness, segment, reserve, onCommit, onGone };
   const writes = { committer: new Committer(write), witness };
   const store = new Store<R, T>({ ...common, writes, reserve, refusal: null });
   const engine = engineOn(store);

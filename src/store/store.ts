@@ -32,7 +32,6 @@ export interface StoreParts<R extends Row, T extends Tables<R>> {
   readonly lastBeat: number | null;
   readonly clockNote: unknown;
   /** Throws if the state folder is no longer ours. */
-  readonly guard: () => void;
   readonly release: () => Promise<void>;
   /** Takes what goes wrong in the background. */
   readonly onError: (error: unknown) => void;
@@ -170,7 +169,6 @@ export class Store<R extends Row, T extends Tables<R>> {
 
   async putClockNote(mark: object): Promise<void> {
     this.writable();
-    this.opened.guard();
     await writeClockNote(this.opened.disk, this.opened.dir, mark);
   }
 

@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { lockState, readHolder } from '../../src/store/lock.ts';
+import { lockedDisk } from '../../src/store/locked-disk.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { handClock } from '../helpers/engine-session.ts';
@@ -111,7 +112,8 @@ test('a lock file that was replaced or removed while held stops all writing; one
   let now = 0;
   const clock: Clock = { ...handClock(), monotonic: () => now };
   const lock = await lockState(dir, 'daemon', clock);
-  const { engine } = await openFileEngine({ disk: realDisk, dir, clock, ...lock });
+  const disk = lockedDisk(realDisk, lock.guard);
+  const { engine } = await openFileEngine({ disk, dir, clock, release: lock.release });
   now += 1000;
   await engine.accept([draft(1)], T0);
   renameSync(join(dir, 'lock'), join(dir, 'lock.away'));

@@ -2,6 +2,7 @@
 // kill in the next moment.
 import { expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
+import { lockedDisk } from '../../src/store/locked-disk.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
@@ -13,7 +14,8 @@ const clock = { ...handClock(), after: systemClock.after };
 async function opened(disk: SimulatedDisk, errors: unknown[] = [], guard = (): void => undefined) {
   const process = disk.process();
   const onError = (error: unknown): void => void errors.push(error);
-  return { process, ...(await openFileEngine({ disk: process, dir: DIR, clock, onError, guard })) };
+  const held = lockedDisk(process, guard);
+  return { process, ...(await openFileEngine({ disk: held, dir: DIR, clock, onError })) };
 }
 
 const newDisk = (): SimulatedDisk => new SimulatedDisk(new Map([['/', null]]));
