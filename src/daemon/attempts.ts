@@ -105,16 +105,19 @@ export class Attempts {
 
   /**
    * Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. An
-   * attempt may end by itself meanwhile, and the run go on with its next one: then that one is ended too.
+   * attempt may end by itself meanwhile, and the run go on with its next one: then that one is ended too, unless it is
+   * over already, for what was noted of the abort holds for it as well.
    */
   async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
     const { engine, clock } = this.#p;
-    for (;;) {
+    for (let asked = false; ; asked = true) {
       const attempt = await this.#find(id, reason);
+      const stays = (run: Run): boolean =>
+        run.state.name === 'running' || (asked && isSettled(run));
       const run = attempt
         ? await this.#end(attempt, reason, graceMs)
         : await engine.change(id, (present) =>
-            present.state.name === 'running' ? present : abortIdle(present, reason, clock.now()),
+            stays(present) ? present : abortIdle(present, reason, clock.now()),
           );
       if (isSettled(run)) return run;
     }

@@ -14,6 +14,10 @@ const JOBS = {
     retries: { limit: 1, delay: 0, jitter: 0 },
     run: (params, ctx) => { if (ctx.attempt > 1) return ctx.sleep(60_000); throw new Error('x'); },
   };`,
+  'jobs/fails.mjs': `export default {
+    retries: { limit: Infinity, delay: 0, jitter: 0 },
+    run: () => { throw new Error('x'); },
+  };`,
   'jobs/later.mjs': `export default async (params, ctx) => {
     if (ctx.checkpoint) return 1;
     await ctx.save(1);
@@ -26,6 +30,8 @@ it.each([
   ['with a call-back at once, in a shared process', 'calls', 'shared'],
   ['with a retry at once', 'throws', 'process'],
   ['with a call-back later', 'later', 'process'],
+  ['with attempts that are over at once', 'fails', 'process'],
+  ['with attempts that are over at once, in a shared process', 'fails', 'shared'],
 ])(
   'an abort between two attempts ends a run that goes on %s',
   async (_, job, isolation) => {
