@@ -1,0 +1,197 @@
+// The tables of the store, all of them, and how they come to be. A run is its JSON (`doc`) and, beside it, the columns
+// that are asked for; the JSON is the truth. `meta` has one row. Whoever changes a run holds the lock of that row.
+//
+// Texts are compared byte by byte ("C"): the order of a locale may change with an update of the system, and would leave
+// the indexes wrong. Instants are double precision, as in JavaScript.
+import { JobrunError } from '../../support/errors.ts';
+import type { Session } from './session.ts';
+
+/** Grows with each change of the tables. */
+export const FORMAT = 1;
+
+const UNSETTLED = `state in ('scheduled', 'waiting', 'queued', 'running')`;
+
+const RUNS = `
+create table run (
+  id bigint primary key,
+  job text collate "C" not null,
+  state text collate "C" not null,
+  priority double precision not null,
+  due_at double precision not null,
+  created_at double precision not null,
+  settled_at double precision,
+  -- When the wait of a scheduled or waiting run began, where it has a length.
+  wait_from double precision,
+  -- It gets a process of its own whatever the lane of its job.
+  alone boolean not null,
+  -- Another queued run goes before it for their lock, or the lock is held.
+  parked boolean not null,
+  key text collate "C",
+  lock text collate "C",
+  schedule text collate "C",
+  -- The lease of a running one.
+  token_turn bigint,
+  token_n integer,
+  member bigint,
+  mark text,
+  -- The number of its latest change, and the length of its JSON.
+  changed bigint not null,
+  bytes integer not null,
+  doc json not null
+) with (fillfactor = 85);
+create index run_next on run (job, alone, priority desc, due_at, id) where state = 'queued' and not parked;
+create index run_due on run (due_at) where state = 'scheduled';
+create index run_wait on run (wait_from) where wait_from is not null;
+create index run_running on run (job, id) where state = 'running';
+create index run_lock on run (lock, job, alone, priority desc, due_at, id) where state = 'queued' and lock is not null;
+create index run_front on run (lock) where lock is not null and (state = 'running' or (state = 'queued' and not parked));
+create index run_held_key on run (job, key) where key is not null and ${UNSETTLED};
+create index run_key on run (key, id) where key is not null;
+create index run_schedule on run (schedule, id) where schedule is not null and ${UNSETTLED};
+create index run_waiting on run (due_at, id) where state in ('scheduled', 'waiting', 'queued');
+create index run_settled on run (settled_at, id) where settled_at is not null;
+create index run_state on run (state, id);
+create index run_job on run (job, state, id);
+-- Which unsettled runs a waiting one waits for.
+create table dependency (run bigint not null, other bigint not null);
+create index dependency_run on dependency (run);
+create index dependency_other on dependency (other);
+create table tally (
+  job text collate "C" not null,
+  state text collate "C" not null,
+  n bigint not null,
+  primary key (job, state)
+) with (fillfactor = 50);
+-- When attempts of jobs with a rate began.
+create table start (job text collate "C" not null, at double precision not null);
+create index start_at on start (job, at);
+create table change (
+  n bigint primary key,
+  at double precision not null,
+  run bigint not null,
+  writer bigint not null,
+  -- What turns the run into what it was before; null where it was not there.
+  back json,
+  doc json not null
+);
+create table request (
+  id text collate "C" primary key,
+  ids json not null,
+  at double precision not null
+);
+create index request_at on request (at);
+create table schedule (
+  name text collate "C" primary key,
+  place bigserial,
+  doc json not null
+);`;
+
+const MEMBERS = `
+-- Each opening of the store, with the number of the last turn that it committed.
+create table writer (
+  id bigint primary key,
+  turn bigint not null,
+  at double precision not null
+);
+create table member (
+  id bigint primary key,
+  host text not null,
+  state text not null,
+  pid integer not null,
+  boot text not null,
+  since double precision not null,
+  lease_ms double precision not null,
+  beats bigint not null default 0,
+  info json not null
+);
+create table worker (
+  mark text primary key,
+  member bigint not null,
+  pid integer not null,
+  start_time text not null,
+  boot text not null
+);
+create index worker_member on worker (member);`;
+
+/** Pieces of text: lines of logs, and rows of result tables, each a line of JSON. */
+const LOGS = `
+create table log (
+  run bigint not null,
+  first bigint not null,
+  lines integer not null,
+  attempt integer not null,
+  bytes integer not null,
+  body text not null,
+  primary key (run, first)
+);
+create table result (
+  run bigint not null,
+  first bigint not null,
+  rows integer not null,
+  bytes integer not null,
+  body text not null,
+  primary key (run, first)
+);`;
+
+const META = `
+create table meta (
+  one boolean primary key default true check (one),
+  format integer not null,
+  turn bigint not null default 0,
+  next_id bigint not null default 1,
+  changes bigint not null default 0,
+  -- Grows with each change of a schedule.
+  schedules bigint not null default 0,
+  pauses json not null default '{"all":false,"jobs":[]}',
+  clock_mark json
+);
+insert into meta (format) values (${FORMAT});`;
+
+/**
+ * Makes the tables where there are none. Many that come at the same moment make them once: the first one does, the
+ * others wait for it. Throws `store-newer` where a later version has made them.
+ */
+export async function prepareSchema(session: Session, schema: string): Promise<void> {
+  const found = await formatOf(session, schema);
+  if (found === null) await create(session, schema);
+  refuseNewer(found ?? (await formatOf(session, schema)) ?? FORMAT, schema);
+}
+
+async function create(session: Session, schema: string): Promise<void> {
+  await session.query({ text: 'begin isolation level read committed' });
+  try {
+    const key = `jobrun schema ${schema}`;
+    const lock = 'select pg_advisory_xact_lock(hashtextextended($1, 0))';
+    await session.query({ text: lock, values: [key] });
+    if ((await formatOf(session, schema)) === null) {
+      // "if not exists" asks for the right to make one also where there is one.
+      const named = 'select 1 from pg_namespace where nspname = $1';
+      const { length } = await session.query({ text: named, values: [schema] });
+      const make = length === 0 ? `create schema ${quoted(schema)};` : '';
+      const path = `set local search_path = ${quoted(schema)};`;
+      await session.query({ text: `${make}${path}${RUNS}${MEMBERS}${LOGS}${META}` });
+    }
+    await session.query({ text: 'commit' });
+  } catch (error) {
+    await session.query({ text: 'rollback' }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Null where there are no tables. */
+async function formatOf(session: Session, schema: string): Promise<number | null> {
+  const text = 'select to_regclass($1) is not null as is_there';
+  const meta = `${quoted(schema)}.meta`;
+  const [named] = await session.query<{ is_there: boolean }>({ text, values: [meta] });
+  if (!named?.is_there) return null;
+  const [row] = await session.query<{ format: number }>({ text: `select format from ${meta}` });
+  return row?.format ?? null;
+}
+
+function refuseNewer(format: number, schema: string): void {
+  if (format <= FORMAT) return;
+  const message = `the store has format ${format} in schema ${schema}, and this version of jobrun knows ${FORMAT}`;
+  throw new JobrunError('store-newer', message, 'Install the version of jobrun that the other hosts have.');
+}
+
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
