@@ -15,9 +15,10 @@ import { lockedDisk } from '../store/locked-disk.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { errnoOf, type JobrunError } from '../support/errors.ts';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
+import type { StorePlace } from '../support/store-place.ts';
 import type { Engine } from './engine.ts';
 import { type OpenOptions, openFileEngine } from './files/file-engine.ts';
 import { exportLines, importState } from './files/import.ts';
@@ -57,6 +58,7 @@ export interface OpenAs {
  */
 export async function openEngine(config: Config, clock: Clock, as: OpenAs): Promise<Opened> {
   refuseForeignJobs(config.jobs);
+  if (config.store) return openStore(config, config.store, clock, as);
   const lock = as.readOnly
     ? await shareState(config.state, clock)
     : await lockState(config.state, as.kind, clock);
@@ -87,6 +89,19 @@ const placeOf = ({ state }: Config, clock: Clock, { guard }: StateLock): OpenOpt
   dir: state,
   clock,
 });
+
+async function openStore(
+  config: Config,
+  place: StorePlace,
+  clock: Clock,
+  { onError = () => undefined }: OpenAs,
+): Promise<Opened> {
+  const { connectStore } = await import('./postgres/connect-store.ts');
+  const sessions = await connectStore(config, place, clock, onError);
+  await sessions.close();
+  const hint = 'Leave engine out of the config: then they are kept in files.';
+  throw new JobrunError('refused', 'runs are not kept in PostgreSQL by this version', hint);
+}
 
 export type { Finding, Repaired };
 export type Inspected = Omit<Inspection, 'recovered'>;

@@ -1,11 +1,12 @@
 // Where the project lies and what its config file says. Order: option, JOBRUN_* variable, file, default. A key that
 // is not known is an error with a suggestion: a misspelt setting that does nothing is worse than a stop.
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, JobrunError, type Problem } from './errors.ts';
 import { fromJson, type Json } from './json.ts';
-import { MAX_WORKERS, SECOND } from './limits.ts';
+import { MAX_HOST_LENGTH, MAX_WORKERS, MIN_LEASE_MS, SECOND } from './limits.ts';
 import { readTextSync } from './read-file.ts';
 import {
   anything,
@@ -15,16 +16,19 @@ import {
   httpAddress,
   list,
   mapOf,
+  must,
   object,
   read,
   size,
   strict,
   systemText,
   text,
+  textUpTo,
   whole,
   wholeOrText,
   zone,
 } from './schema.ts';
+import { type StorePlace, storePlaceOf } from './store-place.ts';
 import { processZone } from './zones.ts';
 
 export const CONFIG_FILE = 'jobrun.config.json';
@@ -47,6 +51,14 @@ export interface Config {
   /** Set for workers on top of the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly redact: readonly string[];
+  /** The store that the runs are kept in; null: files in `state`. */
+  readonly store: StorePlace | null;
+  /** The config file has the password of the store in it. */
+  readonly tellsPassword: boolean;
+  /** How this machine is called in what is shown. */
+  readonly host: string;
+  /** How long this daemon may be silent before others take over what it holds. */
+  readonly leaseMs: number;
 }
 
 /** Milliseconds, a number of runs, and bytes. */
@@ -62,6 +74,11 @@ export interface ConfigOptions {
   readonly stateDir?: string;
 }
 
+const lease = v.pipe(
+  duration,
+  v.check((ms) => ms >= MIN_LEASE_MS, must(`at least ${MIN_LEASE_MS / SECOND}s`)),
+);
+
 const FILE = strict(
   {
     jobs: v.optional(systemText, 'jobs'),
@@ -75,6 +92,9 @@ const FILE = strict(
     notify: v.optional(list(anything), []),
     env: v.optional(mapOf(text), {}),
     redact: v.optional(list(text), []),
+    engine: v.optional(text, 'json'),
+    host: v.optional(textUpTo(MAX_HOST_LENGTH)),
+    lease: v.optional(lease, 30 * SECOND),
   },
   { noun: 'setting' },
 );
@@ -83,6 +103,9 @@ const VARIABLES = object({
   JOBRUN_WORKERS: v.optional(wholeOrText(1, MAX_WORKERS)),
   JOBRUN_DRAIN: v.optional(duration),
   JOBRUN_TIMEZONE: v.optional(zone),
+  JOBRUN_ENGINE: v.optional(text),
+  JOBRUN_HOST: v.optional(textUpTo(MAX_HOST_LENGTH)),
+  JOBRUN_LEASE: v.optional(lease),
 });
 
 const HTTP = object({ http: v.optional(httpAddress) });
@@ -116,9 +139,12 @@ export function loadConfig(
   const given = options.dir ?? env.JOBRUN_DIR;
   const dir = given ? resolve(cwd, given) : findProject(cwd);
   const file = join(dir, CONFIG_FILE);
-  const { drain, ...said } = read(FILE, readJson(file), wrongIn(dir));
+  const { drain, engine, host, lease, ...said } = read(FILE, readJson(file), wrongIn(dir));
   const variables = withoutEmpty(env);
   const set = read(VARIABLES, variables, wrongVariable);
+  const store = set.JOBRUN_ENGINE
+    ? storeIn(set.JOBRUN_ENGINE, env, (error) => `JOBRUN_ENGINE: ${error}`)
+    : storeIn(engine, env, (error) => `${file}: engine: ${error}`);
   const path = (name: 'jobs' | 'state', override: string | undefined): string =>
     override ? resolve(cwd, override) : resolve(dir, said[name]);
   let timezone = set.JOBRUN_TIMEZONE ?? said.timezone;
@@ -142,7 +168,25 @@ export function loadConfig(
       return read(KEEP, said, wrongIn(dir)).keep;
     },
     drainMs: set.JOBRUN_DRAIN ?? drain,
+    store,
+    tellsPassword: !set.JOBRUN_ENGINE && typeof store?.password === 'string',
+    host: set.JOBRUN_HOST ?? host ?? hostname(),
+    leaseMs: set.JOBRUN_LEASE ?? lease,
   };
+}
+
+/** What is wrong is told without the URL, which may have a password in it. */
+function storeIn(
+  engine: string,
+  env: Readonly<Record<string, string | undefined>>,
+  tell: (message: string) => string,
+): StorePlace | null {
+  try {
+    return storePlaceOf(engine, env);
+  } catch (error) {
+    if (!(error instanceof JobrunError)) throw error;
+    throw new JobrunError('bad-config', tell(error.message), error.hint);
+  }
 }
 
 const withoutEmpty = (env: Readonly<Record<string, string | undefined>>): Fields =>
@@ -167,7 +211,8 @@ function readJson(file: string): Json {
   try {
     return fromJson(content);
   } catch (error) {
-    const why = (error as Error).message;
+    // Node shows some letters around the mistake: they may be those of a password.
+    const why = (error as Error).message.replace(/,? (?:\.\.\.)?"[\s\S]*" is not valid JSON$/, '');
     throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Mend it there.', error);
   }
 }

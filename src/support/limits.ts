@@ -79,6 +79,10 @@ export const CLOCK_JUMP_MS = 2 * SECOND;
 /** Runs of a reused worker process: bounds what a leaking job can gather, as its memory does. A process costs as much to
  *  start as some hundred small runs, and code is fast only once it has run for a while. */
 export const MAX_RUNS_PER_WORKER = 10_000;
+/** How a machine is called: as long as a name in DNS may be. */
+export const MAX_HOST_LENGTH = 255;
+/** The shortest time after which a silent daemon is given up: a busy machine is late by a second now and then. */
+export const MIN_LEASE_MS = 3 * SECOND;
 /** Places of a daemon: more processes than any machine runs well. */
 export const MAX_WORKERS = 1000;
 /** `shared` attempts under way at once in one process. */

@@ -29,6 +29,7 @@ export interface ServerOptions {
   readonly fsync?: boolean;
   /** Further settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
 }
 
 /** A role that has to give this password; `jobrun`, which owns everything, needs none. */
@@ -84,10 +85,15 @@ export class Server {
     const home = mkdtempSync(join(tmpdir(), 'jobrun-postgres-'));
     const port = await freePort();
     makeCluster(home);
-    const settings = settingsOf(home, port, options);
+    const files = options.tls ? placeKeys(home, options.tls) : {};
+    const settings = settingsOf(home, port, {
+      ...options,
+      settings: { ...files, ...options.settings },
+    });
     const server = new Server(home, port, settings);
     onTestFinished(() => server.#end());
     await server.#ready();
+    await makeRole(port);
     return server;
   }
 
@@ -126,6 +132,11 @@ export class Server {
     signal(pid, name);
     const isForAll = name === 'SIGSTOP' || name === 'SIGCONT';
     if (isForAll) for (const child of childrenOf(pid)) signal(child, name);
+  }
+
+  /** Where its cluster lies. */
+  get data(): string {
+    return join(this.#home, 'data');
   }
 
   get pid(): number {
@@ -169,6 +180,7 @@ async function sharedPort(fsync: boolean): Promise<number> {
     makeCluster(home);
     const keeper = keep(home, settingsOf(home, port, { fsync }), run, true);
     await untilReady(home, port, keeper);
+    await makeRole(port);
     writeFileSync(`${ready}.new`, String(port));
     renameSync(`${ready}.new`, ready);
   }
@@ -234,6 +246,16 @@ function makeCluster(home: string): void {
   writeFileSync(rules, `${guarded}${readFileSync(rules, 'utf8')}`);
 }
 
+/** The server reads a key that is its own and nobody else's to read. */
+function placeKeys(home: string, { cert, key }: NonNullable<ServerOptions['tls']>) {
+  const [uid, gid] = nobody();
+  const files = { ssl_cert_file: join(home, 'server.crt'), ssl_key_file: join(home, 'server.key') };
+  writeFileSync(files.ssl_cert_file, cert);
+  writeFileSync(files.ssl_key_file, key, { mode: 0o600 });
+  if (uid !== null) for (const file of Object.values(files)) chownSync(file, uid, gid);
+  return { ssl: 'on', ...files };
+}
+
 function settingsOf(home: string, port: number, { fsync, settings }: ServerOptions): string[] {
   const all = {
     listen_addresses: '127.0.0.1',
@@ -252,15 +274,18 @@ async function untilReady(home: string, port: number, keeper: ChildProcess): Pro
   keeper.once('exit', () => {
     ended = true;
   });
-  const { user, password } = WITH_PASSWORD;
-  const role = `do $$ begin create role ${user} login password '${password}'; exception when duplicate_object then null; end $$`;
   await eventually(async () => {
     if (ended) throw new Error(`the server ended: ${readFileSync(join(home, 'log'), 'utf8')}`);
-    return await query(storeUrl(port, 'public'), role).then(
+    return await query(storeUrl(port, 'public'), 'select').then(
       () => true,
       () => false,
     );
   }, START_MS);
+}
+
+async function makeRole(port: number): Promise<void> {
+  const { user, password } = WITH_PASSWORD;
+  await query(storeUrl(port, 'public'), `create role ${user} login password '${password}'`);
 }
 
 /** PostgreSQL does not run as root. */

@@ -101,11 +101,13 @@ export class Project {
   }
 
   /** Installs jobrun in the project, which from now on uses that copy. Gives its folder. */
-  install(): string {
+  install({ without = [] }: { readonly without?: readonly string[] } = {}): string {
     const folder = 'node_modules/jobrun';
     for (const name of ['bin', 'dist', 'package.json'])
       cpSync(join(ROOT, name), join(this.dir, folder, name), { recursive: true });
-    this.link(`${folder}/node_modules`, join(ROOT, 'node_modules'));
+    for (const name of readdirSync(join(ROOT, 'node_modules')))
+      if (!without.includes(name))
+        this.link(`${folder}/node_modules/${name}`, join(ROOT, 'node_modules', name));
     this.#bin = join(this.dir, folder, 'bin/jobrun.js');
     return join(this.dir, folder);
   }

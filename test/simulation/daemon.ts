@@ -41,6 +41,10 @@ const config: Config = {
   notify: [],
   env: {},
   redact: [],
+  store: null,
+  tellsPassword: false,
+  host: 'simulated',
+  leaseMs: 30 * SECOND,
 };
 
 /** A process with its clock and its disk, from its start to its death. */

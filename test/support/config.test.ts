@@ -1,9 +1,11 @@
 // Where the project lies and what its config file says: order of sources, and each way to get it wrong.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG_FILE, loadConfig } from '../../src/support/config.ts';
+import type { JobrunError } from '../../src/support/errors.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -106,6 +108,74 @@ describe('settings', () => {
     expect(load().keep).toEqual({ done: 86_400_000, failed: 5000, runs: 3, bytes: 2048 });
   });
 
+  it('the store is named by the file or, whole, by the variable; host and lease by theirs', () => {
+    write({});
+    expect(load()).toMatchObject({ store: null, host: hostname(), leaseMs: 30_000 });
+    write({ engine: 'postgres://a@one/x?schema=s', host: 'web-1', lease: '3s' });
+    const { store, host, leaseMs } = load();
+    expect([store?.shown, host, leaseMs]).toEqual([
+      'postgres://a@one:5432/x?schema=s',
+      'web-1',
+      3000,
+    ]);
+    const env = {
+      JOBRUN_ENGINE: 'postgresql://b@two/y',
+      JOBRUN_HOST: 'web-2',
+      JOBRUN_LEASE: '1m',
+    };
+    const other = load(env);
+    expect([other.store?.schema, other.store?.hosts, other.host, other.leaseMs]).toEqual([
+      'jobrun',
+      [{ name: 'two', port: 5432 }],
+      'web-2',
+      60_000,
+    ]);
+    expect(load({ JOBRUN_ENGINE: 'json' }).store).toBe(null);
+  });
+
+  it('a password stands in no message, and a file that has one says so', () => {
+    write({ engine: 'postgres://a:secret@one/x' });
+    const config = load();
+    expect([config.tellsPassword, config.store?.password]).toEqual([true, 'secret']);
+    expect(JSON.stringify(config)).not.toContain('secret');
+    expect(inspect(config, { depth: 9 })).not.toContain('secret');
+    expect(load({ JOBRUN_ENGINE: 'postgres://a:secret@one/x' }).tellsPassword).toBe(false);
+    const wrong = [
+      'mysql://a:secret@one/x',
+      'postgres://a:sec/ret@one/x',
+      'postgres://a:se@cret@one/x',
+      'postgres://a:secret@one:x/x',
+      'postgres://a:secret@one/x?what=secret',
+      'postgres//a:secret@one/x',
+    ];
+    for (const engine of wrong) {
+      write({ engine });
+      expect(() => load()).toThrow(/^(?!.*(?:secret|ret@|cret)).*engine: /s);
+    }
+    write('{"engine": "postgres://a:secret@one/x" x}');
+    expect(() => load()).toThrow(/^(?!.*secret).*is not JSON/s);
+    write('{"engine": postgres://a:secret@one/x}');
+    expect(() => load()).toThrow(/^(?!.*secret).*is not JSON: Unexpected token 'p'/s);
+  });
+
+  it('an engine that there is not is told with those that there are', () => {
+    const errorOf = (engine: unknown): JobrunError => {
+      write({ engine });
+      try {
+        load();
+      } catch (error) {
+        return error as JobrunError;
+      }
+      throw new Error('it was taken');
+    };
+    expect(errorOf('mysql://x/y').message).toMatch(/no engine "mysql": it is json, or .*postgres:/);
+    expect(errorOf('redis://x').hint).toContain('may lose what it has acknowledged');
+    expect(errorOf('postgres:/x').message).toContain('its URL cannot be read');
+    expect(errorOf(5).message).toContain('engine must be a text, not 5');
+    expect(errorOf('postgres://x/y?sslmod=require').hint).toBe('Did you mean "sslmode"?');
+    expect(errorOf('mysql://x').code).toBe('bad-config');
+  });
+
   it('an empty variable is none', () => {
     write({ workers: 3, timezone: 'UTC', drain: '5s', http: 'x:1' });
     const env = {
@@ -184,6 +254,8 @@ describe('what is wrong', () => {
   it.each([
     [{ JOBRUN_WORKERS: 'many' }, 'JOBRUN_WORKERS'],
     [{ JOBRUN_DRAIN: '30' }, 'JOBRUN_DRAIN'],
+    [{ JOBRUN_LEASE: '2s' }, 'JOBRUN_LEASE'],
+    [{ JOBRUN_ENGINE: 'redis://x' }, 'JOBRUN_ENGINE'],
     [{ JOBRUN_TIMEZONE: 'Mars/Base' }, 'JOBRUN_TIMEZONE'],
   ])('a variable is named, and not the file that has no such mistake: %j', (env, name) => {
     write({});

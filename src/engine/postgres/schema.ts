@@ -191,7 +191,11 @@ async function formatOf(session: Session, schema: string): Promise<number | null
 function refuseNewer(format: number, schema: string): void {
   if (format <= FORMAT) return;
   const message = `the store has format ${format} in schema ${schema}, and this version of jobrun knows ${FORMAT}`;
-  throw new JobrunError('store-newer', message, 'Install the version of jobrun that the other hosts have.');
+  throw new JobrunError(
+    'store-newer',
+    message,
+    'Install the version of jobrun that the other hosts have.',
+  );
 }
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
