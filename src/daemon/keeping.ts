@@ -1,11 +1,10 @@
 // How long settled runs are kept: what their jobs say, and the bounds over all that the config may set. A job whose
 // file is broken, or was there a moment ago, is not judged by a guess: its runs stay until it can be read.
 import type { Catalog, JobEntry } from '../catalog/catalog.ts';
-import type { Engine, PartRun } from '../engine/engine.ts';
+import type { Engine, SettledRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import { DEFAULT_POLICY } from '../run/policy.ts';
-import { type Run, SETTLED } from '../run/run.ts';
-import { asideOf } from '../run/stored-run.ts';
+import { SETTLED } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { HOUR, NEWEST_KEPT } from '../support/limits.ts';
@@ -13,7 +12,7 @@ import { HOUR, NEWEST_KEPT } from '../support/limits.ts';
 /** Runs over a bound: how many, or how many bytes of them, still have to go. */
 export interface Excess {
   remains(): boolean;
-  take(run: PartRun): Promise<void>;
+  take(run: SettledRun): Promise<void>;
 }
 
 export interface KeepingParts {
@@ -23,6 +22,9 @@ export interface KeepingParts {
   readonly logs: Pick<Logs, 'size'>;
   readonly clock: Clock;
 }
+
+/** What its keeping depends on. */
+export type Kept = Pick<SettledRun, 'job' | 'state' | 'settledAt' | 'aside'>;
 
 export class Keeping {
   readonly #catalog: Catalog;
@@ -42,23 +44,23 @@ export class Keeping {
   }
 
   /** When its time is over; null for not as long as its job cannot be read, or it is set aside. */
-  overAt(run: Run): number | null {
+  overAt(run: Kept): number | null {
     // What was set aside waits until a person has looked.
-    if (!('settledAt' in run.state) || asideOf(run) !== null) return null;
+    if (run.aside) return null;
     const entry = this.#catalog.find(run.job);
-    const settledAt = this.#onThisClock(run.state.settledAt);
+    const settledAt = this.#onThisClock(run.settledAt);
     if (entry === null) return this.#afterMissing(run.job, settledAt + keepOf(run, null));
     this.#missingSince.delete(run.job);
     return entry.state === 'ok' ? settledAt + keepOf(run, entry) : null;
   }
 
   /** False where the job says 0: then not even the newest are kept. */
-  isKeptAtAll(run: Run): boolean {
+  isKeptAtAll(run: SettledRun): boolean {
     return keepOf(run, this.#catalog.find(run.job)) > 0;
   }
 
   /** The one run of an `autostart` job says that it has been done. */
-  needsLast(run: Run): boolean {
+  needsLast(run: SettledRun): boolean {
     const entry = this.#catalog.find(run.job);
     return entry?.state === 'ok' && entry.data.autostart;
   }
@@ -72,9 +74,9 @@ export class Keeping {
     if (runsLeft <= 0 && bytesLeft <= 0) return null;
     return {
       remains: () => runsLeft > 0 || bytesLeft > 0,
-      take: async ({ run, bytes }) => {
+      take: async ({ id, bytes }) => {
         runsLeft--;
-        if (bytesLeft > 0) bytesLeft -= bytes() + (await this.#logs.size(run.id));
+        if (bytesLeft > 0) bytesLeft -= bytes + (await this.#logs.size(id));
       },
     };
   }
@@ -94,9 +96,9 @@ export class Keeping {
   }
 }
 
-function keepOf(run: Run, entry: JobEntry | null): number {
+function keepOf(run: Kept, entry: JobEntry | null): number {
   const policy = entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
-  return run.state.name === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
+  return run.state === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
 }
 
 /** The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for. */
@@ -110,7 +112,7 @@ export class Newest {
     this.#keeping = keeping;
   }
 
-  async has(run: Run): Promise<boolean> {
+  async has(run: SettledRun): Promise<boolean> {
     const most = this.#keeping.isKeptAtAll(run)
       ? NEWEST_KEPT
       : this.#keeping.needsLast(run)

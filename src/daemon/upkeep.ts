@@ -2,17 +2,18 @@
 // that is 0. Where the config sets a bound over all (`keep.runs`, `keep.bytes`), the oldest go until it is met, by the
 // same exception.
 //
-// It looks through all runs a part at a time, with a pause between two, so that it never holds up anything. Of each
-// part it remembers when its next run is over, and looks at it again only then, or when another run of a job settles
-// that keeps one of its newest there. So a daemon at rest looks at nothing.
+// It looks through the history a batch at a time, with a pause between two, so that it never holds up anything. Of each
+// stretch of the history it remembers when the next run is over, and looks at it again only then, or when another run of
+// a job settles that keeps one of its newest there. So a daemon at rest looks at nothing.
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Change, Engine, PartRun } from '../engine/engine.ts';
+import type { Change, Engine, Period, SettledRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Members } from '../engine/members.ts';
 import { keepTime, seen, trusting } from '../run/keep-clock.ts';
-import { isSettled, type Run } from '../run/run.ts';
+import { asideOf } from '../run/stored-run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
+import type { JobrunError } from '../support/errors.ts';
 import { HOUR, SECOND } from '../support/limits.ts';
 import { Keeping, Newest } from './keeping.ts';
 
@@ -31,23 +32,37 @@ export interface UpkeepParts {
 /** With these a run is gone within a minute after its time, and a start is not slowed. */
 const FIRST_MS = 3 * SECOND;
 const EVERY_MS = 15 * SECOND;
-/** Between two parts: a million runs are a thousand parts, looked through in half a minute. */
+/** Between two batches: a million runs are a thousand, looked through in half a minute. */
 const PAUSE_MS = 25;
 /** The clock that is believed is noted this often, so that a restart knows of a leap. */
 const MARK_EVERY_MS = HOUR;
 const REMOVED_AT_ONCE = 100;
+/** Of so many runs at least. */
+const STRETCH = 1000;
+
+/** What settled from this time on, until the next stretch begins. */
+interface Stretch {
+  readonly from: number;
+  /** When the next run in it is over. */
+  dueAt: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 export class Upkeep {
   readonly #p: UpkeepParts;
   readonly #keeping: Keeping;
   readonly #stopping = new AbortController();
-  #starts: readonly number[] = [];
-  /** By the start of a part: when the next run in it is over. */
-  #dueAt = new Map<number, number>();
-  /** By job: the parts with runs that are over and stay as its newest. */
-  readonly #held = new Map<string, Set<number>>();
+  /** In their order; the first one begins before all time. */
+  #stretches: Stretch[] = [{ from: -NEVER, dueAt: 0 }];
+  /** While it looks at a stretch: runs that have settled meanwhile, which it may not meet. */
+  #arrived: (readonly [settledAt: number, overAt: number])[] | null = null;
+  /** By job: the stretches with runs that are over and stay as its newest. */
+  readonly #held = new Map<string, Set<Stretch>>();
   /** Jobs of which a run has settled since this round began: what is known of their newest is old. */
   #settled = new Set<string>();
+  /** What could not be read, and was told. */
+  readonly #told = new Set<string>();
   #over: Promise<void> = Promise.resolve();
 
   constructor(parts: UpkeepParts) {
@@ -67,23 +82,34 @@ export class Upkeep {
 
   /** Job files have changed: what they say of keeping may have. */
   reloaded(): void {
-    this.#dueAt = new Map();
+    for (const stretch of this.#stretches) stretch.dueAt = 0;
   }
 
   changed({ run }: Change): void {
-    if (!isSettled(run)) return;
-    this.#hasNewer(run.job);
-    const start = lastUpTo(this.#starts, run.id);
-    const known = start === undefined ? undefined : this.#dueAt.get(start);
-    if (start === undefined || known === undefined) return;
-    this.#dueAt.set(start, Math.min(known, this.#keeping.overAt(run) ?? known));
+    const { job, state } = run;
+    if (!('settledAt' in state)) return;
+    this.#hasNewer(job);
+    const { name, settledAt } = state;
+    const overAt = this.#keeping.overAt({
+      job,
+      state: name,
+      settledAt,
+      aside: asideOf(run) !== null,
+    });
+    if (overAt === null) return;
+    this.#arrived?.push([settledAt, overAt]);
+    this.#note(settledAt, overAt);
   }
 
   /** There is a newer one: those that stay as the newest of their job are looked at again. */
   #hasNewer(job: string): void {
     this.#settled.add(job);
-    for (const start of this.#held.get(job) ?? []) this.#dueAt.set(start, 0);
+    for (const stretch of this.#held.get(job) ?? []) stretch.dueAt = 0;
     this.#held.delete(job);
+  }
+
+  #note(settledAt: number, overAt: number): void {
+    lower(stretchOf(this.#stretches, settledAt), overAt);
   }
 
   /** The time by which history is removed: run/keep-clock tells which. */
@@ -115,76 +141,108 @@ export class Upkeep {
   }
 
   async #pass(): Promise<void> {
-    const { engine, clock } = this.#p;
     const now = await this.#keepTime();
-    const keeping = this.#keeping;
-    const newest = new Newest(engine, keeping);
-    const before = this.#dueAt;
-    const starts = await engine.parts();
-    this.#starts = starts;
+    const newest = new Newest(this.#p.engine, this.#keeping);
     this.#settled = new Set();
-    this.#dueAt = new Map(starts.map((start) => [start, before.get(start) ?? 0]));
-    for (const start of starts) {
+    for (const stretch of [...this.#stretches]) {
       if (this.#stopping.signal.aborted) return;
-      if ((this.#dueAt.get(start) ?? 0) > now) continue;
-      await this.#look(start, newest, now);
-      await delay(clock, PAUSE_MS, this.#stopping.signal);
+      if (stretch.dueAt > now) continue;
+      await this.#look(stretch, newest, now);
     }
-    await this.#meetBounds(starts, newest);
+    await this.#meetBounds(newest);
   }
 
-  async #look(start: number, newest: Newest, now: number): Promise<void> {
-    const keeping = this.#keeping;
-    // Set before it is read: what settles meanwhile lowers it.
-    this.#dueAt.set(start, Number.POSITIVE_INFINITY);
-    const over: Run[] = [];
-    for (const { run } of await this.#part(start)) {
-      const overAt = isSettled(run) ? keeping.overAt(run) : null;
+  /** Where it holds many runs it becomes several stretches, where it holds none it becomes a part of the one before. */
+  async #look(stretch: Stretch, newest: Newest, now: number): Promise<void> {
+    const { engine, clock } = this.#p;
+    const { signal } = this.#stopping;
+    const arrived: [settledAt: number, overAt: number][] = [];
+    this.#arrived = arrived;
+    stretch.dueAt = NEVER;
+    let [present, seen] = [stretch, 0];
+    try {
+      for await (const { runs, damage } of engine.history(this.#periodOf(stretch))) {
+        const [first] = runs;
+        if (first && seen >= STRETCH && first.settledAt > present.from)
+          [present, seen] = [this.#begin(present, first.settledAt), 0];
+        seen += runs.length;
+        this.#tell(damage);
+        await this.#lookAt(runs, present, newest, now);
+        await delay(clock, PAUSE_MS, signal);
+        if (signal.aborted) return;
+      }
+      const isEmpty = seen === 0 && stretch !== this.#stretches[0];
+      if (isEmpty) this.#stretches = this.#stretches.filter((one) => one !== stretch);
+    } catch (error) {
+      // What it has not met is looked at in the next round.
+      lower(present, now);
+      throw error;
+    } finally {
+      this.#arrived = null;
+      for (const [settledAt, overAt] of arrived) this.#note(settledAt, overAt);
+    }
+  }
+
+  #periodOf(stretch: Stretch): Period {
+    const at = this.#stretches.indexOf(stretch);
+    const next = this.#stretches[at + 1];
+    return { ...(at > 0 && { from: stretch.from }), ...(next && { until: next.from }) };
+  }
+
+  #begin(after: Stretch, from: number): Stretch {
+    const stretch = { from, dueAt: NEVER };
+    this.#stretches.splice(this.#stretches.indexOf(after) + 1, 0, stretch);
+    return stretch;
+  }
+
+  async #lookAt(
+    runs: readonly SettledRun[],
+    stretch: Stretch,
+    newest: Newest,
+    now: number,
+  ): Promise<void> {
+    const over: number[] = [];
+    for (const run of runs) {
+      const overAt = this.#keeping.overAt(run);
       if (overAt === null) continue;
-      if (overAt > now) this.#again(start, overAt);
-      else if (!(await newest.has(run))) over.push(run);
-      else if (this.#settled.has(run.job)) this.#again(start, now);
-      else this.#held.set(run.job, (this.#held.get(run.job) ?? new Set()).add(start));
+      if (overAt > now) lower(stretch, overAt);
+      else if (!(await newest.has(run))) over.push(run.id);
+      else if (this.#settled.has(run.job)) lower(stretch, now);
+      else this.#held.set(run.job, (this.#held.get(run.job) ?? new Set()).add(stretch));
     }
     // What the disk does not take now is tried again in the next round.
-    if (over.length > 0) this.#again(start, now);
+    if (over.length > 0) lower(stretch, now);
     await this.#remove(over);
   }
 
-  #again(start: number, at: number): void {
-    this.#dueAt.set(start, Math.min(this.#dueAt.get(start) ?? at, at));
-  }
-
-  async #meetBounds(starts: readonly number[], newest: Newest): Promise<void> {
+  async #meetBounds(newest: Newest): Promise<void> {
     const excess = await this.#keeping.excess();
     if (excess === null) return;
-    for (const start of starts) {
-      if (this.#stopping.signal.aborted || !excess.remains()) break;
-      const going: Run[] = [];
-      for (const one of await this.#part(start)) {
-        const { run } = one;
-        if (!isSettled(run) || !excess.remains() || (await newest.has(run))) continue;
-        await excess.take(one);
-        going.push(run);
+    for await (const { runs, damage } of this.#p.engine.history()) {
+      this.#tell(damage);
+      const going: number[] = [];
+      for (const run of runs) {
+        if (!excess.remains() || (await newest.has(run))) continue;
+        await excess.take(run);
+        going.push(run.id);
       }
       await this.#remove(going);
+      if (this.#stopping.signal.aborted || !excess.remains()) return;
       await delay(this.#p.clock, PAUSE_MS, this.#stopping.signal);
     }
   }
 
-  /** A page that cannot be read is told of; the others are looked through all the same. */
-  async #part(start: number): Promise<readonly PartRun[]> {
-    try {
-      return await this.#p.engine.part(start);
-    } catch (error) {
-      this.#p.onError(error);
-      return [];
+  /** A part of the state that cannot be read is told of once; all else is looked through all the same. */
+  #tell(damage: readonly JobrunError[]): void {
+    for (const error of damage) {
+      if (!this.#told.has(error.message)) this.#p.onError(error);
+      this.#told.add(error.message);
     }
   }
 
-  async #remove(runs: readonly Run[]): Promise<void> {
-    for (let at = 0; at < runs.length; at += REMOVED_AT_ONCE) {
-      const ids = runs.slice(at, at + REMOVED_AT_ONCE).map(({ id }) => id);
+  async #remove(all: readonly number[]): Promise<void> {
+    for (let at = 0; at < all.length; at += REMOVED_AT_ONCE) {
+      const ids = all.slice(at, at + REMOVED_AT_ONCE);
       // First the logs: one that a kill leaves without its run would never be removed.
       await Promise.all(ids.map((id) => this.#p.logs.remove(id)));
       await this.#p.engine.remove(ids);
@@ -193,13 +251,17 @@ export class Upkeep {
   }
 }
 
-/** The last of rising numbers that is at most `most`: each run that settles asks, and there are a thousand parts. */
-function lastUpTo(rising: readonly number[], most: number): number | undefined {
-  let [low, high] = [0, rising.length];
+function lower(stretch: Stretch, at: number): void {
+  stretch.dueAt = Math.min(stretch.dueAt, at);
+}
+
+/** The stretch of a time: each run that settles asks, and there are a thousand. */
+function stretchOf(stretches: readonly Stretch[], at: number): Stretch {
+  let [low, high] = [0, stretches.length - 1];
   while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((rising[middle] ?? 0) <= most) low = middle + 1;
-    else high = middle;
+    const middle = (low + high + 1) >> 1;
+    if ((stretches[middle]?.from ?? 0) <= at) low = middle;
+    else high = middle - 1;
   }
-  return rising[low - 1];
+  return stretches[low] as Stretch;
 }

@@ -8,7 +8,7 @@ import type { Taken } from '../run/intake.ts';
 import type { ClockMark } from '../run/keep-clock.ts';
 import type { JobLimits, Lane } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
-import type { Counts, Draft, Run, StateName } from '../run/run.ts';
+import type { Counts, Draft, Run, SettledName, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
 import type { JobrunError } from '../support/errors.ts';
 import type { Token, WorkerRef } from './members.ts';
@@ -77,10 +77,12 @@ export interface Engine {
    * at last. Leaving the loop ends the search.
    */
   search(query: Query): AsyncIterable<Found>;
-  /** All runs lie in parts, in the order of their ids: the number that each part begins with. */
-  parts(): Promise<readonly number[]>;
-  /** The runs of a part, in the order of their ids. Settled ones may be without their large values. */
-  part(start: number): Promise<readonly PartRun[]>;
+  /**
+   * Settled runs in the order in which they settled, the first one first, some at a time, without their values; a batch
+   * may be empty, and leaving the loop ends the search. None comes twice; what settles or goes on meanwhile may be
+   * missing, or come as it was.
+   */
+  history(period?: Period): AsyncIterable<History>;
   counts(): Promise<Counts>;
   countsByJob(): Promise<ReadonlyMap<string, Counts>>;
   /** The same list until one of them changes, and the same schedule until it does. */
@@ -136,10 +138,27 @@ export interface Fired {
 
 export type PauseTarget = { readonly all: true } | { readonly job: string };
 
-export interface PartRun {
-  readonly run: Run;
+/** From when until before when. */
+export interface Period {
+  readonly from?: number;
+  readonly until?: number;
+}
+
+export interface History {
+  readonly runs: readonly SettledRun[];
+  /** What could not be read since the batch before; all else comes. */
+  readonly damage: readonly JobrunError[];
+}
+
+export interface SettledRun {
+  readonly id: number;
+  readonly job: string;
+  readonly state: SettledName;
+  readonly settledAt: number;
   /** What it takes as JSON, with all its values. */
-  readonly bytes: () => number;
+  readonly bytes: number;
+  /** It makes no sense, and waits until a person has looked. */
+  readonly aside: boolean;
 }
 
 /** Bytes, estimated. */

@@ -39,6 +39,7 @@ export interface Due {
 }
 
 export type StateName = RunState['name'];
+export type SettledName = Extract<RunState, { readonly settledAt: number }>['name'];
 
 export const STATE_NAMES: readonly StateName[] = [
   'scheduled',

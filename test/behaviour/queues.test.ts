@@ -169,7 +169,10 @@ test('bounds over all runs let the oldest go, never the newest ten of a job nor 
     work: `export default ({ n }) => n;`,
     rare: `export default () => 'rare';`,
   });
-  s.project.write('jobrun.config.json', JSON.stringify({ keep: { runs: 15, done: '1h' } }));
+  s.project.write(
+    'jobrun.config.json',
+    JSON.stringify({ workers: 1, keep: { runs: 15, done: '1h' } }),
+  );
   await s.up();
   const rare = await s.run('rare');
   const later = await s.jobs.schedule('rare', {}, { in: '1h' });
@@ -195,7 +198,7 @@ test('a bound in bytes lets the oldest go with their logs until the files fit, a
     quiet: `export default () => 'quiet';`,
   });
   const bound = 3 * 1024 * 1024;
-  s.project.write('jobrun.config.json', JSON.stringify({ keep: { bytes: bound } }));
+  s.project.write('jobrun.config.json', JSON.stringify({ workers: 1, keep: { bytes: bound } }));
   await s.up();
   const quiet = await s.run('quiet');
   await s.jobs.scheduleMany(Array.from({ length: 24 }, (_, n) => ({ job: 'loud', params: { n } })));

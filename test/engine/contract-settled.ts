@@ -1,6 +1,6 @@
 // Part of the engine contract: lists of settled runs, the last settled first, whatever became of the runs before.
 import { expect, test } from 'vitest';
-import type { Query } from '../../src/engine/engine.ts';
+import type { Period, Query, SettledRun } from '../../src/engine/engine.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import { isSettled, type Run, SETTLED } from '../../src/run/run.ts';
 import { retry } from '../../src/run/transitions.ts';
@@ -19,7 +19,7 @@ const abortAt =
     ...run,
     state: { name: 'aborted', dueAt: run.state.dueAt, settledAt: now, reason: 'asked for' },
   });
-const idsOf = (runs: readonly Run[]): number[] => runs.map(({ id }) => id);
+const idsOf = (runs: readonly { readonly id: number }[]): number[] => runs.map(({ id }) => id);
 
 export function settledContract(bench: Bench): void {
   const accept = async (many: number): Promise<void> => {
@@ -43,6 +43,15 @@ export function settledContract(bench: Bench): void {
   };
   const ids = async (query: Partial<Query> = {}): Promise<number[]> =>
     idsOf((await bench.engine.list({ order: 'settled', limit: 4, ...query })).runs);
+
+  const history = async (period?: Period): Promise<SettledRun[]> => {
+    const all: SettledRun[] = [];
+    for await (const { runs, damage } of bench.engine.history(period)) {
+      expect(damage).toEqual([]);
+      all.push(...runs);
+    }
+    return all;
+  };
 
   const HISTORIES: Readonly<Record<string, (id: number, chance: Random) => number>> = {
     'about in the order of their ids': (id, chance) => T0 + 10 * id + chance.whole(0, 900),
@@ -99,6 +108,12 @@ export function settledContract(bench: Bench): void {
             expect(listed.complete).toBe(true);
           }
         }
+        const past = runs.filter(isSettled).sort(bySettled).reverse();
+        expect(idsOf(await history()), `round ${round}`).toEqual(idsOf(past));
+        const [from = 0, until = 0] = [chance.of(past), chance.of(past)].map(settledAt).sort();
+        expect(idsOf(await history({ from, until })), `${from} to ${until}`).toEqual(
+          idsOf(past.filter((run) => settledAt(run) >= from && settledAt(run) < until)),
+        );
         for (let i = 0; i < 30; i++) {
           const run = chance.of(runs);
           const now = instant(chance.whole(1, MANY), chance);
@@ -154,5 +169,48 @@ export function settledContract(bench: Bench): void {
     expect(new Set(idsOf(last)).size).toBe(last.length);
     expect(last).toEqual([...last].sort(bySettled));
     expect(late, 'some did').toBeGreaterThan(T0 + 5000);
+  });
+
+  test('the history tells of each settled run what its keeping depends on, and of no other', async () => {
+    await accept(10);
+    await settle(7, T0 + 5);
+    await settle(2, T0 + 9);
+    await bench.engine.change(4, abortAt(T0 + 9));
+    for (let i = 0; i < 2; i++) {
+      expect(await history()).toMatchObject([
+        { id: 7, job: 'mail', state: 'failed', settledAt: T0 + 5, aside: false },
+        { id: 2, job: 'import', state: 'done', settledAt: T0 + 9, aside: false },
+        { id: 4, job: 'mail', state: 'aborted', settledAt: T0 + 9, aside: false },
+      ]);
+      expect(await history({ from: T0 + 6, until: T0 + 9 })).toEqual([]);
+      await bench.tidy();
+      await bench.reopen();
+    }
+    const [one] = await history();
+    const whole = JSON.stringify(await bench.engine.find(7)).length;
+    expect((one?.bytes ?? 0) / whole, 'about what it takes').toBeGreaterThan(0.5);
+    expect((one?.bytes ?? 0) / whole).toBeLessThan(2);
+  });
+
+  test('what is removed, started again or settles while the history is gone through disturbs no other, and none comes twice', async () => {
+    await accept(3000);
+    await settleAll(2500, (id) => T0 + (id % 1000));
+    await bench.tidy();
+    await bench.reopen();
+    const seen: number[] = [];
+    let late = T0 + 5000;
+    for await (const { runs } of bench.engine.history()) {
+      seen.push(...idsOf(runs));
+      if (seen.length >= 2400) break;
+      await bench.engine.remove(idsOf(runs));
+      if (late < T0 + 5010) await settle(2900 + (late - T0 - 5000), ++late);
+    }
+    const asWas = Array.from({ length: 2500 }, (_, i) => i + 1).sort(
+      (a, b) => (a % 1000) - (b % 1000) || a - b,
+    );
+    const before = seen.filter((id) => id <= 2500);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(before).toEqual(asWas.slice(0, before.length));
+    expect(before.length).toBeGreaterThanOrEqual(2390);
   });
 }

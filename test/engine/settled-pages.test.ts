@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Query } from '../../src/engine/engine.ts';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
+import { history } from '../../src/engine/files/history.ts';
+import { newTables } from '../../src/engine/files/tables.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
+import { readSteadily } from '../../src/store/reader.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { T0 } from '../helpers/engine-values.ts';
@@ -127,3 +130,44 @@ test.each([
     }
   },
 );
+
+test('who leaves the history early reads the first pages alone, and a period those that it touches', async () => {
+  const { engine, read } = await opened(await state());
+  for await (const { runs } of engine.history()) if (runs.length > 0) break;
+  expect(read()).toBeLessThanOrEqual(4);
+  let many = 0;
+  const from = T0 + 100 * 20_000;
+  for await (const { runs } of engine.history({ from, until: from + 100_000 })) many += runs.length;
+  expect(many).toBeGreaterThan(900);
+  expect(read(), 'two pages, those around them, and the one with the late run').toBeLessThanOrEqual(
+    5,
+  );
+});
+
+test('a history in no order comes in its order, however few runs are held until they have their place', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'jobrun-settled-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const settledAt = (id: number): number => T0 + ((id * 7919) % 5003);
+  await writeRuns(dir, 4999, (id) => settledRun(id, settledAt(id)));
+  const tables = newTables();
+  const { pages } = await readSteadily(realDisk, dir, systemClock, () => tables);
+  const ids: number[] = [];
+  for await (const { runs } of history(tables.paged.tally, pages, {}, 700))
+    ids.push(...runs.map(({ id }) => id));
+  const expected = Array.from({ length: 4999 }, (_, i) => i + 1);
+  expect(ids).toEqual(expected.sort((a, b) => settledAt(a) - settledAt(b) || a - b));
+});
+
+test('a page that cannot be read is told of once in a history, and costs its own runs alone', async () => {
+  const dir = await state();
+  truncateSync(join(dir, 'runs/000020.json'), 50_000);
+  const { engine } = await opened(dir);
+  const told: string[] = [];
+  const ids = new Set<number>();
+  for await (const { runs, damage } of engine.history()) {
+    told.push(...damage.map(({ message }) => message));
+    for (const { id } of runs) ids.add(id);
+  }
+  expect(told).toEqual([expect.stringContaining('000020.json')]);
+  expect(ids.size).toBe(MANY - 1000);
+});

@@ -5,8 +5,8 @@ import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { type Pages, pageOf } from '../../store/pages.ts';
 import { assert } from '../../support/errors.ts';
-import { PAGE_SIZE } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
+import { history } from './history.ts';
 import type { Memory } from './memory.ts';
 import { Search } from './search.ts';
 import type { Tables } from './tables.ts';
@@ -66,16 +66,8 @@ export class Reads {
     }
   }
 
-  async parts(): Promise<readonly number[]> {
-    return this.memory.tally
-      .pages()
-      .map((page) => page * PAGE_SIZE)
-      .reverse();
-  }
-
-  async part(start: number): Promise<readonly E.PartRun[]> {
-    const runs = await this.pages.current(pageOf(start));
-    return runs.reverse().map((run) => ({ run, bytes: () => this.pages.sizeOf(run) }));
+  history(period: E.Period = {}): AsyncIterable<E.History> {
+    return history(this.memory.tally, this.pages, period);
   }
 
   async counts(): Promise<Counts> {

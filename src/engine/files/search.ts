@@ -7,6 +7,7 @@ import { type Pages, pageOf, readable } from '../../store/pages.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
+import { measured, turn } from './history.ts';
 import type { Memory } from './memory.ts';
 import { type Part, SettledWindow, UNKNOWN } from './settled-order.ts';
 
@@ -50,8 +51,6 @@ const RUNS_KEPT = 8000;
 
 /** So far from the first or the last, runs are found by one pass over all. */
 const NEAR = 1000;
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class Search {
   readonly #memory: Memory;
@@ -120,12 +119,8 @@ export class Search {
     const known = this.#knownOf({ ...query, states });
     const all = plan.counted ? tally.matching(null, states, plan.jobs) : null;
     const damage: JobrunError[] = [];
-    for (const page of tally.pages()) {
-      if (tally.spanOf(page).first > UNKNOWN.first) continue;
-      await readable(this.#pages.current(page), damage);
+    for await (const _ of measured(tally, this.#pages, damage))
       yield { total: all ?? 0, runs: [], at: null, complete: false, damage };
-      await turn();
-    }
     const around = plan.around === null ? null : await this.#settled(plan.around, plan, known);
     const window = new SettledWindow(this.#parts(plan, known), plan.from, plan.until, around);
     const { runs } = window;
