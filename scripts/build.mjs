@@ -59,7 +59,7 @@ const COMMON = new RegExp(
     'src/api/(address|client|protocol|wire)',
     'src/run/(run|view|policy)',
     'src/commands/(dispatch|index|version|shared/(command|follow|kinds|options|output|times|views|waiting))',
-    'src/cli/(main|program|general|backend|terminal|entries|shells)',
+    'src/cli/(main|program|backend|terminal|entries|shells)',
     'node_modules/commander',
     'string-width',
     'valibot',

@@ -3,7 +3,7 @@
 // done, so that asking twice never does it twice.
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { type Clock, delay, systemClock } from '../support/clock.ts';
+import { type Clock, delay, systemClock, within } from '../support/clock.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { refuseForeign } from '../support/ownership.ts';
@@ -25,14 +25,15 @@ export interface StreamOptions {
 }
 
 export interface Client {
-  call(command: string, args: Json, options?: CallOptions): Promise<Json>;
+  /** The reply is as unknown as the daemon that gave it, which may be of another version. */
+  call(command: string, args: Json, options?: CallOptions): Promise<unknown>;
   /** Items until the stream ends. Leaving the loop, or the signal, ends it on the other side too. */
   stream(
     command: string,
     args: Json,
     signal: AbortSignal,
     options?: StreamOptions,
-  ): AsyncIterable<Json>;
+  ): AsyncIterable<unknown>;
   close(): void;
 }
 
@@ -49,7 +50,7 @@ export async function askDaemon(
   command: string,
   args: Json,
   timeoutMs: number,
-): Promise<Json | null> {
+): Promise<unknown> {
   const client = await reachDaemon(state);
   try {
     return (await client?.call(command, args, { timeoutMs })) ?? null;
@@ -116,7 +117,7 @@ class SocketClient implements Client {
     this.#clock = clock;
   }
 
-  async call(command: string, args: Json, options: CallOptions = {}): Promise<Json> {
+  async call(command: string, args: Json, options: CallOptions = {}): Promise<unknown> {
     const request = options.request ?? newId();
     for (let tries = 0; ; tries++) {
       const reply = await this.#once({ command, args, request }, options.timeoutMs);
@@ -133,7 +134,7 @@ class SocketClient implements Client {
     args: Json,
     signal: AbortSignal,
     options: StreamOptions = {},
-  ): AsyncGenerator<Json> {
+  ): AsyncGenerator<unknown> {
     const request = options.request ?? newId();
     const message = { command, args, request, stream: true };
     if (options.single) {
@@ -157,14 +158,10 @@ class SocketClient implements Client {
     this.#wire.close();
   }
 
-  async #once(message: Message, timeoutMs?: number): Promise<{ value: Json } | 'closed'> {
+  #once(message: Message, timeoutMs?: number): Promise<{ value: Json } | 'closed'> {
     const answer = this.#wire.call(message);
     if (timeoutMs === undefined) return answer;
-    let undo = (): void => undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      undo = this.#clock.after(timeoutMs, () => reject(silent(timeoutMs)));
-    });
-    return Promise.race([answer, late]).finally(() => undo());
+    return within(this.#clock, answer, timeoutMs, () => Promise.reject(silent(timeoutMs)));
   }
 
   /** One new connection for all the calls that lost theirs. Where nobody listens, the next try finds out. */

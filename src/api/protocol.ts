@@ -176,6 +176,7 @@ function textOf(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
   } catch {
+    // Bytes that are no UTF-8: a TypeError, and nothing else can go wrong there.
     throw refused('something that is no JSON');
   }
 }
@@ -251,11 +252,11 @@ const REPLIES = {
 };
 
 /** The same of a daemon: a reply without what it should tell would be waited for without end. */
-export function readReply(frame: Json): Reply {
+export function readReply(frame: unknown): Reply {
   const kind = (['reply', 'error', 'item'] as const).find(
     (name) => isFields(frame) && name in frame,
   );
   const wrong = faultOf(REPLIES[kind ?? 'end'], frame);
   if (wrong !== null) throw refused(`no reply: ${wrong}`);
-  return frame as unknown as Reply;
+  return frame as Reply;
 }

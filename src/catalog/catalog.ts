@@ -1,9 +1,8 @@
 // The jobs there are, as data. Job code is never here: a definition was read in a worker process, and what stays of
 // it is plain values. The loader makes the catalog, the watcher renews it.
 import type { JobLimits } from '../run/pick.ts';
-import { DEFAULT_POLICY, type Policy } from '../run/policy.ts';
+import { type CatchUp, DEFAULT_POLICY, type Overlap, type Policy } from '../run/policy.ts';
 import type { Rule } from '../run/schedule.ts';
-import type { CatchUp, Overlap } from '../run/slot-policy.ts';
 import type { Json } from '../support/json.ts';
 
 /** What a job file says, as data with every default filled in. */
@@ -19,15 +18,17 @@ export interface JobData {
   readonly has: ReadonlySet<JobFunction>;
 }
 
-export type JobFunction =
-  | 'params'
-  | 'lock'
-  | 'initialize'
-  | 'nextRun'
-  | 'onError'
-  | 'onStale'
-  | 'onDone'
-  | 'onFailed';
+export const JOB_FUNCTIONS = [
+  'params',
+  'lock',
+  'initialize',
+  'nextRun',
+  'onError',
+  'onStale',
+  'onDone',
+  'onFailed',
+] as const;
+export type JobFunction = (typeof JOB_FUNCTIONS)[number];
 
 export interface Recurrence {
   readonly rule: Rule;

@@ -1,19 +1,11 @@
 // Command jobs as files: which file is one, what keeps it from starting, and the options beside it. The run bit alone
 // says nothing: on many mounts every file has it.
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readSync,
-  type Stats,
-} from 'node:fs';
-import { basename, delimiter, isAbsolute, join } from 'node:path';
-import { errnoOf, toJobrunError } from '../support/errors.ts';
+import { closeSync, constants, existsSync, openSync, readSync, type Stats } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
+import { errnoOf, orElseSync, toJobrunError } from '../support/errors.ts';
 import { fromJson } from '../support/json.ts';
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
-import { readTextSync } from '../support/read-file.ts';
+import { programIn, readTextSync } from '../support/read-file.ts';
 import type { Fields } from '../support/schema.ts';
 import type { JobEntry, JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
@@ -41,6 +33,7 @@ export function readCommand(file: JobFile, defaults: Fields): JobEntry {
   try {
     return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
   } catch (error) {
+    // Whatever it is, it breaks this job and no other.
     return { ...file, state: 'broken', error: `${options}: ${toJobrunError(error).message}` };
   }
 }
@@ -59,7 +52,7 @@ const HEAD_BYTES = 256;
 
 /** The first bytes, as one character each; empty where they cannot be read. */
 function headOf(path: string): string {
-  try {
+  return orElseSync('', () => {
     const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const head = Buffer.alloc(HEAD_BYTES);
@@ -67,10 +60,7 @@ function headOf(path: string): string {
     } finally {
       closeSync(file);
     }
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return '';
-  }
+  });
 }
 
 const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
@@ -114,16 +104,4 @@ export function scriptProblem(file: string, path: string): string | null {
 }
 
 const isFound = (program: string, path: string): boolean =>
-  isAbsolute(program)
-    ? existsSync(program)
-    : path.split(delimiter).some((folder) => canRun(join(folder || '.', program)));
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return false;
-  }
-}
+  isAbsolute(program) ? existsSync(program) : programIn(path, program) !== null;

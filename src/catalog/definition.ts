@@ -3,12 +3,19 @@
 import { types } from 'node:util';
 import * as v from 'valibot';
 import { checkCron } from '../run/cron.ts';
-import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy, type RetryWaits } from '../run/policy.ts';
-import { CATCH_UPS, OVERLAPS } from '../run/slot-policy.ts';
+import {
+  BACKOFFS,
+  CATCH_UPS,
+  DEFAULT_POLICY,
+  DEFAULT_RETRIES,
+  ISOLATIONS,
+  OVERLAPS,
+  type Policy,
+} from '../run/policy.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, type Problem } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MIN_EVERY_MS } from '../support/limits.ts';
+import { MB, MIN_EVERY_MS } from '../support/limits.ts';
 import {
   anything,
   be,
@@ -29,9 +36,8 @@ import {
   zone,
 } from '../support/schema.ts';
 import { processZone } from '../support/zones.ts';
-import type { JobData, JobFunction, Recurrence } from './catalog.ts';
+import { JOB_FUNCTIONS, type JobData, type JobFunction, type Recurrence } from './catalog.ts';
 
-const MB = 2 ** 20;
 /** Below it Node itself does not start. */
 const LEAST_MEMORY_MB = 16;
 
@@ -52,7 +58,7 @@ const limit = (least: number) =>
 const RETRIES = {
   limit: v.optional(limit(0)),
   delay: v.optional(duration, DEFAULT_RETRIES.delayMs),
-  backoff: v.optional(oneOf(['fixed', 'linear', 'exponential']), DEFAULT_RETRIES.backoff),
+  backoff: v.optional(oneOf(BACKOFFS), DEFAULT_RETRIES.backoff),
   factor: v.optional(numberBetween(1, 1000), DEFAULT_RETRIES.factor),
   maxDelay: v.optional(duration, DEFAULT_RETRIES.maxDelayMs),
   jitter: v.optional(numberBetween(0, 1), DEFAULT_RETRIES.jitter),
@@ -87,7 +93,7 @@ const DATA = {
     }),
     {},
   ),
-  isolation: v.optional(oneOf(['process', 'shared', 'fresh']), DEFAULT_POLICY.isolation),
+  isolation: v.optional(oneOf(ISOLATIONS), DEFAULT_POLICY.isolation),
   memory: v.nullish(memory, null),
   grace: v.optional(duration, DEFAULT_POLICY.graceMs),
 };
@@ -205,9 +211,7 @@ function dataOf(own: Fields, general: Fields): JobData {
     autostart: found.autostart,
     recurrence: recurrenceOf(own, fields, found),
     schema: null,
-    has: new Set(
-      (Object.keys(FUNCTIONS) as JobFunction[]).filter((name) => own[name] !== undefined),
-    ),
+    has: new Set(JOB_FUNCTIONS.filter((name) => own[name] !== undefined)),
   };
 }
 
@@ -282,17 +286,13 @@ function ruleOf(name: (typeof RULES)[number], { every, cron, timezone }: Data): 
   }
 }
 
-/** JobData as JSON, to go from the worker to the daemon: a set becomes a list, and retries without end a limit of null. */
+/**
+ * JobData as JSON, to go from the worker to the daemon (workers/reading.ts reads it there): a set becomes a list, and retries
+ * without end a limit of null.
+ */
 export function dataToJson(data: JobData): Json {
   const { retries } = data.policy;
   const limit = retries?.limit === Number.POSITIVE_INFINITY ? null : retries?.limit;
   const policy = { ...data.policy, retries: retries ? { ...retries, limit } : null };
   return JSON.parse(JSON.stringify({ ...data, policy, has: [...data.has] })) as Json;
-}
-
-export function dataFromJson(json: Json): JobData {
-  const data = json as unknown as Omit<JobData, 'has'> & { readonly has: readonly JobFunction[] };
-  const retries = data.policy.retries as (RetryWaits & { readonly limit?: number | null }) | null;
-  const endless = retries?.limit === null && { retries: { ...retries, limit: Infinity } };
-  return { ...data, policy: { ...data.policy, ...endless }, has: new Set(data.has) };
 }

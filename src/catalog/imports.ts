@@ -3,7 +3,7 @@
 // time is not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../support/errors.ts';
+import { orElse } from '../support/errors.ts';
 import { readText } from '../support/read-file.ts';
 import { Resolution } from './resolution.ts';
 
@@ -63,16 +63,15 @@ export class Imports {
 
   async #readOne(path: string, resolution: Resolution): Promise<void> {
     if (!IMPORTING.test(path)) return;
-    try {
-      const text = await readText(path);
-      const imported = [...text.matchAll(IMPORT)].flatMap(([, , name = '']) =>
-        resolution.bases(name, path).map(bare),
-      );
-      this.#of.set(path, [...new Set(imported)]);
-    } catch (error) {
-      if (errnoOf(error) === '') throw error;
+    const text = await orElse(null, () => readText(path));
+    if (text === null) {
       this.#of.delete(path);
+      return;
     }
+    const imported = [...text.matchAll(IMPORT)].flatMap(([, , name = '']) =>
+      resolution.bases(name, path).map(bare),
+    );
+    this.#of.set(path, [...new Set(imported)]);
   }
 }
 
@@ -82,19 +81,12 @@ function bare(path: string): string {
 }
 
 async function codeFiles(folder: string): Promise<readonly string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-    return entries
-      .filter(
-        (entry) =>
-          entry.isFile() &&
-          IMPORTING.test(entry.name) &&
-          !entry.parentPath.includes('node_modules'),
-      )
-      .map((entry) => join(entry.parentPath, entry.name));
-  } catch (error) {
-    // Where it may not be looked into, the scan of the jobs says so.
-    if (errnoOf(error) === '') throw error;
-    return [];
-  }
+  // A folder that may not be listed is reported by the scan of the jobs.
+  const entries = await orElse([], () => readdir(folder, { withFileTypes: true, recursive: true }));
+  return entries
+    .filter(
+      (entry) =>
+        entry.isFile() && IMPORTING.test(entry.name) && !entry.parentPath.includes('node_modules'),
+    )
+    .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -3,12 +3,13 @@
 // the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in,
 // for this folder knows no workers.
 import { dirname, relative, sep } from 'node:path';
-import { type Clock, delay } from '../support/clock.ts';
+import { type Clock, within } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
 import { didYouMean } from '../support/text.ts';
+import { deferred } from '../support/wakeup.ts';
 import {
   type Catalog,
   type Checked,
@@ -112,13 +113,10 @@ export class JobCatalog implements Catalog {
 
   async known(name: string): Promise<void> {
     if (this.#entries.has(name)) return;
-    const over = new AbortController();
-    const here = new Promise<void>((resolve) => {
-      this.#awaited.push({ name, resolve });
-    });
-    const late = delay(this.#parts.clock, START_TIMEOUT_MS, over.signal);
-    await Promise.race([here, this.#allRead(), this.#readAhead(name), late]);
-    over.abort();
+    const { promise: here, resolve } = deferred();
+    this.#awaited.push({ name, resolve });
+    const any = Promise.race([here, this.#allRead(), this.#readAhead(name)]);
+    await within(this.#parts.clock, any, START_TIMEOUT_MS, () => undefined);
   }
 
   /** Resolves when nothing is being read any more of what is in the folder now. */
@@ -260,10 +258,7 @@ export class JobCatalog implements Catalog {
   }
 
   async #lastPass(): Promise<void> {
-    const waiting = new AbortController();
-    const late = delay(this.#parts.clock, PATIENCE_MS, waiting.signal);
-    await Promise.race([this.#pass?.over, late]);
-    waiting.abort();
+    if (this.#pass) await within(this.#parts.clock, this.#pass.over, PATIENCE_MS, () => undefined);
   }
 
   /**

@@ -3,7 +3,7 @@
 // never passed over in silence.
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { errnoOf } from '../support/errors.ts';
+import { errnoOf, orElseSync } from '../support/errors.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import type { JobFile } from './catalog.ts';
@@ -175,20 +175,7 @@ function refuseDoubles(found: readonly Found[]): readonly Found[] {
   });
 }
 
-function realPath(path: string): string | null {
-  return orNull(() => realpathSync(path));
-}
-
-function statOf(path: string): Stats | null {
-  return orNull(() => statSync(path));
-}
-
 /** Null where the file went away meanwhile, or cannot be reached. */
-function orNull<T>(look: () => T): T | null {
-  try {
-    return look();
-  } catch (error) {
-    if (errnoOf(error) !== '') return null;
-    throw error;
-  }
-}
+const realPath = (path: string): string | null => orElseSync(null, () => realpathSync(path));
+
+const statOf = (path: string): Stats | null => orElseSync(null, () => statSync(path));

@@ -9,7 +9,7 @@
 import { statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { errnoOf } from '../support/errors.ts';
+import { orElseSync } from '../support/errors.ts';
 import { aliasTargets, TsConfigs } from './tsconfig.ts';
 
 export const TYPESCRIPT = /\.[mc]?ts$/;
@@ -80,11 +80,5 @@ function candidates(path: string): readonly string[] {
   ];
 }
 
-export function isFileOnDisk(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return false;
-  }
-}
+export const isFileOnDisk = (path: string): boolean =>
+  orElseSync(false, () => statSync(path).isFile());

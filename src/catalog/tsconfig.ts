@@ -2,7 +2,8 @@
 // and the decorator options. A file that cannot be read counts as absent: the type checker reports its mistakes.
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { errnoOf } from '../support/errors.ts';
+import { orElseSync } from '../support/errors.ts';
+import { parseJson } from '../support/json.ts';
 import { readTextSync } from '../support/read-file.ts';
 
 export interface TsConfig {
@@ -65,14 +66,8 @@ function readBase(base: string, path: string, leaf: string, depth: number): TsCo
 }
 
 /** The path of a file of a package; an empty one where there is none. */
-function packageFile(name: string, from: string): string {
-  try {
-    return createRequire(from).resolve(name);
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return '';
-  }
-}
+const packageFile = (name: string, from: string): string =>
+  orElseSync('', () => createRequire(from).resolve(name));
 
 function ownOptions(
   options: Fields,
@@ -85,11 +80,12 @@ function ownOptions(
   const baseUrl = typeof options.baseUrl === 'string' ? at(options.baseUrl) : base.baseUrl;
   const paths = Object.entries(asObject(options.paths)).map(([pattern, targets]) => {
     const texts = Array.isArray(targets) ? targets.filter((one) => typeof one === 'string') : [];
-    return [pattern, texts.map((one) => (baseUrl === null ? at(one) : resolve(baseUrl, one)))];
+    const absolute = texts.map((one) => (baseUrl === null ? at(one) : resolve(baseUrl, one)));
+    return [pattern, absolute] as const;
   });
   return {
     baseUrl,
-    ...(options.paths !== undefined && { paths: paths as unknown as TsConfig['paths'] }),
+    ...(options.paths !== undefined && { paths }),
     ...flagOf(options, 'experimentalDecorators'),
     ...flagOf(options, 'emitDecoratorMetadata'),
   };
@@ -134,14 +130,11 @@ const COMMENT = /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
 const LAST_COMMA = /("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g;
 
 function jsonIn(path: string): (Fields & { readonly extends?: unknown }) | null {
-  try {
-    const text = readTextSync(path);
-    const plain = text
-      .replace(COMMENT, (_, string?: string) => string ?? ' ')
-      .replace(LAST_COMMA, (_, string?: string) => string ?? '');
-    return asObject(JSON.parse(plain));
-  } catch (error) {
-    if (errnoOf(error) === '' && !(error instanceof SyntaxError)) throw error;
-    return null;
-  }
+  const text = orElseSync(null, () => readTextSync(path));
+  if (text === null) return null;
+  const plain = text
+    .replace(COMMENT, (_, string?: string) => string ?? ' ')
+    .replace(LAST_COMMA, (_, string?: string) => string ?? '');
+  const json = parseJson(plain);
+  return json === undefined ? null : asObject(json);
 }

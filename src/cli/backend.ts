@@ -30,7 +30,7 @@ export interface Backend {
     request: object,
     signal: AbortSignal,
     options: StreamOptions,
-  ): AsyncIterable<Json>;
+  ): AsyncIterable<unknown>;
   close(): Promise<void>;
 }
 
@@ -121,10 +121,10 @@ export async function* streamAnywhere(
   command: Command,
   request: object,
   { signal, single = false, next, onLost }: Resuming,
-): AsyncGenerator<Json> {
+): AsyncGenerator<unknown> {
   const options = { single, request: newId() };
   const began = systemClock.monotonic();
-  let [backend, last, asked] = [first, null as Json | null, request];
+  let [backend, last, asked] = [first, null as unknown, request];
   for (let lostAt = Number.NEGATIVE_INFINITY; ; ) {
     const opened = systemClock.monotonic();
     try {
@@ -190,7 +190,7 @@ class DaemonBackend implements Backend {
     request: object,
     signal: AbortSignal,
     options: StreamOptions,
-  ): AsyncIterable<Json> {
+  ): AsyncIterable<unknown> {
     return this.#client.stream(command.name, request as Json, signal, options);
   }
 

@@ -21,8 +21,7 @@ import type { ScheduleView } from '../run/schedule.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
-import { ENTRIES, entryOf } from './entries.ts';
-import { commandAt, GENERAL_OPTIONS, WITH_VALUE } from './general.ts';
+import { commandAt, ENTRIES, entryOf, GENERAL_OPTIONS, WITH_VALUE } from './entries.ts';
 import { FILES } from './shells.ts';
 
 interface Typed {
@@ -49,6 +48,7 @@ export async function complete(words: readonly string[]): Promise<readonly strin
         value === FILES ? FILES : `${before}${value}${about && `\t${plainLine(about)}`}`,
       );
   } catch {
+    // A defect too: a message would stand in the middle of the line that is being typed.
     return [];
   }
 }

@@ -243,7 +243,7 @@ export class Jobs {
   ): AsyncGenerator<EventView | GapView, void, void> {
     const { signal, ...request } = options;
     for await (const item of this.#caller.stream('events', { ...request, marks: true }, signal)) {
-      if (!isMark(item)) yield item as unknown as EventView | GapView;
+      if (!isMark(item)) yield item as EventView | GapView;
     }
   }
 

@@ -19,8 +19,8 @@ import {
 } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { FEWEST_WORKERS, MAX_WORKERS, SECOND } from '../support/limits.ts';
-import { refuseFewFiles } from '../support/open-files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
+import { refuseFewFiles } from '../support/system.ts';
 import { refuseNoProject } from './backend.ts';
 
 type Reply =

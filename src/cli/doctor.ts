@@ -16,12 +16,13 @@ import {
   checkLock,
   checkMemory,
   checkOf,
+  checkOrphans,
   checkPermissions,
   checkSpace,
+  findOrphans,
 } from '../daemon/checkup.ts';
 import { missingFolder } from '../daemon/follow-files.ts';
 import { readJobs } from '../daemon/jobs.ts';
-import { checkOrphans, findOrphans } from '../daemon/orphans.ts';
 import {
   daemonOn,
   type Finding,
@@ -157,8 +158,9 @@ async function notListening({ state }: Config): Promise<Finding | null> {
 /** Null where no daemon runs. */
 async function daemonStatus({ state }: Config): Promise<Status | JobrunError | null> {
   try {
-    return (await askDaemon(state, 'status', {}, 5 * SECOND)) as unknown as Status | null;
+    return (await askDaemon(state, 'status', {}, 5 * SECOND)) as Status | null;
   } catch (error) {
+    // Whatever it is, it is a finding: the state is to be looked at all the same.
     return toJobrunError(error);
   }
 }
@@ -196,7 +198,7 @@ async function takeClock(config: Config): Promise<TrustedClock | null> {
   if (!found || found.status === 'ok') return null;
   const { name } = trustClock;
   const told = await askDaemon(config.state, name, {}, 30 * SECOND);
-  if (told !== null) return told as unknown as TrustedClock;
+  if (told !== null) return told as TrustedClock;
   const { openOffline } = await import('../daemon/offline.ts');
   const tools = await openOffline(config);
   try {

@@ -2,18 +2,16 @@
 // one runs and on the files where none does, so that checks, errors and results are the same. One connection to a
 // daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
 // nothing is made or written, and others may look meanwhile.
-
 import { commandOf } from '../commands/dispatch.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { text } from '../commands/shared/kinds.ts';
 import { field, fieldsOf, fromNames, type Options } from '../commands/shared/options.ts';
 import { START_DAEMON } from '../commands/shared/waiting.ts';
 import { type Config, type ConfigOptions, loadConfig } from '../support/config.ts';
-import { JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import { assert, JobrunError } from '../support/errors.ts';
+import { deferred } from '../support/wakeup.ts';
 import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
-import { Shared } from './shared.ts';
 
 /** The location of a project, as code gives it. */
 export const WHERE = { dir: field(text(4096)), stateDir: field(text(4096)) };
@@ -76,7 +74,7 @@ export class Caller {
     options: object,
     signal?: AbortSignal,
     single = false,
-  ): AsyncGenerator<Json> {
+  ): AsyncGenerator<unknown> {
     const command = await commandOf(name);
     const args = fromNames(command.options, fieldsOf(optionsJson(options)));
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
@@ -105,8 +103,8 @@ export class Caller {
   }
 
   /** The last item of such a stream; null where it was ended before. */
-  async last(name: string, options: object, signal?: AbortSignal): Promise<Json | null> {
-    let last: Json | null = null;
+  async last(name: string, options: object, signal?: AbortSignal): Promise<unknown> {
+    let last: unknown = null;
     for await (const item of this.stream(name, options, signal, true)) last = item;
     return last;
   }
@@ -173,3 +171,71 @@ function refuseDamaged({ damage }: Backend): void {
 
 const isGone = (error: unknown): boolean =>
   error instanceof JobrunError && error.code === 'no-daemon';
+
+/**
+ * A backend that calls of the same time share. Files are given back by whoever leaves them last, for other processes
+ * want them as well; a connection to a daemon stays until it is retired and its last call has left. Either way it is
+ * closed once, and nothing that was opened is ever out of sight.
+ */
+class Shared {
+  /** Resolves when it is closed, or could not be opened and nobody waits for that any more. */
+  readonly over: Promise<void>;
+  readonly #over = deferred();
+  readonly #opening: Promise<Backend>;
+  #opened: Backend | null = null;
+  #calls = 0;
+  #retired = false;
+  #closing: Promise<void> | null = null;
+
+  constructor(opening: Promise<Backend>) {
+    this.#opening = opening;
+    this.over = this.#over.promise;
+  }
+
+  /** Whether a further call may enter. */
+  get isOpen(): boolean {
+    return !this.#retired;
+  }
+
+  /** For who has entered. */
+  get backend(): Backend {
+    assert(this.#opened, 'a backend is used before it is open');
+    return this.#opened;
+  }
+
+  /** One call more, which has to leave again; not where this rejects with what keeps it from being opened. */
+  async enter(): Promise<Backend> {
+    this.#calls++;
+    try {
+      this.#opened = await this.#opening;
+      return this.#opened;
+    } catch (error) {
+      this.#retired = true;
+      if (--this.#calls === 0) this.#over.resolve();
+      throw error;
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#calls--;
+    if (this.#calls === 0 && (this.#retired || this.backend.offline)) await this.#close();
+  }
+
+  /** Nobody enters any more. Only for who has entered: the last one that leaves closes it. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** Cuts off what waits for a daemon; what is done on the files is done to its end. */
+  async end(): Promise<void> {
+    this.#retired = true;
+    if (this.#opened && (this.#calls === 0 || !this.#opened.offline)) await this.#close();
+    await this.over;
+  }
+
+  #close(): Promise<void> {
+    this.#retired = true;
+    this.#closing ??= this.backend.close().finally(() => this.#over.resolve());
+    return this.#closing;
+  }
+}

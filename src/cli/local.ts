@@ -1,18 +1,21 @@
-// `jobrun run --local`: this process is the daemon for as long as its run takes, and leaves with the result of it. The
-// first Ctrl-C or SIGTERM aborts the run, a second one without patience; what was accepted is settled in any case.
+// `jobrun run --local`: this process is the daemon for as long as its run takes, and leaves with the result of it. It holds
+// the lock and answers as any daemon does, so that other commands see and abort the run; but schedules do not fire, and
+// other runs wait. The first Ctrl-C or SIGTERM aborts the run, a second one without patience; what was accepted is settled in
+// any case.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { abort } from '../commands/abort.ts';
 import { followed, handle } from '../commands/dispatch.ts';
-import type { Command } from '../commands/shared/command.ts';
+import type { Command, Tools } from '../commands/shared/command.ts';
 import type { Output } from '../commands/shared/output.ts';
-import { openLocalRuns } from '../daemon/local-run.ts';
+import { Daemon } from '../daemon/daemon.ts';
+import { type DaemonLog, openLog } from '../daemon/watching/log.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import { JobrunError, orElseSync } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
-import { refuseFewFiles } from '../support/open-files.ts';
+import { random } from '../support/random.ts';
+import { refuseFewFiles } from '../support/system.ts';
 import { refuseNoProject } from './backend.ts';
 
 /** Packages that come one after the other change `node_modules` more often than this. */
@@ -61,10 +64,10 @@ export async function runHere(
  * the install goes on, and a moment longer.
  */
 async function* afterInstall(
-  open: () => AsyncIterable<Json>,
+  open: () => AsyncIterable<unknown>,
   goesOn: () => boolean,
   out: Output,
-): AsyncGenerator<Json> {
+): AsyncGenerator<unknown> {
   for (let refusals = 0; ; refusals++) {
     try {
       yield* open();
@@ -88,14 +91,8 @@ function isInstalling(dir: string): boolean {
   return systemClock.now() - changedAt < INSTALL_QUIET_MS;
 }
 
-function changeOf(folder: string): number | null {
-  try {
-    return statSync(folder).mtimeMs;
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return null;
-  }
-}
+const changeOf = (folder: string): number | null =>
+  orElseSync(null, () => statSync(folder).mtimeMs);
 
 type End = (grace: { readonly graceMs?: number }) => Promise<unknown>;
 
@@ -132,4 +129,62 @@ class Patience {
     // A run that is settled by now is what was asked for.
     this.#end?.(grace).catch(() => undefined);
   }
+}
+
+export interface LocalRuns {
+  readonly tools: Tools;
+  /** This run may start, and no other. */
+  start(id: number): void;
+  close(): Promise<void>;
+}
+
+/** No run has it. */
+const NONE = 0;
+
+/** Throws `daemon-running` where a daemon holds the state. */
+export async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRuns> {
+  let only = NONE;
+  const daemon = await Daemon.start({
+    config: { ...config, http: null },
+    clock: systemClock,
+    log: logOf(verbose),
+    chance: random,
+    workers: 1,
+    watch: false,
+    untilIdle: false,
+    only: () => only,
+    drainMs: config.drainMs,
+  }).catch(refused);
+  return {
+    tools: daemon.tools,
+    start(id) {
+      only = id;
+      daemon.wake();
+    },
+    // The run is over; what its job is told after the fact may end first.
+    async close() {
+      daemon.stop(false);
+      await daemon.stopped;
+    },
+  };
+}
+
+/** The log of the run is what is shown; of the rest only what is wrong. */
+function logOf(verbose: boolean): DaemonLog {
+  const log = openLog(process.stderr, systemClock, verbose);
+  if (verbose) return log;
+  log.logger.level = 'warn';
+  return {
+    ...log,
+    run: () => undefined,
+    progress: () => undefined,
+    stray: () => undefined,
+    job: () => undefined,
+  };
+}
+
+function refused(error: unknown): never {
+  if (!(error instanceof JobrunError) || error.code !== 'daemon-running') throw error;
+  const hint = 'Leave out --local: the daemon runs it. Or stop that first: jobrun stop';
+  throw new JobrunError('daemon-running', error.message, hint, error);
 }

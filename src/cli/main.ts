@@ -10,8 +10,7 @@ import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
-import { guardStdout } from './stdout.ts';
-import { confirmer, readStdin } from './terminal.ts';
+import { confirmer, guardStdout, readStdin } from './terminal.ts';
 
 /** Runs one command and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {

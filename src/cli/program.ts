@@ -14,8 +14,7 @@ import {
 } from '../commands/shared/options.ts';
 import { version } from '../commands/version.ts';
 import { JobrunError } from '../support/errors.ts';
-import { DASHBOARD, ENTRIES, entryOf } from './entries.ts';
-import { COLORS, commandAt, GENERAL_OPTIONS } from './general.ts';
+import { COLORS, commandAt, DASHBOARD, ENTRIES, entryOf, GENERAL_OPTIONS } from './entries.ts';
 
 export interface Parsed {
   readonly command: Command;

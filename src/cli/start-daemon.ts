@@ -6,8 +6,8 @@ import { systemClock } from '../support/clock.ts';
 import { loadConfig } from '../support/config.ts';
 import type { Duration } from '../support/durations.ts';
 import { FEWEST_WORKERS, MAX_WORKERS } from '../support/limits.ts';
-import { refuseFewFiles } from '../support/open-files.ts';
 import { random } from '../support/random.ts';
+import { refuseFewFiles } from '../support/system.ts';
 import { refuseNoProject } from './backend.ts';
 import { WHERE } from './library.ts';
 

@@ -1,5 +1,9 @@
-// What is asked of the person at the terminal, and what is read from whatever stands before us in a pipe.
-import { JobrunError } from '../support/errors.ts';
+// The streams of this process: what is asked of the person at the terminal, what is read from a pipe, and stdout, which is
+// whole or ends with an exit code that is not 0. Node writes to a file once and takes a short write for a whole one, so a
+// document that ends where the disk was full would look like success.
+
+import { fstatSync, writeSync } from 'node:fs';
+import { errnoOf, JobrunError } from '../support/errors.ts';
 
 export async function readStdin(): Promise<string> {
   const chunks: Buffer[] = [];
@@ -23,4 +27,49 @@ export function confirmer(yes: boolean, json: boolean): (question: string) => Pr
       lines.close();
     }
   };
+}
+
+/** Lets each write to stdout write all of it or throw. `failed` hears of pipes and terminals, which tell later. */
+export function guardStdout(failed: (error: JobrunError) => void): void {
+  const { stdout } = process;
+  stdout.on('error', (error) => {
+    // The reader may stop at any line: `| head` is no failure.
+    if (errnoOf(error) === 'EPIPE') process.exit(0);
+    failed(outputLost(error));
+  });
+  if (stdout.isTTY || !isFile(1)) return;
+  stdout.write = (chunk: string | Uint8Array, ...rest: readonly unknown[]): boolean => {
+    writeWhole(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    const done = rest.find((one) => typeof one === 'function');
+    if (done) process.nextTick(done);
+    return true;
+  };
+}
+
+/** Files, and devices such as /dev/full. */
+function isFile(fd: number): boolean {
+  const stat = fstatSync(fd);
+  return stat.isFile() || stat.isCharacterDevice();
+}
+
+function writeWhole(bytes: Uint8Array): void {
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const written = writeSync(1, bytes, done);
+      if (written === 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' });
+      done += written;
+    }
+  } catch (error) {
+    throw outputLost(error);
+  }
+}
+
+function outputLost(error: unknown): JobrunError {
+  const message = `the output cannot be written: ${(error as Error).message}`;
+  return new JobrunError(
+    'output-lost',
+    message,
+    'Make room there, or print to another place.',
+    error,
+  );
 }

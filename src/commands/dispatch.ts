@@ -42,7 +42,7 @@ export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn ==
 
 async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
   const command = await commandOf(request.command);
-  yield* followed(command, request.args, tools, signal);
+  yield* followed(command, request.args, tools, signal) as AsyncIterable<Json>;
 }
 
 /** The request that was typed. */
@@ -62,7 +62,7 @@ export async function* followed(
   request: unknown,
   tools: Tools,
   signal: AbortSignal,
-): AsyncIterable<Json> {
+): AsyncIterable<unknown> {
   if (!command.stream) throw notHere(command.name);
   const sound = checked(command.options, request);
   const reply = await command.handle?.(sound, tools);

@@ -3,7 +3,6 @@ import type { Change } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
-import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { count, job } from './shared/kinds.ts';
 import { field, option, yesOrNo } from './shared/options.ts';
@@ -16,6 +15,8 @@ interface Mark {
   readonly seen: number;
 }
 
+type Item = EventView | GapView | Mark;
+
 const options = {
   job: option('--job <job>', job, 'only of this job'),
   since: option('--since <n>', count(0), 'begin after the event with this number'),
@@ -23,7 +24,7 @@ const options = {
   marks: field(yesOrNo),
 };
 
-export const events: Command<typeof options, null> = {
+export const events: Command<typeof options, null, Item> = {
   name: 'events',
   needsDaemon: START_DAEMON,
   about: 'Print every change as a JSON line, until ended.',
@@ -47,13 +48,12 @@ export const events: Command<typeof options, null> = {
     for await (const item of feed.read(from, signal)) {
       if (!('n' in item)) yield { type: item.type };
       else if (job === undefined || item.run.job === job) {
-        yield (await eventOf(item, tools)) as unknown as Json;
+        yield await eventOf(item, tools);
       } else if (marks) yield { seen: item.n };
     }
   },
 
-  again(request, last) {
-    const item = last as unknown as EventView | GapView | Mark | null;
+  again(request, item) {
     if (item === null) return request;
     if (isMark(item)) return { ...request, since: item.seen };
     return 'n' in item ? { ...request, since: item.n } : request;

@@ -4,7 +4,6 @@ import { isSettledName, STATE_NAMES } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { type ErrorShape, errorFromShape, exitCodeOf } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
 import { count as counted } from '../support/text.ts';
 import { retryText } from './board-rows.ts';
 import type { Command, Tools } from './shared/command.ts';
@@ -45,7 +44,7 @@ const options = {
 
 type Request = Checked<typeof options>;
 
-export const list: Command<typeof options, Listed> = {
+export const list: Command<typeof options, Listed, Listed> = {
   name: 'list',
   reads: true,
   about: 'List runs, newest first. With settled states only (--state), the last settled first.',
@@ -61,13 +60,10 @@ export const list: Command<typeof options, Listed> = {
 
   follows: (request) => request.watch === true,
 
-  stream(request, tools, signal, first) {
-    const again = async (): Promise<Json> => (await listed(request, tools)) as unknown as Json;
-    return watched(first as unknown as Json, again, tools, signal);
-  },
+  stream: (request, tools, signal, first) =>
+    watched(first, () => listed(request, tools), tools, signal),
 
-  showItem(item, out) {
-    const listed = item as unknown as Listed;
+  showItem(listed, out) {
     if (!out.json) out.clear();
     return showList(listed, out);
   },

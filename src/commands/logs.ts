@@ -3,7 +3,6 @@
 import type { NumberedLine } from '../engine/logs.ts';
 import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
-import type { Json } from '../support/json.ts';
 import { count as counted } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
 import { getRun } from './shared/drafts.ts';
@@ -27,7 +26,7 @@ const options = {
   after: field(count(0)),
 };
 
-export const logs: Command<typeof options, Reply> = {
+export const logs: Command<typeof options, Reply, NumberedLine> = {
   name: 'logs',
   reads: true,
   about: 'Show what a run said.',
@@ -43,18 +42,16 @@ export const logs: Command<typeof options, Reply> = {
 
   follows: (request) => request.follow === true,
 
-  async *stream({ id, last, attempt, after = 0 }, tools, signal) {
-    const lines = logOf(id, { last, attempt, after }, tools, signal);
-    for await (const line of lines) yield line as unknown as Json;
-  },
+  stream: ({ id, last, attempt, after = 0 }, tools, signal) =>
+    logOf(id, { last, attempt, after }, tools, signal),
 
   again(request, item) {
     if (item === null) return request;
     const { last: _, ...rest } = request;
-    return { ...rest, after: (item as unknown as NumberedLine).n };
+    return { ...rest, after: item.n };
   },
 
-  showItem: (item, out) => showOne((item as unknown as NumberedLine).line, out),
+  showItem: ({ line }, out) => showOne(line, out),
 
   show({ lines, attempts }, out) {
     for (const line of lines) showOne(line, out);

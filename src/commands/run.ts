@@ -21,7 +21,7 @@ const options = {
   following,
 };
 
-export const run: Command<typeof options, NewRun> = {
+export const run: Command<typeof options, NewRun, Followed> = {
   name: 'run',
   needsDaemon: `${START_DAEMON}; or run it without one: --local`,
   about: 'Run a job now: follow its log, and exit with its result.',
@@ -46,7 +46,7 @@ export const run: Command<typeof options, NewRun> = {
 
   again: followAgain,
 
-  showItem: (item, out, request) => showFollowed(item as unknown as Followed, out, request),
+  showItem: showFollowed,
 
   show(noted, out) {
     const reply = tellTextNote(noted, out);

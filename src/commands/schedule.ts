@@ -83,7 +83,7 @@ type Reply =
 const isPlain = (told: object): boolean =>
   !('error' in told && 'line' in told) && !('existing' in told);
 
-export const schedule: Command<typeof options, Reply> = {
+export const schedule: Command<typeof options, Reply, Followed> = {
   name: 'schedule',
   once: true,
   engineKnows: (reply) =>
@@ -130,7 +130,7 @@ export const schedule: Command<typeof options, Reply> = {
 
   again: followAgain,
 
-  showItem: (item, out, request) => showFollowed(item as unknown as Followed, out, request),
+  showItem: showFollowed,
 
   async show(reply, out, request) {
     if ('results' in reply) return showBatch(resultsOf(reply.results, request.lines ?? []), out);

@@ -2,9 +2,9 @@
 // listen cannot be asked: it gets the signal that stops it.
 import { reachDaemon } from '../api/client.ts';
 import { daemonOn } from '../engine/open.ts';
-import { isAlive } from '../support/alive.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import { SECOND, STOP_SIGNAL_MS } from '../support/limits.ts';
+import { isAlive } from '../support/system.ts';
 import type { Command } from './shared/command.ts';
 import { flag } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';

@@ -4,6 +4,7 @@ import { type Changes, update as updated } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { isFields } from '../support/schema.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { checkedParams, dueOf, findJob, getRun } from './shared/drafts.ts';
 import { run as aRun } from './shared/kinds.ts';
@@ -94,8 +95,5 @@ async function paramsOf(request: Request, run: Run, tools: Tools): Promise<Chang
   return checkedParams(run.job, whole, tools.catalog);
 }
 
-function merged(present: Json, added: Json): Json {
-  const isObject = (value: Json): value is { [key: string]: Json } =>
-    value !== null && typeof value === 'object' && !Array.isArray(value);
-  return isObject(present) && isObject(added) ? { ...present, ...added } : added;
-}
+const merged = (present: Json, added: Json): Json =>
+  isFields(present) && isFields(added) ? { ...present, ...added } : added;

@@ -4,7 +4,6 @@ import type { RunView } from '../run/view.ts';
 import { onAbort } from '../support/aborts.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { duration, runs } from './shared/kinds.ts';
 import { argument, flag, option } from './shared/options.ts';
@@ -26,7 +25,7 @@ const options = {
   ),
 };
 
-export const wait: Command<typeof options, null> = {
+export const wait: Command<typeof options, null, Reply> = {
   name: 'wait',
   reads: true,
   about: 'Wait until runs are settled; exit 6 if one failed, 7 if one was aborted.',
@@ -44,7 +43,7 @@ export const wait: Command<typeof options, null> = {
     const { timeoutMs, undo } = deadline(given, tools, end);
     try {
       const runs = await untilSettled(ids, any, tools, over.signal);
-      if (runs) yield { runs: await viewsOf(runs, tools) } as unknown as Json;
+      if (runs) yield { runs: await viewsOf(runs, tools) };
       else if (!signal.aborted) throw late(ids, timeoutMs);
     } finally {
       undo();
@@ -59,7 +58,7 @@ export const wait: Command<typeof options, null> = {
 
   patienceMs: ({ timeoutMs }) => timeoutMs,
 
-  showItem: (item, out, request) => showWaited(item as unknown as Reply, out, request.any === true),
+  showItem: (waited, out, { any }) => showWaited(waited, out, any === true),
 
   show: () => undefined,
 };

@@ -18,7 +18,6 @@ import { daemonExitCodeOf, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { Attempts } from './attempts.ts';
-import { emit } from './emit.ts';
 import { FileFollower } from './follow-files.ts';
 import { watchLock } from './hold.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
@@ -27,7 +26,7 @@ import { type Busy, isAtRest, Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
 import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
-import { toolsOf } from './tools.ts';
+import { emit, toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
 import {
   copyText,

@@ -11,6 +11,7 @@ import { requestAbort, settle } from '../run/transitions.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
+import { deferred } from '../support/wakeup.ts';
 import { type Doomed, endGroup, type OnUndying } from '../workers/death.ts';
 import { otherDaemonOf } from '../workers/processes.ts';
 
@@ -70,10 +71,7 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
 type Ending = Pick<Rescuing, 'end' | 'clock' | 'state'>;
 
 function endOrTell(worker: Doomed, { end, clock, state }: Ending) {
-  let tell: OnUndying = () => undefined;
-  const undying = new Promise<readonly number[]>((resolve) => {
-    tell = resolve;
-  });
+  const { promise: undying, resolve: tell } = deferred<readonly number[]>();
   const endReal = (): Promise<void> => endGroup(worker, { clock, force: true, onUndying: tell });
   const isOurs = otherDaemonOf(worker.mark, state) === null;
   const ended = !isOurs ? Promise.resolve() : end ? end(worker, tell) : endReal();

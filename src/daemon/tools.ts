@@ -1,7 +1,13 @@
-// What command handlers get of a running daemon.
+// What a running daemon does for others: what command handlers get of it, and what a job emits, which is a run like any
+// other, with the emitting run as its parent. The job need not exist yet.
 import type { Feed } from '../api/feed.ts';
 import type { Tools } from '../commands/shared/command.ts';
+import { draftOf } from '../commands/shared/drafts.ts';
+import { makeSchedule } from '../commands/shared/made-schedules.ts';
+import { checked } from '../commands/shared/options.ts';
+import { requestFromCode, SCHEDULE } from '../commands/shared/run-options.ts';
 import type { Change } from '../engine/engine.ts';
+import type { Json } from '../support/json.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
@@ -37,4 +43,23 @@ export function toolsOf(parts: ToolParts): Tools {
       feed,
     },
   };
+}
+
+/** Resolves with the id of the run, or the name of the schedule, when it is durable. */
+export async function emit(
+  tools: Tools,
+  parent: number,
+  job: string,
+  params: Json,
+  options: Json,
+): Promise<string> {
+  const now = tools.clock.now();
+  const request = checked(SCHEDULE, requestFromCode(job, params, options));
+  if (request.everyMs !== undefined || request.cron !== undefined) {
+    const { name } = await makeSchedule(request, tools, now);
+    return name;
+  }
+  const draft = await draftOf(request, tools, now, parent);
+  const [accepted] = await tools.engine.accept([draft], now);
+  return String(accepted?.run.id);
 }

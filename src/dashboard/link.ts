@@ -63,7 +63,7 @@ export class Link {
   }
 
   /** A look at what there is, in parts as it is found; the last one is whole. Nothing where nobody is there to ask. */
-  async *look(request: BoardRequest, signal: AbortSignal): AsyncGenerator<Json> {
+  async *look(request: BoardRequest, signal: AbortSignal): AsyncGenerator<unknown> {
     if (this.#client)
       yield* this.#client.stream(
         'board',
@@ -73,13 +73,13 @@ export class Link {
     else if (this.#files) yield await this.#files.call('board', request as Json);
   }
 
-  async call(command: string, args: Json): Promise<Json> {
+  async call(command: string, args: Json): Promise<unknown> {
     if (this.#client) return this.#client.call(command, args);
     if (this.#files) return this.#files.call(command, args);
     throw new JobrunError('no-daemon', 'nothing is open yet', 'Try again.');
   }
 
-  stream(command: string, args: Json, signal: AbortSignal): AsyncIterable<Json> | null {
+  stream(command: string, args: Json, signal: AbortSignal): AsyncIterable<unknown> | null {
     return this.#client?.stream(command, args, signal) ?? null;
   }
 

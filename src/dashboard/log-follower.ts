@@ -3,7 +3,6 @@
 import type { NumberedLine } from '../engine/logs.ts';
 import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
-import type { Json } from '../support/json.ts';
 import type { Link } from './link.ts';
 import { infoOf } from './lists.ts';
 import type { Model } from './model.ts';
@@ -52,7 +51,7 @@ export class LogFollower {
     const lines: LogLine[] = [];
     const items = this.#link.stream('logs', { id, last: MOST_LINES, follow: true }, signal);
     if (!items) {
-      const reply = (await this.#link.call('logs', { id, last: MOST_LINES })) as unknown;
+      const reply = await this.#link.call('logs', { id, last: MOST_LINES });
       this.#show(id, (reply as { lines: LogLine[] }).lines, signal, false);
       return;
     }
@@ -69,8 +68,8 @@ export class LogFollower {
       fresh = 0;
     };
     try {
-      for await (const item of items as AsyncIterable<Json>) {
-        lines.push((item as unknown as NumberedLine).line);
+      for await (const { line } of items as AsyncIterable<NumberedLine>) {
+        lines.push(line);
         fresh++;
         if (lines.length > MOST_LINES) lines.shift();
         undo ??= clock.after(shownAt + GATHER_MS - clock.monotonic(), () => show(true));

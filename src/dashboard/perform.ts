@@ -26,7 +26,7 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
   store.say(`${doing}${what} …`);
   setPending(store, ids, doing);
   try {
-    const reply = await link.call(command, args);
+    const reply = (await link.call(command, args)) as Json;
     const refused = refusalsIn(reply);
     if (refused.length > 0) {
       const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
@@ -54,7 +54,7 @@ export async function markAll({ store, link }: Desk): Promise<void> {
   try {
     const request = { ...filter, list: 'runs', order: orderOf(model), limit: MOST_MARKED } as const;
     for await (const part of link.look(request, new AbortController().signal))
-      ({ list } = part as unknown as BoardReply);
+      ({ list } = part as BoardReply);
   } catch (error) {
     store.say(errorLine(error), true);
   }

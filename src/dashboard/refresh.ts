@@ -136,7 +136,7 @@ export class Refresh {
       for await (const part of this.#link.look(request, ended.signal)) {
         watch();
         isHeard = true;
-        const board = part as unknown as BoardReply;
+        const board = part as BoardReply;
         if (this.#closed) return;
         // Whoever is asked whether he is there need not be looked at.
         if (why === 'beat' && this.#store.model.link !== 'silent') continue;

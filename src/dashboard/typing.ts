@@ -94,7 +94,7 @@ export async function openForm(desk: Desk): Promise<void> {
   const near = jobOf(store.model);
   store.show(pick);
   try {
-    const { jobs } = (await link.call('jobs', { check: false })) as unknown as {
+    const { jobs } = (await link.call('jobs', { check: false })) as {
       jobs: readonly FormJob[];
     };
     const { screen } = store.model;

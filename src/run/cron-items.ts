@@ -122,6 +122,7 @@ function expanded(field: Field, items: readonly string[]): readonly number[] | n
       return field.key === 'dayOfWeek' ? values.map((value) => value % 7) : values;
     });
   } catch {
+    // The package refuses with a plain Error, which nothing tells from any other.
     return null;
   }
 }

@@ -30,12 +30,15 @@ export function applyDifference(prev: Run, { kept, ...changed }: Difference): Ru
   const next = { ...prev, ...changed } as Run;
   const before = prev.life;
   if (!kept || !before || !next.life) return next;
-  const fields = Object.entries(next.life).flatMap(([name, value]): [string, unknown][] => {
-    if (name === 'steps' && kept.includes(name)) return [[name, { ...before.steps, ...value }]];
-    if (!kept.includes(name as Large)) return [[name, value]];
-    return name in before ? [[name, before[name as Large]]] : [];
-  });
-  return { ...next, life: Object.fromEntries(fields) as unknown as Life };
+  const life: { -readonly [K in keyof Life]: Life[K] } = { ...next.life };
+  for (const name of kept) {
+    if (!(name in life)) continue;
+    const value = before[name];
+    if (name === 'steps') life.steps = { ...before.steps, ...life.steps };
+    else if (value === undefined) delete life[name];
+    else life[name] = value;
+  }
+  return { ...next, life };
 }
 
 /** What is kept leaves its place empty. */

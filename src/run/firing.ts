@@ -16,8 +16,7 @@
 import { laterBy } from '../support/clock.ts';
 import { mostBytes } from '../support/json.ts';
 import { MAX_CATCH_UP, MAX_FIRING_BYTES, SECOND } from '../support/limits.ts';
-import { lastCron } from './cron.ts';
-import { countCron } from './cron-count.ts';
+import { countCron, lastCron } from './cron.ts';
 import type { Run } from './run.ts';
 import {
   intervalOf,

@@ -1,4 +1,6 @@
-// How an attempt ended, as data. A job that fails is never an exception in the daemon: it is one of these.
+// How an attempt ended, as data. A job that fails is never an exception in the daemon: it is one of these. Also which
+// endings look like the work of a signal that stops things: a supervisor that stops the daemon often sends its signal to
+// everything below it as well, and what dies of that has not failed.
 import type { Json } from '../support/json.ts';
 import type { Due, RunError } from './run.ts';
 
@@ -50,3 +52,23 @@ export interface Death {
 
 /** What `onError` made of a failure. */
 export type Decision = 'dismiss' | { readonly retryAt: number; readonly waitMs?: number };
+
+export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** What a shell, and a program that catches the signal, exits with: 128 and the number of SIGHUP, SIGINT or SIGTERM. */
+const STOP_EXIT_CODES: readonly unknown[] = [129, 130, 143];
+
+export const isStopSignal = (name: unknown): boolean =>
+  STOP_SIGNALS.some((signal) => signal === name);
+
+export const isStopExitCode = (code: unknown): boolean => STOP_EXIT_CODES.includes(code);
+
+/** True where a signal that stops things ended the process, or one that the job waited for. */
+export function looksStopped(outcome: Outcome): boolean {
+  if (outcome.kind !== 'threw') return false;
+  return (
+    outcome.childStopped === true ||
+    isStopSignal(outcome.signal) ||
+    isStopExitCode(outcome.exitCode)
+  );
+}

@@ -1,5 +1,16 @@
-// What a job's author decided, as plain data with every default filled in: the rules read it, the catalog makes it.
+// What a job's author decided, as plain data with every default filled in: the rules read it, the catalog makes it. Also
+// the choices there are: completion of a command line loads them from here and no more.
 import { DAY, HOUR, SECOND } from '../support/limits.ts';
+
+export const BACKOFFS = ['fixed', 'linear', 'exponential'] as const;
+export const ISOLATIONS = ['process', 'shared', 'fresh'] as const;
+/** What becomes of the slots of a schedule that were missed while no daemon ran. */
+export const CATCH_UPS = ['skip', 'once', 'all'] as const;
+/** What becomes of a slot whose earlier run is not settled. */
+export const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
+
+export type CatchUp = (typeof CATCH_UPS)[number];
+export type Overlap = (typeof OVERLAPS)[number];
 
 /** How often, and after which waits. */
 export interface RetryPolicy extends RetryWaits {
@@ -10,14 +21,14 @@ export interface RetryPolicy extends RetryWaits {
 /** How long to wait before the next attempt. */
 export interface RetryWaits {
   readonly delayMs: number;
-  readonly backoff: 'fixed' | 'linear' | 'exponential';
+  readonly backoff: (typeof BACKOFFS)[number];
   readonly factor: number;
   readonly maxDelayMs: number;
   /** Share by which a delay may be shorter or longer: 0.1 is ten per cent. */
   readonly jitter: number;
 }
 
-export type Isolation = 'process' | 'shared' | 'fresh';
+export type Isolation = (typeof ISOLATIONS)[number];
 
 export interface RateLimit {
   readonly limit: number;

@@ -5,9 +5,9 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
 import { nextCron } from './cron.ts';
+import type { CatchUp, Overlap } from './policy.ts';
 import type { Draft } from './run.ts';
 import { hideParams } from './secrets.ts';
-import type { CatchUp, Overlap } from './slot-policy.ts';
 
 export interface Schedule {
   readonly name: string;

@@ -22,12 +22,12 @@ import {
   whole,
 } from '../support/schema.ts';
 import { checkCron } from './cron.ts';
+import { CATCH_UPS, OVERLAPS } from './policy.ts';
 import { isAside, type Rule, type Schedule } from './schedule.ts';
-import { CATCH_UPS, OVERLAPS } from './slot-policy.ts';
 import { RUN_ID } from './stored-run.ts';
 
 const NAME = textUpTo(MAX_JOB_NAME);
-const RULE = variant<Rule['kind']>('kind', {
+export const RULE = variant<Rule['kind']>('kind', {
   every: object({ everyMs: numberBetween(0, LONGEST_MS) }),
   cron: object({ cron: text, timezone: text }),
   nextRun: object({}),

@@ -17,11 +17,10 @@
 import type { Json } from '../support/json.ts';
 import { MAX_LOSSES } from '../support/limits.ts';
 import { endAttempt, lifeOf, withAttempt } from './attempts.ts';
-import { backoffMs } from './backoff.ts';
 import type { Decision, Outcome } from './outcome.ts';
 import type { Policy } from './policy.ts';
 import { refuseUnless, refuseUnlessPending } from './refusal.ts';
-import { maxAttempts, retriesOf } from './retries.ts';
+import { backoffMs, maxAttempts, retriesOf } from './retries.ts';
 import {
   type Due,
   type Life,

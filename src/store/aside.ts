@@ -1,8 +1,7 @@
 // `aside/`: originals of what was found damaged. A file is copied there, named after its content, so that no repair
 // can cost it and no second start makes a second copy; what is no file at all is moved there.
 import { basename, join } from 'node:path';
-import { sumOf } from '../support/checksums.ts';
-import type { Disk } from '../support/files.ts';
+import { type Disk, sumOf } from '../support/files.ts';
 import { readOrDamaged } from './document.ts';
 
 /** Copies regular files. Returns the paths of the copies, also of those that were there already. */

@@ -5,7 +5,7 @@
 // A page may be larger than any text can be (some runs with full steps are enough: 512 MB), so no text is ever longer
 // than an element or a piece, and whoever writes or reads lets others run between two pieces.
 import { crc32 } from 'node:zlib';
-import { hex } from '../support/checksums.ts';
+import { hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 
 const FIRST_BYTES = 64 * 1024;

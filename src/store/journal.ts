@@ -8,9 +8,8 @@
 // a segment is used only once its header and its name are on the disk, so a missing one is damage too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { hex } from '../support/checksums.ts';
 import { assert } from '../support/errors.ts';
-import type { Disk, DiskFile } from '../support/files.ts';
+import { type Disk, type DiskFile, hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import { listFolder } from './document.ts';
 import { FORMAT, type Step } from './format.ts';

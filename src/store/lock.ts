@@ -24,13 +24,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isAlive } from '../support/alive.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf, isFewFiles, isFull, JobrunError, toJobrunError } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
 import { fits, object, oneOf, whole } from '../support/schema.ts';
+import { isAlive } from '../support/system.ts';
 import { FOLDERS } from './layout.ts';
 
 export interface Holder {

@@ -9,9 +9,8 @@
 //
 // `clock` must survive a power cut, which is when clocks are wrong: it is replaced durably, once an hour.
 import { join } from 'node:path';
-import { sumOf } from '../support/checksums.ts';
 import { isInstant } from '../support/clock.ts';
-import { type Disk, type DiskFile, replaceFile } from '../support/files.ts';
+import { type Disk, type DiskFile, replaceFile, sumOf } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import { readRegular } from './document.ts';
 

@@ -6,8 +6,7 @@
 //
 // Each line of a journal fits its own checksum and names the one before it, so a line after a bad one is as certain as
 // one before it. What the bad one held is unknown: a hole in the numbers of commits.
-import { sumOf } from '../support/checksums.ts';
-import type { Disk } from '../support/files.ts';
+import { type Disk, sumOf } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import { type Document, readOrDamaged } from './document.ts';
 import { Reading } from './document-bytes.ts';

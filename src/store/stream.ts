@@ -10,10 +10,9 @@
 // other tables: that line is the moment of the import.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { hex } from '../support/checksums.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Disk, DiskFile } from '../support/files.ts';
+import { type Disk, type DiskFile, hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
@@ -23,8 +22,7 @@ import { listFolder, readOrDamaged } from './document.ts';
 import { journalFolder, type Op, Segment } from './journal.ts';
 import type { Imported } from './manifest.ts';
 import { Pages, pageOf, type Row, readable, type Tables } from './pages.ts';
-import type { Recovered } from './reader.ts';
-import { readSteadily } from './reader.ts';
+import { type Recovered, readSteadily } from './reader.ts';
 
 const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */

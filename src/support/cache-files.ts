@@ -2,7 +2,7 @@
 // `files.ts` because each worker loads them.
 import { existsSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from './errors.ts';
+import { errnoOf, orElseSync } from './errors.ts';
 
 let temporary = 0;
 
@@ -20,10 +20,5 @@ export function writeCacheFile(path: string, text: string): void {
   }
 }
 
-export function removeCacheFile(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-  }
-}
+export const removeCacheFile = (path: string): void =>
+  orElseSync(undefined, () => unlinkSync(path));

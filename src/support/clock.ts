@@ -120,6 +120,20 @@ export function delay(
   });
 }
 
+/** What the work comes to, or after `ms` what `late` gives; the work itself goes on. */
+export function within<T, Late>(
+  clock: Pick<Clock, 'after'>,
+  work: Promise<T>,
+  ms: number,
+  late: () => Late | Promise<Late>,
+): Promise<T | Late> {
+  let undo = (): void => undefined;
+  const over = new Promise<void>((resolve) => {
+    undo = clock.after(ms, resolve);
+  });
+  return Promise.race([work, over.then(late)]).finally(() => undo());
+}
+
 /** True for what a Date can hold, and nothing else can be shown or stored as a time. */
 export const isInstant = (value: unknown): value is number =>
   typeof value === 'number' && Math.abs(value) <= LAST_INSTANT;

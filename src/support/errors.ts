@@ -169,7 +169,17 @@ export function assert(condition: unknown, message: string): asserts condition {
 
 const REPORT = 'Restart the daemon; the state on disk is untouched. Please report this.';
 
-/** What it gives, or the other where the system refuses: what is looked for is not there, or cannot be reached. */
+/** Returns what `look` gives, or `other` if the system refuses: the file is missing, or cannot be reached. */
+export function orElseSync<T, Other>(other: Other, look: () => T): T | Other {
+  try {
+    return look();
+  } catch (error) {
+    if (errnoOf(error) === '') throw error;
+    return other;
+  }
+}
+
+/** The same for what takes a while. */
 export async function orElse<T, Other>(other: Other, look: () => Promise<T>): Promise<T | Other> {
   try {
     return await look();

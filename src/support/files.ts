@@ -18,6 +18,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { errnoOf, JobrunError } from './errors.ts';
 
 export interface Disk {
@@ -284,3 +285,8 @@ export async function bytesIn(folder: string): Promise<number> {
   for (const name of await readdir(folder)) sum += await bytesOf(join(folder, name));
   return sum;
 }
+
+/** A CRC-32 in eight hexadecimal digits. */
+export const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
+
+export const sumOf = (body: string | Buffer, from = 0): string => hex(crc32(body, from));

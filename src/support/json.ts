@@ -46,7 +46,7 @@ const NUMBER_BYTES = 25;
  * More bytes than the JSON of this can have; Infinity where it has more than the levels that are allowed, which are
  * looked at no deeper: a hostile value costs no more than an honest one. What has a key `__proto__` is over 1 MB here.
  */
-export function mostBytes(value: Json, levels = MAX_JSON_DEPTH): number {
+export function mostBytes(value: unknown, levels = MAX_JSON_DEPTH): number {
   if (typeof value === 'string') return value.length * CHARACTER_BYTES + 2;
   if (value === null || typeof value !== 'object') return NUMBER_BYTES;
   if (levels === 0) return Infinity;
@@ -57,7 +57,8 @@ export function mostBytes(value: Json, levels = MAX_JSON_DEPTH): number {
   }
   for (const key of Object.keys(value)) {
     if (key === '__proto__') bytes += MAX_VALUE_BYTES;
-    bytes += key.length * CHARACTER_BYTES + mostBytes(value[key] as Json, levels - 1) + 4;
+    bytes +=
+      key.length * CHARACTER_BYTES + mostBytes(value[key as keyof typeof value], levels - 1) + 4;
   }
   return bytes;
 }

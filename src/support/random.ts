@@ -1,6 +1,7 @@
 // Chance comes into the house here and nowhere else.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { getBuiltinModule } from 'node:process';
+import { orElseSync } from './errors.ts';
 
 /** A number from 0 up to 1. */
 export const random = (): number => Math.random();
@@ -16,13 +17,12 @@ export function newId(): string {
 /** From where node:crypto has its own; to load that takes a tenth as long as a whole command. */
 export function randomBytes(count: number): Buffer {
   const bytes = Buffer.alloc(count);
-  try {
+  // A system may be without it, or this process without one more file.
+  const read = orElseSync(0, () => {
     const file = openSync('/dev/urandom', 'r');
-    const read = readSync(file, bytes);
+    const length = readSync(file, bytes);
     closeSync(file);
-    if (read === bytes.length) return bytes;
-  } catch {
-    // A system without it, or no more files for this process.
-  }
-  return getBuiltinModule('node:crypto').randomBytes(count);
+    return length;
+  });
+  return read === count ? bytes : getBuiltinModule('node:crypto').randomBytes(count);
 }

@@ -1,6 +1,17 @@
-// Reads files that other people write. In place of one there may be anything: a named pipe that nobody writes to would
+// Reads, finds and names files that other people write. In place of one there may be anything: a named pipe that nobody writes to would
 // hold up the reader for ever, a device has no end, and a byte order mark stands before what Windows editors save.
-import { closeSync, constants, fstatSync, openSync, promises, readSync, type Stats } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  promises,
+  readSync,
+  type Stats,
+} from 'node:fs';
+import { delimiter, isAbsolute, join, relative } from 'node:path';
+import { orElseSync } from './errors.ts';
 import { MAX_SOURCE_BYTES } from './limits.ts';
 import { withoutMark } from './text.ts';
 
@@ -37,4 +48,18 @@ function sizeOf(stats: Stats, most: number): number {
   if (!stats.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EINVAL' });
   if (stats.size <= most) return stats.size;
   throw Object.assign(new Error(`larger than ${most} bytes`), { code: 'EFBIG' });
+}
+
+/** The path of a program in the folders of a PATH, or null. */
+export const programIn = (path: string, program: string): string | null =>
+  path
+    .split(delimiter)
+    .map((folder) => join(folder || '.', program))
+    .find((file) => orElseSync(false, () => accessSync(file, constants.X_OK) === undefined)) ??
+  null;
+
+/** The path from a folder, where the file lies in it; else as it is. */
+export function shortPath(folder: string, file: string): string {
+  const path = relative(folder, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path;
 }

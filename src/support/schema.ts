@@ -256,6 +256,10 @@ export function strict<const E extends v.ObjectEntries>(
   );
 }
 
+/** Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added here. */
+export const exactly = <T>(entries: { readonly [K in keyof T]-?: Schema }): Schema =>
+  strict(entries);
+
 /** An object that is one of several kinds, told apart by the text in one field. */
 export const variant = <Kind extends string>(
   field: string,

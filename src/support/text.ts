@@ -98,6 +98,9 @@ function editDistance(a: string, b: string, most: number): number {
 export const count = (n: number, noun: string): string =>
   `${String(n).replace(/\B(?=(\d{3})+$)/g, ',')} ${noun}${n === 1 ? '' : 's'}`;
 
+/** One word of a POSIX shell, whatever is in it. */
+export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
 const NAMED = 5;
 
 /** `2, 5, 9, 12, 14 and 83 more`: the lowest of many numbers, without sorting them all. */

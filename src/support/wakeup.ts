@@ -1,6 +1,22 @@
-// Lets one loop sleep until something has come for it. A wake that comes while it is busy is kept: its next sleep ends at
-// once, so that nothing is missed between two looks.
+// Waiting for what somebody else does: a promise with the means to settle it, and the sleep of a loop until something has
+// come for it.
 
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** As `Promise.withResolvers`, which Node 20 does not have. */
+export function deferred<T = void>(): Deferred<T> {
+  let settle: Omit<Deferred<T>, 'promise'> = { resolve: () => undefined, reject: () => undefined };
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...settle };
+}
+
+/** A wake that comes while the loop is busy is kept: its next sleep ends at once, so that nothing is missed between two looks. */
 export class Wakeup {
   #woken = false;
   #resolve: (() => void) | null = null;

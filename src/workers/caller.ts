@@ -2,14 +2,17 @@
 // silent for a second may block its worker: it is left alone there, and what stands behind it, or comes later, is asked
 // in a new one; if no answer comes in time, the worker is ended. A hook may have had its effect and is not asked twice.
 import type { Checked } from '../catalog/catalog.ts';
+import type { RunView } from '../run/view.ts';
 import type { Clock } from '../support/clock.ts';
 import { errorFromShape, type JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, SECOND, START_TIMEOUT_MS } from '../support/limits.ts';
+import { fits } from '../support/schema.ts';
 import { seenTime } from '../support/seen-time.ts';
 import type { Child } from './child.ts';
-import { type Answer, type Call, type FromRun, isUnready } from './messages.ts';
+import { type Answer, type Call, FORGED, type FromRun, isUnready } from './messages.ts';
 import type { CallErrand, WorkerPool } from './pool.ts';
+import { ANSWERS } from './reading.ts';
 
 export interface CallerOptions {
   readonly pool: WorkerPool;
@@ -51,11 +54,11 @@ export class JobCaller {
 
   /** Checks params by the job's schema and makes their lock texts. */
   async check(file: string, list: readonly Json[]): Promise<Checked[]> {
-    return (await this.#value({ type: 'check', file, list })) as unknown as Checked[];
+    return (await this.#value({ type: 'check', file, list })) as Checked[];
   }
 
-  /** The instant that `nextRun` gives for the last run (as its JSON), ISO; null to stop. */
-  async next(file: string, last: Json): Promise<string | null> {
+  /** The instant that `nextRun` gives for the last run, ISO; null to stop. */
+  async next(file: string, last: RunView | null): Promise<string | null> {
     return (await this.#value({ type: 'next', file, last })) as string | null;
   }
 
@@ -70,7 +73,7 @@ export class JobCaller {
     for (const open of this.#queue.splice(0)) this.#settle(open, CLOSED);
   }
 
-  async #value(call: Call): Promise<Json> {
+  async #value(call: Call): Promise<unknown> {
     const answer = await this.#ask(call);
     if (answer.ok) return answer.value;
     throw errorFromShape({ ...answer, code: answer.code as JobrunError['code'] });
@@ -149,9 +152,10 @@ export class JobCaller {
     open.undo = this.#options.clock.after(SECOND, () => this.#try(open));
   }
 
-  #settle(open: Open, answer: Answer): void {
+  #settle(open: Open, given: Answer): void {
     this.#open.delete(open);
-    open.resolve(answer);
+    const isSent = !given.ok || fits(ANSWERS[open.call.type], given.value);
+    open.resolve(isSent ? given : WRITTEN_BY_JOB);
     this.#giveBack(open);
   }
 
@@ -213,6 +217,13 @@ const CLOSED: Answer = {
   code: 'refused',
   message: 'the daemon is stopping',
   hint: 'Ask again when it runs.',
+};
+
+const WRITTEN_BY_JOB: Answer = {
+  ok: false,
+  code: 'broken-job',
+  message: FORGED,
+  hint: 'Mend the job file.',
 };
 
 const LATE: Answer = {

@@ -4,7 +4,7 @@
 import type { Checked } from '../catalog/catalog.ts';
 import { dataToJson, readDefinition } from '../catalog/definition.ts';
 import type { StandardIssue, StandardSchema } from '../catalog/job.ts';
-import { type Clock, isoOf } from '../support/clock.ts';
+import { type Clock, isoOf, within } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -26,7 +26,7 @@ type CallOf<Type extends Call['type']> = Extract<Call, { readonly type: Type }>;
 export async function inspect(call: CallOf<'inspect'>, clock: Clock): Promise<Json> {
   const { file } = call.file;
   try {
-    const raw = await within(loadExport(file), call.timeoutMs, clock, () => {
+    const raw = await inTime(loadExport(file), call.timeoutMs, clock, () => {
       const time = showDuration(call.timeoutMs);
       return new JobrunError(
         'broken-job',
@@ -55,7 +55,7 @@ function schemaOf(raw: unknown): Json {
   return describe(schema, 'input') ?? describe(schema, 'input', ANYTHING) ?? null;
 }
 
-export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> {
+export async function check(call: CallOf<'check'>, clock: Clock): Promise<readonly Checked[]> {
   const job = await getJob(call.file);
   const late = (): JobrunError =>
     new JobrunError(
@@ -64,7 +64,7 @@ export async function check(call: CallOf<'check'>, clock: Clock): Promise<Json> 
       'Look at `params` in the job file.',
     );
   const all = Promise.all(call.list.map((params) => checkOne(job, params)));
-  return (await within(all, HOOK_TIMEOUT_MS, clock, late)) as unknown as Json;
+  return inTime(all, HOOK_TIMEOUT_MS, clock, late);
 }
 
 async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
@@ -97,11 +97,11 @@ function issueText(issue: StandardIssue): string {
   return keys.length > 0 ? `${keys.join('.')}: ${issue.message}` : issue.message;
 }
 
-export async function next(call: CallOf<'next'>, clock: Clock): Promise<Json> {
+export async function next(call: CallOf<'next'>, clock: Clock): Promise<string | null> {
   const job = await getJob(call.file);
   const late = (): JobrunError =>
     new JobrunError('broken-job', 'nextRun never finished', 'Look at what `nextRun` waits for.');
-  const at = await within(Promise.resolve(job.nextRun?.(call.last)), HOOK_TIMEOUT_MS, clock, late);
+  const at = await inTime(Promise.resolve(job.nextRun?.(call.last)), HOOK_TIMEOUT_MS, clock, late);
   return at === null || at === undefined ? null : isoOf(instantOf(at));
 }
 
@@ -119,7 +119,7 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
     return null;
   };
   try {
-    return await within(work(), HOOK_TIMEOUT_MS, scope.clock, late);
+    return await inTime(work(), HOOK_TIMEOUT_MS, scope.clock, late);
   } catch (thrown) {
     const { stack } = toRunError(thrown);
     if (thrown instanceof JobrunError && !/^\s+at /m.test(stack)) throw thrown;
@@ -131,9 +131,5 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
   }
 }
 
-function within<T>(work: Promise<T>, ms: number, clock: Clock, late: () => Error): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const undo = seenTime(clock).after(ms, () => reject(late()));
-    work.then(resolve, reject).finally(undo);
-  });
-}
+const inTime = <T>(work: Promise<T>, ms: number, clock: Clock, late: () => Error): Promise<T> =>
+  within(seenTime(clock), work, ms, () => Promise.reject(late()));

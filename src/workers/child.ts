@@ -6,10 +6,11 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { endGroup, signal } from './death.ts';
-import { Frames } from './frames.ts';
 import {
   type Answer,
   type Call,
+  FORGED,
+  Frames,
   type FromRun,
   type FromWorker,
   type ToWorker,
@@ -125,7 +126,7 @@ export class Child implements Runner {
   }
 
   #connect(child: ChildProcess): void {
-    const frames = new Frames<unknown>((raw) => {
+    const frames = new Frames((raw) => {
       const message = readMessage(raw);
       if (message === 'forged') this.#distrust();
       else if (message !== 'noise' && !this.#forged) this.#received(message);
@@ -286,6 +287,6 @@ const goneAnswer = (exit: Exit): Answer =>
 /** `exit code 3`, `signal SIGSEGV`. */
 export function exitText(exit: Exit): string {
   const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
-  if (exit.forged) return `it wrote to descriptor 3, the pipe of its worker (${how})`;
+  if (exit.forged) return `${FORGED} (${how})`;
   return exit.outOfMemory ? `out of memory (${how})` : how;
 }

@@ -14,13 +14,14 @@ import { scriptProblem } from '../catalog/command-file.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { type Json, parseJson } from '../support/json.ts';
+import { shellQuoted } from '../support/text.ts';
 import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
 import type { Assignment, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
-import { startProcess } from './spawn.ts';
+import { isNotStarted, startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
 import type { Warden } from './warden.ts';
 
@@ -34,9 +35,6 @@ export interface CommandOptions {
   readonly warden: Warden;
 }
 
-/** What a shell ends with where it cannot start a program. */
-const NOT_STARTED = 126;
-const NOT_FOUND = 127;
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 64;
 /**
@@ -175,7 +173,7 @@ export class CommandRunner implements Runner {
 
   /** Where the shell could not start it: why, if its first line shows that. */
   #noStart({ exitCode }: Exit): string {
-    if (exitCode !== NOT_FOUND && exitCode !== NOT_STARTED) return '';
+    if (!isNotStarted(exitCode)) return '';
     const { file, dir, env } = this.#options;
     const problem = scriptProblem(file, env.PATH ?? '');
     return problem === null ? '' : `: ${relative(dir, file)}:1: ${problem}`;
@@ -243,5 +241,4 @@ export class CommandRunner implements Runner {
 }
 
 /** One word of the shell, whatever is in it, on one line: `$n` is the gate's line break. */
-const quoted = (text: string): string =>
-  `'${text.replaceAll("'", `'\\''`).replaceAll('\n', `'"$n"'`)}'`;
+const quoted = (text: string): string => shellQuoted(text).replaceAll('\n', `'"$n"'`);

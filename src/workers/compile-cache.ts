@@ -1,11 +1,12 @@
 // Compiled files, kept in `state/cache/` so that only the first start after an edit pays for the compiler. An entry is
 // named by the hash of everything that decides it, so it is never out of date. It is written under a temporary name and
-// renamed, and checked when it is read: processes that write the same one, or a crash, leave no half of it in use.
+// renamed, and checked when it is read: processes that write the same one, or a crash, leave no half of it in use. A cache
+// that cannot be read or written is slow, not wrong.
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeCacheFile, writeCacheFile } from '../support/cache-files.ts';
 import { systemClock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
+import { orElseSync } from '../support/errors.ts';
 import { DAY } from '../support/limits.ts';
 import type { Compiled } from './typescript.ts';
 
@@ -38,7 +39,7 @@ export class CompileCache {
   }
 
   #read(path: string): Compiled | null {
-    return orNull(() => {
+    return orElseSync(null, () => {
       const text = readFileSync(path, 'utf8');
       const end = text.indexOf('\n');
       const [, format, sum] = text.slice(0, end).split(' ');
@@ -51,7 +52,7 @@ export class CompileCache {
 
   #noteUse(path: string): void {
     const now = systemClock.now();
-    orNull(() => {
+    orElseSync(null, () => {
       if (now - statSync(path).mtimeMs > NOTED_MS) utimesSync(path, now / 1000, now / 1000);
     });
   }
@@ -61,9 +62,9 @@ export class CompileCache {
     if (this.#tidied) return;
     this.#tidied = true;
     const now = systemClock.now();
-    for (const name of orNull(() => readdirSync(folder)) ?? []) {
+    for (const name of orElseSync(null, () => readdirSync(folder)) ?? []) {
       const path = join(folder, name);
-      const age = orNull(() => now - statSync(path).mtimeMs);
+      const age = orElseSync(null, () => now - statSync(path).mtimeMs);
       if (age !== null && age > KEPT_MS) removeCacheFile(path);
     }
   }
@@ -72,13 +73,3 @@ export class CompileCache {
 /** Node's crypto takes a while to load, and a worker that compiles nothing needs none. */
 const hashOf = (text: string): string =>
   process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex');
-
-/** A cache that cannot be read or written is slow, not wrong. */
-function orNull<T>(work: () => T): T | null {
-  try {
-    return work();
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return null;
-  }
-}

@@ -5,8 +5,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { errnoOf, errorFromShape, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { Frames } from './frames.ts';
-import type { Answer, FromWorker, ToWorker } from './messages.ts';
+import { type Answer, Frames, type FromWorker, type ToWorker } from './messages.ts';
 
 const CHANNEL = 3;
 /** Log lines of one turn that are written at once, so that a crash loses none of a few; floods are gathered. */
@@ -32,7 +31,7 @@ export class Channel {
   constructor(got: (message: ToWorker) => void) {
     this.#socket = new Socket({ fd: CHANNEL, readable: true, writable: true });
     // The daemon may be believed, and an assignment has all that the run's steps have saved.
-    const frames = new Frames<ToWorker>(got, Number.POSITIVE_INFINITY);
+    const frames = new Frames((message) => got(message as ToWorker), Number.POSITIVE_INFINITY);
     this.#socket.on('data', (chunk: Buffer) => frames.write(chunk));
     this.#socket.on('end', endWithDaemon);
     this.#socket.on('error', endWithDaemon);

@@ -2,9 +2,8 @@
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { join } from 'node:path';
-import type { Outcome } from '../run/outcome.ts';
+import { type Outcome, STOP_SIGNALS } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
-import { STOP_SIGNALS } from '../run/stop-signal.ts';
 import { systemClock } from '../support/clock.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -111,7 +110,8 @@ function answer(message: Call & { readonly call: number }): void {
     channel.send({ type: 'result', call: message.call, answer: given });
   };
   perform(message).then(
-    (value) => give({ ok: true, value }),
+    // All of it is JSON: `caller` and `inspector` read it as such.
+    (value) => give({ ok: true, value: value as Json }),
     (error) => give(answerOf(error)),
   );
 }
@@ -123,7 +123,7 @@ function answerOf(error: unknown): Answer {
   return { ok: false, code, message, hint };
 }
 
-function perform(message: Call & { readonly call: number }): Promise<Json> {
+function perform(message: Call & { readonly call: number }): Promise<unknown> {
   switch (message.type) {
     case 'inspect':
       channel.sendNow({ type: 'loading', call: message.call });

@@ -4,15 +4,16 @@
 
 import { relative } from 'node:path';
 import type { JobEntry, JobFile } from '../catalog/catalog.ts';
-import { dataFromJson } from '../catalog/definition.ts';
 import { onAbort } from '../support/aborts.ts';
-import { type Clock, delay } from '../support/clock.ts';
+import { type Clock, delay, within } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { LOAD_TIMEOUT_MS, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
+import { deferred } from '../support/wakeup.ts';
 import { type Child, exitText } from './child.ts';
-import { type Answer, isUnready } from './messages.ts';
+import { type Answer, FORGED, isUnready } from './messages.ts';
 import type { WorkerPool } from './pool.ts';
+import { dataFromJson } from './reading.ts';
 import type { Exit } from './runner.ts';
 import { isScarce } from './spawn.ts';
 
@@ -126,18 +127,15 @@ class Reading {
   }
 
   #send(child: Child, file: JobFile): Sent {
-    let begin = (): void => undefined;
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
+    const begun = deferred();
     const { defaults } = this.#options;
     const answer = child.call(
       { type: 'inspect', file, defaults, timeoutMs: this.#timeoutMs },
-      begin,
+      begun.resolve,
     );
     const sent: Sent = {
       file,
-      begun,
+      begun: begun.promise,
       known: false,
       unready: false,
       done: answer.then((given) => {
@@ -175,12 +173,9 @@ class Reading {
   }
 
   /** True where it settled in time. */
-  async #within(work: Promise<unknown>, ms: number): Promise<boolean> {
-    const timer = new AbortController();
-    const late = delay(seenTime(this.#options.clock), ms, timer.signal).then(() => false);
-    const inTime = await Promise.race([work.then(() => true), late]);
-    timer.abort();
-    return inTime;
+  #within(work: Promise<unknown>, ms: number): Promise<boolean> {
+    const settled = work.then(() => true);
+    return within(seenTime(this.#options.clock), settled, ms, () => false);
   }
 }
 
@@ -191,9 +186,6 @@ const endOf = (exit: Exit): string =>
 
 function entryOf(file: JobFile, answer: Answer): JobEntry {
   if (!answer.ok) return { ...file, state: 'broken', error: answer.message };
-  try {
-    return { ...file, state: 'ok', data: dataFromJson(answer.value) };
-  } catch {
-    return { ...file, state: 'broken', error: 'it wrote to descriptor 3, the pipe of its worker' };
-  }
+  const data = dataFromJson(answer.value);
+  return data ? { ...file, state: 'ok', data } : { ...file, state: 'broken', error: FORGED };
 }

@@ -1,11 +1,11 @@
 // Where a job file is wrong: the line that threw, that does not parse, or that has the field which is refused. A place in
 // jobrun's own code, or in a package, is none: it is not where the mistake can be mended.
 import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fieldOf } from '../catalog/definition.ts';
 import { isOurs } from '../catalog/resolution.ts';
 import { JobrunError } from '../support/errors.ts';
+import { shortPath } from '../support/read-file.ts';
 import { plainLine } from '../support/text.ts';
 import { syntaxErrorIn } from './project-files.ts';
 import { toRunError } from './thrown.ts';
@@ -18,7 +18,7 @@ export function loadProblem(file: string, thrown: unknown): string {
     syntaxPlace(file, thrown) ??
     fieldPlace(file, thrown) ??
     anyPlace(stack) ??
-    shortPath(file);
+    shortPath(process.cwd(), file);
   const isNamed = thrown instanceof JobrunError || /^\w+Error: /.test(message);
   const text = isNamed ? message : `${name}: ${message}`;
   return `${place}: ${plainLine(text.trim())}`;
@@ -29,7 +29,7 @@ function placeIn(text: string, file: string): string | null {
   for (const form of [file, pathToFileURL(file).href]) {
     const at = text.indexOf(`${form}:`);
     const line = at < 0 ? null : /^\d+/.exec(text.slice(at + form.length + 1));
-    if (line) return `${shortPath(file)}:${line[0]}`;
+    if (line) return `${shortPath(process.cwd(), file)}:${line[0]}`;
   }
   return null;
 }
@@ -41,7 +41,7 @@ const syntaxPlace = (file: string, thrown: unknown): string | null =>
 function fieldPlace(file: string, thrown: unknown): string | null {
   const field = fieldOf(thrown);
   const line = field === null ? null : lineOfField(readFileSync(file, 'utf8'), field);
-  return line === null ? null : `${shortPath(file)}:${line}`;
+  return line === null ? null : `${shortPath(process.cwd(), file)}:${line}`;
 }
 
 const COMMENT = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
@@ -77,13 +77,8 @@ function anyPlace(text: string): string | null {
   for (const [, path = '', line] of text.matchAll(
     /(?:file:\/\/)?(\/[^\s:()]+\.[cm]?[jt]s):(\d+)/g,
   )) {
-    const short = relative(process.cwd(), path);
-    if (!short.startsWith('..') && isOurs(path)) return `${short}:${line}`;
+    const short = shortPath(process.cwd(), path);
+    if (short !== path && isOurs(path)) return `${short}:${line}`;
   }
   return null;
-}
-
-function shortPath(file: string): string {
-  const short = relative(process.cwd(), file);
-  return short.startsWith('..') ? file : short;
 }

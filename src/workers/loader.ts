@@ -51,6 +51,7 @@ const API = fileURLToPath(new URL('../workers/job-api.js', import.meta.url));
 
 /** @param cacheFolder where compiled files are kept, or null for nowhere */
 export function startLoader(cacheFolder: string | null): void {
+  // Node's types name neither what older versions lack nor what is its own.
   const { registerHooks, default: internals } = nodeModule as unknown as Internals;
   const files = registerHooks
     ? new ProjectFiles(cacheFolder)

@@ -3,8 +3,9 @@
 import type { JobFile } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
-import type { LogLine } from '../run/view.ts';
-import type { Json } from '../support/json.ts';
+import type { LogLine, RunView } from '../run/view.ts';
+import { type Json, parseJson } from '../support/json.ts';
+import { MAX_FRAME_BYTES } from '../support/limits.ts';
 import type { Left } from './traces.ts';
 
 /** Everything an attempt needs to know; `token` comes back with each message about it. */
@@ -46,7 +47,7 @@ export type Call =
       readonly timeoutMs: number;
     }
   | { readonly type: 'check'; readonly file: string; readonly list: readonly Json[] }
-  | { readonly type: 'next'; readonly file: string; readonly last: Json };
+  | { readonly type: 'next'; readonly file: string; readonly last: RunView | null };
 
 /** From the daemon to the worker. */
 export type ToWorker =
@@ -84,6 +85,9 @@ export const unreadyAnswer = (message: string): Answer => ({
 });
 
 export const isUnready = (answer: Answer): boolean => !answer.ok && answer.code === UNREADY;
+
+/** Said of what no worker sends: something else wrote to its pipe. */
+export const FORGED = 'it wrote to descriptor 3, the pipe of its worker';
 
 /** What an attempt says of itself. */
 export type FromRun =
@@ -132,3 +136,51 @@ export type FromWorker =
   | { readonly type: 'loading'; readonly call: number }
   /** Ends a call of `hook`, `inspect`, `check` or `next`. */
   | { readonly type: 'result'; readonly call: number; readonly answer: Answer };
+
+const LINE_END = 10;
+
+/**
+ * Bytes of the channel into messages. A character cut in two by a chunk's border comes out whole, because only whole lines
+ * are decoded; a line over the bound is dropped, for no message of a worker is that long.
+ */
+export class Frames {
+  readonly #got: (message: object) => void;
+  readonly #most: number;
+  #parts: Buffer[] = [];
+  #length = 0;
+  #skipping = false;
+
+  constructor(got: (message: object) => void, most = MAX_FRAME_BYTES) {
+    this.#got = got;
+    this.#most = most;
+  }
+
+  write(chunk: Buffer): void {
+    const end = chunk.lastIndexOf(LINE_END);
+    if (end < 0) {
+      this.#keep(chunk);
+      return;
+    }
+    const whole = Buffer.concat([...this.#parts, chunk.subarray(0, end)]).toString('utf8');
+    this.#parts = [];
+    this.#length = 0;
+    this.#keep(chunk.subarray(end + 1));
+    const lines = whole.split('\n');
+    if (this.#skipping) lines.shift();
+    this.#skipping = false;
+    for (const line of lines) {
+      const message = parseJson(line);
+      if (message !== null && typeof message === 'object') this.#got(message);
+    }
+  }
+
+  #keep(chunk: Buffer): void {
+    if (chunk.length === 0 || this.#skipping) return;
+    this.#parts.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length <= this.#most) return;
+    this.#parts = [];
+    this.#length = 0;
+    this.#skipping = true;
+  }
+}

@@ -25,8 +25,9 @@ import type { Lane } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
-import { errnoOf } from '../support/errors.ts';
+import { orElseSync } from '../support/errors.ts';
 import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
+import { deferred } from '../support/wakeup.ts';
 import { Child } from './child.ts';
 import { CommandRunner } from './command-job.ts';
 import type { Doomed } from './death.ts';
@@ -246,10 +247,7 @@ export class WorkerPool {
   #start(errand: Errand): Worker {
     if (errand.type === 'attempt' && !isShared(errand)) this.#makeRoom();
     const runner = this.#startProcess(errand);
-    let onUndying = (): void => undefined;
-    const undying = new Promise<void>((resolve) => {
-      onUndying = resolve;
-    });
+    const undying = deferred();
     const worker: Worker = {
       runner,
       errand,
@@ -259,8 +257,8 @@ export class WorkerPool {
       idleSince: this.#options.clock.monotonic(),
       retiring: false,
       ended: null,
-      undying,
-      onUndying,
+      undying: undying.promise,
+      onUndying: undying.resolve,
     };
     this.#workers.set(runner, worker);
     if (errand.type === 'attempt') this.#options.onStart?.(runner);
@@ -372,11 +370,5 @@ function errandOf(run: Run, entry: JobEntry | null): AttemptErrand {
 }
 
 /** 0 where the system does not tell. */
-function residentBytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
-  } catch (error) {
-    if (errnoOf(error) !== '') return 0;
-    throw error;
-  }
-}
+const residentBytes = (pid: number): number =>
+  orElseSync(0, () => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096);

@@ -5,7 +5,7 @@
 // own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit since
 // 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to everybody.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { errnoOf } from '../support/errors.ts';
+import { errnoOf, orElseSync } from '../support/errors.ts';
 import { randomBytes } from '../support/random.ts';
 
 /** The variable by which everything that a worker ever started can be found. */
@@ -50,14 +50,8 @@ export function hasProc(): boolean {
 }
 
 /** When a process began that was started a moment ago; empty where that cannot be told, and its mark has to do. */
-export function startTimeOf(pid: number): string {
-  try {
-    return processInfo(pid)?.startTime ?? '';
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return '';
-  }
-}
+export const startTimeOf = (pid: number): string =>
+  orElseSync('', () => processInfo(pid)?.startTime ?? '');
 
 /** Null where no such process is. */
 export function processInfo(pid: number): ProcessInfo | null {

@@ -7,7 +7,8 @@ import { Script } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import { isFileOnDisk, isOurs, Resolution, TYPESCRIPT } from '../catalog/resolution.ts';
 import { TsConfigs } from '../catalog/tsconfig.ts';
-import { errnoOf } from '../support/errors.ts';
+import { orElseSync } from '../support/errors.ts';
+import { parseJson } from '../support/json.ts';
 import { withoutMark } from '../support/text.ts';
 import { CompileCache } from './compile-cache.ts';
 import type { Compiled, CompileOptions, Format } from './typescript.ts';
@@ -155,24 +156,11 @@ function formatByName(file: string): Format {
 function packageType(folder: string): unknown {
   const text = textOrNull(join(folder, 'package.json'));
   if (text === null) return dirname(folder) === folder ? undefined : packageType(dirname(folder));
-  try {
-    return (JSON.parse(text) as { type?: unknown } | null)?.type;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return (parseJson(text) as { readonly type?: unknown } | null | undefined)?.type;
 }
 
-function textOrNull(file: string): string | null {
-  try {
-    return withoutMark(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return null;
-  }
-}
-
-/** Some editors begin a text with the mark of UTF-8. */
+const textOrNull = (file: string): string | null =>
+  orElseSync(null, () => withoutMark(readFileSync(file, 'utf8')));
 
 /** The place and text of a syntax error in the file, or an empty text: Node does not always name the line. */
 export function syntaxErrorIn(file: string): string {

@@ -2,9 +2,21 @@
 // writes to descriptor 3 by mistake or on purpose must not reach the daemon as a message with holes. So every field is
 // looked at, and a message has no other ones.
 import * as v from 'valibot';
+import { type Checked, JOB_FUNCTIONS, type JobData, type Recurrence } from '../catalog/catalog.ts';
 import type { Death, Decision, Outcome } from '../run/outcome.ts';
+import {
+  BACKOFFS,
+  CATCH_UPS,
+  ISOLATIONS,
+  OVERLAPS,
+  type Policy,
+  type RateLimit,
+  type RetryWaits,
+} from '../run/policy.ts';
 import type { RunError } from '../run/run.ts';
-import { type Json, mostBytes } from '../support/json.ts';
+import { RULE } from '../run/stored-schedule.ts';
+import { isInstant } from '../support/clock.ts';
+import { mostBytes } from '../support/json.ts';
 import {
   MAX_JSON_DEPTH,
   MAX_LOG_TEXT,
@@ -15,19 +27,20 @@ import {
 import {
   anything,
   be,
+  exactly,
   fits,
   flag,
   instant,
   isFields,
   list,
+  number,
   oneOf,
   type Schema,
-  strict,
   text,
   variant,
   whole,
 } from '../support/schema.ts';
-import type { Answer, FromWorker } from './messages.ts';
+import type { Answer, Call, FromWorker } from './messages.ts';
 
 /**
  * `noise` is what means nothing to the daemon: some program logs there. `forged` is what means something, and no worker
@@ -39,13 +52,11 @@ export function readMessage(raw: unknown): FromWorker | 'noise' | 'forged' {
   return fits(MESSAGES[type as FromWorker['type']], raw) ? (raw as FromWorker) : 'forged';
 }
 
-/** Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added here. */
-const exactly = <T>(entries: { readonly [K in keyof T]-?: Schema }): Schema => strict(entries);
-
 /** Texts are cut by the worker, and say how much was left out. */
 const MAX_TEXT = MAX_LOG_TEXT + 200;
 
 const yes = be('true', (value) => value === true);
+const no = be('false', (value) => value === false);
 const cut = be(
   'a text as the worker cuts it',
   (value) => typeof value === 'string' && value.length <= MAX_TEXT,
@@ -55,7 +66,7 @@ const positive = be('a number from 0', (value) => typeof value === 'number' && v
 /** As `checkJson`, which refuses the same in the worker. */
 const small = be('JSON of at most 1 MB', (value) => {
   if (value === undefined) return false;
-  const most = mostBytes(value as Json);
+  const most = mostBytes(value);
   if (most <= MAX_VALUE_BYTES) return true;
   return most !== Infinity && Buffer.byteLength(JSON.stringify(value)) <= MAX_VALUE_BYTES;
 });
@@ -63,7 +74,7 @@ const small = be('JSON of at most 1 MB', (value) => {
 /** They hold the params of a request, and are checked where they are read. */
 const options = be(
   'JSON',
-  (value) => value !== undefined && mostBytes(value as Json, MAX_JSON_DEPTH + 20) !== Infinity,
+  (value) => value !== undefined && mostBytes(value, MAX_JSON_DEPTH + 20) !== Infinity,
 );
 
 const error = exactly<RunError>({ name: cut, message: cut, stack: cut });
@@ -110,7 +121,7 @@ const line = exactly<Said<'log'>['line']>({
 
 const good = exactly<Extract<Answer, { ok: true }>>({ ok: yes, value: anything });
 const bad = exactly<Extract<Answer, { ok: false }>>({
-  ok: be('false', (value) => value === false),
+  ok: no,
   code: text,
   message: text,
   hint: text,
@@ -148,3 +159,73 @@ const MESSAGES: { readonly [Type in FromWorker['type']]: Schema } = {
   }),
   emit: exactly<Said<'emit'>>({ ...run, call: whole(0), job: text, params: small, options }),
 };
+
+/** `dataToJson` of catalog/definition makes it. */
+interface SentData extends Omit<JobData, 'policy' | 'has'> {
+  readonly policy: Omit<Policy, 'retries'> & { readonly retries: SentRetries | null };
+  readonly has: readonly (typeof JOB_FUNCTIONS)[number][];
+}
+
+interface SentRetries extends RetryWaits {
+  readonly limit?: number | null;
+}
+
+const orNone = v.nullable(number);
+
+const SENT = exactly<SentData>({
+  description: v.nullable(text),
+  group: v.nullable(text),
+  policy: exactly<Policy>({
+    priority: number,
+    concurrency: orNone,
+    rateLimit: v.nullable(exactly<RateLimit>({ limit: number, perMs: number })),
+    retries: v.nullable(
+      exactly<SentRetries>({
+        limit: v.optional(orNone),
+        delayMs: number,
+        backoff: oneOf(BACKOFFS),
+        factor: number,
+        maxDelayMs: number,
+        jitter: number,
+      }),
+    ),
+    timeoutMs: orNone,
+    lockTimeMs: orNone,
+    graceMs: number,
+    isolation: oneOf(ISOLATIONS),
+    memoryMb: orNone,
+    keepDoneMs: number,
+    keepFailedMs: number,
+  }),
+  autostart: flag,
+  recurrence: v.nullable(
+    exactly<Recurrence>({ rule: RULE, catchUp: oneOf(CATCH_UPS), overlap: oneOf(OVERLAPS) }),
+  ),
+  schema: anything,
+  has: list(oneOf(JOB_FUNCTIONS)),
+});
+
+/** Null for what no worker sends: the job itself has written it. */
+export function dataFromJson(sent: unknown): JobData | null {
+  if (!fits(SENT, sent)) return null;
+  const { policy, has, ...data } = sent as SentData;
+  const { retries } = policy;
+  const limit = retries?.limit === null ? Number.POSITIVE_INFINITY : retries?.limit;
+  const kept = retries && { ...retries, ...(limit !== undefined && { limit }) };
+  return { ...data, policy: { ...policy, retries: kept as Policy['retries'] }, has: new Set(has) };
+}
+
+type Sound = Extract<Checked, { readonly ok: true }>;
+type Unsound = Extract<Checked, { readonly ok: false }>;
+
+// Params are checked by whoever keeps them.
+const sound = exactly<Sound>({ ok: yes, params: anything, lock: v.nullable(text) });
+const unsound = exactly<Unsound>({ ok: no, issues: list(text) });
+
+/** The values of answers, by the type of the call. */
+export const ANSWERS = {
+  check: list(v.lazy((one) => (isFields(one) && one.ok === true ? sound : unsound))),
+  next: v.nullable(be('an instant', (at) => isInstant(Date.parse(String(at))))),
+  hook: v.nullable(decision),
+  inspect: SENT,
+} satisfies Readonly<Record<Call['type'], Schema>>;

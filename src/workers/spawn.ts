@@ -1,12 +1,16 @@
 // Starts a process as every worker is started: in its own group and session, marked, and tied to the daemon, where the
 // system can: the kernel kills it when the daemon dies. A command is not tied; the warden does that for less.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { errnoOf, fewFiles, JobrunError } from '../support/errors.ts';
+import { programIn } from '../support/read-file.ts';
 import { MARK_VARIABLE, markingScript } from './processes.ts';
 
 const SHELL = '/bin/sh';
+
+/** True for what a shell ends with where it cannot start a program, or does not find it. */
+export const isNotStarted = (exitCode: number | null): boolean =>
+  exitCode === 126 || exitCode === 127;
 
 export interface Start {
   /** A program with its arguments, tied to the daemon; or a script for the shell, which is not. */
@@ -64,17 +68,6 @@ let found: string | null = null;
 function findSetpriv(): string | null {
   // Where it was not found it is looked for again: its folder may not have answered just then.
   if (found !== null) return found;
-  const folders = process.platform === 'linux' ? (process.env.PATH ?? '').split(delimiter) : [];
-  found = folders.map((folder) => join(folder || '.', 'setpriv')).find(isProgram) ?? null;
+  if (process.platform === 'linux') found = programIn(process.env.PATH ?? '', 'setpriv');
   return found;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) !== '') return false;
-    throw error;
-  }
 }

@@ -2,8 +2,8 @@
 // stack has no frames of jobrun: what a job did wrong is shown where the job did it.
 import { fileURLToPath } from 'node:url';
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
+import { isStopExitCode, isStopSignal } from '../run/outcome.ts';
 import type { Due, RunError } from '../run/run.ts';
-import { isStopExitCode, isStopSignal } from '../run/stop-signal.ts';
 import { waitOf } from '../run/waits.ts';
 import { type Duration, durationMs } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';

@@ -5,7 +5,7 @@
 // Looking for processes means reading a file for each in the system. So that is done only where there can be any: the
 // worker has a child, or has waited for one, which shows in the page faults of its children.
 import { fstatSync, openSync, readSync } from 'node:fs';
-import { errnoOf } from '../support/errors.ts';
+import { errnoOf, orElseSync } from '../support/errors.ts';
 import { type Doomed, hasCompany } from './death.ts';
 import { bootId, hasProc, MARK_VARIABLE, processInfo } from './processes.ts';
 
@@ -38,13 +38,11 @@ export class Traces {
 
   /** True where what runs do next would fail: their folder is another one, or stdout is closed for what they start. */
   isSpoilt(): boolean {
-    try {
+    // The system refuses what is closed, and a folder that is gone.
+    return orElseSync(true, () => {
       for (const descriptor of [1, 2]) fstatSync(descriptor);
       return process.cwd() !== this.#folder;
-    } catch {
-      // Closed, or the folder is gone.
-      return true;
-    }
+    });
   }
 
   /** What has been left behind since. */

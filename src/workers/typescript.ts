@@ -112,9 +112,8 @@ function formatOf(
             } else if (t.isTSImportEqualsDeclaration(node)) requireInstead(t, one, node);
           }
           seen.isModule ||= awaitsAtTop(path);
-          const { globals } = path.scope as unknown as { globals: object };
           const names = ['module', 'exports', 'require'];
-          seen.isCommonJs ||= names.some((name) => Object.hasOwn(globals, name));
+          seen.isCommonJs ||= namesNotDeclared(path, names).length > 0;
         },
       },
       MetaProperty({ node }) {
@@ -154,6 +153,12 @@ function awaitsAtTop(program: NodePath<types.Program>): boolean {
   return found;
 }
 
+/** Those of the names that the text uses and does not declare. Babel's types leave `globals` out. */
+function namesNotDeclared({ scope }: NodePath, names: readonly string[]): readonly string[] {
+  const globals: object = Reflect.get(scope, 'globals');
+  return names.filter((name) => Object.hasOwn(globals, name));
+}
+
 /** `require`, `__filename` and `__dirname` in a module that does not declare them, on its first line. */
 function commonJsNames({ template }: { template: (code: string) => () => unknown }): PluginObj {
   const made: Readonly<Record<string, string>> = {
@@ -165,8 +170,7 @@ function commonJsNames({ template }: { template: (code: string) => () => unknown
     visitor: {
       Program: {
         exit(path) {
-          const { globals } = path.scope as unknown as { globals: object };
-          const missing = Object.keys(made).filter((name) => Object.hasOwn(globals, name));
+          const missing = namesNotDeclared(path, Object.keys(made));
           const statements = missing.map((name) => template(made[name] ?? '')() as types.Statement);
           path.unshiftContainer('body', statements);
         },

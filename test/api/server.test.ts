@@ -329,7 +329,7 @@ test('a stream comes item by item, ends, and leaves room for calls beside it', a
       : Promise.resolve('beside'),
   );
   const one = await client(path);
-  const items: Json[] = [];
+  const items: unknown[] = [];
   for await (const item of one.stream('count', null, new AbortController().signal)) {
     items.push(item);
   }

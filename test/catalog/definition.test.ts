@@ -1,12 +1,8 @@
 // What an author writes, as data, or the error that tells how to write it.
 import { describe, expect, test } from 'vitest';
-import {
-  dataFromJson,
-  dataToJson,
-  defaultsOf,
-  readDefinition,
-} from '../../src/catalog/definition.ts';
+import { dataToJson, defaultsOf, readDefinition } from '../../src/catalog/definition.ts';
 import { DEFAULT_RETRIES } from '../../src/run/policy.ts';
+import { dataFromJson } from '../../src/workers/reading.ts';
 import { jobData } from '../helpers/runs.ts';
 
 const read = (fields: object, defaults = {}) => readDefinition({ run() {}, ...fields }, defaults);
@@ -107,6 +103,23 @@ describe('what is read', () => {
     const data = read({ retries: Number.POSITIVE_INFINITY, lock: () => '', every: 5000 });
     expect(dataFromJson(JSON.parse(JSON.stringify(dataToJson(data))))).toEqual(data);
     expect(dataFromJson(dataToJson(read({})))).toEqual(read({}));
+    const keptWaits = read({ retries: { delay: '5s' } });
+    expect(dataFromJson(dataToJson(keptWaits))).toEqual(keptWaits);
+  });
+
+  test('is no definition where a job wrote it into the pipe of its worker itself', () => {
+    const sent = dataToJson(read({ every: 5000 })) as { readonly policy: object };
+    expect(dataFromJson(sent)).not.toBeNull();
+    for (const forged of [
+      null,
+      'ok',
+      {},
+      { ...sent, has: ['toString'] },
+      { ...sent, policy: { ...sent.policy, graceMs: 'soon' } },
+      { ...sent, recurrence: { rule: { kind: 'every' }, catchUp: 'once', overlap: 'skip' } },
+      { ...sent, more: 1 },
+    ])
+      expect(dataFromJson(forged)).toBeNull();
   });
 });
 

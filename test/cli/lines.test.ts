@@ -1,8 +1,7 @@
 // Thousands of command lines, made at random from the tables of the commands: each means what was put into it, however
 // it is written, and each with a fault in it is refused by the name of that fault.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ENTRIES } from '../../src/cli/entries.ts';
-import { GENERAL_OPTIONS } from '../../src/cli/general.ts';
+import { ENTRIES, GENERAL_OPTIONS } from '../../src/cli/entries.ts';
 import { parse } from '../../src/cli/program.ts';
 import {
   type Entry,

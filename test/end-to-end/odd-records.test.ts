@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { connect, type RunView } from '../../src/index.ts';
-import { sumOf } from '../../src/support/checksums.ts';
+import { sumOf } from '../../src/support/files.ts';
 import { editDocument, mutationsOf } from '../helpers/odd-state.ts';
 import { type Doc, eventually, Project } from '../helpers/project.ts';
 import { Site } from '../helpers/site.ts';

@@ -14,6 +14,7 @@ import { DEFAULT_POLICY, type Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Asked, newSchedule, type Rule, type Schedule } from '../../src/run/schedule.ts';
 import { abortIdle, settle } from '../../src/run/transitions.ts';
+import type { RunView } from '../../src/run/view.ts';
 import type { Json } from '../../src/support/json.ts';
 import type { Runner } from '../../src/workers/runner.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -30,7 +31,7 @@ export interface FakeJob {
   readonly check?: (params: Json) => Checked;
   /** What stands in its file. */
   readonly text?: string;
-  readonly nextRun?: (last: Json) => Promise<string | null> | string | null;
+  readonly nextRun?: (last: RunView | null) => Promise<string | null> | string | null;
 }
 
 export interface Start {

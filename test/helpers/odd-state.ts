@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { bytesOf } from '../../src/store/document-bytes.ts';
-import { hex } from '../../src/support/checksums.ts';
+import { hex } from '../../src/support/files.ts';
 import type { Doc } from './project.ts';
 
 /** Rewrites a JSON file of the state as `change` makes it. */

@@ -1,6 +1,6 @@
 // The wait before another attempt: its growth, its cap, its spread.
 import { describe, expect, it } from 'vitest';
-import { backoffMs } from '../../src/run/backoff.ts';
+import { backoffMs } from '../../src/run/retries.ts';
 import { retries } from '../helpers/runs.ts';
 
 const waits = (more: Parameters<typeof retries>[1], chance = 0.5): number[] =>

@@ -1,7 +1,6 @@
 // The hard days of cron by hand, and thousands of others against the oracle. JOBRUN_LONG=1 runs ten times as many.
 import { describe, expect, it } from 'vitest';
-import { checkCron, lastCron, nextCron, noteOf } from '../../src/run/cron.ts';
-import { countCron } from '../../src/run/cron-count.ts';
+import { checkCron, countCron, lastCron, nextCron, noteOf } from '../../src/run/cron.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { randomCase } from './cron-cases.ts';

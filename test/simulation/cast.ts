@@ -1,8 +1,13 @@
 // The jobs that a simulated project has: each has a rule of its own that must be kept, and they share keys and locks.
 import type { Catalog, JobEntry } from '../../src/catalog/catalog.ts';
-import { DEFAULT_POLICY, DEFAULT_RETRIES, type Policy } from '../../src/run/policy.ts';
+import {
+  CATCH_UPS,
+  DEFAULT_POLICY,
+  DEFAULT_RETRIES,
+  OVERLAPS,
+  type Policy,
+} from '../../src/run/policy.ts';
 import type { Rule } from '../../src/run/schedule.ts';
-import { CATCH_UPS, OVERLAPS } from '../../src/run/slot-policy.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/support/limits.ts';
 import type { Random } from '../helpers/random.ts';
 import { jobData } from '../helpers/runs.ts';

@@ -1,6 +1,6 @@
 // The system clock: its timers wait as long as they are told to, also where Node's own would not.
 import { afterEach, expect, it, vi } from 'vitest';
-import { delay, systemClock } from '../../src/support/clock.ts';
+import { delay, systemClock, within } from '../../src/support/clock.ts';
 
 const DAY = 86_400_000;
 afterEach(() => void vi.useRealTimers());
@@ -30,6 +30,28 @@ it('a delay ends at its signal', async () => {
   const began = performance.now();
   await delay(systemClock, DAY, signal);
   expect(performance.now() - began).toBeLessThan(5000);
+});
+
+it('work within a time gives what it comes to, and its timer is taken back', async () => {
+  vi.useFakeTimers();
+  const late = vi.fn();
+  expect(await within(systemClock, Promise.resolve(7), DAY, late)).toBe(7);
+  await expect(within(systemClock, Promise.reject(new Error('no')), DAY, late)).rejects.toThrow(
+    'no',
+  );
+  expect(vi.getTimerCount()).toBe(0);
+  expect(late).not.toHaveBeenCalled();
+});
+
+it('work that is late gives what stands in for it, or is refused', async () => {
+  vi.useFakeTimers();
+  const work = new Promise<number>(() => undefined);
+  const late = within(systemClock, work, 50, () => 'late');
+  const refused = within(systemClock, work, 50, () => Promise.reject(new Error('too late')));
+  const told = expect(refused).rejects.toThrow('too late');
+  vi.advanceTimersByTime(50);
+  expect(await late).toBe('late');
+  await told;
 });
 
 it('a sharp timer ends in the millisecond that was asked for or later, however short, and not where it was taken back', async () => {

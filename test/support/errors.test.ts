@@ -8,6 +8,8 @@ import {
   errorFromShape,
   exitCodeOf,
   JobrunError,
+  orElse,
+  orElseSync,
   toJobrunError,
 } from '../../src/support/errors.ts';
 
@@ -87,5 +89,26 @@ describe('anything thrown', () => {
       expect.objectContaining({ code: 'internal', message: 'broken invariant: x' }),
     );
     expect(() => assert(true, 'x')).not.toThrow();
+  });
+});
+
+describe('what the system refuses', () => {
+  const refusal = (): never => {
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+  };
+  const defect = (): never => {
+    throw new TypeError('undefined is not a function');
+  };
+
+  it('has another value in its place', async () => {
+    expect(orElseSync(1, () => 2)).toBe(2);
+    expect(orElseSync(1, refusal)).toBe(1);
+    expect(await orElse(1, async () => 2)).toBe(2);
+    expect(await orElse(1, async () => refusal())).toBe(1);
+  });
+
+  it('is no defect: that is thrown on', async () => {
+    expect(() => orElseSync(1, defect)).toThrow(TypeError);
+    await expect(orElse(1, async () => defect())).rejects.toThrow(TypeError);
   });
 });

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JobEntry } from '../../src/catalog/catalog.ts';
 import { scanJobs } from '../../src/catalog/loader.ts';
+import { viewOf } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Json } from '../../src/support/json.ts';
 import { JobCaller } from '../../src/workers/caller.ts';
 import { inspectJobs } from '../../src/workers/inspector.ts';
 import type { PoolOptions } from '../../src/workers/pool.ts';
+import { queuedRun } from '../helpers/runs.ts';
 import { assignment, newMark, poolOn, project, until } from './harness.ts';
 
 const common = (dir: string, more: Partial<PoolOptions> = {}) => ({
@@ -174,7 +176,7 @@ test('nextRun gets the last run and names the next; hooks are called with a ctx 
   });
   const file = join(dir, 'jobs/job.mjs');
   expect(await caller.next(file, null)).toBe(null);
-  expect(await caller.next(file, { dueAt: '2026-01-01T00:00:00.000Z' })).toBe(
+  expect(await caller.next(file, viewOf(queuedRun(1, { dueAt: Date.UTC(2026, 0) }), null))).toBe(
     '2026-01-01T00:00:01.000Z',
   );
   const done = await caller.hook({ hook: 'onDone', assignment: assignment(file), output: 7 });

@@ -80,7 +80,7 @@ const SHORT_BYTES = 3 * 1024;
 
 /** Short ones, as nearly all are, count for their share of a part and are not measured. */
 function sizeOf(line: BatchLine): number {
-  const isShort = mostBytes(line as unknown as Json) <= SHORT_BYTES;
+  const isShort = mostBytes(line) <= SHORT_BYTES;
   return isShort ? PART_BYTES / MAX_BATCH : JSON.stringify(line).length;
 }
 

@@ -10,12 +10,11 @@ import type { Progress, Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import type { JobrunError } from '../../support/errors.ts';
-import type { Json } from '../../support/json.ts';
 import type { Checked, Here, Options, Sent, Typed } from './options.ts';
 import type { Output } from './output.ts';
 
 // Methods, not properties with functions: only so do commands with options of their own fit into one list.
-export interface Command<T extends Options = Options, Reply = unknown> {
+export interface Command<T extends Options = Options, Reply = unknown, Item = unknown> {
   readonly name: string;
   /** What it does, for its help. */
   readonly about: string;
@@ -38,17 +37,17 @@ export interface Command<T extends Options = Options, Reply = unknown> {
     tools: Tools,
     signal: AbortSignal,
     reply: Reply,
-  ): AsyncIterable<Json>;
+  ): AsyncIterable<Item>;
   /** Prints the reply. Returns the exit code where it is not 0. */
   show(reply: Reply, out: Output, request: Sent<T>): Shown;
   /**
    * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
    * Left out where the same request does.
    */
-  again?(request: Sent<T>, last: Json | null, elapsedMs: number): Sent<T>;
+  again?(request: Sent<T>, last: Item | null, elapsedMs: number): Sent<T>;
   /** How long to wait for the next daemon, where it is not the usual. */
   patienceMs?(request: Sent<T>): number | undefined;
-  showItem?(item: Json, out: Output, request: Sent<T>): Shown;
+  showItem?(item: Item, out: Output, request: Sent<T>): Shown;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
   /** True where its reply is no other where no daemon runs, or says so itself. */

@@ -53,9 +53,14 @@ export function runOf(raw: unknown): RunRequest | JobrunError {
   }
 }
 
-/** The draft of a single request; throws what is wrong with it. */
-export async function draftOf(request: RunRequest, tools: Tools, now: number): Promise<Draft> {
-  const [draft] = await draftsOf([request], tools, now);
+/** The draft of a single request; throws what is wrong with it. `parent` is the run that asked. */
+export async function draftOf(
+  request: RunRequest,
+  tools: Tools,
+  now: number,
+  parent?: number,
+): Promise<Draft> {
+  const [draft] = await draftsOf([request], tools, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
   return draft;
 }

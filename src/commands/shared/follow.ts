@@ -6,7 +6,6 @@ import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { isoOf } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
-import type { Json } from '../../support/json.ts';
 import { fields } from '../../support/schema.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
@@ -40,23 +39,24 @@ export async function* followRun(
   { log, following }: { readonly log: boolean; readonly following?: Following | undefined },
   tools: Tools,
   signal: AbortSignal,
-): AsyncGenerator<Json> {
-  const item = (followed: Followed): Json => followed as unknown as Json;
+): AsyncGenerator<Followed> {
   const id = runId(accepted.id);
-  if (!following) yield item({ accepted });
+  if (!following) yield { accepted };
   const after = following?.after ?? 0;
   if (log) {
     for await (const line of logOf(id, { after }, tools, signal)) {
-      yield item({ ...line, id: accepted.id });
+      yield { ...line, id: accepted.id };
     }
   }
   const settled = await untilSettled([id], false, tools, signal);
-  for (const run of settled ?? []) yield item({ run: await viewRun(run, tools) });
+  for (const run of settled ?? []) yield { run: await viewRun(run, tools) };
 }
 
 /** How a request goes on with the next daemon: what it accepted is not accepted again. */
-export function followAgain<Request extends object>(request: Request, last: Json | null): Request {
-  const followed = last as unknown as Followed | null;
+export function followAgain<Request extends object>(
+  request: Request,
+  followed: Followed | null,
+): Request {
   if (followed === null) return request;
   if ('line' in followed) return { ...request, following: { id: followed.id, after: followed.n } };
   const { id } = 'accepted' in followed ? followed.accepted : followed.run;

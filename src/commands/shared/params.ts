@@ -3,6 +3,8 @@
 // schema says that n is a number, `-p n=41` stays the text "41", and the command notes once how to pass JSON.
 import { JobrunError } from '../../support/errors.ts';
 import { type Json, parseJson } from '../../support/json.ts';
+import { isFields } from '../../support/schema.ts';
+import { shellQuoted } from '../../support/text.ts';
 import type { Tools } from './command.ts';
 import { jsonOf } from './kinds.ts';
 import type { Output } from './output.ts';
@@ -85,17 +87,14 @@ export function withTexts(params: Json, texts: Texts, schema: Json): Json {
 
 /** `__proto__` becomes a key like any other, for the check of all params to find and refuse. */
 function withEntries(params: Json, entries: readonly (readonly [string, Json])[]): Json {
-  if (params !== null && typeof params === 'object' && !Array.isArray(params)) {
-    return { ...params, ...Object.fromEntries(entries) };
-  }
+  if (isFields(params)) return { ...params, ...Object.fromEntries(entries) };
   const hint = 'Leave out -p, or give an object: --params \'{"name":"value"}\'.';
   throw new JobrunError('bad-params', '-p needs params that are an object', hint);
 }
 
 type Schema = Readonly<Record<string, Json | undefined>>;
 
-const schemaOf = (value: Json | undefined): Schema | null =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
+const schemaOf = (value: Json | undefined): Schema | null => (isFields(value) ? value : null);
 
 function propertyOf(schema: Json, key: string): Schema | null {
   for (const one of alternatives(schemaOf(schema), schema)) {
@@ -180,8 +179,7 @@ function isTyped(text: string): boolean {
   return value !== undefined && typeof value !== 'string';
 }
 
-const quoted = (text: string): string =>
-  /^[\w.+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+const quoted = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : shellQuoted(text));
 
 /** Says it, and gives the reply back without it. */
 export function tellTextNote<Reply extends TextNote>(

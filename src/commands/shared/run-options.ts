@@ -2,7 +2,7 @@
 // the library and jobs that emit share; and how they are read where they depend on each other.
 
 import * as v from 'valibot';
-import { CATCH_UPS, OVERLAPS } from '../../run/slot-policy.ts';
+import { CATCH_UPS, OVERLAPS } from '../../run/policy.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_KEY_LENGTH } from '../../support/limits.ts';

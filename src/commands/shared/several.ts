@@ -2,7 +2,7 @@
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
 import type { Query } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
-import { exitCodeOf, JobrunError } from '../../support/errors.ts';
+import { errorFromShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
 import type { Tools } from './command.ts';
 import type { Output } from './output.ts';
 import type { Refused } from './replies.ts';
@@ -86,9 +86,7 @@ function errorIn(result: object): object {
 /** Tells what was refused, and gives the exit code. */
 export function showRefused(results: readonly object[], out: Output): number | undefined {
   const refused = results.filter(isRefused);
-  if (!out.json)
-    for (const { error } of refused)
-      out.error(new JobrunError(error.code, error.message, error.hint));
+  if (!out.json) for (const { error } of refused) out.error(errorFromShape(error));
   if (refused.length === 0) return undefined;
   const codes = new Set(refused.map(({ error }) => exitCodeOf(error.code)));
   const [code = 1] = codes;

@@ -1,7 +1,6 @@
 // Runs and jobs as handlers tell them: a run with what only the running system knows, which is why it waits and what a
 // running attempt last said of its progress; a job with the counts of its runs and whether it is paused.
 
-import { isAbsolute, relative } from 'node:path';
 import { blockOf, type JobEntry } from '../../catalog/catalog.ts';
 import type { Accepted, Pauses } from '../../engine/engine.ts';
 import { lastAliveAt } from '../../run/attempts.ts';
@@ -10,6 +9,7 @@ import { type Schedule, type ScheduleView, scheduleView } from '../../run/schedu
 import { type RunView, viewOf } from '../../run/view.ts';
 import { isoOf } from '../../support/clock.ts';
 import type { Json } from '../../support/json.ts';
+import { shortPath } from '../../support/read-file.ts';
 import type { Tools } from './command.ts';
 import type { AcceptedView } from './replies.ts';
 
@@ -180,10 +180,4 @@ export function jobState(
   if (!entry) return 'missing';
   if (entry.state === 'broken') return 'broken';
   return all || jobs.has(name) ? 'paused' : 'ok';
-}
-
-/** From the project folder, where the file lies in it. */
-function shortPath(dir: string, file: string): string {
-  const path = relative(dir, file);
-  return path.startsWith('..') || isAbsolute(path) ? file : path;
 }

@@ -5,7 +5,6 @@ import { isSettled, type Run } from '../../run/run.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
-import type { Json } from '../../support/json.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
@@ -132,12 +131,12 @@ const isKept = (engine: Pick<Engine, 'durable'>): Promise<boolean> =>
 const AT_MOST_EVERY_MS = 250;
 
 /** A view that is sent again when something has changed, but not more often than anybody can read it. */
-export async function* watched(
-  first: Json,
-  again: () => Promise<Json>,
+export async function* watched<View>(
+  first: View,
+  again: () => Promise<View>,
   tools: Tools,
   signal: AbortSignal,
-): AsyncGenerator<Json> {
+): AsyncGenerator<View> {
   if (!tools.daemon) throw noDaemon('watching');
   const changes = new Wakeup();
   const undo = tools.engine.onChange(changes.wake);

@@ -13,7 +13,7 @@ import {
   withTrouble,
 } from '../../run/schedule.ts';
 import type { Clock } from '../../support/clock.ts';
-import { errnoOf, toJobrunError } from '../../support/errors.ts';
+import { orElse, toJobrunError } from '../../support/errors.ts';
 import { markOf } from './next-runs.ts';
 
 export interface JobScheduleParts {
@@ -99,6 +99,7 @@ async function check(entry: Sound, catalog: Catalog): Promise<Checked> {
     const [checked] = await catalog.check(entry.name, [{}]);
     return checked ?? { ok: false, issues: ['it was not checked'] };
   } catch (error) {
+    // Whatever it is, it silences this schedule and no other.
     return { ok: false, issues: [toJobrunError(error).message] };
   }
 }
@@ -106,12 +107,8 @@ async function check(entry: Sound, catalog: Catalog): Promise<Checked> {
 /** What `nextRun` has said stays said while the file is the same. */
 async function lasting(entry: Sound, trouble: Trouble | undefined): Promise<Trouble | null> {
   if (trouble?.kind !== 'stopped' || entry.data.recurrence?.rule.kind !== 'nextRun') return null;
-  try {
-    return (await markOf(entry.file)) === trouble.file ? trouble : null;
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return trouble;
-  }
+  const file = await orElse(trouble.file, () => markOf(entry.file));
+  return file === trouble.file ? trouble : null;
 }
 
 /** The schedule as the file asks for it; one that was made with its name is left alone. */

@@ -12,7 +12,6 @@ import { type Schedule, type Trouble, withTrouble } from '../../run/schedule.ts'
 import { viewOf } from '../../run/view.ts';
 import type { Clock } from '../../support/clock.ts';
 import { toJobrunError } from '../../support/errors.ts';
-import type { Json } from '../../support/json.ts';
 import { HOUR, MIN_EVERY_MS, MINUTE } from '../../support/limits.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { JobCaller } from '../../workers/caller.ts';
@@ -107,7 +106,7 @@ export class NextRuns {
     }
     // Before the question: a file that changes meanwhile has not given this answer.
     const file = await markOf(entry.file);
-    const said = await caller.next(entry.file, last && (viewOf(last, null) as unknown as Json));
+    const said = await caller.next(entry.file, last && viewOf(last, null));
     this.#failures.delete(name);
     const now = clock.now();
     await this.#answered(name, (present) =>

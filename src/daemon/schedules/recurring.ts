@@ -18,8 +18,7 @@ import { toJobrunError } from '../../support/errors.ts';
 import { mostBytes } from '../../support/json.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, MAX_FIRING_BYTES, SECOND } from '../../support/limits.ts';
 import type { JobCaller } from '../../workers/caller.ts';
-import { DueSchedules } from './due-schedules.ts';
-import { Intervals } from './intervals.ts';
+import { DueSchedules, Intervals } from './due-schedules.ts';
 import { followJobs } from './job-schedules.ts';
 import { NextRuns } from './next-runs.ts';
 

@@ -1,11 +1,12 @@
 // What is counted of a daemon, as Prometheus reads it. Counters begin at 0 with the daemon; gauges are asked for when
 // somebody looks, so that watching costs nothing in between. Job names come from outside and are labels: only so many
 // are told apart, the rest counts as `(other)`, and what watches a daemon cannot be flooded through it.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { Change } from '../../engine/engine.ts';
 import { type Counts, isSettled } from '../../run/run.ts';
-import { errnoOf } from '../../support/errors.ts';
+import { orElse } from '../../support/errors.ts';
 import { MAX_METRIC_JOBS, SECOND } from '../../support/limits.ts';
+import { openFileLimit } from '../../support/system.ts';
 import { exposition, type Family, Histogram } from './exposition.ts';
 
 export interface Gauges {
@@ -144,25 +145,9 @@ async function processFamilies(startedAt: number): Promise<readonly Family[]> {
     gauge('process_start_time_seconds', 'When the daemon started.', startedAt / SECOND),
     gauge('nodejs_heap_size_used_bytes', 'Heap in use.', heapUsed),
   ];
-  const open = await fromProc(async () => (await readdir('/proc/self/fd')).length);
-  const most = await fromProc(async () =>
-    openFilesLimit(await readFile('/proc/self/limits', 'utf8')),
-  );
+  const open = await orElse(null, async () => (await readdir('/proc/self/fd')).length);
+  const most = openFileLimit();
   if (open !== null) families.push(gauge('process_open_fds', 'Open file descriptors.', open));
   if (most !== null) families.push(gauge('process_max_fds', 'Most descriptors allowed.', most));
   return families;
-}
-
-const openFilesLimit = (limits: string): number =>
-  Number(/^Max open files +(\d+)/m.exec(limits)?.[1]);
-
-/** Null where the system has no such file. */
-async function fromProc(read: () => Promise<number>): Promise<number | null> {
-  try {
-    const value = await read();
-    return Number.isFinite(value) ? value : null;
-  } catch (error) {
-    if (errnoOf(error) === '') throw error;
-    return null;
-  }
 }

@@ -6,9 +6,10 @@ import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { NOTIFY_TIMEOUT_MS, SECOND, UNDYING_MS } from '../../support/limits.ts';
+import { shellQuoted } from '../../support/text.ts';
 import { type Doomed, endGroup } from '../../workers/death.ts';
 import { bootId, startTimeOf } from '../../workers/processes.ts';
-import { startProcess } from '../../workers/spawn.ts';
+import { isNotStarted, startProcess } from '../../workers/spawn.ts';
 import { Warden } from '../../workers/warden.ts';
 import type { NotifyTarget } from './notify-rules.ts';
 
@@ -75,7 +76,7 @@ export class NotifyCommands {
     const env = { ...this.#p.env, JOBRUN_ID: id, JOBRUN_JOB: job };
     this.#warden.begin();
     const mark = newMark();
-    const what = `exec ${[program, ...args].map(quoted).join(' ')}`;
+    const what = `exec ${[program, ...args].map(shellQuoted).join(' ')}`;
     const child = startProcess({ what, dir, mark, env, stdio: STDIO });
     const pid = child.pid as number;
     const doomed = { mark, pid, startTime: startTimeOf(pid), boot: bootId() };
@@ -114,15 +115,8 @@ function endOf(child: ChildProcess): Promise<Failed | null> {
       child.stderr?.destroy();
       const last = said.trim().split('\n').at(-1) ?? '';
       const how = by === null ? `exit ${code}` : by;
-      // The shell could not start it at all.
-      const final = code === NOT_STARTED || code === NOT_FOUND;
+      const final = isNotStarted(code);
       resolve(code === 0 ? null : { why: last === '' ? how : `${how}, ${last}`, final });
     });
   });
 }
-
-const NOT_STARTED = 126;
-const NOT_FOUND = 127;
-
-/** One word of the shell, whatever is in it. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

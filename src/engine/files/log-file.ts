@@ -6,10 +6,9 @@
 import { join } from 'node:path';
 
 import type { LogLine } from '../../run/view.ts';
-import { sumOf } from '../../support/checksums.ts';
 import { isInstant } from '../../support/clock.ts';
 import { errnoOf } from '../../support/errors.ts';
-import { realDisk } from '../../support/files.ts';
+import { realDisk, sumOf } from '../../support/files.ts';
 import { type Json, parseJson } from '../../support/json.ts';
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../../support/limits.ts';
 import { be, fits, isFields, json, object, oneOf, text, whole } from '../../support/schema.ts';

@@ -4,11 +4,11 @@
 //
 // A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
 // that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
-import { lightOf } from '../../run/light-run.ts';
+
 import { Picker } from '../../run/pick.ts';
 import { isSettled, queuedSince, type Run } from '../../run/run.ts';
 import { RunHeap } from '../../run/run-heap.ts';
-import { asideOf, isHeldUp, RUN_ID, readRun } from '../../run/stored-run.ts';
+import { asideOf, isHeldUp, lightOf, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import { weightOf } from '../../run/weight.ts';

@@ -1,0 +1,42 @@
+// What the system says of processes: whether one lives, by its pid alone, and how many files this one may have open. Where
+// that limit is low, Node fails in many ways: modules seem to be missing, processes do not start, connections break. So a
+// daemon looks before it begins.
+import { readFileSync } from 'node:fs';
+import { errnoOf, fewFiles, orElseSync } from './errors.ts';
+
+/** What a daemon has open without any worker, with some room for clients and for loading its own modules. */
+const BASE = 64;
+/** Pipes of a worker process. */
+const PER_WORKER = 4;
+
+/** Throws `refused` where the limit is too low for a daemon with so many workers. */
+export function refuseFewFiles(workers: number, limit = openFileLimit()): void {
+  const needed = BASE + PER_WORKER * workers;
+  if (limit === null || limit >= needed) return;
+  throw fewFiles(
+    `a daemon with ${workers} workers needs ${needed} open files, and may have ${limit}`,
+  );
+}
+
+/** Null where the system does not say. */
+export function openFileLimit(): number | null {
+  const limits = orElseSync('', () => readFileSync('/proc/self/limits', 'utf8'));
+  const [, limit] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+  return limit === undefined ? null : Number(limit);
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+/** Dead, and only waiting for a parent that does not look. */
+function isZombie(pid: number): boolean {
+  // No /proc on this system, or the process has gone this moment: the next look at its pid tells.
+  const stat = orElseSync('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+}
