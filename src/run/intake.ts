@@ -1,8 +1,18 @@
 // What becomes of runs beside the one that was asked for: a draft becomes a run, or is answered with the one that holds its
-// key; a run that settles lets go those that waited for it, or ends them with it. An engine carries it out in one commit.
+// key; a run that settles lets go those that waited for it, or ends them with it. An engine carries it out in one commit;
+// where very many waited, in several: what is left is kept with the first, so that a crash forgets nobody.
 import { JobrunError } from '../support/errors.ts';
+import { MAX_TOLD } from '../support/limits.ts';
 import { type Draft, isSettled, newRun, type Run } from './run.ts';
 import { abortIdle, release } from './transitions.ts';
+
+/** That a run is over, for those that waited for it. */
+export interface News {
+  readonly run: number;
+  readonly at: number;
+  /** Why they end with it; null where they may begin. */
+  readonly why: string | null;
+}
 
 /** The runs that a change may read and write, as they are inside its commit. */
 export interface UnitOfWork {
@@ -12,6 +22,10 @@ export interface UnitOfWork {
   withKey(job: string, key: string): Run | null;
   /** The runs that wait for it. */
   dependentsOf(id: number): readonly number[];
+  /** News that not all have heard. */
+  untold(): readonly News[];
+  keep(news: News): void;
+  forget(news: News): void;
   /** An id for a new run. Throws where no more may come. */
   newId(): number;
   add(run: Run): void;
@@ -79,14 +93,60 @@ export function replaceRun(unit: UnitOfWork, run: Run, wanted: Run): Run {
   refuseTakenKey(unit, run, wanted);
   const next = waitingAgain(unit, run, wanted);
   unit.set(run, next);
-  if (isSettled(next)) tellAll(unit, next, becauseOf(next));
+  if (isSettled(next)) tell(unit, [newsOf(next, becauseOf(next))]);
   return next;
 }
 
-/** A list, not a recursion: a chain of runs may be longer than the stack is deep. */
-function tellAll(unit: UnitOfWork, first: Run, why: string): void {
-  const ended = tellDependents(unit, first, why);
-  for (const run of ended) ended.push(...tellDependents(unit, run, becauseOf(run)));
+/** Tells it to more of those that have not heard it. */
+export const tellMore = (unit: UnitOfWork): void => tell(unit, unit.untold());
+
+function tell(unit: UnitOfWork, news: readonly News[]): void {
+  const left = new Set(tellSome(unit, news));
+  for (const one of news) if (!left.has(one)) unit.forget(one);
+  for (const one of left) unit.keep(one);
+}
+
+const newsOf = ({ id, state }: Run, why: string): News => ({
+  run: id,
+  at: 'settledAt' in state ? state.settledAt : state.dueAt,
+  why: state.name === 'done' ? null : why,
+});
+
+/**
+ * Lets go the runs that waited, or ends them, and those that wait for these. Returns what is left to tell. A list, not a
+ * recursion: a chain of runs may be longer than the stack is deep.
+ */
+function tellSome(unit: UnitOfWork, news: readonly News[]): readonly News[] {
+  const left = [...news];
+  let room = MAX_TOLD;
+  for (let next = left.pop(); next; next = left.pop()) {
+    // A retry lets it go on: who has not heard of its end waits again.
+    if (isUnsettled(unit, next.run)) continue;
+    const ended: News[] = [];
+    for (const id of unit.dependentsOf(next.run)) {
+      if (room === 0) return [...left, next, ...ended];
+      const run = unit.find(id);
+      const told = run && hearing(unit, run, next);
+      if (!run || told === run || !told) continue;
+      unit.set(run, told);
+      room--;
+      if (isSettled(told) && unit.dependentsOf(id).length > 0)
+        ended.push(newsOf(told, becauseOf(told)));
+    }
+    left.push(...ended);
+  }
+  return left;
+}
+
+/** What the news make of a run that waits. */
+function hearing(unit: UnitOfWork, run: Run, { why, at }: News): Run {
+  if (isSettled(run)) return run;
+  if (why !== null) return abortIdle(run, why, at);
+  if (isPending(unit, run)) return run;
+  const after = run.origin?.after ?? [];
+  // It may have to hear yet that another of them was lost.
+  const bad = unit.untold().find((one) => one.why !== null && after.includes(one.run));
+  return bad?.why ? abortIdle(run, bad.why, at) : release(run, at);
 }
 
 /** Removes settled runs. Only for one that was set aside others may still wait: they end with it. */
@@ -95,7 +155,7 @@ export function removeRuns(unit: UnitOfWork, runs: readonly Run[]): void {
   if (busy) throw notSettled(busy);
   for (const run of runs) {
     unit.remove(run);
-    tellAll(unit, run, becauseRemoved(run.id));
+    tell(unit, [newsOf(run, becauseRemoved(run.id))]);
   }
 }
 
@@ -127,22 +187,6 @@ function refuseTakenKey(unit: UnitOfWork, run: Run, next: Run): void {
     `run ${holder.id} has the key "${key}" of run ${run.id} now`,
     hint,
   );
-}
-
-/** Lets go the runs that waited for this one, or ends them with it; returns those that ended. */
-function tellDependents(unit: UnitOfWork, settled: Run, why: string): Run[] {
-  const now = 'settledAt' in settled.state ? settled.state.settledAt : settled.state.dueAt;
-  const ended: Run[] = [];
-  for (const id of unit.dependentsOf(settled.id)) {
-    const run = unit.find(id);
-    if (!run || isSettled(run)) continue;
-    if (settled.state.name !== 'done') {
-      const next = abortIdle(run, why, now);
-      unit.set(run, next);
-      ended.push(next);
-    } else if (!isPending(unit, run)) unit.set(run, release(run, now));
-  }
-  return ended;
 }
 
 /** Whether it waits for any run. From the end, for the last of many are mostly the last to end: few are looked at. */

@@ -54,6 +54,8 @@ export const HEAP_OF_PROGRAM = 64 * MB;
 export const HEAP_SHARE_OF_RUNS = 0.5;
 /** `accept` takes this many drafts at once; clients cut longer lists. */
 export const MAX_BATCH = 1000;
+/** Runs that one commit lets go or ends because they waited for another: some hundredths of a second. */
+export const MAX_TOLD = 2000;
 /** One line of the journal: bounds the memory and the loop time of one group commit. */
 export const MAX_COMMIT_BYTES = MB;
 /** Runs in one page file: about 250 KB, a few milliseconds to read or write. */

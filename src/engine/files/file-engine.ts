@@ -1,7 +1,7 @@
 // The built-in engine: everything in memory, every change in the journal before anyone is told, readable files from
 // time to time. A method that changes something builds a transaction, which is applied at once, so that the next
 // caller sees it and cannot take the same run; then it waits until the journal has it.
-import { removeRuns, repeatedRuns, replaceRun, takeIn } from '../../run/intake.ts';
+import { removeRuns, repeatedRuns, replaceRun, takeIn, tellMore } from '../../run/intake.ts';
 import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import { type JobLimits, UNREAD } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
@@ -65,6 +65,7 @@ export class FileEngine extends Reads implements E.Engine {
   #nextPlaceAt: number | null = null;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
+  #telling: Promise<void> | null = null;
   readonly #ids: { next: number };
   #clockMark: ClockMark | null;
   #tokens = 0;
@@ -132,6 +133,7 @@ export class FileEngine extends Reads implements E.Engine {
 
   async advance(now: number): Promise<number | null> {
     if (this.#time.offset !== this.#restatedAt) this.#restate().catch(this.#store.opened.onError);
+    this.#tellOn();
     const promoted = this.memory.promote(now);
     const stands = (run: Run): boolean => this.memory.live.get(run.id) === run;
     // Not before their acceptance is durable, and before a claim that may go into the same line.
@@ -329,6 +331,7 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   async close(): Promise<void> {
+    await this.#telling;
     await this.#store.close();
   }
 
@@ -364,6 +367,23 @@ export class FileEngine extends Reads implements E.Engine {
     if (changes.some(letsStart)) this.#stir();
     await this.#store.commit({ ops: tx.ops, undo: () => tx.undo(), told });
     this.#store.foldIfLarge(this.#room.wantsFold);
+    this.#tellOn();
+  }
+
+  /** Others are answered between two parts of what very many have to hear. */
+  #tellOn(): void {
+    const { onError, writes } = this.#store.opened;
+    if (this.#telling || !writes || this.tables.untold.values().length === 0) return;
+    this.#telling = this.#tell()
+      .catch(onError)
+      .finally(() => {
+        this.#telling = null;
+      });
+  }
+
+  async #tell(): Promise<void> {
+    while (this.tables.untold.values().length > 0)
+      await this.#apply((tx) => tellMore(this.#unit(tx)));
   }
 
   /** Settled runs leave the memory once they are folded: what can be accepted then is not refused now. */
@@ -379,11 +399,7 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   #unit(tx: Transaction, others: ReadonlyMap<number, Run> | null = null): Unit {
-    return new Unit(
-      tx,
-      { runs: this.tables.runs, ids: this.#ids, refuse: this.#room.refuse },
-      others,
-    );
+    return new Unit(tx, { ...this.tables, ids: this.#ids, refuse: this.#room.refuse }, others);
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {

@@ -1,8 +1,9 @@
 // The tables of the engine, beside the runs: schedules and pauses (`schedules.json`), leases and the worker processes
 // that hold them (`locks.json`), and in the manifest the requests that were answered, so that a repeated one is known,
-// and the starts of jobs with a rate. A new durable fact is a table here.
+// the starts of jobs with a rate, and what runs that wait for others have not heard yet. A new durable fact is a table here.
 import * as v from 'valibot';
 import type { Difference } from '../../run/difference.ts';
+import type { News } from '../../run/intake.ts';
 import type { Run } from '../../run/run.ts';
 import { type Schedule, whyAside } from '../../run/schedule.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
@@ -82,6 +83,7 @@ const PID = be(
 );
 const LEASE = object({ run: RUN_ID, token: TOKEN, mark: MARK });
 const WORKER = object({ mark: MARK, pid: PID, startTime: text, boot: text });
+const NEWS = object({ run: RUN_ID, at: instant, why: v.nullable(text) });
 const STARTS = tuple(NAME, list(instant));
 
 /** As many as a batch may have: each number stands for a run that is looked for. */
@@ -216,6 +218,20 @@ class Starts implements Table, Rows<string, number> {
   }
 }
 
+/** What not all have heard of a run that is over. Missing if an earlier version wrote the document. */
+class Untold extends KeyedTable<number, News> {
+  constructor() {
+    super({
+      ...{ field: 'untold', line: 'untold', what: 'news', read: fitting<News>(NEWS) },
+      ...{ key: ({ run }) => run, put: 'untold', drop: 'told', keyIs: RUN_ID },
+    });
+  }
+
+  override load(raw: unknown, note: Note): void {
+    super.load(raw ?? [], note);
+  }
+}
+
 /** The requests of late, each with its time. */
 class RecentRequests extends Recent<Answered> {
   constructor() {
@@ -246,6 +262,7 @@ export class Tables implements Stored<Run> {
     new RecentRequests(),
   );
   readonly starts: Starts;
+  readonly untold = new Untold();
   readonly runs: RunTable;
   readonly paged: Memory;
   readonly documents: Documents;
@@ -257,7 +274,7 @@ export class Tables implements Stored<Run> {
     this.documents = new Documents([
       { name: 'locks', byHand: false, tables: [this.leases, this.workers] },
       { name: 'schedules', byHand: true, tables: [this.schedules, this.paused] },
-      { name: 'manifest', byHand: false, tables: [this.requests, this.starts] },
+      { name: 'manifest', byHand: false, tables: [this.requests, this.starts, this.untold] },
     ]);
   }
 

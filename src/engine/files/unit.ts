@@ -1,11 +1,12 @@
 // A transaction as the rules of taking in runs see it.
-import type { UnitOfWork } from '../../run/intake.ts';
+import type { News, UnitOfWork } from '../../run/intake.ts';
 import type { Draft, Run } from '../../run/run.ts';
-import type { Transaction } from '../../store/table.ts';
+import type { KeyedTable, Transaction } from '../../store/table.ts';
 import type { RunTable } from './run-table.ts';
 
 export interface UnitParts {
   readonly runs: RunTable;
+  readonly untold: KeyedTable<number, News>;
   /** The id of the next run. */
   readonly ids: { next: number };
   /** Refuses new runs, where those in memory take all that they may. */
@@ -38,6 +39,18 @@ export class Unit implements UnitOfWork {
   dependentsOf(id: number): readonly number[] {
     const dependents = this.#p.runs.memory.dependents.get(id);
     return dependents ? [...dependents] : NONE;
+  }
+
+  untold(): readonly News[] {
+    return this.#p.untold.values();
+  }
+
+  keep(news: News): void {
+    if (this.#p.untold.get(news.run) !== news) this.#tx.put(this.#p.untold, news);
+  }
+
+  forget(news: News): void {
+    if (this.#p.untold.get(news.run) === news) this.#tx.delete(this.#p.untold, news.run);
   }
 
   newId(): number {
