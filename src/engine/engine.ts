@@ -10,6 +10,7 @@ import type { JobLimits, Lane } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Counts, Draft, Run, SettledName, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
+import type { Words } from '../run/words.ts';
 import type { JobrunError } from '../support/errors.ts';
 import type { Token, WorkerRef } from './members.ts';
 
@@ -172,7 +173,8 @@ export interface Pauses {
   readonly jobs: ReadonlySet<string>;
 }
 
-export interface Query {
+/** The words are looked for as run/words.ts says. */
+export interface Query extends Words {
   readonly states?: readonly StateName[];
   readonly jobs?: readonly string[];
   readonly key?: string;
@@ -182,8 +184,8 @@ export interface Query {
   readonly limit: number;
   /** Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile. */
   readonly below?: number;
-  /** Any text in id, job or key. */
-  readonly text?: string;
+  /** Where it is set, settled runs may be given without their large values. */
+  readonly light?: boolean;
   /**
    * By default the newest first. `due`: of the runs that wait, the next due first. `settled`: of the settled runs, the
    * last settled first. `below` is for the other two.

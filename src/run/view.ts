@@ -112,7 +112,7 @@ function progressOf(run: Run): RunView['progress'] {
 }
 
 /** A failed run's error, or the last attempt's while the run goes on; a run that is done has none. */
-function errorOf(run: Run): RunError | null {
+export function errorOf(run: Run): RunError | null {
   if (run.state.name === 'failed') return run.state.error;
   if (run.state.name === 'done') return null;
   const ended = run.life?.attempts.findLast((attempt) => attempt.outcome !== undefined);

@@ -186,16 +186,21 @@ export class Pages<R extends Row> {
 
   /** The records with all their values, in the same order; one that has been removed meanwhile is left out. */
   async whole(records: readonly R[]): Promise<readonly R[]> {
-    const wanted = new Set(records.filter((one) => this.isLight(one)).map(({ id }) => id));
-    if (wanted.size === 0) return records;
+    if (!records.some((one) => this.isLight(one))) return records;
     const found = new Map<number, R>();
+    for await (const record of this.wholeOf(records)) found.set(record.id, record);
+    return records.flatMap((one) => (this.isLight(one) ? (found.get(one.id) ?? []) : one));
+  }
+
+  /** Those of them that are light, with all their values, one after the other. */
+  async *wholeOf(records: readonly R[]): AsyncGenerator<R> {
+    const wanted = new Set(records.filter((one) => this.isLight(one)).map(({ id }) => id));
     const isWanted = (line: Buffer): boolean => !(idIn(line) >= 0) || wanted.has(idIn(line));
     for (const page of new Set([...wanted].map(pageOf)))
       for await (const element of elementsOf(this.#disk, this.path(page), isWanted)) {
         const record = this.table.read(element, () => undefined);
-        if (typeof record !== 'string' && wanted.has(record.id)) found.set(record.id, record);
+        if (typeof record !== 'string' && wanted.has(record.id)) yield record;
       }
-    return records.flatMap((one) => (wanted.has(one.id) ? (found.get(one.id) ?? []) : one));
   }
 
   /** It has a page of its own, or was never given. */

@@ -1,7 +1,9 @@
 // Part of the engine contract: lists over many runs, counts at every moment, events and their order.
 import { expect, test } from 'vitest';
 import type { Change, Query } from '../../src/engine/engine.ts';
+import type { Outcome } from '../../src/run/outcome.ts';
 import { type Run, STATE_NAMES } from '../../src/run/run.ts';
+import type { Json } from '../../src/support/json.ts';
 import { all, DONE, draft, finish, T0 } from '../helpers/engine-values.ts';
 import { randomFrom } from '../helpers/random.ts';
 import type { Bench } from './contract.ts';
@@ -56,10 +58,18 @@ export function listsContract(bench: Bench): void {
       },
       { query: { below: 1000, key: 'key-50' }, fits: (run) => run.origin?.key === 'key-50' },
       { query: { below: 1 }, fits: () => false },
-      { query: { text: 'KEY-1' }, fits: (run) => run.origin?.key?.startsWith('key-1') ?? false },
+      { query: { words: ['KEY-1'] }, fits: (run) => run.origin?.key?.startsWith('key-1') ?? false },
       {
-        query: { text: '77', jobs: ['import'] },
-        fits: (run) => run.job === 'import' && `${run.id}`.includes('77'),
+        query: { words: ['77'], jobs: ['import'] },
+        fits: (run) => run.job === 'import' && (run.id === 77 || `${run.id - 1}`.includes('77')),
+      },
+      { query: { words: ['#77'] }, fits: ({ id }) => id === 77 },
+      { query: { words: ['mai', 'IL'] }, fits: ({ job }) => job === 'mail' },
+      { query: { words: ['mai', 'key'] }, fits: ({ job, origin }) => job === 'mail' && !!origin },
+      { query: { without: ['mai'] }, fits: ({ job }) => job !== 'mail' },
+      {
+        query: { words: ['i'], without: ['key-1', 'no such'] },
+        fits: (run) => !run.origin?.key?.startsWith('key-1'),
       },
     ];
     for (const { query, fits } of filters) {
@@ -139,6 +149,74 @@ export function listsContract(bench: Bench): void {
       break;
     }
     expect((await bench.engine.list(query)).runs.map(({ id }) => id)).toEqual([1]);
+  });
+
+  test('words are found in key, error and params, large ones of settled runs too, and in nothing that is hidden', async () => {
+    const large = 'z'.repeat(40_000);
+    const params: readonly Json[] = [
+      { file: 'Spring.csv', limit: 5000 },
+      { deep: [{ name: 'spring', large }] },
+      { password: 'spring', user: 'ada' },
+      { large, password: { inner: 'spring' } },
+      { file: 'autumn.csv' },
+      null,
+    ];
+    const drafts = params.map((one, i) =>
+      draft(i, i === 4 ? { key: 'SPRING-4' } : null, { params: one }),
+    );
+    await bench.engine.accept(drafts, T0);
+    const filters: readonly (readonly [Omit<Query, 'limit'>, readonly number[]])[] = [
+      [{ words: ['spring'] }, [6, 5, 4, 3, 2, 1]],
+      [{ words: ['spring'], hidden: ['password'] }, [6, 5, 2, 1]],
+      [{ words: ['spring', 'zz'], hidden: ['password'] }, [2]],
+      [{ words: ['password'], hidden: ['password'] }, [4, 3]],
+      [{ words: ['spring', '5000'] }, [1]],
+      [{ without: ['spring'], words: ['mail'] }, []],
+      [{ without: ['spring'], hidden: ['password'] }, [4, 3]],
+      [{ without: ['zzz'] }, [6, 5, 3, 1]],
+      [{ words: ['null'] }, []],
+    ];
+    const look = async (): Promise<void> => {
+      for (const [query, ids] of filters)
+        for (const order of ['newest', 'settled'] as const) {
+          const found = await bench.engine.list({ ...query, order, limit: 10 });
+          expect(
+            found.runs.map(({ id }) => id),
+            JSON.stringify(query),
+          ).toEqual(ids);
+          expect(found.total).toBe(ids.length);
+        }
+    };
+    const spring: Outcome = { kind: 'threw', error: { name: 'Spring', message: 'no', stack: '' } };
+    for (const [i] of params.entries())
+      await bench.engine.change(i + 1, (run) => finish(run, i === 5 ? spring : DONE, T0 + i));
+    await look();
+    await bench.tidy();
+    await bench.reopen();
+    await look();
+    // Asked for alone, and not to be shown whole.
+    const { runs } = await bench.engine.list({ words: ['spring', 'zz'], limit: 9, light: true });
+    expect(runs.map(({ id }) => id)).toEqual([4, 2]);
+  });
+
+  test('a filter that is typed on finds what it finds when it is typed at once, also after changes', async () => {
+    await fill();
+    const typed = ['k', 'ke', 'key', 'key-1', 'key-12', 'key-125'];
+    for (const word of [...typed, ...typed.toReversed(), '1', '12', '#12', '#1']) {
+      const asked: Query = { words: [word], limit: 3000 };
+      const found = await bench.engine.list(asked);
+      const { runs } = await bench.engine.list({ limit: 3000 });
+      const fits = (run: Run): boolean =>
+        run.origin?.key?.includes(word) ||
+        `#${run.id}` === word ||
+        `${run.id}` === word ||
+        `${(run.params as { i: number }).i}`.includes(word);
+      expect(
+        found.runs.map(({ id }) => id),
+        word,
+      ).toEqual(runs.filter(fits).map(({ id }) => id));
+      await bench.engine.accept([draft(3000, { key: `${word.replace('#', '')}-key-125` })], T0);
+    }
   });
 
   test('a run is found by its id alone, however old, and not after it was removed', async () => {

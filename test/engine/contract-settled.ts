@@ -83,7 +83,7 @@ export function settledContract(bench: Bench): void {
         { query: { key: 'key-80' }, fits: ({ origin }) => origin?.key === 'key-80' },
         { query: { since: T0 + 1500 }, fits: ({ createdAt }) => createdAt >= T0 + 1500 },
         {
-          query: { text: 'KEY-1' },
+          query: { words: ['KEY-1'] },
           fits: ({ origin }) => origin?.key?.startsWith('key-1') ?? false,
         },
       ];

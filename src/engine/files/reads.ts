@@ -59,6 +59,10 @@ export class Reads {
     const whole = new Map<number, Run>();
     const isLight = (run: Run): boolean => this.pages.isLight(run);
     for await (const found of this.#search.run(query)) {
+      if (query.light) {
+        yield found;
+        continue;
+      }
       const more = found.runs.filter((run) => isLight(run) && !whole.has(run.id));
       for (const run of more.length > 0 ? await this.pages.whole(more) : []) whole.set(run.id, run);
       const runs = found.runs.map((run) => (isLight(run) ? (whole.get(run.id) ?? run) : run));

@@ -1,33 +1,19 @@
 // Lists without holding all runs: counts come from the tally, and only the pages that can hold a part of the window
-// asked for are looked into. Where the filter asks for more than the tally knows (key, text, time), the runs themselves
+// asked for are looked into. Where the filter asks for more than the tally knows (key, words, time), the runs themselves
 // are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
-// changes: who looks at the same list again reads only what is new.
-import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
+// changes: who looks at the same list again reads only what is new, and a filter that is typed on looks only where the
+// letters before were found.
+import { isSettledName, type Run, SETTLED, type StateName } from '../../run/run.ts';
+import { weightOf } from '../../run/weight.ts';
 import { type Pages, pageOf, readable } from '../../store/pages.ts';
 import type { JobrunError } from '../../support/errors.ts';
+import { MB } from '../../support/limits.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
 import { measured, turn } from './history.ts';
 import type { Memory } from './memory.ts';
+import { isWithin, type Plan, planOf } from './plan.ts';
 import { type Part, SettledWindow, UNKNOWN } from './settled-order.ts';
-
-/** A query as it is carried out. */
-interface Plan {
-  readonly states: readonly StateName[] | null;
-  readonly jobs: ReadonlySet<string> | null;
-  /** Only unsettled runs: memory has all of them, and no page is read. */
-  readonly live: boolean;
-  /** The tally can count what fits. */
-  readonly counted: boolean;
-  readonly fits: (run: Run) => boolean;
-  readonly from: number;
-  readonly until: number;
-  readonly below: number;
-  readonly around: number | null;
-  readonly since: number | null;
-  /** But for the time the tally could count. */
-  readonly onlySince: boolean;
-}
 
 /** What is known of a page, for one filter. */
 interface Known {
@@ -43,6 +29,9 @@ interface Ages {
   readonly newest: number;
 }
 
+/** The part of a query that decides which runs fit. */
+type Filter = Omit<Query, 'offset' | 'limit' | 'below' | 'light' | 'order' | 'around'>;
+
 const FILTERS_KNOWN = 4;
 /** Pages with more that fit are read again: the window then is in few of them. */
 const FEW = 50;
@@ -52,11 +41,17 @@ const RUNS_KEPT = 8000;
 /** So far from the first or the last, runs are found by one pass over all. */
 const NEAR = 1000;
 
+/** Bytes of runs that are searched for words in one turn. */
+const A_TURN = MB;
+
+/** What most runs take. */
+const A_RUN = 512;
+
 export class Search {
   readonly #memory: Memory;
   readonly #pages: Pages<Run>;
   /** The filters that were asked for last, the oldest first. */
-  readonly #known = new Map<string, Map<number, Known>>();
+  readonly #known = new Map<string, { filter: Filter; pages: Map<number, Known> }>();
   readonly #ages = new Map<number, Ages>();
   #kept = 0;
 
@@ -72,7 +67,7 @@ export class Search {
 
   async *#byId(query: Query): AsyncGenerator<Found> {
     const { tally } = this.#memory;
-    const plan = planOf(query);
+    const plan = this.#planOf(query);
     const known = this.#knownOf(query);
     const isOldest = query.order === 'oldest';
     const isWhole = plan.counted && plan.below === Number.POSITIVE_INFINITY;
@@ -115,7 +110,7 @@ export class Search {
     const states = query.states?.length ? query.states.filter(isSettledName) : SETTLED;
     if (states.length === 0) return yield { total: 0, runs: [], at: null, complete: true };
     const { tally } = this.#memory;
-    const plan = planOf({ ...query, states });
+    const plan = this.#planOf({ ...query, states });
     const known = this.#knownOf({ ...query, states });
     const all = plan.counted ? tally.matching(null, states, plan.jobs) : null;
     const damage: JobrunError[] = [];
@@ -153,7 +148,7 @@ export class Search {
 
   async *#byDue(query: Query): AsyncGenerator<Found> {
     const memory = this.#memory;
-    const plan = planOf(query);
+    const plan = this.#planOf(query);
     if (!this.#dueOrder().fill()) {
       const runs = await this.#nearEnd(plan);
       yield { total: this.#waiting(plan), runs, at: null, complete: false };
@@ -183,7 +178,10 @@ export class Search {
     let looked = 0;
     for (const run of this.#memory.live.values()) {
       if (isWaiting(run) && fits(run)) best.put(run);
-      if (++looked % 8192 === 0) await turn();
+      looked += 1 + (plan.words ? Math.floor(weightOf(run) / A_RUN) : 0);
+      if (looked < 8192) continue;
+      looked = 0;
+      await turn();
     }
     return isFirst ? best.runs.slice(from) : best.runs.slice(least).toReversed();
   }
@@ -199,6 +197,7 @@ export class Search {
       const bucket: readonly Run[] = order.after(last);
       if (bucket.length === 0) break;
       for (const run of bucket) {
+        if (plan.words) looked += Math.floor(weightOf(run) / A_RUN);
         if (!plan.fits(run)) continue;
         if (run.id === plan.around) at = seen;
         if (seen >= plan.from && seen < plan.until) runs.push(run);
@@ -228,6 +227,9 @@ export class Search {
   /** How many fit, where that is known without a look at the runs. */
   #countOf(page: number, most: number, plan: Plan, known: Map<number, Known>): number | null {
     if (plan.counted) return most;
+    if (plan.only !== null && pageOf(plan.only) !== page) return 0;
+    if (plan.sure && this.#memory.tally.matching(page, plan.states, plan.sure) === most)
+      return most;
     const version = this.#memory.tally.versionOf(page);
     const before = known.get(page);
     if (before?.version === version) return before.count;
@@ -248,24 +250,62 @@ export class Search {
     // No wait lies between the look at the runs and their version.
     const version = tally.versionOf(page);
     if (!plan.live) this.#ages.set(page, agesOf(all, version));
-    const fitting = all.filter(plan.fits);
+    const fitting = await this.#chosen(all.filter(plan.fitsBut), plan);
     const isKept = fitting.length <= FEW && this.#kept < RUNS_KEPT;
     if (isKept) this.#kept += fitting.length;
     known.set(page, { version, count: fitting.length, runs: isKept ? [...fitting] : null });
     return fitting;
   }
 
+  /** Those of them that have the words; the values of large ones are read for that, one after the other. */
+  async #chosen(runs: readonly Run[], { words }: Plan): Promise<Run[]> {
+    if (words === null) return [...runs];
+    const chosen = new Set<Run>();
+    const open = new Map<number, Run>();
+    let bytes = 0;
+    for (const run of runs) {
+      const fits = words.fits(run, this.#pages.isLight(run));
+      if (fits) chosen.add(run);
+      if (fits === null) open.set(run.id, run);
+      bytes += weightOf(run);
+      if (bytes < A_TURN) continue;
+      bytes = 0;
+      await turn();
+    }
+    for await (const whole of this.#pages.wholeOf([...open.values()])) {
+      const run = open.get(whole.id);
+      if (run && words.fits(whole)) chosen.add(run);
+      await turn();
+    }
+    return runs.filter((run) => chosen.has(run));
+  }
+
+  #planOf(query: Query): Plan {
+    return planOf(query, () => this.#memory.tally.byJob().keys());
+  }
+
   #knownOf(query: Query): Map<number, Known> {
-    const { states, jobs, key, text, since } = query;
-    const name = JSON.stringify([states, jobs, key, text, since]);
-    const known = this.#known.get(name) ?? new Map<number, Known>();
+    const { states, jobs, key, words, without, hidden, since } = query;
+    const filter = { states, jobs, key, words, without, hidden, since };
+    const name = JSON.stringify(filter);
+    const known = this.#known.get(name)?.pages ?? this.#inherited(query);
     this.#known.delete(name);
-    this.#known.set(name, known);
+    this.#known.set(name, { filter, pages: known });
     const [oldest] = this.#known.keys();
     if (this.#known.size > FILTERS_KNOWN && oldest !== undefined) this.#known.delete(oldest);
     this.#kept = 0;
-    for (const pages of this.#known.values())
+    for (const { pages } of this.#known.values())
       for (const { runs } of pages.values()) this.#kept += runs?.length ?? 0;
+    return known;
+  }
+
+  /** What a filter that is less narrow tells of this one: where nothing fitted that, nothing fits this. */
+  #inherited(query: Query): Map<number, Known> {
+    const known = new Map<number, Known>();
+    for (const { filter, pages } of this.#known.values()) {
+      if (!isWithin(filter, query)) continue;
+      for (const [page, of] of pages) if (of.count === 0) known.set(page, of);
+    }
     return known;
   }
 }
@@ -279,31 +319,3 @@ function agesOf(runs: readonly Run[], version: number): Ages {
 
 const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 const ALL = { states: null, jobs: null };
-
-function planOf(query: Query): Plan {
-  const { key, text, since, around = null, offset: from = 0, below } = query;
-  const states = query.states?.length ? query.states : null;
-  const jobs = query.jobs ? new Set(query.jobs) : null;
-  const wanted = new Set<string>(states ?? STATE_NAMES);
-  const part = text?.toLowerCase();
-  return {
-    states,
-    jobs,
-    live: states?.every((name) => !isSettledName(name)) ?? false,
-    counted: key === undefined && text === undefined && since === undefined,
-    from,
-    until: from + query.limit,
-    below: below ?? Number.POSITIVE_INFINITY,
-    around,
-    since: since ?? null,
-    onlySince: key === undefined && text === undefined,
-    fits: (run) =>
-      wanted.has(run.state.name) &&
-      (!jobs || jobs.has(run.job)) &&
-      (key === undefined || run.origin?.key === key) &&
-      (since === undefined || run.createdAt >= since) &&
-      (part === undefined || textOf(run).includes(part)),
-  };
-}
-
-const textOf = (run: Run): string => `${run.id} ${run.job} ${run.origin?.key ?? ''}`.toLowerCase();

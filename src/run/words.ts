@@ -1,0 +1,113 @@
+// Whether a run has the words of a filter: each in its job, id, key, error or params, in upper or lower case. A number is
+// an id only as a whole: 12 finds run 12 and not run 120; `#12` is nothing but an id. What is hidden is never looked into:
+// else its letters could be guessed one by one.
+import type { Json } from '../support/json.ts';
+import type { Run } from './run.ts';
+import { errorOf } from './view.ts';
+
+export interface Words {
+  /** Each of these is in the run. */
+  readonly words?: readonly string[];
+  /** None of these is. */
+  readonly without?: readonly string[];
+  /** Names of params that are hidden, at any depth. */
+  readonly hidden?: readonly string[];
+}
+
+/** A word as it is looked for. */
+interface Word {
+  readonly text: string;
+  /** The id that it may be. */
+  readonly id: number | null;
+  /** It is an id or nothing. */
+  readonly isId: boolean;
+}
+
+export class WordFilter {
+  readonly #words: readonly Word[];
+  readonly #without: readonly Word[];
+  readonly #hidden: ReadonlySet<string>;
+
+  constructor({ words = [], without = [], hidden = [] }: Words) {
+    this.#words = words.map(wordOf);
+    this.#without = without.map(wordOf);
+    this.#hidden = new Set(hidden);
+  }
+
+  /** True where every run of this job fits, whatever else it holds. */
+  fitsJob(job: string): boolean {
+    return this.#without.length === 0 && this.#words.every((word) => isInName(word, job));
+  }
+
+  /** True where no run of this job fits. */
+  excludesJob(job: string): boolean {
+    return this.#without.some((word) => isInName(word, job));
+  }
+
+  /** The only run that can fit; null where that may be any. */
+  get only(): number | null {
+    return this.#words.find(({ isId }) => isId)?.id ?? null;
+  }
+
+  /** Null where the params decide, and the run is at hand without them. */
+  fits(run: Run, isLight = false): boolean | null {
+    const isAtHand = (word: Word): boolean => isOutside(word, run);
+    if (this.#without.some(isAtHand)) return false;
+    const missing = this.#words.filter((word) => !isAtHand(word));
+    if (missing.some(({ isId }) => isId)) return false;
+    if (missing.length === 0 && this.#without.length === 0) return true;
+    if (isLight) return null;
+    const isInParams = ({ text, isId }: Word): boolean =>
+      !isId && isInside(run.params, text, this.#hidden);
+    return missing.every(isInParams) && !this.#without.some(isInParams);
+  }
+}
+
+/**
+ * True where every run that fits the second filter fits the first one: letters were added to a word, or another word. A
+ * number that grows may become another id.
+ */
+export function isNarrower(wide: Words, narrow: Words): boolean {
+  const { words = [], without = [] } = narrow;
+  const isWithin = (part: string, word: string): boolean =>
+    part === word ||
+    (!wordOf(part).isId &&
+      wordOf(word).id === null &&
+      word.toLowerCase().includes(part.toLowerCase()));
+  return (
+    (wide.words ?? []).every((part) => words.some((word) => isWithin(part, word))) &&
+    (wide.without ?? []).every((word) => without.includes(word)) &&
+    JSON.stringify(wide.hidden ?? []) === JSON.stringify(narrow.hidden ?? [])
+  );
+}
+
+function wordOf(typed: string): Word {
+  const [, mark, digits] = /^(#?)([1-9]\d{0,14})$/.exec(typed) ?? [];
+  const id = digits === undefined ? null : Number(digits);
+  return { text: typed.toLowerCase(), id, isId: mark === '#' };
+}
+
+const isInName = ({ text, isId }: Word, job: string): boolean =>
+  !isId && job.toLowerCase().includes(text);
+
+/** Anywhere but in the params. */
+function isOutside(word: Word, run: Run): boolean {
+  if (word.id === run.id) return true;
+  if (word.isId) return false;
+  if (isInName(word, run.job) || run.origin?.key?.toLowerCase().includes(word.text)) return true;
+  const error = errorOf(run);
+  return error !== null && `${error.name}: ${error.message}`.toLowerCase().includes(word.text);
+}
+
+/** In a name or a value, at any depth. */
+function isInside(value: Json, text: string, hidden: ReadonlySet<string>): boolean {
+  if (typeof value === 'string') return value.toLowerCase().includes(text);
+  if (value === null) return false;
+  if (typeof value !== 'object') return String(value).includes(text);
+  if (Array.isArray(value)) return value.some((inner) => isInside(inner, text, hidden));
+  for (const name in value) {
+    if (name.toLowerCase().includes(text)) return true;
+    if (!hidden.has(name) && isInside(value[name] as Json, text, hidden)) return true;
+  }
+  return false;
+}
