@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
 import { handle } from '../commands/dispatch.ts';
-import type { Listed } from '../commands/list.ts';
 import {
   type Entry,
   flagsOf,
@@ -16,8 +15,9 @@ import {
   type Options,
   takesValue,
 } from '../commands/shared/options.ts';
+import type { Listed } from '../commands/shared/run-list.ts';
 import type { StateName } from '../run/run.ts';
-import type { ScheduleView } from '../run/schedule.ts';
+import type { ShortSchedule } from '../run/schedule.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
@@ -149,7 +149,7 @@ async function runsOf(
   states: readonly StateName[] | null,
   taken: readonly string[],
 ): Promise<readonly Candidate[]> {
-  const request = { limit: RUNS_OFFERED, ...(states && { states }) };
+  const request = { limit: RUNS_OFFERED, short: true, ...(states && { states }) };
   const { runs } = (await ask(config, 'list', request)) as Listed;
   return runs
     .filter(({ id }) => !taken.includes(id))
@@ -157,7 +157,9 @@ async function runsOf(
 }
 
 async function schedulesOf(config: Config): Promise<readonly Candidate[]> {
-  const reply = (await ask(config, 'schedules', {})) as { readonly schedules: ScheduleView[] };
+  const reply = (await ask(config, 'schedules', { short: true })) as {
+    readonly schedules: ShortSchedule[];
+  };
   return reply.schedules.map(
     ({ name, job, cron }): Candidate => [name, `${job}${cron === null ? '' : `, ${cron}`}`],
   );

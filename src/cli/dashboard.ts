@@ -2,16 +2,15 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reachDaemon } from '../api/client.ts';
-import { board } from '../commands/board.ts';
-import { handle } from '../commands/dispatch.ts';
-import { findCommand } from '../commands/index.ts';
-import { type Listed, list } from '../commands/list.ts';
+import { commandOf, handle } from '../commands/dispatch.ts';
+import { list } from '../commands/list.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { flag, type Sent } from '../commands/shared/options.ts';
+import type { Listed } from '../commands/shared/run-list.ts';
 import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { errorLine, exitCodeOf, JobrunError } from '../support/errors.ts';
+import { errorLine, exitCodeOf, type JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
 
@@ -108,16 +107,13 @@ function stampOf(path: string): string {
 async function readFiles(config: Config): Promise<Files> {
   const { openOffline } = await import('../daemon/offline.ts');
   const tools = await openOffline(config, { readOnly: true });
+  const aliveAt = await tools.members.lastBeat();
   await tools.release();
   const [damage] = tools.damage;
   return {
     damage: damage ? errorLine(damage) : null,
-    async call(name, args) {
-      const command = name === board.name ? board : await findCommand(name)?.load();
-      if (!command)
-        throw new JobrunError('bad-request', `there is no request ${name}`, 'Please report this.');
-      return (await handle(command as Command, args, tools)) as never;
-    },
+    aliveAt,
+    call: async (name, args) => handle(await commandOf(name), args, tools),
     // Its jobs, if they were read; the state was let go of already.
     close: () => tools.closeJobs(),
   };

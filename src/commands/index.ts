@@ -186,13 +186,19 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-/** Requests of our own programs, which nobody types. */
+/** Requests of programs, which nobody types. */
 const REQUESTS: readonly CommandEntry[] = [
   {
-    name: 'board',
-    summary: 'A window of a list, for the dashboard',
+    name: 'changes',
+    summary: 'Tells how many changes there have been, and of each further one',
     group: PROJECT,
-    load: async () => (await import('./board.ts')).board,
+    load: async () => (await import('./changes.ts')).changes,
+  },
+  {
+    name: 'results',
+    summary: 'The result table of a run, or its end',
+    group: RUNS,
+    load: async () => (await import('./results.ts')).results,
   },
   {
     name: 'trust-clock',

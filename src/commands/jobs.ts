@@ -1,25 +1,47 @@
 // `jobrun jobs`: the jobs there are; with a name, one of them and its latest runs.
+import type { Counts } from '../run/run.ts';
 import { ruleText } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showRuns } from './list.ts';
+import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { unknownJob } from './shared/drafts.ts';
-import { job } from './shared/kinds.ts';
-import { argument, flag } from './shared/options.ts';
+import { filterOf, fitsTexts } from './shared/filter.ts';
+import { choice, job } from './shared/kinds.ts';
+import { argument, type Checked, field, flag } from './shared/options.ts';
 import { type Output, paint, paintState, type Value } from './shared/output.ts';
-import { showRelative } from './shared/times.ts';
-import { type JobView, jobView, jobViews, viewsOf } from './shared/views.ts';
+import {
+  type JobView,
+  jobNames,
+  jobView,
+  jobViews,
+  NO_RUNS,
+  type ShortRun,
+  schedulesByJob,
+  shortOf,
+  viewsOf,
+} from './shared/views.ts';
+import { byRank, WINDOW, type Windowed, windowOf } from './shared/window.ts';
 
 type One = JobView & { readonly runs: readonly RunView[] };
 /** `jobs` is there with a name too, so that a script need not tell the two apart. */
-type Reply = { readonly jobs: readonly JobView[] } & Partial<One>;
+type Reply = { readonly jobs: readonly JobView[] } & Windowed & Partial<One>;
+
+export const JOB_ORDERS = ['name', 'waiting', 'errors', 'next'] as const;
 
 const LATEST_RUNS = 10;
 
 const options = {
   name: argument('[name]', job, 'one job: also its last 10 runs'),
   check: flag('--check', 'exit 1 if any is broken'),
+  ...WINDOW,
+  order: field(
+    choice(JOB_ORDERS),
+    'waiting, errors: the one with most such runs first; next: the next due first',
+  ),
 };
+
+type Request = Checked<typeof options>;
 
 export const jobs: Command<typeof options, Reply> = {
   name: 'jobs',
@@ -28,14 +50,17 @@ export const jobs: Command<typeof options, Reply> = {
   examples: ['jobs', 'jobs import-products', 'jobs --check'],
   options,
 
-  async handle({ name, check }, tools) {
-    await tools.catalog.ready();
+  async handle(request, tools) {
+    const { name, check, short = false } = request;
+    const { catalog, daemon } = tools;
+    // Rows are asked for again and again, and tell what is known by then: one file may take a minute to load.
+    if (!short || daemon === null) await catalog.ready();
     // Whoever checks has perhaps just installed what they lacked.
-    if (check) await tools.catalog.rereadBroken();
-    if (name === undefined) return { jobs: await jobViews(tools) };
+    if (check) await catalog.rereadBroken();
+    if (name === undefined) return window(request, tools);
     const job = await jobView(name, tools);
-    if (!job) throw unknownJob(name, tools.catalog.names());
-    return { jobs: [job], ...job, runs: await latestRuns(name, tools) };
+    if (!job) throw unknownJob(name, catalog.names());
+    return { jobs: [job], ...job, runs: await latestRuns(name, short, tools) };
   },
 
   show(reply, out, { check }) {
@@ -48,10 +73,47 @@ export const jobs: Command<typeof options, Reply> = {
   },
 };
 
-async function latestRuns(job: string, tools: Tools): Promise<readonly RunView[]> {
-  const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS });
-  return viewsOf(runs, tools);
+async function latestRuns(job: string, short: boolean, tools: Tools): Promise<readonly RunView[]> {
+  const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS, light: short });
+  const views = await viewsOf(runs, tools);
+  // Only who asks for short rows gets them.
+  return short ? (views.map(shortOf) as readonly ShortRun[] as readonly RunView[]) : views;
 }
+
+async function window(request: Request, tools: Tools): Promise<Reply> {
+  const { order = 'name', short } = request;
+  const { words, without, job, group } = filterOf(request.q, tools.clock.now());
+  const counts = await tools.engine.countsByJob();
+  const timed = schedulesByJob(await tools.engine.schedules());
+  const all = (await jobNames(tools)).flatMap((name): Ranked[] => {
+    const entry = tools.catalog.find(name);
+    const data = entry?.state === 'ok' ? entry.data : null;
+    const texts = [name, data?.group ?? null, data?.description ?? null];
+    const fits =
+      fitsTexts(texts, { words, without }) &&
+      fitsTexts([name], { words: job }) &&
+      (group === null || data?.group === group);
+    const nextAt = timed.get(name)?.nextAt ?? Number.POSITIVE_INFINITY;
+    return fits ? [{ name, counts: counts.get(name) ?? NO_RUNS, nextAt }] : [];
+  });
+  const { rows, windowed } = windowOf(all.sort(byRank(RANK[order])), request);
+  const names = rows.map(({ name }) => name);
+  const views = await jobViews(names, tools);
+  return { jobs: short ? views.map((one) => ({ ...one, params: null })) : views, ...windowed };
+}
+
+interface Ranked {
+  readonly name: string;
+  readonly counts: Counts;
+  readonly nextAt: number;
+}
+
+const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: Ranked) => number>> = {
+  name: () => 0,
+  waiting: ({ counts }) => -(counts.scheduled + counts.waiting + counts.queued),
+  errors: ({ counts }) => -(counts.failed + counts.aborted),
+  next: ({ nextAt }) => nextAt,
+};
 
 function showAll(all: readonly JobView[], out: Output): void {
   // Without schedules their column is room for the descriptions.

@@ -11,10 +11,10 @@ import {
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
+import { showTime } from './shared/clock-texts.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { count, jobName, text, zone } from './shared/kinds.ts';
 import { argument, option, optionOr } from './shared/options.ts';
-import { showTime } from './shared/times.ts';
 
 interface Reply {
   readonly timezone: string;

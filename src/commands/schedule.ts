@@ -13,6 +13,7 @@ import {
   resultsOf,
   type ToldResult,
 } from './shared/batch.ts';
+import { showTime } from './shared/clock-texts.ts';
 import type { Asked, Command, Tools } from './shared/command.ts';
 import { acceptOne, draftOf } from './shared/drafts.ts';
 import {
@@ -51,7 +52,6 @@ import {
   SETTINGS,
   TIMES,
 } from './shared/run-options.ts';
-import { showTime } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
 import { durably, noDaemon } from './shared/waiting.ts';
 

@@ -1,18 +1,26 @@
 // `jobrun schedules`: the schedules there are, with their last and next times.
-import { ruleText, type ScheduleView } from '../run/schedule.ts';
-import type { Command } from './shared/command.ts';
-import { schedule } from './shared/kinds.ts';
-import { getSchedule, scheduleViewer } from './shared/made-schedules.ts';
-import { argument } from './shared/options.ts';
+import { ruleText, type Schedule, type ScheduleView, type ShortSchedule } from '../run/schedule.ts';
+import { showRelative, showTime } from './shared/clock-texts.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { type Filter, filterOf, fitsTexts } from './shared/filter.ts';
+import { choice, schedule } from './shared/kinds.ts';
+import { getSchedule, scheduleViewer, shortScheduleViewer } from './shared/made-schedules.ts';
+import { argument, field } from './shared/options.ts';
 import { type Output, paintState, type Value } from './shared/output.ts';
 import { inTurns } from './shared/several.ts';
-import { showRelative, showTime } from './shared/times.ts';
+import { byRank, WINDOW, type Windowed, windowOf } from './shared/window.ts';
 
-interface Reply {
-  readonly schedules: readonly ScheduleView[];
-}
+type Reply<Row extends ShortSchedule = ScheduleView> = Windowed & {
+  readonly schedules: readonly Row[];
+};
 
-const options = { name: argument('[name]', schedule, 'one schedule') };
+export const SCHEDULE_ORDERS = ['name', 'next'] as const;
+
+const options = {
+  name: argument('[name]', schedule, 'one schedule'),
+  ...WINDOW,
+  order: field(choice(SCHEDULE_ORDERS), 'next: the next due first'),
+};
 
 export const schedules: Command<typeof options, Reply> = {
   name: 'schedules',
@@ -21,11 +29,20 @@ export const schedules: Command<typeof options, Reply> = {
   examples: ['schedules', 'schedules nightly', 'schedules --json'],
   options,
 
-  async handle({ name }, tools) {
+  async handle(request, tools) {
+    const { name, short, order } = request;
     const all =
       name === undefined ? await tools.engine.schedules() : [await getSchedule(name, tools)];
-    const byName = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { schedules: await inTurns(byName, scheduleViewer(tools)) };
+    const fitting = [...fittingOf(all, filterOf(request.q, tools.clock.now()), tools)];
+    fitting.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (order === 'next') fitting.sort(byRank(({ nextAt }) => nextAt ?? Number.POSITIVE_INFINITY));
+    const { rows, windowed } = windowOf(fitting, request);
+    const view: (one: Schedule) => ShortSchedule = (short ? shortScheduleViewer : scheduleViewer)(
+      tools,
+    );
+    const reply: Reply<ShortSchedule> = { schedules: await inTurns(rows, view), ...windowed };
+    // Only who asks for short rows gets them.
+    return reply as Reply;
   },
 
   async show(reply, out, { name }) {
@@ -38,6 +55,24 @@ export const schedules: Command<typeof options, Reply> = {
     return undefined;
   },
 };
+
+function fittingOf(
+  all: readonly Schedule[],
+  filter: Filter,
+  { catalog }: Tools,
+): readonly Schedule[] {
+  const { words, without, job, group } = filter;
+  const isOfGroup = (name: string): boolean => {
+    const entry = catalog.find(name);
+    return group === null || (entry?.state === 'ok' && entry.data.group === group);
+  };
+  return all.filter(
+    (one) =>
+      fitsTexts([one.name, one.job], { words, without }) &&
+      fitsTexts([one.job], { words: job }) &&
+      isOfGroup(one.job),
+  );
+}
 
 function showAll(all: readonly ScheduleView[], out: Output): void {
   const columns = ['NAME', 'JOB', 'RULE', 'NEXT', 'LAST', 'RUN', 'SKIPPED'];

@@ -2,22 +2,30 @@
 import { attemptView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
+import { showMillisecond, showTime } from './shared/clock-texts.ts';
 import type { Command } from './shared/command.ts';
 import { getRun } from './shared/drafts.ts';
-import { lastAlive, showLine, tookMs } from './shared/follow.ts';
-import { run } from './shared/kinds.ts';
-import { argument } from './shared/options.ts';
+import { showLine } from './shared/follow.ts';
+import { count, run } from './shared/kinds.ts';
+import { argument, field } from './shared/options.ts';
 import { type Output, paint, paintState, type Value } from './shared/output.ts';
 import type { Details } from './shared/replies.ts';
-import { instantOf, showClock, showTime } from './shared/times.ts';
+import { lastAlive, tookMs } from './shared/run-words.ts';
+import { instantOf } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
+import { lastOf } from './shared/window.ts';
 
 /** The end of the log in the JSON, and on the screen. All of it: `jobrun logs`. */
 const LAST_LINES = 200;
 const LAST_SHOWN = 10;
 const ROWS_SHOWN = 20;
 
-const options = { id: argument('<id>', run(), 'the run') };
+const options = {
+  id: argument('<id>', run(), 'the run'),
+  attempts: field(count(0), 'at most so many of the latest attempts'),
+  results: field(count(0), 'at most so many of the latest rows'),
+  log: field(count(0), 'at most so many of the latest lines'),
+};
 
 export const show: Command<typeof options, Details> = {
   name: 'show',
@@ -26,13 +34,14 @@ export const show: Command<typeof options, Details> = {
   examples: ['show 12', 'show 12 --json | jq .attempts'],
   options,
 
-  async handle({ id }, tools) {
+  async handle({ id, attempts, results, log = LAST_LINES }, tools) {
     const run = await getRun(id, tools);
     return {
       ...(await viewRun(run, tools)),
-      attempts: (run.life?.attempts ?? []).map(attemptView),
-      results: await tools.logs.rows(run.id),
-      log: await tools.logs.lines(run.id, { last: LAST_LINES }),
+      attempts: lastOf(run.life?.attempts ?? [], attempts).map(attemptView),
+      // Reading either is reading the file of the log.
+      results: results === 0 ? [] : lastOf(await tools.logs.rows(run.id), results),
+      log: log === 0 ? [] : await tools.logs.lines(run.id, { last: log }),
     };
   },
 
@@ -103,7 +112,7 @@ function showAttempts({ attempts }: Details, out: Output): void {
     attempts.map((attempt): Value[] => [
       attempt.number,
       attempt.outcome ?? 'running',
-      showClock(attempt.startedAt, out),
+      showMillisecond(instantOf(attempt.startedAt), out),
       attempt.endedAt === null
         ? ''
         : showDuration(Math.max(0, instantOf(attempt.endedAt) - instantOf(attempt.startedAt))),

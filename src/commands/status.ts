@@ -4,15 +4,23 @@ import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
-import type { Command } from './shared/command.ts';
+import type { Command, Tools } from './shared/command.ts';
+import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
-import type { Status } from './shared/replies.ts';
+import type { Overview, Status } from './shared/replies.ts';
+import { throughputOf } from './shared/throughput.ts';
 import { instantOf } from './shared/times.ts';
+import { jobNames } from './shared/views.ts';
 import { version } from './version.ts';
 
 const NO_DAEMON = 4;
 
-const options = {};
+const options = {
+  overview: field(
+    yesOrNo,
+    'also the number of jobs and schedules, and how many runs ended in each of the last minutes',
+  ),
+};
 
 export const status: Command<typeof options, Status> = {
   name: 'status',
@@ -23,7 +31,8 @@ export const status: Command<typeof options, Status> = {
   examples: ['status', 'status --json | jq .counts'],
   options,
 
-  async handle(_request, { daemon, config, engine, catalog }) {
+  async handle({ overview }, tools) {
+    const { daemon, config, engine, catalog } = tools;
     const { all, jobs } = await engine.pauses();
     return {
       running: daemon !== null,
@@ -39,6 +48,7 @@ export const status: Command<typeof options, Status> = {
       memory: await engine.memoryUse(),
       paused: { all, jobs: [...jobs].sort() },
       watch: daemon?.watch() ?? null,
+      ...(overview && { overview: await overviewOf(tools) }),
     };
   },
 
@@ -69,6 +79,12 @@ export const status: Command<typeof options, Status> = {
     return running ? undefined : NO_DAEMON;
   },
 };
+
+const overviewOf = async (tools: Tools): Promise<Overview> => ({
+  jobs: (await jobNames(tools)).length,
+  schedules: (await tools.engine.schedules()).length,
+  throughput: await throughputOf(tools),
+});
 
 /** Null where there is nothing to say. A daemon of the version before says nothing. */
 export function watchText(watch: Watch | null | undefined): string | null {

@@ -5,6 +5,7 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { isFields } from '../support/schema.ts';
+import { showTime } from './shared/clock-texts.ts';
 import type { Command, Tools } from './shared/command.ts';
 import { checkedParams, dueOf, findJob, getRun } from './shared/drafts.ts';
 import { run as aRun } from './shared/kinds.ts';
@@ -12,7 +13,6 @@ import { argument, type Checked, field, option, shellFlag, yesOrNo } from './sha
 import { tellTextNote, textNoteOf, withTexts } from './shared/params.ts';
 import type { TextNote } from './shared/replies.ts';
 import { askRun, NOTE, PARAMS, priority, TIMES } from './shared/run-options.ts';
-import { showTime } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
 
 const options = {

@@ -1,15 +1,18 @@
 // What is asked before something is done. Whatever ends work, and whatever touches several runs, has to be confirmed
 // by a letter: Enter is pressed too easily.
-import type { BoardRun, BoardSchedule } from '../commands/board-rows.ts';
+
+import { showRunning } from '../commands/shared/clock-texts.ts';
+import { instantOf } from '../commands/shared/times.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
+import type { ShortSchedule } from '../run/schedule.ts';
 import type { Here } from '../support/typed-times.ts';
-import { showRunning } from './clock-texts.ts';
 import type { Ask, Request } from './request.ts';
 
 /** What an action is about: the marked runs, or the one under the cursor. */
 export interface Target {
   readonly ids: readonly string[];
   /** The run, where it is one and known. */
-  readonly run: BoardRun | null;
+  readonly run: ShortRun | null;
 }
 
 const named = ({ ids, run }: Target): string =>
@@ -22,7 +25,7 @@ export function askAbort(target: Target, { now }: Here): Ask {
   const request: Request = { command: 'abort', args, ids, doing: 'aborting', done };
   const running = run?.state === 'running' && ids.length === 1;
   const far = running
-    ? `, running ${showRunning(now - (run.startedAt ?? now))}, ${Math.floor(run.percent)}% done`
+    ? `, running ${showRunning(now - startedOf(run, now))}, ${Math.floor(run.progress.percent)}% done`
     : '';
   const kill = { ...request, args: { ...args, graceMs: 0 } };
   return {
@@ -34,6 +37,9 @@ export function askAbort(target: Target, { now }: Here): Ask {
     no: ids.length === 1 ? 'keep it' : 'keep them',
   };
 }
+
+const startedOf = ({ startedAt }: ShortRun, now: number): number =>
+  startedAt === null ? now : instantOf(startedAt);
 
 /** A request where there is nothing to think about, else a question. */
 export function askRetry(target: Target): Ask | Request {
@@ -76,7 +82,7 @@ const yesNo = (question: string, label: string, request: Request): Ask => ({
   no: 'no',
 });
 
-export function askRemove({ name }: BoardSchedule): Ask {
+export function askRemove({ name }: ShortSchedule): Ask {
   const request = {
     command: 'unschedule',
     args: { name },

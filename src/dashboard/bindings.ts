@@ -18,6 +18,8 @@ export interface Context {
   /** That row is a schedule that no job file defines. */
   readonly removable: boolean;
   readonly marks: number;
+  /** The marks are being read. */
+  readonly marking: boolean;
   readonly filtered: boolean;
   /** Of the marked runs, those that can be retried. */
   readonly retryable: number;
@@ -73,7 +75,7 @@ const onRow: When = (c) => listed(c) && c.row;
 const mayCopy: When = (c) => on('list', 'detail', 'log')(c) && c.row;
 const ofRuns: When = ({ tab }) => infoOf(tab).of === 'run';
 const mayFollow: When = (c) => reading(c) && c.row && ofRuns(c);
-const mayClear: When = (c) => listed(c) && (c.filtered || c.marks > 0);
+const mayClear: When = (c) => listed(c) && (c.filtered || c.marks > 0 || c.marking);
 const isIn = (c: Context, ...states: readonly string[]): boolean => states.includes(c.state ?? '');
 /** True if a daemon answers and the dashboard is not read-only. */
 const mayAct: When = (c) => c.link === 'online' && !c.readOnly && reading(c);
@@ -91,7 +93,8 @@ const retryLabel = (c: Context): string => {
   if (isIn(c, 'failed', 'aborted')) return 'retry';
   return isIn(c, 'done') ? 'run again' : 'run now';
 };
-const clearLabel = ({ marks }: Context): string => (marks > 0 ? 'unmark' : 'all');
+const clearLabel = ({ marks, marking }: Context): string =>
+  marks > 0 || marking ? 'unmark' : 'all';
 const copyLabel = (c: Context): string => (ofRuns(c) ? 'copy id' : 'copy name');
 
 const motion = (keys: string, how: Move, help = '', weight = 0): Binding =>

@@ -1,63 +1,71 @@
 // What the model means to the keys, and which run an action is about.
-import { type BoardDetail, idOf } from '../commands/board-detail.ts';
-import {
-  type BoardJob,
-  type BoardRun,
-  type BoardSchedule,
-  boardRun,
-  boardSchedule,
-} from '../commands/board-rows.ts';
+import { LISTS } from '../commands/shared/filter.ts';
+import type { Beat } from '../commands/shared/run-words.ts';
+import type { JobView, ShortRun } from '../commands/shared/views.ts';
+import type { ShortSchedule } from '../run/schedule.ts';
+import type { Here } from '../support/typed-times.ts';
 import type { Pausable, Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
 import { infoOf, orderOf } from './lists.ts';
 import type { Log, Model } from './model.ts';
+import { type Detail, idOf, type List } from './told.ts';
 
 /** The list (tab, order and filter) that the screen is about. */
 export const listKey = (model: Pick<Model, 'tab' | 'filter' | 'orders'>): string =>
   `${model.tab} ${orderOf(model)} ${model.filter}`;
 
-/** The board, if it shows the list that is asked for. */
-export const boardOf = (model: Model): Model['board'] =>
-  model.shown === listKey(model) ? model.board : null;
+/** The window, if it is of the list that is asked for. */
+export const listOf = (model: Model): List | null =>
+  model.shown === listKey(model) ? model.list : null;
+
+/** All runs of the list are being marked: what a key would do with the marks is not known yet. */
+export const isMarking = (model: Model): boolean => model.marking === listKey(model);
+
+/** The time, and from where runs are seen. */
+export const hereOf = ({ timezone, link, aliveAt }: Model, now: number): Here & Beat => ({
+  ...{ now, timezone, offline: link === 'offline', aliveAt },
+});
 
 /** The row under the cursor; null where its run has left the list, whichever has slid into its place. */
-function runUnder(model: Model): BoardRun | null {
-  const list = boardOf(model)?.list;
-  const run = list?.runs[model.place.index - list.offset];
+function runUnder(model: Model): ShortRun | null {
+  const list = listOf(model);
+  const run = list?.of === 'run' ? list.rows[model.place.index - list.offset] : undefined;
   return run?.id === model.place.id ? run : null;
 }
 
-export function jobUnder(model: Model): BoardJob | null {
-  const list = boardOf(model)?.list;
-  const job = list?.jobs[model.place.index - list.offset];
+export function jobUnder(model: Model): JobView | null {
+  const list = listOf(model);
+  const job = list?.of === 'job' ? list.rows[model.place.index - list.offset] : undefined;
   return job?.name === model.place.id ? job : null;
+}
+
+function scheduleUnder(model: Model): ShortSchedule | null {
+  const list = listOf(model);
+  const one = list?.of === 'schedule' ? list.rows[model.place.index - list.offset] : undefined;
+  return one?.name === model.place.id ? one : null;
 }
 
 /** The log of the run under the cursor; null while the one at hand is of another run. */
 export const logOf = ({ log, place }: Model): Log | null => (log?.id === place.id ? log : null);
 
 /** What is open, and belongs to the cursor; null where only a list is on the screen. */
-function openDetail({ screen, board, place }: Model): BoardDetail | null {
+function openDetail({ screen, detail, place }: Model): Detail | null {
   const { kind } = under(screen);
-  const detail = board?.detail;
   if (!detail || (kind !== 'detail' && kind !== 'log')) return null;
   return idOf(detail) === place.id ? detail : null;
 }
 
 /** The run that keys are about: the one that was opened, wherever the list has gone, else the one under the cursor. */
-export function subjectOf(model: Model): BoardRun | null {
+export function subjectOf(model: Model): ShortRun | null {
   const open = openDetail(model);
-  return open?.kind === 'run' ? boardRun(open.run) : runUnder(model);
+  return open?.kind === 'run' ? open.run : runUnder(model);
 }
 
 /** The schedule that keys are about. */
-export function scheduleOf(model: Model): BoardSchedule | null {
+export function scheduleOf(model: Model): ShortSchedule | null {
   const open = openDetail(model);
-  if (open?.kind === 'schedule') return boardSchedule(open.schedule, open.inFile);
-  const list = boardOf(model)?.list;
-  const one = list?.schedules[model.place.index - list.offset];
-  return one?.name === model.place.id ? one : null;
+  return open?.kind === 'schedule' ? open.schedule : scheduleUnder(model);
 }
 
 /** The job that keys are about: of the Jobs list, or that of the run or schedule. */
@@ -71,7 +79,7 @@ export function pausableOf(model: Model): Pausable | null {
   const schedule = scheduleOf(model);
   if (schedule) return { kind: 'schedule', name: schedule.name, paused: schedule.paused };
   const name = jobOf(model);
-  const paused = name !== null && model.board?.paused.jobs.includes(name) === true;
+  const paused = name !== null && model.status?.paused.jobs.includes(name) === true;
   return name === null ? null : { kind: 'job', name, paused };
 }
 
@@ -85,6 +93,7 @@ export function contextOf(model: Model): Context {
     row: jobOf(model) !== null,
     removable: scheduleOf(model)?.inFile === false,
     marks: marksOf(model).size,
+    marking: isMarking(model),
     filtered: model.filter !== '',
     retryable: retryTarget(model)?.ids.length ?? 0,
   };
@@ -112,9 +121,10 @@ export function targetOf(model: Model): Target | null {
 export function retryTarget(model: Model): Target | null {
   const target = targetOf(model);
   if (target === null || target.run) return target;
-  const { states } = infoOf(model.tab);
-  if (states && !states.includes('failed')) return null;
-  const others = (boardOf(model)?.list?.runs ?? []).filter(
+  const shown = infoOf(model.tab).list;
+  if (shown && !LISTS[shown].includes('failed')) return null;
+  const list = listOf(model);
+  const others = (list?.of === 'run' ? list.rows : []).filter(
     ({ state }) => state !== 'failed' && state !== 'aborted',
   );
   const not = new Set(others.map(({ id }) => id));

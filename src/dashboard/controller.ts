@@ -1,12 +1,17 @@
 // What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
 // of keys.ts.
+
+import { showTyped } from '../commands/shared/clock-texts.ts';
+import type { Beat } from '../commands/shared/run-words.ts';
+import { instantOf } from '../commands/shared/times.ts';
 import type { Here } from '../support/typed-times.ts';
 import { askAbort, askPause, askRemove, askRetry } from './asks.ts';
 import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
-import { showTyped } from './clock-texts.ts';
 import {
-  boardOf,
   contextOf,
+  hereOf,
+  isMarking,
+  listOf,
   pausableOf,
   retryTarget,
   scheduleOf,
@@ -16,12 +21,22 @@ import {
 import type { Key } from './key-reader.ts';
 import { layoutFor } from './layout.ts';
 import { lineOf } from './line.ts';
-import { countOf, idsOf, type Move, move, neighbour, nextOrder, START, type Tab } from './lists.ts';
+import {
+  countOf,
+  infoOf,
+  type Move,
+  move,
+  neighbour,
+  nextOrder,
+  START,
+  type Tab,
+} from './lists.ts';
 import type { Model, Screen } from './model.ts';
 import { pageRows } from './pages.ts';
 import { type Desk, markAll, perform } from './perform.ts';
 import { SOON_MS } from './store.ts';
 import type { Theme } from './theme.ts';
+import { namesIn } from './told.ts';
 import { commits, openForm, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
@@ -35,6 +50,9 @@ export interface Outside {
 
 /** Sooner after the key before, a key is no answer to a question that has just been read. */
 const ANSWER_AFTER_MS = 150;
+
+/** More keys than a person types before a list is there. */
+const MOST_HELD = 100;
 
 /** What ends or starts work; the other keys open a screen that has to be answered. */
 const CHANGES = new Set<Action['do']>(['abort', 'retry']);
@@ -63,35 +81,51 @@ export class Controller {
     if (key.name === 'ctrl-c') this.#outside.quit();
     else if (key.name === 'ctrl-z') this.#outside.suspend();
     else if (key.name === 'ctrl-l') this.#outside.redraw();
+    else if (isChoosing(screen) && key.name !== 'esc') this.#hold(key, burst);
     else if (!takesText(screen)) this.#pressed(key, burst);
     else if (burst && commits(screen, key)) return;
     else if (isFast && screen.kind === 'ask') return;
     else if (screen.kind === 'filter' && (key.name === 'up' || key.name === 'down'))
       this.#moveList(key.name);
-    else typeKey(screen, key, this.#desk);
+    else {
+      this.#held = [];
+      typeKey(screen, key, this.#desk);
+    }
   };
 
   #pressed(key: Key, burst: boolean): void {
     const { store } = this.#desk;
-    const action = actionFor(key.name, contextOf(store.model));
-    const leaves = action?.do === 'tab' || action?.do === 'quit';
-    if (leaves) this.#held = [];
-    else if (isReading(store.model) && (!action || this.#held.length > 0)) this.#hold(key, burst);
-    if (!action || (burst && CHANGES.has(action.do)) || this.#held.length > 0) return;
-    if (store.model.message) store.say('');
+    const { model } = store;
+    const action = actionFor(key.name, contextOf(model));
+    const cancels = action?.do === 'clear' && isMarking(model);
+    if (action?.do === 'tab' || action?.do === 'quit' || cancels) this.#held = [];
+    else if (this.#held.length > 0 || waits(model, action)) {
+      this.#hold(key, burst);
+      return;
+    }
+    if (!action || (burst && CHANGES.has(action.do))) return;
+    if (model.message) store.say('');
     this.#act(action);
   }
 
-  /** Keys about a row of a list that is still being read wait for it. One that opens a question is the last of them. */
+  /** Keys wait until what they are about has been read. One that opens a question is the last of them. */
   #hold(key: Key, burst: boolean): void {
     const { store } = this.#desk;
+    if (this.#held.length >= MOST_HELD) return;
     this.#held.push({ key, burst });
     if (this.#held.length > 1) return;
     const undo = store.subscribe(() => {
-      if (isReading(store.model) && this.#held.length > 0) return;
+      if (isWaiting(store.model) && this.#held.length > 0) return;
       undo();
-      for (const held of this.#held.splice(0))
-        if (!takesText(store.model.screen)) this.#pressed(held.key, held.burst);
+      for (const { key: next, burst: isBurst } of this.#held.splice(0)) {
+        const { screen } = store.model;
+        if (!takesText(screen)) this.#pressed(next, isBurst);
+        else if (
+          (screen.kind === 'pick' || screen.kind === 'form') &&
+          !(isBurst && commits(screen, next))
+        )
+          typeKey(screen, next, this.#desk);
+      }
     });
   }
 
@@ -145,7 +179,7 @@ export class Controller {
       return;
     }
     if (what === 'pause') {
-      return show(askPause(pausableOf(model), model.board?.paused.all ?? false));
+      return show(askPause(pausableOf(model), model.status?.paused.all ?? false));
     }
     if (what === 'remove') {
       const schedule = scheduleOf(model);
@@ -154,7 +188,7 @@ export class Controller {
     if (what === 'due') {
       const run = subjectOf(model);
       if (!run) return;
-      const line = lineOf(showTyped(run.dueAt, this.#here()));
+      const line = lineOf(showTyped(instantOf(run.dueAt), this.#here()));
       store.show({ kind: 'due', id: run.id, job: run.job, line, was: line.text, from });
       return;
     }
@@ -173,6 +207,7 @@ export class Controller {
 
   #clear() {
     const { store, refresh } = this.#desk;
+    if (isMarking(store.model)) return store.set({ marking: null });
     if (store.model.marks.size > 0) return store.set({ marks: new Set() });
     store.set({ filter: '', place: START }, SOON_MS);
     refresh.now();
@@ -234,12 +269,12 @@ export class Controller {
 
   #moveList(how: Move): void {
     const { store, refresh } = this.#desk;
-    const { place, board, size, tab } = store.model;
-    if (!board) return;
+    const { place, status, size, tab } = store.model;
     // Keys may come before the list that they go through: its rows are not those of the one before.
-    const list = boardOf(store.model)?.list ?? null;
-    const moved = move(place, how, list?.total ?? countOf(tab, board), layoutFor(size).list);
-    const id = (list && idsOf(list)[moved.index - list.offset]) ?? null;
+    const list = listOf(store.model);
+    const total = list?.total ?? (status ? countOf(infoOf(tab), status) : 0);
+    const moved = move(place, how, total, layoutFor(size).list);
+    const id = (list && namesIn(list)[moved.index - list.offset]) ?? null;
     if (moved.index === place.index && moved.top === place.top) return;
     // Beside the list its detail is as good as there: no empty one is shown on the way.
     const isOffline = store.model.link !== 'online';
@@ -247,17 +282,30 @@ export class Controller {
     refresh.now();
   }
 
-  #here(): Here {
+  #here(): Here & Beat {
     const { clock, model } = this.#desk.store;
-    return { now: clock.now(), timezone: model.timezone };
+    return hereOf(model, clock.now());
   }
 }
 
 /** The rows of the list on the screen are on their way, or the cursor is on none of them yet. */
 function isReading(model: Model): boolean {
-  if (model.screen.kind !== 'list' || model.link !== 'online') return false;
-  const list = boardOf(model)?.list ?? null;
+  if (model.screen.kind !== 'list' || model.link === 'silent') return false;
+  const list = listOf(model);
   return list === null || (model.place.id === null && list.total > 0);
+}
+
+/** The jobs to choose from, or the one that a form is for, are being read. */
+const isChoosing = (screen: Screen): boolean => screen.kind === 'pick' && screen.jobs === null;
+
+const isWaiting = (model: Model): boolean =>
+  isReading(model) || isMarking(model) || isChoosing(model.screen);
+
+/** True where a key has to wait: for its row, for the rows that it goes through, or for the marks that it is about. */
+function waits(model: Model, action: Action | null): boolean {
+  if (isMarking(model)) return true;
+  const isBlind = action?.do === 'move' && model.status === null;
+  return isReading(model) && (action === null || isBlind);
 }
 
 function scrolled(top: number, how: Move, lines: number, room: number): number {

@@ -54,7 +54,7 @@ class Dashboard {
     this.#store = new Store(newModel(this.#terminal.size, readOnly, timezone), clock);
     this.#screen = new Screen(this.#terminal.write, this.#terminal.size);
     this.#link = new Link(places, clock, {
-      onLink: (link) => this.#store.set({ link }),
+      onLink: (link, aliveAt) => this.#store.set({ link, aliveAt }),
       onChange: () => this.#refresh.soon(),
       onError: (error) => this.#tell(error),
     });

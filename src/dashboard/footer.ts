@@ -1,14 +1,14 @@
 // The last three rows: a rule, a message or the position in the list, and the keys that work now. A question or an input
 // line takes their place.
-import type { Order } from '../commands/board-list.ts';
+import { readFilter } from '../commands/shared/filter.ts';
+import { showCount } from '../support/text.ts';
 import { type Hint, hintsFor } from './bindings.ts';
-import { showCount } from './clock-texts.ts';
-import { contextOf } from './context.ts';
+import { contextOf, isMarking, listOf } from './context.ts';
 import type { Form } from './form.ts';
-import { throughput } from './header.ts';
+import { throughputText } from './header.ts';
 import type { Layout } from './layout.ts';
 import { type Line, lettersOf } from './line.ts';
-import { FILTER_HELP, readFilter } from './lists.ts';
+import { FILTER_HELP, type Order, orderOf } from './lists.ts';
 import type { Model } from './model.ts';
 import {
   cut,
@@ -44,12 +44,13 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
     ];
   }
   if (screen.kind === 'filter') {
-    const { unknown } = readFilter(screen.line.text, model.tab, here.now);
-    const help = unknown === '' ? FILTER_HELP : `cannot read ${tame(unknown, theme)}`;
+    const [unread] = readFilter(screen.line.text, here.now).unread;
+    const says =
+      unread === undefined ? hints : styled('yellow', ` cannot read ${tame(unread, theme)}`);
     return [
       rule,
       inputRow(' /', screen.line, columns, theme),
-      screen.line.text === '' ? styled('dim', ` ${help}`) : hints,
+      screen.line.text === '' ? styled('dim', ` ${FILTER_HELP}`) : says,
     ];
   }
   if (screen.kind === 'form' && !model.message) return [rule, echoRow(screen.form, sheet), hints];
@@ -127,10 +128,10 @@ function hintRow(hints: readonly Hint[], columns: number, theme: Theme): Row {
 }
 
 function statusRow(model: Model, layout: Layout, theme: Theme, where: string): Row {
-  const { message, board } = model;
+  const { message, status } = model;
   if (message) return styled(message.bad ? 'red' : 'green', ` ${tame(message.text, theme)}`);
-  if (!board || model.screen.kind !== 'list') return styled('dim', ` ${where}`);
-  const right = layout.kind === 'wide' ? '' : `${throughput(board, theme)} `;
+  if (!status || model.screen.kind !== 'list') return styled('dim', ` ${where}`);
+  const right = layout.kind === 'wide' ? '' : `${throughputText(status, theme)} `;
   const left = styled('dim', ` ${whereText(model, layout, theme)}`);
   return ends(left, styled('dim', right), layout.columns, theme);
 }
@@ -146,16 +147,18 @@ const ORDERS: Readonly<Record<Order, string>> = {
   next: 'next due first',
 };
 
-function whereText({ board, place, marks, filter }: Model, layout: Layout, theme: Theme): string {
-  if (!board) return '';
-  const { total, order, complete } = board.list;
+function whereText(model: Model, layout: Layout, theme: Theme): string {
+  const { place, marks, filter } = model;
+  const list = listOf(model);
+  if (!list) return '';
+  const { total, complete } = list;
   const last = Math.min(place.top + layout.list, total);
   const rows =
     total === 0 ? 'none' : `${showCount(place.top + 1)}-${showCount(last)} of ${showCount(total)}`;
   const parts = [
     complete ? rows : `${rows}, searching`,
-    total > 1 ? ORDERS[order] : '',
-    marks.size > 0 ? `${marks.size} marked` : '',
+    total > 1 ? ORDERS[orderOf(model)] : '',
+    isMarking(model) ? 'marking' : marks.size > 0 ? `${marks.size} marked` : '',
     // Without colours the row of the tabs does not show the filter.
     filter !== '' ? `only ${tame(filter, theme)}` : '',
   ];

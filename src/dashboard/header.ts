@@ -1,6 +1,9 @@
 // The top rows: the project and its daemon, the meters, and the tabs of the lists with their counts.
 import { basename } from 'node:path';
-import { showCount, showSecond, showShortCount, showSpan, showToday } from './clock-texts.ts';
+import { showSecond, showSpan, showToday } from '../commands/shared/clock-texts.ts';
+import type { Status, Throughput } from '../commands/shared/replies.ts';
+import { instantOf } from '../commands/shared/times.ts';
+import { showCount, showShortCount } from '../support/text.ts';
 import { countOf, TABS } from './lists.ts';
 import type { Model } from './model.ts';
 import { cut, fill, type Row, rowWidth, styled, tame, textWidth } from './rows.ts';
@@ -14,21 +17,25 @@ export const headerRows = ({ model, layout, sheet }: Scene): readonly Row[] => [
 ];
 
 /** The project and its daemon, what is wrong, and the time. The time is dropped first if there is no room for all. */
-function titleRow(model: Model, { theme, columns, here }: Sheet): Row {
-  const { board, link } = model;
-  const project = board ? tame(basename(board.dir), theme) : '';
+function titleRow(model: Model, sheet: Sheet): Row {
+  const { theme, columns, here } = sheet;
+  const { status, link } = model;
+  const project = status ? tame(basename(status.dir), theme) : '';
   const isWide = columns >= 100;
-  const up = board?.daemon && link === 'online' ? here.now - board.daemon.since : null;
+  const since = link === 'online' ? (status?.since ?? null) : null;
+  const up = since === null ? null : Math.max(0, here.now - instantOf(since));
   const parts = [
     project,
-    up === null ? '' : `up ${showSpan(Math.max(0, up))}`,
-    board?.daemon && isWide ? `pid ${board.daemon.pid}` : '',
-    board && isWide ? `v${board.version}` : '',
-    board && !isWide && up !== null ? `workers ${board.workers.busy}/${board.workers.total}` : '',
+    up === null ? '' : `up ${showSpan(up)}`,
+    status && status.pid !== null && isWide ? `pid ${status.pid}` : '',
+    status && isWide ? `v${status.version}` : '',
+    status && !isWide && up !== null
+      ? `workers ${status.workers.busy}/${status.workers.total}`
+      : '',
   ].filter(Boolean);
   const text = parts.join(isWide ? ` ${theme.glyphs.dot} ` : '  ');
-  const state = stateText(model);
-  const clock = board ? showToday(here) : '';
+  const state = stateText(model, sheet);
+  const clock = status ? showToday(here) : '';
   const room = columns - ' jobrun   '.length - textWidth(state);
   const end = state === '' ? clock : `  ${clock}`;
   const right = textWidth(text) + textWidth(end) <= room ? end : '';
@@ -43,36 +50,36 @@ function titleRow(model: Model, { theme, columns, here }: Sheet): Row {
 }
 
 /** The state of the daemon, where something is wrong or paused. */
-function stateText({ link, readOnly, board, silentSince, timezone }: Model): string {
-  const here = { now: board?.now ?? 0, timezone };
+function stateText({ link, readOnly, status, silentSince }: Model, { here }: Sheet): string {
   const words = {
     opening: 'opening',
     offline: 'no daemon: read only',
     silent: `no answer since ${showSecond(silentSince ?? 0, here)}`,
     online: readOnly ? 'read only' : '',
   }[link];
-  const broken = board?.broken.length ?? 0;
-  const paused = board?.paused.all ? 'PAUSED' : '';
+  const broken = status?.broken.length ?? 0;
+  const paused = status?.paused.all ? 'PAUSED' : '';
   return [words, paused, link === 'online' && broken > 0 ? `${broken} broken` : '']
     .filter(Boolean)
     .join(', ');
 }
 
 /** Workers and throughput on wide screens; narrow ones show them at the bottom. The last meters are dropped first. */
-function meterRow({ board, link }: Model, { theme, columns }: Sheet): Row {
-  if (!board) return '';
-  const { workers, counts, pulse } = board;
+function meterRow({ status, link }: Model, { theme, columns }: Sheet): Row {
+  if (!status) return '';
+  const { workers, counts } = status;
+  const { ended, failed } = throughputOf(status);
   const share = workers.total === 0 ? 0 : (100 * workers.busy) / workers.total;
   const cells = bar(theme, share, Math.min(20, Math.max(4, workers.total)));
-  const isBad = pulse.failed.some((count) => (count ?? 0) > 0);
-  const errors = styled(isBad ? 'red' : 'dim', sparkline(theme, pulse.failed));
+  const isBad = failed.some((count) => (count ?? 0) > 0);
+  const errors = styled(isBad ? 'red' : 'dim', sparkline(theme, failed));
   const meters = [
     ...(link === 'online'
       ? [['workers ', styled('cyan', cells), ` ${workers.busy}/${workers.total}`]]
       : []),
     [`queued ${showCount(counts.queued)}`],
-    ['runs/min ', styled('green', sparkline(theme, pulse.ended)), ` ${rateOf(pulse.ended)}`],
-    ['errors/min ', errors, ` ${rateOf(pulse.failed)}`],
+    ['runs/min ', styled('green', sparkline(theme, ended)), ` ${rateOf(ended)}`],
+    ['errors/min ', errors, ` ${rateOf(failed)}`],
   ];
   return meters.reduce<Exclude<Row, string>>((row, meter) => {
     const next = [row, rowWidth(row) > 0 ? '   ' : ' ', meter].flat();
@@ -81,8 +88,13 @@ function meterRow({ board, link }: Model, { theme, columns }: Sheet): Row {
 }
 
 /** `runs/min ▁▂▃█ 14` */
-export const throughput = ({ pulse }: NonNullable<Model['board']>, theme: Theme): string =>
-  `runs/min ${sparkline(theme, pulse.ended)} ${rateOf(pulse.ended)}`;
+export function throughputText(status: Status, theme: Theme): string {
+  const { ended } = throughputOf(status);
+  return `runs/min ${sparkline(theme, ended)} ${rateOf(ended)}`;
+}
+
+const throughputOf = ({ overview }: Status): Throughput =>
+  overview?.throughput ?? { ended: [], failed: [] };
 
 /** The count of the last whole minute, or of the current one if that is higher. */
 function rateOf(values: readonly (number | null)[]): string {
@@ -103,10 +115,10 @@ const FORMS = [
 ] as const;
 
 /** The tabs in the longest form that fits. Without colours, brackets mark the current one. */
-function tabRow({ board, tab, filter }: Model, { theme, columns }: Sheet): Row {
+function tabRow({ status, tab, filter }: Model, { theme, columns }: Sheet): Row {
   const rows = FORMS.map(({ title, show, gap, counted }) =>
     TABS.flatMap((info, i) => {
-      const count = board && i < counted ? ` ${show(countOf(info.tab, board))}` : '';
+      const count = status && i < counted ? ` ${show(countOf(info, status))}` : '';
       const text = `${i + 1} ${info[title]}${count}`;
       const space = ' '.repeat(i === 0 ? 1 : theme.color ? gap : gap - 1);
       if (info.tab !== tab) return [space, text];

@@ -1,33 +1,24 @@
 // Rows that show one job: for the pane beside or under the list, and for the whole screen.
-import type { BoardDetail } from '../commands/board-detail.ts';
+
+import { showSecond } from '../commands/shared/clock-texts.ts';
 import { ruleText } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
-import { showCount, showSecond } from './clock-texts.ts';
+import { showCount } from '../support/text.ts';
+import { headRow, noteRows, valueRows } from './detail-rows.ts';
 import { paramFields } from './form.ts';
-import {
-  ends,
-  type Row,
-  ruleRow,
-  styled,
-  tableRow,
-  tame,
-  textWidth,
-  titleRow,
-  wrap,
-} from './rows.ts';
-import { valueRows } from './run-detail.ts';
+import { type Row, ruleRow, tableRow, tame, textWidth, titleRow, wrap } from './rows.ts';
 import { runTable } from './run-table.ts';
-import { type Sheet, styleOfState } from './theme.ts';
+import type { Sheet } from './theme.ts';
+import type { Detail } from './told.ts';
 
-type JobDetail = Extract<BoardDetail, { kind: 'job' }>;
+type JobDetail = Extract<Detail, { kind: 'job' }>;
 
 export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
   const { theme, columns } = sheet;
   const { job, runs } = detail;
-  const name = styled('bold', ` ${tame(job.name, theme)}`);
   return [
-    ends(name, styled(styleOfState(job.state), `${job.state} `), columns, theme),
-    ...errorRows(detail, sheet),
+    headRow(job.name, job.state, sheet),
+    ...noteRows(job.error, sheet),
     '',
     ...factRows(detail, sheet).flat(),
     ...paramRows(job.params, sheet),
@@ -41,7 +32,7 @@ export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
 export function fewJobRows(detail: JobDetail, sheet: Sheet, room: number): Row[] {
   const last = lastRuns(detail, sheet);
   const facts = factRows(detail, sheet).flatMap(([first = '']) => [first]);
-  const own = [...errorRows(detail, sheet), ...facts];
+  const own = [...noteRows(detail.job.error, sheet), ...facts];
   const shown = own.slice(0, room - Math.min(last.length, Math.floor(room / 2)));
   return [...shown, ...last.slice(0, room - shown.length)];
 }
@@ -66,11 +57,6 @@ function paramRows(params: Json, sheet: Sheet): Row[] {
     ...fields.map((_, i) => tableRow(table, i, theme)),
   ];
 }
-
-const errorRows = ({ job }: JobDetail, { theme, columns }: Sheet): Row[] =>
-  job.error === null
-    ? []
-    : wrap(job.error, columns - 4, theme).map((line) => styled('red', ` ! ${line}`));
 
 const LABEL = 10;
 

@@ -1,6 +1,10 @@
 // The table of jobs: state, counts, schedule, next due time and description.
-import type { BoardJob } from '../commands/board-rows.ts';
-import { showShortCount, showUntil } from './clock-texts.ts';
+
+import { showUntil } from '../commands/shared/clock-texts.ts';
+import { instantOf } from '../commands/shared/times.ts';
+import type { JobView } from '../commands/shared/views.ts';
+import { ruleText } from '../run/schedule.ts';
+import { showShortCount } from '../support/text.ts';
 import { type Column, styled, tableWidth, tame, textWidth } from './rows.ts';
 import { type Sheet, styleOfState } from './theme.ts';
 
@@ -10,9 +14,9 @@ const RULE = 13;
 const NEXT = 11;
 
 export function jobTable(
-  jobs: readonly BoardJob[],
+  jobs: readonly JobView[],
   { columns, theme, here }: Sheet,
-): readonly Column<BoardJob>[] {
+): readonly Column<JobView>[] {
   const next = columns >= 66 ? NEXT : 0;
   const rule = columns >= 80 ? RULE : 0;
   const fixed = tableWidth(STATE, NUMBER, NUMBER, NUMBER, NUMBER, next, rule) + 2;
@@ -21,8 +25,8 @@ export function jobTable(
   const text = columns - fixed - name - 2;
   const number = (
     title: string,
-    count: (counts: BoardJob['counts']) => number,
-  ): Column<BoardJob> => ({
+    count: (counts: JobView['counts']) => number,
+  ): Column<JobView> => ({
     title,
     width: NUMBER,
     side: 'right',
@@ -35,16 +39,29 @@ export function jobTable(
     number('RUN', ({ running }) => running),
     number('DONE', ({ done }) => done),
     number('ERR', ({ failed, aborted }) => failed + aborted),
-    { title: 'SCHEDULE', width: rule, cell: (job) => tame(job.rule, theme) },
+    { title: 'SCHEDULE', width: rule, cell: ({ schedule }) => tame(ruleOf(schedule), theme) },
     {
       title: 'NEXT',
       width: next,
-      cell: ({ nextAt }) => (nextAt === null ? '' : showUntil(nextAt - here.now)),
+      cell: ({ schedule }) =>
+        schedule?.nextAt ? showUntil(instantOf(schedule.nextAt) - here.now) : '',
     },
-    { title: 'WHAT', width: text < 8 ? 0 : text, cell: (job) => tame(job.text, theme) },
+    {
+      title: 'WHAT',
+      width: text < 8 ? 0 : text,
+      cell: (job) => tame(job.error ?? job.description ?? '', theme),
+    },
   ];
 }
 
-/** True if the row shows seconds that change. */
-export const nextTicks = ({ nextAt }: Pick<BoardJob, 'nextAt'>, now: number): boolean =>
-  nextAt !== null && nextAt > now && nextAt - now < 61_000;
+function ruleOf(schedule: JobView['schedule']): string {
+  if (!schedule) return '';
+  // Its zone stands in the list of schedules.
+  return schedule.paused ? 'paused' : (schedule.cron ?? ruleText(schedule));
+}
+
+/** True if a row with this next time shows seconds that change. */
+export function nextTicks(nextAt: string | null | undefined, now: number): boolean {
+  const left = nextAt ? instantOf(nextAt) - now : 0;
+  return left > 0 && left < 61_000;
+}

@@ -1,7 +1,6 @@
 // To whom the dashboard talks: the daemon, and where none runs the files, read only. It looks for a daemon again and
 // again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of changes.
 import type { Client } from '../api/client.ts';
-import type { BoardRequest } from '../commands/board-list.ts';
 import type { Clock } from '../support/clock.ts';
 import { delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -19,13 +18,15 @@ export interface Places {
 
 /** The state as it was read; its lock is not held. */
 export interface Files {
-  call(command: string, args: Json): Promise<Json>;
+  call(command: string, args: Json): Promise<unknown>;
+  /** When the daemon that has gone was last known to be alive; null where nobody knows. */
+  readonly aliveAt: number | null;
   readonly damage: string | null;
   close(): Promise<void>;
 }
 
 export interface Told {
-  readonly onLink: (link: LinkState) => void;
+  readonly onLink: (link: LinkState, aliveAt: number | null) => void;
   readonly onChange: () => void;
   readonly onError: (error: unknown) => void;
 }
@@ -62,15 +63,13 @@ export class Link {
     }
   }
 
-  /** A look at what there is, in parts as it is found; the last one is whole. Nothing where nobody is there to ask. */
-  async *look(request: BoardRequest, signal: AbortSignal): AsyncGenerator<unknown> {
-    if (this.#client)
-      yield* this.#client.stream(
-        'board',
-        { ...(request as { [name: string]: Json }), parts: true },
-        signal,
-      );
-    else if (this.#files) yield await this.#files.call('board', request as Json);
+  /** A list of runs in parts as it is found; the last one is whole. */
+  async *listInParts(
+    args: { readonly [name: string]: Json },
+    signal: AbortSignal,
+  ): AsyncGenerator<unknown> {
+    if (this.#client) yield* this.#client.stream('list', { ...args, parts: true }, signal);
+    else yield await this.call('list', args);
   }
 
   async call(command: string, args: Json): Promise<unknown> {
@@ -102,9 +101,9 @@ export class Link {
     this.#client = client;
     await this.#closeFiles();
     try {
-      this.#told.onLink('online');
+      this.#told.onLink('online', null);
       this.#told.onChange();
-      const items = client.stream('board', { watch: true }, this.#ended.signal);
+      const items = client.stream('changes', {}, this.#ended.signal);
       for await (const _ of items) this.#told.onChange();
     } catch (error) {
       const lost = error instanceof JobrunError && error.code === 'no-daemon';
@@ -133,7 +132,7 @@ export class Link {
       await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);
       if (held) return;
     }
-    this.#told.onLink('offline');
+    this.#told.onLink('offline', this.#files?.aliveAt ?? null);
     this.#told.onChange();
     while (!this.#ended.signal.aborted && this.#places.stamp() === stamp) {
       await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);

@@ -1,13 +1,10 @@
 // Rows of the open list, and of the detail pane for the run, job or schedule under its cursor.
 
-import type { Board } from '../commands/board.ts';
-import { idOf } from '../commands/board-detail.ts';
-import type { BoardJob, BoardSchedule } from '../commands/board-rows.ts';
-import { showCount } from './clock-texts.ts';
-import { boardOf, logOf } from './context.ts';
+import { showCount } from '../support/text.ts';
+import { listOf, logOf } from './context.ts';
 import { fewJobRows, jobRows } from './job-detail.ts';
 import { jobTable } from './job-table.ts';
-import { infoOf } from './lists.ts';
+import { countOf, infoOf } from './lists.ts';
 import type { Model } from './model.ts';
 import {
   type Column,
@@ -25,26 +22,41 @@ import type { Scene } from './scene.ts';
 import { fewScheduleRows, scheduleRows } from './schedule-detail.ts';
 import { scheduleTable } from './schedule-table.ts';
 import type { Sheet } from './theme.ts';
+import { idOf, type List } from './told.ts';
 
 /** The titles and rows of the list, or the reason why it is empty. */
 export function listRows({ model, layout, sheet }: Scene): readonly Row[] {
-  const board = boardOf(model);
+  const list = listOf(model);
   const own = { ...sheet, columns: layout.listColumns };
-  if (board && board.list.total > 0)
-    return LISTS[infoOf(model.tab).of](board.list, model, layout.list, own);
+  if (list && list.total > 0) return rowsOf(list, model, layout.list, own);
   const waiting = model.link === 'silent' ? 'waiting for the daemon' : 'reading';
-  return ['', board ? styled('dim', `   ${emptyText(model)}`) : `   ${waiting}`];
+  return ['', list ? styled('dim', `   ${emptyText(model)}`) : `   ${waiting}`];
 }
 
-type List = Board['list'];
+function rowsOf(list: List, model: Model, height: number, sheet: Sheet): readonly Row[] {
+  if (list.of === 'run') return runList(list, model, height, sheet);
+  const { place } = model;
+  const from = Math.max(0, place.top - list.offset);
+  if (list.of === 'job') {
+    const isBroken = ({ state }: { readonly state: string }): boolean => state === 'broken';
+    const seen = list.rows.slice(from, from + height);
+    return namedRows(seen, jobTable(list.rows, sheet), place, isBroken, sheet);
+  }
+  const isOver = ({ state }: { readonly state: string }): boolean =>
+    state === 'stopped' || state === 'missing';
+  const seen = list.rows.slice(from, from + height);
+  return namedRows(seen, scheduleTable(list.rows, sheet), place, isOver, sheet);
+}
 
-function runList(list: List, model: Model, height: number, sheet: Sheet): readonly Row[] {
+type RunList = Extract<List, { of: 'run' }>;
+
+function runList(list: RunList, model: Model, height: number, sheet: Sheet): readonly Row[] {
   const { place, marks } = model;
   const { theme } = sheet;
-  const table = runTable(list.runs, sheet, model);
+  const table = runTable(list.rows, sheet, model);
   const count = Math.min(height, list.total - place.top);
   const rows = Array.from({ length: count }, (_, i): Row => {
-    const run = list.runs[place.top - list.offset + i];
+    const run = list.rows[place.top - list.offset + i];
     const isCursor = place.top + i === place.index;
     if (!run) return `${isCursor ? '>' : ' '}  ${theme.glyphs.more}`;
     const row = tableRow(table, run, theme, runFront(run, isCursor, marks.has(run.id)));
@@ -52,22 +64,6 @@ function runList(list: List, model: Model, height: number, sheet: Sheet): readon
   });
   return [titleRow(table, theme), ...rows];
 }
-
-function jobList(list: List, { place }: Model, height: number, sheet: Sheet): readonly Row[] {
-  const from = Math.max(0, place.top - list.offset);
-  const seen = list.jobs.slice(from, from + height);
-  const isBad = ({ state }: BoardJob): boolean => state === 'broken';
-  return namedRows(seen, jobTable(list.jobs, sheet), place, isBad, sheet);
-}
-
-function scheduleList(list: List, { place }: Model, height: number, sheet: Sheet): readonly Row[] {
-  const from = Math.max(0, place.top - list.offset);
-  const seen = list.schedules.slice(from, from + height);
-  const isBad = ({ state }: BoardSchedule): boolean => state === 'stopped' || state === 'missing';
-  return namedRows(seen, scheduleTable(list.schedules, sheet), place, isBad, sheet);
-}
-
-const LISTS = { run: runList, job: jobList, schedule: scheduleList };
 
 function namedRows<Item>(
   seen: readonly Item[],
@@ -86,12 +82,12 @@ function namedRows<Item>(
   return [titleRow(table, theme), ...rows];
 }
 
-function emptyText({ filter, tab, board }: Model): string {
-  if (board?.list.complete === false) return 'searching; any key goes on';
+function emptyText({ filter, tab, list, status }: Model): string {
+  if (list?.complete === false) return 'searching; any key goes on';
   if (filter !== '') return 'nothing fits this filter; Esc shows all';
   if (tab === 'jobs') return 'no jobs yet: make one with jobrun new <job>';
   if (tab === 'schedules') return 'no schedules yet: jobrun schedule <job> --every 1h makes one';
-  const waiting = board ? board.counts.scheduled + board.counts.waiting + board.counts.queued : 0;
+  const waiting = status ? countOf(infoOf('scheduled'), status) : 0;
   if (tab === 'running' && waiting > 0)
     return `nothing runs; ${showCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}: press 2`;
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
@@ -99,14 +95,13 @@ function emptyText({ filter, tab, board }: Model): string {
 
 /** The most important facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule separates it. */
 export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
-  const { place } = model;
+  const { place, detail } = model;
   const isTall = layout.kind === 'tall';
   const { theme } = sheet;
   const own = { ...sheet, columns: layout.paneColumns };
   const room = layout.pane - (isTall ? 1 : 0);
   const ruled = (title: string, rows: readonly Row[], end = ''): readonly Row[] =>
     isTall ? [ruleRow(own.columns, theme, title, end), ...rows] : rows;
-  const detail = boardOf(model)?.detail ?? null;
   if (!detail || idOf(detail) !== place.id) return ruled(place.id ?? '', []);
   if (detail.kind === 'job') {
     const rows = isTall ? fewJobRows(detail, own, room) : jobRows(detail, own);

@@ -1,19 +1,23 @@
-// The lists: which runs each shows, what a filter means, which window of it is on the screen, and where its cursor is.
-// The cursor belongs to a run, not to a row: rows come and go above it, and it stays with its run.
-import type { Board } from '../commands/board.ts';
-import type { BoardList, BoardRequest, Order } from '../commands/board-list.ts';
-import type { StateName } from '../run/run.ts';
+// The lists: which runs each shows, which window of it is on the screen, and where its cursor is. The cursor belongs to a
+// run, not to a row: rows come and go above it, and it stays with its run.
+import { JOB_ORDERS } from '../commands/jobs.ts';
+import { SCHEDULE_ORDERS } from '../commands/schedules.ts';
+import { LISTS, type ListName } from '../commands/shared/filter.ts';
+import type { Status } from '../commands/shared/replies.ts';
+import type { RUN_ORDERS } from '../commands/shared/run-list.ts';
+import { type List, namesIn } from './told.ts';
 
-export type Tab = 'running' | 'scheduled' | 'done' | 'errors' | 'all' | 'jobs' | 'schedules';
+export type Tab = ListName | 'jobs' | 'schedules';
+export type Order = (typeof RUN_ORDERS | typeof JOB_ORDERS | typeof SCHEDULE_ORDERS)[number];
 
 export interface TabInfo {
   readonly tab: Tab;
   readonly title: string;
   readonly short: string;
   /** What its rows are. */
-  readonly of: 'run' | 'job' | 'schedule';
-  /** Null: all of them. */
-  readonly states: readonly StateName[] | null;
+  readonly of: List['of'];
+  /** Which list of runs; null where its rows are no runs. */
+  readonly list: ListName | null;
   /** How it can be ordered; at first as the first one says. */
   readonly orders: readonly Order[];
 }
@@ -21,33 +25,30 @@ export interface TabInfo {
 const BY_ID: readonly Order[] = ['newest', 'oldest'];
 const BY_DUE: readonly Order[] = ['due', ...BY_ID];
 const BY_SETTLED: readonly Order[] = ['settled', ...BY_ID];
-const OF_JOBS: readonly Order[] = ['name', 'waiting', 'errors', 'next'];
-const OF_SCHEDULES: readonly Order[] = ['name', 'next'];
 
-const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
-
-const runs = (
-  tab: Tab,
-  title: string,
-  short: string,
-  states: TabInfo['states'],
-  orders: readonly Order[],
-): TabInfo => ({ tab, title, short, of: 'run', states, orders });
+const runs = (tab: ListName, title: string, short: string, orders: readonly Order[]): TabInfo => ({
+  tab,
+  title,
+  short,
+  of: 'run',
+  list: tab,
+  orders,
+});
 
 export const TABS: readonly TabInfo[] = [
-  runs('running', 'Running', 'Run', ['running'], BY_ID),
-  runs('scheduled', 'Scheduled', 'Sched', WAITING, BY_DUE),
-  runs('done', 'Done', 'Done', ['done'], BY_SETTLED),
-  runs('errors', 'Errors', 'Err', ['failed', 'aborted'], BY_SETTLED),
-  runs('all', 'All', 'All', null, BY_ID),
-  { tab: 'jobs', title: 'Jobs', short: 'Jobs', of: 'job', states: null, orders: OF_JOBS },
+  runs('running', 'Running', 'Run', BY_ID),
+  runs('scheduled', 'Scheduled', 'Sched', BY_DUE),
+  runs('done', 'Done', 'Done', BY_SETTLED),
+  runs('errors', 'Errors', 'Err', BY_SETTLED),
+  runs('all', 'All', 'All', BY_ID),
+  { tab: 'jobs', title: 'Jobs', short: 'Jobs', of: 'job', list: null, orders: JOB_ORDERS },
   {
     tab: 'schedules',
     title: 'Schedules',
     short: 'Cron',
     of: 'schedule',
-    states: null,
-    orders: OF_SCHEDULES,
+    list: null,
+    orders: SCHEDULE_ORDERS,
   },
 ];
 
@@ -70,73 +71,13 @@ export function nextOrder(list: Ordered): Order {
 }
 
 /** How many there are in each list, whatever the filter. */
-export function countOf(tab: Tab, { counts, jobs, schedules }: Board): number {
-  if (tab === 'jobs') return jobs;
-  if (tab === 'schedules') return schedules;
-  const states = infoOf(tab).states ?? (Object.keys(counts) as StateName[]);
-  return states.reduce((sum, name) => sum + counts[name], 0);
+export function countOf({ of, list }: TabInfo, { counts, overview }: Status): number {
+  if (list) return LISTS[list].reduce((sum, name) => sum + counts[name], 0);
+  return (of === 'job' ? overview?.jobs : overview?.schedules) ?? 0;
 }
 
-// ------------------------------------------------------------------------------------------------------------ filter
-
-type Filter = Pick<BoardRequest, 'states' | 'words' | 'without' | 'group' | 'key' | 'since'>;
-
-export const FILTER_HELP = 'words of the job, -word, an id, state:failed group:x key:x since:2h';
-
-/** Reads a filter; what it cannot read is in `unknown`, and nothing is left out for it. */
-export function readFilter(
-  text: string,
-  tab: Tab,
-  now: number,
-): { readonly filter: Filter; readonly unknown: string } {
-  const words: string[] = [];
-  const without: string[] = [];
-  let { states } = infoOf(tab) as { states: readonly StateName[] | null };
-  let rest: Filter = {};
-  let unknown = '';
-  for (const part of text.split(/\s+/).filter(Boolean)) {
-    const [, name = '', value = ''] = /^(job|state|group|key|since):(.*)$/.exec(part) ?? [];
-    if (part === '-') continue;
-    if (name === '' && part.startsWith('-')) without.push(part.slice(1));
-    else if (name === '') words.push(part);
-    else if (value === '') continue;
-    else if (name === 'job') words.push(value);
-    else if (name === 'state') states = statesLike(value, states);
-    else if (name === 'since') {
-      const ms = ageOf(value);
-      if (ms === null) unknown = part;
-      // By the minute: a filter that moves with every look would never be the same twice.
-      else rest = { ...rest, since: Math.floor((now - ms) / 60_000) * 60_000 };
-    } else rest = { ...rest, [name]: value };
-  }
-  return {
-    filter: {
-      ...rest,
-      ...(states && { states }),
-      ...(words.length > 0 && { words }),
-      ...(without.length > 0 && { without }),
-    },
-    unknown,
-  };
-}
-
-const ALL_STATES = TABS.slice(0, 4).flatMap(({ states }) => states ?? []);
-
-/** `state:fail` is enough, and several can be given with commas. */
-function statesLike(text: string, within: readonly StateName[] | null): readonly StateName[] {
-  const wanted = text.toLowerCase().split(',').filter(Boolean);
-  const of = (name: StateName): boolean => wanted.some((one) => name.startsWith(one));
-  return (within ?? ALL_STATES).filter(of);
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 };
-
-function ageOf(text: string): number | null {
-  const [, n = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  return n === '' ? null : Number(n) * (UNITS[unit] ?? 0);
-}
-
-// ------------------------------------------------------------------------------------------------------------ places
+export const FILTER_HELP =
+  'words of job, key, error, params; -word #id state:failed group:x key:x since:2h';
 
 export interface Place {
   /** The row under the cursor, counted from the first of the list. */
@@ -175,16 +116,12 @@ export function inSight(place: Place, total: number, height: number): Place {
   return { index, id: index === place.index ? place.id : null, top };
 }
 
-/** The names of the rows in a window. */
-export const idsOf = ({ runs, jobs, schedules }: BoardList): readonly string[] =>
-  runs.length > 0 ? runs.map(({ id }) => id) : [...jobs, ...schedules].map(({ name }) => name);
-
 /**
  * The place after a new window has come: with its run, wherever that is now; else on the same row. Rows that come in
  * above the first page are seen coming; farther down the screen stands still.
  */
-export function follow(place: Place, list: BoardList, height: number): Place {
-  const ids = idsOf(list);
+export function follow(place: Place, list: List, height: number): Place {
+  const ids = namesIn(list);
   const found = place.id === null ? -1 : ids.indexOf(place.id);
   const index = found >= 0 ? list.offset + found : place.id === null ? null : list.at;
   const moved =
@@ -202,8 +139,8 @@ export function windowFor(place: Place, height: number): { offset: number; limit
 }
 
 /** True where every row on the screen, and as many as `more` above and below it, are in the window. */
-export function covers(list: BoardList, place: Place, height: number, more = 0): boolean {
+export function covers(list: List, place: Place, height: number, more = 0): boolean {
   const first = Math.max(0, place.top - more);
   const last = Math.min(place.top + height + more, list.total);
-  return first >= list.offset && last <= list.offset + idsOf(list).length;
+  return first >= list.offset && last <= list.offset + namesIn(list).length;
 }

@@ -3,10 +3,10 @@
 import type { NumberedLine } from '../engine/logs.ts';
 import type { LogLine } from '../run/view.ts';
 import { delay } from '../support/clock.ts';
+import { detailWanted } from './answers.ts';
 import type { Link } from './link.ts';
 import { infoOf } from './lists.ts';
 import type { Model } from './model.ts';
-import { detailWanted } from './refresh.ts';
 import { LATER_MS, type Store } from './store.ts';
 
 const MOST_LINES = 1000;
@@ -100,7 +100,7 @@ export class LogFollower {
 /** The run whose log is on the screen, and what makes its log another one. */
 function keyOf(model: Model): string {
   const id = infoOf(model.tab).of === 'run' ? detailWanted(model) : null;
-  const detail = model.board?.detail;
+  const { detail } = model;
   if (id === null || detail?.kind !== 'run' || detail.run.id !== id) return '';
   return `${id} ${detail.run.settledAt ?? 'goes on'} ${model.link === 'offline' ? 'files' : 'daemon'}`;
 }

@@ -1,11 +1,11 @@
 // All that the picture is made of. The store replaces it as a whole; the views are functions of it.
-import type { Board } from '../commands/board.ts';
-import type { Order } from '../commands/board-list.ts';
+import type { Status } from '../commands/shared/replies.ts';
 import type { LogLine } from '../run/view.ts';
 import type { Form, FormJob } from './form.ts';
 import type { Line } from './line.ts';
-import { type Place, START, type Tab } from './lists.ts';
+import { type Order, type Place, START, type Tab } from './lists.ts';
 import type { Ask } from './request.ts';
+import type { Detail, List } from './told.ts';
 
 export interface Model {
   readonly size: Size;
@@ -13,6 +13,8 @@ export interface Model {
   readonly filter: string;
   readonly place: Place;
   readonly marks: ReadonlySet<string>;
+  /** The list whose runs are being marked, all of them; null where none is. */
+  readonly marking: string | null;
   readonly screen: Screen;
   readonly message: Message | null;
   readonly link: Link;
@@ -24,9 +26,13 @@ export interface Model {
   readonly readOnly: boolean;
   /** Zone of all times, shown and typed: the config's, else that of the shell that started the dashboard. */
   readonly timezone: string;
-  /** The latest board, and the list (tab and filter) that it shows. */
-  readonly board: Board | null;
+  /** When the daemon that has gone was last known to be alive; null where one runs, or nobody knows. */
+  readonly aliveAt: number | null;
+  readonly status: Status | null;
+  /** The latest window, and the list (tab, order and filter) that it is of. */
+  readonly list: List | null;
   readonly shown: string;
+  readonly detail: Detail | null;
   readonly log: Log | null;
   /** Runs that something was asked for which has not been answered: `aborting`. */
   readonly pending: ReadonlyMap<string, string>;
@@ -84,14 +90,18 @@ export const newModel = (size: Size, readOnly: boolean, timezone: string): Model
   filter: '',
   place: START,
   marks: new Set(),
+  marking: null,
   screen: { kind: 'list' },
   message: null,
   link: 'opening',
   silentSince: null,
   orders: {},
   readOnly,
-  board: null,
+  aliveAt: null,
+  status: null,
+  list: null,
   shown: '',
+  detail: null,
   log: null,
   pending: new Map(),
 });

@@ -1,6 +1,5 @@
 // Pages that fill the body: the help, all of a run, job or schedule, the log. The screen shows a window of their rows.
 
-import { idOf } from '../commands/board-detail.ts';
 import { allKeys } from './bindings.ts';
 import { logOf, subjectOf } from './context.ts';
 import { jobRows } from './job-detail.ts';
@@ -10,6 +9,7 @@ import { type Row, ruleRow, styled, tame, wrap } from './rows.ts';
 import { logRows, runRows } from './run-detail.ts';
 import { scheduleRows } from './schedule-detail.ts';
 import type { Sheet } from './theme.ts';
+import { idOf } from './told.ts';
 
 export interface Page {
   /** The rule above the rows. */
@@ -57,10 +57,9 @@ export function pageRows(model: Model, sheet: Sheet): readonly Row[] {
 }
 
 function detailRows(model: Model, sheet: Sheet): readonly Row[] {
-  const { board, place } = model;
-  const detail = board?.detail ?? null;
+  const { detail, place, status } = model;
   if (!detail || idOf(detail) !== place.id) {
-    const isGone = board !== null && board.detail === null && place.id !== null;
+    const isGone = status !== null && detail === null && place.id !== null;
     return [isGone ? ' reading, or gone' : ' reading'];
   }
   if (detail.kind === 'schedule') return scheduleRows(detail, sheet);
@@ -73,10 +72,12 @@ const HELP = `Lists
   Schedules: what creates runs again and again
 
 Filter
-  news          jobs with these letters
-  -news         jobs without these letters
-  12            the run with this id
+  news          runs with it in job, key, error or params
+  -news         runs without it
+  12            the run with this id, and what has 12 in it
+  #12           the run with this id alone
   state:failed  several with commas
+  job:news      jobs with these letters
   group:mail    of the jobs of a group
   key:weekly    runs with this key
   since:2h      accepted since

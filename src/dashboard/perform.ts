@@ -1,16 +1,16 @@
 // Asks the daemon to do something, and says what is being done until the answer is there: an abort is over when nothing
 // of the run lives any more, not when the key was pressed.
-import type { BoardReply } from '../commands/board.ts';
+import type { Listed } from '../commands/shared/run-list.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
 import { errorLine, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { plainLine } from '../support/text.ts';
-import { showCount } from './clock-texts.ts';
-import { listKey } from './context.ts';
+import { plainLine, showCount } from '../support/text.ts';
+import { isMarking, listKey } from './context.ts';
 import type { Link } from './link.ts';
-import { orderOf, readFilter } from './lists.ts';
+import { whichOf } from './questions.ts';
 import type { Refresh } from './refresh.ts';
 import type { Request } from './request.ts';
-import type { Store } from './store.ts';
+import { SOON_MS, type Store } from './store.ts';
 
 export interface Desk {
   readonly store: Store;
@@ -42,28 +42,50 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
   }
 }
 
-/** As many as one look gives. */
+/** More would make a request of a hundred thousand runs out of one key. */
 const MOST_MARKED = 1000;
 
-/** Marks every run that is in the list now, on the screen or not; where all are marked, none. */
+/**
+ * Marks every run that is in the list now, on the screen or not; where all are marked, none. Until it is known which
+ * these are, `marking` says so. It ends where the list is left, or `marking` is taken back.
+ */
 export async function markAll({ store, link }: Desk): Promise<void> {
-  const { model } = store;
-  const asked = listKey(model);
-  const { filter } = readFilter(model.filter, model.tab, store.clock.now());
-  let list: BoardReply['list'] = null;
+  const asked = listKey(store.model);
+  const ended = new AbortController();
+  store.set({ marking: asked }, SOON_MS);
+  const undo = store.subscribe(() => {
+    if (!isMarking(store.model)) ended.abort();
+  });
   try {
-    const request = { ...filter, list: 'runs', order: orderOf(model), limit: MOST_MARKED } as const;
-    for await (const part of link.look(request, new AbortController().signal))
-      ({ list } = part as BoardReply);
+    const args = { ...whichOf(store.model, store.clock.now()), limit: MOST_MARKED, short: true };
+    for await (const part of link.listInParts(args, ended.signal)) {
+      const { runs, total, complete = true } = part as Listed<ShortRun>;
+      if (!isMarking(store.model)) return;
+      if (!complete && runs.length < MOST_MARKED) continue;
+      return mark(
+        runs.map(({ id }) => id),
+        complete ? total : null,
+        store,
+      );
+    }
   } catch (error) {
     store.say(errorLine(error), true);
+  } finally {
+    undo();
+    ended.abort();
+    store.change((model) => (model.marking === asked ? { ...model, marking: null } : model));
   }
-  if (!list || listKey(store.model) !== asked) return;
-  const ids = list.runs.map(({ id }) => id);
+}
+
+/** `total`: of the whole list, where that is known. */
+function mark(ids: readonly string[], total: number | null, store: Store): void {
   const isOn = ids.every((id) => store.model.marks.has(id));
-  store.set({ marks: new Set(isOn ? [] : ids) });
-  if (!isOn && list.total > ids.length)
-    store.say(`${showCount(ids.length)} of ${showCount(list.total)} are marked`);
+  store.set({ marks: new Set(isOn ? [] : ids), marking: null });
+  if (isOn || total === ids.length) return;
+  const many = showCount(ids.length);
+  store.say(
+    total === null ? `the first ${many} are marked` : `${many} of ${showCount(total)} are marked`,
+  );
 }
 
 function setPending(store: Store, ids: readonly string[], doing: string | null): void {

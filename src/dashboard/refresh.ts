@@ -1,16 +1,31 @@
-// Keeps the board true: asks for the window that is on the screen when a key has moved it, and when something has
-// changed. One question at a time, and the slower the answers the fewer questions: looking costs the daemon a tenth of
-// its time, or a look a second where that is more. A key does not wait for an answer that takes long: it ends that
-// search and asks its own question.
-import type { BoardReply } from '../commands/board.ts';
-import { idOf } from '../commands/board-detail.ts';
-import type { BoardRequest } from '../commands/board-list.ts';
+// Keeps what is shown true: asks for the window that is on the screen when a key has moved it, and when something has
+// changed. One look at a time, and the slower the answers the fewer looks: they cost the daemon a tenth of its time, or
+// a look a second where that is more. A key does not wait for an answer that takes long: it ends that search and asks
+// its own question.
+import type { Status } from '../commands/shared/replies.ts';
+import { onAbort } from '../support/aborts.ts';
 import { SECOND } from '../support/limits.ts';
-import { boardOf, listKey } from './context.ts';
-import { layoutFor } from './layout.ts';
+import {
+  detailWanted,
+  isBeyond,
+  isShown,
+  isThere,
+  withAnswer,
+  withDetail,
+  withList,
+  withStatus,
+} from './answers.ts';
+import { listKey } from './context.ts';
 import type { Link } from './link.ts';
-import { covers, follow, infoOf, orderOf, readFilter, windowFor } from './lists.ts';
+import { infoOf } from './lists.ts';
 import type { Model } from './model.ts';
+import {
+  askDetail,
+  askList,
+  type DetailQuestion,
+  type ListQuestion,
+  listQuestion,
+} from './questions.ts';
 import type { Store } from './store.ts';
 
 const PACE = 9;
@@ -22,14 +37,18 @@ const SILENT_MS = 2 * SECOND;
 /** At rest it is asked now and then whether it is still there. */
 const BEAT_MS = 4 * SECOND;
 const AGAIN_MS = 2 * SECOND;
+/** The answers of one look come one shortly after the other, and are drawn together. */
+const TOGETHER_MS = 20;
 /** The result table grows by itself only now and then: reading it is reading the log. */
 const ROWS_EVERY_MS = 2 * SECOND;
 
 /** `beat`: only whether anybody answers. `moved`: what a key needs. `changed`: all of it, for it may be another. */
 type Why = 'beat' | 'moved' | 'changed';
 
-interface Question {
+interface Look {
   readonly why: Why;
+  readonly list: ListQuestion | null;
+  readonly detail: DetailQuestion | null;
   /** Of which list. */
   readonly key: string;
   readonly began: number;
@@ -39,7 +58,7 @@ interface Question {
 export class Refresh {
   readonly #store: Store;
   readonly #link: Link;
-  #asked: Question | null = null;
+  #asked: Look | null = null;
   #wanted: Why | null = null;
   #urgent = false;
   #notBefore = 0;
@@ -78,7 +97,7 @@ export class Refresh {
    * Ends what is asked now, if its answer takes long or is of a list that is left. One that nobody answers at all is
    * waited for.
    */
-  #hurry(asked: Question): void {
+  #hurry(asked: Look): void {
     const { clock, model } = this.#store;
     this.#undoHurry();
     const isLeft = asked.key !== listKey(model);
@@ -102,15 +121,14 @@ export class Refresh {
     const { clock, model } = this.#store;
     this.#wanted = null;
     this.#urgent = false;
-    const request = this.#requestOf(model, why, clock.now());
-    if (!request || (why === 'beat' && !this.#link.online)) {
+    const asked = this.#lookFor(model, why);
+    const isNothing = why === 'moved' && !asked.list && !asked.detail;
+    if (isNothing || (why === 'beat' && !this.#link.online)) {
       this.#arm();
       return;
     }
-    const began = clock.monotonic();
-    const asked: Question = { why, key: listKey(model), began, ended: new AbortController() };
     this.#asked = asked;
-    this.#ask(request, asked)
+    this.#ask(asked)
       .catch((error) => this.#failed(error))
       .finally(() => {
         const spent = clock.monotonic() - asked.began;
@@ -122,33 +140,95 @@ export class Refresh {
       });
   }
 
-  async #ask(request: BoardRequest, { why, key, ended }: Question): Promise<void> {
+  /** What of all that is on the screen has to be asked for. */
+  #lookFor(model: Model, why: Why): Look {
     const { clock } = this.#store;
+    const wanted = why === 'beat' ? null : detailWanted(model);
+    const needsList = why === 'changed' || (why === 'moved' && !isThere(model));
+    // With its list a detail is asked for too: it may have changed as well.
+    const needsDetail = wanted !== null && (needsList || !isShown(model, wanted));
+    return {
+      why,
+      list: needsList ? listQuestion(model, clock.now()) : null,
+      detail: needsDetail ? this.#detailQuestion(model, wanted) : null,
+      ...{ key: listKey(model), began: clock.monotonic(), ended: new AbortController() },
+    };
+  }
+
+  #detailQuestion({ detail: shown, tab }: Model, id: string): DetailQuestion {
+    const now = this.#store.clock.monotonic();
+    const state = shown?.kind === 'run' && shown.run.id === id ? shown.run.state : '';
+    const of = `${id} ${state}`;
+    const rows =
+      of !== this.#rows.of || (state === 'running' && now - this.#rows.at > ROWS_EVERY_MS);
+    if (rows) this.#rows = { of, at: now };
+    return { of: infoOf(tab).of, id, rows };
+  }
+
+  async #ask(asked: Look): Promise<void> {
+    const { why, list, detail, key, ended } = asked;
+    const { clock } = this.#store;
+    const { signal } = ended;
     const since = clock.now();
     let undo = (): void => undefined;
-    let isHeard = false;
     const watch = (): void => {
       undo();
       undo = clock.after(SILENT_MS, () => this.#silent(since));
     };
+    let [isHeard, left] = [false, 0];
+    const take = (change: (model: Model) => Model, withinMs: number): void => {
+      if (this.#closed || signal.aborted) return;
+      isHeard = true;
+      watch();
+      this.#store.change(change, withinMs);
+    };
+    /** The last answer of a look draws what the others have brought. */
+    const whole = async (answer: Promise<(model: Model) => Model>): Promise<void> => {
+      left++;
+      const change = await answer;
+      left--;
+      take(change, left > 0 ? TOGETHER_MS : 0);
+    };
+    const listed = async (question: ListQuestion): Promise<void> => {
+      left++;
+      for await (const part of askList(question, this.#link, signal)) {
+        if (part.complete) left--;
+        const isLater = part.complete && left > 0;
+        take((model) => withList(model, part, key, question), isLater ? TOGETHER_MS : 0);
+      }
+    };
+    const answers = [
+      why === 'beat' && whole(this.#link.call('changes', {}).then(() => withAnswer)),
+      why === 'changed' && whole(this.#askStatus()),
+      list && listed(list),
+      detail &&
+        whole(
+          askDetail(detail, this.#link).then(
+            (found) => (model: Model) => withDetail(model, found, detail.id),
+          ),
+        ),
+    ];
     try {
       watch();
-      for await (const part of this.#link.look(request, ended.signal)) {
-        watch();
-        isHeard = true;
-        const board = part as BoardReply;
-        if (this.#closed) return;
-        // Whoever is asked whether he is there need not be looked at.
-        if (why === 'beat' && this.#store.model.link !== 'silent') continue;
-        this.#store.change((present) => withBoard(present, board, key, request));
-      }
+      await unlessAborted(Promise.all(answers), signal);
     } finally {
       undo();
     }
-    const next = this.#store.model;
     // Where nobody is there to ask, asking again at once would go on for ever: whoever comes says so.
-    const isAnswered = isHeard && !ended.signal.aborted && why !== 'beat';
-    if (isAnswered && (listKey(next) !== key || isStale(next, request))) this.now();
+    if (isHeard && !signal.aborted && why !== 'beat' && this.#isStale(asked)) this.now();
+  }
+
+  async #askStatus(): Promise<(model: Model) => Model> {
+    const status = (await this.#link.call('status', { overview: true })) as Status;
+    return (model) => withStatus(model, status);
+  }
+
+  /** True where the screen shows by now what was not asked for. */
+  #isStale({ key, list, detail }: Look): boolean {
+    const { model } = this.#store;
+    const wanted = detailWanted(model);
+    const isOther = wanted !== null && wanted !== detail?.id && !isShown(model, wanted);
+    return listKey(model) !== key || isOther || (list !== null && isBeyond(model, list));
   }
 
   #silent(silentSince: number): void {
@@ -166,97 +246,14 @@ export class Refresh {
     this.#notBefore = this.#store.clock.monotonic() + AGAIN_MS;
     this.#wanted = 'changed';
   }
-
-  /** Null where all that is on the screen is there. */
-  #requestOf(model: Model, why: Why, now: number): BoardRequest | null {
-    if (why === 'beat') return { list: 'none' };
-    const height = layoutFor(model.size).list;
-    const wanted = detailWanted(model);
-    const shown = model.board?.detail ?? null;
-    const detail = wanted === null ? {} : this.#detailRequest(model, wanted, now);
-    if (why === 'moved' && isThere(model, height)) {
-      return wanted === null || (shown && idOf(shown)) === wanted
-        ? null
-        : { list: 'none', ...detail };
-    }
-    return {
-      list: `${infoOf(model.tab).of}s`,
-      order: orderOf(model),
-      ...readFilter(model.filter, model.tab, now).filter,
-      ...windowFor(model.place, height),
-      ...(model.place.id !== null && { around: model.place.id }),
-      ...detail,
-    };
-  }
-
-  #detailRequest({ board, tab }: Model, detail: string, now: number): BoardRequest {
-    const shown = board?.detail;
-    const state = shown?.kind === 'run' && shown.run.id === detail ? shown.run.state : '';
-    const of = `${detail} ${state}`;
-    const rows =
-      of !== this.#rows.of || (state === 'running' && now - this.#rows.at > ROWS_EVERY_MS);
-    if (rows) this.#rows = { of, at: now };
-    return { detail, detailOf: infoOf(tab).of, rows };
-  }
 }
 
-/** True where the rows on the screen, and some around them, have been asked for. */
-function isThere(model: Model, height: number): boolean {
-  const board = boardOf(model);
-  if (!board?.list.complete) return false;
-  return covers(board.list, model.place, height, Math.floor(height / 2));
-}
-
-/** The run, job or schedule whose detail is on the screen. */
-export function detailWanted({ size, screen, place }: Model): string | null {
-  const hasPane = layoutFor(size).pane > 0;
-  const hasBody = screen.kind === 'detail' || screen.kind === 'log' || 'from' in screen;
-  return hasPane || hasBody ? place.id : null;
-}
-
-/** The model with what was asked for, unless the person has gone on to another list meanwhile. */
-export function withBoard(
-  model: Model,
-  reply: BoardReply,
-  key: string,
-  request: BoardRequest,
-): Model {
-  const link = model.link === 'silent' ? 'online' : model.link;
-  const present = { ...model, link, silentSince: null };
-  if (key !== listKey(model)) return present;
-  const detail = withRows(reply.detail, model.board?.detail ?? null);
-  if (!reply.list) {
-    const list = model.board?.list;
-    const isAsked = request.detail !== undefined && request.detail === model.place.id;
-    if (!list) return present;
-    const kept = model.board?.detail ?? null;
-    return { ...present, board: { ...reply, list, detail: isAsked ? detail : kept } };
-  }
-  // What was whole is not shown in parts again, while it is looked through once more.
-  if (!reply.list.complete && boardOf(model)?.list.complete) return present;
-  const height = layoutFor(model.size).list;
-  const isSame = request.around === model.place.id;
-  const list = isSame ? reply.list : { ...reply.list, at: null };
-  // The run that is open stays under the cursor, even when it has left the list.
-  const isOpen = model.screen.kind !== 'list' && model.screen.kind !== 'filter';
-  const followed = follow(model.place, list, height);
-  const place =
-    isOpen && followed.id !== model.place.id && model.place.id !== null ? model.place : followed;
-  return { ...present, board: { ...reply, list: reply.list, detail }, shown: key, place };
-}
-
-/** The result table as it was last read, where this time it was not. */
-function withRows(next: BoardReply['detail'], before: BoardReply['detail']): BoardReply['detail'] {
-  if (next?.kind !== 'run' || next.results || before?.kind !== 'run') return next;
-  return before.run.id === next.run.id ? { ...next, results: before.results } : next;
-}
-
-/** True where the screen shows rows, or a run, that were not asked for; those of a damaged file may not have come. */
-function isStale(model: Model, asked: BoardRequest): boolean {
-  const { top } = model.place;
-  const last = Math.min(top + layoutFor(model.size).list, boardOf(model)?.list.total ?? 0);
-  const { offset = 0, limit = 0 } = asked;
-  if (asked.list !== 'none' && (top < offset || last > offset + limit)) return true;
-  const wanted = detailWanted(model);
-  return wanted !== null && wanted !== asked.detail;
+/** Resolves with the abort too: what comes after it is of no use. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let undo = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    undo = onAbort(signal, resolve);
+  });
+  work.catch(() => undefined);
+  await Promise.race([work, aborted]).finally(undo);
 }

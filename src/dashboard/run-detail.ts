@@ -1,13 +1,14 @@
 // Rows that show one run: for the pane beside or under the list, and for the whole screen.
-import type { BoardDetail } from '../commands/board-detail.ts';
+
+import { showRunning, showSecond } from '../commands/shared/clock-texts.ts';
+import { lastAlive } from '../commands/shared/run-words.ts';
 import type { AttemptView, LogLine, RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
-import { showRunning, showSecond } from './clock-texts.ts';
+import { factRows, headRow, valueRows } from './detail-rows.ts';
 import type { Log } from './model.ts';
 import {
   type Column,
-  ends,
   type Row,
   ruleRow,
   styled,
@@ -17,13 +18,11 @@ import {
   titleRow,
   wrap,
 } from './rows.ts';
-import { bar, type Sheet, type Style, styleOfState } from './theme.ts';
+import { aliveText } from './run-table.ts';
+import { bar, type Sheet, type Style } from './theme.ts';
+import type { Detail } from './told.ts';
 
-type RunDetail = Extract<BoardDetail, { kind: 'run' }>;
-
-/** Width of the longest name of a fact or a value. */
-const LABEL = 'checkpoint'.length;
-const INDENT = ' '.repeat(LABEL + 2);
+type RunDetail = Extract<Detail, { kind: 'run' }>;
 
 const ms = (iso: string): number => Date.parse(iso);
 
@@ -57,7 +56,7 @@ function sections(detail: RunDetail, sheet: Sheet, isPane: boolean): Row[] {
     json === null && name !== 'params' ? [] : valueRows(name, json, sheet, isPane ? most : 40);
   const errors = errorRows(run, sheet);
   const tried = isPane && attempts.length === 1 ? [] : attempts.slice(isPane ? -4 : 0);
-  const rows = results?.rows.slice(isPane ? -6 : 0) ?? [];
+  const rows = results?.results.slice(isPane ? -6 : 0) ?? [];
   return [
     ...headRows(detail, sheet),
     '',
@@ -93,8 +92,7 @@ function withLog(top: Row[], log: Log | null, sheet: Sheet, room: number, title:
 /** Name, state, bar. */
 function headRows({ run }: RunDetail, sheet: Sheet): Row[] {
   const { theme, columns } = sheet;
-  const name = styled('bold', ` ${run.id}  ${tame(run.job, theme)}`);
-  const head = ends(name, styled(styleOfState(run.state), `${run.state} `), columns, theme);
+  const head = headRow(`${run.id}  ${run.job}`, run.state, sheet);
   if (run.attempt === 0 || run.state === 'failed' || run.state === 'aborted') return [head];
   const { percent, text } = run.progress;
   const cells = bar(theme, percent, Math.max(4, Math.min(40, columns - 8)));
@@ -112,38 +110,13 @@ function leftText({ state, progress, startedAt, attempt }: RunView, { here }: Sh
   return `about ${showRunning(left)} left`;
 }
 
-/** Short facts, two beside each other where there is room. */
-export function factRows(
-  facts: readonly (readonly [string, string])[],
-  { theme, columns }: Sheet,
-): Row[] {
-  const half = Math.floor(columns / 2);
-  const rows: string[] = [];
-  let isOpen = false;
-  for (const [name, value] of facts) {
-    const text = ` ${name.padEnd(LABEL)} ${tame(value, theme)}`;
-    const isShort = textWidth(text) < half - 1;
-    const last = rows.at(-1) ?? '';
-    if (isShort && isOpen)
-      rows.push(rows.pop() + ' '.repeat(half - textWidth(last)) + text.slice(1));
-    else if (isShort) rows.push(text);
-    else
-      rows.push(
-        ...wrap(value, columns - INDENT.length - 1, theme).map((line, i) =>
-          i === 0 ? ` ${name.padEnd(LABEL)} ${line}` : INDENT + line,
-        ),
-      );
-    isOpen = isShort && !isOpen;
-  }
-  return rows;
-}
-
 function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
   const limit = run.maxAttempts === null ? '' : ` of ${run.maxAttempts}`;
   const isOver = run.settledAt !== null;
   const end = run.settledAt === null ? here.now : ms(run.settledAt);
   const spent = run.startedAt === null ? null : Math.max(0, end - ms(run.startedAt));
-  const goesOn = run.state === 'running' && run.reason === null;
+  const alive = lastAlive(run, here);
+  const goesOn = run.state === 'running' && alive === null;
   const took =
     spent === null ? null : isOver ? showDuration(spent) : goesOn ? showRunning(spent) : null;
   const at = (iso: string | null): string | null => iso && showSecond(ms(iso), here);
@@ -153,31 +126,16 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
     ['started', at(run.startedAt)],
     [isOver ? 'ended' : 'due', at(isOver ? run.settledAt : run.dueAt)],
     ['accepted', at(run.createdAt)],
+    ['alive', alive && aliveText(alive, here)],
     ['worker', run.worker && `pid ${run.worker.pid}`],
     ['priority', run.priority === 1 ? null : String(run.priority)],
     ['key', run.key],
     ['schedule', run.schedule],
     ['parent', run.parent],
     ['after', run.after.join(', ') || null],
-    [['aborted', 'running'].includes(run.state) ? 'reason' : 'waits', run.reason],
+    [run.state === 'aborted' ? 'reason' : 'waits', run.reason],
   ];
   return all.filter((fact): fact is readonly [string, string] => fact[1] !== null);
-}
-
-/** A JSON value behind its name: on one or two rows if it fits, else indented over many. */
-export function valueRows(name: string, value: Json, sheet: Sheet, most = 40): Row[] {
-  const { theme, columns } = sheet;
-  const flat = tame(JSON.stringify(value), theme);
-  const room = columns - INDENT.length - 1;
-  const [first = '', second, ...rest] = wrap(flat, room, theme);
-  const head = ` ${name.padEnd(LABEL)} ${first}`;
-  if (second === undefined) return [head];
-  if (rest.length === 0) return [head, INDENT + second];
-  const lines = JSON.stringify(value, null, 2).split('\n');
-  const shown = lines.slice(0, most).flatMap((line) => wrap(line, columns - 4, theme));
-  const more =
-    lines.length > most ? [`${theme.glyphs.more} ${lines.length - most} more lines`] : [];
-  return [` ${name}`, ...[...shown, ...more].slice(0, most + 1).map((line) => `   ${line}`)];
 }
 
 function errorRows({ error }: RunView, { theme, columns }: Sheet): Row[] {
@@ -193,13 +151,13 @@ function errorRows({ error }: RunView, { theme, columns }: Sheet): Row[] {
   ];
 }
 
-/** An attempt without an end is still running, unless the run has a reason: then its daemon was killed. */
+/** An attempt without an end is still running, unless its daemon was killed. */
 const attemptRow =
   ({ run }: RunDetail, { theme, here }: Sheet) =>
   (attempt: AttemptView): Row => {
     const { outcome, error, endedAt, startedAt, pid, signal, exitCode } = attempt;
     const lasted = (end: number): number => Math.max(0, end - ms(startedAt));
-    const soFar = run.reason === null ? showRunning(lasted(here.now)) : '';
+    const soFar = lastAlive(run, here) === null ? showRunning(lasted(here.now)) : '';
     const cells = [
       String(attempt.number).padStart(3),
       (outcome ?? 'running').padEnd(9),

@@ -1,9 +1,11 @@
 // The table of runs, in columns that fit the screen. Where there is no room, these are dropped in turn: the text beside
 // the bar, the duration (for a running run it then replaces the start time), the bar.
-import { type BoardRun, retryText } from '../commands/board-rows.ts';
+
+import { showAge, showMinute, showRunning, showUntil } from '../commands/shared/clock-texts.ts';
+import { type Beat, lastAlive, sayOf, tookMs } from '../commands/shared/run-words.ts';
+import { instantOf } from '../commands/shared/times.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
 import { showDuration } from '../support/durations.ts';
-import type { Here } from '../support/typed-times.ts';
-import { showAge, showMinute, showRunning, showUntil } from './clock-texts.ts';
 import { type Column, type Row, styled, tableWidth, tame, textWidth } from './rows.ts';
 import { barLengths, type Sheet, styleOfState, type Theme } from './theme.ts';
 
@@ -22,7 +24,7 @@ const MARGIN = 2;
 const LEAST_PROGRESS = 16;
 
 /** Ids and names get the width that they need, the progress gets the rest. */
-function widthsFor(runs: readonly BoardRun[], total: number) {
+function widthsFor(runs: readonly ShortRun[], total: number) {
   const id = Math.max(3, ...runs.map((run) => run.id.length));
   const longest = Math.max(8, ...runs.map((run) => textWidth(run.job)));
   const withTook = (took: number) => {
@@ -37,16 +39,16 @@ function widthsFor(runs: readonly BoardRun[], total: number) {
 }
 
 export function runTable(
-  runs: readonly BoardRun[],
+  runs: readonly ShortRun[],
   { columns, theme, here }: Sheet,
   { marks, pending }: RunMarks = { marks: new Set(), pending: new Map() },
-): readonly Column<BoardRun>[] {
+): readonly Column<ShortRun>[] {
   const { id, job, progress, took } = widthsFor(runs, columns);
-  const named = (run: BoardRun, text: string): Row =>
+  const named = (run: ShortRun, text: string): Row =>
     styled(marks.has(run.id) ? 'yellow' : 'plain', text);
-  const told = (run: BoardRun, text: string): Row =>
+  const told = (run: ShortRun, text: string): Row =>
     styled(run.state === 'failed' ? 'red' : 'plain', text);
-  const stateOf = (run: BoardRun): Row => {
+  const stateOf = (run: ShortRun): Row => {
     const doing = pending.get(run.id);
     return doing ? styled('yellow', doing) : styled(styleOfState(run.state), run.state);
   };
@@ -58,25 +60,25 @@ export function runTable(
       title: 'PROGRESS',
       width: progress,
       cell: (run) =>
-        run.state === 'running' && !run.cutOff
+        isGoingOn(run, here)
           ? barRow(run, progress, theme)
-          : told(run, tame(progressText(run), theme)),
+          : told(run, tame(saidOf(run, here), theme)),
     },
     { title: 'WHEN', width: WHEN, cell: (run) => told(run, whenText(run, took > 0, here)) },
     { title: 'TOOK', width: took, side: 'right', cell: (run) => told(run, tookText(run, here)) },
   ];
 }
 
-export const runFront = (run: BoardRun, isCursor: boolean, isMarked: boolean): string =>
+export const runFront = (run: ShortRun, isCursor: boolean, isMarked: boolean): string =>
   `${isCursor ? '>' : ' '}${isMarked ? '*' : run.state === 'failed' ? '!' : ' '} `;
 
-function barRow({ percent, text }: BoardRun, columns: number, theme: Theme): Row {
+function barRow({ progress: { percent, text } }: ShortRun, columns: number, theme: Theme): Row {
   const { glyphs } = theme;
   const cells = Math.max(4, Math.min(12, columns - 6));
   const { full, empty } = barLengths(percent, cells);
   const share = percent > 0 ? `${Math.floor(percent)}%` : glyphs.more;
   // A cut text of one or two letters says nothing.
-  const said = text === '' || columns < cells + 12 ? '' : `  ${tame(text, theme)}`;
+  const said = !text || columns < cells + 12 ? '' : `  ${tame(text, theme)}`;
   return [
     styled('full', glyphs.full.repeat(full)),
     styled('empty', glyphs.empty.repeat(empty)),
@@ -84,36 +86,36 @@ function barRow({ percent, text }: BoardRun, columns: number, theme: Theme): Row
   ];
 }
 
-function progressText(run: BoardRun): string {
-  switch (run.state) {
-    case 'scheduled':
-      return (
-        [retryText(run, run.note !== ''), run.note].filter(Boolean).join(': ') ||
-        (run.schedule ? `by ${run.schedule}` : '')
-      );
-    case 'queued':
-      return run.note || 'waits for a worker';
-    case 'done':
-      return run.text;
-    default:
-      return run.note;
-  }
+/** A run that was cut off with its daemon is shown as running, and does not go on. */
+const isGoingOn = (run: ShortRun, here: Beat): boolean =>
+  run.state === 'running' && lastAlive(run, here) === null;
+
+function saidOf(run: ShortRun, here: Beat): string {
+  const alive = lastAlive(run, here);
+  return alive === null ? sayOf(run) : aliveText(alive, here);
 }
 
-function whenText(run: BoardRun, isTookShown: boolean, here: Here): string {
-  if (run.settledAt !== null) return showAge(here.now - run.settledAt);
+/** `last known alive 4m ago` */
+export const aliveText = (alive: string, { now }: Beat): string =>
+  `last known alive ${showAge(now - instantOf(alive))}`;
+
+function whenText(run: ShortRun, isTookShown: boolean, here: Sheet['here']): string {
+  if (run.settledAt !== null) return showAge(here.now - instantOf(run.settledAt));
   if (run.state === 'running')
-    return isTookShown ? showMinute(run.startedAt ?? run.dueAt, here) : tookText(run, here);
-  return showUntil(run.dueAt - here.now);
+    return isTookShown
+      ? showMinute(instantOf(run.startedAt ?? run.dueAt), here)
+      : tookText(run, here);
+  return showUntil(instantOf(run.dueAt) - here.now);
 }
 
-function tookText({ startedAt, settledAt, state, cutOff }: BoardRun, { now }: Here): string {
-  if (startedAt === null) return '';
-  if (settledAt !== null) return showDuration(Math.max(0, settledAt - startedAt));
-  return state === 'running' && !cutOff ? showRunning(Math.max(0, now - startedAt)) : '';
+function tookText(run: ShortRun, here: Beat): string {
+  const took = tookMs(run, isGoingOn(run, here) ? here.now : undefined);
+  if (took === null) return '';
+  return run.settledAt === null ? showRunning(took) : showDuration(took);
 }
 
 /** True if the row shows seconds that change. */
-export const runTicks = (run: BoardRun, now: number): boolean =>
-  (run.state === 'running' && !run.cutOff) ||
-  (run.settledAt === null && run.dueAt > now && run.dueAt - now < 61_000);
+export function runTicks(run: ShortRun, here: Beat): boolean {
+  const left = instantOf(run.dueAt) - here.now;
+  return isGoingOn(run, here) || (run.settledAt === null && left > 0 && left < 61_000);
+}

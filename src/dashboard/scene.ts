@@ -1,5 +1,5 @@
 // The input of every part of the screen at one moment, and the time at which the screen looks different.
-import { boardOf } from './context.ts';
+import { hereOf, listOf } from './context.ts';
 import { nextTicks } from './job-table.ts';
 import { type Layout, layoutFor } from './layout.ts';
 import type { Model } from './model.ts';
@@ -17,25 +17,26 @@ export interface Scene {
 
 export function sceneOf({ model, now }: View, theme: Theme): Scene {
   const layout = layoutFor(model.size);
-  const sheet = { theme, columns: layout.columns, here: { now, timezone: model.timezone } };
+  const sheet = { theme, columns: layout.columns, here: hereOf(model, now) };
   return { model, layout, sheet, page: pageOf(model, sheet, layout.body) };
 }
 
 /** Returns the milliseconds until a shown time changes: up to a second, or up to the next full minute. */
 export function nextTickMs({ model, now }: View): number {
-  const list = boardOf(model)?.list;
+  const list = listOf(model);
   const from = Math.max(0, model.place.top - (list?.offset ?? 0));
   const to = from + layoutFor(model.size).list;
-  const detail = model.board?.detail;
+  const { detail } = model;
+  const here = hereOf(model, now);
   const busy =
     model.screen.kind === 'form' ||
     model.screen.kind === 'due' ||
     (detail?.kind === 'run' &&
       detail.run.state === 'running' &&
       detail.run.id === model.place.id) ||
-    list?.runs.slice(from, to).some((run) => runTicks(run, now)) ||
-    [...(list?.jobs ?? []), ...(list?.schedules ?? [])]
-      .slice(from, to)
-      .some((row) => nextTicks(row, now));
+    list?.rows.slice(from, to).some((row) => {
+      if ('id' in row) return runTicks(row, here);
+      return nextTicks('nextAt' in row ? row.nextAt : row.schedule?.nextAt, now);
+    });
   return busy ? 1000 - (now % 1000) : 60_000 - (now % 60_000);
 }

@@ -1,26 +1,27 @@
 // Rows that show one schedule: for the pane beside or under the list, and for the whole screen.
-import type { BoardDetail } from '../commands/board-detail.ts';
+
+import { showMinute, showSecond, showUntil } from '../commands/shared/clock-texts.ts';
 import { ruleText } from '../run/schedule.ts';
 import { MINUTE } from '../support/limits.ts';
-import { showCount, showMinute, showSecond, showUntil } from './clock-texts.ts';
-import { ends, type Row, ruleRow, styled, tame, wrap } from './rows.ts';
-import { factRows, valueRows } from './run-detail.ts';
-import { type Sheet, styleOfState } from './theme.ts';
+import { showCount } from '../support/text.ts';
+import { factRows, headRow, noteRows, valueRows } from './detail-rows.ts';
+import { type Row, ruleRow, tame } from './rows.ts';
+import type { Sheet } from './theme.ts';
+import type { Detail } from './told.ts';
 
-type ScheduleDetail = Extract<BoardDetail, { kind: 'schedule' }>;
+type ScheduleDetail = Extract<Detail, { kind: 'schedule' }>;
 
 export function scheduleRows(detail: ScheduleDetail, sheet: Sheet): Row[] {
   const { theme, columns, here } = sheet;
   const { schedule } = detail;
-  const name = styled('bold', ` ${tame(schedule.name, theme)}`);
   const zone = schedule.timezone ?? here.timezone;
   const next = schedule.next.map((iso) => {
     const until = showUntil(Date.parse(iso) - here.now);
     return ` ${showSecond(Date.parse(iso), { ...here, timezone: zone }).padEnd(19)}  ${until}`;
   });
   return [
-    ends(name, styled(styleOfState(schedule.state), `${schedule.state} `), columns, theme),
-    ...noteRows(detail, sheet),
+    headRow(schedule.name, schedule.state, sheet),
+    ...noteRows(schedule.note, sheet),
     '',
     ...factRows(factsOf(detail, sheet), sheet),
     ...valueRows('params', schedule.params, sheet),
@@ -38,19 +39,14 @@ export function fewScheduleRows(detail: ScheduleDetail, sheet: Sheet): Row[] {
   const show = times.every((at) => at % MINUTE === 0) ? showMinute : showSecond;
   const next = times.map((at) => show(at, here)).join(', ');
   return [
-    ...noteRows(detail, sheet).slice(0, 2),
+    ...noteRows(schedule.note, sheet).slice(0, 2),
     ...factRows(next === '' ? [] : [['next', next]], sheet),
     ...valueRows('params', schedule.params, sheet).slice(0, 2),
     ...factRows(factsOf(detail, sheet), sheet),
   ];
 }
 
-const noteRows = ({ schedule }: ScheduleDetail, { theme, columns }: Sheet): Row[] =>
-  schedule.note === null
-    ? []
-    : wrap(schedule.note, columns - 4, theme).map((line) => styled('red', ` ! ${line}`));
-
-function factsOf({ schedule, inFile }: ScheduleDetail, { here }: Sheet): [string, string][] {
+function factsOf({ schedule }: ScheduleDetail, { here }: Sheet): [string, string][] {
   const { lastAt, lastRun, skipped, state, paused } = schedule;
   const all: (readonly [string, string | null])[] = [
     ['job', schedule.job],
@@ -60,7 +56,7 @@ function factsOf({ schedule, inFile }: ScheduleDetail, { here }: Sheet): [string
     ['overlap', schedule.overlap],
     ['catch up', schedule.catchUp],
     ['skipped', showCount(skipped)],
-    ['defined in', inFile ? 'its job file' : null],
+    ['defined in', schedule.inFile ? 'its job file' : null],
     ['paused', paused && state !== 'paused' ? 'yes' : null],
   ];
   return all.filter((fact): fact is [string, string] => fact[1] !== null);

@@ -2,6 +2,7 @@
 // so nothing is lost without colours. Every character here is one column wide.
 import type { TextProps } from 'ink';
 import { type ColorChoice, STATE_STYLES, wantsColor } from '../commands/shared/output.ts';
+import type { Beat } from '../commands/shared/run-words.ts';
 import type { Here } from '../support/typed-times.ts';
 
 export interface Theme {
@@ -44,11 +45,11 @@ const ASCII: Glyphs = {
   following: 'following',
 };
 
-/** Theme, width and time that rows are made for. */
+/** Theme and width that rows are made for, the time, and whether a daemon runs then. */
 export interface Sheet {
   readonly theme: Theme;
   readonly columns: number;
-  readonly here: Here;
+  readonly here: Here & Beat;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -201,21 +201,27 @@ export interface ScheduleView {
   readonly state: 'ok' | 'paused' | 'missing' | 'stopped';
   /** What its owner should know: why it makes no runs, or not as was written. */
   readonly note: string | null;
+  /** The file of its job defines it: it is changed and removed there. */
+  readonly inFile: boolean;
 }
 
 export interface Seen {
   readonly redact: readonly string[];
   /** The job has no file. */
   readonly missing: boolean;
+  /** Next times, at most. */
+  readonly times?: number;
 }
+
+const NEXT_TIMES = 5;
 
 /** A schedule as the world sees it; a contract like `viewOf`. */
 export function scheduleView(
   schedule: Schedule,
-  { redact, missing }: Seen = { redact: [], missing: false },
+  { redact, missing, times = NEXT_TIMES }: Seen = { redact: [], missing: false },
 ): ScheduleView {
   const { rule, nextAt, lastAt, lastRun } = schedule;
-  const next = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, 4)];
+  const next = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, times - 1)];
   return {
     name: schedule.name,
     job: schedule.job,
@@ -233,11 +239,24 @@ export function scheduleView(
     skipped: schedule.skipped,
     state: stateOf(schedule, missing),
     note: missing && !isAside(schedule) ? `no job named ${schedule.job}` : noteOf(schedule),
+    inFile: schedule.source === 'job' && !missing,
   };
 }
 
+/** A schedule as a row shows it: its next times take longer to find than all the rest. */
+export type ShortSchedule = Omit<ScheduleView, 'params' | 'next'>;
+
+export function shortSchedule(schedule: Schedule, missing: boolean): ShortSchedule {
+  const {
+    params: _p,
+    next: _n,
+    ...short
+  } = scheduleView({ ...schedule, params: null }, { redact: [], missing, times: 1 });
+  return short;
+}
+
 /** The rule in words: `30 2 * * * Europe/Berlin`, `every 10m`. */
-export function ruleText({ cron, every, timezone }: ScheduleView): string {
+export function ruleText({ cron, every, timezone }: ShortSchedule): string {
   if (cron !== null) return `${cron} ${timezone ?? ''}`;
   return every === null ? 'as the job says' : `every ${showDuration(every)}`;
 }

@@ -120,3 +120,12 @@ export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /** Bytes as people read them: `12 MB`. */
 export const showMegabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
+
+/** `1,204`; with few columns `1.2M`. */
+export const showCount = (n: number): string => n.toLocaleString('en-US');
+
+export function showShortCount(n: number): string {
+  if (n < 10_000) return showCount(n);
+  if (n < 1_000_000) return `${Math.floor(n / 1000)}k`;
+  return `${(Math.floor(n / 100_000) / 10).toFixed(1)}M`;
+}

@@ -1,18 +1,18 @@
 // What keys are about: the run under the cursor, the one that is open, or those that are marked; never a neighbour.
 import { expect, test } from 'vitest';
-import type { Board } from '../../src/commands/board.ts';
-import type { BoardRun } from '../../src/commands/board-rows.ts';
+import type { ShortRun } from '../../src/commands/shared/views.ts';
 import { contextOf, jobOf, retryTarget, subjectOf, targetOf } from '../../src/dashboard/context.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
-import { boardRunOf, boardWith, modelWith, NOW, PLAIN, runViewOf } from '../helpers/boards.ts';
+import type { Detail } from '../../src/dashboard/told.ts';
+import { listWith, modelWith, NOW, PLAIN, rowOf, runViewOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 const SIZE = { columns: 80, rows: 24 };
 const DETAIL: Screen = { kind: 'detail', scroll: 0 };
-const OPEN = boardRunOf(12, { job: 'opened', state: 'failed', settledAt: NOW });
-const NEIGHBOUR = boardRunOf(11, { job: 'neighbour', state: 'running' });
+const OPEN = rowOf(12, { job: 'opened', state: 'failed', settledAt: NOW });
+const NEIGHBOUR = rowOf(11, { job: 'neighbour', state: 'running' });
 
-const detail = (run: BoardRun): Board['detail'] => ({
+const detail = (run: ShortRun): Detail => ({
   kind: 'run',
   run: runViewOf(run),
   attempts: [],
@@ -21,7 +21,8 @@ const detail = (run: BoardRun): Board['detail'] => ({
 
 /** Run 12 was opened in the list of those that run, failed, and left it: 11 stands in its row now. */
 const gone = (screen: Screen, more: Partial<Model> = {}): Model =>
-  modelWith(SIZE, boardWith([NEIGHBOUR], { detail: detail(OPEN) }), {
+  modelWith(SIZE, listWith([NEIGHBOUR]), {
+    detail: detail(OPEN),
     place: { index: 0, id: '12', top: 0 },
     screen,
     ...more,
@@ -42,8 +43,8 @@ test('a run that is open stays what keys are about when it has left the list', (
 test('the neighbour that has slid into the row of a run is not taken for it', () => {
   for (const model of [
     gone({ kind: 'list' }),
-    { ...gone(DETAIL), board: boardWith([NEIGHBOUR], { detail: null }) },
-    { ...gone(DETAIL), board: boardWith([NEIGHBOUR], { detail: detail(NEIGHBOUR) }) },
+    { ...gone(DETAIL), detail: null },
+    { ...gone(DETAIL), detail: detail(NEIGHBOUR) },
   ]) {
     expect([subjectOf(model), targetOf(model), jobOf(model)]).toEqual([null, null, null]);
     expect(contextOf(model)).toMatchObject({ state: null, row: false });
@@ -58,10 +59,10 @@ test('in a list it is the row under the cursor, not the detail of another that i
 
 test('of marked runs only those are retried that can be, as far as their rows are at hand', () => {
   const states = ['failed', 'running', 'aborted', 'scheduled', 'done'] as const;
-  const runs = states.map((state, i) => boardRunOf(i + 1, { state }));
+  const runs = states.map((state, i) => rowOf(i + 1, { state }));
   const model = (marks: readonly string[], tab: Model['tab'] = 'all'): Model => {
     const place = { index: 0, id: '1', top: 0 };
-    return modelWith(SIZE, boardWith(runs), { tab, marks: new Set(marks), place });
+    return modelWith(SIZE, listWith(runs), { tab, marks: new Set(marks), place });
   };
   const ids = (marks: readonly string[]): unknown => retryTarget(model(marks))?.ids;
   expect(ids(['1', '2', '3', '4', '5', '99'])).toEqual(['1', '3', '99']);

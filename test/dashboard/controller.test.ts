@@ -1,17 +1,18 @@
 // What a key changes, and when that is drawn: a list that is asked for comes with its rows, not as an empty one first.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { withList } from '../../src/dashboard/answers.ts';
 import { listKey } from '../../src/dashboard/context.ts';
 import { Controller } from '../../src/dashboard/controller.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
 import { Link } from '../../src/dashboard/link.ts';
-import { Refresh, withBoard } from '../../src/dashboard/refresh.ts';
+import { Refresh } from '../../src/dashboard/refresh.ts';
 import { Store } from '../../src/dashboard/store.ts';
-import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { listWith, modelWith, NOW, PLAIN, rowOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 const nothing = (): void => undefined;
-const ASKED = boardWith([boardRunOf(7, { state: 'done', settledAt: NOW })]);
+const ASKED = listWith([rowOf(7, { state: 'done', settledAt: NOW })]);
 
 describe('a key', () => {
   const clock = new FakeClock(NOW);
@@ -19,12 +20,13 @@ describe('a key', () => {
   let press: (keys: string) => void;
   let drawn: string[];
   const microtasks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  const answer = (): void => store.change((model) => withBoard(model, ASKED, listKey(model), {}));
+  const answer = (): void =>
+    store.change((model) => withList(model, ASKED, listKey(model), { around: model.place.id }));
 
   const pause = (): Promise<void> => clock.advance(200, microtasks);
 
   beforeEach(async () => {
-    store = new Store(modelWith({ columns: 80, rows: 24 }, boardWith([boardRunOf(9)])), clock);
+    store = new Store(modelWith({ columns: 80, rows: 24 }, listWith([rowOf(9)])), clock);
     const places = {
       connect: async () => null,
       stamp: () => '',
@@ -157,10 +159,10 @@ describe('a key', () => {
   );
 
   it('that changes a due time shows the present one first; Enter changes nothing until something is typed', async () => {
-    const due = boardRunOf(12, { state: 'scheduled', dueAt: NOW + 3_600_000 });
+    const due = rowOf(12, { state: 'scheduled', dueAt: NOW + 3_600_000 });
     store.change((model) => ({
       ...model,
-      board: boardWith([due]),
+      list: listWith([due]),
       place: { ...model.place, id: '12' },
     }));
     const typed = (): string =>

@@ -4,7 +4,7 @@ import { askAbort, askPause, askRetry } from '../../src/dashboard/asks.ts';
 import { editForm, type Form, formFor, readForm } from '../../src/dashboard/form.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
 import { readWhen } from '../../src/dashboard/when.ts';
-import { boardRunOf, NOW } from '../helpers/boards.ts';
+import { NOW, rowOf } from '../helpers/models.ts';
 
 const here = { now: NOW, timezone: 'UTC' };
 const job = {
@@ -89,20 +89,20 @@ describe('a time that is typed', () => {
 
 describe('what ends work', () => {
   it('is asked for by a letter, and Enter is none', () => {
-    const ask = askAbort({ ids: ['12'], run: boardRunOf(12) }, here);
+    const ask = askAbort({ ids: ['12'], run: rowOf(12) }, here);
     expect(ask.question).toBe('Abort 12 import-products, running 2m 11s, 58% done?');
     expect(ask.answers.map(({ key }) => key)).toEqual(['y', 'f']);
     expect(ask.answers[1]?.request.args).toMatchObject({ ids: ['12'], graceMs: 0 });
   });
 
   it('is not what a single retry does, but several are asked for', () => {
-    const failed = boardRunOf(9, { state: 'failed' });
+    const failed = rowOf(9, { state: 'failed' });
     expect(askRetry({ ids: ['9'], run: failed })).toMatchObject({
       command: 'retry',
       args: { ids: ['9'] },
     });
     expect(askRetry({ ids: ['9', '8'], run: failed })).toMatchObject({ question: 'Retry 2 runs?' });
-    const waits = boardRunOf(8, { state: 'scheduled' });
+    const waits = rowOf(8, { state: 'scheduled' });
     expect(askRetry({ ids: ['8'], run: waits })).toMatchObject({
       answers: [{ request: { command: 'update' } }],
     });

@@ -3,7 +3,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import type { BoardDetail } from '../../src/commands/board-detail.ts';
 import { formFor } from '../../src/dashboard/form.ts';
 import { layoutFor } from '../../src/dashboard/layout.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
@@ -11,16 +10,18 @@ import type { Model, Screen } from '../../src/dashboard/model.ts';
 import { NARROW, tame, textWidth, wrap } from '../../src/dashboard/rows.ts';
 import { nextTickMs } from '../../src/dashboard/scene.ts';
 import { themeFor } from '../../src/dashboard/theme.ts';
+import type { Detail } from '../../src/dashboard/told.ts';
 import {
   ASCII,
-  boardRunOf,
-  boardWith,
   COLORED,
+  listWith,
   modelWith,
   NOW,
   PLAIN,
+  rowOf,
   runViewOf,
-} from '../helpers/boards.ts';
+  statusWith,
+} from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 const SIZES = [
@@ -39,25 +40,25 @@ const ACTED_ON = /[\u0000-\u001f\u007f-\u009f\u202e]/;
 const NASTY = 'a\u001b[2J\u001b]0;title\u0007\r\nb\u0000 漢字 👨‍👩‍👧 🇩🇪 ❤️ e\u0301 \u202egnp';
 
 const RUNS = [
-  boardRunOf(12),
-  boardRunOf(11, { job: 'send-newsletter', percent: 14, text: '漢字 🚀 letters' }),
-  boardRunOf(10, {
+  rowOf(12),
+  rowOf(11, { job: 'send-newsletter', percent: 14, text: '漢字 🚀 letters' }),
+  rowOf(10, {
     percent: 0,
     text: NASTY,
     job: 'a-job-with-a-name-that-is-longer-than-any-column/of-ours',
   }),
-  boardRunOf(9, { state: 'failed', settledAt: NOW - 60_000, note: NASTY }),
-  boardRunOf(8, { state: 'scheduled', dueAt: NOW + 45_000, startedAt: null, schedule: 'nightly' }),
-  boardRunOf(7, { state: 'done', settledAt: NOW - 3_600_000, text: '5,000 rows' }),
+  rowOf(9, { state: 'failed', settledAt: NOW - 60_000, error: NASTY }),
+  rowOf(8, { state: 'scheduled', dueAt: NOW + 45_000, startedAt: null, schedule: 'nightly' }),
+  rowOf(7, { state: 'done', settledAt: NOW - 3_600_000, text: '5,000 rows' }),
 ];
 
-const detailOf = (i: number): BoardDetail => ({
+const detailOf = (i: number): Detail => ({
   kind: 'run',
   run: runViewOf(RUNS[i] as (typeof RUNS)[0]),
   attempts: [],
   results: {
     total: 2,
-    rows: [
+    results: [
       { sku: 'A-1001', result: 'updated' },
       { sku: 'A-1002', error: NASTY },
     ],
@@ -125,7 +126,7 @@ const SCREENS: readonly Screen[] = [
 const LIST: Screen = { kind: 'list' };
 
 const modelAt = (size: Model['size'], screen: Screen, more: Partial<Model> = {}): Model =>
-  modelWith(size, boardWith(RUNS, { detail: detailOf(0) }), { screen, log, ...more });
+  modelWith(size, listWith(RUNS), { detail: detailOf(0), screen, log, ...more });
 
 describe('a frame', () => {
   for (const size of SIZES) {
@@ -185,8 +186,8 @@ describe('a frame', () => {
   });
 
   it('is at 80x24 as in the mock-up', () => {
-    const few = boardWith(RUNS.slice(0, 2), { detail: detailOf(0) });
-    const lines = frame(modelWith({ columns: 80, rows: 24 }, few, { log }), PLAIN, NOW);
+    const few = modelWith({ columns: 80, rows: 24 }, listWith(RUNS.slice(0, 2)), { log });
+    const lines = frame({ ...few, detail: detailOf(0) }, PLAIN, NOW);
     expect(lines.map((line) => line.trimEnd()).slice(0, 6)).toEqual([
       ' jobrun  shop-tasks  up 3d 4h  workers 3/4                     Sun 22 Nov 18:42',
       ' [1 Run 3] 2 Sched 3 3 Done 1,180 4 Err 9 5 All 1,195 6 Jobs 6 7 Cron 2',
@@ -199,21 +200,25 @@ describe('a frame', () => {
   });
 
   it('says of what waits for a retry which try comes, and its last error', () => {
-    const retry = boardRunOf(8, {
+    const retry = rowOf(8, {
       ...{ state: 'scheduled', startedAt: null, dueAt: NOW + 720_000 },
-      note: 'the warehouse does not answer',
+      error: 'the warehouse does not answer',
     });
-    const lines = frame(modelWith({ columns: 120, rows: 40 }, boardWith([retry])), PLAIN, NOW);
+    const lines = frame(modelWith({ columns: 120, rows: 40 }, listWith([retry])), PLAIN, NOW);
     expect(lines[5]).toMatch(/ scheduled {2}try 2 of 5: the ware/);
   });
 
   it('says what is wrong beside the clock, and leaves out meters for which there is no room', () => {
-    const board = boardWith(RUNS, {
+    const status = statusWith({
       ...{ broken: ['x'], workers: { busy: 20, total: 20 } },
-      counts: { ...boardWith([]).counts, queued: 1_000_000 },
+      counts: { ...statusWith().counts, queued: 1_000_000 },
     });
     const topOf = (columns: number, more: Partial<Model> = {}): readonly string[] =>
-      frame(modelWith({ columns, rows: 40 }, board, more), PLAIN, NOW).slice(0, 2);
+      frame(
+        modelWith({ columns, rows: 40 }, listWith(RUNS), { status, ...more }),
+        PLAIN,
+        NOW,
+      ).slice(0, 2);
     expect(topOf(120)[0]).toMatch(/v0\.4\.1 +1 broken {2}Sun 22 Nov 18:42$/);
     const meters = / workers █{20} 20\/20 {3}queued 1,000,000 {3}runs\/min .{16} 14/;
     expect(topOf(120)[1]).toMatch(new RegExp(`^${meters.source}   errors/min .{16} 0$`));
@@ -258,7 +263,7 @@ describe('a frame', () => {
   });
 
   it('looks the same in the same minute when nothing runs, so that nothing is drawn', () => {
-    const idle = boardWith(RUNS.slice(3, 4).concat(RUNS.slice(5)));
+    const idle = listWith(RUNS.slice(3, 4).concat(RUNS.slice(5)));
     const model = modelWith({ columns: 80, rows: 24 }, idle);
     expect(nextTickMs({ model, now: NOW })).toBe(53_000);
     expect(frame(model, PLAIN, NOW)).toEqual(frame(model, PLAIN, NOW + 50_000));

@@ -1,10 +1,10 @@
 // The Jobs list: what the pane under it tells of the job under the cursor.
 import { expect, test } from 'vitest';
-import type { BoardRun } from '../../src/commands/board-rows.ts';
-import type { JobView } from '../../src/commands/shared/views.ts';
+import type { JobView, ShortRun } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
 import { textOf } from '../../src/dashboard/rows.ts';
-import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+import type { List } from '../../src/dashboard/told.ts';
+import { HERE, modelWith, NOW, PLAIN, rowOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 const COUNTS = { scheduled: 0, waiting: 0, queued: 0, running: 1, done: 2, failed: 0, aborted: 0 };
@@ -19,22 +19,15 @@ const JOB: JobView = {
   params: { type: 'object' },
   counts: COUNTS,
 };
-const ROW = {
-  name: 'nightly',
-  state: JOB.state,
-  group: 'stock',
-  text: '',
-  rule: '',
-  counts: COUNTS,
-};
-
 /** The lines between the list and the foot, at 80x24. */
-function pane(runs: readonly BoardRun[], job: Partial<JobView> = {}): string[] {
-  const detail = { kind: 'job' as const, job: { ...JOB, ...job }, runs };
-  const board = boardWith([], { detail });
-  const list = { ...board.list, total: 1, jobs: [{ ...ROW, nextAt: null }] };
-  const place = { index: 0, id: 'nightly', top: 0 };
-  const model = modelWith({ columns: 80, rows: 24 }, { ...board, list }, { tab: 'jobs', place });
+function pane(runs: readonly ShortRun[], job: Partial<JobView> = {}): string[] {
+  const shown = { ...JOB, ...job };
+  const list: List = {
+    ...{ total: 1, offset: 0, at: null, complete: true },
+    ...{ of: 'job', rows: [shown] },
+  };
+  const detail = { kind: 'job' as const, job: shown, runs };
+  const model = modelWith({ columns: 80, rows: 24 }, list, { tab: 'jobs', detail });
   const lines = frame(model, PLAIN, NOW);
   return lines.slice(lines.findIndex((line) => line.startsWith('── nightly')) + 1, -3);
 }
@@ -43,7 +36,7 @@ const shownIds = (lines: readonly string[]): string[] =>
   lines.flatMap((line) => /^ +(\d+) +nightly /.exec(line)?.[1] ?? []);
 
 test('at 80x24 the pane of a job shows what it is and its last runs, however much there is to tell', () => {
-  const runs = [9, 8, 7].map((id) => boardRunOf(id, { job: 'nightly' }));
+  const runs = [9, 8, 7].map((id) => rowOf(id, { job: 'nightly' }));
   const sound = pane(runs);
   expect(sound).toHaveLength(6);
   expect(sound[0]).toContain('what      Counts what is left');
@@ -54,7 +47,7 @@ test('at 80x24 the pane of a job shows what it is and its last runs, however muc
 });
 
 test('all of a job says what each of its params takes, or has the schema where that names none', () => {
-  const sheet = { theme: PLAIN, columns: 80, here: { now: NOW, timezone: 'UTC' } };
+  const sheet = { theme: PLAIN, columns: 80, here: HERE };
   const linesOf = (params: JobView['params']): string =>
     jobRows({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
       .map((row) => textOf(row).trimEnd())

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { actionFor, BINDINGS, type Context, hintsFor } from '../../src/dashboard/bindings.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
 import { EMPTY, edit, lineOf } from '../../src/dashboard/line.ts';
-import { PLAIN } from '../helpers/boards.ts';
+import { PLAIN } from '../helpers/models.ts';
 
 const names = (input: string, late = true): string[] =>
   readKeys(input, late).keys.map(({ name }) => name);
@@ -67,6 +67,7 @@ const context: Context = {
   row: true,
   removable: false,
   marks: 0,
+  marking: false,
   retryable: 0,
   filtered: false,
 };

@@ -10,29 +10,17 @@ import {
   nextOrder,
   orderOf,
   type Place,
-  readFilter,
   START,
   TABS,
   windowFor,
 } from '../../src/dashboard/lists.ts';
-import { boardRunOf, boardWith, NOW } from '../helpers/boards.ts';
+import { listWith, rowOf, statusWith } from '../helpers/models.ts';
 
 const listOf = (ids: readonly number[], offset = 0, total = ids.length, at: number | null = null) =>
-  boardWith(
-    ids.map((id) => boardRunOf(id)),
-    {
-      list: {
-        total,
-        offset,
-        order: 'newest',
-        complete: true,
-        at,
-        runs: ids.map((id) => boardRunOf(id)),
-        jobs: [],
-        schedules: [],
-      },
-    },
-  ).list;
+  listWith(
+    ids.map((id) => rowOf(id)),
+    { total, offset, at },
+  );
 
 describe('tabs', () => {
   it('go round in both directions', () => {
@@ -41,8 +29,7 @@ describe('tabs', () => {
   });
 
   it('count what they show: queued in Scheduled, aborted in Errors', () => {
-    const board = boardWith([]);
-    expect(TABS.map(({ tab }) => countOf(tab, board))).toEqual([3, 3, 1180, 9, 1195, 6, 2]);
+    expect(TABS.map((info) => countOf(info, statusWith()))).toEqual([3, 3, 1180, 9, 1195, 6, 2]);
   });
 });
 
@@ -56,38 +43,6 @@ describe('an order', () => {
     expect(orderOf({ tab: 'all', orders: {} })).toBe('newest');
     expect(orderOf({ tab: 'running', orders: {} })).toBe('newest');
     expect(orderOf({ tab: 'scheduled', orders: {} })).toBe('due');
-  });
-});
-
-describe('a filter', () => {
-  it('reads words, and fields by their name', () => {
-    const { filter } = readFilter('news state:fail key:weekly group:mail', 'errors', NOW);
-    expect(filter).toEqual({ words: ['news'], states: ['failed'], key: 'weekly', group: 'mail' });
-  });
-
-  it('leaves out what has a word after a minus; a minus alone is the beginning of one', () => {
-    expect(readFilter('-news mail -', 'all', NOW).filter).toEqual({
-      words: ['mail'],
-      without: ['news'],
-    });
-  });
-
-  it('keeps to the list: a state of another list leaves nothing', () => {
-    expect(readFilter('state:done', 'errors', NOW).filter.states).toEqual([]);
-    expect(readFilter('state:done,run', 'all', NOW).filter.states).toEqual(['running', 'done']);
-  });
-
-  it('reads an age by the minute, so that the same filter stays the same', () => {
-    const a = readFilter('since:2h', 'all', NOW).filter.since;
-    expect(a).toBe(readFilter('since:2h', 'all', NOW + 20_000).filter.since);
-    expect(NOW - (a ?? 0)).toBeGreaterThanOrEqual(7_200_000);
-  });
-
-  it('says what it cannot read, and leaves nothing out for it', () => {
-    expect(readFilter('since:soon', 'done', NOW)).toEqual({
-      filter: { states: ['done'] },
-      unknown: 'since:soon',
-    });
   });
 });
 

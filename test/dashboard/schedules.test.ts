@@ -1,12 +1,12 @@
 // The Schedules list: its columns at each width, what the pane and the page tell, and what its keys ask.
 import { describe, expect, it } from 'vitest';
-import { boardSchedule } from '../../src/commands/board-rows.ts';
 import { askPause, askRemove } from '../../src/dashboard/asks.ts';
 import { contextOf, jobOf, pausableOf } from '../../src/dashboard/context.ts';
 import type { Model } from '../../src/dashboard/model.ts';
 import { nextTickMs } from '../../src/dashboard/scene.ts';
+import type { List } from '../../src/dashboard/told.ts';
 import type { ScheduleView } from '../../src/run/schedule.ts';
-import { ASCII, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+import { ASCII, modelWith, NOW, PLAIN } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 const HOUR = 3_600_000;
@@ -29,11 +29,13 @@ const NIGHTLY: ScheduleView = {
   skipped: 3,
   state: 'ok',
   note: null,
+  inFile: false,
 };
 const STOPPED: ScheduleView = {
   ...NIGHTLY,
   ...{ name: 'sync', job: 'sync', cron: null, timezone: null, nextAt: null, next: [] },
-  ...{ state: 'stopped', note: 'nextRun gave null: no more runs until the job file changes' },
+  ...{ state: 'stopped', inFile: true },
+  note: 'nextRun gave null: no more runs until the job file changes',
 };
 
 function modelOf(
@@ -41,15 +43,13 @@ function modelOf(
   size: Model['size'],
   more: Partial<Model> = {},
 ): Model {
-  const schedules = all.map((one) => boardSchedule(one, one === STOPPED));
   const [first] = all;
-  const detail = first
-    ? { kind: 'schedule' as const, schedule: first, inFile: first === STOPPED }
-    : null;
-  const board = boardWith([], { detail });
-  const list = { ...board.list, total: all.length, schedules };
-  const place = { index: 0, id: first?.name ?? null, top: 0 };
-  return modelWith(size, { ...board, list }, { tab: 'schedules', place, ...more });
+  const detail = first ? { kind: 'schedule' as const, schedule: first } : null;
+  const list: List = {
+    ...{ total: all.length, offset: 0, at: null, complete: true },
+    ...{ of: 'schedule', rows: all },
+  };
+  return modelWith(size, list, { tab: 'schedules', detail, ...more });
 }
 
 const SMALL = { columns: 80, rows: 24 };
@@ -130,7 +130,7 @@ describe('a key about a schedule', () => {
   });
 
   it('removes it after a question, unless a job file defines it', () => {
-    expect(askRemove(boardSchedule(NIGHTLY, false))).toMatchObject({
+    expect(askRemove(NIGHTLY)).toMatchObject({
       question: expect.stringContaining('Remove the schedule nightly-report?'),
       answers: [{ key: 'y', request: { command: 'unschedule', args: { name: 'nightly-report' } } }],
     });

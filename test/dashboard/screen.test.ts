@@ -8,13 +8,13 @@ import { Screen } from '../../src/dashboard/screen.ts';
 import { paced, Store } from '../../src/dashboard/store.ts';
 import { Terminal } from '../../src/dashboard/terminal.ts';
 import type { Clock } from '../../src/support/clock.ts';
-import { boardRunOf, boardWith, COLORED, modelWith, NOW } from '../helpers/boards.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { COLORED, listWith, modelWith, NOW, rowOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const IN_ONE_PIECE = /^\u001b\[\?2026h[\s\S]*one[\s\S]*two[\s\S]*\u001b\[\?2026l$/;
-const RUNS = [12, 11, 10].map((id) => boardRunOf(id));
+const RUNS = [12, 11, 10].map((id) => rowOf(id));
 const SIZE = { columns: 80, rows: 24 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -27,7 +27,7 @@ describe('the screen', () => {
 
   it('clears once, and then sends only the lines that have changed', () => {
     const { sent, screen } = make();
-    const model = modelWith(SIZE, boardWith(RUNS));
+    const model = modelWith(SIZE, listWith(RUNS));
     for (let second = 0; second < 60; second++) {
       screen.write(frame(model, COLORED, NOW + 1000 * second).join('\n'));
     }
@@ -68,7 +68,7 @@ describe('the screen', () => {
 describe('the pace of drawing', () => {
   const make = () => {
     const clock = new FakeClock(NOW);
-    const store = new Store(modelWith(SIZE, boardWith(RUNS)), clock);
+    const store = new Store(modelWith(SIZE, listWith(RUNS)), clock);
     const drawn: string[] = [];
     paced(store, () => drawn.push(store.model.filter));
     const change = async (filter: string): Promise<void> => {
@@ -124,7 +124,7 @@ describe('drawing with Ink', () => {
     const clock: Clock = { now: () => NOW, monotonic: () => time, after };
     let sent = '';
     const screen = new Screen((text) => (sent = text), size);
-    const store = new Store(modelWith(size, boardWith([])), clock);
+    const store = new Store(modelWith(size, listWith([])), clock);
     const crashes: unknown[] = [];
     const { draw } = await importApp();
     const stop = draw(store, COLORED, screen, (error) => crashes.push(error));
@@ -132,9 +132,9 @@ describe('drawing with Ink', () => {
       for (let i = from; i < from + count; i++) {
         const runs = Array.from({ length: 32 }, (_, k) => {
           const id = 100_000 + i * 32 + k;
-          return boardRunOf(id, { text: `row ${id} of a file that is very long` });
+          return rowOf(id, { text: `row ${id} of a file that is very long` });
         });
-        store.set(modelWith(size, boardWith(runs)));
+        store.set(modelWith(size, listWith(runs)));
         await turn();
         time += 100;
       }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { allKeys } from '../../src/dashboard/bindings.ts';
-import { boardRunOf, boardWith, modelWith, NOW, PLAIN } from '../helpers/boards.ts';
+import { listWith, modelWith, NOW, PLAIN, rowOf } from '../helpers/models.ts';
 import { ROOT } from '../helpers/project.ts';
 import { frame } from '../helpers/screens.ts';
 
@@ -35,11 +35,11 @@ describe('docs/dashboard.md', () => {
     ['wide', 120, 40, 3],
   ] as const)('shows the screen "%s" as it is drawn now', (name, columns, rows, rule) => {
     const runs = [
-      boardRunOf(16),
-      boardRunOf(15, { job: 'send-newsletter', percent: 9 }),
-      boardRunOf(14, { job: 'resize-images', percent: 0, text: '' }),
+      rowOf(16),
+      rowOf(15, { job: 'send-newsletter', percent: 9 }),
+      rowOf(14, { job: 'resize-images', percent: 0, text: '' }),
     ];
-    const model = modelWith({ columns, rows }, boardWith(runs));
+    const model = modelWith({ columns, rows }, listWith(runs));
     const drawn = frame(model, PLAIN, NOW).map((line) => line.trimEnd());
     const picture = pictureOf(name);
     expect(picture).toHaveLength(drawn.length);

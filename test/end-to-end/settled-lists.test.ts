@@ -44,8 +44,8 @@ test('what settled last is listed first, however early it was accepted; with sta
   const second = await project.json('list', '--state', 'done', '--offset', '1', '--limit', '1');
   expect([second.total, idsOf(second)]).toEqual([3, ['4']]);
   await jobs.close();
-  const board = await project.ask('board', { states: ['done'], order: 'settled', around: '4' });
-  expect([idsOf(board?.list), board?.list.at]).toEqual([['1', '4', '2'], 1]);
+  const shown = await project.ask('list', { list: 'done', around: '4', short: true });
+  expect([idsOf(shown as Doc), shown?.at]).toEqual([['1', '4', '2'], 1]);
 
   await daemon.kill('SIGTERM');
   for (const [states, ids] of lists)

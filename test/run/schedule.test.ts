@@ -175,6 +175,7 @@ describe('the JSON', () => {
       skipped: 2,
       state: 'ok',
       note: null,
+      inFile: false,
     });
     expect(next.map((at) => at.slice(11, 13))).toEqual(['13', '14', '15', '16', '17']);
   });

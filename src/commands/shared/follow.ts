@@ -4,9 +4,9 @@ import * as v from 'valibot';
 import type { NumberedLine } from '../../engine/logs.ts';
 import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
-import { isoOf } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import { fields } from '../../support/schema.ts';
+import { showMillisecond, showTime } from './clock-texts.ts';
 import type { Tools } from './command.ts';
 import { getRun } from './drafts.ts';
 import { run as aRun, count, runId } from './kinds.ts';
@@ -14,7 +14,8 @@ import { argument, type Checked, checked, field, type Sent } from './options.ts'
 import { type Output, paint, paintState } from './output.ts';
 import { tellTextNote } from './params.ts';
 import type { AcceptedView } from './replies.ts';
-import { instantOf, showClock, showTime } from './times.ts';
+import { tookMs } from './run-words.ts';
+import { instantOf } from './times.ts';
 import { viewRun } from './views.ts';
 import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
@@ -127,21 +128,6 @@ function showEnd(run: RunView, out: Output): void {
   if (run.state === 'done' && run.output !== null) out.line`  ${JSON.stringify(run.output)}`;
 }
 
-/** How long the latest attempt took, or with `now` has taken so far; null where there was none, or none goes on. */
-export function tookMs(run: RunView, now?: number): number | null {
-  const present = run.state === 'running' ? now : undefined;
-  const end = run.settledAt === null ? present : instantOf(run.settledAt);
-  if (run.startedAt === null || end === undefined) return null;
-  return Math.max(0, end - instantOf(run.startedAt));
-}
-
-/** When a running run was last known to be alive, where no daemon runs; null where that is now, or it does not run. */
-export function lastAlive(run: RunView, out: Output): string | null {
-  if (!out.offline || run.state !== 'running') return null;
-  const startedAt = instantOf(run.startedAt ?? run.dueAt);
-  return isoOf(Math.min(out.now, Math.max(startedAt, out.aliveAt ?? startedAt)));
-}
-
 const LEVEL_STYLES = { debug: 'dim', info: null, warn: 'yellow', error: 'red' } as const;
 
 export function showLine(line: LogLine, out: Output): void {
@@ -149,6 +135,6 @@ export function showLine(line: LogLine, out: Output): void {
   const level = line.level.padEnd(5);
   const fields = line.fields === null ? '' : ` ${JSON.stringify(line.fields)}`;
   const text = `${line.text}${fields}`;
-  const at = paint('dim', showClock(line.at, out));
+  const at = paint('dim', showMillisecond(instantOf(line.at), out));
   out.line`${at} ${style ? paint(style, level) : level} ${text}`;
 }

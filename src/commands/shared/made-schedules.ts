@@ -8,7 +8,9 @@ import {
   revised,
   type Schedule,
   type ScheduleView,
+  type ShortSchedule,
   scheduleView,
+  shortSchedule,
   startingAt,
   withTrouble,
 } from '../../run/schedule.ts';
@@ -75,6 +77,12 @@ export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule)
   const names = new Set(catalog.names());
   const { redact } = config;
   return (one) => scheduleView(one, { redact, missing: !names.has(one.job) });
+}
+
+/** How they are shown in rows. */
+export function shortScheduleViewer({ catalog }: Tools): (schedule: Schedule) => ShortSchedule {
+  const names = new Set(catalog.names());
+  return (one) => shortSchedule(one, !names.has(one.job));
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */

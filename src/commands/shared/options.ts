@@ -139,7 +139,8 @@ type IsNeeded<Words extends string> = Words extends `<${string}` ? 'needed' : 'g
 /** A field of the request that nobody types. */
 export const field = <Value, Given = Value>(
   kind: Kind<Value, Given>,
-): Entry<Value, Given, 'given', never> => ({ words: '', kind, about: '', is: 'given' });
+  about = '',
+): Entry<Value, Given, 'given', never> => ({ words: '', kind, about, is: 'given' });
 
 /** A flag that says something to the command line alone: no request carries it. */
 export const shellFlag = (

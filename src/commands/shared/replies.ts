@@ -53,6 +53,22 @@ export interface Status {
   readonly memory: MemoryUse;
   /** How the daemon notices changes of job files; null where none runs. */
   readonly watch: Watch | null;
+  /** Only where it was asked for. */
+  readonly overview?: Overview;
+}
+
+/** How much there is of everything, and how it goes. */
+export interface Overview {
+  readonly jobs: number;
+  readonly schedules: number;
+  readonly throughput: Throughput;
+}
+
+/** Runs that ended, minute by minute, the present one last; null for a minute in which nobody counted. */
+export interface Throughput {
+  readonly ended: readonly (number | null)[];
+  /** Of these, the failed ones. */
+  readonly failed: readonly (number | null)[];
 }
 
 export interface EventView {

@@ -1,11 +1,8 @@
-// When something is due, from `--at` and `--in`, and how instants are shown. What reads words and knows zones is
-// loaded only where it is needed.
-import { isoOf } from '../../support/clock.ts';
-import { parseDuration, showDuration, spelledDuration } from '../../support/durations.ts';
+// When something is due, from `--at` and `--in`. What reads words and knows zones is loaded only where it is needed.
+import { parseDuration, spelledDuration } from '../../support/durations.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { LAST_TYPED } from '../../support/limits.ts';
 import type { Here } from '../../support/typed-times.ts';
-import { localTime } from '../../support/zones.ts';
 
 export interface GivenTime {
   readonly at?: unknown;
@@ -49,25 +46,5 @@ function readIn(text: string, { now }: Here): number {
   );
 }
 
-/** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
-export async function showTime(iso: string, here: Here): Promise<string> {
-  const { showInstant } = await import('../../support/instants.ts');
-  return showInstant(instantOf(iso), here.timezone, here.now);
-}
-
 /** The milliseconds of an instant that one of our own views wrote. */
 export const instantOf = (iso: string): number => Date.parse(iso);
-
-/** `in 45s`, `2m 11s ago`. */
-export function showRelative(iso: string, now: number): string {
-  const ms = instantOf(iso) - now;
-  if (Math.abs(ms) < 1000) return 'now';
-  return ms > 0 ? `in ${showDuration(ms)}` : `${showDuration(-ms)} ago`;
-}
-
-/** What the clock showed, with the date where that was another day: for the lines of a log. */
-export function showClock(iso: string, { now, timezone }: Here): string {
-  const [day = '', time = ''] = isoOf(localTime(timezone, instantOf(iso))).split('T');
-  const [today] = isoOf(localTime(timezone, now)).split('T');
-  return day === today ? time.slice(0, -1) : `${day} ${time.slice(0, -1)}`;
-}

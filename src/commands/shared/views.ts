@@ -3,13 +3,12 @@
 
 import { blockOf, type JobEntry } from '../../catalog/catalog.ts';
 import type { Accepted, Pauses } from '../../engine/engine.ts';
-import { lastAliveAt } from '../../run/attempts.ts';
 import { type Counts, type Run, withProgress } from '../../run/run.ts';
 import { type Schedule, type ScheduleView, scheduleView } from '../../run/schedule.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
-import { isoOf } from '../../support/clock.ts';
 import type { Json } from '../../support/json.ts';
 import { shortPath } from '../../support/read-file.ts';
+import { firstOf, plainLine } from '../../support/text.ts';
 import type { Tools } from './command.ts';
 import type { AcceptedView } from './replies.ts';
 
@@ -54,25 +53,30 @@ function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
   return (run, why) => viewOf(run, blocked(run) ?? why, redact);
 }
 
-/** The same for the dashboard, which is told of a run whose daemon was cut off when that was last known to be alive. */
-export async function boardViews(runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> {
-  const { daemon, members, clock } = tools;
-  const views = await viewsOf(runs, tools);
-  if (daemon !== null) return views;
-  const lastBeat = await members.lastBeat();
-  return runs.map((run, i) => {
-    const view = views[i] as RunView;
-    if (run.state.name !== 'running') return view;
-    const aliveAt = lastAliveAt(run, lastBeat, clock.now());
-    return { ...view, reason: `last known alive ${isoOf(aliveAt)}: ${NO_DAEMON}` };
-  });
-}
-
 const NO_DAEMON = 'no daemon is running';
 
 export async function viewRun(run: Run, tools: Tools): Promise<RunView> {
   const [view] = await viewsOf([run], tools);
   return view as RunView;
+}
+
+/** A run as a row shows it: lists of very large runs cost no more than lists of small ones. */
+export type ShortRun = Omit<RunView, 'params' | 'checkpoint' | 'output'>;
+
+/** As much of a text as fits on the widest screens. */
+const LONGEST = 300;
+
+const short = (text: string): string => plainLine(firstOf(text, LONGEST)).trim();
+
+export function shortOf(view: RunView): ShortRun {
+  const { params: _p, checkpoint: _c, output: _o, ...run } = view;
+  const { progress, error, reason } = run;
+  return {
+    ...run,
+    progress: { ...progress, text: progress.text && short(progress.text) },
+    reason: reason && short(reason),
+    error: error && { name: short(error.name), message: short(error.message), stack: '' },
+  };
 }
 
 function asSaid(run: Run, tools: Tools): Run {
@@ -103,9 +107,13 @@ export const NO_RUNS: Counts = {
   aborted: 0,
 };
 
-export async function jobViews(tools: Tools): Promise<readonly JobView[]> {
+/** Views of the jobs with these names, which are `jobNames`, or some of them. */
+export async function jobViews(
+  names: readonly string[],
+  tools: Tools,
+): Promise<readonly JobView[]> {
   const known = await knownOf(tools);
-  return (await jobNames(tools)).map((name) => view(name, tools.catalog.find(name), known, tools));
+  return names.map((name) => view(name, tools.catalog.find(name), known, tools));
 }
 
 /** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
@@ -131,8 +139,7 @@ interface Known {
   readonly counts: ReadonlyMap<string, Counts>;
   readonly pauses: Pauses;
   readonly schedules: readonly Schedule[];
-  /** By job, those that its file defines, or defined while it was there. */
-  readonly own: ReadonlyMap<string, Schedule>;
+  readonly byJob: ReadonlyMap<string, Schedule>;
 }
 
 async function knownOf({ engine }: Tools): Promise<Known> {
@@ -141,10 +148,15 @@ async function knownOf({ engine }: Tools): Promise<Known> {
     counts: await engine.countsByJob(),
     pauses: await engine.pauses(),
     schedules,
-    own: new Map(
-      schedules.flatMap((one) => (one.source === 'job' ? [[one.job, one] as const] : [])),
-    ),
+    byJob: schedulesByJob(schedules),
   };
+}
+
+/** Of each job the schedule that its file defines, or defined while it was there; else the first that was made for it. */
+export function schedulesByJob(all: readonly Schedule[]): ReadonlyMap<string, Schedule> {
+  const byJob = new Map<string, Schedule>();
+  for (const one of all) if (one.source === 'job' || !byJob.has(one.job)) byJob.set(one.job, one);
+  return byJob;
 }
 
 const isWanted = (counts: Counts): boolean =>
@@ -153,11 +165,11 @@ const isWanted = (counts: Counts): boolean =>
 function view(
   name: string,
   entry: JobEntry | null,
-  { counts, pauses, own }: Known,
+  { counts, pauses, byJob }: Known,
   tools: Tools,
 ): JobView {
   const { dir, redact } = tools.config;
-  const schedule = own.get(name);
+  const schedule = byJob.get(name);
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
     name,

@@ -1,18 +1,12 @@
 // How many runs ended in each of the last minutes. It is kept from the first time that somebody asks, and begins with
 // what the newest settled runs tell of the time before; minutes that nobody knows of are null.
-import type { Engine } from '../engine/engine.ts';
-import { isSettled, type Run, SETTLED } from '../run/run.ts';
-import { MINUTE } from '../support/limits.ts';
-import type { Tools } from './shared/command.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { isSettled, type Run, SETTLED } from '../../run/run.ts';
+import { MINUTE } from '../../support/limits.ts';
+import type { Tools } from './command.ts';
+import type { Throughput } from './replies.ts';
 
-export interface Pulse {
-  /** Runs that ended, minute by minute, this one last; null where nobody counted. */
-  readonly ended: readonly (number | null)[];
-  /** Of these, the failed ones. */
-  readonly failed: readonly (number | null)[];
-}
-
-export const PULSE_MINUTES = 16;
+const MINUTES = 16;
 /** Runs of the time before are looked at in parts of about a page, until one has nothing of these minutes. */
 const PART = 1000;
 /** Most of them: more would hold up the first picture. What ended in minutes before is then not known. */
@@ -25,7 +19,7 @@ interface Minute {
 
 const counters = new WeakMap<Engine, Promise<Counter>>();
 
-export async function pulseOf({ engine, clock }: Tools): Promise<Pulse> {
+export async function throughputOf({ engine, clock }: Tools): Promise<Throughput> {
   let counter = counters.get(engine);
   if (!counter) {
     counter = Counter.start(engine, clock.now());
@@ -49,10 +43,10 @@ class Counter {
       if (counter.#isReady) counter.#add(run);
       else known.set(run.id, run);
     });
-    const first = minuteOf(now) - PULSE_MINUTES + 1;
+    const first = minuteOf(now) - MINUTES + 1;
     let below = Number.POSITIVE_INFINITY;
     for (let parts = 0; ; parts++) {
-      const { runs } = await engine.list({ states: SETTLED, limit: PART, below });
+      const { runs } = await engine.list({ states: SETTLED, limit: PART, below, light: true });
       for (const run of runs) known.set(run.id, known.get(run.id) ?? run);
       const newest = Math.max(...runs.map(endOf));
       if (runs.length < PART || minuteOf(newest) < first) break;
@@ -67,11 +61,11 @@ class Counter {
     return counter;
   }
 
-  read(now: number): Pulse {
+  read(now: number): Throughput {
     const last = minuteOf(now);
-    const minutes = Array.from({ length: PULSE_MINUTES }, (_, i) => last - PULSE_MINUTES + 1 + i);
+    const minutes = Array.from({ length: MINUTES }, (_, i) => last - MINUTES + 1 + i);
     for (const minute of this.#minutes.keys())
-      if (minute < last - PULSE_MINUTES) this.#minutes.delete(minute);
+      if (minute < last - MINUTES) this.#minutes.delete(minute);
     const at = (minute: number, what: keyof Minute): number | null =>
       minute < this.#since ? null : (this.#minutes.get(minute)?.[what] ?? 0);
     return {

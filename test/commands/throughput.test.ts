@@ -1,7 +1,7 @@
 // Runs per minute, for who looks the first time after many have ended.
 import { expect, test } from 'vitest';
-import { pulseOf } from '../../src/commands/pulse.ts';
 import type { Tools } from '../../src/commands/shared/command.ts';
+import { throughputOf } from '../../src/commands/shared/throughput.ts';
 import { abortIdle } from '../../src/run/transitions.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { Project } from '../helpers/project.ts';
@@ -25,16 +25,16 @@ async function ended(count: number, { engine, clock }: Tools): Promise<void> {
 test('the first look counts all runs of the last minutes, not the newest thousand, and what ends later too', async () => {
   const { tools } = await daemonHere(new Project());
   await ended(2500, tools);
-  const looking = pulseOf(tools);
+  const looking = throughputOf(tools);
   await ended(10, tools);
   expect(sum((await looking).ended)).toBeGreaterThanOrEqual(2500);
-  expect(sum((await pulseOf(tools)).ended)).toBe(2510);
+  expect(sum((await throughputOf(tools)).ended)).toBe(2510);
 }, 60_000);
 
 test('minutes of which not all is known say so, and show no number that is too small', async () => {
   const { tools } = await daemonHere(new Project());
   await ended(11_000, tools);
-  const { ended: counts } = await pulseOf(tools);
+  const { ended: counts } = await throughputOf(tools);
   expect(counts).toContain(null);
   expect(counts).not.toContain(10_000);
 }, 60_000);

@@ -1,10 +1,24 @@
-// Times as the dashboard shows them. Seconds only where something happens within the minute: a screen on which nothing
-// happens is not drawn between two minutes.
-import { isoOf } from '../support/clock.ts';
-import { showDuration } from '../support/durations.ts';
-import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
-import type { Here } from '../support/typed-times.ts';
-import { localTime } from '../support/zones.ts';
+// Times as people read them: to the second where they are printed once, and on a screen that stays only where something
+// happens within the minute: a dashboard on which nothing happens is not drawn between two minutes.
+import { isoOf } from '../../support/clock.ts';
+import { showDuration } from '../../support/durations.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../support/limits.ts';
+import type { Here } from '../../support/typed-times.ts';
+import { localTime } from '../../support/zones.ts';
+import { instantOf } from './times.ts';
+
+/** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
+export async function showTime(iso: string, here: Here): Promise<string> {
+  const { showInstant } = await import('../../support/instants.ts');
+  return showInstant(instantOf(iso), here.timezone, here.now);
+}
+
+/** `in 45s`, `2m 11s ago`. */
+export function showRelative(iso: string, now: number): string {
+  const ms = instantOf(iso) - now;
+  if (Math.abs(ms) < SECOND) return 'now';
+  return ms > 0 ? `in ${showDuration(ms)}` : `${showDuration(-ms)} ago`;
+}
 
 /** `under 1m`, `12m`, `3h 4m`, `3d 4h`. */
 export function showSpan(ms: number): string {
@@ -30,17 +44,21 @@ export const showRunning = (ms: number): string =>
   ms < SECOND ? '0s' : ms < 10 * SECOND ? `${Math.floor(ms / SECOND)}s` : showDuration(ms);
 
 /** `18:42`, with the date where that was another day. */
-export function showMinute(at: number, { now, timezone }: Here): string {
-  const [day = '', time = ''] = isoOf(localTime(timezone, at)).split('T');
-  const [today] = isoOf(localTime(timezone, now)).split('T');
-  return day === today ? time.slice(0, 5) : `${day.slice(5)} ${time.slice(0, 5)}`;
-}
+export const showMinute = (at: number, here: Here): string => showClock(at, here, 5, 'month');
 
 /** `18:42:07`, with the date where that was another day. */
-export function showSecond(at: number, { now, timezone }: Here): string {
+export const showSecond = (at: number, here: Here): string => showClock(at, here, 8);
+
+/** `18:42:07.250`, with the date where that was another day: for the lines of a log. */
+export const showMillisecond = (at: number, here: Here): string => showClock(at, here, 12);
+
+/** So many characters of what the clock shows. */
+function showClock(at: number, { now, timezone }: Here, length: number, date = 'year'): string {
   const [day = '', time = ''] = isoOf(localTime(timezone, at)).split('T');
   const [today] = isoOf(localTime(timezone, now)).split('T');
-  return day === today ? time.slice(0, 8) : `${day} ${time.slice(0, 8)}`;
+  const shown = time.slice(0, length);
+  if (day === today) return shown;
+  return `${date === 'year' ? day : day.slice('2026-'.length)} ${shown}`;
 }
 
 /** `2026-11-22 18:42:07`, as it can be typed. */
@@ -55,13 +73,4 @@ export function showToday({ now, timezone }: Here): string {
   const iso = isoOf(localTime(timezone, now));
   const weekday = WEEKDAYS[(Math.floor(Date.parse(iso) / DAY) + 4) % 7];
   return `${weekday} ${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]} ${iso.slice(11, 16)}`;
-}
-
-/** `1,204`; with few columns `1.2M`. */
-export const showCount = (n: number): string => n.toLocaleString('en-US');
-
-export function showShortCount(n: number): string {
-  if (n < 10_000) return showCount(n);
-  if (n < 1_000_000) return `${Math.floor(n / 1000)}k`;
-  return `${(Math.floor(n / 100_000) / 10).toFixed(1)}M`;
 }

@@ -1,0 +1,105 @@
+// The filter of a list as a person types it: `news -mail state:failed group:shop key:weekly since:2h`. The dashboard, and
+// whoever asks for a list with `q`, have it read here.
+import { STATE_NAMES, type StateName } from '../../run/run.ts';
+import { JobrunError } from '../../support/errors.ts';
+import { plainLine } from '../../support/text.ts';
+import { text } from './kinds.ts';
+import { field } from './options.ts';
+
+/** The lists of runs in the dashboard. */
+export const LIST_NAMES = ['running', 'scheduled', 'done', 'errors', 'all'] as const;
+export type ListName = (typeof LIST_NAMES)[number];
+
+/** The states that each of them shows. */
+export const LISTS: Readonly<Record<ListName, readonly StateName[]>> = {
+  running: ['running'],
+  scheduled: ['scheduled', 'waiting', 'queued'],
+  done: ['done'],
+  errors: ['failed', 'aborted'],
+  all: STATE_NAMES,
+};
+
+export interface Filter {
+  /** Each is in the run, job or schedule. */
+  readonly words: readonly string[];
+  /** None of these is. */
+  readonly without: readonly string[];
+  /** Parts of the job's name. */
+  readonly job: readonly string[];
+  /** How names of states begin; null where any will do. */
+  readonly states: readonly string[] | null;
+  readonly group: string | null;
+  readonly key: string | null;
+  /** Accepted at or after. */
+  readonly since: number | null;
+  /** What could not be read, and leaves nothing out. */
+  readonly unread: readonly string[];
+}
+
+/** More would be looked for one after the other in each of a million runs. */
+const MAX_PARTS = 20;
+
+export const NO_FILTER: Filter = {
+  ...{ words: [], without: [], job: [], unread: [] },
+  ...{ states: null, group: null, key: null, since: null },
+};
+
+/** The field that carries a filter, in every request for a list. */
+export const FILTER = field(text(1000), 'the words of a filter, as in the dashboard');
+
+export function readFilter(typed: string, now: number): Filter {
+  let filter = NO_FILTER;
+  const parts = typed.split(/\s+/).filter((part) => part !== '' && part !== '-');
+  for (const part of parts.slice(0, MAX_PARTS)) filter = withPart(filter, part, now);
+  return { ...filter, unread: [...filter.unread, ...parts.slice(MAX_PARTS)] };
+}
+
+function withPart(filter: Filter, part: string, now: number): Filter {
+  const [, name = '', value = ''] = /^(job|state|group|key|since):(.*)$/.exec(part) ?? [];
+  if (name === '' && part.startsWith('-'))
+    return { ...filter, without: [...filter.without, part.slice(1)] };
+  if (name === '') return { ...filter, words: [...filter.words, part] };
+  // Still being typed.
+  if (value === '') return filter;
+  if (name === 'job') return { ...filter, job: [...filter.job, value] };
+  if (name === 'state')
+    return { ...filter, states: value.toLowerCase().split(',').filter(Boolean) };
+  if (name !== 'since') return { ...filter, [name]: value };
+  const ms = ageOf(value);
+  if (ms === null) return { ...filter, unread: [...filter.unread, part] };
+  // By the minute: a filter that moves with every look would never be the same twice.
+  return { ...filter, since: Math.floor((now - ms) / 60_000) * 60_000 };
+}
+
+/** The same for a request. Throws where a part of it cannot be read: it would find too much. */
+export function filterOf(typed: string | undefined, now: number): Filter {
+  const filter = readFilter(typed ?? '', now);
+  const [unread] = filter.unread;
+  if (unread === undefined) return filter;
+  const hint = `Write since:2h, since:3d; at most ${MAX_PARTS} words in all.`;
+  throw new JobrunError('bad-option', `q: cannot read "${plainLine(unread)}"`, hint);
+}
+
+/** The states that a filter leaves of a list: `state:fail` is enough. */
+export const statesIn = (list: ListName, { states }: Filter): readonly StateName[] =>
+  LISTS[list].filter((name) => !states || states.some((part) => name.startsWith(part)));
+
+const UNITS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 };
+
+function ageOf(typed: string): number | null {
+  const [, n = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(typed) ?? [];
+  return n === '' ? null : Number(n) * (UNITS[unit] ?? 0);
+}
+
+/** True where each of the words is in one of these texts, and none of the others. */
+export function fitsTexts(
+  texts: readonly (string | null)[],
+  {
+    words,
+    without = [],
+  }: { readonly words: readonly string[]; readonly without?: readonly string[] },
+): boolean {
+  const has = (word: string): boolean =>
+    texts.some((one) => one?.toLowerCase().includes(word.toLowerCase()));
+  return words.every(has) && !without.some(has);
+}

@@ -1,0 +1,156 @@
+// A list of runs as it is asked for: which runs fit, and the part of them that is shown, at once or as it is found.
+import type { Query } from '../../engine/engine.ts';
+import { isSettledName, type StateName } from '../../run/run.ts';
+import type { RunView } from '../../run/view.ts';
+import type { ErrorShape } from '../../support/errors.ts';
+import { SECOND } from '../../support/limits.ts';
+import type { Tools } from './command.ts';
+import { FILTER, type Filter, filterOf, fitsTexts, LIST_NAMES, LISTS, statesIn } from './filter.ts';
+import { choice, count, job, run, since, states, text } from './kinds.ts';
+import { type Checked, field, flag, option, optionOr, yesOrNo } from './options.ts';
+import { type ShortRun, shortOf, viewsOf } from './views.ts';
+
+export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
+
+/** A longer list is asked for in parts: it would hold up everybody else's requests. */
+const MAX_LIMIT = 10_000;
+
+export const LIST_OPTIONS = {
+  states: option('--state <states>', states(), `one or several of ${LISTS.all.join(', ')}`),
+  job: option('--job <job>', job, 'of this job'),
+  group: option('--group <group>', text(1000), 'of the jobs of this group'),
+  key: option('--key <text>', text(1000), 'with this key'),
+  since: option(
+    '--since <time>',
+    since,
+    'accepted since then: 2h, 22:00, yesterday, monday, 2026-11-01',
+  ),
+  limit: optionOr('--limit <n>', count(0, MAX_LIMIT), 'at most so many', 50),
+  offset: optionOr('--offset <n>', count(0), 'leave out the first ones', 0),
+  watch: flag('--watch', 'show it again at each change'),
+  list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
+  q: FILTER,
+  order: field(
+    choice(RUN_ORDERS),
+    'due: of the runs that wait, the next due first; settled: of the settled ones, the last settled first',
+  ),
+  around: field(run(), 'a run whose place in the list is asked for'),
+  short: field(yesOrNo, 'without params, checkpoint, output and stack; other texts cut'),
+  parts: field(yesOrNo, 'of a stream: what is found so far, until all of it is found'),
+};
+
+export type ListRequest = Checked<typeof LIST_OPTIONS>;
+
+export interface Listed<Row extends ShortRun = RunView> {
+  readonly total: number;
+  readonly runs: readonly Row[];
+  /** How many stand before the run that was asked for in `around`; null where it is not in the list. */
+  readonly at?: number | null;
+  /** In parts: false while the search goes on. There may be more then, and `total` counts what was found. */
+  readonly complete?: boolean;
+  /** What could not be read; left out where all could. */
+  readonly damage?: readonly ErrorShape[];
+}
+
+/** How a list is ordered where nothing is said of it. */
+export const orderOf = (states: readonly StateName[]): 'newest' | 'settled' =>
+  states.length > 0 && states.every(isSettledName) ? 'settled' : 'newest';
+
+export async function listed(request: ListRequest, tools: Tools): Promise<Listed<ShortRun>> {
+  return shownOf(await tools.engine.list(await queryOf(request, tools)), request, tools);
+}
+
+type Found = Awaited<ReturnType<Tools['engine']['list']>>;
+
+async function shownOf(
+  { total, runs, at, damage = [] }: Found,
+  { short, around }: ListRequest,
+  tools: Tools,
+): Promise<Listed<ShortRun>> {
+  const views = await viewsOf(runs, tools);
+  return {
+    total,
+    runs: short ? views.map(shortOf) : views,
+    ...(around !== undefined && { at }),
+    ...(damage.length > 0 && { damage: damage.map((error) => error.toJSON()) }),
+  };
+}
+
+const AT_MOST_EVERY_MS = 200;
+/** A search that is over by then shows nothing halfway. */
+const FIRST_PART_MS = 30;
+/** Also where nothing was found meanwhile: who asked knows that the search goes on. */
+const PART_MS = SECOND;
+
+/** The list with as much of it as is found so far; the last one with all of it. */
+export async function* listedInParts(
+  request: ListRequest,
+  tools: Tools,
+  signal: AbortSignal,
+): AsyncGenerator<Listed<ShortRun>> {
+  const { clock } = tools;
+  let next = clock.monotonic() + FIRST_PART_MS;
+  let told = { what: '', at: clock.monotonic() };
+  let last: Found | null = null;
+  for await (const found of tools.engine.search(await queryOf(request, tools))) {
+    if (signal.aborted) return;
+    last = found;
+    const now = clock.monotonic();
+    if (now < next || found.complete) continue;
+    next = now + AT_MOST_EVERY_MS;
+    const what = `${found.total} ${found.runs.length}`;
+    if (what === told.what && now - told.at < PART_MS) continue;
+    told = { what, at: now };
+    yield { ...(await shownOf(found, request, tools)), complete: false };
+  }
+  if (last) yield { ...(await shownOf(last, request, tools)), complete: true };
+}
+
+async function queryOf(request: ListRequest, tools: Tools): Promise<Query> {
+  const { order, around, offset, limit, short } = request;
+  const filter = filterOf(request.q, tools.clock.now());
+  const states = statesOf(request, filter);
+  const keys = new Set([request.key, filter.key].filter((key) => typeof key === 'string'));
+  const since = Math.max(request.since ?? 0, filter.since ?? 0);
+  // Nothing is in no state, and no run has two keys.
+  const isNothing = states?.length === 0 || keys.size > 1;
+  const jobs = isNothing ? [] : await jobsOf(request, filter, tools);
+  const [key] = keys;
+  const { words, without } = filter;
+  const isSearched = words.length > 0 || without.length > 0;
+  return {
+    ...(states && { states, order: orderOf(states) }),
+    ...(order !== undefined && { order }),
+    ...(jobs && { jobs }),
+    ...(key !== undefined && { key }),
+    ...(since > 0 && { since }),
+    ...(isSearched && { words, without, hidden: tools.config.redact }),
+    ...(around !== undefined && { around }),
+    ...{ offset, limit, light: short === true },
+  };
+}
+
+function statesOf({ states, list = 'all' }: ListRequest, filter: Filter): Query['states'] | null {
+  if (!states && !filter.states && list === 'all') return null;
+  return statesIn(list, filter).filter((name) => !states || states.includes(name));
+}
+
+/** Names are matched here and not run by run: the counts by job then tell which pages need not be read. */
+async function jobsOf(
+  { job, group }: ListRequest,
+  filter: Filter,
+  { engine, catalog }: Tools,
+): Promise<readonly string[] | null> {
+  const groups = [group, filter.group].filter((one) => typeof one === 'string');
+  if (job === undefined && groups.length === 0 && filter.job.length === 0) return null;
+  if (groups.length > 0) await catalog.ready();
+  const names = job === undefined ? [...(await engine.countsByJob()).keys()] : [job];
+  const groupOf = (name: string): string | null => {
+    const entry = catalog.find(name);
+    return entry?.state === 'ok' ? entry.data.group : null;
+  };
+  return names.filter(
+    (name) =>
+      fitsTexts([name], { words: filter.job }) && groups.every((one) => groupOf(name) === one),
+  );
+}

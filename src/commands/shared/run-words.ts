@@ -1,0 +1,63 @@
+// What a row says of a run, in the command line and in the dashboard: how far it is, why it waits, how it ended, and how
+// long that took.
+import { isoOf } from '../../support/clock.ts';
+import { instantOf } from './times.ts';
+import type { ShortRun } from './views.ts';
+
+/** How far it is, or why it is where it is. */
+export function sayOf(run: ShortRun): string {
+  const { state, progress, reason, error, schedule } = run;
+  const text = progress.text ?? '';
+  switch (state) {
+    case 'running':
+      return `${Math.floor(progress.percent)}% ${text}`.trim();
+    case 'done':
+      return text;
+    case 'failed':
+      return error?.message ?? '';
+    case 'aborted':
+    case 'waiting':
+      return reason ?? '';
+    case 'queued':
+      return reason ?? 'waits for a worker';
+    case 'scheduled': {
+      const why = reason ?? error?.message ?? '';
+      const said = [retryText(run), why].filter(Boolean).join(': ');
+      return said || (schedule === null ? '' : `by ${schedule}`);
+    }
+  }
+}
+
+/**
+ * The next attempt of a run that waits for a retry: `try 2 of 6`. Empty where the latest attempt did not fail: after a
+ * call-back the next attempt has the same number again.
+ */
+function retryText({ attempt, maxAttempts, error }: ShortRun): string {
+  if (attempt === 0 || error === null) return '';
+  if (maxAttempts === null) return `try ${attempt + 1}`;
+  return attempt < maxAttempts ? `try ${attempt + 1} of ${maxAttempts}` : '';
+}
+
+/** How long the latest attempt took, or with `now` has taken so far; null where there was none, or none goes on. */
+export function tookMs(run: ShortRun, now?: number): number | null {
+  const present = run.state === 'running' ? now : undefined;
+  const end = run.settledAt === null ? present : instantOf(run.settledAt);
+  if (run.startedAt === null || end === undefined) return null;
+  return Math.max(0, end - instantOf(run.startedAt));
+}
+
+/** Where runs are shown from. */
+export interface Beat {
+  readonly now: number;
+  /** No daemon runs. */
+  readonly offline: boolean;
+  /** When the daemon before was last known to be alive; null where nobody knows. */
+  readonly aliveAt: number | null;
+}
+
+/** When a running run was last known to be alive, where no daemon runs; null where that is now, or it does not run. */
+export function lastAlive(run: ShortRun, { now, offline, aliveAt }: Beat): string | null {
+  if (!offline || run.state !== 'running') return null;
+  const startedAt = instantOf(run.startedAt ?? run.dueAt);
+  return isoOf(Math.min(now, Math.max(startedAt, aliveAt ?? startedAt)));
+}

@@ -1,0 +1,40 @@
+// The filter of a list as it is typed, and what a request makes of it.
+import { expect, test } from 'vitest';
+import { filterOf, readFilter, statesIn } from '../../src/commands/shared/filter.ts';
+
+const NOW = Date.UTC(2026, 10, 22, 18, 42, 7);
+const read = (text: string) => readFilter(text, NOW);
+
+test('reads words, and fields by their name', () => {
+  const filter = read('news state:fail key:weekly group:mail job:send');
+  expect(filter).toMatchObject({ words: ['news'], key: 'weekly', group: 'mail', job: ['send'] });
+  expect(statesIn('errors', filter)).toEqual(['failed']);
+});
+
+test('leaves out what has a word after a minus; a minus alone is the beginning of one', () => {
+  expect(read('-news mail -')).toMatchObject({ words: ['mail'], without: ['news'] });
+});
+
+test('keeps to the list: a state of another list leaves nothing', () => {
+  expect(statesIn('errors', read('state:done'))).toEqual([]);
+  expect(statesIn('all', read('state:done,run'))).toEqual(['running', 'done']);
+  expect(statesIn('scheduled', read(''))).toEqual(['scheduled', 'waiting', 'queued']);
+});
+
+test('reads an age by the minute, so that the same filter stays the same', () => {
+  const { since } = read('since:2h');
+  expect(since).toBe(readFilter('since:2h', NOW + 20_000).since);
+  expect(NOW - (since ?? 0)).toBeGreaterThanOrEqual(7_200_000);
+});
+
+test('says what it cannot read, and leaves nothing out for it; a request is refused for it', () => {
+  expect(read('since:soon x')).toMatchObject({ since: null, words: ['x'], unread: ['since:soon'] });
+  expect(() => filterOf('since:soon', NOW)).toThrow(/cannot read "since:soon"/);
+  expect(filterOf('since: group:', NOW)).toEqual(read(''));
+});
+
+test('has at most 20 parts', () => {
+  const many = Array.from({ length: 22 }, (_, i) => `w${i}`).join(' ');
+  expect(read(many)).toMatchObject({ unread: ['w20', 'w21'] });
+  expect(() => filterOf(many, NOW)).toThrow('w20');
+});
