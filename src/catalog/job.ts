@@ -126,6 +126,11 @@ export interface JobContext {
    * daemon) leaves its number to the next one, so two attempts of a run can have the same number.
    */
   readonly attempt: number;
+  /**
+   * A number that grows with each attempt of this run. A system outside that remembers the largest it has seen can refuse
+   * what an attempt still asks for that was given up: hand it over with each request.
+   */
+  readonly fence: number;
   readonly dueAt: Date;
   /** Name of the schedule that made the run, or null. */
   readonly schedule: string | null;

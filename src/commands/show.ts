@@ -38,7 +38,9 @@ export const show: Command<typeof options, Details> = {
     const run = await getRun(id, tools);
     return {
       ...(await viewRun(run, tools)),
-      attempts: lastOf(run.life?.attempts ?? [], attempts).map(attemptView),
+      attempts: lastOf(run.life?.attempts ?? [], attempts).map((one) =>
+        attemptView(one, tools.config.host),
+      ),
       // Reading either is reading the file of the log.
       results: results === 0 ? [] : lastOf(await tools.logs.rows(run.id), results),
       log: log === 0 ? [] : await tools.logs.lines(run.id, { last: log }),

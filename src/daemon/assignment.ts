@@ -1,5 +1,6 @@
 // What passes between the daemon and a run in its worker: the assignment that goes in, what a save keeps, the values
 // that are masked before they are shown, reported or written down, and the log lines that the daemon adds.
+import { begunAttempts } from '../run/attempts.ts';
 import { latestAttempt, type Run } from '../run/run.ts';
 import { type Mask, maskOf } from '../run/secrets.ts';
 import type { Saved } from '../run/transitions.ts';
@@ -15,6 +16,7 @@ export function assignmentOf(run: Run, file: string, reportStart = false): Assig
     job: run.job,
     file,
     attempt: latestAttempt(run),
+    fence: begunAttempts(run),
     params: run.params,
     dueAt: run.state.dueAt,
     schedule: origin?.schedule ?? null,

@@ -7,7 +7,7 @@
 // begun: the worker has the run. What it says is carried on: progress is noted, log lines and rows are kept, saves
 // and emits are made durable and answered. Its outcome, or the end of its process, settles the run.
 // ending: something from outside has decided the end: an abort, a start that took too long, the timeout, no heartbeat
-// within lockTime, or the daemon's own stop. The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
+// within lockTime, the daemon's own stop, or the fence of its lease (membership.ts). The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
 // in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
 // settling: the result goes to the engine. Where the disk refuses it, it is kept here and tried again: a result that
 // was reached is not thrown away because the disk is full for a moment.
@@ -61,6 +61,8 @@ export interface AttemptParts {
   /** Processes of the run cannot be ended: it is held until they end by themselves. */
   readonly onUndying: (run: Run, pids: readonly number[]) => void;
   readonly stopTime: Pick<StopTime, 'explains'>;
+  /** No attempt of this daemon may be alive, for others may take its runs over soon: that explains any end. */
+  readonly isFenced: () => boolean;
   /** What went wrong beside a result. */
   readonly onError: (error: unknown) => void;
   /** Its process may have another run, or, where it is not reusable, must not. */
@@ -112,6 +114,8 @@ export class Attempt {
   readonly runner: Runner;
   /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
   readonly ended: Promise<Ended>;
+  /** Resolves when nothing of it lives, whether that is written down yet or not. */
+  readonly dead: Promise<void>;
   progress: Progress | null = null;
   readonly #p: AttemptParts;
   readonly #own: AttemptOwn;
@@ -126,6 +130,8 @@ export class Attempt {
   readonly #finished: Promise<Over>;
   #undyingPids: readonly number[] | null = null;
   #onUndying: OnUndying = () => undefined;
+  #onDead: () => void = () => undefined;
+  #killed: Promise<void> = Promise.resolve();
   readonly #began: number;
   #cause: Cause | null = null;
   #rows = false;
@@ -147,6 +153,9 @@ export class Attempt {
     this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
+    });
+    this.dead = new Promise((resolve) => {
+      this.#onDead = resolve;
     });
     const { lockTimeMs } = own.policy;
     const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
@@ -205,7 +214,7 @@ export class Attempt {
 
   #kill(force: boolean): void {
     ended.add(this.runner);
-    this.#endProcess(force).catch(this.#p.onError);
+    this.#killed = this.#endProcess(force).catch(this.#p.onError);
   }
 
   /** Resolves with pids that cannot be ended: `ended` may then take as long as they live. For one caller at a time. */
@@ -245,6 +254,8 @@ export class Attempt {
     const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
     const clean = this.#cause === null && !unclean && !over;
     if (!clean && !this.#shared) await this.#endProcess(false);
+    await this.#killed;
+    this.#onDead();
     if (this.#abandoned) await NEVER;
     const final = await this.#final(assignment, outcome);
     this.#settling = true;
@@ -266,6 +277,9 @@ export class Attempt {
 
   /** What the attempt came to, seen from its cause if there is one. */
   async #final(assignment: Assignment, outcome: Outcome | null): Promise<Outcome> {
+    const isFenced = this.#cause === null ? this.#p.isFenced() : this.#cause.kind === 'fence';
+    // What was reached is written down, if nobody else has the run by then.
+    if (isFenced) return outcome?.kind === 'returned' ? outcome : { kind: 'lost', handedOn: true };
     const failed = outcome?.kind === 'threw' && this.#cause === null ? outcome : null;
     if (failed && (await this.#p.stopTime.explains(failed)) && this.#cause === null) {
       const text = `ended by the stop of the daemon: ${failed.error.message}`;
@@ -285,6 +299,7 @@ export class Attempt {
     switch (cause.kind) {
       case 'abort':
         return { kind: 'aborted', reason: cause.reason };
+      case 'fence':
       case 'shutdown':
         // What was finished within the grace of a stop is finished.
         return outcome?.kind === 'returned' ? outcome : { kind: 'stopped' };

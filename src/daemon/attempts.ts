@@ -5,6 +5,7 @@ import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
+import type { Progressed } from '../engine/members.ts';
 import type { Decision } from '../run/outcome.ts';
 import { unknownRun } from '../run/refusal.ts';
 import {
@@ -16,7 +17,7 @@ import {
   withProgress,
 } from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
-import { abortIdle, requestAbort } from '../run/transitions.ts';
+import { abortIdle, requestAbort, settle } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
 import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -27,6 +28,7 @@ import type { Runner } from '../workers/runner.ts';
 import { assignmentOf, hiderOf, ownLine } from './assignment.ts';
 import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
 import { cannotEnd } from './rescue.ts';
+import { untilWritten } from './stuck.ts';
 
 export interface AttemptsParts
   extends Omit<AttemptParts, 'askOnError' | 'isSound' | 'startsAgain'> {
@@ -86,13 +88,25 @@ export class Attempts {
     }
   }
 
+  /** What those under way have last said of their progress. */
+  said(): readonly Progressed[] {
+    return [...this.#under].flatMap(([run, { progress }]) =>
+      progress ? [[run, progress.percent, progress.text] as const] : [],
+    );
+  }
+
   progress(id: number): Progress | null {
     return this.#under.get(id)?.progress ?? null;
   }
 
   begin(claimed: Claimed, runner: Runner): void {
-    const { catalog, config, onError } = this.#p;
+    const { catalog, config, onError, isFenced } = this.#p;
     const { run } = claimed;
+    // Claimed, and told so late that its lease may be over.
+    if (isFenced()) {
+      this.#giveBack(claimed, runner).catch(onError);
+      return;
+    }
     const entry = catalog.find(run.job);
     const attempt = new Attempt(claimed, runner, this.#common, {
       policy: policyOf(entry),
@@ -101,6 +115,16 @@ export class Attempts {
     });
     this.#under.set(run.id, attempt);
     attempt.ended.then((ended) => this.#over(attempt, ended), onError);
+  }
+
+  async #giveBack({ run, token }: Claimed, runner: Runner): Promise<void> {
+    const { engine, clock, chance, catalog, onStuck, release } = this.#p;
+    release(runner, true);
+    const decide = (held: Run): Run => {
+      const policy = policyOf(catalog.find(held.job));
+      return settle(held, { kind: 'stopped' }, policy, clock.now(), chance());
+    };
+    await untilWritten(() => engine.changeHeld(run.id, token, decide), clock, onStuck);
   }
 
   /**
@@ -156,6 +180,14 @@ export class Attempts {
       ]),
     );
     await Promise.all(ends);
+  }
+
+  /** Ends all attempts at once; resolves when nothing of them lives. What they came to is written down when it can be. */
+  async fence(): Promise<void> {
+    const all = [...this.#under.values()];
+    for (const attempt of all)
+      attempt.end('fence', 'cut off from the store', 0).catch(this.#p.onError);
+    await Promise.all(all.map(({ dead }) => dead));
   }
 
   /** What a hook says while it is called: it logs and emits like an attempt. */

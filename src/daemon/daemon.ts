@@ -14,8 +14,9 @@ import { weightOf } from '../run/weight.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
-import { daemonExitCodeOf, toJobrunError } from '../support/errors.ts';
+import { daemonExitCodeOf, isStoreAway, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
+import { pidSpace } from '../workers/processes.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { Attempts } from './attempts.ts';
 import { FileFollower } from './follow-files.ts';
@@ -24,6 +25,7 @@ import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
 import { type Rescued, rescue, undyingText } from './rescue.ts';
 import { type Busy, isAtRest, Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
+import { Sharing } from './sharing.ts';
 import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
 import { emit, toolsOf } from './tools.ts';
@@ -67,6 +69,7 @@ export class Daemon {
   readonly #jobs: Jobs;
   readonly #files: FileFollower;
   readonly #attempts: Attempts;
+  readonly #sharing: Sharing;
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
   readonly #feed: Feed<Change>;
@@ -77,6 +80,7 @@ export class Daemon {
   readonly #stopTime: StopTime;
   #serving: Serving | null = null;
   #loaded = false;
+  #loading: Promise<void> = Promise.resolve();
   #orphans: Rescued['orphans'] = new Map();
   #stopping: 'no' | 'draining' | 'now' = 'no';
   #look: () => void = () => undefined;
@@ -89,10 +93,14 @@ export class Daemon {
     // Read first, so that a wrong TZ is reported once and not by each job with a cron.
     log.logger.debug(`the time zone is ${config.timezone}`);
     refuseMissingFiles();
-    const onError = (error: unknown): void => log.logger.error({ err: error }, 'in the background');
+    const onError = (error: unknown): void => {
+      // Said once, and not by each part that misses it.
+      if (!config.store || !isStoreAway(error))
+        log.logger.error({ err: error }, 'in the background');
+    };
     const watching = new Watching(options);
     const onCommit = (ms: number): void => watching.committed(ms);
-    const as = { kind: 'daemon', onError, onCommit } as const;
+    const as = { kind: 'daemon', pids: pidSpace(), onError, onCommit } as const;
     const opened = await openEngine(config, clock, as);
     const { engine, members, damage, oddities, lock } = opened;
     try {
@@ -113,8 +121,9 @@ export class Daemon {
 
   private constructor(options: DaemonOptions, opened: Opened, changes: number, watching: Watching) {
     const { engine, members, logs } = opened;
-    const { config, clock, log } = options;
-    this.#o = options;
+    const { config, log } = options;
+    const { clock } = opened;
+    this.#o = { ...options, clock };
     this.#opened = opened;
     this.#engine = engine;
     this.#members = members;
@@ -128,9 +137,9 @@ export class Daemon {
     const onError = this.#onError('in the background');
     const stray: Stray = (line) => log.stray(line);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
-    this.#jobs = openJobs({ ...options, members, stray, onMessage });
+    this.#jobs = openJobs({ ...this.#o, members, stray, onMessage });
     this.#files = new FileFollower({
-      ...options,
+      ...this.#o,
       jobs: this.#jobs,
       isLoaded: () => this.#loaded,
     });
@@ -139,6 +148,15 @@ export class Daemon {
     this.#scheduler = this.#makeScheduler(onError);
     const common = { engine, members, logs, clock, config, catalog: this.#jobs.catalog };
     const moving = { pool: this.#jobs.pool, attempts: this.#attempts };
+    this.#sharing = new Sharing({
+      ...common,
+      ...moving,
+      opened,
+      log,
+      rescue: () => this.#rescue(),
+      wake: () => this.#scheduler.wake(),
+      onError,
+    });
     this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
     const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
     this.#upkeep = new Upkeep({ ...common, onError, onLeap });
@@ -172,7 +190,7 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    const { config, clock, log } = this.#o;
+    const { config, log } = this.#o;
     const { catalog } = this.#jobs;
     this.#engine.onChange((change) => this.#changed(change));
     this.#configure();
@@ -183,15 +201,11 @@ export class Daemon {
     });
     loading.catch((error) => this.#fail(error));
     this.#jobs.pool.warm(1);
-    const policy = (job: string) => policyOf(catalog.find(job));
-    const onError = this.#onError('a run of the last daemon');
-    const parts = { engine: this.#engine, members: this.#members, state: config.state, clock };
-    const rescuing = { ...parts, policyOf: policy, onError };
-    const { runs, orphans, copiedFrom } = await rescue(rescuing, loading);
-    if (copiedFrom !== null) log.logger.warn(copyText(copiedFrom));
+    this.#loading = loading;
+    this.#sharing.start();
+    const runs = await this.#rescue();
+    await this.#opened.cluster?.inherited();
     if (runs > 0) log.logger.warn(lostText(runs));
-    for (const [run, pids] of orphans) log.logger.warn(undyingLine(run, pids));
-    this.#orphans = orphans;
     this.#serving = await this.#listen();
     this.#files.begin();
     log.logger.info(
@@ -201,9 +215,24 @@ export class Daemon {
     this.#watching.begin({
       tools: this.tools,
       wake: this.wake,
-      trouble: () => (this.#stuck.isStuck ? 'cannot write' : null),
+      trouble: () => this.#sharing.trouble ?? (this.#stuck.isStuck ? 'cannot write' : null),
     });
     if (!this.#o.only) loading.then(() => this.#upkeep.start());
+  }
+
+  /** Takes back the runs of daemons that are gone; resolves with how many they were. */
+  async #rescue(): Promise<number> {
+    const { config, clock, log } = this.#o;
+    const { catalog } = this.#jobs;
+    const policy = (job: string) => policyOf(catalog.find(job));
+    const onError = this.#onError('a run of another daemon');
+    const parts = { engine: this.#engine, members: this.#members, state: config.state, clock };
+    const rescuing = { ...parts, policyOf: policy, onError };
+    const { runs, orphans, copiedFrom } = await rescue(rescuing, this.#loading);
+    if (copiedFrom !== null) log.logger.warn(copyText(copiedFrom));
+    for (const [run, pids] of orphans) log.logger.warn(undyingLine(run, pids));
+    this.#orphans = orphans;
+    return runs;
   }
 
   async #end(exitCode: number): Promise<void> {
@@ -217,7 +246,8 @@ export class Daemon {
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
     // Its timer would keep the program alive that this daemon is a part of.
     hurry.abort();
-    await this.#attempts.stop();
+    // What could not be written until then is others' to take over.
+    await Promise.race([this.#attempts.stop(), this.#sharing.fenced()]);
     this.#scheduler.stop();
     await this.#upkeep.stop();
     await this.#files.close();
@@ -227,6 +257,7 @@ export class Daemon {
     await this.#serving?.close();
     await this.#jobs.close();
     await this.#watching.close();
+    await this.#sharing.stop();
     await this.#opened.close();
     log.logger.info('stopped');
     this.#finish(exitCode);
@@ -254,7 +285,9 @@ export class Daemon {
   }
 
   #onError(what: string): (error: unknown) => void {
-    return (error) => this.#o.log.logger.error({ err: error }, what);
+    return (error) => {
+      if (!this.#sharing.explains(error)) this.#o.log.logger.error({ err: error }, what);
+    };
   }
 
   #configure(): void {
@@ -267,6 +300,7 @@ export class Daemon {
 
   #reloaded(): void {
     this.#configure();
+    this.#sharing.changed();
     this.#upkeep.reloaded();
     if (!this.#o.only)
       this.#recurring.follow(this.#loaded).catch(this.#onError('schedules of jobs'));
@@ -315,7 +349,10 @@ export class Daemon {
         this.#o.log.logger.error({ run: String(run.id), job: run.job }, unstartedText(why));
       },
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
-      onStuck: (error) => this.#stuck.told(error),
+      onStuck: (error) => {
+        if (!this.#sharing.explains(error)) this.#stuck.told(error);
+      },
+      isFenced: () => this.#sharing.isFenced,
       onUndying: (run, pids) => this.#o.log.logger.warn(undyingLine(run.id, pids)),
       stopTime: this.#stopTime,
       orphans: (run) => this.#orphans.get(run) ?? null,
@@ -337,7 +374,10 @@ export class Daemon {
       clock,
       end: (run, reason) => this.#attempts.abort(run.id, reason, null),
       wake: () => this.#scheduler.wake(),
-      onError: (job, error) => log.logger.error({ err: error, job }, 'could not start by itself'),
+      onError: (job, error) => {
+        if (this.#sharing.explains(error)) return;
+        log.logger.error({ err: error, job }, 'could not start by itself');
+      },
       warn: (job, text) => log.logger.warn({ job }, `schedule ${job}: ${text}`),
     });
   }
@@ -347,7 +387,7 @@ export class Daemon {
     return new Scheduler({
       engine: this.#engine,
       clock,
-      free: (lane) => this.#jobs.pool.free(lane),
+      free: (lane) => (this.#sharing.mayBegin ? this.#jobs.pool.free(lane) : 0),
       acquire: (run) => this.#jobs.pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),

@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 2 * SECOND;
 
 export interface Hold {
   readonly lock: Opened['lock'];
-  readonly members: Pick<Members, 'renew'>;
+  readonly members: Pick<Members, 'beat'>;
   readonly clock: Clock;
   readonly attempts: { readonly size: number };
   readonly onLost: (error: JobrunError) => void;
@@ -27,7 +27,7 @@ export function watchLock({ lock, members, clock, attempts, onLost }: Hold): () 
   const look = (): void => {
     if (!lock.isHeld() || planned || attempts.size === 0) return;
     planned = true;
-    members.renew(clock.now());
+    members.beat(clock.now());
     const again = (): void => {
       planned = false;
       look();

@@ -7,7 +7,7 @@ import { JobCatalog } from '../catalog/job-catalog.ts';
 import type { Members } from '../engine/members.ts';
 import type { Clock } from '../support/clock.ts';
 import { type Config, mistakeOf } from '../support/config.ts';
-import { FEWEST_WORKERS } from '../support/limits.ts';
+import { FEWEST_WORKERS, SECOND } from '../support/limits.ts';
 import { JobCaller } from '../workers/caller.ts';
 import { inspectJobs } from '../workers/inspector.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
@@ -67,6 +67,9 @@ export function refuseWrongDefaults(config: Config): void {
   }
 }
 
+/** The warden is late by one of them at most: far less than what is between its time and that of the others. */
+const TICKS_PER_LEASE = 20;
+
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */
 export function openJobs({ config, clock, onMessage, stray, members, workers }: JobsParts): Jobs {
   const { dir } = config;
@@ -82,6 +85,7 @@ export function openJobs({ config, clock, onMessage, stray, members, workers }: 
     stray,
     onStart: (worker) => members?.putWorker(worker),
     onEnd: (worker) => members?.removeWorker(worker.mark),
+    ...(config.store && { beatTickMs: Math.min(SECOND, config.leaseMs / TICKS_PER_LEASE) }),
   });
   const caller = new JobCaller({ pool, clock, onMessage });
   const catalog = new JobCatalog({

@@ -92,10 +92,9 @@ export async function abortOrphan(
     const pids = await Promise.race([ended, undying]);
     if (pids !== undefined) throw cannotEnd(id, pids);
   }
-  const lastBeat = await members.lastBeat();
   return engine.change(id, (run) => {
     const now = clock.now();
-    const aliveAt = lastAliveAt(run, lastBeat, now);
+    const aliveAt = lastAliveAt(run, lease?.aliveAt ?? null, now);
     return settle(run, { kind: 'aborted', reason, aliveAt }, DEFAULT_POLICY, now, 0.5);
   });
 }
@@ -111,13 +110,16 @@ export const undyingText = (pids: readonly number[]): string =>
   pids.length === 1 ? `process ${pids[0]} ends` : `the processes ${pids.join(', ')} end`;
 
 async function rescueOne(
-  lease: Lease,
-  { engine, members, clock, policyOf }: Rescuing,
+  { run: id, token, aliveAt, isForeign }: Lease,
+  { engine, clock, policyOf }: Rescuing,
 ): Promise<void> {
-  const lastBeat = await members.lastBeat();
-  await engine.changeHeld(lease.run, lease.token, (run) => {
+  await engine.changeHeld(id, token, (run) => {
     const now = clock.now();
-    const lost: Outcome = { kind: 'lost', aliveAt: lastAliveAt(run, lastBeat, now) };
+    const lost: Outcome = {
+      kind: 'lost',
+      aliveAt: lastAliveAt(run, aliveAt, now),
+      ...(isForeign && { handedOn: true }),
+    };
     return settle(run, lost, policyOf(run.job), now, 0.5);
   });
 }

@@ -5,19 +5,41 @@ export interface Members {
   /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
   putWorker(worker: Worker): void;
   removeWorker(mark: string): void;
-  /** This member is alive, and runs are under way. */
-  renew(now: number): void;
+  /** This member is alive, and runs are under way. On a store its lease says so (cluster.ts). */
+  beat(now: number): void;
   leases(): Promise<readonly Lease[]>;
   /** Those of members that are gone. */
   abandoned(): Promise<readonly Lease[]>;
   /** When the member before this one was last known to be alive; null where nobody knows. */
   lastBeat(): Promise<number | null>;
+  /** All that share the store and have not been given up. Empty on files, where a daemon speaks for itself. */
+  list(): Promise<readonly ListedMember[]>;
 }
 
 export interface Member {
-  /** Given at each opening, never again: the epoch of its tokens. */
+  /** Given at each opening, never again. */
   readonly id: number;
   readonly host: string;
+}
+
+/** What a member tells of itself with each renewal. */
+export interface MemberInfo {
+  readonly version: string;
+  readonly workers: { readonly busy: number; readonly total: number };
+  /** Those that it can run. */
+  readonly jobs: readonly string[];
+  /** What its attempts have last said of themselves: shown, never kept. */
+  readonly progress: readonly Progressed[];
+}
+
+export type Progressed = readonly [run: number, percent: number, text: string | null];
+
+export interface ListedMember extends Member, MemberInfo {
+  readonly pid: number;
+  readonly since: number;
+  readonly leaseMs: number;
+  /** How long ago it has renewed its lease. */
+  readonly silentMs: number;
 }
 
 /** (epoch, n): the epoch grows at each opening of the state, n with each lease. Never given twice. */
@@ -39,6 +61,8 @@ export interface Lease extends Worker {
   readonly token: Token;
   readonly member: number;
   readonly host: string;
-  /** When it ends unless it is renewed; null where it lasts for as long as its member does. */
-  readonly expiresAt: number | null;
+  /** When its holder was last known to be alive; null where nobody knows. */
+  readonly aliveAt: number | null;
+  /** Its holder was another daemon than one of this state folder. */
+  readonly isForeign: boolean;
 }

@@ -19,6 +19,7 @@ import { errnoOf, JobrunError } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { StorePlace } from '../support/store-place.ts';
+import type { Cluster } from './cluster.ts';
 import type { Engine } from './engine.ts';
 import { type OpenOptions, openFileEngine } from './files/file-engine.ts';
 import { exportLines, importState } from './files/import.ts';
@@ -33,6 +34,10 @@ export interface Opened {
   readonly engine: Engine;
   readonly members: Members;
   readonly logs: Logs;
+  /** Its wall time is the store's: on files the machine's own. */
+  readonly clock: Clock;
+  /** Of a daemon on a store: null on files, and for a command. */
+  readonly cluster: Cluster | null;
   /** What is wrong with the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
   /** What makes no sense of the state, and was set aside or left out. */
@@ -47,6 +52,8 @@ export interface Opened {
 export interface OpenAs {
   readonly kind: 'daemon' | 'command';
   readonly readOnly?: boolean;
+  /** Where pids mean the same as here; missing or empty where nobody can tell. */
+  readonly pids?: string;
   readonly onError?: (error: unknown) => void;
   /** Told after each group commit how long it took. */
   readonly onCommit?: (ms: number) => void;
@@ -76,7 +83,8 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
       await engine.close();
     };
     const { members } = engine;
-    return { ...found, engine, members, logs, lock, tidy: () => engine.fold(), close };
+    const own = { engine, members, logs, lock, clock, cluster: null };
+    return { ...found, ...own, tidy: () => engine.fold(), close };
   } catch (error) {
     await lock.release();
     throw unusable(error);

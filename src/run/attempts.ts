@@ -50,13 +50,18 @@ export function endAttempt(run: Run, outcome: Outcome, now: number, tookMs?: num
   };
 }
 
+/** How many attempts have begun: unlike the number of one, which may be given back, it grows with each. */
+export const begunAttempts = ({ life }: Run): number =>
+  life === null ? 0 : life.attempts.length + (life.dropped ?? 0);
+
 function endedAttempt(
-  { number, startedAt, pid }: Pick<Attempt, 'number' | 'startedAt' | 'pid'>,
+  { number, startedAt, pid, host }: Pick<Attempt, 'number' | 'startedAt' | 'pid' | 'host'>,
   outcome: Outcome,
   now: number,
 ): Attempt {
   const endedAt = ('aliveAt' in outcome ? outcome.aliveAt : undefined) ?? now;
-  const ended = { number, startedAt, pid, endedAt, outcome: outcome.kind };
+  const bare = { number, startedAt, pid, endedAt, outcome: outcome.kind };
+  const ended = host === undefined ? bare : { ...bare, host };
   const error = 'error' in outcome ? outcome.error : undefined;
   const exitCode = 'exitCode' in outcome ? outcome.exitCode : undefined;
   const signal = 'signal' in outcome ? outcome.signal : undefined;

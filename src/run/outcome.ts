@@ -30,7 +30,12 @@ export type Outcome =
   | { readonly kind: 'pending' }
   | ({ readonly kind: 'aborted'; readonly reason: string } & CutOff)
   /** The daemon was cut off, or, with a `Death`, a process ended that several runs shared. */
-  | ({ readonly kind: 'lost' } & Partial<Death> & CutOff)
+  | ({
+      readonly kind: 'lost';
+      /** The daemon was cut off from its store: it ended the attempt itself, or another daemon has taken over. */
+      readonly handedOn?: true;
+    } & Partial<Death> &
+      CutOff)
   | { readonly kind: 'stopped' };
 
 /** With a `Death` where it had to be ended in a shared process, which took its neighbours with it. */

@@ -141,6 +141,8 @@ export interface Attempt {
   readonly number: number;
   readonly startedAt: number;
   readonly pid: number;
+  /** The machine that it ran on; missing where all do on one. */
+  readonly host?: string;
   readonly endedAt?: number;
   readonly outcome?: AttemptOutcome;
   readonly error?: RunError;

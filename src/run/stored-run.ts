@@ -72,6 +72,7 @@ const ATTEMPT = object({
   number: whole(0),
   startedAt: instant,
   pid: whole(0),
+  host: v.optional(text),
   endedAt: v.optional(instant),
   outcome: v.optional(oneOf(OUTCOME_NAMES)),
   error: v.optional(ERROR),

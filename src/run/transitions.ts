@@ -12,7 +12,8 @@
 // The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
 // RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
 // the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
-// sets retries, were it to 0: then it counts like any failure. One that ended with a shared process is made good without counting,
+// sets retries, were it to 0: then it counts like any failure. One that was lost with the way to the store does not count
+// among these times, for it says nothing of the run. One that ended with a shared process is made good without counting,
 // a timeout too: the run goes on in a process of its own, where none but itself can block or end it.
 import type { Json } from '../support/json.ts';
 import { MAX_LOSSES } from '../support/limits.ts';
@@ -45,10 +46,11 @@ export const release = (run: Run, now: number): Run => ({
 });
 
 /** A worker process takes the run: its next attempt begins. */
-export function claim(run: Run, policy: Policy, pid: number, now: number): Run {
+export function claim(run: Run, policy: Policy, pid: number, now: number, host?: string): Run {
   const life = run.life;
   const number = (life?.attempt ?? 0) + 1;
-  const kept = withAttempt(life?.attempts ?? [], { number, startedAt: now, pid });
+  const begun = { number, startedAt: now, pid };
+  const kept = withAttempt(life?.attempts ?? [], host === undefined ? begun : { ...begun, host });
   return {
     ...run,
     state: { name: 'running', dueAt: run.state.dueAt },
@@ -145,11 +147,12 @@ function afterLoss(
   now: number,
   chance: number,
 ): Run {
-  const life = { ...before, losses: (before.losses ?? 0) + 1 };
+  const isCounted = outcome.kind === 'stale' || !outcome.handedOn;
+  const life = isCounted ? { ...before, losses: (before.losses ?? 0) + 1 } : before;
   if (outcome.kind === 'stale' && outcome.decision)
     return afterFailure(run, life, outcome, policy, now, chance);
   const retries = retriesOf(run, policy);
-  const stands = retries === null ? life.losses : life.attempt - (life.renewedAfter ?? 0);
+  const stands = retries === null ? (life.losses ?? 0) : life.attempt - (life.renewedAfter ?? 0);
   if (stands > (retries?.limit ?? MAX_LOSSES))
     return failed(run, life, lossError(outcome, stands), now);
   return { ...run, life, state: queuedSince(run.state.dueAt) };

@@ -1,6 +1,7 @@
 // A run as the world sees it: the JSON of `list`, `show`, events and the library. Its fields are a contract and are
 // never removed or renamed.
 import { isoOf } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
 import type { Json } from '../support/json.ts';
 import {
   type Attempt,
@@ -35,7 +36,7 @@ export interface RunView {
   readonly schedule: string | null;
   readonly parent: string | null;
   readonly after: readonly string[];
-  readonly worker: { readonly pid: number } | null;
+  readonly worker: { readonly pid: number; readonly host: string } | null;
 }
 
 export interface AttemptView {
@@ -45,6 +46,7 @@ export interface AttemptView {
   readonly outcome: AttemptOutcome | null;
   readonly error: RunError | null;
   readonly pid: number | null;
+  readonly host: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
@@ -59,8 +61,16 @@ export interface LogLine {
   readonly fields: Json;
 }
 
-/** `reason` is why a run that has not settled waits; a settled one knows its own. `redact` names params to hide. */
-export function viewOf(run: Run, reason: string | null, redact: readonly string[] = []): RunView {
+/**
+ * `reason` is why a run that has not settled waits; a settled one knows its own. `redact` names params to hide, `host` is
+ * where attempts ran that do not say so.
+ */
+export function viewOf(
+  run: Run,
+  reason: string | null,
+  { redact, host }: Pick<Config, 'redact' | 'host'> = { redact: [], host: '' },
+): RunView {
+  const last = run.life?.attempts.at(-1);
   const { state, origin, life } = run;
   return {
     id: String(run.id),
@@ -83,7 +93,7 @@ export function viewOf(run: Run, reason: string | null, redact: readonly string[
     schedule: origin?.schedule ?? null,
     parent: origin?.parent === undefined ? null : String(origin.parent),
     after: (origin?.after ?? []).map(String),
-    worker: state.name === 'running' ? { pid: life?.attempts.at(-1)?.pid ?? 0 } : null,
+    worker: state.name === 'running' ? { pid: last?.pid ?? 0, host: last?.host ?? host } : null,
   };
 }
 
@@ -119,7 +129,7 @@ export function errorOf(run: Run): RunError | null {
   return ended?.error ?? null;
 }
 
-export function attemptView(attempt: Attempt): AttemptView {
+export function attemptView(attempt: Attempt, host = ''): AttemptView {
   return {
     number: attempt.number,
     startedAt: isoOf(attempt.startedAt),
@@ -127,6 +137,7 @@ export function attemptView(attempt: Attempt): AttemptView {
     outcome: attempt.outcome ?? null,
     error: attempt.error ?? null,
     pid: attempt.pid || null,
+    host: attempt.host ?? host,
     exitCode: attempt.exitCode ?? null,
     signal: attempt.signal ?? null,
   };

@@ -162,6 +162,10 @@ export function isFull(thrown: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes(errnoOf(thrown));
 }
 
+/** The store cannot be reached just now: the same may go through when it is back. */
+export const isStoreAway = (thrown: unknown): boolean =>
+  thrown instanceof JobrunError && thrown.code === 'store-unreachable';
+
 /** A broken invariant: the caller must stop without writing, and restart from what is on disk. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new JobrunError('internal', `broken invariant: ${message}`, REPORT);

@@ -128,6 +128,7 @@ export class CommandRunner implements Runner {
       JOBRUN_ID: String(assignment.run),
       JOBRUN_JOB: assignment.job,
       JOBRUN_ATTEMPT: String(assignment.attempt),
+      JOBRUN_FENCE: String(assignment.fence),
     };
     const checkpoint =
       assignment.checkpoint === undefined ? '' : JSON.stringify(assignment.checkpoint);

@@ -24,6 +24,7 @@ export class Context implements JobContext {
   readonly id: string;
   readonly job: string;
   readonly attempt: number;
+  readonly fence: number;
   readonly dueAt: Date;
   readonly schedule: string | null;
   declare readonly signal: AbortSignal;
@@ -46,6 +47,7 @@ export class Context implements JobContext {
     this.id = String(assignment.run);
     this.job = assignment.job;
     this.attempt = assignment.attempt;
+    this.fence = assignment.fence;
     this.dueAt = dateOf(assignment.dueAt);
     this.schedule = assignment.schedule;
     this.#checkpoint = assignment.checkpoint;

@@ -14,6 +14,7 @@ export interface Assignment {
   readonly job: string;
   readonly file: string;
   readonly attempt: number;
+  readonly fence: number;
   readonly params: Json;
   readonly dueAt: number;
   readonly schedule: string | null;
@@ -27,7 +28,7 @@ export interface Assignment {
   readonly reportStart: boolean;
 }
 
-export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown';
+export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown' | 'fence';
 export type HookName = 'onError' | 'onStale' | 'onDone' | 'onFailed';
 
 /** What is answered with `result`, before it has its number. */

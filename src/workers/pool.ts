@@ -67,6 +67,8 @@ export interface PoolOptions {
   readonly onStart?: (worker: Doomed) => void;
   /** Nothing of it lives any more. */
   readonly onEnd?: (worker: Doomed) => void;
+  /** Where the daemon has to `beat`: how often that is looked at. */
+  readonly beatTickMs?: number;
 }
 
 interface Worker {
@@ -113,7 +115,12 @@ export class WorkerPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#warden = new Warden(options.clock);
+    this.#warden = new Warden(options.clock, options.beatTickMs ?? null);
+  }
+
+  /** Unless this is called again within that time, all workers for attempts are killed, also while this process stands. */
+  beat(leftMs: number): void {
+    this.#warden.beat(leftMs);
   }
 
   /** How many attempts may begin in a lane now. */
@@ -273,9 +280,13 @@ export class WorkerPool {
     const options = { mark, dir, env, clock, stray };
     if (errand.type !== 'attempt') return new Child({ ...options, memoryMb: null });
     if (start) return start(errand, mark);
-    return errand.isolation === 'command'
-      ? new CommandRunner({ ...options, file: errand.file, warden: this.#warden })
-      : new Child({ ...options, memoryMb: errand.memoryMb });
+    if (errand.isolation === 'command')
+      return new CommandRunner({ ...options, file: errand.file, warden: this.#warden });
+    if (!this.#warden.isBeaten) return new Child({ ...options, memoryMb: errand.memoryMb });
+    this.#warden.begin();
+    const child = new Child({ ...options, memoryMb: errand.memoryMb });
+    this.#warden.watch(child);
+    return child;
   }
 
   /** An idle worker of another kind gives way, so that there are never more processes than the capacity. */
@@ -322,6 +333,7 @@ export class WorkerPool {
   /** Without an errand there is nothing in it that would want to be told first. */
   async #endProcess({ runner, errand, onUndying }: Worker): Promise<void> {
     await runner.end({ force: true, together: runner.exit !== null, onUndying });
+    this.#warden.forget(runner);
     this.#workers.delete(runner);
     if (errand.type === 'attempt') this.#options.onEnd?.(runner);
   }

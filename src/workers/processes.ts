@@ -4,7 +4,7 @@
 // Whatever a worker starts carries the worker's mark twice. In its environment, which it may drop, and which only its
 // own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit since
 // 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to everybody.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errnoOf, orElseSync } from '../support/errors.ts';
 import { randomBytes } from '../support/random.ts';
 
@@ -34,6 +34,15 @@ export function bootId(): string {
 }
 
 const FIRST_PID = 1;
+
+/**
+ * Where a pid means the same as here: in this life of this machine, and in this name space, for two containers may begin
+ * within one tick. Empty where the system does not tell: then nobody is known to be dead by his pid.
+ */
+export function pidSpace(): string {
+  const names = orElseSync(null, () => readlinkSync('/proc/self/ns/pid'));
+  return names === null || bootId() === '' ? '' : `${bootId()} ${names}`;
+}
 
 /** False where everything that lived then is gone. Leases of earlier versions name the machine alone. */
 export function isThisBoot(then: string): boolean {

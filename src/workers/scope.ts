@@ -20,6 +20,7 @@ const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
   timeout: 'TimeoutError',
   stale: 'StaleError',
   shutdown: 'ShutdownError',
+  fence: 'ShutdownError',
 };
 
 export const scopes = new AsyncLocalStorage<RunScope>();

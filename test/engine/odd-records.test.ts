@@ -88,7 +88,7 @@ async function tale(dir: string, readOnly = true) {
   const reasons = await engine.why(runs, T0);
   const views = runs.map((run, i) => ({
     ...viewOf(run, reasons[i] ?? null),
-    attempts: run.life?.attempts.map(attemptView),
+    attempts: run.life?.attempts.map((one) => attemptView(one)),
   }));
   const schedules = (await engine.schedules()).map((one) => scheduleView(one));
   const { all: isAll, jobs } = await engine.pauses();

@@ -122,7 +122,7 @@ test('so does a process that slept with a fold, a heartbeat and the mark of its 
   await expect(old.putClockMark({ trusted: T0, leapAt: null })).rejects.toMatchObject({
     code: 'state-unsafe',
   });
-  old.members.renew(T0);
+  old.members.beat(T0);
   await old.close().catch(() => undefined);
   await expectUntouched(before, ours);
 });

@@ -49,7 +49,7 @@ export function rowOf(id: number, parts: RowParts = {}): ShortRun {
     error: error === undefined ? null : { name: 'Error', message: error, stack: '' },
     reason,
     ...{ parent: null, after: [] },
-    worker: state === 'running' ? { pid: 4121 } : null,
+    worker: state === 'running' ? { pid: 4121, host: 'here' } : null,
   };
 }
 

@@ -109,7 +109,7 @@ describe('the view of a run', () => {
     const run = queuedRun(1, {
       params: { token: 'a', user: { token: { x: 1 }, name: 'b' }, list: [{ token: 1 }] },
     });
-    expect(viewOf(run, null, ['token']).params).toEqual({
+    expect(viewOf(run, null, { redact: ['token'], host: '' }).params).toEqual({
       token: '***',
       user: { token: '***', name: 'b' },
       list: [{ token: '***' }],
@@ -145,6 +145,8 @@ describe('the view of an attempt', () => {
 it('a reason shows no hidden value that a lock was made of', () => {
   const run = { ...queuedRun(1), params: { account: 'ada-lovelace' } };
   const reason = 'waits for the lock "account ada-lovelace"';
-  expect(viewOf(run, reason, ['account']).reason).toBe('waits for the lock "account ***"');
-  expect(viewOf(run, reason, ['other']).reason).toBe(reason);
+  expect(viewOf(run, reason, { redact: ['account'], host: '' }).reason).toBe(
+    'waits for the lock "account ***"',
+  );
+  expect(viewOf(run, reason, { redact: ['other'], host: '' }).reason).toBe(reason);
 });

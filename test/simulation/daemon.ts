@@ -164,6 +164,7 @@ export class Daemon {
       },
       onUndying: () => undefined,
       stopTime: new StopTime(clock),
+      isFenced: () => false,
       orphans: () => null,
       onError: (error) => life.failed('attempt', error),
       onEnded: () => this.#scheduler.wake(),

@@ -67,6 +67,7 @@ export const assignment = (file: string, more: Partial<Assignment> = {}): Assign
   job: 'job',
   file,
   attempt: 1,
+  fence: 1,
   params: {},
   dueAt: 1_764_000_000_000,
   schedule: null,

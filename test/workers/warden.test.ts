@@ -96,3 +96,63 @@ test('a command dies with its daemon, and so does what it started', async () => 
   daemon.kill('SIGKILL');
   await until(() => !pids.some(lives), 3000);
 }, 90_000);
+
+const beating = (): Warden => {
+  const warden = new Warden(systemClock, 100);
+  atEnd(() => warden.close());
+  warden.begin();
+  return warden;
+};
+
+test('a daemon that has to beat and does not has nothing alive after that, nor anything that comes later', async () => {
+  const warden = beating();
+  warden.beat(60_000);
+  const [one, two] = [leader(), leader()];
+  for (const watched of [one, two]) warden.watch(watched);
+  warden.beat(1500);
+  const began = performance.now();
+  await until(() => !lives(one.pid) && !lives(two.pid));
+  expect(performance.now() - began).toBeGreaterThan(1200);
+  const later = leader();
+  warden.watch(later);
+  await until(() => !lives(later.pid));
+});
+
+test('as long as it beats, what it watches lives; what it was told to forget lives on', async () => {
+  const warden = beating();
+  const [kept, forgotten] = [leader(), leader()];
+  for (const watched of [kept, forgotten]) warden.watch(watched);
+  warden.forget(forgotten);
+  for (let beats = 0; beats < 15; beats++) {
+    warden.beat(3000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect([lives(kept.pid), lives(forgotten.pid)]).toEqual([true, true]);
+  warden.beat(0);
+  await until(() => !lives(kept.pid));
+  expect(lives(forgotten.pid)).toBe(true);
+});
+
+test('one that has to be beaten for is followed by another too, and ends what it knows with the daemon', async () => {
+  const warden = beating();
+  warden.beat(60_000);
+  const doomed = leader();
+  warden.watch(doomed);
+  const { pid } = warden;
+  process.kill(pid, 'SIGKILL');
+  await until(() => warden.pid > 0 && warden.pid !== pid);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(lives(doomed.pid)).toBe(true);
+  warden.close();
+  await until(() => !lives(doomed.pid));
+});
+
+test('stopped, as its daemon may be with everything around it, it still knows when it goes on', async () => {
+  const warden = beating();
+  const doomed = leader();
+  warden.watch(doomed);
+  warden.beat(300);
+  // It stands in a session of its own: what stops the daemon does not stop it.
+  expect(processInfo(warden.pid)?.session).toBe(warden.pid);
+  await until(() => !lives(doomed.pid));
+});

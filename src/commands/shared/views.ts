@@ -41,7 +41,7 @@ export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => Accepted
 }
 
 function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
-  const { redact } = tools.config;
+  const { config } = tools;
   let names: ReadonlySet<string> | null = null;
   const blocked = ({ job, state }: Run): string | null => {
     // No daemon has told the engine which jobs there are.
@@ -50,7 +50,7 @@ function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
     const entry = tools.catalog.find(job);
     return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
-  return (run, why) => viewOf(run, blocked(run) ?? why, redact);
+  return (run, why) => viewOf(run, blocked(run) ?? why, config);
 }
 
 const NO_DAEMON = 'no daemon is running';

@@ -11,6 +11,7 @@ import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { type Clock, delay } from '../../support/clock.ts';
+import type { Config } from '../../support/config.ts';
 import { errnoOf } from '../../support/errors.ts';
 import {
   MAX_NOTIFY_QUEUE,
@@ -29,7 +30,7 @@ export interface NotifyParts {
   /** What commands get as their environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly newMark: () => string;
-  readonly redact: readonly string[];
+  readonly config: Pick<Config, 'redact' | 'host'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Why a run does not start. */
@@ -112,9 +113,9 @@ export class Notify {
   }
 
   async #tell({ target, run: changed }: Notice): Promise<void> {
-    const { clock, logger, redact, why } = this.#p;
+    const { clock, logger, config, why } = this.#p;
     const { signal } = this.#ending;
-    const run = viewOf(changed, await why(changed), redact);
+    const run = viewOf(changed, await why(changed), config);
     const body = JSON.stringify(run);
     for (let tries = 1; ; tries++) {
       const failed = await this.#try(target, body, run);

@@ -46,7 +46,7 @@ export class Watching {
     this.#o = options;
     const { logger } = log;
     this.#metrics = config.http === null ? null : new Metrics(clock.now());
-    const { dir, redact } = config;
+    const { dir } = config;
     const why = async (run: Run): Promise<string | null> =>
       (await this.#daemon?.tools.engine.why([run], clock.now()))?.[0] ?? null;
     this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
@@ -57,7 +57,7 @@ export class Watching {
       dir,
       env,
       newMark: () => newMark(config.state),
-      redact,
+      config,
       clock,
       logger,
       why,

@@ -1,7 +1,7 @@
 // The one member that there is on files. Who holds a lease is in its token, so nothing else is kept of it.
 import { hostname } from 'node:os';
 import type { Transaction } from '../../store/table.ts';
-import type { Lease, Member, Members, Worker } from '../members.ts';
+import type { Lease, ListedMember, Member, Members, Worker } from '../members.ts';
 import type { RunStore } from './tables.ts';
 
 export class FileMembers implements Members {
@@ -39,14 +39,17 @@ export class FileMembers implements Members {
     if (known && !workers.get(mark)) tx.put(workers, known);
   }
 
-  renew(now: number): void {
+  beat(now: number): void {
     this.#store.beat(now);
   }
 
   async leases(): Promise<readonly Lease[]> {
     const { host } = this.self;
-    const leases = this.#store.opened.tables.leases.dump();
-    return leases.map((lease) => ({ ...lease, member: lease.token[0], host, expiresAt: null }));
+    const { tables, lastBeat: aliveAt } = this.#store.opened;
+    return tables.leases.dump().map((lease) => {
+      const member = lease.token[0];
+      return { ...lease, member, host, aliveAt, isForeign: false };
+    });
   }
 
   async abandoned(): Promise<readonly Lease[]> {
@@ -55,5 +58,9 @@ export class FileMembers implements Members {
 
   async lastBeat(): Promise<number | null> {
     return this.#store.opened.lastBeat;
+  }
+
+  async list(): Promise<readonly ListedMember[]> {
+    return [];
   }
 }

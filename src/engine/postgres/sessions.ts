@@ -6,6 +6,11 @@ import { SECOND } from '../../support/limits.ts';
 import { isAway, openSession, type Reach, type ServerSession } from './connection.ts';
 import type { Session, Sessions, Statement } from './session.ts';
 
+export interface Asking {
+  readonly ask: <Row>(statement: Statement) => Promise<readonly Row[]>;
+  readonly close: () => Promise<void>;
+}
+
 /** Reads at once: more wait for their turn. */
 const MOST_READING = 3;
 /** A store that is back is listened to again within this and a moment. */
@@ -32,6 +37,23 @@ export class StoreSessions implements Sessions {
 
   open(set?: Readonly<Record<string, string>>): Promise<Session> {
     return openSession(this.#reach, set && { set });
+  }
+
+  /**
+   * Asks in a session of its own, which gives up what is not answered in time. A lost one is replaced with the next
+   * statement: whoever has asked knows best whether to ask again.
+   */
+  asking(answerMs: number): Asking {
+    let opened: Promise<ServerSession> | null = null;
+    const session = async (): Promise<ServerSession> => {
+      const known = await opened?.catch(() => null);
+      if (!known || known.lost) opened = openSession(this.#reach, { answerMs });
+      return opened as Promise<ServerSession>;
+    };
+    return {
+      ask: async (statement) => (await session()).query(statement),
+      close: async () => (await opened?.catch(() => null))?.close(),
+    };
   }
 
   async read<Row>(statement: Statement): Promise<readonly Row[]> {

@@ -1,0 +1,34 @@
+// What daemons that share a store know of each other. On files there is one daemon, and none of this.
+import type { Member, MemberInfo } from './members.ts';
+
+export interface Cluster {
+  /** Another one after `rejoin`. */
+  readonly self: Member;
+  /** When it was asked to become a member, by the elapsed time of this process. */
+  readonly joinedAt: number;
+  /** Tells the store that this member lives, and how it is. Rejects with `store-unreachable` where that was not answered. */
+  renew(info: MemberInfo): Promise<Renewal>;
+  /** Becomes a member under a new number, where the others have given up the old one. */
+  rejoin(info: MemberInfo): Promise<void>;
+  /** Gives up a member that has not renewed since it had so many beats. False where it has, or is no member any more. */
+  giveUp(id: number, beats: number): Promise<boolean>;
+  /** What an earlier daemon of this state folder held is taken back: it is a member no longer. */
+  inherited(): Promise<void>;
+  /** This one holds nothing any more. */
+  leave(): Promise<void>;
+}
+
+/** The answer of the store. */
+export interface Renewal {
+  /** False where others have given this member up: what it held is theirs. */
+  readonly isMember: boolean;
+  readonly others: readonly OtherMember[];
+  /** Runs are held by members that are no longer there. */
+  readonly hasAbandoned: boolean;
+}
+
+export interface OtherMember extends Member {
+  readonly pid: number;
+  readonly beats: number;
+  readonly leaseMs: number;
+}

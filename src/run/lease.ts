@@ -1,0 +1,71 @@
+// The lease of a daemon that shares a store with others: how long it is taken at its word, and who is gone.
+//
+// A member renews its lease in the store. What it holds is safe from the others for a whole lease after it *asked* for the
+// last renewal that it got. Before that time is over it ends its attempts by itself: that is its fence. Another one takes
+// over when it has *seen* no new renewal for a whole lease, which is later, for it cannot see one before it was asked for.
+// Both measure how long something took, each by its own monotonic clock: no clock is compared with another.
+//
+// Who could not look for a while knows nothing of that time, in which nobody may have been able to renew. It begins to
+// count anew, so that after an outage of the store nobody is given up before another whole lease.
+
+/** Of its lease: how often a member renews, */
+const RENEW_SHARE = 1 / 5;
+/** after what time without an answer it ends its attempts, so that they are dead before another one begins, */
+const FENCE_SHARE = 3 / 5;
+/** and when the warden ends them for a daemon that stands still. */
+const WARDEN_SHARE = 3 / 4;
+/** A member that has missed this many renewals is shown as silent. */
+const SILENT_RENEWALS = 2;
+
+export const renewEveryMs = (leaseMs: number): number => leaseMs * RENEW_SHARE;
+export const fenceMs = (leaseMs: number): number => leaseMs * FENCE_SHARE;
+export const wardenMs = (leaseMs: number): number => leaseMs * WARDEN_SHARE;
+
+export const isSilent = (silentMs: number, leaseMs: number): boolean =>
+  silentMs > renewEveryMs(leaseMs) * (SILENT_RENEWALS + 1 / 2);
+
+/** What is looked at of a member: `beats` grows with each renewal. */
+export interface Beating {
+  readonly id: number;
+  readonly beats: number;
+  readonly leaseMs: number;
+}
+
+interface Seen {
+  readonly beats: number;
+  readonly since: number;
+}
+
+/** What one member has seen of the others. All times are monotonic and its own. */
+export class Watch {
+  /** Between two looks that far apart a renewal may have come and its member have gone silent again. */
+  readonly #mostApartMs: number;
+  readonly #seen = new Map<number, Seen>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(leaseMs: number) {
+    this.#mostApartMs = 2 * renewEveryMs(leaseMs);
+  }
+
+  /** A look failed: what comes is counted anew. */
+  lost(): void {
+    this.#seen.clear();
+  }
+
+  /**
+   * Takes in a look at the others, and returns those that are gone: silent for their whole lease, while looks followed
+   * each other without a gap.
+   */
+  look<T extends Beating>(others: readonly T[], askedAt: number, answeredAt: number): readonly T[] {
+    if (askedAt - this.#lookedAt > this.#mostApartMs) this.#seen.clear();
+    this.#lookedAt = answeredAt;
+    const there = new Set(others.map(({ id }) => id));
+    for (const id of this.#seen.keys()) if (!there.has(id)) this.#seen.delete(id);
+    return others.filter(({ id, beats, leaseMs }) => {
+      const seen = this.#seen.get(id);
+      if (seen?.beats === beats) return askedAt - seen.since >= leaseMs;
+      this.#seen.set(id, { beats, since: answeredAt });
+      return false;
+    });
+  }
+}
