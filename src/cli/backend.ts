@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Client, reachDaemon, type StreamOptions } from '../api/client.ts';
 import { isSilence } from '../api/wire.ts';
 import { followed, handle } from '../commands/dispatch.ts';
-import type { Command, Tools } from '../commands/shared/command.ts';
+import type { Command, Context } from '../commands/shared/command.ts';
 import { noDaemon } from '../commands/shared/waiting.ts';
 import { UNSETTLED } from '../run/run.ts';
 import { delay, systemClock } from '../support/clock.ts';
@@ -201,10 +201,10 @@ class DaemonBackend implements Backend {
 
 async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   const { openOffline } = await import('../daemon/offline.ts');
-  const tools: Tools & { close(): Promise<void> } = await openOffline(config, { readOnly });
-  const { damage = [] } = tools;
+  const context: Context & { close(): Promise<void> } = await openOffline(config, { readOnly });
+  const { damage = [] } = context;
   let closing: Promise<void> | null = null;
-  const { engine, members } = tools;
+  const { engine, members } = context;
   const counts = await engine.counts();
   const waits = UNSETTLED.some((state) => counts[state] > 0);
   return {
@@ -214,21 +214,21 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
     damage,
     async call(command, request, id) {
       try {
-        return await handle(command, request, { ...tools, request: id });
+        return await handle(command, request, { ...context, request: id });
       } catch (error) {
         throw orDamage(error, damage);
       }
     },
     async *stream(command, request, signal, { request: id }) {
       try {
-        const own = id === undefined ? tools : { ...tools, request: id };
+        const own = id === undefined ? context : { ...context, request: id };
         yield* followed(command, request, own, signal);
       } catch (error) {
         throw orDamage(error, damage);
       }
     },
     async close() {
-      closing ??= tools.close();
+      closing ??= context.close();
       await closing;
     },
   };

@@ -173,10 +173,10 @@ async function ask(config: Config, name: 'list' | 'schedules', request: object):
   const { openOffline } = await import('../daemon/offline.ts');
   const command = await entryOf(name)?.load();
   // Read only: a Tab makes nothing, and waits for nobody who holds the files.
-  const tools = await openOffline(config, { readOnly: true });
+  const context = await openOffline(config, { readOnly: true });
   try {
-    return command ? await handle(command, request, tools) : null;
+    return command ? await handle(command, request, context) : null;
   } finally {
-    await tools.close();
+    await context.close();
   }
 }

@@ -106,15 +106,15 @@ function stampOf(path: string): string {
 /** Read, and let go at once: a daemon that starts now does not have to wait for somebody who only looks. */
 async function readFiles(config: Config): Promise<Files> {
   const { openOffline } = await import('../daemon/offline.ts');
-  const tools = await openOffline(config, { readOnly: true });
-  const aliveAt = await tools.members.lastBeat();
-  await tools.release();
-  const [damage] = tools.damage;
+  const context = await openOffline(config, { readOnly: true });
+  const aliveAt = await context.members.lastBeat();
+  await context.release();
+  const [damage] = context.damage;
   return {
     damage: damage ? errorLine(damage) : null,
     aliveAt,
-    call: async (name, args) => handle(await commandOf(name), args, tools),
+    call: async (name, args) => handle(await commandOf(name), args, context),
     // Its jobs, if they were read; the state was let go of already.
-    close: () => tools.closeJobs(),
+    close: () => context.closeJobs(),
   };
 }

@@ -200,11 +200,11 @@ async function takeClock(config: Config): Promise<TrustedClock | null> {
   const told = await askDaemon(config.state, name, {}, 30 * SECOND);
   if (told !== null) return told as TrustedClock;
   const { openOffline } = await import('../daemon/offline.ts');
-  const tools = await openOffline(config);
+  const context = await openOffline(config);
   try {
-    return (await handle(trustClock, {}, tools)) as TrustedClock;
+    return (await handle(trustClock, {}, context)) as TrustedClock;
   } finally {
-    await tools.close();
+    await context.close();
   }
 }
 

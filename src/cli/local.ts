@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { abort } from '../commands/abort.ts';
 import { followed, handle } from '../commands/dispatch.ts';
-import type { Command, Tools } from '../commands/shared/command.ts';
+import type { Command, Context } from '../commands/shared/command.ts';
 import type { Output } from '../commands/shared/output.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { type DaemonLog, openLog } from '../daemon/watching/log.ts';
@@ -36,17 +36,17 @@ export async function runHere(
   const patience = new Patience();
   try {
     if (command.follows?.(request) === false)
-      return (await command.show(await handle(command, request, local.tools), out, request)) ?? 0;
+      return (await command.show(await handle(command, request, local.context), out, request)) ?? 0;
     let code = 0;
     const { signal } = new AbortController();
-    const open = () => followed(command, request, local.tools, signal);
+    const open = () => followed(command, request, local.context, signal);
     const goesOn = (): boolean => patience.code === null && isInstalling(config.dir);
     for await (const item of afterInstall(open, goesOn, out)) {
       const { accepted } = item as { accepted?: { id: string } };
       if (accepted) {
         patience.endWith((graceMs) => {
           const asked = { ids: [accepted.id], reason: 'interrupted', ...graceMs };
-          return handle(abort as Command, asked, local.tools);
+          return handle(abort as Command, asked, local.context);
         });
         local.start(Number(accepted.id));
       }
@@ -132,7 +132,7 @@ class Patience {
 }
 
 export interface LocalRuns {
-  readonly tools: Tools;
+  readonly context: Context;
   /** This run may start, and no other. */
   start(id: number): void;
   close(): Promise<void>;
@@ -156,7 +156,7 @@ export async function openLocalRuns(config: Config, verbose: boolean): Promise<L
     drainMs: config.drainMs,
   }).catch(refused);
   return {
-    tools: daemon.tools,
+    context: daemon.context,
     start(id) {
       only = id;
       daemon.wake();

@@ -5,7 +5,7 @@ import { type Run, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
 import { argument, flag, option, shellFlag, wrong } from './shared/options.ts';
@@ -53,14 +53,14 @@ export const abort: Command<typeof options, Reply> = {
     return typed.force ? { ...request, graceMs: 0 } : request;
   },
 
-  async handle({ ids, job, all, ...asked }, tools) {
+  async handle({ ids, job, all, ...asked }, context) {
     const { reason = 'aborted on request', graceMs = null } = asked;
-    const act = (id: number): Promise<Aborted> => abortOne(id, reason, graceMs, tools);
+    const act = (id: number): Promise<Aborted> => abortOne(id, reason, graceMs, context);
     if (ids) return { results: await eachGiven(ids, act) };
     if (job === undefined && !all) throw wrong('ids', 'a list of ids');
-    if (job !== undefined) await refuseUnknownJob(job, tools);
+    if (job !== undefined) await refuseUnknownJob(job, context);
     const jobs = job === undefined ? {} : { jobs: [job] };
-    const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, tools), act);
+    const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, context), act);
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
   },
 
@@ -84,11 +84,11 @@ async function abortOne(
   id: number,
   reason: string,
   graceMs: number | null,
-  tools: Tools,
+  context: Context,
 ): Promise<Aborted> {
-  const began = tools.clock.monotonic();
-  const run = await abortRun(id, reason, graceMs, tools);
-  const tookMs = Math.round(tools.clock.monotonic() - began);
+  const began = context.clock.monotonic();
+  const run = await abortRun(id, reason, graceMs, context);
+  const tookMs = Math.round(context.clock.monotonic() - began);
   return { id: String(id), state: run.state.name, tookMs };
 }
 
@@ -96,12 +96,12 @@ async function abortRun(
   id: number,
   reason: string,
   graceMs: number | null,
-  tools: Tools,
+  context: Context,
 ): Promise<Run> {
-  if (tools.daemon) return tools.daemon.abort(id, reason, graceMs);
-  const run = await getRun(id, tools);
+  if (context.daemon) return context.daemon.abort(id, reason, graceMs);
+  const run = await getRun(id, context);
   if (run.state.name !== 'running')
-    return tools.engine.change(id, (idle) => abortIdle(idle, reason, tools.clock.now()));
-  if (tools.abortOrphan) return tools.abortOrphan(id, reason);
+    return context.engine.change(id, (idle) => abortIdle(idle, reason, context.clock.now()));
+  if (context.abortOrphan) return context.abortOrphan(id, reason);
   throw noDaemon(`aborting run ${id}, which runs,`);
 }

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import { Wakeup } from '../support/wakeup.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { count } from './shared/kinds.ts';
 import { field } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
@@ -27,25 +27,25 @@ export const changes: Command<typeof options, Changes, Changes> = {
   examples: [],
   options,
 
-  handle: async (_request, tools) => ({ n: await counterOf(tools).look(tools) }),
+  handle: async (_request, context) => ({ n: await counterOf(context).look(context) }),
 
   follows: () => true,
 
-  async *stream({ since }, tools, signal): AsyncGenerator<Changes> {
-    if (!tools.daemon) throw noDaemon('watching');
-    const counter = counterOf(tools);
+  async *stream({ since }, context, signal): AsyncGenerator<Changes> {
+    if (!context.daemon) throw noDaemon('watching');
+    const counter = counterOf(context);
     const changed = new Wakeup();
     const undo = [counter.onRun(changed.wake), onAbort(signal, changed.wake)];
     try {
       for (let told = since; !signal.aborted; ) {
-        const n = await counter.look(tools);
+        const n = await counter.look(context);
         if (n !== told) {
           told = n;
           yield { n };
-          await delay(tools.clock, AT_MOST_EVERY_MS, signal);
+          await delay(context.clock, AT_MOST_EVERY_MS, signal);
         } else {
           // What changes without a run nobody tells of.
-          const undoLook = tools.clock.after(AT_MOST_EVERY_MS, changed.wake, { idle: true });
+          const undoLook = context.clock.after(AT_MOST_EVERY_MS, changed.wake, { idle: true });
           await changed.sleep();
           undoLook();
         }
@@ -60,7 +60,7 @@ export const changes: Command<typeof options, Changes, Changes> = {
 
 const counters = new WeakMap<Engine, Counter>();
 
-function counterOf({ engine, clock }: Tools): Counter {
+function counterOf({ engine, clock }: Context): Counter {
   const known = counters.get(engine) ?? new Counter(engine, clock.now());
   counters.set(engine, known);
   return known;
@@ -86,7 +86,7 @@ class Counter {
     return () => this.#listeners.delete(listener);
   }
 
-  async look({ engine, catalog, daemon }: Tools): Promise<number> {
+  async look({ engine, catalog, daemon }: Context): Promise<number> {
     const { all, jobs } = await engine.pauses();
     const schedules = await engine.schedules();
     const setup = [schedules, catalog.all(), daemon?.workers().busy, all, [...jobs].join()];

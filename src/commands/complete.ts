@@ -20,12 +20,12 @@ export const complete: Command<typeof options, RunView> = {
   examples: ['complete 12', `complete 12 --output '{"approved":true}'`],
   options,
 
-  async handle({ id, output = null }, tools) {
+  async handle({ id, output = null }, context) {
     checkJson(output, 'the output');
-    const run = await getRun(id, tools);
-    const now = tools.clock.now();
-    const done = await tools.engine.change(run.id, (present) => completed(present, output, now));
-    return viewRun(done, tools);
+    const run = await getRun(id, context);
+    const now = context.clock.now();
+    const done = await context.engine.change(run.id, (present) => completed(present, output, now));
+    return viewRun(done, context);
   },
 
   show(run, out) {

@@ -7,7 +7,7 @@ import type { Json } from '../support/json.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { Recent } from '../support/recent.ts';
 import { ENTRIES, findCommand } from './index.ts';
-import type { Asked, Command, Tools } from './shared/command.ts';
+import type { Asked, Command, Context } from './shared/command.ts';
 import { checked, readWords } from './shared/options.ts';
 import { durably } from './shared/waiting.ts';
 
@@ -17,22 +17,22 @@ export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | 
  * What `api/server` calls for each request. All commands are loaded ahead: looking a module up takes longer than most
  * requests, and a daemon must not depend on files that an update replaces under it.
  */
-export function dispatcher(tools: Tools): Handle {
-  const known = new Remembered(tools);
+export function dispatcher(context: Context): Handle {
+  const known = new Remembered(context);
   // A field that is there is replaced: to add one to a copy takes as long as a tenth of a request.
-  const asked = { ...tools, request: '' };
+  const asked = { ...context, request: '' };
   for (const { name } of ENTRIES) void commandOf(name);
   return (request, signal) => {
-    const own = request.request === null ? tools : { ...asked, request: request.request };
+    const own = request.request === null ? context : { ...asked, request: request.request };
     return request.stream ? follow(request, own, signal) : answer(request, own, known);
   };
 }
 
-async function answer(request: Request, tools: Tools, known: Remembered): Promise<Json> {
+async function answer(request: Request, context: Context, known: Remembered): Promise<Json> {
   const command = loaded.get(request.command) ?? (await commandOf(request.command));
-  const make = (): Promise<Json> => handle(command, request.args, tools) as Promise<Json>;
+  const make = (): Promise<Json> => handle(command, request.args, context) as Promise<Json>;
   // A change is durable when its handler is through: no later one that the disk refuses makes it undone.
-  if (!command.once) return durably(tools.engine, make);
+  if (!command.once) return durably(context.engine, make);
   if (request.request === null) return make();
   return known.once(request.request, make, command);
 }
@@ -40,9 +40,13 @@ async function answer(request: Request, tools: Tools, known: Remembered): Promis
 /** Whether the replies of this command wait for no change beside their own. */
 export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn === true;
 
-async function* follow(request: Request, tools: Tools, signal: AbortSignal): AsyncIterable<Json> {
+async function* follow(
+  request: Request,
+  context: Context,
+  signal: AbortSignal,
+): AsyncIterable<Json> {
   const command = await commandOf(request.command);
-  yield* followed(command, request.args, tools, signal) as AsyncIterable<Json>;
+  yield* followed(command, request.args, context, signal) as AsyncIterable<Json>;
 }
 
 /** The request that was typed. */
@@ -52,21 +56,21 @@ export async function requestOf(command: Command, asked: Asked): Promise<object>
 }
 
 /** Also called by the command line itself, on the files. */
-export function handle(command: Command, request: unknown, tools: Tools): Promise<unknown> {
+export function handle(command: Command, request: unknown, context: Context): Promise<unknown> {
   if (!command.handle) throw notHere(command.name);
-  return command.handle(checked(command.options, request), tools);
+  return command.handle(checked(command.options, request), context);
 }
 
 export async function* followed(
   command: Command,
   request: unknown,
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): AsyncIterable<unknown> {
   if (!command.stream) throw notHere(command.name);
   const sound = checked(command.options, request);
-  const reply = await command.handle?.(sound, tools);
-  yield* command.stream(sound, tools, signal, reply);
+  const reply = await command.handle?.(sound, context);
+  yield* command.stream(sound, context, signal, reply);
 }
 
 const loaded = new Map<string, Command>();
@@ -94,11 +98,11 @@ const MAX_REMEMBERED = 1000;
 const MAX_REMEMBERED_BYTES = 16 * MB;
 
 class Remembered {
-  readonly #tools: Tools;
+  readonly #context: Context;
   readonly #replies = new Recent<Promise<Json>>(MAX_REMEMBERED, MEMORY_MS, MAX_REMEMBERED_BYTES);
 
-  constructor(tools: Tools) {
-    this.#tools = tools;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   async once(id: string, make: () => Promise<Json>, { engineKnows }: Command): Promise<Json> {
@@ -106,7 +110,7 @@ class Remembered {
     if (known) return known;
     const making = make();
     const remember = (bytes: number): void =>
-      this.#replies.set(id, making, this.#tools.clock.monotonic(), bytes);
+      this.#replies.set(id, making, this.#context.clock.monotonic(), bytes);
     remember(0);
     try {
       const reply = await making;

@@ -3,7 +3,7 @@ import type { Change } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { count, job } from './shared/kinds.ts';
 import { field, option, yesOrNo } from './shared/options.ts';
 import type { EventType, EventView, GapView } from './shared/replies.ts';
@@ -40,15 +40,15 @@ export const events: Command<typeof options, null, Item> = {
 
   follows: () => true,
 
-  async *stream({ job, since, marks }, tools, signal) {
-    if (!tools.daemon) throw noDaemon('jobrun events');
-    const { feed } = tools.daemon;
+  async *stream({ job, since, marks }, context, signal) {
+    if (!context.daemon) throw noDaemon('jobrun events');
+    const { feed } = context.daemon;
     const from = since ?? feed.last;
     if (marks && since === undefined) yield { seen: from };
     for await (const item of feed.read(from, signal)) {
       if (!('n' in item)) yield { type: item.type };
       else if (job === undefined || item.run.job === job) {
-        yield await eventOf(item, tools);
+        yield await eventOf(item, context);
       } else if (marks) yield { seen: item.n };
     }
   },
@@ -70,8 +70,8 @@ export const events: Command<typeof options, null, Item> = {
 export const isMark = (item: unknown): item is Mark =>
   typeof item === 'object' && item !== null && 'seen' in item;
 
-export async function eventOf(change: Change, tools: Tools): Promise<EventView> {
-  const [run] = await viewsOfChanged([change.run], tools);
+export async function eventOf(change: Change, context: Context): Promise<EventView> {
+  const [run] = await viewsOfChanged([change.run], context);
   return { n: change.n, at: isoOf(change.at), type: typeOf(change), run: run as RunView };
 }
 

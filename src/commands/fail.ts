@@ -20,11 +20,11 @@ export const fail: Command<typeof options, RunView> = {
   examples: ['fail 12', 'fail 12 --message "payment was refused"'],
   options,
 
-  async handle({ id, message: why = 'failed from outside' }, tools) {
-    const run = await getRun(id, tools);
-    const now = tools.clock.now();
-    const failed = await tools.engine.change(run.id, (present) => failPending(present, why, now));
-    return viewRun(failed, tools);
+  async handle({ id, message: why = 'failed from outside' }, context) {
+    const run = await getRun(id, context);
+    const now = context.clock.now();
+    const failed = await context.engine.change(run.id, (present) => failPending(present, why, now));
+    return viewRun(failed, context);
   },
 
   show(run, out) {

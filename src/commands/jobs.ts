@@ -4,7 +4,7 @@ import { ruleText } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
 import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { unknownJob } from './shared/drafts.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
 import { choice, job } from './shared/kinds.ts';
@@ -50,17 +50,17 @@ export const jobs: Command<typeof options, Reply> = {
   examples: ['jobs', 'jobs import-products', 'jobs --check'],
   options,
 
-  async handle(request, tools) {
+  async handle(request, context) {
     const { name, check, short = false } = request;
-    const { catalog, daemon } = tools;
+    const { catalog, daemon } = context;
     // Rows are asked for again and again, and tell what is known by then: one file may take a minute to load.
     if (!short || daemon === null) await catalog.ready();
     // Whoever checks has perhaps just installed what they lacked.
     if (check) await catalog.rereadBroken();
-    if (name === undefined) return window(request, tools);
-    const job = await jobView(name, tools);
+    if (name === undefined) return window(request, context);
+    const job = await jobView(name, context);
     if (!job) throw unknownJob(name, catalog.names());
-    return { jobs: [job], ...job, runs: await latestRuns(name, short, tools) };
+    return { jobs: [job], ...job, runs: await latestRuns(name, short, context) };
   },
 
   show(reply, out, { check }) {
@@ -73,20 +73,24 @@ export const jobs: Command<typeof options, Reply> = {
   },
 };
 
-async function latestRuns(job: string, short: boolean, tools: Tools): Promise<readonly RunView[]> {
-  const { runs } = await tools.engine.list({ jobs: [job], limit: LATEST_RUNS, light: short });
-  const views = await viewsOf(runs, tools);
+async function latestRuns(
+  job: string,
+  short: boolean,
+  context: Context,
+): Promise<readonly RunView[]> {
+  const { runs } = await context.engine.list({ jobs: [job], limit: LATEST_RUNS, light: short });
+  const views = await viewsOf(runs, context);
   // Only who asks for short rows gets them.
   return short ? (views.map(shortOf) as readonly ShortRun[] as readonly RunView[]) : views;
 }
 
-async function window(request: Request, tools: Tools): Promise<Reply> {
+async function window(request: Request, context: Context): Promise<Reply> {
   const { order = 'name', short } = request;
-  const { words, without, job, group } = filterOf(request.q, tools.clock.now());
-  const counts = await tools.engine.countsByJob();
-  const timed = schedulesByJob(await tools.engine.schedules());
-  const all = (await jobNames(tools)).flatMap((name): Ranked[] => {
-    const entry = tools.catalog.find(name);
+  const { words, without, job, group } = filterOf(request.q, context.clock.now());
+  const counts = await context.engine.countsByJob();
+  const timed = schedulesByJob(await context.engine.schedules());
+  const all = (await jobNames(context)).flatMap((name): Ranked[] => {
+    const entry = context.catalog.find(name);
     const data = entry?.state === 'ok' ? entry.data : null;
     const texts = [name, data?.group ?? null, data?.description ?? null];
     const fits =
@@ -98,7 +102,7 @@ async function window(request: Request, tools: Tools): Promise<Reply> {
   });
   const { rows, windowed } = windowOf(all.sort(byRank(RANK[order])), request);
   const names = rows.map(({ name }) => name);
-  const views = await jobViews(names, tools);
+  const views = await jobViews(names, context);
   return { jobs: short ? views.map((one) => ({ ...one, params: null })) : views, ...windowed };
 }
 

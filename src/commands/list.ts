@@ -23,18 +23,18 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   options: LIST_OPTIONS,
 
   /** Its parts come on the stream. */
-  handle: async (request, tools) =>
-    request.parts ? { total: 0, runs: [] } : whole(await listed(request, tools)),
+  handle: async (request, context) =>
+    request.parts ? { total: 0, runs: [] } : whole(await listed(request, context)),
 
   follows: ({ watch, parts }) => watch === true || parts === true,
 
-  async *stream(request, tools, signal, first) {
-    if (!tools.daemon) throw noDaemon('watching');
-    const again = async (): Promise<Listed> => whole(await listed(request, tools));
-    if (request.watch) return yield* watched(first, again, tools, signal);
-    for await (const part of listedInParts(request, tools, signal)) {
+  async *stream(request, context, signal, first) {
+    if (!context.daemon) throw noDaemon('watching');
+    const again = async (): Promise<Listed> => whole(await listed(request, context));
+    if (request.watch) return yield* watched(first, again, context, signal);
+    for await (const part of listedInParts(request, context, signal)) {
       // What the disk takes back is right again at the next look.
-      await tools.engine.durable().catch(() => undefined);
+      await context.engine.durable().catch(() => undefined);
       yield whole(part);
     }
   },

@@ -33,17 +33,17 @@ export const logs: Command<typeof options, Reply, NumberedLine> = {
   examples: ['logs 12 -n 20', 'logs -f 12', 'logs 12 --attempt 2 --json'],
   options,
 
-  async handle({ id, follow, last, attempt }, tools) {
-    const run = await getRun(id, tools);
-    const lines = follow ? [] : await tools.logs.lines(id, { last, attempt });
+  async handle({ id, follow, last, attempt }, context) {
+    const run = await getRun(id, context);
+    const lines = follow ? [] : await context.logs.lines(id, { last, attempt });
     const begun = latestAttempt(run);
     return { lines, ...((attempt ?? 0) > begun && { attempts: begun }) };
   },
 
   follows: (request) => request.follow === true,
 
-  stream: ({ id, last, attempt, after = 0 }, tools, signal) =>
-    logOf(id, { last, attempt, after }, tools, signal),
+  stream: ({ id, last, attempt, after = 0 }, context, signal) =>
+    logOf(id, { last, attempt, after }, context, signal),
 
   again(request, item) {
     if (item === null) return request;

@@ -12,7 +12,7 @@ import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
 import { showTime } from './shared/clock-texts.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { count, jobName, text, zone } from './shared/kinds.ts';
 import { argument, option, optionOr } from './shared/options.ts';
 
@@ -54,10 +54,10 @@ export const next: Command<typeof options, Reply> = {
     return replyOf(rule, zone, nextTimes(rule, now, n));
   },
 
-  async handle({ what, n, timezone }, tools) {
-    const schedule = await findSchedule(jobName(what), tools);
+  async handle({ what, n, timezone }, context) {
+    const schedule = await findSchedule(jobName(what), context);
     const { rule, nextAt } = schedule;
-    const own = rule.kind === 'cron' ? rule.timezone : tools.config.timezone;
+    const own = rule.kind === 'cron' ? rule.timezone : context.config.timezone;
     const times = nextAt === null ? [] : [nextAt, ...nextTimes(rule, nextAt, n - 1)];
     return replyOf(rule, timezone ?? own, times, whyNone(schedule));
   },
@@ -93,15 +93,15 @@ function whyNone(schedule: Schedule): string {
   return 'the end of its run decides it';
 }
 
-async function findSchedule(name: string, tools: Tools): Promise<Schedule> {
-  const all = await tools.engine.schedules();
+async function findSchedule(name: string, context: Context): Promise<Schedule> {
+  const all = await context.engine.schedules();
   const made = all.find((one) => one.name === name) ?? all.find((one) => one.job === name);
   if (made) return made;
-  await tools.catalog.ready();
-  const entry = tools.catalog.find(name);
+  await context.catalog.ready();
+  const entry = context.catalog.find(name);
   const written = entry?.state === 'ok' ? entry.data.recurrence : null;
   // No daemon has seen the job yet.
-  if (written) return newSchedule(asWritten(name, written), tools.clock.now());
+  if (written) return newSchedule(asWritten(name, written), context.clock.now());
   throw unknown(name, entry !== null, all);
 }
 

@@ -2,7 +2,7 @@
 // kept, and the pause outlives the daemon.
 import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { refuseUnknownJob } from './shared/drafts.ts';
 import { job, schedule } from './shared/kinds.ts';
 import { changeKnown } from './shared/made-schedules.ts';
@@ -37,7 +37,7 @@ export const pausing = (
     throw new JobrunError('bad-option', 'a job and a schedule were given', 'Give one of them.');
   },
 
-  handle: (request, tools) => setPaused(request, paused, tools),
+  handle: (request, context) => setPaused(request, paused, context),
 
   show(reply, out) {
     if (!out.done(reply, [])) out.line`${done} ${pausedWhat(reply)}`;
@@ -48,15 +48,15 @@ export const pausing = (
 async function setPaused(
   { job, schedule }: Checked<typeof options>,
   paused: boolean,
-  tools: Tools,
+  context: Context,
 ): Promise<PauseReply> {
   if (schedule !== undefined) {
-    const now = tools.clock.now();
-    await changeKnown(schedule, tools, (present) => withPause(present, paused, now));
+    const now = context.clock.now();
+    await changeKnown(schedule, context, (present) => withPause(present, paused, now));
   } else if (job !== undefined) {
-    await refuseUnknownJob(job, tools);
-    await tools.engine.pause({ job }, paused);
-  } else await tools.engine.pause({ all: true }, paused);
+    await refuseUnknownJob(job, context);
+    await context.engine.pause({ job }, paused);
+  } else await context.engine.pause({ all: true }, paused);
   return { paused, job: job ?? null, schedule: schedule ?? null };
 }
 

@@ -3,7 +3,7 @@ import { isOfState } from '../run/refusal.ts';
 import { type Run, SETTLED } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { count as counted } from '../support/text.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { count, duration, states } from './shared/kinds.ts';
 import { type Checked, flag, option, shellFlag } from './shared/options.ts';
 import { AT_ONCE, idsOf } from './shared/several.ts';
@@ -44,10 +44,10 @@ export const prune: Command<typeof options, Reply> = {
     throw new JobrunError('interrupted', 'nothing was removed', 'Say yes, or give -y.');
   },
 
-  async handle(request, tools) {
-    const chosen = await idsToRemove(request, tools);
+  async handle(request, context) {
+    const chosen = await idsToRemove(request, context);
     const { dryRun = false } = request;
-    const ids = dryRun ? chosen : await removeAll(chosen, tools);
+    const ids = dryRun ? chosen : await removeAll(chosen, context);
     return { removed: ids.length, dryRun, ids: ids.map(String) };
   },
 
@@ -62,32 +62,32 @@ export const prune: Command<typeof options, Reply> = {
 
 async function idsToRemove(
   { olderThanMs = 0, keep = 0, states = SETTLED }: Checked<typeof options>,
-  tools: Tools,
+  context: Context,
 ): Promise<readonly number[]> {
-  const before = tools.clock.now() - olderThanMs;
-  return idsOf({ states, offset: keep }, tools, (run) => settledBefore(run, before));
+  const before = context.clock.now() - olderThanMs;
+  return idsOf({ states, offset: keep }, context, (run) => settledBefore(run, before));
 }
 
 const settledBefore = ({ state }: Run, before: number): boolean =>
   'settledAt' in state && state.settledAt <= before;
 
 /** Those that it has removed: what was removed by others meanwhile, or goes on, is left to them. */
-async function removeAll(ids: readonly number[], tools: Tools): Promise<readonly number[]> {
+async function removeAll(ids: readonly number[], context: Context): Promise<readonly number[]> {
   const removed: number[] = [];
   for (let at = 0; at < ids.length; at += AT_ONCE)
-    removed.push(...(await removeSome(ids.slice(at, at + AT_ONCE), tools)));
+    removed.push(...(await removeSome(ids.slice(at, at + AT_ONCE), context)));
   return removed;
 }
 
 /** In one commit; where that cannot be, each by itself. */
-async function removeSome(ids: readonly number[], tools: Tools): Promise<readonly number[]> {
+async function removeSome(ids: readonly number[], context: Context): Promise<readonly number[]> {
   try {
-    await tools.engine.remove(ids);
+    await context.engine.remove(ids);
   } catch (error) {
     if (!(error instanceof JobrunError && isOfState(error))) throw error;
     if (ids.length === 1) return [];
-    return (await Promise.all(ids.map((id) => removeSome([id], tools)))).flat();
+    return (await Promise.all(ids.map((id) => removeSome([id], context)))).flat();
   }
-  await Promise.all(ids.map((id) => tools.logs.remove(id)));
+  await Promise.all(ids.map((id) => context.logs.remove(id)));
   return ids;
 }

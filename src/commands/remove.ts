@@ -1,6 +1,6 @@
 // `jobrun remove`: forgets settled runs, with their logs.
 import { SETTLED } from '../run/run.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { runs } from './shared/kinds.ts';
 import { argument, shellFlag } from './shared/options.ts';
 import type { Refused } from './shared/replies.ts';
@@ -22,8 +22,8 @@ export const remove: Command<typeof options, Reply> = {
   examples: ['remove 12', 'remove 12 13 14'],
   options,
 
-  async handle({ ids }, tools) {
-    return { results: await eachGiven(ids, (id) => removeOne(id, tools)) };
+  async handle({ ids }, context) {
+    return { results: await eachGiven(ids, (id) => removeOne(id, context)) };
   },
 
   show({ results }, out) {
@@ -36,9 +36,9 @@ export const remove: Command<typeof options, Reply> = {
 
 async function removeOne(
   id: number,
-  tools: Tools,
+  context: Context,
 ): Promise<{ readonly id: string; readonly removed: true }> {
-  await tools.engine.remove([id]);
-  await tools.logs.remove(id);
+  await context.engine.remove([id]);
+  await context.logs.remove(id);
   return { id: String(id), removed: true };
 }

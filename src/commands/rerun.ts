@@ -21,13 +21,13 @@ export const rerun: Command<typeof options, RunView> = {
   examples: ['rerun 12', 'rerun 12 --json'],
   options,
 
-  async handle({ id, force = false }, tools) {
-    const now = tools.clock.now();
+  async handle({ id, force = false }, context) {
+    const now = context.clock.now();
     const draft = async (): Promise<Draft> => {
-      const run = await getRun(id, tools);
-      return draftLike(run, policyOf(await entryOf(run.job, tools.catalog, force)));
+      const run = await getRun(id, context);
+      return draftLike(run, policyOf(await entryOf(run.job, context.catalog, force)));
     };
-    return acceptOne(draft, tools, now);
+    return acceptOne(draft, context, now);
   },
 
   show(run, out, { id }) {

@@ -24,9 +24,9 @@ export const results: Command<typeof options, Results> = {
   examples: [],
   options,
 
-  async handle({ id, last }, tools) {
-    await getRun(id, tools);
-    const rows = await tools.logs.rows(id);
+  async handle({ id, last }, context) {
+    await getRun(id, context);
+    const rows = await context.logs.rows(id);
     return { total: rows.length, results: lastOf(rows, last) };
   },
 

@@ -4,7 +4,7 @@ import type { Run, StateName } from '../run/run.ts';
 import { retry as retried } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { findJob, getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { job, runs } from './shared/kinds.ts';
 import { argument, type Checked, flag, option } from './shared/options.ts';
@@ -36,14 +36,14 @@ export const retry: Command<typeof options, Reply> = {
     throw new JobrunError('bad-option', 'give either ids, or --failed and --job', hint);
   },
 
-  async handle(request, tools) {
+  async handle(request, context) {
     const { ids, fresh = false, force = false } = request;
-    if (request.job !== undefined) await refuseUnknownJob(request.job, tools);
-    const chosen = ids ?? (await settledIds(request, tools));
+    if (request.job !== undefined) await refuseUnknownJob(request.job, context);
+    const chosen = ids ?? (await settledIds(request, context));
     const retried = new Set(chosen);
     const act = async (id: number): Promise<RunView> => {
-      if (!force) await refuseLostParent(id, retried, tools);
-      return viewRun(await go(id, fresh, tools), tools);
+      if (!force) await refuseLostParent(id, retried, context);
+      return viewRun(await go(id, fresh, context), context);
     };
     const results = await (ids ? eachGiven(ids, act) : each(chosen, act));
     const [only] = results;
@@ -69,12 +69,12 @@ export const retry: Command<typeof options, Reply> = {
 async function refuseLostParent(
   id: number,
   retried: ReadonlySet<number>,
-  tools: Tools,
+  context: Context,
 ): Promise<void> {
-  const run = await getRun(id, tools);
+  const run = await getRun(id, context);
   for (const parent of run.origin?.after ?? []) {
     if (retried.has(parent)) continue;
-    const found = await tools.engine.find(parent);
+    const found = await context.engine.find(parent);
     const why = found ? LOST[found.state.name] : run.life === null ? REMOVED : undefined;
     if (why === undefined) continue;
     const both = found ? `Retry both: jobrun retry ${parent} ${id}. Or this one alone` : 'Anyway';
@@ -86,16 +86,16 @@ async function refuseLostParent(
 const LOST: Partial<Record<StateName, string>> = { failed: 'has failed', aborted: 'was aborted' };
 const REMOVED = 'was removed, so its result is not known';
 
-async function go(id: number, fresh: boolean, tools: Tools): Promise<Run> {
-  const run = await getRun(id, tools);
-  const policy = policyOf(await findJob(run.job, tools.catalog));
-  return tools.engine.change(id, (now) => retried(now, policy, tools.clock.now(), fresh));
+async function go(id: number, fresh: boolean, context: Context): Promise<Run> {
+  const run = await getRun(id, context);
+  const policy = policyOf(await findJob(run.job, context.catalog));
+  return context.engine.change(id, (now) => retried(now, policy, context.clock.now(), fresh));
 }
 
 function settledIds(
   { failed, job }: Checked<typeof options>,
-  tools: Tools,
+  context: Context,
 ): Promise<readonly number[]> {
   const states: readonly StateName[] = failed ? ['failed'] : ['failed', 'aborted'];
-  return idsOf({ states, ...(job !== undefined && { jobs: [job] }) }, tools);
+  return idsOf({ states, ...(job !== undefined && { jobs: [job] }) }, context);
 }

@@ -35,14 +35,14 @@ export const run: Command<typeof options, NewRun, Followed> = {
   ask: async (request, asked) => ({ ...request, ...(await askRun(request, asked)) }),
 
   // Nobody asks here whether there is a daemon: with --local this process is it.
-  handle: (request, tools) => acceptRun(request, tools, tools.clock.now()),
+  handle: (request, context) => acceptRun(request, context, context.clock.now()),
 
   isHere: ({ local }) => local === true,
 
   follows: (request) => !request.dryRun,
 
-  stream: ({ following }, tools, signal, accepted) =>
-    followRun(accepted as RunView, { log: true, following }, tools, signal),
+  stream: ({ following }, context, signal, accepted) =>
+    followRun(accepted as RunView, { log: true, following }, context, signal),
 
   again: followAgain,
 

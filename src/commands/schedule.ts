@@ -14,7 +14,7 @@ import {
   type ToldResult,
 } from './shared/batch.ts';
 import { showTime } from './shared/clock-texts.ts';
-import type { Asked, Command, Tools } from './shared/command.ts';
+import type { Asked, Command, Context } from './shared/command.ts';
 import { acceptOne, draftOf } from './shared/drafts.ts';
 import {
   type Followed,
@@ -108,24 +108,24 @@ export const schedule: Command<typeof options, Reply, Followed> = {
   cut: (request) =>
     request.lines ? cutBatch(request.lines).map((lines) => ({ lines })) : [request],
 
-  async handle({ lines, ...request }, tools) {
-    const now = tools.clock.now();
-    if (lines) return { results: await acceptBatch(lines, tools, now) };
+  async handle({ lines, ...request }, context) {
+    const now = context.clock.now();
+    if (lines) return { results: await acceptBatch(lines, context, now) };
     const { job, dryRun = false } = request;
     if (job === undefined) throw missingJob();
     const asked = { ...request, job };
-    if (!makesSchedule(request)) return { run: await acceptRun(asked, tools, now) };
-    const made = await makeSchedule(asked, tools, now, dryRun);
-    const view = await durably(tools.engine, async () => scheduleViewer(tools)(made));
-    return { schedule: { ...view, ...textNoteOf(job, request.texts, tools) }, dryRun };
+    if (!makesSchedule(request)) return { run: await acceptRun(asked, context, now) };
+    const made = await makeSchedule(asked, context, now, dryRun);
+    const view = await durably(context.engine, async () => scheduleViewer(context)(made));
+    return { schedule: { ...view, ...textNoteOf(job, request.texts, context) }, dryRun };
   },
 
   follows: (request) =>
     !makesSchedule(request) && !request.dryRun && (request.wait || request.follow) === true,
 
-  async *stream({ follow: log = false, following }, tools, signal, reply) {
+  async *stream({ follow: log = false, following }, context, signal, reply) {
     if (!('run' in reply)) return;
-    yield* followRun(reply.run as RunView, { log, following }, tools, signal);
+    yield* followRun(reply.run as RunView, { log, following }, context, signal);
   },
 
   again: followAgain,
@@ -166,18 +166,22 @@ interface AskedOne extends RunRequest {
   readonly following?: Checked<typeof options>['following'];
 }
 
-export async function acceptRun(request: AskedOne, tools: Tools, now: number): Promise<NewRun> {
-  if ((request.wait || request.follow) && !tools.daemon) throw noDaemon('following a run');
-  if (request.following) return followedRun(request.following, tools);
+export async function acceptRun(request: AskedOne, context: Context, now: number): Promise<NewRun> {
+  if ((request.wait || request.follow) && !context.daemon) throw noDaemon('following a run');
+  if (request.following) return followedRun(request.following, context);
   const noted = <Reply extends object>(reply: Reply): Reply & TextNote => ({
     ...reply,
-    ...textNoteOf(request.job, request.texts, tools),
+    ...textNoteOf(request.job, request.texts, context),
   });
   if (!request.dryRun)
-    return noted(await acceptOne(() => draftOf(request, tools, now), tools, now));
-  const draft = await draftOf(request, tools, now);
+    return noted(await acceptOne(() => draftOf(request, context, now), context, now));
+  const draft = await draftOf(request, context, now);
   const waits = (draft.origin?.after ?? []).length > 0;
-  return noted({ ...(await viewRun(newRun(0, draft, now, waits), tools)), reason: null, id: null });
+  return noted({
+    ...(await viewRun(newRun(0, draft, now, waits), context)),
+    reason: null,
+    id: null,
+  });
 }
 
 async function showAccepted(reply: NewRun, out: Output, timezone: string): Promise<void> {

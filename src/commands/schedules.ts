@@ -1,7 +1,7 @@
 // `jobrun schedules`: the schedules there are, with their last and next times.
 import { ruleText, type Schedule, type ScheduleView, type ShortSchedule } from '../run/schedule.ts';
 import { showRelative, showTime } from './shared/clock-texts.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { type Filter, filterOf, fitsTexts } from './shared/filter.ts';
 import { choice, schedule } from './shared/kinds.ts';
 import { getSchedule, scheduleViewer, shortScheduleViewer } from './shared/made-schedules.ts';
@@ -29,16 +29,16 @@ export const schedules: Command<typeof options, Reply> = {
   examples: ['schedules', 'schedules nightly', 'schedules --json'],
   options,
 
-  async handle(request, tools) {
+  async handle(request, context) {
     const { name, short, order } = request;
     const all =
-      name === undefined ? await tools.engine.schedules() : [await getSchedule(name, tools)];
-    const fitting = [...fittingOf(all, filterOf(request.q, tools.clock.now()), tools)];
+      name === undefined ? await context.engine.schedules() : [await getSchedule(name, context)];
+    const fitting = [...fittingOf(all, filterOf(request.q, context.clock.now()), context)];
     fitting.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (order === 'next') fitting.sort(byRank(({ nextAt }) => nextAt ?? Number.POSITIVE_INFINITY));
     const { rows, windowed } = windowOf(fitting, request);
     const view: (one: Schedule) => ShortSchedule = (short ? shortScheduleViewer : scheduleViewer)(
-      tools,
+      context,
     );
     const reply: Reply<ShortSchedule> = { schedules: await inTurns(rows, view), ...windowed };
     // Only who asks for short rows gets them.
@@ -59,7 +59,7 @@ export const schedules: Command<typeof options, Reply> = {
 function fittingOf(
   all: readonly Schedule[],
   filter: Filter,
-  { catalog }: Tools,
+  { catalog }: Context,
 ): readonly Schedule[] {
   const { words, without, job, group } = filter;
   const isOfGroup = (name: string): boolean => {

@@ -34,16 +34,16 @@ export const show: Command<typeof options, Details> = {
   examples: ['show 12', 'show 12 --json | jq .attempts'],
   options,
 
-  async handle({ id, attempts, results, log = LAST_LINES }, tools) {
-    const run = await getRun(id, tools);
+  async handle({ id, attempts, results, log = LAST_LINES }, context) {
+    const run = await getRun(id, context);
     return {
-      ...(await viewRun(run, tools)),
+      ...(await viewRun(run, context)),
       attempts: lastOf(run.life?.attempts ?? [], attempts).map((one) =>
-        attemptView(one, tools.config.host),
+        attemptView(one, context.config.host),
       ),
       // Reading either is reading the file of the log.
-      results: results === 0 ? [] : lastOf(await tools.logs.rows(run.id), results),
-      log: log === 0 ? [] : await tools.logs.lines(run.id, { last: log }),
+      results: results === 0 ? [] : lastOf(await context.logs.rows(run.id), results),
+      log: log === 0 ? [] : await context.logs.lines(run.id, { last: log }),
     };
   },
 

@@ -4,7 +4,7 @@ import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
 import type { Overview, Status } from './shared/replies.ts';
@@ -31,8 +31,8 @@ export const status: Command<typeof options, Status> = {
   examples: ['status', 'status --json | jq .counts'],
   options,
 
-  async handle({ overview }, tools) {
-    const { daemon, config, engine, catalog } = tools;
+  async handle({ overview }, context) {
+    const { daemon, config, engine, catalog } = context;
     const { all, jobs } = await engine.pauses();
     return {
       running: daemon !== null,
@@ -48,7 +48,7 @@ export const status: Command<typeof options, Status> = {
       memory: await engine.memoryUse(),
       paused: { all, jobs: [...jobs].sort() },
       watch: daemon?.watch() ?? null,
-      ...(overview && { overview: await overviewOf(tools) }),
+      ...(overview && { overview: await overviewOf(context) }),
     };
   },
 
@@ -80,10 +80,10 @@ export const status: Command<typeof options, Status> = {
   },
 };
 
-const overviewOf = async (tools: Tools): Promise<Overview> => ({
-  jobs: (await jobNames(tools)).length,
-  schedules: (await tools.engine.schedules()).length,
-  throughput: await throughputOf(tools),
+const overviewOf = async (context: Context): Promise<Overview> => ({
+  jobs: (await jobNames(context)).length,
+  schedules: (await context.engine.schedules()).length,
+  throughput: await throughputOf(context),
 });
 
 /** Null where there is nothing to say. A daemon of the version before says nothing. */

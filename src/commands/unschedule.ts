@@ -19,9 +19,9 @@ export const unschedule: Command<typeof options, Reply> = {
   examples: ['unschedule nightly', 'unschedule nightly --json'],
   options,
 
-  async handle({ name }, tools) {
-    const jobs = new Set(tools.catalog.names());
-    await changeKnown(name, tools, ({ source, job }) => {
+  async handle({ name }, context) {
+    const jobs = new Set(context.catalog.names());
+    await changeKnown(name, context, ({ source, job }) => {
       if (source !== 'job' || !jobs.has(job)) return null;
       const message = `the schedule ${name} is written in the file of the job ${job}`;
       const hint = `Remove it there, or hold it: jobrun pause --schedule ${name}`;

@@ -6,7 +6,7 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { isFields } from '../support/schema.ts';
 import { showTime } from './shared/clock-texts.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { checkedParams, dueOf, findJob, getRun } from './shared/drafts.ts';
 import { run as aRun } from './shared/kinds.ts';
 import { argument, type Checked, field, option, shellFlag, yesOrNo } from './shared/options.ts';
@@ -45,9 +45,9 @@ export const update: Command<typeof options, RunView & TextNote> = {
     return { ...request, ...given, merge: asked.typed.params === undefined };
   },
 
-  async handle(request, tools) {
-    const next = await changed(request, tools);
-    return { ...(await viewRun(next, tools)), ...textNoteOf(next.job, request.texts, tools) };
+  async handle(request, context) {
+    const next = await changed(request, context);
+    return { ...(await viewRun(next, context)), ...textNoteOf(next.job, request.texts, context) };
   },
 
   async show(reply, out, { note, timezone = out.timezone }) {
@@ -61,16 +61,16 @@ export const update: Command<typeof options, RunView & TextNote> = {
 };
 
 /** What is added to params is checked with them. Where they were changed meanwhile, it is added to those instead. */
-async function changed(request: Request, tools: Tools): Promise<Run> {
+async function changed(request: Request, context: Context): Promise<Run> {
   for (;;) {
     const { id } = request;
-    const run = await getRun(id, tools);
-    const now = tools.clock.now();
+    const run = await getRun(id, context);
+    const now = context.clock.now();
     updated(run, {}, now);
-    const changes = { ...timeOf(request, now), ...(await paramsOf(request, run, tools)) };
+    const changes = { ...timeOf(request, now), ...(await paramsOf(request, run, context)) };
     const isAdded = request.merge === true && changes.params !== undefined;
     let isOutdated = false;
-    const next = await tools.engine.change(id, (present) => {
+    const next = await context.engine.change(id, (present) => {
       isOutdated = isAdded && present.params !== run.params;
       return isOutdated ? present : updated(present, changes, now);
     });
@@ -85,14 +85,14 @@ function timeOf(request: Request, now: number): Changes {
 }
 
 /** `-p` alone changes those params and keeps the others. */
-async function paramsOf(request: Request, run: Run, tools: Tools): Promise<Changes> {
+async function paramsOf(request: Request, run: Run, context: Context): Promise<Changes> {
   const { params, texts, merge } = request;
   if (params === undefined && texts === undefined) return {};
-  const entry = await findJob(run.job, tools.catalog);
+  const entry = await findJob(run.job, context.catalog);
   const schema = entry?.state === 'ok' ? entry.data.schema : null;
   const base = merge ? merged(run.params, params ?? {}) : (params ?? {});
   const whole = texts === undefined ? base : withTexts(base, texts, schema);
-  return checkedParams(run.job, whole, tools.catalog);
+  return checkedParams(run.job, whole, context.catalog);
 }
 
 const merged = (present: Json, added: Json): Json =>

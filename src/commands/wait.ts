@@ -4,7 +4,7 @@ import type { RunView } from '../run/view.ts';
 import { onAbort } from '../support/aborts.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import type { Command, Tools } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import { duration, runs } from './shared/kinds.ts';
 import { argument, flag, option } from './shared/options.ts';
 import { type Output, paintState } from './shared/output.ts';
@@ -36,14 +36,14 @@ export const wait: Command<typeof options, null, Reply> = {
 
   follows: () => true,
 
-  async *stream({ ids, any = false, timeoutMs: given }, tools, signal) {
+  async *stream({ ids, any = false, timeoutMs: given }, context, signal) {
     const over = new AbortController();
     const end = (): void => over.abort();
     const unlisten = onAbort(signal, end);
-    const { timeoutMs, undo } = deadline(given, tools, end);
+    const { timeoutMs, undo } = deadline(given, context, end);
     try {
-      const runs = await untilSettled(ids, any, tools, over.signal);
-      if (runs) yield { runs: await viewsOf(runs, tools) };
+      const runs = await untilSettled(ids, any, context, over.signal);
+      if (runs) yield { runs: await viewsOf(runs, context) };
       else if (!signal.aborted) throw late(ids, timeoutMs);
     } finally {
       undo();
@@ -65,11 +65,11 @@ export const wait: Command<typeof options, null, Reply> = {
 
 function deadline(
   timeoutMs: number | undefined,
-  tools: Tools,
+  context: Context,
   end: () => void,
 ): { readonly timeoutMs: number; readonly undo: () => void } {
   if (timeoutMs === undefined) return { timeoutMs: 0, undo: () => undefined };
-  return { timeoutMs, undo: tools.clock.after(timeoutMs, end, { idle: true }) };
+  return { timeoutMs, undo: context.clock.after(timeoutMs, end, { idle: true }) };
 }
 
 function late(ids: readonly number[], timeoutMs: number): JobrunError {

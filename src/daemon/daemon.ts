@@ -5,7 +5,7 @@ import { Feed } from '../api/feed.ts';
 import { type Serving, serve } from '../api/server.ts';
 import { limitsOf, policyOf } from '../catalog/catalog.ts';
 import { dispatcher, tellsOwn } from '../commands/dispatch.ts';
-import type { Tools } from '../commands/shared/command.ts';
+import type { Context } from '../commands/shared/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { Members } from '../engine/members.ts';
 import { type Opened, openEngine } from '../engine/open.ts';
@@ -19,6 +19,7 @@ import { refuseMissingFiles } from '../workers/own-files.ts';
 import { pidSpace } from '../workers/processes.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
 import { Attempts } from './attempts.ts';
+import { contextOf, emit } from './context.ts';
 import { FileFollower } from './follow-files.ts';
 import { watchLock } from './hold.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
@@ -28,7 +29,6 @@ import { Recurring } from './schedules/recurring.ts';
 import { Sharing } from './sharing.ts';
 import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
-import { emit, toolsOf } from './tools.ts';
 import { Upkeep } from './upkeep.ts';
 import {
   copyText,
@@ -61,7 +61,7 @@ export interface DaemonOptions {
 
 export class Daemon {
   readonly stopped: Promise<number>;
-  readonly tools: Tools;
+  readonly context: Context;
   readonly #o: DaemonOptions;
   readonly #engine: Engine;
   readonly #members: Members;
@@ -160,7 +160,7 @@ export class Daemon {
     this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
     const onLeap = (ms: number): void => log.logger.warn(leapText(ms));
     this.#upkeep = new Upkeep({ ...common, onError, onLeap });
-    this.tools = toolsOf({
+    this.context = contextOf({
       ...common,
       ...moving,
       files: this.#files,
@@ -213,7 +213,7 @@ export class Daemon {
     );
     this.#scheduler.start();
     this.#watching.begin({
-      tools: this.tools,
+      context: this.context,
       wake: this.wake,
       trouble: () => this.#sharing.trouble ?? (this.#stuck.isStuck ? 'cannot write' : null),
     });
@@ -331,7 +331,7 @@ export class Daemon {
     const durable = (command: string, isError: boolean): Promise<void> | null =>
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');
-    const handle = dispatcher(this.tools);
+    const handle = dispatcher(this.context);
     return serve({ path, prepare, onAnew, clock, handle, durable, onError });
   }
 
@@ -341,7 +341,7 @@ export class Daemon {
       ...this.#o,
       engine: this.#engine,
       logs: this.#opened.logs,
-      emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
+      emit: (parent, job, params, options) => emit(this.context, parent, job, params, options),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
       onUnstarted: (run, why) => {

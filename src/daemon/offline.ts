@@ -1,5 +1,5 @@
-// The same tools where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
-import type { Tools } from '../commands/shared/command.ts';
+// The same context where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
+import type { Context } from '../commands/shared/command.ts';
 import { openEngine } from '../engine/open.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -8,7 +8,7 @@ import { refuseMissingFiles } from '../workers/own-files.ts';
 import { openJobs } from './jobs.ts';
 import { abortOrphan } from './rescue.ts';
 
-export interface OfflineTools extends Tools {
+export interface OfflineContext extends Context {
   /** What is wrong with the state, which then can only be read. */
   readonly damage: readonly JobrunError[];
   /** Lets go of the state, which was only read and can be asked all the same. */
@@ -23,7 +23,7 @@ export async function openOffline(
   config: Config,
   options: { readonly readOnly?: boolean } = {},
   clock: Clock = systemClock,
-): Promise<OfflineTools> {
+): Promise<OfflineContext> {
   // What only looks needs no worker.
   if (!options.readOnly) refuseMissingFiles();
   const ignore = (): void => undefined;

@@ -11,11 +11,11 @@ import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, MAX_LOCK_LENGTH } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { decide } from './carry-out.ts';
-import { Context } from './context.ts';
 import { loadProblem } from './load-problem.ts';
 import { type LoadedJob, loadExport, loadJob } from './loader.ts';
 import type { Call } from './messages.ts';
 import { ANYTHING, describe } from './params.ts';
+import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
 import { instantOf, survivesJson, toJson } from './values.ts';
@@ -107,7 +107,7 @@ export async function next(call: CallOf<'next'>, clock: Clock): Promise<string |
 
 export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json> {
   const job = await getJob(call.assignment.file);
-  const ctx = new Context(scope, 'hook');
+  const ctx = new RunContext(scope, 'hook');
   const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
   const late = (): JobrunError =>
     new JobrunError('broken-job', `${call.hook} never finished`, 'Mend the job file.');

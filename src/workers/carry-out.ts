@@ -5,9 +5,9 @@ import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
-import { Context } from './context.ts';
 import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
 import { paramsFor } from './params.ts';
+import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import {
   callbackOf,
@@ -21,7 +21,7 @@ import { instantOf, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { assignment } = scope;
-  const ctx = new Context(scope, 'attempt');
+  const ctx = new RunContext(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
   if (!isLoaded(assignment.file) && isOutdated()) return { kind: 'stopped' };
@@ -51,7 +51,7 @@ async function failureOf(
   first: unknown,
   job: LoadedJob | null,
   scope: RunScope,
-  ctx: Context,
+  ctx: RunContext,
 ): Promise<Outcome> {
   const { thrown, due } = againAt(first, scope.clock.now());
   const error = toRunError(thrown);
@@ -91,7 +91,7 @@ export async function decide(
   job: LoadedJob | null,
   thrown: unknown,
   scope: RunScope,
-  ctx: Context,
+  ctx: RunContext,
 ): Promise<Decision | undefined> {
   try {
     return decisionOf(await job?.onError?.(thrown as Error, ctx), scope.clock.now());

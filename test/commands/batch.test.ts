@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { handle } from '../../src/commands/dispatch.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import { type BatchLine, resultsOf, type ToldResult } from '../../src/commands/shared/batch.ts';
-import type { Tools } from '../../src/commands/shared/command.ts';
+import type { Context } from '../../src/commands/shared/command.ts';
 import { viewRun } from '../../src/commands/shared/views.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
 import { eventually, Project } from '../helpers/project.ts';
@@ -15,9 +15,9 @@ const JOBS = {
 };
 
 test('each run of a batch is told to its asker as it is told to everybody', async () => {
-  const { tools } = await daemonHere(new Project(JOBS), { workers: 1 });
-  await eventually(() => tools.catalog.find('sure')?.state === 'ok');
-  await tools.engine.pause({ all: true }, true);
+  const { context } = await daemonHere(new Project(JOBS), { workers: 1 });
+  await eventually(() => context.catalog.find('sure')?.state === 'ok');
+  await context.engine.pause({ all: true }, true);
   const params = { to: 'ada' };
   const lines = (
     [
@@ -34,25 +34,25 @@ test('each run of a batch is told to its asker as it is told to everybody', asyn
       { job: 'mail', params: null },
     ] as const
   ).map((run, i): BatchLine => ({ line: i + 1, run: run as never }));
-  const ask = async (as: Tools): Promise<readonly ToldResult[]> => {
+  const ask = async (as: Context): Promise<readonly ToldResult[]> => {
     const reply = await handle(schedule, { lines }, as);
     return (JSON.parse(JSON.stringify(reply)) as { results: ToldResult[] }).results;
   };
 
-  await tools.engine.accept([{ job: 'mail', params, priority: 1, dueAt: null, origin: null }], 1);
-  const told = await ask(tools);
+  await context.engine.accept([{ job: 'mail', params, priority: 1, dueAt: null, origin: null }], 1);
+  const told = await ask(context);
   expect(told[0]).not.toHaveProperty('params');
   const results = resultsOf(told, lines);
   expect(results[9]).toMatchObject({ line: 10, error: { code: 'unknown-job' } });
   for (const [i, result] of results.entries()) {
     if ('line' in result) continue;
-    const run = await tools.engine.find(Number(result.id));
+    const run = await context.engine.find(Number(result.id));
     const { existing, ...seen } = result;
     expect(existing).toBe(i === 3 ? true : undefined);
-    expect(seen).toEqual(run && (await viewRun(run, tools)));
+    expect(seen).toEqual(run && (await viewRun(run, context)));
   }
 
   // What is to be hidden is hidden from whoever asked as well.
-  const hiding = { ...tools, config: { ...tools.config, redact: ['to'] } };
+  const hiding = { ...context, config: { ...context.config, redact: ['to'] } };
   expect(resultsOf(await ask(hiding), lines)[0]).toMatchObject({ params: { to: '***' } });
 }, 30_000);

@@ -1,7 +1,7 @@
 // From a request to a draft: what is filled in, and what is refused by which code.
 import { expect, test } from 'vitest';
 import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
-import type { Tools } from '../../src/commands/shared/command.ts';
+import type { Context } from '../../src/commands/shared/command.ts';
 import { draftsOf, runOf } from '../../src/commands/shared/drafts.ts';
 import type { Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
@@ -44,13 +44,13 @@ function catalog(calls: Json[][] = []): Catalog {
   };
 }
 
-function tools(calls?: Json[][]): Tools {
+function context(calls?: Json[][]): Context {
   const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
-  return { catalog: catalog(calls), engine: { find } } as unknown as Tools;
+  return { catalog: catalog(calls), engine: { find } } as unknown as Context;
 }
 
 async function make(request: unknown): Promise<unknown> {
-  const [draft] = await draftsOf([runOf(request)], tools(), NOW);
+  const [draft] = await draftsOf([runOf(request)], context(), NOW);
   if (draft instanceof JobrunError) throw draft;
   return draft;
 }
@@ -141,7 +141,7 @@ test('in a batch each has its own result in order, and a job checks all its para
     { job: 'mail', texts: [['x', '1']] },
     { job: 'strict', params: { to: 'b' } },
   ];
-  const drafts = await draftsOf(requests.map(runOf), tools(calls), NOW, 3);
+  const drafts = await draftsOf(requests.map(runOf), context(calls), NOW, 3);
   const told = drafts.map((one) => (one instanceof JobrunError ? one.code : one.params));
   expect(told).toEqual([
     { to: 'a', count: 1 },

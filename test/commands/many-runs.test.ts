@@ -7,7 +7,7 @@ import { abort } from '../../src/commands/abort.ts';
 import { handle } from '../../src/commands/dispatch.ts';
 import { prune } from '../../src/commands/prune.ts';
 import { retry } from '../../src/commands/retry.ts';
-import type { Command, Tools } from '../../src/commands/shared/command.ts';
+import type { Command, Context } from '../../src/commands/shared/command.ts';
 import { isRefused } from '../../src/commands/shared/several.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
@@ -27,14 +27,14 @@ interface Reply {
 }
 
 /** Runs of a job that is not there: they wait until something is done with them. */
-async function waiting(): Promise<Tools> {
-  const { tools } = await daemonHere(new Project());
+async function waiting(): Promise<Context> {
+  const { context } = await daemonHere(new Project());
   const drafts = Array.from({ length: MANY / 5 }, () => draft());
-  for (let i = 0; i < 5; i++) await tools.engine.accept(drafts, tools.clock.now());
-  return tools;
+  for (let i = 0; i < 5; i++) await context.engine.accept(drafts, context.clock.now());
+  return context;
 }
 
-const settle = (id: number, { engine, clock }: Tools): Promise<Run> =>
+const settle = (id: number, { engine, clock }: Context): Promise<Run> =>
   engine.change(id, (run) => (isSettled(run) ? run : abortIdle(run, 'moved', clock.now())));
 
 /** Moves some more runs at each turn of the loop, for as long as the command takes. */
@@ -42,7 +42,7 @@ async function beside(
   move: (turn: number) => readonly Promise<unknown>[],
   command: Command,
   request: object,
-  tools: Tools,
+  context: Context,
 ): Promise<Reply> {
   const moved: Promise<unknown>[] = [];
   let over = false;
@@ -55,7 +55,7 @@ async function beside(
       moved.push(...move(turn));
     }
   })();
-  const reply = (await handle(command, request, tools)) as Reply;
+  const reply = (await handle(command, request, context)) as Reply;
   over = true;
   await moving;
   await Promise.all(moved);
@@ -63,21 +63,21 @@ async function beside(
 }
 
 test('abort of all reaches every run, also while the newest settle by themselves', async () => {
-  const tools = await waiting();
+  const context = await waiting();
   const settling = (turn: number): Promise<unknown>[] =>
-    turn < 20 ? ids(MANY - turn * 50 - 49, MANY - turn * 50).map((id) => settle(id, tools)) : [];
-  const { results } = await beside(settling, abort, { all: true }, tools);
+    turn < 20 ? ids(MANY - turn * 50 - 49, MANY - turn * 50).map((id) => settle(id, context)) : [];
+  const { results } = await beside(settling, abort, { all: true }, context);
   expect(results.filter(isRefused)).toEqual([]);
-  const { scheduled, waiting: held, queued, running, aborted } = await tools.engine.counts();
+  const { scheduled, waiting: held, queued, running, aborted } = await context.engine.counts();
   expect([scheduled + held + queued + running, aborted]).toEqual([0, MANY]);
 }, 60_000);
 
 test('retry of a job takes each run once, also while others settle', async () => {
-  const tools = await waiting();
-  await Promise.all(ids(1, 1500).map((id) => settle(id, tools)));
+  const context = await waiting();
+  await Promise.all(ids(1, 1500).map((id) => settle(id, context)));
   const settling = (turn: number): Promise<unknown>[] =>
-    turn < 20 ? ids(1501 + turn * 50, 1550 + turn * 50).map((id) => settle(id, tools)) : [];
-  const { results } = await beside(settling, retry, { job: 'mail' }, tools);
+    turn < 20 ? ids(1501 + turn * 50, 1550 + turn * 50).map((id) => settle(id, context)) : [];
+  const { results } = await beside(settling, retry, { job: 'mail' }, context);
   expect(results.filter(isRefused)).toEqual([]);
   const met = new Set(results.map(({ id }) => Number(id)));
   expect(met.size).toBe(results.length);
@@ -85,9 +85,9 @@ test('retry of a job takes each run once, also while others settle', async () =>
 }, 60_000);
 
 test('prune removes what is settled, also while some of it is removed or goes on: that is not touched', async () => {
-  const tools = await waiting();
-  const { engine, clock } = tools;
-  await Promise.all(ids(1, MANY).map((id) => settle(id, tools)));
+  const context = await waiting();
+  const { engine, clock } = context;
+  await Promise.all(ids(1, MANY).map((id) => settle(id, context)));
   const again = (run: Run): Run => retried(run, policy(), clock.now(), false);
   const [gone, going]: [number[], number[]] = [[], []];
   const move = (turn: number): Promise<unknown>[] => {
@@ -100,7 +100,7 @@ test('prune removes what is settled, also while some of it is removed or goes on
       engine.change(retry, again).then(() => going.push(retry), quiet),
     ];
   };
-  const reply = await beside(move, prune, { states: ['aborted'], dryRun: false }, tools);
+  const reply = await beside(move, prune, { states: ['aborted'], dryRun: false }, context);
   const removed = reply.ids.map(Number);
   expect(reply.removed).toBe(removed.length);
   expect([gone.length > 5, going.length > 5]).toEqual([true, true]);
@@ -109,17 +109,17 @@ test('prune removes what is settled, also while some of it is removed or goes on
 }, 60_000);
 
 test('a page that has rotted keeps no run from being aborted; what needs it says so, and has done nothing', async () => {
-  const tools = await waiting();
-  const { engine, config } = tools;
-  await Promise.all(ids(1, 1500).map((id) => settle(id, tools)));
+  const context = await waiting();
+  const { engine, config } = context;
+  await Promise.all(ids(1, 1500).map((id) => settle(id, context)));
   await (engine as FileEngine).fold();
   writeFileSync(join(config.state, 'runs/000001.json'), 'rotten');
   await expect(
-    (async () => handle(retry, { job: 'mail' }, tools))(),
+    (async () => handle(retry, { job: 'mail' }, context))(),
     'half of its runs are in there',
   ).rejects.toMatchObject({ code: 'state-damaged' });
   expect(await engine.counts()).toMatchObject({ queued: 1000, aborted: 1500 });
-  const reply = (await beside(() => [], abort, { all: true }, tools)) as Reply;
+  const reply = (await beside(() => [], abort, { all: true }, context)) as Reply;
   expect([reply.results.length, reply.results.filter(isRefused)]).toEqual([1000, []]);
   expect((await engine.counts()).aborted).toBe(MANY);
 }, 60_000);

@@ -8,7 +8,7 @@ import { dispatcher, handle } from '../../src/commands/dispatch.ts';
 import { rerun } from '../../src/commands/rerun.ts';
 import { schedule } from '../../src/commands/schedule.ts';
 import { acceptBatch, type BatchResult, resultsOf } from '../../src/commands/shared/batch.ts';
-import type { Tools } from '../../src/commands/shared/command.ts';
+import type { Context } from '../../src/commands/shared/command.ts';
 import { abortIdle } from '../../src/run/transitions.ts';
 import type { Json } from '../../src/support/json.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
@@ -19,9 +19,9 @@ type Reply = { readonly id?: string; readonly results?: readonly { readonly id?:
 test('gives the same runs though its job has gone and a run that it named was removed; another request is refused', async () => {
   const project = new Project({ 'jobs/brief.mjs': 'export default () => 1;' });
   const daemon = await daemonHere(project, { workers: 1, watch: true });
-  const { tools } = daemon;
-  const { engine } = tools;
-  const as = (request: string): Tools => ({ ...tools, request });
+  const { context } = daemon;
+  const { engine } = context;
+  const as = (request: string): Context => ({ ...context, request });
   const run = { job: 'brief', params: {} };
   const one = async (request: string): Promise<unknown> => {
     const reply = await handle(schedule, run, as(request));
@@ -46,7 +46,7 @@ test('gives the same runs though its job has gone and a run that it named was re
   await eventually(async () => (await engine.counts()).done === 6);
   await engine.remove([1]);
   rmSync(join(project.dir, 'jobs/brief.mjs'));
-  await eventually(() => tools.catalog.find('brief') === null);
+  await eventually(() => context.catalog.find('brief') === null);
 
   expect(await batch('many')).toEqual(['2', '3', '4']);
   expect((await again('more')).id).toBe('5');
@@ -57,8 +57,10 @@ test('gives the same runs though its job has gone and a run that it named was re
 }, 30_000);
 
 test('the same request twice at once makes its runs once', async () => {
-  const { tools } = await daemonHere(new Project({ 'jobs/brief.mjs': 'export default () => 1;' }));
-  const answer = dispatcher(tools);
+  const { context } = await daemonHere(
+    new Project({ 'jobs/brief.mjs': 'export default () => 1;' }),
+  );
+  const answer = dispatcher(context);
   const ask = (args: object, request: string): Promise<Json> => {
     const frame = { v: 1, id: 1, command: 'schedule', args: args as Json, request, stream: false };
     return answer(frame as Request, new AbortController().signal) as Promise<Json>;
@@ -72,20 +74,20 @@ test('the same request twice at once makes its runs once', async () => {
       JSON.stringify(reply).match(/"(id|name)":"[^"]+"/g) ?? [];
     expect(ids(second)).toEqual(ids(first));
   }
-  const { total } = await tools.engine.list({ limit: 1 });
+  const { total } = await context.engine.list({ limit: 1 });
   // The schedule has made its first run by itself, or is about to.
   expect([4, 5]).toContain(total);
 });
 
 test('a batch that comes again is answered line by line as before, also what was refused or was there already', async () => {
   const project = new Project({ 'jobs/brief.mjs': 'export default () => 1;' });
-  const { tools } = await daemonHere(project, { workers: 1, watch: true });
+  const { context } = await daemonHere(project, { workers: 1, watch: true });
   const ask = (request: string): Promise<Json> => {
     const args = { kind: 'batch', lines } as unknown as Json;
     const frame = { v: 1, id: 1, command: 'schedule', args, request, stream: false };
     return answer(frame as Request, new AbortController().signal) as Promise<Json>;
   };
-  const answer = dispatcher(tools);
+  const answer = dispatcher(context);
   const later = { job: 'brief', params: {}, inMs: 3_600_000 };
   const runs = [
     { ...later, job: 'comes-later' },
@@ -98,19 +100,21 @@ test('a batch that comes again is answered line by line as before, also what was
     results: [{ error: { code: 'unknown-job' } }, { id: '1' }, { id: '1', existing: true }],
   });
   project.write('jobs/comes-later.mjs', 'export default () => 2;');
-  await eventually(() => tools.catalog.find('comes-later') !== null);
+  await eventually(() => context.catalog.find('comes-later') !== null);
   expect([twin, await ask('a')]).toEqual([first, first]);
-  expect((await tools.engine.list({ limit: 9 })).total).toBe(1);
+  expect((await context.engine.list({ limit: 9 })).total).toBe(1);
 });
 
 test('a run that was ended before it began is told again with its end', async () => {
-  const { tools } = await daemonHere(new Project({ 'jobs/brief.mjs': 'export default () => 1;' }));
+  const { context } = await daemonHere(
+    new Project({ 'jobs/brief.mjs': 'export default () => 1;' }),
+  );
   const run = { job: 'brief', params: null, inMs: 3_600_000 };
   const lines = [{ line: 1, run }];
   const ask = async (): Promise<readonly BatchResult[]> =>
-    resultsOf(await acceptBatch(lines, { ...tools, request: 'a' }, Date.now()), lines);
+    resultsOf(await acceptBatch(lines, { ...context, request: 'a' }, Date.now()), lines);
   expect(await ask()).toMatchObject([{ state: 'scheduled' }]);
-  await tools.engine.change(1, (one) => abortIdle(one, 'not needed', Date.now()));
+  await context.engine.change(1, (one) => abortIdle(one, 'not needed', Date.now()));
   const [again] = await ask();
   expect(again).toMatchObject({
     state: 'aborted',

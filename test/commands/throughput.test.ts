@@ -1,6 +1,6 @@
 // Runs per minute, for who looks the first time after many have ended.
 import { expect, test } from 'vitest';
-import type { Tools } from '../../src/commands/shared/command.ts';
+import type { Context } from '../../src/commands/shared/command.ts';
 import { throughputOf } from '../../src/commands/shared/throughput.ts';
 import { abortIdle } from '../../src/run/transitions.ts';
 import { daemonHere } from '../helpers/daemon-here.ts';
@@ -11,7 +11,7 @@ const sum = (values: readonly (number | null)[]): number =>
   values.reduce((all: number, value) => all + (value ?? 0), 0);
 
 /** Runs of a job that is not there, aborted at once. */
-async function ended(count: number, { engine, clock }: Tools): Promise<void> {
+async function ended(count: number, { engine, clock }: Context): Promise<void> {
   const now = clock.now();
   for (let left = count; left > 0; left -= 1000) {
     const drafts = Array.from({ length: Math.min(left, 1000) }, () => draft());
@@ -23,18 +23,18 @@ async function ended(count: number, { engine, clock }: Tools): Promise<void> {
 }
 
 test('the first look counts all runs of the last minutes, not the newest thousand, and what ends later too', async () => {
-  const { tools } = await daemonHere(new Project());
-  await ended(2500, tools);
-  const looking = throughputOf(tools);
-  await ended(10, tools);
+  const { context } = await daemonHere(new Project());
+  await ended(2500, context);
+  const looking = throughputOf(context);
+  await ended(10, context);
   expect(sum((await looking).ended)).toBeGreaterThanOrEqual(2500);
-  expect(sum((await throughputOf(tools)).ended)).toBe(2510);
+  expect(sum((await throughputOf(context)).ended)).toBe(2510);
 }, 60_000);
 
 test('minutes of which not all is known say so, and show no number that is too small', async () => {
-  const { tools } = await daemonHere(new Project());
-  await ended(11_000, tools);
-  const { ended: counts } = await throughputOf(tools);
+  const { context } = await daemonHere(new Project());
+  await ended(11_000, context);
+  const { ended: counts } = await throughputOf(context);
   expect(counts).toContain(null);
   expect(counts).not.toContain(10_000);
 }, 60_000);

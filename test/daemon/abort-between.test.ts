@@ -39,8 +39,8 @@ it.each([
       ...JOBS,
       'jobrun.config.json': JSON.stringify({ defaults: { isolation, grace: '1s' } }),
     });
-    const { tools } = await daemonHere(project);
-    const { engine, members, daemon } = tools;
+    const { context } = await daemonHere(project);
+    const { engine, members, daemon } = context;
     for (let i = 0; i < 5; i++) {
       const [accepted] = await engine.accept(
         [{ job, params: {}, priority: 1, dueAt: null, origin: null }],

@@ -30,7 +30,7 @@ it('set an hour, a day and 400 days ahead, then back: one run for each leap, non
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
   const daemon = await daemonHere(project, { clock });
   const { wake } = daemon;
-  const { engine } = daemon.tools;
+  const { engine } = daemon.context;
   const schedule = async (name: string) =>
     (await engine.schedules()).find((one) => one.name === name);
   await eventually(async () =>
@@ -76,8 +76,8 @@ it.each([
     const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
     const daemon = await daemonHere(project, { clock, workers: 4 });
     const { wake } = daemon;
-    const { engine } = daemon.tools;
-    await eventually(() => daemon.tools.catalog.find('short')?.state === 'ok');
+    const { engine } = daemon.context;
+    await eventually(() => daemon.context.catalog.find('short')?.state === 'ok');
     const now = clock.now();
     const jobs = ['short', 'again', 'calls', 'late'];
     const began = performance.now();
@@ -113,13 +113,14 @@ it('a leap of a year removes nothing from the history before somebody has said t
     'jobs/kept.mjs': `export default { keep: { done: '2h' }, run: () => 1 };`,
   });
   const before = await daemonHere(project);
-  await eventually(() => before.tools.catalog.find('kept')?.state === 'ok');
+  await eventually(() => before.context.catalog.find('kept')?.state === 'ok');
   const made = Array.from({ length: 12 }, () => draft({ job: 'kept' }));
-  await before.tools.engine.accept(made, systemClock.now());
+  await before.context.engine.accept(made, systemClock.now());
   before.wake();
   await eventually(
     async () =>
-      (await before.tools.engine.counts()).done === 12 && (await before.tools.engine.clockMark()),
+      (await before.context.engine.counts()).done === 12 &&
+      (await before.context.engine.clockMark()),
   );
   before.stop(false);
   await before.stopped;
@@ -127,21 +128,21 @@ it('a leap of a year removes nothing from the history before somebody has said t
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
   const lines: string[] = [];
   const log = openLog({ write: (line) => lines.push(line) }, clock, false);
-  const { tools } = await daemonHere(project, { clock, log });
-  await eventually(async () => (await tools.engine.clockMark())?.leapAt);
+  const { context } = await daemonHere(project, { clock, log });
+  await eventually(async () => (await context.engine.clockMark())?.leapAt);
   await eventually(() => lines.join('').includes('if it is right: jobrun doctor --repair'));
   // The first look for what is over comes after three seconds.
   await new Promise((resolve) => setTimeout(resolve, 6000));
-  expect((await tools.engine.counts()).done).toBe(12);
-  expect(await handle(trustClock, {}, tools)).toMatchObject({ schedules: [] });
-  await eventually(async () => (await tools.engine.counts()).done === 10, 40_000);
+  expect((await context.engine.counts()).done).toBe(12);
+  expect(await handle(trustClock, {}, context)).toMatchObject({ schedules: [] });
+  await eventually(async () => (await context.engine.counts()).done === 10, 40_000);
 }, 90_000);
 
 it('a clock that was a year ahead is no damage: doctor names what waits for it, and the one command that ends that', async () => {
   const project = new Project({ 'jobs/often.mjs': JOB(`cron: '* * * * * *', timezone: 'UTC'`) });
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
   const ahead = await daemonHere(project, { clock });
-  await eventually(async () => (await ahead.tools.engine.counts()).done > 1);
+  await eventually(async () => (await ahead.context.engine.counts()).done > 1);
   ahead.stop(false);
   await ahead.stopped;
 
@@ -154,8 +155,8 @@ it('a clock that was a year ahead is no damage: doctor names what waits for it, 
   expect([found.code, found.clock.status]).toEqual([0, 'warning']);
   expect(found.clock.findings[0].message).toContain('often');
   expect(found.clock.findings[0].hint).toContain('jobrun doctor --repair');
-  const { tools, wake } = await daemonHere(project);
-  const { engine } = tools;
+  const { context, wake } = await daemonHere(project);
+  const { engine } = context;
   const made = () => project.ledger().length;
   const before = made();
   await new Promise((resolve) => setTimeout(resolve, 2500));
@@ -174,7 +175,7 @@ it('set back: the last time of an `every` schedule is not shown as one to come, 
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead };
   const daemon = await daemonHere(project, { clock });
   const { wake } = daemon;
-  const { engine } = daemon.tools;
+  const { engine } = daemon.context;
   const last = async (): Promise<number | null> => {
     const [one] = await engine.schedules();
     return one?.lastAt ?? null;

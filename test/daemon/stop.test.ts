@@ -14,7 +14,7 @@ it.each([
   await project.json('schedule', 'brief');
   const daemon = await daemonHere(project, { drainMs: 10_000 });
   // In memory at once, on the disk a moment later.
-  while ((await daemon.tools.engine.counts()).running === 0) await new Promise(setImmediate);
+  while ((await daemon.context.engine.counts()).running === 0) await new Promise(setImmediate);
   daemon.stop(now);
   expect(await daemon.stopped).toBe(0);
   const run = await project.json('show', '1');

@@ -12,7 +12,7 @@ import { rerun } from '../../src/commands/rerun.ts';
 import { resume } from '../../src/commands/resume.ts';
 import { retry } from '../../src/commands/retry.ts';
 import { schedule } from '../../src/commands/schedule.ts';
-import type { Command, Tools } from '../../src/commands/shared/command.ts';
+import type { Command, Context } from '../../src/commands/shared/command.ts';
 import { unschedule } from '../../src/commands/unschedule.ts';
 import { update } from '../../src/commands/update.ts';
 import { isSettled } from '../../src/run/run.ts';
@@ -44,24 +44,24 @@ export class Client {
 
   /** Asks for one thing. Whatever becomes of it is noted when it does. */
   ask(life: Life): void {
-    const tools = life.daemon?.tools;
-    if (!tools) return;
+    const context = life.daemon?.context;
+    if (!context) return;
     const { chance } = this.#machine;
     const what = chance.next();
-    if (what < 0.34) this.#accept(life, tools, this.#newRequest());
-    else if (what < 0.4 && this.#last) this.#accept(life, tools, this.#last);
-    else if (what < 0.5) this.#call(life, tools, abort, { ids: this.#ids(), ...this.#grace() });
-    else if (what < 0.58) this.#update(life, tools);
-    else if (what < 0.66) this.#retry(life, tools);
-    else if (what < 0.7) this.#call(life, tools, rerun, { id: this.#id(), force: true });
-    else if (what < 0.74) this.#call(life, tools, complete, { id: this.#pending(), output: 'x' });
-    else if (what < 0.76) this.#call(life, tools, fail, { id: this.#pending(), message: 'no' });
-    else if (what < 0.82) this.#pause(life, tools);
-    else if (what < 0.87) this.#makeSchedule(life, tools);
-    else if (what < 0.9) this.#unschedule(life, tools);
-    else if (what < 0.94) this.#remove(life, tools);
-    else if (what < 0.95) this.#prune(life, tools);
-    else this.#burst(life, tools);
+    if (what < 0.34) this.#accept(life, context, this.#newRequest());
+    else if (what < 0.4 && this.#last) this.#accept(life, context, this.#last);
+    else if (what < 0.5) this.#call(life, context, abort, { ids: this.#ids(), ...this.#grace() });
+    else if (what < 0.58) this.#update(life, context);
+    else if (what < 0.66) this.#retry(life, context);
+    else if (what < 0.7) this.#call(life, context, rerun, { id: this.#id(), force: true });
+    else if (what < 0.74) this.#call(life, context, complete, { id: this.#pending(), output: 'x' });
+    else if (what < 0.76) this.#call(life, context, fail, { id: this.#pending(), message: 'no' });
+    else if (what < 0.82) this.#pause(life, context);
+    else if (what < 0.87) this.#makeSchedule(life, context);
+    else if (what < 0.9) this.#unschedule(life, context);
+    else if (what < 0.94) this.#remove(life, context);
+    else if (what < 0.95) this.#prune(life, context);
+    else this.#burst(life, context);
   }
 
   /** The clock was set: what is remembered for some minutes may be forgotten. */
@@ -98,11 +98,11 @@ export class Client {
     };
   }
 
-  #accept(life: Life, tools: Tools, request: Request): void {
+  #accept(life: Life, context: Context, request: Request): void {
     const { promises, clock } = this.#machine;
     this.#last = request;
     const lines = request.lines.map((run, i) => ({ line: i + 1, run }));
-    const own = { ...tools, request: request.id };
+    const own = { ...context, request: request.id };
     const young = clock.monotonic() - request.at < 4 * MINUTE;
     this.#call(life, own, schedule, { lines }, (reply) => {
       const { results } = reply as { results: readonly { id?: string }[] };
@@ -114,7 +114,7 @@ export class Client {
     });
   }
 
-  #update(life: Life, tools: Tools): void {
+  #update(life: Life, context: Context): void {
     const { chance, clock } = this.#machine;
     const changes = {
       ...(chance.chance(0.5) && { inMs: chance.whole(0, HOUR) }),
@@ -122,25 +122,25 @@ export class Client {
       ...(chance.chance(0.3) && { params: { k: chance.whole(0, 2) } }),
       priority: chance.whole(-3, 3),
     };
-    this.#call(life, tools, update, { id: this.#id(), ...changes, merge: false });
+    this.#call(life, context, update, { id: this.#id(), ...changes, merge: false });
   }
 
-  #retry(life: Life, tools: Tools): void {
+  #retry(life: Life, context: Context): void {
     const fresh = this.#machine.chance.chance(0.2);
     const id = this.#id((state) => ['failed', 'aborted'].includes(state));
     this.#machine.promises.retryAsked(Number(id), fresh);
-    this.#call(life, tools, retry, { ids: [id], fresh });
+    this.#call(life, context, retry, { ids: [id], fresh });
   }
 
-  #pause(life: Life, tools: Tools): void {
+  #pause(life: Life, context: Context): void {
     const { chance } = this.#machine;
     const paused = chance.chance(0.4);
     const job = chance.chance(0.85) ? chance.of(JOBS) : undefined;
     const name = `paused ${job ?? 'all'}`;
-    this.#fact(life, tools, paused ? pause : resume, job ? { job } : {}, name, paused);
+    this.#fact(life, context, paused ? pause : resume, job ? { job } : {}, name, paused);
   }
 
-  #makeSchedule(life: Life, tools: Tools): void {
+  #makeSchedule(life: Life, context: Context): void {
     const { chance } = this.#machine;
     const name = `s${this.#schedules.length + 1}`;
     this.#schedules.push(name);
@@ -160,53 +160,53 @@ export class Client {
       catchUp: chance.of(['skip', 'once', 'all']),
       overlap: chance.of(['skip', 'queue', 'replace', 'allow']),
     };
-    this.#fact(life, tools, schedule, run, `schedule ${name}`, true);
+    this.#fact(life, context, schedule, run, `schedule ${name}`, true);
   }
 
-  #unschedule(life: Life, tools: Tools): void {
+  #unschedule(life: Life, context: Context): void {
     const { chance } = this.#machine;
     if (this.#schedules.length === 0) return;
     const name = chance.of(this.#schedules);
-    this.#fact(life, tools, unschedule, { name }, `schedule ${name}`, false);
+    this.#fact(life, context, unschedule, { name }, `schedule ${name}`, false);
   }
 
-  #remove(life: Life, tools: Tools): void {
+  #remove(life: Life, context: Context): void {
     const id = this.#id(() => true);
     this.#machine.promises.removeAsked(Number(id));
-    this.#call(life, tools, remove, { ids: [id] });
+    this.#call(life, context, remove, { ids: [id] });
   }
 
-  #prune(life: Life, tools: Tools): void {
+  #prune(life: Life, context: Context): void {
     const { promises } = this.#machine;
     // Runs may be settled, or told of, while it is on its way.
     const mayGo = (): void => {
       for (const id of promises.ids) promises.removeAsked(id);
     };
     mayGo();
-    this.#call(life, tools, prune, { keep: 5 }, mayGo);
+    this.#call(life, context, prune, { keep: 5 }, mayGo);
   }
 
   /** Many at once, as a shell loop would. */
-  #burst(life: Life, tools: Tools): void {
+  #burst(life: Life, context: Context): void {
     for (let i = this.#machine.chance.whole(5, 30); i > 0; i--)
-      this.#accept(life, tools, this.#newRequest());
+      this.#accept(life, context, this.#newRequest());
   }
 
   #fact(
     life: Life,
-    tools: Tools,
+    context: Context,
     command: Command,
     request: object,
     name: string,
     value: boolean,
   ): void {
     const asked: Asked = this.#machine.promises.facts.asked(name, value);
-    this.#call(life, tools, command, request, asked.answered, asked.refused);
+    this.#call(life, context, command, request, asked.answered, asked.refused);
   }
 
   #call(
     life: Life,
-    tools: Tools,
+    context: Context,
     command: Command,
     request: object,
     answered: (reply: unknown) => void = () => undefined,
@@ -214,7 +214,7 @@ export class Client {
   ): void {
     const { name } = command;
     this.#machine.note(`asks ${name} ${JSON.stringify(request)}`);
-    const done = (async () => handle(command, request, tools))().then((reply) => {
+    const done = (async () => handle(command, request, context))().then((reply) => {
       if (!life.alive) return;
       this.#machine.note(`${name} answers`);
       answered(reply);
@@ -252,26 +252,26 @@ export class Client {
 
   /** Everything goes on: no pause is in force. */
   async resumeAll(life: Life): Promise<void> {
-    const tools = life.daemon?.tools;
-    if (!tools) return;
-    const { all, jobs } = await tools.engine.pauses();
-    for (const job of jobs) this.#fact(life, tools, resume, { job }, `paused ${job}`, false);
-    if (all) this.#fact(life, tools, resume, {}, 'paused all', false);
+    const context = life.daemon?.context;
+    if (!context) return;
+    const { all, jobs } = await context.engine.pauses();
+    for (const job of jobs) this.#fact(life, context, resume, { job }, `paused ${job}`, false);
+    if (all) this.#fact(life, context, resume, {}, 'paused all', false);
   }
 
   /** Ends all that is not over. */
   abortAll(life: Life): void {
-    const tools = life.daemon?.tools;
+    const context = life.daemon?.context;
     const { promises } = this.#machine;
     const ids = promises.ids.filter((id) => !isSettled(promises.find(id) as never)).map(String);
-    if (tools && ids.length > 0) this.#call(life, tools, abort, { ids });
+    if (context && ids.length > 0) this.#call(life, context, abort, { ids });
   }
 
   /** Nothing fires any more. */
   async unscheduleAll(life: Life): Promise<void> {
-    const tools = life.daemon?.tools;
-    for (const { name, source } of (await tools?.engine.schedules()) ?? [])
-      if (tools && source === 'made')
-        this.#fact(life, tools, unschedule, { name }, `schedule ${name}`, false);
+    const context = life.daemon?.context;
+    for (const { name, source } of (await context?.engine.schedules()) ?? [])
+      if (context && source === 'made')
+        this.#fact(life, context, unschedule, { name }, `schedule ${name}`, false);
   }
 }

@@ -2,14 +2,14 @@
 // src/daemon/daemon.ts, on a simulated machine. What it cannot have here are processes, a socket and job files.
 import { Feed } from '../../src/api/feed.ts';
 import { limitsOf, policyOf } from '../../src/catalog/catalog.ts';
-import type { Tools } from '../../src/commands/shared/command.ts';
+import type { Context } from '../../src/commands/shared/command.ts';
 import { Attempts } from '../../src/daemon/attempts.ts';
+import { contextOf, emit } from '../../src/daemon/context.ts';
 import { rescue } from '../../src/daemon/rescue.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
 import { StopTime } from '../../src/daemon/signals.ts';
 import { Stuck } from '../../src/daemon/stuck.ts';
-import { emit, toolsOf } from '../../src/daemon/tools.ts';
 import { Upkeep } from '../../src/daemon/upkeep.ts';
 import type { Change } from '../../src/engine/engine.ts';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
@@ -103,7 +103,7 @@ export class Life {
 
 export class Daemon {
   readonly engine: FileEngine;
-  readonly tools: Tools;
+  readonly context: Context;
   readonly #machine: Machine;
   readonly #life: Life;
   readonly #attempts: Attempts;
@@ -153,7 +153,7 @@ export class Daemon {
       clock,
       caller: { hook: () => this.#hook() },
       chance: () => machine.chance.next(),
-      emit: (parent, job, params, options) => emit(this.tools, parent, job, params, options),
+      emit: (parent, job, params, options) => emit(this.context, parent, job, params, options),
       release: (runner, reusable) => release(runner as FakeWorker, reusable),
       onProgress: () => undefined,
       onUnstarted: () => undefined,
@@ -195,7 +195,7 @@ export class Daemon {
     this.#upkeep = new Upkeep({ engine, members, logs, clock, config, catalog, onError });
     const parts = { pool: this.#pool, attempts: this.#attempts };
     const stop = (): void => undefined;
-    this.tools = toolsOf({
+    this.context = contextOf({
       ...parts,
       engine,
       members,
@@ -251,7 +251,7 @@ export class Daemon {
       this.#reloaded();
     });
     this.#pool.warm(1);
-    const policy = (job: string) => policyOf(this.tools.catalog.find(job));
+    const policy = (job: string) => policyOf(this.context.catalog.find(job));
     const onError = (error: unknown): void => this.#life.failed('rescue', error);
     const end = (worker: { readonly pid: number }): Promise<void> => this.#endProcess(worker.pid);
     if (weakening?.name !== 'never takes runs back')
@@ -272,7 +272,7 @@ export class Daemon {
   }
 
   #configure(): void {
-    const { catalog } = this.tools;
+    const { catalog } = this.context;
     this.engine.configure(
       (job) => limitsOf(job, catalog.find(job), this.#loaded),
       (job) => policyOf(catalog.find(job)),

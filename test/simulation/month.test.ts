@@ -73,8 +73,8 @@ async function ask(machine: Machine, { daemon }: Life): Promise<void> {
     line: i + 1,
     run: { job, params: { k: i }, inMs: chance.whole(0, HOUR), ...(i % 2 && { key: `k${i}` }) },
   }));
-  const tools = { ...daemon.tools, request: `request ${machine.operations}` };
-  const asked = handle(schedule, { lines }, tools);
+  const context = { ...daemon.context, request: `request ${machine.operations}` };
+  const asked = handle(schedule, { lines }, context);
   await Promise.all([asked, machine.quiet()]);
 }
 

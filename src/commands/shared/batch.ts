@@ -9,7 +9,7 @@ import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../../su
 import { MAX_BATCH } from '../../support/limits.ts';
 import { be, list } from '../../support/schema.ts';
 import type { Here } from '../../support/typed-times.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
 import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
 import type { AcceptedView } from './replies.ts';
@@ -94,21 +94,21 @@ export const lines: Kind<readonly BatchLine[]> = {
 
 export async function acceptBatch(
   lines: readonly BatchLine[],
-  tools: Tools,
+  context: Context,
   now: number,
 ): Promise<ToldResult[]> {
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
-  const tell = teller(tools);
-  const again = (await acceptedBefore(runs.length, tools, now))?.values();
+  const tell = teller(context);
+  const again = (await acceptedBefore(runs.length, context, now))?.values();
   if (again) {
     return lines.map((line) =>
       'error' in line ? line : tell(again.next().value as Accepted, line.run),
     );
   }
-  const drafts = await draftsOf(runs.map(runOf), tools, now);
+  const drafts = await draftsOf(runs.map(runOf), context, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
-  const { request } = tools;
-  const accepted = good.length > 0 ? await tools.engine.accept(good, now, { request }) : [];
+  const { request } = context;
+  const accepted = good.length > 0 ? await context.engine.accept(good, now, { request }) : [];
   const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
   return lines.map((line) => {
     if ('error' in line) return line;
@@ -143,9 +143,9 @@ export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'>
 type Asked = Pick<RunRequest, 'job' | 'params'>;
 
 /** How to tell accepted runs to whoever asked for them. */
-function teller(tools: Tools): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
-  const view = viewerOfAccepted(tools);
-  const mayBeShort = tools.daemon !== null && tools.config.redact.length === 0;
+function teller(context: Context): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
+  const view = viewerOfAccepted(context);
+  const mayBeShort = context.daemon !== null && context.config.redact.length === 0;
   return (accepted, asked) =>
     mayBeShort && isAsAsked(accepted, asked) ? shortOf(accepted) : view(accepted);
 }

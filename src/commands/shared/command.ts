@@ -29,12 +29,12 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   cut?(request: Sent<T>): readonly Sent<T>[];
   /** Whether the process of the command is to be the daemon for this request. */
   isHere?(request: Sent<T>): boolean;
-  handle?(request: Checked<T>, tools: Tools): Promise<Reply>;
+  handle?(request: Checked<T>, context: Context): Promise<Reply>;
   /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
   follows?(request: Sent<T>): boolean;
   stream?(
     request: Checked<T>,
-    tools: Tools,
+    context: Context,
     signal: AbortSignal,
     reply: Reply,
   ): AsyncIterable<Item>;
@@ -79,7 +79,7 @@ export interface Asked<T extends Options = Options> extends Here {
 }
 
 /** What a handler may touch: the engine, the catalog, the logs, and, where one runs, the daemon. */
-export interface Tools {
+export interface Context {
   readonly engine: Engine;
   readonly members: Members;
   readonly catalog: Catalog;

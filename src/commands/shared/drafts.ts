@@ -11,7 +11,7 @@ import { JobrunError, toJobrunError } from '../../support/errors.ts';
 import { checkJson, type Json } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { didYouMean } from '../../support/text.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
 import type { AcceptedView } from './replies.ts';
@@ -21,20 +21,22 @@ import { viewerOfAccepted } from './views.ts';
 /** One draft or error for each request, in order. `parent` is the run that asked. */
 export async function draftsOf(
   requests: readonly (RunRequest | JobrunError)[],
-  tools: Tools,
+  context: Context,
   now: number,
   parent?: number,
 ): Promise<(Draft | JobrunError)[]> {
   if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
   // Most are found to be right without a wait: a promise for each of a thousand costs as much as its check.
   const preparing = allOf(
-    requests.map((one) => (one instanceof JobrunError ? one : orError(() => prepare(one, tools)))),
+    requests.map((one) =>
+      one instanceof JobrunError ? one : orError(() => prepare(one, context)),
+    ),
   );
   const prepared = preparing instanceof Promise ? await preparing : preparing;
-  const sound = prepared.some(isToCheck) ? await checkParams(prepared, tools.catalog) : prepared;
+  const sound = prepared.some(isToCheck) ? await checkParams(prepared, context.catalog) : prepared;
   return allOf(
     sound.map((one) =>
-      one instanceof JobrunError ? one : orError(() => finish(one, tools, now, parent)),
+      one instanceof JobrunError ? one : orError(() => finish(one, context, now, parent)),
     ),
   );
 }
@@ -56,11 +58,11 @@ export function runOf(raw: unknown): RunRequest | JobrunError {
 /** The draft of a single request; throws what is wrong with it. `parent` is the run that asked. */
 export async function draftOf(
   request: RunRequest,
-  tools: Tools,
+  context: Context,
   now: number,
   parent?: number,
 ): Promise<Draft> {
-  const [draft] = await draftsOf([request], tools, now, parent);
+  const [draft] = await draftsOf([request], context, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
   return draft;
 }
@@ -86,11 +88,11 @@ function asError(error: unknown): JobrunError {
   throw error;
 }
 
-function prepare(request: RunRequest, tools: Tools): Soon<Prepared> {
+function prepare(request: RunRequest, context: Context): Soon<Prepared> {
   const { job, force = false } = request;
-  const known = tools.catalog.find(job);
+  const known = context.catalog.find(job);
   if (known?.state === 'ok') return withParams(request, known);
-  return entryOf(job, tools.catalog, force).then((entry) => withParams(request, entry));
+  return entryOf(job, context.catalog, force).then((entry) => withParams(request, entry));
 }
 
 function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
@@ -229,11 +231,16 @@ export async function checkedParams(
   return sound;
 }
 
-function finish(one: Prepared, tools: Tools, now: number, parent: number | undefined): Soon<Draft> {
+function finish(
+  one: Prepared,
+  context: Context,
+  now: number,
+  parent: number | undefined,
+): Soon<Draft> {
   const { after = [] } = one.request;
   const draft = finished(one, now, parent);
   if (after.length === 0) return draft;
-  return Promise.all(after.map((id) => getRun(id, tools))).then(() => draft);
+  return Promise.all(after.map((id) => getRun(id, context))).then(() => draft);
 }
 
 function finished(one: Prepared, now: number, parent: number | undefined): Draft {
@@ -273,7 +280,7 @@ export function dueOf(
 }
 
 /** A job that is gone can still be let go, and one that is only asked for can be held. */
-export async function refuseUnknownJob(job: string, { catalog, engine }: Tools): Promise<void> {
+export async function refuseUnknownJob(job: string, { catalog, engine }: Context): Promise<void> {
   if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
   if ((await engine.pauses()).jobs.has(job)) return;
   const names = catalog.names();
@@ -281,7 +288,7 @@ export async function refuseUnknownJob(job: string, { catalog, engine }: Tools):
 }
 
 /** A run by its id. Throws `unknown-run`. */
-export async function getRun(id: number, { engine }: Pick<Tools, 'engine'>): Promise<Run> {
+export async function getRun(id: number, { engine }: Pick<Context, 'engine'>): Promise<Run> {
   const run = await engine.find(id);
   if (run) return run;
   throw unknownRun(id);
@@ -293,21 +300,21 @@ export async function getRun(id: number, { engine }: Pick<Tools, 'engine'>): Pro
  */
 export async function acceptOne(
   draftOf: () => Draft | Promise<Draft>,
-  tools: Tools,
+  context: Context,
   now: number,
 ): Promise<AcceptedView> {
-  const again = await acceptedBefore(1, tools, now);
-  if (again?.[0]) return viewerOfAccepted(tools)(again[0]);
+  const again = await acceptedBefore(1, context, now);
+  if (again?.[0]) return viewerOfAccepted(context)(again[0]);
   const draft = await draftOf();
-  const [accepted] = await tools.engine.accept([draft], now, { request: tools.request });
+  const [accepted] = await context.engine.accept([draft], now, { request: context.request });
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-  return viewerOfAccepted(tools)(accepted);
+  return viewerOfAccepted(context)(accepted);
 }
 
 /** What this very request was answered with, where it came before with as many runs and all of them are there. */
 export async function acceptedBefore(
   count: number,
-  { engine, request }: Tools,
+  { engine, request }: Context,
   now: number,
 ): Promise<readonly Accepted[] | null> {
   const again = request === undefined ? null : await engine.answered(request, now);

@@ -7,7 +7,7 @@ import { onAbort } from '../../support/aborts.ts';
 import { showDuration } from '../../support/durations.ts';
 import { fields } from '../../support/schema.ts';
 import { showMillisecond, showTime } from './clock-texts.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { getRun } from './drafts.ts';
 import { run as aRun, count, runId } from './kinds.ts';
 import { argument, type Checked, checked, field, type Sent } from './options.ts';
@@ -38,19 +38,19 @@ type Following = Checked<typeof FOLLOWING>;
 export async function* followRun(
   accepted: AcceptedView,
   { log, following }: { readonly log: boolean; readonly following?: Following | undefined },
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<Followed> {
   const id = runId(accepted.id);
   if (!following) yield { accepted };
   const after = following?.after ?? 0;
   if (log) {
-    for await (const line of logOf(id, { after }, tools, signal)) {
+    for await (const line of logOf(id, { after }, context, signal)) {
       yield { ...line, id: accepted.id };
     }
   }
-  const settled = await untilSettled([id], false, tools, signal);
-  for (const run of settled ?? []) yield { run: await viewRun(run, tools) };
+  const settled = await untilSettled([id], false, context, signal);
+  for (const run of settled ?? []) yield { run: await viewRun(run, context) };
 }
 
 /** How a request goes on with the next daemon: what it accepted is not accepted again. */
@@ -65,26 +65,26 @@ export function followAgain<Request extends object>(
 }
 
 /** The run that `followAgain` names. */
-export const followedRun = async ({ id }: Following, tools: Tools): Promise<RunView> =>
-  viewRun(await getRun(id, tools), tools);
+export const followedRun = async ({ id }: Following, context: Context): Promise<RunView> =>
+  viewRun(await getRun(id, context), context);
 
 /** The log as it grows, until the run is settled. */
 export async function* logOf(
   id: number,
   which: { readonly last?: number; readonly attempt?: number; readonly after?: number },
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<NumberedLine> {
   const over = new AbortController();
   const end = (): void => over.abort();
   const unlisten = onAbort(signal, end);
   // What was said last may still be on its way to the file: reading it brings it there.
-  const ended = untilSettled([id], false, tools, over.signal)
-    .then(() => tools.logs.lines(id, { last: 1 }))
+  const ended = untilSettled([id], false, context, over.signal)
+    .then(() => context.logs.lines(id, { last: 1 }))
     .finally(end);
   ended.catch(end);
   try {
-    yield* tools.logs.follow(id, which, over.signal);
+    yield* context.logs.follow(id, which, over.signal);
     await ended;
   } finally {
     unlisten();

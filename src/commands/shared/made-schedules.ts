@@ -15,7 +15,7 @@ import {
   withTrouble,
 } from '../../run/schedule.ts';
 import { JobrunError } from '../../support/errors.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { draftOf } from './drafts.ts';
 import { wrong } from './options.ts';
 import type { ScheduleRequest } from './run-options.ts';
@@ -23,17 +23,17 @@ import type { ScheduleRequest } from './run-options.ts';
 /** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
 export async function makeSchedule(
   request: ScheduleRequest,
-  tools: Tools,
+  context: Context,
   now: number,
   dryRun = false,
 ): Promise<Schedule> {
-  const draft = await draftOf(request, tools, now);
+  const draft = await draftOf(request, context, now);
   const { name = draft.job, catchUp = 'once', overlap = 'skip', replace = false } = request;
   const asked = {
     name,
     job: draft.job,
     source: 'made' as const,
-    rule: ruleOf(request, tools.config.timezone),
+    rule: ruleOf(request, context.config.timezone),
     params: draft.params,
     lock: draft.origin?.lock ?? null,
     priority: request.priority === undefined ? null : draft.priority,
@@ -49,8 +49,8 @@ export async function makeSchedule(
       : newSchedule(asked, now);
     return dueAt === null ? next : startingAt(next, Math.max(now, dueAt), waitMs);
   };
-  if (dryRun) return made(await findSchedule(name, tools));
-  return (await tools.engine.changeSchedule(name, made)) as Schedule;
+  if (dryRun) return made(await findSchedule(name, context));
+  return (await context.engine.changeSchedule(name, made)) as Schedule;
 }
 
 function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {
@@ -73,23 +73,26 @@ function refuseUnless(replace: boolean, present: Schedule): void {
 }
 
 /** How schedules are shown: with what is hidden in their params, and whether their job is there. */
-export function scheduleViewer({ catalog, config }: Tools): (schedule: Schedule) => ScheduleView {
+export function scheduleViewer({ catalog, config }: Context): (schedule: Schedule) => ScheduleView {
   const names = new Set(catalog.names());
   const { redact } = config;
   return (one) => scheduleView(one, { redact, missing: !names.has(one.job) });
 }
 
 /** How they are shown in rows. */
-export function shortScheduleViewer({ catalog }: Tools): (schedule: Schedule) => ShortSchedule {
+export function shortScheduleViewer({ catalog }: Context): (schedule: Schedule) => ShortSchedule {
   const names = new Set(catalog.names());
   return (one) => shortSchedule(one, !names.has(one.job));
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */
-export async function getSchedule(name: string, tools: Pick<Tools, 'engine'>): Promise<Schedule> {
-  const found = await findSchedule(name, tools);
+export async function getSchedule(
+  name: string,
+  context: Pick<Context, 'engine'>,
+): Promise<Schedule> {
+  const found = await findSchedule(name, context);
   if (found) return found;
-  const all = await tools.engine.schedules();
+  const all = await context.engine.schedules();
   throw unknownSchedule(
     name,
     all.map((one) => one.name),
@@ -98,7 +101,7 @@ export async function getSchedule(name: string, tools: Pick<Tools, 'engine'>): P
 
 async function findSchedule(
   name: string,
-  { engine }: Pick<Tools, 'engine'>,
+  { engine }: Pick<Context, 'engine'>,
 ): Promise<Schedule | null> {
   const all = await engine.schedules();
   return all.find((schedule) => schedule.name === name) ?? null;
@@ -107,11 +110,11 @@ async function findSchedule(
 /** Changes a schedule that is there, or (null) removes it. Throws `unknown-schedule`. */
 export async function changeKnown(
   name: string,
-  tools: Pick<Tools, 'engine'>,
+  context: Pick<Context, 'engine'>,
   decide: (schedule: Schedule) => Schedule | null,
 ): Promise<void> {
-  await getSchedule(name, tools);
-  await tools.engine.changeSchedule(name, (present) => {
+  await getSchedule(name, context);
+  await context.engine.changeSchedule(name, (present) => {
     if (!present) throw unknownSchedule(name, []);
     return decide(present);
   });

@@ -5,7 +5,7 @@ import { JobrunError } from '../../support/errors.ts';
 import { type Json, parseJson } from '../../support/json.ts';
 import { isFields } from '../../support/schema.ts';
 import { shellQuoted } from '../../support/text.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { jsonOf } from './kinds.ts';
 import type { Output } from './output.ts';
 import type { TextNote } from './replies.ts';
@@ -161,7 +161,7 @@ function listOf(texts: readonly string[], items: Schema | null, root: Json): Jso
 export function textNoteOf(
   job: string,
   texts: Texts | undefined,
-  { catalog, config }: Pick<Tools, 'catalog' | 'config'>,
+  { catalog, config }: Pick<Context, 'catalog' | 'config'>,
 ): TextNote {
   const entry = catalog.find(job);
   if (texts === undefined || entry?.state !== 'ok' || entry.data.has.has('params')) return {};

@@ -4,7 +4,7 @@ import { isSettledName, type StateName } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { FILTER, type Filter, filterOf, fitsTexts, LIST_NAMES, LISTS, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
 import { type Checked, field, flag, option, optionOr, yesOrNo } from './options.ts';
@@ -56,18 +56,18 @@ export interface Listed<Row extends ShortRun = RunView> {
 export const orderOf = (states: readonly StateName[]): 'newest' | 'settled' =>
   states.length > 0 && states.every(isSettledName) ? 'settled' : 'newest';
 
-export async function listed(request: ListRequest, tools: Tools): Promise<Listed<ShortRun>> {
-  return shownOf(await tools.engine.list(await queryOf(request, tools)), request, tools);
+export async function listed(request: ListRequest, context: Context): Promise<Listed<ShortRun>> {
+  return shownOf(await context.engine.list(await queryOf(request, context)), request, context);
 }
 
-type Found = Awaited<ReturnType<Tools['engine']['list']>>;
+type Found = Awaited<ReturnType<Context['engine']['list']>>;
 
 async function shownOf(
   { total, runs, at, damage = [] }: Found,
   { short, around }: ListRequest,
-  tools: Tools,
+  context: Context,
 ): Promise<Listed<ShortRun>> {
-  const views = await viewsOf(runs, tools);
+  const views = await viewsOf(runs, context);
   return {
     total,
     runs: short ? views.map(shortOf) : views,
@@ -85,14 +85,14 @@ const PART_MS = SECOND;
 /** The list with as much of it as is found so far; the last one with all of it. */
 export async function* listedInParts(
   request: ListRequest,
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<Listed<ShortRun>> {
-  const { clock } = tools;
+  const { clock } = context;
   let next = clock.monotonic() + FIRST_PART_MS;
   let told = { what: '', at: clock.monotonic() };
   let last: Found | null = null;
-  for await (const found of tools.engine.search(await queryOf(request, tools))) {
+  for await (const found of context.engine.search(await queryOf(request, context))) {
     if (signal.aborted) return;
     last = found;
     const now = clock.monotonic();
@@ -101,20 +101,20 @@ export async function* listedInParts(
     const what = `${found.total} ${found.runs.length}`;
     if (what === told.what && now - told.at < PART_MS) continue;
     told = { what, at: now };
-    yield { ...(await shownOf(found, request, tools)), complete: false };
+    yield { ...(await shownOf(found, request, context)), complete: false };
   }
-  if (last) yield { ...(await shownOf(last, request, tools)), complete: true };
+  if (last) yield { ...(await shownOf(last, request, context)), complete: true };
 }
 
-async function queryOf(request: ListRequest, tools: Tools): Promise<Query> {
+async function queryOf(request: ListRequest, context: Context): Promise<Query> {
   const { order, around, offset, limit, short } = request;
-  const filter = filterOf(request.q, tools.clock.now());
+  const filter = filterOf(request.q, context.clock.now());
   const states = statesOf(request, filter);
   const keys = new Set([request.key, filter.key].filter((key) => typeof key === 'string'));
   const since = Math.max(request.since ?? 0, filter.since ?? 0);
   // Nothing is in no state, and no run has two keys.
   const isNothing = states?.length === 0 || keys.size > 1;
-  const jobs = isNothing ? [] : await jobsOf(request, filter, tools);
+  const jobs = isNothing ? [] : await jobsOf(request, filter, context);
   const [key] = keys;
   const { words, without } = filter;
   const isSearched = words.length > 0 || without.length > 0;
@@ -124,7 +124,7 @@ async function queryOf(request: ListRequest, tools: Tools): Promise<Query> {
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(since > 0 && { since }),
-    ...(isSearched && { words, without, hidden: tools.config.redact }),
+    ...(isSearched && { words, without, hidden: context.config.redact }),
     ...(around !== undefined && { around }),
     ...{ offset, limit, light: short === true },
   };
@@ -139,7 +139,7 @@ function statesOf({ states, list = 'all' }: ListRequest, filter: Filter): Query[
 async function jobsOf(
   { job, group }: ListRequest,
   filter: Filter,
-  { engine, catalog }: Tools,
+  { engine, catalog }: Context,
 ): Promise<readonly string[] | null> {
   const groups = [group, filter.group].filter((one) => typeof one === 'string');
   if (job === undefined && groups.length === 0 && filter.job.length === 0) return null;

@@ -3,7 +3,7 @@
 import type { Query } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import { errorFromShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import type { Output } from './output.ts';
 import type { Refused } from './replies.ts';
 
@@ -18,7 +18,7 @@ const A_TURN = 20;
  */
 export async function idsOf(
   query: Pick<Query, 'states' | 'jobs' | 'offset'>,
-  { engine }: Pick<Tools, 'engine'>,
+  { engine }: Pick<Context, 'engine'>,
   fits: (run: Run) => boolean = () => true,
 ): Promise<readonly number[]> {
   const ids: number[] = [];

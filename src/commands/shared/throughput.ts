@@ -3,7 +3,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import { isSettled, type Run, SETTLED } from '../../run/run.ts';
 import { MINUTE } from '../../support/limits.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import type { Throughput } from './replies.ts';
 
 const MINUTES = 16;
@@ -19,7 +19,7 @@ interface Minute {
 
 const counters = new WeakMap<Engine, Promise<Counter>>();
 
-export async function throughputOf({ engine, clock }: Tools): Promise<Throughput> {
+export async function throughputOf({ engine, clock }: Context): Promise<Throughput> {
   let counter = counters.get(engine);
   if (!counter) {
     counter = Counter.start(engine, clock.now());

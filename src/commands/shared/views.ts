@@ -9,45 +9,45 @@ import { type RunView, viewOf } from '../../run/view.ts';
 import type { Json } from '../../support/json.ts';
 import { shortPath } from '../../support/read-file.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
-export const viewsOf = (runs: readonly Run[], tools: Tools): Promise<readonly RunView[]> =>
+export const viewsOf = (runs: readonly Run[], context: Context): Promise<readonly RunView[]> =>
   viewsOfChanged(
-    runs.map((run) => asSaid(run, tools)),
-    tools,
+    runs.map((run) => asSaid(run, context)),
+    context,
   );
 
 /** The same for runs as a change made them: what their attempts have said since is not in it. */
 export async function viewsOfChanged(
   runs: readonly Run[],
-  tools: Tools,
+  context: Context,
 ): Promise<readonly RunView[]> {
-  const view = viewerWith(tools);
-  const reasons = await tools.engine.why(runs, tools.clock.now());
+  const view = viewerWith(context);
+  const reasons = await context.engine.why(runs, context.clock.now());
   const withoutDaemon = (run: Run): string | null =>
-    tools.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
+    context.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
   return runs.map((run, i) => view(run, reasons[i] ?? withoutDaemon(run)));
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
-export function viewerOfAccepted(tools: Tools): (accepted: Accepted) => AcceptedView {
-  const view = viewerWith(tools);
+export function viewerOfAccepted(context: Context): (accepted: Accepted) => AcceptedView {
+  const view = viewerWith(context);
   return ({ run, reason, existing }) => {
-    const seen = view(asSaid(run, tools), reason);
+    const seen = view(asSaid(run, context), reason);
     return existing ? { ...seen, existing } : seen;
   };
 }
 
-function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
-  const { config } = tools;
+function viewerWith(context: Context): (run: Run, why: string | null) => RunView {
+  const { config } = context;
   let names: ReadonlySet<string> | null = null;
   const blocked = ({ job, state }: Run): string | null => {
     // No daemon has told the engine which jobs there are.
-    if (tools.daemon !== null || state.name !== 'queued') return null;
-    names ??= new Set(tools.catalog.names());
-    const entry = tools.catalog.find(job);
+    if (context.daemon !== null || state.name !== 'queued') return null;
+    names ??= new Set(context.catalog.names());
+    const entry = context.catalog.find(job);
     return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
   return (run, why) => viewOf(run, blocked(run) ?? why, config);
@@ -55,8 +55,8 @@ function viewerWith(tools: Tools): (run: Run, why: string | null) => RunView {
 
 const NO_DAEMON = 'no daemon is running';
 
-export async function viewRun(run: Run, tools: Tools): Promise<RunView> {
-  const [view] = await viewsOf([run], tools);
+export async function viewRun(run: Run, context: Context): Promise<RunView> {
+  const [view] = await viewsOf([run], context);
   return view as RunView;
 }
 
@@ -79,9 +79,9 @@ export function shortOf(view: RunView): ShortRun {
   };
 }
 
-function asSaid(run: Run, tools: Tools): Run {
+function asSaid(run: Run, context: Context): Run {
   if (run.state.name !== 'running') return run;
-  return withProgress(run, tools.daemon?.progress(run.id) ?? null);
+  return withProgress(run, context.daemon?.progress(run.id) ?? null);
 }
 
 export interface JobView {
@@ -110,14 +110,14 @@ export const NO_RUNS: Counts = {
 /** Views of the jobs with these names, which are `jobNames`, or some of them. */
 export async function jobViews(
   names: readonly string[],
-  tools: Tools,
+  context: Context,
 ): Promise<readonly JobView[]> {
-  const known = await knownOf(tools);
-  return names.map((name) => view(name, tools.catalog.find(name), known, tools));
+  const known = await knownOf(context);
+  return names.map((name) => view(name, context.catalog.find(name), known, context));
 }
 
 /** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
-export async function jobNames({ engine, catalog, daemon }: Tools): Promise<readonly string[]> {
+export async function jobNames({ engine, catalog, daemon }: Context): Promise<readonly string[]> {
   const known = catalog.all().map(({ name }) => name);
   // Without a daemon the definitions may not have been read, but the files tell their names.
   const filed = daemon || known.length > 0 ? known : catalog.names();
@@ -127,11 +127,11 @@ export async function jobNames({ engine, catalog, daemon }: Tools): Promise<read
   return [...new Set([...filed, ...asked, ...left])].sort();
 }
 
-export async function jobView(name: string, tools: Tools): Promise<JobView | null> {
-  const known = await knownOf(tools);
-  const entry = tools.catalog.find(name);
+export async function jobView(name: string, context: Context): Promise<JobView | null> {
+  const known = await knownOf(context);
+  const entry = context.catalog.find(name);
   const asked = known.counts.has(name) || known.schedules.some(({ job }) => job === name);
-  return entry || asked ? view(name, entry, known, tools) : null;
+  return entry || asked ? view(name, entry, known, context) : null;
 }
 
 /** What the engine knows of all jobs. */
@@ -142,7 +142,7 @@ interface Known {
   readonly byJob: ReadonlyMap<string, Schedule>;
 }
 
-async function knownOf({ engine }: Tools): Promise<Known> {
+async function knownOf({ engine }: Context): Promise<Known> {
   const schedules = await engine.schedules();
   return {
     counts: await engine.countsByJob(),
@@ -166,9 +166,9 @@ function view(
   name: string,
   entry: JobEntry | null,
   { counts, pauses, byJob }: Known,
-  tools: Tools,
+  context: Context,
 ): JobView {
-  const { dir, redact } = tools.config;
+  const { dir, redact } = context.config;
   const schedule = byJob.get(name);
   const data = entry?.state === 'ok' ? entry.data : null;
   return {

@@ -6,33 +6,33 @@ import { onAbort } from '../../support/aborts.ts';
 import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { Wakeup } from '../../support/wakeup.ts';
-import type { Tools } from './command.ts';
+import type { Context } from './command.ts';
 import { getRun } from './drafts.ts';
 
 /** The runs as soon as all of them, or with `any` one of them, are settled; null when the signal ended the wait. */
 export async function untilSettled(
   ids: readonly number[],
   any: boolean,
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): Promise<readonly Run[] | null> {
   const runs = new Map<number, Run>();
   const awaited = new Set(ids);
   const changes = new Wakeup();
-  const undo = waitsOf(tools.engine).add(awaited, (run) => {
+  const undo = waitsOf(context.engine).add(awaited, (run) => {
     runs.set(run.id, run);
     changes.wake();
   });
   const unlisten = onAbort(signal, changes.wake);
   try {
     for (const id of ids) {
-      const run = await durably(tools.engine, () => getRun(id, tools));
+      const run = await durably(context.engine, () => getRun(id, context));
       // A change that came while this was read is newer.
       if (!runs.has(id)) runs.set(id, run);
     }
     while (!isOver(runs, any)) {
       if (signal.aborted) return null;
-      if (!tools.daemon) throw noDaemon('waiting for a run');
+      if (!context.daemon) throw noDaemon('waiting for a run');
       await changes.sleep();
     }
     return ids.flatMap((id) => runs.get(id) ?? []);
@@ -134,20 +134,20 @@ const AT_MOST_EVERY_MS = 250;
 export async function* watched<View>(
   first: View,
   again: () => Promise<View>,
-  tools: Tools,
+  context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<View> {
-  if (!tools.daemon) throw noDaemon('watching');
+  if (!context.daemon) throw noDaemon('watching');
   const changes = new Wakeup();
-  const undo = tools.engine.onChange(changes.wake);
+  const undo = context.engine.onChange(changes.wake);
   const unlisten = onAbort(signal, changes.wake);
   try {
     yield first;
     while (!signal.aborted) {
       await changes.sleep();
-      await delay(tools.clock, AT_MOST_EVERY_MS, signal);
+      await delay(context.clock, AT_MOST_EVERY_MS, signal);
       changes.forget();
-      const view = await durably(tools.engine, again);
+      const view = await durably(context.engine, again);
       if (!signal.aborted) yield view;
     }
   } finally {

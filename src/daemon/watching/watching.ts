@@ -1,7 +1,7 @@
 // All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
 // before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
 // what the daemon knows once it is made.
-import type { Tools } from '../../commands/shared/command.ts';
+import type { Context } from '../../commands/shared/command.ts';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
@@ -25,7 +25,7 @@ export interface WatchingOptions {
 export interface WatchedDaemon {
   /** Makes the scheduler tick. */
   readonly wake: () => void;
-  readonly tools: Tools;
+  readonly context: Context;
   /** What is wrong, in one word; null where all is well. */
   readonly trouble: () => string | null;
 }
@@ -48,7 +48,7 @@ export class Watching {
     this.#metrics = config.http === null ? null : new Metrics(clock.now());
     const { dir } = config;
     const why = async (run: Run): Promise<string | null> =>
-      (await this.#daemon?.tools.engine.why([run], clock.now()))?.[0] ?? null;
+      (await this.#daemon?.context.engine.why([run], clock.now()))?.[0] ?? null;
     this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
     const rules = notifyRules(config);
     const env = jobEnvironment(config);
@@ -91,7 +91,7 @@ export class Watching {
   /** The scheduler has ticked. */
   ticked(): void {
     this.#supervisor.ticked(async () => {
-      const { running = 0, queued = 0 } = (await this.#daemon?.tools.engine.counts()) ?? {};
+      const { running = 0, queued = 0 } = (await this.#daemon?.context.engine.counts()) ?? {};
       return `${running} running, ${queued} queued`;
     });
   }
@@ -117,11 +117,11 @@ export class Watching {
   }
 
   async #text(metrics: Metrics): Promise<string> {
-    const tools = this.#daemon?.tools;
+    const context = this.#daemon?.context;
     return metrics.text({
-      counts: (await tools?.engine.counts()) ?? null,
-      workers: tools?.daemon?.workers() ?? { busy: 0, total: 0 },
-      jobs: tools?.catalog.names() ?? [],
+      counts: (await context?.engine.counts()) ?? null,
+      workers: context?.daemon?.workers() ?? { busy: 0, total: 0 },
+      jobs: context?.catalog.names() ?? [],
     });
   }
 }

@@ -20,7 +20,7 @@ import { instantOf, optionsJson, toJson } from './values.ts';
 /** `attempt`: all of it. `hook`: after the fact, a run can only be told of, and further runs asked for. */
 export type Powers = 'attempt' | 'hook';
 
-export class Context implements JobContext {
+export class RunContext implements JobContext {
   readonly id: string;
   readonly job: string;
   readonly attempt: number;

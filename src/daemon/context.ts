@@ -1,7 +1,7 @@
 // What a running daemon does for others: what command handlers get of it, and what a job emits, which is a run like any
 // other, with the emitting run as its parent. The job need not exist yet.
 import type { Feed } from '../api/feed.ts';
-import type { Tools } from '../commands/shared/command.ts';
+import type { Context } from '../commands/shared/command.ts';
 import { draftOf } from '../commands/shared/drafts.ts';
 import { makeSchedule } from '../commands/shared/made-schedules.ts';
 import { checked } from '../commands/shared/options.ts';
@@ -12,8 +12,8 @@ import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
 
-export interface ToolParts
-  extends Pick<Tools, 'engine' | 'members' | 'catalog' | 'logs' | 'config' | 'clock'> {
+export interface ContextParts
+  extends Pick<Context, 'engine' | 'members' | 'catalog' | 'logs' | 'config' | 'clock'> {
   readonly pool: WorkerPool;
   readonly files: Pick<FileFollower, 'reload' | 'watch'>;
   readonly attempts: Attempts;
@@ -21,7 +21,7 @@ export interface ToolParts
   readonly stop: (now: boolean) => void;
 }
 
-export function toolsOf(parts: ToolParts): Tools {
+export function contextOf(parts: ContextParts): Context {
   const { engine, members, catalog, logs, config, clock, pool, files, attempts, feed, stop } =
     parts;
   return {
@@ -47,19 +47,19 @@ export function toolsOf(parts: ToolParts): Tools {
 
 /** Resolves with the id of the run, or the name of the schedule, when it is durable. */
 export async function emit(
-  tools: Tools,
+  context: Context,
   parent: number,
   job: string,
   params: Json,
   options: Json,
 ): Promise<string> {
-  const now = tools.clock.now();
+  const now = context.clock.now();
   const request = checked(SCHEDULE, requestFromCode(job, params, options));
   if (request.everyMs !== undefined || request.cron !== undefined) {
-    const { name } = await makeSchedule(request, tools, now);
+    const { name } = await makeSchedule(request, context, now);
     return name;
   }
-  const draft = await draftOf(request, tools, now, parent);
-  const [accepted] = await tools.engine.accept([draft], now);
+  const draft = await draftOf(request, context, now, parent);
+  const [accepted] = await context.engine.accept([draft], now);
   return String(accepted?.run.id);
 }
