@@ -1,11 +1,11 @@
 // From a request on the socket to the command that does it. A request that comes a second time, because its client
 // lost the connection before the reply, gets the reply of the first one.
 import type { Request } from '../api/protocol.ts';
-import { weightOfValue } from '../run/weight.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { Recent } from '../support/recent.ts';
+import { weightOfValue } from '../support/weight.ts';
 import { ENTRIES, findCommand } from './index.ts';
 import type { Asked, Command, Context } from './shared/command.ts';
 import { checked, readWords } from './shared/options.ts';

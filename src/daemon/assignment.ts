@@ -24,7 +24,7 @@ export function assignmentOf(run: Run, file: string, reportStart = false): Assig
     ...(life?.checkpoint !== undefined && { checkpoint: life.checkpoint }),
     rows: life?.rows ?? 0,
     rowBytes: life?.rowBytes ?? 0,
-    steps: life?.steps ?? {},
+    steps: life?.steps?.toJSON() ?? {},
     reportStart,
   };
 }

@@ -1,12 +1,14 @@
 // The difference between a run and what it becomes, as the journal keeps it. What a run has saved may be megabytes, and
 // most changes leave it as it is: a step is written down once, when it is saved. To apply a difference again changes
 // nothing: a repair may have to, where it does not know what a page includes.
-import type { Json } from '../support/json.ts';
+import { fits } from '../support/schema.ts';
 import type { Life, Run } from './run.ts';
+import { Steps } from './steps.ts';
+import { STEP_VALUES } from './stored-run.ts';
 
 export interface Difference extends Partial<Omit<Run, 'life'>> {
   /** All of it, but for what `kept` names. */
-  readonly life?: Partial<Life> | null;
+  readonly life?: (Omit<Partial<Life>, 'steps'> & { readonly steps?: unknown }) | null;
   /** What `life` has from before. Of `steps` those that are in `life` are new. */
   readonly kept?: readonly Large[];
 }
@@ -30,34 +32,31 @@ export function applyDifference(prev: Run, { kept, ...changed }: Difference): Ru
   const next = { ...prev, ...changed } as Run;
   const before = prev.life;
   if (!kept || !before || !next.life) return next;
-  const life: { -readonly [K in keyof Life]: Life[K] } = { ...next.life };
+  const life: Record<string, unknown> = { ...next.life };
   for (const name of kept) {
     if (!(name in life)) continue;
-    const value = before[name];
-    if (name === 'steps') life.steps = { ...before.steps, ...life.steps };
-    else if (value === undefined) delete life[name];
+    const value = name === 'steps' ? withSteps(before.steps, life.steps) : before[name];
+    if (value === undefined) delete life[name];
     else life[name] = value;
   }
-  return { ...next, life };
+  return { ...next, life: life as unknown as Life };
 }
+
+/** What makes no sense stays as it is, for the reader of the run. */
+const withSteps = (before: Steps | undefined, added: unknown): unknown => {
+  if (added === null) return before;
+  return fits(STEP_VALUES, added) ? (Steps.of(added, before) ?? undefined) : added;
+};
 
 /** What is kept leaves its place empty. */
 function lifeDifference(prev: Life, next: Life): Pick<Difference, 'life' | 'kept'> {
   const kept = LARGE.filter((name) => next[name] !== undefined && next[name] === prev[name]);
-  const added = next.steps && addedSteps(prev.steps, next.steps);
+  const added = prev.steps && next.steps !== prev.steps && next.steps?.since(prev.steps);
   const life = {
     ...next,
     ...Object.fromEntries(kept.map((name) => [name, null])),
     ...(added && { steps: added }),
   };
-  const all = added && !kept.includes('steps') ? [...kept, 'steps' as const] : kept;
+  const all = added ? [...kept, 'steps' as const] : kept;
   return all.length > 0 ? { life, kept: all } : { life };
-}
-
-type Steps = Readonly<Record<string, Json>>;
-
-/** Null where there were none before, or one of them is not there as it was. */
-function addedSteps(prev: Steps | undefined, next: Steps): Steps | null {
-  if (!prev || Object.keys(prev).some((name) => prev[name] !== next[name])) return null;
-  return Object.fromEntries(Object.entries(next).filter(([name]) => !Object.hasOwn(prev, name)));
 }

@@ -3,6 +3,7 @@
 // that difference is what the journal keeps. A million of them wait in memory, so what most runs do not have
 // (`origin`, `life`) is null until it is needed.
 import type { Json } from '../support/json.ts';
+import type { Steps } from './steps.ts';
 
 /** `aside`: why what was stored of it makes no sense, until a person has looked (stored-run.ts). */
 export type RunState =
@@ -104,7 +105,7 @@ export interface Life {
   readonly rows?: number;
   /** What these rows take as JSON. */
   readonly rowBytes?: number;
-  readonly steps?: Readonly<Record<string, Json>>;
+  readonly steps?: Steps;
   readonly progress?: Progress;
   /** Given with a call-back: shown until the run is settled. */
   readonly output?: Json;

@@ -3,8 +3,10 @@
 // its place stands a settled run with the reason. A settled one stays what it was; any other has failed, because
 // nobody can tell whether it has ended, so that it does not start again by itself and a person can look.
 import * as v from 'valibot';
+import type { Json } from '../support/json.ts';
 import { MAX_JOB_NAME, MAX_RUN_ID } from '../support/limits.ts';
 import {
+  anything,
   type Fields,
   faultOf,
   fits,
@@ -25,6 +27,7 @@ import {
   variant,
   whole,
 } from '../support/schema.ts';
+import { weightOfValue } from '../support/weight.ts';
 import {
   isSettled,
   isSettledName,
@@ -37,7 +40,7 @@ import {
   STATE_NAMES,
   type StateName,
 } from './run.ts';
-import { weightOfValue } from './weight.ts';
+import { Steps, type StepValues } from './steps.ts';
 
 export const RUN_ID = whole(1, MAX_RUN_ID);
 /** One more than the most retries is no safe integer any more. */
@@ -80,6 +83,9 @@ const ATTEMPT = object({
   signal: v.optional(text),
 });
 
+/** Each by itself: together they may be deeper by one level than any of them. */
+export const STEP_VALUES = mapOf(json as Schema<Json>);
+
 const LIFE = object({
   attempt: whole(0),
   maxAttempts: ATTEMPTS,
@@ -92,8 +98,8 @@ const LIFE = object({
   checkpoint: v.optional(json),
   rows: v.optional(whole(0)),
   rowBytes: v.optional(whole(0)),
-  // Each by itself: together they may be deeper by one level than any of them.
-  steps: v.optional(mapOf(json)),
+  // What was read before is not looked through again with each step that is added.
+  steps: v.optional(v.lazy((value) => (value instanceof Steps ? anything : STEP_VALUES))),
   progress: v.optional(object({ percent: numberBetween(0, 100), text: v.nullable(text) })),
   output: v.optional(json),
   abort: v.optional(text),
@@ -113,8 +119,19 @@ const RUN = object({
 /** The run, or what stands in its place; what is wrong, where it has no number that could name it. */
 export function readRun(raw: unknown): Run | string {
   const wrong = faultOf(RUN, raw) ?? misfitOf(raw as Run);
-  if (wrong === null) return raw as Run;
+  if (wrong === null) {
+    const run = raw as Run;
+    if (run.life) takenIn(run.life);
+    return run;
+  }
   return isFields(raw) && fits(RUN_ID, raw.id) ? setAside(raw, raw.id, wrong) : wrong;
+}
+
+/** The life of what was read a moment ago, and is nobody else's yet: its steps become what they are in memory. */
+function takenIn(life: Life): Life {
+  const steps: unknown = life.steps;
+  if (steps === undefined || steps instanceof Steps) return life;
+  return Object.assign(life, { steps: Steps.of(steps as StepValues) ?? undefined });
 }
 
 /** Fields that are right by themselves and do not fit each other. */
@@ -133,7 +150,7 @@ function misfitOf({ id, state, origin, life }: Run): string | null {
 function setAside(raw: Fields, id: number, why: string): Run {
   const state = isFields(raw.state) ? raw.state : {};
   const createdAt = sound<number>(raw.createdAt, instant, sound(state.settledAt, instant, 0));
-  const life = fits(LIFE, raw.life) ? closed(raw.life as Life) : null;
+  const life = fits(LIFE, raw.life) ? closed(takenIn(raw.life as Life)) : null;
   return {
     id,
     job: sound(raw.job, JOB, 'unknown'),

@@ -31,6 +31,7 @@ import {
   runsAlone,
   stateForTime,
 } from './run.ts';
+import { Steps } from './steps.ts';
 import { lengthOf, waitOf } from './waits.ts';
 
 /** A run whose time has come, or whose others are done. */
@@ -272,6 +273,6 @@ export interface Saved {
 export function save(run: Run, saved: Saved): Run {
   const life = lifeOf(run);
   const { step, ...fields } = saved;
-  const steps = step ? { steps: { ...life.steps, [step.name]: step.value } } : {};
-  return { ...run, life: { ...life, ...fields, ...steps } };
+  const steps = step && new Steps(life.steps ?? null, step.name, step.value);
+  return { ...run, life: { ...life, ...fields, ...(steps && { steps }) } };
 }

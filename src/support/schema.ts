@@ -100,9 +100,7 @@ export const text = v.string(must('a text'));
 export const flag: Schema<boolean> = v.boolean(must('true or false'));
 export const number = be<number>('a number', Number.isFinite);
 export const instant = be<number>('a time', isInstant);
-export const json = be<unknown>(`JSON of at most ${MAX_JSON_DEPTH} levels`, (value) =>
-  isJson(value, MAX_JSON_DEPTH),
-);
+export const json = be<unknown>(`JSON of at most ${MAX_JSON_DEPTH} levels`, isJson);
 export const fields = be<Fields>('an object', isFields);
 
 export const textUpTo = (most: number): Schema<string> =>
@@ -278,11 +276,25 @@ const missingOf =
     return (entry && v.safeParse(entry, undefined).issues?.[0].message) ?? ' is missing';
   };
 
-function isJson(value: unknown, levels: number): boolean {
+/** What was found to be JSON and is large: a run is read again with each change of it, and its values are the same. */
+const largeJson = new WeakSet<object>();
+const MANY_VALUES = 100;
+
+function isJson(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return value !== undefined;
-  if (levels === 0) return false;
-  for (const name in value) if (!isJson((value as Fields)[name], levels - 1)) return false;
-  return true;
+  if (largeJson.has(value)) return true;
+  const count = valuesIn(value, MAX_JSON_DEPTH);
+  if (count > MANY_VALUES) largeJson.add(value);
+  return count > 0;
+}
+
+/** How many values there are; NaN where one is none of JSON or too deep. */
+function valuesIn(value: unknown, levels: number): number {
+  if (value === null || typeof value !== 'object') return value === undefined ? Number.NaN : 1;
+  if (levels === 0) return Number.NaN;
+  let count = 1;
+  for (const name in value) count += valuesIn((value as Fields)[name], levels - 1);
+  return count;
 }
 
 type Fits = (value: unknown) => boolean;

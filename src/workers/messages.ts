@@ -3,6 +3,7 @@
 import type { JobFile } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
+import type { StepValues } from '../run/steps.ts';
 import type { LogLine, RunView } from '../run/view.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES } from '../support/limits.ts';
@@ -23,7 +24,7 @@ export interface Assignment {
   readonly checkpoint?: Json;
   readonly rows: number;
   readonly rowBytes: number;
-  readonly steps: Readonly<Record<string, Json>>;
+  readonly steps: StepValues;
   /** The worker sends `started` before it calls the job's own code. */
   readonly reportStart: boolean;
 }

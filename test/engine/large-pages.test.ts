@@ -6,6 +6,7 @@ import { type FileEngine, openFileEngine } from '../../src/engine/files/file-eng
 import { Memory } from '../../src/engine/files/memory.ts';
 import { inspectState } from '../../src/engine/files/repair/inspect.ts';
 import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { Steps } from '../../src/run/steps.ts';
 import type { Document } from '../../src/store/document.ts';
 import { readDocument, writeDocument } from '../../src/store/document.ts';
 import { bytesOf, Reading } from '../../src/store/document-bytes.ts';
@@ -74,8 +75,9 @@ async function large(engine: FileEngine): Promise<void> {
   );
   for (const { run, token } of claimed)
     await engine.changeHeld(run.id, token, (now) => {
-      const steps = Object.fromEntries(['a', 'b', 'c'].map((step) => [step, step.repeat(MB)]));
-      const life = now.life && { ...now.life, steps };
+      const saved = Object.fromEntries(['a', 'b', 'c'].map((step) => [step, step.repeat(MB)]));
+      const steps = Steps.of(saved);
+      const life = now.life && { ...now.life, ...(steps && { steps }) };
       return { ...finish(now, DONE, T0), life };
     });
   expect(accepted).toHaveLength(4);

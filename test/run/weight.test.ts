@@ -1,12 +1,14 @@
 // The weight of a run: near enough to bound memory by, whatever its values are.
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/run/run.ts';
+import { Steps, type StepValues } from '../../src/run/steps.ts';
 import { weightOf } from '../../src/run/weight.ts';
 import type { Json } from '../../src/support/json.ts';
 
 const MB = 1024 * 1024;
 
-function runWith(params: Json, output: Json = null, steps: Record<string, Json> = {}): Run {
+function runWith(params: Json, output: Json = null, saved: StepValues = {}): Run {
+  const steps = Steps.of(saved);
   return {
     id: 1,
     job: 'mail',
@@ -15,7 +17,10 @@ function runWith(params: Json, output: Json = null, steps: Record<string, Json> 
     createdAt: 1,
     state: { name: 'done', dueAt: 1, settledAt: 2, output },
     origin: null,
-    life: { attempt: 1, maxAttempts: 1, startedAt: 1, attempts: [], checkpoint: null, steps },
+    life: {
+      ...{ attempt: 1, maxAttempts: 1, startedAt: 1, attempts: [], checkpoint: null },
+      ...(steps && { steps }),
+    },
   };
 }
 
