@@ -20,6 +20,8 @@ export interface Listening extends Omit<Service, 'turns'> {
   readonly prepare: () => void;
   /** Told where the socket was gone and is there again. */
   readonly onAnew: () => void;
+  /** Called with each look at the socket: whatever else may be removed is looked at with it, and nothing more wakes. */
+  readonly onLook: () => void;
 }
 
 /** Less than a client waits for a daemon that holds the lock and does not listen. */
@@ -64,6 +66,7 @@ class Ear implements Serving {
 
   watch(): void {
     const look = (): void => {
+      this.#o.onLook();
       this.#looking = this.#look().finally(() => this.watch());
     };
     this.#unwatch = this.#o.clock.after(LOOK_EVERY_MS, look, { idle: true });

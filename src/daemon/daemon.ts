@@ -332,7 +332,8 @@ export class Daemon {
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');
     const handle = dispatcher(this.context);
-    return serve({ path, prepare, onAnew, clock, handle, durable, onError });
+    const onLook = (): void => this.#opened.look();
+    return serve({ path, prepare, onAnew, onLook, clock, handle, durable, onError });
   }
 
   #makeAttempts(): Attempts {

@@ -44,6 +44,8 @@ export interface Opened {
   readonly oddities: readonly Oddity[];
   /** Whether the lock is still ours, and the moment when it is known that it is not. */
   readonly lock: Pick<StateLock, 'guard' | 'isHeld' | 'lost'>;
+  /** Whether the files are still there, where nothing is written that would tell: those that are gone are written anew. */
+  look(): void;
   /** Nothing more is to come for now: leaves all so that it is quickly opened. */
   tidy(): Promise<void>;
   close(): Promise<void>;
@@ -84,7 +86,8 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     };
     const { members } = engine;
     const own = { engine, members, logs, lock, clock, cluster: null };
-    return { ...found, ...own, tidy: () => engine.fold(), close };
+    const look = (): void => void engine.look();
+    return { ...found, ...own, look, tidy: () => engine.fold(), close };
   } catch (error) {
     await lock.release();
     throw unusable(error);

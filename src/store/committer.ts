@@ -7,7 +7,7 @@
 // failed sync ends the segment for good, and the line is tried once more in a new one, because after a failed sync a
 // later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
 //
-// After each line its segment is looked at. Where it was removed, or another file has its name, no start would find the
+// After each line, and now and then, its segment is looked at. Where it was removed, or another file has its name, no start would find the
 // line, nor those before it. From then on lines are held: they are written, in a new segment, and nobody is told of
 // them before a fold that began later has written the state anew from memory. Of a line that is held only the fold may
 // know.
@@ -65,6 +65,8 @@ export class Committer {
   readonly #o: CommitterOptions;
   #segment: Segment;
   #segments: number;
+  /** Those that a start needs: none is removed by us before it is no longer among them. */
+  readonly #needed: Set<number>;
   /** Bytes in segments that are over, since the last fold began. */
   #earlier = 0;
   #batches: Batch[] = [];
@@ -80,6 +82,7 @@ export class Committer {
     this.#o = options;
     this.#segment = options.segment;
     this.#segments = options.segment.number;
+    this.#needed = new Set([options.segment.number]);
   }
 
   /** Bytes that were written since the last fold began. */
@@ -90,6 +93,29 @@ export class Committer {
   /** The last sequence on the disk. */
   get durableSeq(): number {
     return this.#segment.position.seq;
+  }
+
+  get needed(): ReadonlySet<number> {
+    return this.#needed;
+  }
+
+  /** A fold has written what stood in segments before this one. */
+  forget(before: number): void {
+    for (const segment of this.#needed) if (segment < before) this.#needed.delete(segment);
+  }
+
+  /** Whether a start would find the segment in use, as far as that can be told between two lines. */
+  get isNamed(): boolean {
+    return this.#running !== null || this.#rotation !== null || this.#segment.isNamed;
+  }
+
+  /** Segments were removed: from now on lines are held, until a fold has made that good. */
+  lose(): void {
+    this.#segment.end();
+    this.#isGone = true;
+    if (this.#held) return;
+    this.#held = [];
+    this.#o.onGone(wasRemoved(this.#segment.path));
   }
 
   /** Resolves when the transaction is on the disk; rejects, with its effects taken back, when it could not be. */
@@ -169,7 +195,7 @@ export class Committer {
   async close(): Promise<void> {
     while (this.#running) await this.#running;
     await this.#segment.close();
-    if (this.#held) throw journalGone(this.#segment.path, 'could not be written anew');
+    if (this.#held) throw wasRemoved(this.#segment.path, 'could not be written anew');
   }
 
   /** The newest of those that nobody was told of. */
@@ -202,20 +228,12 @@ export class Committer {
       }
       this.#batches.shift();
       this.#o.onCommit(this.#o.clock.monotonic() - began);
-      if (!this.#segment.isNamed) this.#lose();
+      if (!this.#segment.isNamed) this.lose();
       batch.written.resolve();
       if (this.#held) this.#held.push(batch);
       else this.#acknowledge(batch);
     }
     this.#running = null;
-  }
-
-  #lose(): void {
-    this.#segment.end();
-    this.#isGone = true;
-    if (this.#held) return;
-    this.#held = [];
-    this.#o.onGone(journalGone(this.#segment.path, 'is written anew from memory'));
   }
 
   #acknowledge(batch: Batch): void {
@@ -257,6 +275,7 @@ export class Committer {
       this.#segments,
       old.position,
     );
+    this.#needed.add(this.#segments);
     this.#earlier += old.size;
     await old.close();
   }
@@ -286,7 +305,7 @@ function deferred(): Deferred {
   return { promise, ...(settle as unknown as Pick<Deferred, 'resolve' | 'reject'>) };
 }
 
-function journalGone(path: string, what: string): JobrunError {
+export function wasRemoved(path: string, what = 'is written anew from memory'): JobrunError {
   const hint = 'Nothing but jobrun may remove what lies in the state folder.';
   const message = `${path} was removed or replaced while it was in use: the state ${what}`;
   return new JobrunError('write-failed', message, hint);

@@ -7,6 +7,9 @@ export function damaged(path: string, why: string): JobrunError {
   return new JobrunError('state-damaged', `${path} ${why}`, hint);
 }
 
+export const isDamage = (error: unknown): error is JobrunError =>
+  error instanceof JobrunError && error.code === 'state-damaged';
+
 /** Takes the description of a record that was left out, or set aside. */
 export type Note = (what: string, setAside?: boolean) => void;
 
@@ -36,7 +39,7 @@ export class Problems {
     try {
       return await read();
     } catch (error) {
-      if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
+      if (!isDamage(error)) throw error;
       this.#add({ error, path });
       return null;
     }

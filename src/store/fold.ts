@@ -9,16 +9,18 @@
 // A file is captured at one moment together with the sequence that it includes, and published only once that sequence
 // is in the journal: a file never knows of a commit that the journal could still lose. (Where the journal was removed, its
 // lines are in a new one, and nobody is told of them before this fold is through: see committer.ts.) Runs are never changed in place, so
-// capturing is a list of references. A crash anywhere leaves more than is needed; the replay skips what each file
+// capturing is a list of references. A page whose file was removed, or is damaged, is written anew where memory has all of its
+// records. Else it stays damage: what only the file held is lost, and what memory has goes into the new journal. A crash anywhere leaves more than is needed; the replay skips what each file
 // already includes.
 import type { Disk } from '../support/files.ts';
 import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES } from '../support/limits.ts';
 import type { Committer } from './committer.ts';
+import { isDamage } from './damage.ts';
 import { documentPath, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
 import { journalFolder, listSegments, type Position, segmentPath } from './journal.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
-import type { Pages, Row } from './pages.ts';
+import type { PagedOperations, Pages, Row } from './pages.ts';
 import type { Documents } from './table.ts';
 
 export interface Folding {
@@ -26,7 +28,10 @@ export interface Folding {
   readonly dir: string;
   readonly documents: Documents;
   readonly pages: Pages<Row>;
+  readonly operations: Pick<PagedOperations, 'whole'>;
   readonly committer: Committer;
+  /** Takes the damage of a page. */
+  readonly onError: (error: unknown) => void;
   readonly counters: () => {
     readonly epoch: number;
     readonly nextId: number;
@@ -44,11 +49,12 @@ export function isWorthFolding(journal: number, pages: Pages<Row>): boolean {
 export async function fold(f: Folding): Promise<void> {
   const { table } = f.pages;
   table.removed = 0;
+  await f.disk.makeFolder(f.pages.folder);
   const { segment, position } = await f.committer.rotate();
   const dirty = [...table.dirty].sort((a, b) => a - b);
   const spent = spentPages(f);
   for (const page of dirty) {
-    await writePage(f, page);
+    await writePage(f, page).catch((error) => keepInJournal(f, page, error));
     await new Promise(setImmediate);
   }
   for (const name of f.documents.names) {
@@ -62,6 +68,7 @@ export async function fold(f: Folding): Promise<void> {
   }
   const manifest = await published(f, (seq) => manifestOf(f, seq, segment, position, spent));
   await writeManifest(f.disk, f.dir, manifest);
+  f.committer.forget(segment);
   await removeOld(f, manifest);
 }
 
@@ -100,6 +107,20 @@ async function writePage(f: Folding, page: number): Promise<void> {
     table.dirty.add(page);
     throw error;
   }
+}
+
+async function keepInJournal(f: Folding, page: number, error: unknown): Promise<void> {
+  const { committer, operations, pages } = f;
+  if (!isDamage(error)) throw error;
+  pages.table.dirty.add(page);
+  f.onError(error);
+  // No wait between the look at the memory and the last of these: what changes after it stands after it.
+  for (const record of pages.collect(page, new Map())) {
+    if (pages.isLight(record)) continue;
+    const ops = [JSON.stringify(operations.whole(record))];
+    committer.commit({ ops, undo: () => undefined, told: () => undefined }).catch(() => undefined);
+  }
+  await committer.written();
 }
 
 /**

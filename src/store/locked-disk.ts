@@ -14,6 +14,7 @@ export function lockedDisk(disk: Disk, guard: () => void): Disk {
     read: (path) => disk.read(path),
     pieces: (path) => disk.pieces(path),
     list: (path) => disk.list(path),
+    stampOf: (path) => disk.stampOf(path),
     space: (path) => disk.space(path),
     syncFolder: (path) => disk.syncFolder(path),
     makeFolder: held((path) => disk.makeFolder(path)),

@@ -4,12 +4,12 @@
 // heap, so large records at rest are held light, without their values: `whole` reads them again, and a page is rewritten
 // while the old file is read beside it.
 import { join } from 'node:path';
-import { JobrunError } from '../support/errors.ts';
+import type { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { PAGE_SIZE, PAGES_CACHED, PAGES_CACHED_BYTES } from '../support/limits.ts';
 import { isFields } from '../support/schema.ts';
 import { copyAside } from './aside.ts';
-import { damaged, type Note, type Oddity } from './damage.ts';
+import { damaged, isDamage, type Note, type Oddity } from './damage.ts';
 import { type Document, elementsOf, listFolder, readWeighed, writeDocument } from './document.ts';
 import { FORMAT } from './format.ts';
 import type { Op } from './journal.ts';
@@ -65,7 +65,7 @@ export interface PagedTable<R extends Row = Row> {
 }
 
 /** The operations of the journal on records in pages. */
-export interface PagedOperations {
+export interface PagedOperations<R extends Row = Row> {
   readonly reads: Reads;
   /** Returns the number of the record that an operation is about, or null. */
   idOf(op: Op): number | null;
@@ -73,6 +73,8 @@ export interface PagedOperations {
   makes(op: Op): boolean;
   /** Whether an operation is a change that is counted, as events are. */
   counts(op: Op): boolean;
+  /** Returns the operation that makes a record as it is now, whatever came before. */
+  whole(record: R): Op;
   /** Throws if the operation cannot fit what came before it. */
   replay(op: Op, to: Replay): void;
 }
@@ -81,7 +83,7 @@ export interface PagedOperations {
 export interface Tables<R extends Row = Row> {
   readonly documents: Documents;
   readonly paged: PagedTable<R>;
-  readonly operations: PagedOperations;
+  readonly operations: PagedOperations<R>;
   /**
    * Makes the records that must be there because others are, and removes those that must not. Returns the document that
    * lacked them and what it lacked, or null.
@@ -395,7 +397,7 @@ export async function readable<T>(reading: Promise<T>, damage: JobrunError[]): P
   try {
     return await reading;
   } catch (error) {
-    if (!(error instanceof JobrunError) || error.code !== 'state-damaged') throw error;
+    if (!isDamage(error)) throw error;
     damage.push(error);
     return null;
   }

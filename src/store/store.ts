@@ -5,10 +5,11 @@ import { type Clock, delay } from '../support/clock.ts';
 import { assert, JobrunError } from '../support/errors.ts';
 import { bytesIn, type Disk } from '../support/files.ts';
 import { SECOND } from '../support/limits.ts';
-import type { Committer, Transaction } from './committer.ts';
+import { type Committer, type Transaction, wasRemoved } from './committer.ts';
 import { fold, isWorthFolding } from './fold.ts';
 import { Heartbeat, type Witness, writeClockNote } from './notes.ts';
 import type { Pages, Row, Tables } from './pages.ts';
+import { Removals } from './removals.ts';
 import type { Reserve } from './reserve.ts';
 
 /** How many changes there ever were, and the next number. */
@@ -43,6 +44,8 @@ export class Store<R extends Row, T extends Tables<R>> {
   #counters: Counters;
   #folding: Promise<void> | null = null;
   #restoring: Promise<void> | null = null;
+  #looking: Promise<void> | null = null;
+  readonly #removals: Removals;
   #closing = false;
   /** The size of the journal when it was last looked at for a fold. */
   #lookedAt = 0;
@@ -51,6 +54,7 @@ export class Store<R extends Row, T extends Tables<R>> {
     this.opened = opened;
     this.#counters = () => ({ nextId: opened.nextId, changes: opened.changes });
     this.#heartbeat = new Heartbeat(opened.disk, opened.dir, opened.onError);
+    this.#removals = new Removals(opened.disk, opened.dir, opened.pages);
   }
 
   /** Whoever gives out the numbers says from now on where they stand. */
@@ -114,7 +118,8 @@ export class Store<R extends Row, T extends Tables<R>> {
     const { tables, epoch } = this.opened;
     const committer = this.writable();
     const all = () => ({ epoch, ...this.#counters() });
-    const folding = { ...this.opened, documents: tables.documents, committer, counters: all };
+    const { documents, operations } = tables;
+    const folding = { ...this.opened, documents, operations, committer, counters: all };
     this.#folding ??= fold(folding).finally(() => {
       this.#folding = null;
     });
@@ -134,8 +139,48 @@ export class Store<R extends Row, T extends Tables<R>> {
   /** Writes everything anew where the journal was removed, until the disk takes it or the state is no longer ours. */
   restore(gone: JobrunError): Promise<void> {
     this.opened.onError(gone);
-    this.#restoring = this.#restore();
+    this.#restoring = this.#restore().finally(() => {
+      this.#restoring = null;
+    });
     return this.#restoring;
+  }
+
+  /** Whether others have removed what a start needs: it is written anew, as far as memory has it. For who stays idle. */
+  look(): Promise<void> {
+    const { writes, onError } = this.opened;
+    if (!writes || this.#restoring || this.#closing) return Promise.resolve();
+    this.#looking ??= this.#look(writes.committer)
+      .catch(onError)
+      .finally(() => {
+        this.#looking = null;
+      });
+    return this.#looking;
+  }
+
+  async #look(committer: Committer): Promise<void> {
+    const { onError, pages } = this.opened;
+    const isNamed = committer.isNamed;
+    const removed = isNamed ? await this.#removals.look(committer.needed) : null;
+    for (const page of removed?.pages ?? []) {
+      onError(wasRemoved(pages.path(page)));
+      pages.table.dirty.add(page);
+    }
+    for (const path of removed?.documents ?? []) onError(wasRemoved(path));
+    if (!isNamed || removed?.segments.length) {
+      committer.lose();
+      await this.#restoring;
+    } else if (removed?.pages.length || removed?.documents.length) await this.#foldAnew();
+  }
+
+  /** With what was captured before now it would be no fold of it all. */
+  async #foldAnew(): Promise<void> {
+    await this.#folding?.catch(this.opened.onError);
+    try {
+      await this.fold();
+    } catch (error) {
+      this.#removals.forget();
+      throw error;
+    }
   }
 
   async #restore(): Promise<void> {
@@ -175,6 +220,7 @@ export class Store<R extends Row, T extends Tables<R>> {
   async close(): Promise<void> {
     const { writes, release, onError } = this.opened;
     this.#closing = true;
+    await this.#looking;
     await this.#folding?.catch(onError);
     // The last line may be the one by which it is found that the journal was removed.
     await writes?.committer.written().catch(onError);

@@ -30,6 +30,8 @@ export interface Disk {
   pieces(path: string): Promise<AsyncIterable<Buffer> | null>;
   /** Names in a folder; empty where there is none. */
   list(path: string): Promise<string[]>;
+  /** A text that is another one after a name in the folder came or went; null where there is no folder. */
+  stampOf(path: string): string | null;
   /** A folder, 0700, if it is not there yet; its name is durable when this resolves. */
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -104,6 +106,10 @@ export const realDisk: Disk = {
       if (errnoOf(error) === 'ENOENT') return [];
       throw error;
     }
+  },
+  stampOf(path) {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.mtimeMs}` : null;
   },
   async makeFolder(path) {
     try {

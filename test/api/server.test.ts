@@ -47,6 +47,7 @@ async function served(
     path,
     prepare: () => void mkdirSync(dirname(path), { recursive: true }),
     onAnew: () => undefined,
+    onLook: () => undefined,
     clock: more.clock ?? systemClock,
     handle,
     durable: more.durable ?? (async () => undefined),

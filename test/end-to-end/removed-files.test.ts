@@ -1,5 +1,5 @@
 // Files of the state that are removed under a daemon that works on them.
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test as plain } from 'vitest';
 import { eventually, Project } from '../helpers/project.ts';
@@ -49,6 +49,19 @@ test('what a daemon accepts after its journal was removed is there after a stop,
     expect((await project.json('list')).total).toBe(13);
     expect((await project.cli(['doctor'])).code).toBe(0);
   }
+});
+
+test('what an idle daemon accepted before its journal and its pages were removed is there after a kill', async () => {
+  const project = new Project(JOBS);
+  const daemon = await project.daemon();
+  for (let i = 0; i < 3; i++) await project.json('schedule', 'a', '--in', '1h');
+  const folders = ['journal', 'runs'].map((name) => join(project.state, name));
+  for (const folder of folders) rmSync(folder, { recursive: true });
+  const isThere = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0;
+  await eventually(() => folders.every(isThere));
+  await daemon.kill('SIGKILL');
+  expect((await project.json('list')).total).toBe(3);
+  expect((await project.cli(['doctor'])).code).toBe(0);
 });
 
 test('a stop keeps what the daemon took before its journal was moved away', async () => {

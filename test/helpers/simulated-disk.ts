@@ -242,6 +242,10 @@ export class SimulatedProcess implements Disk {
     return this.#disk.namesIn(path);
   }
 
+  stampOf(path: string): string | null {
+    return this.#disk.look(path) === null ? this.#disk.namesIn(path).sort().join('/') : null;
+  }
+
   async makeFolder(path: string): Promise<void> {
     const folder = path.replace(/(.)\/$/, '$1');
     this.#check();

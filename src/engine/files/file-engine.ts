@@ -320,6 +320,11 @@ export class FileEngine extends Reads implements E.Engine {
     await this.#store.durable();
   }
 
+  /** Whether the files are still there: what others have removed is written anew. */
+  async look(): Promise<void> {
+    await this.#store.look();
+  }
+
   async fold(): Promise<void> {
     await this.#store.fold();
   }

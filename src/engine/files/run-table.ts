@@ -42,7 +42,7 @@ export const TOKEN = tuple(whole(0), whole(0));
 const HELD = object({ token: TOKEN, mark: MARK });
 const DIFFERENCE = object({ kept: v.optional(list(oneOf(LARGE))) });
 
-export class RunTable implements Writable<number, Run>, PagedOperations {
+export class RunTable implements Writable<number, Run>, PagedOperations<Run> {
   readonly is = { put: 'run', drop: 'remove', key: ({ id }: Run) => id };
   readonly reads: Reads = {
     run: ([kind, raw], note) => readAs(kind, runOf(raw, note)),
@@ -66,6 +66,10 @@ export class RunTable implements Writable<number, Run>, PagedOperations {
 
   makes([kind]: Op): boolean {
     return kind === 'run';
+  }
+
+  whole(run: Run): Op {
+    return ['run', run];
   }
 
   counts([kind]: Op): boolean {
@@ -120,7 +124,9 @@ export class RunTable implements Writable<number, Run>, PagedOperations {
     const prev = find(id) as Run | null;
     const [kind, first, change] = op;
     if (kind === 'run') {
-      if (prev && !again) note(`a run makes no sense: there is another run ${id}`);
+      // The same one may be written again as a whole: see the fold of a page that was removed.
+      if (prev && !again && prev.createdAt !== (first as Run).createdAt)
+        note(`a run makes no sense: there is another run ${id}`);
       else this.memory.put(prev, first as Run);
     } else if (prev) this.memory.put(prev, kind === 'set' ? changed(prev, change, note) : null);
     else if (kind === 'set' || !again) throw new Error(`it changes run ${id}, which is not there`);
