@@ -1,11 +1,13 @@
 // One client of the daemon. Many requests may be under way on it at once; their replies go out in the order in which
 // they are ready, all of one turn in one write. Whatever the client does, it costs the daemon bounded memory: reading
-// stops while too much is under way or unread, a frame once begun has to arrive, and who never reads is cut off.
+// stops while too much is under way or unread, on it or on all connections together (intake.ts), a frame once begun has to arrive, and who never reads is cut off.
 import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
+import { weightOfValue } from '../support/weight.ts';
+import type { Intake, Sender } from './intake.ts';
 import {
   type Cancel,
   FrameReader,
@@ -21,6 +23,7 @@ import type { Turns } from './turns.ts';
 export interface Service {
   readonly clock: Clock;
   readonly turns: Turns;
+  readonly intake: Intake;
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
   /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
   readonly durable: (command: string, isError: boolean) => Promise<void> | null;
@@ -50,7 +53,18 @@ const NEVER = new AbortController().signal;
 /** Of no request. */
 const SIGN = { id: null, end: true } as const;
 
-export class Connection {
+/** Larger requests are weighed: what they take as values may be many times what they took as bytes. */
+const LARGE_REQUEST = 4 * 1024;
+
+/** A request under way. */
+interface Asked {
+  readonly request: Request;
+  readonly signal: AbortSignal;
+  readonly bytes: number;
+  heap: number;
+}
+
+export class Connection implements Sender {
   readonly #socket: Socket;
   readonly #service: Service;
   readonly #reader = new FrameReader(MAX_FRAME_BYTES);
@@ -58,8 +72,11 @@ export class Connection {
   readonly #out = new FrameWriter(MAX_REPLY_BYTES);
   /** How many of them are streams. */
   #streams = 0;
-  /** Bytes of the requests that are under way. */
+  /** Bytes of the requests that are under way, and the heap that they take. */
   #heldBytes = 0;
+  #heldHeap = 0;
+  /** Bytes of an unfinished frame. */
+  #unfinished = 0;
   #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
   #stopUnreadTimer: (() => void) | null = null;
@@ -87,6 +104,14 @@ export class Connection {
     return this.#underWay.size === 0;
   }
 
+  get held(): number {
+    return this.#heldHeap + this.#unfinished;
+  }
+
+  get begun(): boolean {
+    return this.#unfinished > 0;
+  }
+
   get unread(): number {
     return this.#out.bytes + this.#socket.writableLength;
   }
@@ -95,6 +120,8 @@ export class Connection {
   close(reason?: JobrunError): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#unfinish(0);
+    this.#service.intake.forget(this);
     this.#stopFrameTimer?.();
     this.#socket.removeAllListeners('data');
     if (reason) this.#send({ id: null, ok: false, error: reason.toJSON() });
@@ -120,6 +147,7 @@ export class Connection {
       this.close(toJobrunError(error));
       return;
     }
+    this.#unfinish(this.#reader.unfinished);
     if (this.#mustWait()) {
       this.#socket.pause();
       this.#giveSigns();
@@ -149,25 +177,39 @@ export class Connection {
     const controller = request.stream ? new AbortController() : null;
     this.#underWay.set(request.id, controller);
     const signal = controller?.signal ?? NEVER;
-    this.#heldBytes += bytes;
+    const heap = bytes > LARGE_REQUEST ? Math.max(bytes, weightOfValue(request.args)) : bytes;
+    this.#hold(bytes, heap);
     if (request.stream) this.#streams++;
-    this.#service.turns.take(this, () => void this.#serve(request, signal, bytes));
+    this.#service.turns.take(this, () => void this.#serve({ request, signal, bytes, heap }));
+  }
+
+  #hold(bytes: number, heap: number): void {
+    this.#heldBytes += bytes;
+    this.#heldHeap += heap;
+    this.#service.intake.add(heap, 'complete');
+  }
+
+  #unfinish(bytes: number): void {
+    const more = bytes - this.#unfinished;
+    this.#unfinished = bytes;
+    this.#service.intake.add(more, 'begun');
   }
 
   /** Never rejects: whatever goes wrong is the reply. */
-  async #serve(request: Request, signal: AbortSignal, bytes: number): Promise<void> {
+  async #serve(asked: Asked): Promise<void> {
+    const { request, signal, bytes } = asked;
     const { id } = request;
     try {
       const answer = this.#service.handle(request, signal);
-      if (Symbol.asyncIterator in answer) await this.#stream(id, answer, signal);
+      if (Symbol.asyncIterator in answer) await this.#stream(asked, answer);
       else await this.#answer(request, answer);
     } catch (error) {
       await this.#fail(request, error);
     }
     this.#underWay.delete(id);
-    this.#heldBytes -= bytes;
     if (request.stream) this.#streams--;
-    this.#readOn();
+    this.#hold(-bytes, -asked.heap);
+    this.readOn();
   }
 
   async #answer({ id, command }: Request, answer: Promise<Json>): Promise<void> {
@@ -177,9 +219,14 @@ export class Connection {
     this.#send({ id, ok: true, reply, end: true });
   }
 
-  async #stream(id: number, items: AsyncIterable<Json>, signal: AbortSignal): Promise<void> {
+  async #stream(asked: Asked, items: AsyncIterable<Json>): Promise<void> {
+    const { signal, request } = asked;
+    const { id } = request;
     for await (const item of items) {
       if (signal.aborted) break;
+      // What it asked for has been taken in: a run that is followed for hours holds its params by itself.
+      if (asked.heap > 0) this.#hold(0, -asked.heap);
+      asked.heap = 0;
       this.#send({ id, item });
       if (this.#out.bytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
     }
@@ -226,20 +273,21 @@ export class Connection {
     const waiting = this.#onRoom;
     this.#onRoom = [];
     for (const resolve of waiting) resolve();
-    this.#readOn();
+    this.readOn();
     this.#service.turns.wake();
   }
 
   #mustWait(): boolean {
     const calls = this.#underWay.size - this.#streams;
-    return (
+    const waits =
       calls >= MAX_IN_FLIGHT ||
       this.#heldBytes > MAX_HELD ||
-      this.#socket.writableLength > READ_AHEAD
-    );
+      this.#socket.writableLength > READ_AHEAD;
+    if (waits) this.#service.intake.forget(this);
+    return waits || this.#service.intake.mustWait(this);
   }
 
-  #readOn(): void {
+  readOn(): void {
     if (this.#closing || !this.#socket.isPaused() || this.#mustWait()) return;
     this.#socket.resume();
     this.#watchFrame(true);
@@ -257,7 +305,7 @@ export class Connection {
 
   /** A frame that has begun has to arrive in time, unless it is we who do not read. */
   #watchFrame(anew: boolean): void {
-    const watched = this.#reader.begun && !this.#socket.isPaused();
+    const watched = this.begun && !this.#socket.isPaused();
     if (watched && !anew && this.#stopFrameTimer) return;
     this.#stopFrameTimer?.();
     this.#stopFrameTimer = null;
@@ -280,6 +328,8 @@ export class Connection {
 
   #ended(): void {
     this.#closing = true;
+    this.#unfinish(0);
+    this.#service.intake.forget(this);
     this.#stopFrameTimer?.();
     this.#stopUnreadTimer?.();
     this.#stopSignTimer?.();

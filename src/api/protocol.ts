@@ -118,9 +118,9 @@ export class FrameReader {
     this.#decode = ours ? parse : decode;
   }
 
-  /** True while a frame has begun and is not complete. */
-  get begun(): boolean {
-    return this.#held > 0;
+  /** Bytes of the frame that has begun and is not complete; 0 while none has. */
+  get unfinished(): number {
+    return this.#held;
   }
 
   /** The values completed by these bytes. Throws `bad-request` at the first that is none of ours. */

@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { MAX_CONNECTIONS, SECOND } from '../support/limits.ts';
 import { Connection, type Service } from './connection.ts';
+import { Intake } from './intake.ts';
 import { Turns } from './turns.ts';
 
 export interface Serving {
@@ -14,7 +15,7 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-export interface Listening extends Omit<Service, 'turns'> {
+export interface Listening extends Omit<Service, 'turns' | 'intake'> {
   readonly path: string;
   /** Makes the folder of the socket. Throws where another daemon may listen there by now. */
   readonly prepare: () => void;
@@ -48,7 +49,7 @@ class Ear implements Serving {
 
   constructor(asked: Listening) {
     this.#o = asked;
-    this.#service = { ...asked, turns: new Turns(asked.clock) };
+    this.#service = { ...asked, turns: new Turns(asked.clock), intake: new Intake() };
   }
 
   async listen(): Promise<void> {

@@ -42,6 +42,10 @@ export const MAX_RESULT_ROWS = 100_000;
 export const MAX_RESULT_BYTES = 20 * MB;
 /** One frame on the socket: a value of full size, its envelope, and room for a batch. */
 export const MAX_FRAME_BYTES = 4 * MB;
+/** Heap of all requests that have come and are not answered: more than that is read from one client at a time. */
+export const MAX_INTAKE_BYTES = 64 * MB;
+/** The same as a share of a small heap. */
+export const MAX_INTAKE_SHARE = 1 / 8;
 /** Time to finish a frame once it has begun: a sender that stalls holds a connection. */
 export const FRAME_TIMEOUT_MS = 5 * SECOND;
 /** More clients than any one machine's operators open; below the usual limit of 1,024 open files. */

@@ -16,7 +16,7 @@ test('frames split at any byte, inside a character too, come out whole', () => {
   for (let at = 0; at <= bytes.length; at++) {
     const reader = new FrameReader(1000);
     expect(readAll(reader, [bytes.subarray(0, at), bytes.subarray(at)])).toEqual(values);
-    expect(reader.begun).toBe(false);
+    expect(reader.unfinished).toBe(0);
   }
 });
 
@@ -28,9 +28,9 @@ test('frames that come a byte at a time come out whole', () => {
 
 test('a frame that is not complete is known to have begun', () => {
   const reader = new FrameReader(1000);
-  expect(reader.begun).toBe(false);
+  expect(reader.unfinished).toBe(0);
   readAll(reader, [bytes.subarray(0, 3)]);
-  expect(reader.begun).toBe(true);
+  expect(reader.unfinished).toBe(3);
 });
 
 test('what nobody needs so deep is refused, but a reply of our own daemon is taken as it is', () => {

@@ -65,7 +65,9 @@ async function client(path: string): Promise<Client> {
 }
 
 /** A socket without manners, and what it was told until it was closed. */
-async function raw(path: string): Promise<{ socket: Socket; closed: Promise<Json[]> }> {
+async function raw(
+  path: string,
+): Promise<{ socket: Socket; told: readonly Json[]; closed: Promise<Json[]> }> {
   const socket = connect(path);
   open.push({ close: () => socket.destroy() });
   const reader = new FrameReader(2 ** 28);
@@ -74,7 +76,7 @@ async function raw(path: string): Promise<{ socket: Socket; closed: Promise<Json
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('connect', resolve));
   const closed = new Promise<Json[]>((resolve) => socket.once('close', () => resolve(told)));
-  return { socket, closed };
+  return { socket, told, closed };
 }
 
 const frame = (id: number, more: object = {}): Buffer =>
@@ -447,6 +449,62 @@ test('a call that takes long does not keep the others from being read, however m
   const large = 'x'.repeat(1024 * 1024);
   for (let i = 0; i < 12; i++) expect(await one.call('echo', large)).toBe('here');
 });
+
+/** Nearly the largest frame that there is. */
+const LARGE = 'x'.repeat(4 * 1024 * 1024 - 200);
+
+/** Many clients at once, and a handler that holds what is large until it is released. */
+async function crowd(size: number) {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const seen = { large: 0 };
+  const { path } = await served(async ({ args }) => {
+    if (args !== LARGE) return args;
+    seen.large++;
+    await released;
+    return 'done';
+  });
+  const clients = await Promise.all(Array.from({ length: size }, () => raw(path)));
+  return { path, clients, release, seen };
+}
+
+async function answeredAtOnce(path: string): Promise<void> {
+  const other = await client(path);
+  for (let i = 0; i < 20; i++) expect(await other.call('echo', i)).toBe(i);
+}
+
+/** Each is answered; who is not read meanwhile gets signs of life. */
+const allDone = (clients: readonly { readonly told: readonly Json[] }[]): Promise<void> =>
+  vi.waitFor(() => {
+    for (const { told } of clients) expect(told.at(-1)).toMatchObject({ id: 1, reply: 'done' });
+  }, 30_000);
+
+test('large requests of many clients are read as far as there is room for them, and small ones at once', async () => {
+  const { path, clients, release, seen } = await crowd(40);
+  for (const { socket } of clients) socket.write(frame(1, { args: LARGE }));
+  await vi.waitFor(() => expect(seen.large).toBeGreaterThan(14), 20_000);
+  await delay(systemClock, 500);
+  await answeredAtOnce(path);
+  expect(seen.large).toBeLessThan(24);
+  release();
+  await allDone(clients);
+}, 60_000);
+
+test('so are the beginnings of large requests, and each is answered when it is complete', async () => {
+  const { path, clients, release } = await crowd(40);
+  const whole = frame(1, { args: LARGE });
+  for (const { socket } of clients) socket.write(whole.subarray(0, -1));
+  const taken = (): number => clients.filter(({ socket }) => socket.writableLength === 0).length;
+  await vi.waitFor(() => expect(taken()).toBeGreaterThan(0), 20_000);
+  await delay(systemClock, 500);
+  await answeredAtOnce(path);
+  expect(taken()).toBeLessThan(24);
+  release();
+  for (const { socket } of clients) socket.write(whole.subarray(-1));
+  await allDone(clients);
+}, 60_000);
 
 test('a daemon that reads no more of a client until it has answered is not taken for a dead one', async () => {
   // Time runs a hundred times as fast.

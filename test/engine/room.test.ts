@@ -128,3 +128,26 @@ test('a start takes in all there is, though it is more than this process accepts
   await settleAll(engine);
   await expect(engine.accept([draft(1)], T0)).resolves.toHaveLength(1);
 });
+
+test('params of schedules count, and above the limit no schedule is made; one that is there is paused and removed', async () => {
+  const engine = await open();
+  const made = (i: number) => ({
+    ...schedule(`s${i}`),
+    params: { text: 'x'.repeat(10_000) },
+  });
+  const make = (i: number) => engine.changeSchedule(`s${i}`, () => made(i));
+  let count = 0;
+  const making = async (): Promise<void> => {
+    for (; ; count++) await make(count);
+  };
+  await expect(making()).rejects.toMatchObject(REFUSED);
+  expect(count).toBeGreaterThan(8);
+  expect(count).toBeLessThan(12);
+  expect((await engine.memoryUse()).bytes).toBeGreaterThan(HEAP);
+  await expect(engine.accept([draft(1)], T0)).rejects.toMatchObject(REFUSED);
+  const paused = await engine.changeSchedule('s0', (one) => one && { ...one, paused: true });
+  expect(paused?.paused).toBe(true);
+  for (let i = 0; i < count; i++) await engine.changeSchedule(`s${i}`, () => null);
+  expect((await engine.memoryUse()).bytes).toBe(0);
+  await engine.accept([draft(1)], T0);
+});

@@ -26,7 +26,7 @@ import type { Token, WorkerRef } from '../members.ts';
 import { Announcer } from './announcer.ts';
 import { FileMembers } from './members.ts';
 import { Reads } from './reads.ts';
-import { heapForRuns, Room, takesRoom } from './room.ts';
+import { heapForRuns, Room, scheduleTakesRoom, takesRoom } from './room.ts';
 import type { RunChange } from './run-table.ts';
 import { type Answered, type Found, newTables, packed, type RunStore, unpacked } from './tables.ts';
 import { othersOf, Unit } from './unit.ts';
@@ -49,7 +49,7 @@ const engineOf =
   (store: RunStore): FileEngine => {
     const { tables, writes } = store.opened;
     if (writes) tables.forgetIdleWorkers();
-    return new FileEngine(store, new Room(tables.paged, heap), clock);
+    return new FileEngine(store, new Room(tables, heap), clock);
   };
 
 export class FileEngine extends Reads implements E.Engine {
@@ -225,14 +225,16 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  changeSchedule(
+  async changeSchedule(
     name: string,
     decide: (schedule: Schedule | null) => Schedule | null,
   ): Promise<Schedule | null> {
+    if (this.#room.needsFold) await this.#foldForRoom();
     return this.#apply((tx) => {
       const present = this.tables.schedules.get(name) ?? null;
       const next = decide(present);
       if (next === present) return present;
+      if (next && scheduleTakesRoom(present, next)) this.#room.refuse?.();
       if (next === null) tx.delete(this.tables.schedules, name);
       else tx.put(this.tables.schedules, next);
       this.#stir();

@@ -46,6 +46,7 @@ import {
   tuple,
   whole,
 } from '../../support/schema.ts';
+import { weightOfValue } from '../../support/weight.ts';
 import type { Pauses, PauseTarget } from '../engine.ts';
 import type { Lease, Worker } from '../members.ts';
 import { Memory } from './memory.ts';
@@ -136,6 +137,25 @@ class Leases extends KeyedTable<number, LeaseRow> {
     const state = (change as Difference).state;
     if (lease) this.swap(run as number, null, rowOf(run as number, lease as Held));
     else if (state && state.name !== 'running') this.swap(run as number, null, null);
+  }
+}
+
+/** Schedules with their params, each of which may be as large as a run's. */
+class Schedules extends KeyedTable<string, Schedule> {
+  /** Estimated heap of all of them. */
+  bytes = 0;
+
+  constructor() {
+    super({
+      ...{ field: 'schedules', line: 'schedule', what: 'schedule', read: scheduleOf },
+      ...{ key: ({ name }) => name, put: 'schedule', drop: 'unschedule' },
+    });
+  }
+
+  override swap(name: string, before: Schedule | null, after: Schedule | null): void {
+    const present = this.get(name);
+    this.bytes += (after ? weightOfValue(after) : 0) - (present ? weightOfValue(present) : 0);
+    super.swap(name, before, after);
   }
 }
 
@@ -244,10 +264,7 @@ class RecentRequests extends Recent<Answered> {
 }
 
 export class Tables implements Stored<Run> {
-  readonly schedules = new KeyedTable<string, Schedule>({
-    ...{ field: 'schedules', line: 'schedule', what: 'schedule', read: scheduleOf },
-    ...{ key: ({ name }) => name, put: 'schedule', drop: 'unschedule' },
-  });
+  readonly schedules = new Schedules();
   readonly paused = new Paused();
   readonly workers = new KeyedTable<string, Worker>({
     ...{ field: 'workers', line: null, what: 'worker', read: fitting<Worker>(WORKER) },
