@@ -28,11 +28,11 @@ import type { Clock } from '../support/clock.ts';
 import { orElseSync } from '../support/errors.ts';
 import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
 import { deferred } from '../support/wakeup.ts';
-import { Child } from './child.ts';
+import { Child, type ChildOptions } from './child.ts';
 import { CommandRunner } from './command-job.ts';
 import type { Doomed } from './death.ts';
 import type { Runner, Stray } from './runner.ts';
-import { isScarce } from './spawn.ts';
+import { canTie, isScarce } from './spawn.ts';
 import { Warden } from './warden.ts';
 
 /** Carrying out one run. */
@@ -201,7 +201,6 @@ export class WorkerPool {
   /** Ends the workers for attempts; calls are carried out until `close`. */
   async closeAttempts(): Promise<void> {
     await Promise.all(this.#attemptWorkers().map((worker) => this.#endOrGiveUp(worker)));
-    this.#warden.close();
   }
 
   /** Ends all workers; resolves when nothing of them lives but what cannot be ended. */
@@ -278,13 +277,19 @@ export class WorkerPool {
     const { dir, env, clock, stray, newMark, start } = this.#options;
     const mark = newMark();
     const options = { mark, dir, env, clock, stray };
-    if (errand.type !== 'attempt') return new Child({ ...options, memoryMb: null });
+    if (errand.type !== 'attempt') return this.#startChild({ ...options, memoryMb: null }, false);
     if (start) return start(errand, mark);
     if (errand.isolation === 'command')
       return new CommandRunner({ ...options, file: errand.file, warden: this.#warden });
-    if (!this.#warden.isBeaten) return new Child({ ...options, memoryMb: errand.memoryMb });
+    const { memoryMb } = errand;
+    return this.#startChild({ ...options, memoryMb }, this.#warden.isBeaten);
+  }
+
+  /** The warden ends it where the kernel does not: nothing that blocks a worker is in the way of that. */
+  #startChild(options: ChildOptions, isWatched: boolean): Child {
+    if (!isWatched && canTie()) return new Child(options);
     this.#warden.begin();
-    const child = new Child({ ...options, memoryMb: errand.memoryMb });
+    const child = new Child(options);
     this.#warden.watch(child);
     return child;
   }

@@ -1,5 +1,6 @@
 // Starts a process as every worker is started: in its own group and session, marked, and tied to the daemon, where the
-// system can: the kernel kills it when the daemon dies. A command is not tied; the warden does that for less.
+// system can: the kernel kills it when the daemon dies. Else, and for commands, which it would cost too much, the warden
+// does that.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { errnoOf, fewFiles, JobrunError } from '../support/errors.ts';
@@ -32,6 +33,9 @@ export function startProcess(start: Start): ChildProcess {
   const options = { cwd: start.dir, env, stdio: start.stdio, detached: true, windowsHide: true };
   return started(spawn(program, args, options), start.dir);
 }
+
+/** Whether a program with arguments is tied to this process, so that it needs no warden. */
+export const canTie = (): boolean => findSetpriv() !== null;
 
 /** Each program replaces the one before, so that the pid is the last one's. */
 function argvOf({ what, mark }: Start): readonly string[] {

@@ -1,8 +1,8 @@
-// Commands die with the daemon, whatever ends it: beside it stands the warden, one small shell for all of them. It is
-// told each group of processes before its command may start, and told again when nothing of it lives. When its pipe
-// ends, the daemon is gone: then it kills the groups that it still knows, and ends. It costs a command two lines in a
-// pipe, where a `setpriv` in front of each (as the workers have) is one more program to load. Whoever kills the warden
-// too leaves commands alive for the next daemon, which finds them by their leases.
+// Commands die with the daemon, whatever ends it, and so do workers where the system has no `setpriv`: beside it stands the
+// warden, one small shell for all of them. It is told each group of processes before its command may start, and told again
+// when nothing of it lives. When its pipe ends, the daemon is gone: then it kills the groups that it still knows, and ends.
+// It costs a command two lines in a pipe, where a `setpriv` in front of each is one more program to load. Whoever kills the
+// warden too leaves them alive for the next daemon, which finds them by their leases.
 //
 // Where other daemons take over from one that is silent, a daemon that lives and does not move must have nothing alive
 // either. There the warden is told of the workers too, and the daemon has to beat: when the time is over that a beat has

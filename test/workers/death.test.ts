@@ -13,6 +13,7 @@ import {
   processInfo,
   startTimeOf,
 } from '../../src/workers/processes.ts';
+import { queuedRun } from '../helpers/runs.ts';
 import { assignment, atEnd, carry, child, jobOf, newMark, project, until } from './harness.ts';
 
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
@@ -191,9 +192,13 @@ test('a zombie is dead, though it has a pid', async () => {
   expect(process.kill(pid, 0)).toBe(true);
 });
 
+/** As a worker of Node 20 does while the thread of its loader has not begun. */
+const ASLEEP = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';
+
 test.each([
   ['by the kernel, where setpriv is there, even if they block', {}, 'while (true) {}'],
-  ['by themselves where it is not, with what they started', { PATH: '' }, `await ctx.sleep('1h')`],
+  ['with what they started where it is not', { PATH: '' }, `await ctx.sleep('1h')`],
+  ['where it is not, even if they sleep for ever', { PATH: '' }, ASLEEP],
 ])(
   'workers die with their daemon: %s',
   async (_how, env, body) => {
@@ -205,10 +210,12 @@ test.each([
       'daemon.mjs': `
       import { createJiti } from '${import.meta.resolve('jiti')}';
       const jiti = createJiti(import.meta.url, { fsCache: false, nativeModules: ['valibot'] });
-      const { Child } = await jiti.import('${src}workers/child.ts');
+      const { WorkerPool } = await jiti.import('${src}workers/pool.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
-      const child = new Child({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, memoryMb: null, clock, stray() {} });
-      child.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
+      const newMark = () => '${newMark()}';
+      const pool = new WorkerPool({ capacity: 1, dir: process.cwd(), env: { ...process.env }, clock, newMark, stray() {} });
+      const runner = pool.acquire(${JSON.stringify(queuedRun(1))}, null);
+      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
     });
     const daemon = spawn(process.execPath, ['daemon.mjs'], {
       cwd: dir,
