@@ -109,7 +109,7 @@ export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): 
   const { isolation, concurrency, rateLimit } = policyOf(entry);
   const shared = isolation === 'shared' && entry?.kind === 'module';
   return {
-    lane: shared ? 'shared' : 'place',
+    workerKind: shared ? 'shared' : 'dedicated',
     concurrency,
     rateLimit,
     blocked: blockOf(job, entry, loaded),

@@ -37,7 +37,7 @@ import { showDuration } from '../support/durations.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
-import { type Doomed, endGroup } from '../workers/death.ts';
+import { endGroup, type WorkerIdentity } from '../workers/death.ts';
 import { refuseNoProject } from './backend.ts';
 
 interface Reply {
@@ -177,7 +177,7 @@ async function readBroken(config: Config): Promise<readonly string[] | null> {
 }
 
 /** Not beside a daemon: it has ended those of the one before, and what lives is its own. */
-const orphansOf = async ({ state }: Config): Promise<readonly Doomed[]> =>
+const orphansOf = async ({ state }: Config): Promise<readonly WorkerIdentity[]> =>
   (await holderOf(state))?.kind === 'daemon' ? [] : findOrphans(state);
 
 /** A sound state is left as it is. */

@@ -13,7 +13,7 @@ import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { count, showMegabytes } from '../support/text.ts';
-import type { Doomed } from '../workers/death.ts';
+import type { WorkerIdentity } from '../workers/death.ts';
 import {
   allProcesses,
   bootId,
@@ -205,7 +205,7 @@ async function statOrNull(path: string): Promise<Stats | null> {
 // Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
 // jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
 
-export function findOrphans(state: string): readonly Doomed[] {
+export function findOrphans(state: string): readonly WorkerIdentity[] {
   if (!hasProc()) return [];
   const all = new Map(allProcesses().map((info) => [info.pid, info]));
   const marked = [...all.values()].flatMap((info) => {
@@ -220,7 +220,7 @@ export function findOrphans(state: string): readonly Doomed[] {
     .map(({ mark, info: { pid, startTime } }) => ({ mark, pid, startTime, boot: bootId() }));
 }
 
-export function checkOrphans(orphans: readonly Doomed[]): Check {
+export function checkOrphans(orphans: readonly WorkerIdentity[]): Check {
   const findings = orphans.map(({ pid }): Finding => {
     const message = `process ${pid} was started by a daemon that is gone, and lives`;
     const hint = 'The next daemon ends it before its run goes on; at once: jobrun doctor --repair';

@@ -388,7 +388,7 @@ export class Daemon {
     return new Scheduler({
       engine: this.#engine,
       clock,
-      free: (lane) => (this.#sharing.mayBegin ? this.#jobs.pool.free(lane) : 0),
+      free: (workerKind) => (this.#sharing.mayBegin ? this.#jobs.pool.free(workerKind) : 0),
       acquire: (run) => this.#jobs.pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),

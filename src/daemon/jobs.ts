@@ -67,7 +67,7 @@ export function refuseWrongDefaults(config: Config): void {
   }
 }
 
-/** The warden is late by one of them at most: far less than what is between its time and that of the others. */
+/** The reaper is late by one of them at most: far less than what is between its time and that of the others. */
 const TICKS_PER_LEASE = 20;
 
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */

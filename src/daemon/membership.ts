@@ -15,7 +15,7 @@
 //
 // The order of effects, on the side that is silent:
 //   1. a renewal is asked for, at t by its own clock;          4. at t + 3/4 of it, for a daemon that does not move itself,
-//   2. it is answered: fence and warden count from t;             the warden kills whatever still lives;
+//   2. it is answered: fence and reaper count from t;             the reaper kills whatever still lives;
 //   3. at t + 3/5 of the lease the fence ends its attempts;    5. before t + the whole lease nobody takes over.
 // On the side that takes over:
 //   1. it sees no new renewal for the whole lease;             3. ends what of its processes may live on this machine;
@@ -25,7 +25,7 @@
 // So whoever dies between two of these, the next one to look finds what is left to do: runs held by nobody.
 import type { Cluster, OtherMember, Renewal } from '../engine/cluster.ts';
 import type { MemberInfo } from '../engine/members.ts';
-import { fenceMs, renewEveryMs, Watch, wardenMs } from '../run/lease.ts';
+import { fenceMs, reaperMs, renewEveryMs, Watch } from '../run/lease.ts';
 import { type Clock, delay, elapsedOf } from '../support/clock.ts';
 import { isStoreAway } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
@@ -37,7 +37,7 @@ export interface MembershipParts {
   readonly info: () => MemberInfo;
   /** Ends all attempts at once, with everything that they started; resolves when nothing of them lives. */
   readonly endAttempts: () => Promise<void>;
-  /** The warden ends them by itself when so long has passed without another beat. */
+  /** The reaper ends them by itself when so long has passed without another beat. */
   readonly beat: (leftMs: number) => void;
   /** Takes back all runs that nobody holds any more. */
   readonly takeOver: (gone: readonly OtherMember[]) => Promise<void>;
@@ -145,7 +145,7 @@ export class Membership {
     this.#fenceAt = askedAt + fenceMs(leaseMs);
     this.#undoFence();
     this.#undoFence = clock.after(fenceMs(leaseMs) - passedMs, () => this.#fence(), { idle: true });
-    beat(wardenMs(leaseMs) - passedMs);
+    beat(reaperMs(leaseMs) - passedMs);
   }
 
   #fence(): void {

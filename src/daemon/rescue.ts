@@ -12,7 +12,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { deferred } from '../support/wakeup.ts';
-import { type Doomed, endGroup, type OnUndying } from '../workers/death.ts';
+import { endGroup, type OnUndying, type WorkerIdentity } from '../workers/death.ts';
 import { otherDaemonOf } from '../workers/processes.ts';
 
 export interface Rescuing {
@@ -23,7 +23,7 @@ export interface Rescuing {
   readonly clock: Clock;
   readonly policyOf: (job: string) => Policy;
   /** Ends a worker and all that it started, resolves when none of it lives; missing: real processes. */
-  readonly end?: (worker: Doomed, onUndying: OnUndying) => Promise<void>;
+  readonly end?: (worker: WorkerIdentity, onUndying: OnUndying) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -48,14 +48,14 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
   const workers = new Map(leases.map((lease) => [lease.mark, lease]));
   const orphans = new Map<number, readonly number[]>();
   const policiesKnown = Promise.race([loaded, delay(clock, LOAD_MS)]);
-  const takeBack = async (worker: Doomed): Promise<void> => {
+  const takeBack = async (worker: WorkerIdentity): Promise<void> => {
     await policiesKnown;
     const runs = leases.filter(({ mark }) => mark === worker.mark);
     await Promise.all(runs.map((lease) => rescueOne(lease, rescuing)));
     for (const { run } of runs) orphans.delete(run);
     members.removeWorker(worker.mark);
   };
-  const rescueWorker = async (worker: Doomed): Promise<void> => {
+  const rescueWorker = async (worker: WorkerIdentity): Promise<void> => {
     const { ended, undying } = endOrTell(worker, rescuing);
     const pids = await Promise.race([ended, undying]);
     if (pids === undefined) return takeBack(worker);
@@ -70,7 +70,7 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
 
 type Ending = Pick<Rescuing, 'end' | 'clock' | 'state'>;
 
-function endOrTell(worker: Doomed, { end, clock, state }: Ending) {
+function endOrTell(worker: WorkerIdentity, { end, clock, state }: Ending) {
   const { promise: undying, resolve: tell } = deferred<readonly number[]>();
   const endReal = (): Promise<void> => endGroup(worker, { clock, force: true, onUndying: tell });
   const isOurs = otherDaemonOf(worker.mark, state) === null;

@@ -3,7 +3,7 @@
 // is polled. A timer stands still while a machine sleeps and the wall clock can be set, so no sleep is longer than 15
 // seconds, and every tick compares both clocks.
 import type { Claimed, Engine } from '../engine/engine.ts';
-import type { Lane } from '../run/pick.ts';
+import type { WorkerKind } from '../run/pick.ts';
 import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import { MAX_SLEEP_MS, SECOND } from '../support/limits.ts';
@@ -13,8 +13,8 @@ import type { Runner } from '../workers/runner.ts';
 export interface SchedulerParts {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** How many attempts may begin in a lane now. */
-  readonly free: (lane: Lane) => number;
+  /** How many attempts may begin in workers of this kind now. */
+  readonly free: (workerKind: WorkerKind) => number;
   /** A worker for this run, which is about to start; it is registered with the engine before it is returned. */
   readonly acquire: (run: Run) => Runner;
   /** The claim of a worker came to nothing. */
@@ -139,16 +139,16 @@ export class Scheduler {
     this.#dueAt = await this.#p.engine.advance(now);
     const restMs = this.#restUntil - this.#p.clock.monotonic();
     if (this.#state === 'running' && restMs <= 0)
-      for (const lane of ['place', 'shared'] as const) this.#claim(lane, now);
+      for (const workerKind of ['dedicated', 'shared'] as const) this.#claim(workerKind, now);
     this.#p.onTick();
     const due = Math.min(this.#dueAt ?? Infinity, fireAt ?? Infinity);
     const at = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
     return { at, sharp: at === due };
   }
 
-  #claim(lane: Lane, now: number): void {
+  #claim(workerKind: WorkerKind, now: number): void {
     const only = this.#p.only?.();
-    const free = this.#p.free(lane);
+    const free = this.#p.free(workerKind);
     if (free <= 0) return;
     const acquired: Runner[] = [];
     const workerFor = (run: Run): Runner => {
@@ -156,7 +156,7 @@ export class Scheduler {
       acquired.push(runner);
       return runner;
     };
-    const over = this.#p.engine.claim({ lane, most: free, only }, workerFor, now).then(
+    const over = this.#p.engine.claim({ workerKind, most: free, only }, workerFor, now).then(
       (claimed) => {
         // One claim for each worker that was asked for, in that order.
         for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);

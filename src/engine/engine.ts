@@ -6,7 +6,7 @@
 
 import type { Taken } from '../run/intake.ts';
 import type { ClockMark } from '../run/keep-clock.ts';
-import type { JobLimits, Lane } from '../run/pick.ts';
+import type { JobLimits, WorkerKind } from '../run/pick.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Counts, Draft, Run, SettledName, StateName } from '../run/run.ts';
 import type { Schedule } from '../run/schedule.ts';
@@ -32,7 +32,7 @@ export interface Engine {
    */
   advance(now: number): Promise<number | null>;
   /**
-   * Hands out the next queued runs of a lane, at most `most`, each with a lease for the worker that `workerFor` names
+   * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that `workerFor` names
    * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none. To ask is cheap
    * where nothing may start.
    */
@@ -108,7 +108,7 @@ export interface Engine {
 }
 
 export interface Want {
-  readonly lane: Lane;
+  readonly workerKind: WorkerKind;
   readonly most: number;
   readonly only?: number | undefined;
 }

@@ -12,14 +12,14 @@
 const RENEW_SHARE = 1 / 5;
 /** after what time without an answer it ends its attempts, so that they are dead before another one begins, */
 const FENCE_SHARE = 3 / 5;
-/** and when the warden ends them for a daemon that stands still. */
-const WARDEN_SHARE = 3 / 4;
+/** and when the reaper ends them for a daemon that stands still. */
+const REAPER_SHARE = 3 / 4;
 /** A member that has missed this many renewals is shown as silent. */
 const SILENT_RENEWALS = 2;
 
 export const renewEveryMs = (leaseMs: number): number => leaseMs * RENEW_SHARE;
 export const fenceMs = (leaseMs: number): number => leaseMs * FENCE_SHARE;
-export const wardenMs = (leaseMs: number): number => leaseMs * WARDEN_SHARE;
+export const reaperMs = (leaseMs: number): number => leaseMs * REAPER_SHARE;
 
 export const isSilent = (silentMs: number, leaseMs: number): boolean =>
   silentMs > renewEveryMs(leaseMs) * (SILENT_RENEWALS + 1 / 2);

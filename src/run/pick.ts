@@ -3,7 +3,7 @@
 // concurrency or rate reached) is simply not in the heap, so a thousand blocked runs cost the others nothing. A run
 // whose lock is held steps out of its line into the lock's own, and the best of those comes back when it is free.
 //
-// A run that runs alone takes a place whatever the lane of its job: it stands in a second line of that job.
+// A run that runs alone gets a dedicated worker whatever the kind of its job: it stands in a second line of that job.
 //
 // All heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is dropped
 // when it comes up, or with many others where most of a heap is out of date.
@@ -14,12 +14,12 @@ import { Starts } from './rate.ts';
 import { type Run, runsAlone } from './run.ts';
 import { before, type Entry, entryOf, RunHeap, runOf } from './run-heap.ts';
 
-/** Runs that take a place (a worker process of their own), and those that share one process. */
-export type Lane = 'place' | 'shared';
+/** A dedicated worker has one attempt at a time; in a shared one those of a job run side by side. */
+export type WorkerKind = 'dedicated' | 'shared';
 
 /** What stands between a job's queued runs and their start. */
 export interface JobLimits {
-  readonly lane: Lane;
+  readonly workerKind: WorkerKind;
   readonly concurrency: number | null;
   readonly rateLimit: RateLimit | null;
   /** Why nothing of this job may start ("paused", "no job named mail"), or null. */
@@ -29,7 +29,7 @@ export interface JobLimits {
 }
 
 export const UNREAD: JobLimits = {
-  lane: 'place',
+  workerKind: 'dedicated',
   concurrency: null,
   rateLimit: null,
   blocked: null,
@@ -55,14 +55,14 @@ interface Line {
 interface Front {
   readonly line: Line;
   readonly queue: Queue;
-  readonly lane: Lane;
+  readonly workerKind: WorkerKind;
   readonly entry: Entry;
 }
 
 export class Picker {
   readonly #lines = new Map<string, Line>();
-  readonly #fronts: Readonly<Record<Lane, Heap<Front>>> = {
-    place: frontHeap(),
+  readonly #fronts: Readonly<Record<WorkerKind, Heap<Front>>> = {
+    dedicated: frontHeap(),
     shared: frontHeap(),
   };
   /** Which version of a run there is now: what a heap holds beyond that is out of date. */
@@ -148,14 +148,14 @@ export class Picker {
     this.#unpark(lock);
   }
 
-  /** The run that is to start next in this lane, or null. It stays queued until `started` is called. */
-  next(lane: Lane, now: number): Run | null {
+  /** The run that is to start next in a worker of this kind, or null. It stays queued until `started` is called. */
+  next(workerKind: WorkerKind, now: number): Run | null {
     // A copy: `mayStart` puts back those that still have to wait, and a set gives what was put back once more.
     for (const line of [...this.#throttled]) {
       this.#throttled.delete(line);
       if (this.#mayStart(line, now)) this.#offer(line);
     }
-    const fronts = this.#fronts[lane];
+    const fronts = this.#fronts[workerKind];
     for (let front = fronts.peek(); front; front = fronts.peek()) {
       const { line, queue, entry } = front;
       const run = queue.front === front ? queue.runs.first() : undefined;
@@ -169,11 +169,11 @@ export class Picker {
   }
 
   /** The same, where it is to be this run and no other. */
-  nextOnly(id: number, lane: Lane, now: number): Run | null {
+  nextOnly(id: number, workerKind: WorkerKind, now: number): Run | null {
     const run = this.#current(id);
     if (run?.state.name !== 'queued') return null;
     const line = this.#line(run.job);
-    if (laneOf(line, queueOf(line, run)) !== lane) return null;
+    if (workerKindOf(line, queueOf(line, run)) !== workerKind) return null;
     return this.#mayStart(line, now) && !this.#isLocked(run) ? run : null;
   }
 
@@ -230,11 +230,11 @@ export class Picker {
 
   #offerFirst(line: Line, queue: Queue): void {
     const run = queue.runs.first();
-    const lane = laneOf(line, queue);
+    const workerKind = workerKindOf(line, queue);
     const { front } = queue;
-    if (!run || (front && runOf(front.entry) === run && front.lane === lane)) return;
-    queue.front = { line, queue, lane, entry: entryOf(run) };
-    const fronts = this.#fronts[lane];
+    if (!run || (front && runOf(front.entry) === run && front.workerKind === workerKind)) return;
+    queue.front = { line, queue, workerKind, entry: entryOf(run) };
+    const fronts = this.#fronts[workerKind];
     fronts.push(queue.front);
     // At most two of a job stand.
     if (fronts.size > 4 * this.#lines.size + 100) fronts.keep((one) => one.queue.front === one);
@@ -285,7 +285,7 @@ export class Picker {
 
 const queueOf = (line: Line, run: Run): Queue => (runsAlone(run) ? line.alone : line.queue);
 
-const laneOf = (line: Line, queue: Queue): Lane =>
-  queue === line.alone ? 'place' : line.limits.lane;
+const workerKindOf = (line: Line, queue: Queue): WorkerKind =>
+  queue === line.alone ? 'dedicated' : line.limits.workerKind;
 
 const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.entry, b.entry));

@@ -11,7 +11,7 @@ import { fits } from '../support/schema.ts';
 import { seenTime } from '../support/seen-time.ts';
 import type { Child } from './child.ts';
 import { type Answer, type Call, FORGED, type FromRun, isUnready } from './messages.ts';
-import type { CallErrand, WorkerPool } from './pool.ts';
+import type { CallTask, WorkerPool } from './pool.ts';
 import { ANSWERS } from './reading.ts';
 
 export interface CallerOptions {
@@ -96,7 +96,7 @@ export class JobCaller {
     const { call } = open;
     let child: Child | null;
     try {
-      child = this.#options.pool.acquireFor(errandOf(call));
+      child = this.#options.pool.acquireFor(taskOf(call));
     } catch (error) {
       this.#settle(open, { ok: false, ...toJobrunError(error).toJSON() });
       return;
@@ -208,7 +208,7 @@ export class JobCaller {
   }
 }
 
-function errandOf(call: Call): CallErrand {
+function taskOf(call: Call): CallTask {
   return call.type === 'hook' ? { type: 'hook', file: call.assignment.file } : { type: call.type };
 }
 

@@ -5,7 +5,7 @@
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
 // its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
 // pid, and finds its params on stdin behind them. If the daemon dies before, the orders never come and the command never
-// starts; if it dies later, the warden ends the command, of which it was told before the orders. The gate holds descriptor
+// starts; if it dies later, the reaper ends the command, of which it was told before the orders. The gate holds descriptor
 // 3 open until then, so its end tells when the command itself begins.
 import type { ChildProcess } from 'node:child_process';
 import { relative } from 'node:path';
@@ -20,10 +20,10 @@ import { endGroup, signal } from './death.ts';
 import type { Assignment, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
+import type { Reaper } from './reaper.ts';
 import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
 import { isNotStarted, startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
-import type { Warden } from './warden.ts';
 
 export interface CommandOptions {
   readonly mark: string;
@@ -32,7 +32,7 @@ export interface CommandOptions {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
-  readonly warden: Warden;
+  readonly reaper: Reaper;
 }
 
 /** The kernel takes no single variable above it (MAX_ARG_STRLEN); stdin has the params in any case. */
@@ -67,7 +67,7 @@ export class CommandRunner implements Runner {
   constructor(options: CommandOptions) {
     this.#options = options;
     this.mark = options.mark;
-    options.warden.begin();
+    options.reaper.begin();
     this.#process = startProcess({
       ...options,
       what: GATE,
@@ -79,7 +79,7 @@ export class CommandRunner implements Runner {
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
     const gate = this.#process.stdio[3] as Readable;
     gate.on('end', () => this.#started?.()).resume();
-    options.warden.watch(this);
+    options.reaper.watch(this);
     this.exited = this.#watch(this.#process);
   }
 
@@ -110,7 +110,7 @@ export class CommandRunner implements Runner {
   async end(options?: EndRunner): Promise<void> {
     await endGroup(this, { ...options, clock: this.#options.clock, own: true });
     await this.exited;
-    this.#options.warden.forget(this);
+    this.#options.reaper.forget(this);
   }
 
   #start(assignment: Assignment): void {

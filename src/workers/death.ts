@@ -16,7 +16,7 @@ import {
 } from './processes.ts';
 
 /** A worker as a lease describes it: enough to tell it from a later process with the same pid. */
-export interface Doomed {
+export interface WorkerIdentity {
   readonly mark: string;
   /** 0 where none was started yet: then the mark alone decides. */
   readonly pid: number;
@@ -48,7 +48,7 @@ const TOGETHER_TIMES = 50;
 const LONGEST_LOOK_MS = 250;
 const LOOK_AT_UNDYING_MS = SECOND;
 
-export async function endGroup(worker: Doomed, options: EndOptions): Promise<void> {
+export async function endGroup(worker: WorkerIdentity, options: EndOptions): Promise<void> {
   const { clock, force, own = false, together } = options;
   if (!(await untilTold(hasProc, clock))) return endWithoutProc(worker, options);
   if (!(await untilTold(() => isThisBoot(worker.boot), clock))) return;
@@ -106,16 +106,17 @@ function commonLook(clock: Clock): Promise<readonly ProcessInfo[]> {
 }
 
 /** True while anything lives in the group that this process led: cheap, but blind for what has left it. */
-export const leftBehind = (worker: Doomed): boolean => worker.pid > 1 && signal(-worker.pid, 0);
+export const leftBehind = (worker: WorkerIdentity): boolean =>
+  worker.pid > 1 && signal(-worker.pid, 0);
 
 /** True where anything of the worker lives besides itself: what its runs have left behind. */
-export function hasCompany(worker: Doomed): boolean {
+export function hasCompany(worker: WorkerIdentity): boolean {
   return new Search(worker, true).look().some(({ pid }) => pid !== worker.pid);
 }
 
 /** One look for all living processes that are the worker's. */
 class Search {
-  readonly #worker: Doomed;
+  readonly #worker: WorkerIdentity;
   readonly #ownsGroup: boolean;
   readonly #known: Map<number, string>;
   readonly #strike: boolean;
@@ -126,7 +127,12 @@ class Search {
    * any more whose a process is. `strike`: each is killed when it is seen, for a moment later it may have started the
    * next and be gone.
    */
-  constructor(worker: Doomed, own: boolean, known = new Map<number, string>(), strike = false) {
+  constructor(
+    worker: WorkerIdentity,
+    own: boolean,
+    known = new Map<number, string>(),
+    strike = false,
+  ) {
     this.#worker = worker;
     const isThere = (): boolean => processInfo(worker.pid)?.startTime === worker.startTime;
     this.#ownsGroup = worker.pid > 1 && (own || isThere());
@@ -204,7 +210,7 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 }
 
 /** Elsewhere only the group can be reached, and only by its number. */
-async function endWithoutProc(worker: Doomed, options: EndOptions): Promise<void> {
+async function endWithoutProc(worker: WorkerIdentity, options: EndOptions): Promise<void> {
   if (worker.pid <= 1) return;
   const { clock, force } = options;
   const begin = clock.monotonic();

@@ -2,11 +2,11 @@
 //
 //   starting --> ready <--> busy --> retiring --> ended
 //
-// starting: the process has its mark, and an errand may be sent to it: that waits in its pipe. `onStart` has been called,
+// starting: the process has its mark, and an task may be sent to it: that waits in its pipe. `onStart` has been called,
 //   so that the claim of a run can name the process, and a daemon that starts after a crash finds it.
-// ready: it has no errand. Ready ones above the first are retired after a minute.
-// busy: it has an errand, or several that may share it (`mayTake` is the table of who shares with whom).
-// retiring: it gets no further errand, and ends when it has given back the last one. The job files have changed, it
+// ready: it has no task. Ready ones above the first are retired after a minute.
+// busy: it has an task, or several that may share it (`mayTake` is the table of who shares with whom).
+// retiring: it gets no further task, and ends when it has given back the last one. The job files have changed, it
 //   died, a run has changed it, it has had its runs, or it holds too much memory: `#isSpent` and `retire` decide.
 // ended: nothing of it lives any more (death.ts proves it). Only then `onEnd` is called, and a run of it may go on.
 //
@@ -21,7 +21,7 @@
 //   pool.release(runner, { reusable: true });                               // or false: it is retired
 import { readFileSync } from 'node:fs';
 import { type JobEntry, policyOf } from '../catalog/catalog.ts';
-import type { Lane } from '../run/pick.ts';
+import type { WorkerKind } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
@@ -30,13 +30,13 @@ import { MAX_RUNS_PER_WORKER, MAX_SHARED, MINUTE } from '../support/limits.ts';
 import { deferred } from '../support/wakeup.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { CommandRunner } from './command-job.ts';
-import type { Doomed } from './death.ts';
+import type { WorkerIdentity } from './death.ts';
+import { Reaper } from './reaper.ts';
 import type { Runner, Stray } from './runner.ts';
 import { canTie, isScarce } from './spawn.ts';
-import { Warden } from './warden.ts';
 
 /** Carrying out one run. */
-export interface AttemptErrand {
+export interface AttemptTask {
   readonly type: 'attempt';
   readonly job: string;
   readonly file: string;
@@ -46,11 +46,11 @@ export interface AttemptErrand {
 }
 
 /** Asking job code something outside of an attempt. */
-export type CallErrand =
+export type CallTask =
   | { readonly type: 'hook'; readonly file: string }
   | { readonly type: 'check' | 'next' | 'inspect' };
 
-export type Errand = AttemptErrand | CallErrand;
+export type Task = AttemptTask | CallTask;
 
 export interface PoolOptions {
   /** Attempts at once, `shared` ones aside. */
@@ -62,11 +62,11 @@ export interface PoolOptions {
   readonly newMark: () => string;
   readonly stray: Stray;
   /** Starts a process for attempts under a mark; missing: a real one, of node or of a command job. */
-  readonly start?: (errand: AttemptErrand, mark: string) => Runner;
+  readonly start?: (task: AttemptTask, mark: string) => Runner;
   /** A process for attempts was started; called before it is handed out. */
-  readonly onStart?: (worker: Doomed) => void;
+  readonly onStart?: (worker: WorkerIdentity) => void;
   /** Nothing of it lives any more. */
-  readonly onEnd?: (worker: Doomed) => void;
+  readonly onEnd?: (worker: WorkerIdentity) => void;
   /** Where the daemon has to `beat`: how often that is looked at. */
   readonly beatTickMs?: number;
 }
@@ -74,9 +74,9 @@ export interface PoolOptions {
 interface Worker {
   readonly runner: Runner;
   /** What it was started for, or has now: the table of `mayTake` compares the next one with it. */
-  errand: Errand;
+  task: Task;
   readonly generation: number;
-  /** Errands begun, and under way. */
+  /** Tasks begun, and under way. */
   begun: number;
   busy: number;
   idleSince: number;
@@ -94,12 +94,12 @@ const IDLE_MS = MINUTE;
 const MAX_RESIDENT_BYTES = 1024 ** 3;
 /** Reading the memory costs as much as a small run. */
 const LOOK_AT_MEMORY_EVERY = 25;
-/** Workers that many errands share are replaced too, but far later: these are many and small. */
-const MAX_SHARED_ERRANDS = MAX_RUNS_PER_WORKER * 10;
+/** Workers that many tasks share are replaced too, but far later: these are many and small. */
+const MAX_SHARED_TASKS = MAX_RUNS_PER_WORKER * 10;
 /** Jobs whose hooks run at once; the others wait for a moment. */
 const MAX_HOOK_WORKERS = 4;
 
-const USUAL: AttemptErrand = {
+const USUAL: AttemptTask = {
   type: 'attempt',
   job: '',
   file: '',
@@ -110,29 +110,29 @@ const USUAL: AttemptErrand = {
 export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #workers = new Map<Runner, Worker>();
-  readonly #warden: Warden;
+  readonly #reaper: Reaper;
   #generation = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#warden = new Warden(options.clock, options.beatTickMs ?? null);
+    this.#reaper = new Reaper(options.clock, options.beatTickMs ?? null);
   }
 
   /** Unless this is called again within that time, all workers for attempts are killed, also while this process stands. */
   beat(leftMs: number): void {
-    this.#warden.beat(leftMs);
+    this.#reaper.beat(leftMs);
   }
 
-  /** How many attempts may begin in a lane now. */
-  free(lane: Lane): number {
-    const most = lane === 'shared' ? MAX_SHARED : this.#options.capacity;
-    return Math.max(0, most - this.#busyIn(lane));
+  /** How many attempts may begin in workers of this kind now. */
+  free(workerKind: WorkerKind): number {
+    const most = workerKind === 'shared' ? MAX_SHARED : this.#options.capacity;
+    return Math.max(0, most - this.#busyIn(workerKind));
   }
 
   /** Attempts under way in processes of their own, for `status`: `shared` ones count as one a process. */
   get busy(): number {
-    const shared = this.#attemptWorkers().filter((one) => isShared(one.errand) && one.busy > 0);
-    return this.#busyIn('place') + shared.length;
+    const shared = this.#attemptWorkers().filter((one) => isShared(one.task) && one.busy > 0);
+    return this.#busyIn('dedicated') + shared.length;
   }
 
   get capacity(): number {
@@ -141,20 +141,20 @@ export class WorkerPool {
 
   /** A worker for one run: an idle one that fits, or a new one. The caller has looked at `free`. */
   acquire(run: Run, entry: JobEntry | null): Runner {
-    const errand = errandOf(run, entry);
-    const worker = this.#take(errand);
-    if (errand.isolation === 'fresh') this.#warmAhead(errand);
+    const task = taskOf(run, entry);
+    const worker = this.#take(task);
+    if (task.isolation === 'fresh') this.#warmAhead(task);
     return worker.runner;
   }
 
   /** A worker for a call; null while hooks of other jobs have all of theirs. Throws where none can be started. */
-  acquireFor(errand: CallErrand): Child | null {
-    if (errand.type === 'hook' && !this.#fitting(errand) && this.#hasAllHookWorkers()) return null;
-    const { runner } = this.#take(errand);
+  acquireFor(task: CallTask): Child | null {
+    if (task.type === 'hook' && !this.#fitting(task) && this.#hasAllHookWorkers()) return null;
+    const { runner } = this.#take(task);
     return runner instanceof Child ? runner : null;
   }
 
-  /** Gives a worker back after an errand. One that is not to be used again, outdated or worn out, is ended. */
+  /** Gives a worker back after an task. One that is not to be used again, outdated or worn out, is ended. */
   release(runner: Runner, { reusable }: { readonly reusable: boolean }): void {
     const worker = this.#workers.get(runner);
     if (!worker) return;
@@ -206,7 +206,7 @@ export class WorkerPool {
   /** Ends all workers; resolves when nothing of them lives but what cannot be ended. */
   async close(): Promise<void> {
     await Promise.all([...this.#workers.values()].map((worker) => this.#endOrGiveUp(worker)));
-    this.#warden.close();
+    this.#reaper.close();
   }
 
   #endOrGiveUp(worker: Worker): Promise<void> {
@@ -214,49 +214,49 @@ export class WorkerPool {
   }
 
   #attemptWorkers(): readonly Worker[] {
-    return [...this.#workers.values()].filter(({ errand }) => errand.type === 'attempt');
+    return [...this.#workers.values()].filter(({ task }) => task.type === 'attempt');
   }
 
-  #busyIn(lane: Lane): number {
+  #busyIn(workerKind: WorkerKind): number {
     let busy = 0;
-    for (const { errand, busy: own } of this.#workers.values())
-      if (errand.type === 'attempt' && laneOf(errand) === lane) busy += own;
+    for (const { task, busy: own } of this.#workers.values())
+      if (task.type === 'attempt' && workerKindOf(task) === workerKind) busy += own;
     return busy;
   }
 
   #hasAllHookWorkers(): boolean {
     let workers = 0;
-    for (const { errand, ended } of this.#workers.values())
-      if (errand.type === 'hook' && ended === null) workers++;
+    for (const { task, ended } of this.#workers.values())
+      if (task.type === 'hook' && ended === null) workers++;
     return workers >= MAX_HOOK_WORKERS;
   }
 
-  #take(errand: Errand): Worker {
-    const worker = this.#fitting(errand) ?? this.#start(errand);
-    worker.errand = errand;
+  #take(task: Task): Worker {
+    const worker = this.#fitting(task) ?? this.#start(task);
+    worker.task = task;
     worker.busy++;
     worker.begun++;
     return worker;
   }
 
-  /** The first that has such errands already, else the first idle one. */
-  #fitting(errand: Errand): Worker | null {
+  /** The first that has such tasks already, else the first idle one. */
+  #fitting(task: Task): Worker | null {
     let idle: Worker | null = null;
     for (const worker of this.#workers.values()) {
-      if (worker.retiring || worker.runner.exit !== null || !mayTake(worker, errand)) continue;
+      if (worker.retiring || worker.runner.exit !== null || !mayTake(worker, task)) continue;
       if (worker.busy > 0) return worker;
       idle ??= worker;
     }
     return idle;
   }
 
-  #start(errand: Errand): Worker {
-    if (errand.type === 'attempt' && !isShared(errand)) this.#makeRoom();
-    const runner = this.#startProcess(errand);
+  #start(task: Task): Worker {
+    if (task.type === 'attempt' && !isShared(task)) this.#makeRoom();
+    const runner = this.#startProcess(task);
     const undying = deferred();
     const worker: Worker = {
       runner,
-      errand,
+      task,
       generation: this.#generation,
       begun: 0,
       busy: 0,
@@ -267,59 +267,59 @@ export class WorkerPool {
       onUndying: undying.resolve,
     };
     this.#workers.set(runner, worker);
-    if (errand.type === 'attempt') this.#options.onStart?.(runner);
+    if (task.type === 'attempt') this.#options.onStart?.(runner);
     // A busy one is released by whoever has it.
     runner.exited.then(() => this.#retire(worker));
     return worker;
   }
 
-  #startProcess(errand: Errand): Runner {
+  #startProcess(task: Task): Runner {
     const { dir, env, clock, stray, newMark, start } = this.#options;
     const mark = newMark();
     const options = { mark, dir, env, clock, stray };
-    if (errand.type !== 'attempt') return this.#startChild({ ...options, memoryMb: null }, false);
-    if (start) return start(errand, mark);
-    if (errand.isolation === 'command')
-      return new CommandRunner({ ...options, file: errand.file, warden: this.#warden });
-    const { memoryMb } = errand;
-    return this.#startChild({ ...options, memoryMb }, this.#warden.isBeaten);
+    if (task.type !== 'attempt') return this.#startChild({ ...options, memoryMb: null }, false);
+    if (start) return start(task, mark);
+    if (task.isolation === 'command')
+      return new CommandRunner({ ...options, file: task.file, reaper: this.#reaper });
+    const { memoryMb } = task;
+    return this.#startChild({ ...options, memoryMb }, this.#reaper.isBeaten);
   }
 
-  /** The warden ends it where the kernel does not: nothing that blocks a worker is in the way of that. */
+  /** The reaper ends it where the kernel does not: nothing that blocks a worker is in the way of that. */
   #startChild(options: ChildOptions, isWatched: boolean): Child {
     if (!isWatched && canTie()) return new Child(options);
-    this.#warden.begin();
+    this.#reaper.begin();
     const child = new Child(options);
-    this.#warden.watch(child);
+    this.#reaper.watch(child);
     return child;
   }
 
   /** An idle worker of another kind gives way, so that there are never more processes than the capacity. */
   #makeRoom(): void {
-    const own = this.#attemptWorkers().filter((one) => !isShared(one.errand) && !one.retiring);
+    const own = this.#attemptWorkers().filter((one) => !isShared(one.task) && !one.retiring);
     const idle = own.find(isIdle);
     if (own.length >= this.#options.capacity && idle) this.#retire(idle);
   }
 
-  #warmAhead(errand: AttemptErrand): void {
-    const isReady = this.#attemptWorkers().some((one) => isIdle(one) && mayTake(one, errand));
-    if (!isReady) this.#startAhead(errand);
+  #warmAhead(task: AttemptTask): void {
+    const isReady = this.#attemptWorkers().some((one) => isIdle(one) && mayTake(one, task));
+    if (!isReady) this.#startAhead(task);
   }
 
   /** Where none can be started just now, nothing is lost: whoever needs one meets the error. */
-  #startAhead(errand: AttemptErrand): void {
+  #startAhead(task: AttemptTask): void {
     try {
-      this.#start(errand);
+      this.#start(task);
     } catch (error) {
       if (!isScarce(error)) throw error;
     }
   }
 
-  /** True where a worker must not get another errand. */
-  #isSpent({ errand, runner, generation, begun }: Worker): boolean {
+  /** True where a worker must not get another task. */
+  #isSpent({ task, runner, generation, begun }: Worker): boolean {
     if (generation !== this.#generation || runner.exit !== null) return true;
-    if (errand.type !== 'attempt' || isShared(errand)) return begun >= MAX_SHARED_ERRANDS;
-    if (errand.isolation !== 'process' || begun >= MAX_RUNS_PER_WORKER) return true;
+    if (task.type !== 'attempt' || isShared(task)) return begun >= MAX_SHARED_TASKS;
+    if (task.isolation !== 'process' || begun >= MAX_RUNS_PER_WORKER) return true;
     return begun % LOOK_AT_MEMORY_EVERY === 0 && residentBytes(runner.pid) > MAX_RESIDENT_BYTES;
   }
 
@@ -335,28 +335,27 @@ export class WorkerPool {
     return worker.ended;
   }
 
-  /** Without an errand there is nothing in it that would want to be told first. */
-  async #endProcess({ runner, errand, onUndying }: Worker): Promise<void> {
+  /** Without an task there is nothing in it that would want to be told first. */
+  async #endProcess({ runner, task, onUndying }: Worker): Promise<void> {
     await runner.end({ force: true, together: runner.exit !== null, onUndying });
-    this.#warden.forget(runner);
+    this.#reaper.forget(runner);
     this.#workers.delete(runner);
-    if (errand.type === 'attempt') this.#options.onEnd?.(runner);
+    if (task.type === 'attempt') this.#options.onEnd?.(runner);
   }
 }
 
 /**
- * Who may share a process: errands of `shared` runs of one job, hooks of one job, all checks, and all questions for a next
+ * Who may share a process: tasks of `shared` runs of one job, hooks of one job, all checks, and all questions for a next
  * time. A hook is asked once, so no two jobs share its process at a time. Files are read in a process of their own.
  */
-function mayTake({ errand: own, busy }: Worker, errand: Errand): boolean {
-  if (errand.type === 'hook')
-    return own.type === 'hook' && (busy === 0 || own.file === errand.file);
-  if (errand.type !== 'attempt') return errand.type !== 'inspect' && own.type === errand.type;
+function mayTake({ task: own, busy }: Worker, task: Task): boolean {
+  if (task.type === 'hook') return own.type === 'hook' && (busy === 0 || own.file === task.file);
+  if (task.type !== 'attempt') return task.type !== 'inspect' && own.type === task.type;
   if (own.type !== 'attempt') return false;
-  if (own.isolation !== errand.isolation || own.memoryMb !== errand.memoryMb) return false;
-  switch (errand.isolation) {
+  if (own.isolation !== task.isolation || own.memoryMb !== task.memoryMb) return false;
+  switch (task.isolation) {
     case 'shared':
-      return own.job === errand.job;
+      return own.job === task.job;
     case 'process':
     case 'fresh':
       return busy === 0;
@@ -368,13 +367,12 @@ function mayTake({ errand: own, busy }: Worker, errand: Errand): boolean {
 const isIdle = ({ busy, retiring, runner }: Worker): boolean =>
   busy === 0 && !retiring && runner.exit === null;
 
-const isShared = (errand: Errand): boolean =>
-  errand.type === 'attempt' && errand.isolation === 'shared';
+const isShared = (task: Task): boolean => task.type === 'attempt' && task.isolation === 'shared';
 
-const laneOf = (errand: Errand): Lane => (isShared(errand) ? 'shared' : 'place');
+const workerKindOf = (task: Task): WorkerKind => (isShared(task) ? 'shared' : 'dedicated');
 
 /** A run that may have ended a shared process gets one to itself. */
-function errandOf(run: Run, entry: JobEntry | null): AttemptErrand {
+function taskOf(run: Run, entry: JobEntry | null): AttemptTask {
   const { isolation, memoryMb } = policyOf(entry);
   const alone = isolation === 'shared' && runsAlone(run) ? 'process' : isolation;
   return {

@@ -2,10 +2,10 @@
 // an attempt does not care which.
 import type { Death } from '../run/outcome.ts';
 import type { LogLine } from '../run/view.ts';
-import type { Doomed, OnUndying } from './death.ts';
+import type { OnUndying, WorkerIdentity } from './death.ts';
 import type { FromRun, ToWorker } from './messages.ts';
 
-export interface Runner extends Doomed {
+export interface Runner extends WorkerIdentity {
   /** Starts a run (`run`), aborts it, answers it. Never throws: what cannot arrive shows as the exit. */
   send(message: ToWorker): void;
   /**

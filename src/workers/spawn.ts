@@ -1,5 +1,5 @@
 // Starts a process as every worker is started: in its own group and session, marked, and tied to the daemon, where the
-// system can: the kernel kills it when the daemon dies. Else, and for commands, which it would cost too much, the warden
+// system can: the kernel kills it when the daemon dies. Else, and for commands, which it would cost too much, the reaper
 // does that.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -34,7 +34,7 @@ export function startProcess(start: Start): ChildProcess {
   return started(spawn(program, args, options), start.dir);
 }
 
-/** Whether a program with arguments is tied to this process, so that it needs no warden. */
+/** Whether a program with arguments is tied to this process, so that it needs no reaper. */
 export const canTie = (): boolean => findSetpriv() !== null;
 
 /** Each program replaces the one before, so that the pid is the last one's. */

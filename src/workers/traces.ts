@@ -6,7 +6,7 @@
 // worker has a child, or has waited for one, which shows in the page faults of its children.
 import { fstatSync, openSync, readSync } from 'node:fs';
 import { errnoOf, orElseSync } from '../support/errors.ts';
-import { type Doomed, hasCompany } from './death.ts';
+import { hasCompany, type WorkerIdentity } from './death.ts';
 import { bootId, hasProc, MARK_VARIABLE, processInfo } from './processes.ts';
 
 export interface Left {
@@ -19,7 +19,7 @@ export interface Left {
 }
 
 export class Traces {
-  readonly #self: Doomed;
+  readonly #self: WorkerIdentity;
   readonly #children = new ProcFile(`/proc/self/task/${process.pid}/children`);
   readonly #stat = new ProcFile('/proc/self/stat');
   readonly #folder = process.cwd();

@@ -93,7 +93,7 @@ function daemonOn(store: Store, clock: FakeClock, leaseMs = LEASE) {
 
 const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
-it('a member that is answered goes on, and its warden with it', async () => {
+it('a member that is answered goes on, and its reaper with it', async () => {
   const clock = new FakeClock(0);
   const { membership, world } = daemonOn(new Store(), clock);
   await clock.advance(10 * LEASE, quiet);

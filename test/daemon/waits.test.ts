@@ -167,7 +167,7 @@ describe('after a restart, with the clock set while no daemon ran', () => {
     clock.set(clock.now() - DAY);
     const { engine } = await openFileEngine({ disk: made.disk.process(), dir: '/state', clock });
     rated(engine);
-    const want = { lane: 'place', most: 1 } as const;
+    const want = { workerKind: 'dedicated', most: 1 } as const;
     expect(await engine.claim(want, () => ({ mark: 'w', pid: 1 }), clock.now())).toEqual([]);
     expect(await engine.advance(clock.now())).toBe(clock.now() + HOUR);
     await engine.close();

@@ -8,11 +8,20 @@ import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-val
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
 
-const FREE = { lane: 'place', concurrency: null, rateLimit: null, blocked: null } as const;
+const FREE = {
+  workerKind: 'dedicated',
+  concurrency: null,
+  rateLimit: null,
+  blocked: null,
+} as const;
 
 export function claimsContract(bench: Bench): void {
-  const claim = (most: number, lane: 'place' | 'shared' = 'place', now = T0): Promise<Claimed[]> =>
-    bench.engine.claim({ lane, most }, () => ({ mark: 'w1', pid: 1001 }), now);
+  const claim = (
+    most: number,
+    workerKind: 'dedicated' | 'shared' = 'dedicated',
+    now = T0,
+  ): Promise<Claimed[]> =>
+    bench.engine.claim({ workerKind, most }, () => ({ mark: 'w1', pid: 1001 }), now);
   const accept = (i: number, more: object = {}, origin: Origin | null = null) =>
     bench.engine.accept([draft(i, origin, more)], T0);
   const ids = (claimed: readonly Claimed[]) => claimed.map(({ run }) => run.id);
@@ -39,15 +48,15 @@ export function claimsContract(bench: Bench): void {
     expect(ids(await claim(9))).toEqual([5]);
   });
 
-  test('each lane hands out its own jobs, and each job goes to the worker named for it', async () => {
+  test('each workerKind hands out its own jobs, and each job goes to the worker named for it', async () => {
     bench.engine.configure(
-      (job) => ({ ...FREE, lane: job === 'io' ? 'shared' : 'place' }),
+      (job) => ({ ...FREE, workerKind: job === 'io' ? 'shared' : 'dedicated' }),
       () => DEFAULT_POLICY,
     );
     await bench.engine.accept([draft(1), draft(2, null, { job: 'io' })], T0);
     expect(ids(await claim(9, 'shared'))).toEqual([2]);
     const workerFor = ({ job }: Run) => ({ mark: `for ${job}`, pid: 7 });
-    const [one] = await bench.engine.claim({ lane: 'place', most: 9 }, workerFor, T0);
+    const [one] = await bench.engine.claim({ workerKind: 'dedicated', most: 9 }, workerFor, T0);
     expect(one?.worker.mark).toBe('for mail');
     expect(one?.run).toMatchObject({ id: 1, state: { name: 'running' }, life: { attempt: 1 } });
   });
@@ -132,12 +141,12 @@ export function claimsContract(bench: Bench): void {
     await accept(2, { dueAt: T0 + 50 });
     expect(await bench.engine.advance(T0)).toBe(T0 + 50);
     expect(await bench.engine.advance(T0 + 49)).toBe(T0 + 50);
-    expect(await claim(9, 'place', T0 + 60)).toEqual([]);
+    expect(await claim(9, 'dedicated', T0 + 60)).toEqual([]);
     expect(await bench.engine.advance(T0 + 60)).toBe(T0 + 100);
     expect(await bench.engine.counts()).toMatchObject({ scheduled: 1, queued: 1 });
     await bench.reopen();
     expect(await bench.engine.advance(T0 + 60)).toBe(T0 + 100);
-    expect(ids(await claim(9, 'place', T0 + 60))).toEqual([2]);
+    expect(ids(await claim(9, 'dedicated', T0 + 60))).toEqual([2]);
   });
 
   test('a scheduled run that was aborted is not queued, and is no next due time', async () => {
@@ -189,8 +198,8 @@ export function claimsContract(bench: Bench): void {
     expect(ids(await claim(9))).toEqual([1]);
     expect(stirs).toBe(1);
     expect(await bench.engine.advance(T0)).toBe(T0 + 1000);
-    expect(ids(await claim(9, 'place', T0 + 999))).toEqual([]);
-    expect(ids(await claim(9, 'place', T0 + 1000))).toEqual([2]);
+    expect(ids(await claim(9, 'dedicated', T0 + 999))).toEqual([]);
+    expect(ids(await claim(9, 'dedicated', T0 + 1000))).toEqual([2]);
   });
 
   test('a pause, of all or of one job, holds over a reopening until it is let go', async () => {

@@ -262,7 +262,7 @@ export function listsContract(bench: Bench): void {
       await bench.engine.accept([draft(step, null, { job, dueAt: T0 + chance.whole(0, 9) })], T0);
       await bench.engine.advance(T0 + chance.whole(0, 9));
       const [claimed] = await bench.engine.claim(
-        { lane: 'place', most: 1 },
+        { workerKind: 'dedicated', most: 1 },
         () => ({ mark: 'w', pid: 1 }),
         T0,
       );

@@ -36,7 +36,7 @@ async function sound(): Promise<State> {
   );
   engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
-    { lane: 'place', most: 8 },
+    { workerKind: 'dedicated', most: 8 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );

@@ -73,7 +73,9 @@ async function busy(engine: FileEngine): Promise<Outcome> {
   await accept(10);
   await Promise.all([accept(11), accept(12, 13), accept(14)]);
   const ref = { mark: 'w2', pid: 1002 };
-  const claimed = await engine.claim({ lane: 'place', most: 2 }, () => ref, T0).catch(() => []);
+  const claimed = await engine
+    .claim({ workerKind: 'dedicated', most: 2 }, () => ref, T0)
+    .catch(() => []);
   for (const { run, token } of claimed) {
     const settles = () => engine.changeHeld(run.id, token, (now) => finish(now, DONE, T0));
     await attempt(settles, [markOf(run)], o.settled, o.unsettled);
@@ -171,7 +173,7 @@ test.each(cases)(
       await looksRight(engine, o);
       const [more] = await engine.accept([draft(30)], T0);
       const ref = { mark: 'w2', pid: 1002 };
-      await engine.claim({ lane: 'place', most: 1 }, () => ref, T0);
+      await engine.claim({ workerKind: 'dedicated', most: 1 }, () => ref, T0);
       await engine.fold();
       expect((await engine.members.leases()).at(-1)).toMatchObject({
         mark: 'w2',
@@ -246,7 +248,7 @@ test('a pause that could not be written is not in force', async () => {
   await expect(engine.pause({ all: true }, true)).rejects.toThrow('not accepted');
   process.heal();
   const claimed = await engine.claim(
-    { lane: 'place', most: 1 },
+    { workerKind: 'dedicated', most: 1 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );
@@ -259,12 +261,12 @@ test('a start that could not be written does not count against the rate of its j
   const engine = await open(process);
   const rateLimit = { limit: 1, perMs: 60_000 };
   engine.configure(
-    () => ({ lane: 'place', concurrency: null, rateLimit, blocked: null }),
+    () => ({ workerKind: 'dedicated', concurrency: null, rateLimit, blocked: null }),
     () => DEFAULT_POLICY,
   );
   await engine.accept([draft(1), draft(2)], T0);
   const claim = () =>
-    engine.claim({ lane: 'place', most: 9 }, () => ({ mark: 'w1', pid: 1001 }), T0);
+    engine.claim({ workerKind: 'dedicated', most: 9 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   process.fail([{ kind: 'write', n: 0, errno: 'EIO', forever: true }]);
   await expect(claim()).rejects.toThrow();
   process.heal();
@@ -288,7 +290,7 @@ test('a run whose time came while its acceptance failed is not there, not counte
   expect((await engine.counts()).queued).toBe(0);
   expect(told).toEqual([]);
   expect(
-    await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0),
+    await engine.claim({ workerKind: 'dedicated', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0),
   ).toEqual([]);
 });
 
@@ -365,7 +367,11 @@ test('that a run is queued is told before that it runs, even where both stand in
   engine.onChange(({ run }) => told.push(run.state.name));
   const other = engine.pause({ job: 'other' }, true);
   await engine.advance(T0 + 10);
-  await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0 + 10);
+  await engine.claim(
+    { workerKind: 'dedicated', most: 1 },
+    () => ({ mark: 'w1', pid: 1001 }),
+    T0 + 10,
+  );
   await other;
   expect(told).toEqual(['queued', 'running']);
 });

@@ -69,7 +69,7 @@ async function large(engine: FileEngine): Promise<void> {
   const accepted = await engine.accept([draft(1), draft(2), draft(3), draft(4)], T0);
   engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
-    { lane: 'place', most: 3 },
+    { workerKind: 'dedicated', most: 3 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );

@@ -15,7 +15,7 @@ async function started(disk: SimulatedDisk): Promise<{ engine: FileEngine; step:
   await engine.accept([draft(1)], T0);
   await engine.members.putWorker(worker(1));
   const ref = () => ({ mark: 'w1', pid: 1001 });
-  const [claimed] = await engine.claim({ lane: 'place', most: 1 }, ref, T0);
+  const [claimed] = await engine.claim({ workerKind: 'dedicated', most: 1 }, ref, T0);
   if (!claimed) throw new Error('nothing was claimed');
   const step: Step = async (name, value) => {
     await engine.changeHeld(1, claimed.token, (run) => save(run, { step: { name, value } }));

@@ -43,7 +43,7 @@ beforeAll(async () => {
   );
   engine.members.putWorker(worker(1));
   const claimed = await engine.claim(
-    { lane: 'place', most: 4 },
+    { workerKind: 'dedicated', most: 4 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );
@@ -70,7 +70,7 @@ beforeAll(async () => {
   cpSync(dir, join(home, 'folded'), { recursive: true });
   await engine.accept([draft(9), draft(10, { after: [8] })], T0, { request: 'b-request' });
   await engine.changeSchedule('late', () => ({ ...CRON, name: 'late' }));
-  await engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0);
+  await engine.claim({ workerKind: 'dedicated', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   await engine.pause({ all: true }, true);
   cpSync(dir, join(home, 'journalled'), { recursive: true });
   await engine.close();

@@ -29,7 +29,11 @@ async function begin() {
   const engine = await open();
   engine.members.putWorker(worker(1));
   const claim = () =>
-    engine.claim({ lane: 'place', most: 1 }, () => ({ mark: 'w1', pid: 1001 }), clock.now());
+    engine.claim(
+      { workerKind: 'dedicated', most: 1 },
+      () => ({ mark: 'w1', pid: 1001 }),
+      clock.now(),
+    );
   return { disk, clock, process, open, engine, claim };
 }
 

@@ -45,7 +45,7 @@ async function fill(engine: FileEngine): Promise<number> {
 
 async function settleAll(engine: FileEngine, outcome = DONE): Promise<void> {
   const claimed = await engine.claim(
-    { lane: 'place', most: 1000 },
+    { workerKind: 'dedicated', most: 1000 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );

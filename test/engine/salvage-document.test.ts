@@ -42,7 +42,7 @@ test('three runs of one shared process keep their leases where the line of that 
   const { engine } = await openFileEngine({ disk: disk.process(), dir: DIR, clock });
   await engine.accept([draft(1), draft(2), draft(3)], T0);
   engine.members.putWorker(worker(1));
-  await engine.claim({ lane: 'place', most: 3 }, () => ({ mark: 'w1', pid: 1001 }), T0);
+  await engine.claim({ workerKind: 'dedicated', most: 3 }, () => ({ mark: 'w1', pid: 1001 }), T0);
   await engine.fold();
   const before = await engine.members.leases();
   expect(before.map(({ run }) => run)).toEqual([1, 2, 3]);

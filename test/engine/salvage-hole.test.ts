@@ -20,7 +20,7 @@ async function repairedWithout(lost: number, saves: readonly Saved[]): Promise<R
   engine.members.putWorker(worker(1));
   await engine.accept([draft(1)], T0);
   const [claimed] = await engine.claim(
-    { lane: 'place', most: 1 },
+    { workerKind: 'dedicated', most: 1 },
     () => ({ mark: 'w1', pid: 1001 }),
     T0,
   );

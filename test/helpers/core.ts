@@ -43,7 +43,12 @@ export interface Start {
 }
 
 /** No limits at all. */
-export const FREE = { lane: 'place', concurrency: null, rateLimit: null, blocked: null } as const;
+export const FREE = {
+  workerKind: 'dedicated',
+  concurrency: null,
+  rateLimit: null,
+  blocked: null,
+} as const;
 
 export const cron = (text: string, timezone = 'UTC'): Rule => ({
   kind: 'cron',

@@ -59,7 +59,7 @@ export async function sampleState(clean: boolean): Promise<SampleState> {
     aborted.map((id) => engine.change(id, (run) => abortIdle(run, 'not wanted', T0))),
   );
   const claimed = await engine.claim(
-    { lane: 'place', most: 5 },
+    { workerKind: 'dedicated', most: 5 },
     () => ({ mark: 'w1', pid: 999_999 }),
     T0,
   );

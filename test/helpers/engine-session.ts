@@ -77,7 +77,7 @@ export class Session {
     const pid = 1000 + Number(mark.slice(1));
     const ref = { mark, pid };
     const claimed = await this.engine.claim(
-      { lane: 'place', most: most },
+      { workerKind: 'dedicated', most: most },
       () => ref,
       this.#clock.now(),
     );

@@ -1,6 +1,6 @@
 // When a member of a store is gone: never by a clock of another host, never for time in which nobody could look.
 import { expect, it } from 'vitest';
-import { fenceMs, isSilent, renewEveryMs, Watch, wardenMs } from '../../src/run/lease.ts';
+import { fenceMs, isSilent, reaperMs, renewEveryMs, Watch } from '../../src/run/lease.ts';
 import { randomFrom } from '../helpers/random.ts';
 
 const LEASE = 30_000;
@@ -17,8 +17,8 @@ function looking(leaseMs = LEASE) {
   };
 }
 
-it('the steps of a lease follow each other: renewal, fence, warden, take-over', () => {
-  const steps = [renewEveryMs(LEASE), fenceMs(LEASE), wardenMs(LEASE), LEASE];
+it('the steps of a lease follow each other: renewal, fence, reaper, take-over', () => {
+  const steps = [renewEveryMs(LEASE), fenceMs(LEASE), reaperMs(LEASE), LEASE];
   expect(steps).toEqual([6000, 18_000, 22_500, 30_000]);
 });
 

@@ -1,11 +1,16 @@
 // Who goes next: each rule alone, then all of them together against a model that sorts everything each time.
 import { describe, expect, it } from 'vitest';
-import { type JobLimits, type Lane, Picker } from '../../src/run/pick.ts';
+import { type JobLimits, Picker, type WorkerKind } from '../../src/run/pick.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Random, randomFrom } from '../helpers/random.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
 
-const FREE: JobLimits = { lane: 'place', concurrency: null, rateLimit: null, blocked: null };
+const FREE: JobLimits = {
+  workerKind: 'dedicated',
+  concurrency: null,
+  rateLimit: null,
+  blocked: null,
+};
 
 /** A picker, and the runs as the engine's memory holds them for it. */
 class Kept extends Picker {
@@ -58,9 +63,9 @@ const died = (run: Run): Run => ({
 });
 
 /** Starts as many as may start now, and gives their ids. */
-function startAll(made: Kept, now = NOW, lane: Lane = 'place'): number[] {
+function startAll(made: Kept, now = NOW, workerKind: WorkerKind = 'dedicated'): number[] {
   const ids: number[] = [];
-  for (let run = made.next(lane, now); run; run = made.next(lane, now)) {
+  for (let run = made.next(workerKind, now); run; run = made.next(workerKind, now)) {
     begin(made, run, now);
     ids.push(run.id);
   }
@@ -91,7 +96,7 @@ it.each([
     made.remove(run);
   }
   looks = 0;
-  expect(made.next('place', NOW)?.id).toBe(kept);
+  expect(made.next('dedicated', NOW)?.id).toBe(kept);
   expect(looks).toBeLessThan(500);
 });
 
@@ -109,9 +114,9 @@ describe('the order', () => {
   it('a run that was only looked at is still next; once removed it is not', () => {
     const made = picker();
     made.add(queuedRun(1));
-    expect([made.next('place', NOW)?.id, made.next('place', NOW)?.id]).toEqual([1, 1]);
+    expect([made.next('dedicated', NOW)?.id, made.next('dedicated', NOW)?.id]).toEqual([1, 1]);
     made.removeId(1);
-    expect(made.next('place', NOW)).toBe(null);
+    expect(made.next('dedicated', NOW)).toBe(null);
   });
 
   it('a changed run counts as it is now', () => {
@@ -124,14 +129,14 @@ describe('the order', () => {
   });
 
   it('a run whose process ended takes a place, also where its job shares one; the others of the job do not', () => {
-    const made = picker({ s: { lane: 'shared' } });
+    const made = picker({ s: { workerKind: 'shared' } });
     for (const run of [died(queuedRun(1, { job: 's' })), queuedRun(2, { job: 's' })]) made.add(run);
     expect(startAll(made)).toEqual([1]);
     expect(startAll(made, NOW, 'shared')).toEqual([2]);
   });
 
   it('lanes do not mix', () => {
-    const made = picker({ s: { lane: 'shared' } });
+    const made = picker({ s: { workerKind: 'shared' } });
     made.add(queuedRun(1, { job: 's' }));
     made.add(queuedRun(2, { job: 'p' }));
     expect([startAll(made), startAll(made, NOW, 'shared')]).toEqual([[2], [1]]);
@@ -195,9 +200,9 @@ describe('limits', () => {
     const made = picker({ a: { rateLimit: { limit: 1, perMs: 1000 } } });
     made.add(queuedRun(1, { job: 'a' }));
     made.counted('a', NOW);
-    expect(made.nextOnly(1, 'place', NOW + 10)).toBe(null);
+    expect(made.nextOnly(1, 'dedicated', NOW + 10)).toBe(null);
     expect(made.nextPlaceAt(NOW + 10)).toBe(NOW + 1000);
-    expect(made.nextOnly(1, 'place', NOW + 1000)?.id).toBe(1);
+    expect(made.nextOnly(1, 'dedicated', NOW + 1000)?.id).toBe(1);
   });
 
   it('asking why does not use up the place that has come', () => {
@@ -292,9 +297,11 @@ class Model {
   starts: { job: string; at: number }[] = [];
   limits: Record<string, JobLimits> = {};
 
-  next(lane: Lane, now: number): number | null {
+  next(workerKind: WorkerKind, now: number): number | null {
     const may = this.queued.filter(
-      (run) => (run.life ? 'place' : this.limits[run.job]?.lane) === lane && this.may(run, now),
+      (run) =>
+        (run.life ? 'dedicated' : this.limits[run.job]?.workerKind) === workerKind &&
+        this.may(run, now),
     );
     may.sort((a, b) => b.priority - a.priority || a.state.dueAt - b.state.dueAt || a.id - b.id);
     return may[0]?.id ?? null;
@@ -320,7 +327,7 @@ const JOBS = ['a', 'b', 'c', 'd'];
 
 function randomLimits(random: Random): Record<string, JobLimits> {
   const one = (job: string): JobLimits => ({
-    lane: job === 'd' ? 'shared' : 'place',
+    workerKind: job === 'd' ? 'shared' : 'dedicated',
     concurrency: random.chance(0.4) ? random.whole(1, 3) : null,
     // The rate of a job is fixed for a history: starts before a rate was set are not counted by either.
     rateLimit: job === 'b' ? { limit: 2, perMs: 100 } : null,
@@ -346,7 +353,13 @@ function history(random: Random, seed: number): void {
     else if (what < 0.7) change(model, made, random);
     else if (what < 0.75) configure(randomLimits(random));
     else
-      start(model, made, random.chance(0.8) ? 'place' : 'shared', now, `seed ${seed}, step ${id}`);
+      start(
+        model,
+        made,
+        random.chance(0.8) ? 'dedicated' : 'shared',
+        now,
+        `seed ${seed}, step ${id}`,
+      );
     const asked = model.queued[0];
     if (asked) made.why(asked, now);
   }
@@ -355,7 +368,7 @@ function history(random: Random, seed: number): void {
   );
   for (let i = 0; i < 500 && model.queued.length > 0; i++) {
     now += 60;
-    start(model, made, 'place', now, `seed ${seed}, at the end`);
+    start(model, made, 'dedicated', now, `seed ${seed}, at the end`);
     start(model, made, 'shared', now, `seed ${seed}, at the end`);
     end(model, made, random);
   }
@@ -398,9 +411,9 @@ function change(model: Model, made: Kept, random: Random): void {
   made.add(changed);
 }
 
-function start(model: Model, made: Kept, lane: Lane, now: number, told: string): void {
-  const run = made.next(lane, now);
-  expect(run?.id ?? null, told).toBe(model.next(lane, now));
+function start(model: Model, made: Kept, workerKind: WorkerKind, now: number, told: string): void {
+  const run = made.next(workerKind, now);
+  expect(run?.id ?? null, told).toBe(model.next(workerKind, now));
   if (!run) return;
   begin(made, run, now);
   model.queued = model.queued.filter((other) => other.id !== run.id);

@@ -182,7 +182,7 @@ export class Daemon {
     this.#scheduler = new Scheduler({
       engine,
       clock,
-      free: (lane) => this.#pool.free(lane),
+      free: (workerKind) => this.#pool.free(workerKind),
       acquire: (run) => this.#pool.acquire(run, catalog.find(run.job)),
       release: (runner) => release(runner as FakeWorker, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
@@ -211,7 +211,7 @@ export class Daemon {
 
   /** Whether a run could begin at once if nothing else kept it. */
   get hasPlace(): boolean {
-    return this.#pool.free('place') > 0 && this.#pool.free('shared') > 0;
+    return this.#pool.free('dedicated') > 0 && this.#pool.free('shared') > 0;
   }
 
   /** Job files have changed. */

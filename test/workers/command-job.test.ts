@@ -5,22 +5,22 @@ import { expect, test } from 'vitest';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
 import { processInfo } from '../../src/workers/processes.ts';
-import { Warden } from '../../src/workers/warden.ts';
+import { Reaper } from '../../src/workers/reaper.ts';
 import { assignment, atEnd, carry, ENV, newMark, project, type Reply, until } from './harness.ts';
 
 function command(script: string) {
   const dir = project({ 'jobs/job.sh': script });
   const file = join(dir, 'jobs/job.sh');
   chmodSync(file, 0o755);
-  const warden = new Warden(systemClock);
-  atEnd(() => warden.close());
+  const reaper = new Reaper(systemClock);
+  atEnd(() => reaper.close());
   const runner = new CommandRunner({
     mark: newMark(),
     file,
     dir,
     env: { ...ENV, OWN: 'yes' },
     clock: systemClock,
-    warden,
+    reaper,
   });
   atEnd(() => runner.end({ force: true }));
   return { runner, file, dir };

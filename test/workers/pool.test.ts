@@ -69,7 +69,7 @@ describe('a worker process', () => {
     const second = pool.acquire(queuedRun(1, { job: 'b' }), entry());
     expect(first.pid).not.toBe(second.pid);
     expect(pool.busy).toBe(2);
-    expect(pool.free('place')).toBe(2);
+    expect(pool.free('dedicated')).toBe(2);
   });
 
   test('of one memory limit is not used for another', async () => {
@@ -111,7 +111,7 @@ describe('a worker process', () => {
     await run(entry());
     await run(entry({ memoryMb: 100 }));
     await until(() => alive.size === 1);
-    expect(pool.free('place')).toBe(1);
+    expect(pool.free('dedicated')).toBe(1);
   });
 
   test('that has been idle for long is given up, but for one', () => {
@@ -137,13 +137,13 @@ test('a place is not lost where no warm process can be started', async () => {
   const fresh = entry({ isolation: 'fresh' });
   refuseStarts(1);
   const runner = pool.acquire(queuedRun(1), fresh);
-  expect([pool.free('place'), pool.busy]).toEqual([1, 1]);
+  expect([pool.free('dedicated'), pool.busy]).toEqual([1, 1]);
   pool.release(runner, { reusable: false });
-  expect(pool.free('place')).toBe(2);
+  expect(pool.free('dedicated')).toBe(2);
   // Twin: whoever needs a process hears of it, and has no place.
   refuseStarts(0);
   expect(() => pool.acquire(queuedRun(2), fresh)).toThrow('too many open files');
-  expect(pool.free('place')).toBe(2);
+  expect(pool.free('dedicated')).toBe(2);
 });
 
 test('runs of a shared job are in one process, those of another job in another', () => {
@@ -155,7 +155,7 @@ test('runs of a shared job are in one process, those of another job in another',
   );
   expect(new Set(pids).size).toBe(1);
   expect(pool.acquire(queuedRun(1, { job: 'other' }), shared).pid).not.toBe(pids[0]);
-  expect(pool.free('place')).toBe(4);
+  expect(pool.free('dedicated')).toBe(4);
 });
 
 test('a run that may have ended a shared process gets one to itself, in a place', () => {
@@ -167,7 +167,7 @@ test('a run that may have ended a shared process gets one to itself, in a place'
   const pid = pool.acquire(queuedRun(1), shared).pid;
   expect(pool.acquire(run, shared).pid).not.toBe(pid);
   expect(pool.acquire(queuedRun(3), shared).pid).toBe(pid);
-  expect(pool.free('place')).toBe(3);
+  expect(pool.free('dedicated')).toBe(3);
 });
 
 test('a tainted shared process gets no further run, and is ended after its last', async () => {
@@ -219,7 +219,7 @@ describe('what job code is asked outside of attempts', () => {
     expect(ask('next')).toBe(ask('next'));
     expect(ask('check')).not.toBe(ask('next'));
     expect(ask('inspect')).not.toBe(ask('inspect'));
-    expect([pool.free('place'), pool.busy, alive.size]).toEqual([1, 0, 0]);
+    expect([pool.free('dedicated'), pool.busy, alive.size]).toEqual([1, 0, 0]);
   });
 
   test('a worker that is retired ends after its last call, and the next call has a new one', async () => {

@@ -1,5 +1,5 @@
 // The commands of notifications. Each is started as a command job is, so that nothing of it outlives its end, its limit of
-// time, or the daemon: in a group of its own that the warden knows, under a mark that all it starts carries.
+// time, or the daemon: in a group of its own that the reaper knows, under a mark that all it starts carries.
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
@@ -7,10 +7,10 @@ import { type Clock, delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { NOTIFY_TIMEOUT_MS, SECOND, UNDYING_MS } from '../../support/limits.ts';
 import { shellQuoted } from '../../support/text.ts';
-import { type Doomed, endGroup } from '../../workers/death.ts';
+import { endGroup, type WorkerIdentity } from '../../workers/death.ts';
 import { bootId, startTimeOf } from '../../workers/processes.ts';
+import { Reaper } from '../../workers/reaper.ts';
 import { isNotStarted, startProcess } from '../../workers/spawn.ts';
-import { Warden } from '../../workers/warden.ts';
 import type { NotifyTarget } from './notify-rules.ts';
 
 /** `final`: another try would come to the same. */
@@ -36,12 +36,12 @@ const STDIO: StdioOptions = ['pipe', 'ignore', 'pipe'];
 
 export class NotifyCommands {
   readonly #p: NotifyCommandParts;
-  readonly #warden: Warden;
+  readonly #reaper: Reaper;
   readonly #endings = new Set<Promise<void>>();
 
   constructor(parts: NotifyCommandParts) {
     this.#p = parts;
-    this.#warden = new Warden(parts.clock);
+    this.#reaper = new Reaper(parts.clock);
   }
 
   /** Resolves when the command has ended: with null where it took the run. */
@@ -63,7 +63,7 @@ export class NotifyCommands {
   /** Ends what is left of all commands; resolves when nothing of them lives but what cannot be ended. */
   async close(): Promise<void> {
     await Promise.race([Promise.all(this.#endings), delay(this.#p.clock, UNDYING_MS)]);
-    this.#warden.close();
+    this.#reaper.close();
   }
 
   #pipe(
@@ -74,13 +74,13 @@ export class NotifyCommands {
   ): Promise<Failed | null> {
     const { dir, newMark } = this.#p;
     const env = { ...this.#p.env, JOBRUN_ID: id, JOBRUN_JOB: job };
-    this.#warden.begin();
+    this.#reaper.begin();
     const mark = newMark();
     const what = `exec ${[program, ...args].map(shellQuoted).join(' ')}`;
     const child = startProcess({ what, dir, mark, env, stdio: STDIO });
     const pid = child.pid as number;
     const doomed = { mark, pid, startTime: startTimeOf(pid), boot: bootId() };
-    this.#warden.watch(doomed);
+    this.#reaper.watch(doomed);
     const unlisten = onAbort(signal, () => this.#end(doomed));
     // One that does not read what it is told has still been told.
     child.stdin?.on('error', () => undefined);
@@ -93,10 +93,10 @@ export class NotifyCommands {
   }
 
   /** Nobody waits for what it has left behind. */
-  #end(doomed: Doomed): void {
+  #end(doomed: WorkerIdentity): void {
     const { clock } = this.#p;
     const ending = endGroup(doomed, { clock, force: true, own: true, together: true }).then(() => {
-      this.#warden.forget(doomed);
+      this.#reaper.forget(doomed);
       this.#endings.delete(ending);
     });
     this.#endings.add(ending);

@@ -156,10 +156,12 @@ export class FileEngine extends Reads implements E.Engine {
     }
   }
 
-  #next({ lane, only }: E.Want, now: number): Run | null {
+  #next({ workerKind, only }: E.Want, now: number): Run | null {
     const { picker } = this.memory;
     const steady = this.memory.steady(now);
-    return only === undefined ? picker.next(lane, steady) : picker.nextOnly(only, lane, steady);
+    return only === undefined
+      ? picker.next(workerKind, steady)
+      : picker.nextOnly(only, workerKind, steady);
   }
 
   async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {

@@ -22,7 +22,7 @@ create table run (
   settled_at double precision,
   -- When the wait of a scheduled or waiting run began, where it has a length.
   wait_from double precision,
-  -- It gets a process of its own whatever the lane of its job.
+  -- It gets a process of its own whatever the workerKind of its job.
   alone boolean not null,
   -- Another queued run goes before it for their lock, or the lock is held.
   parked boolean not null,

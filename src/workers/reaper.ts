@@ -1,11 +1,11 @@
 // Commands die with the daemon, whatever ends it, and so do workers where the system has no `setpriv`: beside it stands the
-// warden, one small shell for all of them. It is told each group of processes before its command may start, and told again
+// reaper, one small shell for all of them. It is told each group of processes before its command may start, and told again
 // when nothing of it lives. When its pipe ends, the daemon is gone: then it kills the groups that it still knows, and ends.
 // It costs a command two lines in a pipe, where a `setpriv` in front of each is one more program to load. Whoever kills the
-// warden too leaves them alive for the next daemon, which finds them by their leases.
+// reaper too leaves them alive for the next daemon, which finds them by their leases.
 //
 // Where other daemons take over from one that is silent, a daemon that lives and does not move must have nothing alive
-// either. There the warden is told of the workers too, and the daemon has to beat: when the time is over that a beat has
+// either. There the reaper is told of the workers too, and the daemon has to beat: when the time is over that a beat has
 // given it, everything that is watched is killed, and whatever is told of after that.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -13,7 +13,7 @@ import { uptime } from 'node:os';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
-import type { Doomed } from './death.ts';
+import type { WorkerIdentity } from './death.ts';
 import { hasProc } from './processes.ts';
 import { started } from './spawn.ts';
 
@@ -25,7 +25,7 @@ import { started } from './spawn.ts';
  * Where the daemon has to beat, a second shell puts a mark between its lines a few times a second, for a shell that reads
  * cannot wait for a time; `=` says until when (in hundredths of a second since the machine began) the daemon is believed.
  */
-const WARDEN = `trap '' HUP INT TERM
+const REAPER = `trap '' HUP INT TERM
 end_all() {
   set | while IFS== read -r name rest; do
     case $name in group_*) pid=\${name#group_} ;; *) continue ;; esac
@@ -65,9 +65,9 @@ const FORGET_MS = SECOND;
 /** The next one is not started sooner than this after the last. */
 const APART_MS = SECOND;
 
-type Watched = Pick<Doomed, 'pid' | 'startTime'>;
+type Watched = Pick<WorkerIdentity, 'pid' | 'startTime'>;
 
-export class Warden {
+export class Reaper {
   readonly #clock: Clock;
   readonly #tickMs: number | null;
   readonly #watched = new Set<Watched>();
@@ -99,7 +99,7 @@ export class Warden {
     const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
     const options = { stdio, detached: true, cwd: '/', env };
     const tick = this.#tickMs === null ? '' : String(this.#tickMs / SECOND);
-    const child = started(spawn('/bin/sh', ['-c', WARDEN, 'warden', tick], options), '/');
+    const child = started(spawn('/bin/sh', ['-c', REAPER, 'reaper', tick], options), '/');
     this.#process = child;
     const began = this.#clock.monotonic();
     const gone = (): void => {
@@ -171,7 +171,7 @@ export class Warden {
 
 const HUNDREDTH_MS = 10;
 
-/** As the warden tells the time: by what goes on while the machine sleeps, and by nothing that is set. */
+/** As the reaper tells the time: by what goes on while the machine sleeps, and by nothing that is set. */
 const upMs = (clock: Clock): number =>
   hasProc() ? uptime() * SECOND : Math.floor(clock.now() / SECOND) * SECOND;
 

@@ -1,4 +1,4 @@
-// The warden: what a daemon that was killed leaves of its commands, and that nobody else is touched.
+// The reaper: what a daemon that was killed leaves of its commands, and that nobody else is touched.
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
 import { processInfo, startTimeOf } from '../../src/workers/processes.ts';
-import { Warden } from '../../src/workers/warden.ts';
+import { Reaper } from '../../src/workers/reaper.ts';
 import { assignment, atEnd, newMark, project, until } from './harness.ts';
 
 const lives = (pid: number): boolean => processInfo(pid)?.alive === true;
@@ -27,45 +27,45 @@ function leader() {
   return { pid, startTime: startTimeOf(pid) };
 }
 
-function standing(clock = systemClock): Warden {
-  const warden = new Warden(clock);
-  atEnd(() => warden.close());
-  warden.begin();
-  return warden;
+function standing(clock = systemClock): Reaper {
+  const reaper = new Reaper(clock);
+  atEnd(() => reaper.close());
+  reaper.begin();
+  return reaper;
 }
 
 test('when its pipe ends it kills what it watches; not what it was told to forget, nor who has the pid by now', async () => {
   const [doomed, settled, later, last] = [leader(), leader(), leader(), leader()];
-  const warden = standing();
+  const reaper = standing();
   const was = { pid: later.pid, startTime: '1' };
   const before = { pid: last.pid, startTime: '1' };
-  for (const one of [doomed, settled, was, before, last]) warden.watch(one);
-  for (const one of [settled, before]) warden.forget(one);
-  warden.close();
+  for (const one of [doomed, settled, was, before, last]) reaper.watch(one);
+  for (const one of [settled, before]) reaper.forget(one);
+  reaper.close();
   await until(() => !lives(doomed.pid) && !lives(last.pid));
   expect([lives(settled.pid), lives(later.pid)]).toEqual([true, true]);
 });
 
 test('it does not mind a signal that asks it to end', async () => {
   const doomed = leader();
-  const warden = standing();
-  warden.watch(doomed);
+  const reaper = standing();
+  reaper.watch(doomed);
   // The shell has come as far as its first line.
-  await until(() => ignored(warden.pid) !== 0);
-  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(warden.pid, name);
-  warden.close();
+  await until(() => ignored(reaper.pid) !== 0);
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(reaper.pid, name);
+  reaper.close();
   await until(() => !lives(doomed.pid));
 });
 
 test('killed, it is followed by another that knows the commands under way, however young it was', async () => {
-  const warden = standing();
-  const { pid } = warden;
+  const reaper = standing();
+  const { pid } = reaper;
   const doomed = leader();
-  warden.watch(doomed);
+  reaper.watch(doomed);
   process.kill(pid, 'SIGKILL');
-  await until(() => warden.pid > 0 && warden.pid !== pid);
+  await until(() => reaper.pid > 0 && reaper.pid !== pid);
   expect(lives(doomed.pid)).toBe(true);
-  warden.close();
+  reaper.close();
   await until(() => !lives(doomed.pid));
 });
 
@@ -77,11 +77,11 @@ test('a command dies with its daemon, and so does what it started', async () => 
       import { createJiti } from '${import.meta.resolve('jiti')}';
       const jiti = createJiti(import.meta.url, { fsCache: false, nativeModules: ['valibot'] });
       const { CommandRunner } = await jiti.import('${src}workers/command-job.ts');
-      const { Warden } = await jiti.import('${src}workers/warden.ts');
+      const { Reaper } = await jiti.import('${src}workers/reaper.ts');
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const file = process.cwd() + '/jobs/job.sh';
-      const warden = new Warden(clock);
-      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, file, clock, warden });
+      const reaper = new Reaper(clock);
+      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, file, clock, reaper });
       runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file } });`,
   });
   chmodSync(join(dir, 'jobs/job.sh'), 0o755);
@@ -97,62 +97,62 @@ test('a command dies with its daemon, and so does what it started', async () => 
   await until(() => !pids.some(lives), 3000);
 }, 90_000);
 
-const beating = (): Warden => {
-  const warden = new Warden(systemClock, 100);
-  atEnd(() => warden.close());
-  warden.begin();
-  return warden;
+const beating = (): Reaper => {
+  const reaper = new Reaper(systemClock, 100);
+  atEnd(() => reaper.close());
+  reaper.begin();
+  return reaper;
 };
 
 test('a daemon that has to beat and does not has nothing alive after that, nor anything that comes later', async () => {
-  const warden = beating();
-  warden.beat(60_000);
+  const reaper = beating();
+  reaper.beat(60_000);
   const [one, two] = [leader(), leader()];
-  for (const watched of [one, two]) warden.watch(watched);
-  warden.beat(1500);
+  for (const watched of [one, two]) reaper.watch(watched);
+  reaper.beat(1500);
   const began = performance.now();
   await until(() => !lives(one.pid) && !lives(two.pid));
   expect(performance.now() - began).toBeGreaterThan(1200);
   const later = leader();
-  warden.watch(later);
+  reaper.watch(later);
   await until(() => !lives(later.pid));
 });
 
 test('as long as it beats, what it watches lives; what it was told to forget lives on', async () => {
-  const warden = beating();
+  const reaper = beating();
   const [kept, forgotten] = [leader(), leader()];
-  for (const watched of [kept, forgotten]) warden.watch(watched);
-  warden.forget(forgotten);
+  for (const watched of [kept, forgotten]) reaper.watch(watched);
+  reaper.forget(forgotten);
   for (let beats = 0; beats < 15; beats++) {
-    warden.beat(3000);
+    reaper.beat(3000);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   expect([lives(kept.pid), lives(forgotten.pid)]).toEqual([true, true]);
-  warden.beat(0);
+  reaper.beat(0);
   await until(() => !lives(kept.pid));
   expect(lives(forgotten.pid)).toBe(true);
 });
 
 test('one that has to be beaten for is followed by another too, and ends what it knows with the daemon', async () => {
-  const warden = beating();
-  warden.beat(60_000);
+  const reaper = beating();
+  reaper.beat(60_000);
   const doomed = leader();
-  warden.watch(doomed);
-  const { pid } = warden;
+  reaper.watch(doomed);
+  const { pid } = reaper;
   process.kill(pid, 'SIGKILL');
-  await until(() => warden.pid > 0 && warden.pid !== pid);
+  await until(() => reaper.pid > 0 && reaper.pid !== pid);
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(lives(doomed.pid)).toBe(true);
-  warden.close();
+  reaper.close();
   await until(() => !lives(doomed.pid));
 });
 
 test('stopped, as its daemon may be with everything around it, it still knows when it goes on', async () => {
-  const warden = beating();
+  const reaper = beating();
   const doomed = leader();
-  warden.watch(doomed);
-  warden.beat(300);
+  reaper.watch(doomed);
+  reaper.beat(300);
   // It stands in a session of its own: what stops the daemon does not stop it.
-  expect(processInfo(warden.pid)?.session).toBe(warden.pid);
+  expect(processInfo(reaper.pid)?.session).toBe(reaper.pid);
   await until(() => !lives(doomed.pid));
 });
