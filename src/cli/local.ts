@@ -23,7 +23,7 @@ const INSTALL_QUIET_MS = 10 * SECOND;
 const LOOK_AGAIN_MS = SECOND / 2;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
-export async function runHere(
+export async function runLocally(
   command: Command,
   request: object,
   config: Config,

@@ -106,9 +106,9 @@ async function perform(parsed: Parsed, config: Config, out: Output): Promise<num
   const request = await requestOf(command, asked);
   const done = (await command.local?.(request, asked)) ?? null;
   if (done !== null) return (await command.show(done, out, request)) ?? 0;
-  if (command.isHere?.(request)) {
-    const { runHere } = await import('./local.ts');
-    return runHere(command, request, config, out, general.verbose === true);
+  if (command.runsLocally?.(request)) {
+    const { runLocally } = await import('./local.ts');
+    return runLocally(command, request, config, out, general.verbose === true);
   }
   const signal = endOnSignals();
   return withBackend(command, request, config, out, signal);

@@ -9,7 +9,7 @@ import { DEFAULT_POLICY } from '../run/policy.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
-import { placeOf } from '../support/http-place.ts';
+import { httpAddressOf } from '../support/http-address.ts';
 import { MAX_WORKERS, SECOND } from '../support/limits.ts';
 
 interface Reply {
@@ -39,7 +39,7 @@ export const service: Command<typeof options, Reply> = {
   options,
 
   async local(request, { config }) {
-    if (request.http !== undefined) placeOf(request.http);
+    if (request.http !== undefined) httpAddressOf(request.http);
     const { readJobs } = await import('../daemon/jobs.ts');
     const graces = (await readJobs(config, systemClock)).map((job) => policyOf(job).graceMs);
     const graceMs = Math.max(DEFAULT_POLICY.graceMs, ...graces);

@@ -37,7 +37,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
   // Nobody asks here whether there is a daemon: with --local this process is it.
   handle: (request, context) => acceptRun(request, context, context.clock.now()),
 
-  isHere: ({ local }) => local === true,
+  runsLocally: ({ local }) => local === true,
 
   follows: (request) => !request.dryRun,
 

@@ -5,7 +5,7 @@ import { showRunning } from '../commands/shared/clock-texts.ts';
 import { instantOf } from '../commands/shared/times.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 import type { Ask, Request } from './request.ts';
 
 /** What an action is about: the marked runs, or the one under the cursor. */
@@ -18,7 +18,7 @@ export interface Target {
 const named = ({ ids, run }: Target): string =>
   run && ids.length === 1 ? `${run.id} ${run.job}` : `${ids.length} runs`;
 
-export function askAbort(target: Target, { now }: Here): Ask {
+export function askAbort(target: Target, { now }: TimeReference): Ask {
   const { ids, run } = target;
   const args = { ids: [...ids], reason: 'aborted in the dashboard' };
   const done = `aborted ${named(target)}`;

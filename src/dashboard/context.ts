@@ -3,7 +3,7 @@ import { LISTS } from '../commands/shared/filter.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import type { JobView, ShortRun } from '../commands/shared/views.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 import type { Pausable, Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
@@ -23,7 +23,7 @@ export const listOf = (model: Model): List | null =>
 export const isMarking = (model: Model): boolean => model.marking === listKey(model);
 
 /** The time, and from where runs are seen. */
-export const hereOf = ({ timezone, link, aliveAt }: Model, now: number): Here & Beat => ({
+export const hereOf = ({ timezone, link, aliveAt }: Model, now: number): TimeReference & Beat => ({
   ...{ now, timezone, offline: link === 'offline', aliveAt },
 });
 

@@ -4,7 +4,7 @@
 import { showTyped } from '../commands/shared/clock-texts.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import { instantOf } from '../commands/shared/times.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 import { askAbort, askPause, askRemove, askRetry } from './asks.ts';
 import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
 import {
@@ -282,7 +282,7 @@ export class Controller {
     refresh.now();
   }
 
-  #here(): Here & Beat {
+  #here(): TimeReference & Beat {
     const { clock, model } = this.#desk.store;
     return hereOf(model, clock.now());
   }

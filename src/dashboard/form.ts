@@ -2,7 +2,7 @@
 // priority. It gives texts, as `-p name=text` does; the daemon turns them into what the schema asks for, and says what
 // does not fit.
 import { type Json, parseJson } from '../support/json.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 import type { Key } from './key-reader.ts';
 import { EMPTY, edit, type Line, lineOf } from './line.ts';
 import type { Request } from './request.ts';
@@ -133,7 +133,7 @@ export type Read =
   | { readonly ok: false; readonly error: string; readonly at: number };
 
 /** What the form asks for, or the first thing in it that cannot be. */
-export function readForm(form: Form, here: Here): Read {
+export function readForm(form: Form, here: TimeReference): Read {
   const wrong = (at: number, error: string): Read => ({ ok: false, error, at });
   const texts: [string, string][] = [];
   let run: Record<string, Json> = { job: form.job };

@@ -1,7 +1,7 @@
 // From the bytes of a terminal to keys. Terminals send several keys in one chunk and one key in two, so a chunk is
 // taken apart, and what could still become a longer key is held back for a moment by the caller. Pasted text comes
 // marked (bracketed paste) and is one key with a text: never a row of commands.
-import { eachLetter } from '../support/letters.ts';
+import { eachGrapheme } from '../support/graphemes.ts';
 
 export interface Key {
   /** `a`, `space`, `enter`, `up`, `ctrl-c`, `shift-tab`, `paste`, …; empty for what has no name here. */
@@ -93,7 +93,7 @@ function escaped(text: string): { readonly key: Key; readonly length: number } {
 
 function firstLetter(text: string): string {
   if (text.charCodeAt(0) < 0x80 && !((text.charCodeAt(1) || 0) >= 0x80)) return text[0] ?? '';
-  for (const letter of eachLetter(text.slice(0, 64))) return letter;
+  for (const letter of eachGrapheme(text.slice(0, 64))) return letter;
   return '';
 }
 

@@ -1,5 +1,5 @@
 // A line of text that is being typed, with its caret between two letters.
-import { eachLetter } from '../support/letters.ts';
+import { eachGrapheme } from '../support/graphemes.ts';
 import type { Key } from './key-reader.ts';
 
 export interface Line {
@@ -10,7 +10,7 @@ export interface Line {
 
 export const EMPTY: Line = { text: '', at: 0 };
 
-export const lettersOf = (text: string): string[] => [...eachLetter(text)];
+export const lettersOf = (text: string): string[] => [...eachGrapheme(text)];
 
 export const lineOf = (text: string): Line => ({ text, at: lettersOf(text).length });
 

@@ -1,8 +1,10 @@
 // Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters whose
 // width differs between terminals are replaced, so that everything behind them stays in its column.
-import { eachLetter, widthOf } from '../support/letters.ts';
+import { eachGrapheme, NARROW, textWidth } from '../support/graphemes.ts';
 import { plainLine } from '../support/text.ts';
 import type { Sheet, Style, Theme } from './theme.ts';
+
+export { textWidth };
 
 export interface Span {
   readonly text: string;
@@ -24,8 +26,6 @@ export const textOf = (row: Row): string =>
     .join('');
 
 const SIMPLE = /^[\x20-\x7e]*$/;
-/** Characters of one column that do not combine: ASCII, Latin, and the ones that the dashboard draws with. */
-export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;
 
 /** Makes a text from a job or a user harmless, on one line. */
 export function tame(text: string, theme: Theme): string {
@@ -35,7 +35,7 @@ export function tame(text: string, theme: Theme): string {
   const others = /[^\x00-\x7f]+/gu;
   if (theme.asciiTexts) return line.replace(others, (part) => '?'.repeat(textWidth(part)));
   let tamed = '';
-  for (const letter of eachLetter(line)) tamed += tameLetter(letter);
+  for (const letter of eachGrapheme(line)) tamed += tameLetter(letter);
   return tamed;
 }
 
@@ -57,9 +57,6 @@ function tameLetter(letter: string): string {
   return JOINS.test(first) ? '' : first;
 }
 
-export const textWidth = (text: string): number =>
-  NARROW.test(text) ? text.length : widthOf(text);
-
 export const rowWidth = (row: Row): number =>
   spansOf(row).reduce((sum, { text }) => sum + textWidth(text), 0);
 
@@ -70,7 +67,7 @@ export function cut(text: string, columns: number, { glyphs }: Theme): string {
   if (NARROW.test(text)) return text.slice(0, columns - 1) + glyphs.more;
   let kept = '';
   let used = 0;
-  for (const letter of eachLetter(text)) {
+  for (const letter of eachGrapheme(text)) {
     const wide = textWidth(letter);
     if (used + wide > columns - 1) break;
     kept += letter;
@@ -131,7 +128,7 @@ function wrapLine(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;
-  for (const letter of eachLetter(text)) {
+  for (const letter of eachGrapheme(text)) {
     const wide = textWidth(letter);
     if (used + wide > columns) {
       const gap = line.lastIndexOf(' ');

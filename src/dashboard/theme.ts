@@ -3,7 +3,7 @@
 import type { TextProps } from 'ink';
 import { type ColorChoice, STATE_STYLES, wantsColor } from '../commands/shared/output.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 
 export interface Theme {
   readonly color: boolean;
@@ -49,7 +49,7 @@ const ASCII: Glyphs = {
 export interface Sheet {
   readonly theme: Theme;
   readonly columns: number;
-  readonly here: Here & Beat;
+  readonly here: TimeReference & Beat;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;

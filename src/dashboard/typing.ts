@@ -2,7 +2,7 @@
 // answers a question.
 import { errorLine } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import type { Here } from '../support/typed-times.ts';
+import type { TimeReference } from '../support/typed-times.ts';
 import { jobOf, jobUnder } from './context.ts';
 import type { FormJob } from './form.ts';
 import { editForm, formFor, matching, readForm } from './form.ts';
@@ -35,7 +35,7 @@ export function typeKey(screen: Typed, key: Key, desk: Desk): void {
   else filterKey(screen, key, desk);
 }
 
-const here = ({ store }: Desk): Here => ({
+const here = ({ store }: Desk): TimeReference => ({
   now: store.clock.now(),
   timezone: store.model.timezone,
 });

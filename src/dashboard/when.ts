@@ -1,7 +1,7 @@
 // The time that is typed into a form, and what it comes to: said at once, at every key.
 import { errorLine, JobrunError } from '../support/errors.ts';
 import { showInstant } from '../support/instants.ts';
-import { type Here, parseInstant } from '../support/typed-times.ts';
+import { parseInstant, type TimeReference } from '../support/typed-times.ts';
 
 export type When =
   | {
@@ -16,7 +16,7 @@ export type When =
       readonly hint: string;
     };
 
-export function readWhen(text: string, here: Here): When {
+export function readWhen(text: string, here: TimeReference): When {
   const typed = text.trim();
   if (typed === '' || /^now$/i.test(typed)) return { ok: true, due: {}, echo: 'runs at once' };
   try {
@@ -31,7 +31,7 @@ export function readWhen(text: string, here: Here): When {
 }
 
 /** A new due time: nothing typed is none, and does not start the run. */
-export function readDue(text: string, here: Here): When {
+export function readDue(text: string, here: TimeReference): When {
   if (text.trim() !== '') return readWhen(text, here);
   const hint = 'now, 18:30, in 20m, tomorrow 9:00, 2026-12-01 18:30';
   return { ok: false, error: `type a time: ${hint}`, hint };

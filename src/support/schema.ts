@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { isInstant } from './clock.ts';
 import { durationOf } from './durations.ts';
 import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
-import { placeOf } from './http-place.ts';
+import { httpAddressOf } from './http-address.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
 import { didYouMean, firstOf, plainLine } from './text.ts';
 import { zoneNamed } from './zones.ts';
@@ -206,7 +206,7 @@ export const zone = readBy((name) => zoneNamed(name, ''));
 
 /** An address to serve on, as it was written. */
 export const httpAddress = readBy((address) => {
-  placeOf(address, '');
+  httpAddressOf(address, '');
   return address;
 });
 

@@ -14,19 +14,19 @@ export interface Instant {
   readonly note: string | null;
 }
 
-export interface Here {
+export interface TimeReference {
   readonly now: number;
   readonly timezone: string;
 }
 
 /** The text to read, and its direction in time. */
-interface Asked extends Here {
+interface Asked extends TimeReference {
   readonly text: string;
   readonly back: boolean;
 }
 
 /** Returns the next instant that the text means. Throws `bad-time` with the nearest accepted form. */
-export function parseInstant(text: string, here: Here): Instant {
+export function parseInstant(text: string, here: TimeReference): Instant {
   const asked = { ...here, text, back: false };
   const found = read(plainOf(text), asked);
   if (!found) throw refused(asked, 'is not a time that can be read in one way', hintFor(asked));
@@ -34,7 +34,7 @@ export function parseInstant(text: string, here: Here): Instant {
 }
 
 /** Returns the latest instant until now that the text means: `22:00`, `today`, `monday`, `2 hours`. */
-export function parseSince(text: string, here: Here): number {
+export function parseSince(text: string, here: TimeReference): number {
   const asked = { ...here, text, back: true };
   const found = read(plainOf(text), asked);
   if (found) return inRange(found, asked).at;
@@ -77,7 +77,7 @@ const WITH_ZONE = new RegExp(
   String.raw`^${DATE}[t ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(z|[+-]\d{2}:?\d{2})$`,
 );
 
-const noted = (at: number, { now }: Here): Instant => ({
+const noted = (at: number, { now }: TimeReference): Instant => ({
   at,
   note: at < now ? `that is ${showDuration(now - at)} ago: it runs at once` : null,
 });

@@ -8,7 +8,7 @@ import { type ErrorShape, JobrunError } from '../../support/errors.ts';
 import { checkDepth, checkJson, type Json, mostBytes, parseJson } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { be, list } from '../../support/schema.ts';
-import type { Here } from '../../support/typed-times.ts';
+import type { TimeReference } from '../../support/typed-times.ts';
 import type { Context } from './command.ts';
 import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
 import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
@@ -27,13 +27,13 @@ export type BatchResult = AcceptedView | Refused;
 /** As it is told to whoever has the lines. */
 export type ToldResult = BatchResult | ShortView;
 
-export function readBatch(text: string, here: Here): Promise<BatchLine[]> {
+export function readBatch(text: string, here: TimeReference): Promise<BatchLine[]> {
   const lines = text.split('\n').map((content, i) => ({ content, line: i + 1 }));
   const filled = lines.filter(({ content }) => content.trim() !== '');
   return Promise.all(filled.map(({ content, line }) => readLine(content, line, here)));
 }
 
-async function readLine(content: string, line: number, here: Here): Promise<BatchLine> {
+async function readLine(content: string, line: number, here: TimeReference): Promise<BatchLine> {
   try {
     return { line, run: await readRun(parseJson(content), here) };
   } catch (error) {
@@ -42,7 +42,7 @@ async function readLine(content: string, line: number, here: Here): Promise<Batc
   }
 }
 
-async function readRun(value: Json | undefined, here: Here): Promise<Sent<typeof RUN>> {
+async function readRun(value: Json | undefined, here: TimeReference): Promise<Sent<typeof RUN>> {
   if (value === undefined) {
     const hint = 'Write one object a line: {"job":"mail","params":{"to":"ada"}}';
     throw new JobrunError('bad-request', 'that is no JSON', hint);

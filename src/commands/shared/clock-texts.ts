@@ -3,12 +3,12 @@
 import { isoOf } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/limits.ts';
-import type { Here } from '../../support/typed-times.ts';
+import type { TimeReference } from '../../support/typed-times.ts';
 import { localTime } from '../../support/zones.ts';
 import { instantOf } from './times.ts';
 
 /** `Mon 23 Nov 2026 18:30 CET, in 23h 48m`. */
-export async function showTime(iso: string, here: Here): Promise<string> {
+export async function showTime(iso: string, here: TimeReference): Promise<string> {
   const { showInstant } = await import('../../support/instants.ts');
   return showInstant(instantOf(iso), here.timezone, here.now);
 }
@@ -44,16 +44,22 @@ export const showRunning = (ms: number): string =>
   ms < SECOND ? '0s' : ms < 10 * SECOND ? `${Math.floor(ms / SECOND)}s` : showDuration(ms);
 
 /** `18:42`, with the date where that was another day. */
-export const showMinute = (at: number, here: Here): string => showClock(at, here, 5, 'month');
+export const showMinute = (at: number, here: TimeReference): string =>
+  showClock(at, here, 5, 'month');
 
 /** `18:42:07`, with the date where that was another day. */
-export const showSecond = (at: number, here: Here): string => showClock(at, here, 8);
+export const showSecond = (at: number, here: TimeReference): string => showClock(at, here, 8);
 
 /** `18:42:07.250`, with the date where that was another day: for the lines of a log. */
-export const showMillisecond = (at: number, here: Here): string => showClock(at, here, 12);
+export const showMillisecond = (at: number, here: TimeReference): string => showClock(at, here, 12);
 
 /** So many characters of what the clock shows. */
-function showClock(at: number, { now, timezone }: Here, length: number, date = 'year'): string {
+function showClock(
+  at: number,
+  { now, timezone }: TimeReference,
+  length: number,
+  date = 'year',
+): string {
   const [day = '', time = ''] = isoOf(localTime(timezone, at)).split('T');
   const [today] = isoOf(localTime(timezone, now)).split('T');
   const shown = time.slice(0, length);
@@ -62,14 +68,14 @@ function showClock(at: number, { now, timezone }: Here, length: number, date = '
 }
 
 /** `2026-11-22 18:42:07`, as it can be typed. */
-export const showTyped = (at: number, { timezone }: Here): string =>
+export const showTyped = (at: number, { timezone }: TimeReference): string =>
   isoOf(localTime(timezone, at)).slice(0, 19).replace('T', ' ');
 
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `Sun 22 Nov 18:42`. */
-export function showToday({ now, timezone }: Here): string {
+export function showToday({ now, timezone }: TimeReference): string {
   const iso = isoOf(localTime(timezone, now));
   const weekday = WEEKDAYS[(Math.floor(Date.parse(iso) / DAY) + 4) % 7];
   return `${weekday} ${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]} ${iso.slice(11, 16)}`;

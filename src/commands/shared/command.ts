@@ -10,7 +10,7 @@ import type { Progress, Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import type { JobrunError } from '../../support/errors.ts';
-import type { Checked, Here, Options, Sent, Typed } from './options.ts';
+import type { Checked, Options, ParseContext, Sent, Typed } from './options.ts';
 import type { Output } from './output.ts';
 
 // Methods, not properties with functions: only so do commands with options of their own fit into one list.
@@ -28,7 +28,7 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
   cut?(request: Sent<T>): readonly Sent<T>[];
   /** Whether the process of the command is to be the daemon for this request. */
-  isHere?(request: Sent<T>): boolean;
+  runsLocally?(request: Sent<T>): boolean;
   handle?(request: Checked<T>, context: Context): Promise<Reply>;
   /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
   follows?(request: Sent<T>): boolean;
@@ -69,7 +69,7 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
 export type Shown = Promise<number | undefined> | number | undefined;
 
 /** What was typed. */
-export interface Asked<T extends Options = Options> extends Here {
+export interface Asked<T extends Options = Options> extends ParseContext {
   readonly typed: Typed<T>;
   /** The general options. */
   readonly general: Readonly<Record<string, unknown>>;

@@ -23,7 +23,7 @@ export type Offer =
 /** How a value is written: as text in a shell, and as JSON in a request. */
 export interface Kind<Value = unknown, Sent = Value> {
   /** Reads the text of a flag or argument. Left out where the `ask` of the command reads it. */
-  readonly read?: (text: string, what: string, here: Here) => Sent | Promise<Sent>;
+  readonly read?: (text: string, what: string, here: ParseContext) => Sent | Promise<Sent>;
   /** Checks a field of a request, which any program of this user can send. */
   readonly schema: Schema<Value>;
   readonly offer?: Offer;
@@ -34,7 +34,7 @@ export interface Kind<Value = unknown, Sent = Value> {
 }
 
 /** What a text may depend on. */
-export interface Here {
+export interface ParseContext {
   readonly now: number;
   readonly config: Config;
 }
@@ -213,7 +213,7 @@ export const flagIn = (table: Options, key: string): string =>
 export async function readWords<T extends Options>(
   table: T,
   typed: Typed<T>,
-  here: Here,
+  here: ParseContext,
 ): Promise<Sent<T>> {
   const request: Record<string, unknown> = {};
   for (const [key, entry] of Object.entries(table)) {
@@ -225,7 +225,7 @@ export async function readWords<T extends Options>(
   return request as Sent<T>;
 }
 
-async function readEntry(entry: Entry, given: unknown, here: Here): Promise<unknown> {
+async function readEntry(entry: Entry, given: unknown, here: ParseContext): Promise<unknown> {
   const { read, many } = entry.kind;
   if (typeof given === 'boolean') return given;
   if (!read) return undefined;

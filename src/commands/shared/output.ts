@@ -2,7 +2,7 @@
 // whose values are made harmless, so that nothing a job or a caller wrote can move the cursor or set a colour; what
 // is painted by us is the only exception. A state is always told in words, colour only repeats it.
 import type { JobrunError } from '../../support/errors.ts';
-import { eachLetter, widthOf } from '../../support/letters.ts';
+import { eachGrapheme, textWidth } from '../../support/graphemes.ts';
 import { harmlessJson, plain, plainLine } from '../../support/text.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
@@ -170,7 +170,7 @@ export class Output {
 
   #cell(value: Value, width: number, column: Column | undefined): string {
     const text = cut(textOf(value), width);
-    const space = ' '.repeat(Math.max(0, width - widthOf(text)));
+    const space = ' '.repeat(Math.max(0, width - textWidth(text)));
     const painted = typeof value === 'object' ? { ...value, text } : text;
     const shown = this.#show(painted, this.#colored('stdout'));
     return column?.right ? space + shown : shown + space;
@@ -216,7 +216,7 @@ function fitted(
   width: number,
 ): readonly number[] {
   const widths = columns.map((_, i) =>
-    Math.max(...rows.map((row) => widthOf(textOf(row[i] ?? '')))),
+    Math.max(...rows.map((row) => textWidth(textOf(row[i] ?? '')))),
   );
   let over = widths.reduce((sum, one) => sum + one + GAP, -GAP) - width;
   const flexible = columns.flatMap((column, i) => (column.flex ? [i] : []));
@@ -231,11 +231,11 @@ function fitted(
 
 /** At most `width` columns; what is left out is marked. */
 function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
+  if (textWidth(text) <= width) return text;
   let kept = '';
   let columns = 0;
-  for (const letter of eachLetter(text)) {
-    columns += widthOf(letter);
+  for (const letter of eachGrapheme(text)) {
+    columns += textWidth(letter);
     if (columns > width - 1) break;
     kept += letter;
   }

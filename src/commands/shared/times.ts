@@ -2,7 +2,7 @@
 import { parseDuration, spelledDuration } from '../../support/durations.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { LAST_TYPED } from '../../support/limits.ts';
-import type { Here } from '../../support/typed-times.ts';
+import type { TimeReference } from '../../support/typed-times.ts';
 
 export interface GivenTime {
   readonly at?: unknown;
@@ -18,7 +18,7 @@ export interface Due {
 /** `note` says what the asker should know: a past time, a doubled one. */
 export async function readDue(
   given: GivenTime,
-  here: Here,
+  here: TimeReference,
 ): Promise<{ readonly due: Due; readonly note: string | null }> {
   const { at, in: within, now } = given;
   const times = Object.entries(given).filter(([, one]) => one !== undefined && one !== false);
@@ -36,7 +36,7 @@ export async function readDue(
   return { due: inMs === undefined ? { dueAt } : { inMs }, note };
 }
 
-function readIn(text: string, { now }: Here): number {
+function readIn(text: string, { now }: TimeReference): number {
   const ms = spelledDuration(text) ?? parseDuration(text, '--in');
   if (now + ms <= LAST_TYPED) return ms;
   throw new JobrunError(

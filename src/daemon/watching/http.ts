@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
-import { LOOPBACK, type Place, placeOf } from '../../support/http-place.ts';
+import { type HttpAddress, httpAddressOf, LOOPBACK } from '../../support/http-address.ts';
 import { MAX_HTTP_CONNECTIONS, SECOND } from '../../support/limits.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
@@ -30,7 +30,7 @@ export async function serveHttp(
   watched: Watched,
   onError: (error: unknown) => void,
 ): Promise<HttpServing> {
-  const place = placeOf(address);
+  const place = httpAddressOf(address);
   const server = createServer({
     requestTimeout: REQUEST_MS,
     headersTimeout: REQUEST_MS,
@@ -73,7 +73,7 @@ function boundConnections(server: Server): void {
   });
 }
 
-function listen(server: Server, { host, port }: Place): Promise<AddressInfo> {
+function listen(server: Server, { host, port }: HttpAddress): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(notServed(error, host, port)));
     server.listen({ host, port, exclusive: true }, () => {
@@ -105,7 +105,7 @@ function notServed(error: Error, host: string, port: number): JobrunError {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  place: Place,
+  place: HttpAddress,
   watched: Watched,
 ): Promise<void> {
   response.setHeader('Cache-Control', 'no-store');
@@ -140,7 +140,7 @@ function end(response: ServerResponse, code: number, type: string, body: string)
   response.end(body);
 }
 
-export function isNamedRightly(header: string | undefined, { host, port }: Place): boolean {
+export function isNamedRightly(header: string | undefined, { host, port }: HttpAddress): boolean {
   const [, bracketed, plain, digits] =
     /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d+))?$/i.exec(header ?? '') ?? [];
   const name = (bracketed ?? plain ?? '').toLowerCase();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { isNamedRightly, serveHttp } from '../../../src/daemon/watching/http.ts';
-import { placeOf } from '../../../src/support/http-place.ts';
+import { httpAddressOf } from '../../../src/support/http-address.ts';
 import { MAX_HTTP_CONNECTIONS } from '../../../src/support/limits.ts';
 import { ask } from '../../helpers/http.ts';
 import { refusal } from '../../helpers/site.ts';
@@ -84,10 +84,10 @@ test('a port that is taken, and an address that cannot be, are told with what to
 });
 
 test('a port alone is one of the loopback address', () => {
-  expect(placeOf('9464')).toEqual({ host: '127.0.0.1', port: 9464 });
-  expect(placeOf(':9464')).toEqual({ host: '127.0.0.1', port: 9464 });
-  expect(placeOf('[::1]:9464')).toEqual({ host: '::1', port: 9464 });
-  expect(placeOf('0.0.0.0:9464')).toEqual({ host: '0.0.0.0', port: 9464 });
+  expect(httpAddressOf('9464')).toEqual({ host: '127.0.0.1', port: 9464 });
+  expect(httpAddressOf(':9464')).toEqual({ host: '127.0.0.1', port: 9464 });
+  expect(httpAddressOf('[::1]:9464')).toEqual({ host: '::1', port: 9464 });
+  expect(httpAddressOf('0.0.0.0:9464')).toEqual({ host: '0.0.0.0', port: 9464 });
 });
 
 test.each([

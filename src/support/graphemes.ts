@@ -9,7 +9,7 @@ let segmenter: Intl.Segmenter | null = null;
 const PART = 256;
 
 /** Letter by letter: an accent or a family of emoji is one with what it belongs to. */
-export function* eachLetter(text: string): Generator<string> {
+export function* eachGrapheme(text: string): Generator<string> {
   segmenter ??= new Intl.Segmenter();
   for (let from = 0, size = PART; from < text.length; ) {
     const part = text.slice(from, from + size);
@@ -27,13 +27,14 @@ export function* eachLetter(text: string): Generator<string> {
   }
 }
 
-const SIMPLE = /^[\x20-\x7e]*$/;
+/** Characters of one column that do not combine: ASCII, Latin, and the ones that the dashboard draws with. */
+export const NARROW = /^[\x20-\x7e·\u00c0-\u024f…↑↓⏎\u2500-\u259f▼]*$/;
 
 /** Columns of a text without control characters. */
-export function widthOf(text: string): number {
-  if (SIMPLE.test(text)) return text.length;
+export function textWidth(text: string): number {
+  if (NARROW.test(text)) return text.length;
   if (text.length <= PART) return stringWidth(text);
   let columns = 0;
-  for (const letter of eachLetter(text)) columns += stringWidth(letter);
+  for (const letter of eachGrapheme(text)) columns += stringWidth(letter);
   return columns;
 }

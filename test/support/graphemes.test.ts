@@ -1,7 +1,7 @@
 // Letters and columns of texts, and that a long one costs no more than its length.
 import stringWidth from 'string-width';
 import { expect, it } from 'vitest';
-import { eachLetter, widthOf } from '../../src/support/letters.ts';
+import { eachGrapheme, textWidth } from '../../src/support/graphemes.ts';
 import { plainLine } from '../../src/support/text.ts';
 import { randomFrom } from '../helpers/random.ts';
 
@@ -33,7 +33,7 @@ it('the letters of a long text are those of the segmenter, wherever it is parted
   for (let seed = 1; seed <= 20; seed++) {
     const random = randomFrom(seed);
     const text = Array.from({ length: 700 }, () => random.of(PARTS)).join('');
-    expect([...eachLetter(text)], `seed ${seed}`).toEqual(inOne(text));
+    expect([...eachGrapheme(text)], `seed ${seed}`).toEqual(inOne(text));
   }
 });
 
@@ -44,8 +44,8 @@ it.each([
   ['halves', '\ud83d'.repeat(900)],
   ['nothing', ''],
 ])('a letter may be longer than a part: %s', (_what, text) => {
-  expect([...eachLetter(text)]).toEqual(inOne(text));
-  expect(widthOf(text)).toBe(stringWidth(text));
+  expect([...eachGrapheme(text)]).toEqual(inOne(text));
+  expect(textWidth(text)).toBe(stringWidth(text));
 });
 
 it.each([
@@ -53,7 +53,7 @@ it.each([
   ['another script', (n: number) => '日本'.repeat(n / 2)],
   ['marks on one letter', (n: number) => `e${'\u0301'.repeat(n / 2)}${'é'.repeat(n / 2)}`],
 ])('eight times the text takes about eight times as long: %s', (_what, textOf) => {
-  expect(growth((n) => widthOf(textOf(n)), 4000)).toBeLessThan(24);
+  expect(growth((n) => textWidth(textOf(n)), 4000)).toBeLessThan(24);
 });
 
 it('spaces without a line feed cost no more than others', () => {

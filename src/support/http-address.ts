@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { JobrunError } from './errors.ts';
 
-export interface Place {
+export interface HttpAddress {
   readonly host: string;
   readonly port: number;
 }
@@ -14,7 +14,7 @@ export const LOOPBACK = '127.0.0.1';
  *
  * @param name what an error begins with
  */
-export function placeOf(address: string, name = 'http'): Place {
+export function httpAddressOf(address: string, name = 'http'): HttpAddress {
   const [, bracketed, plainHost, digits = ''] =
     /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d{1,5})$/.exec(address) ?? [];
   const port = digits === '' ? Number.NaN : Number(digits);
