@@ -212,16 +212,11 @@ describe('names that stand in one place only', () => {
     expect(wrong, 'go through a Disk').toEqual([]);
   });
 
-  it('other writing of files: store/ for the state, the logs of runs, and the commands that make files for the user', () => {
+  it('other writing of files: store/ for the state, and the commands that make files for the user', () => {
     const names =
       /\b(?:writeFile|appendFile|createWriteStream|mkdir|mkdtemp|rm|rmdir|unlink|copyFile|truncate|chmod|symlink)(?:Sync)?\(/;
     const may = isIn(
       'src/store',
-      'src/engine/files/log-file.ts',
-      'src/engine/files/log-writer.ts',
-      'src/engine/files/run-log.ts',
-      // The page that explains the state folder.
-      'src/engine/open.ts',
       'src/support/files.ts',
       'src/support/cache-files.ts',
       'src/commands/init.ts',

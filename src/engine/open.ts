@@ -1,8 +1,8 @@
 // From a config to an engine: the only place that knows which engines there are.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { notWritten } from '../store/committer.ts';
 import type { Oddity } from '../store/damage.ts';
+import { placeReadme } from '../store/format.ts';
+import type { Finding } from '../store/inspect.ts';
 import {
   lockedBy,
   lockHolder,
@@ -12,6 +12,8 @@ import {
   shareState,
 } from '../store/lock.ts';
 import { lockedDisk } from '../store/locked-disk.ts';
+import { logFolder } from '../store/log.ts';
+import { clearPlaces, type Repaired } from '../store/repair.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -22,10 +24,14 @@ import type { StorePlace } from '../support/store-place.ts';
 import type { Cluster } from './cluster.ts';
 import type { Engine } from './engine.ts';
 import { type OpenOptions, openFileEngine } from './files/file-engine.ts';
-import { exportLines, importState } from './files/import.ts';
-import { type Finding, type Inspection, inspectState } from './files/repair/inspect.ts';
-import { clearPlaces, type Repaired, repairState } from './files/repair/repair.ts';
 import { RunLogFiles } from './files/run-log.ts';
+import {
+  exportLines,
+  type Inspection,
+  importState,
+  inspectState,
+  repairState,
+} from './files/whole-state.ts';
 import type { Logs } from './logs.ts';
 import type { Members } from './members.ts';
 
@@ -77,7 +83,7 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
     const options = { ...as, ...placeOf(config, clock, lock), reserve, release: lock.release };
     const { engine, ...found } = await openFileEngine(options);
     const onError = as.onError ?? (() => undefined);
-    const folder = join(config.state, 'logs');
+    const folder = logFolder(config.state);
     const makeRoom = (): Promise<void> => engine.makeRoom();
     const logs = new RunLogFiles({ folder, clock, onError, makeRoom });
     const close = async (): Promise<void> => {
@@ -176,15 +182,3 @@ export const holderOf = lockHolder;
 
 /** The pid of the daemon that holds it, proven. */
 export const daemonOn = lockedBy;
-
-/** Whoever looks into the folder finds it explained there. */
-async function placeReadme(dir: string): Promise<void> {
-  try {
-    const text = await readFile(new URL('../../state/README.md', import.meta.url));
-    await writeFile(join(dir, 'README.md'), text, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    // It helps people; a folder that takes no file will say so where it matters. And it may be gone itself: who
-    // works in a copy of this repository and begins anew deletes the whole folder.
-    if (!['EEXIST', 'ENOENT', 'ENOSPC', 'EROFS', 'EDQUOT'].includes(errnoOf(error))) throw error;
-  }
-}

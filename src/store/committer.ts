@@ -17,7 +17,7 @@ import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../support/limits.ts';
 import { type Position, Segment } from './journal.ts';
-import type { Witness } from './notes.ts';
+import type { NoteFile } from './notes.ts';
 import type { Reserve } from './reserve.ts';
 
 export interface Transaction {
@@ -29,10 +29,18 @@ export interface Transaction {
   readonly told: (refused: boolean) => void;
 }
 
-interface Deferred {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+class Deferred {
+  resolve: () => void = () => undefined;
+  reject: (error: unknown) => void = () => undefined;
+  readonly promise = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+
+  constructor() {
+    // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
+    this.promise.catch(() => undefined);
+  }
 }
 
 interface Batch {
@@ -51,7 +59,7 @@ export interface CommitterOptions {
   readonly disk: Disk;
   readonly folder: string;
   readonly clock: Clock;
-  readonly witness: Witness;
+  readonly witness: NoteFile;
   readonly segment: Segment;
   /** Given up where a line finds the disk full; the line is then tried once more. */
   readonly reserve: Reserve | null;
@@ -207,7 +215,7 @@ export class Committer {
     const last = this.#batches.at(-1);
     if (last && !last.closed) return last;
     const seq = (last?.seq ?? this.durableSeq) + 1;
-    const [written, done] = [deferred(), deferred()];
+    const [written, done] = [new Deferred(), new Deferred()];
     const batch = { seq, ops: [], bytes: 0, closed: false, transactions: [], written, done };
     this.#batches.push(batch);
     return batch;
@@ -293,16 +301,6 @@ export class Committer {
     );
     for (const { told } of bare) told(true);
   }
-}
-
-function deferred(): Deferred {
-  let settle: Pick<Deferred, 'resolve' | 'reject'> | null = null;
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
-  promise.catch(() => undefined);
-  return { promise, ...(settle as unknown as Pick<Deferred, 'resolve' | 'reject'>) };
 }
 
 export function wasRemoved(path: string, what = 'is written anew from memory'): JobrunError {

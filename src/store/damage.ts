@@ -1,6 +1,12 @@
 // The two kinds of fault in a state folder. Damage: a file is not what was written. It stops a start. An oddity: a record
 // is what was written and still makes no sense. It is left out, or set aside under its name, and all else goes on.
-import { JobrunError } from '../support/errors.ts';
+//
+// `aside/` has the originals of what was found damaged. A file is copied there, named after its content, so that no repair
+// can cost it and no second start makes a second copy; what is no file at all is moved there.
+import { basename, join } from 'node:path';
+import { errnoOf, JobrunError } from '../support/errors.ts';
+import type { Disk } from '../support/files.ts';
+import { sumOf } from '../support/files.ts';
 
 export function damaged(path: string, why: string): JobrunError {
   const hint = 'Nothing was changed. Look with: jobrun doctor';
@@ -55,4 +61,87 @@ export class Problems {
   #add(problem: Problem): void {
     if (!this.all.some(({ path }) => path === problem.path)) this.all.push(problem);
   }
+}
+
+/** The bytes of a file; what is no file at all (a folder, a link, a pipe) is damage. */
+export const readRegular = (disk: Disk, path: string): Promise<Buffer | null> =>
+  regular(path, () => disk.read(path));
+
+export async function regular<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (errnoOf(error) === 'EIO') throw damaged(path, 'cannot be read: the disk reports an error');
+    if (!NO_FILE.has(errnoOf(error))) throw error;
+    throw damaged(path, 'is not a regular file');
+  }
+}
+
+/** The same for whoever goes on without it: the bytes, null where nothing is there, or what is wrong. */
+export async function readOrDamaged(
+  disk: Disk,
+  path: string,
+): Promise<Buffer | JobrunError | null> {
+  try {
+    return await readRegular(disk, path);
+  } catch (error) {
+    if (isDamage(error)) return error;
+    throw error;
+  }
+}
+
+/** The names in a folder; what is no folder at all is damage. */
+export async function listFolder(disk: Disk, path: string): Promise<string[]> {
+  try {
+    return await disk.list(path);
+  } catch (error) {
+    if (!NO_FILE.has(errnoOf(error))) throw error;
+    throw damaged(path, 'is not a folder');
+  }
+}
+
+/** The same for whoever goes on without it: whoever reads it first has told what is wrong with it. */
+export const namesIn = (disk: Disk, path: string): Promise<string[]> =>
+  listFolder(disk, path).catch(() => []);
+
+const NO_FILE = new Set(['EINVAL', 'ELOOP', 'EISDIR', 'ENOTDIR', 'ENXIO']);
+
+/** Copies regular files. Returns the paths of the copies, also of those that were there already. */
+export async function copyAside(
+  disk: Disk,
+  dir: string,
+  paths: readonly string[],
+): Promise<string[]> {
+  const aside = join(dir, 'aside');
+  await disk.makeFolder(aside);
+  const there = new Set(await disk.list(aside));
+  const copies: string[] = [];
+  for (const path of new Set(paths)) {
+    const bytes = await readOrDamaged(disk, path);
+    if (!Buffer.isBuffer(bytes)) continue;
+    const name = `${sumOf(bytes)}-${basename(path)}`;
+    copies.push(join(aside, name));
+    if (there.has(name)) continue;
+    const copy = await disk.create(join(aside, name));
+    await copy.write(bytes, 0);
+    await copy.sync();
+    await copy.close();
+  }
+  await disk.syncFolder(aside);
+  return copies;
+}
+
+/** Moves what stands in the place of a file or folder and is none; returns where it is now. */
+export async function moveAside(
+  disk: Disk,
+  dir: string,
+  path: string,
+  now: number,
+): Promise<string> {
+  const own = basename(path) === 'aside';
+  const to = own ? join(dir, `aside-${now}`) : join(dir, 'aside', `${now}-${basename(path)}`);
+  if (!own) await disk.makeFolder(join(dir, 'aside'));
+  await disk.rename(path, to);
+  await disk.syncFolder(dir);
+  return to;
 }

@@ -237,3 +237,15 @@ const isEndInside = (piece: Buffer): boolean => {
   const at = piece.indexOf(LINE_FEED);
   return at >= 0 && at < piece.length - 1;
 };
+
+/** Without their line feeds. The last is what stands after the last of these: it was never finished. */
+export function linesOf(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  let from = 0;
+  for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {
+    lines.push(bytes.subarray(from, end));
+    from = end + 1;
+  }
+  lines.push(bytes.subarray(from));
+  return lines;
+}

@@ -3,14 +3,21 @@
 // said was written in 241 of 342 states that a power cut can leave; this one in none.
 //
 // How a document is made into bytes and back is told in document-bytes.ts.
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
-import { errnoOf, JobrunError } from '../support/errors.ts';
-import { type Disk, replaceFile } from '../support/files.ts';
-import { damaged } from './damage.ts';
-import { bytesOf, isStream, Reading, streamedBytesOf, type Take } from './document-bytes.ts';
-import { FORMAT } from './format.ts';
-import { foreign, upgraded } from './migrate.ts';
+import { JobrunError } from '../support/errors.ts';
+import { type Disk, replaceFile, sumOf } from '../support/files.ts';
+import { parseJson } from '../support/json.ts';
+import { damaged, readOrDamaged, regular } from './damage.ts';
+import {
+  bytesOf,
+  isStream,
+  linesOf,
+  Reading,
+  streamedBytesOf,
+  type Take,
+} from './document-bytes.ts';
+import { type DocumentName, FORMAT, STEPS, type Step } from './format.ts';
 
 /** What every document carries: its format, and the journal sequence up to which it includes all commits. */
 export interface Document {
@@ -124,41 +131,116 @@ function judged<T extends Document>(path: string, reading: Reading): T {
   return data;
 }
 
-/** The bytes of a file; what is no file at all (a folder, a link, a pipe) is damage. */
-export const readRegular = (disk: Disk, path: string): Promise<Buffer | null> =>
-  regular(path, () => disk.read(path));
-
-async function regular<T>(path: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (errnoOf(error) === 'EIO') throw damaged(path, 'cannot be read: the disk reports an error');
-    if (!NO_FILE.has(errnoOf(error))) throw error;
-    throw damaged(path, 'is not a regular file');
+/** The steps from a format to that of this version; null where there is no way. */
+export function stepsFrom(format: number): readonly Step[] | null {
+  const steps: Step[] = [];
+  for (let at = format; at !== FORMAT; at++) {
+    const step = at < FORMAT ? STEPS.find(({ from }) => from === at) : undefined;
+    if (!step) return null;
+    steps.push(step);
   }
+  return steps;
 }
 
-/** The same for whoever goes on without it: the bytes, null where nothing is there, or what is wrong. */
-export async function readOrDamaged(
+/** What a sound document of any format is in that of this version; its `format` stays what the file says. */
+export function upgraded<T extends { readonly format: number }>(path: string, data: T): T {
+  const steps = stepsFrom(data.format);
+  if (!steps) throw foreign(path, data.format);
+  if (steps.length === 0) return data;
+  const name = nameOf(path);
+  let next: Readonly<Record<string, unknown>> = { ...data };
+  for (const step of steps) next = step.document(name, next);
+  return { ...next, format: data.format } as T;
+}
+
+const nameOf = (path: string): DocumentName =>
+  basename(dirname(path)) === 'runs' ? 'page' : (basename(path, '.json') as DocumentName);
+
+/** A format that this version has no way from. */
+export function foreign(path: string, format: number): JobrunError {
+  const message = `${path} has format ${format}, this jobrun knows ${FORMAT}`;
+  if (format > FORMAT)
+    return new JobrunError(
+      'state-newer',
+      message,
+      'Use the version of jobrun that wrote it, or a newer one.',
+    );
+  const hint = 'Nothing was changed. Start once a version of jobrun that still migrates it.';
+  return new JobrunError('state-older', message, hint);
+}
+
+// --------------------------------------------------------------------------------- what a damaged document still proves
+//
+// A document is sound; or it is JSON with another checksum, so a hand or rot has changed it, which is taken only where
+// the caller asks for it and every part has the right shape; or the parts that fit their own checksums are taken, the
+// others not.
+
+export type Proof = 'sound' | 'edited' | 'parts' | 'nothing';
+
+export interface Salvaged<T> {
+  readonly proof: Proof;
+  /** All of it; null where only parts are proven, or nothing. */
+  readonly data: T | null;
+  /** Parts that fit their own checksums. */
+  readonly parts: readonly unknown[];
+  /** The bytes as they were found; null where there is no regular file. */
+  readonly bytes: Buffer | null;
+}
+
+export async function salvageDocument<T extends Document>(
   disk: Disk,
   path: string,
-): Promise<Buffer | JobrunError | null> {
-  try {
-    return await readRegular(disk, path);
-  } catch (error) {
-    if (error instanceof JobrunError && error.code === 'state-damaged') return error;
-    throw error;
-  }
+  accepts: (data: T) => boolean,
+): Promise<Salvaged<T>> {
+  const bytes = await readOrDamaged(disk, path);
+  if (!Buffer.isBuffer(bytes)) return { proof: 'nothing', data: null, parts: [], bytes: null };
+  const found = judge<T>(bytes, accepts);
+  const data = found.data && upgraded(path, found.data);
+  return { ...found, data, bytes };
 }
 
-/** The names in a folder; what is no folder at all is damage. */
-export async function listFolder(disk: Disk, path: string): Promise<string[]> {
-  try {
-    return await disk.list(path);
-  } catch (error) {
-    if (!NO_FILE.has(errnoOf(error))) throw error;
-    throw damaged(path, 'is not a folder');
-  }
+function judge<T extends Document>(
+  bytes: Buffer,
+  accepts: (data: T) => boolean,
+): Omit<Salvaged<T>, 'bytes'> {
+  const { data, fits } = documentOf<T>(bytes);
+  if (data && fits) return { proof: 'sound', data, parts: [] };
+  if (data && hasAll(data) && accepts(data)) return { proof: 'edited', data, parts: [] };
+  const parts = partsOf(bytes);
+  return { proof: parts.length > 0 ? 'parts' : 'nothing', data: null, parts };
 }
 
-const NO_FILE = new Set(['EINVAL', 'ELOOP', 'EISDIR', 'ENOTDIR', 'ENXIO']);
+/** As a file is read: no text may be as long as a page. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
+function documentOf<T extends Document>(bytes: Buffer): { data: T | null; fits: boolean } {
+  const reading = new Reading();
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+    reading.take(bytes.subarray(at, at + PIECE_BYTES));
+  const data = reading.data() as Partial<T> | null;
+  const isDocument = typeof data?.format === 'number' && typeof data.seq === 'number';
+  return { data: isDocument ? (data as T) : null, fits: reading.fits };
+}
+
+/** Rot that makes one element of two is JSON as well; who edits by hand changes what is in them. */
+function hasAll(data: Document & { readonly sums?: unknown }): boolean {
+  const elements = Object.values(data).flatMap((value) => (Array.isArray(value) ? value : []));
+  return String(data.sums).length === elements.length * SUM_LENGTH;
+}
+
+const SUMS = '"sums":"';
+const SUM_LENGTH = 8;
+const QUOTE = 34;
+
+function partsOf(bytes: Buffer): readonly unknown[] {
+  const sums = new Set<string>();
+  // The last of these names: params may have it too.
+  const at = bytes.lastIndexOf(SUMS);
+  const all = at < 0 ? Buffer.alloc(0) : bytes.subarray(at + SUMS.length);
+  for (let from = 0; from + SUM_LENGTH <= all.length && all[from] !== QUOTE; from += SUM_LENGTH)
+    sums.add(all.toString('latin1', from, from + SUM_LENGTH));
+  return linesOf(bytes).flatMap((line) => {
+    const text = line.at(-1) === 44 ? line.subarray(0, -1) : line;
+    return sums.has(sumOf(text)) ? (parseJson(text.toString('utf8')) ?? []) : [];
+  });
+}

@@ -78,7 +78,7 @@ export async function fold(f: Folding): Promise<void> {
  */
 function spentPages({ pages }: Folding): ReadonlySet<number> {
   const { table } = pages;
-  const isSpent = (page: number): boolean => !table.hasPage(page) && !table.dirty.has(page);
+  const isSpent = (page: number): boolean => !table.tally.hasPage(page) && !table.dirty.has(page);
   return new Set([...pages.filed].filter(isSpent));
 }
 
@@ -98,7 +98,7 @@ async function writePage(f: Folding, page: number): Promise<void> {
   const newest = pages.collect(page, filed);
   const seq = f.committer.seal();
   table.dirty.delete(page);
-  table.measure(page, newest);
+  table.tally.measure(page, newest);
   try {
     await f.committer.written();
     await pages.write(page, seq, newest.toReversed());

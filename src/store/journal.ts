@@ -11,9 +11,10 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../support/errors.ts';
 import { type Disk, type DiskFile, hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
-import { listFolder } from './document.ts';
-import { FORMAT, type Step } from './format.ts';
-import { stepsFrom } from './migrate.ts';
+import { listFolder } from './damage.ts';
+import { stepsFrom } from './document.ts';
+import { linesOf } from './document-bytes.ts';
+import { FORMAT, type Op, type Step } from './format.ts';
 
 /** Where a chain of lines stands: the last sequence and its checksum. */
 export interface Position {
@@ -27,9 +28,6 @@ export interface Line {
   readonly ops: readonly Op[];
 }
 
-/** One operation, as in `ops` of a line. The engine gives it meaning. */
-export type Op = readonly [kind: string, ...rest: unknown[]];
-
 interface Header {
   readonly head: 1;
   readonly format: number;
@@ -40,7 +38,6 @@ interface Header {
 
 const NAME = /^(\d{8})\.jsonl$/;
 const CHECKSUM = /^[0-9a-f]{8}$/;
-const LINE_FEED = 10;
 const SPACE = 32;
 
 export const journalFolder = (dir: string): string => join(dir, 'journal');
@@ -100,6 +97,7 @@ export class Segment {
       await file.sync();
       await disk.syncFolder(folder);
     } catch (error) {
+      // The first error says what is wrong; a segment that stays has no line.
       await file.close().catch(() => undefined);
       await disk.remove(path).catch(() => undefined);
       throw error;
@@ -160,6 +158,7 @@ export class Segment {
     try {
       await this.#file.truncate(this.#size);
     } catch {
+      // What was written of the line stays behind its end: the next line goes to another segment.
       this.end();
     }
   }
@@ -208,6 +207,7 @@ export function readSegment(
     const later = all.slice(1).some((line) => decode(line) !== null);
     return later ? { kind: 'misfit', why: 'is damaged in its first line' } : { kind: 'headerless' };
   }
+  // A header by its checksum: a version of jobrun wrote all of its fields.
   const head = header.json as unknown as Header;
   const steps = stepsFrom(head.format);
   if (!steps) return { kind: 'foreign', format: head.format };
@@ -216,18 +216,6 @@ export function readSegment(
     return { kind: 'misfit', why: `follows commit ${head.after}, which is not there` };
   }
   return readLines(all, start, steps);
-}
-
-/** Without their line feeds. The last is what stands after the last of these: it was never finished. */
-export function linesOf(bytes: Buffer): readonly Buffer[] {
-  const lines: Buffer[] = [];
-  let from = 0;
-  for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {
-    lines.push(bytes.subarray(from, end));
-    from = end + 1;
-  }
-  lines.push(bytes.subarray(from));
-  return lines;
 }
 
 /** Takes in the lines of a segment; what it supersedes of the ones before it was never acknowledged. */
@@ -297,4 +285,51 @@ export function decode(line: Buffer): { json: Record<string, unknown>; crc: numb
   if (!CHECKSUM.test(before)) return null;
   const crc = crc32(body, Number.parseInt(before, 16));
   return hex(crc) === line.toString('latin1', 0, 8) ? { json, crc } : null;
+}
+
+// ---------------------------------------------------------------------------------- what a damaged journal still proves
+//
+// A line fits its own checksum and names the one before it, so one after a bad line is as certain as one before it. What
+// the bad one held is unknown: a hole in the numbers of commits.
+
+/** Commits that are missing, first to last. */
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Proven {
+  readonly lines: readonly Line[];
+  readonly holes: readonly Hole[];
+  readonly end: number;
+}
+
+/** Strings the segments together, in order, from the position where they begin; null where that is not known. */
+export function chainSegments(segments: readonly Buffer[], start: Position | null): Proven {
+  const lines: Line[] = [];
+  const holes: Hole[] = [];
+  let end = start?.seq ?? null;
+  const reach = (seq: number): void => {
+    if (end !== null && seq > end) holes.push({ from: end + 1, to: seq });
+    end = Math.max(end ?? 0, seq);
+  };
+  for (const bytes of segments) {
+    const found = linesOf(bytes).flatMap((line) => decode(line) ?? []);
+    const head = found.find(({ json }) => 'head' in json);
+    if (head && head === found[0]) {
+      const after = Number(head.json.after);
+      // What a segment supersedes of those before it was never acknowledged.
+      if (end !== null && lines.length > 0) end = Math.min(end, after);
+      while ((lines.at(-1)?.seq ?? 0) > after) lines.pop();
+      reach(after);
+    }
+    for (const { json } of found) {
+      const seq = Number(json.s);
+      if ('head' in json || (end !== null && seq <= end)) continue;
+      reach(seq - 1);
+      end = seq;
+      lines.push({ seq, at: Number(json.t) || 0, ops: (json.ops as Op[] | undefined) ?? [] });
+    }
+  }
+  return { lines, holes, end: end ?? 0 };
 }

@@ -31,7 +31,7 @@ import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
 import { fits, object, oneOf, whole } from '../support/schema.ts';
 import { isAlive } from '../support/system.ts';
-import { FOLDERS } from './layout.ts';
+import { FOLDERS } from './format.ts';
 
 export interface Holder {
   readonly pid: number;

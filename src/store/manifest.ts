@@ -1,13 +1,15 @@
 // `manifest.json`: what a start reads first. It names the first segment of the journal that is still needed and says
 // of each page what it holds, so that pages to which nothing happens any more need not be read at all.
+
 import type { Disk } from '../support/files.ts';
 import { MAX_RUN_ID } from '../support/limits.ts';
 import { anything, faultOf, list, object, tuple, whole } from '../support/schema.ts';
 import { damaged } from './damage.ts';
 import { type Document, documentPath, readDocument, writeDocument } from './document.ts';
 import type { Position } from './journal.ts';
-import type { Summary, Tables } from './pages.ts';
+import type { Tables } from './pages.ts';
 import type { Reads } from './table.ts';
+import type { Summary } from './tally.ts';
 
 /** The tables that the manifest holds stand in it beside these, and so does what the pages hold. */
 export interface Manifest extends Document, Summary {

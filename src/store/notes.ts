@@ -12,26 +12,32 @@ import { join } from 'node:path';
 import { isInstant } from '../support/clock.ts';
 import { type Disk, type DiskFile, replaceFile, sumOf } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
-import { readRegular } from './document.ts';
+import { readRegular } from './damage.ts';
 
-class NoteFile {
+/** A file with one number, as a text that always has the same length. */
+export class NoteFile {
   readonly #file: DiskFile;
-  #latest: string | null = null;
+  readonly #textOf: (value: number) => string;
+  #latest: number | null = null;
   #writing: Promise<void> | null = null;
 
-  private constructor(file: DiskFile) {
+  private constructor(file: DiskFile, textOf: (value: number) => string) {
     this.#file = file;
+    this.#textOf = textOf;
   }
 
   /** Replaces the file of an earlier process. */
-  static async open(disk: Disk, path: string): Promise<NoteFile> {
+  static async open(
+    disk: Disk,
+    path: string,
+    textOf: (value: number) => string,
+  ): Promise<NoteFile> {
     await disk.remove(path);
-    return new NoteFile(await disk.create(path));
+    return new NoteFile(await disk.create(path), textOf);
   }
 
-  /** Every text must have the same length. */
-  note(text: string): void {
-    this.#latest = text;
+  note(value: number): void {
+    this.#latest = value;
     this.#writing ??= this.#write();
   }
 
@@ -42,8 +48,9 @@ class NoteFile {
 
   async #write(): Promise<void> {
     while (this.#latest !== null) {
-      const bytes = Buffer.from(this.#latest);
+      const bytes = Buffer.from(this.#textOf(this.#latest));
       this.#latest = null;
+      // It helps to know something later: a note that the disk refuses stops nothing.
       await this.#file.write(bytes, 0).catch(() => undefined);
     }
     this.#writing = null;
@@ -55,29 +62,13 @@ const digitsOf = (n: number): string => String(Math.floor(n)).padStart(16, '0');
 const readText = async (disk: Disk, dir: string, name: string): Promise<string> =>
   (await readRegular(disk, join(dir, name)))?.toString('utf8') ?? '';
 
-export class Witness {
-  readonly #file: NoteFile;
-
-  private constructor(file: NoteFile) {
-    this.#file = file;
-  }
-
-  static async open(disk: Disk, dir: string, seq: number): Promise<Witness> {
-    const witness = new Witness(await NoteFile.open(disk, join(dir, 'witness')));
-    witness.note(seq);
-    return witness;
-  }
-
-  note(seq: number): void {
-    this.#file.note(witnessOf(seq));
-  }
-
-  close(): Promise<void> {
-    return this.#file.close();
-  }
+export async function openWitness(disk: Disk, dir: string, seq: number): Promise<NoteFile> {
+  const witness = await NoteFile.open(disk, join(dir, 'witness'), witnessOf);
+  witness.note(seq);
+  return witness;
 }
 
-const WITNESS = /^(\d{16}) ([0-9a-f]{8})\n$/;
+export const WITNESS = /^(\d{16}) ([0-9a-f]{8})\n$/;
 const witnessOf = (seq: number): string => `${digitsOf(seq)} ${sumOf(digitsOf(seq))}\n`;
 
 /** Returns the sequence that was noted last, or 0 if the file cannot be read. */
@@ -86,6 +77,8 @@ export async function readWitness(disk: Disk, dir: string): Promise<number> {
   const seq = Number(WITNESS.exec(text)?.[1] ?? 0);
   return witnessOf(seq) === text ? seq : 0;
 }
+
+const beatOf = (now: number): string => `${digitsOf(now)}\n`;
 
 export class Heartbeat {
   readonly #disk: Disk;
@@ -100,11 +93,13 @@ export class Heartbeat {
   }
 
   beat(now: number): void {
-    this.#file ??= NoteFile.open(this.#disk, join(this.#dir, 'heartbeat')).catch((error) => {
-      this.#onError(error);
-      return null;
-    });
-    void this.#file.then((file) => file?.note(`${digitsOf(now)}\n`));
+    this.#file ??= NoteFile.open(this.#disk, join(this.#dir, 'heartbeat'), beatOf).catch(
+      (error) => {
+        this.#onError(error);
+        return null;
+      },
+    );
+    void this.#file.then((file) => file?.note(now));
   }
 
   async close(): Promise<void> {

@@ -8,14 +8,12 @@ import type { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { PAGE_SIZE, PAGES_CACHED, PAGES_CACHED_BYTES } from '../support/limits.ts';
 import { isFields } from '../support/schema.ts';
-import { copyAside } from './aside.ts';
-import { damaged, isDamage, type Note, type Oddity } from './damage.ts';
-import { type Document, elementsOf, listFolder, readWeighed, writeDocument } from './document.ts';
-import { FORMAT } from './format.ts';
-import type { Op } from './journal.ts';
-import type { Documents, Reads, Replay } from './table.ts';
-
-export const pageOf = (id: number): number => Math.floor(id / PAGE_SIZE);
+import { copyAside, damaged, isDamage, listFolder, type Note, type Oddity } from './damage.ts';
+import { type Document, elementsOf, readWeighed, writeDocument } from './document.ts';
+import { FORMAT, type Op } from './format.ts';
+import type { LogKind, TextLine } from './log.ts';
+import type { Aside, Documents, Reads, Replay } from './table.ts';
+import { pageOf, type Summary, type Tally } from './tally.ts';
 
 export interface Row {
   readonly id: number;
@@ -43,25 +41,23 @@ export interface PagedTable<R extends Row = Row> {
   lightOf(raw: unknown): R | null;
   /** Counts a record that only its page holds. */
   count(record: R): void;
-  /** Returns the pages that hold any record, newest first. */
-  pages(): readonly number[];
-  hasPage(page: number): boolean;
-  /** Returns how many records a page has. */
-  countOf(page: number): number;
-  /** Gets all records of a page, as they are at this moment. */
-  measure(page: number, records: Iterable<R>): void;
+  /** Puts `after` in the place of `before`; null stands for no record. */
+  put(before: R | null, after: R | null): void;
+  /** Keeps a record at rest that its page has too: it is going to be changed. */
+  hold(record: R): void;
+  /** Returns the records at rest that memory has. */
+  held(): Iterable<R>;
+  /** Returns what to tell of a record that was set aside; null for all others. */
+  aside(record: R): Aside | null;
+  /** Returns the records that are not at rest and have rows in their logs, which must be there. */
+  logged(): Iterable<{ readonly id: number; readonly rows: number }>;
   /** Forgets what the file of a page holds now; what changed since it was captured stays. */
   written(page: number, records: readonly R[]): void;
-  /** Returns what the manifest keeps of these pages, so that those at rest need not be read. */
+  readonly tally: Tally<R, string>;
+  /** What the manifest keeps of these pages, so that those at rest need not be read. */
   summary(pages: readonly number[]): Summary;
   /** Remembers what makes sense of that, and returns the pages that it names. */
   takeSummary(summary: Summary, note: Note): readonly number[];
-  /** Returns how many records a page has by that. */
-  summaryCount(page: number): number;
-  /** Whether nothing happens to any record of a page any more, by that. */
-  isPageAtRest(page: number): boolean;
-  /** Counts a page that stays on the disk, or no longer, for it is read after all. */
-  countPage(page: number, isOnDisk: boolean): void;
 }
 
 /** The operations of the journal on records in pages. */
@@ -75,6 +71,8 @@ export interface PagedOperations<R extends Row = Row> {
   counts(op: Op): boolean;
   /** Returns the operation that makes a record as it is now, whatever came before. */
   whole(record: R): Op;
+  /** Whether an operation keeps what an earlier one gave (true), gives it anew (false), or has nothing of it (null). */
+  leans(op: Op): boolean | null;
   /** Throws if the operation cannot fit what came before it. */
   replay(op: Op, to: Replay): void;
 }
@@ -84,6 +82,14 @@ export interface Tables<R extends Row = Row> {
   readonly documents: Documents;
   readonly paged: PagedTable<R>;
   readonly operations: PagedOperations<R>;
+  /** What a line is in the logs of records in pages. */
+  readonly log: LogKind<TextLine>;
+  /** What stands in the way of an import; null if that is nothing. */
+  readonly content: string | null;
+  /** A person is told of what was set aside: takes it as it stands, and returns what to tell of each. */
+  acknowledge(): readonly string[];
+  /** Settles the records of which more may have happened than is known, and what waits for them; returns all their ids. */
+  settleDoubted(isDoubted: (id: number) => boolean, now: number): readonly number[];
   /**
    * Makes the records that must be there because others are, and removes those that must not. Returns the document that
    * lacked them and what it lacked, or null.
@@ -91,11 +97,7 @@ export interface Tables<R extends Row = Row> {
   mend(): { readonly document: string; readonly what: string } | null;
 }
 
-/** What the manifest keeps of pages. */
-export interface Summary {
-  readonly pages: readonly (readonly [page: number, counts: unknown])[];
-  readonly [field: string]: unknown;
-}
+export type RowOf<T extends Tables> = NonNullable<ReturnType<T['paged']['known']>>;
 
 /** A page as it was read. */
 export interface ReadPage<R extends Row = Row> extends Document {
@@ -353,7 +355,7 @@ export class Pages<R extends Row> {
     const records = this.#isWhole(page, known)
       ? known
       : this.collect(page, await this.filedIn(page));
-    this.table.measure(page, records);
+    this.table.tally.measure(page, records);
     return records;
   }
 
@@ -363,7 +365,7 @@ export class Pages<R extends Row> {
   }
 
   #isWhole(page: number, known: readonly R[]): boolean {
-    return known.length >= this.table.countOf(page);
+    return known.length >= this.table.tally.matching(page);
   }
 
   /** Returns the records of a page from memory and from its file, at this moment: no wait lies inside. */

@@ -12,29 +12,28 @@ import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import type { Fields } from '../support/schema.ts';
-import { damaged, type Note, type Oddity, type Problem, Problems } from './damage.ts';
-import { type Document, documentPath, readDocument, readRegular } from './document.ts';
-import { FORMAT } from './format.ts';
+import { damaged, type Note, type Oddity, type Problem, Problems, readRegular } from './damage.ts';
+import { type Document, documentPath, foreign, readDocument } from './document.ts';
+import { FORMAT, type Op } from './format.ts';
 import {
   follow,
   journalFolder,
   type Line,
   listSegments,
-  type Op,
   type Position,
   readSegment,
   segmentPath,
 } from './journal.ts';
 import { type Imported, type Manifest, readManifest, readsOf } from './manifest.ts';
-import { foreign } from './migrate.ts';
 import { readWitness } from './notes.ts';
-import { Pages, pageOf, type Row, type Summary, type Tables } from './pages.ts';
+import { Pages, type Row, type RowOf, type Tables } from './pages.ts';
 import { type Reads, readOps } from './table.ts';
+import { pageOf, type Summary } from './tally.ts';
 
 /** The state as it was read: what is proven, and what is wrong with the rest. */
-export interface Recovered<R extends Row = Row, T extends Tables<R> = Tables<R>> {
+export interface Recovered<T extends Tables = Tables> {
   readonly tables: T;
-  readonly pages: Pages<R>;
+  readonly pages: Pages<RowOf<T>>;
   /** The oldest of any document that was read; what was read of it is as this version has it. */
   readonly format: number;
   readonly epoch: number;
@@ -53,42 +52,44 @@ export interface Recovered<R extends Row = Row, T extends Tables<R> = Tables<R>>
 export const IDS_PER_COMMIT = 10_000;
 
 /** Reads all that the files hold into these tables, which are empty. */
-export const readState = <R extends Row, T extends Tables<R>>(
+export const readState = <T extends Tables>(
   disk: Disk,
   dir: string,
-  tables: T & Tables<R>,
-): Promise<Recovered<R, T>> => new Reader<R, T>(disk, dir, tables).read();
+  tables: T,
+): Promise<Recovered<T>> =>
+  // These are the tables that it fills, of whatever records.
+  new Reader(disk, dir, tables).read() as Promise<Recovered<T>>;
 
 const LOOKS = 4;
 export const BETWEEN_LOOKS_MS = 60;
 
 /** The same beside a process that works there: what is wrong at every look is wrong, the rest was its work. */
-export async function readSteadily<R extends Row, T extends Tables<R>>(
+export async function readSteadily<T extends Tables>(
   disk: Disk,
   dir: string,
   clock: Clock,
-  tables: () => T & Tables<R>,
-): Promise<Recovered<R, T>> {
-  let recovered = await readState<R, T>(disk, dir, tables());
+  tables: () => T,
+): Promise<Recovered<T>> {
+  let recovered = await readState(disk, dir, tables());
   for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
     await delay(clock, BETWEEN_LOOKS_MS);
     const before = new Set(recovered.problems.map(({ path }) => path));
-    const again = await readState<R, T>(disk, dir, tables());
+    const again = await readState(disk, dir, tables());
     recovered = { ...again, problems: again.problems.filter(({ path }) => before.has(path)) };
   }
   return recovered;
 }
 
-class Reader<R extends Row, T extends Tables<R>> {
+class Reader {
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #problems = new Problems();
   readonly #oddities: Oddity[] = [];
-  readonly #tables: T & Tables<R>;
+  readonly #tables: Tables;
   readonly #reads: Reads;
-  readonly #pages: Pages<R>;
+  readonly #pages: Pages<Row>;
   /** Pages that were looked at, with the sequence that each includes and its records at rest. */
-  readonly #loaded = new Map<number, { seq: number; atRest: Map<number, R> }>();
+  readonly #loaded = new Map<number, { seq: number; atRest: Map<number, Row> }>();
   /** The oldest of any document. */
   #format = FORMAT;
   #manifest: Manifest | null = null;
@@ -102,7 +103,7 @@ class Reader<R extends Row, T extends Tables<R>> {
   #nextId = 1;
   #changes = 0;
 
-  constructor(disk: Disk, dir: string, tables: T & Tables<R>) {
+  constructor(disk: Disk, dir: string, tables: Tables) {
     this.#disk = disk;
     this.#dir = dir;
     this.#tables = tables;
@@ -110,7 +111,7 @@ class Reader<R extends Row, T extends Tables<R>> {
     this.#pages = new Pages(disk, dir, tables.paged);
   }
 
-  async read(): Promise<Recovered<R, T>> {
+  async read(): Promise<Recovered> {
     await this.#readManifest();
     for (const name of this.#tables.documents.names)
       if (name !== 'manifest') await this.#readTables(name);
@@ -146,8 +147,8 @@ class Reader<R extends Row, T extends Tables<R>> {
     const read: number[] = [];
     for (const page of this.#named) {
       this.#pages.filed.add(page);
-      if (page === newest || !this.#tables.paged.isPageAtRest(page)) read.push(page);
-      else this.#tables.paged.countPage(page, true);
+      if (page === newest || !this.#tables.paged.tally.isAtRest(page)) read.push(page);
+      else this.#tables.paged.tally.countKept(page, 1);
     }
     for (const [page, file] of this.#pages.inTurn(read)) await this.#loadPage(page, file);
   }
@@ -189,7 +190,7 @@ class Reader<R extends Row, T extends Tables<R>> {
 
   async #readTables(name: string): Promise<void> {
     const path = documentPath(this.#dir, name);
-    const list = this.#tables.documents.of(name)[0]?.field ?? '';
+    const list = this.#tables.documents.of(name).tables[0]?.field ?? '';
     const file = await this.#problems.try(path, async () => {
       const read = await readDocument<Document & Fields>(this.#disk, path);
       if (read && !Array.isArray(read[list])) throw damaged(path, 'is another file');
@@ -206,7 +207,7 @@ class Reader<R extends Row, T extends Tables<R>> {
     const file = await this.#problems.try(path, () => reading);
     if (!file) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
-    const atRest = new Map<number, R>();
+    const atRest = new Map<number, Row>();
     for (const { what, setAside } of file?.oddities ?? []) this.#noting(path)(what, setAside);
     if (file?.oddities.length) this.#tables.paged.dirty.add(page);
     for (const record of file?.records ?? []) {
@@ -320,7 +321,7 @@ class Reader<R extends Row, T extends Tables<R>> {
   async #loadTouched(page: number): Promise<void> {
     if (!this.#named.has(page)) this.#loaded.set(page, { seq: 0, atRest: new Map() });
     else {
-      this.#tables.paged.countPage(page, false);
+      this.#tables.paged.tally.countKept(page, -1);
       await this.#loadPage(page);
     }
   }
@@ -334,7 +335,7 @@ class Reader<R extends Row, T extends Tables<R>> {
   }
 
   #replayOne(op: Op, id: number | null, seq: number, note: Note): void {
-    const find = (one: number): R | null => {
+    const find = (one: number): Row | null => {
       const known = this.#tables.paged.known(one);
       return known === undefined ? (this.#loaded.get(pageOf(one))?.atRest.get(one) ?? null) : known;
     };

@@ -7,23 +7,22 @@
 // So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
-// A state of an older format is kept as a copy first, and written anew as a whole (migrate.ts).
+// A state of an older format was read by steps that make it of this one (format.ts). Before it is written anew as a whole,
+// the manifest last, a copy goes to `aside/format-<format>-<epoch>/`. A crash in between leaves files of both formats, each
+// of which says its own; an older jobrun refuses them, and the next start does the same again.
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
 
 import { dirname, join } from 'node:path';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
-import { type Disk, replaceFile } from '../support/files.ts';
-import { copyAside } from './aside.ts';
+import { type Disk, isTemporary, replaceFile } from '../support/files.ts';
 import { Committer } from './committer.ts';
-import { type Oddity, type Problem, Problems } from './damage.ts';
-import { FORMAT } from './format.ts';
+import { copyAside, type Oddity, type Problem, Problems } from './damage.ts';
+import { DOCUMENTS, FOLDERS, FORMAT } from './format.ts';
 import { journalFolder, listSegments, Segment, segmentPath } from './journal.ts';
-import { FOLDERS } from './layout.ts';
-import { keepOlder, removeTemporaries } from './migrate.ts';
-import { readClockNote, readHeartbeat, Witness } from './notes.ts';
-import type { Row, Tables } from './pages.ts';
+import { openWitness, readClockNote, readHeartbeat } from './notes.ts';
+import type { Tables } from './pages.ts';
 import { type Recovered, readState } from './reader.ts';
 import { Reserve } from './reserve.ts';
 import { Store, type StoreParts } from './store.ts';
@@ -42,7 +41,7 @@ export interface OpenOptions {
 }
 
 /** Puts on an opened state what is to serve it. */
-export type EngineOn<R extends Row, T extends Tables<R>, E> = (store: Store<R, T>) => E;
+export type EngineOn<T extends Tables, E> = (store: Store<T>) => E;
 
 export interface OpenedState<E> {
   readonly engine: E;
@@ -56,10 +55,10 @@ export interface OpenedState<E> {
  * Opens the state folder of a project, which the caller holds the lock of. Throws `state-newer` or
  * `state-older`, having touched nothing, where another jobrun wrote it and this one has no way from there.
  */
-export async function openState<R extends Row, T extends Tables<R>, E>(
+export async function openState<T extends Tables, E>(
   options: OpenOptions,
-  tables: () => T & Tables<R>,
-  engineOn: EngineOn<R, T, E>,
+  tables: () => T,
+  engineOn: EngineOn<T, E>,
 ): Promise<OpenedState<E>> {
   try {
     return await openOnce(options, tables(), engineOn);
@@ -70,13 +69,13 @@ export async function openState<R extends Row, T extends Tables<R>, E>(
   }
 }
 
-async function openOnce<R extends Row, T extends Tables<R>, E>(
+async function openOnce<T extends Tables, E>(
   options: OpenOptions,
-  tables: T & Tables<R>,
-  engineOn: EngineOn<R, T, E>,
+  tables: T,
+  engineOn: EngineOn<T, E>,
 ): Promise<OpenedState<E>> {
   const { disk, dir } = options;
-  const recovered = await readState<R, T>(disk, dir, tables);
+  const recovered = await readState<T>(disk, dir, tables);
   const { oddities } = recovered;
   const isOlder = recovered.format < FORMAT;
   let { problems } = recovered;
@@ -92,7 +91,7 @@ async function openOnce<R extends Row, T extends Tables<R>, E>(
   const paths = problems.map(({ path }) => path);
   if (!options.readOnly) await copyAside(disk, dir, paths).catch(common.onError);
   const refusal = problems[0]?.error ?? readOnlyRefusal();
-  const store: Store<R, T> = new Store<R, T>({ ...common, writes: null, reserve: null, refusal });
+  const store: Store<T> = new Store<T>({ ...common, writes: null, reserve: null, refusal });
   return { engine: engineOn(store), damage: problems.map(({ error }) => error), oddities };
 }
 
@@ -131,15 +130,12 @@ const readOnlyRefusal = (): JobrunError =>
     'Use a command that changes it.',
   );
 
-type Common<R extends Row, T extends Tables<R>> = Omit<
-  StoreParts<R, T>,
-  'writes' | 'refusal' | 'reserve'
->;
+type Common<T extends Tables> = Omit<StoreParts<T>, 'writes' | 'refusal' | 'reserve'>;
 
-const partsOf = async <R extends Row, T extends Tables<R>>(
+const partsOf = async <T extends Tables>(
   { disk, dir, clock, onError, release }: OpenOptions,
-  { tables, pages, epoch, nextId, changes }: Recovered<R, T>,
-): Promise<Common<R, T>> => ({
+  { tables, pages, epoch, nextId, changes }: Recovered<T>,
+): Promise<Common<T>> => ({
   ...{ disk, dir, clock, tables, pages, nextId, changes, epoch: epoch + 1 },
   clockNote: await readClockNote(disk, dir),
   lastBeat: await readHeartbeat(disk, dir),
@@ -148,23 +144,23 @@ const partsOf = async <R extends Row, T extends Tables<R>>(
 });
 
 /** Goes on from what was read: makes it durable, writes it anew where a line or a repair touched it, and serves. */
-export async function serveRecovered<R extends Row, T extends Tables<R>, E>(
+export async function serveRecovered<T extends Tables, E>(
   options: OpenOptions,
-  recovered: Recovered<R, T>,
-  engineOn: EngineOn<R, T, E>,
+  recovered: Recovered<T>,
+  engineOn: EngineOn<T, E>,
 ): Promise<E> {
   const { disk, dir, clock } = options;
   const common = await partsOf(options, recovered);
   const folder = journalFolder(dir);
   await makeSure(disk, dir, recovered);
   const segment = await Segment.create(disk, folder, recovered.lastSegment + 1, recovered.end);
-  const witness = await Witness.open(disk, dir, recovered.end.seq);
+  const witness = await openWitness(disk, dir, recovered.end.seq);
   const onCommit = options.onCommit ?? (() => undefined);
   const reserve = options.reserve ? await Reserve.open(disk, dir, clock) : null;
   const onGone = (error: JobrunError): Promise<void> => store.restore(error);
   const write = { disk, folder, clock, witness, segment, reserve, onCommit, onGone };
   const writes = { committer: new Committer(write), witness };
-  const store = new Store<R, T>({ ...common, writes, reserve, refusal: null });
+  const store = new Store<T>({ ...common, writes, reserve, refusal: null });
   const engine = engineOn(store);
   await store.begin();
   return engine;
@@ -188,4 +184,38 @@ async function syncParent(disk: Disk, dir: string): Promise<void> {
   } catch (error) {
     if (!['EACCES', 'EPERM'].includes(errnoOf(error))) throw error;
   }
+}
+
+/**
+ * Copies what a migration rewrites, unless a migration that was killed has done so. The manifest goes last: where it
+ * is in the copy, the copy is whole, and what lies in the state now may be rewritten already.
+ */
+async function keepOlder(
+  disk: Disk,
+  dir: string,
+  { format, epoch }: { readonly format: number; readonly epoch: number },
+): Promise<void> {
+  const copy = join(dir, 'aside', `format-${format}-${epoch}`);
+  for (const folder of [join(dir, 'aside'), copy]) await disk.makeFolder(folder);
+  const last = join(copy, 'manifest.json');
+  if ((await disk.read(last)) !== null) return;
+  for (const folder of ['runs', 'journal']) {
+    await disk.makeFolder(join(copy, folder));
+    await removeTemporaries(disk, join(copy, folder));
+    for (const name of await disk.list(join(dir, folder)))
+      if (!isTemporary(name)) await copyFile(disk, dir, copy, join(folder, name));
+  }
+  await removeTemporaries(disk, copy);
+  for (const name of ['witness', ...DOCUMENTS]) await copyFile(disk, dir, copy, name);
+}
+
+async function copyFile(disk: Disk, dir: string, copy: string, name: string): Promise<void> {
+  const bytes = await disk.read(join(dir, name));
+  if (bytes !== null) await replaceFile(disk, join(copy, name), bytes);
+}
+
+/** What a crash left of files that were being replaced. */
+async function removeTemporaries(disk: Disk, folder: string): Promise<void> {
+  for (const name of await disk.list(folder))
+    if (isTemporary(name)) await disk.remove(join(folder, name));
 }

@@ -2,9 +2,9 @@
 // name came or went, and only then they are listed.
 import { join } from 'node:path';
 import type { Disk } from '../support/files.ts';
-import { listFolder } from './document.ts';
+import { listFolder } from './damage.ts';
+import { DOCUMENTS } from './format.ts';
 import { journalFolder, segmentPath } from './journal.ts';
-import { DOCUMENTS } from './layout.ts';
 import type { Pages, Row } from './pages.ts';
 
 export interface Removed {

@@ -1,28 +1,28 @@
 // An opened state: what is committed to it, folded into it and noted beside it. Null in the place of the committer and
 // the reserve: it was opened for reading, or has no reserve.
-import { join } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { assert, JobrunError } from '../support/errors.ts';
 import { bytesIn, type Disk } from '../support/files.ts';
 import { SECOND } from '../support/limits.ts';
 import { type Committer, type Transaction, wasRemoved } from './committer.ts';
 import { fold, isWorthFolding } from './fold.ts';
-import { Heartbeat, type Witness, writeClockNote } from './notes.ts';
-import type { Pages, Row, Tables } from './pages.ts';
+import { logFolder } from './log.ts';
+import { Heartbeat, type NoteFile, writeClockNote } from './notes.ts';
+import type { Pages, RowOf, Tables } from './pages.ts';
 import { Removals } from './removals.ts';
 import type { Reserve } from './reserve.ts';
 
 /** How many changes there ever were, and the next number. */
 export type Counters = () => { readonly nextId: number; readonly changes: number };
 
-export interface StoreParts<R extends Row, T extends Tables<R>> {
+export interface StoreParts<T extends Tables> {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly dir: string;
   readonly tables: T;
-  readonly pages: Pages<R>;
+  readonly pages: Pages<RowOf<T>>;
   /** Null if the state is only read: then every change is refused with `refusal`. */
-  readonly writes: { readonly committer: Committer; readonly witness: Witness } | null;
+  readonly writes: { readonly committer: Committer; readonly witness: NoteFile } | null;
   readonly refusal: JobrunError | null;
   readonly reserve: Reserve | null;
   /** Grows with each opening. */
@@ -38,8 +38,8 @@ export interface StoreParts<R extends Row, T extends Tables<R>> {
   readonly onError: (error: unknown) => void;
 }
 
-export class Store<R extends Row, T extends Tables<R>> {
-  readonly opened: StoreParts<R, T>;
+export class Store<T extends Tables> {
+  readonly opened: StoreParts<T>;
   readonly #heartbeat: Heartbeat;
   #counters: Counters;
   #folding: Promise<void> | null = null;
@@ -50,7 +50,7 @@ export class Store<R extends Row, T extends Tables<R>> {
   /** The size of the journal when it was last looked at for a fold. */
   #lookedAt = 0;
 
-  constructor(opened: StoreParts<R, T>) {
+  constructor(opened: StoreParts<T>) {
     this.opened = opened;
     this.#counters = () => ({ nextId: opened.nextId, changes: opened.changes });
     this.#heartbeat = new Heartbeat(opened.disk, opened.dir, opened.onError);
@@ -204,7 +204,7 @@ export class Store<R extends Row, T extends Tables<R>> {
   /** Bytes of what grows with the records: their pages and their logs. */
   async size(): Promise<number> {
     const { dir, pages } = this.opened;
-    const sizes = await Promise.all([pages.folder, join(dir, 'logs')].map(bytesIn));
+    const sizes = await Promise.all([pages.folder, logFolder(dir)].map(bytesIn));
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 

@@ -17,18 +17,19 @@ import { parseJson } from '../support/json.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
 import { harmlessJson, piecesOf } from '../support/text.ts';
-import type { Note } from './damage.ts';
-import { listFolder, readOrDamaged } from './document.ts';
-import { journalFolder, type Op, Segment } from './journal.ts';
+import { listFolder, type Note, readOrDamaged } from './damage.ts';
+import type { Op } from './format.ts';
+import { journalFolder, Segment } from './journal.ts';
+import { LOG_NAME, logFolder } from './log.ts';
 import type { Imported } from './manifest.ts';
-import { Pages, pageOf, type Row, readable, type Tables } from './pages.ts';
-import { type Recovered, readSteadily } from './reader.ts';
+import { Pages, type Row, readable, type Tables } from './pages.ts';
+import { type Recovered, readState, readSteadily } from './reader.ts';
+import { type OpenOptions, openState } from './recovery.ts';
+import { pageOf } from './tally.ts';
 
 const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */
 const CHUNK = 256 * 1024;
-/** The log of the record with this number, or an end of it. */
-export const LOG_NAME = /^(\d+)(?:\.tail-[12])?\.jsonl$/;
 
 /** The lines that the last one counts. */
 const counting = () => {
@@ -72,9 +73,9 @@ async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerato
   const { documents, paged } = read.tables;
   for (const { line, records } of documents.lines())
     for (const record of records) yield { [line]: record };
-  for (const page of paged.pages().toReversed())
+  for (const page of paged.tally.pages().toReversed())
     for (const record of await recordsOf(page, read)) yield { [paged.what]: record };
-  const folder = join(dir, 'logs');
+  const folder = logFolder(dir);
   for (const name of (await listFolder(disk, folder)).filter((one) => LOG_NAME.test(one)))
     yield* logItems(await readOrDamaged(disk, join(folder, name)), name);
 }
@@ -110,8 +111,34 @@ export interface Import {
   readonly oddities: readonly string[];
 }
 
+/** The caller holds the lock. Throws `refused` where the state is not empty. */
+export async function importState(
+  options: OpenOptions,
+  tables: () => Tables,
+  lines: AsyncIterable<string>,
+): Promise<Import> {
+  // Opened before, as for any change, so that what is left of a kill is made durable; and after, which folds it.
+  await openAndClose(options, tables);
+  const { disk, dir, clock } = options;
+  const state = await readState(disk, dir, tables());
+  const { content } = state.tables;
+  if (content !== null) {
+    const hint = 'Import into a new folder: jobrun import --state-dir <folder> <file>';
+    throw new JobrunError('refused', `the state is not empty: it has ${content}`, hint);
+  }
+  const imported = await importLines(disk, dir, clock.now(), state, tables(), lines);
+  await openAndClose(options, tables);
+  return imported;
+}
+
+async function openAndClose(options: OpenOptions, tables: () => Tables): Promise<void> {
+  const { engine: store, damage } = await openState(options, tables, (one) => one);
+  await store.close();
+  if (damage[0]) throw damage[0];
+}
+
 /** Takes lines into a state that was read, and is empty; `tables` are empty too. */
-export async function importLines(
+async function importLines(
   disk: Disk,
   dir: string,
   now: number,
@@ -119,7 +146,7 @@ export async function importLines(
   tables: Tables,
   lines: AsyncIterable<string>,
 ): Promise<Import> {
-  await removeLogs(disk, join(dir, 'logs'));
+  await removeLogs(disk, logFolder(dir));
   const taking = new Taking(disk, dir, tables);
   try {
     await taking.takeAll(lines);
@@ -192,17 +219,18 @@ class Taking {
   async end(state: Recovered): Promise<Imported> {
     await this.#writePage();
     await this.#closeLog();
-    await this.#disk.syncFolder(join(this.#dir, 'logs'));
+    await this.#disk.syncFolder(logFolder(this.#dir));
     const { paged, documents } = this.#tables;
     return {
       nextId: Math.max(this.#header.nextId, state.nextId),
       changes: Math.max(this.#header.changes, state.changes),
-      ...paged.summary(paged.pages()),
+      ...paged.summary(paged.tally.pages()),
       ...documents.exported(),
     };
   }
 
   async undo(): Promise<void> {
+    // What stays is no part of the state, and whoever asked hears of what went wrong first.
     await this.#closeLog().catch(() => undefined);
     for (const path of this.#written) await this.#disk.remove(path).catch(() => undefined);
   }
@@ -249,7 +277,7 @@ class Taking {
   async #logText(name: string, text: string): Promise<void> {
     if (this.#log?.name !== name) {
       await this.#closeLog();
-      const path = join(this.#dir, 'logs', name);
+      const path = join(logFolder(this.#dir), name);
       if (this.#written.has(path)) throw broken(`has the log ${name} in two places`);
       // What lies there belongs to no run: the state is empty.
       await this.#disk.remove(path);

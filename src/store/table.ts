@@ -13,9 +13,10 @@
 //
 // What a file holds is read by the table, and a record that makes no sense is left out and noted. So a document, a line
 // of the journal, an import and a repair have one reader.
+
 import { anything, type Fields, faultOf, list, type Schema, text } from '../support/schema.ts';
 import type { Note } from './damage.ts';
-import type { Op } from './journal.ts';
+import type { Op } from './format.ts';
 
 /** What a transaction can change. */
 export interface Rows<K, V> {
@@ -55,6 +56,14 @@ export interface Table {
   readonly reads: Reads;
   /** Does what an operation says, if it concerns this table. */
   replay(op: Op, to: Replay): void;
+  /** Returns what to tell of its records that were set aside, if it has any. */
+  asides?(): readonly Aside[];
+}
+
+/** A record that makes no sense and was set aside under its name, as a person is told of it. */
+export interface Aside {
+  readonly message: string;
+  readonly hint: string;
 }
 
 export type Reads = Readonly<Record<string, (op: Op, note: Note) => Op | string>>;
@@ -72,6 +81,8 @@ export interface Declared<K, V> {
   readonly what: string;
   readonly key: (value: V) => K;
   readonly read: (raw: unknown, note: Note) => V | string;
+  /** Null for a record that makes sense; without it none is ever set aside. */
+  readonly aside?: (value: V) => Aside | null;
   /** The operation that puts a record. */
   readonly put?: string;
   /** The operation that deletes one by its key, which fits `keyIs`. */
@@ -136,6 +147,10 @@ export class KeyedTable<K, V> implements Table, Writable<K, V> {
     for (const record of sensible(raw, read, what, note)) this.swap(key(record), null, record);
   }
 
+  asides(): readonly Aside[] {
+    return this.values().flatMap((value) => this.is.aside?.(value) ?? []);
+  }
+
   replay([kind, first]: Op, _to: Replay): void {
     if (kind === this.is.put) this.swap(this.is.key(first as V), null, first as V);
     else if (kind === this.is.drop) this.swap(first as K, null, null);
@@ -176,8 +191,8 @@ export function sensible<V>(
 /** Several tables that are written together. */
 export interface DocumentTables {
   readonly name: string;
-  /** Believed even if a hand has changed it. */
-  readonly byHand: boolean;
+  /** Where a hand that has changed it is believed: what a repair tells if it can keep parts of it alone; else null. */
+  readonly byHand: string | null;
   readonly tables: readonly Table[];
 }
 
@@ -197,21 +212,32 @@ export class Documents {
     return this.#all.map(({ name }) => name);
   }
 
-  isByHand(document: string): boolean {
-    return this.#all.some(({ name, byHand }) => name === document && byHand);
+  of(document: string): DocumentTables {
+    return (
+      this.#all.find(({ name }) => name === document) ?? {
+        name: document,
+        byHand: null,
+        tables: [],
+      }
+    );
   }
 
-  of(document: string): readonly Table[] {
-    return this.#all.find(({ name }) => name === document)?.tables ?? [];
+  /** Returns what to tell of records that were set aside, with the document that has them. */
+  asides(): readonly { readonly document: string; readonly aside: Aside }[] {
+    return this.#all.flatMap(({ name, tables }) =>
+      tables.flatMap((table) =>
+        (table.asides?.() ?? []).map((aside) => ({ document: name, aside })),
+      ),
+    );
   }
 
   /** Returns what a document holds. */
   fieldsOf(document: string): Fields {
-    return Object.fromEntries(this.of(document).map((table) => [table.field, table.dump()]));
+    return Object.fromEntries(this.of(document).tables.map((table) => [table.field, table.dump()]));
   }
 
   load(document: string, data: object, note: Note): void {
-    for (const table of this.of(document)) table.load((data as Fields)[table.field], note);
+    for (const table of this.of(document).tables) table.load((data as Fields)[table.field], note);
   }
 
   /** Does what an operation says, but for documents that include its line already. */
@@ -256,12 +282,15 @@ export function readOps(line: unknown, reads: Reads, note: Note): readonly Op[] 
     return [];
   }
   return line.flatMap((raw: unknown) => {
-    const op = Array.isArray(raw) ? readOp(raw as unknown as Op, reads, note) : 'it is no list';
+    const op = isOp(raw) ? readOp(raw, reads, note) : 'it is no list';
     if (typeof op !== 'string') return [op];
     note(`an operation makes no sense: ${op}`);
     return [];
   });
 }
+
+/** What its operands are its reader says. */
+const isOp = (raw: unknown): raw is Op => Array.isArray(raw);
 
 function readOp(op: Op, reads: Reads, note: Note): Op | string {
   const read = Object.hasOwn(reads, op[0]) ? reads[op[0]] : undefined;
@@ -306,6 +335,7 @@ export class Transaction {
   /** Returns the changes of these rows, in their order. */
   changesOf<K, V>(rows: Rows<K, V>): readonly Change<K, V>[] {
     const isOf = (change: object): boolean => 'rows' in change && change.rows === rows;
+    // Those of these rows have the types of these rows.
     return this.#changes.filter(isOf) as unknown as readonly Change<K, V>[];
   }
 

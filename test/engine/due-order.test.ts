@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { DueOrder } from '../../src/engine/files/due-order.ts';
 import type { Run } from '../../src/run/run.ts';
-import { ById } from '../../src/store/by-id.ts';
+import { ById } from '../../src/support/by-id.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
 
 const MANY = 3000;

@@ -3,9 +3,12 @@
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { exportLines, importState } from '../../src/engine/files/import.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
+import {
+  exportLines,
+  importState,
+  inspectState,
+  repairState,
+} from '../../src/engine/files/whole-state.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import type { Disk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';

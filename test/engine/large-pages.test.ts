@@ -4,8 +4,7 @@
 import { expect, test } from 'vitest';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { Memory } from '../../src/engine/files/memory.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import { Steps } from '../../src/run/steps.ts';
 import type { Document } from '../../src/store/document.ts';
 import { readDocument, writeDocument } from '../../src/store/document.ts';

@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import type { DocumentName, Step } from '../../src/store/format.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
@@ -18,7 +17,8 @@ import { ROOT } from '../helpers/project.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const table = vi.hoisted(() => ({ FORMAT: 1, STEPS: [] as unknown[] }));
-vi.mock('../../src/store/format.ts', () => ({
+vi.mock('../../src/store/format.ts', async (original) => ({
+  ...(await original<typeof import('../../src/store/format.ts')>()),
   get FORMAT() {
     return table.FORMAT;
   },

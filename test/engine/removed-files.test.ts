@@ -2,8 +2,7 @@
 // after a kill in the next moment, and what only a removed page held is told as damage.
 import { describe, expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import { lockedDisk } from '../../src/store/locked-disk.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';

@@ -1,10 +1,8 @@
 // What a damaged document proves: rot that happens to be JSON is not taken for the hand of a person.
 import { expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
-import { type Document, writeDocument } from '../../src/store/document.ts';
-import { salvageDocument } from '../../src/store/proof.ts';
+import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
+import { type Document, salvageDocument, writeDocument } from '../../src/store/document.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
 import { draft, T0, worker } from '../helpers/engine-values.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';

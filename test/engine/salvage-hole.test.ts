@@ -2,8 +2,7 @@
 // changed: such a run is not taken for known.
 import { expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { repairState } from '../../src/engine/files/repair/repair.ts';
+import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import type { Run } from '../../src/run/run.ts';
 import { type Saved, save } from '../../src/run/transitions.ts';
 import { systemClock } from '../../src/support/clock.ts';

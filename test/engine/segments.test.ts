@@ -3,7 +3,7 @@
 import { constants } from 'node:buffer';
 import { afterEach, expect, test, vi } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { inspectState } from '../../src/engine/files/repair/inspect.ts';
+import { inspectState } from '../../src/engine/files/whole-state.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
 import { all, draft, T0 } from '../helpers/engine-values.ts';

@@ -2,12 +2,12 @@
 // and there, and a third of it waiting, queued or due at all sorts of times.
 
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { Memory } from '../../src/engine/files/memory.ts';
-import { Tally } from '../../src/engine/files/tally.ts';
+import { Memory, newTally } from '../../src/engine/files/memory.ts';
 import type { Run, RunState } from '../../src/run/run.ts';
 import { type Document, writeDocument } from '../../src/store/document.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
-import { Pages, pageOf } from '../../src/store/pages.ts';
+import { Pages } from '../../src/store/pages.ts';
+import { pageOf } from '../../src/store/tally.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { PAGE_SIZE } from '../../src/support/limits.ts';
@@ -45,7 +45,7 @@ export async function writeRuns(
   const manifest = (await readManifest(realDisk, dir)) as Manifest;
   const { format, seq } = manifest;
   const pages = new Pages(realDisk, dir, new Memory());
-  const tally = new Tally();
+  const tally = newTally();
   for (let page = 0; page <= pageOf(total); page++) {
     const runs: Run[] = [];
     for (let id = Math.max(1, page * PAGE_SIZE); id < (page + 1) * PAGE_SIZE && id <= total; id++)
@@ -56,9 +56,8 @@ export async function writeRuns(
     await writeDocument(realDisk, pages.path(page), document);
   }
   const numbers = tally.pages().toReversed();
-  const counted = numbers.map((page) => [page, tally.ofPage(page)] as const);
-  const settled = tally.spans(numbers);
-  await writeManifest(realDisk, dir, { ...manifest, nextId: total + 1, pages: counted, settled });
+  const summary = tally.summary(numbers);
+  await writeManifest(realDisk, dir, { ...manifest, nextId: total + 1, ...summary });
 }
 
 /** A run that settled then, one in 400 of them by failing. */

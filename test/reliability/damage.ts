@@ -5,10 +5,10 @@
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { type Inspection, inspectState } from '../../src/engine/files/repair/inspect.ts';
-import { clearPlaces, type Repaired, repairState } from '../../src/engine/files/repair/repair.ts';
+import { type Inspection, inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { FORMAT } from '../../src/store/format.ts';
+import { clearPlaces, type Repaired } from '../../src/store/repair.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import {

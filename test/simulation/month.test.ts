@@ -100,7 +100,7 @@ async function kept(machine: Machine, { daemon }: Life) {
     dependents: memory.dependents.size,
     ofSchedules: memory.bySchedule.size,
     pages: memory.tally.pages().length,
-    jobs: memory.tally.byJob().size,
+    jobs: memory.tally.byGroup().size,
     starts: memory.picker.starts().length,
     requests: tables.requests.values().length,
     leases: tables.leases.values().length,

@@ -13,7 +13,6 @@ import {
   type OpenedState,
   openState,
   type OpenOptions as StateOptions,
-  serveRecovered as serve,
 } from '../../store/recovery.ts';
 import { FULL_REASON, fullRefusal } from '../../store/reserve.ts';
 import { Transaction } from '../../store/table.ts';
@@ -27,9 +26,8 @@ import { Announcer } from './announcer.ts';
 import { FileMembers } from './members.ts';
 import { Reads } from './reads.ts';
 import { heapForRuns, Room, scheduleTakesRoom, takesRoom } from './room.ts';
-import type { RunChange } from './run-table.ts';
-import { type Answered, type Found, newTables, packed, type RunStore, unpacked } from './tables.ts';
-import { othersOf, Unit } from './unit.ts';
+import { othersOf, type RunChange, Unit } from './run-table.ts';
+import { type Answered, newTables, packed, type RunStore, unpacked } from './tables.ts';
 
 export interface OpenOptions extends StateOptions {
   /** Heap that runs may take, where it is not a part of this process's. */
@@ -39,10 +37,6 @@ export interface OpenOptions extends StateOptions {
 /** Opens the state folder of a project, which the caller holds the lock of. Throws as `openState` does. */
 export const openFileEngine = (options: OpenOptions): Promise<OpenedState<FileEngine>> =>
   openState(options, newTables, engineOf(options));
-
-/** Goes on from what was put together by a repair. */
-export const serveRecovered = (options: OpenOptions, recovered: Found): Promise<FileEngine> =>
-  serve(options, recovered, engineOf(options));
 
 const engineOf =
   ({ clock, heap = heapForRuns() }: OpenOptions) =>
@@ -404,7 +398,7 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   #hasRun(job: string): boolean {
-    return Object.values(this.memory.tally.byJob().get(job) ?? {}).some((n) => n > 0);
+    return Object.values(this.memory.tally.byGroup().get(job) ?? {}).some((n) => n > 0);
   }
 
   #unit(tx: Transaction, others: ReadonlyMap<number, Run> | null = null): Unit {

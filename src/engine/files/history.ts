@@ -7,16 +7,16 @@
 import type { Run } from '../../run/run.ts';
 import { asideOf } from '../../run/stored-run.ts';
 import { type Pages, readable } from '../../store/pages.ts';
+import { type Tally, UNKNOWN } from '../../store/tally.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type { History, Period, SettledRun } from '../engine.ts';
-import { UNKNOWN } from './settled-order.ts';
-import type { Tally } from './tally.ts';
 
 /** Runs held until they have their place, at most: some megabytes. */
 const HELD = 65_536;
 const BATCH = 1000;
 
+type Counts = Pick<Tally<Run, string>, 'pages' | 'spanOf'>;
 type Place = Pick<SettledRun, 'settledAt' | 'id'>;
 
 const isBefore = (a: Place, b: Place): boolean =>
@@ -25,7 +25,7 @@ const isBefore = (a: Place, b: Place): boolean =>
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export async function* history(
-  tally: Tally,
+  tally: Counts,
   pages: Pages<Run>,
   { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Period,
   held = HELD,
@@ -62,7 +62,7 @@ export async function* history(
 
 /** Looks once into the pages of which it is not known when their runs settled: the manifest does not always tell. */
 export async function* measured(
-  tally: Tally,
+  tally: Counts,
   pages: Pages<Run>,
   damage: JobrunError[],
 ): AsyncGenerator<void> {
@@ -75,7 +75,7 @@ export async function* measured(
 }
 
 /** The pages with a run that settled at this time or later, each with the place before which it has none. */
-function beginnings(tally: Tally, from: number): { page: number; place: Place }[] {
+function beginnings(tally: Counts, from: number): { page: number; place: Place }[] {
   const beginning = (page: number): { page: number; place: Place }[] => {
     const { first, last } = tally.spanOf(page);
     const isThere = Number.isFinite(first) && last >= from;

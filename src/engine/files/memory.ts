@@ -6,20 +6,28 @@
 // that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
 
 import { Picker } from '../../run/pick.ts';
-import { isSettled, queuedSince, type Run } from '../../run/run.ts';
+import {
+  isSettled,
+  isSettledName,
+  queuedSince,
+  type Run,
+  STATE_NAMES,
+  type StateName,
+} from '../../run/run.ts';
 import { RunHeap } from '../../run/run-heap.ts';
 import { asideOf, isHeldUp, lightOf, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import { weightOf } from '../../run/weight.ts';
-import { ById } from '../../store/by-id.ts';
 import type { Note } from '../../store/damage.ts';
-import { type PagedTable, pageOf, type Summary } from '../../store/pages.ts';
+import type { PagedTable } from '../../store/pages.ts';
+import type { Aside } from '../../store/table.ts';
 import { fitting, sensible } from '../../store/table.ts';
+import { pageOf, type Summary, Tally } from '../../store/tally.ts';
+import { ById } from '../../support/by-id.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';
 import type { SteadyTime } from '../../support/steady-time.ts';
 import type { DueOrder } from './due-order.ts';
-import { PageSummaries, Tally } from './tally.ts';
 import { Waits } from './waits.ts';
 
 /** Returns the run, or what stands in its place; a text says what is wrong with one that has no number. */
@@ -29,6 +37,15 @@ export function runOf(raw: unknown, note: Note): Run | string {
     note(`run ${run.id} makes no sense: ${asideOf(run)}`, true);
   return run;
 }
+
+export const newTally = (): Tally<Run, StateName> =>
+  new Tally({
+    states: STATE_NAMES,
+    isRest: isSettledName,
+    groupOf: ({ job }) => job,
+    stateOf: ({ state }) => state.name,
+    restsSince: ({ state }) => ('settledAt' in state ? state.settledAt : null),
+  });
 
 export class Memory implements PagedTable<Run> {
   readonly name = 'runs';
@@ -43,7 +60,7 @@ export class Memory implements PagedTable<Run> {
   removed = 0;
   /** Estimated heap of the runs held here. */
   readonly bytes = { unsettled: 0, settled: 0 };
-  readonly tally = new Tally();
+  readonly tally = newTally();
   readonly picker = new Picker((id) => this.live.get(id));
   /** Pages with a run that changed since their file was written. */
   readonly dirty = new Set<number>();
@@ -52,7 +69,7 @@ export class Memory implements PagedTable<Run> {
   /** Unsettled runs by the schedule that made them. */
   readonly bySchedule = new Map<string, Set<number>>();
   /** Runs that were set aside before they had ended: what waits for them goes on waiting. */
-  readonly aside = new Set<number>();
+  readonly heldUp = new Set<number>();
   /** The order that somebody looks at just now, or has lately. */
   dueOrder: DueOrder | null = null;
   /** Runs that wait for an instant. */
@@ -64,7 +81,6 @@ export class Memory implements PagedTable<Run> {
   #offset = (): number => 0;
   readonly #keys = new Map<string, number>();
   readonly #names = new Map<string, string>();
-  readonly #summaries = new PageSummaries();
 
   /** The run as it is; null where it was removed, undefined where only its page can tell. */
   known(id: number): Run | null | undefined {
@@ -80,7 +96,7 @@ export class Memory implements PagedTable<Run> {
     if (next) this.tally.add(next, 1);
     if (prev) this.tally.add(prev, -1);
     this.dirty.add(pageOf(run.id));
-    this.#noteAside(run.id, next);
+    this.#noteHeldUp(run.id, next);
     if (this.dueOrder?.put(prev, next) === false) this.dueOrder = null;
     // Before the orders are told: what they hold of the run as it was is true no longer.
     if (next && !isSettled(next)) this.live.set(run.id, next);
@@ -98,7 +114,7 @@ export class Memory implements PagedTable<Run> {
     const state =
       run.state.name === 'queued' ? queuedSince(run.state.dueAt, run.state.waitMs) : run.state;
     Object.assign(run, { state, job: this.#nameOf(run.job) });
-    this.#noteAside(run.id, run);
+    this.#noteHeldUp(run.id, run);
     if (isSettled(run)) return;
     this.#weigh(run, 1);
     this.live.set(run.id, run);
@@ -115,25 +131,33 @@ export class Memory implements PagedTable<Run> {
     if (run) this.bytes[isSettled(run) ? 'settled' : 'unsettled'] += by * weightOf(run);
   }
 
+  hold(run: Run): void {
+    this.fresh.set(run.id, run);
+  }
+
+  *held(): Generator<Run> {
+    for (const run of this.fresh.values()) if (run) yield run;
+  }
+
+  aside(run: Run): Aside | null {
+    const why = asideOf(run);
+    if (why === null) return null;
+    const { id } = run;
+    const message = `run ${id} is set aside, for it makes no sense: ${why}`;
+    const hint = `Look at it: jobrun show ${id}; then jobrun retry ${id}, jobrun remove ${id}, or jobrun doctor --repair`;
+    return { message, hint };
+  }
+
+  *logged(): Generator<{ id: number; rows: number }> {
+    for (const { id, life } of this.live.values()) {
+      const rows = life?.rows ?? 0;
+      if (rows > 0) yield { id, rows };
+    }
+  }
+
   count(run: Run): void {
     this.tally.add(run, 1);
-    this.#noteAside(run.id, run);
-  }
-
-  pages(): readonly number[] {
-    return this.tally.pages();
-  }
-
-  hasPage(page: number): boolean {
-    return this.tally.hasPage(page);
-  }
-
-  countOf(page: number): number {
-    return this.tally.matching(page, null, null);
-  }
-
-  measure(page: number, runs: Iterable<Run>): void {
-    this.tally.measure(page, runs);
+    this.#noteHeldUp(run.id, run);
   }
 
   written(page: number, runs: readonly Run[]): void {
@@ -146,27 +170,14 @@ export class Memory implements PagedTable<Run> {
   }
 
   summary(numbers: readonly number[]): Summary {
-    const pages = numbers.map((page) => [page, this.tally.ofPage(page)] as const);
-    return { pages, settled: this.tally.spans(numbers), aside: [...this.aside] };
+    return { ...this.tally.summary(numbers), aside: [...this.heldUp] };
   }
 
   takeSummary(summary: Summary, note: Note): readonly number[] {
     const aside = summary.aside ?? [];
     for (const id of sensible(aside, fitting<number>(RUN_ID), 'run that is set aside', note))
-      this.aside.add(id);
-    return this.#summaries.take(summary, note);
-  }
-
-  summaryCount(page: number): number {
-    return this.#summaries.count(page);
-  }
-
-  isPageAtRest(page: number): boolean {
-    return this.#summaries.isSettled(page);
-  }
-
-  countPage(page: number, isOnDisk: boolean): void {
-    this.#summaries.addTo(this.tally, page, isOnDisk ? 1 : -1);
+      this.heldUp.add(id);
+    return this.tally.takeSummary(summary, note);
   }
 
   /** One text for all runs of a job: each was parsed with one of its own, which is 32 MB in a million. */
@@ -231,12 +242,12 @@ export class Memory implements PagedTable<Run> {
 
   /** The runs that a waiting one still waits for. */
   pendingOf(run: Run): number[] {
-    return (run.origin?.after ?? []).filter((id) => this.live.has(id) || this.aside.has(id));
+    return (run.origin?.after ?? []).filter((id) => this.live.has(id) || this.heldUp.has(id));
   }
 
-  #noteAside(id: number, run: Run | null): void {
-    if (run && isHeldUp(run)) this.aside.add(id);
-    else if (this.aside.size > 0) this.aside.delete(id);
+  #noteHeldUp(id: number, run: Run | null): void {
+    if (run && isHeldUp(run)) this.heldUp.add(id);
+    else if (this.heldUp.size > 0) this.heldUp.delete(id);
   }
 
   #takeDue(now: number, steady: number): Run | undefined {

@@ -3,7 +3,8 @@
 import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
-import { type Pages, pageOf } from '../../store/pages.ts';
+import type { Pages } from '../../store/pages.ts';
+import { pageOf } from '../../store/tally.ts';
 import { assert } from '../../support/errors.ts';
 import type * as E from '../engine.ts';
 import { history } from './history.ts';
@@ -79,7 +80,7 @@ export class Reads {
   }
 
   async countsByJob(): Promise<ReadonlyMap<string, Counts>> {
-    return this.memory.tally.byJob();
+    return this.memory.tally.byGroup();
   }
 
   async schedules(): Promise<readonly Schedule[]> {

@@ -2,18 +2,31 @@
 // synced, for a log is no promise. Rows are: before a checkpoint or a result is committed, the rows that belong to
 // it are made durable with `flush`.
 
-import { unlink } from 'node:fs/promises';
 import type { LogLine } from '../../run/view.ts';
+import { type LogKind, LogWriter, logPaths, readLog, removeLog, sizesOf } from '../../store/log.ts';
 import { onAbort } from '../../support/aborts.ts';
-import type { Clock } from '../../support/clock.ts';
-import { errnoOf, isFull } from '../../support/errors.ts';
-import { bytesOf } from '../../support/files.ts';
+import { type Clock, isInstant, isoOf } from '../../support/clock.ts';
+import { isFull } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_RESULT_ROWS } from '../../support/limits.ts';
+import { be, json, object, oneOf, text, whole } from '../../support/schema.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
-import { logPaths, readLog } from './log-file.ts';
-import { LogWriter } from './log-writer.ts';
+
+export const RUN_LOG: LogKind<LogLine> = {
+  schema: object({
+    at: be('an instant', (at) => typeof at === 'string' && isInstant(Date.parse(at))),
+    level: oneOf(['debug', 'info', 'warn', 'error']),
+    stream: oneOf(['log', 'stdout', 'stderr']),
+    attempt: whole(0),
+    text,
+    fields: json,
+  }),
+  remark: (said, beside) => {
+    const { at = isoOf(0), attempt = 1 } = beside ?? {};
+    return { at, level: 'warn', stream: 'log', attempt, text: said, fields: null };
+  },
+};
 
 export interface RunLogParts {
   readonly folder: string;
@@ -28,7 +41,7 @@ export class RunLogFiles implements Logs {
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   readonly #makeRoom: () => Promise<void>;
-  readonly #open = new Map<number, LogWriter>();
+  readonly #open = new Map<number, LogWriter<LogLine>>();
   readonly #followers = new Map<number, Set<(n: number, line: LogLine) => void>>();
 
   constructor({ folder, clock, onError, makeRoom }: RunLogParts) {
@@ -67,7 +80,7 @@ export class RunLogFiles implements Logs {
     return writer ? this.#close(run, writer) : null;
   }
 
-  async #close(run: number, writer: LogWriter): Promise<void> {
+  async #close(run: number, writer: LogWriter<LogLine>): Promise<void> {
     await writer.flush(false).catch(this.#onError);
     if (this.#open.get(run) === writer && writer.isEmpty) this.#open.delete(run);
   }
@@ -78,13 +91,13 @@ export class RunLogFiles implements Logs {
 
   async lines(run: number, which: ReadLog = {}): Promise<LogLine[]> {
     await this.flush(run, false).catch(this.#onError);
-    const { lines } = await readLog(this.#folder, run);
+    const { lines } = await readLog(RUN_LOG, this.#folder, run);
     return chosen(lines, which).map(({ line }) => line);
   }
 
   async rows(run: number): Promise<readonly Json[]> {
     await this.flush(run, false).catch(this.#onError);
-    return (await readLog(this.#folder, run)).rows;
+    return (await readLog(RUN_LOG, this.#folder, run)).rows;
   }
 
   async *follow(
@@ -101,7 +114,7 @@ export class RunLogFiles implements Logs {
     const unlisten = onAbort(signal, arrivals.wake);
     try {
       await this.flush(run, false).catch(this.#onError);
-      const { lines, count } = await readLog(this.#folder, run);
+      const { lines, count } = await readLog(RUN_LOG, this.#folder, run);
       // Lines that a full disk refused were shown, but do not count any more.
       const after = Math.min(which.after ?? 0, count);
       yield* chosen(lines, which).filter(({ n }) => n > after);
@@ -120,29 +133,24 @@ export class RunLogFiles implements Logs {
 
   async remove(run: number): Promise<void> {
     this.#open.delete(run);
-    const { head, tails } = logPaths(this.#folder, run);
-    await Promise.all([head, ...tails].map(removeFile));
+    await removeLog(this.#folder, run);
   }
 
   async size(run: number): Promise<number> {
-    const { head, tails } = logPaths(this.#folder, run);
-    const sizes = await Promise.all([head, ...tails].map(bytesOf));
-    return sizes.reduce((sum, size) => sum + size, 0);
+    const sizes = await sizesOf(logPaths(this.#folder, run));
+    return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   }
 
-  #writer(run: number): LogWriter {
+  #writer(run: number): LogWriter<LogLine> {
     let writer = this.#open.get(run);
     if (!writer) {
       const told = (n: number, line: LogLine): void => {
         for (const follower of this.#followers.get(run) ?? []) follower(n, line);
       };
-      writer = new LogWriter(
-        logPaths(this.#folder, run),
-        () => readLog(this.#folder, run),
-        this.#clock,
-        told,
-        this.#onError,
-      );
+      writer = new LogWriter({
+        ...{ kind: RUN_LOG, folder: this.#folder, id: run, clock: this.#clock },
+        ...{ told, onError: this.#onError },
+      });
       this.#open.set(run, writer);
     }
     return writer;
@@ -165,12 +173,4 @@ function chosen<T extends { readonly line: LogLine }>(
   const fitting =
     attempt === undefined ? lines : lines.filter(({ line }) => line.attempt === attempt);
   return last === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - last));
-}
-
-async function removeFile(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
 }

@@ -2,10 +2,11 @@
 // page of its id (pages.ts), and in memory as long as it has not settled (memory.ts).
 import * as v from 'valibot';
 import { applyDifference, type Difference, differenceOf, LARGE } from '../../run/difference.ts';
-import type { Run } from '../../run/run.ts';
+import type { News, UnitOfWork } from '../../run/intake.ts';
+import type { Draft, Run } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
 import type { Note } from '../../store/damage.ts';
-import type { Op } from '../../store/journal.ts';
+import type { Op } from '../../store/format.ts';
 import type { PagedOperations } from '../../store/pages.ts';
 import {
   type KeyedTable,
@@ -117,6 +118,12 @@ export class RunTable implements Writable<number, Run>, PagedOperations<Run> {
     return changes;
   }
 
+  /** A change keeps large values of the run, or tells its life anew. */
+  leans([kind, , change]: Op): boolean | null {
+    const { life, kept } = kind === 'set' ? (change as Difference) : {};
+    return kept ? true : life ? false : null;
+  }
+
   /** Throws if the operation cannot fit what came before it. */
   replay(op: Op, { find, note, again }: Replay): void {
     const id = this.idOf(op);
@@ -148,4 +155,148 @@ function readSet([, id, patch, lease]: Op, note: Note): Op | string {
   if (wrong === null) return ['set', id, change, lease];
   note(`the lease of run ${id} makes no sense: ${wrong}`);
   return ['set', id, change];
+}
+
+// ------------------------------------------------------------------------- a transaction as the rules of intake see it
+
+/** What the rules need beside the transaction. */
+export interface UnitParts {
+  readonly runs: RunTable;
+  readonly untold: KeyedTable<number, News>;
+  /** The id of the next run. */
+  readonly ids: { next: number };
+  /** Refuses new runs, where those in memory take all that they may. */
+  readonly refuse: (() => never) | null;
+}
+
+const NONE: readonly number[] = [];
+
+export class Unit implements UnitOfWork {
+  readonly #tx: Transaction;
+  readonly #p: UnitParts;
+  readonly #others: ReadonlyMap<number, Run> | null;
+  #hasIds = false;
+
+  /** `others`: settled runs that drafts wait for, where only a page file knows them. */
+  constructor(tx: Transaction, parts: UnitParts, others: ReadonlyMap<number, Run> | null = null) {
+    this.#tx = tx;
+    this.#p = parts;
+    this.#others = others;
+  }
+
+  find(id: number): Run | undefined {
+    return this.#p.runs.memory.known(id) ?? this.#others?.get(id);
+  }
+
+  withKey(job: string, key: string): Run | null {
+    return this.#p.runs.memory.findKey(job, key);
+  }
+
+  dependentsOf(id: number): readonly number[] {
+    const dependents = this.#p.runs.memory.dependents.get(id);
+    return dependents ? [...dependents] : NONE;
+  }
+
+  untold(): readonly News[] {
+    return this.#p.untold.values();
+  }
+
+  keep(news: News): void {
+    if (this.#p.untold.get(news.run) !== news) this.#tx.put(this.#p.untold, news);
+  }
+
+  forget(news: News): void {
+    if (this.#p.untold.get(news.run) === news) this.#tx.delete(this.#p.untold, news.run);
+  }
+
+  newId(): number {
+    const { ids, refuse } = this.#p;
+    refuse?.();
+    if (!this.#hasIds) this.#lendIds();
+    return ids.next++;
+  }
+
+  /** Ids that are taken from now on are given back should the transaction fail. */
+  #lendIds(): void {
+    const { ids } = this.#p;
+    const { next } = ids;
+    this.#hasIds = true;
+    this.#tx.onUndo(() => {
+      ids.next = next;
+    });
+  }
+
+  add(run: Run): void {
+    this.#tx.put(this.#p.runs, run);
+  }
+
+  set(prev: Run, next: Run): void {
+    this.#p.runs.patch(this.#tx, prev, next);
+  }
+
+  remove(run: Run): void {
+    this.#p.runs.remove(this.#tx, run);
+  }
+}
+
+/** The runs that drafts wait for, where only a page file knows them; null where none waits for any. */
+export function othersOf(
+  drafts: readonly Draft[],
+  find: (id: number) => Promise<Run | null>,
+): Promise<ReadonlyMap<number, Run>> | null {
+  return drafts.some((draft) => draft.origin?.after) ? readOthers(drafts, find) : null;
+}
+
+async function readOthers(
+  drafts: readonly Draft[],
+  find: (id: number) => Promise<Run | null>,
+): Promise<ReadonlyMap<number, Run>> {
+  const others = new Map<number, Run>();
+  for (const id of new Set(drafts.flatMap((draft) => draft.origin?.after ?? []))) {
+    const run = await find(id);
+    if (run) others.set(id, run);
+  }
+  return others;
+}
+
+// ----------------------------------------------------------------------------------------------- after a repair
+
+const WHY =
+  'the newest state of this run was in a damaged part of the state folder: it may have ended. Look what it did, then: jobrun retry';
+
+/** Settles the runs, and those that wait for one of them. Returns their ids. */
+export function failDoubted(memory: Memory, doubted: readonly Run[], now: number): number[] {
+  const ids: number[] = [];
+  let next = [...new Set([...doubted, ...inVain(memory)])];
+  while (next.length > 0) {
+    for (const run of next) memory.put(run, failed(run, now));
+    ids.push(...next.map(({ id }) => id));
+    next = inVain(memory);
+  }
+  return ids.sort((a, b) => a - b);
+}
+
+const inVain = (memory: Memory): Run[] =>
+  [...memory.live.values()].filter((run) => waitsForNone(memory, run));
+
+/** Released runs are no longer waiting: one that waits for nobody waited for a run that is lost, or failed above. */
+const waitsForNone = (memory: Memory, run: Run): boolean =>
+  run.state.name === 'waiting' && run.state.for === 'runs' && memory.pendingOf(run).length === 0;
+
+function failed(run: Run, now: number): Run {
+  const error = { name: 'StateDamaged', message: WHY, stack: '' };
+  const last = run.life?.attempts.at(-1);
+  const open = run.state.name === 'running' && last && last.endedAt === undefined;
+  const life =
+    run.life && open
+      ? {
+          ...run.life,
+          attempts: [
+            ...run.life.attempts.slice(0, -1),
+            { ...last, endedAt: now, outcome: 'lost' as const },
+          ],
+        }
+      : run.life;
+  const { dueAt } = run.state;
+  return { ...run, life, state: { name: 'failed', dueAt, settledAt: now, error } };
 }

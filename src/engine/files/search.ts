@@ -5,7 +5,8 @@
 // letters before were found.
 import { isSettledName, type Run, SETTLED, type StateName } from '../../run/run.ts';
 import { weightOf } from '../../run/weight.ts';
-import { type Pages, pageOf, readable } from '../../store/pages.ts';
+import { type Pages, readable } from '../../store/pages.ts';
+import { pageOf, UNKNOWN } from '../../store/tally.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import { MB } from '../../support/limits.ts';
 import type { Found, Query } from '../engine.ts';
@@ -13,7 +14,7 @@ import { DueOrder, isWaiting, Nearest } from './due-order.ts';
 import { measured, turn } from './history.ts';
 import type { Memory } from './memory.ts';
 import { isWithin, type Plan, planOf } from './plan.ts';
-import { type Part, SettledWindow, UNKNOWN } from './settled-order.ts';
+import { type Part, SettledWindow } from './settled-order.ts';
 
 /** What is known of a page, for one filter. */
 interface Known {
@@ -281,7 +282,7 @@ export class Search {
   }
 
   #planOf(query: Query): Plan {
-    return planOf(query, () => this.#memory.tally.byJob().keys());
+    return planOf(query, () => this.#memory.tally.byGroup().keys());
   }
 
   #knownOf(query: Query): Map<number, Known> {

@@ -2,9 +2,8 @@
 // higher id comes first.
 //
 // Pages hold runs by id, and a run may settle long after its neighbours: because it took days, or was retried. So each
-// page has a span, the times at which the first and the last of its settled runs settled. A span may be too wide but
-// never too narrow: each change widens it, and a look at all runs of the page makes it exact. The manifest keeps the
-// spans, so that a start reads no page for them.
+// page has a span (store/tally.ts), the times at which the first and the last of its settled runs settled. It may be too
+// wide but never too narrow: each change widens it, and a look at all runs of the page makes it exact.
 //
 // Spans and counts tell which pages a window has to read:
 //
@@ -17,34 +16,8 @@
 // final place once the next page ends before it: then it is in the window, or forgotten. So memory holds the runs of
 // spans that overlap, and of these no more than the window can take. Once the window is full, the pages that are left
 // are counted too.
-import { isSettled, type Run } from '../../run/run.ts';
-
-/** Both included. */
-export interface Span {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** The span of a page without a settled run. */
-export const EMPTY: Span = { first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
-/** The span of a page that has to be read before anything is known of it. */
-export const UNKNOWN: Span = { first: Number.NEGATIVE_INFINITY, last: Number.POSITIVE_INFINITY };
-
-export const widened = (span: Span, { first, last }: Span): Span => ({
-  first: Math.min(span.first, first),
-  last: Math.max(span.last, last),
-});
-
-/** The span of these runs. */
-export function spanOf(runs: Iterable<Run>): Span {
-  let [first, last] = [EMPTY.first, EMPTY.last];
-  for (const run of runs) {
-    if (!isSettled(run)) continue;
-    first = Math.min(first, settledAt(run));
-    last = Math.max(last, settledAt(run));
-  }
-  return { first, last };
-}
+import type { Run } from '../../run/run.ts';
+import { EMPTY, type Span } from '../../store/tally.ts';
 
 /** A page of which some runs fit the filter. */
 export interface Part extends Span {

@@ -6,14 +6,15 @@ import type { Difference } from '../../run/difference.ts';
 import type { News } from '../../run/intake.ts';
 import type { Run } from '../../run/run.ts';
 import { type Schedule, whyAside } from '../../run/schedule.ts';
-import { RUN_ID } from '../../run/stored-run.ts';
+import { acknowledged, asideOf, RUN_ID } from '../../run/stored-run.ts';
 import { readSchedule } from '../../run/stored-schedule.ts';
 import type { Note } from '../../store/damage.ts';
-import type { Op } from '../../store/journal.ts';
+import type { Op } from '../../store/format.ts';
 import type { Tables as Stored } from '../../store/pages.ts';
 import type { Recovered } from '../../store/reader.ts';
 import type { Store } from '../../store/store.ts';
 import {
+  type Aside,
   Documents,
   fitting,
   KeyedTable,
@@ -50,7 +51,16 @@ import { weightOfValue } from '../../support/weight.ts';
 import type { Pauses, PauseTarget } from '../engine.ts';
 import type { Lease, Worker } from '../members.ts';
 import { Memory } from './memory.ts';
-import { type Held, type LeaseRow, MARK, RunTable, rowOf, TOKEN } from './run-table.ts';
+import { RUN_LOG } from './run-log.ts';
+import {
+  failDoubted,
+  type Held,
+  type LeaseRow,
+  MARK,
+  RunTable,
+  rowOf,
+  TOKEN,
+} from './run-table.ts';
 
 /** A request that was answered, and the ids it got. */
 export type Answered = readonly [request: string, ids: Ids, at: number];
@@ -103,6 +113,15 @@ function scheduleOf(raw: unknown, note: Note): Schedule | string {
   return schedule;
 }
 
+function stoppedOf(schedule: Schedule): Aside | null {
+  const { name } = schedule;
+  const why = whyAside(schedule);
+  if (why === null) return null;
+  const message = `schedule ${name} is stopped, for it makes no sense: ${why}`;
+  const hint = `Ask for it anew: jobrun schedule … --name ${name} --replace; or end it: jobrun unschedule ${name}`;
+  return { message, hint };
+}
+
 /** A lease as it is kept: whose it is, its token says. */
 export type FiledLease = Pick<Lease, 'run' | 'token' | keyof Worker>;
 
@@ -148,7 +167,7 @@ class Schedules extends KeyedTable<string, Schedule> {
   constructor() {
     super({
       ...{ field: 'schedules', line: 'schedule', what: 'schedule', read: scheduleOf },
-      ...{ key: ({ name }) => name, put: 'schedule', drop: 'unschedule' },
+      ...{ key: ({ name }) => name, put: 'schedule', drop: 'unschedule', aside: stoppedOf },
     });
   }
 
@@ -263,6 +282,9 @@ class RecentRequests extends Recent<Answered> {
   }
 }
 
+const BY_HAND =
+  'schedules and pauses: those that fit their own checksums are kept; look at jobrun schedules';
+
 export class Tables implements Stored<Run> {
   readonly schedules = new Schedules();
   readonly paused = new Paused();
@@ -283,20 +305,54 @@ export class Tables implements Stored<Run> {
   readonly runs: RunTable;
   readonly paged: Memory;
   readonly documents: Documents;
+  readonly log = RUN_LOG;
 
   constructor(memory: Memory) {
     this.paged = memory;
     this.starts = new Starts(memory);
     this.runs = new RunTable(memory, this.leases, this.starts);
     this.documents = new Documents([
-      { name: 'locks', byHand: false, tables: [this.leases, this.workers] },
-      { name: 'schedules', byHand: true, tables: [this.schedules, this.paused] },
-      { name: 'manifest', byHand: false, tables: [this.requests, this.starts, this.untold] },
+      { name: 'locks', byHand: null, tables: [this.leases, this.workers] },
+      { name: 'schedules', byHand: BY_HAND, tables: [this.schedules, this.paused] },
+      { name: 'manifest', byHand: null, tables: [this.requests, this.starts, this.untold] },
     ]);
   }
 
   get operations(): RunTable {
     return this.runs;
+  }
+
+  get content(): string | null {
+    const runs = this.paged.tally.matching(null);
+    // Schedules that stand in job files come by themselves, wherever a daemon once ran.
+    const made = this.schedules.values().some(({ source }) => source === 'made');
+    return runs > 0 ? `${runs} runs` : made ? 'schedules' : null;
+  }
+
+  /** A run stays settled as it stands, a schedule stopped. */
+  acknowledge(): readonly string[] {
+    const runs = [...this.paged.held()].flatMap((run) => {
+      const why = asideOf(run);
+      if (why === null) return [];
+      this.paged.put(run, acknowledged(run));
+      return `run ${run.id} makes no sense: ${why}: it is ${run.state.name}`;
+    });
+    const schedules = this.schedules.values().flatMap((schedule) => {
+      const why = whyAside(schedule);
+      return why === null
+        ? []
+        : `schedule ${schedule.name} makes no sense and stays stopped: ${why}`;
+    });
+    return [...runs, ...schedules];
+  }
+
+  settleDoubted(isDoubted: (id: number) => boolean, now: number): readonly number[] {
+    const live = [...this.paged.live.values()];
+    return failDoubted(
+      this.paged,
+      live.filter(({ id }) => isDoubted(id)),
+      now,
+    );
   }
 
   /** No run is running without a lease, and none has one otherwise; else the next daemon takes it back. */
@@ -332,9 +388,9 @@ export class Tables implements Stored<Run> {
 export const newTables = (): Tables => new Tables(new Memory());
 
 /** The state as it was read. */
-export type Found = Recovered<Run, Tables>;
+export type Found = Recovered<Tables>;
 
 /** The state that was opened. */
-export type RunStore = Store<Run, Tables>;
+export type RunStore = Store<Tables>;
 
 const isRunning = (run: Run | undefined): boolean => run?.state.name === 'running';

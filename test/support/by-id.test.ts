@@ -1,6 +1,6 @@
 // What is kept by id, held against a Map through thousands of changes near each other and far apart.
 import { expect, test } from 'vitest';
-import { ById } from '../../src/store/by-id.ts';
+import { ById } from '../../src/support/by-id.ts';
 import { randomFrom } from '../helpers/random.ts';
 
 test('says what a Map says, whatever comes and goes', () => {
