@@ -10,7 +10,7 @@ import { parseJson } from '../support/json.ts';
 
 const FIRST_BYTES = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
-/** An element is a run at the most: a few values of 1 MB and its steps. What is longer has lost its line feeds. */
+/** An element is a record at the most: a few values of 1 MB and its steps. What is longer has lost its line feeds. */
 const MOST_LINE_BYTES = 64 * 1024 * 1024;
 
 /** The bytes of a document. Each piece is used again for the next one. */
@@ -47,49 +47,71 @@ export const isStream = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
 class DocumentWriter {
-  readonly #out = new Writing();
   readonly #sums: number[] = [];
+  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #size = 0;
+  /** Of the pieces that were taken. */
+  #sum = 0;
   #isFirst = true;
   #listIsEmpty = true;
 
   field(name: string, value: unknown): void {
     if (value === undefined) return;
     this.#begin(name);
-    this.#out.put(JSON.stringify(value));
+    this.#put(JSON.stringify(value));
   }
 
   beginList(name: string): void {
     this.#begin(name);
-    this.#out.put('[\n');
+    this.#put('[\n');
     this.#listIsEmpty = true;
   }
 
   /** True where a piece is ready to be taken. */
   item(item: unknown): boolean {
-    if (!this.#listIsEmpty) this.#out.comma();
+    if (!this.#listIsEmpty) this.#put(',\n');
     this.#listIsEmpty = false;
-    this.#sums.push(crc32(this.#out.put(JSON.stringify(item))));
-    return this.#out.size >= PIECE_BYTES;
+    this.#sums.push(crc32(this.#put(JSON.stringify(item))));
+    return this.#size >= PIECE_BYTES;
   }
 
   endList(): void {
-    this.#out.put('\n]');
+    this.#put('\n]');
   }
 
   take(): Buffer {
-    return this.#out.take();
+    const piece = this.#bytes.subarray(0, this.#size);
+    this.#sum = crc32(piece, this.#sum);
+    this.#size = 0;
+    return piece;
   }
 
   /** Returns the last piece. */
   end(): Buffer {
-    this.#out.put(`,"sums":"${hexOfAll(this.#sums)}"`);
-    this.#out.put(`,"sum":"${hex(this.#out.sum())}"}\n`);
-    return this.#out.take();
+    this.#put(`,"sums":"${hexOfAll(this.#sums)}"`);
+    const sum = crc32(this.#bytes.subarray(0, this.#size), this.#sum);
+    this.#put(`,"sum":"${hex(sum)}"}\n`);
+    return this.take();
   }
 
   #begin(name: string): void {
-    this.#out.put(`${this.#isFirst ? '{' : ','}"${name}":`);
+    this.#put(`${this.#isFirst ? '{' : ','}"${name}":`);
     this.#isFirst = false;
+  }
+
+  /** Returns the bytes that the text became. */
+  #put(text: string): Buffer {
+    const most = text.length < FIRST_BYTES ? 3 * text.length : Buffer.byteLength(text);
+    if (this.#size + most > this.#bytes.length) this.#grow(this.#size + most);
+    const from = this.#size;
+    this.#size += this.#bytes.write(text, from);
+    return this.#bytes.subarray(from, this.#size);
+  }
+
+  #grow(least: number): void {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(least, 2 * this.#bytes.length));
+    this.#bytes.copy(bytes, 0, 0, this.#size);
+    this.#bytes = bytes;
   }
 }
 
@@ -97,45 +119,6 @@ function hexOfAll(sums: readonly number[]): string {
   const bytes = Buffer.allocUnsafe(4 * sums.length);
   for (const [i, sum] of sums.entries()) bytes.writeUInt32BE(sum, 4 * i);
   return bytes.toString('hex');
-}
-
-class Writing {
-  size = 0;
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  /** Of the pieces that were taken. */
-  #sum = 0;
-
-  /** Returns the bytes that the text became. */
-  put(text: string): Buffer {
-    const most = text.length < FIRST_BYTES ? 3 * text.length : Buffer.byteLength(text);
-    if (this.size + most > this.#bytes.length) this.#grow(this.size + most);
-    const from = this.size;
-    this.size += this.#bytes.write(text, from);
-    return this.#bytes.subarray(from, this.size);
-  }
-
-  comma(): void {
-    if (this.size + 2 > this.#bytes.length) this.#grow(this.size + 2);
-    this.#bytes[this.size++] = 44;
-    this.#bytes[this.size++] = 10;
-  }
-
-  sum(): number {
-    return crc32(this.#bytes.subarray(0, this.size), this.#sum);
-  }
-
-  take(): Buffer {
-    this.#sum = this.sum();
-    const piece = this.#bytes.subarray(0, this.size);
-    this.size = 0;
-    return piece;
-  }
-
-  #grow(least: number): void {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(least, 2 * this.#bytes.length));
-    this.#bytes.copy(bytes, 0, 0, this.size);
-    this.#bytes = bytes;
-  }
 }
 
 /** `,"sum":"01234567"}` and the line feed: at most so many bytes at the end of a document. */

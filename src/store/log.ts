@@ -49,9 +49,9 @@ export interface LogPaths {
   readonly tails: readonly [string, string];
 }
 
-export function logPaths(folder: string, run: number): LogPaths {
-  const tail = (n: number): string => join(folder, `${run}.tail-${n}.jsonl`);
-  return { head: join(folder, `${run}.jsonl`), tails: [tail(1), tail(2)] };
+export function logPaths(folder: string, id: number): LogPaths {
+  const tail = (n: number): string => join(folder, `${id}.tail-${n}.jsonl`);
+  return { head: join(folder, `${id}.jsonl`), tails: [tail(1), tail(2)] };
 }
 
 /** What the log of a record takes, file by file; null for one that is not there. */

@@ -23,7 +23,7 @@ export interface Manifest extends Document, Summary {
   readonly changes: number;
 }
 
-/** The line of the journal by which an empty state takes in a whole one (import.ts); its tables stand beside these. */
+/** The line of the journal by which an empty state takes in a whole one (stream.ts); its tables stand beside these. */
 export type Imported = Summary & Pick<Manifest, 'nextId' | 'changes'>;
 
 /** Returns null if there is none. */

@@ -31,13 +31,15 @@ const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */
 const CHUNK = 256 * 1024;
 
-/** The lines that the last one counts. */
-const counting = () => {
-  const counts = { runs: 0, schedules: 0, logs: 0 };
+/** The lines that the last one counts: those of the pages, of tables that say so, and of logs. */
+const counting = ({ documents, paged }: Tables) => {
+  const names = new Map([[paged.what, paged.name], ...documents.counted, ['log', 'logs']]);
+  const counts = Object.fromEntries([...names.values()].map((name) => [name, 0]));
   const add = (item: Fields): void => {
-    if ('run' in item) counts.runs++;
-    if ('schedule' in item) counts.schedules++;
-    if ('log' in item) counts.logs++;
+    for (const kind of Object.keys(item)) {
+      const name = names.get(kind);
+      if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
+    }
   };
   return { counts, add };
 };
@@ -52,7 +54,7 @@ export async function* exportState(
 ): AsyncGenerator<string> {
   const read = await readSteadily(disk, dir, clock, tables);
   if (read.problems[0]) throw read.problems[0].error;
-  const { counts, add } = counting();
+  const { counts, add } = counting(read.tables);
   let sum = 0;
   const line = (value: object): string => {
     const text = `${harmlessJson(value)}\n`;
@@ -191,7 +193,7 @@ class Taking {
 
   /** Throws at the first line that does not fit, and at the end if the stream was cut. */
   async takeAll(lines: AsyncIterable<string>): Promise<void> {
-    const { counts, add } = counting();
+    const { counts, add } = counting(this.#tables);
     let [sum, n] = [0, 0];
     let ended = false;
     for await (const text of lines) {
@@ -201,9 +203,7 @@ class Taking {
       if (!value || typeof value !== 'object') throw broken(`has no JSON in line ${n}`);
       if (n === 1) this.#header = headerOf(value);
       else if (value.end === true) {
-        const same = (Object.keys(counts) as (keyof typeof counts)[]).every(
-          (name) => value[name] === counts[name],
-        );
+        const same = Object.entries(counts).every(([name, n]) => value[name] === n);
         if (value.sum !== hex(sum) || !same)
           throw broken('does not fit the checksum in its last line');
         ended = true;

@@ -48,6 +48,8 @@ export interface Table {
   readonly field: string;
   /** The name of its lines in an export; null if another state could not use them. */
   readonly line: string | null;
+  /** The name of their number in the last line of an export, if they are counted there. */
+  readonly counted?: string | undefined;
   /** Returns what the document holds. */
   dump(): unknown;
   /** Takes in what a document, or a list with the record of one line, holds. */
@@ -77,6 +79,7 @@ export const fitting =
 export interface Declared<K, V> {
   readonly field: string;
   readonly line: string | null;
+  readonly counted?: string;
   /** The word for a record in messages. */
   readonly what: string;
   readonly key: (value: V) => K;
@@ -120,6 +123,10 @@ export class KeyedTable<K, V> implements Table, Writable<K, V> {
 
   get line(): string | null {
     return this.is.line;
+  }
+
+  get counted(): string | undefined {
+    return this.is.counted;
   }
 
   get(key: K): V | undefined {
@@ -249,6 +256,11 @@ export class Documents {
   /** Returns the records that an export has, by the name of their lines. */
   lines(): readonly { readonly line: string; readonly records: readonly unknown[] }[] {
     return this.#portable().map((table) => ({ line: table.line, records: [table.dump()].flat() }));
+  }
+
+  /** Returns by what name the lines of each kind are counted in an export. */
+  get counted(): readonly (readonly [line: string, name: string])[] {
+    return this.#portable().flatMap(({ line, counted }) => (counted ? [[line, counted]] : []));
   }
 
   /** Takes in a record of an export. Returns false if no table has such lines. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Query } from '../../src/engine/engine.ts';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
-import { history } from '../../src/engine/files/history.ts';
+import { history } from '../../src/engine/files/settled-order.ts';
 import { newTables } from '../../src/engine/files/tables.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
 import { readSteadily } from '../../src/store/reader.ts';

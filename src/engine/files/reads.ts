@@ -7,9 +7,9 @@ import type { Pages } from '../../store/pages.ts';
 import { pageOf } from '../../store/tally.ts';
 import { assert } from '../../support/errors.ts';
 import type * as E from '../engine.ts';
-import { history } from './history.ts';
 import type { Memory } from './memory.ts';
 import { Search } from './search.ts';
+import { history } from './settled-order.ts';
 import type { Tables } from './tables.ts';
 
 export class Reads {

@@ -11,10 +11,9 @@ import type { JobrunError } from '../../support/errors.ts';
 import { MB } from '../../support/limits.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
-import { measured, turn } from './history.ts';
 import type { Memory } from './memory.ts';
 import { isWithin, type Plan, planOf } from './plan.ts';
-import { type Part, SettledWindow } from './settled-order.ts';
+import { measured, type Part, SettledWindow, turn } from './settled-order.ts';
 
 /** What is known of a page, for one filter. */
 interface Known {

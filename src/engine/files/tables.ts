@@ -168,6 +168,7 @@ class Schedules extends KeyedTable<string, Schedule> {
     super({
       ...{ field: 'schedules', line: 'schedule', what: 'schedule', read: scheduleOf },
       ...{ key: ({ name }) => name, put: 'schedule', drop: 'unschedule', aside: stoppedOf },
+      counted: 'schedules',
     });
   }
 
