@@ -1,5 +1,5 @@
 // Files of the state that are removed under a daemon that works on them.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test as plain } from 'vitest';
 import { eventually, Project } from '../helpers/project.ts';
@@ -57,8 +57,12 @@ test('what an idle daemon accepted before its journal and its pages were removed
   for (let i = 0; i < 3; i++) await project.json('schedule', 'a', '--in', '1h');
   const folders = ['journal', 'runs'].map((name) => join(project.state, name));
   for (const folder of folders) rmSync(folder, { recursive: true });
-  const isThere = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0;
-  await eventually(() => folders.every(isThere));
+  // The manifest, which comes last, names a segment that is there.
+  const isWhole = (): boolean => {
+    const { segment } = JSON.parse(readFileSync(join(project.state, 'manifest.json'), 'utf8'));
+    return existsSync(join(project.state, 'journal', `${`${segment}`.padStart(8, '0')}.jsonl`));
+  };
+  await eventually(isWhole);
   await daemon.kill('SIGKILL');
   expect((await project.json('list')).total).toBe(3);
   expect((await project.cli(['doctor'])).code).toBe(0);
