@@ -21,12 +21,17 @@ import { type Progress, type Run, type RunError, runsAlone, withProgress } from 
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
-import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import { exitText } from '../workers/child.ts';
 import { leftBehind, type OnUndying } from '../workers/death.ts';
-import type { AbortCause, Answer, Assignment, FromRun } from '../workers/messages.ts';
+import {
+  type AbortCause,
+  type Answer,
+  type Assignment,
+  answerOf,
+  type FromRun,
+} from '../workers/messages.ts';
 import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
 import { assignmentOf, ownLine, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
@@ -397,10 +402,7 @@ export class Attempt {
   #answer(call: number, work: Promise<Json>): void {
     const send = (answer: Answer): void =>
       this.runner.send({ type: 'answer', run: this.run.id, call, answer });
-    work.then(
-      (value) => send({ ok: true, value }),
-      (thrown) => send({ ok: false, ...toJobrunError(thrown).toJSON() }),
-    );
+    answerOf(work).then(send);
   }
 
   async #settle(outcome: Outcome): Promise<Run> {

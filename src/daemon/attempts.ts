@@ -19,11 +19,16 @@ import {
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort, settle } from '../run/transitions.ts';
 import type { Config } from '../support/config.ts';
-import { toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
-import type { Answer, Assignment, FromRun, HookName } from '../workers/messages.ts';
+import {
+  type Answer,
+  type Assignment,
+  answerOf,
+  type FromRun,
+  type HookName,
+} from '../workers/messages.ts';
 import type { Runner } from '../workers/runner.ts';
 import { assignmentOf, hiderOf, ownLine } from './assignment.ts';
 import { Attempt, type AttemptParts, type Ended } from './attempt.ts';
@@ -194,10 +199,8 @@ export class Attempts {
   fromHook(message: FromRun, reply: (answer: Answer) => void): void {
     if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onError);
     if (message.type !== 'emit') return;
-    this.#p.emit(message.run, message.job, message.params, message.options).then(
-      (value) => reply({ ok: true, value }),
-      (error) => reply({ ok: false, ...toJobrunError(error).toJSON() }),
-    );
+    const { run, job, params, options } = message;
+    answerOf(this.#p.emit(run, job, params, options)).then(reply);
   }
 
   async #hookSaid(message: FromRun): Promise<void> {

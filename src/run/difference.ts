@@ -39,6 +39,7 @@ export function applyDifference(prev: Run, { kept, ...changed }: Difference): Ru
     if (value === undefined) delete life[name];
     else life[name] = value;
   }
+  // As it stands in a file: the reader of the run says whether it makes sense.
   return { ...next, life: life as unknown as Life };
 }
 

@@ -5,6 +5,7 @@ import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
 import type { StepValues } from '../run/steps.ts';
 import type { LogLine, RunView } from '../run/view.ts';
+import { toJobrunError } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES } from '../support/limits.ts';
 import type { Left } from './traces.ts';
@@ -74,6 +75,13 @@ export type ToWorker =
 export type Answer =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
+
+/** What the work comes to, as an answer. */
+export const answerOf = (work: Promise<Json>): Promise<Answer> =>
+  work.then(
+    (value) => ({ ok: true, value }),
+    (error) => ({ ok: false, ...toJobrunError(error).toJSON() }),
+  );
 
 /** The code of an answer where files of jobrun itself are missing: no code of the job has run. */
 const UNREADY = 'unready';
