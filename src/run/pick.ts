@@ -12,7 +12,7 @@ import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
 import { Starts } from './rate.ts';
 import { type Run, runsAlone } from './run.ts';
-import { before, type Entry, entryOf, RunHeap, runOf } from './run-heap.ts';
+import { before, type Entry, RunHeap, runOf } from './run-heap.ts';
 
 /** A dedicated worker has one attempt at a time; in a shared one those of a job run side by side. */
 export type WorkerKind = 'dedicated' | 'shared';
@@ -229,11 +229,11 @@ export class Picker {
   }
 
   #offerFirst(line: Line, queue: Queue): void {
-    const run = queue.runs.first();
+    const entry = queue.runs.firstEntry();
     const workerKind = workerKindOf(line, queue);
     const { front } = queue;
-    if (!run || (front && runOf(front.entry) === run && front.workerKind === workerKind)) return;
-    queue.front = { line, queue, workerKind, entry: entryOf(run) };
+    if (!entry || (front?.entry === entry && front.workerKind === workerKind)) return;
+    queue.front = { line, queue, workerKind, entry };
     const fronts = this.#fronts[workerKind];
     fronts.push(queue.front);
     // At most two of a job stand.

@@ -63,14 +63,18 @@ export class RunHeap {
   left(): void {
     this.#gone++;
     if (this.#gone <= FEW || this.#gone * 2 <= this.#entries.size) return;
-    this.#entries.keep((entry) => this.#currentOf(entry) !== undefined);
+    this.#entries.keep((entry) => this.#isCurrentEntry(entry));
     this.#gone = 0;
   }
 
   first(): Run | undefined {
+    const entry = this.firstEntry();
+    return entry && runOf(entry);
+  }
+
+  firstEntry(): Entry | undefined {
     for (let entry = this.#entries.peek(); entry; entry = this.#entries.peek()) {
-      const run = this.#currentOf(entry);
-      if (run) return run;
+      if (this.#isCurrentEntry(entry)) return entry;
       this.#entries.pop();
       if (this.#gone > 0) this.#gone--;
     }
@@ -84,8 +88,8 @@ export class RunHeap {
     return run;
   }
 
-  #currentOf(entry: Entry): Run | undefined {
+  #isCurrentEntry(entry: Entry): boolean {
     const run = runOf(entry);
-    return run && this.#isCurrent(run) ? run : undefined;
+    return run !== undefined && this.#isCurrent(run);
   }
 }
