@@ -53,6 +53,7 @@ const withSteps = (before: Steps | undefined, added: unknown): unknown => {
 function lifeDifference(prev: Life, next: Life): Pick<Difference, 'life' | 'kept'> {
   const kept = LARGE.filter((name) => next[name] !== undefined && next[name] === prev[name]);
   const added = prev.steps && next.steps !== prev.steps && next.steps?.since(prev.steps);
+  if (kept.length === 0 && !added) return { life: next };
   const life = {
     ...next,
     ...Object.fromEntries(kept.map((name) => [name, null])),
