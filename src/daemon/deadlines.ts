@@ -33,8 +33,10 @@ export class Deadlines {
     this.#onOver = onOver;
     const { startMs } = limits;
     if (startMs === null) return;
-    const reason = `did not start within ${showDuration(startMs)}: its process was not ready, or its file was still loading`;
-    this.#undoStart = this.#time.after(startMs, () => this.#onOver('start', reason));
+    this.#undoStart = this.#time.after(startMs, () => {
+      const reason = `did not start within ${showDuration(startMs)}: its process was not ready, or its file was still loading`;
+      this.#onOver('start', reason);
+    });
   }
 
   /** The job's own code begins. */
