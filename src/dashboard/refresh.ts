@@ -26,7 +26,7 @@ import {
   type ListQuestion,
   listQuestion,
 } from './questions.ts';
-import type { Store } from './store.ts';
+import { SOON_MS, type Store } from './store.ts';
 
 const PACE = 9;
 const SLOWEST_MS = SECOND;
@@ -37,8 +37,6 @@ const SILENT_MS = 2 * SECOND;
 /** At rest it is asked now and then whether it is still there. */
 const BEAT_MS = 4 * SECOND;
 const AGAIN_MS = 2 * SECOND;
-/** The answers of one look come one shortly after the other, and are drawn together. */
-const TOGETHER_MS = 20;
 /** The result table grows by itself only now and then: reading it is reading the log. */
 const ROWS_EVERY_MS = 2 * SECOND;
 
@@ -182,19 +180,19 @@ export class Refresh {
       watch();
       this.#store.change(change, withinMs);
     };
-    /** The last answer of a look draws what the others have brought. */
+    /** The answers of one look come shortly after each other: the last one draws what the others have brought. */
     const whole = async (answer: Promise<(model: Model) => Model>): Promise<void> => {
       left++;
       const change = await answer;
       left--;
-      take(change, left > 0 ? TOGETHER_MS : 0);
+      take(change, left > 0 ? SOON_MS : 0);
     };
     const listed = async (question: ListQuestion): Promise<void> => {
       left++;
       for await (const part of askList(question, this.#link, signal)) {
         if (part.complete) left--;
         const isLater = part.complete && left > 0;
-        take((model) => withList(model, part, key, question), isLater ? TOGETHER_MS : 0);
+        take((model) => withList(model, part, key, question), isLater ? SOON_MS : 0);
       }
     };
     const answers = [

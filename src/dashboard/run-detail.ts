@@ -18,7 +18,6 @@ import {
   titleRow,
   wrap,
 } from './rows.ts';
-import { aliveText } from './run-table.ts';
 import { bar, type Sheet, type Style } from './theme.ts';
 import type { Detail } from './told.ts';
 
@@ -126,7 +125,7 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
     ['started', at(run.startedAt)],
     [isOver ? 'ended' : 'due', at(isOver ? run.settledAt : run.dueAt)],
     ['accepted', at(run.createdAt)],
-    ['alive', alive && aliveText(alive, here)],
+    ['alive', alive && `last known ${at(alive)}`],
     ['worker', run.worker && `pid ${run.worker.pid}`],
     ['priority', run.priority === 1 ? null : String(run.priority)],
     ['key', run.key],

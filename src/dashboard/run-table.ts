@@ -92,12 +92,8 @@ const isGoingOn = (run: ShortRun, here: Beat): boolean =>
 
 function saidOf(run: ShortRun, here: Beat): string {
   const alive = lastAlive(run, here);
-  return alive === null ? sayOf(run) : aliveText(alive, here);
+  return alive === null ? sayOf(run) : `last known alive ${showAge(here.now - instantOf(alive))}`;
 }
-
-/** `last known alive 4m ago` */
-export const aliveText = (alive: string, { now }: Beat): string =>
-  `last known alive ${showAge(now - instantOf(alive))}`;
 
 function whenText(run: ShortRun, isTookShown: boolean, here: Sheet['here']): string {
   if (run.settledAt !== null) return showAge(here.now - instantOf(run.settledAt));

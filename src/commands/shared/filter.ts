@@ -1,9 +1,10 @@
 // The filter of a list as a person types it: `news -mail state:failed group:shop key:weekly since:2h`. The dashboard, and
 // whoever asks for a list with `q`, have it read here.
+import * as v from 'valibot';
 import { STATE_NAMES, type StateName } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
+import { text } from '../../support/schema.ts';
 import { plainLine } from '../../support/text.ts';
-import { text } from './kinds.ts';
 import { field } from './options.ts';
 
 /** The lists of runs in the dashboard. */
@@ -45,7 +46,10 @@ export const NO_FILTER: Filter = {
 };
 
 /** The field that carries a filter, in every request for a list. */
-export const FILTER = field(text(1000), 'the words of a filter, as in the dashboard');
+export const FILTER = field<string>(
+  { schema: v.pipe(text, v.maxLength(1000, ' must have at most 1000 characters')) },
+  'the words of a filter, as in the dashboard',
+);
 
 export function readFilter(typed: string, now: number): Filter {
   let filter = NO_FILTER;

@@ -4,11 +4,11 @@
 // changes: who looks at the same list again reads only what is new, and a filter that is typed on looks only where the
 // letters before were found.
 import { isSettledName, type Run, SETTLED, type StateName } from '../../run/run.ts';
-import { weightOf } from '../../run/weight.ts';
 import { type Pages, readable } from '../../store/pages.ts';
 import { pageOf, UNKNOWN } from '../../store/tally.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import { MB } from '../../support/limits.ts';
+import { weightOfValue } from '../../support/weight.ts';
 import type { Found, Query } from '../engine.ts';
 import { DueOrder, isWaiting, Nearest } from './due-order.ts';
 import type { Memory } from './memory.ts';
@@ -178,7 +178,7 @@ export class Search {
     let looked = 0;
     for (const run of this.#memory.live.values()) {
       if (isWaiting(run) && fits(run)) best.put(run);
-      looked += 1 + (plan.words ? Math.floor(weightOf(run) / A_RUN) : 0);
+      looked += 1 + (plan.words ? Math.floor(weightOfValue(run.params) / A_RUN) : 0);
       if (looked < 8192) continue;
       looked = 0;
       await turn();
@@ -197,7 +197,7 @@ export class Search {
       const bucket: readonly Run[] = order.after(last);
       if (bucket.length === 0) break;
       for (const run of bucket) {
-        if (plan.words) looked += Math.floor(weightOf(run) / A_RUN);
+        if (plan.words) looked += Math.floor(weightOfValue(run.params) / A_RUN);
         if (!plan.fits(run)) continue;
         if (run.id === plan.around) at = seen;
         if (seen >= plan.from && seen < plan.until) runs.push(run);
@@ -267,7 +267,7 @@ export class Search {
       const fits = words.fits(run, this.#pages.isLight(run));
       if (fits) chosen.add(run);
       if (fits === null) open.set(run.id, run);
-      bytes += weightOf(run);
+      bytes += weightOfValue(run.params);
       if (bytes < A_TURN) continue;
       bytes = 0;
       await turn();
