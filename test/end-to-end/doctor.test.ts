@@ -1,6 +1,6 @@
 // A state that is looked at, damaged, repaired, carried away and brought back, as somebody does it at a terminal.
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Doc, Project } from '../helpers/project.ts';
@@ -129,7 +129,8 @@ test('beside a live daemon all is sound, and a repair is refused', async () => {
   const { code, doc } = await doctor(project);
   expect([code, doc.sound]).toEqual([0, true]);
   expect(doc.checks.find((check: Doc) => check.name === 'lock').summary).toContain(`${daemon.pid}`);
-  rmSync(join(project.state, 'schedules.json'));
+  // One that is removed the daemon writes anew before anybody can look.
+  writeFileSync(join(project.state, 'schedules.json'), 'rotten');
   expect((await project.cli(['doctor', '--repair'])).code).toBe(5);
 }, 120_000);
 
