@@ -73,7 +73,7 @@ const nonEmpty = (lines: Doc[]): Doc[] | null => (lines.length > 0 ? lines : nul
 test('an address gets the run posted, again where it failed, and not what the config hides', async () => {
   const { url, received } = await receiver((_one, before) => (before === 0 ? 503 : 204));
   const t = await told([{ on: ['failed'], url: `${url}/hook?token=secret` }], {
-    config: { redact: ['password'], host: 'here' },
+    redact: ['password'],
   });
   await t.jobs.schedule('bad', { password: 'hunter2', user: 'ada' });
   await eventually(() => received.length === 2);
