@@ -1,12 +1,14 @@
 // The command line: words in, an exit code out. What only some commands need is loaded when they need it.
 import { existsSync } from 'node:fs';
 import { requestOf } from '../commands/dispatch.ts';
-import type { Asked, Command } from '../commands/shared/command.ts';
+import type { Asked, CallOther, Command } from '../commands/shared/command.ts';
 import { Output } from '../commands/shared/output.ts';
 import { START_DAEMON } from '../commands/shared/waiting.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
 import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
+import { newId } from '../support/random.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
@@ -154,13 +156,39 @@ async function withBackend(
         }
         continue;
       }
-      const reply = await callAnywhere(backend, command, part, next);
+      const undo = tellWait(command, part, (other, asked) => backend.call(other, asked, newId()), {
+        config,
+        out,
+      });
+      const reply = await callAnywhere(backend, command, part, next).finally(undo);
       code = Math.max(code, (await command.show(reply, out, part)) ?? 0);
     }
     return tellDamage(backend.damage, out) ?? code;
   } finally {
     await backend.close();
   }
+}
+
+/** Says what takes long, while it does. Returns its undo. */
+function tellWait(
+  command: Command,
+  request: object,
+  call: CallOther,
+  { config, out }: { readonly config: Config; readonly out: Output },
+): () => void {
+  if (!command.waitsFor) return () => undefined;
+  const here = { config, now: systemClock.now() };
+  let isOver = false;
+  const tell = async (): Promise<void> => {
+    const text = (await command.waitsFor?.(request, call, here)) ?? null;
+    if (text !== null && !isOver) out.note`${text}`;
+  };
+  // What cannot be asked is not said: the call itself tells what is wrong.
+  const undo = systemClock.after(SECOND, () => void tell().catch(() => undefined), { idle: true });
+  return () => {
+    isOver = true;
+    undo();
+  };
 }
 
 const STALLED = 'no daemon is running: nothing starts or goes on until one does (jobrun daemon)';

@@ -3,8 +3,10 @@
 import { isOfState } from '../run/refusal.ts';
 import { type Run, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
+import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
+import { list } from './list.ts';
 import type { Command, Context } from './shared/command.ts';
 import { getRun, refuseUnknownJob } from './shared/drafts.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
@@ -19,6 +21,7 @@ interface Reply {
 }
 
 const MAX_REASON = 1000;
+const MOST_ASKED = 1000;
 
 const options = {
   ids: argument('[id...]', runs(UNSETTLED), 'runs to abort'),
@@ -64,6 +67,19 @@ export const abort: Command<typeof options, Reply> = {
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
   },
 
+  async waitsFor({ ids, job, all }, call, { config }) {
+    const request = { state: ['running'], limit: MOST_ASKED, ...(job !== undefined && { job }) };
+    const { runs } = (await call(list as Command, request)) as {
+      readonly runs: readonly RunView[];
+    };
+    const asked = new Set<unknown>(ids?.map(String));
+    const isAsked = ({ id }: RunView): boolean =>
+      all === true || job !== undefined || asked.has(id);
+    const elsewhere = runs.filter((run) => isAsked(run) && run.worker?.host !== config.host);
+    const hosts = [...new Set(elsewhere.map(({ worker }) => worker?.host ?? ''))].filter(Boolean);
+    return hosts.length === 0 ? null : `waiting for ${hosts.join(', ')} to end what it runs`;
+  },
+
   show({ results }, out) {
     const aborted = results.filter((result): result is Aborted => !isRefused(result));
     const ids = aborted.map(({ id }) => id);
@@ -102,6 +118,6 @@ async function abortRun(
   const run = await getRun(id, context);
   if (run.state.name !== 'running')
     return context.engine.change(id, (idle) => abortIdle(idle, reason, context.clock.now()));
-  if (context.abortOrphan) return context.abortOrphan(id, reason);
+  if (context.abortOrphan) return context.abortOrphan(id, reason, graceMs);
   throw noDaemon(`aborting run ${id}, which runs,`);
 }

@@ -25,7 +25,7 @@ export const rerun: Command<typeof options, RunView> = {
     const now = context.clock.now();
     const draft = async (): Promise<Draft> => {
       const run = await getRun(id, context);
-      return draftLike(run, policyOf(await entryOf(run.job, context.catalog, force)));
+      return draftLike(run, policyOf(await entryOf(run.job, context, force)));
     };
     return acceptOne(draft, context, now);
   },

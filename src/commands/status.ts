@@ -5,9 +5,10 @@ import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
 import type { Command, Context } from './shared/command.ts';
+import { hostViews } from './shared/hosts.ts';
 import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
-import type { Overview, Status } from './shared/replies.ts';
+import type { HostView, Overview, Status } from './shared/replies.ts';
 import { throughputOf } from './shared/throughput.ts';
 import { instantOf } from './shared/times.ts';
 import { jobNames } from './shared/views.ts';
@@ -34,15 +35,22 @@ export const status: Command<typeof options, Status> = {
   async handle({ overview }, context) {
     const { daemon, config, engine, catalog } = context;
     const { all, jobs } = await engine.pauses();
+    const hosts = await hostViews(context);
+    const alive = hosts.filter(({ state }) => state === 'alive');
+    const sum = (of: 'busy' | 'total'): number =>
+      alive.reduce((total, { workers }) => total + workers[of], 0);
     return {
-      running: daemon !== null,
+      running: alive.length > 0,
       pid: daemon?.pid ?? null,
       since: daemon ? isoOf(daemon.since) : null,
       version: version(),
       dir: config.dir,
       jobs: config.jobs,
       state: config.state,
-      workers: daemon?.workers() ?? { busy: 0, total: 0 },
+      host: config.host,
+      engine: config.store?.shown ?? 'json',
+      hosts,
+      workers: { busy: sum('busy'), total: sum('total') },
       counts: await engine.counts(),
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
       memory: await engine.memoryUse(),
@@ -53,14 +61,19 @@ export const status: Command<typeof options, Status> = {
   },
 
   show(status, out) {
-    const { running, pid, since, workers, broken, paused } = status;
+    const { running, pid, since, workers, broken, paused, hosts = [] } = status;
     if (!out.done(status, pid === null ? [] : [String(pid)])) {
       const up = since === null ? '' : showDuration(Math.max(0, out.now - instantOf(since)));
-      if (running)
-        out.line`${paint('green', 'running')}   pid ${pid ?? 0}   up ${up}   version ${status.version}`;
+      if (pid !== null)
+        out.line`${paint('green', 'running')}   pid ${pid}   up ${up}   version ${status.version}`;
+      else if (running) out.line`${paint('yellow', 'running elsewhere')}`;
       else out.line`${paint('yellow', 'not running')}`;
       out.line`jobs      ${status.jobs}`;
       out.line`state     ${status.state}`;
+      if (status.engine !== undefined && status.engine !== 'json') {
+        out.line`store     ${status.engine}`;
+        for (const one of hosts) out.line`host      ${hostText(one)}`;
+      }
       if (running) out.line`workers   ${workers.busy} of ${workers.total} busy`;
       const counts = Object.entries(status.counts).filter(([, n]) => n > 0);
       out.line`runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
@@ -79,6 +92,12 @@ export const status: Command<typeof options, Status> = {
     return running ? undefined : NO_DAEMON;
   },
 };
+
+function hostText({ host, pid, workers, state, silentMs }: HostView): string {
+  const busy = `${workers.busy} of ${workers.total} busy`;
+  const silent = state === 'silent' ? `   silent for ${showDuration(silentMs)}` : '';
+  return `${host}   pid ${pid}   ${busy}${silent}`;
+}
 
 const overviewOf = async (context: Context): Promise<Overview> => ({
   jobs: (await jobNames(context)).length,

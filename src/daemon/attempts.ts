@@ -5,7 +5,7 @@ import { policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
-import type { Progressed } from '../engine/members.ts';
+import type { Members, Progressed } from '../engine/members.ts';
 import type { Decision } from '../run/outcome.ts';
 import { unknownRun } from '../run/refusal.ts';
 import {
@@ -46,6 +46,9 @@ export interface AttemptsParts
   readonly orphans: (run: number) => readonly number[] | null;
   /** Its process could not be started, and is to be tried again in a moment. */
   readonly onUnstarted: (run: Run, why: string) => void;
+  readonly members: Pick<Members, 'self' | 'leaseOf'>;
+  /** Ends a run that another daemon holds; resolves with it when it no longer runs. */
+  readonly abortElsewhere: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** One is over, or a hook; but where its place was given back before, only the last of all. */
   readonly onEnded: () => void;
 }
@@ -59,6 +62,8 @@ export class Attempts {
   readonly #under = new Map<number, Attempt>();
   /** Runs whose processes cannot be started, and since when, by the monotonic clock. */
   readonly #unstarted = new Map<number, number>();
+  /** Runs that are to be aborted, and have no attempt here: one may be about to begin. */
+  readonly #wishes = new Map<number, Run>();
   #hooks = 0;
   #waiting: (() => void)[] = [];
 
@@ -119,6 +124,8 @@ export class Attempts {
       hide: hiderOf(run.params, config.redact),
     });
     this.#under.set(run.id, attempt);
+    const wish = this.#wishes.get(run.id);
+    if (wish) this.#obey(attempt, wish);
     attempt.ended.then((ended) => this.#over(attempt, ended), onError);
   }
 
@@ -141,6 +148,11 @@ export class Attempts {
     const { engine, clock } = this.#p;
     for (let asked = false; ; asked = true) {
       const attempt = await this.#find(id, reason);
+      if (attempt === 'elsewhere') {
+        const run = await this.#p.abortElsewhere(id, reason, graceMs);
+        if (isSettled(run)) return run;
+        continue;
+      }
       const stays = (run: Run): boolean =>
         run.state.name === 'running' || (asked && isSettled(run));
       const run = attempt
@@ -214,8 +226,8 @@ export class Attempts {
    * The attempt of a run that is to be aborted, null where it has none; one that was claimed a moment ago begins when its
    * claim is durable.
    */
-  async #find(id: number, reason: string): Promise<Attempt | null> {
-    const { engine } = this.#p;
+  async #find(id: number, reason: string): Promise<Attempt | 'elsewhere' | null> {
+    const { engine, members } = this.#p;
     for (;;) {
       const attempt = this.#under.get(id);
       if (attempt) return attempt;
@@ -228,8 +240,26 @@ export class Attempts {
         await engine.change(id, (held) => requestAbort(held, reason));
         throw cannotEnd(id, orphans);
       }
+      const lease = await members.leaseOf(id);
+      if (lease && lease.member !== members.self.id && !this.#under.has(id)) return 'elsewhere';
       await new Promise(setImmediate);
     }
+  }
+
+  /** Ends the attempt of a run that another host has changed, where it asks for that. */
+  obey(run: Run): void {
+    if (run.life?.abort === undefined || run.state.name !== 'running') {
+      this.#wishes.delete(run.id);
+      return;
+    }
+    const attempt = this.#under.get(run.id);
+    if (attempt) this.#obey(attempt, run);
+    else this.#wishes.set(run.id, run);
+  }
+
+  #obey(attempt: Attempt, { life }: Run): void {
+    const { abort = '', abortGraceMs = null } = life ?? {};
+    attempt.end('abort', abort, abortGraceMs).catch(this.#p.onError);
   }
 
   /** The program of the workers may be replaced just now, as by an upgrade: a run waits for it as long as for a start. */

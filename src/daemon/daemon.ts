@@ -18,6 +18,7 @@ import { daemonExitCodeOf, isStoreAway, toJobrunError } from '../support/errors.
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import { pidSpace } from '../workers/processes.ts';
 import type { Runner, Stray } from '../workers/runner.ts';
+import { abortElsewhere } from './abort-elsewhere.ts';
 import { Attempts } from './attempts.ts';
 import { contextOf, emit } from './context.ts';
 import { FileFollower } from './follow-files.ts';
@@ -269,10 +270,14 @@ export class Daemon {
     this.#finish(daemonExitCodeOf(toJobrunError(error).code));
   }
 
-  #changed(change: Change): void {
+  /** Who has made a change says so to the world: its own log, metrics and notifications. */
+  #changed(change: Change & { readonly own?: boolean }): void {
+    const isOwn = change.own !== false;
     this.#feed.publish(change);
-    this.#watching.changed(change);
-    this.#o.log.run(change);
+    if (isOwn) {
+      this.#watching.changed(change);
+      this.#o.log.run(change);
+    } else this.#attempts.obey(change.run);
     this.#recurring.settled(change);
     this.#upkeep.changed(change);
   }
@@ -354,6 +359,14 @@ export class Daemon {
         if (!this.#sharing.explains(error)) this.#stuck.told(error);
       },
       isFenced: () => this.#sharing.isFenced,
+      members: this.#members,
+      abortElsewhere: (id, reason, graceMs) =>
+        abortElsewhere(id, reason, graceMs, {
+          engine: this.#engine,
+          members: this.#members,
+          clock: this.#o.clock,
+          state: this.#o.config.state,
+        }),
       onUndying: (run, pids) => this.#o.log.logger.warn(undyingLine(run.id, pids)),
       stopTime: this.#stopTime,
       orphans: (run) => this.#orphans.get(run) ?? null,

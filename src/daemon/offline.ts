@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
+import { abortElsewhere } from './abort-elsewhere.ts';
 import { openJobs } from './jobs.ts';
 import { abortOrphan } from './rescue.ts';
 
@@ -30,18 +31,23 @@ export async function openOffline(
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
   const opened = await openEngine(config, clock, { kind: 'command', ...options });
-  const { engine, members, logs, damage } = opened;
-  await engine.advance(clock.now());
+  const { engine, members, logs, damage, clock: time } = opened;
+  await engine.advance(time.now());
   return {
     engine,
     members,
     catalog: jobs.catalog,
     logs,
     config,
-    clock,
+    clock: time,
     daemon: null,
-    abortOrphan: (id, reason) =>
-      abortOrphan(id, reason, { engine, members, clock, state: config.state }),
+    abortOrphan: (id, reason, graceMs) =>
+      (config.store ? abortElsewhere : abortOrphan)(id, reason, graceMs, {
+        engine,
+        members,
+        clock: time,
+        state: config.state,
+      }),
     damage,
     release: () => opened.close(),
     closeJobs: () => jobs.close(),

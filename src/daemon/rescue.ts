@@ -70,7 +70,7 @@ export async function rescue(rescuing: Rescuing, loaded: Promise<unknown>): Prom
 
 type Ending = Pick<Rescuing, 'end' | 'clock' | 'state'>;
 
-function endOrTell(worker: WorkerIdentity, { end, clock, state }: Ending) {
+export function endOrTell(worker: WorkerIdentity, { end, clock, state }: Ending) {
   const { promise: undying, resolve: tell } = deferred<readonly number[]>();
   const endReal = (): Promise<void> => endGroup(worker, { clock, force: true, onUndying: tell });
   const isOurs = otherDaemonOf(worker.mark, state) === null;
@@ -82,6 +82,7 @@ function endOrTell(worker: WorkerIdentity, { end, clock, state }: Ending) {
 export async function abortOrphan(
   id: number,
   reason: string,
+  _graceMs: number | null,
   { engine, members, clock, state }: Pick<Rescuing, 'engine' | 'members' | 'clock' | 'state'>,
 ): Promise<Run> {
   const lease = (await members.abandoned()).find(({ run }) => run === id);

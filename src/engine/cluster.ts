@@ -1,7 +1,7 @@
 // What daemons that share a store know of each other. On files there is one daemon, and none of this.
-import type { Member, MemberInfo } from './members.ts';
+import type { Member, MemberInfo, Members } from './members.ts';
 
-export interface Cluster {
+export interface Cluster extends Pick<Members, 'giveUp'> {
   /** Another one after `rejoin`. */
   readonly self: Member;
   /** When it was asked to become a member, by the elapsed time of this process. */
@@ -10,8 +10,6 @@ export interface Cluster {
   renew(info: MemberInfo): Promise<Renewal>;
   /** Becomes a member under a new number, where the others have given up the old one. */
   rejoin(info: MemberInfo): Promise<void>;
-  /** Gives up a member that has not renewed since it had so many beats. False where it has, or is no member any more. */
-  giveUp(id: number, beats: number): Promise<boolean>;
   /** What an earlier daemon of this state folder held is taken back: it is a member no longer. */
   inherited(): Promise<void>;
   /** This one holds nothing any more. */

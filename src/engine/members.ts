@@ -12,6 +12,10 @@ export interface Members {
   abandoned(): Promise<readonly Lease[]>;
   /** When the member before this one was last known to be alive; null where nobody knows. */
   lastBeat(): Promise<number | null>;
+  /** The lease of this run; null where nobody has one. */
+  leaseOf(run: number): Promise<Lease | null>;
+  /** Gives up a member that has not renewed since it had so many beats: what it held is nobody's. */
+  giveUp(id: number, beats: number): Promise<boolean>;
   /** All that share the store and have not been given up. Empty on files, where a daemon speaks for itself. */
   list(): Promise<readonly ListedMember[]>;
 }
@@ -38,6 +42,8 @@ export interface ListedMember extends Member, MemberInfo {
   readonly pid: number;
   readonly since: number;
   readonly leaseMs: number;
+  /** Grows with each renewal of its lease. */
+  readonly beats: number;
   /** How long ago it has renewed its lease. */
   readonly silentMs: number;
 }

@@ -111,6 +111,8 @@ export interface Life {
   readonly output?: Json;
   /** An abort that was asked for while an attempt was under way, with its reason: it outlives the daemon. */
   readonly abort?: string;
+  /** The grace that was asked for with it, where it is not the job's. */
+  readonly abortGraceMs?: number;
 }
 
 export interface Progress {

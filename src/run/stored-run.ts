@@ -103,6 +103,7 @@ const LIFE = object({
   progress: v.optional(object({ percent: numberBetween(0, 100), text: v.nullable(text) })),
   output: v.optional(json),
   abort: v.optional(text),
+  abortGraceMs: v.optional(milliseconds),
 });
 
 const RUN = object({

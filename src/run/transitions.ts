@@ -183,7 +183,7 @@ function failed(run: Run, life: Life, error: RunError, now: number): Run {
 }
 
 function aborted(run: Run, life: Life | null, reason: string, now: number): Run {
-  const { abort: _, ...rest } = life ?? {};
+  const { abort: _, abortGraceMs: _g, ...rest } = life ?? {};
   const kept = life === null ? null : (rest as Life);
   return {
     ...run,
@@ -227,11 +227,17 @@ export function abortIdle(run: Run, reason: string, now: number): Run {
   return aborted(run, run.life, reason, now);
 }
 
-/** Notes on a running run that it is to end, so that not even a crash of the daemon brings it back. */
-export function requestAbort(run: Run, reason: string): Run {
+/**
+ * Notes on a running run that it is to end, so that not even a crash of the daemon brings it back, and so that whoever
+ * holds it learns of it. The first reason stands; a shorter grace than was asked for before does too.
+ */
+export function requestAbort(run: Run, reason: string, graceMs: number | null = null): Run {
   refuseUnless(run, ['running'], 'be aborted');
   const life = lifeOf(run);
-  return life.abort === undefined ? { ...run, life: { ...life, abort: reason } } : run;
+  const grace = Math.min(graceMs ?? Infinity, life.abortGraceMs ?? Infinity);
+  if (life.abort !== undefined && grace === (life.abortGraceMs ?? Infinity)) return run;
+  const asked = { ...life, abort: life.abort ?? reason };
+  return { ...run, life: grace === Infinity ? asked : { ...asked, abortGraceMs: grace } };
 }
 
 /** A failed or aborted run goes on: same checkpoint (unless `fresh`), its attempts renewed. */
@@ -239,7 +245,7 @@ export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Ru
   refuseUnless(run, ['failed', 'aborted'], 'be retried');
   const life = run.life;
   if (life === null) return { ...run, state: queuedSince(now) };
-  const { losses: _l, output: _o, abort: _a, progress: _p, ...kept } = life;
+  const { losses: _l, output: _o, abort: _a, abortGraceMs: _g, progress: _p, ...kept } = life;
   const { checkpoint: _c, rows: _r, rowBytes: _b, steps: _s, initialized: _i, ...bare } = kept;
   const renewed = { ...run, life: { ...(fresh ? bare : kept), renewedAfter: life.attempt } };
   const limit = maxAttempts(renewed, policy);

@@ -117,8 +117,9 @@ describe('the catalog', () => {
     writeFileSync(join(dir, 'b.ts'), '');
     const pass = catalog.reload();
     await delay(systemClock, 50);
-    const found = entryOf('b', catalog, false);
-    const missing = refusal(entryOf('c', catalog, false));
+    const context = { catalog, config: { store: null }, members: { list: async () => [] } };
+    const found = entryOf('b', context, false);
+    const missing = refusal(entryOf('c', context, false));
     await delay(systemClock, 50);
     release();
     expect((await found)?.state).toBe('ok');

@@ -46,7 +46,8 @@ function catalog(calls: Json[][] = []): Catalog {
 
 function context(calls?: Json[][]): Context {
   const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
-  return { catalog: catalog(calls), engine: { find } } as unknown as Context;
+  const config = { store: null };
+  return { catalog: catalog(calls), config, engine: { find } } as unknown as Context;
 }
 
 async function make(request: unknown): Promise<unknown> {

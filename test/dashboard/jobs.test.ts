@@ -18,6 +18,7 @@ const JOB: JobView = {
   schedule: null,
   params: { type: 'object' },
   counts: COUNTS,
+  hosts: ['here'],
 };
 /** The lines between the list and the foot, at 80x24. */
 function pane(runs: readonly ShortRun[], job: Partial<JobView> = {}): string[] {

@@ -165,6 +165,8 @@ export class Daemon {
       onUndying: () => undefined,
       stopTime: new StopTime(clock),
       isFenced: () => false,
+      members: engine.members,
+      abortElsewhere: () => Promise.reject(new Error('there is one daemon')),
       orphans: () => null,
       onError: (error) => life.failed('attempt', error),
       onEnded: () => this.#scheduler.wake(),

@@ -98,7 +98,7 @@ export async function acceptBatch(
   now: number,
 ): Promise<ToldResult[]> {
   const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
-  const tell = teller(context);
+  const tell = await teller(runs, context);
   const again = (await acceptedBefore(runs.length, context, now))?.values();
   if (again) {
     return lines.map((line) =>
@@ -143,8 +143,12 @@ export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'>
 type Asked = Pick<RunRequest, 'job' | 'params'>;
 
 /** How to tell accepted runs to whoever asked for them. */
-function teller(context: Context): (accepted: Accepted, asked: Asked) => AcceptedView | ShortView {
-  const view = viewerOfAccepted(context);
+async function teller(
+  runs: readonly unknown[],
+  context: Context,
+): Promise<(accepted: Accepted, asked: Asked) => AcceptedView | ShortView> {
+  const jobs = runs.map((run) => String((run as Asked).job));
+  const view = await viewerOfAccepted(jobs, context);
   const mayBeShort = context.daemon !== null && context.config.redact.length === 0;
   return (accepted, asked) =>
     mayBeShort && isAsAsked(accepted, asked) ? shortOf(accepted) : view(accepted);

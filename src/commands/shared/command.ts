@@ -40,6 +40,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   ): AsyncIterable<Item>;
   /** Prints the reply. Returns the exit code where it is not 0. */
   show(reply: Reply, out: Output, request: Sent<T>): Shown;
+  /** What a call waits for that is not answered within a second, to be said meanwhile; null: nothing worth a word. */
+  waitsFor?(request: Sent<T>, call: CallOther, here: ParseContext): Promise<string | null>;
   /**
    * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
    * Left out where the same request does.
@@ -66,6 +68,9 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   readonly answerMs?: number;
 }
 
+/** Asks another command, while one is under way. */
+export type CallOther = (command: Command, request: object) => Promise<unknown>;
+
 export type Shown = Promise<number | undefined> | number | undefined;
 
 /** What was typed. */
@@ -88,7 +93,7 @@ export interface Context {
   readonly clock: Clock;
   readonly daemon: DaemonControl | null;
   /** Where no daemon runs: ends what a dead one left running, its processes first. */
-  readonly abortOrphan?: (id: number, reason: string) => Promise<Run>;
+  readonly abortOrphan?: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** What is wrong with the state, which is then open for reading only. */
   readonly damage?: readonly JobrunError[];
   /** The client's own id of this request: a repeated one must not be done twice. */

@@ -12,6 +12,7 @@ import { checkJson, type Json } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { didYouMean } from '../../support/text.ts';
 import type { Context } from './command.ts';
+import { type Elsewhere, isElsewhere } from './hosts.ts';
 import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
 import type { AcceptedView } from './replies.ts';
@@ -92,7 +93,7 @@ function prepare(request: RunRequest, context: Context): Soon<Prepared> {
   const { job, force = false } = request;
   const known = context.catalog.find(job);
   if (known?.state === 'ok') return withParams(request, known);
-  return entryOf(job, context.catalog, force).then((entry) => withParams(request, entry));
+  return entryOf(job, context, force).then((entry) => withParams(request, entry));
 }
 
 function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
@@ -101,16 +102,21 @@ function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
   return { request, entry, params, lock: null };
 }
 
-/** The job by its name. Throws `unknown-job` or `broken-job`, unless told to go on without. */
+/**
+ * The job by its name; null where it is not here, but on another host. Throws `unknown-job` or `broken-job`, unless told to
+ * go on without.
+ */
 export async function entryOf(
   job: string,
-  catalog: Catalog,
+  context: Pick<Context, 'catalog'> & Elsewhere,
   force: boolean,
 ): Promise<JobEntry | null> {
+  const { catalog } = context;
   const found = await findJob(job, catalog);
   const entry = force || found?.state === 'ok' ? found : await foundAnew(job, found, catalog);
   if (force || entry?.state === 'ok') return entry;
   if (!entry && catalog.names().includes(job)) throw stillRead(job);
+  if (!entry && (await isElsewhere(job, context))) return null;
   if (!entry) throw unknownJob(job, catalog.names());
   const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
   throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
@@ -280,11 +286,13 @@ export function dueOf(
 }
 
 /** A job that is gone can still be let go, and one that is only asked for can be held. */
-export async function refuseUnknownJob(job: string, { catalog, engine }: Context): Promise<void> {
+export async function refuseUnknownJob(job: string, context: Context): Promise<void> {
+  const { catalog, engine } = context;
   if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
   if ((await engine.pauses()).jobs.has(job)) return;
   const names = catalog.names();
-  if (!names.includes(job)) throw unknownJob(job, names);
+  if (names.includes(job) || (await isElsewhere(job, context))) return;
+  throw unknownJob(job, names);
 }
 
 /** A run by its id. Throws `unknown-run`. */
@@ -304,12 +312,15 @@ export async function acceptOne(
   now: number,
 ): Promise<AcceptedView> {
   const again = await acceptedBefore(1, context, now);
-  if (again?.[0]) return viewerOfAccepted(context)(again[0]);
+  if (again?.[0]) return viewOfAccepted(again[0], context);
   const draft = await draftOf();
   const [accepted] = await context.engine.accept([draft], now, { request: context.request });
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
-  return viewerOfAccepted(context)(accepted);
+  return viewOfAccepted(accepted, context);
 }
+
+const viewOfAccepted = async (accepted: Accepted, context: Context): Promise<AcceptedView> =>
+  (await viewerOfAccepted([accepted.run.job], context))(accepted);
 
 /** What this very request was answered with, where it came before with as many runs and all of them are there. */
 export async function acceptedBefore(

@@ -35,15 +35,39 @@ export type Details = RunView & {
   readonly log: readonly LogLine[];
 };
 
+/** A daemon that is at work, on this machine or on another that shares the store. */
+export interface HostView {
+  /** Tells apart two that are called the same. */
+  readonly id: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly since: string;
+  readonly version: string;
+  readonly workers: { readonly busy: number; readonly total: number };
+  /** `silent`: it has missed renewals of its lease, and is given up when that is over. */
+  readonly state: 'alive' | 'silent';
+  readonly silentMs: number;
+  readonly jobs: readonly string[];
+}
+
 /** The daemon, or what the files say where none runs. */
 export interface Status {
+  /** Whether any daemon is alive. */
   readonly running: boolean;
+  /** Of the daemon of this state folder; null where none runs there. */
   readonly pid: number | null;
   readonly since: string | null;
   readonly version: string;
   readonly dir: string;
   readonly jobs: string;
   readonly state: string;
+  /** How this machine is called. */
+  readonly host: string;
+  /** `json`, or the URL of the store without its password. */
+  readonly engine: string;
+  /** All daemons that share the store; without one, the daemon. */
+  readonly hosts: readonly HostView[];
+  /** Of all that are alive. */
   readonly workers: { readonly busy: number; readonly total: number };
   readonly counts: Counts;
   readonly broken: readonly string[];

@@ -10,6 +10,7 @@ import type { Json } from '../../support/json.ts';
 import { shortPath } from '../../support/read-file.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { Context } from './command.ts';
+import { hostsByJob, onlyOn } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
@@ -24,7 +25,8 @@ export async function viewsOfChanged(
   runs: readonly Run[],
   context: Context,
 ): Promise<readonly RunView[]> {
-  const view = viewerWith(context);
+  const queued = runs.flatMap(({ job, state }) => (state.name === 'queued' ? job : []));
+  const view = await viewerWith(queued, context);
   const reasons = await context.engine.why(runs, context.clock.now());
   const withoutDaemon = (run: Run): string | null =>
     context.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
@@ -32,18 +34,28 @@ export async function viewsOfChanged(
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */
-export function viewerOfAccepted(context: Context): (accepted: Accepted) => AcceptedView {
-  const view = viewerWith(context);
+export async function viewerOfAccepted(
+  jobs: readonly string[],
+  context: Context,
+): Promise<(accepted: Accepted) => AcceptedView> {
+  const view = await viewerWith(jobs, context);
   return ({ run, reason, existing }) => {
     const seen = view(asSaid(run, context), reason);
     return existing ? { ...seen, existing } : seen;
   };
 }
 
-function viewerWith(context: Context): (run: Run, why: string | null) => RunView {
+/** `jobs`: those of the runs, as far as it matters why they wait. */
+async function viewerWith(
+  jobs: readonly string[],
+  context: Context,
+): Promise<(run: Run, why: string | null) => RunView> {
   const { config } = context;
+  const hosts = await elsewhere(jobs, context);
   let names: ReadonlySet<string> | null = null;
   const blocked = ({ job, state }: Run): string | null => {
+    const others = state.name === 'queued' ? hosts?.get(job) : undefined;
+    if (others && !context.catalog.find(job)) return onlyOn(others);
     // No daemon has told the engine which jobs there are.
     if (context.daemon !== null || state.name !== 'queued') return null;
     names ??= new Set(context.catalog.names());
@@ -51,6 +63,14 @@ function viewerWith(context: Context): (run: Run, why: string | null) => RunView
     return entry || !names.has(job) ? blockOf(job, entry, true) : null;
   };
   return (run, why) => viewOf(run, blocked(run) ?? why, config);
+}
+
+/** The hosts by their jobs, where any of these is not here. */
+async function elsewhere(
+  jobs: readonly string[],
+  { config, members, catalog }: Context,
+): Promise<ReadonlyMap<string, readonly string[]> | null> {
+  return config.store && jobs.some((job) => !catalog.find(job)) ? hostsByJob(members) : null;
 }
 
 const NO_DAEMON = 'no daemon is running';
@@ -95,6 +115,8 @@ export interface JobView {
   /** JSON Schema, where the job's validator offers one. */
   readonly params: Json;
   readonly counts: Counts;
+  /** The hosts with a daemon that lives and can run it; without a store, this one. */
+  readonly hosts: readonly string[];
 }
 
 export const NO_RUNS: Counts = {
@@ -140,15 +162,17 @@ interface Known {
   readonly pauses: Pauses;
   readonly schedules: readonly Schedule[];
   readonly byJob: ReadonlyMap<string, Schedule>;
+  readonly hosts: ReadonlyMap<string, readonly string[]>;
 }
 
-async function knownOf({ engine }: Context): Promise<Known> {
+async function knownOf({ engine, members }: Context): Promise<Known> {
   const schedules = await engine.schedules();
   return {
     counts: await engine.countsByJob(),
     pauses: await engine.pauses(),
     schedules,
     byJob: schedulesByJob(schedules),
+    hosts: await hostsByJob(members),
   };
 }
 
@@ -165,10 +189,10 @@ const isWanted = (counts: Counts): boolean =>
 function view(
   name: string,
   entry: JobEntry | null,
-  { counts, pauses, byJob }: Known,
+  { counts, pauses, byJob, hosts }: Known,
   context: Context,
 ): JobView {
-  const { dir, redact } = context.config;
+  const { dir, redact, store, host } = context.config;
   const schedule = byJob.get(name);
   const data = entry?.state === 'ok' ? entry.data : null;
   return {
@@ -181,6 +205,7 @@ function view(
     schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
     params: data?.schema ?? null,
     counts: { ...NO_RUNS, ...counts.get(name) },
+    hosts: store ? (hosts.get(name) ?? []) : data ? [host] : [],
   };
 }
 

@@ -60,6 +60,14 @@ export class FileMembers implements Members {
     return this.#store.opened.lastBeat;
   }
 
+  async leaseOf(run: number): Promise<Lease | null> {
+    return (await this.leases()).find((lease) => lease.run === run) ?? null;
+  }
+
+  async giveUp(): Promise<boolean> {
+    return false;
+  }
+
   async list(): Promise<readonly ListedMember[]> {
     return [];
   }

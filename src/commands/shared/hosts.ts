@@ -1,0 +1,58 @@
+// The hosts whose daemons share a store: who they are, and which jobs each of them has. Without a store there is one.
+import type { ListedMember, Members } from '../../engine/members.ts';
+import { isSilent } from '../../run/lease.ts';
+import { isoOf } from '../../support/clock.ts';
+import type { Config } from '../../support/config.ts';
+import { version } from '../version.ts';
+import type { Context } from './command.ts';
+import type { HostView } from './replies.ts';
+
+export function hostView(member: ListedMember): HostView {
+  const { id, host, pid, since, version, workers, silentMs, leaseMs, jobs } = member;
+  const state = isSilent(silentMs, leaseMs) ? 'silent' : 'alive';
+  const silence = { state, silentMs: Math.round(silentMs) } as const;
+  return { id, host, pid, since: isoOf(since), version, workers, ...silence, jobs };
+}
+
+/** All daemons at work: on files the one that answers, if one does. */
+export async function hostViews(context: Context): Promise<readonly HostView[]> {
+  const { daemon, members, config, catalog } = context;
+  if (config.store) return (await members.list()).map(hostView);
+  if (!daemon) return [];
+  const { pid, since, workers } = daemon;
+  const jobs = catalog.all().flatMap(({ name, state }) => (state === 'ok' ? [name] : []));
+  return [
+    hostView({
+      ...{ id: members.self.id, host: config.host, pid, since, jobs, version: version() },
+      ...{ workers: workers(), progress: [], beats: 0, silentMs: 0, leaseMs: config.leaseMs },
+    }),
+  ];
+}
+
+/** By the name of a job: the hosts with a daemon that lives and can run it. */
+export async function hostsByJob(
+  members: Pick<Members, 'list'>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const hosts = new Map<string, string[]>();
+  for (const { host, jobs, silentMs, leaseMs } of await members.list()) {
+    if (isSilent(silentMs, leaseMs)) continue;
+    for (const job of jobs) {
+      const known = hosts.get(job);
+      if (!known) hosts.set(job, [host]);
+      else if (!known.includes(host)) known.push(host);
+    }
+  }
+  return hosts;
+}
+
+/** Why runs of this job wait that is not here. */
+export const onlyOn = (hosts: readonly string[]): string => `only on ${hosts.join(', ')}`;
+
+export interface Elsewhere {
+  readonly config: Pick<Config, 'store'>;
+  readonly members: Pick<Members, 'list'>;
+}
+
+/** True where a daemon elsewhere can run a job that is not here. */
+export const isElsewhere = async (job: string, { config, members }: Elsewhere): Promise<boolean> =>
+  config.store !== null && (await hostsByJob(members)).has(job);
