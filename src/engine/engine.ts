@@ -95,8 +95,8 @@ export interface Engine {
   why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]>;
   /** The number of the last change of a run: there were as many. */
   changes(): Promise<number>;
-  /** Calls back for each change once it is durable, in the order of commits. Returns its undo. */
-  onChange(listener: (change: Change) => void): () => void;
+  /** Calls back for each change once it is durable, in the order of commits, whoever made it. Returns its undo. */
+  onChange(listener: (change: Told) => void): () => void;
   /** Calls back where something may be able to start, or to fire, that was not before. Returns its undo. */
   onStir(listener: () => void): () => void;
   /** Resolves when all that has been changed so far is durable. */
@@ -212,4 +212,9 @@ export interface Change {
   readonly at: number;
   readonly prev: Run | null;
   readonly run: Run;
+}
+
+export interface Told extends Change {
+  /** Made through this engine: of all that share a store, the one that tells of it elsewhere. */
+  readonly own: boolean;
 }

@@ -114,7 +114,11 @@ async function openStore(
   { onError = () => undefined }: OpenAs,
 ): Promise<Opened> {
   const { connectStore } = await import('./postgres/connect-store.ts');
+  const { openPostgresEngine } = await import('./postgres/postgres-engine.ts');
   const sessions = await connectStore(config, place, clock, onError);
+  const { schema } = place;
+  const engine = await openPostgresEngine({ sessions, schema, clock, patienceMs: 5000, onError });
+  await engine.close();
   await sessions.close();
   const hint = 'Leave engine out of the config: then they are kept in files.';
   throw new JobrunError('refused', 'runs are not kept in PostgreSQL by this version', hint);

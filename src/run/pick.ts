@@ -7,7 +7,6 @@
 //
 // All heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is dropped
 // when it comes up, or with many others where most of a heap is out of date.
-import { lowestOf } from '../support/text.ts';
 import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
 import { Starts } from './rate.ts';
@@ -35,6 +34,15 @@ export const UNREAD: JobLimits = {
   blocked: null,
   unread: true,
 };
+
+export interface Standing {
+  readonly limits: JobLimits;
+  /** The runs of the job that are running. */
+  readonly running: ReadonlySet<number>;
+  readonly starts: Starts;
+  /** The run that holds the lock of the run. */
+  readonly holder: number | undefined;
+}
 
 interface Queue {
   readonly runs: RunHeap;
@@ -188,19 +196,11 @@ export class Picker {
     return soonest;
   }
 
-  /** Why a queued run does not start, or null where it only waits for a free worker. */
-  why(run: Run, now: number): string | null {
-    const line = this.#line(run.job);
-    const { blocked, concurrency, rateLimit } = line.limits;
-    if (blocked !== null) return blocked;
-    if (concurrency !== null && line.running.size >= concurrency) {
-      return `concurrency ${concurrency} of ${run.job} reached by ${lowestOf(line.running)}`;
-    }
-    const holder = run.origin?.lock === undefined ? undefined : this.#holders.get(run.origin.lock);
-    if (holder !== undefined) return `lock "${run.origin?.lock}" is held by ${holder}`;
-    if (rateLimit === null || line.starts.hasPlace(rateLimit, now)) return null;
-    const seconds = (((line.starts.nextPlaceAt(rateLimit) ?? now) - now) / 1000).toFixed(1);
-    return `rate ${rateLimit.limit} per ${rateLimit.perMs / 1000}s, next place in ${seconds}s`;
+  /** What stands between a queued run and its start: why.ts says it to people. */
+  standingOf({ job, origin }: Run): Standing {
+    const { limits, running, starts } = this.#line(job);
+    const holder = origin?.lock === undefined ? undefined : this.#holders.get(origin.lock);
+    return { limits, running, starts, holder };
   }
 
   #newHeap(): RunHeap {

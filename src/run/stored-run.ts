@@ -128,6 +128,13 @@ export function readRun(raw: unknown): Run | string {
   return isFields(raw) && fits(RUN_ID, raw.id) ? setAside(raw, raw.id, wrong) : wrong;
 }
 
+/** The same of what was kept where nothing else can have written it: it is not looked at once more. */
+export function keptRun(raw: unknown): Run {
+  const run = raw as Run;
+  if (run.life) takenIn(run.life);
+  return run;
+}
+
 /** The life of what was read a moment ago, and is nobody else's yet: its steps become what they are in memory. */
 function takenIn(life: Life): Life {
   const steps: unknown = life.steps;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type JobLimits, Picker, type WorkerKind } from '../../src/run/pick.ts';
 import type { Run } from '../../src/run/run.ts';
+import { whyQueued } from '../../src/run/why.ts';
 import { type Random, randomFrom } from '../helpers/random.ts';
 import { NOW, queuedRun } from '../helpers/runs.ts';
 
@@ -37,6 +38,10 @@ class Kept extends Picker {
   override started(run: Run): void {
     this.removeId(run.id);
     super.started(run);
+  }
+
+  why(run: Run, now: number): string | null {
+    return whyQueued(run, this.standingOf(run), now);
   }
 }
 

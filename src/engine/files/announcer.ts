@@ -2,11 +2,11 @@
 // will stand in the journal; they are told when that line is durable.
 import type { Run } from '../../run/run.ts';
 import type { Transaction } from '../../store/table.ts';
-import type { Change } from '../engine.ts';
+import type { Change, Told } from '../engine.ts';
 import type { RunChange } from './run-table.ts';
 
 export class Announcer {
-  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #listeners = new Set<(change: Told) => void>();
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   #count: number;
@@ -22,7 +22,7 @@ export class Announcer {
     return this.#count;
   }
 
-  listen(listener: (change: Change) => void): () => void {
+  listen(listener: (change: Told) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -62,7 +62,7 @@ export class Announcer {
   tell(change: Change): void {
     for (const listener of this.#listeners) {
       try {
-        listener(change);
+        listener({ ...change, own: true });
       } catch (error) {
         // The change is durable whatever a listener makes of it, and the others are told too.
         this.#onError(error);

@@ -287,7 +287,7 @@ export class FileEngine extends Reads implements E.Engine {
     return this.#announcer.count;
   }
 
-  onChange(listener: (change: E.Change) => void): () => void {
+  onChange(listener: (change: E.Told) => void): () => void {
     return this.#announcer.listen(listener);
   }
 

@@ -3,6 +3,7 @@
 import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
+import { whyQueued, whyWaiting } from '../../run/why.ts';
 import type { Pages } from '../../store/pages.ts';
 import { pageOf } from '../../store/tally.ts';
 import { assert } from '../../support/errors.ts';
@@ -105,10 +106,10 @@ export class Reads {
   }
 
   protected reasonOf(run: Run, now: number): string | null {
-    if (run.state.name === 'queued') return this.memory.picker.why(run, this.memory.steady(now));
+    if (run.state.name === 'queued')
+      return whyQueued(run, this.memory.picker.standingOf(run), this.memory.steady(now));
     if (run.state.name !== 'waiting') return null;
-    if (run.state.for === 'result') return `waits for an outside result: jobrun complete ${run.id}`;
-    return `waits for ${this.memory.pendingOf(run).join(', ')}`;
+    return whyWaiting(run, this.memory.pendingOf(run));
   }
 
   protected async get(id: number): Promise<Run> {

@@ -55,7 +55,7 @@ create index run_job on run (job, state, id);
 -- Which unsettled runs a waiting one waits for.
 create table dependency (run bigint not null, other bigint not null);
 create index dependency_run on dependency (run);
-create index dependency_other on dependency (other);
+create index dependency_other on dependency (other, run);
 create table tally (
   job text collate "C" not null,
   state text collate "C" not null,
@@ -143,6 +143,8 @@ create table meta (
   -- Grows with each change of a schedule.
   schedules bigint not null default 0,
   pauses json not null default '{"all":false,"jobs":[]}',
+  -- Runs that are over, of which not all have heard that waited for them.
+  untold json not null default '[]',
   clock_mark json
 );
 insert into meta (format) values (${FORMAT});`;
@@ -180,11 +182,14 @@ async function create(session: Session, schema: string): Promise<void> {
 
 /** Null where there are no tables. */
 async function formatOf(session: Session, schema: string): Promise<number | null> {
-  const text = 'select to_regclass($1) is not null as is_there';
-  const meta = `${quoted(schema)}.meta`;
-  const [named] = await session.query<{ is_there: boolean }>({ text, values: [meta] });
-  if (!named?.is_there) return null;
-  const [row] = await session.query<{ format: number }>({ text: `select format from ${meta}` });
+  // A look at the catalog itself: by name, a session may be told of what it has not found a moment ago.
+  const text = `select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and c.relname = 'meta'`;
+  const { length } = await session.query({ text, values: [schema] });
+  if (length === 0) return null;
+  const [row] = await session.query<{ format: number }>({
+    text: `select format from ${quoted(schema)}.meta`,
+  });
   return row?.format ?? null;
 }
 

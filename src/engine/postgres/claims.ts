@@ -1,0 +1,268 @@
+// Who is handed out next, decided within a turn: the store gives the first runs of each line (a job, and whether its runs
+// run alone) that has room, the best of them first, and the rules of limits are applied to them one by one.
+//
+// However many wait, no more is looked at than the first of each line. What stands aside for a lock is in no line
+// (locks.ts). Counts come from `tally`.
+import { type JobLimits, UNREAD, type WorkerKind } from '../../run/pick.ts';
+import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
+import { Starts } from '../../run/rate.ts';
+import { type Run, runsAlone } from '../../run/run.ts';
+import { before } from '../../run/run-heap.ts';
+import { keptRun } from '../../run/stored-run.ts';
+import { claim } from '../../run/transitions.ts';
+import { whyQueued } from '../../run/why.ts';
+import { CLOCK_JUMP_MS } from '../../support/limits.ts';
+import type { Claimed, Pauses, Want } from '../engine.ts';
+import type { WorkerRef } from '../members.ts';
+import type { Meta } from './decided.ts';
+import { columnOf } from './run-row.ts';
+import type { Statement } from './session.ts';
+import type { Ask, Claiming, Operation } from './turn.ts';
+import type { Unit } from './unit.ts';
+
+/** Whether a line is open is decided by the kind of its worker; `since` is the begin of the period of the rate. */
+const LINES = `with wanted as (
+    select * from unnest($1::text[], $2::boolean[], $3::integer[], $4::integer[], $5::float8[])
+      as w (job, own, concurrency, rate, since)),
+  queued as materialized (select job, n from tally where state = 'queued' and n > 0),
+  room as materialized (
+    select w.job, w.own, coalesce(r.n, 0) as running, s.starts,
+      least($6::integer, w.concurrency - coalesce(r.n, 0), w.rate - coalesce(json_array_length(s.starts), 0)) as room
+    from wanted w join queued q on q.job = w.job
+    left join lateral (select n from tally where job = w.job and state = 'running') r on w.concurrency is not null
+    left join lateral (
+      select json_agg(at order by at) as starts from start
+      where job = w.job and at > w.since and at <= $7::float8) s on w.rate is not null),
+  line as (
+    select r.job, l.alone, r.room from room r, lateral (
+      select false as alone where r.own union all select true where $8::boolean) l
+    where r.room > 0),
+  first as (
+    select f.id from line l, lateral (
+      select r.id, r.priority, r.due_at from run r
+      where r.job = l.job and r.alone = l.alone and r.state = 'queued' and not r.parked
+      order by r.priority desc, r.due_at, r.id limit l.room) f
+    order by f.priority desc, f.due_at, f.id limit $6::integer)
+  select 'queued' as kind, job as name, n::float8 as n, null::json as doc from queued
+  union all select 'line', job, running::float8, starts from room
+  union all select 'run', null, null, r.doc from first f join run r on r.id = f.id`;
+
+const PAUSES: Statement = { name: 'jobrun_pauses', text: 'select pauses from meta' };
+
+interface Row {
+  readonly kind: 'queued' | 'line' | 'run';
+  readonly name: string;
+  readonly n: number;
+  readonly doc: unknown;
+}
+
+/** A job with runs in the queue, and what of its limits is used up. */
+interface Line {
+  readonly limits: JobLimits;
+  queued: number;
+  running: number;
+  readonly starts: Starts;
+}
+
+interface Candidates {
+  readonly lines: ReadonlyMap<string, Line>;
+  readonly runs: readonly Run[];
+}
+
+interface Asked {
+  readonly want: Want;
+  readonly workerFor: (run: Run) => WorkerRef;
+  readonly now: number;
+}
+
+/** Jobs with runs in the queue that are remembered between claims. */
+const MOST_JOBS = 10_000;
+
+export class Claims {
+  readonly #member: number;
+  #limitsOf: ((job: string) => JobLimits) | null = null;
+  #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
+  /** Jobs that are known to have, or to have had, runs in the queue. */
+  readonly #jobs = new Set<string>();
+  /** Kinds of workers for which the last claim found nothing. */
+  readonly #idle = new Set<WorkerKind>();
+  /** When a job that has reached its rate gets its next place, as was found last. */
+  nextPlaceAt: number | null = null;
+
+  constructor(member: number) {
+    this.#member = member;
+  }
+
+  configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
+    this.#limitsOf = limitsOf;
+    this.#policyOf = policyOf;
+  }
+
+  limitsOf(job: string, { all, jobs }: Pauses): JobLimits {
+    const limits = this.#limitsOf?.(job) ?? UNREAD;
+    const isPaused = all || jobs.has(job);
+    return isPaused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
+  }
+
+  /** Jobs with a rate that may have runs in the queue. */
+  rates(): readonly { readonly job: string; readonly limits: JobLimits }[] {
+    const all = [...this.#jobs].map((job) => ({ job, limits: this.#limitsOf?.(job) ?? UNREAD }));
+    return all.filter(({ limits }) => limits.rateLimit !== null);
+  }
+
+  next(asked: Asked): Claiming<Claimed[]> {
+    const { workerKind, most } = asked.want;
+    const look = async (ask: Ask): Promise<Claimed[] | null> => {
+      const [row] = await ask<Pick<Meta, 'pauses'>>(PAUSES);
+      const { all = false, jobs = [] } = row?.pauses ?? {};
+      const found = await this.#candidates(ask, asked, { all, jobs: new Set(jobs) }, most);
+      if (found.runs.length > 0) return null;
+      this.nextPlaceAt = placeIn(found.lines, asked.now);
+      return [];
+    };
+    return {
+      patience: 'none',
+      look: this.#idle.has(workerKind) ? look : null,
+      claim: (unit, ask) => this.#claim(unit, ask, asked),
+    };
+  }
+
+  /** That run or none. */
+  only(id: number, { want: { workerKind }, workerFor, now }: Asked): Operation<Claimed[]> {
+    return {
+      patience: 'none',
+      wants: (wanted) => wanted.runs.add(id),
+      decide: (unit) => {
+        const run = unit.find(id);
+        if (run?.state.name !== 'queued') return [];
+        const limits = this.limitsOf(run.job, unit.pauses);
+        if ((runsAlone(run) ? 'dedicated' : limits.workerKind) !== workerKind) return [];
+        const standing = unit.standingOf(run, limits, now);
+        if (whyQueued(run, standing, now) !== null) return [];
+        return [this.#start(unit, run, limits, workerFor(run), now)];
+      },
+    };
+  }
+
+  async #claim(unit: Unit, ask: Ask, asked: Asked): Promise<Claimed[]> {
+    const { most, workerKind } = asked.want;
+    const claimed: Claimed[] = [];
+    for (let rest = most; rest > 0; rest = most - claimed.length) {
+      const { lines, runs } = await this.#candidates(ask, asked, unit.pauses, rest);
+      const taken = this.#take(unit, lines, runs, asked);
+      claimed.push(...taken);
+      this.nextPlaceAt = placeIn(lines, asked.now);
+      // Where all were taken, no others may start. One that was passed over stood before some that may.
+      if (taken.length === 0 || taken.length === runs.length) break;
+    }
+    if (claimed.length > 0) this.#idle.delete(workerKind);
+    else this.#idle.add(workerKind);
+    return claimed;
+  }
+
+  #take(
+    unit: Unit,
+    lines: ReadonlyMap<string, Line>,
+    runs: readonly Run[],
+    { workerFor, now }: Asked,
+  ): readonly Claimed[] {
+    const locks = new Set<string>();
+    return runs.flatMap((run) => {
+      const line = lines.get(run.job);
+      const lock = run.origin?.lock;
+      if (!line || !hasRoom(line, now) || (lock !== undefined && locks.has(lock))) return [];
+      if (lock !== undefined) locks.add(lock);
+      line.running++;
+      line.queued--;
+      line.starts.add(now);
+      unit.know(run.id, run, null);
+      return this.#start(unit, run, line.limits, workerFor(run), now);
+    });
+  }
+
+  #start(unit: Unit, prev: Run, limits: JobLimits, worker: WorkerRef, now: number): Claimed {
+    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
+    const token = [unit.turn, ++unit.tokens] as const;
+    unit.set(prev, run, { token, mark: worker.mark, member: this.#member });
+    const { rateLimit, unread } = limits;
+    if (rateLimit !== null) unit.start({ job: run.job, at: now, since: now - rateLimit.perMs });
+    else if (unread) unit.start({ job: run.job, at: now, since: Number.NEGATIVE_INFINITY });
+    return { run, token, worker };
+  }
+
+  /** The first runs that may start, in their order. Jobs that nobody knew of are asked for a second time. */
+  async #candidates(ask: Ask, asked: Asked, pauses: Pauses, most: number): Promise<Candidates> {
+    for (;;) {
+      const rows = await ask<Row>(this.#statement(asked, pauses, most));
+      const queued = rows.filter(({ kind }) => kind === 'queued');
+      if (this.#learn(queued.map(({ name }) => name))) continue;
+      const lines = new Map<string, Line>();
+      for (const { name, n } of queued)
+        lines.set(name, { limits: UNREAD, queued: n, running: 0, starts: new Starts() });
+      for (const { kind, name, n, doc } of rows)
+        if (kind === 'line') this.#takeLine(lines, name, n, doc as number[] | null, pauses);
+      const runs = rows.flatMap(({ kind, doc }) => (kind === 'run' ? keptRun(doc) : []));
+      return { lines, runs: runs.sort((a, b) => (before(a, b) ? -1 : 1)) };
+    }
+  }
+
+  /** True where there are new ones. */
+  #learn(jobs: readonly string[]): boolean {
+    const isNew = jobs.some((job) => !this.#jobs.has(job));
+    if (isNew && this.#jobs.size + jobs.length > MOST_JOBS) this.#jobs.clear();
+    for (const job of jobs) this.#jobs.add(job);
+    return isNew;
+  }
+
+  #takeLine(
+    lines: Map<string, Line>,
+    job: string,
+    running: number,
+    at: readonly number[] | null,
+    pauses: Pauses,
+  ): void {
+    const starts = new Starts();
+    for (const one of at ?? []) starts.add(one);
+    const { queued = 0 } = lines.get(job) ?? {};
+    lines.set(job, { limits: this.limitsOf(job, pauses), queued, running, starts });
+  }
+
+  #statement({ want: { workerKind }, now }: Asked, pauses: Pauses, most: number): Statement {
+    const jobs = [...this.#jobs]
+      .map((job) => ({ job, limits: this.limitsOf(job, pauses) }))
+      .filter(({ limits }) => limits.blocked === null);
+    const since = ({ rateLimit }: JobLimits): number | null =>
+      rateLimit === null ? null : now - rateLimit.perMs;
+    return {
+      name: 'jobrun_lines_first',
+      text: LINES,
+      values: [
+        jobs.map(({ job }) => columnOf(job)),
+        jobs.map(({ limits }) => limits.workerKind === workerKind),
+        jobs.map(({ limits }) => limits.concurrency),
+        jobs.map(({ limits }) => limits.rateLimit?.limit ?? null),
+        jobs.map(({ limits }) => since(limits)),
+        most,
+        now + CLOCK_JUMP_MS,
+        workerKind === 'dedicated',
+      ],
+    };
+  }
+}
+
+function hasRoom({ limits, running, starts }: Line, now: number): boolean {
+  const { concurrency, rateLimit } = limits;
+  return (concurrency === null || running < concurrency) && starts.hasPlace(rateLimit, now);
+}
+
+/** When the first of the lines that wait for a place in their rate gets one. */
+function placeIn(lines: ReadonlyMap<string, Line>, now: number): number | null {
+  let soonest: number | null = null;
+  for (const { limits, queued, starts } of lines.values()) {
+    if (queued === 0 || limits.rateLimit === null || starts.hasPlace(limits.rateLimit, now))
+      continue;
+    const at = starts.nextPlaceAt(limits.rateLimit);
+    if (at !== null && at > now) soonest = Math.min(soonest ?? at, at);
+  }
+  return soonest;
+}

@@ -1,0 +1,152 @@
+// Who is told of changes: each of all hosts once, in the order of their numbers, without gaps. The own ones are told as
+// they are committed; those that others have made before are read first. Others are notified of by the store: with the
+// number of the last change, so that it does not matter which notifications are missed.
+//
+// The table of changes is cut now and then (writes.ts). Who was away for longer than that is told of each run that has changed since,
+// as it is now.
+import { applyDifference, type Difference } from '../../run/difference.ts';
+import { keptRun } from '../../run/stored-run.ts';
+import type { Change, Told } from '../engine.ts';
+import type { Sessions } from './session.ts';
+import type { Writer } from './writes.ts';
+
+/** Read at once. */
+const PAGE = 500;
+
+const AFTER = `select n::float8, at, writer::float8, back, doc from change where n > $1 order by n limit ${PAGE}`;
+const MISSED = `select changed::float8 as n, doc from run where changed > $1 and changed <= $2 order by changed`;
+
+interface Row {
+  readonly n: number;
+  readonly at: number;
+  readonly writer: number;
+  readonly back: Difference | null;
+  readonly doc: unknown;
+}
+
+export interface FeedOptions {
+  readonly sessions: Sessions;
+  readonly writer: Writer;
+  readonly now: () => number;
+  /** Changes there were when it began. */
+  readonly seen: number;
+  readonly onError: (error: unknown) => void;
+}
+
+export class Feed {
+  readonly #o: FeedOptions;
+  readonly #listeners = new Set<(change: Told) => void>();
+  readonly #stirred = new Set<() => void>();
+  #seen: number;
+  /** One at a time tells. */
+  #telling: Promise<void> = Promise.resolve();
+  #unlisten: (() => void) | null = null;
+
+  constructor(options: FeedOptions) {
+    this.#o = options;
+    this.#seen = options.seen;
+  }
+
+  onChange(listener: (change: Told) => void): () => void {
+    this.#listen();
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onStir(listener: () => void): () => void {
+    this.#listen();
+    this.#stirred.add(listener);
+    return () => this.#stirred.delete(listener);
+  }
+
+  stir(): void {
+    for (const listener of this.#stirred) listener();
+  }
+
+  /** Tells of what this engine has committed, after all that came before. */
+  async committed(changes: readonly Change[], stirs: boolean): Promise<void> {
+    if (changes.length > 0) await this.#inTurn(() => this.#tellOwn(changes));
+    if (stirs) this.stir();
+  }
+
+  async close(): Promise<void> {
+    this.#unlisten?.();
+    await this.#telling;
+  }
+
+  #listen(): void {
+    const { sessions, writer } = this.#o;
+    this.#unlisten ??= sessions.listen(writer.channel, (text) => this.#notified(text));
+  }
+
+  #notified(text: string | null): void {
+    const [from, last, stirs] = (text ?? '').split(' ').map(Number);
+    if (from === this.#o.writer.id) return;
+    if (text === null || (last ?? 0) > this.#seen)
+      this.#inTurn(() => this.#catchUp(Number.POSITIVE_INFINITY)).catch(this.#o.onError);
+    if (text === null || stirs === 1) this.stir();
+  }
+
+  #inTurn(tell: () => Promise<void>): Promise<void> {
+    const told = this.#telling.then(tell);
+    // Who asked for it learns of it; what comes after it is told all the same.
+    this.#telling = told.catch(() => undefined);
+    return told;
+  }
+
+  async #tellOwn(changes: readonly Change[]): Promise<void> {
+    const first = changes[0]?.n ?? 0;
+    try {
+      if (this.#listeners.size > 0 && first > this.#seen + 1) await this.#catchUp(first - 1);
+    } catch (error) {
+      // They are committed all the same, and come with what comes before them, once the store can be asked for that.
+      this.#o.onError(error);
+      return;
+    }
+    for (const change of changes) this.#tell({ ...change, own: true });
+  }
+
+  async #catchUp(until: number): Promise<void> {
+    if (this.#listeners.size === 0) return;
+    for (let rows = await this.#after(); rows.length > 0; rows = await this.#after()) {
+      const [first] = rows;
+      if (first && first.n > this.#seen + 1) await this.#tellMissed(first.n);
+      for (const { n, at, writer, back, doc } of rows) {
+        if (n > until) return;
+        const run = keptRun(doc);
+        const prev = back && applyDifference(run, back);
+        this.#tell({ n, at, prev, run, own: writer === this.#o.writer.id });
+      }
+    }
+  }
+
+  #after(): Promise<readonly Row[]> {
+    const { sessions } = this.#o;
+    return sessions.read<Row>({ name: 'jobrun_changes', text: AFTER, values: [this.#seen] });
+  }
+
+  /** Of what was cut away before change `until` was read. */
+  async #tellMissed(until: number): Promise<void> {
+    const { sessions, now } = this.#o;
+    const values = [this.#seen, until - 1];
+    const rows = await sessions.read<Pick<Row, 'n' | 'doc'>>({ text: MISSED, values });
+    for (const { n, doc } of rows) {
+      const run = keptRun(doc);
+      this.#tell({ n, at: now(), prev: run, run, own: false });
+    }
+    this.#seen = until - 1;
+  }
+
+  #tell(change: Told): void {
+    if (change.n <= this.#seen) return;
+    this.#seen = change.n;
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        // The change is durable whatever a listener makes of it, and the others are told too.
+        this.#o.onError(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,431 @@
+// The engine on PostgreSQL: each method that changes something is an operation of a turn (turns.ts), by the rules of run/;
+// reads go past the turns. `claims.ts` hands out, `feed.ts` tells of changes.
+import { removeRuns, repeatedRuns, replaceRun, takeIn, tellMore } from '../../run/intake.ts';
+import { type ClockMark, readMark } from '../../run/keep-clock.ts';
+import type { JobLimits } from '../../run/pick.ts';
+import type { Policy } from '../../run/policy.ts';
+import { unknownRun } from '../../run/refusal.ts';
+import { type Draft, isSettled, type Run } from '../../run/run.ts';
+import type { Schedule } from '../../run/schedule.ts';
+import { isHeldUp } from '../../run/stored-run.ts';
+import { promote } from '../../run/transitions.ts';
+import { cut, lengthOf, restated } from '../../run/waits.ts';
+import { whyQueued, whyWaiting } from '../../run/why.ts';
+import type { Clock } from '../../support/clock.ts';
+import { assert } from '../../support/errors.ts';
+import { CLOCK_JUMP_MS, MAX_BATCH, MAX_TOLD } from '../../support/limits.ts';
+import type * as E from '../engine.ts';
+import type { Token, WorkerRef } from '../members.ts';
+import { Claims } from './claims.ts';
+import type { Asked } from './decided.ts';
+import { Feed } from './feed.ts';
+import { Reads } from './reads.ts';
+import { columnOf } from './run-row.ts';
+import type { Sessions } from './session.ts';
+import type { Operation, TurnContext } from './turn.ts';
+import { Turns } from './turns.ts';
+import type { Unit } from './unit.ts';
+import { keyOf, type Wanted } from './wanted.ts';
+
+export interface EngineOptions {
+  readonly sessions: Sessions;
+  readonly schema: string;
+  /** Of the store. */
+  readonly clock: Clock;
+  /** How long a request waits for a store that is away. */
+  readonly patienceMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Opens the store, whose tables are there. */
+export async function openPostgresEngine(options: EngineOptions): Promise<PostgresEngine> {
+  const { sessions, schema, clock } = options;
+  const [row] = await sessions.read<{ id: number; changes: number }>({
+    text: `with opened as (update meta set turn = turn + 1 returning turn, changes),
+      known as (insert into writer (id, turn, at) select turn, turn, $1::float8 from opened)
+      select turn::float8 as id, changes::float8 from opened`,
+    values: [clock.now()],
+  });
+  assert(row, 'meta has a row');
+  return new PostgresEngine(options, { id: row.id, channel: `jobrun ${schema}` }, row.changes);
+}
+
+export class PostgresEngine extends Reads implements E.Engine {
+  /** A number of its own, given at each opening and never again. */
+  readonly id: number;
+  readonly #turns: Turns;
+  readonly #feed: Feed;
+  readonly #sessions: Sessions;
+  readonly #onError: (error: unknown) => void;
+  #telling = false;
+
+  constructor(options: EngineOptions, writer: { id: number; channel: string }, seen: number) {
+    const { sessions, clock, patienceMs, onError } = options;
+    super(sessions, new Claims(writer.id));
+    this.id = writer.id;
+    this.#sessions = sessions;
+    this.#onError = onError;
+    this.#feed = new Feed({ sessions, writer, now: () => clock.now(), seen, onError });
+    const committed: TurnContext['committed'] = async (changes, stirs, isUntold) => {
+      if (isUntold) this.#tellOn();
+      await this.#feed.committed(changes, stirs);
+    };
+    this.#turns = new Turns({ sessions, clock, writer, patienceMs, committed });
+  }
+
+  // --------------------------------------------------------------------------------------------------- taking in
+
+  async accept(
+    drafts: readonly Draft[],
+    now: number,
+    { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
+  ): Promise<E.Accepted[]> {
+    assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
+    const taken = await this.#turns.do<Asked | E.Accepted[]>({
+      patience: 'some',
+      size: drafts.length,
+      wants: (wanted) => this.#wantFor(wanted, drafts, now, { request, once }),
+      decide: (unit) => {
+        const known = request === undefined ? null : unit.request(request);
+        if (known) return known;
+        const accepted = drafts.flatMap((draft) => {
+          if (once && unit.hasRun(draft.job)) return [];
+          const { run, existing } = takeIn(unit, draft, now);
+          return [{ run, existing, reason: this.#reasonOf(unit, run, now) }];
+        });
+        const ids = accepted.map(({ run }) => run.id);
+        if (request !== undefined) unit.putRequest({ id: request, ids, at: now });
+        return accepted;
+      },
+    });
+    return Array.isArray(taken) ? taken : this.#again(taken as Asked, drafts, now);
+  }
+
+  #wantFor(
+    wanted: Wanted,
+    drafts: readonly Draft[],
+    now: number,
+    { request, once }: { readonly request: string | undefined; readonly once: boolean },
+  ): void {
+    if (request !== undefined) wanted.requests.add(request);
+    for (const { job, origin } of drafts) {
+      const { key, after, lock } = origin ?? {};
+      if (key !== undefined) wanted.keys.set(keyOf(job, key), [job, key]);
+      for (const id of after ?? []) wanted.runs.add(id);
+      if (lock !== undefined) wanted.locks.add(lock);
+      if (once) wanted.jobs.add(job);
+      const { concurrency, rateLimit } = this.claims.limitsOf(job, OPEN);
+      if (concurrency !== null) wanted.running.add(job);
+      if (rateLimit !== null) wanted.starts.set(job, now - rateLimit.perMs);
+    }
+  }
+
+  #reasonOf(unit: Unit, run: Run, now: number): string | null {
+    if (run.state.name === 'waiting') return whyWaiting(run, pendingOf(unit, run));
+    if (run.state.name !== 'queued') return null;
+    const limits = this.claims.limitsOf(run.job, unit.pauses);
+    return whyQueued(run, unit.standingOf(run, limits, now), now);
+  }
+
+  async answered(request: string, now: number): Promise<E.Accepted[] | null> {
+    const [row] = await this.#sessions.read<{ ids: number[]; at: number }>({
+      name: 'jobrun_request',
+      text: 'select ids, at from request where id = $1',
+      values: [columnOf(request)],
+    });
+    return row ? this.#again({ id: request, ...row }, null, now) : null;
+  }
+
+  async #again(
+    { ids, at }: Asked,
+    drafts: readonly Draft[] | null,
+    now: number,
+  ): Promise<E.Accepted[]> {
+    const found = await this.found(ids);
+    const runs = repeatedRuns(
+      ids,
+      ids.map((id) => found.get(id) ?? null),
+      drafts,
+      at,
+    );
+    const reasons = await this.why(runs, now);
+    return runs.map((run, i) => ({ run, existing: false, reason: reasons[i] ?? null }));
+  }
+
+  // ------------------------------------------------------------------------------------------------- handing out
+
+  async advance(now: number): Promise<number | null> {
+    for (let due = await this.#due(now); due.length > 0; due = await this.#due(now))
+      await this.#turns.do({
+        patience: 'none',
+        size: due.length,
+        wants: (wanted) => {
+          for (const id of due) wanted.runs.add(id);
+        },
+        decide: (unit) => {
+          for (const id of due) fallDue(unit, id, now);
+        },
+      });
+    const { place, next, untold } = await this.#next(now);
+    if (untold > 0) this.#tellOn();
+    this.claims.nextPlaceAt = place;
+    return next === null || place === null ? (next ?? place) : Math.min(next, place);
+  }
+
+  /** The next scheduled runs that are due, or whose wait seems to last longer than its length. */
+  async #due(now: number): Promise<readonly number[]> {
+    const rows = await this.#sessions.read<{ id: number }>({
+      name: 'jobrun_due',
+      text: `(select id::float8 from run where state = 'scheduled' and due_at <= $1 order by due_at limit $3)
+        union (select id::float8 from run where wait_from > $2 order by wait_from limit $3)`,
+      values: [now, now + CLOCK_JUMP_MS, MAX_BATCH],
+    });
+    return rows.map(({ id }) => id).sort((a, b) => a - b);
+  }
+
+  /** When a scheduled run becomes due, and when a job that has reached its rate gets a place. */
+  async #next(now: number): Promise<Next> {
+    const rates = this.claims.rates();
+    const [row] = await this.#sessions.read<Next>({
+      name: 'jobrun_next',
+      text: `select (select min(due_at) from run where state = 'scheduled') as next,
+        (select json_array_length(untold) from meta) as untold,
+        (select min(s.at + j.per) from unnest($1::text[], $2::integer[], $3::float8[]) as j (job, most, per),
+          lateral (select at from start where job = j.job and at > $4::float8 - j.per and at <= $5::float8
+            order by at desc offset j.most - 1 limit 1) s
+          where exists (select from tally t where t.job = j.job and t.state = 'queued' and t.n > 0)) as place`,
+      values: [
+        rates.map(({ job }) => columnOf(job)),
+        rates.map(({ limits }) => limits.rateLimit?.limit ?? 0),
+        rates.map(({ limits }) => limits.rateLimit?.perMs ?? 0),
+        now,
+        now + CLOCK_JUMP_MS,
+      ],
+    });
+    assert(row, 'it asks for one row');
+    return row;
+  }
+
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
+    const { only, most } = want;
+    if (most < 1) return [];
+    const asked = { want, workerFor, now };
+    const before = this.claims.nextPlaceAt;
+    const { doubts } = this.#turns;
+    const work = only === undefined ? this.claims.next(asked) : this.claims.only(only, asked);
+    const all = await this.#turns.do<E.Claimed[]>(work);
+    const claimed = this.#turns.doubts === doubts ? all : await this.#stillHeld(all);
+    // Who looks for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
+    const at = this.claims.nextPlaceAt;
+    if (at !== null && at !== before) this.#feed.stir();
+    return claimed;
+  }
+
+  /** While it was in doubt whether they were claimed, they may have been taken back. */
+  async #stillHeld(claimed: readonly E.Claimed[]): Promise<E.Claimed[]> {
+    const rows = await this.#sessions.read<{ id: number; turn: number; n: number }>({
+      text: `select id::float8, token_turn::float8 as turn, token_n as n from run
+        where id = any($1::bigint[]) and state = 'running'`,
+      values: [claimed.map(({ run }) => run.id)],
+    });
+    const held = new Set(rows.map(({ id, turn, n }) => `${id} ${turn} ${n}`));
+    return claimed.filter(({ run, token }) => held.has(`${run.id} ${token.join(' ')}`));
+  }
+
+  configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
+    this.claims.configure(limitsOf, policyOf);
+    this.#feed.stir();
+  }
+
+  // ---------------------------------------------------------------------------------------------------- deciding
+
+  change(id: number, decide: (run: Run) => Run): Promise<Run> {
+    return this.#turns.do({
+      patience: 'some',
+      wants: (wanted) => wanted.runs.add(id),
+      decide: (unit) => {
+        const run = present(unit, id);
+        return replaceRun(unit, run, decide(run));
+      },
+    });
+  }
+
+  changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null> {
+    return this.#turns.do({
+      patience: 'endless',
+      wants: (wanted) => wanted.runs.add(id),
+      decide: (unit) => {
+        const run = unit.find(id);
+        const [turn, n] = unit.heldBy(id)?.token ?? [];
+        if (!run || turn !== token[0] || n !== token[1]) return null;
+        return replaceRun(unit, run, decide(run));
+      },
+    });
+  }
+
+  remove(ids: readonly number[]): Promise<void> {
+    return this.#turns.do({
+      patience: 'some',
+      size: ids.length,
+      wants: (wanted) => {
+        for (const id of ids) wanted.runs.add(id);
+      },
+      decide: (unit) =>
+        removeRuns(
+          unit,
+          [...new Set(ids)].map((id) => present(unit, id)),
+        ),
+    });
+  }
+
+  pause(target: E.PauseTarget, paused: boolean): Promise<void> {
+    return this.#change((unit) => {
+      const { all, jobs } = unit.pauses;
+      const others = [...jobs].filter((job) => !('job' in target) || job !== target.job);
+      const next =
+        'all' in target
+          ? { all: paused, jobs }
+          : { all, jobs: new Set(paused ? [...others, target.job] : others) };
+      unit.assign('pauses', next);
+      unit.assign('stirs', true);
+    });
+  }
+
+  changeSchedule(
+    name: string,
+    decide: (schedule: Schedule | null) => Schedule | null,
+  ): Promise<Schedule | null> {
+    return this.#change(
+      (unit) => {
+        const before = unit.schedule(name);
+        const next = decide(before);
+        if (next !== before) unit.putSchedule(name, next);
+        return next;
+      },
+      (wanted) => wanted.schedules.add(name),
+    );
+  }
+
+  fire(
+    names: readonly string[],
+    decide: (schedule: Schedule, unsettled: readonly Run[]) => E.Firing | null,
+    now: number,
+  ): Promise<readonly E.Fired[]> {
+    return this.#turns.do({
+      patience: 'none',
+      wants: (wanted) => {
+        for (const name of names) wanted.schedules.add(name);
+      },
+      decide: (unit) =>
+        names.flatMap((name) => {
+          const before = unit.schedule(name);
+          const unsettled = unit.unsettledOf(name);
+          const firing = before ? decide(before, unsettled) : null;
+          if (firing === null) return [];
+          const runs = firing.drafts.map((draft) => takeIn(unit, draft, now).run);
+          const lastRun = runs.at(-1)?.id ?? firing.schedule.lastRun;
+          const schedule = { ...firing.schedule, lastRun };
+          unit.putSchedule(name, schedule);
+          return { schedule, runs, unsettled };
+        }),
+    });
+  }
+
+  /** Others are answered between two parts of what very many have to hear. */
+  #tellOn(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    this.#tell()
+      .catch(this.#onError)
+      .finally(() => {
+        this.#telling = false;
+      });
+  }
+
+  async #tell(): Promise<void> {
+    const decide = (unit: Unit): boolean => {
+      tellMore(unit);
+      return unit.untold().length > 0;
+    };
+    for (let isLeft = true; isLeft; )
+      isLeft = await this.#turns.do({ patience: 'some', size: MAX_TOLD, decide });
+  }
+
+  async clockMark(): Promise<ClockMark | null> {
+    return readMark((await this.meta()).clock_mark);
+  }
+
+  putClockMark(mark: ClockMark): Promise<void> {
+    return this.#change((unit) => unit.assign('clockMark', mark));
+  }
+
+  #change<T>(decide: (unit: Unit) => T, wants?: Operation<T>['wants']): Promise<T> {
+    return this.#turns.do({ patience: 'some', decide, ...(wants && { wants }) });
+  }
+
+  // -------------------------------------------------------------------------------------------------- upkeep, end
+
+  onChange(listener: (change: E.Told) => void): () => void {
+    return this.#feed.onChange(listener);
+  }
+
+  onStir(listener: () => void): () => void {
+    return this.#feed.onStir(listener);
+  }
+
+  durable(): Promise<void> {
+    return this.#turns.idle();
+  }
+
+  /** No run stays in memory. */
+  async memoryUse(): Promise<E.MemoryUse> {
+    return { bytes: 0, limit: Number.POSITIVE_INFINITY };
+  }
+
+  async size(): Promise<number> {
+    const [row] = await this.#sessions.read<{ bytes: number }>({
+      text: `select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes
+        from pg_class c where c.relnamespace = to_regnamespace(current_schema()) and c.relkind = 'r'`,
+    });
+    return row?.bytes ?? 0;
+  }
+
+  /** What was handed in is carried out before. The sessions are the caller's. */
+  async close(): Promise<void> {
+    await this.#turns.close();
+    await this.#feed.close();
+    const text = 'delete from writer where id = $1';
+    await this.#sessions.read({ text, values: [this.id] }).catch(this.#onError);
+  }
+}
+
+interface Next {
+  readonly next: number | null;
+  readonly place: number | null;
+  /** News that not all have heard. */
+  readonly untold: number;
+}
+
+const OPEN: E.Pauses = { all: false, jobs: new Set() };
+
+function present(unit: Unit, id: number): Run {
+  const run = unit.find(id);
+  if (run) return run;
+  throw unknownRun(id);
+}
+
+/** The runs that a waiting one still waits for. */
+const pendingOf = (unit: Unit, { origin }: Run): readonly number[] =>
+  (origin?.after ?? []).filter((id) => {
+    const run = unit.find(id);
+    return run !== undefined && (!isSettled(run) || isHeldUp(run));
+  });
+
+function fallDue(unit: Unit, id: number, now: number): void {
+  const run = unit.find(id);
+  if (!run) return;
+  const length = lengthOf(run);
+  if (length !== null && run.state.dueAt - length > now + CLOCK_JUMP_MS)
+    unit.set(run, restated(run, cut(run.state.dueAt, length, now)));
+  else if (run.state.name === 'scheduled' && run.state.dueAt <= now) unit.set(run, promote(run));
+}
