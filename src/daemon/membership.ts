@@ -71,6 +71,9 @@ export class Membership {
   }
 
   start(): void {
+    this.#p.cluster.onTrouble(() => {
+      if (this.isThere) this.tell();
+    });
     this.#over = this.#run();
   }
 

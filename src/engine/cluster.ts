@@ -12,6 +12,8 @@ export interface Cluster extends Pick<Members, 'giveUp'> {
   rejoin(info: MemberInfo): Promise<void>;
   /** What an earlier daemon of this state folder held is taken back: it is a member no longer. */
   inherited(): Promise<void>;
+  /** Calls back when there are signs that the store is away, before a renewal shows it. */
+  onTrouble(listener: () => void): void;
   /** This one holds nothing any more. */
   leave(): Promise<void>;
 }

@@ -1,6 +1,5 @@
 // From a config to an engine: the only place that knows which engines there are.
 import { notWritten } from '../store/committer.ts';
-import type { Oddity } from '../store/damage.ts';
 import { placeReadme } from '../store/format.ts';
 import type { Finding } from '../store/inspect.ts';
 import {
@@ -17,12 +16,10 @@ import { clearPlaces, type Repaired } from '../store/repair.ts';
 import type { Import } from '../store/stream.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
-import { errnoOf, JobrunError } from '../support/errors.ts';
+import { errnoOf } from '../support/errors.ts';
 import { realDisk } from '../support/files.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import type { StorePlace } from '../support/store-place.ts';
-import type { Cluster } from './cluster.ts';
-import type { Engine } from './engine.ts';
 import { type OpenOptions, openFileEngine } from './files/file-engine.ts';
 import { RunLogFiles } from './files/run-log.ts';
 import {
@@ -32,40 +29,9 @@ import {
   inspectState,
   repairState,
 } from './files/whole-state.ts';
-import type { Logs } from './logs.ts';
-import type { Members } from './members.ts';
+import type { OpenAs, Opened } from './opened.ts';
 
-/** A store in use. What is behind it, only this folder knows. */
-export interface Opened {
-  readonly engine: Engine;
-  readonly members: Members;
-  readonly logs: Logs;
-  /** Its wall time is the store's: on files the machine's own. */
-  readonly clock: Clock;
-  /** Of a daemon on a store: null on files, and for a command. */
-  readonly cluster: Cluster | null;
-  /** What is wrong with the state; then it was opened for reading only. */
-  readonly damage: readonly JobrunError[];
-  /** What makes no sense of the state, and was set aside or left out. */
-  readonly oddities: readonly Oddity[];
-  /** Whether the lock is still ours, and the moment when it is known that it is not. */
-  readonly lock: Pick<StateLock, 'guard' | 'isHeld' | 'lost'>;
-  /** Whether the files are still there, where nothing is written that would tell: those that are gone are written anew. */
-  look(): void;
-  /** Nothing more is to come for now: leaves all so that it is quickly opened. */
-  tidy(): Promise<void>;
-  close(): Promise<void>;
-}
-
-export interface OpenAs {
-  readonly kind: 'daemon' | 'command';
-  readonly readOnly?: boolean;
-  /** Where pids mean the same as here; missing or empty where nobody can tell. */
-  readonly pids?: string;
-  readonly onError?: (error: unknown) => void;
-  /** Told after each group commit how long it took. */
-  readonly onCommit?: (ms: number) => void;
-}
+export type { OpenAs, Opened };
 
 /**
  * Opens the state of a project under its lock, which is held until the engine is closed; to read only, under one that
@@ -73,7 +39,7 @@ export interface OpenAs {
  */
 export async function openEngine(config: Config, clock: Clock, as: OpenAs): Promise<Opened> {
   refuseForeignJobs(config.jobs);
-  if (config.store) return openStore(config, config.store, clock, as);
+  if (config.store) return openStored(config, config.store, clock, as);
   const lock = as.readOnly
     ? await shareState(config.state, clock)
     : await lockState(config.state, as.kind, clock);
@@ -107,22 +73,31 @@ const placeOf = ({ state }: Config, clock: Clock, { guard }: StateLock): OpenOpt
   clock,
 });
 
-async function openStore(
+async function openStored(
   config: Config,
   place: StorePlace,
   clock: Clock,
-  { onError = () => undefined }: OpenAs,
+  as: OpenAs,
 ): Promise<Opened> {
-  const { connectStore } = await import('./postgres/connect-store.ts');
-  const { openPostgresEngine } = await import('./postgres/postgres-engine.ts');
-  const sessions = await connectStore(config, place, clock, onError);
-  const { schema } = place;
-  const engine = await openPostgresEngine({ sessions, schema, clock, patienceMs: 5000, onError });
-  await engine.close();
-  await sessions.close();
-  const hint = 'Leave engine out of the config: then they are kept in files.';
-  throw new JobrunError('refused', 'runs are not kept in PostgreSQL by this version', hint);
+  const { openStore } = await import('./postgres/open-store.ts');
+  if (as.kind !== 'daemon') return openStore(config, place, clock, as, UNLOCKED);
+  const lock = await lockState(config.state, as.kind, clock);
+  try {
+    await placeReadme(config.state);
+    return await openStore(config, place, clock, as, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
+
+/** Of the state folder a command on a store has nothing. */
+const UNLOCKED: StateLock = {
+  guard: () => undefined,
+  isHeld: () => true,
+  lost: new Promise(() => undefined),
+  release: async () => undefined,
+};
 
 export type { Finding, Repaired };
 export type Inspected = Omit<Inspection, 'recovered'>;

@@ -31,7 +31,10 @@ const away = (): JobrunError => new JobrunError('store-unreachable', 'no way to 
 function daemonOn(store: Store, clock: FakeClock, leaseMs = LEASE) {
   let id = store.join(leaseMs);
   const said: string[] = [];
-  const world = { reaches: true, endsMs: 0, said, takenOver: [] as number[], leftMs: 0 };
+  const world = {
+    ...{ reaches: true, endsMs: 0, said, takenOver: [] as number[], leftMs: 0 },
+    trouble: (): void => {},
+  };
   const reach = (): void => {
     if (!world.reaches) throw away();
   };
@@ -59,6 +62,9 @@ function daemonOn(store: Store, clock: FakeClock, leaseMs = LEASE) {
       return store.members.get(other)?.beats === beats && store.members.delete(other);
     },
     inherited: async () => undefined,
+    onTrouble: (listener) => {
+      world.trouble = listener;
+    },
     leave: async () => void store.members.delete(id),
   };
   const membership = new Membership(
@@ -111,6 +117,16 @@ it('a store that is away is told of once; what runs goes on, nothing begins; onc
   world.reaches = true;
   await clock.advance(1000, quiet);
   expect([membership.mayBegin, world.said]).toEqual([true, ['away', 'back']]);
+});
+
+it('a sign that the store is away is looked into at once, and not only with the next renewal', async () => {
+  const clock = new FakeClock(0);
+  const { world } = daemonOn(new Store(), clock);
+  await clock.advance(100, quiet);
+  world.reaches = false;
+  world.trouble();
+  await clock.advance(10, quiet);
+  expect(world.said).toEqual(['away']);
 });
 
 it('six tenths of the lease after the last renewal that was answered its attempts are ended, and no moment before', async () => {

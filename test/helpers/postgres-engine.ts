@@ -8,6 +8,8 @@ import {
 } from '../../src/engine/postgres/postgres-engine.ts';
 import { prepareSchema } from '../../src/engine/postgres/schema.ts';
 import { StoreSessions } from '../../src/engine/postgres/sessions.ts';
+import { StoreClock } from '../../src/engine/postgres/store-clock.ts';
+import { StoreMembers } from '../../src/engine/postgres/store-members.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { type StorePlace, storePlaceOf } from '../../src/support/store-place.ts';
 import { ROOT } from './source.ts';
@@ -15,6 +17,7 @@ import { ROOT } from './source.ts';
 export interface OpenedStore {
   readonly engine: PostgresEngine;
   readonly sessions: StoreSessions;
+  readonly members: StoreMembers;
   readonly errors: unknown[];
   close(): Promise<void>;
 }
@@ -42,9 +45,23 @@ export async function openStore(url: string): Promise<OpenedStore> {
     patienceMs: 5000,
     onError,
   });
+  const members = new StoreMembers({
+    ask: (statement) => sessions.read(statement),
+    clock: new StoreClock(systemClock),
+    host: 'here',
+    leaseMs: 30_000,
+    state: '/state',
+    pids: 'these',
+    id: engine.id,
+    // Attempts name no host, as on files.
+    holdAs: ({ id }) => engine.holdAs({ id }),
+    onTrouble: () => undefined,
+    onError,
+  });
+  await members.join();
   const close = async (): Promise<void> => {
     await engine.close();
     await sessions.close();
   };
-  return { engine, sessions, errors, close };
+  return { engine, sessions, members, errors, close };
 }

@@ -75,11 +75,19 @@ interface Asked {
   readonly now: number;
 }
 
+export interface Holder {
+  /** Its number as a member. */
+  readonly id: number;
+  /** Noted with each attempt. */
+  readonly host?: string;
+}
+
 /** Jobs with runs in the queue that are remembered between claims. */
 const MOST_JOBS = 10_000;
 
 export class Claims {
-  readonly #member: number;
+  /** Who gets the leases. */
+  holder: Holder;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
   /** Jobs that are known to have, or to have had, runs in the queue. */
@@ -89,8 +97,8 @@ export class Claims {
   /** When a job that has reached its rate gets its next place, as was found last. */
   nextPlaceAt: number | null = null;
 
-  constructor(member: number) {
-    this.#member = member;
+  constructor(holder: Holder) {
+    this.holder = holder;
   }
 
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
@@ -181,9 +189,10 @@ export class Claims {
   }
 
   #start(unit: Unit, prev: Run, limits: JobLimits, worker: WorkerRef, now: number): Claimed {
-    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
+    const { id, host } = this.holder;
+    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now, host);
     const token = [unit.turn, ++unit.tokens] as const;
-    unit.set(prev, run, { token, mark: worker.mark, member: this.#member });
+    unit.set(prev, run, { token, mark: worker.mark, member: id });
     const { rateLimit, unread } = limits;
     if (rateLimit !== null) unit.start({ job: run.job, at: now, since: now - rateLimit.perMs });
     else if (unread) unit.start({ job: run.job, at: now, since: Number.NEGATIVE_INFINITY });

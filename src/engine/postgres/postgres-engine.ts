@@ -16,7 +16,7 @@ import { assert } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, MAX_TOLD } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
-import { Claims } from './claims.ts';
+import { Claims, type Holder } from './claims.ts';
 import type { Asked } from './decided.ts';
 import { Feed } from './feed.ts';
 import { Reads } from './reads.ts';
@@ -61,7 +61,7 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   constructor(options: EngineOptions, writer: { id: number; channel: string }, seen: number) {
     const { sessions, clock, patienceMs, onError } = options;
-    super(sessions, new Claims(writer.id));
+    super(sessions, new Claims({ id: writer.id }));
     this.id = writer.id;
     this.#sessions = sessions;
     this.#onError = onError;
@@ -71,6 +71,11 @@ export class PostgresEngine extends Reads implements E.Engine {
       await this.#feed.committed(changes, stirs);
     };
     this.#turns = new Turns({ sessions, clock, writer, patienceMs, committed });
+  }
+
+  /** What is handed out from now on is leased to this one. */
+  holdAs(holder: Holder): void {
+    this.claims.holder = holder;
   }
 
   // --------------------------------------------------------------------------------------------------- taking in

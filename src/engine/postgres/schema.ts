@@ -102,6 +102,8 @@ create table member (
   since double precision not null,
   lease_ms double precision not null,
   beats bigint not null default 0,
+  -- When it renewed its lease last, by the clock of the store.
+  beat_at double precision not null,
   info json not null
 );
 create table worker (

@@ -26,6 +26,8 @@ export class StoreSessions implements Sessions {
   readonly #closing = new AbortController();
   readonly #listeners = new Set<Promise<void>>();
   #reading = 0;
+  /** Told when a session was lost that somebody listens on. */
+  onTrouble: () => void = () => undefined;
 
   /** The first session, which a caller has opened to look at the server. */
   constructor(reach: Reach, first: ServerSession, onError: (error: unknown) => void) {
@@ -146,7 +148,8 @@ export class StoreSessions implements Sessions {
       try {
         await this.#listenOnce(channel, told, signal);
       } catch (error) {
-        if (!isAway(error)) this.#onError(error);
+        if (isAway(error)) this.onTrouble();
+        else this.#onError(error);
       }
       await delay(clock, AGAIN_AFTER_MS, signal);
     }

@@ -1,0 +1,150 @@
+// Two daemons on one store: what a user sees of them.
+import { beforeAll, expect, it } from 'vitest';
+import { hosts } from '../helpers/cluster.ts';
+import { freshStore, Server } from '../helpers/postgres.ts';
+import { eventually, isAlive } from '../helpers/project.ts';
+
+beforeAll(async () => void (await freshStore({ fsync: true })), 120_000);
+
+const files = {
+  'jobs/where.js': `import { appendFileSync } from 'node:fs';
+export default async ({ ms = 0 }, ctx) => {
+  const steps = (ctx.checkpoint ?? 0) + 1;
+  await ctx.save(steps);
+  ctx.log.info('at work');
+  appendFileSync('ledger.jsonl', JSON.stringify({ run: ctx.id, pid: process.pid, attempt: ctx.attempt, fence: ctx.fence }) + '\\n');
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return { pid: process.pid, steps };
+};
+`,
+};
+
+it('either host takes runs of both, sees them alike, and has ids and order in common', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files });
+  await one.daemon();
+  const first = await one.json('schedule', 'where');
+  expect(first.id).toBe('1');
+  expect((await one.until('1')).state).toBe('done');
+  await two.daemon();
+  const second = await two.json('schedule', 'where');
+  expect(second.id).toBe('2');
+  const seen = await two.until('2');
+  expect(seen.state).toBe('done');
+  expect(await one.show('1')).toMatchObject({ state: 'done', attempts: [{ host: 'one' }] });
+  expect((await two.json('list')).runs.map(({ id }: { id: string }) => id)).toEqual(['2', '1']);
+}, 120_000);
+
+it('a daemon that is killed loses its attempt to the other one, after its lease', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files });
+  const daemon = await one.daemon();
+  await one.json('schedule', 'where', '-p', 'ms:=60000');
+  await one.until('1', ['running']);
+  const [began] = await eventually(() => (one.ledger().length > 0 ? one.ledger() : null));
+  await two.daemon();
+  await daemon.kill('SIGKILL');
+  await eventually(() => !isAlive(began.pid));
+  const [next] = await eventually(() => (two.ledger().length > 0 ? two.ledger() : null), 30_000);
+  expect(next).toMatchObject({ run: '1', attempt: 2, fence: 2 });
+  const shown = await two.show('1');
+  expect(shown.attempts[0]).toMatchObject({ outcome: 'lost', host: 'one' });
+  expect(shown).toMatchObject({ checkpoint: 2, worker: { host: 'two' } });
+}, 120_000);
+
+it('a daemon that stands still has nothing alive before the other one begins', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files });
+  const daemon = await one.daemon();
+  await one.json('schedule', 'where', '-p', 'ms:=60000');
+  const [began] = await eventually(() => (one.ledger().length > 0 ? one.ledger() : null), 20_000);
+  await two.daemon();
+  process.kill(daemon.pid, 'SIGSTOP');
+  await eventually(() => !isAlive(began.pid), 20_000);
+  expect(two.ledger()).toEqual([]);
+  await eventually(() => two.ledger().length > 0, 30_000);
+  process.kill(daemon.pid, 'SIGCONT');
+  const log = () => daemon.log();
+  await eventually(() => /ended|cut off/.test(log()), 20_000);
+  await two.cli(['abort', '1', '--force']);
+  await one.json('schedule', 'where');
+  expect((await two.until('2', undefined, 30_000)).state).toBe('done');
+}, 120_000);
+
+it('a daemon that starts again on its state folder takes its runs back at once', async () => {
+  const { one } = await hosts(['one'], { files, lease: '10m' });
+  const daemon = await one.daemon();
+  await one.json('schedule', 'where', '-p', 'ms:=60000');
+  await eventually(() => one.ledger().length > 0, 20_000);
+  await daemon.kill('SIGKILL');
+  await one.daemon();
+  await eventually(() => one.ledger().length > 1, 20_000);
+  expect(one.ledger()[1]).toMatchObject({ run: '1', attempt: 2 });
+}, 120_000);
+
+it('every host tells of all, an abort reaches a run of the other one, and a job of one alone waits for it', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files, lease: '30s' });
+  two.write('jobs/rare.js', 'export default async () => "rare";');
+  await one.daemon();
+  const second = await two.daemon();
+  const status = await eventually(async () => {
+    const seen = await one.json('status');
+    return seen.hosts[1]?.jobs.length === 2 ? seen : null;
+  }, 20_000);
+  expect(status).toMatchObject({ running: true, host: 'one', workers: { busy: 0, total: 4 } });
+  expect(status.engine).toMatch(/^postgres:\/\/jobrun@127\.0\.0\.1:\d+\/postgres\?schema=test_/);
+  expect(status.hosts).toMatchObject([
+    { host: 'one', state: 'alive', jobs: ['where'] },
+    { host: 'two', state: 'alive', pid: second.pid, jobs: ['rare', 'where'] },
+  ]);
+  const { jobs } = await one.json('jobs');
+  expect(jobs.map(({ name, hosts }: { name: string; hosts: string[] }) => [name, hosts])).toEqual([
+    ['where', ['one', 'two']],
+  ]);
+
+  await one.cli(['pause']);
+  const rare = await one.json('schedule', 'rare');
+  expect(rare.reason).toBe('only on two');
+  expect((await one.cli(['schedule', 'nowhere'])).code).toBe(3);
+  await one.cli(['resume']);
+  expect(await one.until(rare.id)).toMatchObject({ state: 'done', attempts: [{ host: 'two' }] });
+
+  await one.cli(['pause', 'where']);
+  const { id } = await two.json('schedule', 'where', '-p', 'ms:=60000');
+  await one.cli(['resume', 'where']);
+  const running = await one.until(id, ['running']);
+  const holder = running.worker.host === 'one' ? two : one;
+  const aborted = await holder.cli([
+    'abort',
+    id,
+    '--force',
+    '--reason',
+    'from elsewhere',
+    '--json',
+  ]);
+  expect(JSON.parse(aborted.stdout).results[0]).toMatchObject({ id, state: 'aborted' });
+  expect(await one.show(id)).toMatchObject({ state: 'aborted', reason: 'from elsewhere' });
+}, 120_000);
+
+it('a store that goes away stops nothing that runs, and what was reached meanwhile is kept when it is back', async () => {
+  const server = await Server.start({ fsync: true });
+  const { one } = await hosts(['one'], { store: server.store(), files, lease: '1m' });
+  const daemon = await one.daemon();
+  await one.json('schedule', 'where', '-p', 'ms:=3000');
+  await eventually(() => one.ledger().length > 0, 20_000);
+  await server.kill();
+  const away = await one.cli(['schedule', 'where']);
+  expect(away.code).toBe(8);
+  expect(away.stderr).toMatch(/the store at 127\.0\.0\.1:\d+ cannot be reached/);
+  await server.restart();
+  expect(await one.until('1', ['done'], 30_000)).toMatchObject({
+    attempts: [{ outcome: 'returned' }],
+  });
+  await one.json('schedule', 'where');
+  expect((await one.until('2', ['done'], 30_000)).state).toBe('done');
+  const lines = daemon
+    .log()
+    .split('\n')
+    .filter((line) => line.includes('"code":"store-unreachable"'));
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
+    expect.stringMatching(/^the store at .* cannot be reached: .*nothing starts until it is back$/),
+    'the store is back',
+  ]);
+}, 120_000);
