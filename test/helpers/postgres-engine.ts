@@ -10,7 +10,7 @@ import { prepareSchema } from '../../src/engine/postgres/schema.ts';
 import { StoreSessions } from '../../src/engine/postgres/sessions.ts';
 import { StoreClock } from '../../src/engine/postgres/store-clock.ts';
 import { StoreMembers } from '../../src/engine/postgres/store-members.ts';
-import { systemClock } from '../../src/support/clock.ts';
+import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { type StorePlace, storePlaceOf } from '../../src/support/store-place.ts';
 import { ROOT } from './source.ts';
 
@@ -29,7 +29,7 @@ export const reachOf = (url: string): Reach => ({
   env: {},
 });
 
-export async function openStore(url: string): Promise<OpenedStore> {
+export async function openStore(url: string, clock: Clock = systemClock): Promise<OpenedStore> {
   const reach = reachOf(url);
   const { place } = reach;
   const first = await openSession(reach);
@@ -41,7 +41,7 @@ export async function openStore(url: string): Promise<OpenedStore> {
   const engine = await openPostgresEngine({
     sessions,
     schema,
-    clock: systemClock,
+    clock,
     patienceMs: 5000,
     onError,
   });
