@@ -7,7 +7,11 @@ import { makeSchedule } from '../commands/shared/made-schedules.ts';
 import { checked } from '../commands/shared/options.ts';
 import { requestFromCode, SCHEDULE } from '../commands/shared/run-options.ts';
 import type { Change } from '../engine/engine.ts';
+import { delay } from '../support/clock.ts';
+import { isStoreAway } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { SECOND } from '../support/limits.ts';
+import { newId } from '../support/random.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
@@ -45,21 +49,38 @@ export function contextOf(parts: ContextParts): Context {
   };
 }
 
-/** Resolves with the id of the run, or the name of the schedule, when it is durable. */
+/** Between two tries on a store that is away. */
+const AGAIN_AFTER_MS = SECOND / 2;
+
+/**
+ * Resolves with the id of the run, or the name of the schedule, when it is durable. A store that is away is waited for as
+ * long as the attempt that asks may live.
+ */
 export async function emit(
   context: Context,
   parent: number,
   job: string,
   params: Json,
   options: Json,
+  isFenced: () => boolean = () => true,
 ): Promise<string> {
-  const now = context.clock.now();
+  const { engine, clock, config } = context;
+  const now = clock.now();
   const request = checked(SCHEDULE, requestFromCode(job, params, options));
   if (request.everyMs !== undefined || request.cron !== undefined) {
     const { name } = await makeSchedule(request, context, now);
     return name;
   }
   const draft = await draftOf(request, context, now, parent);
-  const [accepted] = await context.engine.accept([draft], now);
-  return String(accepted?.run.id);
+  // What was taken in, and not answered, is known by this when it is asked for again.
+  const how = config.store ? { request: newId() } : {};
+  for (;;) {
+    try {
+      const [accepted] = await engine.accept([draft], now, how);
+      return String(accepted?.run.id);
+    } catch (error) {
+      if (!isStoreAway(error) || isFenced()) throw error;
+      await delay(clock, AGAIN_AFTER_MS);
+    }
+  }
 }

@@ -347,7 +347,8 @@ export class Daemon {
       ...this.#o,
       engine: this.#engine,
       logs: this.#opened.logs,
-      emit: (parent, job, params, options) => emit(this.context, parent, job, params, options),
+      emit: (parent, job, params, options) =>
+        emit(this.context, parent, job, params, options, () => this.#sharing.isFenced),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
       onUnstarted: (run, why) => {
