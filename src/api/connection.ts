@@ -56,6 +56,11 @@ const SIGN = { id: null, end: true } as const;
 /** Larger requests are weighed: what they take as values may be many times what they took as bytes. */
 const LARGE_REQUEST = 4 * 1024;
 
+/** Larger frames are read in turn: the largest takes as long as thousands of small ones. */
+const LARGE_FRAME = 16 * 1024;
+/** A request takes as much of the loop as a small one, and as much again for each of these. */
+const COSTLY = 64 * 1024;
+
 /** A request under way. */
 interface Asked {
   readonly request: Request;
@@ -75,8 +80,13 @@ export class Connection implements Sender {
   /** Bytes of the requests that are under way, and the heap that they take. */
   #heldBytes = 0;
   #heldHeap = 0;
-  /** Bytes of an unfinished frame. */
+  /** The part of the heap that is of requests whose turn has not come. */
+  #waitingHeap = 0;
+  /** Bytes of a frame that is unfinished, or not read yet. */
   #unfinished = 0;
+  /** It is complete, and read when its turn comes. */
+  #isComplete = false;
+  #inTurn = false;
   #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
   #stopUnreadTimer: (() => void) | null = null;
@@ -137,11 +147,20 @@ export class Connection implements Sender {
 
   #receive(chunk: Buffer): void {
     this.activeAt = this.#service.clock.monotonic();
+    this.#reader.add(chunk);
+    if (!this.#inTurn) this.#read();
+  }
+
+  /** Reads what is complete, as far as that takes no time from others; the rest when its turn comes. */
+  #read(): void {
     let frames = 0;
     try {
-      for (const value of this.#reader.read(chunk)) {
+      for (let bytes = this.#reader.nextBytes; bytes > 0; bytes = this.#reader.nextBytes) {
+        this.#isComplete = bytes > LARGE_FRAME || this.#service.turns.isOver;
+        if (this.#isComplete) break;
         frames++;
-        this.#take(readRequest(value), this.#reader.lastBytes);
+        const asked = this.#take(readRequest(this.#reader.next()), bytes);
+        if (asked) this.#serveInTurn(asked);
       }
     } catch (error) {
       this.close(toJobrunError(error));
@@ -151,18 +170,50 @@ export class Connection implements Sender {
     if (this.#mustWait()) {
       this.#socket.pause();
       this.#giveSigns();
-    }
+    } else if (this.#isComplete) this.#readInTurn();
     this.#watchFrame(frames > 0);
   }
 
-  #take(request: Request | Cancel | Ping, bytes: number): void {
+  /** The next frame costs much to read, or comes while others have waited for long. */
+  #readInTurn(): void {
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    this.#socket.pause();
+    this.#giveSigns();
+    const bytes = this.#reader.nextBytes;
+    this.#service.turns.take(this, costOf(bytes), () => {
+      this.#inTurn = false;
+      this.#isComplete = false;
+      if (this.#closing) return;
+      try {
+        const asked = this.#take(readRequest(this.#reader.next()), bytes);
+        if (asked) void this.#serve(asked);
+      } catch (error) {
+        this.close(toJobrunError(error));
+        return;
+      }
+      this.#read();
+      this.readOn();
+    });
+  }
+
+  #serveInTurn(asked: Asked): void {
+    this.#waitingHeap += asked.heap;
+    this.#service.turns.take(this, costOf(asked.bytes), () => {
+      this.#waitingHeap -= asked.heap;
+      void this.#serve(asked);
+    });
+  }
+
+  /** Null where nothing is to be served. */
+  #take(request: Request | Cancel | Ping, bytes: number): Asked | null {
     if ('cancel' in request) {
       this.#underWay.get(request.id)?.abort();
-      return;
+      return null;
     }
     if ('ping' in request) {
       this.#send({ id: request.id, end: true });
-      return;
+      return null;
     }
     if (this.#underWay.has(request.id)) {
       const hint = 'Give each request on a connection its own id.';
@@ -171,7 +222,7 @@ export class Connection implements Sender {
     if (request.stream && this.#streams >= MAX_STREAMS) {
       // Not made to wait, as calls are: that one of them is given up is told on this same connection.
       this.#send({ id: request.id, ok: false, error: tooMany().toJSON() });
-      return;
+      return null;
     }
     // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
     const controller = request.stream ? new AbortController() : null;
@@ -180,7 +231,7 @@ export class Connection implements Sender {
     const heap = bytes > LARGE_REQUEST ? Math.max(bytes, weightOfValue(request.args)) : bytes;
     this.#hold(bytes, heap);
     if (request.stream) this.#streams++;
-    this.#service.turns.take(this, () => void this.#serve({ request, signal, bytes, heap }));
+    return { request, signal, bytes, heap };
   }
 
   #hold(bytes: number, heap: number): void {
@@ -288,7 +339,11 @@ export class Connection implements Sender {
   }
 
   readOn(): void {
-    if (this.#closing || !this.#socket.isPaused() || this.#mustWait()) return;
+    if (this.#closing || this.#inTurn || !this.#socket.isPaused() || this.#mustWait()) return;
+    if (this.#isComplete) {
+      this.#readInTurn();
+      return;
+    }
     this.#socket.resume();
     this.#watchFrame(true);
   }
@@ -335,9 +390,13 @@ export class Connection implements Sender {
     this.#stopSignTimer?.();
     for (const controller of this.#underWay.values()) controller?.abort();
     this.#service.turns.forget(this);
+    this.#hold(0, -this.#waitingHeap);
+    this.#waitingHeap = 0;
     this.#drained();
   }
 }
+
+const costOf = (bytes: number): number => 1 + bytes / COSTLY;
 
 function tooMany(): JobrunError {
   const hint = 'End some of them, or use another connection.';

@@ -109,8 +109,6 @@ export class FrameReader {
   #at = 0;
   #later: Buffer[] = [];
   #held = 0;
-  /** Bytes of the frame that came out last. */
-  lastBytes = 0;
 
   /** `ours`: what comes was written by a daemon of ours, whose frames are as deep as what it accepted. */
   constructor(maxBytes: number, { ours }: { readonly ours: boolean } = { ours: false }) {
@@ -125,21 +123,36 @@ export class FrameReader {
 
   /** The values completed by these bytes. Throws `bad-request` at the first that is none of ours. */
   *read(chunk: Buffer): Generator<Json> {
+    this.add(chunk);
+    while (this.nextBytes > 0) yield this.next();
+  }
+
+  add(chunk: Buffer): void {
     this.#later.push(chunk);
     this.#held += chunk.length;
-    while (this.#held >= HEADER) {
-      this.#gather(HEADER);
-      const length = this.#bytes.readUInt32BE(this.#at);
-      if (length === 0 || length > this.#maxBytes) throw refused(`a frame of ${length} bytes`);
-      const whole = HEADER + length;
-      if (this.#held < whole) return;
-      this.#gather(whole);
-      const from = this.#at + HEADER;
-      this.#at += whole;
-      this.#held -= whole;
-      this.lastBytes = whole;
-      yield this.#decode(this.#bytes.subarray(from, from + length));
-    }
+  }
+
+  /** Bytes of the frame that `next` gives; 0 where it is not complete. Throws `bad-request` where there will be none. */
+  get nextBytes(): number {
+    if (this.#held < HEADER) return 0;
+    this.#gather(HEADER);
+    const length = this.#bytes.readUInt32BE(this.#at);
+    if (length === 0 || length > this.#maxBytes) throw refused(`a frame of ${length} bytes`);
+    return this.#held < HEADER + length ? 0 : HEADER + length;
+  }
+
+  /** What it says. Throws `bad-request` where it is none of ours. */
+  next(): Json {
+    const whole = this.nextBytes;
+    this.#gather(whole);
+    const bytes = this.#bytes.subarray(this.#at + HEADER, this.#at + whole);
+    this.#at += whole;
+    this.#held -= whole;
+    this.#rest();
+    return this.#decode(bytes);
+  }
+
+  #rest(): void {
     if (this.#held > 0) return;
     // A connection that rests holds no buffer.
     this.#bytes = NOTHING;

@@ -1,14 +1,21 @@
 // Whose request is begun next. Usually each at once. Where more come than one, each begins when all that the one before
 // it did at once is done, until the turn of the loop has taken its time; what is left waits for the next turn in line,
-// one line for each connection, and whoever was served least in the last second and wants least goes first: somebody
-// who asks once is answered soon, however much others ask. Who does not read its replies has to wait with its next
-// request until it does.
+// one line for each connection. They are served by weighted fair queueing: as if each had an equal share of the loop,
+// whoever would be through first goes first. Somebody who asks for little is answered soon, however much others ask,
+// and nobody waits for ever. Who does not read its replies has to wait with its next request until it does.
 import type { Clock } from '../support/clock.ts';
-import { SECOND } from '../support/limits.ts';
 
 export interface Asking {
   /** Bytes of replies that it has not taken yet. */
   readonly unread: number;
+}
+
+interface Waiting {
+  /** What it takes of the loop, where 1 is a small request. */
+  readonly cost: number;
+  /** The share of each with which it would be through. */
+  readonly through: number;
+  readonly begin: () => void;
 }
 
 /**
@@ -27,9 +34,11 @@ const MOST_UNREAD_OF_ALL = 64 * 1024 * 1024;
 
 export class Turns {
   readonly #clock: Clock;
-  readonly #lines = new Map<Asking, (() => void)[]>();
-  #served = new Map<Asking, number>();
-  #servedSince = 0;
+  readonly #lines = new Map<Asking, Waiting[]>();
+  /** What each has had by now who always wanted something. */
+  #share = 0;
+  /** With which share each has what it has asked for. */
+  readonly #asked = new Map<Asking, number>();
   #most = FIRST;
   #begun = 0;
   /** When the turn began in which requests were begun last. */
@@ -40,13 +49,20 @@ export class Turns {
     this.#clock = clock;
   }
 
+  /** This turn has taken its time: what takes more can wait for another. */
+  get isOver(): boolean {
+    return this.#since !== null && this.#clock.monotonic() - this.#since > LONG_TURN_MS;
+  }
+
   /** Begins the work now, or when its turn comes. */
-  take(who: Asking, begin: () => void): void {
+  take(who: Asking, cost: number, begin: () => void): void {
+    const through = Math.max(this.#share, this.#asked.get(who) ?? 0) + cost;
+    this.#asked.set(who, through);
     const line = this.#lines.get(who);
-    if (line) line.push(begin);
+    if (line) line.push({ cost, through, begin });
     else if (this.#begun === 0 && this.#lines.size === 0 && who.unread <= MOST_UNREAD)
-      this.#begin(who, begin);
-    else this.#lines.set(who, [begin]);
+      this.#begin({ cost, through, begin }, 1);
+    else this.#lines.set(who, [{ cost, through, begin }]);
     this.wake();
     this.#step();
   }
@@ -61,7 +77,7 @@ export class Turns {
   /** It has gone, and what it asked for with it. */
   forget(who: Asking): void {
     this.#lines.delete(who);
-    this.#served.delete(who);
+    this.#asked.delete(who);
   }
 
   #turn(): void {
@@ -69,9 +85,8 @@ export class Turns {
     this.#most = this.#mostAfter(now - (this.#since ?? now));
     this.#since = null;
     this.#begun = 0;
-    if (now - this.#servedSince > SECOND) {
-      this.#served = new Map();
-      this.#servedSince = now;
+    for (const [who, through] of this.#asked) {
+      if (through <= this.#share && who.unread === 0) this.#asked.delete(who);
     }
     if (this.#lines.size === 0) return;
     this.#beginNext();
@@ -98,10 +113,11 @@ export class Turns {
   #beginNext(): boolean {
     const who = this.#next();
     const line = who && this.#lines.get(who);
-    const begin = line?.shift();
-    if (!who || !line || !begin) return false;
+    const first = line?.shift();
+    if (!who || !line || !first) return false;
+    const askers = this.#lines.size;
     if (line.length === 0) this.#lines.delete(who);
-    this.#begin(who, begin);
+    this.#begin(first, askers);
     return true;
   }
 
@@ -110,26 +126,23 @@ export class Turns {
     return tookMs > LONG_TURN_MS ? Math.max(1, this.#most >> 2) : Math.min(MOST, this.#most * 2);
   }
 
-  #begin(who: Asking, begin: () => void): void {
+  #begin({ cost, begin }: Waiting, askers: number): void {
     this.#begun++;
-    this.#served.set(who, (this.#served.get(who) ?? 0) + 1);
+    this.#share += cost / askers;
     begin();
   }
 
   #next(): Asking | null {
     let all = 0;
-    for (const who of this.#served.keys()) all += who.unread;
+    for (const who of this.#asked.keys()) all += who.unread;
     const most = all > MOST_UNREAD_OF_ALL ? 0 : MOST_UNREAD;
     let next: Asking | null = null;
-    for (const who of this.#lines.keys()) {
-      if (who.unread > most) continue;
-      if (!next || this.#weightOf(who) < this.#weightOf(next)) next = who;
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const [who, [first]] of this.#lines) {
+      if (!first || who.unread > most || first.through >= soonest) continue;
+      soonest = first.through;
+      next = who;
     }
     return next;
-  }
-
-  /** What it had in the last second, and what it still wants. Twice the one, so that equals take turns. */
-  #weightOf(who: Asking): number {
-    return 2 * (this.#served.get(who) ?? 0) + (this.#lines.get(who)?.length ?? 0);
   }
 }

@@ -506,6 +506,51 @@ test('so are the beginnings of large requests, and each is answered when it is c
   await allDone(clients);
 }, 60_000);
 
+test('clients that leave before their requests have begun leave their room to others', async () => {
+  const { path } = await served(async ({ args }) =>
+    args === 'much' ? 'x'.repeat(800_000) : 'done',
+  );
+  // Of values that take many times their bytes.
+  const dear = (id: number): Buffer => frame(id, { args: Array(5000).fill({}) });
+  for (let round = 0; round < 12; round++) {
+    const clients = await Promise.all(Array.from({ length: 50 }, () => raw(path)));
+    for (const { socket } of clients) {
+      socket.pause();
+      socket.write(frame(1, { args: 'much' }));
+    }
+    await delay(systemClock, 100);
+    // Who does not take the reply to the first has to wait with the next ones.
+    for (const { socket } of clients) socket.write(Buffer.concat([dear(2), dear(3), dear(4)]));
+    await delay(systemClock, 200);
+    for (const { socket } of clients) socket.destroy();
+  }
+  const other = await raw(path);
+  other.socket.write(frame(1, { args: LARGE }));
+  await allDone([other]);
+}, 60_000);
+
+test('of large requests that are complete at once one is read in a turn', async () => {
+  const { path } = await served(async () => 'done');
+  const clients = await Promise.all(Array.from({ length: 20 }, () => raw(path)));
+  const whole = frame(1, { args: 'x'.repeat(1024 * 1024) });
+  for (const { socket } of clients) socket.write(whole.subarray(0, -1));
+  await vi.waitFor(() => expect(clients.every((it) => it.socket.writableLength === 0)).toBe(true));
+  await delay(systemClock, 200);
+  const parse = vi.spyOn(JSON, 'parse');
+  open.push({ close: () => parse.mockRestore() });
+  const read = (): number => parse.mock.calls.filter(([text]) => text.length > 1024 * 1024).length;
+  const inTurns: number[] = [];
+  const look = (): void => {
+    inTurns.push(read());
+    if (read() < clients.length) setImmediate(look);
+  };
+  for (const { socket } of clients) socket.write(whole.subarray(-1));
+  setImmediate(look);
+  await allDone(clients);
+  const most = Math.max(...inTurns.map((count, i) => count - (inTurns[i - 1] ?? 0)));
+  expect(most).toBeLessThanOrEqual(2);
+}, 60_000);
+
 test('a daemon that reads no more of a client until it has answered is not taken for a dead one', async () => {
   // Time runs a hundred times as fast.
   const fast: Clock = {

@@ -24,7 +24,7 @@ test('cheap requests that come together begin in one turn of the loop', async ()
   const seen: number[] = [];
   setImmediate(() => seen.push(begun));
   for (let i = 0; i < 30; i++) {
-    made.take(me, () => {
+    made.take(me, 1, () => {
       begun++;
       void Promise.resolve().then(() => work(0.03));
     });
@@ -43,10 +43,10 @@ test('of dear ones each turn begins one, and whoever asks meanwhile goes before 
     work(50);
   };
   const flood = { unread: 0 };
-  for (let i = 0; i < 20; i++) made.take(flood, () => void dear());
+  for (let i = 0; i < 20; i++) made.take(flood, 1, () => void dear());
   await turnOfLoop();
   const before = begun.length;
-  made.take({ unread: 0 }, () => begun.push('mine'));
+  made.take({ unread: 0 }, 1, () => begun.push('mine'));
   for (let i = 0; i < 3; i++) await turnOfLoop();
   expect(before).toBeLessThanOrEqual(2);
   expect(begun.indexOf('mine')).toBeGreaterThan(-1);
@@ -59,7 +59,7 @@ test('who does not read its replies waits until it does', async () => {
   const { turns: made } = turns();
   const me = { unread: 2 ** 30 };
   let begun = 0;
-  for (let i = 0; i < 3; i++) made.take(me, () => begun++);
+  for (let i = 0; i < 3; i++) made.take(me, 1, () => begun++);
   await turnOfLoop();
   await turnOfLoop();
   expect(begun).toBe(0);
@@ -68,4 +68,41 @@ test('who does not read its replies waits until it does', async () => {
   await turnOfLoop();
   await turnOfLoop();
   expect(begun).toBe(3);
+});
+
+test('who asks for little, again and again, goes before many that ask for much', async () => {
+  const { turns: made, work } = turns();
+  let much = 0;
+  for (let i = 0; i < 100; i++) {
+    made.take({ unread: 0 }, 64, () => {
+      much++;
+      work(50);
+    });
+  }
+  const me = { unread: 0 };
+  for (let i = 0; i < 20; i++) {
+    await turnOfLoop();
+    const before = much;
+    const mine = new Promise<void>((resolve) => made.take(me, 1, resolve));
+    await mine;
+    expect(much - before).toBeLessThanOrEqual(1);
+  }
+});
+
+test('who asks for much has its turn, however many ask for little without end', async () => {
+  const { turns: made, work } = turns();
+  let ended = false;
+  const little = (me: { unread: number }): void =>
+    made.take(me, 1, () => {
+      work(0.5);
+      if (!ended) setImmediate(() => little(me));
+    });
+  for (let i = 0; i < 50; i++) little({ unread: 0 });
+  await turnOfLoop();
+  let turnsOfLoop = 0;
+  const much = new Promise<void>((resolve) => made.take({ unread: 0 }, 64, resolve));
+  const isHere = much.then(() => true);
+  while (!(await Promise.race([isHere, turnOfLoop()])) && turnsOfLoop < 100_000) turnsOfLoop++;
+  ended = true;
+  expect(turnsOfLoop).toBeLessThan(50_000);
 });
