@@ -57,8 +57,8 @@ const COMMON = new RegExp(
   [
     'src/support/(clock|config|durations|errors|json|limits|random|recent|schema|text|zones)',
     'src/api/(address|client|protocol|wire)',
-    'src/run/(run|view|policy)',
-    'src/commands/(dispatch|index|version|shared/(command|follow|kinds|options|output|times|views|waiting))',
+    'src/run/(run|view|policy)\\.',
+    'src/commands/(dispatch|index|version|shared/(command|kinds|options|output|times|views|waiting))',
     'src/cli/(main|program|backend|terminal|entries|shells)',
     'node_modules/commander',
     'string-width',

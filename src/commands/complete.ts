@@ -3,8 +3,8 @@ import { complete as completed } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { checkJson } from '../support/json.ts';
 import type { Command } from './shared/command.ts';
-import { getRun } from './shared/drafts.ts';
 import { run, typedJson } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
 import { argument, option } from './shared/options.ts';
 import { viewRun } from './shared/views.ts';
 

@@ -3,8 +3,8 @@ import { failPending } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { MAX_LOG_TEXT } from '../support/limits.ts';
 import type { Command } from './shared/command.ts';
-import { getRun } from './shared/drafts.ts';
 import { run, text } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
 import { argument, option } from './shared/options.ts';
 import { viewRun } from './shared/views.ts';
 

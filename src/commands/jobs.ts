@@ -5,22 +5,20 @@ import type { RunView } from '../run/view.ts';
 import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
-import { unknownJob } from './shared/drafts.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
-import { choice, job } from './shared/kinds.ts';
-import { argument, type Checked, field, flag } from './shared/options.ts';
-import { type Output, paint, paintState, type Value } from './shared/output.ts';
 import {
   type JobView,
   jobNames,
   jobView,
   jobViews,
   NO_RUNS,
-  type ShortRun,
   schedulesByJob,
-  shortOf,
-  viewsOf,
-} from './shared/views.ts';
+} from './shared/job-views.ts';
+import { choice, job } from './shared/kinds.ts';
+import { unknownJob } from './shared/named.ts';
+import { argument, type Checked, field, flag } from './shared/options.ts';
+import { type Output, paint, paintState, type Value } from './shared/output.ts';
+import { type ShortRun, shortOf, viewsOf } from './shared/views.ts';
 import { byRank, WINDOW, type Windowed, windowOf } from './shared/window.ts';
 
 type One = JobView & { readonly runs: readonly RunView[] };

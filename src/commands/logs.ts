@@ -5,9 +5,9 @@ import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import { count as counted } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
-import { getRun } from './shared/drafts.ts';
 import { logOf, showLine } from './shared/follow.ts';
 import { count, run } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
 import { argument, field, flag, option } from './shared/options.ts';
 import type { Output } from './shared/output.ts';
 

@@ -3,9 +3,9 @@
 import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command, Context } from './shared/command.ts';
-import { refuseUnknownJob } from './shared/drafts.ts';
 import { job, schedule } from './shared/kinds.ts';
 import { changeKnown } from './shared/made-schedules.ts';
+import { refuseUnknownJob } from './shared/named.ts';
 import { argument, type Checked, option } from './shared/options.ts';
 
 const options = {

@@ -5,8 +5,9 @@ import { withLimit } from '../run/retries.ts';
 import type { Draft, Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import type { Command } from './shared/command.ts';
-import { acceptOne, entryOf, getRun } from './shared/drafts.ts';
+import { acceptOne, entryOf } from './shared/drafts.ts';
 import { run } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
 import { argument, flag } from './shared/options.ts';
 
 const options = {

@@ -2,8 +2,8 @@
 // again and again at a table that may be long.
 import type { Json } from '../support/json.ts';
 import type { Command } from './shared/command.ts';
-import { getRun } from './shared/drafts.ts';
 import { count, run } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
 import { argument, field } from './shared/options.ts';
 import { lastOf } from './shared/window.ts';
 

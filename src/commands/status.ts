@@ -6,12 +6,12 @@ import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
 import type { Command, Context } from './shared/command.ts';
 import { hostViews } from './shared/hosts.ts';
+import { jobNames } from './shared/job-views.ts';
 import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
 import type { HostView, Overview, Status } from './shared/replies.ts';
 import { throughputOf } from './shared/throughput.ts';
 import { instantOf } from './shared/times.ts';
-import { jobNames } from './shared/views.ts';
 import { version } from './version.ts';
 
 const NO_DAEMON = 4;

@@ -10,7 +10,7 @@ import type { Change, Engine, Period, SettledRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Members } from '../engine/members.ts';
 import { keepTime, seen, trusting } from '../run/keep-clock.ts';
-import { asideOf } from '../run/stored-run.ts';
+import { asideOf } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';

@@ -1,8 +1,8 @@
 // The table of jobs: state, counts, schedule, next due time and description.
 
 import { showUntil } from '../commands/shared/clock-texts.ts';
+import type { JobView } from '../commands/shared/job-views.ts';
 import { instantOf } from '../commands/shared/times.ts';
-import type { JobView } from '../commands/shared/views.ts';
 import { ruleText } from '../run/schedule.ts';
 import { showShortCount } from '../support/text.ts';
 import { type Column, styled, tableWidth, tame, textWidth } from './rows.ts';

@@ -219,3 +219,10 @@ export const latestAttempt = ({ life }: Run): number =>
 /** The run with what its attempt has last said of its progress, if anything. */
 export const withProgress = (run: Run, progress: Progress | null): Run =>
   progress && run.life ? { ...run, life: { ...run.life, progress } } : run;
+
+/** Why a run was set aside; null where it was not. */
+export const asideOf = ({ state }: Run): string | null =>
+  'aside' in state && state.aside !== undefined ? state.aside : null;
+
+/** It was set aside before it had ended: what waits for it goes on waiting. */
+export const isHeldUp = (run: Run): boolean => run.state.name === 'failed' && asideOf(run) !== null;

@@ -29,6 +29,7 @@ import {
 } from '../support/schema.ts';
 import { weightOfValue } from '../support/weight.ts';
 import {
+  asideOf,
   isSettled,
   isSettledName,
   type Life,
@@ -206,13 +207,6 @@ function closed(life: Life): Life {
   const ended = { ...last, endedAt: last.endedAt ?? last.startedAt, outcome: 'lost' as const };
   return { ...life, attempts: life.attempts.with(-1, ended) };
 }
-
-/** Why a run was set aside; null where it was not. */
-export const asideOf = ({ state }: Run): string | null =>
-  'aside' in state && state.aside !== undefined ? state.aside : null;
-
-/** It was set aside before it had ended: what waits for it goes on waiting. */
-export const isHeldUp = (run: Run): boolean => run.state.name === 'failed' && asideOf(run) !== null;
 
 /** The run as somebody has looked at it: settled as it stands. */
 export function acknowledged(run: Run): Run {

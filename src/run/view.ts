@@ -6,13 +6,13 @@ import type { Json } from '../support/json.ts';
 import {
   type Attempt,
   type AttemptOutcome,
+  asideOf,
   latestAttempt,
   type Run,
   type RunError,
   type StateName,
 } from './run.ts';
 import { hideParams, maskOf } from './secrets.ts';
-import { asideOf } from './stored-run.ts';
 
 export interface RunView {
   readonly id: string;

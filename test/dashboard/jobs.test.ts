@@ -1,6 +1,7 @@
 // The Jobs list: what the pane under it tells of the job under the cursor.
 import { expect, test } from 'vitest';
-import type { JobView, ShortRun } from '../../src/commands/shared/views.ts';
+import type { JobView } from '../../src/commands/shared/job-views.ts';
+import type { ShortRun } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
 import { textOf } from '../../src/dashboard/rows.ts';
 import type { List } from '../../src/dashboard/told.ts';

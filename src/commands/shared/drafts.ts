@@ -3,16 +3,15 @@
 // may differ is said by `force`: from code, a job may be named before it exists.
 import { type Catalog, type JobEntry, policyOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
-import { unknownRun } from '../../run/refusal.ts';
 import { withLimit } from '../../run/retries.ts';
-import type { Draft, Due, Origin, Run } from '../../run/run.ts';
+import type { Draft, Due, Origin } from '../../run/run.ts';
 import { waitOf } from '../../run/waits.ts';
 import { JobrunError, toJobrunError } from '../../support/errors.ts';
 import { checkJson, type Json } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
-import { didYouMean } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { type Elsewhere, isElsewhere } from './hosts.ts';
+import { getRun, unknownJob } from './named.ts';
 import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
 import type { AcceptedView } from './replies.ts';
@@ -146,13 +145,6 @@ function stillRead(job: string): JobrunError {
   return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
 }
 
-export function unknownJob(job: string, names: readonly string[]): JobrunError {
-  const typed = job.replace(/^jobs\//, '').replace(/\.\w+$/, '');
-  const meant = names.includes(typed) ? typed : job;
-  const hint = didYouMean(meant, names, 'See which there are: jobrun jobs');
-  return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
-}
-
 function paramsOf({ params = {}, texts }: RunRequest, entry: JobEntry | null): Json {
   if (texts === undefined) return params;
   const schema = entry?.state === 'ok' ? entry.data.schema : null;
@@ -283,23 +275,6 @@ export function dueOf(
 ): Due | null {
   if (inMs !== undefined) return waitOf(now, inMs);
   return dueAt === undefined ? null : { dueAt };
-}
-
-/** A job that is gone can still be let go, and one that is only asked for can be held. */
-export async function refuseUnknownJob(job: string, context: Context): Promise<void> {
-  const { catalog, engine } = context;
-  if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
-  if ((await engine.pauses()).jobs.has(job)) return;
-  const names = catalog.names();
-  if (names.includes(job) || (await isElsewhere(job, context))) return;
-  throw unknownJob(job, names);
-}
-
-/** A run by its id. Throws `unknown-run`. */
-export async function getRun(id: number, { engine }: Pick<Context, 'engine'>): Promise<Run> {
-  const run = await engine.find(id);
-  if (run) return run;
-  throw unknownRun(id);
 }
 
 /**

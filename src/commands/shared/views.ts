@@ -1,13 +1,10 @@
-// Runs and jobs as handlers tell them: a run with what only the running system knows, which is why it waits and what a
-// running attempt last said of its progress; a job with the counts of its runs and whether it is paused.
+// Runs as handlers tell them: with what only the running system knows, which is why a run waits and what a running
+// attempt last said of its progress.
 
-import { blockOf, type JobEntry } from '../../catalog/catalog.ts';
-import type { Accepted, Pauses } from '../../engine/engine.ts';
-import { type Counts, type Run, withProgress } from '../../run/run.ts';
-import { type Schedule, type ScheduleView, scheduleView } from '../../run/schedule.ts';
+import { blockOf } from '../../catalog/catalog.ts';
+import type { Accepted } from '../../engine/engine.ts';
+import { type Run, withProgress } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
-import type { Json } from '../../support/json.ts';
-import { shortPath } from '../../support/read-file.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { hostsByJob, onlyOn } from './hosts.ts';
@@ -102,119 +99,4 @@ export function shortOf(view: RunView): ShortRun {
 function asSaid(run: Run, context: Context): Run {
   if (run.state.name !== 'running') return run;
   return withProgress(run, context.daemon?.progress(run.id) ?? null);
-}
-
-export interface JobView {
-  readonly name: string;
-  readonly state: 'ok' | 'broken' | 'paused' | 'missing';
-  readonly description: string | null;
-  readonly group: string | null;
-  readonly file: string | null;
-  readonly error: string | null;
-  readonly schedule: ScheduleView | null;
-  /** JSON Schema, where the job's validator offers one. */
-  readonly params: Json;
-  readonly counts: Counts;
-  /** The hosts with a daemon that lives and can run it; without a store, this one. */
-  readonly hosts: readonly string[];
-}
-
-export const NO_RUNS: Counts = {
-  scheduled: 0,
-  waiting: 0,
-  queued: 0,
-  running: 0,
-  done: 0,
-  failed: 0,
-  aborted: 0,
-};
-
-/** Views of the jobs with these names, which are `jobNames`, or some of them. */
-export async function jobViews(
-  names: readonly string[],
-  context: Context,
-): Promise<readonly JobView[]> {
-  const known = await knownOf(context);
-  return names.map((name) => view(name, context.catalog.find(name), known, context));
-}
-
-/** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
-export async function jobNames({ engine, catalog, daemon }: Context): Promise<readonly string[]> {
-  const known = catalog.all().map(({ name }) => name);
-  // Without a daemon the definitions may not have been read, but the files tell their names.
-  const filed = daemon || known.length > 0 ? known : catalog.names();
-  const counts = await engine.countsByJob();
-  const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
-  const left = (await engine.schedules()).map(({ job }) => job);
-  return [...new Set([...filed, ...asked, ...left])].sort();
-}
-
-export async function jobView(name: string, context: Context): Promise<JobView | null> {
-  const known = await knownOf(context);
-  const entry = context.catalog.find(name);
-  const asked = known.counts.has(name) || known.schedules.some(({ job }) => job === name);
-  return entry || asked ? view(name, entry, known, context) : null;
-}
-
-/** What the engine knows of all jobs. */
-interface Known {
-  readonly counts: ReadonlyMap<string, Counts>;
-  readonly pauses: Pauses;
-  readonly schedules: readonly Schedule[];
-  readonly byJob: ReadonlyMap<string, Schedule>;
-  readonly hosts: ReadonlyMap<string, readonly string[]>;
-}
-
-async function knownOf({ engine, members }: Context): Promise<Known> {
-  const schedules = await engine.schedules();
-  return {
-    counts: await engine.countsByJob(),
-    pauses: await engine.pauses(),
-    schedules,
-    byJob: schedulesByJob(schedules),
-    hosts: await hostsByJob(members),
-  };
-}
-
-/** Of each job the schedule that its file defines, or defined while it was there; else the first that was made for it. */
-export function schedulesByJob(all: readonly Schedule[]): ReadonlyMap<string, Schedule> {
-  const byJob = new Map<string, Schedule>();
-  for (const one of all) if (one.source === 'job' || !byJob.has(one.job)) byJob.set(one.job, one);
-  return byJob;
-}
-
-const isWanted = (counts: Counts): boolean =>
-  counts.scheduled + counts.waiting + counts.queued + counts.running > 0;
-
-function view(
-  name: string,
-  entry: JobEntry | null,
-  { counts, pauses, byJob, hosts }: Known,
-  context: Context,
-): JobView {
-  const { dir, redact, store, host } = context.config;
-  const schedule = byJob.get(name);
-  const data = entry?.state === 'ok' ? entry.data : null;
-  return {
-    name,
-    state: jobState(name, entry, pauses),
-    description: data?.description ?? null,
-    group: data?.group ?? null,
-    file: entry && shortPath(dir, entry.file),
-    error: entry?.state === 'broken' ? entry.error : null,
-    schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
-    params: data?.schema ?? null,
-    counts: { ...NO_RUNS, ...counts.get(name) },
-    hosts: store ? (hosts.get(name) ?? []) : data ? [host] : [],
-  };
-}
-
-export function jobState(
-  name: string,
-  entry: JobEntry | null,
-  { all, jobs }: Pauses,
-): JobView['state'] {
-  if (!entry) return 'missing';
-  if (entry.state === 'broken') return 'broken';
-  return all || jobs.has(name) ? 'paused' : 'ok';
 }

@@ -7,7 +7,7 @@ import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import type { Context } from './command.ts';
-import { getRun } from './drafts.ts';
+import { getRun } from './named.ts';
 
 /** The runs as soon as all of them, or with `any` one of them, are settled; null when the signal ended the wait. */
 export async function untilSettled(

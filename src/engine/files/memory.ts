@@ -7,6 +7,8 @@
 
 import { Picker } from '../../run/pick.ts';
 import {
+  asideOf,
+  isHeldUp,
   isSettled,
   isSettledName,
   queuedSince,
@@ -15,14 +17,13 @@ import {
   type StateName,
 } from '../../run/run.ts';
 import { RunHeap } from '../../run/run-heap.ts';
-import { asideOf, isHeldUp, lightOf, RUN_ID, readRun } from '../../run/stored-run.ts';
+import { lightOf, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import { weightOf } from '../../run/weight.ts';
 import type { Note } from '../../store/damage.ts';
 import type { PagedTable } from '../../store/pages.ts';
-import type { Aside } from '../../store/table.ts';
-import { fitting, sensible } from '../../store/table.ts';
+import { type Aside, fitting, sensible } from '../../store/table.ts';
 import { pageOf, type Summary, Tally } from '../../store/tally.ts';
 import { ById } from '../../support/by-id.ts';
 import { PAGE_SIZE } from '../../support/limits.ts';

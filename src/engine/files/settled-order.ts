@@ -16,8 +16,7 @@
 // final place once the next page ends before it: then it is in the window, or forgotten. So memory holds the runs of
 // spans that overlap, and of these no more than the window can take. Once the window is full, the pages that are left
 // are counted too.
-import type { Run } from '../../run/run.ts';
-import { asideOf } from '../../run/stored-run.ts';
+import { asideOf, type Run } from '../../run/run.ts';
 import { type Pages, readable } from '../../store/pages.ts';
 import { EMPTY, type Span, type Tally, UNKNOWN } from '../../store/tally.ts';
 import type { JobrunError } from '../../support/errors.ts';

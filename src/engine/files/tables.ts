@@ -4,9 +4,9 @@
 import * as v from 'valibot';
 import type { Difference } from '../../run/difference.ts';
 import type { News } from '../../run/intake.ts';
-import type { Run } from '../../run/run.ts';
+import { asideOf, type Run } from '../../run/run.ts';
 import { type Schedule, whyAside } from '../../run/schedule.ts';
-import { acknowledged, asideOf, RUN_ID } from '../../run/stored-run.ts';
+import { acknowledged, RUN_ID } from '../../run/stored-run.ts';
 import { readSchedule } from '../../run/stored-schedule.ts';
 import type { Note } from '../../store/damage.ts';
 import type { Op } from '../../store/format.ts';
