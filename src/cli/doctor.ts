@@ -23,6 +23,7 @@ import {
 } from '../daemon/checkup.ts';
 import { missingFolder } from '../daemon/follow-files.ts';
 import { readJobs } from '../daemon/jobs.ts';
+import { checkStore } from '../daemon/store-checkup.ts';
 import {
   daemonOn,
   type Finding,
@@ -30,12 +31,14 @@ import {
   inspectEngine,
   type Repaired,
   repairEngine,
+  repairStore,
 } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
+import type { StorePlace } from '../support/store-place.ts';
 import { count } from '../support/text.ts';
 import { endGroup, type WorkerIdentity } from '../workers/death.ts';
 import { refuseNoProject } from './backend.ts';
@@ -61,7 +64,7 @@ const options = {
 export const doctor: Command<typeof options, Reply> = {
   name: 'doctor',
   about:
-    'Check the files of the state, its lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
+    'Check the files of the state or the store, the lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
   examples: [
     'doctor',
     'doctor --json | jq \'.checks[] | select(.status != "ok")\'',
@@ -72,10 +75,11 @@ export const doctor: Command<typeof options, Reply> = {
   async local({ repair }, { config }) {
     refuseNoProject(config);
     const repaired = repair ? await repairAll(config) : null;
-    const clock = repair ? await takeClock(config) : null;
+    const clock = repair && !config.store ? await takeClock(config) : null;
     const checks = await checkAll(config);
     const sound = checks.every(({ status }) => status !== 'problem');
-    return { sound, state: config.state, checks, repaired, clock };
+    const state = config.store?.shown ?? config.state;
+    return { sound, state, checks, repaired, clock };
   },
 
   show(reply, out) {
@@ -92,8 +96,17 @@ export const doctor: Command<typeof options, Reply> = {
 };
 
 async function checkAll(config: Config): Promise<readonly Check[]> {
+  if (config.store)
+    return [
+      ...(await checkStore(config, config.store, systemClock)),
+      await checkPermissions(config),
+      await checkLock(config),
+      checkOrphans(await orphansOf(config)),
+      checkConfig(config),
+      await checkJobs(config),
+    ];
   const found = await inspectEngine(config, systemClock);
-  const checks = [
+  return [
     checkFiles(found),
     await checkPermissions(config),
     await checkLock(config),
@@ -104,7 +117,6 @@ async function checkAll(config: Config): Promise<readonly Check[]> {
     checkConfig(config),
     await checkJobs(config),
   ];
-  return checks;
 }
 
 /** Broken jobs keep their queue: worth knowing, and no damage. */
@@ -180,15 +192,31 @@ async function readBroken(config: Config): Promise<readonly string[] | null> {
 const orphansOf = async ({ state }: Config): Promise<readonly WorkerIdentity[]> =>
   (await holderOf(state))?.kind === 'daemon' ? [] : findOrphans(state);
 
-/** A sound state is left as it is. */
 async function repairAll(config: Config): Promise<Repaired | null> {
-  const found = await inspectEngine(config, systemClock);
-  if (found.foreign) throw found.foreign;
-  const needed = found.findings.some(({ level }) => level === 'problem');
-  const repaired = needed ? await repairEngine(config, systemClock) : null;
+  const repaired = config.store
+    ? await repairCounts(config, config.store)
+    : await repairFiles(config);
   for (const orphan of await orphansOf(config))
     await endGroup(orphan, { clock: systemClock, force: true });
   return repaired;
+}
+
+/** A sound state is left as it is. */
+async function repairFiles(config: Config): Promise<Repaired | null> {
+  const found = await inspectEngine(config, systemClock);
+  if (found.foreign) throw found.foreign;
+  const needed = found.findings.some(({ level }) => level === 'problem');
+  return needed ? await repairEngine(config, systemClock) : null;
+}
+
+async function repairCounts(config: Config, place: StorePlace): Promise<Repaired | null> {
+  const wrong = await repairStore(config, place, systemClock);
+  if (wrong.length === 0) return null;
+  const notes = wrong.map(
+    ({ job, state, counted, rows }) =>
+      `the count of ${state} runs of ${job}: ${rows}, not ${counted}`,
+  );
+  return { notes, aside: [], edited: [], lost: [], doubted: [], lostFrom: null };
 }
 
 /** Where the clock was set, a person who repairs says that it is right now. */
@@ -224,7 +252,7 @@ function showCheck({ name, status, summary, findings }: Check, out: Output): voi
 }
 
 function showRepaired(repaired: Repaired, out: Output): void {
-  out.line`repaired: the originals are kept`;
+  out.line`repaired${repaired.aside.length > 0 ? ': the originals are kept' : ''}`;
   for (const file of repaired.aside) out.line`  ${file}`;
   for (const file of repaired.edited)
     out.line`  changed by hand or by rot, taken as it is: ${file}`;

@@ -1,5 +1,5 @@
 // `jobrun export`: the whole state as one stream of JSON lines, for another machine, another version, or a backup. It
-// reads the files as they are at one moment and needs nothing of a daemon that may be at work on them.
+// reads the state as it is at one moment and needs nothing of a daemon that may be at work on it.
 import { exportState } from '../engine/open.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Command } from './shared/command.ts';

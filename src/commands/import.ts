@@ -14,6 +14,8 @@ interface Reply {
   /** What made no sense, line by line. */
   readonly setAside: readonly string[];
   readonly state: string;
+  /** What `engine` has to be in the config for the runs to be kept there from now on; null where it is that already. */
+  readonly engine: string | null;
 }
 
 const options = {
@@ -23,8 +25,12 @@ const options = {
 export const importAll: Command<typeof options, Reply> = {
   name: 'import',
   about:
-    'Take the stream of jobrun export into an empty state: all of it, or nothing. No daemon may run on it.',
-  examples: ['import backup.jsonl', 'import --state-dir /srv/new/state backup.jsonl'],
+    'Take the stream of jobrun export into an empty state or store: all of it, or nothing. No daemon may run on it.',
+  examples: [
+    'import backup.jsonl',
+    'import --state-dir /srv/new/state backup.jsonl',
+    'export | JOBRUN_ENGINE=postgres://jobs@db.example/shop jobrun import',
+  ],
   options,
 
   ask(request) {
@@ -37,13 +43,18 @@ export const importAll: Command<typeof options, Reply> = {
   async local({ file = '-' }, { config }) {
     const input = file === '-' ? process.stdin : createReadStream(file);
     const { runs, oddities } = await importInto(config, systemClock, linesOf(input));
-    return { imported: runs, setAside: oddities, state: config.state };
+    const { store, state, engineIsReplaced } = config;
+    const engine = store?.shown ?? (engineIsReplaced ? 'json' : null);
+    return { imported: runs, setAside: oddities, state: store?.shown ?? state, engine };
   },
 
   show(reply, out) {
-    if (!out.done(reply, []))
-      out.line`Imported ${count(reply.imported, 'run')} into ${reply.state}`;
     if (!out.json) for (const what of reply.setAside) out.note`note: ${what}`;
+    if (out.done(reply, [])) return undefined;
+    out.line`Imported ${count(reply.imported, 'run')} into ${reply.state}`;
+    if (reply.engine === null) return undefined;
+    out.line`To keep runs there from now on, put this line into jobrun.config.json:`;
+    out.line`  ${`"engine": ${JSON.stringify(reply.engine)}`}`;
     return undefined;
   },
 };

@@ -1,6 +1,6 @@
 // What `jobrun doctor` looks at, check by check. Nothing here changes anything, and all of it works beside a live
 // daemon. A problem is something that a promise may break on; a warning is worth knowing and costs nothing yet.
-import type { Stats } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Finding, holderOf, type Inspected } from '../engine/open.ts';
@@ -34,7 +34,16 @@ export type CheckName =
   | 'space'
   | 'processes'
   | 'config'
-  | 'jobs';
+  | 'jobs'
+  // Of a store: store-checkup.ts.
+  | 'store'
+  | 'durability'
+  | 'rights'
+  | 'members'
+  | 'leases'
+  | 'counts'
+  | 'size'
+  | 'awaited';
 
 export interface Check {
   readonly name: CheckName;
@@ -95,12 +104,20 @@ export function checkConfig(config: Config): Check {
     () => notifyRules(config),
     () => refuseWrongDefaults(config),
   ];
-  const findings = readers.flatMap((reader) => problemsOf(file, reader));
-  return checkOf(
-    'config',
-    findings.length === 0 ? 'readable' : 'no daemon starts with it',
-    findings,
-  );
+  const problems = readers.flatMap((reader) => problemsOf(file, reader));
+  const summary = problems.length === 0 ? 'readable' : 'no daemon starts with it';
+  return checkOf('config', summary, [...problems, ...openPassword(config, file)]);
+}
+
+const OTHERS_READ = 0o044;
+
+/** The password of a store is for whoever can read the file. */
+function openPassword({ tellsPassword }: Config, file: string): readonly Finding[] {
+  const { mode = 0 } = (tellsPassword && statSync(file, { throwIfNoEntry: false })) || {};
+  if ((mode & OTHERS_READ) === 0) return [];
+  const message = `${file} has the password of the store in it, and others can read it`;
+  const hint = `chmod go= ${file}; or keep the password in ~/.pgpass or PGPASSWORD.`;
+  return [{ level: 'warning', file, message, hint }];
 }
 
 /** What `look` refuses is a problem of this file. */

@@ -13,7 +13,7 @@ import {
 import { lockedDisk } from '../store/locked-disk.ts';
 import { logFolder } from '../store/log.ts';
 import { clearPlaces, type Repaired } from '../store/repair.ts';
-import type { Import } from '../store/stream.ts';
+import type { Import } from '../store/stream-format.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { errnoOf } from '../support/errors.ts';
@@ -29,7 +29,14 @@ import {
   inspectState,
   repairState,
 } from './files/whole-state.ts';
+
 import type { OpenAs, Opened } from './opened.ts';
+import type {
+  StoreContent,
+  StoreInspection,
+  StoreMember,
+  WrongCount,
+} from './postgres/inspect-store.ts';
 
 export type { OpenAs, Opened };
 
@@ -132,19 +139,47 @@ export async function repairEngine(config: Config, clock: Clock): Promise<Repair
   }
 }
 
-/** The whole state as lines of JSON, beside a daemon or without one. */
-export const exportState = (
+export type { StoreContent, StoreInspection, StoreMember };
+
+/** A look at the store that a config names, which changes nothing. */
+export async function inspectStore(
+  config: Config,
+  place: StorePlace,
+  clock: Clock,
+): Promise<StoreInspection> {
+  return (await import('./postgres/inspect-store.ts')).inspectStore(config, place, clock);
+}
+
+/** Sets right what can be: the counts. Returns what was wrong. */
+export async function repairStore(
+  config: Config,
+  place: StorePlace,
+  clock: Clock,
+): Promise<readonly WrongCount[]> {
+  return (await import('./postgres/inspect-store.ts')).repairStore(config, place, clock);
+}
+
+/** The whole state as lines of JSON, beside daemons or without one. */
+export async function* exportState(
   config: Config,
   clock: Clock,
   version: string,
-): AsyncGenerator<string> => exportLines(realDisk, config.state, clock, version);
+): AsyncGenerator<string> {
+  if (!config.store) return yield* exportLines(realDisk, config.state, clock, version);
+  const { exportStore } = await import('./postgres/whole-store.ts');
+  yield* exportStore(config, config.store, clock, version);
+}
 
-/** Takes such lines into an empty state, all or nothing. */
+/** Takes such lines into an empty state or store, all or nothing. */
 export async function importInto(
   config: Config,
   clock: Clock,
   lines: AsyncIterable<string>,
 ): Promise<Import> {
+  if (config.store) {
+    const { importIntoStore } = await import('./postgres/whole-store.ts');
+    return importIntoStore(config, config.store, clock, lines);
+  }
   const lock = await lockState(config.state, 'command', clock);
   try {
     return await importState(placeOf(config, clock, lock), lines);

@@ -1,23 +1,16 @@
-// The whole state as lines of JSON, out and in:
-//
-//   {"jobrun":"export","format":1,…}  then lines of tables, run lines, log lines  then {"end":true,…,"sum"}
-//
-// The last line counts what came before it and has the checksum of all of it: a stream that was cut or changed is
-// known. Records in pages come in the order of their numbers, so that neither side holds more than a page of them.
+// The whole state as a stream, out and in; stream-format.ts says what its lines are.
 //
 // An empty state takes in all of a stream or nothing. Pages and logs are written first: as long as no manifest and no
 // line of the journal names a page, it is not part of the state. Then one line of the journal names them all, with the
 // other tables: that line is the moment of the import.
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
-import { type Disk, type DiskFile, hex } from '../support/files.ts';
-import { parseJson } from '../support/json.ts';
+import type { Disk, DiskFile } from '../support/files.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
-import { harmlessJson, piecesOf } from '../support/text.ts';
-import { listFolder, type Note, readOrDamaged } from './damage.ts';
+import { piecesOf } from '../support/text.ts';
+import { listFolder, readOrDamaged } from './damage.ts';
 import type { Op } from './format.ts';
 import { journalFolder, Segment } from './journal.ts';
 import { LOG_NAME, logFolder } from './log.ts';
@@ -25,24 +18,18 @@ import type { Imported } from './manifest.ts';
 import { Pages, type Row, readable, type Tables } from './pages.ts';
 import { type Recovered, readState, readSteadily } from './reader.ts';
 import { type OpenOptions, openState } from './recovery.ts';
+import {
+  broken,
+  type Import,
+  type StreamHeader,
+  StreamReader,
+  type StreamSink,
+  streamOf,
+} from './stream-format.ts';
 import { pageOf } from './tally.ts';
 
-const STREAM_FORMAT = 1;
 /** A long log goes in pieces. */
 const CHUNK = 256 * 1024;
-
-/** The lines that the last one counts: those of the pages, of tables that say so, and of logs. */
-const counting = ({ documents, paged }: Tables) => {
-  const names = new Map([[paged.what, paged.name], ...documents.counted, ['log', 'logs']]);
-  const counts = Object.fromEntries([...names.values()].map((name) => [name, 0]));
-  const add = (item: Fields): void => {
-    for (const kind of Object.keys(item)) {
-      const name = names.get(kind);
-      if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
-    }
-  };
-  return { counts, add };
-};
 
 /** Returns every line, with its line feed. Throws if the state is damaged: a copy that lacks records is no copy. */
 export async function* exportState(
@@ -54,27 +41,13 @@ export async function* exportState(
 ): AsyncGenerator<string> {
   const read = await readSteadily(disk, dir, clock, tables);
   if (read.problems[0]) throw read.problems[0].error;
-  const { counts, add } = counting(read.tables);
-  let sum = 0;
-  const line = (value: object): string => {
-    const text = `${harmlessJson(value)}\n`;
-    sum = crc32(text, sum);
-    return text;
-  };
   const { nextId, changes } = read;
-  const at = isoOf(clock.now());
-  yield line({ jobrun: 'export', format: STREAM_FORMAT, version, at, nextId, changes });
-  for await (const item of itemsOf(disk, dir, read)) {
-    add(item);
-    yield line(item);
-  }
-  yield `${JSON.stringify({ end: true, ...counts, sum: hex(sum) })}\n`;
+  const header = { version, at: isoOf(clock.now()), nextId, changes };
+  yield* streamOf(header, read.tables, itemsOf(disk, dir, read));
 }
 
 async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerator<Fields> {
-  const { documents, paged } = read.tables;
-  for (const { line, records } of documents.lines())
-    for (const record of records) yield { [line]: record };
+  const { paged } = read.tables;
   for (const page of paged.tally.pages().toReversed())
     for (const record of await recordsOf(page, read)) yield { [paged.what]: record };
   const folder = logFolder(dir);
@@ -105,12 +78,6 @@ async function recordsOf(page: number, { tables, pages, nextId }: Recovered): Pr
 function* logItems(bytes: Buffer | JobrunError | null, name: string): Generator<Fields> {
   if (!Buffer.isBuffer(bytes)) return;
   for (const piece of piecesOf(bytes.toString('utf8'), CHUNK)) yield { log: [name, piece] };
-}
-
-export interface Import {
-  readonly runs: number;
-  /** Records that make no sense, and were set aside or left out. */
-  readonly oddities: readonly string[];
 }
 
 /** The caller holds the lock. Throws `refused` where the state is not empty. */
@@ -149,22 +116,35 @@ async function importLines(
   lines: AsyncIterable<string>,
 ): Promise<Import> {
   await removeLogs(disk, logFolder(dir));
-  const taking = new Taking(disk, dir, tables);
+  const sink = new FileSink(disk, dir, tables);
   try {
-    await taking.takeAll(lines);
-    const imported = await taking.end(state);
+    const reader = new StreamReader(tables, sink);
+    const taken = await reader.takeAll(lines);
+    await sink.end();
+    const imported = importOf(tables, reader.header, state);
     const folder = journalFolder(dir);
     const segment = await Segment.create(disk, folder, state.lastSegment + 1, state.end);
     const op: Op = ['import', imported];
     await segment.append(state.end.seq + 1, now, [JSON.stringify(op)]);
     await segment.close();
+    return taken;
   } catch (error) {
-    await taking.undo();
+    await sink.undo();
     throw error;
   }
-  const { count: runs, oddities } = taking;
-  return { runs, oddities };
 }
+
+/** What the line of the journal names. */
+const importOf = (
+  { paged, documents }: Tables,
+  header: StreamHeader,
+  state: Recovered,
+): Imported => ({
+  nextId: Math.max(header.nextId, state.nextId),
+  changes: Math.max(header.changes, state.changes),
+  ...paged.summary(paged.tally.pages()),
+  ...documents.exported(),
+});
 
 /** Logs that an import left that was killed: they would be taken for logs of this one. */
 async function removeLogs(disk: Disk, folder: string): Promise<void> {
@@ -172,15 +152,13 @@ async function removeLogs(disk: Disk, folder: string): Promise<void> {
     if (LOG_NAME.test(name)) await disk.remove(join(folder, name));
 }
 
-class Taking {
-  count = 0;
-  readonly oddities: string[] = [];
+/** Writes pages and logs, which are part of the state once a line of the journal names them. */
+class FileSink implements StreamSink<Row> {
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #tables: Tables;
   readonly #pages: Pages<Row>;
   readonly #written = new Set<string>();
-  #header = { nextId: 1, changes: 0 };
   #page: Row[] = [];
   #log: { readonly name: string; readonly file: DiskFile; size: number } | null = null;
 
@@ -191,42 +169,10 @@ class Taking {
     this.#pages = new Pages(disk, dir, tables.paged);
   }
 
-  /** Throws at the first line that does not fit, and at the end if the stream was cut. */
-  async takeAll(lines: AsyncIterable<string>): Promise<void> {
-    const { counts, add } = counting(this.#tables);
-    let [sum, n] = [0, 0];
-    let ended = false;
-    for await (const text of lines) {
-      n++;
-      if (ended) throw broken(`goes on after its end, in line ${n}`);
-      const value = parseJson(text) as Record<string, unknown> | undefined | null;
-      if (!value || typeof value !== 'object') throw broken(`has no JSON in line ${n}`);
-      if (n === 1) this.#header = headerOf(value);
-      else if (value.end === true) {
-        const same = Object.entries(counts).every(([name, n]) => value[name] === n);
-        if (value.sum !== hex(sum) || !same)
-          throw broken('does not fit the checksum in its last line');
-        ended = true;
-      } else {
-        await this.#take(value, n);
-        add(value);
-      }
-      sum = crc32(`${text}\n`, sum);
-    }
-    if (!ended) throw broken(n === 0 ? 'is empty' : 'was cut off: its last line is missing');
-  }
-
-  async end(state: Recovered): Promise<Imported> {
+  async end(): Promise<void> {
     await this.#writePage();
     await this.#closeLog();
     await this.#disk.syncFolder(logFolder(this.#dir));
-    const { paged, documents } = this.#tables;
-    return {
-      nextId: Math.max(this.#header.nextId, state.nextId),
-      changes: Math.max(this.#header.changes, state.changes),
-      ...paged.summary(paged.tally.pages()),
-      ...documents.exported(),
-    };
   }
 
   async undo(): Promise<void> {
@@ -235,34 +181,11 @@ class Taking {
     for (const path of this.#written) await this.#disk.remove(path).catch(() => undefined);
   }
 
-  /** A line is one thing: the value of a second field would be taken in unchecked. */
-  async #take(value: Fields, line: number): Promise<void> {
-    const { paged, documents } = this.#tables;
-    const [[kind = '', of] = [], ...others] = Object.entries(value);
-    const note: Note = (what, setAside = false) =>
-      this.oddities.push(
-        `line ${line}: ${what}${setAside ? '; it is set aside' : '; it is left out'}`,
-      );
-    if (others.length === 0 && kind === 'log' && isLog(of)) await this.#logText(...of);
-    else if (others.length === 0 && kind === paged.what) {
-      const record = paged.read(of, note);
-      if (typeof record === 'string') note(`a ${kind} makes no sense: ${record}`);
-      else await this.#record(record);
-    } else if (others.length > 0 || !documents.loadLine(kind, of, note))
-      throw broken(`has something unknown in line ${line}`);
-  }
-
-  async #record(record: Row): Promise<void> {
-    const { what } = this.#tables.paged;
+  async record(record: Row): Promise<void> {
     const last = this.#page.at(-1);
-    if (last && record.id <= last.id)
-      throw broken(`has ${what} ${record.id} after ${what} ${last.id}`);
-    if (record.id >= this.#header.nextId)
-      throw broken(`has a ${what} ${record.id} beyond its own end`);
     if (last && pageOf(last.id) !== pageOf(record.id)) await this.#writePage();
     this.#page.push(record);
     this.#tables.paged.count(record);
-    this.count++;
   }
 
   async #writePage(): Promise<void> {
@@ -274,7 +197,7 @@ class Taking {
     this.#page = [];
   }
 
-  async #logText(name: string, text: string): Promise<void> {
+  async log(name: string, text: string): Promise<void> {
     if (this.#log?.name !== name) {
       await this.#closeLog();
       const path = join(logFolder(this.#dir), name);
@@ -295,23 +218,4 @@ class Taking {
     await log?.file.sync();
     await log?.file.close();
   }
-}
-
-function headerOf(value: Fields): { readonly nextId: number; readonly changes: number } {
-  const { jobrun, format, nextId, changes } = value;
-  if (jobrun !== 'export' || !Number.isSafeInteger(nextId) || !Number.isSafeInteger(changes))
-    throw broken('does not begin as one does');
-  if (format === STREAM_FORMAT) return { nextId: nextId as number, changes: changes as number };
-  const message = `the stream has format ${format}, this jobrun knows ${STREAM_FORMAT}`;
-  throw new JobrunError('state-newer', message, 'Use the version of jobrun that wrote it.');
-}
-
-function isLog(value: unknown): value is readonly [name: string, text: string] {
-  if (!Array.isArray(value) || value.length !== 2) return false;
-  return LOG_NAME.test(String(value[0])) && typeof value[1] === 'string';
-}
-
-function broken(why: string): JobrunError {
-  const hint = 'Nothing was imported. Make it anew: jobrun export > file';
-  return new JobrunError('state-damaged', `the stream ${why}`, hint);
 }

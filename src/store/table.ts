@@ -208,6 +208,8 @@ export class Documents {
   /** How each operation of the journal is read. */
   readonly reads: Reads;
   readonly #all: readonly DocumentTables[];
+  /** Whether a table holds a list of records: to ask it each time would be to dump it for each line of an import. */
+  readonly #areLists = new Map<Table, boolean>();
 
   constructor(all: readonly DocumentTables[]) {
     this.#all = all;
@@ -266,8 +268,11 @@ export class Documents {
   /** Takes in a record of an export. Returns false if no table has such lines. */
   loadLine(line: string, record: unknown, note: Note): boolean {
     const table = this.#portable().find((one) => one.line === line);
-    table?.load(Array.isArray(table.dump()) ? [record] : record, note);
-    return table !== undefined;
+    if (!table) return false;
+    const isList = this.#areLists.get(table) ?? Array.isArray(table.dump());
+    this.#areLists.set(table, isList);
+    table.load(isList ? [record] : record, note);
+    return true;
   }
 
   /** Returns what the line of an import says of the tables. */

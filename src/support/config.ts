@@ -53,6 +53,8 @@ export interface Config {
   readonly redact: readonly string[];
   /** The store that the runs are kept in; null: files in `state`. */
   readonly store: StorePlace | null;
+  /** The environment names the engine, in place of the config file. */
+  readonly engineIsReplaced: boolean;
   /** The config file has the password of the store in it. */
   readonly tellsPassword: boolean;
   /** How this machine is called in what is shown. */
@@ -169,6 +171,7 @@ export function loadConfig(
     },
     drainMs: set.JOBRUN_DRAIN ?? drain,
     store,
+    engineIsReplaced: set.JOBRUN_ENGINE !== undefined,
     tellsPassword: !set.JOBRUN_ENGINE && typeof store?.password === 'string',
     host: set.JOBRUN_HOST ?? host ?? hostname(),
     leaseMs: set.JOBRUN_LEASE ?? lease,

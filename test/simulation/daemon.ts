@@ -42,6 +42,7 @@ const config: Config = {
   redact: [],
   store: null,
   tellsPassword: false,
+  engineIsReplaced: false,
   host: 'simulated',
   leaseMs: 30 * SECOND,
 };

@@ -239,8 +239,9 @@ class Starts implements Table, Rows<string, number> {
     else if (before !== null) picker.uncounted(job, before);
   }
 
+  /** In one order on each engine, so that the same state is the same stream. */
   dump(): unknown {
-    return this.#memory.starts();
+    return this.#memory.starts().toSorted(([a], [b]) => compared(a, b));
   }
 
   /** Missing if an earlier version wrote the document. */
@@ -283,6 +284,25 @@ class RecentRequests extends Recent<Answered> {
   }
 }
 
+/** In the order in which they were answered, which is one order on each engine. */
+class Requests extends KeyedTable<string, Answered> {
+  constructor() {
+    super(
+      {
+        ...{ field: 'requests', line: 'request', what: 'request' },
+        ...{ read: fitting<Answered>(REQUEST), key: ([request]) => request, put: 'asked' },
+      },
+      new RecentRequests(),
+    );
+  }
+
+  override dump(): readonly Answered[] {
+    return this.values().toSorted(([a, , at], [b, , then]) => at - then || compared(a, b));
+  }
+}
+
+const compared = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
 const BY_HAND =
   'schedules and pauses: those that fit their own checksums are kept; look at jobrun schedules';
 
@@ -294,13 +314,7 @@ export class Tables implements Stored<Run> {
     ...{ key: ({ mark }) => mark, put: 'worker', drop: 'gone' },
   });
   readonly leases = new Leases(this.workers);
-  readonly requests = new KeyedTable<string, Answered>(
-    {
-      ...{ field: 'requests', line: 'request', what: 'request', read: fitting<Answered>(REQUEST) },
-      ...{ key: ([request]) => request, put: 'asked' },
-    },
-    new RecentRequests(),
-  );
+  readonly requests = new Requests();
   readonly starts: Starts;
   readonly untold = new Untold();
   readonly runs: RunTable;

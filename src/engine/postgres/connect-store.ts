@@ -2,26 +2,51 @@
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import type { StorePlace } from '../../support/store-place.ts';
-import { reachStore, refuseForgetful } from './connection.ts';
+import {
+  type Reach,
+  reachStore,
+  refuseForgetful,
+  type ServerSession,
+  type SessionOptions,
+} from './connection.ts';
 import { loadDriver } from './driver.ts';
 import { prepareSchema } from './schema.ts';
 import { StoreSessions } from './sessions.ts';
 
+type Project = Pick<Config, 'dir'>;
+
 /** Rejects with `bad-config` without a driver, `store-unreachable` after 5 s, `store-unsafe`, `store-newer`. */
 export async function connectStore(
-  { dir }: Pick<Config, 'dir'>,
+  project: Project,
   place: StorePlace,
   clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<StoreSessions> {
-  const reach = { driver: loadDriver(dir), place, clock, env: process.env };
-  const first = await reachStore(reach);
+  const first = await openOne(project, place, clock);
+  return new StoreSessions(reachOf(project, place, clock), first, onError);
+}
+
+/** The same with one session alone. */
+export async function openOne(
+  project: Project,
+  place: StorePlace,
+  clock: Clock,
+  options: SessionOptions = {},
+): Promise<ServerSession> {
+  const session = await reachStore(reachOf(project, place, clock), options);
   try {
-    refuseForgetful(first);
-    await prepareSchema(first, place.schema);
-    return new StoreSessions(reach, first, onError);
+    refuseForgetful(session);
+    await prepareSchema(session, place.schema);
+    return session;
   } catch (error) {
-    await first.close();
+    await session.close();
     throw error;
   }
 }
+
+export const reachOf = ({ dir }: Project, place: StorePlace, clock: Clock): Reach => ({
+  driver: loadDriver(dir),
+  place,
+  clock,
+  env: process.env,
+});

@@ -42,9 +42,15 @@ export function linesOf(changes: readonly Made[]): Statement | null {
   for (const { prev, run } of changes)
     for (const one of [prev, run])
       if (one && counts(one)) locks.add(columnOf(one.origin?.lock ?? ''));
-  if (locks.size === 0) return null;
-  return { name: 'jobrun_lines', text: TEXT, values: [[...locks]] };
+  return locks.size === 0 ? null : linesOfLocks([...locks]);
 }
+
+/** Puts the lines of these locks right, as their columns have them. */
+export const linesOfLocks = (locks: readonly string[]): Statement => ({
+  name: 'jobrun_lines',
+  text: TEXT,
+  values: [locks],
+});
 
 const counts = ({ state, origin }: Run): boolean =>
   origin?.lock !== undefined && (state.name === 'queued' || state.name === 'running');

@@ -81,3 +81,7 @@ export function columnOf(text: string | undefined): string | null {
   if (text === undefined) return null;
   return ODD.test(text) ? JSON.stringify(text).slice(1, -1) : text;
 }
+
+/** The text that a column stands for. */
+export const textIn = (column: string): string =>
+  column.includes('\\') ? (JSON.parse(`"${column}"`) as string) : column;

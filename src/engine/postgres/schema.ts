@@ -151,6 +151,11 @@ create table meta (
 );
 insert into meta (format) values (${FORMAT});`;
 
+/** The names of all tables. */
+export const TABLES: readonly string[] = [
+  ...`${RUNS}${MEMBERS}${LOGS}${META}`.matchAll(/create table (\w+)/g),
+].map(([, name = '']) => name);
+
 /**
  * Makes the tables where there are none. Many that come at the same moment make them once: the first one does, the
  * others wait for it. Throws `store-newer` where a later version has made them.
@@ -183,7 +188,7 @@ async function create(session: Session, schema: string): Promise<void> {
 }
 
 /** Null where there are no tables. */
-async function formatOf(session: Session, schema: string): Promise<number | null> {
+export async function formatOf(session: Session, schema: string): Promise<number | null> {
   // A look at the catalog itself: by name, a session may be told of what it has not found a moment ago.
   const text = `select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = $1 and c.relname = 'meta'`;
@@ -195,7 +200,8 @@ async function formatOf(session: Session, schema: string): Promise<number | null
   return row?.format ?? null;
 }
 
-function refuseNewer(format: number, schema: string): void {
+/** Throws `store-newer` where a later version has made the tables. */
+export function refuseNewer(format: number, schema: string): void {
   if (format <= FORMAT) return;
   const message = `the store has format ${format} in schema ${schema}, and this version of jobrun knows ${FORMAT}`;
   throw new JobrunError(
