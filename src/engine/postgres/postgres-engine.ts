@@ -386,10 +386,17 @@ export class PostgresEngine extends Reads implements E.Engine {
     return { bytes: 0, limit: Number.POSITIVE_INFINITY };
   }
 
+  /**
+   * What the rows of the tables hold. The size of their files would not do: PostgreSQL keeps the room of removed rows for
+   * new ones, so a bound of it would be passed for ever, and all history would go.
+   */
   async size(): Promise<number> {
+    const sums = ['run', 'log', 'result'].map(
+      (table) => `coalesce((select sum(bytes) from ${table}), 0)`,
+    );
     const [row] = await this.#sessions.read<{ bytes: number }>({
-      text: `select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes
-        from pg_class c where c.relnamespace = to_regnamespace(current_schema()) and c.relkind = 'r'`,
+      name: 'jobrun_size',
+      text: `select (${sums.join(' + ')})::float8 as bytes`,
     });
     return row?.bytes ?? 0;
   }
