@@ -35,7 +35,7 @@ test('10,000 runs emitted by one job arrive, each once, with their parent, and t
   }
   expect(seen.size).toBe(10_000);
   expect((await s.jobs.list({ job: 'leaf' })).total).toBe(10_000);
-  expect(Math.max(...slow), 'on a machine with other work too').toBeLessThan(3000);
+  expect(Math.max(...slow), 'on a machine with other work too').toBeLessThan(6000);
 }, 120_000);
 
 test('what a job emitted stays although the job fails then, and a job may emit itself', async () => {

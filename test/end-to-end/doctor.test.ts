@@ -176,7 +176,7 @@ test('whoever stops reading an export ends it without a word', async () => {
   const bin = join(import.meta.dirname, '../../bin/jobrun.js');
   const script = `"${process.execPath}" "${bin}" export | head -n 1`;
   const first = execFileSync('sh', ['-c', script], { cwd: project.dir, env: project.env });
-  expect(JSON.parse(String(first))).toMatchObject({ jobrun: 'export', format: 1 });
+  expect(JSON.parse(String(first))).toMatchObject({ jobrun: 'export', format: 2 });
 }, 60_000);
 
 test('what the next daemon would refuse in the config is a problem, and a jobs folder that is not there is told', async () => {

@@ -191,8 +191,8 @@ test('an import names what makes no sense line by line, sets it aside and takes 
   }
   const head = stdout.slice(0, stdout.indexOf('\n') + 1);
   const end = lines.pop();
-  const text = head + lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  const stream = `${text}${JSON.stringify({ ...end, sum: sumOf(text) })}\n`;
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const stream = `${head}${text}${JSON.stringify({ ...end, sum: sumOf(text) })}\n`;
   const into = new Project({ 'jobs/work.mjs': JOBS.work });
   const imported = await into.cli(['import', '--json'], stream);
   expect(imported).toMatchObject({ code: 0 });

@@ -43,8 +43,9 @@ function rot(file: string): void {
 /** A store with two queued runs of `hello`. */
 async function lived(): Promise<string> {
   const store = await freshStore({ fsync: true });
-  const { engine, close } = await openStore(store);
+  const { engine, members, close } = await openStore(store);
   await engine.accept([draft('hello'), draft('hello')], Date.now());
+  await members.leave();
   await close();
   return store;
 }
