@@ -275,7 +275,7 @@ export class Connection implements Sender {
     const { id } = request;
     for await (const item of items) {
       if (signal.aborted) break;
-      // What it asked for has been taken in: a run that is followed for hours holds its params by itself.
+      // The request has been taken in: a run that is followed for hours holds its params by itself.
       if (asked.heap > 0) this.#hold(0, -asked.heap);
       asked.heap = 0;
       this.#send({ id, item });

@@ -1,4 +1,4 @@
-// What clients have sent that is not answered yet, of all connections together. Each has a bound of its own, and hundreds of
+// Requests in flight: sent by clients and not answered yet, of all connections together. Each has a bound of its own, and hundreds of
 // them would still fill the heap. So above this bound those that hold much are not read on until there is room. Where
 // what has only begun to come takes it, that is one at a time: a request can be answered only when it is complete. Who
 // holds little is read at any time.
@@ -6,7 +6,7 @@ import { getHeapStatistics } from 'node:v8';
 import { MAX_INTAKE_BYTES, MAX_INTAKE_SHARE } from '../support/limits.ts';
 
 export interface Sender {
-  /** What it has sent that is not answered yet. */
+  /** Bytes that it has sent and that are not answered yet. */
   readonly held: number;
   /** A request of it is not complete. */
   readonly begun: boolean;
@@ -14,7 +14,7 @@ export interface Sender {
   readonly readOn: () => void;
 }
 
-/** Who holds no more is no part of the trouble. */
+/** A client that holds no more is never made to wait. */
 const LITTLE = 64 * 1024;
 
 export class Intake {

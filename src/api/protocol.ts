@@ -141,7 +141,7 @@ export class FrameReader {
     return this.#held < HEADER + length ? 0 : HEADER + length;
   }
 
-  /** What it says. Throws `bad-request` where it is none of ours. */
+  /** Its content. Throws `bad-request` if it is no frame of ours. */
   next(): Json {
     const whole = this.nextBytes;
     this.#gather(whole);

@@ -11,7 +11,7 @@ export interface Asking {
 }
 
 interface Waiting {
-  /** What it takes of the loop, where 1 is a small request. */
+  /** Its share of the loop; 1 is a small request. */
   readonly cost: number;
   /** The share of each with which it would be through. */
   readonly through: number;
@@ -35,7 +35,7 @@ const MOST_UNREAD_OF_ALL = 64 * 1024 * 1024;
 export class Turns {
   readonly #clock: Clock;
   readonly #lines = new Map<Asking, Waiting[]>();
-  /** What each has had by now who always wanted something. */
+  /** The share that a client has had by now if it always wanted something. */
   #share = 0;
   /** With which share each has what it has asked for. */
   readonly #asked = new Map<Asking, number>();

@@ -1,4 +1,4 @@
-// What can stand on a command line: all commands there are, those of commands/ and the few that live above them because they
+// The commands that a command line can name: all there are, those of commands/ and the few that live above them because they
 // are the daemon, the dashboard, or speak of the program itself; and the options that every command has, wherever they stand
 // among the words.
 import { COMMANDS, type CommandEntry, PROJECT } from '../commands/index.ts';

@@ -192,7 +192,7 @@ class Shared {
     this.over = this.#over.promise;
   }
 
-  /** Whether a further call may enter. */
+  /** True if a further call may enter. */
   get isOpen(): boolean {
     return !this.#retired;
   }

@@ -183,7 +183,7 @@ function tellWait(
     const text = (await command.waitsFor?.(request, call, here)) ?? null;
     if (text !== null && !isOver) out.note`${text}`;
   };
-  // What cannot be asked is not said: the call itself tells what is wrong.
+  // Where it cannot be asked, nothing is said: the call itself tells what is wrong.
   const undo = systemClock.after(SECOND, () => void tell().catch(() => undefined), { idle: true });
   return () => {
     isOver = true;
