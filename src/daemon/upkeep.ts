@@ -218,7 +218,7 @@ export class Upkeep {
   async #meetBounds(newest: Newest): Promise<void> {
     const excess = await this.#keeping.excess();
     if (excess === null) return;
-    for await (const { runs, damage } of this.#p.engine.history()) {
+    for await (const { runs, damage } of this.#p.engine.history({ sized: true })) {
       this.#tell(damage);
       const going: number[] = [];
       for (const run of runs) {

@@ -143,6 +143,8 @@ export type PauseTarget = { readonly all: true } | { readonly job: string };
 export interface Period {
   readonly from?: number;
   readonly until?: number;
+  /** Tell of each run what it takes: that is work, and few ask. */
+  readonly sized?: boolean;
 }
 
 export interface History {
@@ -156,7 +158,7 @@ export interface SettledRun {
   readonly job: string;
   readonly state: SettledName;
   readonly settledAt: number;
-  /** What it takes as JSON, with all its values. */
+  /** What it takes as JSON, with all its values, where that was asked for. */
   readonly bytes: number;
   /** It makes no sense, and waits until a person has looked. */
   readonly aside: boolean;

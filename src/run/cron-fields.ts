@@ -30,14 +30,16 @@ export function nextLocal(times: Times, local: number): number | null {
   return null;
 }
 
-function timeOfDay(times: Times, from: number): number | null {
-  for (const hour of times.hours) {
-    if ((hour + 1) * HOUR <= from) continue;
-    for (const minute of times.minutes) {
-      const start = hour * HOUR + minute * MINUTE;
-      if (start + MINUTE <= from) continue;
-      const second = times.seconds.find((value) => start + value * SECOND >= from);
-      if (second !== undefined) return start + second * SECOND;
+function timeOfDay({ hours, minutes, seconds }: Times, from: number): number | null {
+  const first = Math.ceil(from / SECOND);
+  const [firstHour, firstMinute] = [Math.floor(first / 3600), Math.floor(first / 60) % 60];
+  for (const hour of hours) {
+    if (hour < firstHour) continue;
+    for (const minute of minutes) {
+      if (hour === firstHour && minute < firstMinute) continue;
+      const isFirst = hour === firstHour && minute === firstMinute;
+      const second = isFirst ? seconds.find((value) => value >= first % 60) : seconds[0];
+      if (second !== undefined) return hour * HOUR + minute * MINUTE + second * SECOND;
     }
   }
   return null;

@@ -31,31 +31,26 @@ export function nextCron(cron: string, timezone: string, after: number): number 
   return local === null ? null : resolveLocal(timezone, local).at;
 }
 
-/** The last instant after `after` and up to `until` at which the expression fires, or null. */
-export function lastCron(
+/** The last instants after `after` and up to `until` at which the expression fires: at most `limit`, oldest first. */
+export function lastCrons(
   cron: string,
   timezone: string,
   after: number,
   until: number,
-): number | null {
-  // Slots stand on whole seconds: first back in growing steps, then halving, so that years cost a few dozen looks.
-  const next = (second: number): number | null =>
-    nextCron(cron, timezone, Math.max(after, second * SECOND));
-  const fires = (second: number): boolean => (next(second) ?? Number.POSITIVE_INFINITY) <= until;
-  let to = Math.floor(until / SECOND);
-  const earliest = Math.floor(after / SECOND);
-  let from = to - 1;
-  for (let step = 2; from > earliest && !fires(from); step *= 2) {
+  limit: number,
+): number[] {
+  let slots: number[] = [];
+  // Back in growing steps: one slot a second costs little more than its slots, one slot a year a dozen looks.
+  let to = until;
+  for (let span = MINUTE; to > after && slots.length < limit; span *= 4) {
+    const from = Math.max(after, to - span);
+    const found: number[] = [];
+    let at = nextCron(cron, timezone, from);
+    for (; at !== null && at <= to; at = nextCron(cron, timezone, at)) found.push(at);
+    slots = [...found, ...slots];
     to = from;
-    from -= step;
   }
-  if (!fires(from)) return null;
-  while (to - from > 1) {
-    const middle = Math.floor((from + to) / 2);
-    if (fires(middle)) from = middle;
-    else to = middle;
-  }
-  return next(from);
+  return slots.slice(-limit);
 }
 
 const followingSecond = (at: number): number => (Math.floor(at / SECOND) + 1) * SECOND;

@@ -16,7 +16,7 @@
 import { laterBy } from '../support/clock.ts';
 import { mostBytes } from '../support/json.ts';
 import { MAX_CATCH_UP, MAX_FIRING_BYTES, SECOND } from '../support/limits.ts';
-import { countCron, lastCron } from './cron.ts';
+import { countCron, lastCrons } from './cron.ts';
 import type { Run } from './run.ts';
 import {
   intervalOf,
@@ -184,14 +184,7 @@ function between(rule: Rule, after: number, until: number): number[] {
 
 /** The same, but at most `limit`, the latest ones: what is recent is worth more than what is long past. */
 function newest(rule: Rule, after: number, until: number, limit = MAX_CATCH_UP): number[] {
-  if (rule.kind !== 'cron' || after >= until) return [];
-  const slots: number[] = [];
-  let at = lastCron(rule.cron, rule.timezone, after, until);
-  while (at !== null && slots.length < limit) {
-    slots.unshift(at);
-    at = lastCron(rule.cron, rule.timezone, after, at - 1);
-  }
-  return slots;
+  return rule.kind === 'cron' ? lastCrons(rule.cron, rule.timezone, after, until, limit) : [];
 }
 
 function withoutOverlap(

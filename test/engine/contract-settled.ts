@@ -186,7 +186,7 @@ export function settledContract(bench: Bench): void {
       await bench.tidy();
       await bench.reopen();
     }
-    const [one] = await history();
+    const [one] = await history({ sized: true });
     const whole = JSON.stringify(await bench.engine.find(7)).length;
     expect((one?.bytes ?? 0) / whole, 'about what it takes').toBeGreaterThan(0.5);
     expect((one?.bytes ?? 0) / whole).toBeLessThan(2);

@@ -1,6 +1,6 @@
 // The hard days of cron by hand, and thousands of others against the oracle. JOBRUN_LONG=1 runs ten times as many.
 import { describe, expect, it } from 'vitest';
-import { checkCron, countCron, lastCron, nextCron, noteOf } from '../../src/run/cron.ts';
+import { checkCron, countCron, lastCrons, nextCron, noteOf } from '../../src/run/cron.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { randomCase } from './cron-cases.ts';
@@ -260,26 +260,35 @@ describe('what is refused', () => {
   });
 });
 
-describe('the last time before an instant', () => {
-  it('is found across years, and never before the given start', () => {
+describe('the last times before an instant', () => {
+  it('are found across years, and never before the given start', () => {
+    const last = (cron: string, zone: string, after: number, until: number, limit = 1): number[] =>
+      lastCrons(cron, zone, after, until, limit);
     const zone = 'Europe/Berlin';
-    expect(lastCron('0 9 29 2 *', zone, 0, at('2027-01-01 00:00'))).toBe(at('2024-02-29 08:00'));
-    expect(lastCron('0 9 29 2 *', zone, at('2024-03-01 00:00'), at('2027-01-01 00:00'))).toBe(null);
-    expect(lastCron('* * * * * *', zone, 0, at('2027-01-01 00:00') + 999)).toBe(
-      at('2027-01-01 00:00'),
-    );
-    expect(lastCron('0 12 * * *', 'UTC', 0, at('2027-01-01 12:00'))).toBe(at('2027-01-01 12:00'));
+    const until = at('2027-01-01 00:00');
+    expect(last('0 9 29 2 *', zone, 0, until)).toEqual([at('2024-02-29 08:00')]);
+    expect(last('0 9 29 2 *', zone, at('2024-03-01 00:00'), until)).toEqual([]);
+    expect(last('0 12 * * *', 'UTC', 0, until + DAY / 2)).toEqual([until + DAY / 2]);
+    const seconds = last('* * * * * *', zone, 0, until + 999, 1000);
+    expect(seconds).toEqual(Array.from({ length: 1000 }, (_, i) => until - (999 - i) * 1000));
   });
 
-  it('is the one that `nextCron` comes to', () => {
+  it('are those that `nextCron` comes to', () => {
     const random = randomFrom(7);
     for (let i = 0; i < 100; i++) {
       const { cron, zone, after } = randomCase(random);
-      const last = nextCron(cron, zone, after);
-      if (last === null) continue;
-      const next = nextCron(cron, zone, last) ?? last + DAY;
-      const until = Math.min(next - 1, last + random.whole(0, 2 * DAY));
-      expect([cron, zone, lastCron(cron, zone, after, until)]).toEqual([cron, zone, last]);
+      const walked: number[] = [];
+      let next = nextCron(cron, zone, after);
+      for (; next !== null && walked.length < 8; next = nextCron(cron, zone, next))
+        walked.push(next);
+      const end = walked.at(-1);
+      if (end === undefined) continue;
+      const limit = random.whole(1, 9);
+      expect([cron, zone, lastCrons(cron, zone, after, end, limit)]).toEqual([
+        cron,
+        zone,
+        walked.slice(-limit),
+      ]);
     }
   });
 });

@@ -141,7 +141,9 @@ class Simulation {
 
   async #pass(): Promise<void> {
     const { chance } = this.#machine;
-    const most = chance.of([100, 3000, MINUTE, this.#horizon]);
+    // What could not be written is tried again each second: minutes of it show as much as hours.
+    const far = this.#machine.trouble ? Math.min(this.#horizon, 10 * MINUTE) : this.#horizon;
+    const most = chance.of([100, 3000, MINUTE, far]);
     await this.#machine.pass(chance.whole(1, most));
   }
 

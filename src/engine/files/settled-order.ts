@@ -183,7 +183,7 @@ export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(r
 export async function* history(
   tally: Counts,
   pages: Pages<Run>,
-  { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Period,
+  { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, sized }: Period,
   held = HELD,
 ): AsyncGenerator<History> {
   const damage: JobrunError[] = [];
@@ -198,7 +198,7 @@ export async function* history(
     for (const [i, { page, place }] of left.entries()) {
       if (!isEarlier(place, end)) break;
       for (const run of (await readable(pages.current(page), damage)) ?? []) {
-        const one = settledOf(run, pages);
+        const one = settledOf(run, sized ? pages.sizeOf(run) : 0);
         if (one && !isEarlier(one, begin) && isEarlier(one, end)) waiting.push(one);
       }
       waiting.sort((a, b) => (isEarlier(a, b) ? -1 : 1));
@@ -243,7 +243,7 @@ function beginnings(tally: Counts, from: number): { page: number; place: Place }
     .sort((a, b) => (isEarlier(a.place, b.place) ? -1 : 1));
 }
 
-function settledOf(run: Run, pages: Pages<Run>): SettledRun | null {
+function settledOf(run: Run, bytes: number): SettledRun | null {
   const { id, job, state } = run;
   if (!('settledAt' in state)) return null;
   const { name, settledAt } = state;
@@ -252,7 +252,7 @@ function settledOf(run: Run, pages: Pages<Run>): SettledRun | null {
     job,
     state: name,
     settledAt,
-    bytes: pages.sizeOf(run),
+    bytes,
     aside: asideOf(run) !== null,
   };
 }
