@@ -1,6 +1,6 @@
 // The clock is right, says `jobrun doctor --repair`: schedules that wait for it to catch up go on from now, and history is
 // removed by it again. No command of its own: it is not in the help.
-import { keepTime, trusting } from '../run/keep-clock.ts';
+import { clockOf, keepTime, trusting } from '../run/keep-clock.ts';
 import type { Schedule } from '../run/schedule.ts';
 import { resumed, waitsForClock } from '../run/served.ts';
 import type { Command } from './shared/command.ts';
@@ -29,7 +29,7 @@ export const trustClock: Command<typeof options, TrustedClock> = {
       engine.changeSchedule(name, (present) => present && resumed(present, now));
     await Promise.all(waiting.map(goesOn));
     await engine.putClockMark(trusting(now));
-    const keptMs = mark === null ? 0 : now - keepTime(mark, now);
+    const keptMs = mark === null ? 0 : now - keepTime(clockOf(mark, now), now);
     return { schedules: waiting.map(({ name }) => name), keptMs };
   },
 

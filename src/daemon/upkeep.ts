@@ -9,12 +9,12 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine, Period, SettledRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Members } from '../engine/members.ts';
-import { keepTime, seen, trusting } from '../run/keep-clock.ts';
 import { asideOf } from '../run/run.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
-import { HOUR, SECOND } from '../support/limits.ts';
+import { SECOND } from '../support/limits.ts';
+import { HistoryClock } from './history-clock.ts';
 import { Keeping, Newest } from './keeping.ts';
 
 export interface UpkeepParts {
@@ -34,8 +34,6 @@ const FIRST_MS = 3 * SECOND;
 const EVERY_MS = 15 * SECOND;
 /** Between two batches: a million runs are a thousand, looked through in half a minute. */
 const PAUSE_MS = 25;
-/** The clock that is believed is noted this often, so that a restart knows of a leap. */
-const MARK_EVERY_MS = HOUR;
 const REMOVED_AT_ONCE = 100;
 /** Of so many runs at least. */
 const STRETCH = 1000;
@@ -52,6 +50,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class Upkeep {
   readonly #p: UpkeepParts;
   readonly #keeping: Keeping;
+  readonly #clock: HistoryClock;
   readonly #stopping = new AbortController();
   /** In their order; the first one begins before all time. */
   #stretches: Stretch[] = [{ from: -NEVER, dueAt: 0 }];
@@ -68,6 +67,7 @@ export class Upkeep {
   constructor(parts: UpkeepParts) {
     this.#p = parts;
     this.#keeping = new Keeping(parts);
+    this.#clock = new HistoryClock(parts);
   }
 
   start(): void {
@@ -112,22 +112,9 @@ export class Upkeep {
     lower(stretchOf(this.#stretches, settledAt), overAt);
   }
 
-  /** The time by which history is removed: run/keep-clock tells which. */
-  async #keepTime(): Promise<number> {
-    const { engine, members, clock, onLeap } = this.#p;
-    const now = clock.now();
-    const before = await engine.clockMark();
-    const mark = seen(before ?? trusting((await members.lastBeat()) ?? now), now);
-    const isNew = before === null || mark.leapAt !== before.leapAt;
-    if (isNew || Math.abs(mark.trusted - before.trusted) > MARK_EVERY_MS)
-      await engine.putClockMark(mark);
-    if (isNew && mark.leapAt !== null) onLeap?.(mark.leapAt - mark.trusted);
-    return keepTime(mark, now);
-  }
-
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    await this.#keepTime().catch(this.#p.onError);
+    await this.#clock.look().catch(this.#p.onError);
     await delay(this.#p.clock, FIRST_MS, signal);
     while (!signal.aborted) {
       try {
@@ -141,7 +128,7 @@ export class Upkeep {
   }
 
   async #pass(): Promise<void> {
-    const now = await this.#keepTime();
+    const now = await this.#clock.look();
     const newest = new Newest(this.#p.engine, this.#keeping);
     this.#settled = new Set();
     for (const stretch of [...this.#stretches]) {

@@ -1,10 +1,14 @@
 // By which clock history is removed, told in prose:
 //
 // `keep` removes what is over for good, so it must not believe a clock that was just set forward by a year: the battery of
-// a clock is empty, somebody mistyped, a machine was restored. A mark of the time is kept with the state. A clock that is
-// more than a day ahead of it has leapt. Until the leap is confirmed, history is removed as of the clock before it, which
-// goes on for a day at most. The clock confirms itself when it is still right a day later, over restarts too; a person
-// does with `jobrun doctor --repair`. After a long time without a daemon that costs a day, and nothing else.
+// a clock is empty, somebody mistyped, a machine was restored. A second clock is kept, which goes on by the time that has
+// really passed. A clock that is more than a day ahead of it has leapt, in one jump or in many. Until the leap is
+// confirmed, history is removed by the second clock. The clock confirms itself when it has stood for a day, where it
+// jumped again meanwhile the first jump before the others; a person does with `jobrun doctor --repair`.
+//
+// A mark of the second clock is kept with the state. How long a daemon was away is told by the wall clock alone: up to a
+// day is believed, and what stood before has stood meanwhile. After a longer time without a daemon that costs a day, and
+// nothing else.
 //
 // A clock that is set back removes nothing too early. What has settled ahead of it is kept from the moment at which a
 // daemon found it there.
@@ -13,10 +17,18 @@ import { DAY } from '../support/limits.ts';
 import { fits, instant, object } from '../support/schema.ts';
 
 export interface ClockMark {
-  /** The latest time that is believed. */
+  /** The latest time that is believed: where the clock has leapt, from just before. */
   readonly trusted: number;
-  /** Where the clock has leapt ahead of that: what it showed when it was seen first. */
+  /** Where the clock has leapt ahead of that: what it would have shown then. */
   readonly leapAt: number | null;
+}
+
+/** What a daemon knows of the clock while it lives. */
+export interface KeepClock {
+  /** The second clock. */
+  readonly believed: number;
+  /** The wall clock where it is ahead, as it was first: it is believed when it has stood for a day. */
+  readonly ahead: { readonly clock: number; readonly stoodMs: number } | null;
 }
 
 const MARK = object({ trusted: instant, leapAt: v.nullable(instant) });
@@ -26,7 +38,7 @@ export const readMark = (raw: unknown): ClockMark | null => (fits(MARK, raw) ? r
 
 export const trusting = (now: number): ClockMark => ({ trusted: now, leapAt: null });
 
-/** The mark after another look at the clock. */
+/** The mark after a look at the clock where only the clock says how much time has passed. */
 export function seen(mark: ClockMark, now: number): ClockMark {
   const { trusted, leapAt } = mark;
   if (now - trusted <= DAY) return trusting(now);
@@ -37,6 +49,37 @@ export function seen(mark: ClockMark, now: number): ClockMark {
   return since <= 2 * DAY ? trusting(now) : { trusted: leapAt, leapAt: now };
 }
 
+/** The clock as a mark of it says. */
+export function clockOf({ trusted, leapAt }: ClockMark, now: number): KeepClock {
+  if (leapAt === null) return { believed: trusted, ahead: null };
+  const stoodMs = Math.max(0, Math.min(now - leapAt, DAY));
+  return { believed: trusted + stoodMs, ahead: { clock: now, stoodMs } };
+}
+
+/** The clock after another look at it, `ms` after the one before. */
+export function afterwards({ believed, ahead }: KeepClock, now: number, ms: number): KeepClock {
+  const without = believed + ms;
+  if (now <= without) return { believed: now, ahead: null };
+  const begins = { clock: now, stoodMs: 0 };
+  // Further jumps do not take from what stands: a machine that is stopped each night without being told has one a day.
+  if (ahead === null || now < ahead.clock) return { believed: without, ahead: begins };
+  const clock = Math.min(now, ahead.clock + ms);
+  const stoodMs = ahead.stoodMs + ms;
+  if (stoodMs < DAY) return { believed: without, ahead: { clock, stoodMs } };
+  return { believed: clock, ahead: clock < now ? begins : null };
+}
+
+export const hasLeapt = ({ believed }: KeepClock, now: number): boolean => now - believed > DAY;
+
+/** The mark by which the next daemon goes on. */
+export function markOf(clock: KeepClock, now: number): ClockMark {
+  const { believed, ahead } = clock;
+  if (ahead === null || !hasLeapt(clock, now))
+    return { trusted: Math.round(believed), leapAt: null };
+  const stoodMs = Math.round(ahead.stoodMs);
+  return { trusted: Math.round(believed) - stoodMs, leapAt: now - stoodMs };
+}
+
 /** The time by which history is removed. */
-export const keepTime = ({ trusted, leapAt }: ClockMark, now: number): number =>
-  leapAt === null ? now : trusted + Math.max(0, Math.min(now - leapAt, DAY));
+export const keepTime = (clock: KeepClock, now: number): number =>
+  hasLeapt(clock, now) ? clock.believed : now;
