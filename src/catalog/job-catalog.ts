@@ -74,6 +74,7 @@ export class JobCatalog implements Catalog {
   #pass: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
   #first: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  readonly #asking = new Map<string, Promise<void>>();
   readonly #rereading = new Map<string, Promise<JobEntry | null>>();
   #awaited: { readonly name: string; readonly resolve: () => void }[] = [];
   #undoTell: (() => void) | null = null;
@@ -111,8 +112,15 @@ export class JobCatalog implements Catalog {
     return this.#first;
   }
 
-  async known(name: string): Promise<void> {
-    if (this.#entries.has(name)) return;
+  known(name: string): Promise<void> {
+    if (this.#entries.has(name)) return Promise.resolve();
+    // The lines of a batch ask one by one for the same job: one look at the folder is enough for them all.
+    const asking = this.#asking.get(name) ?? this.#untilKnown(name);
+    this.#asking.set(name, asking);
+    return asking.finally(() => this.#asking.delete(name));
+  }
+
+  async #untilKnown(name: string): Promise<void> {
     const { promise: here, resolve } = deferred();
     this.#awaited.push({ name, resolve });
     const any = Promise.race([here, this.#allRead(), this.#readAhead(name)]);

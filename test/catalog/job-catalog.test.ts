@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { changeOf, type JobEntry, type JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
-import { entryOf } from '../../src/commands/shared/drafts.ts';
+import { entryOf, findJob } from '../../src/commands/shared/drafts.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { refusal } from '../helpers/site.ts';
 
@@ -52,6 +52,27 @@ describe('the catalog', () => {
   test('knows names without loading anything', () => {
     const catalog = catalogOf(folder('b.ts', 'a.ts'), () => Promise.reject(new Error('loaded')));
     expect(catalog.names()).toEqual(['a', 'b']);
+  });
+
+  test('lines that ask for a job that is still read look into the folder once, not each of them', async () => {
+    const dir = folder('slow.ts', ...Array.from({ length: 2000 }, (_, i) => `${i}.csv`));
+    let read = (): void => undefined;
+    const catalog = catalogOf(dir, async (files, known) => {
+      await new Promise<void>((resolve) => {
+        read = resolve;
+      });
+      await readAll(files, known);
+    });
+    const ready = catalog.ready();
+    const before = process.cpuUsage();
+    const lines = Promise.all(Array.from({ length: 1000 }, () => findJob('slow', catalog)));
+    await delay(systemClock, 300);
+    read();
+    expect(new Set((await lines).map((entry) => entry?.state))).toEqual(new Set(['ok']));
+    const { user, system } = process.cpuUsage(before);
+    // A thousand looks would take over ten seconds.
+    expect((user + system) / 1000).toBeLessThan(2500);
+    await ready;
   });
 
   test('follows files that come and go', async () => {
