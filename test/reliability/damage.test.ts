@@ -6,5 +6,5 @@ import damage from './damage.ts';
 test(
   'a damaged file is noticed, kept, named and repaired, and costs no run that is not named',
   () => expectNothingLost(damage),
-  240_000,
+  480_000,
 );

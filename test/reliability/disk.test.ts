@@ -6,5 +6,5 @@ import disk from './disk.ts';
 test(
   'a disk that is full, fails or goes loses nothing that was answered, and is said to be so',
   () => expectNothingLost(disk),
-  240_000,
+  480_000,
 );

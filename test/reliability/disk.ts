@@ -244,7 +244,7 @@ async function failing(lab: Lab, size: Size): Promise<Row[]> {
     let [times, lost, refused] = [0, 0, 0];
     // What happens once a segment is full: files are created, synced, renamed and removed.
     const folds = !['write', 'sync'].includes(kind);
-    const most = size === 'quick' ? 2 : folds ? 6 : 20;
+    const most = size === 'quick' ? (folds ? 1 : 2) : folds ? 6 : 20;
     for (const errno of ERRNOS.slice(0, size === 'quick' ? 1 : folds ? 2 : ERRNOS.length))
       for (let n = 0; n < most; n++)
         for (const forever of [false, true]) {

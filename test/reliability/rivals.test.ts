@@ -6,5 +6,5 @@ import rivals from './rivals.ts';
 test(
   'of several daemons one wins, and none that was stopped or lost its lock does harm',
   () => expectNothingLost(rivals),
-  240_000,
+  480_000,
 );

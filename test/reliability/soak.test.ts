@@ -6,5 +6,5 @@ import soak from './soak.ts';
 test(
   'at full rate memory, descriptors, processes and files stay flat',
   () => expectNothingLost(soak),
-  240_000,
+  480_000,
 );

@@ -42,7 +42,7 @@ test('what weeks leave behind is no more than what a few days do', async () => {
   }
   expect(machine.promises.broken).toEqual([]);
   expect(machine.promises.many).toBeGreaterThan(1000);
-}, 240_000);
+}, 480_000);
 
 /** Killed, and every third time stopped as it should be. */
 async function restarted(machine: Machine, life: Life, day: number): Promise<Life> {
