@@ -22,6 +22,7 @@ const RANKS: Readonly<Record<string, number>> = {
   commands: 3,
   daemon: 4,
   dashboard: 4,
+  http: 4,
   cli: 5,
 };
 const folderOf = (path: string): string =>

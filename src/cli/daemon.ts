@@ -7,6 +7,7 @@ import type { Command } from '../commands/shared/command.ts';
 import { count, duration, text } from '../commands/shared/kinds.ts';
 import { flag, option } from '../commands/shared/options.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';
+import type { OpenDoor } from '../daemon/watching/watching.ts';
 import { prepareState } from '../engine/open.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
@@ -45,7 +46,7 @@ const options = {
     'write the log there; SIGHUP opens the file anew',
   ),
   untilIdle: flag('--until-idle', 'end when nothing is due or running'),
-  http: option('--http <host:port>', text(1000), 'serve /metrics and /healthz there'),
+  http: option('--http <host:port>', text(1000), 'serve the API, /metrics and /healthz there'),
   drainMs: option(
     '--drain <duration>',
     duration,
@@ -61,14 +62,17 @@ export const daemon: Command<typeof options, Reply> = {
   options,
 
   async local(request, { config, general }) {
-    const { untilIdle = false, watch = true, log, http = config.http } = request;
+    const { untilIdle = false, watch = true, log } = request;
     refuseNoProject(config);
     refuseFewFiles(request.workers ?? config.workers ?? FEWEST_WORKERS);
     try {
       if (request.detach) return await startDetached(config, log && resolve(log));
       const { runDaemon } = await import('../daemon/run-daemon.ts');
-      const asked = { ...request, untilIdle, watch, verbose: general.verbose === true };
-      return { exitCode: await runDaemon({ ...config, http }, asked) };
+      const { http } = config;
+      const own = { ...config, http: { ...http, listen: request.http ?? http.listen } };
+      const verbose = general.verbose === true;
+      const asked = { ...request, untilIdle, watch, verbose, openDoor: await doorOf(own) };
+      return { exitCode: await runDaemon(own, asked) };
     } catch (thrown) {
       const error = toJobrunError(thrown);
       return { exitCode: daemonExitCodeOf(error.code), error };
@@ -87,6 +91,10 @@ export const daemon: Command<typeof options, Reply> = {
     return undefined;
   },
 };
+
+/** Nothing of it is loaded where HTTP is off. */
+export const doorOf = async ({ http }: Config): Promise<OpenDoor | null> =>
+  http.listen === null ? null : (await import('../http/door.ts')).openDoor;
 
 async function startDetached(config: Config, given?: string): Promise<Reply> {
   const log = given ?? join(config.state, 'logs', 'daemon.log');

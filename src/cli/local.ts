@@ -13,6 +13,7 @@ import { type DaemonLog, openLog } from '../daemon/watching/log.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, orElseSync } from '../support/errors.ts';
+import { HTTP_OFF } from '../support/http-address.ts';
 import { SECOND } from '../support/limits.ts';
 import { random } from '../support/random.ts';
 import { refuseFewFiles } from '../support/system.ts';
@@ -145,7 +146,7 @@ const NONE = 0;
 export async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRuns> {
   let only = NONE;
   const daemon = await Daemon.start({
-    config: { ...config, http: null },
+    config: { ...config, http: HTTP_OFF },
     clock: systemClock,
     log: logOf(verbose),
     chance: random,

@@ -25,7 +25,7 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 const options = {
   user: flag('--user', 'for the systemd of this user, without root'),
-  http: option('--http <host:port>', text(1000), 'serve /metrics and /healthz there'),
+  http: option('--http <host:port>', text(1000), 'serve the API, /metrics and /healthz there'),
   workers: option('--workers <n>', count(1, MAX_WORKERS), 'attempts at once'),
 };
 

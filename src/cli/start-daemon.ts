@@ -65,6 +65,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
     watch,
     untilIdle: false,
     drainMs: drain ?? config.drainMs,
+    openDoor: config.http.listen === null ? null : (await import('../http/door.ts')).openDoor,
   });
   return {
     stopped: daemon.stopped,

@@ -195,6 +195,19 @@ const REQUESTS: readonly CommandEntry[] = [
     load: async () => (await import('./changes.ts')).changes,
   },
   {
+    name: 'log',
+    summary:
+      'The log of a run behind the lines that are known, waited for where there is nothing new',
+    group: RUNS,
+    load: async () => (await import('./log.ts')).log,
+  },
+  {
+    name: 'when',
+    summary: 'The instant that a typed time means',
+    group: JOBS,
+    load: async () => (await import('./when.ts')).when,
+  },
+  {
     name: 'results',
     summary: 'The result table of a run, or its end',
     group: RUNS,

@@ -76,7 +76,11 @@ type Request = Sent<typeof options>;
 export type NewRun = Omit<AcceptedView, 'id'> & { readonly id: string | null };
 type Reply =
   | { readonly run: NewRun }
-  | { readonly schedule: ScheduleView & TextNote; readonly dryRun: boolean }
+  | {
+      readonly schedule: ScheduleView & TextNote;
+      readonly dryRun: boolean;
+      readonly replaced: boolean;
+    }
   | { readonly results: readonly ToldResult[] };
 
 /** The engine remembers the runs that were made, and neither the lines that were refused nor what was there before. */
@@ -115,9 +119,9 @@ export const schedule: Command<typeof options, Reply, Followed> = {
     if (job === undefined) throw missingJob();
     const asked = { ...request, job };
     if (!makesSchedule(request)) return { run: await acceptRun(asked, context, now) };
-    const made = await makeSchedule(asked, context, now, dryRun);
-    const view = await durably(context.engine, async () => scheduleViewer(context)(made));
-    return { schedule: { ...view, ...textNoteOf(job, request.texts, context) }, dryRun };
+    const { schedule, replaced } = await makeSchedule(asked, context, now, dryRun);
+    const view = await durably(context.engine, async () => scheduleViewer(context)(schedule));
+    return { schedule: { ...view, ...textNoteOf(job, request.texts, context) }, dryRun, replaced };
   },
 
   follows: (request) =>

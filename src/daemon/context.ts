@@ -68,8 +68,8 @@ export async function emit(
   const now = clock.now();
   const request = checked(SCHEDULE, requestFromCode(job, params, options));
   if (request.everyMs !== undefined || request.cron !== undefined) {
-    const { name } = await makeSchedule(request, context, now);
-    return name;
+    const { schedule } = await makeSchedule(request, context, now);
+    return schedule.name;
   }
   const draft = await draftOf(request, context, now, parent);
   // What was taken in, and not answered, is known by this when it is asked for again.

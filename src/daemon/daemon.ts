@@ -40,7 +40,7 @@ import {
   unstartedText,
 } from './watching/log.ts';
 import type { SystemdVariables } from './watching/supervisor.ts';
-import { Watching } from './watching/watching.ts';
+import { type OpenDoor, Watching } from './watching/watching.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -58,6 +58,8 @@ export interface DaemonOptions {
   readonly drainMs: number;
   /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
   readonly supervisor?: SystemdVariables;
+  /** Where the config asks for HTTP. */
+  readonly openDoor?: OpenDoor | null;
 }
 
 export class Daemon {
@@ -255,6 +257,7 @@ export class Daemon {
     await this.#jobs.pool.closeAttempts();
     await this.#opened.tidy().catch((error) => log.logger.warn({ err: error }, 'not folded'));
     // Whoever still asks needs the jobs: they go after the socket.
+    this.#watching.endAnswers();
     await this.#serving?.close();
     await this.#jobs.close();
     await this.#watching.close();
@@ -337,6 +340,7 @@ export class Daemon {
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');
     const handle = dispatcher(this.context);
+    this.#watching.answer({ handle, durable });
     const onLook = (): void => this.#opened.look();
     return serve({ path, prepare, onAnew, onLook, clock, handle, durable, onError });
   }

@@ -6,6 +6,7 @@ import { Daemon } from './daemon.ts';
 import { listenToSignals } from './signals.ts';
 import { openLog } from './watching/log.ts';
 import { LogOutput } from './watching/log-output.ts';
+import type { OpenDoor } from './watching/watching.ts';
 
 export interface RunDaemonOptions {
   readonly workers?: number;
@@ -15,6 +16,7 @@ export interface RunDaemonOptions {
   readonly verbose?: boolean;
   /** A file for what else goes to stderr; SIGHUP opens it anew. */
   readonly log?: string;
+  readonly openDoor?: OpenDoor | null;
 }
 
 /** Resolves with the exit code when the daemon has stopped. */
@@ -44,6 +46,7 @@ export async function runDaemon(config: Config, options: RunDaemonOptions = {}):
       untilIdle: options.untilIdle ?? false,
       drainMs: options.drainMs ?? config.drainMs,
       supervisor: process.env,
+      openDoor: options.openDoor ?? null,
     });
     if (output.isTTY && !options.untilIdle)
       log.logger.info('see what it does in another terminal: jobrun list; Ctrl-C stops it');

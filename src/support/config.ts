@@ -5,6 +5,8 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, JobrunError, type Problem } from './errors.ts';
+import { HTTP_OFF, type HttpSettings } from './http-address.ts';
+import { httpSettings } from './http-settings.ts';
 import { fromJson, type Json } from './json.ts';
 import { MAX_HOST_LENGTH, MAX_WORKERS, MIN_LEASE_MS, SECOND } from './limits.ts';
 import { readTextSync } from './read-file.ts';
@@ -41,7 +43,7 @@ export interface Config {
   /** Null: the larger of 4 and the machine's cores. */
   readonly workers: number | null;
   readonly timezone: string;
-  readonly http: string | null;
+  readonly http: HttpSettings;
   readonly drainMs: number;
   /** Data fields of a job definition that stand in where a job says nothing. */
   readonly defaults: Readonly<Record<string, unknown>>;
@@ -110,7 +112,7 @@ const VARIABLES = object({
   JOBRUN_LEASE: v.optional(lease),
 });
 
-const HTTP = object({ http: v.optional(httpAddress) });
+const HTTP = object({ http: v.optional(httpSettings) });
 const HTTP_VARIABLE = object({ JOBRUN_HTTP: v.optional(httpAddress) });
 
 const KEEP = object({
@@ -164,7 +166,8 @@ export function loadConfig(
     // These two are read where they are used: with a mistake in them the state can be looked at all the same.
     get http() {
       const { JOBRUN_HTTP } = read(HTTP_VARIABLE, variables, wrongVariable);
-      return JOBRUN_HTTP ?? read(HTTP, said, wrongIn(dir)).http ?? null;
+      const { http = HTTP_OFF } = read(HTTP, said, wrongIn(dir));
+      return JOBRUN_HTTP === undefined ? http : { ...http, listen: JOBRUN_HTTP };
     },
     get keep() {
       return read(KEEP, said, wrongIn(dir)).keep;

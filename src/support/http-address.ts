@@ -7,7 +7,22 @@ export interface HttpAddress {
   readonly port: number;
 }
 
+/** The entry `http` of the config, with the address of the variable or option in place of its own. */
+export interface HttpSettings {
+  /** The address, as it was written; null: HTTP is off. */
+  readonly listen: string | null;
+  /** The path in front of all others, behind a proxy: empty, or `/jobs`. */
+  readonly base: string;
+  /** Further host names by which requests may name the daemon. */
+  readonly names: readonly string[];
+  /** Refuses every change, also with the key that allows changes. */
+  readonly readOnly: boolean;
+}
+
+export const HTTP_OFF: HttpSettings = { listen: null, base: '', names: [], readOnly: false };
+
 export const LOOPBACK = '127.0.0.1';
+export const LOOPBACKS: readonly string[] = ['localhost', LOOPBACK, '::1'];
 
 /**
  * `host:port`, `[::1]:port`, or a port alone, which is one of the loopback address.

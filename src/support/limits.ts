@@ -140,8 +140,23 @@ export const MAX_FIRING_BYTES = 64 * MB;
 export const NEWEST_KEPT = 10;
 /** Jobs that metrics tell apart: each has some twenty lines, and this many are half a megabyte at every look. */
 export const MAX_METRIC_JOBS = 500;
-/** Those who watch are a few; a client that opens more is no watcher. */
-export const MAX_HTTP_CONNECTIONS = 32;
+/** Connections that ask for metrics and health: those who watch are a few. */
+export const MAX_HTTP_WATCHERS = 32;
+/** Connections that use the API or the page: a browser opens six. */
+export const MAX_HTTP_CLIENTS = 128;
+/** Connections that the system keeps for the daemon until it takes them. With fewer, a burst makes others wait a second. */
+export const HTTP_BACKLOG = 511;
+/** Connections that have not asked for anything yet: more than the system hands over at once, so that none of these is
+ *  closed before it could ask. */
+export const MAX_HTTP_NEW = 600;
+/** Streams of changes: each browser has one. */
+export const MAX_HTTP_STREAMS = 64;
+/** Body of a request: params of 1 MB, and what is around them. */
+export const MAX_HTTP_BODY_BYTES = 1.1 * MB;
+/** Bodies that are arriving, of all requests together: slow ones must not fill the heap. */
+export const MAX_HTTP_BODIES_BYTES = 32 * MB;
+/** The longest wait for new lines of a log. */
+export const MAX_LOG_WAIT_MS = 30 * SECOND;
 /** Notifications under way at once: what they tell is told soon, and a slow receiver costs little. */
 export const MAX_NOTIFYING = 4;
 /** Notifications that wait; of more than that nobody reads the last. */

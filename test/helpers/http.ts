@@ -1,5 +1,5 @@
 // Requests as a test needs them: with any method and any Host, and servers on a port that is free.
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -7,19 +7,28 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface Asking {
+  readonly host?: string;
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function ask(
   url: string,
-  { host, method = 'GET', body }: { host?: string; method?: string; body?: string } = {},
+  { host, method = 'GET', body, headers: given = {} }: Asking = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = host === undefined ? {} : { host };
+    const headers = { ...given, ...(host !== undefined && { host }) };
     const sent = request(url, { method, headers, agent: false }, async (response) => {
-      const { statusCode = 0, headers: given } = response;
+      const { statusCode = 0, headers: received } = response;
       resolve({
         status: statusCode,
-        type: given['content-type'] ?? '',
+        type: received['content-type'] ?? '',
+        headers: received,
         body: await textOf(response),
       });
     });

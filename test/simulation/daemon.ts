@@ -16,6 +16,7 @@ import { type FileEngine, openFileEngine } from '../../src/engine/files/file-eng
 import { delay } from '../../src/support/clock.ts';
 import type { Config } from '../../src/support/config.ts';
 import { errnoOf, JobrunError } from '../../src/support/errors.ts';
+import { HTTP_OFF } from '../../src/support/http-address.ts';
 import { SECOND } from '../../src/support/limits.ts';
 import type { Answer } from '../../src/workers/messages.ts';
 import { WorkerPool } from '../../src/workers/pool.ts';
@@ -33,7 +34,7 @@ const config: Config = {
   state: '/state',
   workers: PLACES,
   timezone: 'UTC',
-  http: null,
+  http: HTTP_OFF,
   drainMs: 20 * SECOND,
   defaults: {},
   keep: {},

@@ -46,7 +46,7 @@ describe('settings', () => {
       jobs: join(dir, 'jobs'),
       state: join(dir, 'state'),
       workers: null,
-      http: null,
+      http: { listen: null, base: '', names: [], readOnly: false },
       drainMs: 30_000,
       timezone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
       env: {},
@@ -83,7 +83,7 @@ describe('settings', () => {
       workers: 7,
       timezone: 'UTC',
       drainMs: 1000,
-      http: 'x:2',
+      http: { listen: 'x:2', base: '', names: [], readOnly: false },
     });
     expect(load(env, { stateDir: '/o' }).state).toBe('/o');
   });
@@ -101,6 +101,15 @@ describe('settings', () => {
   it('a wrong address is told by the variable that gives it', () => {
     write({});
     expect(() => load({ JOBRUN_HTTP: 'here' }).http).toThrow(/^JOBRUN_HTTP: "here" is no address/);
+  });
+
+  it('HTTP is an address, or an object whose address the variable replaces', () => {
+    write({ http: '127.0.0.1:1' });
+    expect(load().http).toEqual({ listen: '127.0.0.1:1', base: '', names: [], readOnly: false });
+    write({ http: { base: '/jobs', names: ['jobs.example.com'], readOnly: true } });
+    const own = { base: '/jobs', names: ['jobs.example.com'], readOnly: true };
+    expect(load().http).toEqual({ ...own, listen: null });
+    expect(load({ JOBRUN_HTTP: 'x:2' }).http).toEqual({ ...own, listen: 'x:2' });
   });
 
   it('what is kept is read with its units', () => {
@@ -238,6 +247,19 @@ describe('what is wrong', () => {
       'http: "127.0.0.1:99999" is no address to serve on',
       '127.0.0.1:9464',
     ],
+    [
+      'a path that is none',
+      { http: { base: 'jobs' } },
+      "http.base must be a path such as '/jobs'",
+      '',
+    ],
+    [
+      'a host name that is none',
+      { http: { names: ['http://x'] } },
+      'http.names[0] must be a host name',
+      '',
+    ],
+    ['a misspelt setting of HTTP', { http: { name: [] } }, 'http has no setting "name"', '"names"'],
     ['an address that is no text', { http: 9464 }, 'http must be a text, not 9464', ''],
   ])('%s is refused, with file and key', (_what, content, message, hint) => {
     write(content);

@@ -20,13 +20,19 @@ import { draftOf } from './drafts.ts';
 import { wrong } from './options.ts';
 import type { ScheduleRequest } from './run-options.ts';
 
+export interface Made {
+  readonly schedule: Schedule;
+  /** It has taken the place of another one. */
+  readonly replaced: boolean;
+}
+
 /** Makes it, or with `dryRun` shows what it would be. Durable when it resolves. */
 export async function makeSchedule(
   request: ScheduleRequest,
   context: Context,
   now: number,
   dryRun = false,
-): Promise<Schedule> {
+): Promise<Made> {
   const draft = await draftOf(request, context, now);
   const { name = draft.job, catchUp = 'once', overlap = 'skip', replace = false } = request;
   const asked = {
@@ -41,16 +47,20 @@ export async function makeSchedule(
     overlap,
   };
   const { dueAt, waitMs } = draft;
+  let replaced = false;
   // Of two of one name that come at once, one is refused.
   const made = (present: Schedule | null): Schedule => {
     if (present) refuseUnless(replace, present);
+    replaced = present !== null;
     const next = present
       ? withTrouble(revised(present, asked, now), null)
       : newSchedule(asked, now);
     return dueAt === null ? next : startingAt(next, Math.max(now, dueAt), waitMs);
   };
-  if (dryRun) return made(await findSchedule(name, context));
-  return (await context.engine.changeSchedule(name, made)) as Schedule;
+  const schedule = dryRun
+    ? made(await findSchedule(name, context))
+    : ((await context.engine.changeSchedule(name, made)) as Schedule);
+  return { schedule, replaced };
 }
 
 function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {

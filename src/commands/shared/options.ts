@@ -142,6 +142,12 @@ export const field = <Value, Given = Value>(
   about = '',
 ): Entry<Value, Given, 'given', never> => ({ words: '', kind, about, is: 'given' });
 
+/** The same, and every request has it. */
+export const needed = <Value, Given = Value>(
+  kind: Kind<Value, Given>,
+  about = '',
+): Entry<Value, Given, 'needed', never> => ({ words: '', kind, about, is: 'needed' });
+
 /** A flag that says something to the command line alone: no request carries it. */
 export const shellFlag = (
   words: `-${string}`,
@@ -201,6 +207,17 @@ function attributeOf(entry: Entry): string {
   return long.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** A field that a request can carry, with the name that code has for it. */
+export interface NamedField {
+  readonly key: string;
+  readonly name: string;
+  readonly entry: Entry;
+}
+
+/** Returns the fields that a request can carry. */
+export const fieldsIn = (table: Options): readonly NamedField[] =>
+  itemsOf(table).filter(({ entry }) => entry.is !== 'unsent');
+
 /** Returns the name that code has for a field. */
 export const nameIn = (table: Options, key: string): string =>
   itemsOf(table).find((item) => item.key === key)?.name ?? key;
@@ -259,7 +276,7 @@ export function fromNames<T extends Options>(
   given: object,
   what = 'the options',
 ): Sent<T> {
-  const sent = itemsOf(table).filter(({ entry }) => entry.is !== 'unsent');
+  const sent = fieldsIn(table);
   const request: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;

@@ -183,7 +183,7 @@ export function isRule(
 ): boolean {
   const { everyMs, cron } = given;
   const [every, by] = [shown('everyMs'), shown('cron')];
-  if (everyMs !== undefined && cron !== undefined) throw excluded(every, by);
+  refuseBoth(given, 'everyMs', 'cron', shown);
   const makes = everyMs !== undefined || cron !== undefined;
   const why = makes ? 'only for a run' : `only with ${every} or ${by}`;
   refuseGiven(given, makes ? OF_RUN : ofRule, shown, why);
@@ -201,8 +201,17 @@ export function refuseGiven(
   throw new JobrunError('bad-option', `${shown(key)} has a meaning ${why}`, 'Leave it out.');
 }
 
-const excluded = (one: string, other: string): JobrunError =>
-  new JobrunError('bad-option', `${one} and ${other} exclude each other`, 'Give one of them.');
+/** Refuses two options that exclude each other. */
+export function refuseBoth(
+  given: Readonly<Record<string, unknown>>,
+  one: string,
+  other: string,
+  shown: (key: string) => string,
+): void {
+  if (given[one] === undefined || given[other] === undefined) return;
+  const message = `${shown(one)} and ${shown(other)} exclude each other`;
+  throw new JobrunError('bad-option', message, 'Give one of them.');
+}
 
 /**
  * The request for a run or a schedule that code asks for (`ctx.emit`, the library's `schedule`). In code a job may be
@@ -218,7 +227,7 @@ export function requestFromCode(
 ): Sent<typeof SCHEDULE> {
   const given = fromNames(FROM_CODE, fieldsOf(options ?? {}));
   const shown = (key: string): string => nameIn(FROM_CODE, key);
-  if (given.dueAt !== undefined && given.inMs !== undefined) throw excluded('at', 'in');
+  refuseBoth(given, 'dueAt', 'inMs', shown);
   if (only === 'run') refuseGiven(given, Object.keys(RULE), shown, 'only with every or cron');
   isRule(given, shown, [...OF_RULE, 'timezone']);
   return { ...given, job, ...(params !== undefined && { params }), force: true };

@@ -1,6 +1,7 @@
 // All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
 // before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
 // what the daemon knows once it is made.
+import type { Handle } from '../../commands/dispatch.ts';
 import type { Context } from '../../commands/shared/command.ts';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
@@ -8,18 +9,45 @@ import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import { newMark } from '../../workers/processes.ts';
 import { jobEnvironment } from '../jobs.ts';
-import type { HttpServing } from './http.ts';
+import { EXPOSITION_TYPE } from './exposition.ts';
 import type { DaemonLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { Notify } from './notify.ts';
 import { notifyRules } from './notify-rules.ts';
 import { Supervisor, type SystemdVariables } from './supervisor.ts';
 
+/** The HTTP side of a daemon (`http/door`), as it is seen from here. */
+export interface HttpDoor {
+  readonly url: string;
+  /** From now on the daemon answers requests. */
+  begin(served: ServedRequests): void;
+  /** Takes no further request, and ends streams. */
+  end(): void;
+  close(): Promise<void>;
+}
+
+export interface ServedRequests {
+  readonly handle: Handle;
+  readonly durable: (command: string, isError: boolean) => Promise<void> | null;
+}
+
+/** Opens it. Given by whoever starts the daemon, so that nothing of it is loaded where nobody asks for HTTP. */
+export type OpenDoor = (parts: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly watched: {
+    metrics(): Promise<{ readonly type: string; readonly text: string }>;
+    trouble(): string | null;
+  };
+  readonly onError: (error: unknown) => void;
+}) => Promise<HttpDoor>;
+
 export interface WatchingOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: DaemonLog;
   readonly supervisor?: SystemdVariables;
+  readonly openDoor?: OpenDoor | null;
 }
 
 export interface WatchedDaemon {
@@ -37,7 +65,7 @@ export class Watching {
   readonly #notify: Notify;
   readonly #supervisor: Supervisor;
   #stopping = false;
-  #http: HttpServing | null = null;
+  #http: HttpDoor | null = null;
   #daemon: WatchedDaemon | null = null;
 
   /** Throws `bad-config` for a mistake in `notify`. */
@@ -45,7 +73,7 @@ export class Watching {
     const { config, clock, log, supervisor } = options;
     this.#o = options;
     const { logger } = log;
-    this.#metrics = config.http === null ? null : new Metrics(clock.now());
+    this.#metrics = config.http.listen === null ? null : new Metrics(clock.now());
     const { dir } = config;
     const why = async (run: Run): Promise<string | null> =>
       (await this.#daemon?.context.engine.why([run], clock.now()))?.[0] ?? null;
@@ -66,15 +94,32 @@ export class Watching {
 
   /** Throws `bad-option` or `refused` where the address that was asked for cannot be served on. */
   async serve(): Promise<void> {
-    const { config, log } = this.#o;
+    const { config, clock, log, openDoor } = this.#o;
     const metrics = this.#metrics;
-    if (config.http === null || metrics === null) return;
-    const { serveHttp } = await import('./http.ts');
-    const watched = { metrics: () => this.#text(metrics), trouble: () => this.#trouble() };
-    const onError = (err: unknown): void => log.logger.error({ err }, 'metrics and health');
-    this.#http = await serveHttp(config.http, watched, onError);
+    if (!openDoor || metrics === null) return;
+    const watched = {
+      metrics: async () => ({ type: EXPOSITION_TYPE, text: await this.#text(metrics) }),
+      trouble: () => this.#trouble(),
+    };
+    const onError = (err: unknown): void => log.logger.error({ err }, 'http');
+    this.#http = await openDoor({ config, clock, watched, onError });
     const { url } = this.#http;
-    log.logger.info(`metrics and health: ${url}/metrics, ${url}/healthz`);
+    log.logger.info(`http: ${url}/api/v1, ${url}/metrics, ${url}/healthz`);
+  }
+
+  /** The address that HTTP is served on; null where it is off. */
+  get url(): string | null {
+    return this.#http?.url ?? null;
+  }
+
+  /** From now on requests that come over HTTP are answered. */
+  answer(served: ServedRequests): void {
+    this.#http?.begin(served);
+  }
+
+  /** Requests that come over HTTP are answered no more; metrics and health still are. */
+  endAnswers(): void {
+    this.#http?.end();
   }
 
   /** From now on there is something to see. */

@@ -1,0 +1,78 @@
+// The log of a run behind the lines that a client has seen, for clients that can follow no stream: where there is nothing
+// new, the reply waits for it. No command of its own: `logs` prints a log for people, and follows it.
+import type { NumberedLine } from '../engine/logs.ts';
+import { isSettled } from '../run/run.ts';
+import type { LogLine } from '../run/view.ts';
+import { onAbort } from '../support/aborts.ts';
+import { MAX_LOG_WAIT_MS } from '../support/limits.ts';
+import type { Command, Context } from './shared/command.ts';
+import { logOf } from './shared/follow.ts';
+import { count, duration, run } from './shared/kinds.ts';
+import { getRun } from './shared/named.ts';
+import { argument, type Checked, field } from './shared/options.ts';
+
+export interface Log {
+  /** Lines that the run has said, also those that are no longer kept. */
+  readonly total: number;
+  readonly lines: readonly LogLine[];
+}
+
+const options = {
+  id: argument('<id>', run(), 'the run'),
+  after: field(count(0), 'lines already seen'),
+  wait: field(duration, 'how long to wait for a line where there is none, at most 30s'),
+};
+
+export const log: Command<typeof options, Log, Log> = {
+  name: 'log',
+  reads: true,
+  about: 'The log of a run.',
+  examples: [],
+  options,
+
+  handle: ({ id, after }, context) => linesOf(id, after, context),
+
+  /** Its one item is the log as soon as there is something new, or the wait is over. */
+  async *stream(request, context, signal, first) {
+    if (first.lines.length > 0 || !request.wait || !context.daemon) return yield first;
+    await newLine(request, context, signal);
+    yield await linesOf(request.id, request.after, context);
+  },
+
+  show: () => undefined,
+};
+
+const OVER = AbortSignal.abort();
+
+async function linesOf(id: number, after = 0, context: Context): Promise<Log> {
+  await getRun(id, context);
+  const lines: NumberedLine[] = [];
+  for await (const line of context.logs.follow(id, { after }, OVER)) lines.push(line);
+  const last = lines.at(-1) ?? (await lastLine(id, context));
+  return { total: last?.n ?? 0, lines: lines.map(({ line }) => line) };
+}
+
+async function lastLine(id: number, { logs }: Context): Promise<NumberedLine | null> {
+  for await (const line of logs.follow(id, { last: 1 }, OVER)) return line;
+  return null;
+}
+
+/** Resolves with the next line, the end of the run, or the end of the wait. */
+async function newLine(
+  { id, after = 0, wait = 0 }: Checked<typeof options>,
+  context: Context,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isSettled(await getRun(id, context))) return;
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const unlisten = onAbort(signal, end);
+  const undo = context.clock.after(Math.min(wait, MAX_LOG_WAIT_MS), end, { idle: true });
+  try {
+    for await (const _line of logOf(id, { after }, context, over.signal)) return;
+  } finally {
+    unlisten();
+    undo();
+    end();
+  }
+}

@@ -1,0 +1,200 @@
+// The API of the door: finds the route, checks the key and the body, and has the command answer. All that a reply tells is
+// durable before it is sent, as on the socket.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Handle } from '../commands/dispatch.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Config } from '../support/config.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_HTTP_STREAMS } from '../support/limits.ts';
+import { Bodies, refuseType } from './body.ts';
+import { sendEvents } from './events.ts';
+import { type Access, bearerOf, Keys } from './keys.ts';
+import { hasBody, NO_PATH, notAllowed, type Reply, refusal } from './reply.ts';
+import {
+  matched,
+  type Prepared,
+  prepareRoutes,
+  requestOfBody,
+  requestOfQuery,
+} from './requests.ts';
+import type { Target } from './visitor.ts';
+
+/** The daemon, as the API needs it. */
+export interface Served {
+  readonly handle: Handle;
+  /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
+  readonly durable: (command: string, isError: boolean) => Promise<void> | null;
+}
+
+export interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client waits to be told to send its body. */
+  readonly isExpected: boolean;
+  /** Aborted when the connection has gone. */
+  readonly signal: AbortSignal;
+}
+
+interface ApiParts {
+  readonly config: Config;
+  readonly clock: Clock;
+}
+
+interface Found {
+  readonly prepared: Prepared;
+  readonly path: Readonly<Record<string, string>>;
+}
+
+export class Api {
+  readonly #config: Config;
+  readonly #clock: Clock;
+  readonly #keys: Keys;
+  readonly #bodies = new Bodies();
+  readonly #ending = new AbortController();
+  #routes: Promise<readonly Prepared[]> | null = null;
+  #served: Served | null = null;
+  #streams = 0;
+
+  constructor({ config, clock }: ApiParts) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#keys = new Keys(config.state);
+  }
+
+  begin(served: Served): void {
+    this.#served = served;
+  }
+
+  end(): void {
+    this.#ending.abort();
+  }
+
+  /** The reply; null where the response was written already. */
+  async answer(target: Target, visit: Visit): Promise<Reply | null> {
+    this.#routes ??= prepareRoutes();
+    const found = routesOf(await this.#routes, target.parts);
+    const { request } = visit;
+    const one = found.find(({ prepared }) => prepared.route.method === request.method);
+    if (found.length === 0) return NO_PATH;
+    if (!one) return notAllowed([...new Set(found.map(({ prepared }) => prepared.route.method))]);
+    const served = this.#ending.signal.aborted ? null : this.#served;
+    if (!served) return NOT_SERVING;
+    return (await this.#refusal(request)) ?? this.#act(one, target, visit, served);
+  }
+
+  async #refusal({ method, headers }: IncomingMessage): Promise<Reply | null> {
+    const key = bearerOf(headers.authorization);
+    const access = key === null ? null : await this.#keys.accessOf(key);
+    if (access === null) return NO_KEY;
+    const mayChange: Access = this.#config.http.readOnly ? 'read' : access;
+    return method === 'GET' || mayChange === 'all' ? null : READ_ONLY;
+  }
+
+  async #act(
+    { prepared, path }: Found,
+    { query }: Target,
+    visit: Visit,
+    served: Served,
+  ): Promise<Reply | null> {
+    const { request, response, isExpected } = visit;
+    const { route } = prepared;
+    const withBody = hasBody(request);
+    const wrongType = refuseType(request, withBody);
+    if (wrongType) return wrongType;
+    const body = withBody ? await this.#bodies.read(request, response, isExpected) : NO_BODY;
+    if ('refused' in body) return body.refused;
+    const here = { now: this.#clock.now(), config: this.#config };
+    const isRead = route.method === 'GET';
+    if (!isRead && query.size > 0) throw noQuery();
+    const args = isRead
+      ? await requestOfQuery(prepared, path, query, here)
+      : requestOfBody(prepared, path, body.text);
+    return this.#ask(prepared, args as Json, visit, served);
+  }
+
+  async #ask(
+    { route }: Prepared,
+    args: Json,
+    { response, signal }: Visit,
+    { handle, durable }: Served,
+  ): Promise<Reply | null> {
+    const { command, how } = route;
+    const ends = AbortSignal.any([signal, this.#ending.signal]);
+    const asked = { v: 1, id: 0, command, args, request: null, stream: how !== 'reply' } as const;
+    const answered = handle(asked, ends);
+    if (how === 'events') return this.#events(response, answered as AsyncIterable<Json>);
+    try {
+      const reply =
+        how === 'first'
+          ? await firstOf(answered as AsyncIterable<Json>)
+          : await (answered as Promise<Json>);
+      await durable(command, false);
+      return route.answer?.(reply) ?? { status: 200, body: reply };
+    } catch (error) {
+      await durable(command, true);
+      throw error;
+    }
+  }
+
+  async #events(response: ServerResponse, items: AsyncIterable<Json>): Promise<Reply | null> {
+    if (this.#streams >= MAX_HTTP_STREAMS) return TOO_MANY_STREAMS;
+    this.#streams++;
+    try {
+      await sendEvents(response, items, this.#clock);
+    } finally {
+      this.#streams--;
+    }
+    return null;
+  }
+}
+
+const PREFIX = ['api', 'v1'];
+
+/** The routes of a path, those with fewer parts in braces first. */
+function routesOf(routes: readonly Prepared[], parts: readonly string[]): readonly Found[] {
+  if (PREFIX.some((part, i) => parts[i] !== part)) return [];
+  const asked = parts.slice(PREFIX.length);
+  const found = routes.flatMap((prepared): Found[] => {
+    const path = matched(prepared, asked);
+    return path ? [{ prepared, path }] : [];
+  });
+  return found.sort((a, b) => a.prepared.inPath.size - b.prepared.inPath.size);
+}
+
+async function firstOf(items: AsyncIterable<Json>): Promise<Json> {
+  for await (const item of items) return item;
+  throw new JobrunError('interrupted', 'the wait was ended', 'Ask again.');
+}
+
+const NO_BODY = { text: '' };
+
+const noQuery = (): JobrunError =>
+  new JobrunError('bad-request', 'a change takes no query', 'Send its options as JSON.');
+
+const NOT_SERVING = refusal(
+  503,
+  new JobrunError('no-daemon', 'the daemon is starting or stopping', 'Try again in a moment.'),
+  { 'Retry-After': '1' },
+);
+
+const NO_KEY = refusal(
+  401,
+  new JobrunError(
+    'unauthorized',
+    'this needs a key',
+    'Send Authorization: Bearer <key>. The key is in http-key of the state folder.',
+  ),
+  { 'WWW-Authenticate': 'Bearer' },
+);
+
+const READ_ONLY = refusal(
+  403,
+  new JobrunError('refused', 'this key allows reading only', 'Use the key in http-key.'),
+);
+
+const TOO_MANY_STREAMS = refusal(
+  503,
+  new JobrunError('refused', 'too many streams of changes are open', 'Close one of them.'),
+  { 'Retry-After': '1' },
+);

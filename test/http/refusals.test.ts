@@ -1,0 +1,179 @@
+// The order in which the API refuses: each request here has one fault more than the one that is told, so that the order is
+// seen, and the first one without any is answered.
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { type ApiProject, apiProject } from '../helpers/api.ts';
+import { ask } from '../helpers/http.ts';
+import { eventually } from '../helpers/project.ts';
+
+const JOBS = { 'jobs/work.mjs': 'export default ({ n = 0 }) => n * 2;' };
+const JSON_TYPE = { 'content-type': 'application/json' };
+const LARGE = 'x'.repeat(1.2 * 1024 * 1024);
+
+const statusOf = async (
+  project: ApiProject,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body?: string,
+): Promise<readonly [number, string | undefined]> => {
+  const answer = await ask(`${project.url}${path}`, { method, headers, ...(body && { body }) });
+  return [answer.status, answer.body === '' ? undefined : JSON.parse(answer.body).error?.code];
+};
+
+test('what is wrong is told in one order: host, site, path, method, key, right, type, size', async () => {
+  const project = await apiProject(JOBS);
+  const key = { authorization: `Bearer ${project.key()}` };
+  const readKey = { authorization: `Bearer ${project.key('read-key')}` };
+  const elsewhere = { origin: 'https://evil.example' };
+  const textual = { 'content-type': 'text/plain' };
+  const at = (...asked: [string, string, Record<string, string>, string?]) =>
+    statusOf(project, ...asked);
+
+  expect(await at('PATCH', '/api/v1/none', { host: 'evil.example', ...elsewhere })).toEqual([
+    421,
+    'bad-request',
+  ]);
+  expect(await at('PATCH', '/api/v1/none', elsewhere)).toEqual([403, 'refused']);
+  expect(await at('PATCH', '/api/v1/none', {})).toEqual([404, 'unknown-path']);
+  expect(await at('PATCH', '/api/v1/runs', {})).toEqual([405, 'bad-request']);
+  expect(await at('POST', '/api/v1/runs', textual, LARGE)).toEqual([401, 'unauthorized']);
+  expect(await at('POST', '/api/v1/runs', { ...textual, ...readKey }, LARGE)).toEqual([
+    403,
+    'refused',
+  ]);
+  expect(await at('POST', '/api/v1/runs', { ...textual, ...key }, LARGE)).toEqual([
+    415,
+    'bad-request',
+  ]);
+  expect(await at('POST', '/api/v1/runs', { ...JSON_TYPE, ...key }, LARGE)).toEqual([
+    413,
+    'too-large',
+  ]);
+  expect(await at('POST', '/api/v1/runs', { ...JSON_TYPE, ...key }, 'no JSON')).toEqual([
+    400,
+    'bad-request',
+  ]);
+  expect(await at('POST', '/api/v1/runs', { ...JSON_TYPE, ...key }, '{"job":"work"}')).toEqual([
+    201,
+    undefined,
+  ]);
+  expect(await at('GET', '/api/v1/runs', readKey)).toEqual([200, undefined]);
+});
+
+test('a path tells which methods it has, and no preflight is answered', async () => {
+  const project = await apiProject(JOBS);
+  const { status, headers } = await project.api('OPTIONS', 'runs');
+  expect([status, headers.allow]).toEqual([405, 'GET, POST']);
+  expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  const one = await project.api('PUT', 'runs/12');
+  expect([one.status, one.headers.allow]).toEqual([405, 'GET, DELETE']);
+});
+
+test('only a whole key is one, in its header alone, and a new one counts at once', async () => {
+  const project = await apiProject(JOBS);
+  const key = project.key();
+  const asked = async (authorization: string, path = 'status'): Promise<number> =>
+    (await ask(`${project.url}/api/v1/${path}`, { headers: { authorization } })).status;
+  for (const wrong of ['', 'Bearer', `Bearer ${key.slice(1)}`, `Bearer ${key}x`, `Basic ${key}`])
+    expect([wrong, await asked(wrong)]).toEqual([wrong, 401]);
+  expect(await asked('', `status?key=${key}`)).toBe(401);
+  const { headers } = await project.api('GET', 'status', undefined, { authorization: '' });
+  expect(headers['www-authenticate']).toBe('Bearer');
+  expect([await asked(`bearer ${key}`), await asked(`Bearer ${project.key('read-key')}`)]).toEqual([
+    200, 200,
+  ]);
+  writeFileSync(join(project.state, 'http-key'), 'another-key\n');
+  expect([await asked(`Bearer ${key}`), await asked('Bearer another-key')]).toEqual([401, 200]);
+  rmSync(join(project.state, 'http-key'));
+  expect([await asked('Bearer another-key'), await asked('Bearer ')]).toEqual([401, 401]);
+});
+
+test('where the config allows reading only, no key allows a change', async () => {
+  const project = await apiProject({
+    ...JOBS,
+    'jobrun.config.json': '{ "http": { "listen": "127.0.0.1:0", "readOnly": true } }',
+  });
+  expect((await project.api('POST', 'runs', { job: 'work' })).status).toBe(403);
+  expect((await project.api('GET', 'runs')).json).toMatchObject({ total: 0 });
+});
+
+test('a body is bounded while it comes, and a client that asks first is spared from sending it', async () => {
+  const project = await apiProject(JOBS);
+  const { hostname, port } = new URL(project.url);
+  const head = `POST /api/v1/runs HTTP/1.1\r\nHost: localhost:${port}\r\nAuthorization: Bearer ${project.key()}\r\nContent-Type: application/json\r\n`;
+  const sent = (rest: string, more: () => string | null): Promise<string> =>
+    new Promise((resolve) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(head + rest);
+        for (let next = more(); next !== null; next = more()) socket.write(next);
+      });
+      socket.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      socket.on('error', () => resolve(text)).on('close', () => resolve(text));
+    });
+  // Without a length, and without an end.
+  let pieces = 100;
+  const chunk = 'x'.repeat(0x8000);
+  const endless = await sent('Transfer-Encoding: chunked\r\n\r\n', () =>
+    pieces-- > 0 ? `8000\r\n${chunk}\r\n` : null,
+  );
+  expect(endless).toMatch(/^HTTP\/1.1 413 /);
+  expect(endless).toMatch(/^Connection: close/m);
+  const asking = await sent('Content-Length: 2000000\r\nExpect: 100-continue\r\n\r\n', () => null);
+  expect(asking).toMatch(/^HTTP\/1.1 413 /);
+  const body = '{"job":"work"}';
+  const parts = [body];
+  const small = await sent(
+    `Content-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`,
+    () => parts.pop() ?? null,
+  );
+  expect(small).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+});
+
+test.each([
+  ['application/json; charset=utf-8', 201],
+  ['Application/JSON', 201],
+  ['application/jsonp', 415],
+  ['application/x-www-form-urlencoded', 415],
+  ['text/plain; application/json', 415],
+])('a body of type %s: %i', async (type, status) => {
+  const project = await apiProject(JOBS);
+  const answer = await project.api('POST', 'runs', { job: 'work' }, { 'content-type': type });
+  expect(answer.status).toBe(status);
+});
+
+test('a thousand slow connections leave room for those who watch and for those who ask', async () => {
+  const project = await apiProject(JOBS);
+  const { hostname, port } = new URL(project.url);
+  const host = `Host: localhost:${port}\r\n`;
+  const slow = [
+    // Nothing, a part of the headers, a body that does not come, a reply that nobody reads.
+    '',
+    'GET /runs HTTP/1.1\r\nHost: ',
+    `POST /api/v1/runs HTTP/1.1\r\n${host}Authorization: Bearer ${project.key()}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    `GET /api/v1/changes HTTP/1.1\r\n${host}Authorization: Bearer ${project.key()}\r\n\r\n`,
+  ];
+  const sockets = Array.from({ length: 1000 }, (_, i) => {
+    const socket = connect(Number(port), hostname, () => socket.write(slow[i % 4] ?? ''));
+    return socket.on('error', () => undefined);
+  });
+  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  for (let i = 0; i < 5; i++) {
+    const before = performance.now();
+    const { status, body } = await ask(`${project.url}/metrics`);
+    expect([status, body.includes('jobrun_runs{')]).toEqual([200, true]);
+    expect(performance.now() - before).toBeLessThan(5000);
+  }
+  // All rooms are taken by clients: said so, and not left waiting.
+  expect((await project.api('GET', 'status')).status).toBe(503);
+  expect((await project.ask('status')).running, 'the command line is not concerned').toBe(true);
+  for (const socket of sockets) socket.destroy();
+  await eventually(async () => (await project.api('GET', 'status')).status === 200);
+});
