@@ -42,6 +42,8 @@ export class Watch {
   readonly #mostApartMs: number;
   readonly #seen = new Map<number, Seen>();
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** When the first of those that are watched will have been silent for its whole lease, if it does not renew before. */
+  goneAt = Number.POSITIVE_INFINITY;
 
   constructor(leaseMs: number) {
     this.#mostApartMs = 2 * renewEveryMs(leaseMs);
@@ -50,6 +52,7 @@ export class Watch {
   /** A look failed: what comes is counted anew. */
   lost(): void {
     this.#seen.clear();
+    this.goneAt = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -61,10 +64,13 @@ export class Watch {
     this.#lookedAt = answeredAt;
     const there = new Set(others.map(({ id }) => id));
     for (const id of this.#seen.keys()) if (!there.has(id)) this.#seen.delete(id);
+    this.goneAt = Number.POSITIVE_INFINITY;
     return others.filter(({ id, beats, leaseMs }) => {
-      const seen = this.#seen.get(id);
-      if (seen?.beats === beats) return askedAt - seen.since >= leaseMs;
-      this.#seen.set(id, { beats, since: answeredAt });
+      const before = this.#seen.get(id);
+      const since = before?.beats === beats ? before.since : answeredAt;
+      if (since === answeredAt) this.#seen.set(id, { beats, since });
+      if (askedAt - since >= leaseMs) return true;
+      this.goneAt = Math.min(this.goneAt, since + leaseMs);
       return false;
     });
   }

@@ -32,7 +32,7 @@ function daemonOn(store: Store, clock: FakeClock, leaseMs = LEASE) {
   let id = store.join(leaseMs);
   const said: string[] = [];
   const world = {
-    ...{ reaches: true, endsMs: 0, said, takenOver: [] as number[], leftMs: 0 },
+    ...{ reaches: true, answersMs: 0, endsMs: 0, said, takenOver: [] as number[], leftMs: 0 },
     trouble: (): void => {},
   };
   const reach = (): void => {
@@ -45,6 +45,8 @@ function daemonOn(store: Store, clock: FakeClock, leaseMs = LEASE) {
     joinedAt: clock.monotonic(),
     async renew() {
       reach();
+      if (world.answersMs > 0)
+        await new Promise<void>((resolve) => clock.after(world.answersMs, resolve));
       const own = store.members.get(id);
       if (own) own.beats++;
       const others = [...store.members].flatMap(([other, row]): OtherMember[] =>
@@ -180,6 +182,18 @@ it('who falls silent is given up after its whole lease, by one of the others, an
   await clock.advance(LEASE / 5, quiet);
   expect([...one.world.takenOver, ...two.world.takenOver]).toEqual([silent]);
   expect([store.members.has(silent), store.held.size]).toEqual([false, 0]);
+});
+
+it('one that is gone is found when its lease is over, not with the renewal after that', async () => {
+  const clock = new FakeClock(0);
+  const store = new Store();
+  const silent = store.join(LEASE);
+  const { world } = daemonOn(store, clock);
+  world.answersMs = 1000;
+  await clock.advance(1000 + LEASE - 1, quiet);
+  expect(world.takenOver).toEqual([]);
+  await clock.advance(1100, quiet);
+  expect(world.takenOver).toEqual([silent]);
 });
 
 it('after an outage for all nobody is given up before another whole lease', async () => {

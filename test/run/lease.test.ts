@@ -66,6 +66,18 @@ it('one that left is forgotten, and a later one with other beats is another', ()
   expect(at(42_000, member(1))).toEqual([7]);
 });
 
+it('it is known when the first of them will be gone, and a renewal moves that', () => {
+  const { at, watch } = looking();
+  expect(watch.goneAt).toBe(Number.POSITIVE_INFINITY);
+  at(1000, member(1));
+  at(7000, member(1));
+  expect(watch.goneAt).toBe(31_000);
+  at(13_000, member(2));
+  expect(watch.goneAt).toBe(43_000);
+  watch.lost();
+  expect(watch.goneAt).toBe(Number.POSITIVE_INFINITY);
+});
+
 it('a member is silent after two missed renewals', () => {
   expect(isSilent(12_000, LEASE)).toBe(false);
   expect(isSilent(15_001, LEASE)).toBe(true);
