@@ -1,4 +1,5 @@
 // `jobrun update`: changes a run that has not started.
+import { isDeepStrictEqual } from 'node:util';
 import type { Run } from '../run/run.ts';
 import { type Changes, update as updated } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
@@ -72,7 +73,7 @@ async function changed(request: Request, context: Context): Promise<Run> {
     const isAdded = request.merge === true && changes.params !== undefined;
     let isOutdated = false;
     const next = await context.engine.change(id, (present) => {
-      isOutdated = isAdded && present.params !== run.params;
+      isOutdated = isAdded && !isDeepStrictEqual(present.params, run.params);
       return isOutdated ? present : updated(present, changes, now);
     });
     if (!isOutdated) return next;

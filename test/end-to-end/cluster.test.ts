@@ -34,6 +34,22 @@ it('either host takes runs of both, sees them alike, and has ids and order in co
   expect((await two.json('list')).runs.map(({ id }: { id: string }) => id)).toEqual(['2', '1']);
 }, 120_000);
 
+it('params that are added to a run are added to those that it has, on any host', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files });
+  const { id } = await one.json(
+    'schedule',
+    'where',
+    '--in',
+    '1h',
+    '-p',
+    'ms:=5',
+    '-p',
+    'name=first',
+  );
+  await two.json('update', id, '-p', 'ms:=7');
+  expect(await one.show(id)).toMatchObject({ params: { ms: 7, name: 'first' } });
+}, 120_000);
+
 it('a daemon that is killed loses its attempt to the other one, after its lease', async () => {
   const { one, two } = await hosts(['one', 'two'], { files });
   const daemon = await one.daemon();

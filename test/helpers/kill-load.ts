@@ -30,11 +30,15 @@ export class KillLoad {
   readonly #rig: Rig;
   readonly #unanswered = new Map<string, Unanswered>();
   #unchecked = new Set<string>();
-  #n = 0;
+  readonly #name: string;
+  #n: number;
   #requests = 0;
 
-  constructor(rig: Rig) {
+  /** Several on one store have names of their own, and numbers for their runs that are far apart. */
+  constructor(rig: Rig, name = 'kill-load', first = 0) {
     this.#rig = rig;
+    this.#name = name;
+    this.#n = first;
   }
 
   get requests(): number {
@@ -137,7 +141,7 @@ export class KillLoad {
     command: string,
     args: Json,
     then: (reply: Doc) => void,
-    request = `kill-load-${++this.#requests}`,
+    request = `${this.#name}-${++this.#requests}`,
   ): Promise<void> {
     this.#unanswered.set(request, { command, args, then });
     try {
@@ -145,7 +149,7 @@ export class KillLoad {
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       // No answer, or one that says that it may not have been done: asked again.
-      if (code === 'no-daemon') return;
+      if (code === 'no-daemon' || code === 'store-unreachable') return;
       const over = code === 'refused' && /stopping|is (?:done|aborted|running)/.test(message);
       if (!over) this.problems.add(`${command}: ${code} ${message}`);
     }

@@ -5,7 +5,7 @@ const LEDGER = `import { appendFileSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 const out = process.env.LEDGER_DIR;
 const say = (kind, ctx, more) => appendFileSync(join(out, 'ledger.jsonl'),
-  JSON.stringify({ kind, run: ctx.id, attempt: ctx.attempt, pid: process.pid, ...more }) + '\\n');
+  JSON.stringify({ kind, run: ctx.id, attempt: ctx.attempt, pid: process.pid, ...more }) + '\\n', { flush: true });
 export function startOf(pid) {
   try {
     const stat = readFileSync('/proc/' + pid + '/stat', 'latin1');

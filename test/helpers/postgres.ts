@@ -82,6 +82,13 @@ export class Server {
   #keeper: ChildProcess;
 
   static async start(options: ServerOptions = {}): Promise<Server> {
+    const server = await Server.open(options);
+    onTestFinished(() => server.close());
+    return server;
+  }
+
+  /** For who is no test, and closes it. */
+  static async open(options: ServerOptions = {}): Promise<Server> {
     const home = mkdtempSync(join(tmpdir(), 'jobrun-postgres-'));
     const port = await freePort();
     makeCluster(home);
@@ -91,9 +98,13 @@ export class Server {
       settings: { ...files, ...options.settings },
     });
     const server = new Server(home, port, settings);
-    onTestFinished(() => server.#end());
-    await server.#ready();
-    await makeRole(port);
+    try {
+      await server.#ready();
+      await makeRole(port);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     return server;
   }
 
@@ -158,7 +169,7 @@ export class Server {
     });
   }
 
-  async #end(): Promise<void> {
+  async close(): Promise<void> {
     if (this.#keeper.exitCode === null) {
       for (const name of ['SIGCONT', 'SIGQUIT'] as const) this.signal(name);
       await this.#exited();

@@ -30,18 +30,21 @@ export class Rig {
   readonly home = mkdtempSync(join(tmpdir(), 'jobrun-rig-'));
   readonly dir = join(this.home, 'project');
   readonly state = join(this.dir, 'state');
-  readonly out = join(this.home, 'out');
-  readonly env: Record<string, string> = {
-    PATH: process.env.PATH ?? '',
-    HOME: this.home,
-    TZ: 'UTC',
-    LANG: 'C.UTF-8',
-    TERM: 'dumb',
-    LEDGER_DIR: this.out,
-  };
+  readonly out: string;
+  readonly env: Record<string, string>;
   readonly #running = new Set<Running>();
 
-  constructor(files: Readonly<Record<string, string>>) {
+  /** `out`: where jobs write, if it is a folder that several have in common. */
+  constructor(files: Readonly<Record<string, string>>, out?: string) {
+    this.out = out ?? join(this.home, 'out');
+    this.env = {
+      PATH: process.env.PATH ?? '',
+      HOME: this.home,
+      TZ: 'UTC',
+      LANG: 'C.UTF-8',
+      TERM: 'dumb',
+      LEDGER_DIR: this.out,
+    };
     mkdirSync(join(this.dir, 'jobs'), { recursive: true });
     mkdirSync(join(this.out, 'owners'), { recursive: true });
     this.write('package.json', '{ "type": "module", "private": true }\n');

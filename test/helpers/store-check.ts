@@ -37,7 +37,7 @@ const QUESTIONS: Readonly<Record<string, string>> = {
     where (select json_array_length(untold) from meta) = 0
       and (r.state is distinct from 'waiting' or o.state is null or o.state not in ${UNSETTLED})`,
   'numbers of changes that are missing': `
-    select changes from meta where changes <> (select count(*) from change) or next_id <= (select max(id) from run)`,
+    select changes from meta where changes <> (select count(*) + coalesce(min(n) - 1, 0) from change) or next_id <= (select max(id) from run)`,
 };
 
 /** All that is wrong; nothing where all is well. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/api/client.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
+import { type Findings, judgeRuns } from '../helpers/kill-judge.ts';
 import { KillLoad } from '../helpers/kill-load.ts';
 import { LEDGER_JOBS } from '../helpers/ledger-jobs.ts';
 import { type Random, randomFrom } from '../helpers/random.ts';
@@ -251,65 +252,4 @@ function groupOf(point: string): string {
   if (line) return `at a write, sync or answer of ${line}`;
   if (phase === undefined || what === '') return 'at a random moment';
   return phase === 'stop' ? 'in the fold of a stop' : 'in a fold under load';
-}
-
-interface Findings {
-  readonly lost: string[];
-  readonly again: string[];
-  readonly double: string[];
-  readonly aborts: string[];
-  readonly updates: string[];
-  readonly repeated: string[];
-  readonly slots: string[];
-}
-
-function judgeRuns(
-  runs: readonly Doc[],
-  ledger: readonly Doc[],
-  load: KillLoad,
-  lines: readonly string[],
-): Findings {
-  const byId = new Map<string, Doc>(runs.map((run) => [run.id, run]));
-  const stateOf = (id: string): string => byId.get(id)?.state ?? 'gone';
-  const begun = new Set(ledger.filter(({ kind }) => kind === 'begin').map(({ run }) => run));
-  const waits = (id: string): boolean => stateOf(id) === 'scheduled';
-  const isFine = (id: string): boolean =>
-    stateOf(id) === 'aborted' || waits(id) || (stateOf(id) === 'done' && begun.has(id));
-  return {
-    lost: [...load.accepted]
-      .filter((id) => !isFine(id))
-      .map((id) => `run ${id} was accepted and is ${stateOf(id)}`),
-    again: begunAgain(lines, load.settled),
-    double: ledger
-      .filter(({ kind }) => kind === 'double')
-      .map(({ run, attempt }) => `two processes on run ${run}, attempt ${attempt}`),
-    aborts: [...load.aborted]
-      .filter((id) => stateOf(id) !== 'aborted')
-      .map((id) => `the abort of run ${id} was acknowledged, and it is ${stateOf(id)}`),
-    updates: [...load.updated]
-      .filter(([id, n]) => byId.get(id)?.params.v !== n || byId.get(id)?.state !== 'done')
-      .map(([id]) => `the update of run ${id} was acknowledged, and it is ${stateOf(id)}`),
-    repeated: twice(runs.flatMap(({ params }) => params?.n ?? [])).map((n) => `two runs of ${n}`),
-    slots: twice(runs.filter(({ job }) => job === 'beat').map(({ dueAt }) => dueAt)).map(
-      (dueAt) => `two runs for ${dueAt}`,
-    ),
-  };
-}
-
-function begunAgain(lines: readonly string[], settled: ReadonlyMap<string, number>): string[] {
-  const wrong: string[] = [];
-  let at = 0;
-  for (const line of lines) {
-    const { kind, run } = JSON.parse(line);
-    const since = settled.get(run);
-    if (kind === 'begin' && since !== undefined && at >= since)
-      wrong.push(`run ${run} was settled and began again`);
-    at += Buffer.byteLength(line) + 1;
-  }
-  return wrong;
-}
-
-function twice<T>(all: readonly T[]): T[] {
-  const seen = new Set<T>();
-  return all.filter((one) => seen.size === seen.add(one).size);
 }
