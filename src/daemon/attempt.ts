@@ -39,7 +39,7 @@ import type { StopTime } from './signals.ts';
 import { untilWritten } from './stuck.ts';
 
 /** What an attempt does with the log and the result table of its run. */
-export type AttemptLogs = Pick<Logs, 'begin' | 'append' | 'row' | 'flush' | 'close'>;
+export type AttemptLogs = Pick<Logs, 'begin' | 'append' | 'row' | 'owes' | 'flush' | 'close'>;
 
 /** What all attempts have in common. */
 export interface AttemptParts {
@@ -247,7 +247,7 @@ export class Attempt {
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
     const assignment = assignmentOf(this.run, this.#own.file, this.#reportStart);
-    logs.begin(this.run.id, this.#number, assignment.rows);
+    logs.begin(this.run.id, this.#number, assignment.rows, this.#token);
     this.runner.send({ type: 'run', assignment });
     const { outcome, spent, unclean } = await this.#finished;
     this.#isOver = true;
@@ -268,7 +268,7 @@ export class Attempt {
     this.#deadlines.cancel();
     const reusable = !spent && this.#cause === null && this.runner.exit === null;
     // Decided in this same turn, so that the next start goes into its commit; but rows come before their result.
-    const early = reusable && !this.#rows;
+    const early = reusable && !this.#owes();
     if (early) this.#p.release(this.runner, true);
     const settled = this.#settle(final);
     this.#stopListening();
@@ -389,9 +389,13 @@ export class Attempt {
     return ownLine(this.#p.clock.now(), this.#number, level, text);
   }
 
-  /** The rows that belong to a checkpoint are on the disk before it. */
+  /** Rows are to be durable before the checkpoint or the result that they belong to. */
+  #owes(): boolean {
+    return this.#rows || this.#p.logs.owes(this.run.id);
+  }
+
   async #save(saved: Saved): Promise<Json> {
-    if (this.#rows) await this.#p.logs.flush(this.run.id, true);
+    if (this.#owes()) await this.#p.logs.flush(this.run.id, true);
     const run = await this.#p.engine.changeHeld(this.run.id, this.#token, (held) =>
       save(withProgress(held, this.progress), savedOf(saved)),
     );
@@ -413,7 +417,7 @@ export class Attempt {
       if (error !== null) this.#refused = true;
       onStuck(error);
     };
-    if (this.#rows) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
+    if (this.#owes()) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
     const decide = (run: Run): Run =>
       settle(withProgress(run, this.progress), outcome, policy, clock.now(), chance(), tookMs);
     const write = () => engine.changeHeld(this.run.id, this.#token, decide);

@@ -51,9 +51,11 @@ function finding(level: Finding['level'], message: string, hint: string): Findin
   return { level, file: '', message, hint };
 }
 
-function checkServer({ reachedMs, version, schema, format, damage }: StoreInspection): Check {
+function checkServer(found: StoreInspection): Check {
+  const { reachedMs, version, schema, format, isOlder, damage } = found;
+  const earlier = isOlder ? ', of an earlier version: the next command changes the tables' : '';
   const tables =
-    format === null ? 'no tables yet: the first command makes them' : `format ${format}`;
+    format === null ? 'no tables yet: the first command makes them' : `format ${format}${earlier}`;
   const summary = `reached in ${Math.round(reachedMs)} ms, PostgreSQL ${version}, primary, schema ${schema}, ${tables}`;
   const findings = damage.map((one) => finding('problem', one, RESTORE));
   return checkOf('store', summary, findings);

@@ -11,7 +11,7 @@ import { isFields } from '../support/schema.ts';
 import { copyAside, damaged, isDamage, listFolder, type Note, type Oddity } from './damage.ts';
 import { type Document, elementsOf, readWeighed, writeDocument } from './document.ts';
 import { FORMAT, type Op } from './format.ts';
-import type { LogKind, TextLine } from './log.ts';
+import type { LogKind, TextLine } from './log-format.ts';
 import type { Aside, Documents, Reads, Replay } from './table.ts';
 import { pageOf, type Summary, type Tally } from './tally.ts';
 

@@ -51,7 +51,8 @@ async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerato
   for (const page of paged.tally.pages().toReversed())
     for (const record of await recordsOf(page, read)) yield { [paged.what]: record };
   const folder = logFolder(dir);
-  for (const name of (await listFolder(disk, folder)).filter((one) => LOG_NAME.test(one)))
+  // In an order that does not depend on the file system.
+  for (const name of (await listFolder(disk, folder)).filter((one) => LOG_NAME.test(one)).sort())
     yield* logItems(await readOrDamaged(disk, join(folder, name)), name);
 }
 

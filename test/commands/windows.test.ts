@@ -153,7 +153,7 @@ test('the count of changes stays where nothing changes, grows with whatever does
 test('the parts of a run are asked for as far as they are shown', async () => {
   const { context, ask } = await here();
   await context.engine.accept([draft({ job: 'gone' })], context.clock.now());
-  context.logs.begin(1, 1, 0);
+  context.logs.begin(1, 1, 0, [0, 1]);
   for (let i = 0; i < 5; i++) context.logs.row(1, i, { i });
   await context.logs.flush(1, false);
   expect(await ask('results', { id: '1', last: 2 })).toEqual({

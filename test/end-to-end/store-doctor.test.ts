@@ -196,10 +196,10 @@ it('damage is named in the words of the database, and nothing is guessed', async
   const odd = await doctor(projectOn(store));
   expect(odd.code).toBe(8);
   expect(odd.of('store')).toContain(': run 1: the columns do not fit the JSON beside them');
-  await query(store, 'drop table result');
+  await query(store, 'drop table log');
   const { code, doc, of } = await doctor(projectOn(store));
   expect(code).toBe(8);
-  expect(of('store')).toMatch(/the table result cannot be read: relation ".*" does not exist/);
+  expect(of('store')).toMatch(/the table log cannot be read: relation ".*" does not exist/);
   expect(doc.checks[0].findings[0].hint).toMatch(/^Nothing is guessed here\. Restore/);
 }, 60_000);
 

@@ -6,9 +6,10 @@ import { changesContract } from './contract-changes.ts';
 import { claimsContract } from './contract-claims.ts';
 import { intakeContract } from './contract-intake.ts';
 import { listsContract } from './contract-lists.ts';
+import { logsContract } from './contract-logs.ts';
 import { settledContract } from './contract-settled.ts';
 
-export type Store = Pick<Opened, 'engine' | 'members' | 'tidy' | 'close'>;
+export type Store = Pick<Opened, 'engine' | 'members' | 'logs' | 'tidy' | 'close'>;
 
 export interface Place {
   open(): Promise<Store>;
@@ -16,7 +17,7 @@ export interface Place {
 }
 
 /** What a test works with: the engine, and a fresh one on the same place after a clean end of the last. */
-export interface Bench extends Pick<Store, 'engine' | 'members' | 'tidy'> {
+export interface Bench extends Pick<Store, 'engine' | 'members' | 'logs' | 'tidy'> {
   reopen(): Promise<void>;
 }
 
@@ -29,6 +30,9 @@ export function engineContract(name: string, newPlace: () => Promise<Place>): vo
     },
     get members() {
       return store.members;
+    },
+    get logs() {
+      return store.logs;
     },
     tidy: () => store.tidy(),
     reopen: async () => {
@@ -48,5 +52,6 @@ export function engineContract(name: string, newPlace: () => Promise<Place>): vo
   describe(`${name}: handing out runs`, () => claimsContract(bench));
   describe(`${name}: changing runs`, () => changesContract(bench));
   describe(`${name}: lists, counts and events`, () => listsContract(bench));
+  describe(`${name}: logs and result tables`, () => logsContract(bench));
   describe(`${name}: lists of settled runs`, () => settledContract(bench));
 }

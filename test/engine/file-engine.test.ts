@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
+import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
@@ -19,7 +20,15 @@ engineContract('json', async () => {
       const { engine, damage } = await openFileEngine(options);
       expect(damage).toEqual([]);
       const { members } = engine;
-      return { engine, members, tidy: () => engine.fold(), close: () => engine.close() };
+      const logs = new RunLogFiles({
+        ...{ folder: join(options.dir, 'logs'), clock: systemClock },
+        ...{ onError: () => undefined, makeRoom: async () => undefined },
+      });
+      const close = async (): Promise<void> => {
+        await logs.closeAll();
+        await engine.close();
+      };
+      return { engine, members, logs, tidy: () => engine.fold(), close };
     },
     clear: async () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }),
   };

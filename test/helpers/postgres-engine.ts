@@ -9,6 +9,7 @@ import {
 import { prepareSchema } from '../../src/engine/postgres/schema.ts';
 import { StoreSessions } from '../../src/engine/postgres/sessions.ts';
 import { StoreClock } from '../../src/engine/postgres/store-clock.ts';
+import { StoreLogs } from '../../src/engine/postgres/store-logs.ts';
 import { StoreMembers } from '../../src/engine/postgres/store-members.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { type StorePlace, storePlaceOf } from '../../src/support/store-place.ts';
@@ -18,6 +19,7 @@ export interface OpenedStore {
   readonly engine: PostgresEngine;
   readonly sessions: StoreSessions;
   readonly members: StoreMembers;
+  readonly logs: StoreLogs;
   readonly errors: unknown[];
   close(): Promise<void>;
 }
@@ -59,9 +61,11 @@ export async function openStore(url: string, clock: Clock = systemClock): Promis
     onError,
   });
   await members.join();
+  const logs = new StoreLogs({ sessions, clock: systemClock, onError });
   const close = async (): Promise<void> => {
+    await logs.closeAll();
     await engine.close();
     await sessions.close();
   };
-  return { engine, sessions, members, errors, close };
+  return { engine, sessions, members, logs, errors, close };
 }

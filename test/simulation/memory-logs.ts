@@ -21,6 +21,10 @@ export class MemoryLogs implements Logs {
     return true;
   }
 
+  owes(): boolean {
+    return false;
+  }
+
   async flush(): Promise<void> {
     if (this.#chance.chance(0.4)) await delay(this.#clock, this.#chance.whole(0, 5000));
   }

@@ -3,30 +3,15 @@
 // it are made durable with `flush`.
 
 import type { LogLine } from '../../run/view.ts';
-import { type LogKind, LogWriter, logPaths, readLog, removeLog, sizesOf } from '../../store/log.ts';
+import { LogWriter, logPaths, readLog, removeLog, sizesOf } from '../../store/log.ts';
 import { onAbort } from '../../support/aborts.ts';
-import { type Clock, isInstant, isoOf } from '../../support/clock.ts';
+import type { Clock } from '../../support/clock.ts';
 import { isFull } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_RESULT_ROWS } from '../../support/limits.ts';
-import { be, json, object, oneOf, text, whole } from '../../support/schema.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
-
-export const RUN_LOG: LogKind<LogLine> = {
-  schema: object({
-    at: be('an instant', (at) => typeof at === 'string' && isInstant(Date.parse(at))),
-    level: oneOf(['debug', 'info', 'warn', 'error']),
-    stream: oneOf(['log', 'stdout', 'stderr']),
-    attempt: whole(0),
-    text,
-    fields: json,
-  }),
-  remark: (said, beside) => {
-    const { at = isoOf(0), attempt = 1 } = beside ?? {};
-    return { at, level: 'warn', stream: 'log', attempt, text: said, fields: null };
-  },
-};
+import { chosen, RUN_LOG } from './log-lines.ts';
 
 export interface RunLogParts {
   readonly folder: string;
@@ -64,6 +49,11 @@ export class RunLogFiles implements Logs {
     if (n >= MAX_RESULT_ROWS) return false;
     this.#writer(run).push({ row: n, value });
     return true;
+  }
+
+  /** A line that a kill takes with it was promised to nobody. */
+  owes(): boolean {
+    return false;
   }
 
   async flush(run: number, sync: boolean): Promise<void> {
@@ -164,13 +154,4 @@ export class RunLogFiles implements Logs {
       if (followers.size === 0) this.#followers.delete(run);
     };
   }
-}
-
-function chosen<T extends { readonly line: LogLine }>(
-  lines: readonly T[],
-  { last, attempt }: ReadLog,
-): readonly T[] {
-  const fitting =
-    attempt === undefined ? lines : lines.filter(({ line }) => line.attempt === attempt);
-  return last === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - last));
 }

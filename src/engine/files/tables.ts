@@ -50,8 +50,8 @@ import {
 import { weightOfValue } from '../../support/weight.ts';
 import type { Pauses, PauseTarget } from '../engine.ts';
 import type { Lease, Worker } from '../members.ts';
+import { RUN_LOG } from './log-lines.ts';
 import { Memory } from './memory.ts';
-import { RUN_LOG } from './run-log.ts';
 import {
   failDoubted,
   type Held,

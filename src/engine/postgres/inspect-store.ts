@@ -11,7 +11,7 @@ import type { MemberInfo } from '../members.ts';
 import { openOne, reachOf } from './connect-store.ts';
 import { isAway, reachStore, refuseForgetful, type ServerSession } from './connection.ts';
 import { textIn } from './run-row.ts';
-import { formatOf, quoted, refuseNewer, TABLES } from './schema.ts';
+import { FORMAT, formatOf, quoted, refuseNewer, TABLES } from './schema.ts';
 import type { Session } from './session.ts';
 
 /** Every row of every table is read. */
@@ -28,6 +28,8 @@ export interface StoreInspection {
   readonly schema: string;
   /** Null where the tables are not there yet. */
   readonly format: number | null;
+  /** An earlier version has made them. */
+  readonly isOlder: boolean;
   readonly fsync: string;
   readonly synchronousCommit: string;
   /** Why what it is given may be lost; null where it is not. */
@@ -116,13 +118,15 @@ class Look {
       ? null
       : await this.#try('the format', () => formatOf(this.#session, schema), null);
     if (format !== null) refuseNewer(format, schema);
-    const isReadable = format !== null && !lacking.some((one) => one.startsWith('select'));
+    // Those of an earlier version are made anew by the next command, and are not to be judged by today's.
+    const isReadable = format === FORMAT && !lacking.some((one) => one.startsWith('select'));
     if (isReadable) await this.#readAll();
     const content = isReadable ? await this.#content() : null;
     return {
       ...{ reachedMs, schema, format, fsync, synchronousCommit, aheadMs, lacking, content },
       version: server?.version.split(' ')[0] ?? '',
       user: server?.user ?? '',
+      isOlder: format !== null && format < FORMAT,
       unsafe: unsafetyOf(this.#session),
       damage: this.#damage,
     };

@@ -1,18 +1,17 @@
 // From a config to an engine in its store. A daemon becomes a member, under the lock of its state folder; a command works on
 // the store as it is, beside any number of others.
-import { join } from 'node:path';
 import type { StateLock } from '../../store/lock.ts';
 import { type Clock, elapsedOf } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import { SECOND } from '../../support/limits.ts';
 import type { StorePlace } from '../../support/store-place.ts';
-import { RunLogFiles } from '../files/run-log.ts';
 import type { OpenAs, Opened } from '../opened.ts';
 import { connectStore } from './connect-store.ts';
 import { REACH_MS } from './connection.ts';
 import { openPostgresEngine } from './postgres-engine.ts';
 import type { StoreSessions } from './sessions.ts';
 import { StoreClock } from './store-clock.ts';
+import { StoreLogs } from './store-logs.ts';
 import { StoreMembers } from './store-members.ts';
 
 /** A renewal that is not answered in this time is asked anew: the fence is not far. */
@@ -46,12 +45,7 @@ export async function openStore(
   });
   const isDaemon = kind === 'daemon';
   if (isDaemon) await members.join();
-  const logs = new RunLogFiles({
-    folder: join(state, 'logs'),
-    clock,
-    onError,
-    makeRoom: async () => undefined,
-  });
+  const logs = new StoreLogs({ sessions, clock, onError });
   const close = async (): Promise<void> => {
     await logs.closeAll();
     await engine.close().catch(onError);

@@ -391,9 +391,7 @@ export class PostgresEngine extends Reads implements E.Engine {
    * new ones, so a bound of it would be passed for ever, and all history would go.
    */
   async size(): Promise<number> {
-    const sums = ['run', 'log', 'result'].map(
-      (table) => `coalesce((select sum(bytes) from ${table}), 0)`,
-    );
+    const sums = ['run', 'log'].map((table) => `coalesce((select sum(bytes) from ${table}), 0)`);
     const [row] = await this.#sessions.read<{ bytes: number }>({
       name: 'jobrun_size',
       text: `select (${sums.join(' + ')})::float8 as bytes`,

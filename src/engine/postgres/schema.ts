@@ -7,7 +7,7 @@ import { JobrunError } from '../../support/errors.ts';
 import type { Session } from './session.ts';
 
 /** Grows with each change of the tables. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const UNSETTLED = `state in ('scheduled', 'waiting', 'queued', 'running')`;
 
@@ -115,24 +115,23 @@ create table worker (
 );
 create index worker_member on worker (member);`;
 
-/** Pieces of text: lines of logs, and rows of result tables, each a line of JSON. */
+/** Logs and result tables, in pieces of text: log-table.ts. What is read to find a piece stands in the index. */
 const LOGS = `
 create table log (
   run bigint not null,
+  n bigint not null,
+  part smallint not null,
   first bigint not null,
   lines integer not null,
-  attempt integer not null,
   bytes integer not null,
   body text not null,
-  primary key (run, first)
+  primary key (run, n) include (part, first, lines, bytes)
 );
-create table result (
-  run bigint not null,
-  first bigint not null,
-  rows integer not null,
-  bytes integer not null,
-  body text not null,
-  primary key (run, first)
+-- Under which lease the log of a run was written last: an earlier one writes no more.
+create table log_writer (
+  run bigint primary key,
+  token_turn bigint not null,
+  token_n integer not null
 );`;
 
 const META = `
@@ -151,41 +150,68 @@ create table meta (
 );
 insert into meta (format) values (${FORMAT});`;
 
+/** What makes each format of the one before. In format 1 nothing was kept of logs. */
+const STEPS: Readonly<Record<number, string>> = { 1: `drop table log, result;${LOGS}` };
+
 /** The names of all tables. */
 export const TABLES: readonly string[] = [
   ...`${RUNS}${MEMBERS}${LOGS}${META}`.matchAll(/create table (\w+)/g),
 ].map(([, name = '']) => name);
 
 /**
- * Makes the tables where there are none. Many that come at the same moment make them once: the first one does, the
- * others wait for it. Throws `store-newer` where a later version has made them.
+ * Makes the tables where there are none, and today's of those of an earlier version. Many that come at the same moment do it
+ * once: the first one does, the others wait for it. Throws `store-newer` where a later version has made them, or where
+ * daemons are at work on earlier ones.
  */
 export async function prepareSchema(session: Session, schema: string): Promise<void> {
   const found = await formatOf(session, schema);
-  if (found === null) await create(session, schema);
+  if (found === null || found < FORMAT) await makeTables(session, schema);
   refuseNewer(found ?? (await formatOf(session, schema)) ?? FORMAT, schema);
 }
 
-async function create(session: Session, schema: string): Promise<void> {
+async function makeTables(session: Session, schema: string): Promise<void> {
   await session.query({ text: 'begin isolation level read committed' });
   try {
     const key = `jobrun schema ${schema}`;
     const lock = 'select pg_advisory_xact_lock(hashtextextended($1, 0))';
     await session.query({ text: lock, values: [key] });
-    if ((await formatOf(session, schema)) === null) {
-      // "if not exists" asks for the right to make one also where there is one.
-      const named = 'select 1 from pg_namespace where nspname = $1';
-      const { length } = await session.query({ text: named, values: [schema] });
-      const make = length === 0 ? `create schema ${quoted(schema)};` : '';
-      const path = `set local search_path = ${quoted(schema)};`;
-      await session.query({ text: `${make}${path}${RUNS}${MEMBERS}${LOGS}${META}` });
-    }
+    const found = await formatOf(session, schema);
+    if (found === null) await create(session, schema);
+    else if (found < FORMAT) await migrate(session, schema, found);
     await session.query({ text: 'commit' });
   } catch (error) {
     await session.query({ text: 'rollback' }).catch(() => undefined);
     throw error;
   }
 }
+
+async function create(session: Session, schema: string): Promise<void> {
+  // "if not exists" asks for the right to make one also where there is one.
+  const named = 'select 1 from pg_namespace where nspname = $1';
+  const { length } = await session.query({ text: named, values: [schema] });
+  const make = length === 0 ? `create schema ${quoted(schema)};` : '';
+  await session.query({ text: `${make}${pathOf(schema)}${RUNS}${MEMBERS}${LOGS}${META}` });
+}
+
+async function migrate(session: Session, schema: string, from: number): Promise<void> {
+  await session.query({ text: `${pathOf(schema)}select from meta for update` });
+  // Whoever is a member by now has opened the tables as they are: one that came later would have changed them.
+  const members = await session.query<{ host: string }>({
+    text: `select distinct host from member
+      where beat_at > extract(epoch from clock_timestamp()) * 1000 - lease_ms order by host`,
+  });
+  if (members.length > 0) {
+    const hosts = members.map(({ host }) => host).join(', ');
+    const message = `daemons of an earlier jobrun share the store in schema ${schema}: ${hosts}`;
+    throw new JobrunError('store-newer', message, 'Stop them first, on each host: jobrun stop');
+  }
+  let steps = '';
+  for (let format = from; format < FORMAT; format++) steps += STEPS[format] ?? '';
+  const text = `${steps}update meta set format = ${FORMAT}`;
+  await session.query({ text });
+}
+
+const pathOf = (schema: string): string => `set local search_path = ${quoted(schema)};`;
 
 /** Null where there are no tables. */
 export async function formatOf(session: Session, schema: string): Promise<number | null> {

@@ -151,7 +151,7 @@ async function refuseInUse(session: Session, place: StorePlace): Promise<void> {
 
 /** What is left of a store whose runs have been removed. */
 async function clear(session: Session, schema: string): Promise<void> {
-  const tables = 'run dependency tally start change request schedule member worker log result';
+  const tables = 'run dependency tally start change request schedule member worker log log_writer';
   for (const table of tables.split(' '))
     await session.query({ text: `delete from ${quoted(schema)}.${table}` });
 }

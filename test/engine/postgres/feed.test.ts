@@ -2,7 +2,7 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Engine, Told } from '../../../src/engine/engine.ts';
 import { openSession } from '../../../src/engine/postgres/connection.ts';
-import { prepareSchema } from '../../../src/engine/postgres/schema.ts';
+import { FORMAT, prepareSchema } from '../../../src/engine/postgres/schema.ts';
 import type { Run } from '../../../src/run/run.ts';
 import { save } from '../../../src/run/transitions.ts';
 import { all, DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
@@ -106,8 +106,8 @@ test('twenty that begin on an empty database at the same moment make one schema'
       await session.close();
     }),
   );
-  expect(await query(url, 'select format from meta')).toEqual([{ format: 1 }]);
-  await query(url, 'update meta set format = 2');
+  expect(await query(url, 'select format from meta')).toEqual([{ format: FORMAT }]);
+  await query(url, 'update meta set format = 99');
   const session = await openSession(reach);
   onTestFinished(() => session.close());
   await expect(prepareSchema(session, reach.place.schema)).rejects.toMatchObject({

@@ -12,8 +12,8 @@ engineContract('postgres', async () => {
   return {
     open: async () => {
       const opened = await openStore(url);
-      const { engine, members, close } = opened;
-      return { engine, members, tidy: async () => undefined, close };
+      const { engine, members, logs, close } = opened;
+      return { engine, members, logs, tidy: async () => undefined, close };
     },
     clear: async () => undefined,
   };
