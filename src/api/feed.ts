@@ -43,6 +43,11 @@ export class Feed<Item extends Numbered> {
     return this.#last;
   }
 
+  /** Somebody reads it. */
+  get isRead(): boolean {
+    return this.#readers.size > 0;
+  }
+
   publish(item: Item): void {
     const weighed = { item, bytes: this.#weigh(item) };
     this.#last = item.n;

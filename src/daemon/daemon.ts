@@ -158,6 +158,8 @@ export class Daemon {
       log,
       rescue: () => this.#rescue(),
       wake: () => this.#scheduler.wake(),
+      isWatched: () => this.#feed.isRead,
+      onProgress: (run, progress) => this.#publish(run, progress),
       onError,
     });
     this.#busy = { ...moving, scheduler: this.#scheduler, recurring: this.#recurring };
@@ -285,9 +287,14 @@ export class Daemon {
     this.#upkeep.changed(change);
   }
 
-  /** Told, not kept: its event has the number of the last change that was. */
   #progressed(run: Run, progress: Progress): void {
     this.#o.log.progress(run, progress);
+    this.#sharing.progressed();
+    this.#publish(run, progress);
+  }
+
+  /** Told, not kept: its event has the number of the last change that was. */
+  #publish(run: Run, progress: Progress): void {
     const told = withProgress(run, progress);
     this.#feed.publish({ n: this.#feed.last, at: this.#o.clock.now(), prev: run, run: told });
   }

@@ -3,18 +3,25 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { version } from '../commands/version.ts';
 import type { OtherMember } from '../engine/cluster.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Members } from '../engine/members.ts';
 import type { Opened } from '../engine/open.ts';
+import type { Progress, Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { isStoreAway, toJobrunError } from '../support/errors.ts';
+import { SECOND } from '../support/limits.ts';
 import { count } from '../support/text.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import { Membership } from './membership.ts';
+import { OthersProgress } from './others-progress.ts';
 import type { DaemonLog } from './watching/log.ts';
 
 export interface SharingParts {
   readonly opened: Pick<Opened, 'cluster'>;
+  readonly engine: Pick<Engine, 'find'>;
+  readonly members: Pick<Members, 'progressed'>;
   readonly config: Config;
   readonly clock: Clock;
   readonly log: DaemonLog;
@@ -25,31 +32,55 @@ export interface SharingParts {
   readonly rescue: () => Promise<number>;
   /** Something may be able to start. */
   readonly wake: () => void;
+  /** Somebody is told of changes as they come. */
+  readonly isWatched: () => boolean;
+  /** An attempt of another host has said how far it is. */
+  readonly onProgress: (run: Run, progress: Progress) => void;
   readonly onError: (error: unknown) => void;
 }
+
+/** Progress is told to other hosts at most this often. */
+const TELL_AFTER_MS = SECOND / 4;
 
 export class Sharing {
   readonly #p: SharingParts;
   readonly #membership: Membership | null;
+  readonly #others: OthersProgress | null;
+  #telling = false;
   #onFenced: () => void = () => undefined;
 
   constructor(parts: SharingParts) {
     this.#p = parts;
     const { cluster } = parts.opened;
     this.#membership = cluster && this.#join(cluster);
+    this.#others = cluster && new OthersProgress({ ...parts, told: parts.onProgress });
   }
 
   start(): void {
     this.#membership?.start();
+    this.#others?.start();
   }
 
   async stop(): Promise<void> {
+    await this.#others?.stop();
     await this.#membership?.stop();
   }
 
   /** The jobs are others than before. */
   changed(): void {
     this.#membership?.tell();
+  }
+
+  /** What the attempts here have said of their progress is not what the other hosts know. */
+  progressed(): void {
+    const membership = this.#membership;
+    if (!membership || this.#telling) return;
+    this.#telling = true;
+    const tell = (): void => {
+      this.#telling = false;
+      if (membership.isThere) membership.tell();
+    };
+    this.#p.clock.after(TELL_AFTER_MS, tell, { idle: true });
   }
 
   get mayBegin(): boolean {

@@ -16,6 +16,8 @@ export interface Members {
   leaseOf(run: number): Promise<Lease | null>;
   /** Gives up a member that has not renewed since it had so many beats: what it held is nobody's. */
   giveUp(id: number, beats: number): Promise<boolean>;
+  /** What attempts of others that share the store have last said of their progress, as far as they have written it. */
+  progressed(): Promise<readonly Progressed[]>;
   /** All that share the store and have not been given up. Empty on files, where a daemon speaks for itself. */
   list(): Promise<readonly ListedMember[]>;
 }

@@ -23,6 +23,18 @@ export default { retries: 3, run: async (params, ctx) => {
   return 'over';
 } };
 `,
+  'jobs/climb.js': `import { existsSync, readFileSync } from 'node:fs';
+export default { retries: { limit: 3, delay: 0 }, run: async (params, ctx) => {
+  for (let last = ''; ; ) {
+    const level = existsSync('level') ? readFileSync('level', 'utf8') : '';
+    if (level === 'end') return;
+    if (level === 'fail' && ctx.attempt === 1) throw new Error('no luck');
+    if (level > '' && level < 'a' && level !== last) ctx.progress(Number(level), 'at ' + level);
+    last = level;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+} };
+`,
 };
 
 const said = (stdout: string): string[] =>
@@ -78,6 +90,30 @@ it('a run of one host is followed, shown and tabulated on the other one while it
   expect(await query(store, 'select run from log union all select run from log_writer')).toEqual(
     [],
   );
+}, 120_000);
+
+it('progress is seen on the other host within a second, in what is shown and as it comes', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files, lease: '1m' });
+  await one.daemon();
+  await two.daemon();
+  await one.json('schedule', 'climb');
+  const running = await one.until('1', ['running'], 30_000);
+  const [here, there] = running.worker.host === 'two' ? [one, two] : [two, one];
+  const watching = here.start('events');
+  const percent = async (): Promise<number> =>
+    (await here.ask('show', { id: '1' }))?.progress.percent;
+  for (const level of [30, 70]) {
+    there.write('level', `${level}`);
+    const since = performance.now();
+    await eventually(async () => (await percent()) === level, 10_000);
+    expect(performance.now() - since).toBeLessThan(2000);
+  }
+  expect((await here.show('1')).progress).toEqual({ percent: 70, text: 'at 70' });
+  await eventually(() => /"type":"run.progress".*"percent":70/.test(watching.stdout()), 10_000);
+  there.write('level', 'fail');
+  await eventually(async () => (await here.show('1')).attempt === 2, 30_000);
+  for (const host of [one, two]) host.write('level', 'end');
+  expect((await here.until('1', ['done'], 30_000)).progress.percent).toBe(100);
 }, 120_000);
 
 it('a daemon that is killed leaves its lines and its saved rows to the next host, which adds to them', async () => {

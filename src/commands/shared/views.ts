@@ -3,7 +3,7 @@
 
 import { blockOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
-import { type Run, withProgress } from '../../run/run.ts';
+import { type Progress, type Run, withProgress } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { Context } from './command.ts';
@@ -11,11 +11,25 @@ import { hostsByJob, onlyOn } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
-export const viewsOf = (runs: readonly Run[], context: Context): Promise<readonly RunView[]> =>
-  viewsOfChanged(
-    runs.map((run) => asSaid(run, context)),
+export async function viewsOf(runs: readonly Run[], context: Context): Promise<readonly RunView[]> {
+  const others = await saidElsewhere(runs, context);
+  return viewsOfChanged(
+    runs.map((run) => withProgress(asSaid(run, context), others.get(run.id) ?? null)),
     context,
   );
+}
+
+/** What running attempts of other hosts have last said of their progress. A store that is away cannot be asked for more. */
+async function saidElsewhere(
+  runs: readonly Run[],
+  { config, members, daemon }: Context,
+): Promise<ReadonlyMap<number, Progress>> {
+  const isElsewhere = ({ id, state }: Run): boolean =>
+    state.name === 'running' && !daemon?.progress(id);
+  if (!config.store || !runs.some(isElsewhere)) return new Map();
+  const said = await members.progressed().catch(() => []);
+  return new Map(said.map(([id, percent, text]) => [id, { percent, text }]));
+}
 
 /** The same for runs as a change made them: what their attempts have said since is not in it. */
 export async function viewsOfChanged(

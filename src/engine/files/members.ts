@@ -1,7 +1,7 @@
 // The one member that there is on files. Who holds a lease is in its token, so nothing else is kept of it.
 import { hostname } from 'node:os';
 import type { Transaction } from '../../store/table.ts';
-import type { Lease, ListedMember, Member, Members, Worker } from '../members.ts';
+import type { Lease, ListedMember, Member, Members, Progressed, Worker } from '../members.ts';
 import type { RunStore } from './tables.ts';
 
 export class FileMembers implements Members {
@@ -66,6 +66,10 @@ export class FileMembers implements Members {
 
   async giveUp(): Promise<boolean> {
     return false;
+  }
+
+  async progressed(): Promise<readonly Progressed[]> {
+    return [];
   }
 
   async list(): Promise<readonly ListedMember[]> {

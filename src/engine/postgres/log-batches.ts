@@ -36,6 +36,7 @@ import {
   withoutVoidRows,
 } from '../../store/log-format.ts';
 import { type Clock, delay } from '../../support/clock.ts';
+import { JobrunError } from '../../support/errors.ts';
 import { MB, SECOND } from '../../support/limits.ts';
 import { RUN_LOG } from '../files/log-lines.ts';
 import type { Token } from '../members.ts';
@@ -127,6 +128,7 @@ export class LogBatches {
   /** It was sent, or is about to be, and was not answered. */
   #batch: Batch | null = null;
   #closed = false;
+  #ended = false;
 
   constructor(options: LogBatchesOptions) {
     this.#o = options;
@@ -197,8 +199,7 @@ export class LogBatches {
   }
 
   async closeSession(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.();
+    this.#ended = true;
     await this.#writing?.catch(() => undefined);
     await this.#session?.close();
   }
@@ -351,6 +352,7 @@ export class LogBatches {
   }
 
   async #ask<Row>(statement: Statement): Promise<readonly Row[]> {
+    if (this.#ended) throw new JobrunError('store-unreachable', 'the store is closed', '');
     this.#session ??= await this.#o.sessions.open(SETTINGS);
     try {
       return await this.#session.query<Row>(statement);

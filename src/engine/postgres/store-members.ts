@@ -5,9 +5,17 @@
 // while we hold the lock of that folder. Its heir is who proves its processes dead, and takes back its runs at once.
 import { elapsedOf } from '../../support/clock.ts';
 import { isStoreAway } from '../../support/errors.ts';
-import { HOUR } from '../../support/limits.ts';
+import { HOUR, SECOND } from '../../support/limits.ts';
 import type { Cluster, Renewal } from '../cluster.ts';
-import type { Lease, ListedMember, Member, MemberInfo, Members, Worker } from '../members.ts';
+import type {
+  Lease,
+  ListedMember,
+  Member,
+  MemberInfo,
+  Members,
+  Progressed,
+  Worker,
+} from '../members.ts';
 import type { Statement } from './session.ts';
 import type { StoreClock } from './store-clock.ts';
 
@@ -77,6 +85,14 @@ const LIST = `select id::float8, host, pid, since, lease_ms as "leaseMs", beats:
     and exists (select from run r where r.state = 'running' and r.member = m.id))
   order by id`;
 
+/** Those of the runs that each of them holds. */
+const PROGRESSED = `select p.value as said from member m cross join lateral json_array_elements(m.info->'progress') as p
+    join run r on r.id = (p.value->>0)::bigint and r.member = m.id and r.state = 'running'
+  where m.id <> $1::bigint`;
+
+/** Whoever asks meanwhile gets the same answer. */
+const SAME_MS = SECOND / 4;
+
 function unheld(run: string): string {
   return `not exists (select from member m where m.id = ${run}.member)`;
 }
@@ -91,6 +107,8 @@ export class StoreMembers implements Members, Cluster {
   readonly #put = new Map<string, Worker>();
   readonly #removed = new Set<string>();
   #writing: Promise<void> | null = null;
+  #progressed: Promise<readonly Progressed[]> = Promise.resolve([]);
+  #progressedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: StoreMembersOptions) {
     this.#o = options;
@@ -208,6 +226,21 @@ export class StoreMembers implements Members, Cluster {
       values: [HOUR],
     });
     return rows.map(({ info, ...member }) => ({ ...member, ...info }));
+  }
+
+  progressed(): Promise<readonly Progressed[]> {
+    const now = elapsedOf(this.#o.clock);
+    if (now - this.#progressedAt >= SAME_MS) {
+      this.#progressedAt = now;
+      this.#progressed = this.#askProgressed();
+    }
+    return this.#progressed;
+  }
+
+  async #askProgressed(): Promise<readonly Progressed[]> {
+    const values = [this.#self.id];
+    const rows = await this.#o.ask<{ said: Progressed }>({ text: PROGRESSED, values });
+    return rows.map(({ said }) => said);
   }
 
   /** Nobody waits for it. What the store does not take now is handed in again with the next renewal. */
