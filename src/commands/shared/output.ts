@@ -2,7 +2,7 @@
 // whose values are made harmless, so that nothing a job or a caller wrote can move the cursor or set a colour; what
 // is painted by us is the only exception. A state is always told in words, colour only repeats it.
 import type { JobrunError } from '../../support/errors.ts';
-import { eachGrapheme, textWidth } from '../../support/graphemes.ts';
+import { eachGrapheme, NARROW, textWidth } from '../../support/graphemes.ts';
 import { harmlessJson, plain, plainLine } from '../../support/text.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
@@ -232,6 +232,7 @@ function fitted(
 /** At most `width` columns; what is left out is marked. */
 function cut(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
+  if (NARROW.test(text)) return `${text.slice(0, width - 1)}…`;
   let kept = '';
   let columns = 0;
   for (const letter of eachGrapheme(text)) {
