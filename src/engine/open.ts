@@ -1,18 +1,17 @@
 // From a config to an engine: the only place that knows which engines there are.
 import { notWritten } from '../store/committer.ts';
+import { clearPlaces, type Finding, type Repaired } from '../store/doctor.ts';
 import { placeReadme } from '../store/format.ts';
-import type { Finding } from '../store/inspect.ts';
 import {
   lockedBy,
+  lockedDisk,
   lockHolder,
   lockState,
   prepareState,
   type StateLock,
   shareState,
 } from '../store/lock.ts';
-import { lockedDisk } from '../store/locked-disk.ts';
 import { logFolder } from '../store/log.ts';
-import { clearPlaces, type Repaired } from '../store/repair.ts';
 import type { Import } from '../store/stream-format.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
-import { lockedDisk } from '../../src/store/locked-disk.ts';
+import { lockedDisk } from '../../src/store/lock.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';

@@ -4,12 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { inspect, repair } from '../../src/store/doctor.ts';
 import type { Op } from '../../src/store/format.ts';
-import { inspect } from '../../src/store/inspect.ts';
 import { readManifest } from '../../src/store/manifest.ts';
 import type { PagedOperations, PagedTable, Tables } from '../../src/store/pages.ts';
 import { openState } from '../../src/store/recovery.ts';
-import { repair } from '../../src/store/repair.ts';
 import type { Store } from '../../src/store/store.ts';
 import { exportState, importState } from '../../src/store/stream.ts';
 import {

@@ -2,9 +2,13 @@
 // it, for the tables of the engine; here is what a look tells of runs.
 import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import type { Schedule } from '../../run/schedule.ts';
-import { type Inspection as Inspected, inspect } from '../../store/inspect.ts';
+import {
+  type Inspection as Inspected,
+  inspect,
+  type Repaired,
+  repair,
+} from '../../store/doctor.ts';
 import type { OpenOptions } from '../../store/recovery.ts';
-import { type Repaired, repair } from '../../store/repair.ts';
 import { exportState, importState as importInto } from '../../store/stream.ts';
 import type { Import } from '../../store/stream-format.ts';
 import type { Clock } from '../../support/clock.ts';
