@@ -23,6 +23,12 @@ const OWN: readonly CommandEntry[] = [
     load: async () => (await import('./dashboard.ts')).dashboard,
   },
   {
+    name: 'web',
+    summary: 'Print the address of the web page, and open it',
+    group: PROJECT,
+    load: async () => (await import('./web.ts')).web,
+  },
+  {
     name: 'doctor',
     summary: 'Check state, lock, clock, disk and processes; repair',
     group: PROJECT,

@@ -7,6 +7,7 @@ import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
 import { list } from './list.ts';
+import { BY_FILTER, eachMatching, isByFilter, type Matched } from './shared/by-filter.ts';
 import type { Command, Context } from './shared/command.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
 import { getRun, refuseUnknownJob } from './shared/named.ts';
@@ -31,9 +32,10 @@ const options = {
   job: option('--job <job>', job, 'all runs of this job that are not settled'),
   all: flag('--all', 'all runs that are not settled'),
   yes: shellFlag('-y, --yes', 'do not ask'),
+  ...BY_FILTER,
 };
 
-export const abort: Command<typeof options, Reply> = {
+export const abort: Command<typeof options, Reply, Matched> = {
   name: 'abort',
   once: true,
   about: 'End runs; waits until they are over.',
@@ -60,11 +62,28 @@ export const abort: Command<typeof options, Reply> = {
     const { reason = 'aborted on request', graceMs = null } = asked;
     const act = (id: number): Promise<Aborted> => abortOne(id, reason, graceMs, context);
     if (ids) return { results: await eachGiven(ids, act) };
+    // The stream does it.
+    if (isByFilter(asked)) return { results: [] };
     if (job === undefined && !all) throw wrong('ids', 'a list of ids');
     if (job !== undefined) await refuseUnknownJob(job, context);
     const jobs = job === undefined ? {} : { jobs: [job] };
     const results = await each(await idsOf({ states: UNSETTLED, ...jobs }, context), act);
     return { results: results.filter((result) => !isRefused(result) || !isOver(result)) };
+  },
+
+  follows: isByFilter,
+
+  stream(request, context, signal) {
+    const { reason = 'aborted on request', graceMs = null } = request;
+    const act = async (id: number): Promise<object> => {
+      try {
+        return await abortOne(id, reason, graceMs, context);
+      } catch (error) {
+        if (error instanceof JobrunError && isOfState(error)) return {};
+        throw error;
+      }
+    };
+    return eachMatching(request, UNSETTLED, () => act, context, signal);
   },
 
   async waitsFor({ ids, job, all }, call, { config }) {

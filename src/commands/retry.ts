@@ -4,6 +4,7 @@ import type { Run, StateName } from '../run/run.ts';
 import { retry as retried } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
+import { BY_FILTER, eachMatching, isByFilter, type Matched } from './shared/by-filter.ts';
 import type { Command, Context } from './shared/command.ts';
 import { findJob } from './shared/drafts.ts';
 import { job, runs } from './shared/kinds.ts';
@@ -21,9 +22,12 @@ const options = {
   job: option('--job <job>', job, 'all failed and aborted runs of this job'),
   fresh: flag('--fresh', 'forget the checkpoint'),
   force: flag('--force', 'also if a run that it waited for has failed or was removed'),
+  ...BY_FILTER,
 };
 
-export const retry: Command<typeof options, Reply> = {
+const RETRIED = ['failed', 'aborted'] as const;
+
+export const retry: Command<typeof options, Reply, Matched> = {
   name: 'retry',
   once: true,
   about: 'Let failed or aborted runs go on, from their checkpoint.',
@@ -38,18 +42,21 @@ export const retry: Command<typeof options, Reply> = {
   },
 
   async handle(request, context) {
-    const { ids, fresh = false, force = false } = request;
+    const { ids } = request;
+    // The stream does it.
+    if (!ids && isByFilter(request)) return { results: [] };
     if (request.job !== undefined) await refuseUnknownJob(request.job, context);
     const chosen = ids ?? (await settledIds(request, context));
-    const retried = new Set(chosen);
-    const act = async (id: number): Promise<RunView> => {
-      if (!force) await refuseLostParent(id, retried, context);
-      return viewRun(await go(id, fresh, context), context);
-    };
+    const act = retrier(request, chosen, context);
     const results = await (ids ? eachGiven(ids, act) : each(chosen, act));
     const [only] = results;
     return ids?.length === 1 && only && !isRefused(only) ? only : { results };
   },
+
+  follows: isByFilter,
+
+  stream: (request, context, signal) =>
+    eachMatching(request, RETRIED, (ids) => retrier(request, ids, context), context, signal),
 
   show(reply, out) {
     const results = 'results' in reply ? reply.results : [reply];
@@ -62,6 +69,19 @@ export const retry: Command<typeof options, Reply> = {
     return showRefused(results, out);
   },
 };
+
+/** Lets one of these runs go on. */
+function retrier(
+  { fresh = false, force = false }: Checked<typeof options>,
+  chosen: readonly number[],
+  context: Context,
+): (id: number) => Promise<RunView> {
+  const retried = new Set(chosen);
+  return async (id) => {
+    if (!force) await refuseLostParent(id, retried, context);
+    return viewRun(await go(id, fresh, context), context);
+  };
+}
 
 /**
  * A run that follows a failed run would go on without the result it waited for. The result of one that was removed is not
@@ -97,6 +117,6 @@ function settledIds(
   { failed, job }: Checked<typeof options>,
   context: Context,
 ): Promise<readonly number[]> {
-  const states: readonly StateName[] = failed ? ['failed'] : ['failed', 'aborted'];
+  const states: readonly StateName[] = failed ? ['failed'] : RETRIED;
   return idsOf({ states, ...(job !== undefined && { jobs: [job] }) }, context);
 }

@@ -55,6 +55,7 @@ export const status: Command<typeof options, Status> = {
       broken: catalog.all().flatMap((job) => (job.state === 'broken' ? [job.name] : [])),
       memory: await engine.memoryUse(),
       paused: { all, jobs: [...jobs].sort() },
+      http: daemon?.http() ?? null,
       watch: daemon?.watch() ?? null,
       ...(overview && { overview: await overviewOf(context) }),
     };
@@ -85,6 +86,8 @@ export const status: Command<typeof options, Status> = {
       // A daemon of the version before may still answer.
       if (paused?.all) out.line`paused    all jobs`;
       else if (paused?.jobs.length) out.line`paused    ${paused.jobs.join(', ')}`;
+      // The same.
+      if (status.http) out.line`http      ${status.http}`;
       const watch = watchText(status.watch);
       if (watch !== null) out.line`watch     ${watch}`;
       if (!running) out.note`start it: jobrun daemon`;

@@ -23,10 +23,11 @@ export interface ContextParts
   readonly attempts: Attempts;
   readonly feed: Feed<Change>;
   readonly stop: (now: boolean) => void;
+  readonly http: () => string | null;
 }
 
 export function contextOf(parts: ContextParts): Context {
-  const { engine, members, catalog, logs, config, clock, pool, files, attempts, feed, stop } =
+  const { engine, members, catalog, logs, config, clock, pool, files, attempts, feed, stop, http } =
     parts;
   return {
     engine,
@@ -44,6 +45,7 @@ export function contextOf(parts: ContextParts): Context {
       stop,
       reload: () => files.reload(),
       watch: () => files.watch,
+      http,
       feed,
     },
   };

@@ -171,6 +171,7 @@ export class Daemon {
       files: this.#files,
       feed: this.#feed,
       stop: (now) => this.#stop(now),
+      http: () => this.#watching.url,
     });
   }
 

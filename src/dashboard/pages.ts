@@ -81,6 +81,7 @@ Filter
   group:mail    of the jobs of a group
   key:weekly    runs with this key
   since:2h      accepted since
+  param:to=ada  runs whose param has this value; customer.city for one inside another
 `;
 const NOTES = `Without a daemon: what the files say, read only, until one is there again.
 A key that is neither here nor at the bottom does nothing.`;

@@ -1,7 +1,11 @@
 // The API of the door: finds the route, checks the key and the body, and has the command answer. All that a reply tells is
 // durable before it is sent, as on the socket.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request } from '../api/protocol.ts';
 import type { Handle } from '../commands/dispatch.ts';
+import { type ByFilter, isByFilter, type Matched } from '../commands/shared/by-filter.ts';
+import type { Fields } from '../commands/shared/options.ts';
+import { version } from '../commands/version.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -9,7 +13,9 @@ import type { Json } from '../support/json.ts';
 import { MAX_HTTP_STREAMS } from '../support/limits.ts';
 import { Bodies, refuseType } from './body.ts';
 import { sendEvents } from './events.ts';
+import { Repeats } from './idempotency.ts';
 import { type Access, bearerOf, Keys } from './keys.ts';
+import { Operations } from './operations.ts';
 import { hasBody, NO_PATH, notAllowed, type Reply, refusal } from './reply.ts';
 import {
   matched,
@@ -18,6 +24,7 @@ import {
   requestOfBody,
   requestOfQuery,
 } from './requests.ts';
+import type { Route } from './routes.ts';
 import type { Target } from './visitor.ts';
 
 /** The daemon, as the API needs it. */
@@ -39,6 +46,7 @@ export interface Visit {
 interface ApiParts {
   readonly config: Config;
   readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
 }
 
 interface Found {
@@ -54,9 +62,13 @@ export class Api {
   readonly #ending = new AbortController();
   #routes: Promise<readonly Prepared[]> | null = null;
   #served: Served | null = null;
+  readonly #repeats: Repeats;
+  readonly #operations: Operations;
   #streams = 0;
 
-  constructor({ config, clock }: ApiParts) {
+  constructor({ config, clock, onError }: ApiParts) {
+    this.#repeats = new Repeats(clock);
+    this.#operations = new Operations(clock, onError);
     this.#config = config;
     this.#clock = clock;
     this.#keys = new Keys(config.state);
@@ -107,34 +119,57 @@ export class Api {
     const here = { now: this.#clock.now(), config: this.#config };
     const isRead = route.method === 'GET';
     if (!isRead && query.size > 0) throw noQuery();
-    const args = isRead
-      ? await requestOfQuery(prepared, path, query, here)
-      : requestOfBody(prepared, path, body.text);
-    return this.#ask(prepared, args as Json, visit, served);
+    const args = (
+      isRead
+        ? await requestOfQuery(prepared, path, query, here)
+        : requestOfBody(prepared, path, body.text)
+    ) as Fields;
+    const ask = (id: string | null): Promise<Reply | null> =>
+      this.#ask(prepared, { args, id }, visit, served);
+    const key = request.headers['idempotency-key'];
+    if (key === undefined || route.method !== 'POST') return ask(null);
+    const asked = { key: String(key), method: route.method, path: request.url ?? '' };
+    return this.#repeats.once({ ...asked, body: body.text }, ask);
   }
 
   async #ask(
     { route }: Prepared,
-    args: Json,
+    { args, id }: Asked,
     { response, signal }: Visit,
-    { handle, durable }: Served,
+    served: Served,
   ): Promise<Reply | null> {
     const { command, how } = route;
+    if (how === 'document') return this.#document();
+    if (command === null) return this.#operation(route, String(args.id));
+    const isMany = how === 'several' && isByFilter(args as ByFilter);
+    const stream = isMany || how === 'first' || how === 'events';
+    const asked = { v: 1, id: 0, command, args: args as Json, request: id, stream } as const;
     const ends = AbortSignal.any([signal, this.#ending.signal]);
-    const asked = { v: 1, id: 0, command, args, request: null, stream: how !== 'reply' } as const;
-    const answered = handle(asked, ends);
-    if (how === 'events') return this.#events(response, answered as AsyncIterable<Json>);
-    try {
+    if (how === 'events') return this.#events(response, itemsOf(served.handle(asked, ends)));
+    return durably(command, served, async () => {
+      if (isMany) return this.#operations.take((stop) => this.#many(asked, stop, served));
+      const answered = served.handle(asked, ends);
       const reply =
-        how === 'first'
-          ? await firstOf(answered as AsyncIterable<Json>)
-          : await (answered as Promise<Json>);
-      await durable(command, false);
+        how === 'first' ? await firstOf(itemsOf(answered)) : await (answered as Promise<Json>);
       return route.answer?.(reply) ?? { status: 200, body: reply };
-    } catch (error) {
-      await durable(command, true);
-      throw error;
-    }
+    });
+  }
+
+  /** It goes on when its client has gone, and ends with the API. */
+  #many(asked: Request, stop: AbortSignal, { handle }: Served): AsyncIterable<Matched> {
+    const ends = AbortSignal.any([stop, this.#ending.signal]);
+    return handle(asked, ends) as AsyncIterable<Json> as AsyncIterable<Matched & Json>;
+  }
+
+  /** Made with the first request for it. */
+  async #document(): Promise<Reply> {
+    const { openApi } = await import('./openapi.ts');
+    const routes = (await this.#routes) ?? [];
+    return { status: 200, body: openApi(routes, version(), this.#config.http.base) };
+  }
+
+  #operation({ method }: Route, id: string): Reply {
+    return method === 'GET' ? this.#operations.find(id) : this.#operations.stop(id);
   }
 
   async #events(response: ServerResponse, items: AsyncIterable<Json>): Promise<Reply | null> {
@@ -161,6 +196,31 @@ function routesOf(routes: readonly Prepared[], parts: readonly string[]): readon
   });
   return found.sort((a, b) => a.prepared.inPath.size - b.prepared.inPath.size);
 }
+
+/** A request for a command, with the id that makes a repeat the same. */
+interface Asked {
+  readonly args: Fields;
+  readonly id: string | null;
+}
+
+/** What is told is on disk. */
+async function durably(
+  command: string,
+  { durable }: Served,
+  make: () => Promise<Reply>,
+): Promise<Reply> {
+  try {
+    const reply = await make();
+    await durable(command, false);
+    return reply;
+  } catch (error) {
+    await durable(command, true);
+    throw error;
+  }
+}
+
+const itemsOf = (answered: ReturnType<Handle>): AsyncIterable<Json> =>
+  answered as AsyncIterable<Json>;
 
 async function firstOf(items: AsyncIterable<Json>): Promise<Json> {
   for await (const item of items) return item;

@@ -14,6 +14,7 @@ import {
 } from '../commands/shared/options.ts';
 import { JobrunError } from '../support/errors.ts';
 import { fromJson, type Json } from '../support/json.ts';
+import { OPERATION } from './operations.ts';
 import { ROUTES, type Route } from './routes.ts';
 
 /** A route with what the table of its command says of it. */
@@ -32,7 +33,10 @@ export interface Prepared {
 export const prepareRoutes = (): Promise<readonly Prepared[]> => Promise.all(ROUTES.map(prepare));
 
 async function prepare(route: Route): Promise<Prepared> {
-  const { options: table } = await commandOf(route.command);
+  const { options: table } =
+    route.command === null
+      ? { options: route.how === 'operation' ? OPERATION : {} }
+      : await commandOf(route.command);
   const fields = fieldsIn(table);
   const byName = (name: string): NamedField => {
     const field = fields.find((one) => one.name === name);

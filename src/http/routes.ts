@@ -15,7 +15,8 @@ export interface Route {
   readonly method: Method;
   /** `runs/{id}/log`: a part in braces is an option of that name. */
   readonly path: string;
-  readonly command: string;
+  /** Null where none does it. */
+  readonly command: string | null;
   /** Its line in the OpenAPI document. */
   readonly about: string;
   /** The option that a part of the path is, where that has another name. */
@@ -24,13 +25,16 @@ export interface Route {
   readonly fixed?: Readonly<Record<string, Json>>;
   /** Options that a request may not give. */
   readonly without?: readonly string[];
+  /** Options that a body must have. */
+  readonly needs?: readonly string[];
   /** Refuses options that do not go together. */
   readonly check?: (given: Fields, table: Options) => void;
   /**
    * `reply`: the handler's. `first`: the first item of the stream, which may take a while. `events`: all of them, as
-   * server-sent events.
+   * server-sent events. `several`: where a filter is given, the items say how far it is. `operation`: no command, but one
+   * of those that go on by themselves. `document`: the description of the API.
    */
-  readonly how: 'reply' | 'first' | 'events';
+  readonly how: 'reply' | 'first' | 'events' | 'several' | 'operation' | 'document';
   /** The name of each reply's schema, by its status. */
   readonly replies: Readonly<Record<number, string | null>>;
   /** What becomes of the handler's reply. Default: the body of a 200. */
@@ -39,9 +43,10 @@ export interface Route {
 
 const FOR_SHELLS = ['param', 'wait', 'follow', 'lines', 'note', 'following'];
 const OF_RUNS = ['key', 'after', 'retries', 'timeout'];
+const OF_FILTERS = ['q', 'list', 'until', 'dryRun'];
 const OF_SCHEDULES = ['every', 'cron', 'timezone', 'name', 'catchUp', 'overlap', 'replace'];
 
-const get = (path: string, command: string, about: string, schema: string): Route => ({
+const get = (path: string, command: string | null, about: string, schema: string): Route => ({
   method: 'GET',
   how: 'reply',
   replies: { 200: schema },
@@ -74,13 +79,14 @@ export const ROUTES: readonly Route[] = [
     ...post('runs', 'schedule', 'Accept a run', 'Run'),
     replies: { 201: 'Run', 200: 'Run' },
     without: [...FOR_SHELLS, ...OF_SCHEDULES],
+    needs: ['job'],
     check: refuseTwoTimes,
     answer: accepted,
   },
   {
     ...post('runs/{id}/abort', 'abort', 'End a run; replies when it is over', 'Aborted'),
     of: { id: 'ids' },
-    without: ['job', 'all'],
+    without: ['job', 'all', ...OF_FILTERS],
   },
   {
     ...post('runs/{id}/update', 'update', 'Change a run that has not started', 'Run'),
@@ -90,22 +96,29 @@ export const ROUTES: readonly Route[] = [
   {
     ...post('runs/{id}/retry', 'retry', 'Let a failed or aborted run go on', 'Run'),
     of: { id: 'ids' },
-    without: ['job', 'failed'],
+    without: ['job', 'failed', ...OF_FILTERS],
   },
   post('runs/{id}/rerun', 'rerun', 'Accept a new run with the same params', 'Run'),
   post('runs/{id}/complete', 'complete', 'Settle a run that waits for a result: done', 'Run'),
   post('runs/{id}/fail', 'fail', 'Settle a run that waits for a result: failed', 'Run'),
   {
-    ...post('runs/abort', 'abort', 'End several runs', 'Aborted'),
+    ...several('abort', 'End several runs, or all that fit a filter', 'Aborted'),
     without: ['job', 'all'],
-    check: refuseNoneChosen,
   },
   {
-    ...post('runs/retry', 'retry', 'Let several runs go on', 'Retried'),
+    ...several('retry', 'Let several runs go on, or all that fit a filter', 'Retried'),
     without: ['job', 'failed'],
-    check: refuseNoneChosen,
     answer: inResults,
   },
+  {
+    ...get('openapi.json', null, 'This document', 'Document'),
+    how: 'document',
+  },
+  {
+    ...get('operations/{id}', null, 'How far an operation is', 'Operation'),
+    how: 'operation',
+  },
+  { ...deleting('operations/{id}', null, 'Stop an operation'), how: 'operation' },
   ...(['pause', 'resume'] as const).flatMap((name) => pausing(name)),
   {
     ...get('schedules/{name}', 'schedule', 'Make or replace a schedule', 'Schedule'),
@@ -113,12 +126,23 @@ export const ROUTES: readonly Route[] = [
     replies: { 201: 'Schedule', 200: 'Schedule' },
     fixed: { replace: true },
     without: [...FOR_SHELLS, ...OF_RUNS],
+    needs: ['job'],
     check: refuseNoRule,
     answer: made,
   },
   deleting('schedules/{name}', 'unschedule', 'Remove a schedule'),
   { ...deleting('runs/{id}', 'remove', 'Forget a settled run'), of: { id: 'ids' } },
 ];
+
+function several(name: 'abort' | 'retry', about: string, schema: string): Route {
+  const replies = { 200: `${schema} | Matched`, 202: 'Started' };
+  return {
+    ...post(`runs/${name}`, name, about, ''),
+    how: 'several',
+    replies,
+    check: refuseNoneChosen,
+  };
+}
 
 function pausing(name: 'pause' | 'resume'): readonly Route[] {
   const about = name === 'pause' ? 'Start nothing new' : 'End a pause';
@@ -137,7 +161,7 @@ function pausing(name: 'pause' | 'resume'): readonly Route[] {
   ];
 }
 
-function deleting(path: string, command: string, about: string): Route {
+function deleting(path: string, command: string | null, about: string): Route {
   const answer = (): Reply => ({ status: 204 });
   return { ...get(path, command, about, ''), method: 'DELETE', replies: { 204: null }, answer };
 }
@@ -174,9 +198,14 @@ function refuseNoRule(given: Fields, table: Options): void {
   throw new JobrunError('bad-option', 'a schedule needs every or cron', hint);
 }
 
-function refuseNoneChosen({ ids }: Fields): void {
-  if (ids !== undefined) return;
-  throw new JobrunError('bad-option', 'no run was named', 'For example: {"ids": ["12", "13"]}');
+function refuseNoneChosen(given: Fields): void {
+  const { ids, q, list, until, dryRun } = given;
+  const hint = 'For example: {"ids": ["12", "13"]}, or {"q": "import", "list": "running"}';
+  const byFilter = q !== undefined || list !== undefined;
+  if (ids === undefined && byFilter) return;
+  if (ids === undefined) throw new JobrunError('bad-option', 'no run was named', hint);
+  if (!byFilter && until === undefined && dryRun === undefined) return;
+  throw new JobrunError('bad-option', 'ids and a filter exclude each other', hint);
 }
 
 function refuseNoChange(given: Fields, table: Options): void {

@@ -10,9 +10,21 @@ export interface Words {
   readonly words?: readonly string[];
   /** None of these is. */
   readonly without?: readonly string[];
+  /** Each of these params has this value. */
+  readonly params?: readonly ParamWord[];
   /** Names of params that are hidden, at any depth. */
   readonly hidden?: readonly string[];
 }
+
+/** `customer.city=Berlin`: the value at a path, as it is written in JSON, a text without its quotes. */
+export interface ParamWord {
+  readonly path: string;
+  readonly value: string;
+}
+
+/** Whether there is anything to look for. */
+export const isSearched = ({ words = [], without = [], params = [] }: Words): boolean =>
+  words.length + without.length + params.length > 0;
 
 /** A word as it is looked for. */
 interface Word {
@@ -26,9 +38,11 @@ interface Word {
 export class WordFilter {
   readonly #words: readonly Word[];
   readonly #without: readonly Word[];
+  readonly #params: readonly ParamWord[];
   readonly #hidden: ReadonlySet<string>;
 
-  constructor({ words = [], without = [], hidden = [] }: Words) {
+  constructor({ words = [], without = [], params = [], hidden = [] }: Words) {
+    this.#params = params;
     this.#words = words.map(wordOf);
     this.#without = without.map(wordOf);
     this.#hidden = new Set(hidden);
@@ -36,7 +50,8 @@ export class WordFilter {
 
   /** True where every run of this job fits, whatever else it holds. */
   fitsJob(job: string): boolean {
-    return this.#without.length === 0 && this.#words.every((word) => isInName(word, job));
+    const others = this.#without.length + this.#params.length;
+    return others === 0 && this.#words.every((word) => isInName(word, job));
   }
 
   /** True where no run of this job fits. */
@@ -55,8 +70,10 @@ export class WordFilter {
     if (this.#without.some(isAtHand)) return false;
     const missing = this.#words.filter((word) => !isAtHand(word));
     if (missing.some(({ isId }) => isId)) return false;
-    if (missing.length === 0 && this.#without.length === 0) return true;
+    const isOver = missing.length === 0 && this.#without.length === 0;
+    if (isOver && this.#params.length === 0) return true;
     if (isLight) return null;
+    if (!this.#params.every((one) => hasParam(run.params, one, this.#hidden))) return false;
     const isInParams = ({ text, isId }: Word): boolean =>
       !isId && isInside(run.params, text, this.#hidden);
     return missing.every(isInParams) && !this.#without.some(isInParams);
@@ -68,7 +85,7 @@ export class WordFilter {
  * number that grows may become another id.
  */
 export function isNarrower(wide: Words, narrow: Words): boolean {
-  const { words = [], without = [] } = narrow;
+  const { words = [], without = [], params = [] } = narrow;
   const isWithin = (part: string, word: string): boolean =>
     part === word ||
     (!wordOf(part).isId &&
@@ -77,9 +94,13 @@ export function isNarrower(wide: Words, narrow: Words): boolean {
   return (
     (wide.words ?? []).every((part) => words.some((word) => isWithin(part, word))) &&
     (wide.without ?? []).every((word) => without.includes(word)) &&
+    (wide.params ?? []).every((one) => params.some((other) => isSame(one, other))) &&
     JSON.stringify(wide.hidden ?? []) === JSON.stringify(narrow.hidden ?? [])
   );
 }
+
+const isSame = (one: ParamWord, other: ParamWord): boolean =>
+  one.path === other.path && one.value === other.value;
 
 function wordOf(typed: string): Word {
   const [, mark, digits] = /^(#?)([1-9]\d{0,14})$/.exec(typed) ?? [];
@@ -110,4 +131,27 @@ function isInside(value: Json, text: string, hidden: ReadonlySet<string>): boole
     if (!hidden.has(name) && isInside(value[name] as Json, text, hidden)) return true;
   }
   return false;
+}
+
+/** A path is names with dots between, and numbers for the places of a list. A name may have dots itself. */
+function hasParam(
+  value: Json,
+  { path, value: wanted }: ParamWord,
+  hidden: ReadonlySet<string>,
+): boolean {
+  if (path === '') return typeof value === 'string' ? value === wanted : writtenAs(value, wanted);
+  if (value === null || typeof value !== 'object') return false;
+  const parts = path.split('.');
+  return parts.some((_, i) => {
+    const name = parts.slice(0, i + 1).join('.');
+    if (hidden.has(name) || !Object.hasOwn(value, name)) return false;
+    const inner = (value as { readonly [name: string]: Json })[name] as Json;
+    return hasParam(inner, { path: parts.slice(i + 1).join('.'), value: wanted }, hidden);
+  });
+}
+
+/** Numbers are compared as such: 1.0 is 1. Lists and objects have no value of their own. */
+function writtenAs(value: Json, wanted: string): boolean {
+  if (typeof value === 'number') return wanted.trim() !== '' && Number(wanted) === value;
+  return (value === null || typeof value === 'boolean') && String(value) === wanted;
 }

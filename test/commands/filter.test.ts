@@ -33,6 +33,19 @@ test('says what it cannot read, and leaves nothing out for it; a request is refu
   expect(filterOf('since: group:', NOW)).toEqual(read(''));
 });
 
+test('reads a param by its path and value, in which there may be more equals signs', () => {
+  expect(read('param:customer.city=Berlin param:q=a=b')).toMatchObject({
+    params: [
+      { path: 'customer.city', value: 'Berlin' },
+      { path: 'q', value: 'a=b' },
+    ],
+    words: [],
+  });
+  expect(read('param:').unread, 'it is still being typed').toEqual([]);
+  expect(read('param:city x')).toMatchObject({ params: [], words: ['x'], unread: ['param:city'] });
+  expect(() => filterOf('param:city', NOW)).toThrow(/cannot read "param:city"/);
+});
+
 test('has at most 20 parts', () => {
   const many = Array.from({ length: 22 }, (_, i) => `w${i}`).join(' ');
   expect(read(many)).toMatchObject({ unread: ['w20', 'w21'] });

@@ -175,6 +175,22 @@ export function listsContract(bench: Bench): void {
       [{ without: ['spring'], hidden: ['password'] }, [4, 3]],
       [{ without: ['zzz'] }, [6, 5, 3, 1]],
       [{ words: ['null'] }, []],
+      [{ params: [{ path: 'file', value: 'Spring.csv' }] }, [1]],
+      [{ params: [{ path: 'file', value: 'Spring' }] }, []],
+      [{ params: [{ path: 'limit', value: '5000.0' }], words: ['autumn'] }, []],
+      [{ params: [{ path: 'limit', value: '5000.0' }], words: ['spring'] }, [1]],
+      [{ params: [{ path: 'deep.0.name', value: 'spring' }] }, [2]],
+      [{ params: [{ path: 'deep.0.large', value: large }] }, [2]],
+      [{ params: [{ path: 'deep', value: 'spring' }] }, []],
+      [
+        { params: [{ path: 'user', value: 'ada' }], without: ['spring'], hidden: ['password'] },
+        [3],
+      ],
+      [{ params: [{ path: 'user', value: 'ada' }], without: ['spring'] }, []],
+      [{ params: [{ path: 'password', value: 'spring' }] }, [3]],
+      [{ params: [{ path: 'password', value: 'spring' }], hidden: ['password'] }, []],
+      [{ params: [{ path: 'password.inner', value: 'spring' }], hidden: ['password'] }, []],
+      [{ params: [{ path: 'constructor', value: 'null' }] }, []],
     ];
     const look = async (): Promise<void> => {
       for (const [query, ids] of filters)

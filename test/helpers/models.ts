@@ -71,6 +71,7 @@ export const statusWith = (more: Partial<Status> = {}): Status => ({
   host: 'shop-1',
   engine: 'json',
   hosts: [],
+  http: null,
   workers: { busy: 3, total: 4 },
   counts: { scheduled: 2, waiting: 0, queued: 1, running: 3, done: 1180, failed: 7, aborted: 2 },
   broken: [],

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { ROUTES } from '../../src/http/routes.ts';
 import { apiProject } from '../helpers/api.ts';
+import { faultsOf } from '../helpers/json-schema.ts';
 import { type Doc, Project } from '../helpers/project.ts';
 
 const JOBS = {
@@ -162,7 +163,13 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Routes without a command that prints the same. */
-const ALONE = ['GET when', 'GET changes'];
+const ALONE = [
+  'GET openapi.json',
+  'GET when',
+  'GET changes',
+  'GET operations/{id}',
+  'DELETE operations/{id}',
+];
 
 /** Refusals: the same code, message and hint, and the status of the exit code. */
 const REFUSED: readonly (readonly [
@@ -200,19 +207,47 @@ const REFUSED: readonly (readonly [
 const alike = (doc: Doc, project: Project): Doc =>
   JSON.parse(
     JSON.stringify(doc ?? null, (name, value) => {
-      if (['memory', 'tookMs', 'pid', 'stack'].includes(name)) return typeof value;
+      if (['memory', 'tookMs', 'pid', 'stack', 'http'].includes(name)) return typeof value;
       return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? '<instant>' : value;
     }).replaceAll(project.dir, '<dir>'),
   );
 
+interface Seen {
+  readonly route: string;
+  readonly path: string;
+  readonly body: object | undefined;
+  readonly status: number;
+  readonly json: Doc;
+}
+
+/** What of a request and its reply is not as the OpenAPI document says. */
+function faultsIn(document: Doc, { route, path, body, status, json }: Seen): string[] {
+  const [method = '', name = ''] = route.split(' ');
+  const operation = document.paths[`/${name}`][method.toLowerCase()];
+  const query = [...new URLSearchParams(path.split('?')[1]).keys()];
+  const known = (operation.parameters ?? []).map((one: Doc) => one.name);
+  const asked = operation.requestBody?.content['application/json'].schema;
+  const told = operation.responses[status]?.content?.['application/json'].schema;
+  return [
+    ...query.filter((one) => !known.includes(one)),
+    ...(body ? faultsOf(body, asked, document) : []),
+    ...(json === null ? [] : faultsOf(json, told, document)),
+  ];
+}
+
 test('each route replies with what its command prints, and refuses with what its command says', async () => {
   const [there, here] = [await apiProject(JOBS), new Project(JOBS)];
-  await here.daemon();
+  await here.daemon('--http', '127.0.0.1:0');
+  const document = await there.get('openapi.json');
   for (const { route, asked, typed, status = 200, as = (doc: Doc) => doc, until } of STEPS) {
     if (until) for (const one of [there, here]) await one.until(until[0], [until[1]]);
     const [method = ''] = route.split(' ');
     const [path, body] = asked;
     const answer = await there.api(method, path, body);
+    expect([path, faultsIn(document, { route, path, body, status, json: answer.json })]).toEqual([
+      path,
+      [],
+    ]);
     const { stdout } = await here.cli([...typed, '--json']);
     const printed = as(stdout === '' ? null : JSON.parse(stdout));
     const step = `${route}: ${path}, ${typed.join(' ')}`;
@@ -224,6 +259,7 @@ test('each route replies with what its command prints, and refuses with what its
   }
   for (const [method, path, body, status, ...typed] of REFUSED) {
     const answer = await there.api(method, path, body);
+    expect(faultsOf(answer.json, { $ref: '#/components/schemas/Error' }, document)).toEqual([]);
     const { stderr } = await here.cli([...typed, '--json']);
     const step = `${method} ${path}`;
     expect([step, answer.status, answer.json]).toEqual([step, status, JSON.parse(stderr)]);

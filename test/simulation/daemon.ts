@@ -210,6 +210,7 @@ export class Daemon {
       feed: this.#feed,
       files: { reload: async () => [], watch: { by: 'nothing', problem: null, hint: null } },
       stop,
+      http: () => null,
     });
   }
 

@@ -113,6 +113,8 @@ export interface DaemonControl {
   /** Reads all job files anew; says what became of which job. */
   readonly reload: () => Promise<readonly JobChange[]>;
   readonly watch: () => Watch;
+  /** The address that HTTP is served on; null where it is off. */
+  readonly http: () => string | null;
   /** Every change of a run once it is durable, for `events`. */
   readonly feed: Feed<Change>;
 }

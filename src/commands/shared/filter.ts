@@ -1,7 +1,9 @@
-// The filter of a list as a person types it: `news -mail state:failed group:shop key:weekly since:2h`. The dashboard, and
+// The filter of a list as a person types it: `news -mail state:failed group:shop key:weekly
+// since:2h param:customer.city=Berlin`. The dashboard, and
 // whoever asks for a list with `q`, have it read here.
 import * as v from 'valibot';
 import { STATE_NAMES, type StateName } from '../../run/run.ts';
+import type { ParamWord } from '../../run/words.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { text } from '../../support/schema.ts';
 import { plainLine } from '../../support/text.ts';
@@ -31,6 +33,8 @@ export interface Filter {
   readonly states: readonly string[] | null;
   readonly group: string | null;
   readonly key: string | null;
+  /** Each of these params has this value. */
+  readonly params: readonly ParamWord[];
   /** Accepted at or after. */
   readonly since: number | null;
   /** What could not be read, and leaves nothing out. */
@@ -41,13 +45,16 @@ export interface Filter {
 const MAX_PARTS = 20;
 
 export const NO_FILTER: Filter = {
-  ...{ words: [], without: [], job: [], unread: [] },
+  ...{ words: [], without: [], job: [], params: [], unread: [] },
   ...{ states: null, group: null, key: null, since: null },
 };
 
 /** The field that carries a filter, in every request for a list. */
 export const FILTER = field<string>(
-  { schema: v.pipe(text, v.maxLength(1000, ' must have at most 1000 characters')) },
+  {
+    schema: v.pipe(text, v.maxLength(1000, ' must have at most 1000 characters')),
+    shape: { type: 'string', maxLength: 1000 },
+  },
   'the words of a filter, as in the dashboard',
 );
 
@@ -59,12 +66,13 @@ export function readFilter(typed: string, now: number): Filter {
 }
 
 function withPart(filter: Filter, part: string, now: number): Filter {
-  const [, name = '', value = ''] = /^(job|state|group|key|since):(.*)$/.exec(part) ?? [];
+  const [, name = '', value = ''] = /^(job|state|group|key|since|param):(.*)$/.exec(part) ?? [];
   if (name === '' && part.startsWith('-'))
     return { ...filter, without: [...filter.without, part.slice(1)] };
   if (name === '') return { ...filter, words: [...filter.words, part] };
   // Still being typed.
   if (value === '') return filter;
+  if (name === 'param') return withParam(filter, part, value);
   if (name === 'job') return { ...filter, job: [...filter.job, value] };
   if (name === 'state')
     return { ...filter, states: value.toLowerCase().split(',').filter(Boolean) };
@@ -75,12 +83,19 @@ function withPart(filter: Filter, part: string, now: number): Filter {
   return { ...filter, since: Math.floor((now - ms) / 60_000) * 60_000 };
 }
 
+/** A value may have `=` in it. */
+function withParam(filter: Filter, part: string, typed: string): Filter {
+  const [, path = '', value = ''] = /^([^=]+)=(.*)$/.exec(typed) ?? [];
+  if (path === '') return { ...filter, unread: [...filter.unread, part] };
+  return { ...filter, params: [...filter.params, { path, value }] };
+}
+
 /** The same for a request. Throws where a part of it cannot be read: it would find too much. */
 export function filterOf(typed: string | undefined, now: number): Filter {
   const filter = readFilter(typed ?? '', now);
   const [unread] = filter.unread;
   if (unread === undefined) return filter;
-  const hint = `Write since:2h, since:3d; at most ${MAX_PARTS} words in all.`;
+  const hint = `Write since:2h, since:3d, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
   throw new JobrunError('bad-option', `q: cannot read "${plainLine(unread)}"`, hint);
 }
 

@@ -10,12 +10,13 @@ import { JOB_NAME_PART, MAX_JOB_NAME } from '../../support/limits.ts';
 import * as schemas from '../../support/schema.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import { zoneNamed } from '../../support/zones.ts';
-import { type Kind, type Offer, take } from './options.ts';
+import { type Kind, type Offer, type Shape, take } from './options.ts';
 
 /** Any text up to a length. */
 export const text = (longest: number, offer?: Offer): Kind<string> => ({
   read: (typed) => typed,
   schema: schemas.textUpTo(longest),
+  shape: { type: 'string', minLength: 1, maxLength: longest },
   ...(offer && { offer }),
 });
 
@@ -25,6 +26,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 export const count = (least: number, most = MOST): Kind<number> => ({
   read: (typed, what) => readInteger(typed, what, least, most),
   schema: schemas.whole(least, most),
+  shape: { type: 'integer', minimum: least, ...(most !== MOST && { maximum: most }) },
 });
 
 /** A whole number given to an option. `or`: what else may stand there, read by the caller. */
@@ -42,8 +44,19 @@ export function readInteger(
   throw new JobrunError('bad-option', `${what}: "${typed}" does not fit`, hint);
 }
 
+const DURATION: Shape = {
+  anyOf: [
+    { type: 'number', minimum: 0, description: 'milliseconds' },
+    { type: 'string', description: 'such as 500ms, 90s, 20m, 1h30m, 2d, 1w, PT20M' },
+  ],
+};
+
 /** Milliseconds, or a text such as `90s`. */
-export const duration: Kind<number> = { read: parseDuration, schema: schemas.duration };
+export const duration: Kind<number> = {
+  read: parseDuration,
+  schema: schemas.duration,
+  shape: DURATION,
+};
 
 /** The same, but not nothing. */
 export const someTime = (problem: string, hint: string): Kind<number> => {
@@ -51,13 +64,16 @@ export const someTime = (problem: string, hint: string): Kind<number> => {
     schemas.duration,
     v.check((ms) => ms > 0, `: ${problem}\n${hint}\nbad-time`),
   );
-  return { read: (typed, what) => take(schema, parseDuration(typed, what), what), schema };
+  const read = (typed: string, what: string): number =>
+    take(schema, parseDuration(typed, what), what);
+  return { read, schema, shape: DURATION };
 };
 
 /** One of a few words. */
 export const choice = <Word extends string>(words: readonly Word[]): Kind<Word> => {
   const schema = schemas.oneOf(words);
-  return { read: (typed, what) => take(schema, typed, what), schema, offer: { values: words } };
+  const read = (typed: string, what: string): Word => take(schema, typed, what);
+  return { read, schema, shape: { type: 'string', enum: [...words] }, offer: { values: words } };
 };
 
 /** States, as a list or as a text with commas. */
@@ -76,11 +92,19 @@ export const states = (
       return NEVER;
     }),
   );
-  return { read: (typed, what) => take(schema, typed, what), schema, offer: { list: known } };
+  const read = (typed: string, what: string): readonly StateName[] => take(schema, typed, what);
+  const one = { type: 'string', enum: [...known] };
+  const commas = { type: 'string', description: 'with commas between' };
+  const shape = { anyOf: [commas, { type: 'array', items: one }] };
+  return { read, schema, shape, offer: { list: known } };
 };
 
 /** Any JSON. A command checks its depth and size itself, with a name for it. */
-export const json: Kind<Json> = { schema: schemas.be<Json>('JSON', () => true), nullable: true };
+export const json: Kind<Json> = {
+  schema: schemas.be<Json>('JSON', () => true),
+  shape: {},
+  nullable: true,
+};
 
 /** JSON as it is typed. */
 export const typedJson: Kind<Json> = { read: (typed, what) => jsonOf(typed, what), ...json };
@@ -100,6 +124,7 @@ const QUOTING = `Quote it for the shell: '{"name":"value"}'.`;
 export const zone: Kind<string> = {
   read: (typed, what) => zoneNamed(typed, what),
   schema: schemas.zone,
+  shape: { type: 'string' },
   offer: 'zones',
 };
 
@@ -114,8 +139,15 @@ const anInstant = schemas.made(
   },
 );
 
+const INSTANT: Shape = {
+  anyOf: [
+    { type: 'string', format: 'date-time' },
+    { type: 'number', description: 'milliseconds since 1970' },
+  ],
+};
+
 /** An instant. `--at` is read together with `--in` and `--tz`. */
-export const instant: Kind<number> = { schema: anInstant };
+export const instant: Kind<number> = { schema: anInstant, shape: INSTANT };
 
 /** An instant that lies in the past: `2h`, `yesterday`, `22:00`. */
 export const since: Kind<number> = {
@@ -124,6 +156,7 @@ export const since: Kind<number> = {
     return parseSince(typed, { now, timezone: config.timezone });
   },
   schema: anInstant,
+  shape: INSTANT,
 };
 
 /** What to say of a text that is wrong, with its first characters, and of what is no text at all. */
@@ -144,6 +177,8 @@ const id = schemas.made(
   (value) => (typeof value === 'string' && ID.test(value) ? Number(value) : null),
 );
 
+const AN_ID = { type: 'string', pattern: ID.source };
+
 /** The number of a run. Throws `bad-option` for what cannot be one. */
 export const runId = (value: unknown): number => take(id, value, '');
 
@@ -151,6 +186,7 @@ export const runId = (value: unknown): number => take(id, value, '');
 export const run = (offered: readonly StateName[] | null = null): Kind<number, string> => ({
   read: (typed) => String(runId(typed)),
   schema: id,
+  shape: AN_ID,
   offer: { runs: offered },
 });
 
@@ -163,6 +199,7 @@ export const runs = (
     schemas.list(id),
     v.transform((ids) => [...new Set(ids)]),
   ),
+  shape: { type: 'array', items: AN_ID },
   offer: { runs: offered },
   many: true,
 });
@@ -196,9 +233,12 @@ export const jobName = (raw: unknown): string => take(aJob, raw, '');
 /** The same of a schedule: most have the name of their job. */
 const scheduleName = (raw: unknown): string => take(aSchedule, raw, '');
 
-export const job: Kind<string> = { read: jobName, schema: aJob, offer: 'jobs' };
+const A_NAME: Shape = { type: 'string', minLength: 1, maxLength: MAX_JOB_NAME };
+
+export const job: Kind<string> = { read: jobName, schema: aJob, shape: A_NAME, offer: 'jobs' };
 export const schedule: Kind<string> = {
   read: scheduleName,
   schema: aSchedule,
+  shape: A_NAME,
   offer: 'schedules',
 };

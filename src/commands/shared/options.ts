@@ -20,12 +20,17 @@ export type Offer =
   | 'zones'
   | 'files';
 
+/** A piece of JSON Schema. */
+export type Shape = { readonly [key: string]: Json };
+
 /** How a value is written: as text in a shell, and as JSON in a request. */
 export interface Kind<Value = unknown, Sent = Value> {
   /** Reads the text of a flag or argument. Left out where the `ask` of the command reads it. */
   readonly read?: (text: string, what: string, here: ParseContext) => Sent | Promise<Sent>;
   /** Checks a field of a request, which any program of this user can send. */
   readonly schema: Schema<Value>;
+  /** The same as JSON Schema, for the description of the API. */
+  readonly shape?: Shape;
   readonly offer?: Offer;
   /** Takes several texts; what is read of each is put together. */
   readonly many?: true;
@@ -109,7 +114,7 @@ export const optionMany = <Value, Given = Value>(
   about: string,
 ): Entry<Value, Given, 'given', readonly string[]> => ({ words, kind, about, is: 'given' });
 
-export const yesOrNo: Kind<boolean> = { schema: schemas.flag };
+export const yesOrNo: Kind<boolean> = { schema: schemas.flag, shape: { type: 'boolean' } };
 
 /** An option without a value. */
 export const flag = (

@@ -75,6 +75,8 @@ export interface Status {
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
   /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
   readonly memory: MemoryUse;
+  /** The address that the daemon serves HTTP on; null where it does not, or none runs. */
+  readonly http: string | null;
   /** How the daemon notices changes of job files; null where none runs. */
   readonly watch: Watch | null;
   /** Only where it was asked for. */

@@ -2,6 +2,7 @@
 import type { Query } from '../../engine/engine.ts';
 import { isSettledName, type StateName } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
+import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
 import type { Context } from './command.ts';
@@ -106,7 +107,8 @@ export async function* listedInParts(
   if (last) yield { ...(await shownOf(last, request, context)), complete: true };
 }
 
-async function queryOf(request: ListRequest, context: Context): Promise<Query> {
+/** What is asked of the engine. */
+export async function queryOf(request: ListRequest, context: Context): Promise<Query> {
   const { order, around, offset, limit, short } = request;
   const filter = filterOf(request.q, context.clock.now());
   const states = statesOf(request, filter);
@@ -116,15 +118,15 @@ async function queryOf(request: ListRequest, context: Context): Promise<Query> {
   const isNothing = states?.length === 0 || keys.size > 1;
   const jobs = isNothing ? [] : await jobsOf(request, filter, context);
   const [key] = keys;
-  const { words, without } = filter;
-  const isSearched = words.length > 0 || without.length > 0;
+  const { words, without, params } = filter;
+  const searched = { words, without, params, hidden: context.config.redact };
   return {
     ...(states && { states, order: orderOf(states) }),
     ...(order !== undefined && { order }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),
     ...(since > 0 && { since }),
-    ...(isSearched && { words, without, hidden: context.config.redact }),
+    ...(isSearched(searched) && searched),
     ...(around !== undefined && { around }),
     ...{ offset, limit, light: short === true },
   };

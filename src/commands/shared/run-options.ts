@@ -47,7 +47,7 @@ export const TIMES = {
   // Read together with the others: only one of them may be given.
   inMs: option(
     '--in <duration>',
-    { schema: duration.schema },
+    { schema: duration.schema, shape: duration.shape ?? {} },
     'how long from now: 90s, 20m, 1h30m, 2d',
   ),
   timezone: {
@@ -81,6 +81,7 @@ const retries: Kind<number | null> = {
   read: (typed, what) =>
     /^infin/i.test(typed) ? null : readInteger(typed, what, 0, MOST, 'infinite'),
   schema: v.nullable(whole(0)),
+  shape: { type: ['integer', 'null'], minimum: 0 },
   nullable: true,
 };
 

@@ -17,7 +17,7 @@ const A_TURN = 20;
  * part begins below the last run seen, not after so many. Throws where a part of the state cannot be read.
  */
 export async function idsOf(
-  query: Pick<Query, 'states' | 'jobs' | 'offset'>,
+  query: Omit<Query, 'limit' | 'below' | 'order'>,
   { engine }: Pick<Context, 'engine'>,
   fits: (run: Run) => boolean = () => true,
 ): Promise<readonly number[]> {

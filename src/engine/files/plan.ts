@@ -1,7 +1,7 @@
 // A query as it is carried out: which runs fit, what the tally knows of that without a look at them, and which part of
 // them is asked for.
 import { isSettledName, type Run, STATE_NAMES, type StateName } from '../../run/run.ts';
-import { isNarrower, WordFilter } from '../../run/words.ts';
+import { isNarrower, isSearched, WordFilter } from '../../run/words.ts';
 import type { Query } from '../engine.ts';
 
 export interface Plan {
@@ -34,7 +34,7 @@ export function planOf(query: Query, names: () => Iterable<string>): Plan {
   const { key, since, around = null, offset: from = 0, below } = query;
   const states = query.states?.length ? query.states : null;
   const wanted = new Set<string>(states ?? STATE_NAMES);
-  const words = isAsked(query.words) || isAsked(query.without) ? new WordFilter(query) : null;
+  const words = isSearched(query) ? new WordFilter(query) : null;
   const all = words && [...names()];
   const may = all?.filter((name) => !words?.excludesJob(name));
   const given = query.jobs && new Set(query.jobs);
@@ -63,8 +63,6 @@ export function planOf(query: Query, names: () => Iterable<string>): Plan {
     onlySince: key === undefined && words === null,
   };
 }
-
-const isAsked = (words: readonly string[] | undefined): boolean => (words?.length ?? 0) > 0;
 
 /** True where every run that fits the second query fits the first one, and that for its words alone. */
 export function isWithin(wide: Omit<Query, 'limit'>, narrow: Omit<Query, 'limit'>): boolean {

@@ -5,7 +5,7 @@
 // The statements have no name: each is planned for what it asks.
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
 import { keptRun } from '../../run/stored-run.ts';
-import { WordFilter } from '../../run/words.ts';
+import { isSearched, WordFilter } from '../../run/words.ts';
 import type { Found, Query } from '../engine.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions } from './session.ts';
@@ -82,7 +82,7 @@ export class Search {
   async *parts(query: Query): AsyncGenerator<Found> {
     const plan = planOf(query);
     if (plan.states?.length === 0) return yield NOTHING;
-    if (query.words?.length || query.without?.length) return yield* this.#withWords(plan, query);
+    if (isSearched(query)) return yield* this.#withWords(plan, query);
     const window = await this.#window(plan);
     const { runs } = window;
     if (window.total !== null && query.around === undefined)

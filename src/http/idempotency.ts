@@ -1,0 +1,86 @@
+// `Idempotency-Key`: a POST that comes again is one request. The reply of the first one is kept and given again, also
+// while it is still being made. A request that was refused has changed nothing, so it is done anew. What makes runs also
+// carries the key to the engine, which knows it on disk: a repeat that reaches the next daemon makes no second run.
+import { createHash } from 'node:crypto';
+import type { Clock } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import { DAY, MB } from '../support/limits.ts';
+import { Recent } from '../support/recent.ts';
+import { weightOfValue } from '../support/weight.ts';
+import { type Reply, refusal } from './reply.ts';
+
+const MOST_KEPT = 20_000;
+const MOST_BYTES = 32 * MB;
+const KEY = /^[!-~]{1,255}$/;
+
+interface Kept {
+  readonly request: string;
+  readonly reply: Promise<Reply | null>;
+}
+
+/** What is asked, as the key stands for it. */
+export interface Repeatable {
+  readonly key: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export class Repeats {
+  readonly #clock: Clock;
+  readonly #kept = new Recent<Kept>(MOST_KEPT, DAY, MOST_BYTES);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The first reply, or what `make` makes with the id of this request. Throws `bad-request` for a key that is none. */
+  async once(
+    asked: Repeatable,
+    make: (request: string) => Promise<Reply | null>,
+  ): Promise<Reply | null> {
+    const { key } = asked;
+    if (!KEY.test(key)) throw badKey();
+    const request = requestId(asked);
+    const known = this.#kept.get(key);
+    if (known) return known.request === request ? known.reply : otherRequest(key);
+    const reply = make(request);
+    this.#keep(key, { request, reply }, 0);
+    try {
+      const made = await reply;
+      if (made === null || made.status >= 400) this.#kept.delete(key);
+      else this.#keep(key, { request, reply }, weightOfValue(made.body ?? null));
+      return made;
+    } catch (error) {
+      this.#kept.delete(key);
+      throw error;
+    }
+  }
+
+  #keep(key: string, kept: Kept, bytes: number): void {
+    this.#kept.set(key, kept, this.#clock.monotonic(), bytes);
+  }
+}
+
+/** The same for the same request, whichever daemon gets it. */
+function requestId({ key, method, path, body }: Repeatable): string {
+  const hash = createHash('sha256');
+  for (const part of [key, method, path, body]) hash.update(part).update('\0');
+  return `http-${hash.digest('base64url')}`;
+}
+
+function badKey(): JobrunError {
+  const hint = 'Give a text of your own, such as a UUID.';
+  const message = 'Idempotency-Key must have 1 to 255 visible ASCII characters';
+  return new JobrunError('bad-request', message, hint);
+}
+
+const otherRequest = (key: string): Reply =>
+  refusal(
+    409,
+    new JobrunError(
+      'refused',
+      `the Idempotency-Key "${key}" belongs to another request`,
+      'Give each request a key of its own.',
+    ),
+  );

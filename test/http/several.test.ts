@@ -1,0 +1,133 @@
+// Aborting and retrying everything that fits a filter: at once where that is little, as an operation where it is much. And
+// a request that comes twice, which is one.
+import { expect, test } from 'vitest';
+import { type ApiProject, apiProject } from '../helpers/api.ts';
+import { eventually } from '../helpers/project.ts';
+
+const JOBS = {
+  'jobs/work.mjs': 'export default ({ n = 0 }) => n * 2;',
+  'jobs/bad.mjs': `export default () => { throw new Error('no'); };`,
+  'jobs/other.mjs': 'export default () => 1;',
+};
+
+const later = (project: ApiProject, job: string, params: object = {}) =>
+  project.api('POST', 'runs', { job, params, in: '1h' });
+
+test('what fits a filter is aborted, but for what came after `until`, and a dry run only counts', async () => {
+  const project = await apiProject(JOBS);
+  for (const n of [1, 2, 3]) await later(project, 'work', { n });
+  await later(project, 'other');
+  const { createdAt } = (await later(project, 'work', { n: 4 })).json;
+  const until = new Date(Date.parse(createdAt) - 1).toISOString();
+  const filter = { q: 'job:work', list: 'scheduled', until };
+  const dry = await project.api('POST', 'runs/abort', { ...filter, dryRun: true });
+  expect([dry.status, dry.json]).toEqual([200, { matched: 3 }]);
+  expect((await project.get('status')).counts).toMatchObject({ scheduled: 5, aborted: 0 });
+  const { status, json } = await project.api('POST', 'runs/abort', { ...filter, reason: 'wrong' });
+  expect([status, json]).toEqual([200, { matched: 3, done: 3, failed: 0 }]);
+  const { runs } = await project.get('runs?state=aborted&order=newest');
+  expect(runs.map(({ id, reason }: { id: string; reason: string }) => [id, reason])).toEqual([
+    ['3', 'wrong'],
+    ['2', 'wrong'],
+    ['1', 'wrong'],
+  ]);
+  expect((await project.get('status')).counts).toMatchObject({ scheduled: 2, aborted: 3 });
+  const again = await project.api('POST', 'runs/abort', filter);
+  expect(again.json).toEqual({ matched: 0, done: 0, failed: 0 });
+}, 30_000);
+
+test('what failed and fits is retried, and a run that cannot be is counted', async () => {
+  const project = await apiProject(JOBS);
+  await project.api('POST', 'runs', { job: 'bad' });
+  await project.until('1', ['failed']);
+  await later(project, 'work', { n: 1 });
+  // It waits for a run that is lost, and is not retried with it.
+  await project.api('POST', 'runs', { job: 'other', after: ['1'] });
+  await project.api('POST', 'runs/abort', { q: 'job:other', list: 'all' });
+  const only = await project.api('POST', 'runs/retry', { q: 'job:other', list: 'errors' });
+  expect(only.json).toEqual({ matched: 1, done: 0, failed: 1 });
+  const forced = await project.api('POST', 'runs/retry', { q: 'job:other', force: true });
+  expect(forced.json).toEqual({ matched: 1, done: 1, failed: 0 });
+  await project.until('3', ['done']);
+  const nothing = await project.api('POST', 'runs/retry', { list: 'done' });
+  expect(nothing.json).toEqual({ matched: 0, done: 0, failed: 0 });
+}, 30_000);
+
+test('runs are named or fit a filter, never both and never neither', async () => {
+  const project = await apiProject(JOBS);
+  for (const path of ['runs/abort', 'runs/retry'])
+    for (const body of [
+      {},
+      { until: 5 },
+      { dryRun: true },
+      { ids: ['1'], q: 'x' },
+      { ids: ['1'], dryRun: true },
+    ]) {
+      const { status, json } = await project.api('POST', path, body);
+      expect([path, body, status, json.error.code]).toEqual([path, body, 400, 'bad-option']);
+    }
+  const unread = await project.api('POST', 'runs/abort', { q: 'since:2x' });
+  expect([unread.status, unread.json.error.message]).toEqual([400, 'q: cannot read "since:2x"']);
+});
+
+test('more than a thousand runs are an operation, whose progress is told and which can be stopped', async () => {
+  const project = await apiProject(JOBS);
+  const lines = Array.from({ length: 3500 }, () => '{"job":"work","in":"1h"}').join('\n');
+  await project.cli(['schedule', '--batch', '-'], lines);
+  const begun = await project.api('POST', 'runs/abort', { q: 'work', list: 'scheduled' });
+  expect([begun.status, Object.keys(begun.json)]).toEqual([202, ['operation']]);
+  const path = `operations/${begun.json.operation}`;
+  const over = await eventually(async () => {
+    const told = await project.get(path);
+    expect([told.matched, told.done <= 3500]).toEqual([3500, true]);
+    return told.state === 'running' ? null : told;
+  }, 30_000);
+  expect(over).toEqual({
+    ...{ operation: begun.json.operation, state: 'done' },
+    ...{ matched: 3500, done: 3500, failed: 0, error: null },
+  });
+  const retried = await project.api('POST', 'runs/retry', { list: 'errors' });
+  const stopped = await project.api('DELETE', `operations/${retried.json.operation}`);
+  expect([stopped.status, stopped.body]).toEqual([204, '']);
+  const end = await eventually(async () => {
+    const told = await project.get(`operations/${retried.json.operation}`);
+    return told.state === 'running' ? null : told;
+  });
+  expect(['stopped', 'done']).toContain(end.state);
+  expect((await project.get('status')).counts.aborted).toBe(3500 - end.done);
+  expect((await project.api('GET', 'operations/none')).status).toBe(404);
+}, 60_000);
+
+test('a request that comes again with its key gets the first reply, also while that is made', async () => {
+  const project = await apiProject(JOBS);
+  const asked = { job: 'work', params: { n: 1 } };
+  const key = { 'idempotency-key': 'order-1' };
+  const both = await Promise.all([1, 2].map(() => project.api('POST', 'runs', asked, key)));
+  await project.until('1', ['done']);
+  const third = await project.api('POST', 'runs', asked, key);
+  for (const { status, json } of [...both, third])
+    expect([status, json.id, json.state]).toEqual([201, '1', both[0]?.json.state]);
+  expect((await project.get('runs')).total).toBe(1);
+  const other = await project.api('POST', 'runs', { ...asked, params: { n: 2 } }, key);
+  expect([other.status, other.json.error.code]).toEqual([409, 'refused']);
+  expect((await project.api('POST', 'runs/1/rerun', undefined, key)).status).toBe(409);
+  expect((await project.api('POST', 'runs', asked)).json.id, 'without its key it is another').toBe(
+    '2',
+  );
+  expect((await project.api('POST', 'runs', asked, { 'idempotency-key': 'a b' })).status).toBe(400);
+
+  await project.cli(['stop']);
+  await project.serve();
+  expect((await project.api('POST', 'runs', asked, key)).json.id, 'with the next daemon too').toBe(
+    '1',
+  );
+  expect((await project.get('runs')).total).toBe(2);
+}, 60_000);
+
+test('a request that was refused is not remembered: with its cause mended it goes through', async () => {
+  const project = await apiProject(JOBS);
+  const key = { 'idempotency-key': 'k' };
+  expect((await project.api('POST', 'runs', { job: 'new' }, key)).status).toBe(404);
+  project.write('jobs/new.mjs', 'export default () => 1;');
+  expect((await project.api('POST', 'runs', { job: 'new' }, key)).status).toBe(201);
+});
