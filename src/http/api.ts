@@ -67,7 +67,7 @@ export class Api {
   #streams = 0;
 
   constructor({ config, clock, onError }: ApiParts) {
-    this.#repeats = new Repeats(clock);
+    this.#repeats = new Repeats(config.state, clock, onError);
     this.#operations = new Operations(clock, onError);
     this.#config = config;
     this.#clock = clock;
@@ -80,6 +80,11 @@ export class Api {
 
   end(): void {
     this.#ending.abort();
+  }
+
+  /** For a door whose connections have ended. */
+  close(): Promise<void> {
+    return this.#repeats.close();
   }
 
   /** The reply; null where the response was written already. */

@@ -132,12 +132,13 @@ export class Door {
     this.#api.end();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.end();
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
+    await this.#api.close();
   }
 
   async #answer(

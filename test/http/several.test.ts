@@ -1,7 +1,11 @@
 // Aborting and retrying everything that fits a filter: at once where that is little, as an operation where it is much. And
 // a request that comes twice, which is one.
-import { expect, test } from 'vitest';
-import { type ApiProject, apiProject } from '../helpers/api.ts';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { KEPT_MS, RepeatFile } from '../../src/http/repeat-file.ts';
+import { ApiProject, apiProject } from '../helpers/api.ts';
 import { eventually } from '../helpers/project.ts';
 
 const JOBS = {
@@ -116,13 +120,56 @@ test('a request that comes again with its key gets the first reply, also while t
   );
   expect((await project.api('POST', 'runs', asked, { 'idempotency-key': 'a b' })).status).toBe(400);
 
+  const paused = await project.api('POST', 'pause', undefined, { 'idempotency-key': 'hold' });
+  expect(paused.status).toBe(200);
+  await project.api('POST', 'resume');
   await project.cli(['stop']);
+  // The last line of a crash.
+  appendFileSync(join(project.state, 'http-requests-1.jsonl'), '{"key":"torn","reque');
   await project.serve();
+  const held = await project.api('POST', 'pause', undefined, { 'idempotency-key': 'hold' });
+  expect([held.json, (await project.get('status')).paused.all]).toEqual([paused.json, false]);
+  expect((await project.api('POST', 'runs', { job: 'work' }, key)).status).toBe(409);
+  expect(
+    (await project.api('POST', 'runs', { job: 'work' }, { 'idempotency-key': 'torn' })).json.id,
+  ).toBe('3');
+  const files = readdirSync(project.state).filter((name) => name.startsWith('http-requests'));
+  expect(files).toEqual(['http-requests-2.jsonl']);
+  expect(statSync(join(project.state, 'http-requests-2.jsonl')).mode & 0o777).toBe(0o600);
   expect((await project.api('POST', 'runs', asked, key)).json.id, 'with the next daemon too').toBe(
     '1',
   );
-  expect((await project.get('runs')).total).toBe(2);
+  expect((await project.get('runs')).total).toBe(3);
 }, 60_000);
+
+test('a daemon that was killed between a run and the note of its reply makes no second run', async () => {
+  const project = new ApiProject(JOBS);
+  const first = await project.serve();
+  const asked = { job: 'work', in: '1h' };
+  const key = { 'idempotency-key': 'order-2' };
+  expect((await project.api('POST', 'runs', asked, key)).status).toBe(201);
+  await first.kill('SIGKILL');
+  rmSync(join(project.state, 'http-requests-1.jsonl'));
+  await project.serve();
+  expect((await project.api('POST', 'runs', asked, key)).json.id).toBe('1');
+  expect((await project.get('runs')).total).toBe(1);
+}, 60_000);
+
+test('replies are kept for a day', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'jobrun-test-'));
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  const reply = (key: string, at: number) => ({ key, request: key, at, status: 200, body: null });
+  const first = new RepeatFile(state);
+  await first.open(0);
+  await Promise.all([first.add(reply('a', 0)), first.add(reply('b', 5))]);
+  await first.close();
+  const second = new RepeatFile(state);
+  expect(await second.open(KEPT_MS + 4)).toEqual([reply('b', 5)]);
+  await second.close();
+  const third = new RepeatFile(state);
+  expect(await third.open(KEPT_MS + 6)).toEqual([]);
+  await third.close();
+});
 
 test('a request that was refused is not remembered: with its cause mended it goes through', async () => {
   const project = await apiProject(JOBS);
