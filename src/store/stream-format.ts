@@ -10,7 +10,7 @@ import { JobrunError } from '../support/errors.ts';
 import { hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import type { Fields } from '../support/schema.ts';
-import { harmlessJson } from '../support/text.ts';
+import { harmlessJson, piecesOf } from '../support/text.ts';
 import type { Note } from './damage.ts';
 import { LOG_NAME } from './log.ts';
 import type { Row, RowOf, Tables } from './pages.ts';
@@ -79,6 +79,14 @@ export async function* streamOf(
     yield line(item);
   }
   yield `${JSON.stringify({ end: true, ...counts, sum: hex(sum) })}\n`;
+}
+
+/** A long log goes in pieces. */
+const CHUNK = 256 * 1024;
+
+/** The lines of a log that is a file of this name. */
+export function* logItems(text: string, name: string): Generator<Fields> {
+  for (const piece of piecesOf(text, CHUNK)) yield { log: [name, piece] };
 }
 
 /** Reads a stream into empty tables and a sink. */

@@ -9,7 +9,6 @@ import { JobrunError } from '../support/errors.ts';
 import type { Disk, DiskFile } from '../support/files.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
-import { piecesOf } from '../support/text.ts';
 import { listFolder, readOrDamaged } from './damage.ts';
 import type { Op } from './format.ts';
 import { journalFolder, Segment } from './journal.ts';
@@ -21,15 +20,13 @@ import { type OpenOptions, openState } from './recovery.ts';
 import {
   broken,
   type Import,
+  logItems,
   type StreamHeader,
   StreamReader,
   type StreamSink,
   streamOf,
 } from './stream-format.ts';
 import { pageOf } from './tally.ts';
-
-/** A long log goes in pieces. */
-const CHUNK = 256 * 1024;
 
 /** Returns every line, with its line feed. Throws if the state is damaged: a copy that lacks records is no copy. */
 export async function* exportState(
@@ -52,8 +49,10 @@ async function* itemsOf(disk: Disk, dir: string, read: Recovered): AsyncGenerato
     for (const record of await recordsOf(page, read)) yield { [paged.what]: record };
   const folder = logFolder(dir);
   // In an order that does not depend on the file system.
-  for (const name of (await listFolder(disk, folder)).filter((one) => LOG_NAME.test(one)).sort())
-    yield* logItems(await readOrDamaged(disk, join(folder, name)), name);
+  for (const name of (await listFolder(disk, folder)).filter((one) => LOG_NAME.test(one)).sort()) {
+    const bytes = await readOrDamaged(disk, join(folder, name));
+    if (Buffer.isBuffer(bytes)) yield* logItems(bytes.toString('utf8'), name);
+  }
 }
 
 /** As they were read; those at rest as their page has them now, which a daemon may have changed meanwhile. */
@@ -74,11 +73,6 @@ async function recordsOf(page: number, { tables, pages, nextId }: Recovered): Pr
     else if (record === null) records.delete(id);
   }
   return [...records.values()].sort((a, b) => a.id - b.id);
-}
-
-function* logItems(bytes: Buffer | JobrunError | null, name: string): Generator<Fields> {
-  if (!Buffer.isBuffer(bytes)) return;
-  for (const piece of piecesOf(bytes.toString('utf8'), CHUNK)) yield { log: [name, piece] };
 }
 
 /** The caller holds the lock. Throws `refused` where the state is not empty. */

@@ -8,14 +8,27 @@ const LONG = 120_000;
 const JOBS = {
   'jobs/hello.js': `export default { rateLimit: { limit: 9, per: '1h' },
     lock: (params) => params.door ?? null, run: async (params, ctx) => {
+    ctx.log.info('hello ü \u0000', { params });
+    ctx.result({ row: ctx.id });
     await ctx.save({ half: true });
+    console.log('after the save');
     if (params.fail) throw new Error('no luck');
     return params;
   } };`,
   'jobs/slow.js': `export default { retries: 3, run: async (params, ctx) => {
+    ctx.result('row ' + ctx.attempt);
+    await ctx.save({});
+    ctx.log.info('attempt ' + ctx.attempt);
     if (ctx.attempt === 1) await new Promise((resolve) => setTimeout(resolve, 600_000));
     return ctx.attempt;
   } };`,
+  'jobs/flood.js': `export default async (params, ctx) => {
+    for (let n = 0; n < 300; n++) {
+      ctx.log.info(n + ' ' + 'x'.repeat(60_000));
+      if (n % 50 === 0) ctx.result({ n });
+      if (n % 20 === 0) await ctx.save(n);
+    }
+  };`,
 };
 
 /** Settled, failed and scheduled runs, some that wait, for a lock and for another run, a key, a schedule, a pause. */
@@ -79,6 +92,45 @@ it(
   2 * LONG,
 );
 
+/** What a run has said, and its rows. */
+async function saidIn(project: Project, id: string): Promise<unknown> {
+  const { stdout } = await project.cli(['logs', id, '--json']);
+  return [stdout, (await project.show(id)).results];
+}
+
+it(
+  'logs and rows go along, also of a log whose middle is not kept, and go on after it',
+  async () => {
+    const first = new Project(JOBS);
+    await first.json('schedule', 'flood');
+    await first.json('schedule', 'hello', '-p', 'fail:=true', '--retries', '0');
+    await first.cli(['daemon', '--until-idle']);
+    const [flood, hello] = [await saidIn(first, '1'), await saidIn(first, '2')];
+    expect(JSON.stringify(flood)).toMatch(/299 x+.*"n":250/);
+    expect(JSON.stringify(flood)).toContain('lines left out');
+    const stream = await exported(first);
+    const project = on(new Project(JOBS), await freshStore({ fsync: true }));
+    expect(await project.cli(['import'], stream)).toMatchObject({ code: 0, stderr: '' });
+    expect(await saidIn(project, '1')).toEqual(flood);
+    expect(await saidIn(project, '2')).toEqual(hello);
+    expect(below(await exported(project)) === below(stream)).toBe(true);
+    await project.json('retry', '2');
+    await project.cli(['daemon', '--until-idle']);
+    const [lines, rows] = (await saidIn(project, '2')) as [string, unknown[]];
+    const texts = lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).text);
+    expect(texts).toEqual(['hello ü \0', 'after the save', 'hello ü \0', 'after the save']);
+    expect(rows).toEqual([{ row: '2' }, { row: '2' }]);
+    const back = on(new Project(JOBS), 'json');
+    expect((await back.cli(['import'], await exported(project))).code).toBe(0);
+    expect(await saidIn(back, '1')).toEqual(flood);
+    expect(await saidIn(back, '2')).toEqual([lines, rows]);
+  },
+  2 * LONG,
+);
+
 it(
   'after an import the key is held, the request is known, numbers go on, and all runs in its order',
   async () => {
@@ -121,6 +173,8 @@ it(
       state: 'done',
       output: 2,
       attempts: [{ outcome: 'lost' }, { outcome: 'returned' }],
+      results: ['row 1', 'row 2'],
+      log: [{ text: 'attempt 1' }, { text: 'attempt 2' }],
     });
   },
   2 * LONG,

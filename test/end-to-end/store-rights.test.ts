@@ -13,7 +13,10 @@ const blocks = [...page.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(([, sql = ''
 it('the role that runs jobs runs them, and the one that reads exports and changes nothing', async () => {
   const server = await Server.start({ fsync: true });
   const owner = storeUrl(server.port, 'jobrun');
-  const project = new Project({ 'jobs/hello.js': 'export default { run: async () => "done" };' });
+  const project = new Project({
+    'jobs/hello.js':
+      'export default { run: async (params, ctx) => { ctx.log.info("hello"); ctx.result(7); return "done"; } };',
+  });
   const as = (role: string): Project => {
     project.env.JOBRUN_ENGINE = owner.replace('jobrun@', `${role}@`);
     return project;
@@ -27,6 +30,10 @@ it('the role that runs jobs runs them, and the one that reads exports and change
   await worker.json('schedule', 'hello', '--every', '10m', '--name', 'ten', '--in', '1h');
   await worker.cli(['daemon', '--until-idle']);
   expect(await worker.show('1')).toMatchObject({ state: 'done', output: 'done' });
+  const said = { results: [7], log: [{ text: 'hello' }] };
+  expect(await worker.show('1')).toMatchObject(said);
+  await worker.json('schedule', 'hello');
+  await worker.cli(['daemon', '--until-idle']);
   await worker.json('remove', '1', '--yes');
   expect(await worker.json('doctor')).toMatchObject({ sound: true });
   await expect(query(project.env.JOBRUN_ENGINE ?? '', 'drop table run')).rejects.toThrow(/owner/);
@@ -35,8 +42,12 @@ it('the role that runs jobs runs them, and the one that reads exports and change
   const { code, stdout } = await reader.cli(['export']);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /\n\{"schedule":\{"name":"ten".*\n\{"end":true,"runs":0,"schedules":1,.*\n$/s,
+    /\n\{"schedule":\{"name":"ten".*\n\{"end":true,"runs":1,"schedules":1,.*"logs":1,.*\n$/s,
   );
+  expect(stdout).toMatch(/\{"log":\["2\.jsonl",.*hello/);
+  expect(await query(project.env.JOBRUN_ENGINE ?? '', 'select run from log limit 1')).toEqual([
+    { run: '2' },
+  ]);
   const refused = await reader.cli(['schedule', 'hello']);
   expect(refused.code).not.toBe(0);
   const store = project.env.JOBRUN_ENGINE ?? '';

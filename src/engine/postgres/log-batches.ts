@@ -190,6 +190,7 @@ export class LogBatches {
     const log = this.#open.get(run);
     if (log) this.#bytes -= weightOf(log.pending.splice(0));
     this.#dirty.delete(run);
+    if (log?.isOver) this.#open.delete(run);
   }
 
   async close(): Promise<void> {

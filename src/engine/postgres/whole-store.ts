@@ -20,6 +20,7 @@ import { linesOfLocks } from './locks.ts';
 import { COLUMNS, columnOf, type RunRow, rowOf, textIn } from './run-row.ts';
 import { quoted } from './schema.ts';
 import type { Session } from './session.ts';
+import { LogSink, logsIn } from './whole-logs.ts';
 
 /** Whoever reads or writes the stream may be slow. */
 const SLOWLY = {
@@ -44,7 +45,7 @@ export async function* exportStore(
     const tables = await tablesOf(session, meta);
     const { next_id: nextId, changes } = meta;
     const header = { version, at: isoOf(clock.now()), nextId, changes };
-    yield* streamOf(header, tables, runsOf(session));
+    yield* streamOf(header, tables, itemsOf(session));
   } finally {
     await session.close();
   }
@@ -84,6 +85,11 @@ async function tablesOf(session: Session, { pauses, untold }: Meta): Promise<Tab
   return tables;
 }
 
+async function* itemsOf(session: Session): AsyncGenerator<Fields> {
+  yield* runsOf(session);
+  yield* logsIn(session);
+}
+
 async function* runsOf(session: Session): AsyncGenerator<Fields> {
   const text = `select id::float8, doc from (
       select id, doc, sum(bytes) over (order by id) - bytes as before
@@ -120,7 +126,7 @@ export async function importIntoStore(
     const changes = Math.max(meta.changes, reader.header.changes);
     await putTables(session, tables, nextId, changes);
     await session.query({ text: 'commit' });
-    return { ...taken, oddities: [...taken.oddities, ...sink.leftOut] };
+    return taken;
   } finally {
     await session.close();
   }
@@ -166,10 +172,11 @@ class StoreSink implements StreamSink<Run> {
   readonly #session: Session;
   #rows: RunRow[] = [];
   #bytes = 0;
-  readonly #logs = new Set<string>();
+  readonly #logs: LogSink;
 
   constructor(session: Session) {
     this.#session = session;
+    this.#logs = new LogSink(session);
   }
 
   async record(run: Run): Promise<void> {
@@ -178,23 +185,20 @@ class StoreSink implements StreamSink<Run> {
     const row = rowOf(run, held, JSON.stringify(run), 0);
     this.#rows.push(row);
     this.#bytes += Number(row.bytes);
-    if (this.#rows.length >= MOST_RUNS || this.#bytes >= MOST_BYTES) await this.end();
+    if (this.#rows.length >= MOST_RUNS || this.#bytes >= MOST_BYTES) await this.#write();
   }
 
-  async log(name: string): Promise<void> {
-    this.#logs.add(name);
+  log(name: string, text: string): Promise<void> {
+    return this.#logs.take(name, text);
   }
 
-  /** The logs of runs stay with the host that has them. */
-  get leftOut(): readonly string[] {
-    const { size } = this.#logs;
-    return size === 0
-      ? []
-      : [`${count(size, 'log')}: a store does not keep logs; they are left out`];
-  }
-
-  /** Writes what was gathered. */
   async end(): Promise<void> {
+    await this.#write();
+    await this.#logs.end();
+  }
+
+  /** Writes the runs that were gathered. */
+  async #write(): Promise<void> {
     const rows = JSON.stringify(this.#rows);
     this.#rows = [];
     this.#bytes = 0;
