@@ -4,10 +4,11 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import { type Json, tooLarge } from '../support/json.ts';
 import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
 import { weightOfValue } from '../support/weight.ts';
 import type { Intake, Sender } from './intake.ts';
+import type { Oversized } from './oversized.ts';
 import {
   type Cancel,
   FrameReader,
@@ -186,8 +187,12 @@ export class Connection implements Sender {
       this.#isComplete = false;
       if (this.#closing) return;
       try {
-        const asked = this.#take(readRequest(this.#reader.next()), bytes);
-        if (asked) void this.#serve(asked);
+        const oversized = this.#reader.nextOversized();
+        if (oversized) this.#refuse(oversized);
+        else {
+          const asked = this.#take(readRequest(this.#reader.next()), bytes);
+          if (asked) void this.#serve(asked);
+        }
       } catch (error) {
         this.close(toJobrunError(error));
         return;
@@ -203,6 +208,10 @@ export class Connection implements Sender {
       this.#waitingHeap -= asked.heap;
       void this.#serve(asked);
     });
+  }
+
+  #refuse({ id, what }: Oversized): void {
+    this.#send({ id, ok: false, error: tooLarge(what).toJSON() });
   }
 
   /** Null where nothing is to be served. */

@@ -16,6 +16,7 @@ import {
   textUpTo,
   whole,
 } from '../support/schema.ts';
+import { endOfText, type Oversized, oversizedIn } from './oversized.ts';
 
 export interface Request {
   readonly v: 1;
@@ -143,13 +144,26 @@ export class FrameReader {
 
   /** Its content. Throws `bad-request` if it is no frame of ours. */
   next(): Json {
+    return this.#decode(this.#pass());
+  }
+
+  /** Passes over the frame where its bytes tell that it has a value that is too large; null where they do not. */
+  nextOversized(): Oversized | null {
+    const whole = this.nextBytes;
+    this.#gather(whole);
+    const found = oversizedIn(this.#bytes.subarray(this.#at + HEADER, this.#at + whole));
+    if (found) this.#pass();
+    return found;
+  }
+
+  #pass(): Buffer {
     const whole = this.nextBytes;
     this.#gather(whole);
     const bytes = this.#bytes.subarray(this.#at + HEADER, this.#at + whole);
     this.#at += whole;
     this.#held -= whole;
     this.#rest();
-    return this.#decode(bytes);
+    return bytes;
   }
 
   #rest(): void {
@@ -198,7 +212,7 @@ function textOf(bytes: Buffer): string {
 const SMALL = 16 * 1024;
 /** Far more than any request has; what is deeper costs more to read than it could ever mean. */
 const DEEPEST = 10 * MAX_JSON_DEPTH;
-const [QUOTE, ESCAPE] = [0x22, 0x5c];
+const QUOTE = 0x22;
 
 function isDeep(bytes: Buffer): boolean {
   let depth = 0;
@@ -210,16 +224,6 @@ function isDeep(bytes: Buffer): boolean {
     if (depth > DEEPEST) return true;
   }
   return false;
-}
-
-/** Where the text ends that begins here. */
-function endOfText(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(QUOTE, from + 1); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
-    let escapes = 0;
-    while (bytes[at - 1 - escapes] === ESCAPE) escapes++;
-    if (escapes % 2 === 0) return at;
-  }
-  return bytes.length;
 }
 
 function refused(what: string): JobrunError {

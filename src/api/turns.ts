@@ -28,6 +28,9 @@ const FIRST = 64;
 const MOST = 256;
 /** After a turn that took longer the next one begins fewer. */
 const LONG_TURN_MS = 15;
+/** Before one that costs so much the loop goes round after a long turn: a client that came meanwhile is let in, and read. */
+const DEAR = 2;
+const ROUNDS = 2;
 /** Unread replies of one connection, and of all, with which further requests wait: one long list is enough. */
 const MOST_UNREAD = 64 * 1024;
 const MOST_UNREAD_OF_ALL = 64 * 1024 * 1024;
@@ -44,6 +47,7 @@ export class Turns {
   /** When the turn began in which requests were begun last. */
   #since: number | null = null;
   #stepping = false;
+  #pausing = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -59,18 +63,21 @@ export class Turns {
     const through = Math.max(this.#share, this.#asked.get(who) ?? 0) + cost;
     this.#asked.set(who, through);
     const line = this.#lines.get(who);
+    // What it does at once is a part of the turn.
+    const now = this.#clock.monotonic();
     if (line) line.push({ cost, through, begin });
     else if (this.#begun === 0 && this.#lines.size === 0 && who.unread <= MOST_UNREAD)
       this.#begin({ cost, through, begin }, 1);
     else this.#lines.set(who, [{ cost, through, begin }]);
-    this.wake();
+    this.wake(now);
     this.#step();
   }
 
   /** Something may have changed: replies were taken. */
-  wake(): void {
-    if (this.#since !== null || (this.#lines.size === 0 && this.#begun === 0)) return;
-    this.#since = this.#clock.monotonic();
+  wake(since = this.#clock.monotonic()): void {
+    if (this.#pausing || this.#since !== null) return;
+    if (this.#lines.size === 0 && this.#begun === 0) return;
+    this.#since = since;
     setImmediate(() => this.#turn());
   }
 
@@ -82,17 +89,36 @@ export class Turns {
 
   #turn(): void {
     const now = this.#clock.monotonic();
-    this.#most = this.#mostAfter(now - (this.#since ?? now));
+    const tookMs = now - (this.#since ?? now);
+    this.#most = this.#mostAfter(tookMs);
     this.#since = null;
     this.#begun = 0;
     for (const [who, through] of this.#asked) {
       if (through <= this.#share && who.unread === 0) this.#asked.delete(who);
     }
     if (this.#lines.size === 0) return;
+    if (tookMs > LONG_TURN_MS && this.#isNextDear()) this.#pause(ROUNDS);
+    else this.#beginTurn();
+  }
+
+  #beginTurn(): void {
+    const now = this.#clock.monotonic();
     this.#beginNext();
     if (this.#begun === 0) return;
-    this.wake();
+    this.wake(now);
     this.#step();
+  }
+
+  #isNextDear(): boolean {
+    const who = this.#next();
+    const first = who && this.#lines.get(who)?.[0];
+    return (first?.cost ?? 0) >= DEAR;
+  }
+
+  #pause(rounds: number): void {
+    this.#pausing = rounds > 0;
+    if (this.#pausing) setImmediate(() => this.#pause(rounds - 1));
+    else this.#beginTurn();
   }
 
   /** Begins more of those that wait, as long as this turn has time. */

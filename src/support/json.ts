@@ -10,22 +10,16 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  * prototype of whatever copies it). `what` names it in the error.
  */
 export function checkJson(value: Json, what: string): void {
-  const most = mostBytes(value);
-  // Nearly every value is small beyond doubt: its text is written where it is needed, and not to be measured.
-  if (most <= MAX_VALUE_BYTES) return;
-  if (most === Infinity) throw tooDeep(what);
-  if (Buffer.byteLength(JSON.stringify(value)) > MAX_VALUE_BYTES) {
-    const hint =
-      'Keep the data in a file and hand over its path: at most 1 MB of JSON is kept with a run.';
-    throw new JobrunError('too-large', `${what} are larger than 1 MB`, hint);
-  }
-  if (hasProtoKey(value)) {
-    throw new JobrunError(
-      'bad-params',
-      `${what} have a key "__proto__"`,
-      'Use another name for it.',
-    );
-  }
+  // Nearly every value is small beyond doubt, and not measured.
+  if (mostBytes(value, MAX_JSON_DEPTH, MAX_VALUE_BYTES) <= MAX_VALUE_BYTES) return;
+  const bytes = bytesOf(value, MAX_JSON_DEPTH, what);
+  if (bytes > MAX_VALUE_BYTES) throw tooLarge(what);
+}
+
+export function tooLarge(what: string): JobrunError {
+  const hint =
+    'Keep the data in a file and hand over its path: at most 1 MB of JSON is kept with a run.';
+  return new JobrunError('too-large', `${what} are larger than 1 MB`, hint);
 }
 
 /** Alone where a value is to be written as text before it is checked: a deep one overflows the stack of the writer. */
@@ -45,27 +39,67 @@ const NUMBER_BYTES = 25;
 /**
  * More bytes than the JSON of this can have; Infinity where it has more than the levels that are allowed, which are
  * looked at no deeper: a hostile value costs no more than an honest one. What has a key `__proto__` is over 1 MB here.
+ * It stops soon after `enough` bytes.
  */
-export function mostBytes(value: unknown, levels = MAX_JSON_DEPTH): number {
+export function mostBytes(value: unknown, levels = MAX_JSON_DEPTH, enough = Infinity): number {
   if (typeof value === 'string') return value.length * CHARACTER_BYTES + 2;
   if (value === null || typeof value !== 'object') return NUMBER_BYTES;
   if (levels === 0) return Infinity;
   let bytes = 2;
   if (Array.isArray(value)) {
-    for (const item of value) bytes += mostBytes(item, levels - 1) + 1;
+    for (const item of value) {
+      bytes += mostBytes(item, levels - 1, enough) + 1;
+      if (bytes > enough) return bytes;
+    }
     return bytes;
   }
-  for (const key of Object.keys(value)) {
+  // In a value of JSON each field is its own, and a list of the names of many takes longer than to look at them.
+  for (const key in value) {
     if (key === '__proto__') bytes += MAX_VALUE_BYTES;
-    bytes +=
-      key.length * CHARACTER_BYTES + mostBytes(value[key as keyof typeof value], levels - 1) + 4;
+    const item = value[key as keyof typeof value];
+    bytes += key.length * CHARACTER_BYTES + mostBytes(item, levels - 1, enough) + 4;
+    if (bytes > enough) return bytes;
   }
   return bytes;
 }
 
-function hasProtoKey(value: Json): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProtoKey);
+/** Written as it is, whatever its length. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/**
+ * Bytes of the JSON of this; more than 1 MB where it has more than that, which are not all counted. Throws where it is too
+ * deep, or has a key `__proto__`.
+ */
+function bytesOf(value: Json, levels: number, what: string): number {
+  if (typeof value === 'string') return bytesOfText(value);
+  if (typeof value === 'number' && value >= 0 && value < 10 && (value | 0) === value) return 1;
+  if (value === null || typeof value !== 'object') return String(value).length;
+  if (levels === 0) throw tooDeep(what);
+  let bytes = 1;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      bytes += bytesOf(item, levels - 1, what) + 1;
+      if (bytes > MAX_VALUE_BYTES) break;
+    }
+  } else {
+    for (const key in value) {
+      if (key === '__proto__') throw protoKey(what);
+      bytes += bytesOfText(key) + bytesOf(value[key] as Json, levels - 1, what) + 2;
+      if (bytes > MAX_VALUE_BYTES) break;
+    }
+  }
+  return Math.max(2, bytes);
+}
+
+const bytesOfText = (text: string): number =>
+  PLAIN.test(text) ? text.length + 2 : Buffer.byteLength(JSON.stringify(text));
+
+function protoKey(what: string): JobrunError {
+  return new JobrunError(
+    'bad-params',
+    `${what} have a key "__proto__"`,
+    'Use another name for it.',
+  );
 }
 
 /**

@@ -55,6 +55,21 @@ test('of dear ones each turn begins one, and whoever asks meanwhile goes before 
   expect(begun.filter((what) => what === 'dear')).toHaveLength(20);
 });
 
+test('after a long turn the loop goes round before the next dear one: who comes meanwhile is let in, read and answered', async () => {
+  const { turns: made, work } = turns();
+  const dear: number[] = [];
+  let round = 0;
+  for (let i = 0; i < 5; i++)
+    made.take({ unread: 0 }, 64, () => {
+      dear.push(round);
+      work(50);
+    });
+  for (; round < 30; round++) await turnOfLoop();
+  expect(dear).toHaveLength(5);
+  for (const [i, at] of dear.slice(1).entries())
+    expect(at - (dear[i] ?? 0)).toBeGreaterThanOrEqual(2);
+});
+
 test('who does not read its replies waits until it does', async () => {
   const { turns: made } = turns();
   const me = { unread: 2 ** 30 };

@@ -56,6 +56,56 @@ describe('the limits', () => {
   });
 });
 
+describe('the measure of large values', () => {
+  it('is their JSON to the byte, whatever is in them', () => {
+    const hard: Json[] = [
+      '\u0000"\\\n\u007f',
+      'é漢🎉 ~!',
+      -0,
+      0,
+      9,
+      10,
+      1e21,
+      -5e-324,
+      true,
+      false,
+      null,
+      {},
+      [],
+      [[]],
+    ];
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`é"${i}`, hard]));
+    const rest = MB - Buffer.byteLength(JSON.stringify({ many, rest: '' }));
+    expect(code({ many, rest: 'x'.repeat(rest) })).toBe('none');
+    expect(code({ many, rest: 'x'.repeat(rest + 1) })).toBe('too-large');
+  });
+
+  it('takes not much more time than to parse them, and less where they are far too large', () => {
+    const cpuOf = (work: () => unknown): number => {
+      const before = process.cpuUsage();
+      work();
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    const textOf = (many: number): string =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: many }, (_, i) => [`k${i}`, i % 10])));
+    for (const [many, result] of [
+      [90_000, 'none'],
+      [150_000, 'too-large'],
+    ] as const) {
+      const text = textOf(many);
+      const shares = [1, 2, 3].map(() => {
+        let value: Json = null;
+        const parsing = cpuOf(() => {
+          value = JSON.parse(text);
+        });
+        return cpuOf(() => expect(code(value)).toBe(result)) / parsing;
+      });
+      expect(Math.min(...shares)).toBeLessThan(1.8);
+    }
+  }, 120_000);
+});
+
 describe('text of somebody else', () => {
   it('is parsed, or undefined where it is no JSON', () => {
     expect([parseJson('null'), parseJson('{"a":1}'), parseJson(''), parseJson('{')]).toEqual([
