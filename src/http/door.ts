@@ -36,6 +36,7 @@ import {
   notAllowed,
   type Reply,
   refusal,
+  refuseMalformed,
   send,
   sendText,
   setCommonHeaders,
@@ -76,6 +77,8 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: HEADERS_MS,
     maxHeaderSize: 8192,
+    // Refused here, as any wrong Host is.
+    requireHostHeader: false,
   });
   const connections = new Connections(server);
   server.timeout = UNREAD_MS;
@@ -113,6 +116,11 @@ export class Door {
     server.on('request', answer(false));
     // A client that asks before it sends a large body is answered before it has sent any of it.
     server.on('checkContinue', answer(true));
+    server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+      setCommonHeaders(response);
+      send(response, UNMET);
+    });
+    server.on('clientError', refuseMalformed);
   }
 
   /** The address, with the port that was given and the path behind a proxy. */
@@ -168,8 +176,11 @@ export class Door {
     if (reply) send(response, reply);
   }
 
-  #refusal({ headers }: IncomingMessage, target: Target | null): Reply | null {
-    if (!isOurs(headers.host, this.#own)) return notOurs(headers.host);
+  #refusal(request: IncomingMessage, target: Target | null): Reply | null {
+    const { headers } = request;
+    // Of two, a proxy may have looked at the other one.
+    const isOne = request.headersDistinct.host?.length === 1;
+    if (!isOne || !isOurs(headers.host, this.#own)) return notOurs(headers.host);
     if (isFromElsewhere(headers, this.#own)) return FROM_ELSEWHERE;
     const [first = ''] = target?.parts ?? [];
     return target && (WATCHED.includes(target.parts.join('/')) || first === 'api') ? null : NO_PATH;
@@ -217,6 +228,12 @@ function notOurs(host = ''): Reply {
 const FROM_ELSEWHERE = refusal(
   403,
   new JobrunError('refused', 'another site asks', 'No page but our own can use this API.'),
+);
+
+const UNMET = refusal(
+  417,
+  new JobrunError('bad-request', 'that cannot be expected here', 'Leave out the Expect header.'),
+  { Connection: 'close' },
 );
 
 const NO_ROOM = refusal(

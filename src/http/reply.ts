@@ -2,7 +2,14 @@
 // and the status that belongs to the exit code of an error. A refusal is a value, not an exception: the door decides
 // in order, and the first refusal is the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ErrorCode, exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
+import type { Duplex } from 'node:stream';
+import {
+  type ErrorCode,
+  errnoOf,
+  exitCodeOf,
+  JobrunError,
+  toJobrunError,
+} from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { harmlessJson } from '../support/text.ts';
 
@@ -36,6 +43,23 @@ const ALWAYS = {
 
 export function setCommonHeaders(response: ServerResponse): void {
   for (const [name, value] of Object.entries(ALWAYS)) response.setHeader(name, value);
+}
+
+const OF_PARSER: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** Replies to what is no HTTP, too long a header, or a request that did not come in time. */
+export function refuseMalformed(error: Error, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const headers = Object.entries({ ...ALWAYS, Connection: 'close', 'Content-Length': '0' });
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const status = OF_PARSER[errnoOf(error)] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\n${lines}\r\n`, () => socket.destroy());
 }
 
 const OF_EXIT_CODES: Readonly<Record<number, number>> = {

@@ -223,6 +223,37 @@ test('the keys are made with the first start, are private, and stay', async () =
   expect(await open()).toEqual(keys);
 });
 
+test('a request that is malformed, has two hosts or none, or expects what is not there, is refused alike', async () => {
+  const url = await served();
+  const { port, hostname } = new URL(url);
+  const host = `Host: localhost:${port}\r\n`;
+  const asked = (raw: string): Promise<string> =>
+    new Promise((resolve) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => socket.write(raw));
+      socket.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      socket.on('error', () => resolve(text)).on('close', () => resolve(text));
+    });
+  const get = 'GET /healthz HTTP/1.1\r\nConnection: close\r\n';
+  const requests: readonly (readonly [raw: string, status: number])[] = [
+    [`${get}${host}\r\n`, 200],
+    [`${get}\r\n`, 421],
+    [`${get}${host}Host: evil.example\r\n\r\n`, 421],
+    [`${get}${host}${host}\r\n`, 421],
+    [`${get}${host}Expect: more\r\n\r\n`, 417],
+    [`${get}${host}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    [`${get}${host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
+    ['no HTTP at all\r\n\r\n', 400],
+  ];
+  for (const [raw, status] of requests) {
+    const answer = await asked(raw);
+    expect([raw.slice(0, 200), answer.slice(9, 12)]).toEqual([raw.slice(0, 200), String(status)]);
+    expect(answer).toContain("Content-Security-Policy: default-src 'none'");
+  }
+});
+
 test('those who open connections and say nothing lock nobody out', async () => {
   const url = await served();
   const { port, hostname } = new URL(url);
