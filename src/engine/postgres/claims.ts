@@ -16,14 +16,18 @@ import type { Claimed, Pauses, Want } from '../engine.ts';
 import type { WorkerRef } from '../members.ts';
 import type { Meta } from './decided.ts';
 import { columnOf } from './run-row.ts';
-import type { Statement } from './session.ts';
+import type { Sessions, Statement } from './session.ts';
 import type { Ask, Claiming, Operation } from './turn.ts';
 import type { Unit } from './unit.ts';
 
-/** Whether a line is open is decided by the kind of its worker; `since` is the begin of the period of the rate. */
+/**
+ * Whether a line is open is decided by the kind of its worker; `since` is the begin of the period of the rate. Nothing is
+ * there for who is no member any more: others have taken over from it.
+ */
 const LINES = `with wanted as (
     select * from unnest($1::text[], $2::boolean[], $3::integer[], $4::integer[], $5::float8[])
-      as w (job, own, concurrency, rate, since)),
+      as w (job, own, concurrency, rate, since)
+    where exists (select from member where id = $9::bigint)),
   queued as materialized (select job, n from tally where state = 'queued' and n > 0),
   room as materialized (
     select w.job, w.own, coalesce(r.n, 0) as running, s.starts,
@@ -133,6 +137,12 @@ export class Claims {
       look: this.#idle.has(workerKind) ? look : null,
       claim: (unit, ask) => this.#claim(unit, ask, asked),
     };
+  }
+
+  /** Claims of the next runs ask for it themselves. */
+  async isMember(sessions: Pick<Sessions, 'read'>): Promise<boolean> {
+    const text = 'select from member where id = $1::bigint';
+    return (await sessions.read({ text, values: [this.holder.id] })).length > 0;
   }
 
   /** That run or none. */
@@ -254,6 +264,7 @@ export class Claims {
         most,
         now + CLOCK_JUMP_MS,
         workerKind === 'dedicated',
+        this.holder.id,
       ],
     };
   }

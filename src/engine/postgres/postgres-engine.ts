@@ -33,24 +33,29 @@ export interface EngineOptions {
   readonly clock: Clock;
   /** How long a request waits for a store that is away. */
   readonly patienceMs: number;
+  /** Nothing is written: for a role that may only read. */
+  readonly readOnly?: boolean;
   readonly onError: (error: unknown) => void;
 }
 
+const OPENED = `with opened as (update meta set turn = turn + 1 returning turn, changes),
+  known as (insert into writer (id, turn, at) select turn, turn, $1::float8 from opened)
+  select turn::float8 as id, changes::float8 from opened`;
+const READER_ID = 0;
+const READER = `select ${READER_ID}::float8 as id, changes::float8 from meta`;
+
 /** Opens the store, whose tables are there. */
 export async function openPostgresEngine(options: EngineOptions): Promise<PostgresEngine> {
-  const { sessions, schema, clock } = options;
-  const [row] = await sessions.read<{ id: number; changes: number }>({
-    text: `with opened as (update meta set turn = turn + 1 returning turn, changes),
-      known as (insert into writer (id, turn, at) select turn, turn, $1::float8 from opened)
-      select turn::float8 as id, changes::float8 from opened`,
-    values: [clock.now()],
-  });
+  const { sessions, schema, clock, readOnly = false } = options;
+  const [row] = await sessions.read<{ id: number; changes: number }>(
+    readOnly ? { text: READER } : { text: OPENED, values: [clock.now()] },
+  );
   assert(row, 'meta has a row');
   return new PostgresEngine(options, { id: row.id, channel: `jobrun ${schema}` }, row.changes);
 }
 
 export class PostgresEngine extends Reads implements E.Engine {
-  /** A number of its own, given at each opening and never again. */
+  /** A number of its own, given at each opening and never again; 0 where it only reads. */
   readonly id: number;
   readonly #turns: Turns;
   readonly #feed: Feed;
@@ -159,6 +164,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   // ------------------------------------------------------------------------------------------------- handing out
 
   async advance(now: number): Promise<number | null> {
+    if (this.id === READER_ID) return null;
     for (let due = await this.#due(now); due.length > 0; due = await this.#due(now))
       await this.#turns.do({
         patience: 'none',
@@ -213,6 +219,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
     const { only, most } = want;
     if (most < 1) return [];
+    if (only !== undefined && !(await this.claims.isMember(this.#sessions))) return [];
     const asked = { want, workerFor, now };
     const before = this.claims.nextPlaceAt;
     const { doubts } = this.#turns;
@@ -403,6 +410,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   async close(): Promise<void> {
     await this.#turns.close();
     await this.#feed.close();
+    if (this.id === READER_ID) return;
     const text = 'delete from writer where id = $1';
     await this.#sessions.read({ text, values: [this.id] }).catch(this.#onError);
   }
