@@ -90,39 +90,6 @@ it.each(['cut', 'freeze'] as const)(
 );
 
 it(
-  'sessions that the server ends, again and again under load, cost no run and begin none twice',
-  async () => {
-    const store = await freshStore({ fsync: true });
-    const { hosts, ledger } = hostsOn({ one: [store, '30s'], two: [store, '30s'] });
-    await Promise.all([hosts.one.daemon(), hosts.two.daemon()]);
-    const schema = new URL(store).searchParams.get('schema');
-    let ended = 0;
-    const ending = setInterval(async () => {
-      const rows = await query(
-        store,
-        `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()
-          and application_name = 'jobrun' and datname = current_database() and random() < 0.5
-          and pid in (select pid from pg_locks l join pg_class c on c.oid = l.relation
-            join pg_namespace n on n.oid = c.relnamespace where n.nspname = '${schema}')`,
-      ).catch(() => []);
-      ended += rows.length;
-    }, 100);
-    onTestFinished(() => clearInterval(ending));
-    const lines = Array.from({ length: 40 }, () => '{"job":"hold","params":{"ms":20}}').join('\n');
-    const batch = await hosts.one.cli(['schedule', '--batch', '-'], lines);
-    expect(batch.code).toBe(0);
-    await eventually(() => ledger('end').length >= 40, PATIENT);
-    clearInterval(ending);
-    await hosts.two.until('40', ['done'], PATIENT);
-    await eventually(async () => (await hosts.two.json('status')).counts.done === 40, PATIENT);
-    expect(ended).toBeGreaterThan(5);
-    expect(ledger('begin').length).toBe(40);
-    expect(await faultsOf(store)).toEqual({});
-  },
-  LONG,
-);
-
-it(
   'a server that is away ends no attempt before its fence; one past it goes on from its checkpoint when it is back',
   async () => {
     const server = await Server.start({ fsync: true });

@@ -48,9 +48,19 @@ it('the role that runs jobs runs them, and the one that reads exports and change
   expect(await query(project.env.JOBRUN_ENGINE ?? '', 'select run from log limit 1')).toEqual([
     { run: '2' },
   ]);
+  const written = 'select turn, changes, (select count(*) from writer) as writers from meta';
+  const store = project.env.JOBRUN_ENGINE ?? '';
+  const { id } = await as('jobrun_worker').json('schedule', 'hello');
+  as('jobrun_reader');
+  const before = await query(owner, written);
+  for (const command of ['list', 'jobs', 'schedules'])
+    expect(Object.keys(await reader.json(command)).length).toBeGreaterThan(0);
+  expect(await reader.show(id)).toMatchObject({ state: 'queued' });
+  expect((await reader.cli(['status'])).code).toBe(4);
+  expect(await query(owner, written)).toEqual(before);
   const refused = await reader.cli(['schedule', 'hello']);
   expect(refused.code).not.toBe(0);
-  const store = project.env.JOBRUN_ENGINE ?? '';
+  expect(refused.stderr).toMatch(/permission denied/);
   await expect(query(store, 'delete from schedule')).rejects.toThrow(/permission denied/);
   expect(await query(store, 'select name from schedule')).toEqual([{ name: 'ten' }]);
 }, 180_000);

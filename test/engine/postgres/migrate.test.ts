@@ -76,3 +76,15 @@ test('beside a daemon of the earlier version nothing is touched, and it is named
   await prepare(url);
   expect(await query(url, 'select format from meta')).toEqual([{ format: FORMAT }]);
 }, 120_000);
+
+test('twenty that come to an empty database at once make its tables once, and each gets a number of its own', async () => {
+  const url = await freshStore();
+  const opened = await Promise.all(Array.from({ length: 20 }, () => openStore(url)));
+  onTestFinished(async () => void (await Promise.all(opened.map(({ close }) => close()))));
+  expect(new Set(opened.map(({ engine }) => engine.id)).size).toBe(20);
+  expect(await query(url, 'select format from meta')).toEqual([{ format: FORMAT }]);
+  await Promise.all(opened.map(({ engine }, i) => engine.accept([draft(i)], T0)));
+  expect(await query(url, 'select count(*)::int as n, max(id)::int as last from run')).toEqual([
+    { n: 20, last: 20 },
+  ]);
+}, 120_000);
