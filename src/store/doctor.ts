@@ -29,9 +29,9 @@ import { LOG_NAME, logFolder, readLog } from './log.ts';
 import { readEntry } from './log-format.ts';
 import { readClockNote, WITNESS } from './notes.ts';
 import type { ReadPage, Row, Tables } from './pages.ts';
-import { BETWEEN_LOOKS_MS, type Recovered, readSteadily } from './reader.ts';
+import { BETWEEN_LOOKS_MS, type Recovered, readSteadily, salvageState } from './reader.ts';
 import { type OpenOptions, serveRecovered } from './recovery.ts';
-import { Salvage, type SalvageReport } from './salvage.ts';
+import type { SalvageReport } from './salvage.ts';
 import type { Aside } from './table.ts';
 import { pageOf } from './tally.ts';
 
@@ -296,11 +296,10 @@ export async function repair(
     // A file in the place of the socket: its copy is aside.
     if (basename(file) === 'jobrun.sock') await disk.remove(file);
   }
-  const salvage = new Salvage(disk, dir, clock.now(), tables);
-  const recovered = await salvage.salvage();
+  const { recovered, report } = await salvageState(disk, dir, clock.now(), tables);
   const store = await serveRecovered(options, recovered, (one) => one);
   await store.close();
-  return { ...salvage.report, aside };
+  return { ...report, aside };
 }
 
 /** All files that a repair builds on, for the copies that it makes before it begins. */

@@ -7,10 +7,13 @@
 // acknowledged) is dropped. Everything else that does not fit is damage: a missing segment or page, a bad line before
 // a good one, a journal that ends before the witness. What is proven is read all the same. Where the manifest itself
 // is damaged, every page and the whole journal are looked at.
+//
+// A repair reads the same way, but every page, and goes on where a start stops: with what salvage.ts says is still proven.
 import { join } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
+import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
 import { damaged, type Note, type Oddity, type Problem, Problems, readRegular } from './damage.ts';
 import { type Document, documentPath, foreign, readDocument } from './document.ts';
@@ -27,6 +30,7 @@ import {
 import { type Imported, type Manifest, readManifest, readsOf } from './manifest.ts';
 import { readWitness } from './notes.ts';
 import { Pages, type Row, type RowOf, type Tables } from './pages.ts';
+import { IDS_PER_COMMIT, Salvage, type SalvageReport } from './salvage.ts';
 import { type Reads, readOps } from './table.ts';
 import { pageOf, type Summary } from './tally.ts';
 
@@ -48,9 +52,6 @@ export interface Recovered<T extends Tables = Tables> {
   readonly oddities: readonly Oddity[];
 }
 
-/** Ids that one line may have given at the most: it holds less than that. */
-export const IDS_PER_COMMIT = 10_000;
-
 /** Reads all that the files hold into these tables, which are empty. */
 export const readState = <T extends Tables>(
   disk: Disk,
@@ -59,6 +60,18 @@ export const readState = <T extends Tables>(
 ): Promise<Recovered<T>> =>
   // These are the tables that it fills, of whatever records.
   new Reader(disk, dir, tables).read() as Promise<Recovered<T>>;
+
+/** The state put together from all that can be proven, for a repair, with what it took. */
+export async function salvageState(
+  disk: Disk,
+  dir: string,
+  now: number,
+  tables: () => Tables,
+): Promise<{ readonly recovered: Recovered; readonly report: SalvageReport }> {
+  const salvage = new Salvage(disk, dir, now, tables);
+  const recovered = await new Reader(disk, dir, salvage.tables, salvage).read();
+  return { recovered, report: salvage.report };
+}
 
 const LOOKS = 4;
 export const BETWEEN_LOOKS_MS = 60;
@@ -88,8 +101,10 @@ class Reader {
   readonly #tables: Tables;
   readonly #reads: Reads;
   readonly #pages: Pages<Row>;
-  /** Pages that were looked at, with the sequence that each includes and its records at rest. */
-  readonly #loaded = new Map<number, { seq: number; atRest: Map<number, Row> }>();
+  /** Null where damage stops it: a start, and who only looks. */
+  readonly #salvage: Salvage | null;
+  /** Pages that were looked at, with the sequence that each includes and its records at rest; null before they are needed. */
+  readonly #loaded = new Map<number, { seq: number; atRest: Map<number, Row> | null }>();
   /** The oldest of any document. */
   #format = FORMAT;
   #manifest: Manifest | null = null;
@@ -103,10 +118,11 @@ class Reader {
   #nextId = 1;
   #changes = 0;
 
-  constructor(disk: Disk, dir: string, tables: Tables) {
+  constructor(disk: Disk, dir: string, tables: Tables, salvage: Salvage | null = null) {
     this.#disk = disk;
     this.#dir = dir;
     this.#tables = tables;
+    this.#salvage = salvage;
     this.#reads = readsOf(tables);
     this.#pages = new Pages(disk, dir, tables.paged);
   }
@@ -118,15 +134,23 @@ class Reader {
     await this.#takePages();
     if (!this.#manifest && this.#problems.all.length > 0) await this.#loadAllPages();
     // Before the journal: whoever only looks while another process writes sees one that is at least as long.
-    const seen = await this.#readWitness();
+    const witness = join(this.#dir, 'witness');
+    const seen = await this.#problems.try(witness, () => readWitness(this.#disk, this.#dir));
     await this.#readJournal();
+    if (this.#salvage) return this.#salvaged(this.#salvage, seen);
     this.#checkEnd(seen);
-    this.#mend();
+    const missing = this.#tables.mend();
+    if (missing && this.#problems.all.length === 0)
+      this.#noting(documentPath(this.#dir, missing.document))(missing.what);
+    return this.#found(this.#manifest?.epoch ?? 0);
+  }
+
+  #found(epoch: number): Recovered {
     return {
       tables: this.#tables,
       pages: this.#pages,
       format: this.#format,
-      epoch: this.#manifest?.epoch ?? 0,
+      epoch,
       nextId: this.#nextId,
       changes: this.#changes,
       end: this.#end,
@@ -137,17 +161,38 @@ class Reader {
     };
   }
 
+  /** All numbers go on beyond what can ever have been given. */
+  #salvaged(salvage: Salvage, seen: number | null): Recovered {
+    const filed = [...this.#loaded.values()].map(({ seq }) => seq);
+    const end = salvage.end(
+      {
+        find: (id) => this.#find(id),
+        seqOf: (page) => this.#loaded.get(page)?.seq ?? 0,
+        nextId: this.#nextId,
+        known: Math.max(seen ?? 0, ...this.#included.values(), ...filed),
+      },
+      this.#pages,
+    );
+    this.#tables.mend();
+    this.#nextId = end.nextId;
+    this.#end = { seq: end.seq, crc: 0 };
+    const epoch = this.#manifest?.epoch ?? salvage.epochAfter(this.#lastSegment);
+    return { ...this.#found(epoch), problems: [], oddities: [], tail: null };
+  }
+
   #noting(path: string): Note {
+    if (this.#salvage) return this.#salvage.noted;
     return (what, setAside = false) => this.#oddities.push({ path, what, setAside });
   }
 
-  /** Pages at rest stay unread, but the newest: a page that is going to be written has to be sound. */
+  /** At a start pages at rest stay unread, but the newest: a page that is going to be written has to be sound. */
   async #takePages(): Promise<void> {
     const newest = pageOf(this.#nextId);
     const read: number[] = [];
     for (const page of this.#named) {
       this.#pages.filed.add(page);
-      if (page === newest || !this.#tables.paged.tally.isAtRest(page)) read.push(page);
+      const isRead = this.#salvage || page === newest || !this.#tables.paged.tally.isAtRest(page);
+      if (isRead) read.push(page);
       else this.#tables.paged.tally.countKept(page, 1);
     }
     for (const [page, file] of this.#pages.inTurn(read)) await this.#loadPage(page, file);
@@ -177,6 +222,7 @@ class Reader {
       this.#included.set('manifest', manifest.seq);
       return;
     }
+    this.#salvage?.noted('manifest.json is made anew from the pages and the journal');
     const pages = await this.#listPages();
     const first = (await this.#listSegments())[0] ?? 1;
     // A state that was never folded has a first segment and no page; anything more had a manifest once.
@@ -199,6 +245,7 @@ class Reader {
     if (!file && this.#manifest) this.#problems.note(path, 'is missing');
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     if (file) this.#tables.documents.load(name, file, this.#noting(path));
+    else await this.#salvage?.document(name);
     this.#included.set(name, file?.seq ?? 0);
   }
 
@@ -206,6 +253,7 @@ class Reader {
     const path = this.#pages.path(page);
     const file = await this.#problems.try(path, () => reading);
     if (!file) this.#problems.note(path, 'is missing');
+    if (!file && this.#salvage) return this.#loadProven(page, this.#salvage);
     this.#format = Math.min(this.#format, file?.format ?? FORMAT);
     const atRest = new Map<number, Row>();
     for (const { what, setAside } of file?.oddities ?? []) this.#noting(path)(what, setAside);
@@ -213,10 +261,26 @@ class Reader {
     for (const record of file?.records ?? []) {
       this.#tables.paged.load(record);
       if (this.#tables.paged.isAtRest(record)) atRest.set(record.id, record);
+      if (this.#salvage && this.#tables.paged.aside(record)) this.#tables.paged.hold(record);
       this.#nextId = Math.max(this.#nextId, record.id + 1);
     }
-    // Of a page that cannot be read, no change can be understood either.
-    this.#loaded.set(page, { seq: file?.seq ?? Number.POSITIVE_INFINITY, atRest });
+    // Of a page that cannot be read, no change can be understood either. And who reads all pages cannot hold all of them.
+    const seq = file?.seq ?? Number.POSITIVE_INFINITY;
+    this.#loaded.set(page, { seq, atRest: this.#salvage ? null : atRest });
+  }
+
+  /** What is proven of a damaged page: it is written anew. */
+  async #loadProven(page: number, salvage: Salvage): Promise<void> {
+    const { paged } = this.#tables;
+    const { records, oddities, isAll } = await salvage.page(page, this.#pages);
+    for (const { what, setAside } of oddities) if (isAll) salvage.noted(what, setAside);
+    if (oddities.length > 0) paged.dirty.add(page);
+    this.#pages.filed.delete(page);
+    for (const record of records) paged.put(null, record);
+    const last = records.at(-1)?.id ?? 0;
+    this.#nextId = Math.max(this.#nextId, last + 1, isAll ? 0 : page * PAGE_SIZE + 1);
+    // Its sequence is as certain as its records are; a journal is then applied to what it includes already.
+    this.#loaded.set(page, { seq: 0, atRest: new Map() });
   }
 
   /** Without a manifest: what is there is shown, so that nobody takes the state for an empty one. */
@@ -233,6 +297,7 @@ class Reader {
     const first = this.#manifest?.segment ?? segments[0] ?? 1;
     this.#lastSegment = Math.max(segments.at(-1) ?? 0, first - 1);
     const needed = segments.filter((segment) => segment >= first);
+    if (this.#salvage) return this.#replayProven(needed, this.#salvage);
     if (this.#manifest && needed[0] !== first) {
       this.#problems.note(segmentPath(folder, first), 'is missing');
       return;
@@ -243,6 +308,13 @@ class Reader {
       if (!(await this.#readSegment(segment, first, known, lines))) break;
     }
     for (const line of lines) if (!(await this.#replay(line))) break;
+  }
+
+  async #replayProven(segments: readonly number[], salvage: Salvage): Promise<void> {
+    const { position = null, nextId = null, changes = 0 } = this.#manifest ?? {};
+    const { lines } = await salvage.journal(segments, position, nextId);
+    for (const line of lines) await this.#replay(line);
+    this.#changes = Math.max(this.#changes, changes + lines.length);
   }
 
   async #readSegment(
@@ -278,10 +350,14 @@ class Reader {
     const path = segmentPath(journalFolder(this.#dir), this.#lastSegment);
     const note = this.#noting(path);
     try {
-      for (const op of readOps(line.ops, this.#reads, note)) await this.#do(op, line.seq, note);
+      for (const op of readOps(line.ops, this.#reads, note)) {
+        this.#salvage?.hear(op, line.seq);
+        await this.#do(op, line.seq, note);
+      }
       return true;
     } catch (error) {
       if (error instanceof JobrunError) throw error;
+      this.#salvage?.noted(`commit ${line.seq} makes no sense: ${(error as Error).message}`);
       this.#problems.note(path, `does not fit at commit ${line.seq}: ${(error as Error).message}`);
       return false;
     }
@@ -291,14 +367,17 @@ class Reader {
     const { operations, paged } = this.#tables;
     const id = operations.idOf(op);
     const makes = operations.makes(op);
-    if (makes && id !== null && id > this.#nextId + IDS_PER_COMMIT)
+    // Where lines are missing, so are the numbers that they gave.
+    if (!this.#salvage && makes && id !== null && id > this.#nextId + IDS_PER_COMMIT)
       return note(`${paged.what} ${id} makes no sense: its number was never given`);
     if (op[0] === 'import') await this.#takeImport(op[1] as Imported, seq, note);
-    if (id !== null && !this.#loaded.has(pageOf(id))) await this.#loadTouched(pageOf(id));
+    if (id !== null) await this.#loadTouched(pageOf(id));
     if (id !== null && operations.counts(op) && !makes) await this.#readWhole(id);
     try {
       this.#replayOne(op, id, seq, note);
     } catch (error) {
+      // It changes a record that is lost with its page, or with a line.
+      if (this.#salvage) return id === null ? undefined : this.#salvage.name(id);
       // Left out because it made no sense, a record is missed by what was done to it; else it is damage.
       if (this.#oddities.every(({ setAside }) => setAside)) throw error;
       note(`an operation makes no sense: ${(error as Error).message}`);
@@ -310,6 +389,7 @@ class Reader {
   /** The state was empty before: this is all there is. */
   async #takeImport(imported: Imported, seq: number, note: Note): Promise<void> {
     this.#nextId = Math.max(this.#nextId, imported.nextId);
+    this.#salvage?.given(imported.nextId);
     this.#changes = Math.max(this.#changes, imported.changes);
     this.#tables.documents.loadImport(imported, (name) => seq <= this.#includedIn(name), note);
     this.#takeSummary(imported, note);
@@ -319,7 +399,10 @@ class Reader {
 
   /** A page that was at rest, so far known by its counts alone: now its records count one by one. */
   async #loadTouched(page: number): Promise<void> {
-    if (!this.#named.has(page)) this.#loaded.set(page, { seq: 0, atRest: new Map() });
+    const known = this.#loaded.get(page);
+    if (known?.atRest) return;
+    if (known) known.atRest = new Map(await this.#pages.filedIn(page));
+    else if (!this.#named.has(page)) this.#loaded.set(page, { seq: 0, atRest: new Map() });
     else {
       this.#tables.paged.tally.countKept(page, -1);
       await this.#loadPage(page);
@@ -335,27 +418,20 @@ class Reader {
   }
 
   #replayOne(op: Op, id: number | null, seq: number, note: Note): void {
-    const find = (one: number): Row | null => {
-      const known = this.#tables.paged.known(one);
-      return known === undefined ? (this.#loaded.get(pageOf(one))?.atRest.get(one) ?? null) : known;
-    };
+    const find = (one: number): Row | null => this.#find(one);
+    const to = this.#salvage ? { find, note: () => undefined, again: true } : { find, note };
     const isNew = id !== null && seq > (this.#loaded.get(pageOf(id))?.seq ?? 0);
-    if (isNew) this.#tables.operations.replay(op, { find, note });
-    this.#tables.documents.replay(op, (name) => seq <= this.#includedIn(name), { find, note });
+    if (isNew) this.#tables.operations.replay(op, to);
+    this.#tables.documents.replay(op, (name) => seq <= this.#includedIn(name), to);
+  }
+
+  #find(id: number): Row | null {
+    const known = this.#tables.paged.known(id);
+    return known === undefined ? (this.#loaded.get(pageOf(id))?.atRest?.get(id) ?? null) : known;
   }
 
   #includedIn(document: string): number {
     return this.#included.get(document) ?? 0;
-  }
-
-  #mend(): void {
-    const missing = this.#tables.mend();
-    if (missing && this.#problems.all.length === 0)
-      this.#noting(documentPath(this.#dir, missing.document))(missing.what);
-  }
-
-  #readWitness(): Promise<number | null> {
-    return this.#problems.try(join(this.#dir, 'witness'), () => readWitness(this.#disk, this.#dir));
   }
 
   #checkEnd(seen: number | null): void {

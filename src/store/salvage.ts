@@ -1,4 +1,4 @@
-// The state put together from what can be proven, where reader.ts has found damage; changes nothing on the disk.
+// What is still proven where the reader finds damage; changes nothing on the disk.
 //
 // Certain are: documents that fit their checksum, of others the parts that fit theirs, and each line of the journal that
 // fits its own. What is missing is a hole in the numbers of commits. Of a record that no later proof speaks
@@ -7,19 +7,23 @@
 //
 // A lost record is named as exactly as possible: by a number that can still be read in a damaged page, or that a line of
 // the journal speaks of; the manifest tells how many more there are.
-
 import type { Disk } from '../support/files.ts';
-import { PAGE_SIZE, SECOND } from '../support/limits.ts';
+import { SECOND } from '../support/limits.ts';
 import { type Note, readOrDamaged } from './damage.ts';
 import { type Document, documentPath, type Salvaged, salvageDocument } from './document.ts';
-import { FORMAT, type Op } from './format.ts';
-import { chainSegments, journalFolder, listSegments, type Proven, segmentPath } from './journal.ts';
-import { type Imported, type Manifest, readsOf, wrongIn } from './manifest.ts';
-import { readWitness } from './notes.ts';
-import { type PageFile, Pages, type Row, type Tables } from './pages.ts';
-import { IDS_PER_COMMIT, type Recovered } from './reader.ts';
-import { readOps } from './table.ts';
+import type { Op } from './format.ts';
+import {
+  chainSegments,
+  journalFolder,
+  type Position,
+  type Proven,
+  segmentPath,
+} from './journal.ts';
+import type { PageFile, Pages, ReadPage, Row, Tables } from './pages.ts';
 import { pageOf } from './tally.ts';
+
+/** Ids that one line may have given at the most: it holds less than that. */
+export const IDS_PER_COMMIT = 10_000;
 
 export interface SalvageReport {
   /** Files that a hand or rot has changed and that are still JSON, taken as they are. */
@@ -41,6 +45,16 @@ export interface Lost {
   readonly why: string;
 }
 
+/** What the reader has found by the end. */
+export interface FoundState {
+  readonly find: (id: number) => Row | null;
+  /** The commit that the file of a page includes; 0 where that is not certain. */
+  readonly seqOf: (page: number) => number;
+  readonly nextId: number;
+  /** The newest commit that any file includes. */
+  readonly known: number;
+}
+
 export class Salvage {
   readonly report: SalvageReport = {
     edited: [],
@@ -49,77 +63,34 @@ export class Salvage {
     lostFrom: null,
     notes: [],
   };
+  /** What makes no sense and is left out; what is set aside is told at the end. */
+  readonly noted: Note = (what, setAside) => {
+    if (!setAside) this.report.notes.push(what);
+  };
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #now: number;
   readonly #newTables: () => Tables;
-  readonly #tables: Tables;
-  readonly #pages: Pages<Row>;
-  #manifest: Manifest | null = null;
-  /** The sequence that each sound page includes, and its records at rest where a line touched it. */
-  readonly #pageSeqs = new Map<number, number>();
-  readonly #read = new Map<number, Map<number, Row>>();
+  readonly tables: Tables;
+  #chain: Proven = { lines: [], holes: [], end: 0 };
+  /** The next number as far as lines and manifest tell; null without a manifest. */
+  #given: number | null = null;
   /** By page: numbers that something speaks of, and how many of its records are not proven. */
   readonly #named = new Map<number, Set<number>>();
   readonly #short = new Map<number, number>();
   /** The last commit that speaks of a record. */
   readonly #touched = new Map<number, number>();
-  readonly #touchedPages = new Set<number>();
   /** Records of which a later line keeps what a missing commit may have changed, with that commit. */
   readonly #leaning = new Map<number, number>();
-  /** The newest commit that any file includes. */
+  /** The newest commit that a changed file says it includes. */
   #known = 0;
-  /** The sequence that each sound document includes. */
-  readonly #included = new Map<string, number>();
-  #nextId = 1;
-  /** What makes no sense and is left out; what is set aside is told at the end. */
-  readonly #noted: Note = (what, setAside) => {
-    if (!setAside) this.report.notes.push(what);
-  };
 
   constructor(disk: Disk, dir: string, now: number, newTables: () => Tables) {
     this.#disk = disk;
     this.#dir = dir;
     this.#now = now;
     this.#newTables = newTables;
-    this.#tables = newTables();
-    this.#pages = new Pages(disk, dir, this.#tables.paged);
-  }
-
-  async salvage(): Promise<Recovered> {
-    await this.#takeManifest();
-    for (const name of this.#tables.documents.names)
-      if (name !== 'manifest') await this.#takeTables(name);
-    const { chain, lastSegment } = await this.#takeJournal();
-    const lines = chain.lines.map(({ seq, ops }) => ({ seq, ops: this.#opsOf(ops, seq) }));
-    for (const { ops, seq } of lines) {
-      const hole = chain.holes.findLast(({ to }) => to < seq)?.to ?? 0;
-      for (const op of ops) this.#note(op, seq, hole);
-    }
-    for (const { seq, ops } of lines)
-      for (const op of ops) if (op[0] === 'import') this.#takeImport(op[1] as Imported, seq);
-    for (const page of await this.#pagesToRead()) await this.#takePage(page);
-    // Whatever cannot be read proves nothing: here, and of the pages and segments below.
-    const seen = await readWitness(this.#disk, this.#dir).catch(() => 0);
-    this.#known = Math.max(this.#known, seen);
-    for (const line of lines) for (const op of line.ops) this.#replay(op, line.seq);
-    this.report.notes.push(...this.#tables.acknowledge());
-    this.report.lost.push(...this.#lost());
-    this.#doubt(chain);
-    this.#tables.mend();
-    return {
-      tables: this.#tables,
-      pages: this.#pages,
-      format: FORMAT,
-      epoch: this.#epochAfter(lastSegment),
-      nextId: this.#safeNextId(chain),
-      changes: (this.#manifest?.changes ?? 0) + chain.lines.length,
-      end: { seq: Math.max(this.#known, chain.end) + 1, crc: 0 },
-      lastSegment,
-      tail: null,
-      problems: [],
-      oddities: [],
-    };
+    this.tables = newTables();
   }
 
   async #take<D extends Document>(
@@ -132,31 +103,15 @@ export class Salvage {
     return found;
   }
 
-  async #takeManifest(): Promise<void> {
-    const path = documentPath(this.#dir, 'manifest');
-    // All that it says follows from the other files: one that was edited is not worth the risk.
-    const { data } = await this.#take<Manifest>(path, () => false);
-    const manifest = data && wrongIn(data) === null ? data : null;
-    this.#manifest = manifest;
-    if (!manifest) {
-      this.report.notes.push('manifest.json is made anew from the pages and the journal');
-      return;
-    }
-    this.#nextId = manifest.nextId;
-    this.#tables.paged.takeSummary(manifest, this.#noted);
-    this.#tables.documents.load('manifest', manifest, this.#noted);
-    this.#included.set('manifest', manifest.seq);
-  }
-
-  async #takeTables(name: string): Promise<void> {
-    const { documents } = this.#tables;
-    const { byHand } = documents.of(name);
+  /** Takes in what is proven of a damaged document. */
+  async document(name: string): Promise<void> {
+    const { documents } = this.tables;
+    const { byHand, tables } = documents.of(name);
     const fits = (file: Document): boolean => byHand !== null && this.#isWhole(name, file);
-    const { data, parts, proof } = await this.#take<Document>(documentPath(this.#dir, name), fits);
-    if (data) documents.load(name, data, this.#noted);
+    const { data, parts } = await this.#take<Document>(documentPath(this.#dir, name), fits);
+    if (data) documents.load(name, data, this.noted);
     // An element tells by itself which table it is of.
-    else for (const table of documents.of(name).tables) table.load(parts, () => undefined);
-    this.#included.set(name, proof === 'sound' ? (data?.seq ?? 0) : 0);
+    else for (const table of tables) table.load(parts, () => undefined);
     if (!data && byHand !== null) this.report.notes.push(byHand);
   }
 
@@ -169,169 +124,114 @@ export class Salvage {
     return whole;
   }
 
-  async #pagesToRead(): Promise<readonly number[]> {
-    if (this.#manifest) return this.#manifest.pages.map(([page]) => page);
-    const pages = await this.#pages.list().catch(() => []);
-    return pages.sort((a, b) => a - b);
-  }
-
-  async #takePage(page: number): Promise<void> {
-    const { paged } = this.#tables;
+  /** Returns what is proven of a damaged page, and whether that is all of it. */
+  async page(
+    page: number,
+    pages: Pages<Row>,
+  ): Promise<Pick<ReadPage, 'records' | 'oddities'> & { readonly isAll: boolean }> {
     const isElsewhere = (id: number): boolean => pageOf(id) !== page;
     const listOf = (file: PageFile): readonly unknown[] | null =>
-      file.page === page ? this.#pages.listIn(file) : null;
+      file.page === page ? pages.listIn(file) : null;
     const fits = (file: PageFile): boolean => {
       const list = listOf(file);
-      return list !== null && this.#pages.sensible(list, isElsewhere).oddities.length === 0;
+      return list !== null && pages.sensible(list, isElsewhere).oddities.length === 0;
     };
-    const found = await this.#take<PageFile>(this.#pages.path(page), fits);
-    const list = found.data && listOf(found.data);
-    const data = list ? found.data : null;
-    const { records, oddities } = this.#pages.sensible(list ?? found.parts, isElsewhere);
-    for (const { what, setAside } of oddities) if (data && !setAside) this.#noted(what);
-    if (oddities.length > 0) paged.dirty.add(page);
-    if (found.proof === 'sound' && data) {
-      this.#pages.filed.add(page);
-      this.#pageSeqs.set(page, data.seq);
-      for (const record of records) paged.load(record);
-      for (const record of records) if (paged.aside(record)) paged.hold(record);
-      const atRest = records.filter((record) => paged.isAtRest(record));
-      if (this.#touchedPages.has(page))
-        this.#read.set(page, new Map(atRest.map((record) => [record.id, record])));
-    } else {
-      for (const record of records) paged.put(null, record);
-      if (!data) this.#lose(page, found.bytes, paged.tally.keptCount(page) - records.length);
-      // Its sequence is as certain as its records are; a journal is then applied to what it includes already.
-      this.#pageSeqs.set(page, 0);
+    const { data, parts, bytes } = await this.#take<PageFile>(pages.path(page), fits);
+    const list = data && listOf(data);
+    const { records, oddities } = pages.sensible(list ?? parts, isElsewhere);
+    if (!list) {
+      for (const id of idsIn(bytes ?? Buffer.alloc(0))) if (pageOf(id) === page) this.name(id);
+      this.#short.set(page, this.tables.paged.tally.keptCount(page) - records.length);
     }
-    const last = records.at(-1)?.id;
-    this.#nextId = Math.max(this.#nextId, (last ?? 0) + 1, data ? 0 : page * PAGE_SIZE + 1);
+    return { records, oddities, isAll: list !== null };
   }
 
-  async #takeJournal(): Promise<{ readonly chain: Proven; readonly lastSegment: number }> {
+  /** Strings together what is proven of these segments, from the position where they begin; null where it is not known. */
+  async journal(
+    segments: readonly number[],
+    start: Position | null,
+    nextId: number | null,
+  ): Promise<Proven> {
     const folder = journalFolder(this.#dir);
-    const all = await listSegments(this.#disk, folder).catch(() => []);
-    const first = this.#manifest?.segment ?? 0;
-    const segments: Buffer[] = [];
-    for (const segment of all.filter((one) => one >= first)) {
-      const bytes = await readOrDamaged(this.#disk, segmentPath(folder, segment));
-      if (Buffer.isBuffer(bytes)) segments.push(bytes);
+    const bytes: Buffer[] = [];
+    for (const segment of segments) {
+      const read = await readOrDamaged(this.#disk, segmentPath(folder, segment));
+      if (Buffer.isBuffer(read)) bytes.push(read);
     }
-    const chain = chainSegments(segments, this.#manifest?.position ?? null);
-    return { chain, lastSegment: Math.max(all.at(-1) ?? 0, first - 1, 0) };
+    this.#given = nextId;
+    this.#chain = chainSegments(bytes, start);
+    return this.#chain;
   }
 
-  /** One that is not folded yet: what it names is part of the state, as if the manifest named it. */
-  #takeImport(imported: Imported, seq: number): void {
-    if (seq <= (this.#manifest?.seq ?? 0)) return;
-    const { nextId, pages, changes } = imported;
-    this.#nextId = Math.max(this.#nextId, nextId);
-    this.#tables.documents.loadImport(imported, (name) => this.#includes(name, seq), this.#noted);
-    this.#tables.paged.takeSummary(imported, this.#noted);
-    if (this.#manifest) this.#manifest = { ...this.#manifest, changes, pages };
-  }
-
-  #includes(document: string, seq: number): boolean {
-    return seq <= (this.#included.get(document) ?? 0);
-  }
-
-  /** What a line tells beyond its effect, before any is applied; `hole` is the last commit that is missing before it. */
-  #note(op: Op, seq: number, hole: number): void {
-    const { operations } = this.#tables;
+  /** What an operation tells beyond its effect. */
+  hear(op: Op, seq: number): void {
+    const { operations } = this.tables;
     const id = operations.idOf(op);
     if (id === null) return;
+    const hole = this.#chain.holes.findLast(({ to }) => to < seq)?.to ?? 0;
     const leans = operations.leans(op);
     if (leans && (this.#touched.get(id) ?? 0) < hole) this.#leaning.set(id, hole);
     else if (leans === false) this.#leaning.delete(id);
     this.#touched.set(id, seq);
-    this.#touchedPages.add(pageOf(id));
-    if (!operations.makes(op)) return;
+    if (!operations.makes(op) || this.#given === null) return;
     // Ids are given in order: one that was left out was in a line that is missing.
-    if (this.#manifest) for (let lost = this.#nextId; lost < id; lost++) this.#name(lost);
-    this.#nextId = Math.max(this.#nextId, id + 1);
+    for (let lost = this.#given; lost < id; lost++) this.name(lost);
+    this.#given = Math.max(this.#given, id + 1);
   }
 
-  /** Of an import that makes no sense nothing can be done. */
-  #opsOf(ops: unknown, seq: number): readonly Op[] {
-    try {
-      return readOps(ops, readsOf(this.#tables), this.#noted);
-    } catch (error) {
-      this.#noted(`commit ${seq} makes no sense: ${(error as Error).message}`);
-      return [];
-    }
+  /** An import gave all numbers before this one. */
+  given(nextId: number): void {
+    if (this.#given !== null) this.#given = Math.max(this.#given, nextId);
   }
 
-  #replay(op: Op, seq: number): void {
-    const id = this.#tables.operations.idOf(op);
-    try {
-      const find = (one: number): Row | null => this.#current(one);
-      const to = { find, note: () => undefined, again: true };
-      const isNew = id !== null && seq > (this.#pageSeqs.get(pageOf(id)) ?? 0);
-      if (isNew) this.#tables.operations.replay(op, to);
-      this.#tables.documents.replay(op, (name) => this.#includes(name, seq), to);
-    } catch {
-      // It changes a record that is lost with its page, or with a line.
-      if (id !== null) this.#name(id);
-    }
-  }
-
-  #current(id: number): Row | null {
-    const known = this.#tables.paged.known(id);
-    return known === undefined ? (this.#read.get(pageOf(id))?.get(id) ?? null) : known;
-  }
-
-  /** What may have come to rest in a commit that is missing does not go on. */
-  #doubt({ holes, end }: Proven): void {
-    const missing = this.#known > end ? [...holes, { from: end + 1, to: this.#known }] : holes;
-    for (const { from, to } of missing)
-      this.report.notes.push(`commits ${from === to ? from : `${from} to ${to}`} are missing`);
-    if (this.#known > end) this.report.lostFrom = this.#nextId;
-    const last = missing.at(-1)?.to ?? 0;
-    const isDoubted = (id: number): boolean => {
-      const filed = this.#pageSeqs.get(pageOf(id)) ?? 0;
-      const isKnown = Math.max(filed, this.#touched.get(id) ?? 0) >= last;
-      return !isKnown || (this.#leaning.get(id) ?? 0) > filed;
-    };
-    this.report.doubted.push(...this.#tables.settleDoubted(isDoubted, this.#now));
-  }
-
-  // --------------------------------------------------------------------------------------------------------- losses
-
-  #name(id: number): void {
+  /** Something speaks of a record, which may be lost. */
+  name(id: number): void {
     const named = this.#named.get(pageOf(id)) ?? new Set();
     this.#named.set(pageOf(id), named.add(id));
   }
 
-  /** A damaged page: its bytes, and how many of its records are not proven. */
-  #lose(page: number, bytes: Buffer | null, short: number): void {
-    for (const id of idsIn(bytes ?? Buffer.alloc(0))) if (pageOf(id) === page) this.#name(id);
-    this.#short.set(page, short);
+  /** Settles what is in doubt, and tells what is lost. Returns the commit and the number to go on with. */
+  end(found: FoundState, pages: Pages<Row>): { readonly seq: number; readonly nextId: number } {
+    const { holes, end } = this.#chain;
+    const known = Math.max(this.#known, found.known);
+    this.report.notes.push(...this.tables.acknowledge());
+    this.report.lost.push(...this.#lost(found, pages));
+    const missing = known > end ? [...holes, { from: end + 1, to: known }] : holes;
+    this.#doubt(missing, found);
+    if (known > end) this.report.lostFrom = found.nextId;
+    const commits = missing.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    const lost = commits + (this.#given === null ? 1 : 0);
+    return { seq: Math.max(known, end) + 1, nextId: found.nextId + lost * IDS_PER_COMMIT };
   }
 
-  #lost(): readonly Lost[] {
+  /** What may have come to rest in a commit that is missing does not go on. */
+  #doubt(missing: Proven['holes'], { seqOf }: FoundState): void {
+    for (const { from, to } of missing)
+      this.report.notes.push(`commits ${from === to ? from : `${from} to ${to}`} are missing`);
+    const last = missing.at(-1)?.to ?? 0;
+    const isDoubted = (id: number): boolean => {
+      const filed = seqOf(pageOf(id));
+      const isKnown = Math.max(filed, this.#touched.get(id) ?? 0) >= last;
+      return !isKnown || (this.#leaning.get(id) ?? 0) > filed;
+    };
+    this.report.doubted.push(...this.tables.settleDoubted(isDoubted, this.#now));
+  }
+
+  #lost({ find }: FoundState, pages: Pages<Row>): readonly Lost[] {
     const isKnown = (id: number): boolean =>
-      this.#tables.paged.known(id) !== undefined || this.#current(id) !== null;
+      this.tables.paged.known(id) !== undefined || find(id) !== null;
     return [...new Set([...this.#named.keys(), ...this.#short.keys()])].flatMap((page) => {
       const named = [...(this.#named.get(page) ?? [])];
       const ids = named.filter((id) => !isKnown(id)).sort((a, b) => a - b);
       const more = Math.max(0, (this.#short.get(page) ?? 0) - ids.length);
-      const why = `it was in a damaged part of ${this.#pages.path(page)} or of the journal`;
+      const why = `it was in a damaged part of ${pages.path(page)} or of the journal`;
       return ids.length + more === 0 ? [] : [{ ids, more, why }];
     });
   }
 
-  // -------------------------------------------------------------------------------------------- numbers to go on with
-
   /** Each opening has a segment of its own; where segments are missing too, none came more than once a second. */
-  #epochAfter(lastSegment: number): number {
-    if (this.#manifest) return this.#manifest.epoch;
+  epochAfter(lastSegment: number): number {
     return Math.max(lastSegment, Math.ceil(this.#now / SECOND));
-  }
-
-  #safeNextId({ holes, end }: Proven): number {
-    const missing = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-    const lost = missing + Math.max(0, this.#known - end) + (this.#manifest ? 0 : 1);
-    return this.#nextId + lost * IDS_PER_COMMIT;
   }
 }
 
