@@ -1,7 +1,7 @@
 // From a config to an engine: the only place that knows which engines there are.
 import { notWritten } from '../store/committer.ts';
 import { clearPlaces, type Finding, type Repaired } from '../store/doctor.ts';
-import { placeReadme } from '../store/format.ts';
+import { placeReadme } from '../store/folder.ts';
 import {
   lockedBy,
   lockedDisk,

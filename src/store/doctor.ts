@@ -13,17 +13,21 @@ import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 import { type Disk, replaceFile } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
+import { salvageDocument } from './document.ts';
 import {
   copyAside,
+  DOCUMENTS,
+  FOLDERS,
+  FORMAT,
+  KINDS,
+  type Kind,
   moveAside,
   namesIn,
   type Oddity,
   type Problem,
   Problems,
   readOrDamaged,
-} from './damage.ts';
-import { salvageDocument } from './document.ts';
-import { DOCUMENTS, FOLDERS, FORMAT, KINDS, type Kind } from './format.ts';
+} from './folder.ts';
 import { journalFolder, segmentPath } from './journal.ts';
 import { LOG_NAME, logFolder, readLog } from './log.ts';
 import { readEntry } from './log-format.ts';

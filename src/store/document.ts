@@ -8,7 +8,6 @@ import { type Adapter, Low } from 'lowdb';
 import { JobrunError } from '../support/errors.ts';
 import { type Disk, replaceFile, sumOf } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
-import { damaged, readOrDamaged, regular } from './damage.ts';
 import {
   bytesOf,
   isStream,
@@ -17,7 +16,15 @@ import {
   streamedBytesOf,
   type Take,
 } from './document-bytes.ts';
-import { type DocumentName, FORMAT, STEPS, type Step } from './format.ts';
+import {
+  type DocumentName,
+  damaged,
+  FORMAT,
+  readOrDamaged,
+  regular,
+  STEPS,
+  type Step,
+} from './folder.ts';
 
 /** What every document carries: its format, and the journal sequence up to which it includes all commits. */
 export interface Document {

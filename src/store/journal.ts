@@ -11,10 +11,9 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../support/errors.ts';
 import { type Disk, type DiskFile, hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
-import { listFolder } from './damage.ts';
 import { stepsFrom } from './document.ts';
 import { linesOf } from './document-bytes.ts';
-import { FORMAT, type Op, type Step } from './format.ts';
+import { FORMAT, listFolder, type Op, type Step } from './folder.ts';
 
 /** Where a chain of lines stands: the last sequence and its checksum. */
 export interface Position {

@@ -32,7 +32,7 @@ import { LOCK_WAIT_MS } from '../support/limits.ts';
 import { refuseForeign, unsafe } from '../support/ownership.ts';
 import { fits, object, oneOf, whole } from '../support/schema.ts';
 import { isAlive } from '../support/system.ts';
-import { FOLDERS } from './format.ts';
+import { FOLDERS } from './folder.ts';
 
 export interface Holder {
   readonly pid: number;

@@ -4,8 +4,8 @@
 import type { Disk } from '../support/files.ts';
 import { MAX_RUN_ID } from '../support/limits.ts';
 import { anything, faultOf, list, object, tuple, whole } from '../support/schema.ts';
-import { damaged } from './damage.ts';
 import { type Document, documentPath, readDocument, writeDocument } from './document.ts';
+import { damaged } from './folder.ts';
 import type { Position } from './journal.ts';
 import type { Tables } from './pages.ts';
 import type { Reads } from './table.ts';

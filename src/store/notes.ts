@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { isInstant } from '../support/clock.ts';
 import { type Disk, type DiskFile, replaceFile, sumOf } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
-import { readRegular } from './damage.ts';
+import { readRegular } from './folder.ts';
 
 /** A file with one number, as a text that always has the same length. */
 export class NoteFile {

@@ -8,9 +8,17 @@ import type { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { PAGE_SIZE, PAGES_CACHED, PAGES_CACHED_BYTES } from '../support/limits.ts';
 import { isFields } from '../support/schema.ts';
-import { copyAside, damaged, isDamage, listFolder, type Note, type Oddity } from './damage.ts';
 import { type Document, elementsOf, readWeighed, writeDocument } from './document.ts';
-import { FORMAT, type Op } from './format.ts';
+import {
+  copyAside,
+  damaged,
+  FORMAT,
+  isDamage,
+  listFolder,
+  type Note,
+  type Oddity,
+  type Op,
+} from './folder.ts';
 import type { LogKind, TextLine } from './log-format.ts';
 import type { Aside, Documents, Reads, Replay } from './table.ts';
 import { pageOf, type Summary, type Tally } from './tally.ts';

@@ -15,9 +15,17 @@ import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
-import { damaged, type Note, type Oddity, type Problem, Problems, readRegular } from './damage.ts';
 import { type Document, documentPath, foreign, readDocument } from './document.ts';
-import { FORMAT, type Op } from './format.ts';
+import {
+  damaged,
+  FORMAT,
+  type Note,
+  type Oddity,
+  type Op,
+  type Problem,
+  Problems,
+  readRegular,
+} from './folder.ts';
 import {
   follow,
   journalFolder,
@@ -32,7 +40,7 @@ import { readWitness } from './notes.ts';
 import { Pages, type Row, type RowOf, type Tables } from './pages.ts';
 import { IDS_PER_COMMIT, Salvage, type SalvageReport } from './salvage.ts';
 import { type Reads, readOps } from './table.ts';
-import { pageOf, type Summary } from './tally.ts';
+import { pageOf } from './tally.ts';
 
 /** The state as it was read: what is proven, and what is wrong with the rest. */
 export interface Recovered<T extends Tables = Tables> {
@@ -217,7 +225,7 @@ class Reader {
       this.#nextId = manifest.nextId;
       this.#pages.nextId = manifest.nextId;
       this.#changes = manifest.changes;
-      this.#takeSummary(manifest, this.#noting(path));
+      this.#named = new Set(this.#tables.paged.takeSummary(manifest, this.#noting(path)));
       this.#tables.documents.load('manifest', manifest, this.#noting(path));
       this.#included.set('manifest', manifest.seq);
       return;
@@ -228,10 +236,6 @@ class Reader {
     // A state that was never folded has a first segment and no page; anything more had a manifest once.
     if (pages.length > 0 || first > 1)
       this.#problems.note(path, 'is missing beside runs and a journal');
-  }
-
-  #takeSummary(summary: Summary, note: Note): void {
-    this.#named = new Set(this.#tables.paged.takeSummary(summary, note));
   }
 
   async #readTables(name: string): Promise<void> {
@@ -392,7 +396,7 @@ class Reader {
     this.#salvage?.given(imported.nextId);
     this.#changes = Math.max(this.#changes, imported.changes);
     this.#tables.documents.loadImport(imported, (name) => seq <= this.#includedIn(name), note);
-    this.#takeSummary(imported, note);
+    this.#named = new Set(this.#tables.paged.takeSummary(imported, note));
     await this.#takePages();
     this.#tables.mend();
   }

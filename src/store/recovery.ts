@@ -7,7 +7,7 @@
 // So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
-// A state of an older format was read by steps that make it of this one (format.ts). Before it is written anew as a whole,
+// A state of an older format was read by steps that make it of this one (folder.ts). Before it is written anew as a whole,
 // the manifest last, a copy goes to `aside/format-<format>-<epoch>/`. A crash in between leaves files of both formats, each
 // of which says its own; an older jobrun refuses them, and the next start does the same again.
 //
@@ -18,8 +18,15 @@ import type { Clock } from '../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
 import { type Disk, isTemporary, replaceFile } from '../support/files.ts';
 import { Committer } from './committer.ts';
-import { copyAside, type Oddity, type Problem, Problems } from './damage.ts';
-import { DOCUMENTS, FOLDERS, FORMAT } from './format.ts';
+import {
+  copyAside,
+  DOCUMENTS,
+  FOLDERS,
+  FORMAT,
+  type Oddity,
+  type Problem,
+  Problems,
+} from './folder.ts';
 import { journalFolder, listSegments, Segment, segmentPath } from './journal.ts';
 import { openWitness, readClockNote, readHeartbeat } from './notes.ts';
 import type { Tables } from './pages.ts';

@@ -2,8 +2,7 @@
 // name came or went, and only then they are listed.
 import { join } from 'node:path';
 import type { Disk } from '../support/files.ts';
-import { listFolder } from './damage.ts';
-import { DOCUMENTS } from './format.ts';
+import { DOCUMENTS, listFolder } from './folder.ts';
 import { journalFolder, segmentPath } from './journal.ts';
 import type { Pages, Row } from './pages.ts';
 

@@ -9,9 +9,8 @@
 // the journal speaks of; the manifest tells how many more there are.
 import type { Disk } from '../support/files.ts';
 import { SECOND } from '../support/limits.ts';
-import { type Note, readOrDamaged } from './damage.ts';
 import { type Document, documentPath, type Salvaged, salvageDocument } from './document.ts';
-import type { Op } from './format.ts';
+import { type Note, type Op, readOrDamaged } from './folder.ts';
 import {
   chainSegments,
   journalFolder,

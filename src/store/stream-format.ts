@@ -11,7 +11,7 @@ import { hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 import type { Fields } from '../support/schema.ts';
 import { harmlessJson, piecesOf } from '../support/text.ts';
-import type { Note } from './damage.ts';
+import type { Note } from './folder.ts';
 import { LOG_NAME } from './log.ts';
 import type { Row, RowOf, Tables } from './pages.ts';
 

@@ -15,8 +15,7 @@
 // of the journal, an import and a repair have one reader.
 
 import { anything, type Fields, faultOf, list, type Schema, text } from '../support/schema.ts';
-import type { Note } from './damage.ts';
-import type { Op } from './format.ts';
+import type { Note, Op } from './folder.ts';
 
 /** What a transaction can change. */
 export interface Rows<K, V> {

@@ -4,7 +4,7 @@
 import * as v from 'valibot';
 import { PAGE_SIZE } from '../support/limits.ts';
 import { faultOf, instant, mapOf, type Schema, strict, tuple, whole } from '../support/schema.ts';
-import type { Note } from './damage.ts';
+import type { Note } from './folder.ts';
 import { fitting, sensible } from './table.ts';
 
 export const pageOf = (id: number): number => Math.floor(id / PAGE_SIZE);

@@ -10,11 +10,10 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { HOOK_TIMEOUT_MS, MAX_LOCK_LENGTH } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
-import { decide } from './carry-out.ts';
+import { ANYTHING, decide, describe } from './carry-out.ts';
 import { loadProblem } from './load-problem.ts';
 import { type LoadedJob, loadExport, loadJob } from './loader.ts';
 import type { Call } from './messages.ts';
-import { ANYTHING, describe } from './params.ts';
 import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
@@ -71,7 +70,7 @@ async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
   try {
     const result = await job.params?.['~standard'].validate(given);
     if (result?.issues) return { ok: false, issues: result.issues.map(issueText) };
-    // What JSON would not bring back is kept as it was given, and made again in the worker (`params.ts`).
+    // What JSON would not bring back is kept as it was given, and made again in the worker (`carry-out.ts`).
     const params = result && survivesJson(result.value) ? toJson(result.value, 'params') : given;
     return { ok: true, params, lock: lockOf(job, result ? result.value : given) };
   } catch (error) {

@@ -1,12 +1,13 @@
 // One attempt inside its worker, from the assignment to the outcome. The first ending counts: what the function returned or
 // threw, an error that nothing caught, or that nothing is left which could resolve.
+import type { StandardSchema } from '../catalog/job.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
 import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
-import { paramsFor } from './params.ts';
 import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import {
@@ -17,7 +18,7 @@ import {
   retryAtOf,
   toRunError,
 } from './thrown.ts';
-import { instantOf, toJson } from './values.ts';
+import { instantOf, survivesJson, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { assignment } = scope;
@@ -112,4 +113,58 @@ function decisionOf(value: unknown, now: number): Decision | undefined {
   }
   const hint = "Return { retry: { in: '5m' } }, { retry: { at: date } }, 'dismiss' or nothing.";
   throw new JobrunError('bad-request', 'onError returned something that is no decision', hint);
+}
+
+// -------------------------------------------------------------------------------- the params of a run as its job gets them
+//
+// A schema may make values that JSON does not hold: a Date, a Set, a BigInt. Such a run keeps its params as they were given,
+// and each attempt has the schema make them again. All other params are kept as the schema made them once, with its
+// defaults: what it makes of those a second time is not used.
+
+async function paramsFor(job: LoadedJob, kept: Json): Promise<unknown> {
+  if (!job.params || givesJson(job.params)) return kept;
+  const result = await job.params['~standard'].validate(kept);
+  return result.issues || survivesJson(result.value) ? kept : result.value;
+}
+
+/** By schema: asking takes longer than a small run. */
+const known = new WeakMap<StandardSchema, boolean>();
+
+/** True where JSON Schema describes all that the schema gives. */
+function givesJson(schema: StandardSchema): boolean {
+  let gives = known.get(schema);
+  if (gives === undefined) {
+    gives = describe(schema, 'output') !== null;
+    known.set(schema, gives);
+  }
+  return gives;
+}
+
+/** Options of zod and arktype: a part that JSON Schema has no words for is described as anything. */
+export const ANYTHING = {
+  unrepresentable: 'any',
+  fallback: (part: { readonly base: unknown }): unknown => part.base,
+} as const;
+
+/** JSON Schema has no word for a default of Infinity. */
+const boundless = (value: unknown): null | undefined =>
+  typeof value === 'number' && !Number.isFinite(value) ? null : undefined;
+
+/** JSON Schema of what a schema takes or gives, or null where the validator has none for all of it. */
+export function describe(
+  schema: StandardSchema | undefined,
+  side: 'input' | 'output',
+  libraryOptions?: typeof ANYTHING,
+): Json {
+  const makers = schema?.['~standard']?.jsonSchema;
+  try {
+    const made = makers?.[side]?.({
+      target: 'draft-2020-12',
+      ...(libraryOptions && { libraryOptions }),
+    });
+    return toJson(made, 'the schema', boundless);
+  } catch {
+    // A transform, a Date: such a validator checks well and says that it cannot be described.
+    return null;
+  }
 }

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Run } from '../../src/run/run.ts';
-import { FORMAT } from '../../src/store/format.ts';
+import { FORMAT } from '../../src/store/folder.ts';
 import type { JobrunError } from '../../src/support/errors.ts';
 import type { Files } from '../helpers/engine-platter.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type FileEngine, openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
-import type { DocumentName, Step } from '../../src/store/format.ts';
+import type { DocumentName, Step } from '../../src/store/folder.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { begin, work } from '../helpers/engine-history.ts';
 import type { Files } from '../helpers/engine-platter.ts';
@@ -17,8 +17,8 @@ import { ROOT } from '../helpers/project.ts';
 import { SimulatedDisk } from '../helpers/simulated-disk.ts';
 
 const table = vi.hoisted(() => ({ FORMAT: 1, STEPS: [] as unknown[] }));
-vi.mock('../../src/store/format.ts', async (original) => ({
-  ...(await original<typeof import('../../src/store/format.ts')>()),
+vi.mock('../../src/store/folder.ts', async (original) => ({
+  ...(await original<typeof import('../../src/store/folder.ts')>()),
   get FORMAT() {
     return table.FORMAT;
   },

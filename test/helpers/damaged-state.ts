@@ -19,7 +19,7 @@ import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 import { abortIdle, save } from '../../src/run/transitions.ts';
-import { FORMAT } from '../../src/store/format.ts';
+import { FORMAT } from '../../src/store/folder.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW, worker } from './engine-values.ts';

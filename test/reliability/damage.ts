@@ -8,7 +8,7 @@ import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { type Inspection, inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import { isSettled, type Run } from '../../src/run/run.ts';
 import { clearPlaces, type Repaired } from '../../src/store/doctor.ts';
-import { FORMAT } from '../../src/store/format.ts';
+import { FORMAT } from '../../src/store/folder.ts';
 import { type Clock, systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { inspect, repair } from '../../src/store/doctor.ts';
-import type { Op } from '../../src/store/format.ts';
+import type { Op } from '../../src/store/folder.ts';
 import { readManifest } from '../../src/store/manifest.ts';
 import type { PagedOperations, PagedTable, Tables } from '../../src/store/pages.ts';
 import { openState } from '../../src/store/recovery.ts';

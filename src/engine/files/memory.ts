@@ -21,7 +21,7 @@ import { lightOf, RUN_ID, readRun } from '../../run/stored-run.ts';
 import { promote } from '../../run/transitions.ts';
 import { lengthOf } from '../../run/waits.ts';
 import { weightOf } from '../../run/weight.ts';
-import type { Note } from '../../store/damage.ts';
+import type { Note } from '../../store/folder.ts';
 import type { PagedTable } from '../../store/pages.ts';
 import { type Aside, fitting, sensible } from '../../store/table.ts';
 import { pageOf, type Summary, Tally } from '../../store/tally.ts';

@@ -5,8 +5,7 @@ import { applyDifference, type Difference, differenceOf, LARGE } from '../../run
 import type { News, UnitOfWork } from '../../run/intake.ts';
 import type { Draft, Run } from '../../run/run.ts';
 import { RUN_ID } from '../../run/stored-run.ts';
-import type { Note } from '../../store/damage.ts';
-import type { Op } from '../../store/format.ts';
+import type { Note, Op } from '../../store/folder.ts';
 import type { PagedOperations } from '../../store/pages.ts';
 import {
   type KeyedTable,
