@@ -16,14 +16,20 @@ import { readRegular } from './folder.ts';
 
 /** A file with one number, as a text that always has the same length. */
 export class NoteFile {
-  readonly #file: DiskFile;
+  readonly #disk: Disk;
+  readonly path: string;
   readonly #textOf: (value: number) => string;
+  #file: DiskFile;
   #latest: number | null = null;
+  /** The one that was written last. */
+  #written: number | null = null;
   #writing: Promise<void> | null = null;
 
-  private constructor(file: DiskFile, textOf: (value: number) => string) {
-    this.#file = file;
+  private constructor(disk: Disk, path: string, textOf: (value: number) => string, file: DiskFile) {
+    this.#disk = disk;
+    this.path = path;
     this.#textOf = textOf;
+    this.#file = file;
   }
 
   /** Replaces the file of an earlier process. */
@@ -33,7 +39,19 @@ export class NoteFile {
     textOf: (value: number) => string,
   ): Promise<NoteFile> {
     await disk.remove(path);
-    return new NoteFile(await disk.create(path), textOf);
+    return new NoteFile(disk, path, textOf, await disk.create(path));
+  }
+
+  /** Writes the last note anew where others have removed or replaced the file. Returns false where it is still there. */
+  async restore(): Promise<boolean> {
+    if (this.#file.isAt(this.path)) return false;
+    await this.#writing;
+    await this.#disk.remove(this.path);
+    const gone = this.#file;
+    this.#file = await this.#disk.create(this.path);
+    await gone.close();
+    if (this.#latest === null && this.#written !== null) this.note(this.#written);
+    return true;
   }
 
   note(value: number): void {
@@ -49,6 +67,7 @@ export class NoteFile {
   async #write(): Promise<void> {
     while (this.#latest !== null) {
       const bytes = Buffer.from(this.#textOf(this.#latest));
+      this.#written = this.#latest;
       this.#latest = null;
       // It helps to know something later: a note that the disk refuses stops nothing.
       await this.#file.write(bytes, 0).catch(() => undefined);
@@ -100,6 +119,11 @@ export class Heartbeat {
       },
     );
     void this.#file.then((file) => file?.note(now));
+  }
+
+  /** The file; null where nothing beats, or the disk refused it. */
+  get file(): Promise<NoteFile | null> {
+    return this.#file ?? Promise.resolve(null);
   }
 
   async close(): Promise<void> {

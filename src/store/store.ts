@@ -170,10 +170,20 @@ export class Store<T extends Tables> {
       pages.table.dirty.add(page);
     }
     for (const path of removed?.documents ?? []) onError(wasRemoved(path));
+    if (removed) await this.#restoreNotes();
     if (!isNamed || removed?.segments.length) {
       committer.lose();
       await this.#restoring;
     } else if (removed?.pages.length || removed?.documents.length) await this.#foldAnew();
+  }
+
+  /** One that the disk refuses is tried again when a name comes or goes there: a start works without it. */
+  async #restoreNotes(): Promise<void> {
+    const { writes, onError } = this.opened;
+    for (const note of [writes?.witness, await this.#heartbeat.file]) {
+      const restored = note?.restore() ?? Promise.resolve(false);
+      if (await restored.catch(onError)) onError(wasRemoved(note?.path ?? ''));
+    }
   }
 
   /** With what was captured before now it would be no fold of it all. */

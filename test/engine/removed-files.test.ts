@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import { inspectState, repairState } from '../../src/engine/files/whole-state.ts';
 import { lockedDisk } from '../../src/store/lock.ts';
+import { WITNESS } from '../../src/store/notes.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import { DIR, handClock } from '../helpers/engine-session.ts';
@@ -223,4 +224,34 @@ describe('a look at an idle engine', () => {
     const { runs } = await all(again.engine);
     expect(runs.map(({ state }) => state.name)).toEqual(['queued', 'aborted', 'aborted']);
   });
+});
+
+test('a witness and a heartbeat that were removed or replaced are written anew, as they were, and told of once', async () => {
+  for (const isReplaced of [false, true]) {
+    const disk = newDisk();
+    const errors: unknown[] = [];
+    const { engine } = await opened(disk, errors);
+    await engine.accept([draft(1)], T0);
+    engine.members.beat(T0 + 1);
+    await engine.look();
+    const other = disk.process();
+    const names = ['witness', 'heartbeat'];
+    const textsNow = (): Promise<(string | undefined)[]> =>
+      Promise.all(names.map(async (name) => `${await other.read(`${DIR}/${name}`)}`));
+    const before = await textsNow();
+    expect(before[0]).toMatch(WITNESS);
+    for (const name of names) {
+      await other.remove(`${DIR}/${name}`);
+      if (isReplaced) await (await other.create(`${DIR}/${name}`)).close();
+    }
+    await engine.look();
+    expect(await textsNow()).toEqual(before);
+    for (let i = 0; i < 3; i++) await engine.look();
+    expect(errors.map((error) => (error as JobrunError).message)).toEqual(
+      names.map((name) => expect.stringContaining(`${name} was removed or replaced`)),
+    );
+    await engine.accept([draft(2)], T0);
+    await engine.close();
+    expect((await textsNow())[0], 'notes go on in the new file').not.toBe(before[0]);
+  }
 });
