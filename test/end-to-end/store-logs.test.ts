@@ -49,7 +49,7 @@ const logsIn = ({ state }: Project): string[] => {
 };
 
 it('a run of one host is followed, shown and tabulated on the other one while it runs and after it, also where no daemon is left', async () => {
-  const { one, two } = await hosts(['one', 'two'], { files, lease: '30s' });
+  const { one, two, three } = await hosts(['one', 'two', 'three'], { files, lease: '30s' });
   await one.daemon();
   await one.cli(['pause']);
   const second = await two.daemon();
@@ -60,7 +60,9 @@ it('a run of one host is followed, shown and tabulated on the other one while it
   const [here, there] = running.worker.host === 'two' ? [one, two] : [two, one];
 
   const following: Going = here.start('logs', '-f', id, '--json');
+  const without: Going = three.start('logs', '-f', id, '--json');
   await eventually(() => said(following.stdout()).includes('turn 1'), 20_000);
+  await eventually(() => said(without.stdout()).includes('turn 1'), 20_000);
   const live = await here.show(id);
   expect(live).toMatchObject({ state: 'running', checkpoint: { attempt: 1 } });
   expect(live.results).toEqual([{ step: 1, attempt: 1 }]);
@@ -72,6 +74,8 @@ it('a run of one host is followed, shown and tabulated on the other one while it
   const lines = said(following.stdout());
   expect([lines[0], lines[1], lines.at(-1)]).toEqual(['begins', 'turn 0', 'ends']);
   expect(new Set(lines).size).toBe(lines.length);
+  expect(await without.exited).toMatchObject({ code: 0 });
+  expect(said(without.stdout())).toEqual(lines);
 
   for (const host of [here, there]) {
     const shown = await host.show(id);

@@ -7,6 +7,7 @@ import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import type { Context } from './command.ts';
+import { hostViews } from './hosts.ts';
 import { getRun } from './named.ts';
 
 /** The runs as soon as all of them, or with `any` one of them, are settled; null when the signal ended the wait. */
@@ -32,7 +33,7 @@ export async function untilSettled(
     }
     while (!isOver(runs, any)) {
       if (signal.aborted) return null;
-      if (!context.daemon) throw noDaemon('waiting for a run');
+      if (!(await isAwaited(context))) throw noDaemon('waiting for a run');
       await changes.sleep();
     }
     return ids.flatMap((id) => runs.get(id) ?? []);
@@ -41,6 +42,10 @@ export async function untilSettled(
     unlisten();
   }
 }
+
+/** There is a daemon that may carry it on: here, or beside a store on any host. */
+const isAwaited = async (context: Context): Promise<boolean> =>
+  context.daemon !== null || (await hostViews(context)).some(({ state }) => state === 'alive');
 
 type Told = (run: Run) => void;
 
