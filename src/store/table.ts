@@ -51,6 +51,8 @@ export interface Table {
   readonly counted?: string | undefined;
   /** Returns what the document holds. */
   dump(): unknown;
+  /** Returns what an export has of it, if that is something else. */
+  exported?(): unknown;
   /** Takes in what a document, or a list with the record of one line, holds. */
   load(raw: unknown, note: Note): void;
   /** For each of its own operations: reads one as it is to be done; a text says what is wrong with it. */
@@ -256,7 +258,10 @@ export class Documents {
 
   /** Returns the records that an export has, by the name of their lines. */
   lines(): readonly { readonly line: string; readonly records: readonly unknown[] }[] {
-    return this.#portable().map((table) => ({ line: table.line, records: [table.dump()].flat() }));
+    return this.#portable().map((table) => ({
+      line: table.line,
+      records: [table.exported?.() ?? table.dump()].flat(),
+    }));
   }
 
   /** Returns by what name the lines of each kind are counted in an export. */

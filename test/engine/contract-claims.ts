@@ -196,7 +196,8 @@ export function claimsContract(bench: Bench): void {
     bench.engine.onStir(() => stirs++);
     expect(await bench.engine.advance(T0)).toBeNull();
     expect(ids(await claim(9))).toEqual([1]);
-    expect(stirs).toBe(1);
+    // A store that has just been reached stirs as well, for it may have missed something.
+    expect(stirs).toBeGreaterThan(0);
     expect(await bench.engine.advance(T0)).toBe(T0 + 1000);
     expect(ids(await claim(9, 'dedicated', T0 + 999))).toEqual([]);
     expect(ids(await claim(9, 'dedicated', T0 + 1000))).toEqual([2]);

@@ -5,7 +5,7 @@ import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Draft, Run } from '../../src/run/run.ts';
 import type { Schedule } from '../../src/run/schedule.ts';
 import { retry } from '../../src/run/transitions.ts';
-import { MAX_BATCH } from '../../src/support/limits.ts';
+import { HOUR, MAX_BATCH } from '../../src/support/limits.ts';
 import { all, DONE, draft, finish, schedule, T0, THREW } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 
@@ -114,6 +114,19 @@ export function intakeContract(bench: Bench): void {
     expect(idsOf(await ask('b'))).toEqual([3, 4]);
     expect(idsOf((await bench.engine.answered('a', T0)) ?? [])).toEqual([1, 2]);
     expect(await bench.engine.answered('c', T0)).toBe(null);
+  });
+
+  test('a request that came after the clock had been set back is known over a reopening, as if it had not', async () => {
+    const ask = async (request: string, at: number): Promise<number[]> =>
+      (await bench.engine.accept([draft(1)], at, { request })).map(({ run }) => run.id);
+    await ask('ahead', T0 + 2 * HOUR);
+    await ask('later', T0 + 2.5 * HOUR);
+    const made = await ask('back', T0);
+    for (let i = 0; i < 2; i++) {
+      await bench.tidy();
+      await bench.reopen();
+      expect(await ask('back', T0 + 1000)).toEqual(made);
+    }
   });
 
   test('a repeated request gets its answer also where the run has been removed since, and none is made again', async () => {

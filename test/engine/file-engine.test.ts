@@ -67,8 +67,8 @@ test('a batch is remembered by its first id and their number, and found again', 
   const path = join(options.dir, 'manifest.json');
   const { engine } = await openFileEngine(options);
   expect(JSON.parse(readFileSync(path, 'utf8')).requests).toEqual([
-    ['batch', [[2, 500], 1, [502, 499]], T0],
     ['single', [1], T0],
+    ['batch', [[2, 500], 1, [502, 499]], T0],
   ]);
   for (const drafted of [drafts, null]) {
     const again = await (drafted

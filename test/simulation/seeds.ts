@@ -8,4 +8,5 @@ export const SEEDS: readonly (readonly [seed: number, steps: number, showed: str
     'the sync of a new segment failed like that of the last, and lines went on there',
   ],
   [17596503, 60, 'what a full disk had held back was not looked at again when there was room'],
+  [47838166, 60, 'a request was forgotten at a start after the clock had been set back'],
 ];

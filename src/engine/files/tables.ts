@@ -283,7 +283,10 @@ class RecentRequests extends Recent<Answered> {
   }
 }
 
-/** In the order in which they were answered, which is one order on each engine. */
+/**
+ * In the order in which they were answered: where the clock was set back in between, those that came last are not the
+ * youngest, and read in the order of their times they would be forgotten.
+ */
 class Requests extends KeyedTable<string, Answered> {
   constructor() {
     super(
@@ -295,7 +298,8 @@ class Requests extends KeyedTable<string, Answered> {
     );
   }
 
-  override dump(): readonly Answered[] {
+  /** In an order that each engine has. */
+  exported(): readonly Answered[] {
     return this.values().toSorted(([a, , at], [b, , then]) => at - then || compared(a, b));
   }
 }

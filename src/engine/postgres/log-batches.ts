@@ -353,7 +353,8 @@ export class LogBatches {
   }
 
   async #ask<Row>(statement: Statement): Promise<readonly Row[]> {
-    if (this.#ended) throw new JobrunError('store-unreachable', 'the store is closed', '');
+    if (this.#ended)
+      throw new JobrunError('store-unreachable', 'the store is closed', 'Start the daemon again.');
     this.#session ??= await this.#o.sessions.open(SETTINGS);
     try {
       return await this.#session.query<Row>(statement);
