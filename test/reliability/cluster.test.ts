@@ -6,5 +6,5 @@ import cluster from './cluster.ts';
 test(
   'daemons on one store that are killed lose nothing and do nothing twice, and the others take over in time',
   () => expectNothingLost(cluster),
-  240_000,
+  480_000,
 );
