@@ -116,8 +116,8 @@ export class KillLoad {
   async #abort(client: Client, id: string): Promise<void> {
     await this.#call(client, 'abort', { ids: [id] }, ({ results }) => {
       const [result] = results;
-      // One that was aborted by the first asking is refused at the second: that is settled too.
-      if (!result.error) this.aborted.add(id);
+      // One that was aborted by the first asking is refused at the second, and one may be done first: both are told.
+      if (result.state === 'aborted') this.aborted.add(id);
     });
   }
 
