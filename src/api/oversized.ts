@@ -1,10 +1,10 @@
 // Refuses a large frame by its bytes, before its values exist: making 350,000 fields takes a hundred times as long as
 // passing over them. Params and outputs have a limit; what is over it, however it is written, is found by the end of it.
-// What is not found here is refused later, where each value is checked.
+// The checks of single values refuse later what this look misses.
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 
 export interface Oversized {
-  /** Of the request. */
+  /** The number of the request. */
   readonly id: number;
   /** Its value that is too large, as errors call it. */
   readonly what: string;
@@ -76,7 +76,7 @@ function placeOf(bytes: Buffer, byte: number, from: number): number {
   return at < 0 ? bytes.length : at;
 }
 
-/** Where the text ends that begins here. */
+/** Returns the end of the text that begins at `from`. */
 export function endOfText(bytes: Buffer, from: number): number {
   for (let at = bytes.indexOf(QUOTE, from + 1); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
     let escapes = 0;

@@ -63,7 +63,7 @@ export class Turns {
     const through = Math.max(this.#share, this.#asked.get(who) ?? 0) + cost;
     this.#asked.set(who, through);
     const line = this.#lines.get(who);
-    // What it does at once is a part of the turn.
+    // The turn includes the work that a request does at once.
     const now = this.#clock.monotonic();
     if (line) line.push({ cost, through, begin });
     else if (this.#begun === 0 && this.#lines.size === 0 && who.unread <= MOST_UNREAD)

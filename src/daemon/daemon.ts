@@ -58,7 +58,7 @@ export interface DaemonOptions {
   readonly drainMs: number;
   /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
   readonly supervisor?: SystemdVariables;
-  /** Where the config asks for HTTP. */
+  /** Set if the config asks for HTTP. */
   readonly openDoor?: OpenDoor | null;
 }
 

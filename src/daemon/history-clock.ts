@@ -51,7 +51,7 @@ export class HistoryClock {
     const present = this.#last
       ? afterwards(known(this.#last, mark, now), now, elapsed - this.#last.elapsed)
       : await this.#first(mark, now);
-    // What follows may fail on a full disk: what was seen stays known.
+    // The write below may fail on a full disk; this memory of the clock stays.
     this.#last = { clock: present, mark, elapsed };
     if (hasLeapt(present, now) && present.ahead?.stoodMs === 0) onLeap?.(now - present.believed);
     const next = markOf(present, now);

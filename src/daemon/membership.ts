@@ -118,7 +118,7 @@ export class Membership {
       this.#hurry = new AbortController();
       await this.#beat(askedAt).catch((error) => this.#failed(error));
       const waitMs = this.isThere ? this.#everyMs() : AGAIN_AFTER_MS;
-      // One that is gone is found the moment its lease is over, and not up to a renewal later.
+      // A dead member is found as soon as its lease ends, not up to a renewal later.
       const nextAt = Math.min(askedAt + waitMs, this.#watch.goneAt);
       const leftMs = nextAt - elapsedOf(clock);
       await delay(clock, Math.max(leftMs, 1), this.#hurry.signal);

@@ -71,7 +71,7 @@ export class Sharing {
     this.#membership?.tell();
   }
 
-  /** What the attempts here have said of their progress is not what the other hosts know. */
+  /** An attempt on this host has new progress: soon writes it for the other hosts. */
   progressed(): void {
     const membership = this.#membership;
     if (!membership || this.#telling) return;

@@ -158,7 +158,7 @@ export interface SettledRun {
   readonly job: string;
   readonly state: SettledName;
   readonly settledAt: number;
-  /** What it takes as JSON, with all its values, where that was asked for. */
+  /** Its size as JSON, with all its values. Only meaningful if the period asked for `sized`. */
   readonly bytes: number;
   /** It makes no sense, and waits until a person has looked. */
   readonly aside: boolean;

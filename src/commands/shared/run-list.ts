@@ -107,7 +107,7 @@ export async function* listedInParts(
   if (last) yield { ...(await shownOf(last, request, context)), complete: true };
 }
 
-/** What is asked of the engine. */
+/** Returns the query that a request puts to the engine. */
 export async function queryOf(request: ListRequest, context: Context): Promise<Query> {
   const { order, around, offset, limit, short } = request;
   const filter = filterOf(request.q, context.clock.now());

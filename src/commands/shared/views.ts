@@ -19,7 +19,7 @@ export async function viewsOf(runs: readonly Run[], context: Context): Promise<r
   );
 }
 
-/** What running attempts of other hosts have last said of their progress. A store that is away cannot be asked for more. */
+/** Returns the latest progress of running attempts on other hosts, by run; none if the store cannot be read. */
 async function saidElsewhere(
   runs: readonly Run[],
   { config, members, daemon }: Context,

@@ -31,7 +31,7 @@ export interface ServedRequests {
   readonly durable: (command: string, isError: boolean) => Promise<void> | null;
 }
 
-/** Opens it. Given by whoever starts the daemon, so that nothing of it is loaded where nobody asks for HTTP. */
+/** Opens the HTTP door. A parameter, so that a daemon without HTTP loads none of its code. */
 export type OpenDoor = (parts: {
   readonly config: Config;
   readonly clock: Clock;
