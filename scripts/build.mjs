@@ -57,14 +57,20 @@ const COMMON = new RegExp(
   [
     'src/support/(clock|config|durations|errors|json|limits|random|recent|schema|text|zones)',
     'src/api/(address|client|protocol|wire)',
-    'src/run/(run|view|policy)\\.',
-    'src/commands/(dispatch|index|version|shared/(command|kinds|options|output|times|views|waiting))',
+    'src/run/(run|view|policy|words)\\.',
+    'src/commands/(dispatch|index|version)\\.',
+    'src/commands/shared/(clock-texts|command|filter|kinds|options|output|run-list|run-words|times|views|waiting)\\.',
     'src/cli/(main|program|backend|terminal|entries|shells)',
     'node_modules/commander',
     'string-width',
     'valibot',
+    'rolldown/runtime',
   ].join('|'),
 );
+
+/** What a command loads beside that where no daemon runs: the engine on files, and the job files as they are known. */
+const OFFLINE =
+  /src\/(daemon\/(jobs|offline)|engine\/(open|files\/[\w-]+)|store\/[\w-]+|run\/(cron[\w-]*|keep-clock|schedule|stored-schedule|transitions|waits))\./;
 
 /** What brings job files into a worker, and into its thread for imports on Node 20. */
 const LOADER =
@@ -167,7 +173,7 @@ const inkItself = {
 /** The packages whose code lies in dist/. */
 const inlined = new Set();
 
-async function bundle(options, output) {
+async function bundle({ groups = [], ...options }, output) {
   const made = await rolldown({
     cwd: root,
     platform: 'node',
@@ -185,6 +191,7 @@ async function bundle(options, output) {
       groups: [
         { name: 'common', test: COMMON },
         { name: 'module-loader', test: LOADER },
+        ...groups,
       ],
     },
     ...output,
@@ -212,7 +219,11 @@ await bundle(
   { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'parts/[name].js' },
 );
 await bundle(
-  { input: { 'cli/main': 'src/cli/main.ts' }, plugins: [lazyWidths, leanCommander, stayingApart] },
+  {
+    input: { 'cli/main': 'src/cli/main.ts' },
+    plugins: [lazyWidths, leanCommander, stayingApart],
+    groups: [{ name: 'offline', test: OFFLINE }],
+  },
   {
     format: 'cjs',
     entryFileNames: '[name].cjs',

@@ -1,7 +1,7 @@
 // Time comes into the house here and nowhere else. Wall time says what to show and when a run is due; monotonic time
 // says how long something took, because the wall clock can be set back. Tests hand in a clock that they move.
 
-import os from 'node:os';
+import { uptime as systemUptime } from 'node:os';
 import { onAbort } from './aborts.ts';
 import { LAST_INSTANT, SECOND } from './limits.ts';
 
@@ -43,7 +43,7 @@ function elapsed(): number {
   const present = monotonic();
   const moved = Math.abs(wall - asleep.wall - (present - asleep.monotonic));
   if (!(moved < SECOND / 2)) {
-    const uptime = os.uptime() * SECOND;
+    const uptime = systemUptime() * SECOND;
     const slept = Number.isNaN(asleep.wall)
       ? 0
       : uptime - asleep.uptime - (present - asleep.monotonic);

@@ -2,7 +2,7 @@
 // will stand in the journal; they are told when that line is durable.
 import type { Run } from '../../run/run.ts';
 import type { Transaction } from '../../store/table.ts';
-import type { Change, Told } from '../engine.ts';
+import type { Told } from '../engine.ts';
 import type { RunChange } from './run-table.ts';
 
 export class Announcer {
@@ -37,8 +37,8 @@ export class Announcer {
     return () => {
       if (this.#listeners.size === 0) return;
       const at = this.#now();
-      for (const [i, { prev, run }] of changes.entries())
-        this.tell({ n: before + i + 1, at, prev, run });
+      let n = before;
+      for (const { prev, run } of changes) this.#tell({ n: ++n, at, prev, run, own: true });
     };
   }
 
@@ -55,14 +55,14 @@ export class Announcer {
     return (refused) => {
       const n = refused ? this.#count : before;
       for (const { prev, run } of promoted)
-        if (!refused || stands(run)) this.tell({ n, at, prev, run });
+        if (!refused || stands(run)) this.#tell({ n, at, prev, run, own: true });
     };
   }
 
-  tell(change: Change): void {
+  #tell(change: Told): void {
     for (const listener of this.#listeners) {
       try {
-        listener({ ...change, own: true });
+        listener(change);
       } catch (error) {
         // The change is durable whatever a listener makes of it, and the others are told too.
         this.#onError(error);

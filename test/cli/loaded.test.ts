@@ -1,5 +1,5 @@
-// Nothing of the HTTP door is loaded by a command, or by a daemon without HTTP: it is looked for in what each built program
-// loads at once.
+// What the built programs load at once. Node pays for each file, so a command has few; nothing of the HTTP door is loaded
+// by a command, or by a daemon without HTTP.
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
@@ -37,4 +37,13 @@ test('the door is found where it is', () => {
   const lazily = [...daemon.matchAll(/import\(["'](\.\.\/parts\/[^"']+)["']\)/g)];
   const parts = lazily.map(([, path = '']) => resolve(ROOT, 'dist/cli', path));
   expect(parts.flatMap((file) => [...loadedBy(file)]).some(hasDoor)).toBe(true);
+});
+
+test('a list loads few files, and no more than one for what it reads without a daemon', () => {
+  const all = loadedBy(join(ROOT, 'dist/cli/main.cjs'));
+  expect(all.size).toBeLessThanOrEqual(3);
+  loadedBy(join(ROOT, 'dist/parts/list.cjs'), all);
+  expect(all.size).toBeLessThanOrEqual(4);
+  loadedBy(join(ROOT, 'dist/parts/offline.cjs'), all);
+  expect(all.size).toBeLessThanOrEqual(6);
 });
