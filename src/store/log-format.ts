@@ -30,7 +30,7 @@ export type Entry<L extends TextLine> =
   | L
   | { readonly row: number; readonly value: Json }
   | { readonly begin: number; readonly rows: number }
-  /** First in a tail: how many lines came before it, kept or not. */
+  /** First in a tail, and in a head whose file was removed: how many lines came before it, kept or not. */
   | { readonly skipped: number };
 
 export const isLine = <L extends TextLine>(entry: Entry<L>): entry is L => 'text' in entry;
@@ -94,10 +94,11 @@ export class LogAssembler<L extends TextLine> implements LogContent<L> {
   }
 
   /** So many lines were written before what comes next: those that are missing are told of. */
-  skipTo(first: number): void {
+  skipTo(first: number, next?: L): void {
     if (first <= this.count) return;
-    const text = gap(first - this.count);
-    this.lines.push({ n: first, line: this.#kind.remark(text, this.lines.at(-1)?.line) });
+    const last = this.lines.at(-1)?.line;
+    const text = (last ? gap : removed)(first - this.count);
+    this.lines.push({ n: first, line: this.#kind.remark(text, last ?? next) });
     this.count = first;
   }
 
@@ -113,6 +114,14 @@ export class LogAssembler<L extends TextLine> implements LogContent<L> {
 
 const gap = (missing: number): string =>
   `… ${missing} lines left out: the log of a run is kept up to 10 MB, its begin and its end …`;
+
+/** The begin of a log is always kept by jobrun itself. */
+const removed = (missing: number): string =>
+  `… ${missing} lines are missing: they were removed from the log …`;
+
+/** The table of a run; a row that was removed from the disk, or is damaged, is marked as an error in its place. */
+export const wholeTable = (rows: readonly Json[]): Json[] =>
+  Array.from(rows, (row) => (row === undefined ? { error: 'this row is lost' } : row));
 
 /** The entries of a head without the rows that later attempts have made void. */
 export function withoutVoidRows<L extends TextLine>(entries: readonly Entry<L>[]): Entry<L>[] {

@@ -39,13 +39,14 @@ export function logPaths(folder: string, id: number): LogPaths {
   return { head: join(folder, `${id}.jsonl`), tails: [tail(1), tail(2)] };
 }
 
-/** What the log of a record takes, file by file; null for one that is not there. */
+/** What the log of a record takes, file by file; null for one that is not there, or is no file. */
 export const sizesOf = ({ head, tails }: LogPaths): Promise<(number | null)[]> =>
   Promise.all([head, ...tails].map(sizeOf));
 
 async function sizeOf(path: string): Promise<number | null> {
   try {
-    return (await lstat(path)).size;
+    const stat = await lstat(path);
+    return stat.isFile() ? stat.size : null;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;
@@ -76,7 +77,7 @@ export async function readLog<L extends TextLine>(
   const ordered = rest.filter((part) => part !== null).sort((a, b) => a.skipped - b.skipped);
   const log = new LogAssembler(kind);
   for (const { skipped, entries } of first ? [first, ...ordered] : ordered) {
-    log.skipTo(skipped);
+    log.skipTo(skipped, entries.find(isLine));
     log.add(entries);
   }
   return log;
@@ -126,8 +127,10 @@ export class LogWriter<L extends TextLine> {
   #pending: Entry<L>[] = [];
   #writing: Promise<void> | null = null;
   #timer: (() => void) | null = null;
-  #unsynced = false;
+  /** Rows in the head that are not durable yet: written again if the head is removed before they are. */
+  #unsynced = '';
   #lost = 0;
+  #known = 0;
   #at: Place | null = null;
 
   constructor(parts: LogWriterParts<L>) {
@@ -137,6 +140,11 @@ export class LogWriter<L extends TextLine> {
 
   get isEmpty(): boolean {
     return this.#pending.length === 0 && this.#writing === null;
+  }
+
+  /** So many lines of the log were read by somebody: no later one may have their numbers, whatever is left of it. */
+  knows(count: number): void {
+    this.#known = Math.max(this.#known, count);
   }
 
   push(entry: Entry<L>): void {
@@ -161,7 +169,7 @@ export class LogWriter<L extends TextLine> {
       });
       await this.#writing;
     }
-    if (sync && this.#unsynced) await this.#sync();
+    if (sync && this.#unsynced !== '') await this.#sync();
   }
 
   async #write(entries: readonly Entry<L>[]): Promise<void> {
@@ -171,7 +179,7 @@ export class LogWriter<L extends TextLine> {
       this.#at ??= await this.#look();
       if (lines.length > 0) await this.#writeLines(lines, this.#at);
       if (table.length === 0) return;
-      await this.#writeTable(table.map(textOf).join(''));
+      await this.#writeTable(table.map(textOf).join(''), this.#at);
       if (table.some((entry) => 'begin' in entry)) await this.#dropVoidRows();
     } catch (error) {
       if (this.#at === null) this.#lost += lines.length;
@@ -180,11 +188,10 @@ export class LogWriter<L extends TextLine> {
     }
   }
 
-  async #writeTable(text: string): Promise<void> {
-    await append(this.#paths.head, text);
-    this.#unsynced = true;
-    if (this.#at?.tail === null)
-      this.#at = { ...this.#at, size: this.#at.size + Buffer.byteLength(text) };
+  async #writeTable(text: string, at: Place): Promise<void> {
+    const begun = await append(this.#paths.head, text, { anew: this.#headAnew(at) });
+    this.#unsynced += text;
+    if (at.tail === null) this.#at = grown(at, text, begun);
   }
 
   async #writeLines(said: readonly L[], { count: before }: Place): Promise<void> {
@@ -202,9 +209,23 @@ export class LogWriter<L extends TextLine> {
     }
   }
 
-  async #take({ tail, begins, text, after }: Step): Promise<void> {
-    await append(this.#file(tail), text, begins ? constants.O_TRUNC : 0);
-    this.#at = after;
+  async #take({ tail, begins, text, first, after }: Step): Promise<void> {
+    const anew = begins ? '' : this.#anew(tail, first);
+    const begun = await append(this.#file(tail), text, { anew, empties: begins });
+    this.#at = begun === '' ? after : grown(after, text, begun);
+  }
+
+  /** A tail says itself how many lines came before it. */
+  #headAnew({ tail, count }: Place): string {
+    return this.#anew(null, tail === null ? count : 0);
+  }
+
+  /** What a part begins with if its file was removed, or emptied, after so many lines. */
+  #anew(tail: Place['tail'], count: number): string {
+    // Lines that could not be written were counted too, and are told of when the next one can.
+    const wasThere = this.#known > 0 || (this.#at?.size ?? 0) > 0;
+    const skipped = wasThere && count > 0 ? textOf({ skipped: count }) : '';
+    return tail === null ? skipped + this.#unsynced : skipped;
   }
 
   /** Tells of lines that could not be written, in the place of the next ones that can. */
@@ -227,22 +248,22 @@ export class LogWriter<L extends TextLine> {
 
   async #look(): Promise<Place> {
     const [head, one = null, two = null] = await sizesOf(this.#paths);
-    if (!head) return EMPTY;
-    const { count } = await readLog(this.#p.kind, this.#p.folder, this.#p.id);
-    if (one === null && two === null) return { count, size: head, tail: null };
+    const isHeadOnly = one === null && two === null;
+    if (isHeadOnly && !head) return { ...EMPTY, count: this.#known };
+    const read = await readLog(this.#p.kind, this.#p.folder, this.#p.id);
+    const count = Math.max(read.count, this.#known);
+    if (isHeadOnly) return { count, size: head ?? 0, tail: null };
     // Which tail is newer is not asked: beginning the smaller one anew keeps the fuller.
     return { count, size: TAIL_BYTES, tail: (one ?? 0) > (two ?? 0) ? 0 : 1 };
   }
 
   async #sync(): Promise<void> {
-    const file = await openOwn(this.#paths.head, 0);
-    try {
-      await syncData(file);
-    } finally {
-      await file.close();
-    }
-    await realDisk.syncFolder(dirname(this.#paths.head));
-    this.#unsynced = false;
+    const { head } = this.#paths;
+    const at = this.#at ?? EMPTY;
+    const begun = await append(head, '', { anew: this.#headAnew(at), sync: true });
+    await realDisk.syncFolder(dirname(head));
+    if (at.tail === null && begun !== '') this.#at = grown(at, '', begun);
+    this.#unsynced = '';
   }
 
   #file(tail: 0 | 1 | null): string {
@@ -250,33 +271,56 @@ export class LogWriter<L extends TextLine> {
   }
 }
 
-async function append(path: string, text: string, more = 0): Promise<void> {
-  const { O_APPEND, O_CREAT } = constants;
-  let file: FileHandle;
+interface Appending {
+  /** Comes first where the file is new or empty. */
+  readonly anew: string;
+  /** What the file has so far is dropped. */
+  readonly empties?: boolean;
+  readonly sync?: boolean;
+}
+
+/** Returns what it has put first. */
+async function append(path: string, text: string, how: Appending): Promise<string> {
+  const { file, size } = await openInFolder(path, how.empties === true);
   try {
-    file = await openOwn(path, O_APPEND | O_CREAT | more);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    file = await openOwn(path, O_APPEND | O_CREAT | more);
-  }
-  try {
-    await file.appendFile(text);
+    const begun = size === 0 ? how.anew : '';
+    await file.appendFile(begun + text);
+    if (how.sync) await syncData(file);
+    return begun;
   } finally {
     await file.close();
   }
 }
 
+/** The place after text was added; its part may have been begun anew. */
+const grown = (at: Place, text: string, begun: string): Place => ({
+  ...at,
+  size: (begun === '' ? at.size : Buffer.byteLength(begun)) + Buffer.byteLength(text),
+});
+
+async function openInFolder(path: string, empties: boolean): ReturnType<typeof openOwn> {
+  try {
+    return await openOwn(path, empties);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return openOwn(path, empties);
+  }
+}
+
 /** Opens a file for writing that is ours alone: no link, no pipe, and no second name of somebody else's file. */
-async function openOwn(path: string, flags: number): Promise<FileHandle> {
-  const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_TRUNC } = constants;
-  const file = await open(path, (flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, 0o600);
-  const { nlink, mode } = await file.stat();
+async function openOwn(
+  path: string,
+  empties: boolean,
+): Promise<{ readonly file: FileHandle; readonly size: number }> {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+  const file = await open(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, 0o600);
+  const { nlink, mode, size } = await file.stat();
   if ((mode & constants.S_IFMT) !== constants.S_IFREG || nlink > 1) {
     await file.close();
     throw Object.assign(new Error(`${path} is not a file of its own`), { code: 'EINVAL' });
   }
   if ((mode & 0o777) !== 0o600) await file.chmod(0o600);
-  if (flags & O_TRUNC) await file.truncate(0);
-  return file;
+  if (empties) await file.truncate(0);
+  return { file, size };
 }

@@ -76,3 +76,50 @@ test('a stop keeps what the daemon took before its journal was moved away', asyn
   expect((await project.json('stop')).stopped).toBe(true);
   expect((await project.json('list')).total).toBe(1);
 });
+
+test('what a run says after its log was removed is kept, and whoever follows misses nothing', async () => {
+  const project = new Project({
+    'jobs/talk.mjs': `export default async (_, ctx) => {
+      for (let n = 1; n <= 120; n++) {
+        console.log('line ' + n);
+        ctx.result(n);
+        if (n % 10 === 0) await ctx.save(n);
+        await ctx.sleep(20);
+      }
+    };`,
+  });
+  await project.daemon();
+  await project.json('schedule', 'talk');
+  const logs = join(project.state, 'logs');
+  const following = project.cli(['logs', '-f', '1', '--json']);
+  for (let i = 0; i < 3; i++) {
+    await eventually(() => existsSync(join(logs, '1.jsonl')));
+    rmSync(logs, { recursive: true, maxRetries: 20 });
+  }
+  expect((await project.until('1')).state).toBe('done');
+  const { stdout, code } = await following;
+  expect(code).toBe(0);
+  const said = Array.from({ length: 120 }, (_, i) => `line ${i + 1}`);
+  /** The lines without the number of those that are missing at the begin, if any are. */
+  const withoutGap = (texts: readonly string[]): string[] => {
+    const gap = /^… (\d+) lines are missing: they were removed from the log …$/;
+    const missing = gap.exec(texts[0] ?? '')?.[1];
+    return missing ? [...said.slice(0, Number(missing)), ...texts.slice(1)] : [...texts];
+  };
+  const textsOf = (lines: readonly { readonly text: string }[]): string[] =>
+    lines.map(({ text }) => text);
+  const followed = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(withoutGap(textsOf(followed))).toEqual(said);
+  const { log, results } = await project.json('show', '1');
+  expect(log.length).toBeLessThan(120);
+  expect(withoutGap(textsOf(log))).toEqual(said);
+  // A row that a save has made durable and that was removed then cannot come back.
+  const numbers = results.filter((row: unknown) => typeof row === 'number');
+  expect(results).toHaveLength(120);
+  expect(numbers).toEqual(said.map((_, i) => i + 1).slice(120 - numbers.length));
+  const lost = { error: 'this row is lost' };
+  expect(results.slice(0, 120 - numbers.length)).toEqual(Array(120 - numbers.length).fill(lost));
+});

@@ -1,11 +1,20 @@
 // Logs and result tables on real files, beside what the contract of engines says of all logs.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
+import { eventually } from '../helpers/project.ts';
 
 function bench(): { readonly folder: string; readonly logs: RunLogFiles } {
   const folder = mkdtempSync(join(tmpdir(), 'jobrun-logs-'));
@@ -49,4 +58,117 @@ test('rows that cannot be written are said and kept for the next try; lost lines
     '1 lines before this one could not be written',
     'after',
   ]);
+});
+
+/** Everything that a follower is given, until it is stopped. */
+function follow(logs: RunLogFiles, run: number, after = 0) {
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const ended = (async () => {
+    for await (const { n, line } of logs.follow(run, { after }, stop.signal))
+      seen.push(`${n} ${line.text}`);
+  })();
+  const end = (): Promise<void> => {
+    stop.abort();
+    return ended;
+  };
+  return { seen, end };
+}
+
+const MISSING = '… 2 lines are missing: they were removed from the log …';
+
+for (const what of ['the file', 'the folder', 'what is in the file'])
+  test(`${what} of a log is removed: what is said later is kept with its number, and what is missing is told`, async () => {
+    const { logs, folder } = bench();
+    for (const text of ['one', 'two']) logs.append(1, line(text));
+    const early = follow(logs, 1);
+    await eventually(() => early.seen.length === 2);
+    if (what === 'the file') rmSync(join(folder, '1.jsonl'));
+    else if (what === 'the folder') rmSync(folder, { recursive: true });
+    else writeFileSync(join(folder, '1.jsonl'), '');
+    for (const text of ['three', 'four']) logs.append(1, line(text));
+    await logs.flush(1, false);
+    for (const text of ['five']) logs.append(1, line(text));
+    await logs.flush(1, false);
+    const late = follow(logs, 1);
+    const resumed = follow(logs, 1, 3);
+    await eventually(() => late.seen.length === 4 && resumed.seen.length === 2);
+    for (const follower of [early, late, resumed]) await follower.end();
+    expect(early.seen).toEqual(['1 one', '2 two', '3 three', '4 four', '5 five']);
+    expect(late.seen).toEqual([`2 ${MISSING}`, '3 three', '4 four', '5 five']);
+    expect(resumed.seen).toEqual(['4 four', '5 five']);
+    expect(texts(await logs.lines(1))).toEqual([MISSING, 'three', 'four', 'five']);
+  });
+
+test('a follower misses nothing if the log is removed between two attempts', async () => {
+  const { logs, folder } = bench();
+  for (const text of ['one', 'two']) logs.append(1, line(text));
+  await logs.close(1);
+  const follower = follow(logs, 1);
+  await eventually(() => follower.seen.length === 2);
+  rmSync(join(folder, '1.jsonl'));
+  logs.begin(1, 2, 0);
+  logs.append(1, line('three', 2));
+  await logs.close(1);
+  rmSync(join(folder, '1.jsonl'));
+  logs.append(1, line('four', 2));
+  await logs.close(1);
+  await follower.end();
+  expect(follower.seen).toEqual(['1 one', '2 two', '3 three', '4 four']);
+});
+
+test('the end of a long log is removed: the lines after it have their numbers, and the begin is kept', async () => {
+  const { logs, folder } = bench();
+  const filler = 'x'.repeat(60_000);
+  for (let n = 1; n <= 100; n++) logs.append(1, line(`${n} ${filler}`));
+  await logs.flush(1, false);
+  const tails = readdirSync(folder).filter((name) => name.includes('tail'));
+  expect(tails).toHaveLength(1);
+  for (const name of tails) rmSync(join(folder, name));
+  for (const text of ['last', 'very last']) logs.append(1, line(text));
+  const follower = follow(logs, 1, 100);
+  await eventually(() => follower.seen.length === 2);
+  await follower.end();
+  expect(follower.seen).toEqual(['101 last', '102 very last']);
+  const all = texts(await logs.lines(1)).map((text) => text.replace(filler, '').trim());
+  expect(all.slice(0, 2)).toEqual(['1', '2']);
+  const kept = all.indexOf(all.find((text) => text.startsWith('…')) ?? '');
+  expect(all[kept]).toContain(`… ${100 - kept} lines left out`);
+  expect(all.slice(kept + 1)).toEqual(['last', 'very last']);
+});
+
+test('rows that were not durable yet are written again if the log is removed; those before are marked as lost', async () => {
+  for (const moment of ['before a row', 'before the sync']) {
+    const { logs, folder } = bench();
+    logs.row(1, 0, 'removed');
+    await logs.flush(1, true);
+    logs.row(1, 1, 'kept');
+    await logs.flush(1, false);
+    rmSync(join(folder, '1.jsonl'));
+    if (moment === 'before a row') logs.row(1, 2, 'later');
+    await logs.flush(1, true);
+    logs.append(1, line('said'));
+    logs.row(1, 2, 'later');
+    await logs.flush(1, true);
+    const lost = { error: 'this row is lost' };
+    expect(await logs.rows(1)).toEqual([lost, 'kept', 'later']);
+    expect(texts(await logs.lines(1))).toEqual(['said']);
+    // And nothing is written twice without need.
+    const text = readFileSync(join(folder, '1.jsonl'), 'utf8');
+    expect(text.match(/"kept"/g)).toHaveLength(1);
+  }
+});
+
+test('the begin of a log that is removed while its end is written makes no second begin', async () => {
+  const { logs, folder } = bench();
+  const filler = 'x'.repeat(60_000);
+  for (let n = 1; n <= 100; n++) logs.append(1, line(`${n} ${filler}`));
+  await logs.close(1);
+  rmSync(join(folder, '1.jsonl'));
+  logs.append(1, line('last'));
+  const all = texts(await logs.lines(1));
+  expect(all[0]).toMatch(/^… \d+ lines are missing/);
+  expect(all.at(-1)).toBe('last');
+  expect(all.at(-2)).toBe(`100 ${filler}`);
+  expect(existsSync(join(folder, '1.jsonl'))).toBe(false);
 });

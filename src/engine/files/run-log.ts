@@ -4,6 +4,7 @@
 
 import type { LogLine } from '../../run/view.ts';
 import { LogWriter, logPaths, readLog, removeLog, sizesOf } from '../../store/log.ts';
+import { wholeTable } from '../../store/log-format.ts';
 import { onAbort } from '../../support/aborts.ts';
 import type { Clock } from '../../support/clock.ts';
 import { isFull } from '../../support/errors.ts';
@@ -72,7 +73,12 @@ export class RunLogFiles implements Logs {
 
   async #close(run: number, writer: LogWriter<LogLine>): Promise<void> {
     await writer.flush(false).catch(this.#onError);
-    if (this.#open.get(run) === writer && writer.isEmpty) this.#open.delete(run);
+    // Whoever follows has seen lines of it: the next ones go on from their number, also if the file is removed meanwhile.
+    if (!this.#followers.has(run)) this.#forget(run, writer);
+  }
+
+  #forget(run: number, writer: LogWriter<LogLine> | undefined): void {
+    if (writer?.isEmpty && this.#open.get(run) === writer) this.#open.delete(run);
   }
 
   async closeAll(): Promise<void> {
@@ -87,7 +93,7 @@ export class RunLogFiles implements Logs {
 
   async rows(run: number): Promise<readonly Json[]> {
     await this.flush(run, false).catch(this.#onError);
-    return (await readLog(RUN_LOG, this.#folder, run)).rows;
+    return wholeTable((await readLog(RUN_LOG, this.#folder, run)).rows);
   }
 
   async *follow(
@@ -105,6 +111,7 @@ export class RunLogFiles implements Logs {
     try {
       await this.flush(run, false).catch(this.#onError);
       const { lines, count } = await readLog(RUN_LOG, this.#folder, run);
+      this.#writer(run).knows(count);
       // Lines that a full disk refused were shown, but do not count any more.
       const after = Math.min(which.after ?? 0, count);
       yield* chosen(lines, which).filter(({ n }) => n > after);
@@ -151,7 +158,9 @@ export class RunLogFiles implements Logs {
     this.#followers.set(run, followers.add(follower));
     return () => {
       followers.delete(follower);
-      if (followers.size === 0) this.#followers.delete(run);
+      if (followers.size > 0) return;
+      this.#followers.delete(run);
+      this.#forget(run, this.#open.get(run));
     };
   }
 }
