@@ -4,7 +4,7 @@
 // the command line is CommonJS, and what stays for longer, or is imported, are ES modules. Every file lies one folder
 // below dist/, as the sources lie in folders below src/: what is found by a path from `import.meta.url` is found from both.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,11 +26,14 @@ const INLINED = [
 ];
 
 rmSync(dist, { recursive: true, force: true });
-const tsc = spawnSync(`${root}node_modules/.bin/tsc`, ['-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
-if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+// The web page has the types of a browser, and ships none of its own.
+for (const project of ['tsconfig.build.json', 'src/web']) {
+  const tsc = spawnSync(`${root}node_modules/.bin/tsc`, ['-p', project], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+}
 
 /**
  * Types that `import 'jobrun'` does not reach are not shipped. None may name a package: its code is bundled, its types
@@ -260,6 +263,42 @@ await bundle(
     codeSplitting: {},
   },
 );
+
+/**
+ * The web page: one script and one sheet of styles. What it shares with the command line is pure, but lies beside what is
+ * not: of Node's modules nothing may be left.
+ */
+const PAGE = `${root}src/web`;
+await bundle(
+  {
+    input: { 'web/app': 'src/web/main.tsx' },
+    platform: 'browser',
+    external: isBuiltin,
+    tsconfig: `${PAGE}/tsconfig.json`,
+    treeshake: { moduleSideEffects: false },
+    transform: { define: { 'process.platform': '"browser"' } },
+  },
+  { format: 'esm', entryFileNames: '[name].js', sourcemap: false, minify: true, codeSplitting: {} },
+);
+const script = readFileSync(`${dist}/web/app.js`, 'utf8');
+if (/\bimport\b\s*["'{(]|node:|\bprocess\b/.test(script.replaceAll('import.meta', '')))
+  throw new Error('the script of the web page needs Node');
+const styles = ['base', 'lists', 'run', 'forms', 'media'].map((name) =>
+  readFileSync(`${PAGE}/style-${name}.css`, 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\s+/g, ' ')
+    .replace(/ ?([{};,]) ?/g, '$1')
+    .replace(/: /g, ':')
+    .replaceAll(';}', '}')
+    .trim(),
+);
+writeFileSync(`${dist}/web/app.css`, styles.join(''));
+writeFileSync(
+  `${dist}/web/index.html`,
+  readFileSync(`${PAGE}/index.html`, 'utf8').replace(/>\s+</g, '><').replaceAll(' />', '>'),
+);
+copyFileSync(`${PAGE}/icon.svg`, `${dist}/web/icon.svg`);
+
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
 
 const licences = [...inlined].sort().map((folder) => {

@@ -23,6 +23,7 @@ const RANKS: Readonly<Record<string, number>> = {
   daemon: 4,
   dashboard: 4,
   http: 4,
+  web: 4,
   cli: 5,
 };
 const folderOf = (path: string): string =>
@@ -124,8 +125,8 @@ describe('files', () => {
     expect([...new Set(circles)], 'import cycles').toEqual([]);
   });
 
-  it('are all reached from the command line, the library or the worker', () => {
-    const roots = ['src/cli/main.ts', 'src/index.ts', 'src/workers/entry.ts'];
+  it('are all reached from the command line, the library, the worker or the page', () => {
+    const roots = ['src/cli/main.ts', 'src/index.ts', 'src/workers/entry.ts', 'src/web/main.tsx'];
     const reached = new Set<string>();
     const visit = (path: string): void => {
       if (reached.has(path)) return;
@@ -203,6 +204,17 @@ describe('names that stand in one place only', () => {
           .filter(({ from }) => /^(?:react|ink)(?:\/|$)|^@inkjs\//.test(from))
           .map(({ line, from }) => `${source.path}:${line} ${from}`),
       );
+    expect(wrong).toEqual([]);
+  });
+
+  it('Preact: web/, which asks nothing of Node', () => {
+    const wrong = src.flatMap((source) =>
+      importsOf(source)
+        .filter(({ from }) =>
+          source.path.startsWith('src/web/') ? /^node:/.test(from) : /^preact(?:\/|$)/.test(from),
+        )
+        .map(({ line, from }) => `${source.path}:${line} ${from}`),
+    );
     expect(wrong).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { showRelative } from './shared/clock-texts.ts';
 import type { Command } from './shared/command.ts';
 import { type Output, paintState, type Value } from './shared/output.ts';
 import { LIST_OPTIONS, type Listed, listed, listedInParts } from './shared/run-list.ts';
-import { lastAlive, sayOf, tookMs } from './shared/run-words.ts';
+import { lastAlive, sayOf, tookMs, whenOf } from './shared/run-words.ts';
 import type { ShortRun } from './shared/views.ts';
 import { noDaemon, watched } from './shared/waiting.ts';
 
@@ -83,12 +83,9 @@ export function showRuns(runs: readonly ShortRun[], out: Output): void {
         run.job,
         paintState(run.state),
         alive === null ? sayOf(run) : `last known alive ${showRelative(alive, now)}`,
-        showRelative(run.settledAt ?? whenOf(run), now),
+        showRelative(whenOf(run), now),
         took === null ? '' : showDuration(took),
       ];
     }),
   );
 }
-
-const whenOf = (run: ShortRun): string =>
-  run.state === 'running' ? (run.startedAt ?? run.dueAt) : run.dueAt;

@@ -1,8 +1,9 @@
 // What the model means to the keys, and which run an action is about.
-import { LISTS } from '../commands/shared/filter.ts';
+
 import type { JobView } from '../commands/shared/job-views.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
+import { LISTS } from '../run/run-lists.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
 import type { TimeReference } from '../support/typed-times.ts';
 import type { Pausable, Target } from './asks.ts';

@@ -2,13 +2,12 @@
 // run, not to a row: rows come and go above it, and it stays with its run.
 import { JOB_ORDERS } from '../commands/jobs.ts';
 import { SCHEDULE_ORDERS } from '../commands/schedules.ts';
-import { LISTS, type ListName } from '../commands/shared/filter.ts';
 import type { Status } from '../commands/shared/replies.ts';
-import type { RUN_ORDERS } from '../commands/shared/run-list.ts';
+import { LIST_ORDERS, LIST_TITLES, LISTS, type ListName, type RunOrder } from '../run/run-lists.ts';
 import { type List, namesIn } from './told.ts';
 
 export type Tab = ListName | 'jobs' | 'schedules';
-export type Order = (typeof RUN_ORDERS | typeof JOB_ORDERS | typeof SCHEDULE_ORDERS)[number];
+export type Order = RunOrder | (typeof JOB_ORDERS | typeof SCHEDULE_ORDERS)[number];
 
 export interface TabInfo {
   readonly tab: Tab;
@@ -22,25 +21,21 @@ export interface TabInfo {
   readonly orders: readonly Order[];
 }
 
-const BY_ID: readonly Order[] = ['newest', 'oldest'];
-const BY_DUE: readonly Order[] = ['due', ...BY_ID];
-const BY_SETTLED: readonly Order[] = ['settled', ...BY_ID];
-
-const runs = (tab: ListName, title: string, short: string, orders: readonly Order[]): TabInfo => ({
+const runs = (tab: ListName, short: string): TabInfo => ({
   tab,
-  title,
+  title: LIST_TITLES[tab],
   short,
   of: 'run',
   list: tab,
-  orders,
+  orders: LIST_ORDERS[tab],
 });
 
 export const TABS: readonly TabInfo[] = [
-  runs('running', 'Running', 'Run', BY_ID),
-  runs('scheduled', 'Scheduled', 'Sched', BY_DUE),
-  runs('done', 'Done', 'Done', BY_SETTLED),
-  runs('errors', 'Errors', 'Err', BY_SETTLED),
-  runs('all', 'All', 'All', BY_ID),
+  runs('running', 'Run'),
+  runs('scheduled', 'Sched'),
+  runs('done', 'Done'),
+  runs('errors', 'Err'),
+  runs('all', 'All'),
   { tab: 'jobs', title: 'Jobs', short: 'Jobs', of: 'job', list: null, orders: JOB_ORDERS },
   {
     tab: 'schedules',

@@ -91,20 +91,25 @@ export class Api {
   async answer(target: Target, visit: Visit): Promise<Reply | null> {
     this.#routes ??= prepareRoutes();
     const found = routesOf(await this.#routes, target.parts);
-    const { request } = visit;
+    const { request, response } = visit;
     const one = found.find(({ prepared }) => prepared.route.method === request.method);
     if (found.length === 0) return NO_PATH;
     if (!one) return notAllowed([...new Set(found.map(({ prepared }) => prepared.route.method))]);
     const served = this.#ending.signal.aborted ? null : this.#served;
     if (!served) return NOT_SERVING;
-    return (await this.#refusal(request)) ?? this.#act(one, target, visit, served);
+    return (await this.#refusal(request, response)) ?? this.#act(one, target, visit, served);
   }
 
-  async #refusal({ method, headers }: IncomingMessage): Promise<Reply | null> {
+  /** A reply tells what its key allows, so that a page shows no button that would be refused. */
+  async #refusal(
+    { method, headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Reply | null> {
     const key = bearerOf(headers.authorization);
     const access = key === null ? null : await this.#keys.accessOf(key);
     if (access === null) return NO_KEY;
     const mayChange: Access = this.#config.http.readOnly ? 'read' : access;
+    response.setHeader('Jobrun-Access', mayChange);
     return method === 'GET' || mayChange === 'all' ? null : READ_ONLY;
   }
 

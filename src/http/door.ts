@@ -17,7 +17,7 @@
 //   8. 413  a body of more than 1.1 MB
 // Where the API is not open, or has no room for another client (connections), that is said (503) before a key is read.
 // After that the command decides: its errors are 400, 404, 409, 503 and 507 by their exit codes (reply). Metrics and health
-// need no key, and take only GET. Nothing ever gets a CORS header: no other site may read a reply.
+// need no key, and take only GET; so do the files of the web page (page), to which links from elsewhere may lead. Nothing ever gets a CORS header: no other site may read a reply.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import type { Clock } from '../support/clock.ts';
@@ -29,6 +29,7 @@ import { plainLine } from '../support/text.ts';
 import { Api, type Served } from './api.ts';
 import { Connections } from './connections.ts';
 import { makeKeys } from './keys.ts';
+import { isVisit, PageFiles, pageFileOf } from './page.ts';
 import {
   errorReply,
   hasBody,
@@ -38,6 +39,7 @@ import {
   refusal,
   refuseMalformed,
   send,
+  sendFile,
   sendText,
   setCommonHeaders,
 } from './reply.ts';
@@ -96,6 +98,7 @@ export class Door {
   readonly #own: OwnNames;
   readonly #parts: DoorParts;
   readonly #api: Api;
+  readonly #page: PageFiles;
 
   constructor(server: Server, connections: Connections, own: OwnNames, parts: DoorParts) {
     this.#server = server;
@@ -103,6 +106,7 @@ export class Door {
     this.#own = own;
     this.#parts = parts;
     this.#api = new Api(parts);
+    this.#page = new PageFiles(parts.config.http.base);
     const { onError } = parts;
     const answer =
       (isExpected: boolean) =>
@@ -171,6 +175,8 @@ export class Door {
     if (!hasRoom) return send(response, NO_ROOM);
     const [first = ''] = target?.parts ?? [];
     if (isWatcher) return this.#watch(first, request, response);
+    const file = pageFileOf(target?.parts ?? []);
+    if (file !== null) return this.#show(file, request, response);
     const visit = { request, response, isExpected, signal: ended.signal };
     const reply = await this.#api.answer(target as Target, visit).catch(errorReplyTo(this.#parts));
     if (reply) send(response, reply);
@@ -181,9 +187,17 @@ export class Door {
     // Of two, a proxy may have looked at the other one.
     const isOne = request.headersDistinct.host?.length === 1;
     if (!isOne || !isOurs(headers.host, this.#own)) return notOurs(headers.host);
-    if (isFromElsewhere(headers, this.#own)) return FROM_ELSEWHERE;
-    const [first = ''] = target?.parts ?? [];
-    return target && (WATCHED.includes(target.parts.join('/')) || first === 'api') ? null : NO_PATH;
+    const parts = target?.parts ?? ['?'];
+    const isOfPage = pageFileOf(parts) !== null;
+    if (isFromElsewhere(headers, this.#own) && !(isOfPage && isVisit(request)))
+      return FROM_ELSEWHERE;
+    return isOfPage || WATCHED.includes(parts.join('/')) || parts[0] === 'api' ? null : NO_PATH;
+  }
+
+  async #show(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, headers } = request;
+    if (method !== 'GET' && method !== 'HEAD') return send(response, notAllowed(['GET', 'HEAD']));
+    sendFile(response, await this.#page.file(name), headers['accept-encoding']);
   }
 
   async #watch(path: string, { method }: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -5,7 +5,8 @@ import type { Clock } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 
-const HEARTBEAT_MS = 15 * SECOND;
+/** Often enough for a page to show within three seconds that the daemon is stopped. */
+const HEARTBEAT_MS = SECOND;
 
 /** Sends the items until the stream or the connection ends. */
 export async function sendEvents(

@@ -12,6 +12,7 @@ import {
 } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { harmlessJson } from '../support/text.ts';
+import type { PageFile } from './page.ts';
 
 export interface Reply {
   readonly status: number;
@@ -119,6 +120,23 @@ export function sendText(
   if (status !== 204) response.setHeader('Content-Length', Buffer.byteLength(text));
   response.writeHead(status);
   response.end(text);
+}
+
+/** Sends a file of the page, packed where the client says that it can unpack it. */
+export function sendFile(
+  response: ServerResponse,
+  { type, bytes, zipped }: PageFile,
+  accepted: string | string[] | undefined,
+): void {
+  const isZipped = /\bgzip\b/.test(String(accepted));
+  const sent = isZipped ? zipped : bytes;
+  response.writeHead(200, {
+    'Content-Type': type,
+    'Content-Length': sent.length,
+    Vary: 'Accept-Encoding',
+    ...(isZipped && { 'Content-Encoding': 'gzip' }),
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : sent);
 }
 
 export const hasBody = ({ headers }: IncomingMessage): boolean =>

@@ -61,7 +61,7 @@ test('metrics and health are given to whoever names the daemon as its user does'
     'application/json',
     { status: 'ok' },
   ]);
-  expect((await ask(`${url}/`)).status).toBe(404);
+  expect((await ask(`${url}/nothing`)).status).toBe(404);
 });
 
 test('a page that calls itself by another name gets nothing, whatever it asks for', async () => {
@@ -100,7 +100,7 @@ test('before there is a daemon behind it, the API says that it is not open, and 
 
 test('every reply forbids what a page could do with it, and none allows another site to read it', async () => {
   const url = await served();
-  for (const path of ['/metrics', '/healthz', '/', '/api/v1/status', '/api/v1/nothing']) {
+  for (const path of ['/metrics', '/healthz', '/icon.svg', '/nothing', '/api/v1/status']) {
     const { headers } = await ask(`${url}${path}`);
     expect([path, headers['x-content-type-options']]).toEqual([path, 'nosniff']);
     expect(headers['referrer-policy']).toBe('no-referrer');

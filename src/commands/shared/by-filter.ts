@@ -2,8 +2,9 @@
 // list of ids. The runs are chosen first, by when they were accepted: what comes while the first ones are done is left
 // alone. Then they are done some at a time, and it is told how far it is.
 import type { Run, StateName } from '../../run/run.ts';
+import { LIST_NAMES } from '../../run/run-lists.ts';
 import type { Context } from './command.ts';
-import { FILTER, LIST_NAMES } from './filter.ts';
+import { FILTER } from './filter.ts';
 import { choice, instant } from './kinds.ts';
 import { type Checked, field, yesOrNo } from './options.ts';
 import { queryOf } from './run-list.ts';

@@ -2,25 +2,13 @@
 // since:2h param:customer.city=Berlin`. The dashboard, and
 // whoever asks for a list with `q`, have it read here.
 import * as v from 'valibot';
-import { STATE_NAMES, type StateName } from '../../run/run.ts';
+import type { StateName } from '../../run/run.ts';
+import { LISTS, type ListName } from '../../run/run-lists.ts';
 import type { ParamWord } from '../../run/words.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { text } from '../../support/schema.ts';
 import { plainLine } from '../../support/text.ts';
 import { field } from './options.ts';
-
-/** The lists of runs in the dashboard. */
-export const LIST_NAMES = ['running', 'scheduled', 'done', 'errors', 'all'] as const;
-export type ListName = (typeof LIST_NAMES)[number];
-
-/** The states that each of them shows. */
-export const LISTS: Readonly<Record<ListName, readonly StateName[]>> = {
-  running: ['running'],
-  scheduled: ['scheduled', 'waiting', 'queued'],
-  done: ['done'],
-  errors: ['failed', 'aborted'],
-  all: STATE_NAMES,
-};
 
 export interface Filter {
   /** Each is in the run, job or schedule. */

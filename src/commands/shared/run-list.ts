@@ -1,17 +1,16 @@
 // A list of runs as it is asked for: which runs fit, and the part of them that is shown, at once or as it is found.
 import type { Query } from '../../engine/engine.ts';
 import { isSettledName, type StateName } from '../../run/run.ts';
+import { LIST_NAMES, LISTS, RUN_ORDERS } from '../../run/run-lists.ts';
 import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
 import type { Context } from './command.ts';
-import { FILTER, type Filter, filterOf, fitsTexts, LIST_NAMES, LISTS, statesIn } from './filter.ts';
+import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
 import { type Checked, field, flag, option, optionOr, yesOrNo } from './options.ts';
 import { type ShortRun, shortOf, viewsOf } from './views.ts';
-
-export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 
 /** A longer list is asked for in parts: it would hold up everybody else's requests. */
 const MAX_LIMIT = 10_000;

@@ -38,6 +38,12 @@ function retryText({ attempt, maxAttempts, error }: ShortRun): string {
   return attempt < maxAttempts ? `try ${attempt + 1} of ${maxAttempts}` : '';
 }
 
+/** The instant that matters most of it: when it ended, began, or is due. */
+export function whenOf({ state, settledAt, startedAt, dueAt }: ShortRun): string {
+  if (settledAt !== null) return settledAt;
+  return state === 'running' ? (startedAt ?? dueAt) : dueAt;
+}
+
 /** How long the latest attempt took, or with `now` has taken so far; null where there was none, or none goes on. */
 export function tookMs(run: ShortRun, now?: number): number | null {
   const present = run.state === 'running' ? now : undefined;

@@ -1,0 +1,35 @@
+// What a row says of a run beside its name and state: how far it is, why it waits, how it ended.
+import { sayOf } from '../commands/shared/run-words.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
+import { Text } from './text.tsx';
+
+export function RunLine({ run }: { readonly run: ShortRun }) {
+  const { state, progress, id } = run;
+  const said = sayOf(run);
+  if (state !== 'running') {
+    return (
+      <>
+        <span class={`note ${state}`}>
+          <Text of={said} />
+        </span>
+        {tried(run)}
+      </>
+    );
+  }
+  const percent = Math.floor(progress.percent);
+  return (
+    <span class="meter">
+      <progress max="100" value={progress.percent} aria-label={`Run ${id}: ${percent} percent`} />
+      <span class="note">
+        <Text of={said} />
+      </span>
+      {tried(run)}
+    </span>
+  );
+}
+
+function tried({ attempt, maxAttempts, state }: ShortRun) {
+  if (attempt < 2 || state === 'scheduled') return null;
+  const limit = maxAttempts === null ? '' : ` of ${maxAttempts}`;
+  return <span class="muted tried"> · attempt {`${attempt}${limit}`}</span>;
+}

@@ -1,0 +1,149 @@
+// The lists of runs: which list, which filter and which part of it is shown stands in the address.
+import { useState } from 'preact/hooks';
+import type { Status } from '../commands/shared/replies.ts';
+import type { Listed } from '../commands/shared/run-list.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
+import { LIST_NAMES, LIST_ORDERS, LIST_TITLES, LISTS, type ListName } from '../run/run-lists.ts';
+import { showCount } from '../support/text.ts';
+import { access, withQuery } from './api.ts';
+import { Filter } from './filter.tsx';
+import { Go } from './go.tsx';
+import { useLoaded } from './loaded.ts';
+import { Pulse } from './pulse.tsx';
+import { go, to } from './router.ts';
+import { RunTable } from './run-table.tsx';
+import { Text } from './text.tsx';
+import { useTold } from './told.ts';
+
+const PAGE = 50;
+/** Progress is not told of as a change. */
+const RUNNING_MS = 1000;
+
+interface Shown {
+  readonly list: ListName;
+  readonly q: string;
+  readonly offset: number;
+}
+
+function shownIn(query: URLSearchParams): Shown {
+  const list = LIST_NAMES.find((name) => name === query.get('list')) ?? 'all';
+  const offset = Math.max(0, Math.floor(Number(query.get('offset') ?? 0))) || 0;
+  return { list, q: query.get('q') ?? '', offset };
+}
+
+const addressOf = ({ list, q, offset }: Shown): string =>
+  to.runs({ list: list === 'all' ? null : list, q, offset: offset || null });
+
+interface Props {
+  readonly query: URLSearchParams;
+  readonly status: Status | null;
+}
+
+export function RunsPage({ query, status }: Props) {
+  const shown = shownIn(query);
+  const { list, q, offset } = shown;
+  const isMoving = status !== null && status.counts.running > 0;
+  const path = withQuery('runs', {
+    ...{ list, q, order: LIST_ORDERS[list][0], limit: PAGE, offset, short: true },
+  });
+  const { data, error, isOld } = useLoaded<Listed<ShortRun>>(path, isMoving ? RUNNING_MS : null);
+  const marks = useMarks(`${list} ${q}`);
+  const mayAct = useTold(access) === 'all';
+  const isEmpty = data !== null && data.runs.length === 0 && !isOld;
+  return (
+    <>
+      <h1 class="hidden">Runs</h1>
+      {status && <Pulse status={status} />}
+      <section class="panel" aria-label="Runs" aria-busy={isOld}>
+        <div class="tools">
+          <Tabs shown={shown} status={status} />
+          <Filter q={q} onChange={(next) => go(addressOf({ list, q: next, offset: 0 }), true)} />
+        </div>
+        {error && (
+          <p class="refused" role="alert">
+            <Text of={error.message} /> <Text of={error.hint} />
+          </p>
+        )}
+        {data && <RunTable runs={data.runs} marks={mayAct ? marks : null} />}
+        {isEmpty && !error && <Empty shown={shown} />}
+        {data && <Foot shown={shown} total={data.total} count={data.runs.length} />}
+      </section>
+    </>
+  );
+}
+
+/** The marked runs of a list. Another list, or another filter, has marks of its own. */
+function useMarks(of: string) {
+  const [marked, mark] = useState<{ of: string; ids: ReadonlySet<string> }>({ of, ids: NONE });
+  const idsIn = (one: typeof marked): ReadonlySet<string> => (one.of === of ? one.ids : NONE);
+  return {
+    ids: idsIn(marked),
+    set: (changed: readonly string[], isOn: boolean): void =>
+      mark((before) => {
+        const ids = new Set(idsIn(before));
+        for (const id of changed) isOn ? ids.add(id) : ids.delete(id);
+        return { of, ids };
+      }),
+  };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function Tabs({ shown, status }: { readonly shown: Shown; readonly status: Status | null }) {
+  const countOf = (name: ListName): number =>
+    LISTS[name].reduce((sum, state) => sum + (status?.counts[state] ?? 0), 0);
+  return (
+    <nav class="tabs" aria-label="Lists">
+      {LIST_NAMES.map((name) => (
+        <Go
+          key={name}
+          to={addressOf({ ...shown, list: name, offset: 0 })}
+          aria-current={name === shown.list ? 'page' : undefined}
+        >
+          {LIST_TITLES[name]}
+          {status && <b>{showCount(countOf(name))}</b>}
+        </Go>
+      ))}
+    </nav>
+  );
+}
+
+function Empty({ shown: { list, q } }: { readonly shown: Shown }) {
+  if (q !== '') return <p class="empty">No run fits this filter.</p>;
+  if (list !== 'all') return <p class="empty">No run is in this list.</p>;
+  return (
+    <p class="empty">
+      No runs yet. Start one: <code>jobrun schedule &lt;job&gt;</code>
+    </p>
+  );
+}
+
+interface FootProps {
+  readonly shown: Shown;
+  readonly total: number;
+  readonly count: number;
+}
+
+function Foot({ shown, total, count }: FootProps) {
+  const { offset } = shown;
+  const part = count === 0 ? '0' : `${showCount(offset + 1)}–${showCount(offset + count)}`;
+  const at = (next: number): string => addressOf({ ...shown, offset: Math.max(0, next) });
+  return (
+    <div class="foot">
+      <span>
+        {part} of {showCount(total)}
+      </span>
+      <span class="grow" />
+      {offset > 0 && (
+        <Go to={at(offset - PAGE)} class="btn small">
+          Back
+        </Go>
+      )}
+      {offset + count < total && (
+        <Go to={at(offset + PAGE)} class="btn small">
+          More
+        </Go>
+      )}
+    </div>
+  );
+}

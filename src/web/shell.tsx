@@ -1,0 +1,112 @@
+// What surrounds every page: the project, the ways to the other pages, whether the daemon is there, and the theme.
+import type { ComponentChildren } from 'preact';
+import type { Status } from '../commands/shared/replies.ts';
+import { BASE } from './address.ts';
+import { access } from './api.ts';
+import { Go } from './go.tsx';
+import { type Link, link } from './live.ts';
+import { place, to } from './router.ts';
+import { Sign } from './state-mark.tsx';
+import { Text } from './text.tsx';
+import { chooseTheme, nextTheme, theme } from './theme.ts';
+import { Toast } from './toast.tsx';
+import { useTold } from './told.ts';
+
+interface Props {
+  readonly status: Status | null;
+  readonly children: ComponentChildren;
+}
+
+export function Shell({ status, children }: Props) {
+  const { page } = useTold(place);
+  const isAt = (...pages: readonly string[]) => (pages.includes(page) ? 'page' : undefined);
+  const mayAct = useTold(access) === 'all';
+  return (
+    <>
+      <header class="top">
+        <div class="bar">
+          <Go to={to.runs()} class="brand">
+            <img src={`${BASE}/icon.svg`} alt="" />
+            jobrun{' '}
+            <span class="hide-s">
+              <Text of={status?.dir.split(/[/\\]/).at(-1) ?? ''} />
+            </span>
+          </Go>
+          <nav class="main" aria-label="Pages">
+            <Go to={to.runs()} aria-current={isAt('runs', 'run')}>
+              Runs
+            </Go>
+            <Go to={to.jobs} aria-current={isAt('jobs', 'job', 'new')}>
+              Jobs
+            </Go>
+            <Go to={to.schedules} aria-current={isAt('schedules')}>
+              Schedules
+            </Go>
+          </nav>
+          <span class="grow" />
+          <LinkMark isReadOnly={!mayAct && status !== null} />
+          <ThemeButton />
+          {mayAct && (
+            <Go to={to.jobs} class="btn first">
+              New run
+            </Go>
+          )}
+        </div>
+        <OffBar />
+      </header>
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+      <Toast />
+    </>
+  );
+}
+
+const LINK_WORDS: Readonly<Record<Link, string>> = {
+  connecting: 'connecting',
+  live: 'live',
+  off: 'no answer',
+  locked: 'no key',
+};
+
+function LinkMark({ isReadOnly }: { readonly isReadOnly: boolean }) {
+  const now = useTold(link);
+  return (
+    <span class={now === 'live' ? 'live' : 'live off'} role="status">
+      <i />
+      <span>
+        {LINK_WORDS[now]}
+        {isReadOnly && ', read only'}
+      </span>
+    </span>
+  );
+}
+
+/** Everything that is shown is as it was when the daemon last replied. */
+function OffBar() {
+  if (useTold(link) !== 'off') return null;
+  return (
+    <p class="offbar" role="alert">
+      The daemon does not answer. This is its last picture; the page goes on by itself when it is
+      back. Start it: <code>jobrun daemon</code>
+    </p>
+  );
+}
+
+const HALF = 'M8 2a6 6 0 0 1 0 12zM14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0z';
+
+function ThemeButton() {
+  const now = useTold(theme);
+  const next = nextTheme(now);
+  return (
+    <button
+      type="button"
+      class="btn icon"
+      aria-label={`Theme: ${now}. Change to ${next}`}
+      title={`Theme: ${now}`}
+      onClick={() => chooseTheme(next)}
+    >
+      <Sign path={HALF} size={15} />
+    </button>
+  );
+}

@@ -1,0 +1,33 @@
+// A value that components watch: whoever uses it is drawn again when it becomes another one.
+import { useEffect, useState } from 'preact/hooks';
+
+export class Told<T> {
+  #value: T;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  tell(next: T): void {
+    if (Object.is(next, this.#value)) return;
+    this.#value = next;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back with each change. Returns its undo. */
+  on(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+export function useTold<T>(told: Told<T>): T {
+  const [, draw] = useState({});
+  useEffect(() => told.on(() => draw({})), [told]);
+  return told.value;
+}
