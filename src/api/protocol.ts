@@ -55,7 +55,7 @@ const HEADER = 4;
 /** What a client takes as one reply: a long list of large runs. */
 export const MAX_REPLY_BYTES = 64 * MAX_FRAME_BYTES;
 const MAX_COMMAND_NAME = 100;
-const MAX_REQUEST_ID = 100;
+export const MAX_REQUEST_ID = 100;
 
 /** Gathers frames: all those of one turn become one piece of memory and one write. */
 export class FrameWriter {

@@ -82,13 +82,15 @@ export class Jobs {
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
     const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
+    if (asked.cron === undefined && asked.everyMs === undefined)
+      return this.#caller.runs.accept(asked);
     // The expression was written for the zone of this process, which may not be the daemon's.
     const timezone = asked.timezone ?? this.#caller.config.timezone;
     const request = asked.cron === undefined ? asked : { ...asked, timezone };
-    const reply = (await this.#caller.send('schedule', request)) as
-      | { readonly run: Accepted }
-      | { readonly schedule: ScheduleView };
-    return 'run' in reply ? reply.run : reply.schedule;
+    const reply = (await this.#caller.send('schedule', request)) as {
+      readonly schedule: ScheduleView;
+    };
+    return reply.schedule;
   }
 
   /**

@@ -12,6 +12,7 @@ import { assert, JobrunError } from '../support/errors.ts';
 import { deferred } from '../support/wakeup.ts';
 import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
+import { RunBatcher } from './run-batcher.ts';
 
 /** The location of a project, as code gives it. */
 export const WHERE = { dir: field(text(4096)), stateDir: field(text(4096)) };
@@ -29,6 +30,9 @@ export class Caller {
   readonly #open = new Set<Shared>();
   #closed = false;
   readonly #ending = new AbortController();
+
+  /** Runs, of which those of one turn go out as one request. */
+  readonly runs = new RunBatcher((name, args) => this.send(name, args));
 
   constructor(options: ConfigOptions) {
     this.config = loadConfig(options, process.env, process.cwd());

@@ -1,5 +1,6 @@
-// `schedule --batch`: one JSON object a line, and a result a line in the same order. A line that is refused does not
-// stop the others.
+// Many runs in one request: the lines of `schedule --batch`, one JSON object each, and the runs that a program asks for at
+// the same time. Each has its result, in the same order, and one that is refused does not stop the others.
+import { MAX_REQUEST_ID } from '../../api/protocol.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { isSettled } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
@@ -17,8 +18,9 @@ import { LINE, type RUN, type RunRequest } from './run-options.ts';
 import { readDue } from './times.ts';
 import { viewerOfAccepted } from './views.ts';
 
+/** With a `request` of its own a line is accepted once by itself, whatever becomes of the others. */
 export type BatchLine =
-  | { readonly line: number; readonly run: Sent<typeof RUN> }
+  | { readonly line: number; readonly run: Sent<typeof RUN>; readonly request?: string }
   | { readonly line: number; readonly error: ErrorShape };
 
 type Refused = { readonly line: number; readonly error: ErrorShape };
@@ -85,7 +87,14 @@ function sizeOf(line: BatchLine): number {
 }
 
 const isLine = (line: unknown): boolean =>
-  typeof line === 'object' && line !== null && ('run' in line || 'error' in line);
+  typeof line === 'object' &&
+  line !== null &&
+  ('run' in line || 'error' in line) &&
+  hasOwnRequest(line);
+
+const hasOwnRequest = (line: object): boolean =>
+  !('request' in line) ||
+  (typeof line.request === 'string' && line.request.length <= MAX_REQUEST_ID);
 
 /** Lines as they are sent. What is wrong with the run of one is told in its place. */
 export const lines: Kind<readonly BatchLine[]> = {
@@ -97,28 +106,80 @@ export async function acceptBatch(
   context: Context,
   now: number,
 ): Promise<ToldResult[]> {
-  const runs = lines.flatMap((line) => ('run' in line ? [line.run] : []));
-  const tell = await teller(runs, context);
-  const again = (await acceptedBefore(runs.length, context, now))?.values();
-  if (again) {
-    return lines.map((line) =>
-      'error' in line ? line : tell(again.next().value as Accepted, line.run),
-    );
-  }
-  const drafts = await draftsOf(runs.map(runOf), context, now);
-  const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
-  const { request } = context;
-  const accepted = good.length > 0 ? await context.engine.accept(good, now, { request }) : [];
-  const [nextDraft, nextAccepted] = [drafts.values(), accepted.values()];
+  const asked = lines.flatMap((line) => ('run' in line ? [line] : []));
+  const tell = await teller(asked, context);
+  const accept = asked.some(({ request }) => request !== undefined) ? acceptEach : acceptAll;
+  const answers = (await accept(asked, context, now)).values();
   return lines.map((line) => {
     if ('error' in line) return line;
-    const draft = nextDraft.next().value;
-    if (draft instanceof JobrunError) return { line: line.line, error: draft.toJSON() };
-    const one = nextAccepted.next().value;
+    const one = answers.next().value;
+    if (one instanceof JobrunError) return { line: line.line, error: one.toJSON() };
     if (!one)
       throw new JobrunError('internal', 'a run was lost from a batch', 'Please report this.');
     return tell(one, line.run);
   });
+}
+
+type AskedLine = Extract<BatchLine, { run: unknown }>;
+type Answer = Accepted | JobrunError;
+
+/** All together, under the one request that they came with. */
+async function acceptAll(
+  asked: readonly AskedLine[],
+  context: Context,
+  now: number,
+): Promise<readonly Answer[]> {
+  const again = await acceptedBefore(asked.length, context, now);
+  if (again) return again;
+  const drafts = await draftsOf(
+    asked.map(({ run }) => runOf(run)),
+    context,
+    now,
+  );
+  const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
+  const { request } = context;
+  const accepted = good.length > 0 ? await context.engine.accept(good, now, { request }) : [];
+  const next = accepted.values();
+  return drafts.flatMap((draft) =>
+    draft instanceof JobrunError ? draft : (next.next().value ?? []),
+  );
+}
+
+/** Each under its own request: one that was accepted before is answered as then, one that is refused is refused alone. */
+async function acceptEach(
+  asked: readonly AskedLine[],
+  context: Context,
+  now: number,
+): Promise<readonly Answer[]> {
+  const { engine } = context;
+  const before = await Promise.all(
+    asked.map(({ request }) => acceptedBefore(1, { ...context, request }, now)),
+  );
+  const fresh = asked.filter((_, i) => !before[i]);
+  const drafts = await draftsOf(
+    fresh.map(({ run }) => runOf(run)),
+    context,
+    now,
+  );
+  const answers = await Promise.all(
+    drafts.map((draft, i) =>
+      draft instanceof JobrunError
+        ? draft
+        : orError(engine.accept([draft], now, { request: fresh[i]?.request })),
+    ),
+  );
+  const next = answers.values();
+  return before.flatMap((again) => again?.[0] ?? next.next().value ?? []);
+}
+
+async function orError(accepting: Promise<readonly Accepted[]>): Promise<Answer> {
+  try {
+    const [one] = await accepting;
+    return one ?? new JobrunError('internal', 'a run was lost', 'Please report this.');
+  } catch (error) {
+    if (error instanceof JobrunError) return error;
+    throw error;
+  }
 }
 
 /** What was told of these lines, in full. */
@@ -144,10 +205,10 @@ type Asked = Pick<RunRequest, 'job' | 'params'>;
 
 /** How to tell accepted runs to whoever asked for them. */
 async function teller(
-  runs: readonly unknown[],
+  asked: readonly AskedLine[],
   context: Context,
 ): Promise<(accepted: Accepted, asked: Asked) => AcceptedView | ShortView> {
-  const jobs = runs.map((run) => String((run as Asked).job));
+  const jobs = asked.map(({ run }) => String(run.job));
   const view = await viewerOfAccepted(jobs, context);
   const mayBeShort = context.daemon !== null && context.config.redact.length === 0;
   return (accepted, asked) =>
