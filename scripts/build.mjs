@@ -301,9 +301,31 @@ copyFileSync(`${PAGE}/icon.svg`, `${dist}/web/icon.svg`);
 
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
 
-const licences = [...inlined].sort().map((folder) => {
+const bundled = [...inlined].sort().map((folder) => ({
+  folder,
+  ...JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')),
+}));
+const licences = bundled.map(({ folder, name, version, license }) => {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  const { name, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-  return `${name} (${license})\n\n${file ? readFileSync(`${folder}/${file}`, 'utf8') : ''}`;
+  return `${name} ${version} (${license})\n\n${file ? readFileSync(`${folder}/${file}`, 'utf8') : ''}`;
 });
 writeFileSync(`${dist}/LICENSES.txt`, licences.join('\n---\n\n'));
+
+/** The same for programs that look for known faults: CycloneDX 1.6 (cyclonedx.org/docs/1.6/json). */
+const component = (type, { name, version, license }) => ({
+  type,
+  'bom-ref': `pkg:npm/${name.replace('@', '%40')}@${version}`,
+  name,
+  version,
+  licenses: [/ OR | AND /.test(license) ? { expression: license } : { license: { id: license } }],
+  purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+});
+const jobrun = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+const bom = {
+  bomFormat: 'CycloneDX',
+  specVersion: '1.6',
+  version: 1,
+  metadata: { component: component('application', jobrun) },
+  components: bundled.map((one) => component('library', one)),
+};
+writeFileSync(`${dist}/sbom.cdx.json`, `${JSON.stringify(bom, null, 2)}\n`);

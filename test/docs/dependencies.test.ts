@@ -9,6 +9,7 @@ interface Locked {
   readonly license?: string;
   readonly version?: string;
   readonly dev?: boolean;
+  readonly peer?: boolean;
   readonly hasInstallScript?: boolean;
 }
 
@@ -38,16 +39,45 @@ it('none runs anything when it is installed', () => {
   expect(packages.length).toBeGreaterThan(100);
 });
 
-it('what lies in dist/ is named in the very version that lies there', () => {
-  const [, inDist = ''] = /dashboard needs at once \((.+?)and what/s.exec(page) ?? [];
-  const names = [...inDist.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
-  const versions = manifest.dependencies as Record<string, string>;
-  const built = readFileSync(join(ROOT, 'dist/LICENSES.txt'), 'utf8');
-  expect(names.length).toBe(5);
-  for (const [name, version] of Object.entries(versions)) {
-    expect([name, built.includes(`\n${name} (`)]).toEqual([name, names.includes(name)]);
-    if (names.includes(name)) expect(version).toBe(lock.packages[`node_modules/${name}`]?.version);
+interface Bom {
+  readonly bomFormat: string;
+  readonly components: readonly { name: string; version: string; purl: string; licenses: object }[];
+}
+
+it('what lies in dist/ is listed there with its version and licence, and is no dependency beside it', () => {
+  const bom = JSON.parse(readFileSync(join(ROOT, 'dist/sbom.cdx.json'), 'utf8')) as Bom;
+  const names = bom.components.map(({ name }) => name);
+  for (const name of [
+    '@babel/core',
+    'commander',
+    'ink',
+    'lowdb',
+    'preact',
+    'react',
+    'string-width',
+    'valibot',
+  ])
+    expect(names).toContain(name);
+  const licences = readFileSync(join(ROOT, 'dist/LICENSES.txt'), 'utf8');
+  const locked = Object.entries(lock.packages);
+  for (const { name, version, purl } of bom.components) {
+    const [, found] =
+      locked.find(
+        ([path, one]) => path.endsWith(`node_modules/${name}`) && one.version === version,
+      ) ?? [];
+    expect([name, found?.version]).toEqual([name, version]);
+    expect(purl).toBe(`pkg:npm/${name.replace('@', '%40')}@${version}`);
+    expect(licences).toContain(`${name} ${version} (${found?.license})`);
   }
+  expect(Object.keys(manifest.dependencies ?? {}).filter((name) => names.includes(name))).toEqual(
+    [],
+  );
+});
+
+it('an installed jobrun is at most 25 packages, itself included', () => {
+  const run = packages.filter(([, one]) => !one.dev && !one.peer);
+  expect(run.length + 1).toBeLessThanOrEqual(25);
+  expect(run.length).toBeGreaterThan(3);
 });
 
 it('what is needed to run is free to use', () => {
