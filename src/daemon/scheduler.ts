@@ -3,9 +3,11 @@
 // is polled. A timer stands still while a machine sleeps and the wall clock can be set, so no sleep is longer than 15
 // seconds, and every tick compares both clocks.
 import type { Claimed, Engine } from '../engine/engine.ts';
+import type { WorkerRef } from '../engine/members.ts';
 import type { WorkerKind } from '../run/pick.ts';
 import type { Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
+import { assert } from '../support/errors.ts';
 import { MAX_SLEEP_MS, SECOND } from '../support/limits.ts';
 import { SteadyTime } from '../support/steady-time.ts';
 import type { Runner } from '../workers/runner.ts';
@@ -158,8 +160,9 @@ export class Scheduler {
     };
     const over = this.#p.engine.claim({ workerKind, most: free, only }, workerFor, now).then(
       (claimed) => {
-        // One claim for each worker that was asked for, in that order.
-        for (const [i, one] of claimed.entries()) this.#p.begin(one, acquired[i] as Runner);
+        for (const one of claimed) this.#p.begin(one, takeFrom(acquired, one.worker));
+        // A claim that was repeated may have asked for more workers than it has used.
+        for (const runner of acquired) this.#p.release(runner);
       },
       (error) => {
         this.rest();
@@ -184,6 +187,14 @@ export class Scheduler {
     this.#offset = offset;
     this.#p.onJump(jump);
   }
+}
+
+/** The runner that became the worker of a claim. One that is shared may be in the list several times. */
+function takeFrom(acquired: Runner[], worker: WorkerRef): Runner {
+  const at = acquired.indexOf(worker as Runner);
+  const [runner] = at < 0 ? [] : acquired.splice(at, 1);
+  assert(runner, 'a claim names a worker that was acquired for it');
+  return runner;
 }
 
 /** What may still start something, or has. */

@@ -33,8 +33,8 @@ export interface Engine {
   advance(now: number): Promise<number | null>;
   /**
    * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that `workerFor` names
-   * for it, as it is before it starts; fewer where fewer may start. With `only` it is that run or none. To ask is cheap
-   * where nothing may start.
+   * for it, as it is before it starts; fewer where fewer may start. `workerFor` may be asked for runs that are not claimed in the
+   * end. With `only` it is that run or none. To ask is cheap where nothing may start.
    */
   claim(want: Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */

@@ -1,6 +1,7 @@
 // The loop that hands out runs, on a disk that fails: it rests between two tries, and goes on when the disk does.
 import { expect, test } from 'vitest';
 import { isAtRest } from '../../src/daemon/scheduler.ts';
+import type { Runner } from '../../src/workers/runner.ts';
 import { World } from '../helpers/core.ts';
 import { draft } from '../helpers/engine-values.ts';
 import { NOW } from '../helpers/runs.ts';
@@ -39,5 +40,23 @@ test('only what is due is waited for to the millisecond', async () => {
   const before = world.clock.sharp.length;
   await core.advance(60_000);
   expect(world.clock.sharp.length, 'of the ticks at rest').toBe(before);
+  await core.stop();
+});
+
+test('a worker that was asked for twice, as in a claim that was repeated, is given back', async () => {
+  const world = new World(NOW, { mail: { lastsMs: 1000 } });
+  const core = await world.boot();
+  const { engine } = core;
+  const claim = engine.claim.bind(engine);
+  engine.claim = (want, workerFor, now) => {
+    const repeated: typeof workerFor = (run) =>
+      [workerFor(run), workerFor(run)][run.id % 2] as Runner;
+    return claim(want, repeated, now);
+  };
+  await engine.accept([draft(1), draft(2), draft(3)], NOW);
+  await core.advance(500);
+  expect([world.starts.length, world.runners.size]).toEqual([3, 3]);
+  await core.advance(1000);
+  expect([world.runners.size, world.errors]).toEqual([0, []]);
   await core.stop();
 });

@@ -79,6 +79,8 @@ export class World {
   readonly starts: Start[] = [];
   readonly errors: string[] = [];
   readonly warnings: string[] = [];
+  /** Those that were acquired and not released, with a run or without one. */
+  readonly runners = new Set<Runner>();
   places = 1000;
 
   constructor(now: number, jobs: Readonly<Record<string, FakeJob>> = {}) {
@@ -157,9 +159,13 @@ export class Core {
       engine,
       clock,
       free: () => world.places - this.#under.size,
-      acquire: () => ({ mark: 'w', pid: 1 }) as Runner,
-      release: () => undefined,
-      begin: (claimed) => this.#begin(claimed),
+      acquire: () => {
+        const runner = { mark: 'w', pid: 1 } as Runner;
+        world.runners.add(runner);
+        return runner;
+      },
+      release: (runner) => void world.runners.delete(runner),
+      begin: (claimed, runner) => this.#begin(claimed, runner),
       fire: (now) => this.recurring.fire(now),
       onJump: () => undefined,
       onError: (error) => onError('tick', error),
@@ -225,17 +231,19 @@ export class Core {
     this.#dead = true;
   }
 
-  #begin(claimed: Claimed): void {
+  #begin(claimed: Claimed, runner: Runner): void {
     if (this.#dead) return;
-    const { run } = claimed;
+    const { run, worker } = claimed;
+    if (runner !== worker) this.#world.errors.push(`run ${run.id} began in another worker`);
     const { clock, starts, jobs } = this.#world;
     const schedule = run.origin?.schedule ?? null;
     const { dueAt } = run.state;
     starts.push({ run: run.id, schedule, dueAt, at: clock.now(), priority: run.priority });
     this.#under.set(run.id, claimed);
     clock.after(jobs.get(run.job)?.lastsMs ?? 0, () => {
-      if (!this.#dead && this.#under.has(run.id))
-        this.#finish(claimed, outcomeOf(jobs.get(run.job)));
+      if (this.#dead) return;
+      this.#world.runners.delete(runner);
+      if (this.#under.has(run.id)) this.#finish(claimed, outcomeOf(jobs.get(run.job)));
     });
   }
 

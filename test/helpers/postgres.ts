@@ -57,6 +57,16 @@ export async function query<Row extends pg.QueryResultRow>(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
+  const client = await clientOf(store);
+  try {
+    return (await client.query<Row>(text, [...values])).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** A session with such a store, as its owner; the caller ends it. */
+export async function clientOf(store: string): Promise<pg.Client> {
   const url = new URL(store);
   const schema = url.searchParams.get('schema') ?? 'jobrun';
   url.searchParams.delete('schema');
@@ -67,11 +77,7 @@ export async function query<Row extends pg.QueryResultRow>(
   // A server that dies is told of by the query that it leaves.
   client.on('error', () => undefined);
   await client.connect();
-  try {
-    return (await client.query<Row>(text, [...values])).rows;
-  } finally {
-    await client.end();
-  }
+  return client;
 }
 
 /** A server that belongs to one test, and ends with it at the latest. */

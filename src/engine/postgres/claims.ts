@@ -122,7 +122,8 @@ export class Claims {
     return all.filter(({ limits }) => limits.rateLimit !== null);
   }
 
-  next(asked: Asked): Claiming<Claimed[]> {
+  next(given: Asked): Claiming<Claimed[]> {
+    const asked = { ...given, workerFor: onceEach(given.workerFor) };
     const { workerKind, most } = asked.want;
     const look = async (ask: Ask): Promise<Claimed[] | null> => {
       const [row] = await ask<Pick<Meta, 'pauses'>>(PAUSES);
@@ -147,6 +148,7 @@ export class Claims {
 
   /** That run or none. */
   only(id: number, { want: { workerKind }, workerFor, now }: Asked): Operation<Claimed[]> {
+    const workerOf = onceEach(workerFor);
     return {
       patience: 'none',
       wants: (wanted) => wanted.runs.add(id),
@@ -157,7 +159,7 @@ export class Claims {
         if ((runsAlone(run) ? 'dedicated' : limits.workerKind) !== workerKind) return [];
         const standing = unit.standingOf(run, limits, now);
         if (whyQueued(run, standing, now) !== null) return [];
-        return [this.#start(unit, run, limits, workerFor(run), now)];
+        return [this.#start(unit, run, limits, workerOf(run), now)];
       },
     };
   }
@@ -268,6 +270,16 @@ export class Claims {
       ],
     };
   }
+}
+
+/** A turn may be repeated, and then mostly takes the same runs: each has the worker that was found for it. */
+function onceEach(workerFor: Asked['workerFor']): Asked['workerFor'] {
+  const known = new Map<number, WorkerRef>();
+  return (run) => {
+    const worker = known.get(run.id) ?? workerFor(run);
+    known.set(run.id, worker);
+    return worker;
+  };
 }
 
 function hasRoom({ limits, running, starts }: Line, now: number): boolean {

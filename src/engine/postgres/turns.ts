@@ -23,7 +23,9 @@
 // every turn has a number, and writes it beside the writer. If it is that turn, it was committed; else it is repeated.
 //
 // While there is no session to be had, operations wait as long as they have patience: none for what the present decides
-// (claims, firing), some for what people wait for, and no end of it for what an attempt has come to. In doubt claims wait
+// (claims, firing), some for what people wait for, and no end of it for what an attempt has come to. A session that is
+// lost within a turn may be followed by the next one at once, so what the present decides goes into that one while it is
+// still young: a server that ends sessions again and again would else let nothing start. In doubt claims wait
 // too, and then ask again whether they hold what they have claimed. A request that gives up in doubt says only that the
 // store cannot be reached: whoever asks again under the same number is told.
 //
@@ -68,6 +70,8 @@ const MOST_SIZE = 2000;
 /** Between two looks for the store that is away: together with the connection it is found again within two seconds. */
 const LOOK_AGAIN_MS = SECOND / 4;
 const MOST_REPEATS = 10;
+/** What the present decides is still worth deciding at this age: as long as a scheduler rests before it asks again. */
+const YOUNG_MS = SECOND;
 
 /** For the session of turns alone. Tables grow from nothing to millions between two looks of the planner at them. */
 export const TURN_SETTINGS = {
@@ -154,8 +158,9 @@ export class Turns {
   async #failed(tried: Tried, error: unknown): Promise<null> {
     if (isAway(error)) {
       await this.#lose();
-      tried.left = this.#impatient(tried.left, error, tried.doubt !== null);
-      this.#queue = this.#impatient(this.#queue, error, false);
+      const { at, doubt } = tried;
+      tried.left = this.#impatient(tried.left, error, { at, inDoubt: doubt !== null });
+      this.#queue = this.#impatient(this.#queue, error, { at, inDoubt: false });
     }
     // A session that was ended may be followed by the next one at once.
     if (tried.at !== 'turn') await delay(this.#o.clock, LOOK_AGAIN_MS);
@@ -175,13 +180,18 @@ export class Turns {
   }
 
   /** Rejects those that do not wait any longer, and returns the others. */
-  #impatient(all: readonly Waiting[], error: unknown, inDoubt: boolean): Waiting[] {
+  #impatient(
+    all: readonly Waiting[],
+    error: unknown,
+    { at, inDoubt }: { readonly at: Tried['at']; readonly inDoubt: boolean },
+  ): Waiting[] {
     const { clock, patienceMs } = this.#o;
     const waits = ({ work: { patience }, since }: Waiting): boolean => {
       if (this.#closed) return false;
+      const age = clock.monotonic() - since;
       // Runs that are claimed, and nobody knows of it, would stand still.
-      if (patience === 'none') return inDoubt;
-      return patience === 'endless' || clock.monotonic() - since < patienceMs;
+      if (patience === 'none') return inDoubt || (at === 'turn' && age < YOUNG_MS);
+      return patience === 'endless' || age < patienceMs;
     };
     for (const one of all) if (!waits(one)) one.reject(error);
     return all.filter(waits);

@@ -5,8 +5,16 @@ import type { Engine } from '../../../src/engine/engine.ts';
 import type { Run } from '../../../src/run/run.ts';
 import { type Cut, CuttingProxy } from '../../helpers/cutting-proxy.ts';
 import { all, DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
-import { freshSchema, freshStore, query, Server, storeUrl } from '../../helpers/postgres.ts';
+import {
+  clientOf,
+  freshSchema,
+  freshStore,
+  query,
+  Server,
+  storeUrl,
+} from '../../helpers/postgres.ts';
 import { openStore } from '../../helpers/postgres-engine.ts';
+import { eventually } from '../../helpers/project.ts';
 
 const raise = (run: Run): Run => ({ ...run, priority: run.priority + 1 });
 const claim = (engine: Engine, most: number) =>
@@ -19,6 +27,20 @@ async function opened(url: string): Promise<Engine> {
   const { engine, close } = await openStore(url);
   onTestFinished(close);
   return engine;
+}
+
+/** A row that nobody else can lock or write until it is released. */
+async function lockedRow(url: string, table: string, row: string) {
+  const client = await clientOf(url);
+  await client.query('begin');
+  await client.query(`select from ${table} where ${row} for update`);
+  const pid = (await client.query('select pg_backend_pid() as pid')).rows[0]?.pid;
+  /** Sessions that wait for it. */
+  const waiting = async (): Promise<number[]> => {
+    const text = 'select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid))';
+    return (await query<{ pid: number }>(url, text, [pid])).map((row) => row.pid);
+  };
+  return { waiting, release: () => client.end() };
 }
 
 /** Runs, changes and counts fit each other, and nothing is missing or there twice. */
@@ -86,6 +108,35 @@ test.each<[Cut, string, number]>([
   expect((await claim(engine, 9)).map(({ run }) => run.id)).toEqual([2, 3]);
   await expectWhole(direct, 3);
 });
+
+test.each([
+  ['before it has looked', 'meta', 'true'],
+  ['as it writes', 'run', 'id = 1'],
+])(
+  'a claim whose session the server ends %s is made again at once, for the same worker',
+  async (_when, table, row) => {
+    const url = await freshStore();
+    const engine = await opened(url);
+    await engine.accept([draft(1), draft(2)], T0);
+    const asked: number[] = [];
+    const workerFor = ({ id }: Run) => {
+      asked.push(id);
+      return { mark: `w${id}`, pid: 7 };
+    };
+    const want = { workerKind: 'dedicated', most: 1 } as const;
+    const { release, waiting } = await lockedRow(url, table, row);
+    const claiming = engine.claim(want, workerFor, T0);
+    await eventually(async () => (await waiting()).length > 0);
+    await query(url, 'select pg_terminate_backend(pid) from unnest($1::int[]) pid', [
+      await waiting(),
+    ]);
+    await release();
+    const [held] = await claiming;
+    expect([held?.run.id, held?.worker.mark, asked]).toEqual([1, 'w1', [1]]);
+    expect((await claim(engine, 9)).map(({ run }) => run.id)).toEqual([2]);
+    await expectWhole(url, 2);
+  },
+);
 
 test('what the server refuses rejects alone; what came with it is done', async () => {
   const url = await freshStore();
