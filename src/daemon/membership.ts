@@ -6,7 +6,7 @@
 //     '--given up--> outsider --attempts dead, joined anew--> member
 //
 // member: the store has answered the last renewal. Runs are taken and carried out.
-// away: it has not. Attempts go on, nothing new begins, and it asks again several times a second. It says so once.
+// away: it has not, and neither one that was asked for at once after it. Attempts go on, nothing new begins, and it asks again several times a second. It says so once.
 // fenced: six tenths of the lease have passed since the last renewal that was answered was asked for. All attempts are
 //   ended, whole process groups; they are `lost`. Their results are written when the store answers, if nobody else has the
 //   runs by then.
@@ -116,7 +116,9 @@ export class Membership {
       const { clock } = this.#p;
       const askedAt = elapsedOf(clock);
       this.#hurry = new AbortController();
-      await this.#beat(askedAt).catch((error) => this.#failed(error));
+      await this.#beat(askedAt)
+        .catch((error) => this.#beatAgain(error, askedAt))
+        .catch((error) => this.#failed(error));
       const waitMs = this.isThere ? this.#everyMs() : AGAIN_AFTER_MS;
       // A dead member is found as soon as its lease ends, not up to a renewal later.
       const nextAt = Math.min(askedAt + waitMs, this.#watch.goneAt);
@@ -142,6 +144,14 @@ export class Membership {
     }
     if (wasAway) onBack();
     await this.#lookAt(renewal, askedAt, answeredAt);
+  }
+
+  /** A session that was ended may be followed by the next one at once: then the store has never been away. */
+  async #beatAgain(error: unknown, askedAt: number): Promise<void> {
+    const now = elapsedOf(this.#p.clock);
+    if (!this.isThere || !isStoreAway(error) || now - askedAt > AGAIN_AFTER_MS) throw error;
+    this.#watch.lost();
+    await this.#beat(now);
   }
 
   #renewed(askedAt: number): void {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { CuttingProxy } from '../helpers/cutting-proxy.ts';
 import { LEDGER_JOBS } from '../helpers/ledger-jobs.ts';
-import { freshStore, query, Server } from '../helpers/postgres.ts';
+import { clientOf, freshStore, query, Server } from '../helpers/postgres.ts';
 import { type Doc, eventually, isAlive, Project } from '../helpers/project.ts';
 import { faultsOf } from '../helpers/store-check.ts';
 
@@ -148,6 +148,35 @@ it(
     for (let n = 1; n <= 6; n++) await one.until(`${n}`, ['done'], PATIENT);
     expect(proxy.cuts).toBeGreaterThan(3);
     expect(ledger('begin').length).toBe(6);
+    expect(await faultsOf(store)).toEqual({});
+  },
+  LONG,
+);
+
+it(
+  'a server that ends one session after the other holds nothing up: each run begins once, and no place is lost',
+  async () => {
+    const store = await freshStore({ fsync: true });
+    const { hosts, ledger } = hostsOn({ one: [`${store}&application_name=ended`, '30s'] });
+    const { one } = hosts;
+    await one.daemon();
+    const batch = '{"job":"hold","params":{"ms":1}}\n'.repeat(60);
+    expect((await one.cli(['schedule', '--batch', '-'], batch)).code).toBe(0);
+    const server = await clientOf(store);
+    onTestFinished(() => server.end());
+    let ended = 0;
+    await eventually(async () => {
+      const { rowCount } = await server.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ended' order by random() limit 1`,
+      );
+      ended += rowCount ?? 0;
+      const { rows } = await server.query(`select from run where state <> 'done'`);
+      return rows.length === 0;
+    }, PATIENT);
+    expect(ended).toBeGreaterThan(20);
+    expect(ledger('begin').length).toBe(60);
+    const status = await eventually(() => one.ask('status').catch(() => null), PATIENT);
+    expect(status.workers.busy).toBe(0);
     expect(await faultsOf(store)).toEqual({});
   },
   LONG,

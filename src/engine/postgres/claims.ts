@@ -13,7 +13,7 @@ import { claim } from '../../run/transitions.ts';
 import { whyQueued } from '../../run/why.ts';
 import { CLOCK_JUMP_MS } from '../../support/limits.ts';
 import type { Claimed, Pauses, Want } from '../engine.ts';
-import type { WorkerRef } from '../members.ts';
+import type { Token, WorkerRef } from '../members.ts';
 import type { Meta } from './decided.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions, Statement } from './session.ts';
@@ -280,6 +280,12 @@ function onceEach(workerFor: Asked['workerFor']): Asked['workerFor'] {
     known.set(run.id, worker);
     return worker;
   };
+}
+
+/** Whether this lease is still there. */
+export function isHeld(unit: Unit, id: number, token: Token): boolean {
+  const [turn, n] = unit.heldBy(id)?.token ?? [];
+  return turn === token[0] && n === token[1];
 }
 
 function hasRoom({ limits, running, starts }: Line, now: number): boolean {

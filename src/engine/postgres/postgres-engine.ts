@@ -15,7 +15,7 @@ import { assert } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, MAX_TOLD } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
-import { Claims, type Holder } from './claims.ts';
+import { Claims, type Holder, isHeld } from './claims.ts';
 import type { Asked } from './decided.ts';
 import { Feed } from './feed.ts';
 import { Reads } from './reads.ts';
@@ -233,14 +233,14 @@ export class PostgresEngine extends Reads implements E.Engine {
   }
 
   /** While it was in doubt whether they were claimed, they may have been taken back. */
-  async #stillHeld(claimed: readonly E.Claimed[]): Promise<E.Claimed[]> {
-    const rows = await this.#sessions.read<{ id: number; turn: number; n: number }>({
-      text: `select id::float8, token_turn::float8 as turn, token_n as n from run
-        where id = any($1::bigint[]) and state = 'running'`,
-      values: [claimed.map(({ run }) => run.id)],
+  #stillHeld(claimed: readonly E.Claimed[]): Promise<E.Claimed[]> {
+    return this.#turns.do({
+      patience: 'endless',
+      wants: (wanted) => {
+        for (const { run } of claimed) wanted.runs.add(run.id);
+      },
+      decide: (unit) => claimed.filter(({ run, token }) => isHeld(unit, run.id, token)),
     });
-    const held = new Set(rows.map(({ id, turn, n }) => `${id} ${turn} ${n}`));
-    return claimed.filter(({ run, token }) => held.has(`${run.id} ${token.join(' ')}`));
   }
 
   configure(limitsOf: (job: string) => JobLimits, policyOf: (job: string) => Policy): void {
@@ -267,8 +267,7 @@ export class PostgresEngine extends Reads implements E.Engine {
       wants: (wanted) => wanted.runs.add(id),
       decide: (unit) => {
         const run = unit.find(id);
-        const [turn, n] = unit.heldBy(id)?.token ?? [];
-        if (!run || turn !== token[0] || n !== token[1]) return null;
+        if (!run || !isHeld(unit, id, token)) return null;
         return replaceRun(unit, run, decide(run));
       },
     });

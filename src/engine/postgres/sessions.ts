@@ -13,6 +13,7 @@ export interface Asking {
 
 /** Reads at once: more wait for their turn. */
 const MOST_READING = 3;
+const MEND_MS = SECOND;
 /** A store that is back is listened to again within this and a moment. */
 const AGAIN_AFTER_MS = SECOND / 4;
 /** A connection may be cut without a word: who only listens would never know. */
@@ -58,20 +59,19 @@ export class StoreSessions implements Sessions {
     };
   }
 
+  /** What is lost is asked again: once in any case, and as long as sessions are ended one after the other. */
   async read<Row>(statement: Statement): Promise<readonly Row[]> {
-    const first = await this.#take();
-    try {
-      return await first.query<Row>(statement);
-    } catch (error) {
-      if (!isAway(error)) throw error;
-    } finally {
-      this.#giveBack(first);
-    }
-    const second = await this.#take();
-    try {
-      return await second.query<Row>(statement);
-    } finally {
-      this.#giveBack(second);
+    const { clock } = this.#reach;
+    const since = clock.monotonic();
+    for (let tries = 1; ; tries++) {
+      const session = await this.#take();
+      try {
+        return await session.query<Row>(statement);
+      } catch (error) {
+        if (!isAway(error) || (tries > 1 && clock.monotonic() - since >= MEND_MS)) throw error;
+      } finally {
+        this.#giveBack(session);
+      }
     }
   }
 

@@ -3,6 +3,7 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Engine } from '../../../src/engine/engine.ts';
 import type { Run } from '../../../src/run/run.ts';
+import { JobrunError } from '../../../src/support/errors.ts';
 import { type Cut, CuttingProxy } from '../../helpers/cutting-proxy.ts';
 import { all, DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
 import {
@@ -107,6 +108,23 @@ test.each<[Cut, string, number]>([
   expect(held?.run.id).toBe(1);
   expect((await claim(engine, 9)).map(({ run }) => run.id)).toEqual([2, 3]);
   await expectWhole(direct, 3);
+});
+
+test('what was claimed in doubt is handed out even where nothing but turns reaches the store', async () => {
+  const direct = await freshStore();
+  const { port, searchParams } = new URL(direct);
+  const proxy = await CuttingProxy.to(Number(port));
+  const opened = await openStore(storeUrl(proxy.port, searchParams.get('schema') ?? ''));
+  onTestFinished(opened.close);
+  const { engine, sessions } = opened;
+  await engine.accept([draft(1), draft(2)], T0);
+  const { read } = sessions;
+  sessions.read = () => Promise.reject(new JobrunError('store-unreachable', 'cut off', ''));
+  proxy.next = 'answer';
+  const [held] = await claim(engine, 1);
+  sessions.read = read;
+  expect([proxy.cuts, held?.run.id]).toEqual([1, 1]);
+  expect((await claim(engine, 9)).map(({ run }) => run.id)).toEqual([2]);
 });
 
 test.each([
