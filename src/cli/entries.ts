@@ -17,7 +17,7 @@ const OWN: readonly CommandEntry[] = [
   },
   {
     name: DASHBOARD,
-    alias: 'top',
+    aliases: ['top'],
     summary: 'Watch and steer it all in the terminal',
     group: PROJECT,
     load: async () => (await import('./dashboard.ts')).dashboard,
@@ -51,7 +51,7 @@ const OWN: readonly CommandEntry[] = [
 export const ENTRIES: readonly CommandEntry[] = [...COMMANDS, ...OWN];
 
 export const entryOf = (word: string): CommandEntry | undefined =>
-  ENTRIES.find(({ name, alias }) => word === name || word === alias);
+  ENTRIES.find(({ name, aliases }) => word === name || aliases?.includes(word));
 
 export const COLORS = ['auto', 'always', 'never'];
 

@@ -45,8 +45,15 @@ async function run(argv: readonly string[]): Promise<number> {
     out = outputFor(parsed.general, () => config.timezone);
     return await perform(parsed, config, out);
   } catch (thrown) {
-    return report(toJobrunError(thrown), out);
+    return report(await answered(toJobrunError(thrown), argv), out);
   }
+}
+
+/** Says what somebody who typed another program's words may have meant. */
+async function answered(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
+  if (error.code !== 'bad-option' && error.code !== 'unknown-job') return error;
+  const { withGuess } = await import('./guesses.ts');
+  return withGuess(error, argv);
 }
 
 function report(error: JobrunError, out: Output): number {

@@ -92,10 +92,10 @@ function makeProgram(version: string): Program {
   return program;
 }
 
-function addEntry(program: Program, { name, alias, summary, group }: CommandEntry): Program {
+function addEntry(program: Program, entry: CommandEntry): Program {
+  const { name, aliases = [], summary, group } = entry;
   const own = program.command(name).description(summary).summary(summary).helpGroup(group);
-  if (alias) own.alias(alias);
-  return own.action(() => undefined);
+  return own.aliases(aliases).action(() => undefined);
 }
 
 function optionOf(entry: Entry): Option {
@@ -115,9 +115,10 @@ export const generalOptions = (): readonly Option[] =>
 
 const commandWord = (words: readonly string[]): string | undefined => words[commandAt(words)];
 
-/** `jobrun help list` is `jobrun list --help`. */
+/** `jobrun help list` is `jobrun list --help`, and `jobrun version` is `jobrun --version`. */
 function withoutHelpCommand(argv: readonly string[]): readonly string[] {
   const at = commandAt(argv);
+  if (argv[at] === 'version') return [...argv.slice(0, at), ...argv.slice(at + 1), '--version'];
   return argv[at] === 'help' ? [...argv.slice(0, at), ...argv.slice(at + 1), '--help'] : argv;
 }
 

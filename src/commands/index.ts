@@ -4,7 +4,8 @@ import type { Command } from './shared/command.ts';
 
 export interface CommandEntry {
   readonly name: string;
-  readonly alias?: string;
+  /** Other words for it, those of other programs among them. */
+  readonly aliases?: readonly string[];
   readonly summary: string;
   readonly group: string;
   readonly load: () => Promise<Command>;
@@ -29,6 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'abort',
+    aliases: ['kill'],
     summary: 'End runs; waits until they are over',
     group: RUNS,
     load: async () => (await import('./abort.ts')).abort,
@@ -65,7 +67,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'list',
-    alias: 'ls',
+    aliases: ['ls', 'ps'],
     summary: 'List runs, newest first',
     group: RUNS,
     load: async () => (await import('./list.ts')).list,
@@ -90,6 +92,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'remove',
+    aliases: ['rm'],
     summary: 'Forget settled runs',
     group: RUNS,
     load: async () => (await import('./remove.ts')).remove,

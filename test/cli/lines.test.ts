@@ -105,7 +105,7 @@ describe.each(ENTRIES.map((entry) => [entry.name, entry] as const))('%s', (name,
     const chance = seeded();
     for (let i = 0; i < LINES_EACH; i++) {
       const { before, after, typed, general } = lineOf(command.options, chance);
-      const word = entry.alias && chance.below(2) === 0 ? entry.alias : name;
+      const word = chance.of([name, ...(entry.aliases ?? [])]);
       const words = [...before, word, ...after];
       const parsed = await parse(words);
       const said = words.map((one) => JSON.stringify(one)).join(' ');

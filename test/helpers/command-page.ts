@@ -23,7 +23,7 @@ export async function commandPage(): Promise<string> {
     for (const entry of ENTRIES.filter((one) => one.group === group)) {
       const command = await entry.load();
       const program = new Program(entry.name).configureHelp({ helpWidth: WIDTH });
-      if (entry.alias) program.alias(entry.alias);
+      program.aliases(entry.aliases ?? []);
       define(command, program);
       const own = generalOptions().map(({ long }) => long);
       program.configureHelp({
