@@ -69,6 +69,32 @@ test('a wide table is cut to the terminal, the flexible column first, by real wi
   ]);
 });
 
+test('a table that goes to a program is whole, and one long text fills no other row with blanks', () => {
+  const columns = [{ title: 'ID' }, { title: 'TEXT', flex: true }, { title: 'END' }];
+  const long = 'x'.repeat(3000);
+  const rows = [
+    ['1', long, 'done'],
+    ['2', 'short', 'failed'],
+  ];
+  const piped = caught();
+  piped.out.table(columns, rows);
+  expect(piped.stdout()).toContain(`1   ${long}  done\n`);
+  expect(piped.stdout()).not.toContain('…');
+  expect(piped.stdout().length).toBeLessThan(3400);
+  // Whoever says how wide it may be gets that, and a terminal that does not say so has 80 columns.
+  for (const cut of [caught({ env: { COLUMNS: '80' } }), caught({}, { isTTY: true })]) {
+    cut.out.table(columns, rows);
+    expect(
+      Math.max(
+        ...cut
+          .stdout()
+          .split('\n')
+          .map((line) => stripVTControlCharacters(line).length),
+      ),
+    ).toBe(80);
+  }
+});
+
 test('an empty table prints nothing', () => {
   const { out, stdout } = caught();
   out.table([{ title: 'ID' }], []);

@@ -99,9 +99,11 @@ export class Output {
     return this.#options.stdout.isTTY === true;
   }
 
+  /** Of a table; without an end where the output goes to a program, unless COLUMNS says otherwise. */
   get width(): number {
     const columns = this.#options.stdout.columns ?? Number(this.#options.env.COLUMNS);
-    return columns && columns > 20 ? columns : 80;
+    if (columns && columns > 20) return columns;
+    return this.isTerminal ? 80 : Number.POSITIVE_INFINITY;
   }
 
   /** With `--json` the document, with `--quiet` the ids, one a line. True where that was all that was asked for. */
@@ -156,9 +158,16 @@ export class Output {
   /** Columns padded to their widest cell, and cut where the terminal is narrower. */
   table(columns: readonly Column[], rows: readonly (readonly Value[])[]): void {
     const titles = columns.map((column) => paint('dim', column.title));
-    const widths = fitted(columns, [titles, ...rows], this.width);
+    const { width } = this;
+    const widths = fitted(columns, [titles, ...rows], width);
     for (const row of rows.length > 0 ? [titles, ...rows] : []) {
-      const cells = row.map((cell, i) => this.#cell(cell, widths[i] ?? 0, columns[i]));
+      const cells = row.map((cell, i) =>
+        this.#cell(
+          cell,
+          { width: widths[i] ?? 0, whole: width === Number.POSITIVE_INFINITY },
+          columns[i],
+        ),
+      );
       this.#options.stdout.write(`${cells.join('  ').trimEnd()}\n`);
     }
   }
@@ -168,9 +177,14 @@ export class Output {
     if (this.isTerminal) this.#options.stdout.write('\u001b[H\u001b[2J');
   }
 
-  #cell(value: Value, width: number, column: Column | undefined): string {
-    const text = cut(textOf(value), width);
-    const space = ' '.repeat(Math.max(0, width - textWidth(text)));
+  #cell(
+    value: Value,
+    { width, whole }: { readonly width: number; readonly whole: boolean },
+    column: Column | undefined,
+  ): string {
+    const text = whole ? textOf(value) : cut(textOf(value), width);
+    // One long text is no reason to send blanks in all the other rows.
+    const space = ' '.repeat(Math.max(0, Math.min(width, WIDEST) - textWidth(text)));
     const painted = typeof value === 'object' ? { ...value, text } : text;
     const shown = this.#show(painted, this.#colored('stdout'));
     return column?.right ? space + shown : shown + space;
@@ -209,6 +223,8 @@ function stackOf(error: JobrunError): string {
 
 const GAP = 2;
 const NARROWEST = 6;
+/** A column is filled up to this, where a program reads it. */
+const WIDEST = 120;
 
 function fitted(
   columns: readonly Column[],
