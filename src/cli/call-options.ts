@@ -11,6 +11,7 @@ export type {
   Details,
   EventView,
   GapView,
+  JobView,
   Refused,
   Status,
 } from '../commands/shared/replies.ts';

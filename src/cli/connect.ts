@@ -5,14 +5,21 @@ import type { abort } from '../commands/abort.ts';
 import type { complete } from '../commands/complete.ts';
 import { isMark } from '../commands/events.ts';
 import type { fail } from '../commands/fail.ts';
+import type { jobs } from '../commands/jobs.ts';
 import type { list } from '../commands/list.ts';
+import type { logs } from '../commands/logs.ts';
+import type { prune } from '../commands/prune.ts';
+import type { remove } from '../commands/remove.ts';
+import type { rerun } from '../commands/rerun.ts';
 import type { retry } from '../commands/retry.ts';
+import type { schedules } from '../commands/schedules.ts';
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
 import { checked, fromNames, take } from '../commands/shared/options.ts';
 import { requestFromCode } from '../commands/shared/run-options.ts';
 import type { show } from '../commands/show.ts';
 import type { status } from '../commands/status.ts';
 import type { update } from '../commands/update.ts';
+import type { NumberedLine } from '../engine/logs.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
 import { anything, fields, list as listOf } from '../support/schema.ts';
@@ -24,14 +31,17 @@ import type {
   Duration,
   EventView,
   GapView,
+  JobView,
   Json,
   ListFilter,
+  LogLine,
   Refused,
   RuleOptions,
   RunEndedError,
   RunOptions,
   RunView,
   ScheduleView,
+  StateName,
   Status,
 } from './call-options.ts';
 import { Caller, WHERE } from './library.ts';
@@ -193,12 +203,8 @@ export class Jobs {
    * console.log(output);
    */
   async result(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
-    const waited = (await this.#caller.last('wait', { ids: [id] }, options.signal)) as {
-      readonly runs: readonly RunView[];
-    } | null;
-    const run = waited?.runs[0];
-    if (!run)
-      throw new JobrunError('interrupted', `the wait for run ${id} was ended`, 'Ask again.');
+    const [run] = await this.#settled({ ids: [id] }, options.signal);
+    if (!run) throw new JobrunError('internal', `run ${id} was lost`, 'Please report this.');
     if (run.state === 'done') return run.output;
     throw endedError(run);
   }
@@ -249,9 +255,109 @@ export class Jobs {
     }
   }
 
-  /** Gives everything back; waits and events end. */
+  /** All jobs by name, also broken ones and those of which only runs are left, with the counts of their runs. */
+  async jobs(): Promise<readonly JobView[]> {
+    return (await this.#caller.call<typeof jobs>('jobs', {})).jobs;
+  }
+
+  /** All schedules by name, with their last and next times. */
+  async schedules(): Promise<readonly ScheduleView[]> {
+    return (await this.#caller.call<typeof schedules>('schedules', {})).schedules;
+  }
+
+  /** Removes a schedule; its runs stay. Rejects with `unknown-schedule`, and with `refused` where a job's file has the rule. */
+  async unschedule(name: string): Promise<void> {
+    await this.#caller.call('unschedule', { name });
+  }
+
+  /** Accepts a new run with the params of this one. `force`: also where the job is broken or gone. */
+  async rerun(id: string, options: { readonly force?: boolean } = {}): Promise<RunView> {
+    return this.#caller.call<typeof rerun>('rerun', { ...options, id });
+  }
+
+  /** Forgets settled runs and their logs. What is not settled is `refused`, in its place among the results. */
+  async remove(
+    ids: string | readonly string[],
+  ): Promise<{ results: readonly ({ readonly id: string; readonly removed: true } | Refused)[] }> {
+    return this.#caller.call<typeof remove>('remove', { ids: Array.isArray(ids) ? ids : [ids] });
+  }
+
+  /**
+   * Forgets settled runs by age, number or state, of which one has to be given: `olderThan` since they ended, all but the
+   * newest `keep`, only of these states. `dryRun` says which and removes nothing.
+   *
+   * @example
+   * const { removed } = await jobs.prune({ olderThan: '30d', state: 'done' });
+   * console.log(removed);
+   */
+  async prune(options: {
+    readonly olderThan?: Duration;
+    readonly keep?: number;
+    readonly state?: StateName | readonly StateName[];
+    readonly dryRun?: boolean;
+  }): Promise<{ removed: number; dryRun: boolean; ids: readonly string[] }> {
+    return this.#caller.call<typeof prune>('prune', options);
+  }
+
+  /**
+   * What a run said: the lines there are, and with `follow` those that come until it ends. `lines`: only the last so many;
+   * `attempt`: only of this one. Following needs a daemon; one that is restarted is waited for, a minute at most.
+   *
+   * @example
+   * const { id } = await jobs.schedule('import-products', { file: 'spring.csv' });
+   * for await (const line of jobs.logs(id, { follow: true })) console.log(line.level, line.text);
+   */
+  async *logs(
+    id: string,
+    options: {
+      readonly follow?: boolean;
+      readonly lines?: number;
+      readonly attempt?: number;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): AsyncGenerator<LogLine, void, void> {
+    const { signal, follow = false, ...which } = options;
+    const asked = { ...which, id, follow };
+    if (!follow) {
+      yield* (await this.#caller.call<typeof logs>('logs', asked)).lines;
+      return;
+    }
+    for await (const item of this.#caller.stream('logs', asked, signal))
+      yield (item as NumberedLine).line;
+  }
+
+  /**
+   * Resolves when all these runs are settled, or with `any` one of them, whatever their outcome: with all of them as they are
+   * then. Rejects with `timed-out` after `timeout`, and as `result` does otherwise.
+   */
+  async wait(
+    ids: string | readonly string[],
+    options: {
+      readonly any?: boolean;
+      readonly timeout?: Duration;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): Promise<readonly RunView[]> {
+    const { signal, ...rest } = options;
+    const all = Array.isArray(ids) ? ids : [ids];
+    return await this.#settled({ ...rest, ids: all }, signal);
+  }
+
+  /** Gives everything back; waits and events end. `await using jobs = await connect()` does so by itself. */
   close(): Promise<void> {
     return this.#caller.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #settled(asked: object, signal?: AbortSignal): Promise<readonly RunView[]> {
+    const waited = (await this.#caller.last('wait', asked, signal)) as {
+      readonly runs: readonly RunView[];
+    } | null;
+    if (waited) return waited.runs;
+    throw new JobrunError('interrupted', 'the wait was ended before the runs were', 'Ask again.');
   }
 }
 

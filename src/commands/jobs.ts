@@ -6,18 +6,12 @@ import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
-import {
-  type JobView,
-  jobNames,
-  jobView,
-  jobViews,
-  NO_RUNS,
-  schedulesByJob,
-} from './shared/job-views.ts';
+import { jobNames, jobView, jobViews, NO_RUNS, schedulesByJob } from './shared/job-views.ts';
 import { choice, job } from './shared/kinds.ts';
 import { unknownJob } from './shared/named.ts';
 import { argument, type Checked, field, flag } from './shared/options.ts';
 import { type Output, paint, paintState, type Value } from './shared/output.ts';
+import type { JobView } from './shared/replies.ts';
 import { type ShortRun, shortOf, viewsOf } from './shared/views.ts';
 import { byRank, WINDOW, type Windowed, windowOf } from './shared/window.ts';
 

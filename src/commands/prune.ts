@@ -34,17 +34,14 @@ export const prune: Command<typeof options, Reply> = {
   options,
 
   async ask(request, { confirm }) {
-    const { olderThanMs, keep, states, dryRun } = request;
-    if (olderThanMs === undefined && keep === undefined && states === undefined) {
-      const hint = 'For example: jobrun prune --older-than 30d';
-      throw new JobrunError('bad-option', 'nothing says which runs', hint);
-    }
-    if (dryRun || (await confirm('Remove these settled runs and their logs for good?')))
+    refuseUnsaid(request);
+    if (request.dryRun || (await confirm('Remove these settled runs and their logs for good?')))
       return request;
     throw new JobrunError('interrupted', 'nothing was removed', 'Say yes, or give -y.');
   },
 
   async handle(request, context) {
+    refuseUnsaid(request);
     const chosen = await idsToRemove(request, context);
     const { dryRun = false } = request;
     const ids = dryRun ? chosen : await removeAll(chosen, context);
@@ -59,6 +56,13 @@ export const prune: Command<typeof options, Reply> = {
     return undefined;
   },
 };
+
+/** All of the history is asked for by its states. */
+function refuseUnsaid({ olderThanMs, keep, states }: Checked<typeof options>): void {
+  if (olderThanMs !== undefined || keep !== undefined || states !== undefined) return;
+  const hint = 'For example: jobrun prune --older-than 30d';
+  throw new JobrunError('bad-option', 'nothing says which runs', hint);
+}
 
 async function idsToRemove(
   { olderThanMs = 0, keep = 0, states = SETTLED }: Checked<typeof options>,

@@ -1,6 +1,6 @@
 // What the model means to the keys, and which run an action is about.
 
-import type { JobView } from '../commands/shared/job-views.ts';
+import type { JobView } from '../commands/shared/replies.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { LISTS } from '../run/run-lists.ts';

@@ -1,7 +1,7 @@
 // The table of jobs: state, counts, schedule, next due time and description.
 
 import { showUntil } from '../commands/shared/clock-texts.ts';
-import type { JobView } from '../commands/shared/job-views.ts';
+import type { JobView } from '../commands/shared/replies.ts';
 import { instantOf } from '../commands/shared/times.ts';
 import { ruleText } from '../run/schedule.ts';
 import { showShortCount } from '../support/text.ts';

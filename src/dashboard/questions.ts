@@ -2,8 +2,7 @@
 // cursor. The answers come as what the dashboard keeps.
 import type { Results } from '../commands/results.ts';
 import { readFilter } from '../commands/shared/filter.ts';
-import type { JobView } from '../commands/shared/job-views.ts';
-import type { Details } from '../commands/shared/replies.ts';
+import type { Details, JobView } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import type { ScheduleView, ShortSchedule } from '../run/schedule.ts';

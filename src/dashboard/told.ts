@@ -1,6 +1,6 @@
 // What the dashboard was told last: the window of a list, and all of one run, job or schedule.
 import type { Results } from '../commands/results.ts';
-import type { JobView } from '../commands/shared/job-views.ts';
+import type { JobView } from '../commands/shared/replies.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import type { ScheduleView, ShortSchedule } from '../run/schedule.ts';
 import type { AttemptView, RunView } from '../run/view.ts';

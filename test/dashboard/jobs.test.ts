@@ -1,6 +1,6 @@
 // The Jobs list: what the pane under it tells of the job under the cursor.
 import { expect, test } from 'vitest';
-import type { JobView } from '../../src/commands/shared/job-views.ts';
+import type { JobView } from '../../src/commands/shared/replies.ts';
 import type { ShortRun } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
 import { textOf } from '../../src/dashboard/rows.ts';

@@ -2,26 +2,11 @@
 import type { JobEntry } from '../../catalog/catalog.ts';
 import type { Pauses } from '../../engine/engine.ts';
 import type { Counts } from '../../run/run.ts';
-import { type Schedule, type ScheduleView, scheduleView } from '../../run/schedule.ts';
-import type { Json } from '../../support/json.ts';
+import { type Schedule, scheduleView } from '../../run/schedule.ts';
 import { shortPath } from '../../support/read-file.ts';
 import type { Context } from './command.ts';
 import { hostsByJob } from './hosts.ts';
-
-export interface JobView {
-  readonly name: string;
-  readonly state: 'ok' | 'broken' | 'paused' | 'missing';
-  readonly description: string | null;
-  readonly group: string | null;
-  readonly file: string | null;
-  readonly error: string | null;
-  readonly schedule: ScheduleView | null;
-  /** JSON Schema, where the job's validator offers one. */
-  readonly params: Json;
-  readonly counts: Counts;
-  /** The hosts with a daemon that lives and can run it; without a store, this one. */
-  readonly hosts: readonly string[];
-}
+import type { JobView } from './replies.ts';
 
 export const NO_RUNS: Counts = {
   scheduled: 0,

@@ -4,6 +4,7 @@ import type { Gap } from '../../api/feed.ts';
 import type { Watch } from '../../catalog/watcher.ts';
 import type { MemoryUse } from '../../engine/engine.ts';
 import type { Counts, StateName } from '../../run/run.ts';
+import type { ScheduleView } from '../../run/schedule.ts';
 import type { AttemptView, LogLine, RunView } from '../../run/view.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
@@ -34,6 +35,22 @@ export type Details = RunView & {
   readonly results: readonly Json[];
   readonly log: readonly LogLine[];
 };
+
+/** A job: its definition as far as it is known, its schedule, and how many runs it has in each state. */
+export interface JobView {
+  readonly name: string;
+  readonly state: 'ok' | 'broken' | 'paused' | 'missing';
+  readonly description: string | null;
+  readonly group: string | null;
+  readonly file: string | null;
+  readonly error: string | null;
+  readonly schedule: ScheduleView | null;
+  /** JSON Schema, where the job's validator offers one. */
+  readonly params: Json;
+  readonly counts: Counts;
+  /** The hosts with a daemon that lives and can run it; without a store, this one. */
+  readonly hosts: readonly string[];
+}
 
 /** A daemon that is at work, on this machine or on another that shares the store. */
 export interface HostView {
