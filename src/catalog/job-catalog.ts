@@ -8,6 +8,7 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
+import { shared } from '../support/shared.ts';
 import { didYouMean } from '../support/text.ts';
 import { deferred } from '../support/wakeup.ts';
 import {
@@ -54,6 +55,8 @@ const PATIENCE_MS = 2000;
 const MANY = 200;
 /** The folder is not scanned more often for the sake of names alone: a job may ask ten thousand times. */
 const SCAN_AGAIN_MS = 50;
+/** Nor for more than a tenth of the time. */
+const SCAN_PAUSE = 9;
 
 export class JobCatalog implements Catalog {
   readonly #parts: CatalogParts;
@@ -64,13 +67,15 @@ export class JobCatalog implements Catalog {
   #sorted: readonly JobEntry[] | null = null;
   /** The folder as the last pass found it; null before the first. */
   #listing: Listing | null = null;
-  #lately: { readonly at: number; readonly files: readonly JobFile[] } | null = null;
+  #lately: { readonly until: number; readonly files: readonly JobFile[] } | null = null;
   /** Modules to be read, each with the number of the change that asks for it. */
   readonly #stale = new Map<string, number>();
   #changes = 0;
   /** Files that have changed since the last pass began; null for all of them. */
   #touched: readonly string[] | null = [];
   readonly #imports: Imports;
+  readonly #list: () => Promise<Listing>;
+  readonly #compare = shared(() => this.#isOutdated());
   #pass: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
   #first: Promise<void> | null = null;
   #next: Promise<void> | null = null;
@@ -82,14 +87,17 @@ export class JobCatalog implements Catalog {
   constructor(parts: CatalogParts) {
     this.#parts = parts;
     this.#imports = new Imports(parts.folder);
+    this.#list = shared(() => listFolder(parts.folder));
   }
 
   /** The files that define jobs, broken ones left out, as the folder has them now. Loads nothing. */
   files(): readonly JobFile[] {
-    const now = this.#parts.clock.monotonic();
-    if (this.#lately && now - this.#lately.at < SCAN_AGAIN_MS) return this.#lately.files;
-    const files = scanJobs(this.#parts.folder).filter((found) => found.error === null);
-    this.#lately = { at: now, files };
+    const { clock, folder } = this.#parts;
+    const now = clock.monotonic();
+    if (this.#lately && now < this.#lately.until) return this.#lately.files;
+    const files = scanJobs(folder).filter((found) => found.error === null);
+    const end = clock.monotonic();
+    this.#lately = { until: end + Math.max(SCAN_AGAIN_MS, SCAN_PAUSE * (end - now)), files };
     return files;
   }
 
@@ -150,7 +158,8 @@ export class JobCatalog implements Catalog {
   }
 
   async #reread(name: string): Promise<JobEntry | null> {
-    const found = scanJobs(this.#parts.folder).find((one) => one.name === name);
+    const { jobs } = await this.#list();
+    const found = jobs.find((one) => one.name === name);
     const module = found && this.#putUnlessModule(found);
     if (!found) this.#forget(name);
     if (module) {
@@ -279,9 +288,13 @@ export class JobCatalog implements Catalog {
   }
 
   /** True where the folder is no longer as the last pass found it. */
-  async isOutdated(): Promise<boolean> {
+  isOutdated(): Promise<boolean> {
+    return this.#compare();
+  }
+
+  async #isOutdated(): Promise<boolean> {
+    const now = await this.#list();
     if (this.#listing === null) return false;
-    const now = await listFolder(this.#parts.folder);
     if (JSON.stringify(now.jobs) !== JSON.stringify(this.#listing.jobs)) return true;
     return (await this.#codeChanges(this.#listing, now)).length > 0;
   }

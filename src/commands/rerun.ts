@@ -5,7 +5,8 @@ import { withLimit } from '../run/retries.ts';
 import type { Draft, Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import type { Command } from './shared/command.ts';
-import { acceptOne, entryOf } from './shared/drafts.ts';
+import { acceptOne } from './shared/drafts.ts';
+import { JobLookup } from './shared/job-lookup.ts';
 import { run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
 import { argument, flag } from './shared/options.ts';
@@ -26,7 +27,7 @@ export const rerun: Command<typeof options, RunView> = {
     const now = context.clock.now();
     const draft = async (): Promise<Draft> => {
       const run = await getRun(id, context);
-      return draftLike(run, policyOf(await entryOf(run.job, context, force)));
+      return draftLike(run, policyOf(await new JobLookup(context).entry(run.job, force)));
     };
     return acceptOne(draft, context, now);
   },

@@ -6,7 +6,7 @@ import type { RunView } from '../run/view.ts';
 import { JobrunError } from '../support/errors.ts';
 import { BY_FILTER, eachMatching, isByFilter, type Matched } from './shared/by-filter.ts';
 import type { Command, Context } from './shared/command.ts';
-import { findJob } from './shared/drafts.ts';
+import { findJob } from './shared/job-lookup.ts';
 import { job, runs } from './shared/kinds.ts';
 import { getRun, refuseUnknownJob } from './shared/named.ts';
 import { argument, type Checked, flag, option } from './shared/options.ts';

@@ -40,7 +40,10 @@ export const schedules: Command<typeof options, Reply> = {
     const view: (one: Schedule) => ShortSchedule = (short ? shortScheduleViewer : scheduleViewer)(
       context,
     );
-    const reply: Reply<ShortSchedule> = { schedules: await inTurns(rows, view), ...windowed };
+    const reply: Reply<ShortSchedule> = {
+      schedules: await inTurns(context.clock, rows, view),
+      ...windowed,
+    };
     // Only who asks for short rows gets them.
     return reply as Reply;
   },

@@ -43,21 +43,29 @@ export function* piecesOf(text: string, size: number): Generator<string> {
 
 const SECOND_HALF = /[\udc00-\udfff]/;
 
-/** Letters compared for one suggestion: some 20 ms. Of very many long names the last ones are not looked at. */
-const MOST_COMPARED = 1_000_000;
+/** Letters that may still be compared to find what was meant. */
+export interface Effort {
+  left: number;
+}
+
+/** Some 20 ms. Of very many long names, or of many words that are looked for together, the last ones are not looked at. */
+export const newEffort = (): Effort => ({ left: 1_000_000 });
 
 /** The candidate that was probably meant, or null: at most a third of its letters differ. */
-export function nearest(word: string, candidates: Iterable<string>): string | null {
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  effort = newEffort(),
+): string | null {
   let best: string | null = null;
   let least = Number.POSITIVE_INFINITY;
   const meant = word.toLowerCase();
-  let left = MOST_COMPARED;
   for (const candidate of candidates) {
     const most = Math.min(least - 1, Math.max(1, Math.ceil(candidate.length / 3)));
     // The distance is never below this, and a caller's word of a megabyte must not cost a second.
     if (Math.abs(candidate.length - word.length) > most) continue;
-    left -= meant.length * (2 * most + 1);
-    if (left < 0) break;
+    effort.left -= meant.length * (2 * most + 1);
+    if (effort.left < 0) break;
     const distance = editDistance(meant, candidate.toLowerCase(), most);
     if (distance <= most) [best, least] = [candidate, distance];
   }
@@ -65,8 +73,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
 }
 
 /** Returns the hint for a name that does not exist: the one that was probably meant, else `otherwise`, or all of them. */
-export function didYouMean(word: string, candidates: Iterable<string>, otherwise?: string): string {
-  const meant = nearest(word, candidates);
+export function didYouMean(
+  word: string,
+  candidates: Iterable<string>,
+  otherwise?: string,
+  effort = newEffort(),
+): string {
+  const meant = nearest(word, candidates, effort);
   if (meant !== null) return `Did you mean "${meant}"?`;
   return otherwise ?? `Known are: ${[...candidates].join(', ')}.`;
 }

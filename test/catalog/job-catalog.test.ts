@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { changeOf, type JobEntry, type JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
-import { entryOf, findJob } from '../../src/commands/shared/drafts.ts';
+import { findJob, JobLookup } from '../../src/commands/shared/job-lookup.ts';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { refusal } from '../helpers/site.ts';
 
@@ -75,6 +75,28 @@ describe('the catalog', () => {
     await ready;
   });
 
+  test('many who ask whether the folder has changed are answered by a few looks, and none misses a file that was there', async () => {
+    const dir = folder(...Array.from({ length: 500 }, (_, i) => `${i}.ts`));
+    const catalog = catalogOf(dir, readAll);
+    await catalog.ready();
+    const timed = async (times: number): Promise<number> => {
+      const before = process.cpuUsage();
+      await Promise.all(Array.from({ length: times }, () => catalog.rescan()));
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    await timed(1);
+    const few = Math.max(await timed(10), 1000);
+    expect(await timed(1000)).toBeLessThan(20 * few);
+    const asking = Array.from({ length: 20 }, async (_, i) => {
+      await delay(systemClock, i);
+      writeFileSync(join(dir, `new-${i}.ts`), '');
+      await catalog.rescan();
+      return catalog.find(`new-${i}`)?.state;
+    });
+    expect(new Set(await Promise.all(asking))).toEqual(new Set(['ok']));
+  });
+
   test('follows files that come and go', async () => {
     const dir = folder('a.ts');
     const catalog = catalogOf(dir, readAll);
@@ -139,8 +161,8 @@ describe('the catalog', () => {
     const pass = catalog.reload();
     await delay(systemClock, 50);
     const context = { catalog, config: { store: null }, members: { list: async () => [] } };
-    const found = entryOf('b', context, false);
-    const missing = refusal(entryOf('c', context, false));
+    const found = new JobLookup(context).entry('b', false);
+    const missing = refusal(new JobLookup(context).entry('c', false));
     await delay(systemClock, 50);
     release();
     expect((await found)?.state).toBe('ok');

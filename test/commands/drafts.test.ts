@@ -1,10 +1,12 @@
 // From a request to a draft: what is filled in, and what is refused by which code.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
 import type { Context } from '../../src/commands/shared/command.ts';
 import { draftsOf, runOf } from '../../src/commands/shared/drafts.ts';
+import { inTurns } from '../../src/commands/shared/several.ts';
 import type { Policy } from '../../src/run/policy.ts';
 import type { Run } from '../../src/run/run.ts';
+import { systemClock } from '../../src/support/clock.ts';
 import { JobrunError } from '../../src/support/errors.ts';
 import type { Json } from '../../src/support/json.ts';
 import { jobData, NOW, policy, queuedRun, retries } from '../helpers/runs.ts';
@@ -47,7 +49,8 @@ function catalog(calls: Json[][] = []): Catalog {
 function context(calls?: Json[][]): Context {
   const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
   const config = { store: null };
-  return { catalog: catalog(calls), config, engine: { find } } as unknown as Context;
+  const clock = systemClock;
+  return { catalog: catalog(calls), config, clock, engine: { find } } as unknown as Context;
 }
 
 async function make(request: unknown): Promise<unknown> {
@@ -153,4 +156,76 @@ test('in a batch each has its own result in order, and a job checks all its para
   ]);
   expect(calls).toEqual([[{ to: 'a' }, {}, { to: 'b' }]]);
   expect(drafts[0]).toMatchObject({ origin: { parent: 3, lock: 'a' } });
+});
+
+describe('a thousand lines that are all wrong', () => {
+  const KINDS: Record<string, (i: number) => object> = {
+    'names of no job, each another': (i) => ({ job: `male-${i}` }),
+    'the same name of no job': () => ({ job: 'mial' }),
+    'a broken job': () => ({ job: 'broken' }),
+    'options that are wrong': () => ({ job: 'mail', priority: 'high' }),
+    'params that are nested too deeply': () => ({
+      job: 'mail',
+      params: JSON.parse('['.repeat(150) + ']'.repeat(150)),
+    }),
+  };
+
+  for (const [kind, line] of Object.entries(KINDS))
+    test(`${kind}: others have their turns meanwhile, and each name is looked for once`, async () => {
+      const asked: string[] = [];
+      const lists: string[] = [];
+      const here = context();
+      const jobs: Catalog = {
+        ...here.catalog,
+        rescan: async () => void asked.push('rescan'),
+        reread: async (name) => {
+          asked.push(name);
+          return here.catalog.find(name);
+        },
+      };
+      const members = {
+        list: async () => {
+          lists.push('list');
+          return [];
+        },
+      };
+      const config = { store: {} };
+      // Each look at the clock takes half a millisecond, as a slow line does.
+      let now = 0;
+      const clock = { ...systemClock, monotonic: () => (now += 0.5) };
+      const slow = { ...here, catalog: jobs, clock, config, members } as unknown as Context;
+      let [turns, over] = [0, false];
+      const turning = (async () => {
+        for (; !over; turns++) await new Promise(setImmediate);
+      })();
+      const requests = await inTurns(
+        clock,
+        Array.from({ length: 1000 }, (_, i) => line(i)),
+        runOf,
+      );
+      const drafts = await draftsOf(requests, slow, NOW);
+      over = true;
+      await turning;
+      expect(drafts.every((one) => one instanceof JobrunError)).toBe(true);
+      expect(turns).toBeGreaterThan(100);
+      expect(asked.length).toBeLessThanOrEqual(1);
+      expect(lists.length).toBeLessThanOrEqual(1);
+    });
+
+  test('the first names of no job have a suggestion, for as long as looking for one is no work', async () => {
+    const many = Array.from({ length: 3000 }, (_, i) => `a-job-with-a-rather-long-name-${i}`);
+    const here = context();
+    const catalog: Catalog = { ...here.catalog, names: () => many };
+    const requests = Array.from({ length: 1000 }, (_, i) =>
+      runOf({ job: `a-jbo-with-a-rather-long-name-${i}` }),
+    );
+    const before = process.cpuUsage();
+    const drafts = await draftsOf(requests, { ...here, catalog }, NOW);
+    const { user, system } = process.cpuUsage(before);
+    const hints = drafts.map((one) => (one as JobrunError).hint);
+    expect(hints[0]).toBe('Did you mean "a-job-with-a-rather-long-name-0"?');
+    expect(hints.at(-1)).toBe('See which there are: jobrun jobs');
+    // With a suggestion for each it is 20 s.
+    expect((user + system) / 1000).toBeLessThan(2000);
+  });
 });

@@ -15,6 +15,7 @@ import { acceptedBefore, draftsOf, runOf } from './drafts.ts';
 import { fieldsOf, fromNames, type Kind, type Sent } from './options.ts';
 import type { AcceptedView } from './replies.ts';
 import { LINE, type RUN, type RunRequest } from './run-options.ts';
+import { inTurns } from './several.ts';
 import { readDue } from './times.ts';
 import { viewerOfAccepted } from './views.ts';
 
@@ -123,6 +124,15 @@ export async function acceptBatch(
 type AskedLine = Extract<BatchLine, { run: unknown }>;
 type Answer = Accepted | JobrunError;
 
+async function draftsOfLines(
+  asked: readonly AskedLine[],
+  context: Context,
+  now: number,
+): ReturnType<typeof draftsOf> {
+  const requests = await inTurns(context.clock, asked, ({ run }) => runOf(run));
+  return draftsOf(requests, context, now);
+}
+
 /** All together, under the one request that they came with. */
 async function acceptAll(
   asked: readonly AskedLine[],
@@ -131,11 +141,7 @@ async function acceptAll(
 ): Promise<readonly Answer[]> {
   const again = await acceptedBefore(asked.length, context, now);
   if (again) return again;
-  const drafts = await draftsOf(
-    asked.map(({ run }) => runOf(run)),
-    context,
-    now,
-  );
+  const drafts = await draftsOfLines(asked, context, now);
   const good = drafts.flatMap((draft) => (draft instanceof JobrunError ? [] : [draft]));
   const { request } = context;
   const accepted = good.length > 0 ? await context.engine.accept(good, now, { request }) : [];
@@ -156,11 +162,7 @@ async function acceptEach(
     asked.map(({ request }) => acceptedBefore(1, { ...context, request }, now)),
   );
   const fresh = asked.filter((_, i) => !before[i]);
-  const drafts = await draftsOf(
-    fresh.map(({ run }) => runOf(run)),
-    context,
-    now,
-  );
+  const drafts = await draftsOfLines(fresh, context, now);
   const answers = await Promise.all(
     drafts.map((draft, i) =>
       draft instanceof JobrunError

@@ -10,12 +10,13 @@ import { JobrunError, toJobrunError } from '../../support/errors.ts';
 import { checkJson, type Json } from '../../support/json.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import type { Context } from './command.ts';
-import { type Elsewhere, isElsewhere } from './hosts.ts';
-import { getRun, unknownJob } from './named.ts';
+import { findJob, JobLookup } from './job-lookup.ts';
+import { getRun } from './named.ts';
 import { checked, wrong } from './options.ts';
 import { withTexts } from './params.ts';
 import type { AcceptedView } from './replies.ts';
 import { RUN, type RunRequest } from './run-options.ts';
+import { inTurns } from './several.ts';
 import { viewerOfAccepted } from './views.ts';
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
@@ -26,16 +27,17 @@ export async function draftsOf(
   parent?: number,
 ): Promise<(Draft | JobrunError)[]> {
   if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
+  const { clock, catalog } = context;
+  const jobs = new JobLookup(context);
   // Most are found to be right without a wait: a promise for each of a thousand costs as much as its check.
-  const preparing = allOf(
-    requests.map((one) =>
-      one instanceof JobrunError ? one : orError(() => prepare(one, context)),
+  const prepared = await allOf(
+    await inTurns(clock, requests, (one) =>
+      one instanceof JobrunError ? one : orError(() => prepare(one, catalog, jobs)),
     ),
   );
-  const prepared = preparing instanceof Promise ? await preparing : preparing;
-  const sound = prepared.some(isToCheck) ? await checkParams(prepared, context.catalog) : prepared;
+  const sound = prepared.some(isToCheck) ? await checkParams(prepared, catalog) : prepared;
   return allOf(
-    sound.map((one) =>
+    await inTurns(clock, sound, (one) =>
       one instanceof JobrunError ? one : orError(() => finish(one, context, now, parent)),
     ),
   );
@@ -88,61 +90,17 @@ function asError(error: unknown): JobrunError {
   throw error;
 }
 
-function prepare(request: RunRequest, context: Context): Soon<Prepared> {
+function prepare(request: RunRequest, catalog: Catalog, jobs: JobLookup): Soon<Prepared> {
   const { job, force = false } = request;
-  const known = context.catalog.find(job);
+  const known = catalog.find(job);
   if (known?.state === 'ok') return withParams(request, known);
-  return entryOf(job, context, force).then((entry) => withParams(request, entry));
+  return jobs.entry(job, force).then((entry) => withParams(request, entry));
 }
 
 function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
   const params = paramsOf(request, entry);
   checkJson(params, 'params');
   return { request, entry, params, lock: null };
-}
-
-/**
- * The job by its name; null where it is not here, but on another host. Throws `unknown-job` or `broken-job`, unless told to
- * go on without.
- */
-export async function entryOf(
-  job: string,
-  context: Pick<Context, 'catalog'> & Elsewhere,
-  force: boolean,
-): Promise<JobEntry | null> {
-  const { catalog } = context;
-  const found = await findJob(job, catalog);
-  const entry = force || found?.state === 'ok' ? found : await foundAnew(job, found, catalog);
-  if (force || entry?.state === 'ok') return entry;
-  if (!entry && catalog.names().includes(job)) throw stillRead(job);
-  if (!entry && (await isElsewhere(job, context))) return null;
-  if (!entry) throw unknownJob(job, catalog.names());
-  const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
-  throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
-}
-
-/** Also one whose file came a moment ago, or whose definition is being read just now. */
-export async function findJob(job: string, catalog: Catalog): Promise<JobEntry | null> {
-  const known = catalog.find(job);
-  if (known || !catalog.names().includes(job)) return known;
-  await catalog.known(job);
-  return catalog.find(job);
-}
-
-/** Before it is refused: its file may be younger than the last look into the folder, and what it lacked be there now. */
-async function foundAnew(
-  job: string,
-  found: JobEntry | null,
-  catalog: Catalog,
-): Promise<JobEntry | null> {
-  if (found) return catalog.reread(job);
-  await catalog.rescan();
-  return catalog.find(job);
-}
-
-function stillRead(job: string): JobrunError {
-  const hint = 'Try again in a moment, or queue it all the same with --force.';
-  return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
 }
 
 function paramsOf({ params = {}, texts }: RunRequest, entry: JobEntry | null): Json {

@@ -53,6 +53,12 @@ export interface Elsewhere {
   readonly members: Pick<Members, 'list'>;
 }
 
+/** The hosts of each job that a daemon elsewhere can run; none without a store. */
+export const hostsElsewhere = async ({
+  config,
+  members,
+}: Elsewhere): ReturnType<typeof hostsByJob> => (config.store ? hostsByJob(members) : new Map());
+
 /** True where a daemon elsewhere can run a job that is not here. */
-export const isElsewhere = async (job: string, { config, members }: Elsewhere): Promise<boolean> =>
-  config.store !== null && (await hostsByJob(members)).has(job);
+export const isElsewhere = async (job: string, elsewhere: Elsewhere): Promise<boolean> =>
+  (await hostsElsewhere(elsewhere)).has(job);

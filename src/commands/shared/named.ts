@@ -2,7 +2,7 @@
 import { unknownRun } from '../../run/refusal.ts';
 import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
-import { didYouMean } from '../../support/text.ts';
+import { didYouMean, newEffort } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { isElsewhere } from './hosts.ts';
 
@@ -23,9 +23,14 @@ export async function getRun(id: number, { engine }: Pick<Context, 'engine'>): P
   throw unknownRun(id);
 }
 
-export function unknownJob(job: string, names: readonly string[]): JobrunError {
+/** `effort`: what looking for a name that was meant may take, for all that one request names. */
+export function unknownJob(
+  job: string,
+  names: readonly string[],
+  effort = newEffort(),
+): JobrunError {
   const typed = job.replace(/^jobs\//, '').replace(/\.\w+$/, '');
   const meant = names.includes(typed) ? typed : job;
-  const hint = didYouMean(meant, names, 'See which there are: jobrun jobs');
+  const hint = didYouMean(meant, names, 'See which there are: jobrun jobs', effort);
   return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
 }

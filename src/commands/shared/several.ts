@@ -2,6 +2,7 @@
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
 import type { Query } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
+import type { Clock } from '../../support/clock.ts';
 import { errorFromShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
 import type { Context } from './command.ts';
 import type { Output } from './output.ts';
@@ -9,8 +10,8 @@ import type { Refused } from './replies.ts';
 
 /** Runs handled at once: their changes share a commit, and a hundred thousand of them do not fill the memory. */
 export const AT_ONCE = 1000;
-/** Made in one turn of the loop: the next times of a schedule take up to half a millisecond. */
-const A_TURN = 20;
+/** Made in one turn of the loop: what is made of one takes from a few microseconds up to milliseconds. */
+const A_TURN_MS = 5;
 
 /**
  * All runs that fit, newest first, each once, though runs settle, come and go while they are looked through: the next
@@ -34,12 +35,22 @@ export async function idsOf(
   }
 }
 
-/** Makes of each what `make` makes of it; a long list lets others be answered in between. */
-export async function inTurns<A, B>(all: readonly A[], make: (one: A) => B): Promise<readonly B[]> {
+/** Makes of each what `make` makes of it, which may be a promise; a long list lets others be answered in between. */
+export async function inTurns<A, B>(
+  clock: Pick<Clock, 'monotonic'>,
+  all: readonly A[],
+  make: (one: A) => B,
+): Promise<readonly B[]> {
   const made: B[] = [];
+  let since = clock.monotonic();
   for (const one of all) {
-    made.push(make(one));
-    if (made.length % A_TURN === 0) await new Promise(setImmediate);
+    const result = make(one);
+    // Whoever waits for all of them hears of one that fails meanwhile.
+    if (result instanceof Promise) result.catch(() => undefined);
+    made.push(result);
+    if (clock.monotonic() - since < A_TURN_MS) continue;
+    await new Promise(setImmediate);
+    since = clock.monotonic();
   }
   return made;
 }

@@ -1,0 +1,80 @@
+// The jobs that a request names, looked up by their names. A batch names a thousand: for all of them the folder is looked
+// at once, each name is looked up once, and other hosts are asked once.
+import type { Catalog, JobEntry } from '../../catalog/catalog.ts';
+import { JobrunError } from '../../support/errors.ts';
+import { newEffort } from '../../support/text.ts';
+import type { Context } from './command.ts';
+import { type Elsewhere, hostsElsewhere } from './hosts.ts';
+import { unknownJob } from './named.ts';
+
+export class JobLookup {
+  readonly #context: Pick<Context, 'catalog'> & Elsewhere;
+  readonly #entries = new Map<string, Promise<JobEntry | null>>();
+  readonly #suggesting = newEffort();
+  #names: ReadonlySet<string> | null = null;
+  #rescan: Promise<void> | null = null;
+  #hosts: ReturnType<typeof hostsElsewhere> | null = null;
+
+  constructor(context: Pick<Context, 'catalog'> & Elsewhere) {
+    this.#context = context;
+  }
+
+  /**
+   * The job of this name; null where it is not here, but on another host. Rejects with `unknown-job` or `broken-job`,
+   * unless told to go on without.
+   */
+  entry(job: string, force: boolean): Promise<JobEntry | null> {
+    const key = `${force} ${job}`;
+    const entry = this.#entries.get(key) ?? this.#look(job, force);
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  async #look(job: string, force: boolean): Promise<JobEntry | null> {
+    const found = await findJob(job, this.#context.catalog, this.#files());
+    if (force || found?.state === 'ok') return found;
+    const entry = await this.#foundAnew(job, found);
+    if (entry?.state === 'ok') return entry;
+    if (entry) {
+      const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
+      throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
+    }
+    if (this.#files().has(job)) throw stillRead(job);
+    this.#hosts ??= hostsElsewhere(this.#context);
+    if ((await this.#hosts).has(job)) return null;
+    throw unknownJob(job, [...this.#files()], this.#suggesting);
+  }
+
+  /** Before it is refused: its file may be younger than the last look into the folder, and what it lacked be there now. */
+  async #foundAnew(job: string, found: JobEntry | null): Promise<JobEntry | null> {
+    const { catalog } = this.#context;
+    if (found) return catalog.reread(job);
+    this.#rescan ??= catalog.rescan().then(() => {
+      this.#names = null;
+    });
+    await this.#rescan;
+    return catalog.find(job);
+  }
+
+  #files(): ReadonlySet<string> {
+    this.#names ??= new Set(this.#context.catalog.names());
+    return this.#names;
+  }
+}
+
+/** Also one whose file came a moment ago, or whose definition is being read just now. */
+export async function findJob(
+  job: string,
+  catalog: Catalog,
+  names: ReadonlySet<string> = new Set(catalog.names()),
+): Promise<JobEntry | null> {
+  const known = catalog.find(job);
+  if (known || !names.has(job)) return known;
+  await catalog.known(job);
+  return catalog.find(job);
+}
+
+function stillRead(job: string): JobrunError {
+  const hint = 'Try again in a moment, or queue it all the same with --force.';
+  return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
+}
