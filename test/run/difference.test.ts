@@ -45,6 +45,53 @@ it('is small whatever the run has saved before: a step, a checkpoint, a start an
   expect(Object.keys(run.life?.steps?.toJSON() ?? {})).toEqual(['a', 'b', 'c', 'd']);
 });
 
+it('is small however often the run was tried before, and whatever those attempts died of', () => {
+  let run = queuedRun(1);
+  let copy = read(run);
+  const endless = policy({ retries: retries(1000) });
+  const sizes: number[] = [];
+  const to = (next: Run): void => {
+    const difference = JSON.parse(written(differenceOf(run, next))) as Difference;
+    sizes.push(written(difference).length);
+    const before = copy;
+    copy = read(applyDifference(copy, difference));
+    expect(JSON.stringify(copy)).toBe(JSON.stringify(next));
+    expect(JSON.stringify(applyDifference(copy, difference))).toBe(JSON.stringify(copy));
+    // A repair does not know which of the last changes a page includes.
+    if (sizes.length > 1) {
+      const replayed = read(applyDifference(read(applyDifference(copy, last)), difference));
+      expect(JSON.stringify(replayed)).toBe(JSON.stringify(copy));
+    }
+    expect(JSON.stringify(before)).toBe(JSON.stringify(run));
+    [run, last] = [next, difference];
+  };
+  let last: Difference = {};
+  for (let i = 0; i < 120; i++) {
+    to(claim(run, endless, i, NOW + i));
+    to(save(run, { step: { name: `step ${i}`, value: i } }));
+    to(settle(run, threw(`${i} ${LONG.slice(0, 3000)}`), endless, NOW + i, 0));
+  }
+  expect(run.life?.attempts.length).toBe(100);
+  // The error of the attempt before, and what every change has.
+  expect(Math.max(...sizes)).toBeLessThan(20_000);
+  expect(JSON.stringify(run).length).toBeGreaterThan(100_000);
+});
+
+it('keeps no attempt of a run that was cut off from what it is a change of', () => {
+  let run = queuedRun(1);
+  const endless = policy({ retries: retries(1000) });
+  for (let i = 0; i < 20; i++) {
+    run = claim(run, endless, i, NOW + i);
+    run = settle(run, threw(LONG.slice(0, 3000)), endless, NOW + i, 0);
+  }
+  const difference = differenceOf(run, claim(run, endless, 20, NOW)) as Difference;
+  // A hole in the journal: the attempts that the page does not have are missing, and the number of them is right.
+  const early = claim(queuedRun(1), endless, 0, NOW);
+  const found = read(applyDifference(early, difference));
+  expect(found.life?.attempts.map(({ pid }) => pid)).toEqual([0, 19, 20]);
+  expect(found.life?.dropped).toBe(18);
+});
+
 it('makes the run again, once and twice, whatever happens to it', () => {
   const random = randomFrom(7);
   const outcomes: Outcome[] = [

@@ -40,7 +40,10 @@ export const rowOf = (run: number, { token, mark }: Held): LeaseRow => ({ run, t
 export const MARK = textUpTo(1000);
 export const TOKEN = tuple(whole(0), whole(0));
 const HELD = object({ token: TOKEN, mark: MARK });
-const DIFFERENCE = object({ kept: v.optional(list(oneOf(LARGE))) });
+const DIFFERENCE = object({
+  kept: v.optional(list(oneOf(LARGE))),
+  attemptsFrom: v.optional(whole(0)),
+});
 
 export class RunTable implements Writable<number, Run>, PagedOperations<Run> {
   readonly is = { put: 'run', drop: 'remove', key: ({ id }: Run) => id };
