@@ -22,6 +22,7 @@ import {
   findOrphans,
 } from '../daemon/checkup.ts';
 import { missingFolder } from '../daemon/follow-files.ts';
+import { bootOf } from '../daemon/history-clock.ts';
 import { readJobs } from '../daemon/jobs.ts';
 import { checkStore } from '../daemon/store-checkup.ts';
 import {
@@ -110,7 +111,7 @@ async function checkAll(config: Config): Promise<readonly Check[]> {
     checkFiles(found),
     await checkPermissions(config),
     await checkLock(config),
-    checkClock(found, systemClock.now()),
+    checkClock(found, systemClock.now(), bootOf(systemClock)),
     checkMemory(found),
     await checkSpace(config),
     checkOrphans(await orphansOf(config)),
@@ -222,7 +223,7 @@ async function repairCounts(config: Config, place: StorePlace): Promise<Repaired
 /** Where the clock was set, a person who repairs says that it is right now. */
 async function takeClock(config: Config): Promise<TrustedClock | null> {
   const { known, clockMark } = await inspectEngine(config, systemClock);
-  const found = known && checkClock({ known, clockMark }, systemClock.now());
+  const found = known && checkClock({ known, clockMark }, systemClock.now(), bootOf(systemClock));
   if (!found || found.status === 'ok') return null;
   const { name } = trustClock;
   const told = await askDaemon(config.state, name, {}, 30 * SECOND);

@@ -4,7 +4,7 @@ import { type Stats, statSync } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Finding, holderOf, type Inspected } from '../engine/open.ts';
-import { seen } from '../run/keep-clock.ts';
+import { type Boot, markOf, resumed } from '../run/keep-clock.ts';
 import { waitsForClock } from '../run/served.ts';
 import { isoOf } from '../support/clock.ts';
 import { CONFIG_FILE, type Config } from '../support/config.ts';
@@ -145,6 +145,7 @@ export async function checkLock({ state }: Config): Promise<Check> {
 export function checkClock(
   { known, clockMark }: Pick<Inspected, 'known' | 'clockMark'>,
   now: number,
+  here: Boot | null = null,
 ): Check {
   const { newest = 0, schedules = [] } = known ?? {};
   const summary = newest === 0 ? isoOf(now) : `${isoOf(now)}, newest entry ${isoOf(newest)}`;
@@ -161,7 +162,7 @@ export function checkClock(
       `the clock is ${showDuration(newest - now)} behind the newest entry of the state`,
       'Set the clock where it is wrong. If it is right there is nothing to do.',
     );
-  const mark = clockMark && seen(clockMark, now);
+  const mark = clockMark && markOf(resumed(clockMark, now, here), now);
   if (mark && mark.leapAt !== null) {
     const ms = showDuration(mark.leapAt - mark.trusted);
     tell(`the clock has leapt ahead by ${ms}: history is removed by the one before for a day`);

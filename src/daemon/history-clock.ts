@@ -4,17 +4,19 @@ import type { Engine } from '../engine/engine.ts';
 import type { Members } from '../engine/members.ts';
 import {
   afterwards,
+  type Boot,
   type ClockMark,
   clockOf,
   hasLeapt,
   type KeepClock,
   keepTime,
   markOf,
-  seen,
+  resumed,
   trusting,
 } from '../run/keep-clock.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
 import { HOUR, MINUTE } from '../support/limits.ts';
+import { bootId } from '../workers/processes.ts';
 
 export interface HistoryClockParts {
   readonly engine: Pick<Engine, 'clockMark' | 'putClockMark'>;
@@ -54,7 +56,7 @@ export class HistoryClock {
     // The write below may fail on a full disk; this memory of the clock stays.
     this.#last = { clock: present, mark, elapsed };
     if (hasLeapt(present, now) && present.ahead?.stoodMs === 0) onLeap?.(now - present.believed);
-    const next = markOf(present, now);
+    const next = markOf(present, now, bootOf(clock));
     if (mark === null || differs(mark, next)) {
       await engine.putClockMark(next);
       this.#last = { clock: present, mark: next, elapsed };
@@ -64,8 +66,14 @@ export class HistoryClock {
 
   async #first(mark: ClockMark | null, now: number): Promise<KeepClock> {
     const before = mark ?? trusting((await this.#p.members.lastBeat()) ?? now);
-    return clockOf(seen(before, now), now);
+    return resumed(before, now, bootOf(this.#p.clock));
   }
+}
+
+/** Null where the system does not tell which life of the machine this is. */
+export function bootOf({ uptime }: Pick<Clock, 'uptime'>): Boot | null {
+  const boot = bootId();
+  return uptime && boot !== '' ? { boot, upMs: uptime() } : null;
 }
 
 /** Another daemon of a store, or a person, may have put a mark since. */

@@ -6,21 +6,31 @@
 // confirmed, history is removed by the second clock. The clock confirms itself when it has stood for a day, where it
 // jumped again meanwhile the first jump before the others; a person does with `jobrun doctor --repair`.
 //
-// A mark of the second clock is kept with the state. How long a daemon was away is told by the wall clock alone: up to a
-// day is believed, and what stood before has stood meanwhile. After a longer time without a daemon that costs a day, and
-// nothing else.
+// A mark of the second clock is kept with the state. A daemon that begins in the same life of the machine goes on from it
+// by the time that the machine has been up since. After a restart of the machine the wall clock alone tells how long no
+// daemon was there: up to a day is believed, and what stood before has stood meanwhile. After a longer time without a
+// daemon that costs a day, and nothing else.
 //
 // A clock that is set back removes nothing too early. What has settled ahead of it is kept from the moment at which a
 // daemon found it there.
 import * as v from 'valibot';
 import { DAY } from '../support/limits.ts';
-import { fits, instant, object } from '../support/schema.ts';
+import { fits, instant, number, object, text } from '../support/schema.ts';
 
 export interface ClockMark {
   /** The latest time that is believed: where the clock has leapt, from just before. */
   readonly trusted: number;
   /** Where the clock has leapt ahead of that: what it would have shown then. */
   readonly leapAt: number | null;
+  /** The clock itself at a moment of this life of the machine; missing where the system does not tell which one it is. */
+  readonly since?: (KeepClock & Boot) | undefined;
+}
+
+/** A moment that no set clock moves. */
+export interface Boot {
+  /** Which life of which machine. */
+  readonly boot: string;
+  readonly upMs: number;
 }
 
 /** What a daemon knows of the clock while it lives. */
@@ -31,7 +41,17 @@ export interface KeepClock {
   readonly ahead: { readonly clock: number; readonly stoodMs: number } | null;
 }
 
-const MARK = object({ trusted: instant, leapAt: v.nullable(instant) });
+const SINCE = object({
+  believed: number,
+  ahead: v.nullable(object({ clock: number, stoodMs: number })),
+  boot: text,
+  upMs: number,
+});
+const MARK = object({
+  trusted: instant,
+  leapAt: v.nullable(instant),
+  since: v.optional(SINCE),
+});
 
 /** Returns the mark that was read from a file, or null if it makes no sense. */
 export const readMark = (raw: unknown): ClockMark | null => (fits(MARK, raw) ? raw : null);
@@ -56,6 +76,14 @@ export function clockOf({ trusted, leapAt }: ClockMark, now: number): KeepClock 
   return { believed: trusted + stoodMs, ahead: { clock: now, stoodMs } };
 }
 
+/** The clock as the next daemon finds it. */
+export function resumed(mark: ClockMark, now: number, here: Boot | null): KeepClock {
+  const { since } = mark;
+  const isSame = since !== undefined && since.boot === here?.boot && since.upMs <= here.upMs;
+  if (isSame) return afterwards(since, now, here.upMs - since.upMs);
+  return clockOf(seen(mark, now), now);
+}
+
 /** The clock after another look at it, `ms` after the one before. */
 export function afterwards({ believed, ahead }: KeepClock, now: number, ms: number): KeepClock {
   const without = believed + ms;
@@ -72,12 +100,13 @@ export function afterwards({ believed, ahead }: KeepClock, now: number, ms: numb
 export const hasLeapt = ({ believed }: KeepClock, now: number): boolean => now - believed > DAY;
 
 /** The mark by which the next daemon goes on. */
-export function markOf(clock: KeepClock, now: number): ClockMark {
+export function markOf(clock: KeepClock, now: number, here: Boot | null = null): ClockMark {
   const { believed, ahead } = clock;
+  const since = here && { since: { believed, ahead, ...here } };
   if (ahead === null || !hasLeapt(clock, now))
-    return { trusted: Math.round(believed), leapAt: null };
+    return { trusted: Math.round(believed), leapAt: null, ...since };
   const stoodMs = Math.round(ahead.stoodMs);
-  return { trusted: Math.round(believed) - stoodMs, leapAt: now - stoodMs };
+  return { trusted: Math.round(believed) - stoodMs, leapAt: now - stoodMs, ...since };
 }
 
 /** The time by which history is removed. */

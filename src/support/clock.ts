@@ -12,6 +12,8 @@ export interface Clock {
   monotonic(): number;
   /** The same, and goes on while the machine sleeps. Missing: a machine that never sleeps. */
   elapsed?(): number;
+  /** Milliseconds since the machine has started, its sleep included: the same for all its processes. Missing: not known. */
+  uptime?(): number;
   /** Calls `fn` once after `ms`; returns its undo. */
   after(ms: number, fn: () => void, options?: TimerOptions): () => void;
 }
@@ -55,6 +57,7 @@ function elapsed(): number {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  uptime: () => systemUptime() * SECOND,
   monotonic,
   elapsed,
   after(ms, fn, options) {

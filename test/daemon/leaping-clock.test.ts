@@ -181,6 +181,44 @@ describe('a clock that jumps ahead by', () => {
   );
 });
 
+describe('restarts in one life of the machine', () => {
+  const begun = async (): Promise<Life> => {
+    const life = new Life();
+    life.clock.uptime = life.clock.elapsed;
+    await life.start();
+    for (const hoursAgo of [30 * 24, 6 * 24, 20, 0]) await life.settle(hoursAgo);
+    await life.pass(MINUTE);
+    return life;
+  };
+  const again = async (life: Life, ...steps: readonly Step[]): Promise<void> => {
+    for (const step of [stop, ...steps, start, pass(MINUTE)]) await step(life);
+  };
+
+  it('each with a jump of less than a day remove nothing early, however many they are', async () => {
+    const life = await begun();
+    for (let i = 0; i < 12; i++) {
+      await again(life, jump(20 * HOUR));
+      expect(await life.lost()).toEqual([]);
+    }
+    expect(life.leaps.length).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('after nights in which time has passed remove what is over by then', async () => {
+    const life = await begun();
+    await again(life, (one) => one.clock.stall(20 * HOUR));
+    await again(life, (one) => one.clock.sleep(3 * DAY));
+    // Without the time that the machine was up this would have to stand for a day.
+    expect(life.leaps).toEqual([]);
+    const over = [...life.told.values()].filter(
+      ({ settledAt, keepMs }) => settledAt + keepMs < life.clock.elapsed(),
+    );
+    expect((await life.gone()).length).toBeGreaterThanOrEqual(
+      over.length - JOBS.length * NEWEST_KEPT,
+    );
+    expect(await life.lost()).toEqual([]);
+  }, 60_000);
+});
+
 it('a jump that has stood for a day is believed, and so is a clock that is said to be right', async () => {
   for (const confirm of [
     async (life: Life) => life.clock.stall(DAY),

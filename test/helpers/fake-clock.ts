@@ -25,6 +25,9 @@ export class FakeClock implements Clock {
   monotonic = (): number => this.#monotonic;
   elapsed = (): number => this.#monotonic + this.#asleep;
 
+  /** Missing until the test lets the system tell how long the machine has been up. */
+  uptime?: () => number;
+
   after = (ms: number, fn: () => void, options?: TimerOptions): (() => void) => {
     const timer = { at: this.#monotonic + ms, fn };
     this.longest = Math.max(this.longest, ms);

@@ -8,6 +8,8 @@ import {
   type KeepClock,
   keepTime,
   markOf,
+  readMark,
+  resumed,
   seen,
   trusting,
 } from '../../src/run/keep-clock.ts';
@@ -52,6 +54,38 @@ describe('the clock by which history is removed, as marks of it say', () => {
     expect(looked(trusting(NOW), NOW - YEAR)).toEqual(trusting(NOW - YEAR));
     const less = looked(trusting(NOW), NOW + YEAR, NOW + 30 * DAY);
     expect(less).toEqual({ trusted: NOW, leapAt: NOW + 30 * DAY });
+  });
+});
+
+describe('the clock of the next daemon', () => {
+  const at = (upMs: number, boot = 'b') => ({ boot, upMs });
+  const here = clockOf(trusting(NOW), NOW);
+
+  it('goes on by the time that the machine has been up', () => {
+    const mark = markOf(here, NOW, at(5 * HOUR));
+    const late = resumed(mark, NOW + 20 * HOUR, at(6 * HOUR));
+    expect(late).toEqual({ believed: NOW + HOUR, ahead: { clock: NOW + 20 * HOUR, stoodMs: 0 } });
+    const later = resumed(
+      markOf(late, NOW + 20 * HOUR, at(6 * HOUR)),
+      NOW + 40 * HOUR,
+      at(7 * HOUR),
+    );
+    expect(later.believed).toBe(NOW + 2 * HOUR);
+    expect(hasLeapt(later, NOW + 40 * HOUR)).toBe(true);
+    expect(resumed(mark, NOW + 3 * DAY, at(5 * HOUR + 3 * DAY)).believed).toBe(NOW + 3 * DAY);
+  });
+
+  it('has only the wall clock after a restart of the machine, or where its time makes no sense', () => {
+    const mark = markOf(here, NOW, at(5 * HOUR));
+    for (const now of [at(6 * HOUR, 'other'), at(HOUR), null])
+      expect(resumed(mark, NOW + 20 * HOUR, now).believed).toBe(NOW + 20 * HOUR);
+  });
+
+  it('is read from the file of the mark, and no mark is where it makes no sense', () => {
+    const mark = markOf(here, NOW, at(5 * HOUR));
+    expect(readMark(JSON.parse(JSON.stringify(mark)))).toEqual(mark);
+    expect(readMark(trusting(NOW))).toEqual(trusting(NOW));
+    expect(readMark({ ...mark, since: { boot: 'b' } })).toBe(null);
   });
 });
 
