@@ -178,7 +178,9 @@ export class LogWriter<L extends TextLine> {
     try {
       this.#at ??= await this.#look();
       if (lines.length > 0) await this.#writeLines(lines, this.#at);
-      if (table.length === 0) return;
+      // The begin of an attempt cuts off rows of the one before: where nothing was written, thousands of retries need no file.
+      const isNothing = this.#at.size === 0 && this.#at.count === 0;
+      if (table.length === 0 || (isNothing && table.every((entry) => 'begin' in entry))) return;
       await this.#writeTable(table.map(textOf).join(''), this.#at);
       if (table.some((entry) => 'begin' in entry)) await this.#dropVoidRows();
     } catch (error) {

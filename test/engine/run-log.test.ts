@@ -44,6 +44,21 @@ test('a run that said nothing has no file, and neither has one that was removed'
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test('attempts of a run that says nothing make no file, and cut off the rows of the one before where there are any', async () => {
+  const { logs, folder } = bench();
+  for (let attempt = 2; attempt < 5; attempt++) {
+    logs.begin(7, attempt, 0);
+    await logs.flush(7, attempt % 2 === 0);
+    await logs.close(7);
+  }
+  expect(readdirSync(folder)).toEqual([]);
+  logs.row(8, 0, 'in vain');
+  await logs.close(8);
+  logs.begin(8, 2, 0);
+  await logs.close(8);
+  expect(await logs.rows(8)).toEqual([]);
+});
+
 test('rows that cannot be written are said and kept for the next try; lost lines are told of', async () => {
   const { logs, folder } = bench();
   mkdirSync(join(folder, '1.jsonl'));
