@@ -1,7 +1,13 @@
 // The jobs there are, as data. Job code is never here: a definition was read in a worker process, and what stays of
 // it is plain values. The loader makes the catalog, the watcher renews it.
-import type { JobLimits } from '../run/pick.ts';
-import { type CatchUp, DEFAULT_POLICY, type Overlap, type Policy } from '../run/policy.ts';
+import type { JobLimits, WorkerKind } from '../run/pick.ts';
+import {
+  type CatchUp,
+  DEFAULT_POLICY,
+  type Isolation,
+  type Overlap,
+  type Policy,
+} from '../run/policy.ts';
 import type { Rule } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 
@@ -11,8 +17,10 @@ export interface JobData {
   readonly group: string | null;
   readonly policy: Policy;
   readonly autostart: boolean;
+  /** Programs outside take its runs over HTTP: no worker of the daemon does. */
+  readonly external: boolean;
   readonly recurrence: Recurrence | null;
-  /** The schema of the params as JSON Schema, where the validator offers one. */
+  /** The params as JSON Schema: what the validator offers, or what stands in the definition of an external job. */
   readonly schema: Json;
   /** Which functions the definition has; they are called in a worker. */
   readonly has: ReadonlySet<JobFunction>;
@@ -47,7 +55,8 @@ export interface JobFile {
   readonly name: string;
   /** Absolute. */
   readonly file: string;
-  readonly kind: 'module' | 'command';
+  /** `external`: options alone, in JSON. */
+  readonly kind: 'module' | 'command' | 'external';
 }
 
 export interface Catalog {
@@ -97,6 +106,17 @@ export function changeOf(before: JobEntry | null, after: JobEntry | null): JobCh
   return { job, became: before ? 'whole' : 'new', error: null };
 }
 
+/** True where JSON Schema alone says what params may be: no job code is asked. */
+export const checksBySchema = ({ external, schema, has }: JobData): boolean =>
+  external && schema !== null && !has.has('params');
+
+/** True where anything looks at params before a run is accepted. */
+export const checksParams = (data: JobData): boolean =>
+  data.has.has('params') || data.has.has('lock') || checksBySchema(data);
+
+export const isExternal = (entry: JobEntry | null): boolean =>
+  entry?.state === 'ok' && entry.data.external;
+
 /** What stands in for the policy of a job that is missing or broken. */
 export const policyOf = (entry: JobEntry | null): Policy =>
   entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
@@ -107,14 +127,18 @@ export const policyOf = (entry: JobEntry | null): Policy =>
  */
 export function limitsOf(job: string, entry: JobEntry | null, loaded: boolean): JobLimits {
   const { isolation, concurrency, rateLimit } = policyOf(entry);
-  const shared = isolation === 'shared' && entry?.kind === 'module';
   return {
-    workerKind: shared ? 'shared' : 'dedicated',
+    workerKind: workerKindOf(entry, isolation),
     concurrency,
     rateLimit,
     blocked: blockOf(job, entry, loaded),
     ...(entry?.state !== 'ok' && { unread: true as const }),
   };
+}
+
+function workerKindOf(entry: JobEntry | null, isolation: Isolation): WorkerKind {
+  if (isExternal(entry)) return 'external';
+  return isolation === 'shared' && entry?.kind === 'module' ? 'shared' : 'dedicated';
 }
 
 /** Why there is nothing to start, or null. `loaded`: all definitions have been read once. */

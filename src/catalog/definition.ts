@@ -15,7 +15,8 @@ import {
 import type { Config } from '../support/config.ts';
 import { JobrunError, type Problem } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { MB, MIN_EVERY_MS } from '../support/limits.ts';
+import { schemaFault } from '../support/json-schema.ts';
+import { HOUR, MB, MIN_EVERY_MS } from '../support/limits.ts';
 import {
   anything,
   be,
@@ -108,12 +109,10 @@ const method = v.pipe(
     ' must be a plain or async function, not a generator (function*)\nLeave out the star. Report rows with ctx.result(row), and steps with ctx.step(name, fn).',
   ),
 );
-const validator = be(
-  'a Standard Schema validator (zod, valibot, arktype, …)',
-  (value) =>
-    typeof (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard']?.validate ===
-    'function',
-);
+const isStandard = (value: unknown): boolean =>
+  typeof (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard']?.validate ===
+  'function';
+const validator = be('a Standard Schema validator (zod, valibot, arktype, …)', isStandard);
 const FUNCTIONS = {
   params: v.optional(validator),
   lock: v.optional(method),
@@ -129,6 +128,25 @@ const FUNCTIONS = {
 const NAMED = Object.fromEntries(Object.keys(DATA).map((name) => [name, v.optional(anything)]));
 const job = strict({ ...NAMED, ...FUNCTIONS, run: method });
 const options = strict(NAMED);
+
+// An external job has no function that does the work, and none that begins it.
+const { initialize: _, ...HOOKS } = FUNCTIONS;
+const yes = be<true>('true', (value) => value === true);
+const jsonSchema = v.pipe(
+  be<Fields>('JSON Schema, or a Standard Schema validator', isFields),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const fault = dataset.typed ? schemaFault(dataset.value) : null;
+    if (fault !== null) addIssue({ message: `: ${fault}` });
+  }),
+);
+const paramsOfExternal = v.lazy((value) => (isStandard(value) ? validator : jsonSchema));
+const external = strict({
+  ...NAMED,
+  ...HOOKS,
+  external: yes,
+  params: v.optional(paramsOfExternal),
+});
+const externalOptions = strict({ ...NAMED, external: yes, params: v.optional(jsonSchema) });
 
 const wrongIn =
   (whole: string) =>
@@ -180,8 +198,28 @@ export function readDefinition(raw: unknown, defaults: Fields): JobData {
   const definition = typeof raw === 'function' ? { run: raw } : raw;
   if (!isFields(definition))
     throw noDefinition('the default export is neither a job nor a function');
-  return dataOf(read(job, definition, wrongIn('the job')), defaults);
+  if ('external' in definition && definition.external !== false)
+    return externalData(read(external, definition, wrongIn('the job')), defaults);
+  const { external: _, ...own } = definition;
+  return dataOf(read(job, own, wrongIn('the job')), defaults);
 }
+
+/** Reads `jobs/<name>.json` of an external job: the data fields, and the params as JSON Schema. */
+export const readExternalOptions = (raw: unknown, defaults: Fields): JobData =>
+  externalData(read(externalOptions, raw, wrongIn('the job')), defaults);
+
+function externalData(own: Fields, defaults: Fields): JobData {
+  const { params, ...rest } = own;
+  const schema = params === undefined || isStandard(params) ? null : jsonOf(params);
+  const data = dataOf(schema === null ? own : rest, defaults);
+  const lockTimeMs = data.policy.lockTimeMs ?? EXTERNAL_LOCK_MS;
+  return { ...data, external: true, schema, policy: { ...data.policy, lockTimeMs } };
+}
+
+/** What a worker in the same project may say nothing for is up to its job; one outside must be given up at some time. */
+const EXTERNAL_LOCK_MS = HOUR;
+
+const jsonOf = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
 /** Reads `jobs/<name>.json`, the options of a command job: data fields only. */
 export const readOptions = (raw: unknown, defaults: Fields): JobData =>
@@ -209,6 +247,7 @@ function dataOf(own: Fields, general: Fields): JobData {
     group: found.group,
     policy: policyOf(found),
     autostart: found.autostart,
+    external: false,
     recurrence: recurrenceOf(own, fields, found),
     schema: null,
     has: new Set(JOB_FUNCTIONS.filter((name) => own[name] !== undefined)),
@@ -294,5 +333,5 @@ export function dataToJson(data: JobData): Json {
   const { retries } = data.policy;
   const limit = retries?.limit === Number.POSITIVE_INFINITY ? null : retries?.limit;
   const policy = { ...data.policy, retries: retries ? { ...retries, limit } : null };
-  return JSON.parse(JSON.stringify({ ...data, policy, has: [...data.has] })) as Json;
+  return jsonOf({ ...data, policy, has: [...data.has] });
 }

@@ -6,6 +6,7 @@ import { dirname, relative, sep } from 'node:path';
 import { type Clock, within } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { fitTo } from '../support/json-schema.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
 import { shared } from '../support/shared.ts';
@@ -15,12 +16,17 @@ import {
   type Catalog,
   type Checked,
   changeOf,
+  checksBySchema,
+  checksParams,
+  isExternal,
   type JobChange,
+  type JobData,
   type JobEntry,
   type JobFile,
   policyOf,
 } from './catalog.ts';
 import { optionsOf, readCommand } from './command-file.ts';
+import { readExternal } from './external-file.ts';
 import { Imports } from './imports.ts';
 import {
   changesBetween,
@@ -180,7 +186,8 @@ export class JobCatalog implements Catalog {
 
   async check(job: string, params: readonly Json[]): Promise<Checked[]> {
     const { file, data } = await this.#getSound(job);
-    if (!data.has.has('params') && !data.has.has('lock'))
+    if (checksBySchema(data)) return this.#checkBySchema(file, data, params);
+    if (!checksParams(data))
       return params.map((value) => ({ ok: true, params: value, lock: null }));
     try {
       return await this.#parts.check(file, params);
@@ -190,6 +197,24 @@ export class JobCatalog implements Catalog {
       await this.reread(job);
       return this.#parts.check((await this.#getSound(job)).file, params);
     }
+  }
+
+  /** Only where a function makes a lock text of the params is job code asked. */
+  async #checkBySchema(
+    file: string,
+    { schema, has }: JobData,
+    params: readonly Json[],
+  ): Promise<Checked[]> {
+    const checked: Checked[] = [];
+    for (const value of params) {
+      const fitted = fitTo(schema, value);
+      const isWrong = fitted.issues.length > 0;
+      const { value: made, issues } = fitted;
+      if (isWrong) checked.push({ ok: false, issues });
+      else if (!has.has('lock')) checked.push({ ok: true, params: made, lock: null });
+      else checked.push(...(await this.#parts.check(file, [made])));
+    }
+    return checked;
   }
 
   async #getSound(job: string): Promise<Extract<JobEntry, { state: 'ok' }>> {
@@ -331,6 +356,7 @@ export class JobCatalog implements Catalog {
   #putUnlessModule({ error, ...file }: Found): JobFile | null {
     if (error !== null) this.#put({ ...file, state: 'broken', error });
     else if (file.kind === 'command') this.#put(readCommand(file, this.#parts.defaults));
+    else if (file.kind === 'external') this.#put(readExternal(file, this.#parts.defaults));
     else return file;
     return null;
   }
@@ -404,4 +430,4 @@ export class JobCatalog implements Catalog {
 
 /** What decides whether, and into which process, a run of the job is handed out. */
 const handOutOf = (entry: JobEntry): string =>
-  `${entry.kind} ${entry.state} ${policyOf(entry).isolation}`;
+  `${entry.kind} ${entry.state} ${isExternal(entry)} ${policyOf(entry).isolation}`;

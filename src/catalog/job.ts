@@ -182,6 +182,17 @@ export interface Pending {
 }
 
 /**
+ * A job whose runs programs outside take over HTTP: no `run`, and params may be plain JSON Schema. `lockTime` is how long
+ * such a program may be silent, by default 1h.
+ */
+export interface ExternalDefinition<Params, Output>
+  extends Omit<JobDefinition<Params, Output>, 'run' | 'initialize' | 'params'> {
+  readonly external: true;
+  /** A validator, or JSON Schema as an object. */
+  readonly params?: StandardSchema<Params> | Readonly<Record<string, unknown>>;
+}
+
+/**
  * Gives a job its types; it returns what it is given.
  *
  * @example
@@ -195,10 +206,15 @@ export interface Pending {
  *   },
  * });
  */
+// biome-ignore lint/suspicious/noExplicitAny: without a schema nothing says what it is
+export function defineJob<Params = any, Output = any>(
+  definition: ExternalDefinition<Params, Output>,
+): ExternalDefinition<Params, Output>;
 // biome-ignore lint/suspicious/noExplicitAny: without a schema the author's own annotation, or nothing, says what it is
 export function defineJob<Params = any, Output = unknown>(
   definition: JobDefinition<Params, Output>,
-): JobDefinition<Params, Output> {
+): JobDefinition<Params, Output>;
+export function defineJob(definition: unknown): unknown {
   return definition;
 }
 

@@ -8,6 +8,7 @@ import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import type { JobFile } from './catalog.ts';
 import { isCommand, withoutEnding } from './command-file.ts';
+import { claimsExternal } from './external-file.ts';
 
 /** A file, and why it cannot be a job where it cannot. */
 export type Found = JobFile & { readonly error: string | null };
@@ -101,9 +102,18 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
       yield* walk(scan, file, `${prefix}${entry.name}/`, mayBeJob);
     } else if (mayBeJob && stats?.isFile() && claimsJob(file, stats)) {
       addFile(scan, file, prefix + entry.name);
+    } else if (jobs && stats?.isFile() && isExternalFile(prefix, entry.name, file, stats)) {
+      add(scan, withoutEnding(prefix + entry.name), file, 'external', null);
     }
   }
 }
+
+/** Options that say `external` are a job by themselves. What lies in a folder `data` is what jobs work on. */
+const isExternalFile = (prefix: string, name: string, file: string, stats: Stats): boolean =>
+  name.endsWith('.json') &&
+  !NO_JOB.test(withoutEnding(name)) &&
+  !prefix.split('/').includes('data') &&
+  claimsExternal(file, stats, stampOf(stats));
 
 function entriesOf(scan: Scan, path: string, prefix: string, jobs: boolean): readonly Dirent[] {
   try {

@@ -1,5 +1,6 @@
 // `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
+import { isHeldOutside } from '../run/external.ts';
 import { isOfState } from '../run/refusal.ts';
 import { type Run, UNSETTLED } from '../run/run.ts';
 import { abortIdle } from '../run/transitions.ts';
@@ -94,8 +95,8 @@ export const abort: Command<typeof options, Reply, Matched> = {
     const asked = new Set<unknown>(ids?.map(String));
     const isAsked = ({ id }: RunView): boolean =>
       all === true || job !== undefined || asked.has(id);
-    const elsewhere = runs.filter((run) => isAsked(run) && run.worker?.host !== config.host);
-    const hosts = [...new Set(elsewhere.map(({ worker }) => worker?.host ?? ''))].filter(Boolean);
+    const elsewhere = runs.flatMap((run) => (isAsked(run) ? hostOf(run) : []));
+    const hosts = [...new Set(elsewhere)].filter((host) => host !== config.host);
     return hosts.length === 0 ? null : `waiting for ${hosts.join(', ')} to end what it runs`;
   },
 
@@ -111,6 +112,10 @@ export const abort: Command<typeof options, Reply, Matched> = {
     return showRefused(results, out);
   },
 };
+
+/** A program outside has none: its run is over at once. */
+const hostOf = ({ worker }: RunView): string[] =>
+  worker !== null && 'host' in worker && worker.host ? [worker.host] : [];
 
 /** One that ended by itself meanwhile is what was asked for. */
 const isOver = ({ error }: Refused): boolean => isOfState(error);
@@ -135,7 +140,7 @@ async function abortRun(
 ): Promise<Run> {
   if (context.daemon) return context.daemon.abort(id, reason, graceMs);
   const run = await getRun(id, context);
-  if (run.state.name !== 'running')
+  if (run.state.name !== 'running' || isHeldOutside(run))
     return context.engine.change(id, (idle) => abortIdle(idle, reason, context.clock.now()));
   if (context.abortOrphan) return context.abortOrphan(id, reason, graceMs);
   throw noDaemon(`aborting run ${id}, which runs,`);

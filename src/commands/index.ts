@@ -217,6 +217,42 @@ const REQUESTS: readonly CommandEntry[] = [
     load: async () => (await import('./results.ts')).results,
   },
   {
+    name: 'take',
+    summary: 'Runs of external jobs, for a worker outside',
+    group: RUNS,
+    load: async () => (await import('./take.ts')).take,
+  },
+  {
+    name: 'lease',
+    summary: 'A message of a worker outside',
+    group: RUNS,
+    load: async () => (await import('./lease.ts')).leaseMessage,
+  },
+  {
+    name: 'lease-done',
+    summary: 'The result of a worker outside',
+    group: RUNS,
+    load: async () => (await import('./lease-ends.ts')).leaseDone,
+  },
+  {
+    name: 'lease-failed',
+    summary: 'The failure of a worker outside',
+    group: RUNS,
+    load: async () => (await import('./lease-ends.ts')).leaseFailed,
+  },
+  {
+    name: 'lease-callback',
+    summary: 'A worker outside is to be asked again later',
+    group: RUNS,
+    load: async () => (await import('./lease-ends.ts')).leaseCallback,
+  },
+  {
+    name: 'lease-pending',
+    summary: 'The result of a worker outside comes from elsewhere',
+    group: RUNS,
+    load: async () => (await import('./lease-ends.ts')).leasePending,
+  },
+  {
     name: 'trust-clock',
     summary: 'Takes the clock as right, for the doctor',
     group: PROJECT,

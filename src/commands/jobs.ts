@@ -141,6 +141,7 @@ function showOne(job: One, out: Output): void {
   out.line`${paint('bold', job.name)}  ${paintState(job.state)}  ${job.file ?? ''}`;
   if (job.description) out.line`  ${job.description}`;
   if (job.group) out.line`  group     ${job.group}`;
+  if (job.external) out.line`  external  taken by workers outside: docs/workers.md`;
   if (job.error) out.line`  error     ${job.error}`;
   const { schedule } = job;
   if (schedule) out.line`  schedule  ${ruleText(schedule)}`;

@@ -10,7 +10,7 @@ import { getRun } from './shared/named.ts';
 import { argument, field } from './shared/options.ts';
 import { type Output, paint, paintState, type Value } from './shared/output.ts';
 import type { Details } from './shared/replies.ts';
-import { lastAlive, tookMs } from './shared/run-words.ts';
+import { lastAlive, tookMs, workerText } from './shared/run-words.ts';
 import { instantOf } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
 import { lastOf } from './shared/window.ts';
@@ -84,7 +84,7 @@ async function facts(run: Details, out: Output): Promise<[string, Value][]> {
     ['after', run.after.join(', ') || null],
     ['schedule', run.schedule],
     ['parent', run.parent],
-    ['worker', run.worker && `pid ${run.worker.pid}`],
+    ['worker', run.worker && workerText(run.worker)],
     ['params', JSON.stringify(run.params)],
     ['checkpoint', run.checkpoint === null ? null : JSON.stringify(run.checkpoint)],
     ['output', run.output === null ? null : JSON.stringify(run.output)],

@@ -9,7 +9,7 @@ import { hostViews } from './shared/hosts.ts';
 import { jobNames } from './shared/job-views.ts';
 import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
-import type { HostView, Overview, Status } from './shared/replies.ts';
+import type { ExternalWorkerView, HostView, Overview, Status } from './shared/replies.ts';
 import { throughputOf } from './shared/throughput.ts';
 import { instantOf } from './shared/times.ts';
 import { version } from './version.ts';
@@ -57,6 +57,7 @@ export const status: Command<typeof options, Status> = {
       paused: { all, jobs: [...jobs].sort() },
       http: daemon?.http() ?? null,
       watch: daemon?.watch() ?? null,
+      external: externalViews(context),
       ...(overview && { overview: await overviewOf(context) }),
     };
   },
@@ -88,6 +89,7 @@ export const status: Command<typeof options, Status> = {
       else if (paused?.jobs.length) out.line`paused    ${paused.jobs.join(', ')}`;
       // The same.
       if (status.http) out.line`http      ${status.http}`;
+      for (const one of status.external ?? []) out.line`outside   ${outsideText(one, out.now)}`;
       const watch = watchText(status.watch);
       if (watch !== null) out.line`watch     ${watch}`;
       if (!running) out.note`start it: jobrun daemon`;
@@ -100,6 +102,15 @@ function hostText({ host, pid, workers, state, silentMs }: HostView): string {
   const busy = `${workers.busy} of ${workers.total} busy`;
   const silent = state === 'silent' ? `   silent for ${showDuration(silentMs)}` : '';
   return `${host}   pid ${pid}   ${busy}${silent}`;
+}
+
+/** Those of a daemon on another host are told by that one. */
+const externalViews = ({ daemon }: Context): readonly ExternalWorkerView[] =>
+  (daemon?.outside.seen() ?? []).map((one) => ({ ...one, seenAt: isoOf(one.seenAt) }));
+
+function outsideText({ name, jobs, seenAt, running }: ExternalWorkerView, now: number): string {
+  const ago = showDuration(Math.max(0, now - instantOf(seenAt)));
+  return `${name}   ${jobs.join(', ')}   ${running} running   heard ${ago} ago`;
 }
 
 const overviewOf = async (context: Context): Promise<Overview> => ({

@@ -6,7 +6,8 @@ import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
 import type { Members, Progressed } from '../engine/members.ts';
-import type { Decision } from '../run/outcome.ts';
+import { isHeldOutside } from '../run/external.ts';
+import type { Decision, Outcome } from '../run/outcome.ts';
 import { unknownRun } from '../run/refusal.ts';
 import {
   isSettled,
@@ -154,7 +155,7 @@ export class Attempts {
         continue;
       }
       const stays = (run: Run): boolean =>
-        run.state.name === 'running' || (asked && isSettled(run));
+        (run.state.name === 'running' && !isHeldOutside(run)) || (asked && isSettled(run));
       const run = attempt
         ? await this.#end(attempt, reason, graceMs)
         : await engine.change(id, (present) =>
@@ -234,7 +235,7 @@ export class Attempts {
       const run = await durably(engine, () => engine.find(id));
       if (this.#under.has(id)) continue;
       if (!run) throw unknownRun(id);
-      if (run.state.name !== 'running') return null;
+      if (run.state.name !== 'running' || isHeldOutside(run)) return null;
       const orphans = this.#p.orphans(id);
       if (orphans) {
         await engine.change(id, (held) => requestAbort(held, reason));
@@ -276,8 +277,7 @@ export class Attempts {
     const { id } = attempt.run;
     if (ended.outcome.kind !== 'stopped') this.#unstarted.delete(id);
     if (this.#under.get(id) === attempt) this.#under.delete(id);
-    const { job } = attempt.run;
-    if (TOLD.some((hook) => this.#fileWith(job, hook))) this.#tell(ended).catch(this.#p.onError);
+    this.tellHooks(ended.run, ended.outcome);
     this.#ended(ended.early);
   }
 
@@ -287,8 +287,14 @@ export class Attempts {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** The hooks of the job, told after the fact: what they do wrong is in the log of the run and nowhere else. */
-  async #tell({ run, outcome }: Ended): Promise<void> {
+  /** Tells the job how an attempt ended, where it has a hook for that. */
+  tellHooks(run: Run, outcome: Outcome): void {
+    if (TOLD.some((hook) => this.#fileWith(run.job, hook)))
+      this.#tell(run, outcome).catch(this.#p.onError);
+  }
+
+  /** Told after the fact: what the hooks do wrong is in the log of the run and nowhere else. */
+  async #tell(run: Run, outcome: Outcome): Promise<void> {
     const { state } = run;
     if (outcome.kind === 'stale') await this.#hook('onStale', run, { error: outcome.error });
     if (!isSettled(run)) return;
@@ -318,6 +324,15 @@ export class Attempts {
   #fileWith(job: string, hook: HookName): string | null {
     const entry = this.#p.catalog.find(job);
     return entry?.state === 'ok' && entry.data.has.has(hook) ? entry.file : null;
+  }
+
+  /** The same of a worker outside, which cannot be asked at all. */
+  askOnError(run: Run, error: RunError): Promise<Decision | undefined> {
+    return this.#askOnError(
+      run,
+      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? ''),
+      error,
+    );
   }
 
   /** The process of the attempt cannot be asked any more: another one is. */

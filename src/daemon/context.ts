@@ -15,6 +15,7 @@ import { newId } from '../support/random.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import type { Attempts } from './attempts.ts';
 import type { FileFollower } from './follow-files.ts';
+import type { Outside } from './outside/outside.ts';
 
 export interface ContextParts
   extends Pick<Context, 'engine' | 'members' | 'catalog' | 'logs' | 'config' | 'clock'> {
@@ -23,12 +24,13 @@ export interface ContextParts
   readonly attempts: Attempts;
   readonly feed: Feed<Change>;
   readonly stop: (now: boolean) => void;
+  readonly outside: Outside;
   readonly http: () => string | null;
 }
 
 export function contextOf(parts: ContextParts): Context {
-  const { engine, members, catalog, logs, config, clock, pool, files, attempts, feed, stop, http } =
-    parts;
+  const { engine, members, catalog, logs, config, clock } = parts;
+  const { pool, files, attempts, outside, feed, stop, http } = parts;
   return {
     engine,
     members,
@@ -40,11 +42,12 @@ export function contextOf(parts: ContextParts): Context {
       pid: process.pid,
       since: clock.now(),
       workers: () => ({ busy: pool.busy, total: pool.capacity }),
-      progress: (id) => attempts.progress(id),
+      progress: (id) => attempts.progress(id) ?? outside.progress(id),
       abort: (id, reason, graceMs) => attempts.abort(id, reason, graceMs),
       stop,
       reload: () => files.reload(),
       watch: () => files.watch,
+      outside,
       http,
       feed,
     },

@@ -11,8 +11,7 @@ import type { Members } from '../engine/members.ts';
 import { type Opened, openEngine } from '../engine/open.ts';
 import { type Progress, type Run, withProgress } from '../run/run.ts';
 import { weightOf } from '../run/weight.ts';
-import { type Clock, delay } from '../support/clock.ts';
-import type { Config } from '../support/config.ts';
+import { delay } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { daemonExitCodeOf, isStoreAway, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
@@ -24,6 +23,8 @@ import { contextOf, emit } from './context.ts';
 import { FileFollower } from './follow-files.ts';
 import { watchLock } from './hold.ts';
 import { type Jobs, type JobsParts, openJobs } from './jobs.ts';
+import type { DaemonOptions } from './options.ts';
+import { Outside } from './outside/outside.ts';
 import { type Rescued, rescue, undyingText } from './rescue.ts';
 import { type Busy, isAtRest, Scheduler } from './scheduler.ts';
 import { Recurring } from './schedules/recurring.ts';
@@ -31,36 +32,8 @@ import { Sharing } from './sharing.ts';
 import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
 import { Upkeep } from './upkeep.ts';
-import {
-  copyText,
-  type DaemonLog,
-  drainText,
-  leapText,
-  lostText,
-  unstartedText,
-} from './watching/log.ts';
-import type { SystemdVariables } from './watching/supervisor.ts';
-import { type OpenDoor, Watching } from './watching/watching.ts';
-
-export interface DaemonOptions {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly log: DaemonLog;
-  readonly chance: () => number;
-  /** Places: attempts in worker processes of their own at once. */
-  readonly workers: number | null;
-  readonly watch: boolean;
-  /** Ends by itself when nothing is due or running. */
-  readonly untilIdle: boolean;
-  /** Where given: no schedules, no upkeep, and nothing is started but the run that it names. */
-  readonly only?: () => number;
-  /** How long a stop waits for attempts before it ends them. */
-  readonly drainMs: number;
-  /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
-  readonly supervisor?: SystemdVariables;
-  /** Set if the config asks for HTTP. */
-  readonly openDoor?: OpenDoor | null;
-}
+import { copyText, drainText, leapText, lostText, unstartedText } from './watching/log.ts';
+import { Watching } from './watching/watching.ts';
 
 export class Daemon {
   readonly stopped: Promise<number>;
@@ -72,6 +45,7 @@ export class Daemon {
   readonly #jobs: Jobs;
   readonly #files: FileFollower;
   readonly #attempts: Attempts;
+  readonly #outside: Outside;
   readonly #sharing: Sharing;
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
@@ -147,10 +121,12 @@ export class Daemon {
       isLoaded: () => this.#loaded,
     });
     this.#attempts = this.#makeAttempts();
+    this.#outside = this.#makeOutside();
     this.#recurring = this.#makeRecurring();
     this.#scheduler = this.#makeScheduler(onError);
     const common = { engine, members, logs, clock, config, catalog: this.#jobs.catalog };
-    const moving = { pool: this.#jobs.pool, attempts: this.#attempts };
+    const outside = this.#outside;
+    const moving = { pool: this.#jobs.pool, attempts: this.#attempts, outside };
     this.#sharing = new Sharing({
       ...common,
       ...moving,
@@ -211,6 +187,7 @@ export class Daemon {
     this.#sharing.start();
     const runs = await this.#rescue();
     await this.#opened.cluster?.inherited();
+    await this.#outside.begin();
     if (runs > 0) log.logger.warn(lostText(runs));
     this.#serving = await this.#listen();
     this.#files.begin();
@@ -255,6 +232,7 @@ export class Daemon {
     // What could not be written until then is others' to take over.
     await Promise.race([this.#attempts.stop(), this.#sharing.fenced()]);
     this.#scheduler.stop();
+    this.#outside.close();
     await this.#upkeep.stop();
     await this.#files.close();
     await this.#jobs.pool.closeAttempts();
@@ -284,6 +262,7 @@ export class Daemon {
       this.#watching.changed(change);
       this.#o.log.run(change);
     } else this.#attempts.obey(change.run);
+    this.#outside.changed(change.run, isOwn);
     this.#recurring.settled(change);
     this.#upkeep.changed(change);
   }
@@ -309,7 +288,7 @@ export class Daemon {
   #configure(): void {
     const { catalog } = this.#jobs;
     this.#engine.configure(
-      (job) => limitsOf(job, catalog.find(job), this.#loaded),
+      (job) => this.#outside.limited(job, limitsOf(job, catalog.find(job), this.#loaded)),
       (job) => policyOf(catalog.find(job)),
     );
   }
@@ -368,9 +347,7 @@ export class Daemon {
         this.#o.log.logger.error({ run: String(run.id), job: run.job }, unstartedText(why));
       },
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
-      onStuck: (error) => {
-        if (!this.#sharing.explains(error)) this.#stuck.told(error);
-      },
+      onStuck: (error) => this.#stuckBy(error),
       isFenced: () => this.#sharing.isFenced,
       members: this.#members,
       abortElsewhere: (id, reason, graceMs) =>
@@ -386,6 +363,26 @@ export class Daemon {
       onError: this.#onError('an attempt'),
       onEnded: () => this.#scheduler.wake(),
     });
+  }
+
+  #makeOutside(): Outside {
+    return new Outside({
+      ...this.#o,
+      engine: this.#engine,
+      members: this.#members,
+      logs: this.#opened.logs,
+      catalog: this.#jobs.catalog,
+      mayTake: () => this.#loaded && this.#scheduler.mayStart && this.#sharing.mayBegin,
+      askOnError: (run, error) => this.#attempts.askOnError(run, error),
+      tellHooks: (run, outcome) => this.#attempts.tellHooks(run, outcome),
+      onProgress: (run, progress) => this.#progressed(run, progress),
+      onStuck: (error) => this.#stuckBy(error),
+      onError: this.#onError('a worker outside'),
+    });
+  }
+
+  #stuckBy(error: unknown | null): void {
+    if (!this.#sharing.explains(error)) this.#stuck.told(error);
   }
 
   #release(runner: Runner, reusable: boolean): void {
@@ -418,6 +415,7 @@ export class Daemon {
       acquire: (run) => this.#jobs.pool.acquire(run, this.#jobs.catalog.find(run.job)),
       release: (runner) => this.#release(runner, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
+      handOut: this.#outside.look,
       fire: async (now) => (this.#o.only ? null : this.#recurring.fire(now)),
       only: this.#o.only,
       onJump: (ms) => this.#jumped(ms),

@@ -22,6 +22,8 @@ export interface SchedulerParts {
   /** The claim of a worker came to nothing. */
   readonly release: (runner: Runner) => void;
   readonly begin: (claimed: Claimed, runner: Runner) => void;
+  /** Hands out what workers outside wait for. */
+  readonly handOut: () => void;
   /** Lets schedules fire; returns when the next one is due, null for never. */
   readonly fire: (now: number) => Promise<number | null>;
   /** Where given: nothing but the run that it names is started. */
@@ -72,6 +74,11 @@ export class Scheduler {
       void this.#tick();
     });
   };
+
+  /** False before the start, while it drains, and while claims cannot be written. */
+  get mayStart(): boolean {
+    return this.#state === 'running' && !this.rests;
+  }
 
   /** Runs were taken and their attempts are about to begin. */
   get claiming(): boolean {
@@ -140,8 +147,10 @@ export class Scheduler {
     const fireAt = this.#state === 'running' ? await this.#p.fire(now) : null;
     this.#dueAt = await this.#p.engine.advance(now);
     const restMs = this.#restUntil - this.#p.clock.monotonic();
-    if (this.#state === 'running' && restMs <= 0)
+    if (this.#state === 'running' && restMs <= 0) {
       for (const workerKind of ['dedicated', 'shared'] as const) this.#claim(workerKind, now);
+      this.#p.handOut();
+    }
     this.#p.onTick();
     const due = Math.min(this.#dueAt ?? Infinity, fireAt ?? Infinity);
     const at = Math.min(due, now + (restMs > 0 ? restMs : MAX_SLEEP_MS));
@@ -200,6 +209,8 @@ function takeFrom(acquired: Runner[], worker: WorkerRef): Runner {
 /** What may still start something, or has. */
 export interface Busy {
   readonly attempts: { readonly size: number };
+  /** Runs that workers outside have. */
+  readonly outside: { readonly size: number };
   readonly pool: { readonly busy: number };
   readonly scheduler: Pick<Scheduler, 'claiming' | 'expects' | 'rests'>;
   readonly recurring: { readonly busy: boolean; readonly rests: boolean };
@@ -209,7 +220,14 @@ export interface Busy {
  * True where nothing runs or is about to, and nothing is due. What waits for a later time, for another run or for a result
  * from outside, counts as nothing.
  */
-export function isAtRest({ attempts, pool, scheduler, recurring }: Busy): boolean {
-  if (attempts.size > 0 || pool.busy > 0 || scheduler.claiming || recurring.busy) return false;
+export function isAtRest({ attempts, outside, pool, scheduler, recurring }: Busy): boolean {
+  if (
+    attempts.size > 0 ||
+    outside.size > 0 ||
+    pool.busy > 0 ||
+    scheduler.claiming ||
+    recurring.busy
+  )
+    return false;
   return !(scheduler.expects || scheduler.rests || recurring.rests);
 }

@@ -1,7 +1,7 @@
 // Rows that show one run: for the pane beside or under the list, and for the whole screen.
 
 import { showRunning, showSecond } from '../commands/shared/clock-texts.ts';
-import { lastAlive } from '../commands/shared/run-words.ts';
+import { lastAlive, workerText } from '../commands/shared/run-words.ts';
 import type { AttemptView, LogLine, RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
@@ -126,7 +126,7 @@ function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {
     [isOver ? 'ended' : 'due', at(isOver ? run.settledAt : run.dueAt)],
     ['accepted', at(run.createdAt)],
     ['alive', alive && `last known ${at(alive)}`],
-    ['worker', run.worker && `pid ${run.worker.pid}`],
+    ['worker', run.worker && workerText(run.worker)],
     ['priority', run.priority === 1 ? null : String(run.priority)],
     ['key', run.key],
     ['schedule', run.schedule],

@@ -18,13 +18,9 @@ export interface Engine {
   /**
    * Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. A
    * `request` that comes again gets the runs of the first time, also where they have been removed since. `once` leaves
-   * out what is for a job that has a run already.
+   * out what is for a job that has a run already. What the check of `under` throws is passed on, and nothing was taken in.
    */
-  accept(
-    drafts: readonly Draft[],
-    now: number,
-    how?: { readonly request?: string | undefined; readonly once?: boolean },
-  ): Promise<Accepted[]>;
+  accept(drafts: readonly Draft[], now: number, how?: How): Promise<Accepted[]>;
   /**
    * Does what the clock alone changes: queues what has become due. Durations end when they would have ended, also where
    * the clock was set. Returns when to look again: a run becomes due or a rate-limited job gets a place; null where
@@ -110,7 +106,22 @@ export interface Engine {
 export interface Want {
   readonly workerKind: WorkerKind;
   readonly most: number;
+  /** Of an external worker: the jobs that it asks for. */
+  readonly jobs?: readonly string[] | undefined;
   readonly only?: number | undefined;
+}
+
+/** How runs are taken in: see `accept`. */
+export interface How {
+  readonly request?: string | undefined;
+  readonly once?: boolean;
+  readonly under?: Under;
+}
+
+/** A run that must be as its check wants it in the very commit. */
+export interface Under {
+  readonly run: number;
+  readonly check: (run: Run | null) => void;
 }
 
 export interface Accepted extends Taken {

@@ -8,7 +8,7 @@ export interface Members {
   /** This member is alive, and runs are under way. On a store its lease says so (cluster.ts). */
   beat(now: number): void;
   leases(): Promise<readonly Lease[]>;
-  /** Those of members that are gone. */
+  /** Those of members that are gone. Workers outside are nobody's. */
   abandoned(): Promise<readonly Lease[]>;
   /** When the member before this one was last known to be alive; null where nobody knows. */
   lastBeat(): Promise<number | null>;
@@ -62,7 +62,11 @@ export interface Worker {
   readonly boot: string;
 }
 
-export type WorkerRef = Pick<Worker, 'mark' | 'pid'>;
+/** `outside` is the name of a program that is no process of ours: then the mark is `OUTSIDE`. */
+export type WorkerRef = Pick<Worker, 'mark' | 'pid'> & { readonly outside?: string };
+
+/** The mark of all workers outside. What they hold is no daemon's, and outlives each of them (run/external.ts). */
+export const OUTSIDE = 'outside';
 
 export interface Lease extends Worker {
   readonly run: number;

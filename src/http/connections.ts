@@ -1,13 +1,18 @@
 // Connections of the HTTP door, bounded by what they are for. A connection that has not asked for anything yet is `new`;
 // where one more comes than there may be, the oldest of them is closed, so those who open many and say nothing lock out
-// nobody. With its first request it becomes a watcher's (`/metrics`, `/healthz`) or a client's, and each kind has room
+// nobody. With its first request it becomes a watcher's (`/metrics`, `/healthz`), a worker's (`leases`, where it may wait for long) or a client's, and each kind has room
 // of its own: a thousand slow clients cannot starve a scraper. Where the room of a kind is full, its connection that has
 // been idle for longest is closed; where all clients are busy, the new one is refused.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { MAX_HTTP_CLIENTS, MAX_HTTP_NEW, MAX_HTTP_WATCHERS } from '../support/limits.ts';
+import {
+  MAX_HTTP_CLIENTS,
+  MAX_HTTP_NEW,
+  MAX_HTTP_WATCHERS,
+  MAX_HTTP_WORKERS,
+} from '../support/limits.ts';
 
-export type Kind = 'watcher' | 'client';
+export type Kind = 'watcher' | 'client' | 'worker';
 
 /** In the order in which they were last used. */
 interface Room {
@@ -23,6 +28,7 @@ export class Connections {
   readonly #rooms: Readonly<Record<Kind, Room>> = {
     watcher: room(MAX_HTTP_WATCHERS),
     client: room(MAX_HTTP_CLIENTS),
+    worker: room(MAX_HTTP_WORKERS),
   };
 
   constructor(server: Server) {

@@ -163,7 +163,7 @@ export class Door {
     const { base } = this.#parts.config.http;
     const target = targetOf(request.url ?? '', base);
     const isWatcher = target !== null && WATCHED.includes(target.parts.join('/'));
-    const hasRoom = this.#connections.enter(socket, isWatcher ? 'watcher' : 'client');
+    const hasRoom = this.#connections.enter(socket, isWatcher ? 'watcher' : kindOf(target));
     const ended = new AbortController();
     response.on('close', () => {
       ended.abort();
@@ -222,6 +222,9 @@ export class Door {
 }
 
 const WATCHED = ['metrics', 'healthz'];
+
+const kindOf = (target: Target | null): 'worker' | 'client' =>
+  target?.parts[2] === 'leases' ? 'worker' : 'client';
 
 /** What no client has caused is told to the daemon's log as well. */
 const errorReplyTo =

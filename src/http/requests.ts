@@ -16,6 +16,7 @@ import { JobrunError } from '../support/errors.ts';
 import { fromJson, type Json } from '../support/json.ts';
 import { OPERATION } from './operations.ts';
 import { ROUTES, type Route } from './routes.ts';
+import { WORKER_ROUTES } from './worker-routes.ts';
 
 /** A route with what the table of its command says of it. */
 export interface Prepared {
@@ -30,7 +31,8 @@ export interface Prepared {
 }
 
 /** All routes. Throws where one names an option that its command does not have. */
-export const prepareRoutes = (): Promise<readonly Prepared[]> => Promise.all(ROUTES.map(prepare));
+export const prepareRoutes = (): Promise<readonly Prepared[]> =>
+  Promise.all([...ROUTES, ...WORKER_ROUTES].map(prepare));
 
 async function prepare(route: Route): Promise<Prepared> {
   const { options: table } =

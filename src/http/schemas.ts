@@ -53,20 +53,29 @@ const run = {
   schedule: textOrNull,
   parent: textOrNull,
   after: listOf(text),
-  worker: orNull(object({ pid: whole, host: text })),
+  worker: {
+    anyOf: [
+      object({ pid: whole, host: text }),
+      object({ name: text, pid: { type: 'null' }, at: instant }),
+      { type: 'null' },
+    ],
+  },
 } satisfies Record<string, Schema>;
 
-const attempt = object({
-  number: whole,
-  startedAt: instant,
-  endedAt: instantOrNull,
-  outcome: textOrNull,
-  error: orNull(error),
-  pid: wholeOrNull,
-  host: text,
-  exitCode: wholeOrNull,
-  signal: textOrNull,
-});
+const attempt = object(
+  {
+    number: whole,
+    startedAt: instant,
+    endedAt: instantOrNull,
+    outcome: textOrNull,
+    error: orNull(error),
+    pid: wholeOrNull,
+    host: text,
+    exitCode: wholeOrNull,
+    signal: textOrNull,
+  },
+  { worker: text },
+);
 
 const schedule = {
   name: text,
@@ -101,6 +110,7 @@ const job = {
   params: {
     description: "the JSON Schema of the params, or null where the job's validator offers none",
   },
+  external: flag,
   counts,
   hosts: listOf(text),
 };
@@ -136,6 +146,7 @@ const status = object(
     http: textOrNull,
     memory: object({ bytes: { type: 'number' }, limit: { type: 'number' } }),
     watch: orNull(object({ by: text, problem: textOrNull, hint: textOrNull })),
+    external: listOf(object({ name: text, jobs: listOf(text), seenAt: instant, running: whole })),
   },
   {
     overview: object({
@@ -172,6 +183,20 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     text,
     fields: anyJson,
   }),
+  Leases: listOf(
+    object({
+      lease: text,
+      id: text,
+      job: text,
+      attempt: whole,
+      params: anyJson,
+      checkpoint: anyJson,
+      dueAt: instant,
+      lockTimeMs: { type: 'number' },
+      traceparent: textOrNull,
+    }),
+  ),
+  LeaseState: object({ leaseUntil: instant, abort: textOrNull, emitted: listOf(text) }),
   Log: object({ total: whole, lines: listOf(ref('Line')) }),
   Results: object({ total: whole, results: listOf(anyJson) }),
   Job: object(job),

@@ -54,13 +54,16 @@ export function endAttempt(run: Run, outcome: Outcome, now: number, tookMs?: num
 export const begunAttempts = ({ life }: Run): number =>
   life === null ? 0 : life.attempts.length + (life.dropped ?? 0);
 
+type Begun = Pick<Attempt, 'number' | 'startedAt' | 'pid' | 'host' | 'worker'>;
+
 function endedAttempt(
-  { number, startedAt, pid, host }: Pick<Attempt, 'number' | 'startedAt' | 'pid' | 'host'>,
+  { number, startedAt, pid, host, worker }: Begun,
   outcome: Outcome,
   now: number,
 ): Attempt {
   const endedAt = ('aliveAt' in outcome ? outcome.aliveAt : undefined) ?? now;
-  const bare = { number, startedAt, pid, endedAt, outcome: outcome.kind };
+  const own = { number, startedAt, pid, endedAt, outcome: outcome.kind };
+  const bare = worker === undefined ? own : { ...own, worker };
   const ended = host === undefined ? bare : { ...bare, host };
   const error = 'error' in outcome ? outcome.error : undefined;
   const exitCode = 'exitCode' in outcome ? outcome.exitCode : undefined;

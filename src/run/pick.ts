@@ -13,8 +13,11 @@ import { Starts } from './rate.ts';
 import { type Run, runsAlone } from './run.ts';
 import { before, type Entry, RunHeap, runOf } from './run-heap.ts';
 
-/** A dedicated worker has one attempt at a time; in a shared one those of a job run side by side. */
-export type WorkerKind = 'dedicated' | 'shared';
+/**
+ * A dedicated worker has one attempt at a time; in a shared one those of a job run side by side. An external one is no
+ * process of ours: it asks for the runs of the jobs that it names.
+ */
+export type WorkerKind = 'dedicated' | 'shared' | 'external';
 
 /** What stands between a job's queued runs and their start. */
 export interface JobLimits {
@@ -23,6 +26,8 @@ export interface JobLimits {
   readonly rateLimit: RateLimit | null;
   /** Why nothing of this job may start ("paused", "no job named mail"), or null. */
   readonly blocked: string | null;
+  /** Set for an external job: true where a worker has asked for its runs of late. */
+  readonly isAsked?: () => boolean;
   /** Nobody has read the job's file yet: its rate may be anything. */
   readonly unread?: true;
 }
@@ -72,6 +77,7 @@ export class Picker {
   readonly #fronts: Readonly<Record<WorkerKind, Heap<Front>>> = {
     dedicated: frontHeap(),
     shared: frontHeap(),
+    external: frontHeap(),
   };
   /** Which version of a run there is now: what a heap holds beyond that is out of date. */
   readonly #current: (id: number) => Run | undefined;
@@ -174,6 +180,32 @@ export class Picker {
       if (may) this.#park(line, queue, run);
     }
     return null;
+  }
+
+  /** The same of an external worker, which asks for these jobs alone. */
+  nextOf(jobs: readonly string[], now: number): Run | null {
+    const firsts = [...new Set(jobs)].flatMap((job) => {
+      const line = this.#lines.get(job);
+      return line?.limits.workerKind === 'external' ? (this.#firstOf(line, now) ?? []) : [];
+    });
+    return firsts.reduce<Run | null>(
+      (best, run) => (best === null || before(run, best) ? run : best),
+      null,
+    );
+  }
+
+  /** The first run of a line that may start. Those whose lock is held step aside. */
+  #firstOf(line: Line, now: number): Run | null {
+    let best: Run | null = null;
+    for (const queue of [line.queue, line.alone]) {
+      let run = queue.runs.first();
+      while (run && this.#mayStart(line, now) && this.#isLocked(run)) {
+        this.#park(line, queue, run);
+        run = queue.runs.first();
+      }
+      if (run && (best === null || before(run, best)) && this.#mayStart(line, now)) best = run;
+    }
+    return best;
   }
 
   /** The same, where it is to be this run and no other. */
@@ -285,7 +317,8 @@ export class Picker {
 
 const queueOf = (line: Line, run: Run): Queue => (runsAlone(run) ? line.alone : line.queue);
 
-const workerKindOf = (line: Line, queue: Queue): WorkerKind =>
-  queue === line.alone ? 'dedicated' : line.limits.workerKind;
+/** A program outside shares no process of ours. */
+const workerKindOf = ({ alone, limits }: Line, queue: Queue): WorkerKind =>
+  queue === alone && limits.workerKind !== 'external' ? 'dedicated' : limits.workerKind;
 
 const frontHeap = (): Heap<Front> => new Heap((a, b) => before(a.entry, b.entry));

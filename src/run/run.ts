@@ -107,12 +107,26 @@ export interface Life {
   readonly rowBytes?: number;
   readonly steps?: Steps;
   readonly progress?: Progress;
+  /** Missing where no worker outside ever took the run. */
+  readonly taken?: Taken;
   /** Given with a call-back: shown until the run is settled. */
   readonly output?: Json;
   /** An abort that was asked for while an attempt was under way, with its reason: it outlives the daemon. */
   readonly abort?: string;
   /** The grace that was asked for with it, where it is not the job's. */
   readonly abortGraceMs?: number;
+}
+
+/** How a worker outside took the run last. */
+export interface Taken {
+  /** The number of its attempt, and which take of that number it was. */
+  readonly attempt: number;
+  readonly take: number;
+  readonly worker: string;
+  /** When the worker was heard, as far as that is noted. */
+  readonly heardAt: number;
+  /** Until when it may be silent, without the margin. */
+  readonly until: number;
 }
 
 export interface Progress {
@@ -146,6 +160,8 @@ export interface Attempt {
   readonly pid: number;
   /** The machine that it ran on; missing where all do on one. */
   readonly host?: string;
+  /** The program outside that had it. */
+  readonly worker?: string;
   readonly endedAt?: number;
   readonly outcome?: AttemptOutcome;
   readonly error?: RunError;

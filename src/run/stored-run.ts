@@ -77,6 +77,7 @@ const ATTEMPT = object({
   startedAt: instant,
   pid: whole(0),
   host: v.optional(text),
+  worker: v.optional(text),
   endedAt: v.optional(instant),
   outcome: v.optional(oneOf(OUTCOME_NAMES)),
   error: v.optional(ERROR),
@@ -102,6 +103,15 @@ const LIFE = object({
   // What was read before is not looked through again with each step that is added.
   steps: v.optional(v.lazy((value) => (value instanceof Steps ? anything : STEP_VALUES))),
   progress: v.optional(object({ percent: numberBetween(0, 100), text: v.nullable(text) })),
+  taken: v.optional(
+    object({
+      attempt: whole(0),
+      take: whole(1),
+      worker: text,
+      heardAt: instant,
+      until: instant,
+    }),
+  ),
   output: v.optional(json),
   abort: v.optional(text),
   abortGraceMs: v.optional(milliseconds),

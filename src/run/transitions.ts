@@ -18,6 +18,7 @@
 import type { Json } from '../support/json.ts';
 import { MAX_LOSSES } from '../support/limits.ts';
 import { endAttempt, lifeOf, withAttempt } from './attempts.ts';
+import { isHeldOutside, takenBy } from './external.ts';
 import type { Decision, Outcome } from './outcome.ts';
 import type { Policy } from './policy.ts';
 import { refuseUnless, refuseUnlessPending } from './refusal.ts';
@@ -46,12 +47,20 @@ export const release = (run: Run, now: number): Run => ({
   state: stateForTime(run.state, now),
 });
 
-/** A worker process takes the run: its next attempt begins. */
-export function claim(run: Run, policy: Policy, pid: number, now: number, host?: string): Run {
+/** A worker process, or the worker `outside`, takes the run: its next attempt begins. */
+export function claim(
+  run: Run,
+  policy: Policy,
+  pid: number,
+  now: number,
+  host?: string,
+  outside?: string,
+): Run {
   const life = run.life;
   const number = (life?.attempt ?? 0) + 1;
-  const begun = { number, startedAt: now, pid };
+  const begun = { number, startedAt: now, pid, ...(outside !== undefined && { worker: outside }) };
   const kept = withAttempt(life?.attempts ?? [], host === undefined ? begun : { ...begun, host });
+  const lockTimeMs = policy.lockTimeMs ?? 0;
   return {
     ...run,
     state: { name: 'running', dueAt: run.state.dueAt },
@@ -62,6 +71,9 @@ export function claim(run: Run, policy: Policy, pid: number, now: number, host?:
       startedAt: now,
       attempts: kept.attempts,
       ...(kept.dropped > 0 && { dropped: (life?.dropped ?? 0) + kept.dropped }),
+      ...(outside !== undefined && {
+        taken: takenBy(life, number, { worker: outside, lockTimeMs }, now),
+      }),
     },
   };
 }
@@ -221,8 +233,10 @@ export function update(run: Run, changes: Changes, now: number): Run {
   };
 }
 
-/** Ends a run that no process holds. */
+/** Ends a run that no process of ours holds: a program outside learns of it with its next message. */
 export function abortIdle(run: Run, reason: string, now: number): Run {
+  if (isHeldOutside(run))
+    return aborted(run, endAttempt(run, { kind: 'aborted', reason }, now), reason, now);
   refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be aborted');
   return aborted(run, run.life, reason, now);
 }

@@ -36,8 +36,13 @@ export interface RunView {
   readonly schedule: string | null;
   readonly parent: string | null;
   readonly after: readonly string[];
-  readonly worker: { readonly pid: number; readonly host: string } | null;
+  readonly worker: WorkerView | null;
 }
+
+/** A process of a daemon, or a program outside, which was heard at that time. */
+export type WorkerView =
+  | { readonly pid: number; readonly host: string }
+  | { readonly name: string; readonly pid: null; readonly at: string };
 
 export interface AttemptView {
   readonly number: number;
@@ -47,6 +52,8 @@ export interface AttemptView {
   readonly error: RunError | null;
   readonly pid: number | null;
   readonly host: string;
+  /** The program outside that had it; missing for a process of ours. */
+  readonly worker?: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
@@ -70,7 +77,6 @@ export function viewOf(
   reason: string | null,
   { redact, host }: Pick<Config, 'redact' | 'host'> = { redact: [], host: '' },
 ): RunView {
-  const last = run.life?.attempts.at(-1);
   const { state, origin, life } = run;
   return {
     id: String(run.id),
@@ -93,8 +99,14 @@ export function viewOf(
     schedule: origin?.schedule ?? null,
     parent: origin?.parent === undefined ? null : String(origin.parent),
     after: (origin?.after ?? []).map(String),
-    worker: state.name === 'running' ? { pid: last?.pid ?? 0, host: last?.host ?? host } : null,
+    worker: state.name === 'running' ? workerOf(run, host) : null,
   };
+}
+
+function workerOf({ life }: Run, host: string): WorkerView {
+  const last = life?.attempts.at(-1);
+  if (last?.worker === undefined) return { pid: last?.pid ?? 0, host: last?.host ?? host };
+  return { name: last.worker, pid: null, at: isoOf(life?.taken?.heardAt ?? last.startedAt) };
 }
 
 /** Why it was aborted, or set aside; null where that is not how it ended. */
@@ -138,6 +150,7 @@ export function attemptView(attempt: Attempt, host = ''): AttemptView {
     error: attempt.error ?? null,
     pid: attempt.pid || null,
     host: attempt.host ?? host,
+    ...(attempt.worker !== undefined && { worker: attempt.worker }),
     exitCode: attempt.exitCode ?? null,
     signal: attempt.signal ?? null,
   };

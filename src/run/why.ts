@@ -3,18 +3,21 @@ import { lowestOf } from '../support/text.ts';
 import type { Standing } from './pick.ts';
 import type { Run } from './run.ts';
 
+export const NO_WORKER = 'no worker has asked for it';
+
 /** Null where a queued run only waits for a free worker. */
 export function whyQueued(
   { job, origin }: Run,
   { limits, running, starts, holder }: Standing,
   now: number,
 ): string | null {
-  const { blocked, concurrency, rateLimit } = limits;
+  const { blocked, concurrency, rateLimit, isAsked } = limits;
   if (blocked !== null) return blocked;
   if (concurrency !== null && running.size >= concurrency)
     return `concurrency ${concurrency} of ${job} reached by ${lowestOf(running)}`;
   if (holder !== undefined) return `lock "${origin?.lock}" is held by ${holder}`;
-  if (rateLimit === null || starts.hasPlace(rateLimit, now)) return null;
+  if (rateLimit === null || starts.hasPlace(rateLimit, now))
+    return isAsked?.() === false ? NO_WORKER : null;
   const seconds = (((starts.nextPlaceAt(rateLimit) ?? now) - now) / 1000).toFixed(1);
   return `rate ${rateLimit.limit} per ${rateLimit.perMs / 1000}s, next place in ${seconds}s`;
 }

@@ -18,6 +18,7 @@ const EXIT_CODES = {
   'no-daemon': 4,
   'daemon-running': 5,
   refused: 5,
+  'lost-lease': 5,
   'broken-job': 5,
   unauthorized: 5,
   'run-failed': 6,

@@ -155,6 +155,14 @@ export const MAX_HTTP_STREAMS = 64;
 export const MAX_HTTP_BODY_BYTES = 1.1 * MB;
 /** Bodies that are arriving, of all requests together: slow ones must not fill the heap. */
 export const MAX_HTTP_BODIES_BYTES = 32 * MB;
+/** The longest wait of a worker outside for a run. */
+export const MAX_TAKE_WAIT_MS = 30 * SECOND;
+/** Runs that a worker outside takes at once: each is up to 2 MB of the answer. */
+export const MAX_TAKEN = 100;
+/** A worker outside that was not heard for so long is no longer shown, and its jobs wait for one to ask. */
+export const OUTSIDE_SEEN_MS = MINUTE;
+/** Connections of workers outside, most of which wait for a run. */
+export const MAX_HTTP_WORKERS = 1024;
 /** The longest wait for new lines of a log. */
 export const MAX_LOG_WAIT_MS = 30 * SECOND;
 /** Notifications under way at once: what they tell is told soon, and a slow receiver costs little. */

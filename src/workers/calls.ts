@@ -33,7 +33,8 @@ export async function inspect(call: CallOf<'inspect'>, clock: Clock): Promise<Js
         'See its top-level await.',
       );
     });
-    return dataToJson({ ...readDefinition(raw, call.defaults), schema: schemaOf(raw) });
+    const data = readDefinition(raw, call.defaults);
+    return dataToJson({ ...data, schema: data.schema ?? schemaOf(raw) });
   } catch (error) {
     throw new JobrunError('broken-job', loadProblem(file, error), 'Mend the file.', error);
   }

@@ -130,7 +130,9 @@ export const isLoaded = (file: string): boolean => loaded.has(file);
 export async function loadJob(file: string): Promise<LoadedJob> {
   const raw = await loadExport(file);
   const job = typeof raw === 'function' ? { run: raw } : raw;
-  if (job !== null && typeof job === 'object' && 'run' in job) return job as LoadedJob;
+  // An external job has hooks at most.
+  if (job !== null && typeof job === 'object' && ('run' in job || 'external' in job))
+    return job as LoadedJob;
   throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Mend the file.');
 }
 

@@ -198,6 +198,7 @@ const SENT = exactly<SentData>({
     keepFailedMs: number,
   }),
   autostart: flag,
+  external: flag,
   recurrence: v.nullable(
     exactly<Recurrence>({ rule: RULE, catchUp: oneOf(CATCH_UPS), overlap: oneOf(OVERLAPS) }),
   ),

@@ -20,7 +20,13 @@ test('a claim that the disk refuses is tried once a second, not again and again;
   expect(refused.length).toBeGreaterThan(5);
   expect(refused.length).toBeLessThan(13);
   const { scheduler, recurring } = core;
-  const busy = { scheduler, recurring, attempts: { size: 0 }, pool: { busy: 0 } };
+  const busy = {
+    scheduler,
+    recurring,
+    attempts: { size: 0 },
+    outside: { size: 0 },
+    pool: { busy: 0 },
+  };
   expect(isAtRest(busy), 'with a run that is queued').toBe(false);
   core.process.heal();
   await core.advance(1500);

@@ -18,6 +18,7 @@ const JOB: JobView = {
   error: null,
   schedule: null,
   params: { type: 'object' },
+  external: false,
   counts: COUNTS,
   hosts: ['here'],
 };

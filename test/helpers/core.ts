@@ -166,6 +166,7 @@ export class Core {
       },
       release: (runner) => void world.runners.delete(runner),
       begin: (claimed, runner) => this.#begin(claimed, runner),
+      handOut: () => undefined,
       fire: (now) => this.recurring.fire(now),
       onJump: () => undefined,
       onError: (error) => onError('tick', error),

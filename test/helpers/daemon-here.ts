@@ -1,6 +1,7 @@
 // A whole daemon in the process of the test, with real workers and real files; it is stopped when the test is over.
 import { onTestFinished } from 'vitest';
-import { Daemon, type DaemonOptions } from '../../src/daemon/daemon.ts';
+import { Daemon } from '../../src/daemon/daemon.ts';
+import type { DaemonOptions } from '../../src/daemon/options.ts';
 import { openLog } from '../../src/daemon/watching/log.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { loadConfig } from '../../src/support/config.ts';

@@ -78,6 +78,7 @@ export const statusWith = (more: Partial<Status> = {}): Status => ({
   paused: { all: false, jobs: [] },
   memory: { bytes: 0, limit: 1 },
   watch: null,
+  external: [],
   overview: {
     jobs: 6,
     schedules: 2,

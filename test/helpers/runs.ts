@@ -31,6 +31,7 @@ export const jobData = (more: Partial<JobData> = {}): JobData => ({
   group: null,
   policy: DEFAULT_POLICY,
   autostart: false,
+  external: false,
   recurrence: null,
   schema: null,
   has: new Set(),

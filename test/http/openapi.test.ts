@@ -5,6 +5,7 @@ import { fieldsIn } from '../../src/commands/shared/options.ts';
 import { openApi } from '../../src/http/openapi.ts';
 import { prepareRoutes } from '../../src/http/requests.ts';
 import { ROUTES } from '../../src/http/routes.ts';
+import { WORKER_ROUTES } from '../../src/http/worker-routes.ts';
 import { apiProject } from '../helpers/api.ts';
 import { faultsOf, resolved } from '../helpers/json-schema.ts';
 import type { Doc } from '../helpers/project.ts';
@@ -32,7 +33,8 @@ function* within(value: Doc, at = '#'): Generator<readonly [string, Doc]> {
 test('the document has every route and no other', async () => {
   const document = await documentNow();
   const told = operationsOf(document).map(({ path, method }) => `${method.toUpperCase()} ${path}`);
-  expect(told.sort()).toEqual(ROUTES.map(({ method, path }) => `${method} /${path}`).sort());
+  const routes = [...ROUTES, ...WORKER_ROUTES];
+  expect(told.sort()).toEqual(routes.map(({ method, path }) => `${method} /${path}`).sort());
 });
 
 test('the document is OpenAPI 3.1: its parts are where they belong, and every reference leads somewhere', async () => {

@@ -5,6 +5,7 @@ import { limitsOf, policyOf } from '../../src/catalog/catalog.ts';
 import type { Context } from '../../src/commands/shared/command.ts';
 import { Attempts } from '../../src/daemon/attempts.ts';
 import { contextOf, emit } from '../../src/daemon/context.ts';
+import { Outside } from '../../src/daemon/outside/outside.ts';
 import { rescue } from '../../src/daemon/rescue.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
@@ -109,6 +110,7 @@ export class Daemon {
   readonly #machine: Machine;
   readonly #life: Life;
   readonly #attempts: Attempts;
+  readonly #outside: Outside;
   readonly #pool: WorkerPool;
   readonly #recurring: Recurring;
   readonly #scheduler: Scheduler;
@@ -190,6 +192,7 @@ export class Daemon {
       acquire: (run) => this.#pool.acquire(run, catalog.find(run.job)),
       release: (runner) => release(runner as FakeWorker, true),
       begin: (claimed, runner) => this.#attempts.begin(claimed, runner),
+      handOut: () => this.#outside.look(),
       fire: (now) => this.#recurring.fire(now),
       onJump: () => undefined,
       onError,
@@ -197,7 +200,22 @@ export class Daemon {
       onBegun: () => undefined,
     });
     this.#upkeep = new Upkeep({ engine, members, logs, clock, config, catalog, onError });
-    const parts = { pool: this.#pool, attempts: this.#attempts };
+    this.#outside = new Outside({
+      engine,
+      members,
+      logs,
+      catalog,
+      config,
+      clock,
+      chance: () => 0.5,
+      mayTake: () => this.#scheduler.mayStart,
+      askOnError: async () => undefined,
+      tellHooks: () => undefined,
+      onProgress: () => undefined,
+      onStuck: () => undefined,
+      onError,
+    });
+    const parts = { pool: this.#pool, attempts: this.#attempts, outside: this.#outside };
     const stop = (): void => undefined;
     this.context = contextOf({
       ...parts,

@@ -12,6 +12,7 @@ import type { Config } from '../../support/config.ts';
 import type { JobrunError } from '../../support/errors.ts';
 import type { Checked, Options, ParseContext, Sent, Typed } from './options.ts';
 import type { Output } from './output.ts';
+import type { OutsideWorkers } from './outside.ts';
 
 // Methods, not properties with functions: only so do commands with options of their own fit into one list.
 export interface Command<T extends Options = Options, Reply = unknown, Item = unknown> {
@@ -113,6 +114,8 @@ export interface DaemonControl {
   /** Reads all job files anew; says what became of which job. */
   readonly reload: () => Promise<readonly JobChange[]>;
   readonly watch: () => Watch;
+  /** Programs that take runs of external jobs. */
+  readonly outside: OutsideWorkers;
   /** The address that HTTP is served on; null where it is off. */
   readonly http: () => string | null;
   /** Every change of a run once it is durable, for `events`. */

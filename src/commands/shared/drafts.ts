@@ -1,7 +1,7 @@
 // From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema,
 // the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
 // may differ is said by `force`: from code, a job may be named before it exists.
-import { type Catalog, type JobEntry, policyOf } from '../../catalog/catalog.ts';
+import { type Catalog, checksParams, type JobEntry, policyOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { withLimit } from '../../run/retries.ts';
 import type { Draft, Due, Origin } from '../../run/run.ts';
@@ -136,7 +136,7 @@ const isToCheck = (one: Prepared | JobrunError): one is Prepared =>
   !(one instanceof JobrunError) && hasCheck(one.entry);
 
 const hasCheck = (entry: JobEntry | null): boolean =>
-  entry?.state === 'ok' && (entry.data.has.has('params') || entry.data.has.has('lock'));
+  entry?.state === 'ok' && checksParams(entry.data);
 
 async function checkJob(
   job: string,

@@ -93,6 +93,7 @@ function view(
     error: entry?.state === 'broken' ? entry.error : null,
     schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
     params: data?.schema ?? null,
+    external: data?.external ?? false,
     counts: { ...NO_RUNS, ...counts.get(name) },
     hosts: store ? (hosts.get(name) ?? []) : data ? [host] : [],
   };

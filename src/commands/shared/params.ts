@@ -1,6 +1,7 @@
 // From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
 // boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why. Where no
 // schema says that n is a number, `-p n=41` stays the text "41", and the command notes once how to pass JSON.
+import { checksBySchema } from '../../catalog/catalog.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { type Json, parseJson } from '../../support/json.ts';
 import { isFields } from '../../support/schema.ts';
@@ -164,7 +165,13 @@ export function textNoteOf(
   { catalog, config }: Pick<Context, 'catalog' | 'config'>,
 ): TextNote {
   const entry = catalog.find(job);
-  if (texts === undefined || entry?.state !== 'ok' || entry.data.has.has('params')) return {};
+  if (
+    texts === undefined ||
+    entry?.state !== 'ok' ||
+    entry.data.has.has('params') ||
+    checksBySchema(entry.data)
+  )
+    return {};
   const typed = texts.filter(([name, text]) => isTyped(text) && !config.redact.includes(name));
   if (typed.length === 0) return {};
   const names = [...new Set(typed.map(([name]) => name))];

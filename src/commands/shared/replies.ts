@@ -47,6 +47,8 @@ export interface JobView {
   readonly schedule: ScheduleView | null;
   /** JSON Schema, where the job's validator offers one. */
   readonly params: Json;
+  /** Programs outside take its runs over HTTP. */
+  readonly external: boolean;
   readonly counts: Counts;
   /** The hosts with a daemon that lives and can run it; without a store, this one. */
   readonly hosts: readonly string[];
@@ -96,8 +98,18 @@ export interface Status {
   readonly http: string | null;
   /** How the daemon notices changes of job files; null where none runs. */
   readonly watch: Watch | null;
+  /** Programs that take runs of external jobs, heard within the last minute. */
+  readonly external: readonly ExternalWorkerView[];
   /** Only where it was asked for. */
   readonly overview?: Overview;
+}
+
+export interface ExternalWorkerView {
+  readonly name: string;
+  readonly jobs: readonly string[];
+  readonly seenAt: string;
+  /** The runs that it has. */
+  readonly running: number;
 }
 
 /** How much there is of everything, and how it goes. */

@@ -1,8 +1,13 @@
 // What a row says of a run, in the command line and in the dashboard: how far it is, why it waits, how it ended, and how
 // long that took.
+import type { WorkerView } from '../../run/view.ts';
 import { isoOf } from '../../support/clock.ts';
 import { instantOf } from './times.ts';
 import type { ShortRun } from './views.ts';
+
+/** Whose hands a running run is in. */
+export const workerText = (worker: WorkerView): string =>
+  'name' in worker ? `${worker.name} (outside)` : `pid ${worker.pid}`;
 
 /** How far it is, or why it is where it is. */
 export function sayOf(run: ShortRun): string {

@@ -84,7 +84,7 @@ export class FileEngine extends Reads implements E.Engine {
   async accept(
     drafts: readonly Draft[],
     now: number,
-    { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
+    { request, once = false, under }: E.How = {},
   ): Promise<E.Accepted[]> {
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const full = this.#store.full && (await this.#staysFull());
@@ -96,6 +96,7 @@ export class FileEngine extends Reads implements E.Engine {
     if (known) return this.#again(known, drafts, now);
     if (full) throw fullRefusal();
     return this.#apply((tx) => {
+      under?.check(this.memory.live.get(under.run) ?? null);
       const unit = this.#unit(tx, others);
       const accepted = drafts.flatMap((draft) => {
         if (once && this.#hasRun(draft.job)) return [];
@@ -150,9 +151,10 @@ export class FileEngine extends Reads implements E.Engine {
     }
   }
 
-  #next({ workerKind, only }: E.Want, now: number): Run | null {
+  #next({ workerKind, only, jobs }: E.Want, now: number): Run | null {
     const { picker } = this.memory;
     const steady = this.memory.steady(now);
+    if (workerKind === 'external') return picker.nextOf(jobs ?? [], steady);
     return only === undefined
       ? picker.next(workerKind, steady)
       : picker.nextOnly(only, workerKind, steady);
@@ -407,7 +409,8 @@ export class FileEngine extends Reads implements E.Engine {
 
   #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {
     this.members.ensure(tx, worker.mark);
-    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now);
+    const policy = this.#policyOf(prev.job);
+    const run = claim(prev, policy, worker.pid, now, undefined, worker.outside);
     const token: Token = [this.members.self.id, ++this.#tokens];
     this.tables.runs.patch(tx, prev, run, { token, mark: worker.mark });
     return { run, token, worker };

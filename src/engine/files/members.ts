@@ -1,7 +1,15 @@
 // The one member that there is on files. Who holds a lease is in its token, so nothing else is kept of it.
 import { hostname } from 'node:os';
 import type { Transaction } from '../../store/table.ts';
-import type { Lease, ListedMember, Member, Members, Progressed, Worker } from '../members.ts';
+import {
+  type Lease,
+  type ListedMember,
+  type Member,
+  type Members,
+  OUTSIDE,
+  type Progressed,
+  type Worker,
+} from '../members.ts';
 import type { RunStore } from './tables.ts';
 
 export class FileMembers implements Members {
@@ -53,7 +61,8 @@ export class FileMembers implements Members {
   }
 
   async abandoned(): Promise<readonly Lease[]> {
-    return (await this.leases()).filter(({ member }) => member !== this.self.id);
+    const leases = await this.leases();
+    return leases.filter(({ member, mark }) => member !== this.self.id && mark !== OUTSIDE);
   }
 
   async lastBeat(): Promise<number | null> {

@@ -86,6 +86,9 @@ export interface Holder {
   readonly host?: string;
 }
 
+/** No member has this number. */
+const NOBODY = 0;
+
 /** Jobs with runs in the queue that are remembered between claims. */
 const MOST_JOBS = 10_000;
 
@@ -156,7 +159,8 @@ export class Claims {
         const run = unit.find(id);
         if (run?.state.name !== 'queued') return [];
         const limits = this.limitsOf(run.job, unit.pauses);
-        if ((runsAlone(run) ? 'dedicated' : limits.workerKind) !== workerKind) return [];
+        const kind = limits.workerKind;
+        if ((runsAlone(run) && kind !== 'external' ? 'dedicated' : kind) !== workerKind) return [];
         const standing = unit.standingOf(run, limits, now);
         if (whyQueued(run, standing, now) !== null) return [];
         return [this.#start(unit, run, limits, workerOf(run), now)];
@@ -202,9 +206,12 @@ export class Claims {
 
   #start(unit: Unit, prev: Run, limits: JobLimits, worker: WorkerRef, now: number): Claimed {
     const { id, host } = this.holder;
-    const run = claim(prev, this.#policyOf(prev.job), worker.pid, now, host);
+    const { pid, outside } = worker;
+    const run = claim(prev, this.#policyOf(prev.job), pid, now, host, outside);
     const token = [unit.turn, ++unit.tokens] as const;
-    unit.set(prev, run, { token, mark: worker.mark, member: id });
+    // What a program outside holds is no member's, and stays when this one goes.
+    const member = outside === undefined ? id : NOBODY;
+    unit.set(prev, run, { token, mark: worker.mark, member });
     const { rateLimit, unread } = limits;
     if (rateLimit !== null) unit.start({ job: run.job, at: now, since: now - rateLimit.perMs });
     else if (unread) unit.start({ job: run.job, at: now, since: Number.NEGATIVE_INFINITY });
@@ -248,10 +255,19 @@ export class Claims {
     lines.set(job, { limits: this.limitsOf(job, pauses), queued, running, starts });
   }
 
-  #statement({ want: { workerKind }, now }: Asked, pauses: Pauses, most: number): Statement {
+  #statement(
+    { want: { workerKind, jobs: asked }, now }: Asked,
+    pauses: Pauses,
+    most: number,
+  ): Statement {
     const jobs = [...this.#jobs]
       .map((job) => ({ job, limits: this.limitsOf(job, pauses) }))
-      .filter(({ limits }) => limits.blocked === null);
+      .filter(({ limits }) => limits.blocked === null)
+      .filter(({ job, limits }) =>
+        workerKind === 'external'
+          ? limits.workerKind === 'external' && asked?.includes(job) === true
+          : limits.workerKind !== 'external',
+      );
     const since = ({ rateLimit }: JobLimits): number | null =>
       rateLimit === null ? null : now - rateLimit.perMs;
     return {
@@ -265,7 +281,7 @@ export class Claims {
         jobs.map(({ limits }) => since(limits)),
         most,
         now + CLOCK_JUMP_MS,
-        workerKind === 'dedicated',
+        workerKind !== 'shared',
         this.holder.id,
       ],
     };

@@ -7,7 +7,7 @@ import { JobrunError } from '../../support/errors.ts';
 import { MINUTE } from '../../support/limits.ts';
 import type { StorePlace } from '../../support/store-place.ts';
 import { plainLine } from '../../support/text.ts';
-import type { MemberInfo } from '../members.ts';
+import { type MemberInfo, OUTSIDE } from '../members.ts';
 import { openOne, reachOf } from './connect-store.ts';
 import { isAway, reachStore, refuseForgetful, type ServerSession } from './connection.ts';
 import { textIn } from './run-row.ts';
@@ -235,7 +235,7 @@ class Look {
     );
     const heldByNobody =
       await this.#few(`select r.id::float8, count(*) over ()::float8 as total from run r
-      where r.state = 'running' and not exists (select from member m where m.id = r.member)
+      where r.state = 'running' and r.mark is distinct from '${OUTSIDE}' and not exists (select from member m where m.id = r.member)
       order by r.id limit ${MOST_NAMED}`);
     return { running: row?.n ?? 0, heldByNobody };
   }

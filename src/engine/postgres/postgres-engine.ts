@@ -84,19 +84,17 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   // --------------------------------------------------------------------------------------------------- taking in
 
-  async accept(
-    drafts: readonly Draft[],
-    now: number,
-    { request, once = false }: NonNullable<Parameters<E.Engine['accept']>[2]> = {},
-  ): Promise<E.Accepted[]> {
+  async accept(drafts: readonly Draft[], now: number, how: E.How = {}): Promise<E.Accepted[]> {
+    const { request, once = false, under } = how;
     assert(drafts.length <= MAX_BATCH, `a batch of ${drafts.length}`);
     const taken = await this.#turns.do<Asked | E.Accepted[]>({
       patience: 'some',
       size: drafts.length,
-      wants: (wanted) => this.#wantFor(wanted, drafts, now, { request, once }),
+      wants: (wanted) => this.#wantFor(wanted, drafts, now, how),
       decide: (unit) => {
         const known = request === undefined ? null : unit.request(request);
         if (known) return known;
+        under?.check(unit.find(under.run) ?? null);
         const accepted = drafts.flatMap((draft) => {
           if (once && unit.hasRun(draft.job)) return [];
           const { run, existing } = takeIn(unit, draft, now);
@@ -114,8 +112,9 @@ export class PostgresEngine extends Reads implements E.Engine {
     wanted: Wanted,
     drafts: readonly Draft[],
     now: number,
-    { request, once }: { readonly request: string | undefined; readonly once: boolean },
+    { request, once, under }: E.How,
   ): void {
+    if (under) wanted.runs.add(under.run);
     if (request !== undefined) wanted.requests.add(request);
     for (const { job, origin } of drafts) {
       const { key, after, lock } = origin ?? {};

@@ -7,14 +7,15 @@ import { elapsedOf } from '../../support/clock.ts';
 import { isStoreAway } from '../../support/errors.ts';
 import { HOUR, SECOND } from '../../support/limits.ts';
 import type { Cluster, Renewal } from '../cluster.ts';
-import type {
-  Lease,
-  ListedMember,
-  Member,
-  MemberInfo,
-  Members,
-  Progressed,
-  Worker,
+import {
+  type Lease,
+  type ListedMember,
+  type Member,
+  type MemberInfo,
+  type Members,
+  OUTSIDE,
+  type Progressed,
+  type Worker,
 } from '../members.ts';
 import type { Statement } from './session.ts';
 import type { StoreClock } from './store-clock.ts';
@@ -93,8 +94,9 @@ const PROGRESSED = `select p.value as said from member m cross join lateral json
 /** Whoever asks meanwhile gets the same answer. */
 const SAME_MS = SECOND / 4;
 
+/** Those of workers outside are meant to be no member's. */
 function unheld(run: string): string {
-  return `not exists (select from member m where m.id = ${run}.member)`;
+  return `${run}.mark is distinct from '${OUTSIDE}' and not exists (select from member m where m.id = ${run}.member)`;
 }
 
 export class StoreMembers implements Members, Cluster {

@@ -1,0 +1,88 @@
+// A worker outside asks for runs of external jobs: the answer waits for one. No command of its own: programs ask over HTTP,
+// and docs/workers.md tells how.
+import { isExternal, policyOf } from '../catalog/catalog.ts';
+import { leaseOf } from '../run/external.ts';
+import type { Run } from '../run/run.ts';
+import { isoOf } from '../support/clock.ts';
+import { JobrunError } from '../support/errors.ts';
+import type { Json } from '../support/json.ts';
+import { MAX_TAKE_WAIT_MS, MAX_TAKEN, SECOND } from '../support/limits.ts';
+import { list } from '../support/schema.ts';
+import type { Command, Context } from './shared/command.ts';
+import { findJob } from './shared/drafts.ts';
+import { count, duration, job, text } from './shared/kinds.ts';
+import { field, type Kind, needed, wrong } from './shared/options.ts';
+import { noDaemon } from './shared/waiting.ts';
+
+export interface Lease {
+  readonly lease: string;
+  readonly id: string;
+  readonly job: string;
+  readonly attempt: number;
+  readonly params: Json;
+  readonly checkpoint: Json;
+  readonly dueAt: string;
+  /** How long the worker may be silent. */
+  readonly lockTimeMs: number;
+  readonly traceparent: string | null;
+}
+
+const MAX_NAME = 200;
+const MOST_JOBS = 1000;
+
+const jobs: Kind<readonly string[]> = {
+  schema: list(job.schema),
+  shape: { type: 'array', items: job.shape ?? {} },
+};
+
+const options = {
+  jobs: needed(jobs, 'external jobs whose runs it takes'),
+  worker: needed(text(MAX_NAME), 'its name, as it is shown'),
+  count: field(count(1, MAX_TAKEN), 'most runs at once; default: 1'),
+  wait: field(duration, 'how long to wait for a run, at most 30s; default: 30s'),
+  domain: field(text(MAX_NAME), 'taken, and without a meaning: any worker gets any run'),
+};
+
+export const take: Command<typeof options, undefined, readonly Lease[]> = {
+  name: 'take',
+  about: 'Runs of external jobs, for a worker outside.',
+  examples: [],
+  options,
+
+  async *stream({ jobs, worker, count = 1, wait = 30 * SECOND }, context, signal) {
+    if (!context.daemon) throw noDaemon('taking a run');
+    if (jobs.length === 0 || jobs.length > MOST_JOBS)
+      throw wrong('jobs', `a list of 1 to ${MOST_JOBS} names`);
+    await refuseOthers(jobs, context);
+    const asking = { jobs, worker, count, waitMs: Math.min(wait, MAX_TAKE_WAIT_MS) };
+    const runs = await context.daemon.outside.take(asking, signal);
+    yield runs.map((run) => leaseView(run, context));
+  },
+
+  show: () => undefined,
+};
+
+/** A job that nobody knows may come. */
+async function refuseOthers(jobs: readonly string[], { catalog }: Context): Promise<void> {
+  const entries = await Promise.all(jobs.map((name) => findJob(name, catalog)));
+  const other = entries.find((entry) => entry?.state === 'ok' && !isExternal(entry));
+  if (!other) return;
+  const hint = "Its runs are the daemon's own. See docs/workers.md for how a job is made external.";
+  throw new JobrunError('bad-request', `the job ${other.name} is not external`, hint);
+}
+
+function leaseView(run: Run, { catalog }: Context): Lease {
+  const { life, params, job } = run;
+  const { heardAt = 0, until = 0 } = life?.taken ?? {};
+  return {
+    lease: leaseOf(run) ?? '',
+    id: String(run.id),
+    job,
+    attempt: life?.attempt ?? 1,
+    params,
+    checkpoint: life?.checkpoint ?? null,
+    dueAt: isoOf(run.state.dueAt),
+    lockTimeMs: policyOf(catalog.find(job)).lockTimeMs ?? until - heardAt,
+    traceparent: null,
+  };
+}
