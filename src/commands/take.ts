@@ -9,7 +9,7 @@ import type { Json } from '../support/json.ts';
 import { MAX_TAKE_WAIT_MS, MAX_TAKEN, SECOND } from '../support/limits.ts';
 import { list } from '../support/schema.ts';
 import type { Command, Context } from './shared/command.ts';
-import { findJob } from './shared/drafts.ts';
+import { findJob } from './shared/job-lookup.ts';
 import { count, duration, job, text } from './shared/kinds.ts';
 import { field, type Kind, needed, wrong } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
@@ -64,7 +64,9 @@ export const take: Command<typeof options, undefined, readonly Lease[]> = {
 
 /** A job that nobody knows may come. */
 async function refuseOthers(jobs: readonly string[], { catalog }: Context): Promise<void> {
-  const entries = await Promise.all(jobs.map((name) => findJob(name, catalog)));
+  const entries = await Promise.all(
+    jobs.map(async (name) => catalog.find(name) ?? findJob(name, catalog)),
+  );
   const other = entries.find((entry) => entry?.state === 'ok' && !isExternal(entry));
   if (!other) return;
   const hint = "Its runs are the daemon's own. See docs/workers.md for how a job is made external.";
