@@ -1,6 +1,7 @@
 // What `import 'jobrun'` gives.
 export {
   defineJob,
+  type ExternalDefinition,
   FatalError,
   type JobContext,
   type JobDefinition,

@@ -1,11 +1,12 @@
 // `jobrun status`: whether a daemon runs, and what it is at.
 import type { Watch } from '../catalog/watcher.ts';
+import type { SeenWorker } from '../engine/members.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { SECOND } from '../support/limits.ts';
 import { showMegabytes } from '../support/text.ts';
 import type { Command, Context } from './shared/command.ts';
-import { hostViews } from './shared/hosts.ts';
+import { hostViews, seenWorkers } from './shared/hosts.ts';
 import { jobNames } from './shared/job-views.ts';
 import { field, yesOrNo } from './shared/options.ts';
 import { paint } from './shared/output.ts';
@@ -57,7 +58,7 @@ export const status: Command<typeof options, Status> = {
       paused: { all, jobs: [...jobs].sort() },
       http: daemon?.http() ?? null,
       watch: daemon?.watch() ?? null,
-      external: externalViews(context),
+      external: (await seenWorkers(context)).map(externalView),
       ...(overview && { overview: await overviewOf(context) }),
     };
   },
@@ -104,9 +105,10 @@ function hostText({ host, pid, workers, state, silentMs }: HostView): string {
   return `${host}   pid ${pid}   ${busy}${silent}`;
 }
 
-/** Those of a daemon on another host are told by that one. */
-const externalViews = ({ daemon }: Context): readonly ExternalWorkerView[] =>
-  (daemon?.outside.seen() ?? []).map((one) => ({ ...one, seenAt: isoOf(one.seenAt) }));
+const externalView = (seen: SeenWorker): ExternalWorkerView => ({
+  ...seen,
+  seenAt: isoOf(seen.seenAt),
+});
 
 function outsideText({ name, jobs, seenAt, running }: ExternalWorkerView, now: number): string {
   const ago = showDuration(Math.max(0, now - instantOf(seenAt)));

@@ -34,13 +34,16 @@ export interface JobsParts {
   readonly workers?: number | null;
 }
 
+/** The trace of whoever started the daemon: all runs, for weeks, would be parts of it. */
+const OF_TRACES = new Set(['TRACEPARENT', 'TRACESTATE', 'BAGGAGE']);
+
 /**
  * What is set for job processes: the daemon's own environment, the config's over it, and where this project lies, so
  * that `connect()` and `jobrun` in a job reach the daemon that runs it.
  */
 export function jobEnvironment(config: Config): Record<string, string> {
   const own = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
+    (entry): entry is [string, string] => entry[1] !== undefined && !OF_TRACES.has(entry[0]),
   );
   const here = { JOBRUN_DIR: config.dir, JOBRUN_JOBS: config.jobs, JOBRUN_STATE: config.state };
   return { ...Object.fromEntries(own), ...config.env, ...here };

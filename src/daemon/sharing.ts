@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { version } from '../commands/version.ts';
 import type { OtherMember } from '../engine/cluster.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Members } from '../engine/members.ts';
+import type { Members, SeenWorker } from '../engine/members.ts';
 import type { Opened } from '../engine/open.ts';
 import type { Progress, Run } from '../run/run.ts';
 import type { Clock } from '../support/clock.ts';
@@ -27,6 +27,7 @@ export interface SharingParts {
   readonly log: DaemonLog;
   readonly pool: Pick<WorkerPool, 'beat' | 'busy' | 'capacity'>;
   readonly attempts: Pick<Attempts, 'fence' | 'said'>;
+  readonly outside: { seen(): readonly SeenWorker[] };
   readonly catalog: Catalog;
   /** Takes back all runs that nobody holds any more; resolves with how many they were. */
   readonly rescue: () => Promise<number>;
@@ -109,7 +110,7 @@ export class Sharing {
   }
 
   #join(cluster: NonNullable<Opened['cluster']>): Membership {
-    const { clock, config, log, pool, attempts, catalog, wake, onError } = this.#p;
+    const { clock, config, log, pool, attempts, outside, catalog, wake, onError } = this.#p;
     const code = 'store-unreachable';
     return new Membership(
       {
@@ -121,6 +122,7 @@ export class Sharing {
           workers: { busy: pool.busy, total: pool.capacity },
           jobs: catalog.all().flatMap(({ name, state }) => (state === 'ok' ? [name] : [])),
           progress: attempts.said(),
+          outside: outside.seen(),
         }),
         endAttempts: () => attempts.fence(),
         beat: (leftMs) => pool.beat(leftMs),

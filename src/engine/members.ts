@@ -36,6 +36,18 @@ export interface MemberInfo {
   readonly jobs: readonly string[];
   /** What its attempts have last said of themselves: shown, never kept. */
   readonly progress: readonly Progressed[];
+  /** Workers outside that it has heard of late; missing for a version before there were any. */
+  readonly outside?: readonly SeenWorker[];
+}
+
+/** A program that takes runs of external jobs. */
+export interface SeenWorker {
+  readonly name: string;
+  /** The jobs that it asks for, or whose runs it has. */
+  readonly jobs: readonly string[];
+  readonly seenAt: number;
+  /** The runs that it has. */
+  readonly running: number;
 }
 
 export type Progressed = readonly [run: number, percent: number, text: string | null];

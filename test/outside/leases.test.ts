@@ -5,6 +5,7 @@ import { Leases } from '../../src/daemon/outside/leases.ts';
 import { heard, isHeldUnder, leaseOf, marginMs } from '../../src/run/external.ts';
 import type { Run } from '../../src/run/run.ts';
 import { abortIdle, claim, retry, settle } from '../../src/run/transitions.ts';
+import { ApiProject } from '../helpers/api.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { accept, external, OutsideWorker, outsideProject } from '../helpers/outside.ts';
 import { eventually } from '../helpers/project.ts';
@@ -273,7 +274,7 @@ test('results that were acknowledged stay where the daemon is killed again and a
   };
   const workers = ['a', 'b', 'c'].map(work);
   const ids: string[] = [];
-  for (let kill = 0; kill < 4; kill++) {
+  for (let kill = 0; kill < 3; kill++) {
     for (let i = 0; i < 15; i++) ids.push(await accept(project));
     await new Promise((resolve) => setTimeout(resolve, 40 * kill));
     const { pid } = await eventually(() => project.ask('status'));
@@ -301,3 +302,20 @@ test('results that were acknowledged stay where the daemon is killed again and a
     'no run was handed out twice',
   ).toBe(true);
 }, 40_000);
+
+test('a run that is taken along to another state is lost there, and its lease is not in force', async () => {
+  const [project, worker] = await outsideProject();
+  const id = await accept(project);
+  await worker.take();
+  const { stdout } = await project.cli(['export']);
+  const other = new ApiProject({ 'jobs/resize.json': external() });
+  expect((await other.cli(['import'], stdout)).code).toBe(0);
+  await other.serve();
+  const there = new OutsideWorker(other);
+  expect(await there.refusal(`${id}.1/done`)).toBe('409 lost-lease');
+  expect((await there.take()).map(({ lease }) => lease)).toEqual([`${id}.2`]);
+  expect((await other.get(`runs/${id}`)).attempts[0].outcome).toBe('lost');
+  expect((await worker.says(`${id}.1/done`, {})).json.state, 'where it was, it goes on').toBe(
+    'done',
+  );
+});

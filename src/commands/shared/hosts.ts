@@ -1,5 +1,5 @@
 // The hosts whose daemons share a store: who they are, and which jobs each of them has. Without a store there is one.
-import type { ListedMember, Members } from '../../engine/members.ts';
+import type { ListedMember, Members, SeenWorker } from '../../engine/members.ts';
 import { isSilent } from '../../run/lease.ts';
 import { isoOf } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
@@ -62,3 +62,30 @@ export const hostsElsewhere = async ({
 /** True where a daemon elsewhere can run a job that is not here. */
 export const isElsewhere = async (job: string, elsewhere: Elsewhere): Promise<boolean> =>
   (await hostsElsewhere(elsewhere)).has(job);
+
+/**
+ * The workers outside that any daemon of the store has heard within a minute. Each daemon knows of all runs that are held, so
+ * these are not added up.
+ */
+export async function seenWorkers({
+  daemon,
+  members,
+  config,
+}: Pick<Context, 'daemon' | 'members' | 'config'>): Promise<readonly SeenWorker[]> {
+  const own = daemon?.outside.seen() ?? [];
+  if (!config.store) return own;
+  const others = (await members.list()).filter(
+    ({ id }) => daemon === null || id !== members.self.id,
+  );
+  const byName = new Map<string, SeenWorker>();
+  for (const one of [...own, ...others.flatMap(({ outside = [] }) => outside)]) {
+    const known = byName.get(one.name) ?? one;
+    byName.set(one.name, {
+      name: one.name,
+      jobs: [...new Set([...known.jobs, ...one.jobs])].sort(),
+      seenAt: Math.max(known.seenAt, one.seenAt),
+      running: Math.max(known.running, one.running),
+    });
+  }
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,4 +1,5 @@
 // Workers outside, as commands ask the daemon for them: programs of anybody's that take runs of external jobs over HTTP.
+import type { SeenWorker } from '../../engine/members.ts';
 import type { Outcome } from '../../run/outcome.ts';
 import type { Draft, Progress, Run } from '../../run/run.ts';
 import type { LogLine } from '../../run/view.ts';
@@ -50,14 +51,6 @@ export interface Ending {
   readonly lease: string;
   readonly outcome: Outcome;
   readonly save?: Json;
-}
-
-export interface SeenWorker {
-  readonly name: string;
-  /** The jobs that it asks for, or whose runs it has. */
-  readonly jobs: readonly string[];
-  readonly seenAt: number;
-  readonly running: number;
 }
 
 export function lostLease(lease: string): JobrunError {

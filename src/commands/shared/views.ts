@@ -5,9 +5,10 @@ import { blockOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { type Progress, type Run, withProgress } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
+import { NO_WORKER } from '../../run/why.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { Context } from './command.ts';
-import { hostsByJob, onlyOn } from './hosts.ts';
+import { hostsByJob, onlyOn, seenWorkers } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
@@ -38,10 +39,27 @@ export async function viewsOfChanged(
 ): Promise<readonly RunView[]> {
   const queued = runs.flatMap(({ job, state }) => (state.name === 'queued' ? job : []));
   const view = await viewerWith(queued, context);
-  const reasons = await context.engine.why(runs, context.clock.now());
+  const reasons = await askedElsewhere(
+    runs,
+    await context.engine.why(runs, context.clock.now()),
+    context,
+  );
   const withoutDaemon = (run: Run): string | null =>
     context.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
   return runs.map((run, i) => view(run, reasons[i] ?? withoutDaemon(run)));
+}
+
+/** A worker outside may have asked a daemon on another host. */
+async function askedElsewhere(
+  runs: readonly Run[],
+  reasons: readonly (string | null)[],
+  context: Context,
+): Promise<readonly (string | null)[]> {
+  if (!context.config.store || !reasons.includes(NO_WORKER)) return reasons;
+  const seen = await seenWorkers(context);
+  const isAsked = (run: Run | undefined): boolean =>
+    seen.some(({ jobs }) => run !== undefined && jobs.includes(run.job));
+  return reasons.map((reason, i) => (reason === NO_WORKER && isAsked(runs[i]) ? null : reason));
 }
 
 /** The same for runs that were accepted: each as it was then, which is as durable as its acceptance. */

@@ -110,7 +110,9 @@ export class Leases {
 
   /** True where what is noted of the lease is so old that another message is written down. */
   isNoteOld(held: Held): boolean {
-    return this.#p.clock.now() - held.taken.heardAt >= noteEveryMs(this.#lockTimeOf(held));
+    // The clock may have been set back.
+    const ageMs = Math.abs(this.#p.clock.now() - held.taken.heardAt);
+    return ageMs >= noteEveryMs(this.#lockTimeOf(held));
   }
 
   close(): void {

@@ -32,12 +32,11 @@ import {
   lostLease,
   type Message,
   type OutsideWorkers,
-  type SeenWorker,
 } from '../../commands/shared/outside.ts';
 import { durably } from '../../commands/shared/waiting.ts';
 import type { Claimed, Engine } from '../../engine/engine.ts';
 import type { Logs } from '../../engine/logs.ts';
-import { type Members, OUTSIDE } from '../../engine/members.ts';
+import { type Members, OUTSIDE, type SeenWorker } from '../../engine/members.ts';
 import { heard, isHeldUnder, leaseOf, readLease } from '../../run/external.ts';
 import type { Decision, Outcome } from '../../run/outcome.ts';
 import type { JobLimits } from '../../run/pick.ts';
@@ -164,8 +163,10 @@ export class Outside implements OutsideWorkers {
       const [held, present] = this.#getHeld(run, lease);
       refuseFullTable(present, message.rows);
       // Heard now: what follows may take a while.
-      const silentMs = this.#leases.heard(held, extendMs);
+      this.#leases.heard(held);
       const drafts = await message.emit(present);
+      if (drafts.length > 0) refuseLost(await this.#p.engine.find(held.run), lease);
+      const silentMs = this.#leases.heard(held, extendMs);
       await this.#say(held, present, message);
       const emitted = await this.#emit(held, drafts, message.request);
       await this.#note(held, present, message, silentMs);

@@ -3,7 +3,6 @@
 // the starts of jobs with a rate, and what runs that wait for others have not heard yet. A new durable fact is a table here.
 import * as v from 'valibot';
 import type { Difference } from '../../run/difference.ts';
-import { isHeldOutside } from '../../run/external.ts';
 import type { News } from '../../run/intake.ts';
 import { asideOf, type Run } from '../../run/run.ts';
 import { type Schedule, whyAside } from '../../run/schedule.ts';
@@ -49,7 +48,7 @@ import {
 } from '../../support/schema.ts';
 import { weightOfValue } from '../../support/weight.ts';
 import type { Pauses, PauseTarget } from '../engine.ts';
-import { type Lease, OUTSIDE, type Worker } from '../members.ts';
+import type { Lease, Worker } from '../members.ts';
 import { RUN_LOG } from './log-lines.ts';
 import { Memory } from './memory.ts';
 import {
@@ -391,8 +390,7 @@ export class Tables implements Stored<Run> {
       if (!isRunning(run) || this.leases.get(run.id)) continue;
       const pid = run.life?.attempts.at(-1)?.pid ?? 0;
       // The epoch 0 was never given: no process has this token. A worker that nobody knows is looked for by doctor itself.
-      const mark = isHeldOutside(run) ? OUTSIDE : (marks.get(pid) ?? `gone-${run.id}`);
-      const held = { token: [0, run.id], mark } as const;
+      const held = { token: [0, run.id], mark: marks.get(pid) ?? `gone-${run.id}` } as const;
       this.leases.swap(run.id, null, rowOf(run.id, held));
     }
   }
