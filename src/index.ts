@@ -1,10 +1,13 @@
 // What `import 'jobrun'` gives.
 export {
+  type AnyJob,
   defineJob,
   type ExternalDefinition,
   FatalError,
   type JobContext,
   type JobDefinition,
+  type OutputOf,
+  type ParamsOf,
   RetryAt,
   type StandardSchema,
 } from './catalog/job.ts';

@@ -4,12 +4,12 @@
 import { type Duration, durationMs } from '../support/durations.ts';
 
 /** The part of Standard Schema v1 that is used: zod, valibot, arktype and others have it. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
     readonly jsonSchema?: {
       readonly input: JsonSchemaMaker;
       readonly output?: JsonSchemaMaker;
@@ -51,17 +51,21 @@ export interface Retries {
  * A job: the default export of a file in `jobs/`. Only `run` is required. Durations are milliseconds or texts such as
  * `500ms`, `90s`, `1h30m`, `2d`, `PT20M`.
  */
-export interface JobDefinition<Params, Output> {
-  /** The work. What it returns is the output: JSON of at most 1 MB; nothing counts as null. */
-  readonly run: (params: Params, ctx: JobContext) => Output | Promise<Output>;
+// biome-ignore lint/suspicious/noExplicitAny: without `initialize` a checkpoint is whatever is saved
+export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any> {
   /** Runs before `run` until it has succeeded once; what it returns, or saved, is the first checkpoint. */
-  readonly initialize?: (params: Params, ctx: JobContext) => unknown;
+  readonly initialize?: (
+    params: Params,
+    ctx: JobContext<Checkpoint>,
+  ) => Checkpoint | Promise<Checkpoint>;
+  /** The work. What it returns is the output: JSON of at most 1 MB; nothing counts as null. */
+  readonly run: (params: Params, ctx: JobContext<Checkpoint>) => Output | Promise<Output>;
   /** Shown wherever the job is. */
   readonly description?: string;
   /** Lists can be narrowed to it. */
   readonly group?: string;
   /** Checks params when a run is accepted, and fills defaults in. What it makes of them reaches `run`. Default: any JSON. */
-  readonly params?: StandardSchema<Params>;
+  readonly params?: StandardSchema<Input, Params>;
   /** Higher runs first. Default 1. */
   readonly priority?: number;
   /** Most runs of this job at once. Default: no limit of its own. */
@@ -118,7 +122,8 @@ type Decided =
   | void;
 
 /** What a job learns of its run, and what it can do to it. */
-export interface JobContext {
+// biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
+export interface JobContext<Checkpoint = any> {
   readonly id: string;
   readonly job: string;
   /**
@@ -138,19 +143,25 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Lines of the run's log, each of at most 64 KB. What is printed comes into it too. */
   readonly log: Record<'debug' | 'info' | 'warn' | 'error', LogFunction>;
-  /** The value last saved, or undefined. */
-  // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
-  readonly checkpoint: any;
+  /** The value last saved, or what `initialize` returned; undefined where there is neither. */
+  readonly checkpoint: Checkpoint;
   /** Percent is clamped to 0-100. May be called as often as you like. */
   progress(percent: number, text?: string): void;
   /** Saves a checkpoint. It is on disk when this resolves. Rejects where it is no JSON or over 1 MB. */
-  save(value: unknown): Promise<void>;
+  save(value: Checkpoint): Promise<void>;
   /** The lock of this attempt now ends this long from now. */
   extendLock(duration: Duration): void;
   /** Adds a row to the run's result table; a field `error` marks it. Throws past 100,000 rows, or 20 MB of them. */
   result(row: unknown): void;
-  /** Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk. */
-  emit(job: string, params?: unknown, options?: Readonly<Record<string, unknown>>): Promise<string>;
+  /**
+   * Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk.
+   * `emit<typeof price>('price', …)` checks the params against that definition.
+   */
+  emit<Job extends AnyJob = AnyJob>(
+    job: string,
+    params?: ParamsOf<Job>,
+    options?: Readonly<Record<string, unknown>>,
+  ): Promise<string>;
   /** Rejects with the signal's reason on abort. */
   sleep(duration: Duration): Promise<void>;
   /** Runs `fn` once per run: later attempts get its JSON result back. */
@@ -181,15 +192,41 @@ export interface Pending {
   readonly ending: 'pending';
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: what a definition takes and gives where only one part of it is looked at
+type Any = any;
+/** Any definition. */
+export type AnyJob = JobDefinition<Any, Any, Any, Any> | ExternalDefinition<Any, Any, Any>;
+/** What a run of this job is asked for with: before its schema fills in defaults. */
+export type ParamsOf<Job> =
+  Job extends JobDefinition<Any, Any, infer Input, Any>
+    ? Input
+    : Job extends ExternalDefinition<Any, Any, infer Input>
+      ? Input
+      : never;
+/** What a run of this job gives. */
+export type OutputOf<Job> =
+  Job extends JobDefinition<Any, infer Output, Any, Any>
+    ? Output
+    : Job extends ExternalDefinition<Any, infer Output, Any>
+      ? Output
+      : never;
+
+/** Where definitions were written: the stack of the call, which is put into words only when it is asked for. */
+const places = new WeakMap<object, { readonly stack?: string }>();
+
+/** The first line of the stack in which this definition was made; undefined where it did not come from `defineJob`. */
+export const placeOf = (definition: object): string | undefined =>
+  places.get(definition)?.stack?.split('\n')[1];
+
 /**
  * A job whose runs programs outside take over HTTP: no `run`, and params may be plain JSON Schema. `lockTime` is how long
  * such a program may be silent, by default 1h.
  */
-export interface ExternalDefinition<Params, Output>
+export interface ExternalDefinition<Params, Output, Input = Params>
   extends Omit<JobDefinition<Params, Output>, 'run' | 'initialize' | 'params'> {
   readonly external: true;
   /** A validator, or JSON Schema as an object. */
-  readonly params?: StandardSchema<Params> | Readonly<Record<string, unknown>>;
+  readonly params?: StandardSchema<Input, Params> | Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -207,14 +244,19 @@ export interface ExternalDefinition<Params, Output>
  * });
  */
 // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing says what it is
-export function defineJob<Params = any, Output = any>(
-  definition: ExternalDefinition<Params, Output>,
-): ExternalDefinition<Params, Output>;
+export function defineJob<Params = any, Output = any, Input = Params>(
+  definition: ExternalDefinition<Params, Output, Input>,
+): ExternalDefinition<Params, Output, Input>;
 // biome-ignore lint/suspicious/noExplicitAny: without a schema the author's own annotation, or nothing, says what it is
-export function defineJob<Params = any, Output = unknown>(
-  definition: JobDefinition<Params, Output>,
-): JobDefinition<Params, Output>;
+export function defineJob<Params = any, Output = unknown, Input = Params, Checkpoint = any>(
+  definition: JobDefinition<Params, Output, Input, Checkpoint>,
+): JobDefinition<Params, Output, Input, Checkpoint>;
 export function defineJob(definition: unknown): unknown {
+  if (typeof definition === 'object' && definition !== null) {
+    const place = {};
+    Error.captureStackTrace(place, defineJob);
+    places.set(definition, place);
+  }
   return definition;
 }
 

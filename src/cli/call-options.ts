@@ -1,5 +1,7 @@
 // What the calls of the library take and give: options are written here, replies are the commands' own types. All of
 // it is part of what `import 'jobrun'` gives.
+import type { OutputOf } from '../catalog/job.ts';
+import type { AcceptedView } from '../commands/shared/replies.ts';
 import type { StateName } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
 import type { Duration } from '../support/durations.ts';
@@ -21,6 +23,12 @@ export type { AttemptView, LogLine, RunView } from '../run/view.ts';
 export type { Duration } from '../support/durations.ts';
 export type { ErrorShape } from '../support/errors.ts';
 export type { Json } from '../support/json.ts';
+
+/** Where the type of a run's output is kept; no run has such a field. */
+export declare const OUTPUT: unique symbol;
+
+/** A run that was asked for by its job's definition: `result` gives what that job gives. */
+export type AcceptedOf<Job> = AcceptedView & { readonly [OUTPUT]?: OutputOf<Job> };
 
 /** Options of one run. Durations are milliseconds, or texts such as `90s`, `20m`, `1h30m`, `2d`. */
 export interface RunOptions {

@@ -1,6 +1,7 @@
 // What a program gets of jobrun: `connect` and the calls on what it returns. Names, options and results are those of
 // the command line; where that takes words, this takes values.
 
+import type { AnyJob, ParamsOf } from '../catalog/job.ts';
 import type { abort } from '../commands/abort.ts';
 import type { complete } from '../commands/complete.ts';
 import { isMark } from '../commands/events.ts';
@@ -27,6 +28,7 @@ import { optionsJson, toJson } from '../workers/values.ts';
 import type {
   Aborted,
   Accepted,
+  AcceptedOf,
   Details,
   Duration,
   EventView,
@@ -35,6 +37,7 @@ import type {
   Json,
   ListFilter,
   LogLine,
+  OUTPUT,
   Refused,
   RuleOptions,
   RunEndedError,
@@ -44,6 +47,7 @@ import type {
   StateName,
   Status,
 } from './call-options.ts';
+import { jobNameOf } from './job-names.ts';
 import { Caller, WHERE } from './library.ts';
 
 /**
@@ -75,23 +79,31 @@ export class Jobs {
    * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
    * and `refused` for a schedule whose name is taken.
    *
+   * A definition made by `defineJob` in a file of the jobs folder may stand for the name; then its params are checked by
+   * TypeScript and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name.
+   *
    * @example
    * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { priority: 5 });
    * const nightly = await jobs.schedule('clean-up', {}, { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' });
    * console.log(run.id, nightly.nextAt);
    */
-  schedule(
-    job: string,
-    params: unknown,
+  schedule<Job extends AnyJob = AnyJob>(
+    job: string | Job,
+    params: ParamsOf<Job>,
     options: RuleOptions & ({ every: Duration } | { cron: string }),
   ): Promise<ScheduleView>;
-  schedule(job: string, params?: unknown, options?: RunOptions): Promise<Accepted>;
+  schedule<Job extends AnyJob = AnyJob>(
+    job: string | Job,
+    params?: ParamsOf<Job>,
+    options?: RunOptions,
+  ): Promise<AcceptedOf<Job>>;
   async schedule(
-    job: string,
+    job: string | AnyJob,
     params: unknown = {},
     options: object = {},
   ): Promise<Accepted | ScheduleView> {
-    const asked = requestFromCode(job, toJson(params, 'the params'), optionsJson(options));
+    const name = jobNameOf(job, this.#caller.config.jobs);
+    const asked = requestFromCode(name, toJson(params, 'the params'), optionsJson(options));
     if (asked.cron === undefined && asked.everyMs === undefined)
       return this.#caller.runs.accept(asked);
     // The expression was written for the zone of this process, which may not be the daemon's.
@@ -202,7 +214,16 @@ export class Jobs {
    * const output = await jobs.result(id, { signal: AbortSignal.timeout(60_000) });
    * console.log(output);
    */
-  async result(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Json> {
+  result(id: string, options?: { readonly signal?: AbortSignal }): Promise<Json>;
+  result<Output>(
+    run: { readonly id: string; readonly [OUTPUT]?: Output },
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Output>;
+  async result(
+    of: string | { readonly id: string },
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<unknown> {
+    const id = typeof of === 'string' ? of : take(fields, of, 'the run').id;
     const [run] = await this.#settled({ ids: [id] }, options.signal);
     if (!run) throw new JobrunError('internal', `run ${id} was lost`, 'Please report this.');
     if (run.state === 'done') return run.output;

@@ -23,6 +23,7 @@ import { FEWEST_WORKERS, MAX_WORKERS, SECOND } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseFewFiles } from '../support/system.ts';
 import { refuseNoProject } from './backend.ts';
+import { asTyped } from './called-by.ts';
 
 type Reply =
   /** A daemon that has ended, or has not begun. */
@@ -71,7 +72,8 @@ export const daemon: Command<typeof options, Reply> = {
       const { http } = config;
       const own = { ...config, http: { ...http, listen: request.http ?? http.listen } };
       const verbose = general.verbose === true;
-      const asked = { ...request, untilIdle, watch, verbose, openDoor: await doorOf(own) };
+      const look = asTyped('jobrun list', process.env);
+      const asked = { ...request, untilIdle, watch, verbose, look, openDoor: await doorOf(own) };
       return { exitCode: await runDaemon(own, asked) };
     } catch (thrown) {
       const error = toJobrunError(thrown);

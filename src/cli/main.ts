@@ -10,6 +10,7 @@ import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { newId } from '../support/random.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
+import { asTyped } from './called-by.ts';
 import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, guardStdout, readStdin } from './terminal.ts';
@@ -83,6 +84,7 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
     env: process.env,
     timezone,
     now: systemClock.now,
+    asTyped: (text) => asTyped(text, process.env),
   });
 }
 
@@ -119,8 +121,9 @@ async function perform(parsed: Parsed, config: Config, out: Output): Promise<num
     const { runLocally } = await import('./local.ts');
     return runLocally(command, request, config, out, general.verbose === true);
   }
-  const signal = endOnSignals();
-  return withBackend(command, request, config, out, signal);
+  const left: Left = { run: command.leaves?.(request, null) ?? null };
+  const signal = endOnSignals(() => tellLeft(left, out));
+  return withBackend(command, request, config, out, signal, left);
 }
 
 async function withBackend(
@@ -129,6 +132,7 @@ async function withBackend(
   config: Config,
   out: Output,
   signal: AbortSignal,
+  left: Left,
 ): Promise<number> {
   let backend = await openBackend(config, command);
   let code = 0;
@@ -159,6 +163,7 @@ async function withBackend(
       if (command.stream && (command.follows?.(part) ?? true)) {
         const items = streamAnywhere(backend, command, part, { signal, next, onLost });
         for await (const item of items) {
+          left.run = command.leaves?.(part, item) ?? left.run;
           code = (await command.showItem?.(item, out, part)) ?? code;
         }
         continue;
@@ -172,6 +177,7 @@ async function withBackend(
     }
     return tellDamage(backend.damage, out) ?? code;
   } finally {
+    out.progress(null);
     await backend.close();
   }
 }
@@ -208,11 +214,23 @@ function tellDamage(damage: readonly JobrunError[], out: Output): number | undef
   return exitCodeOf(first.code);
 }
 
+/** The run that goes on when this process is interrupted. */
+interface Left {
+  run: string | null;
+}
+
+function tellLeft({ run }: Left, out: Output): void {
+  out.progress(null);
+  if (run === null) return;
+  out.note`Run ${run} continues. Follow: jobrun logs -f ${run}. Stop: jobrun abort ${run}`;
+}
+
 /** Nothing that a command has begun is lost with it, so that it can end at once. */
-function endOnSignals(): AbortSignal {
+function endOnSignals(tell: () => void): AbortSignal {
   const controller = new AbortController();
   const end = (code: number): void => {
     controller.abort();
+    tell();
     process.exit(code);
   };
   process.once('SIGINT', () => end(130));

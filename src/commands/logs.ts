@@ -5,11 +5,12 @@ import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import { count as counted } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
-import { logOf, showLine } from './shared/follow.ts';
+import { logOf, logWithSteps, type NumberedStep, showLine } from './shared/follow.ts';
 import { count, run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
-import { argument, field, flag, option } from './shared/options.ts';
+import { argument, field, flag, option, yesOrNo } from './shared/options.ts';
 import type { Output } from './shared/output.ts';
+import { showStep } from './shared/steps.ts';
 
 interface Reply {
   readonly lines: readonly LogLine[];
@@ -24,14 +25,18 @@ const options = {
   attempt: option('--attempt <n>', count(1), 'only of this attempt'),
   /** The number of the last line that was shown already. */
   after: field(count(0)),
+  /** Also what the run does between its lines. */
+  steps: field(yesOrNo),
 };
 
-export const logs: Command<typeof options, Reply, NumberedLine> = {
+export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> = {
   name: 'logs',
   reads: true,
   about: 'Show what a run said.',
   examples: ['logs 12 -n 20', 'logs -f 12', 'logs 12 --attempt 2 --json'],
   options,
+
+  ask: (request) => ({ ...request, ...(request.follow && { steps: true }) }),
 
   async handle({ id, follow, last, attempt }, context) {
     const run = await getRun(id, context);
@@ -42,8 +47,16 @@ export const logs: Command<typeof options, Reply, NumberedLine> = {
 
   follows: (request) => request.follow === true,
 
-  stream: ({ id, last, attempt, after = 0 }, context, signal) =>
-    logOf(id, { last, attempt, after }, context, signal),
+  async *stream({ id, last, attempt, after = 0, steps }, context, signal) {
+    const which = { last, attempt, after };
+    if (!steps) yield* logOf(id, which, context, signal);
+    else {
+      const told = latestAttempt(await getRun(id, context)) - 1;
+      yield* logWithSteps(id, { ...which, told }, context, signal);
+    }
+  },
+
+  leaves: ({ id, follow }) => (follow ? String(id) : null),
 
   again(request, item) {
     if (item === null) return request;
@@ -51,7 +64,11 @@ export const logs: Command<typeof options, Reply, NumberedLine> = {
     return { ...rest, after: item.n };
   },
 
-  showItem: ({ line }, out) => showOne(line, out),
+  showItem(item, out) {
+    if ('line' in item) showOne(item.line, out);
+    else showStep(item, out);
+    return undefined;
+  },
 
   show({ lines, attempts }, out) {
     for (const line of lines) showOne(line, out);

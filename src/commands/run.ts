@@ -2,7 +2,14 @@
 import type { RunView } from '../run/view.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
 import type { Command } from './shared/command.ts';
-import { type Followed, followAgain, following, followRun, showFollowed } from './shared/follow.ts';
+import {
+  type Followed,
+  followAgain,
+  following,
+  followRun,
+  leftRun,
+  showFollowed,
+} from './shared/follow.ts';
 import { job } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
 import { tellTextNote } from './shared/params.ts';
@@ -45,6 +52,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
     followRun(accepted as RunView, { log: true, following }, context, signal),
 
   again: followAgain,
+  leaves: leftRun,
 
   showItem: showFollowed,
 

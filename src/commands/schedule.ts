@@ -22,6 +22,7 @@ import {
   followedRun,
   following,
   followRun,
+  leftRun,
   showFollowed,
 } from './shared/follow.ts';
 import { job } from './shared/kinds.ts';
@@ -133,6 +134,7 @@ export const schedule: Command<typeof options, Reply, Followed> = {
   },
 
   again: followAgain,
+  leaves: leftRun,
 
   showItem: showFollowed,
 

@@ -17,6 +17,8 @@ export interface RunDaemonOptions {
   /** A file for what else goes to stderr; SIGHUP opens it anew. */
   readonly log?: string;
   readonly openDoor?: OpenDoor | null;
+  /** What to type to see what it does. */
+  readonly look?: string;
 }
 
 /** Resolves with the exit code when the daemon has stopped. */
@@ -49,7 +51,9 @@ export async function runDaemon(config: Config, options: RunDaemonOptions = {}):
       openDoor: options.openDoor ?? null,
     });
     if (output.isTTY && !options.untilIdle)
-      log.logger.info('see what it does in another terminal: jobrun list; Ctrl-C stops it');
+      log.logger.info(
+        `see what it does in another terminal: ${options.look ?? 'jobrun list'}; Ctrl-C stops it`,
+      );
     signals.stop((now) => daemon.stop(now));
     return await daemon.stopped;
   } finally {

@@ -100,7 +100,7 @@ function makeProject(): Project {
   const project = new Project();
   const bin = `#!/bin/sh\nexec ${process.execPath} ${ROOT}bin/jobrun.js "$@"\n`;
   project.write('../bin/jobrun', bin);
-  project.write('../bin/npx', '#!/bin/sh\nexec "$@"\n');
+  project.write('../bin/npx', '#!/bin/sh\nnpm_command=exec exec "$@"\n');
   project.env.PATH = `${join(project.env.HOME ?? '', 'bin')}:${project.env.PATH}`;
   project.env.COLUMNS = '100';
   // What a page imports, its reader has installed.

@@ -51,6 +51,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   /** How long to wait for the next daemon, where it is not the usual. */
   patienceMs?(request: Sent<T>): number | undefined;
   showItem?(item: Item, out: Output, request: Sent<T>): Shown;
+  /** The run that goes on when whoever follows it leaves; null where there is none yet. `item` null: before the first one. */
+  leaves?(request: Sent<T>, item: Item | null): string | null;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
   /** True where its reply is no other where no daemon runs, or says so itself. */

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import type { NumberedLine } from '../../engine/logs.ts';
+import { latestAttempt } from '../../run/run.ts';
 import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { showDuration } from '../../support/durations.ts';
@@ -15,13 +16,18 @@ import { type Output, paint, paintState } from './output.ts';
 import { tellTextNote } from './params.ts';
 import type { AcceptedView } from './replies.ts';
 import { tookMs } from './run-words.ts';
+import { beside, type Step, showStep, stepsOf } from './steps.ts';
 import { instantOf } from './times.ts';
 import { viewRun } from './views.ts';
 import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
+/** With the number of the line that it came after. */
+export type NumberedStep = Step & { readonly n: number };
+
 export type Followed =
   | { readonly accepted: AcceptedView }
   | (NumberedLine & { readonly id: string })
+  | (NumberedStep & { readonly id: string })
   | { readonly run: RunView };
 
 const FOLLOWING = { id: argument('<id>', aRun(), ''), after: field(count(0)) };
@@ -45,9 +51,9 @@ export async function* followRun(
   if (!following) yield { accepted };
   const after = following?.after ?? 0;
   if (log) {
-    for await (const line of logOf(id, { after }, context, signal)) {
-      yield { ...line, id: accepted.id };
-    }
+    const told = following ? latestAttempt(await getRun(id, context)) : 0;
+    for await (const item of logWithSteps(id, { after, told }, context, signal))
+      yield { ...item, id: accepted.id };
   }
   const settled = await untilSettled([id], false, context, signal);
   for (const run of settled ?? []) yield { run: await viewRun(run, context) };
@@ -59,10 +65,14 @@ export function followAgain<Request extends object>(
   followed: Followed | null,
 ): Request {
   if (followed === null) return request;
-  if ('line' in followed) return { ...request, following: { id: followed.id, after: followed.n } };
+  if ('n' in followed) return { ...request, following: { id: followed.id, after: followed.n } };
   const { id } = 'accepted' in followed ? followed.accepted : followed.run;
   return { ...request, following: { id, after: 0 } };
 }
+
+/** The run that goes on where its follower leaves; null where none was accepted yet. */
+export const leftRun = (_request: object, item: Followed | null): string | null =>
+  item && 'accepted' in item ? item.accepted.id : null;
 
 /** The run that `followAgain` names. */
 export const followedRun = async ({ id }: Following, context: Context): Promise<RunView> =>
@@ -92,6 +102,23 @@ export async function* logOf(
   }
 }
 
+/** The same, and what the run does between its lines. `told`: attempts up to this number are not told of. */
+export async function* logWithSteps(
+  id: number,
+  { told, ...which }: Parameters<typeof logOf>[1] & { readonly told: number },
+  context: Context,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedLine | NumberedStep> {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const lines = logOf(id, which, context, signal);
+  let n = which.after ?? 0;
+  for await (const item of beside(lines, stepsOf(id, told, context, over.signal), end)) {
+    if ('line' in item) n = item.n;
+    yield 'line' in item ? item : { ...item, n };
+  }
+}
+
 /** Shows one item. `note` and `timezone` belong to the time that was typed. */
 export async function showFollowed(
   followed: Followed,
@@ -103,11 +130,16 @@ export async function showFollowed(
     await showAccepted(followed.accepted, out, timezone);
     return undefined;
   }
+  if ('step' in followed) {
+    showStep(followed, out);
+    return undefined;
+  }
   if ('line' in followed) {
     if (!out.json) showLine(followed.line, out);
     return undefined;
   }
   const { run } = followed;
+  out.progress(null);
   if (!out.done(run, [run.id])) showEnd(run, out);
   return exitCodeOfRuns([run]);
 }
@@ -122,10 +154,16 @@ async function showAccepted(run: AcceptedView, out: Output, timezone: string): P
 
 function showEnd(run: RunView, out: Output): void {
   const took = tookMs(run);
-  out.line`${run.id} ${run.job} ${paintState(run.state)}${took === null ? '' : `, took ${showDuration(took)}`}`;
+  out.line`${run.id} ${run.job} ${paintState(run.state)}${took === null ? '' : `, took ${showDuration(took)}`}${inAll(run)}`;
   if (run.error) out.line`  ${run.error.name}: ${run.error.message}`;
   if (run.state === 'aborted') out.line`  ${run.reason ?? ''}`;
   if (run.state === 'done' && run.output !== null) out.line`  ${JSON.stringify(run.output)}`;
+}
+
+/** How long it took with all that failed before. */
+function inAll({ attempt, createdAt, settledAt }: RunView): string {
+  if (attempt < 2 || settledAt === null) return '';
+  return ` (${attempt} attempts in ${showDuration(instantOf(settledAt) - instantOf(createdAt))})`;
 }
 
 const LEVEL_STYLES = { debug: 'dim', info: null, warn: 'yellow', error: 'red' } as const;

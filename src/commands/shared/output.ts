@@ -25,6 +25,8 @@ export interface OutputOptions {
   /** Asked for when a local time is shown, and not before: the system's own is not cheap to find out. */
   readonly timezone: () => string;
   readonly now: () => number;
+  /** A text with its commands as they can be typed where this one was; left out: as they are. */
+  readonly asTyped?: (text: string) => string;
 }
 
 const STYLES = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, dim: 2, bold: 1 } as const;
@@ -73,6 +75,11 @@ export class Output {
   offline = false;
   /** When the daemon that is gone was last known to be alive with runs under way; null where nobody knows. */
   aliveAt: number | null = null;
+
+  /** What stands in the line that is drawn over; null where there is none. */
+  #progress: string | null = null;
+  /** When a pipe was last told of progress. */
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -127,7 +134,7 @@ export class Output {
 
   /** A line of the result. */
   line(texts: TemplateStringsArray, ...values: readonly Value[]): void {
-    this.#options.stdout.write(`${this.#fill(texts, values, this.#colored('stdout'))}\n`);
+    this.#print('stdout', `${this.#fill(texts, values, this.#colored('stdout'))}\n`);
   }
 
   /** Text of several lines that a job wrote. */
@@ -138,7 +145,8 @@ export class Output {
   /** Talk: what is going on, not what was asked for. */
   note(texts: TemplateStringsArray, ...values: readonly Value[]): void {
     if (this.#options.json || this.#options.quiet) return;
-    this.#options.stderr.write(`${this.#fill(texts, values, this.#colored('stderr'))}\n`);
+    const said = this.#fill(texts, values, this.#colored('stderr'));
+    this.#print('stderr', `${this.#typed(said)}\n`);
   }
 
   error(error: JobrunError): void {
@@ -148,11 +156,46 @@ export class Output {
       stderr.write(`${harmlessJson({ error: { ...error.toJSON(), hint } })}\n`);
       return;
     }
+    this.progress(null);
     const word = this.#show(paint('red', 'error:'), this.#colored('stderr'));
     // Whoever asked for output in a file looks for one line that says why it is not whole.
-    const next = error.code === 'output-lost' ? '' : `  ${indented(hint)}\n`;
+    const next = error.code === 'output-lost' ? '' : `  ${indented(this.#typed(hint))}\n`;
     stderr.write(`${word} ${indented(error.message)}\n${next}`);
     if (verbose) stderr.write(`${plain(stackOf(error))}\n`);
+  }
+
+  /**
+   * How far something is: on a terminal a line below all that is printed, drawn over each time; in a pipe a line now and then.
+   * Null ends it.
+   */
+  progress(now: { readonly percent: number; readonly text: string | null } | null): void {
+    const { stderr, json, quiet } = this.#options;
+    if (json || quiet) return;
+    if (stderr.isTTY !== true) {
+      if (now === null || this.now - this.#toldAt < TELL_EVERY_MS) return;
+      this.#toldAt = this.now;
+      this.note`${`${Math.floor(now.percent)}% ${now.text ?? ''}`.trimEnd()}`;
+      return;
+    }
+    if (this.#progress !== null) stderr.write(CLEAR_LINE);
+    this.#progress = now && cut(barOf(now), (stderr.columns ?? 80) - 1);
+    if (this.#progress !== null) stderr.write(this.#progress);
+  }
+
+  #typed(text: string): string {
+    return this.#options.asTyped?.(text) ?? text;
+  }
+
+  /** Prints lines; the line of progress stays below them. */
+  #print(where: 'stdout' | 'stderr', text: string): void {
+    const { [where]: terminal, stderr } = this.#options;
+    if (this.#progress === null) {
+      terminal.write(text);
+      return;
+    }
+    stderr.write(CLEAR_LINE);
+    terminal.write(text);
+    stderr.write(this.#progress);
   }
 
   /** Columns padded to their widest cell, and cut where the terminal is narrower. */
@@ -219,6 +262,22 @@ const indented = (text: string): string => plain(text).replaceAll('\n', '\n  ');
 function stackOf(error: JobrunError): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
   return `${error.stack}${cause}`;
+}
+
+const CLEAR_LINE = '\r\u001b[K';
+const TELL_EVERY_MS = 10_000;
+const BAR_CELLS = 20;
+
+function barOf({
+  percent,
+  text,
+}: {
+  readonly percent: number;
+  readonly text: string | null;
+}): string {
+  const full = Math.floor((Math.min(100, Math.max(0, percent)) / 100) * BAR_CELLS);
+  const bar = `${'='.repeat(full)}${full < BAR_CELLS ? '>' : ''}`.padEnd(BAR_CELLS);
+  return `[${bar}] ${Math.floor(percent)}%${text === null ? '' : ` ${plainLine(text)}`}`;
 }
 
 const GAP = 2;

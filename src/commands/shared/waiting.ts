@@ -84,6 +84,10 @@ class Waits {
   }
 }
 
+/** Calls back for each change of this run; returns its undo. */
+export const onRun = (id: number, engine: Engine, told: () => void): (() => void) =>
+  waitsOf(engine).add(new Set([id]), told);
+
 const waits = new WeakMap<Engine, Waits>();
 
 function waitsOf(engine: Engine): Waits {

@@ -1,0 +1,86 @@
+// A job's definition in the place of its name: the name is that of its file, and the types of params, output, checkpoint and
+// emitted runs are checked by the compiler, which reads this file as well.
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { type AcceptedOf, connect, defineJob, type Jobs, type Json } from '../../src/index.ts';
+import { ROOT } from '../helpers/project.ts';
+import { refusal, Site } from '../helpers/site.ts';
+
+const price = defineJob({
+  params: z.object({ sku: z.string(), currency: z.string().default('EUR') }),
+  initialize: () => ({ page: 1 }),
+  async run({ sku, currency }, ctx) {
+    expectTypeOf(currency).toEqualTypeOf<string>();
+    expectTypeOf(ctx.checkpoint).toEqualTypeOf<{ page: number }>();
+    await ctx.save({ page: 2 });
+    // @ts-expect-error a checkpoint of this job has a page
+    void (() => ctx.save({ side: 2 }));
+    // @ts-expect-error the other job takes a number
+    void (() => ctx.emit<typeof plain>('plain', { n: 'x' }));
+    return { sku, cents: 100 };
+  },
+});
+const plain = defineJob({ run: ({ n }: { n: number }) => n * 2 });
+const loose = defineJob({ run: (params, ctx) => [params.anything, ctx.checkpoint?.anything] });
+
+/** Read by the compiler, and never called. */
+async function calls(jobs: Jobs): Promise<void> {
+  const run = await jobs.schedule(price, { sku: 'a' }, { in: '1h' });
+  expectTypeOf(run).toEqualTypeOf<AcceptedOf<typeof price>>();
+  expectTypeOf(await jobs.result(run)).toEqualTypeOf<{ sku: string; cents: number }>();
+  expectTypeOf(await jobs.result(run.id)).toEqualTypeOf<Json>();
+  const named = await jobs.schedule<typeof plain>('plain', { n: 1 });
+  expectTypeOf(await jobs.result(named)).toEqualTypeOf<number>();
+  await jobs.schedule(loose, { whatever: 1 });
+  await jobs.schedule('anything', { whatever: 1 });
+  await jobs.schedule(plain, { n: 1 }, { cron: '@daily' });
+  // @ts-expect-error a sku is a text
+  await jobs.schedule(price, { sku: 5 });
+  // @ts-expect-error it needs a sku
+  await jobs.schedule(price, {});
+  // @ts-expect-error n is a number
+  await jobs.schedule<typeof plain>('plain', { n: 'x' });
+}
+
+void calls;
+
+test('a definition from a file of the jobs folder stands for its name, also below a folder and through a link', async () => {
+  const s = new Site({});
+  const code = `import { defineJob } from '${ROOT}dist/index.js';
+export default defineJob({ run: ({ n }) => n * 2 });`;
+  s.project.write('jobs/double.mjs', code);
+  s.project.write('jobs/shop/price.mjs', code);
+  s.project.write(
+    'ask.mjs',
+    `import { connect } from '${ROOT}dist/index.js';
+import double from './jobs/double.mjs';
+import price from './link/price.mjs';
+const jobs = await connect();
+const run = await jobs.schedule(double, { n: 21 });
+const other = await jobs.schedule(price, { n: 1 }, { in: '1h' });
+console.log(run.job, other.job, await jobs.result(run));
+await jobs.close();`,
+  );
+  symlinkSync(join(s.project.dir, 'jobs/shop'), join(s.project.dir, 'link'));
+  const daemon = await s.project.daemon();
+  expect((await s.project.node('ask.mjs')).stdout).toBe('double shop/price 42\n');
+  await daemon.kill('SIGTERM');
+}, 60_000);
+
+test('what has no name of its own is refused, and how to name it is said', async () => {
+  const s = new Site({});
+  const jobs = await connect({ dir: s.project.dir });
+  const here = await refusal(jobs.schedule(plain, { n: 1 }));
+  expect([here.code, here.message]).toEqual([
+    'bad-option',
+    expect.stringContaining('typed.test.ts'),
+  ]);
+  expect(here.hint).toContain("schedule('price'");
+  expect((await refusal(jobs.schedule({ run: () => 1 } as never, {} as never))).message).toContain(
+    'defineJob',
+  );
+  expect((await refusal(jobs.schedule(null as never, {} as never))).code).toBe('bad-option');
+  expect((await jobs.list()).total).toBe(0);
+});

@@ -1,0 +1,93 @@
+// Whoever follows a run is told what goes on between the lines of its log: why it waits, how attempts end, how far it is, and
+// that it goes on when they leave. In a pipe these are plain lines beside the output.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { eventually, Project, ROOT } from '../helpers/project.ts';
+import { Screen } from '../helpers/tmux.ts';
+
+const GATED = `import { existsSync } from 'node:fs';
+const gate = async (name) => {
+  while (!existsSync(name)) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+export default { retries: { limit: 2, delay: '1s' }, run: async (params, ctx) => {
+  ctx.log.info('attempt ' + ctx.attempt);
+  if (ctx.attempt === 1) throw new Error('the disk was busy');
+  ctx.progress(50, 'half of it');
+  await gate('open');
+  return 1;
+} };`;
+const JOBS = { 'jobs/gated.mjs': GATED };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f]/;
+
+interface Running {
+  readonly says: (what: RegExp) => Promise<unknown>;
+  readonly ended: Promise<{
+    readonly code: number | null;
+    readonly stdout: string;
+    readonly stderr: string;
+  }>;
+}
+
+/** A command that goes on while the test does something else, with pipes for its output. */
+function start({ dir, env }: Project, ...args: readonly string[]): Running {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/jobrun.js'), ...args], { cwd: dir, env });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    says: (what) => eventually(() => what.test(stdout + stderr), 20_000),
+    ended: ended.then((code) => ({ code, stdout, stderr })),
+  };
+}
+
+test('run tells why it waits, what failed and when it goes on, and how far it is; piped without control codes', async () => {
+  const project = new Project(JOBS);
+  const daemon = await project.daemon();
+  await project.cli(['pause', 'gated']);
+  const running = start(project, 'run', 'gated');
+  await running.says(/waits: paused/);
+  await project.cli(['resume', 'gated']);
+  await running.says(/attempt 1 failed: Error: the disk was busy; the next one begins/);
+  await running.says(/50% half of it/);
+  project.write('open', '');
+  const { code, stdout, stderr } = await running.ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^[\d:.]+ info {2}attempt 1\n[\d:.]+ info {2}attempt 2\n1 gated done, took .+ \(2 attempts in .+\)\n {2}1\n$/,
+  );
+  expect(stderr).toMatch(/^Scheduled gated as 1\nwaits: paused\n/);
+  expect(stdout + stderr).not.toMatch(CONTROL);
+  // What a program reads has nothing of it.
+  const asked = await project.cli(['run', 'gated', '--json']);
+  expect(JSON.parse(asked.stdout)).toMatchObject({ id: '2', state: 'done' });
+  expect(asked.stderr).toBe('');
+  await daemon.kill('SIGTERM');
+}, 60_000);
+
+test('a terminal shows one line of progress below the log, and Ctrl-C says that the run goes on', async () => {
+  const project = new Project(JOBS);
+  const daemon = await project.daemon();
+  project.write('bin/jobrun', `#!/bin/sh\nexec ${process.execPath} ${ROOT}bin/jobrun.js "$@"\n`);
+  const env = { ...project.env, PATH: `${join(project.dir, 'bin')}:${project.env.PATH}` };
+  const screen = new Screen(project.dir, env, { columns: 80, rows: 24 });
+  screen.type('jobrun run gated\n');
+  await screen.shows('[==========>         ] 50% half of it');
+  expect(screen.lines.findLastIndex((line) => line.includes('info'))).toBeLessThan(
+    screen.lines.findIndex((line) => line.startsWith('[')),
+  );
+  screen.press('C-c');
+  await screen.shows('Run 1 continues. Follow: jobrun logs -f 1. Stop: jobrun abort 1');
+  expect(screen.text).not.toContain('half of it');
+
+  screen.type('clear\njobrun logs -f 1\n');
+  await screen.shows('50% half of it');
+  project.write('open', '');
+  await screen.shows(/^\$$/m);
+  expect(screen.text).not.toContain('half of it');
+  expect(screen.text).toContain('attempt 2');
+  expect((await project.show('1')).state).toBe('done');
+  await daemon.kill('SIGTERM');
+}, 60_000);
