@@ -111,7 +111,8 @@ export function withGuess(error: JobrunError, argv: readonly string[]): JobrunEr
   const line = meant(argv, error);
   const takesParams = ['run', 'schedule', 'rerun', 'update'].includes(argv[commandAt(argv)] ?? '');
   const param = line === null && takesParams ? (paramOf(error) ?? fileParams(error, argv)) : null;
-  const hint = line === null ? param : `Try: jobrun ${line}`;
+  const typed = `jobrun ${line}`;
+  const hint = line === null ? param : `Try: ${typed}`;
   if (hint === null) return error;
   // What is suggested for a misspelt option stays: it may be that.
   const kept = error.hint.startsWith('Did you mean') && param !== null ? `${error.hint} ` : '';

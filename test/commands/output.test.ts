@@ -95,6 +95,37 @@ test('a table that goes to a program is whole, and one long text fills no other 
   }
 });
 
+test('progress is one line that is drawn over in a terminal, and a line every ten seconds in a pipe', () => {
+  let now = 0;
+  const half = { percent: 50, text: 'half\u001b[2J' };
+  const screen = caught({ now: () => now }, { isTTY: true, columns: 40 });
+  screen.out.progress(half);
+  screen.out.line`a line`;
+  screen.out.progress({ percent: 100, text: null });
+  screen.out.progress(null);
+  const bar = '[==========>         ] 50% half';
+  const clear = '\r\u001b[K';
+  expect(screen.stdout()).toBe('a line\n');
+  expect(screen.stderr()).toBe(`${bar}${clear}${bar}${clear}[====================] 100%${clear}`);
+
+  const pipe = caught({ now: () => now });
+  pipe.out.progress(half);
+  now = 9_999;
+  pipe.out.progress(half);
+  expect(pipe.stderr()).toBe('');
+  now = 10_000;
+  pipe.out.progress(half);
+  pipe.out.progress(null);
+  expect(pipe.stderr()).toBe('50% half\n');
+  for (const silent of [
+    caught({ json: true }, { isTTY: true }),
+    caught({ quiet: true }, { isTTY: true }),
+  ]) {
+    silent.out.progress(half);
+    expect(silent.stderr()).toBe('');
+  }
+});
+
 test('an empty table prints nothing', () => {
   const { out, stdout } = caught();
   out.table([{ title: 'ID' }], []);

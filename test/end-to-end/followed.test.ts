@@ -1,9 +1,8 @@
 // Whoever follows a run is told what goes on between the lines of its log: why it waits, how attempts end, how far it is, and
 // that it goes on when they leave. In a pipe these are plain lines beside the output.
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually, Project, ROOT } from '../helpers/project.ts';
+import { eventually, type Going, Project, ROOT } from '../helpers/project.ts';
 import { Screen } from '../helpers/tmux.ts';
 
 const GATED = `import { existsSync } from 'node:fs';
@@ -21,39 +20,21 @@ const JOBS = { 'jobs/gated.mjs': GATED };
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f]/;
 
-interface Running {
-  readonly says: (what: RegExp) => Promise<unknown>;
-  readonly ended: Promise<{
-    readonly code: number | null;
-    readonly stdout: string;
-    readonly stderr: string;
-  }>;
-}
+/** Waits until a command that goes on has said it, wherever. */
+const says = (going: Going, what: RegExp): Promise<unknown> =>
+  eventually(() => what.test(going.stdout() + going.stderr()), 20_000);
 
-/** A command that goes on while the test does something else, with pipes for its output. */
-function start({ dir, env }: Project, ...args: readonly string[]): Running {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/jobrun.js'), ...args], { cwd: dir, env });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  return {
-    says: (what) => eventually(() => what.test(stdout + stderr), 20_000),
-    ended: ended.then((code) => ({ code, stdout, stderr })),
-  };
-}
-
-test('run tells why it waits, what failed and when it goes on, and how far it is; piped without control codes', async () => {
+test('run tells why it waits, what failed and when it goes on; piped without control codes', async () => {
   const project = new Project(JOBS);
   const daemon = await project.daemon();
   await project.cli(['pause', 'gated']);
-  const running = start(project, 'run', 'gated');
-  await running.says(/waits: paused/);
+  const running = project.start('run', 'gated');
+  await says(running, /waits: paused/);
   await project.cli(['resume', 'gated']);
-  await running.says(/attempt 1 failed: Error: the disk was busy; the next one begins/);
-  await running.says(/50% half of it/);
+  await says(running, /attempt 1 failed: Error: the disk was busy; the next one begins/);
   project.write('open', '');
-  const { code, stdout, stderr } = await running.ended;
+  const { code } = await running.exited;
+  const [stdout, stderr] = [running.stdout(), running.stderr()];
   expect(code).toBe(0);
   expect(stdout).toMatch(
     /^[\d:.]+ info {2}attempt 1\n[\d:.]+ info {2}attempt 2\n1 gated done, took .+ \(2 attempts in .+\)\n {2}1\n$/,

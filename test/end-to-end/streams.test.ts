@@ -180,7 +180,10 @@ describe('following', () => {
     const wait = project.start('wait', '1');
     await connected(wait);
     expect(await wait.kill('SIGTERM')).toEqual({ code: 143, signal: null });
-    expect([follow.stderr(), wait.stderr()]).toEqual(['', '']);
+    expect(follow.stderr()).toMatch(
+      /Run 1 continues. Follow: jobrun logs -f 1. Stop: jobrun abort 1\n$/,
+    );
+    expect(wait.stderr()).toBe('');
     expect((await project.until('1')).state).toBe('done');
   }, 60_000);
 });
@@ -344,6 +347,7 @@ const COMMANDS = [
 describe('what is printed', () => {
   test('fits into 80 columns and has nothing that a terminal acts on, whatever a job says', async () => {
     const project = await shown();
+    project.env.COLUMNS = '80';
     for (const args of COMMANDS) {
       const { stdout, stderr, code } = await project.cli(args);
       expect([args, code === 0 || args[0] === 'wait', stderr]).toEqual([args, true, stderr]);

@@ -35,7 +35,9 @@ export class Screen {
       cwd,
       shell,
     ];
-    const { TMUX: _, ...outer } = process.env;
+    // What called these tests did not call what is typed here.
+    const isTyped = ([name]: readonly unknown[]): boolean => !/^(?:TMUX$|npm_)/.test(String(name));
+    const outer = Object.fromEntries(Object.entries(process.env).filter(isTyped));
     execFileSync('tmux', ['-S', this.#socket, '-f', '/dev/null', '-u', ...args], {
       env: { ...outer, ...env, TERM: 'xterm-256color' },
     });

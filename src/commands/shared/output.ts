@@ -78,8 +78,8 @@ export class Output {
 
   /** What stands in the line that is drawn over; null where there is none. */
   #progress: string | null = null;
-  /** When a pipe was last told of progress. */
-  #toldAt = Number.NEGATIVE_INFINITY;
+  /** When a pipe was last told of progress, or could have been. */
+  #toldAt: number | null = null;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -165,13 +165,14 @@ export class Output {
   }
 
   /**
-   * How far something is: on a terminal a line below all that is printed, drawn over each time; in a pipe a line now and then.
+   * How far something is: on a terminal a line below all that is printed, drawn over each time; in a pipe a line every ten seconds.
    * Null ends it.
    */
   progress(now: { readonly percent: number; readonly text: string | null } | null): void {
     const { stderr, json, quiet } = this.#options;
     if (json || quiet) return;
     if (stderr.isTTY !== true) {
+      this.#toldAt ??= this.now;
       if (now === null || this.now - this.#toldAt < TELL_EVERY_MS) return;
       this.#toldAt = this.now;
       this.note`${`${Math.floor(now.percent)}% ${now.text ?? ''}`.trimEnd()}`;

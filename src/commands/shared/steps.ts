@@ -1,6 +1,6 @@
 // What a followed run does between the lines of its log: why it waits, how an attempt ended and when the next one begins, how
 // far it is. A change is told at once; reasons and progress, which change without one, are looked at twice a second.
-import { isSettled, type Run, type RunError } from '../../run/run.ts';
+import { type AttemptOutcome, isSettled, type Run, type RunError } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { delay, isoOf } from '../../support/clock.ts';
@@ -13,16 +13,18 @@ import { instantOf } from './times.ts';
 import { viewRun } from './views.ts';
 import { onRun } from './waiting.ts';
 
+interface Ended {
+  readonly step: 'ended';
+  readonly attempt: number;
+  readonly outcome: AttemptOutcome;
+  readonly error: Pick<RunError, 'name' | 'message'> | null;
+  /** When the next one is due. */
+  readonly nextAt: string;
+}
+
 export type Step =
   | { readonly step: 'waits'; readonly reason: string }
-  | {
-      readonly step: 'ended';
-      readonly attempt: number;
-      readonly outcome: string;
-      readonly error: Pick<RunError, 'name' | 'message'> | null;
-      /** When the next one is due. */
-      readonly nextAt: string;
-    }
+  | Ended
   | { readonly step: 'runs'; readonly percent: number; readonly text: string | null };
 
 const LOOK_EVERY_MS = SECOND / 2;
@@ -81,6 +83,8 @@ class Told {
     for (const { number, outcome, error } of life?.attempts ?? []) {
       if (number <= this.#attempt || outcome === undefined) continue;
       this.#attempt = number;
+      // It waits for somebody else, which is told as the reason.
+      if (outcome === 'pending') continue;
       ended.push({
         step: 'ended',
         attempt: number,
@@ -117,19 +121,25 @@ export function showStep(step: Step, out: Output): void {
       out.progress(null);
       out.note`${paint('dim', step.reason.startsWith('waits') ? step.reason : `waits: ${step.reason}`)}`;
       return;
-    case 'ended': {
-      const { attempt, outcome, error, nextAt } = step;
-      const why = error ? `: ${error.name}: ${error.message}` : '';
-      const inMs = instantOf(nextAt) - out.now;
-      const next = inMs > SECOND / 2 ? `in ${showDuration(inMs)}` : 'now';
+    case 'ended':
       out.progress(null);
-      const how = outcome === 'threw' ? 'failed' : outcome;
-      out.note`${paint('yellow', `attempt ${attempt} ${how}`)}${why}; the next one begins ${next}`;
+      showEnded(step, out);
       return;
-    }
     case 'runs':
       out.progress(step);
   }
+}
+
+function showEnded({ attempt, outcome, error, nextAt }: Ended, out: Output): void {
+  const why = error ? `: ${error.name}: ${error.message}` : '';
+  const inMs = instantOf(nextAt) - out.now;
+  const next = inMs > SECOND / 2 ? `in ${showDuration(inMs)}` : 'now';
+  if (outcome === 'callback') {
+    out.note`${paint('dim', `attempt ${attempt} is not done yet`)}${why}; it goes on ${next}`;
+    return;
+  }
+  const how = outcome === 'threw' ? 'failed' : outcome;
+  out.note`${paint('yellow', `attempt ${attempt} ${how}`)}${why}; the next one begins ${next}`;
 }
 
 /** Items of both, as they come. Ends with the first of the two, which decides; the other is ended with it. */
