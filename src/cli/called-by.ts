@@ -1,6 +1,5 @@
 // How jobrun is called in the shell in front of which somebody sits: a package manager finds it where that shell would not, and
 // then a line to type begins with the manager's word.
-import { ENTRIES } from './entries.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -13,13 +12,12 @@ export function callerIn({ npm_command, npm_config_user_agent = '' }: Env): stri
   return npm_command === undefined ? null : 'npx';
 }
 
-/** The text with its lines to type as they work in that shell. */
-export function asTyped(text: string, env: Env): string {
+/** The text with its lines to type as they work in that shell. `words` are those that follow `jobrun` in such a line. */
+export function asTyped(text: string, env: Env, words: readonly string[]): string {
   const caller = callerIn(env);
   if (caller === null || !text.includes('jobrun ')) return text;
-  const names = ENTRIES.flatMap(({ name, aliases = [] }) => [name, ...aliases]).join('|');
   return text.replace(
-    new RegExp(`(?<![\\w/.-])jobrun (?=(?:${names})\\b)`, 'g'),
+    new RegExp(`(?<![\\w/.-])jobrun (?=(?:${words.join('|')})\\b)`, 'g'),
     `${caller} jobrun `,
   );
 }

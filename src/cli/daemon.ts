@@ -72,7 +72,7 @@ export const daemon: Command<typeof options, Reply> = {
       const { http } = config;
       const own = { ...config, http: { ...http, listen: request.http ?? http.listen } };
       const verbose = general.verbose === true;
-      const look = asTyped('jobrun list', process.env);
+      const look = asTyped('jobrun list', process.env, ['list']);
       const asked = { ...request, untilIdle, watch, verbose, look, openDoor: await doorOf(own) };
       return { exitCode: await runDaemon(own, asked) };
     } catch (thrown) {

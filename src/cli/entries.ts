@@ -50,6 +50,12 @@ const OWN: readonly CommandEntry[] = [
 
 export const ENTRIES: readonly CommandEntry[] = [...COMMANDS, ...OWN];
 
+/** What may stand after `jobrun` in a line. */
+export const WORDS: readonly string[] = ENTRIES.flatMap(({ name, aliases = [] }) => [
+  name,
+  ...aliases,
+]);
+
 export const entryOf = (word: string): CommandEntry | undefined =>
   ENTRIES.find(({ name, aliases }) => word === name || aliases?.includes(word));
 

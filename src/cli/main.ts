@@ -11,6 +11,7 @@ import { SECOND } from '../support/limits.ts';
 import { newId } from '../support/random.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { asTyped } from './called-by.ts';
+import { WORDS } from './entries.ts';
 import { type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, guardStdout, readStdin } from './terminal.ts';
@@ -84,7 +85,7 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
     env: process.env,
     timezone,
     now: systemClock.now,
-    asTyped: (text) => asTyped(text, process.env),
+    asTyped: (text) => asTyped(text, process.env, WORDS),
   });
 }
 

@@ -1,6 +1,7 @@
 // Lines to type begin with the word of the package manager that this program was called by.
 import { expect, test } from 'vitest';
 import { asTyped, callerIn } from '../../src/cli/called-by.ts';
+import { WORDS } from '../../src/cli/entries.ts';
 import { Project } from '../helpers/project.ts';
 
 test.each([
@@ -16,13 +17,13 @@ test.each([
 
 test('only what is a line to type is changed', () => {
   const env = { npm_command: 'exec' };
-  expect(asTyped('start it: jobrun daemon; or jobrun run <job> --local', env)).toBe(
+  expect(asTyped('start it: jobrun daemon; or jobrun run <job> --local', env, WORDS)).toBe(
     'start it: npx jobrun daemon; or npx jobrun run <job> --local',
   );
   const others =
     'jobrun needs a file, node_modules/.bin/jobrun list, npx-jobrun list, jobrun lists';
-  expect(asTyped(others, env)).toBe(others);
-  expect(asTyped('jobrun daemon', {})).toBe('jobrun daemon');
+  expect(asTyped(others, env, WORDS)).toBe(others);
+  expect(asTyped('jobrun daemon', {}, WORDS)).toBe('jobrun daemon');
 });
 
 test('hints and talk are as they work in that shell, and JSON is the same for all', async () => {
