@@ -24,12 +24,13 @@ import {
 import { missingFolder } from '../daemon/follow-files.ts';
 import { bootOf } from '../daemon/history-clock.ts';
 import { readJobs } from '../daemon/jobs.ts';
-import { checkStore } from '../daemon/store-checkup.ts';
+import { checkStore, clockWasSet } from '../daemon/store-checkup.ts';
 import {
   daemonOn,
   type Finding,
   holderOf,
   inspectEngine,
+  inspectStore,
   type Repaired,
   repairEngine,
   repairStore,
@@ -76,7 +77,7 @@ export const doctor: Command<typeof options, Reply> = {
   async local({ repair }, { config }) {
     refuseNoProject(config);
     const repaired = repair ? await repairAll(config) : null;
-    const clock = repair && !config.store ? await takeClock(config) : null;
+    const clock = repair ? await takeClock(config) : null;
     const checks = await checkAll(config);
     const sound = checks.every(({ status }) => status !== 'problem');
     const state = config.store?.shown ?? config.state;
@@ -222,9 +223,7 @@ async function repairCounts(config: Config, place: StorePlace): Promise<Repaired
 
 /** Where the clock was set, a person who repairs says that it is right now. */
 async function takeClock(config: Config): Promise<TrustedClock | null> {
-  const { known, clockMark } = await inspectEngine(config, systemClock);
-  const found = known && checkClock({ known, clockMark }, systemClock.now(), bootOf(systemClock));
-  if (!found || found.status === 'ok') return null;
+  if (!(await wasClockSet(config))) return null;
   const { name } = trustClock;
   const told = await askDaemon(config.state, name, {}, 30 * SECOND);
   if (told !== null) return told as TrustedClock;
@@ -235,6 +234,18 @@ async function takeClock(config: Config): Promise<TrustedClock | null> {
   } finally {
     await context.close();
   }
+}
+
+async function wasClockSet(config: Config): Promise<boolean> {
+  if (config.store) {
+    const { content } = await inspectStore(config, config.store, systemClock);
+    return content !== null && clockWasSet(content.times).length > 0;
+  }
+  const { known, clockMark } = await inspectEngine(config, systemClock);
+  return (
+    known !== null &&
+    checkClock({ known, clockMark }, systemClock.now(), bootOf(systemClock)).status !== 'ok'
+  );
 }
 
 function showClock({ schedules, keptMs }: TrustedClock, out: Output): void {

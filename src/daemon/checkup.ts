@@ -138,12 +138,17 @@ export async function checkLock({ state }: Config): Promise<Check> {
   return checkOf('lock', summary, []);
 }
 
+/** What there is to judge a clock by. */
+export interface ClockFacts extends Pick<Inspected, 'clockMark'> {
+  readonly known: Pick<NonNullable<Inspected['known']>, 'newest' | 'schedules'> | null;
+}
+
 /**
  * Nobody can tell by the files which clock was right. So a clock that was set is no damage: what waits for it, or is kept
  * because of it, is told with the one command that ends that.
  */
 export function checkClock(
-  { known, clockMark }: Pick<Inspected, 'known' | 'clockMark'>,
+  { known, clockMark }: ClockFacts,
   now: number,
   here: Boot | null = null,
 ): Check {

@@ -7,6 +7,7 @@ import {
   type StoreContent,
   type StoreInspection,
   type StoreMember,
+  type StoreTimes,
 } from '../engine/open.ts';
 import { isSilent } from '../run/lease.ts';
 import type { Clock } from '../support/clock.ts';
@@ -16,7 +17,7 @@ import { JobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import type { StorePlace } from '../support/store-place.ts';
 import { count, showMegabytes } from '../support/text.ts';
-import { type Check, checkOf } from './checkup.ts';
+import { type Check, checkClock, checkOf } from './checkup.ts';
 
 const RESTORE = 'Nothing is guessed here. Restore the database from its backup.';
 
@@ -34,7 +35,12 @@ export async function checkStore(
     const { message, hint } = error;
     return [checkOf('store', 'cannot be used', [finding('problem', message, hint)])];
   }
-  const checks = [checkServer(found), checkDurable(found), checkRights(found), checkAhead(found)];
+  const checks = [
+    checkServer(found),
+    checkDurable(found),
+    checkRights(found),
+    checkStoreClock(found),
+  ];
   const { content } = found;
   if (!content) return checks;
   return [
@@ -74,16 +80,24 @@ function checkRights({ user, lacking, format }: StoreInspection): Check {
   return checkOf('rights', format === null && lacking.length === 0 ? user : summary, findings);
 }
 
-/** The store's clock decides: one that is wrong here only misleads who reads it. */
-function checkAhead({ aheadMs }: StoreInspection): Check {
+/**
+ * The store's clock decides: one that is wrong here only misleads who reads it. Where the store's own was set, the same
+ * waits for it as on files.
+ */
+export function checkStoreClock({ aheadMs, content }: StoreInspection): Check {
   const apart = Math.abs(aheadMs);
   const way = aheadMs < 0 ? 'behind' : 'ahead of';
   const summary =
     apart < 1 ? 'as the one of the store' : `${Math.round(apart)} ms ${way} the one of the store`;
   const message = `the clock of this machine is ${showDuration(apart)} ${way} the one of the store`;
   const hint = 'Runs are not affected: the clock of the store decides. Set this one, as with NTP.';
-  return checkOf('clock', summary, apart > SECOND ? [finding('warning', message, hint)] : []);
+  const own = apart > SECOND ? [finding('warning', message, hint)] : [];
+  return checkOf('clock', summary, [...own, ...(content ? clockWasSet(content.times) : [])]);
 }
+
+/** What is wrong with the clock of the store, which a person has to confirm or to set. */
+export const clockWasSet = ({ now, clockMark, ...known }: StoreTimes): readonly Finding[] =>
+  checkClock({ known, clockMark }, now).findings;
 
 const silent = ({ silentMs, leaseMs }: StoreMember): boolean => isSilent(silentMs, leaseMs);
 

@@ -34,6 +34,7 @@ import type {
   StoreContent,
   StoreInspection,
   StoreMember,
+  StoreTimes,
   WrongCount,
 } from './postgres/inspect-store.ts';
 
@@ -138,7 +139,7 @@ export async function repairEngine(config: Config, clock: Clock): Promise<Repair
   }
 }
 
-export type { StoreContent, StoreInspection, StoreMember };
+export type { StoreContent, StoreInspection, StoreMember, StoreTimes };
 
 /** A look at the store that a config names, which changes nothing. */
 export async function inspectStore(

@@ -232,3 +232,43 @@ it('a config with a password that others can read is a warning', async () => {
   chmodSync(file, 0o600);
   expect((await doctor(project)).of('config')).toBe('ok: readable');
 }, 60_000);
+
+it.each(['without a daemon', 'with one'])(
+  'a clock of the store that was set is told, and --repair takes it as right, %s',
+  async (how) => {
+    const store = await lived();
+    const project = projectOn(store);
+    await project.json('schedule', 'hello', '--every', '1h', '--name', 'hourly');
+    await project.json('schedule', 'hello', '--cron', '0 5 * * *', '--name', 'daily');
+    expect((await doctor(project)).of('clock')).toMatch(/^ok: /);
+    const day = 86_400_000;
+    const [{ now = 0 } = {}] = await query<{ now: number }>(
+      store,
+      'select (extract(epoch from now()) * 1000)::float8 as now',
+    );
+    const mark = { trusted: now - 400 * day, leapAt: now - 1000 };
+    await query(store, 'update meta set clock_mark = $1', [JSON.stringify(mark)]);
+    await query(
+      store,
+      `update schedule set doc = (doc::jsonb || jsonb_build_object('lastAt', $1::float8))::json where name = 'daily'`,
+      [now + 30 * day],
+    );
+    await query(store, 'update meta set schedules = schedules + 1');
+    if (how === 'with one') await project.daemon();
+    const told = await doctor(project);
+    expect(told.code).toBe(0);
+    expect(told.of('clock')).toMatch(
+      /^warning: .*daily waits until it has caught up.*leapt ahead by \d+d/,
+    );
+    const repaired = await doctor(project, '--repair');
+    expect(repaired.doc.clock.schedules).toEqual(['daily']);
+    expect(repaired.doc.clock.keptMs).toBeGreaterThan(390 * day);
+    expect(repaired.of('clock')).toMatch(/^ok: /);
+    expect((await doctor(project, '--repair')).doc.clock).toBe(null);
+    const { schedules } = await project.json('schedules');
+    expect(Date.parse(schedules.find(({ name }: Doc) => name === 'daily').nextAt)).toBeLessThan(
+      now + 2 * day,
+    );
+  },
+  90_000,
+);

@@ -6,6 +6,7 @@ import type { Accepted } from '../../engine/engine.ts';
 import { type Progress, type Run, withProgress } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { NO_WORKER } from '../../run/why.ts';
+import { isStoreAway } from '../../support/errors.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { hostsByJob, onlyOn, seenWorkers } from './hosts.ts';
@@ -28,7 +29,10 @@ async function saidElsewhere(
   const isElsewhere = ({ id, state }: Run): boolean =>
     state.name === 'running' && !daemon?.progress(id);
   if (!config.store || !runs.some(isElsewhere)) return new Map();
-  const said = await members.progressed().catch(() => []);
+  const said = await members.progressed().catch((error) => {
+    if (!isStoreAway(error)) throw error;
+    return [];
+  });
   return new Map(said.map(([id, percent, text]) => [id, { percent, text }]));
 }
 

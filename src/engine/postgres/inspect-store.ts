@@ -1,6 +1,9 @@
 // A look at a store for doctor: what the server says of itself, who shares the store, and whether its rows fit each other.
 // It makes nothing and changes nothing. A look that the server refuses is told with the server's own words, and the other
 // looks go on: what a database has lost, only a backup has.
+import { type ClockMark, readMark } from '../../run/keep-clock.ts';
+import type { Schedule } from '../../run/schedule.ts';
+import { readSchedule } from '../../run/stored-schedule.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';
@@ -54,6 +57,17 @@ export interface StoreContent {
   readonly bytes: number;
   /** By job: runs that wait to start, and schedules. */
   readonly awaited: ReadonlyMap<string, { readonly runs: number; readonly schedules: number }>;
+  readonly times: StoreTimes;
+}
+
+/** What the clock of the store is judged by. */
+export interface StoreTimes {
+  /** The present by that clock. */
+  readonly now: number;
+  /** The latest instant that a run or a schedule has; 0 where there is none. */
+  readonly newest: number;
+  readonly schedules: readonly Schedule[];
+  readonly clockMark: ClockMark | null;
 }
 
 export interface StoreMember {
@@ -210,6 +224,7 @@ class Look {
         counts: await wrongCounts(this.#session),
         ...(await this.#sizes()),
         awaited: await this.#awaited(),
+        times: await this.#times(),
       }),
       null,
     );
@@ -265,6 +280,26 @@ class Look {
         group by job order by job`,
     );
     return new Map(rows.map(({ job, ...numbers }) => [textIn(job), numbers]));
+  }
+
+  async #times(): Promise<StoreTimes> {
+    const docs = await this.#ask<{ doc: unknown }>('select doc from schedule order by place');
+    // One that makes no sense says nothing of the clock.
+    const schedules = docs.flatMap(({ doc }) => {
+      const schedule = readSchedule(doc);
+      return typeof schedule === 'string' ? [] : schedule;
+    });
+    const [row] = await this.#ask<{ now: number; last: number | null; mark: unknown }>(
+      `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, clock_mark as mark,
+        (select max(greatest(created_at, settled_at, (doc->'life'->>'startedAt')::float8)) from run) as last from meta`,
+    );
+    const instants = schedules.flatMap(({ createdAt, lastAt }) => [createdAt, lastAt ?? 0]);
+    return {
+      now: Math.round(row?.now ?? 0),
+      newest: Math.max(0, row?.last ?? 0, ...instants),
+      schedules,
+      clockMark: readMark(row?.mark),
+    };
   }
 }
 
