@@ -44,7 +44,9 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
     const { state } = config;
     const client = await reachDaemon(state);
     if (client) return new DaemonBackend(client);
-    if (command.needsDaemon) throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
+    const mayDoWithout = command.anyDaemon === true && config.store !== null;
+    if (command.needsDaemon && !mayDoWithout)
+      throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
     refuseNoProject(config);
     try {
       return await openFiles(config, command.reads === true);

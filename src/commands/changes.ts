@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import { Wakeup } from '../support/wakeup.ts';
-import type { Command, Context } from './shared/command.ts';
+import { type Command, type Context, hearsOfChanges } from './shared/command.ts';
 import { count } from './shared/kinds.ts';
 import { field } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
@@ -32,7 +32,7 @@ export const changes: Command<typeof options, Changes, Changes> = {
   follows: () => true,
 
   async *stream({ since }, context, signal): AsyncGenerator<Changes> {
-    if (!context.daemon) throw noDaemon('watching');
+    if (!hearsOfChanges(context)) throw noDaemon('watching');
     const counter = counterOf(context);
     const changed = new Wakeup();
     const undo = [counter.onRun(changed.wake), onAbort(signal, changed.wake)];

@@ -1,4 +1,5 @@
 // `jobrun events`: every change of a run as a JSON line, until ended.
+import type { Feed } from '../api/feed.ts';
 import type { Change } from '../engine/engine.ts';
 import { isSettled, type Run } from '../run/run.ts';
 import type { RunView } from '../run/view.ts';
@@ -26,6 +27,7 @@ const options = {
 
 export const events: Command<typeof options, null, Item> = {
   name: 'events',
+  anyDaemon: true,
   needsDaemon: START_DAEMON,
   about: 'Print every change as a JSON line, until ended.',
   examples: ['events', 'events --job import-products --since 1200 | jq .run.state'],
@@ -33,16 +35,15 @@ export const events: Command<typeof options, null, Item> = {
 
   ask: (request) => ({ ...request, marks: true }),
 
-  async handle(_request, { daemon }) {
-    if (!daemon) throw noDaemon('jobrun events');
+  async handle(_request, context) {
+    await feedOf(context);
     return null;
   },
 
   follows: () => true,
 
   async *stream({ job, since, marks }, context, signal) {
-    if (!context.daemon) throw noDaemon('jobrun events');
-    const { feed } = context.daemon;
+    const feed = await feedOf(context);
     const from = since ?? feed.last;
     if (marks && since === undefined) yield { seen: from };
     for await (const item of feed.read(from, signal)) {
@@ -66,6 +67,12 @@ export const events: Command<typeof options, null, Item> = {
 
   show: () => undefined,
 };
+
+async function feedOf({ daemon, changes }: Context): Promise<Feed<Change>> {
+  const feed = daemon?.feed ?? (await changes?.());
+  if (!feed) throw noDaemon('jobrun events');
+  return feed;
+}
 
 export const isMark = (item: unknown): item is Mark =>
   typeof item === 'object' && item !== null && 'seen' in item;

@@ -3,7 +3,7 @@ import { showDuration } from '../support/durations.ts';
 import { errorFromShape, exitCodeOf } from '../support/errors.ts';
 import { count as counted } from '../support/text.ts';
 import { showRelative } from './shared/clock-texts.ts';
-import type { Command } from './shared/command.ts';
+import { type Command, hearsOfChanges } from './shared/command.ts';
 import { type Output, paintState, type Value } from './shared/output.ts';
 import { LIST_OPTIONS, type Listed, listed, listedInParts } from './shared/run-list.ts';
 import { lastAlive, sayOf, tookMs, whenOf } from './shared/run-words.ts';
@@ -29,7 +29,7 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   follows: ({ watch, parts }) => watch === true || parts === true,
 
   async *stream(request, context, signal, first) {
-    if (!context.daemon) throw noDaemon('watching');
+    if (!hearsOfChanges(context)) throw noDaemon('watching');
     const again = async (): Promise<Listed> => whole(await listed(request, context));
     if (request.watch) return yield* watched(first, again, context, signal);
     for await (const part of listedInParts(request, context, signal)) {

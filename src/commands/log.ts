@@ -5,7 +5,7 @@ import { isSettled } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import { onAbort } from '../support/aborts.ts';
 import { MAX_LOG_WAIT_MS } from '../support/limits.ts';
-import type { Command, Context } from './shared/command.ts';
+import { type Command, type Context, hearsOfChanges } from './shared/command.ts';
 import { logOf } from './shared/follow.ts';
 import { count, duration, run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
@@ -34,7 +34,7 @@ export const log: Command<typeof options, Log, Log> = {
 
   /** Its one item is the log as soon as there is something new, or the wait is over. */
   async *stream(request, context, signal, first) {
-    if (first.lines.length > 0 || !request.wait || !context.daemon) return yield first;
+    if (first.lines.length > 0 || !request.wait || !hearsOfChanges(context)) return yield first;
     await newLine(request, context, signal);
     yield await linesOf(request.id, request.after, context);
   },

@@ -30,6 +30,7 @@ const options = {
 
 export const run: Command<typeof options, NewRun, Followed> = {
   name: 'run',
+  anyDaemon: true,
   needsDaemon: `${START_DAEMON}; or run it without one: --local`,
   about: 'Run a job now: follow its log, and exit with its result.',
   examples: [
@@ -42,7 +43,10 @@ export const run: Command<typeof options, NewRun, Followed> = {
   ask: async (request, asked) => ({ ...request, ...(await askRun(request, asked)) }),
 
   // Nobody asks here whether there is a daemon: with --local this process is it.
-  handle: (request, context) => acceptRun(request, context, context.clock.now()),
+  async handle(request, context) {
+    const follow = !request.dryRun;
+    return acceptRun({ ...request, follow }, context, context.clock.now());
+  },
 
   runsLocally: ({ local }) => local === true,
 

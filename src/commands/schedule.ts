@@ -54,7 +54,7 @@ import {
   TIMES,
 } from './shared/run-options.ts';
 import { viewRun } from './shared/views.ts';
-import { durably, noDaemon } from './shared/waiting.ts';
+import { durably, isAwaited, noDaemon } from './shared/waiting.ts';
 
 const options = {
   job: argument('[job]', job, 'the job to run'),
@@ -173,7 +173,9 @@ interface AskedOne extends RunRequest {
 }
 
 export async function acceptRun(request: AskedOne, context: Context, now: number): Promise<NewRun> {
-  if ((request.wait || request.follow) && !context.daemon) throw noDaemon('following a run');
+  // Before anything is accepted: where no daemon is alive the wait would never end.
+  if ((request.wait || request.follow) && !(await isAwaited(context)))
+    throw noDaemon('following a run');
   if (request.following) return followedRun(request.following, context);
   const noted = <Reply extends object>(reply: Reply): Reply & TextNote => ({
     ...reply,

@@ -1,6 +1,9 @@
 // The same context where no daemon runs: the engine opened on the files, under the lock, for the length of one command.
+import { Feed } from '../api/feed.ts';
 import type { Context } from '../commands/shared/command.ts';
+import type { Change, Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
+import { weightOf } from '../run/weight.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
@@ -17,6 +20,23 @@ export interface OfflineContext extends Context {
   /** Ends the workers that read the jobs; for whoever has let go of the state. */
   closeJobs(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Begins with what comes after this moment. */
+async function feedOf(engine: Engine): Promise<Feed<Change>> {
+  const feed = new Feed<Change>(({ run }) => weightOf(run), await engine.changes());
+  engine.onChange((change) => {
+    if (change.n > feed.last) feed.publish(change);
+  });
+  return feed;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** Throws `daemon-running` where a daemon holds the state, `state-unsafe` where it is not ours alone, `bad-config`. */
@@ -41,6 +61,7 @@ export async function openOffline(
     config,
     clock: time,
     daemon: null,
+    ...(config.store && { changes: once(() => feedOf(engine)) }),
     abortOrphan: (id, reason, graceMs) =>
       (config.store ? abortElsewhere : abortOrphan)(id, reason, graceMs, {
         engine,

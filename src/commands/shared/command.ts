@@ -59,6 +59,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   readonly withoutDaemon?: boolean;
   /** For what cannot be done on the files alone: what to do where no daemon runs. */
   readonly needsDaemon?: string;
+  /** True where on a store the daemon of any host will do. */
+  readonly anyDaemon?: boolean;
   /** True where it begins a project: in the folder where it was called, not in one above. */
   readonly begins?: boolean;
   /** True where doing it twice is not what was asked for: a repeated request gets the first one's reply. */
@@ -97,6 +99,8 @@ export interface Context {
   readonly daemon: DaemonControl | null;
   /** Where no daemon runs: ends what a dead one left running, its processes first. */
   readonly abortOrphan?: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
+  /** Where no daemon runs here and others may on the store: every change of a run from the first call on. */
+  readonly changes?: () => Promise<Feed<Change>>;
   /** What is wrong with the state, which is then open for reading only. */
   readonly damage?: readonly JobrunError[];
   /** The client's own id of this request: a repeated one must not be done twice. */
@@ -123,3 +127,7 @@ export interface DaemonControl {
   /** Every change of a run once it is durable, for `events`. */
   readonly feed: Feed<Change>;
 }
+
+/** True where changes that others make are told here: by the daemon that this is, or by a store. */
+export const hearsOfChanges = ({ daemon, config }: Context): boolean =>
+  daemon !== null || config.store !== null;

@@ -6,7 +6,7 @@ import { onAbort } from '../../support/aborts.ts';
 import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { Wakeup } from '../../support/wakeup.ts';
-import type { Context } from './command.ts';
+import { type Context, hearsOfChanges } from './command.ts';
 import { hostViews } from './hosts.ts';
 import { getRun } from './named.ts';
 
@@ -44,7 +44,7 @@ export async function untilSettled(
 }
 
 /** There is a daemon that may carry it on: here, or beside a store on any host. */
-const isAwaited = async (context: Context): Promise<boolean> =>
+export const isAwaited = async (context: Context): Promise<boolean> =>
   context.daemon !== null || (await hostViews(context)).some(({ state }) => state === 'alive');
 
 type Told = (run: Run) => void;
@@ -146,7 +146,7 @@ export async function* watched<View>(
   context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<View> {
-  if (!context.daemon) throw noDaemon('watching');
+  if (!hearsOfChanges(context)) throw noDaemon('watching');
   const changes = new Wakeup();
   const undo = context.engine.onChange(changes.wake);
   const unlisten = onAbort(signal, changes.wake);
