@@ -1,10 +1,19 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { FILES, TESTS } from './test/helpers/store-exceptions.ts';
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const onStore = {
+  exclude: [...configDefaults.exclude, ...Object.keys(FILES).map((part) => `test/${part}*`)],
+  testNamePattern: new RegExp(`^(?!.*(?:${Object.keys(TESTS).map(escaped).join('|')}))`),
+};
 
 export default defineConfig({
   // As it is built: React is loaded without its checks.
   oxc: { jsx: { runtime: 'automatic', development: false } },
   test: {
+    globalSetup: 'test/helpers/on-store.ts',
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    ...(process.env.JOBRUN_ENGINE ? onStore : {}),
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Real processes, files and clocks: two at a time keeps their timing honest on a small machine.

@@ -73,6 +73,7 @@ export class Project {
       TZ: 'UTC',
       LANG: 'C.UTF-8',
       TERM: 'dumb',
+      ...storeOfItsOwn(),
     };
     mkdirSync(join(this.dir, 'jobs'), { recursive: true });
     writeFileSync(join(this.dir, 'package.json'), '{ "type": "module", "private": true }\n');
@@ -200,6 +201,17 @@ export class Project {
     }, 15_000);
     return { pid, log: stderr, exited, kill };
   }
+}
+
+let stores = 0;
+
+/** The tests may be run on a store instead of files (on-store.ts): then each project has a schema that nobody has used. */
+function storeOfItsOwn(): Record<string, string> {
+  const { JOBRUN_ENGINE: server } = process.env;
+  if (!server) return {};
+  const url = new URL(server);
+  url.searchParams.set('schema', `project_${process.pid}_${++stores}`);
+  return { JOBRUN_ENGINE: String(url) };
 }
 
 function run(

@@ -1,0 +1,30 @@
+// What of the tests of end to end says nothing where they are run on a store (on-store.ts), and why.
+
+/** Whole files, by what their paths hold. */
+export const FILES: Readonly<Record<string, string>> = {
+  'end-to-end/cluster': 'it has stores of its own',
+  'end-to-end/store-': 'it has stores of its own',
+  'end-to-end/odd-records': 'it writes records into state/',
+  'end-to-end/doctor.test': 'it damages files of state/; store-doctor.test.ts is about a store',
+  'end-to-end/removed-files': 'it removes files of state/',
+  'end-to-end/copied-state': 'it copies state/',
+  'end-to-end/full-start': 'it fills the disk of state/',
+  'end-to-end/upgrade': 'it starts from a state/ of an earlier version',
+};
+
+/** Single tests, by a part of their names. */
+export const TESTS: Readonly<Record<string, string>> = {
+  'with ulimit -n 20': 'which files can be opened is another number without files of state/',
+  'a state folder that others may write to': 'without a daemon a store needs no state/',
+  'folders of another user': 'without a daemon a store needs no state/',
+  'a state folder, or a folder in it, that is a link': 'without a daemon a store needs no state/',
+  'of the terminal that it logs to stops it cleanly': 'it reads leases in state/locks.json',
+  'garbage, huge lengths and frames':
+    'it compares all of status, which tells how long ago a lease was renewed',
+  'each mistake says what is wrong':
+    'import into what is not empty has another code and hint for a store',
+  'a mistake in the config is told of the config': 'it counts the checks of doctor for files',
+  'a run that a killed daemon left running':
+    'what leaves its group outlives a daemon on files alone: on a store the reaper ends it',
+  'and does not come back': 'a killed daemon is believed alive until its lease is over',
+};
