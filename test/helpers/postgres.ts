@@ -322,8 +322,10 @@ function nobody(): readonly [uid: number | null, gid: number] {
 /** Where Debian keeps the programs of each version, which are not in PATH. */
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The newest there is. */
+/** The newest there is, or of the folder that `JOBRUN_TEST_POSTGRES` names. */
 function binary(name: string): string {
+  const { JOBRUN_TEST_POSTGRES: folder } = process.env;
+  if (folder) return join(folder, name);
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).map(Number) : [];
   const inDebian = versions
     .sort((a, b) => b - a)
