@@ -41,10 +41,13 @@ const QUESTIONS: Readonly<Record<string, string>> = {
 };
 
 /** All that is wrong; nothing where all is well. */
-export async function faultsOf(store: string): Promise<Readonly<Record<string, unknown>>> {
+export async function faultsOf(
+  store: string,
+  ask: (text: string) => Promise<readonly unknown[]> = (text) => query(store, text),
+): Promise<Readonly<Record<string, unknown>>> {
   const faults: Record<string, unknown> = {};
   for (const [what, text] of Object.entries(QUESTIONS)) {
-    const rows = await query(store, text);
+    const rows = await ask(text);
     if (rows.length > 0) faults[what] = rows;
   }
   return faults;

@@ -19,6 +19,13 @@ interface Task {
   readonly waiting: Map<number, (ok: boolean, value: unknown) => void>;
 }
 
+/** What outlives its daemon, and is told what it does. */
+export interface Surroundings
+  extends Pick<Machine, 'clock' | 'chance' | 'workers' | 'boots' | 'newPid' | 'note'> {
+  readonly weakening: { readonly name: string } | null;
+  readonly promises: Pick<Machine['promises'], 'begins' | 'saved' | 'accepted'>;
+}
+
 interface Listener {
   readonly message: (message: FromRun) => void;
   readonly gone: (exit: Exit) => void;
@@ -33,15 +40,23 @@ export class FakeWorker implements Runner {
   readonly loaded = new Set<string>();
   readonly exited: Promise<Exit>;
   exit: Exit | null = null;
-  readonly #machine: Machine;
+  readonly #machine: Surroundings;
   #parentLives: () => boolean;
+  /** Brings the daemon what it is told; one that stands still gets it later. */
+  readonly #bring: (tell: () => void) => void;
   readonly #listeners = new Map<number, Listener>();
   readonly #tasks = new Map<number, Task>();
   #resolve: (exit: Exit) => void = () => undefined;
   #ending: Promise<void> | null = null;
   #pretends = false;
 
-  constructor(machine: Machine, mark: string, parentLives: () => boolean) {
+  constructor(
+    machine: Surroundings,
+    mark: string,
+    parentLives: () => boolean,
+    bring: (tell: () => void) => void = (tell) => void setImmediate(tell),
+  ) {
+    this.#bring = bring;
     this.#machine = machine;
     this.mark = mark;
     this.pid = machine.newPid();
@@ -102,7 +117,7 @@ export class FakeWorker implements Runner {
     this.exit = exit;
     if (!this.#pretends) this.#machine.workers.delete(this.pid);
     this.#machine.note(`worker ${this.pid} ends: ${exit.signal ?? exit.exitCode}`);
-    setImmediate(() => {
+    this.#bring(() => {
       if (this.#parentLives()) for (const { gone } of [...this.#listeners.values()]) gone(exit);
       this.#resolve(exit);
     });
@@ -152,7 +167,7 @@ export class FakeWorker implements Runner {
     };
     this.#machine.promises.begins(assignment, this);
     this.#tasks.set(assignment.run, task);
-    setImmediate(() => {
+    this.#bring(() => {
       if (this.#parentLives()) this.#listeners.get(assignment.run)?.started();
     });
     this.#live(task, this.#machine.chance.whole(0, 4));
@@ -258,7 +273,7 @@ export class FakeWorker implements Runner {
 
   #say(message: FromRun): void {
     this.#machine.note(`from ${this.pid}: ${JSON.stringify(message)}`);
-    setImmediate(() => {
+    this.#bring(() => {
       if (this.#parentLives()) this.#listeners.get(message.run)?.message(message);
     });
   }
