@@ -3,15 +3,15 @@ import { expect, it } from 'vitest';
 import { abortIdle } from '../../src/run/transitions.ts';
 import { freshStore } from '../helpers/postgres.ts';
 import { openStore } from '../helpers/postgres-engine.ts';
-import { Project } from '../helpers/project.ts';
+import { eventually, Project } from '../helpers/project.ts';
 
 const LONG = 120_000;
 
 const JOBS = { 'jobs/hello.js': 'export default { run: async () => "x".repeat(10_000) };' };
 
-async function projectOn(): Promise<Project> {
+async function projectOn(config: object = {}): Promise<Project> {
   const engine = await freshStore({ fsync: true });
-  return new Project({ ...JOBS, 'jobrun.config.json': JSON.stringify({ engine }) });
+  return new Project({ ...JOBS, 'jobrun.config.json': JSON.stringify({ engine, ...config }) });
 }
 
 const ids = async (project: Project): Promise<string[]> =>
@@ -46,6 +46,31 @@ it(
     const { code } = await project.cli(['prune', '--state', 'done', '--older-than', '0s', '--yes']);
     expect(code).toBe(0);
     expect(await ids(project)).toEqual(['3']);
+    expect((await project.json('doctor')).sound).toBe(true);
+  },
+  LONG,
+);
+
+it.each([
+  ['keep.runs: those that settled first go until so many are left', { runs: 11 }, 11],
+  [
+    'keep.bytes: they go until no more is kept than that, but for the newest ten',
+    { bytes: 1000 },
+    10,
+  ],
+])(
+  '%s',
+  async (_what, keep, stay) => {
+    const project = await projectOn({ keep });
+    await project.daemon();
+    const batch = '{"job":"hello"}\n'.repeat(14);
+    expect((await project.cli(['schedule', '--batch', '-'], batch)).code).toBe(0);
+    const left = await eventually(async () => {
+      const all = await ids(project);
+      return all.length <= stay ? all : null;
+    }, 60_000);
+    expect(left.length).toBe(stay);
+    await project.json('run', 'hello');
     expect((await project.json('doctor')).sound).toBe(true);
   },
   LONG,

@@ -5,26 +5,8 @@ import { FORMAT, prepareSchema } from '../../../src/engine/postgres/schema.ts';
 import { draft, T0 } from '../../helpers/engine-values.ts';
 import { freshStore, query } from '../../helpers/postgres.ts';
 import { openStore, reachOf } from '../../helpers/postgres-engine.ts';
+import { storeOfFormat1 } from '../../helpers/store-formats.ts';
 import { line, texts } from '../contract-logs.ts';
-
-/** A store of format 1, which has a run. */
-async function storeOfFormat1(): Promise<string> {
-  const url = await freshStore();
-  const { engine, close } = await openStore(url);
-  await engine.accept([draft(1)], T0);
-  await close();
-  await query(url, 'delete from member');
-  await query(
-    url,
-    `drop table log, log_writer;
-    create table log (run bigint not null, first bigint not null, lines integer not null, attempt integer not null,
-      bytes integer not null, body text not null, primary key (run, first));
-    create table result (run bigint not null, first bigint not null, rows integer not null,
-      bytes integer not null, body text not null, primary key (run, first));
-    update meta set format = 1`,
-  );
-  return url;
-}
 
 async function prepare(url: string): Promise<void> {
   const reach = reachOf(url);
