@@ -62,7 +62,9 @@ export const run: Command<typeof options, NewRun, Followed> = {
 
   show(noted, out) {
     const reply = tellTextNote(noted, out);
-    if (!out.done(reply, [])) out.line`Would run ${reply.job} (nothing was accepted)`;
+    if (out.done(reply, [])) return undefined;
+    out.line`Would run ${reply.job} (nothing was accepted)`;
+    out.line`  params ${JSON.stringify(reply.params)}`;
     return undefined;
   },
 };

@@ -1,6 +1,8 @@
 // `jobrun schedule`: accepts a run, many runs of a batch, or a schedule that makes runs by a rule.
-import { newRun } from '../run/run.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type Draft, newRun } from '../run/run.ts';
 import type { ScheduleView } from '../run/schedule.ts';
+import { hideParams } from '../run/secrets.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -181,8 +183,15 @@ export async function acceptRun(request: AskedOne, context: Context, now: number
     ...reply,
     ...textNoteOf(request.job, request.texts, context),
   });
-  if (!request.dryRun)
-    return noted(await acceptOne(() => draftOf(request, context, now), context, now));
+  if (!request.dryRun) {
+    const asked: Draft[] = [];
+    const draft = async (): Promise<Draft> => {
+      asked.push(await draftOf(request, context, now));
+      return asked[0] as Draft;
+    };
+    const run = await acceptOne(draft, context, now);
+    return { ...noted(run), ...(asked[0] && keptParams(run, asked[0], context)) };
+  }
   const draft = await draftOf(request, context, now);
   const waits = (draft.origin?.after ?? []).length > 0;
   return noted({
@@ -190,6 +199,14 @@ export async function acceptRun(request: AskedOne, context: Context, now: number
     reason: null,
     id: null,
   });
+}
+
+/** Somebody else's params, or those of an earlier time, are not what was asked for now. */
+function keptParams(run: AcceptedView, { params }: Draft, { config }: Context): TextNote {
+  if (!run.existing || isDeepStrictEqual(run.params, hideParams(params, config.redact))) return {};
+  return {
+    textNote: `run ${run.id} keeps its params ${JSON.stringify(run.params)}: yours are not taken`,
+  };
 }
 
 async function showAccepted(reply: NewRun, out: Output, timezone: string): Promise<void> {
@@ -201,7 +218,10 @@ async function showAccepted(reply: NewRun, out: Output, timezone: string): Promi
   else out.line`Scheduled ${run.job} as ${paint('bold', id)}`;
   if (run.reason) out.line`  ${run.reason}`;
   else out.line`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
-  if (run.id === null) return;
+  if (run.id === null) {
+    out.line`  params ${JSON.stringify(run.params)}`;
+    return;
+  }
   if (out.offline && !run.reason) out.note`  no daemon runs here: it starts with jobrun daemon`;
   else if (out.offline) out.note`  no daemon runs here: start one with jobrun daemon`;
   out.note`  follow it: jobrun logs -f ${id}    cancel it: jobrun abort ${id}`;

@@ -31,3 +31,24 @@ test('a text that looks like JSON is told where the job has no schema, once per 
   expect(JSON.parse(json.stdout)).toMatchObject({ params: { n: '41' } });
   expect(json.stdout).not.toContain('textNote');
 }, 60_000);
+
+test('a run that has the key keeps its params, and it is said where others were given; a dry run shows what a schema makes', async () => {
+  const DEFAULTS = SCHEMA.replace('({ value })', '({ value: { size: 7, ...value } })');
+  const project = new Project({
+    'jobs/plain.js': 'export default ({ n }) => n;',
+    'jobs/sized.js': `export default { params: ${DEFAULTS}, run: ({ n }) => n };`,
+  });
+  const said = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await project.cli(['schedule', ...args]);
+    return stdout + stderr;
+  };
+  const keyed = ['plain', '--key', 'k', '--in', '1h', '-p'];
+  expect(await said(...keyed, 'n=ada')).not.toContain('params');
+  expect(await said(...keyed, 'n=ada')).not.toContain('params');
+  expect(await said(...keyed, 'n=bob')).toContain(
+    'note: run 1 keeps its params {"n":"ada"}: yours are not taken',
+  );
+  expect(await said('sized', '-p', 'n=ada', '--dry-run')).toContain(
+    '  params {"size":7,"n":"ada"}',
+  );
+}, 60_000);
