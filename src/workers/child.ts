@@ -133,9 +133,11 @@ export class Child implements Runner {
     });
     this.#channel.on('data', (chunk: Buffer) => {
       this.#logs = 0;
-      frames.write(chunk);
+      this.#flow.read(chunk.length, () => {
+        frames.write(chunk);
+        return this.#logs || null;
+      });
       if (this.#logs === 0) return;
-      this.#flow.took(this.#logs, chunk.length);
       if (this.#flow.wait(() => this.#channel.resume())) this.#channel.pause();
     });
     child.on('exit', () => this.#flow.free(true));

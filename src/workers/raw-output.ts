@@ -9,8 +9,12 @@ import { LineCutter } from './lines.ts';
 
 /** A line costs about as much time as so many bytes of a long one. */
 const LINE_BYTES = 3000;
-/** Some 40,000 short lines, which are a fifth of a core. */
+/** At most: some 40,000 short lines. */
 const BYTES_PER_SECOND = 120_000_000;
+/** Of a core, for all floods together: on a slow or busy machine they are read more slowly. Writing them down costs as much again. */
+const SHARE = 0.1;
+/** What takes a millisecond to read counts as so many bytes at least. */
+const MS_BYTES = BYTES_PER_SECOND / SECOND / SHARE;
 /** Some 80,000 short lines, about what the log of a run keeps. */
 const FREE_BYTES = 240_000_000;
 
@@ -29,9 +33,15 @@ export class Flow {
     this.#at = clock.monotonic();
   }
 
-  /** So much has been read. */
-  took(lines: number, bytes: number): void {
-    this.#credit -= lines * LINE_BYTES + bytes;
+  /** Has a piece read, and counts it by how many lines it had; null: it had nothing that was printed. */
+  read(bytes: number, take: () => number | null): void {
+    const since = this.#clock.monotonic();
+    const count = take();
+    if (count === null) return;
+    const counted = count * LINE_BYTES + bytes;
+    const timed = (this.#clock.monotonic() - since) * MS_BYTES;
+    // What is free is so however fast the machine is.
+    this.#credit -= this.#credit > 0 ? counted : Math.max(counted, timed);
   }
 
   /** Calls back when more may be read. False, and no call, where that is now. */
@@ -134,8 +144,10 @@ export class RawOutput {
     }
     const { end, lines } = linesOf(rest);
     this.#rest = end < rest.length ? rest.subarray(end) : null;
-    this.#lines.write(rest.subarray(0, end));
-    this.#flow.took(lines, end);
+    this.#flow.read(end, () => {
+      this.#lines.write(rest.subarray(0, end));
+      return lines;
+    });
     if (this.#flow.wait(() => this.#step())) {
       this.#stream.pause();
       return;
