@@ -36,7 +36,7 @@ import {
   whole,
   zone,
 } from '../support/schema.ts';
-import { processZone } from '../support/zones.ts';
+import { processZone } from '../support/zone-names.ts';
 import { JOB_FUNCTIONS, type JobData, type JobFunction, type Recurrence } from './catalog.ts';
 
 /** Below it Node itself does not start. */

@@ -10,16 +10,23 @@ import { logOf } from './shared/follow.ts';
 import { count, duration, run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
 import { argument, type Checked, field } from './shared/options.ts';
+import { lastOf } from './shared/window.ts';
 
 export interface Log {
   /** Lines that the run has said, also those that are no longer kept. */
   readonly total: number;
   readonly lines: readonly LogLine[];
+  /** The numbers of the first and the last of these lines, from 1; null where there is none. */
+  readonly first: number | null;
+  readonly last: number | null;
 }
 
 const options = {
   id: argument('<id>', run(), 'the run'),
   after: field(count(0), 'lines already seen'),
+  before: field(count(1), 'only lines before the one with this number'),
+  limit: field(count(0), 'at most so many of the first of these lines'),
+  last: field(count(0), 'at most so many of the last of these lines'),
   wait: field(duration, 'how long to wait for a line where there is none, at most 30s'),
 };
 
@@ -30,13 +37,13 @@ export const log: Command<typeof options, Log, Log> = {
   examples: [],
   options,
 
-  handle: ({ id, after }, context) => linesOf(id, after, context),
+  handle: (request, context) => linesOf(request, context),
 
   /** Its one item is the log as soon as there is something new, or the wait is over. */
   async *stream(request, context, signal, first) {
     if (first.lines.length > 0 || !request.wait || !hearsOfChanges(context)) return yield first;
     await newLine(request, context, signal);
-    yield await linesOf(request.id, request.after, context);
+    yield await linesOf(request, context);
   },
 
   show: () => undefined,
@@ -44,12 +51,21 @@ export const log: Command<typeof options, Log, Log> = {
 
 const OVER = AbortSignal.abort();
 
-async function linesOf(id: number, after = 0, context: Context): Promise<Log> {
+type Asked = Checked<typeof options>;
+
+async function linesOf(asked: Asked, context: Context): Promise<Log> {
+  const { id, after = 0, before = Infinity, limit = Infinity, last } = asked;
   await getRun(id, context);
-  const lines: NumberedLine[] = [];
-  for await (const line of context.logs.follow(id, { after }, OVER)) lines.push(line);
-  const last = lines.at(-1) ?? (await lastLine(id, context));
-  return { total: last?.n ?? 0, lines: lines.map(({ line }) => line) };
+  const all: NumberedLine[] = [];
+  for await (const line of context.logs.follow(id, { after }, OVER)) all.push(line);
+  const end = all.at(-1) ?? (await lastLine(id, context));
+  const lines = lastOf(all.filter(({ n }) => n < before).slice(0, limit), last);
+  return {
+    total: end?.n ?? 0,
+    lines: lines.map(({ line }) => line),
+    first: lines[0]?.n ?? null,
+    last: lines.at(-1)?.n ?? null,
+  };
 }
 
 async function lastLine(id: number, { logs }: Context): Promise<NumberedLine | null> {
@@ -59,7 +75,7 @@ async function lastLine(id: number, { logs }: Context): Promise<NumberedLine | n
 
 /** Resolves with the next line, the end of the run, or the end of the wait. */
 async function newLine(
-  { id, after = 0, wait = 0 }: Checked<typeof options>,
+  { id, after = 0, wait = 0 }: Asked,
   context: Context,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,6 +1,7 @@
 // The form for a new run, made from the schema of the job's params: a field for each of them, and when, key and
 // priority. It gives texts, as `-p name=text` does; the daemon turns them into what the schema asks for, and says what
 // does not fit.
+import { paramFields, paramHint } from '../commands/shared/param-fields.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import type { TimeReference } from '../support/typed-times.ts';
 import type { Key } from './key-reader.ts';
@@ -39,11 +40,12 @@ export interface Field {
   readonly required: boolean;
 }
 
-type Schema = Readonly<Record<string, Json | undefined>>;
-
 export function formFor(job: FormJob): Form {
   const fields = [
-    ...paramFields(job.params),
+    ...paramFields(job.params).map((one) => {
+      const { name, kind, choices, required } = one;
+      return field(name, kind, paramHint(one), { choices, required });
+    }),
     field('when', 'when', 'now, 18:30, in 20m, tomorrow 9:00, 2026-12-01 18:30'),
     field('key', 'key', 'at most one unsettled run has it'),
     field('priority', 'priority', 'a number; higher runs first'),
@@ -57,41 +59,6 @@ const field = (
   hint: string,
   more: Partial<Field> = {},
 ): Field => ({ name, kind, hint, line: EMPTY, choices: [], required: false, ...more });
-
-/** A field for each param; one for all of them where the schema does not tell them apart. */
-export function paramFields(schema: Json): Field[] {
-  const properties = objectOf(objectOf(schema)?.properties);
-  if (!properties) return [field('params', 'json', 'JSON: {"name": "value"}')];
-  const required = objectOf(schema)?.required;
-  return Object.entries(properties).map(([name, property]) => {
-    const own = objectOf(property) ?? {};
-    return field(name, 'param', hintOf(own), {
-      choices: choicesOf(own),
-      required: Array.isArray(required) && required.includes(name) && own.default === undefined,
-    });
-  });
-}
-
-const objectOf = (value: Json | undefined): Schema | null =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Schema) : null;
-
-function choicesOf(schema: Schema): readonly string[] {
-  if (Array.isArray(schema.enum)) return schema.enum.map(textOf);
-  return schema.type === 'boolean' ? ['true', 'false'] : [];
-}
-
-function hintOf(schema: Schema): string {
-  const choices = choicesOf(schema);
-  const type = Array.isArray(schema.type) ? schema.type.join(' or ') : schema.type;
-  const parts = [
-    choices.length > 0 ? `one of ${choices.join(', ')}` : textOf(type ?? ''),
-    schema.default === undefined ? '' : `default ${textOf(schema.default)}`,
-    textOf(schema.description ?? ''),
-  ];
-  return parts.filter(Boolean).join(' · ');
-}
-
-const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** The form after a key; null where the key means nothing to it. Enter on the button is the caller's. */
 export function editForm(form: Form, key: Key): Form | null {

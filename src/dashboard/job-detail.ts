@@ -1,11 +1,11 @@
 // Rows that show one job: for the pane beside or under the list, and for the whole screen.
 
 import { showSecond } from '../commands/shared/clock-texts.ts';
+import { paramFields, paramHint } from '../commands/shared/param-fields.ts';
 import { ruleText } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 import { showCount } from '../support/text.ts';
 import { headRow, noteRows, valueRows } from './detail-rows.ts';
-import { paramFields } from './form.ts';
 import { type Row, ruleRow, tableRow, tame, textWidth, titleRow, wrap } from './rows.ts';
 import { runTable } from './run-table.ts';
 import type { Sheet } from './theme.ts';
@@ -44,11 +44,12 @@ function paramRows(params: Json, sheet: Sheet): Row[] {
   const fields = paramFields(params);
   if (fields.some(({ kind }) => kind === 'json')) return valueRows('params', params, sheet);
   if (fields.length === 0) return [];
+  const hints = fields.map(paramHint);
   const names = fields.map(({ name, required }) => `${tame(name, theme)}${required ? ' !' : ''}`);
   const longest = Math.min(24, Math.max(...names.map(textWidth)));
   const table = [
     { title: '', width: longest, cell: (i: number): Row => names[i] ?? '' },
-    { title: '', width: columns, cell: (i: number): Row => tame(fields[i]?.hint ?? '', theme) },
+    { title: '', width: columns, cell: (i: number): Row => tame(hints[i] ?? '', theme) },
   ];
   const needed = fields.some(({ required }) => required) ? '! is needed' : '';
   return [

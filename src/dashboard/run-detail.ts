@@ -1,7 +1,7 @@
 // Rows that show one run: for the pane beside or under the list, and for the whole screen.
 
 import { showRunning, showSecond } from '../commands/shared/clock-texts.ts';
-import { lastAlive, workerText } from '../commands/shared/run-words.ts';
+import { lastAlive, leftMs, workerText } from '../commands/shared/run-words.ts';
 import type { AttemptView, LogLine, RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
@@ -101,12 +101,9 @@ function headRows({ run }: RunDetail, sheet: Sheet): Row[] {
   return said.length === 0 ? [head, line] : [head, line, ` ${said.join(` ${theme.glyphs.dot} `)}`];
 }
 
-/** The remaining time, estimated after 10 % and 10 seconds: earlier estimates are unstable. */
-function leftText({ state, progress, startedAt, attempt }: RunView, { here }: Sheet): string {
-  const spent = startedAt === null ? 0 : here.now - ms(startedAt);
-  if (state !== 'running' || attempt > 1 || progress.percent < 10 || spent < 10_000) return '';
-  const left = (spent * (100 - progress.percent)) / progress.percent;
-  return `about ${showRunning(left)} left`;
+function leftText(run: RunView, { here }: Sheet): string {
+  const left = leftMs(run, here.now);
+  return left === null ? '' : `about ${showRunning(left)} left`;
 }
 
 function factsOf(run: RunView, { here }: Sheet): (readonly [string, string])[] {

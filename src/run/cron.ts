@@ -7,13 +7,13 @@
 //   the gap. Both day fields given means either of them.
 import { isoOf } from '../support/clock.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
+import { zoneNamed } from '../support/zone-names.ts';
 import {
   findChange,
   latestLocalTime,
   localTime,
   offsetMs,
   resolveLocal,
-  zoneNamed,
 } from '../support/zones.ts';
 import { compile, nextLocal, type Times } from './cron-fields.ts';
 

@@ -22,8 +22,14 @@ export function whyQueued(
   return `rate ${rateLimit.limit} per ${rateLimit.perMs / 1000}s, next place in ${seconds}s`;
 }
 
+const OUTSIDE = 'waits for an outside result';
+
+/** True of the reason of a run that `complete` and `fail` settle. */
+export const isForResult = (reason: string | null): boolean =>
+  reason?.startsWith(`${OUTSIDE}:`) ?? false;
+
 /** Of a waiting run; `pending` are the runs that it still waits for. */
 export const whyWaiting = ({ id, state }: Run, pending: readonly number[]): string =>
   state.name === 'waiting' && state.for === 'result'
-    ? `waits for an outside result: jobrun complete ${id}`
+    ? `${OUTSIDE}: jobrun complete ${id}`
     : `waits for ${pending.join(', ')}`;

@@ -31,7 +31,7 @@ import {
   zone,
 } from './schema.ts';
 import { type StorePlace, storePlaceOf } from './store-place.ts';
-import { processZone } from './zones.ts';
+import { processZone } from './zone-names.ts';
 
 export const CONFIG_FILE = 'jobrun.config.json';
 

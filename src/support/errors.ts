@@ -45,8 +45,8 @@ const UNWRITTEN = 74;
 
 export type ErrorCode = keyof typeof EXIT_CODES;
 
-/** Every code there is, for the documentation and the test that holds both together. */
-export const ERROR_CODES = Object.keys(EXIT_CODES) as readonly ErrorCode[];
+/** Every code there is, for the documentation and the test that holds both together. The web page leaves it out. */
+export const ERROR_CODES = /* @__PURE__ */ Object.keys(EXIT_CODES) as readonly ErrorCode[];
 
 export interface ErrorShape {
   readonly code: ErrorCode;

@@ -10,7 +10,7 @@ import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
 import { httpAddressOf } from './http-address.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
 import { didYouMean, firstOf, plainLine } from './text.ts';
-import { zoneNamed } from './zones.ts';
+import { zoneNamed } from './zone-names.ts';
 
 export type Schema<T = unknown> = v.GenericSchema<unknown, T>;
 export type Entries = Readonly<Record<string, Schema>>;

@@ -1,6 +1,6 @@
 // Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and zone.
 // What goes wrong is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
-import { type ErrorShape, errorFromShape, JobrunError } from '../support/errors.ts';
+import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
 import { Told } from './told.ts';
@@ -9,7 +9,8 @@ import { Told } from './told.ts';
 export const access = new Told<'read' | 'all' | null>(null);
 
 /** The project's zone; the browser's own until it is known. */
-export const zone = new Told<string>(new Intl.DateTimeFormat().resolvedOptions().timeZone);
+export const ownZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const zone = new Told(ownZone);
 
 /** An answer that is not there by then does not come: the daemon is stopped, or the machine is. */
 const SILENT_MS = 10_000;
@@ -75,10 +76,16 @@ export async function send(path: string, asking: Asking = {}): Promise<Response>
 
 function errorOf(status: number, body: unknown): JobrunError {
   const shape = (body as { readonly error?: ErrorShape } | null)?.error;
-  if (shape) return errorFromShape(shape);
-  const hint = 'Something between this page and the daemon has answered in its place.';
+  if (shape) return new JobrunError(shape.code, shape.message, shape.hint);
+  const hint = 'Something in front of the daemon has replied.';
   return new JobrunError(status === 401 ? 'unauthorized' : 'no-daemon', `status ${status}`, hint);
 }
+
+/** What went wrong, whatever was thrown. */
+export const errorIn = (thrown: unknown): JobrunError =>
+  thrown instanceof JobrunError
+    ? thrown
+    : new JobrunError('internal', String(thrown), 'Reload the page.', thrown);
 
 /** Asks for the daemon's clock and the project's zone. */
 export async function askClock(): Promise<void> {

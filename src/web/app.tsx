@@ -2,15 +2,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Status } from '../commands/shared/replies.ts';
-import { Go } from './go.tsx';
+import { JobPage } from './job-page.tsx';
+import { JobsPage } from './jobs-page.tsx';
 import { link } from './live.ts';
 import { useLoaded } from './loaded.ts';
 import { Locked } from './locked.tsx';
-import { type Place, place, to } from './router.ts';
+import { NewRunPage } from './new-run-page.tsx';
+import { type Place, place } from './router.ts';
+import { RunPage } from './run-page.tsx';
 import { RunsPage } from './runs-page.tsx';
+import { SchedulesPage } from './schedules-page.tsx';
 import { Shell } from './shell.tsx';
 import { useTold } from './told.ts';
-import { visible } from './visible-text.ts';
 
 export function App() {
   const shown = useTold(place);
@@ -28,37 +31,26 @@ function pageOf(shown: Place, status: Status | null): ComponentChildren {
   switch (shown.page) {
     case 'runs':
       return <RunsPage query={shown.query} status={status} />;
-    default:
+    case 'run':
+      return <RunPage key={shown.id} id={shown.id} />;
+    case 'jobs':
+      return <JobsPage status={status} />;
+    case 'job':
+      return <JobPage key={shown.name} name={shown.name} />;
+    case 'new':
+      return <NewRunPage key={shown.name} name={shown.name} from={shown.from} />;
+    case 'schedules':
+      return <SchedulesPage />;
+    case 'none':
       return <Nothing />;
   }
 }
 
+const TITLES = { runs: 'Runs', jobs: 'Jobs', schedules: 'Schedules', none: 'No such page' };
+
 function titleOf(shown: Place): string {
-  switch (shown.page) {
-    case 'runs':
-      return 'Runs';
-    case 'run':
-      return visible(`Run ${shown.id}`);
-    case 'jobs':
-      return 'Jobs';
-    case 'job':
-      return visible(shown.name);
-    case 'new':
-      return visible(`New run of ${shown.name}`);
-    case 'schedules':
-      return 'Schedules';
-    case 'none':
-      return 'No such page';
-  }
+  if ('name' in shown) return shown.name;
+  return 'id' in shown ? `Run ${shown.id}` : TITLES[shown.page];
 }
 
-function Nothing() {
-  return (
-    <div class="alone">
-      <h1>There is no such page</h1>
-      <p>
-        <Go to={to.runs()}>See the runs</Go>
-      </p>
-    </div>
-  );
-}
+const Nothing = () => <h1 class="alone">There is no such page</h1>;

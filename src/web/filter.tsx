@@ -19,6 +19,8 @@ export function Filter({ q, onChange }: Props) {
     if (q !== told.current) setTyped(q);
     told.current = q;
   }, [q]);
+  // A page that was left must not be brought back by what was typed there.
+  useEffect(() => () => undo.current(), []);
   const type = (text: string): void => {
     setTyped(text);
     undo.current();

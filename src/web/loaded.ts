@@ -2,9 +2,9 @@
 // and the slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A page that nobody
 // sees asks for nothing. What was shown stays until there is something newer: a daemon that is gone leaves its last picture.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type JobrunError, toJobrunError } from '../support/errors.ts';
+import type { JobrunError } from '../support/errors.ts';
 import { after, monotonic } from '../support/page-clock.ts';
-import { ask } from './api.ts';
+import { ask, errorIn } from './api.ts';
 import { changes, isVisible } from './live.ts';
 
 const SOON_MS = 100;
@@ -26,101 +26,84 @@ interface Shown<T> {
   readonly error: JobrunError | null;
 }
 
-/** `every`: also so often, for what changes without being told of, as progress does. */
-export function useLoaded<T>(path: string | null, every: number | null = null): Loaded<T> {
+/** `every`: also so often, for what changes without being told of, as progress does; null for not at all. */
+export function useLoaded<T>(
+  path: string | null,
+  every: (data: T) => number | null = () => null,
+): Loaded<T> {
   const [shown, show] = useState<Shown<T>>({ path: null, data: null, error: null });
-  const look = useRef<() => void>(() => undefined);
-  const pause = useRef(every);
-  pause.current = every;
+  const looker = useRef<Looker | null>(null);
+  const paced = useRef(every);
+  paced.current = every;
   useEffect(() => {
     if (path === null) return undefined;
-    const looker = new Looker<T>(path, () => pause.current, show);
-    look.current = looker.now;
-    looker.now();
-    const undo = changes.on(looker.soon);
+    const present = lookAt<T>(path, (data) => paced.current(data), show);
+    looker.current = present;
+    present.now();
+    const undo = changes.on(present.soon);
     return () => {
       undo();
-      looker.close();
+      present.close();
     };
   }, [path]);
-  useEffect(() => {
-    if (every !== null) look.current();
-  }, [every]);
   const isOld = shown.path !== path;
   return {
     data: shown.data,
     error: isOld ? null : shown.error,
     isOld,
-    reload: () => look.current(),
+    reload: () => looker.current?.now(),
   };
 }
 
-class Looker<T> {
-  readonly #path: string;
-  readonly #every: () => number | null;
-  readonly #show: (change: (before: Shown<T>) => Shown<T>) => void;
-  readonly #ending = new AbortController();
-  #isLooking = false;
-  #isWanted = false;
-  #undo = (): void => undefined;
+interface Looker {
+  readonly now: () => void;
+  readonly soon: () => void;
+  readonly close: () => void;
+}
 
-  constructor(
-    path: string,
-    every: () => number | null,
-    show: (change: (before: Shown<T>) => Shown<T>) => void,
-  ) {
-    this.#path = path;
-    this.#every = every;
-    this.#show = show;
-  }
-
-  readonly now = (): void => {
-    this.#want(0);
+function lookAt<T>(
+  path: string,
+  every: (data: T) => number | null,
+  show: (change: (before: Shown<T>) => Shown<T>) => void,
+): Looker {
+  const ending = new AbortController();
+  const { signal } = ending;
+  let isLooking = false;
+  let isWanted = false;
+  let again: number | null = null;
+  let undo = (): void => undefined;
+  const want = (ms: number): void => {
+    isWanted = isLooking;
+    if (isLooking || signal.aborted) return;
+    undo();
+    undo = after(ms, () => void look());
   };
-
-  readonly soon = (): void => {
-    this.#want(SOON_MS);
-  };
-
-  close(): void {
-    this.#undo();
-    this.#ending.abort();
-  }
-
-  #want(ms: number): void {
-    if (this.#isLooking || this.#ending.signal.aborted) {
-      this.#isWanted = true;
-      return;
-    }
-    this.#undo();
-    this.#undo = after(ms, () => void this.#look());
-  }
-
-  async #look(): Promise<void> {
+  const look = async (): Promise<void> => {
     // It is asked again when it is seen again.
     if (!isVisible()) return;
-    this.#isLooking = true;
-    this.#isWanted = false;
+    isLooking = true;
+    isWanted = false;
     const began = monotonic();
-    const { signal } = this.#ending;
     try {
-      const data = await ask<T>(this.#path, { signal });
-      this.#show(() => ({ path: this.#path, data, error: null }));
+      const data = await ask<T>(path, { signal });
+      again = every(data);
+      show(() => ({ path, data, error: null }));
     } catch (thrown) {
-      if (!signal.aborted) this.#fail(toJobrunError(thrown));
+      const error = errorIn(thrown);
+      if (!signal.aborted)
+        show((before) => ({ path, data: before.path === path ? before.data : null, error }));
     }
-    this.#isLooking = false;
-    if (signal.aborted) return;
+    isLooking = false;
     const wait = Math.min(SLOWEST_MS, PACE * (monotonic() - began));
-    const every = this.#every();
-    if (this.#isWanted) this.#want(Math.max(SOON_MS, wait));
-    else if (every !== null) this.#want(Math.max(every, wait));
-  }
-
-  #fail(error: JobrunError): void {
-    this.#show((before) => {
-      const isSame = before.path === this.#path;
-      return { path: this.#path, data: isSame ? before.data : null, error };
-    });
-  }
+    if (isWanted) want(Math.max(SOON_MS, wait));
+    else if (again !== null) want(Math.max(again, wait));
+  };
+  return {
+    now: () => want(0),
+    soon: () => want(SOON_MS),
+    close() {
+      undo();
+      ending.abort();
+    },
+  };
 }

@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { onKey, takeKey } from './address.ts';
 import { App } from './app.tsx';
+import { startKeys } from './keys.ts';
 import { startLive } from './live.ts';
 import { startRouter } from './router.ts';
 import { startTheme } from './theme.ts';
@@ -11,6 +12,7 @@ takeKey();
 startTheme();
 startRouter();
 startClock();
+startKeys();
 startLive();
 // All that is shown may be another with another key.
 onKey(() => location.reload());

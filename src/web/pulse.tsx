@@ -1,6 +1,6 @@
 // How it goes, above the list of runs: workers, what waits, what failed, and how many runs ended in each of the last minutes.
 import type { Status, Throughput } from '../commands/shared/replies.ts';
-import { showCount } from '../support/text.ts';
+import { count, showCount } from '../support/text.ts';
 
 export function Pulse({ status }: { readonly status: Status }) {
   const { workers, counts, overview, broken, paused } = status;
@@ -18,14 +18,14 @@ export function Pulse({ status }: { readonly status: Status }) {
       <Fact
         name="Due later"
         value={counts.scheduled}
-        under={paused.all ? 'all jobs are paused' : `${showCount(jobs)} jobs`}
+        under={paused.all ? 'all jobs are paused' : count(jobs, 'job')}
       />
       <Fact
         name="Failed"
         value={counts.failed}
         under={
           broken.length > 0
-            ? `${showCount(broken.length)} jobs broken`
+            ? `${count(broken.length, 'job')} broken`
             : `${showCount(counts.aborted)} aborted`
         }
       />
@@ -60,7 +60,6 @@ function Slots({ busy, total }: Status['workers']) {
   return (
     <div class="slots" aria-hidden="true">
       {Array.from({ length: shown }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: one is as the other
         <i key={i} class={i < on ? 'on' : ''} />
       ))}
     </div>
@@ -93,9 +92,7 @@ function Minutes({ ended, failed }: Throughput) {
             const bad = ((failed[i] ?? 0) / most) * (HEIGHT - 2);
             const at = { x: i * wide + wide * 0.1, width: wide * 0.8 };
             return (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a minute is its place
               <g key={i}>
-                <title>{n === null ? 'not counted' : `${n} ended, ${failed[i] ?? 0} failed`}</title>
                 <rect class="none" {...at} y={HEIGHT - 1} height={1} />
                 <rect class="ok" {...at} y={HEIGHT - tall} height={tall} />
                 <rect class="bad" {...at} y={HEIGHT - bad} height={bad} />

@@ -19,12 +19,12 @@ interface Props {
   readonly runs: readonly ShortRun[];
   /** Null where runs cannot be marked. */
   readonly marks: Marks | null;
-  /** The row that the keys act on. */
-  readonly at?: string | null;
   readonly withJob?: boolean;
 }
 
-export function RunTable({ runs, marks, at = null, withJob = true }: Props) {
+const TITLES = 'Run Job State Progress When Took'.split(' ');
+
+export function RunTable({ runs, marks, withJob = true }: Props) {
   return (
     <table class="runs">
       <thead>
@@ -34,19 +34,16 @@ export function RunTable({ runs, marks, at = null, withJob = true }: Props) {
               <MarkAll runs={runs} marks={marks} />
             </th>
           )}
-          <th scope="col">Run</th>
-          {withJob && <th scope="col">Job</th>}
-          <th scope="col">State</th>
-          <th scope="col">Progress</th>
-          <th scope="col">When</th>
-          <th scope="col" class="num">
-            Took
-          </th>
+          {TITLES.filter((name) => withJob || name !== 'Job').map((name) => (
+            <th scope="col" key={name} class={name === 'Took' ? 'num' : ''}>
+              {name}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>
         {runs.map((run) => (
-          <Row key={run.id} run={run} marks={marks} isAt={run.id === at} withJob={withJob} />
+          <Row key={run.id} run={run} marks={marks} withJob={withJob} />
         ))}
       </tbody>
     </table>
@@ -70,15 +67,14 @@ function MarkAll({ runs, marks }: { readonly runs: readonly ShortRun[]; readonly
 interface RowProps {
   readonly run: ShortRun;
   readonly marks: Marks | null;
-  readonly isAt: boolean;
   readonly withJob: boolean;
 }
 
-function Row({ run, marks, isAt, withJob }: RowProps) {
+function Row({ run, marks, withJob }: RowProps) {
   const { id, job, state } = run;
   const isMarked = marks?.ids.has(id) ?? false;
   return (
-    <tr class={isAt ? 'at' : ''} aria-current={isAt ? 'true' : undefined} data-id={id}>
+    <tr data-id={id}>
       {marks && (
         <td class="pick">
           <input

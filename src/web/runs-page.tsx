@@ -1,23 +1,32 @@
 // The lists of runs: which list, which filter and which part of it is shown stands in the address.
+
 import { useState } from 'preact/hooks';
 import type { Status } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { LIST_NAMES, LIST_ORDERS, LIST_TITLES, LISTS, type ListName } from '../run/run-lists.ts';
 import { showCount } from '../support/text.ts';
-import { access, withQuery } from './api.ts';
+import { withQuery } from './api.ts';
+import { askMarked, type Many } from './bulk.ts';
+import { MarkedBar, MatchingButtons, OperationBar } from './bulk-bar.tsx';
 import { Filter } from './filter.tsx';
 import { Go } from './go.tsx';
+import { focusedRow, type Keys, useKeys } from './keys.ts';
 import { useLoaded } from './loaded.ts';
+import { useMayAct } from './may-act.ts';
 import { Pulse } from './pulse.tsx';
 import { go, to } from './router.ts';
-import { RunTable } from './run-table.tsx';
+import { mayBe } from './run-actions.ts';
+import { askAbort, askOnward } from './run-questions.ts';
+import { type Marks, RunTable } from './run-table.tsx';
 import { Text } from './text.tsx';
-import { useTold } from './told.ts';
 
 const PAGE = 50;
-/** Progress is not told of as a change. */
 const RUNNING_MS = 1000;
+
+/** Progress is not told of as a change. */
+const paceOf = ({ runs }: Listed<ShortRun>): number | null =>
+  runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
 
 interface Shown {
   readonly list: ListName;
@@ -42,13 +51,13 @@ interface Props {
 export function RunsPage({ query, status }: Props) {
   const shown = shownIn(query);
   const { list, q, offset } = shown;
-  const isMoving = status !== null && status.counts.running > 0;
   const path = withQuery('runs', {
     ...{ list, q, order: LIST_ORDERS[list][0], limit: PAGE, offset, short: true },
   });
-  const { data, error, isOld } = useLoaded<Listed<ShortRun>>(path, isMoving ? RUNNING_MS : null);
+  const { data, error, isOld } = useLoaded<Listed<ShortRun>>(path, paceOf);
   const marks = useMarks(`${list} ${q}`);
-  const mayAct = useTold(access) === 'all';
+  const mayAct = useMayAct();
+  useKeys(mayAct ? keysFor(data?.runs ?? [], marks) : {});
   const isEmpty = data !== null && data.runs.length === 0 && !isOld;
   return (
     <>
@@ -59,6 +68,8 @@ export function RunsPage({ query, status }: Props) {
           <Tabs shown={shown} status={status} />
           <Filter q={q} onChange={(next) => go(addressOf({ list, q: next, offset: 0 }), true)} />
         </div>
+        <OperationBar />
+        {mayAct && <MarkedBar marks={marks} />}
         {error && (
           <p class="refused" role="alert">
             <Text of={error.message} /> <Text of={error.hint} />
@@ -66,10 +77,40 @@ export function RunsPage({ query, status }: Props) {
         )}
         {data && <RunTable runs={data.runs} marks={mayAct ? marks : null} />}
         {isEmpty && !error && <Empty shown={shown} />}
-        {data && <Foot shown={shown} total={data.total} count={data.runs.length} />}
+        {data && (
+          <div class="foot">
+            <Paging shown={shown} total={data.total} count={data.runs.length} />
+            <span class="grow" />
+            {mayAct && data.total > 0 && <MatchingButtons list={list} q={q} />}
+          </div>
+        )}
       </section>
     </>
   );
+}
+
+/** The keys act on the marked runs, else on the one whose row has the focus. */
+function keysFor(runs: readonly ShortRun[], marks: Marks): Keys {
+  const focused = (): ShortRun | undefined => runs.find(({ id }) => id === focusedRow());
+  const many = (what: Many, one: (run: ShortRun) => void) => (): void => {
+    const ids = [...marks.ids];
+    const run = focused();
+    if (ids.length > 0) askMarked(what, ids, () => marks.set(ids, false));
+    else if (run) one(run);
+  };
+  return {
+    ' ': () => {
+      const run = focused();
+      if (run) marks.set([run.id], !marks.ids.has(run.id));
+    },
+    '*': () => {
+      const ids = runs.map(({ id }) => id);
+      marks.set(ids, !ids.every((id) => marks.ids.has(id)));
+    },
+    a: many('abort', (run) => mayBe('abort', run) && askAbort(run)),
+    r: many('retry', askOnward),
+    Escape: () => marks.set([...marks.ids], false),
+  };
 }
 
 /** The marked runs of a list. Another list, or another filter, has marks of its own. */
@@ -118,22 +159,21 @@ function Empty({ shown: { list, q } }: { readonly shown: Shown }) {
   );
 }
 
-interface FootProps {
+interface PagingProps {
   readonly shown: Shown;
   readonly total: number;
   readonly count: number;
 }
 
-function Foot({ shown, total, count }: FootProps) {
+function Paging({ shown, total, count }: PagingProps) {
   const { offset } = shown;
   const part = count === 0 ? '0' : `${showCount(offset + 1)}–${showCount(offset + count)}`;
   const at = (next: number): string => addressOf({ ...shown, offset: Math.max(0, next) });
   return (
-    <div class="foot">
+    <>
       <span>
         {part} of {showCount(total)}
       </span>
-      <span class="grow" />
       {offset > 0 && (
         <Go to={at(offset - PAGE)} class="btn small">
           Back
@@ -144,6 +184,6 @@ function Foot({ shown, total, count }: FootProps) {
           More
         </Go>
       )}
-    </div>
+    </>
   );
 }

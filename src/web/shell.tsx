@@ -1,10 +1,14 @@
 // What surrounds every page: the project, the ways to the other pages, whether the daemon is there, and the theme.
+
 import type { ComponentChildren } from 'preact';
 import type { Status } from '../commands/shared/replies.ts';
 import { BASE } from './address.ts';
-import { access } from './api.ts';
+import { QuestionDialog } from './dialog.tsx';
 import { Go } from './go.tsx';
+import { Help } from './help.tsx';
 import { type Link, link } from './live.ts';
+import { useMayAct } from './may-act.ts';
+import { Button } from './parts.tsx';
 import { place, to } from './router.ts';
 import { Sign } from './state-mark.tsx';
 import { Text } from './text.tsx';
@@ -20,7 +24,7 @@ interface Props {
 export function Shell({ status, children }: Props) {
   const { page } = useTold(place);
   const isAt = (...pages: readonly string[]) => (pages.includes(page) ? 'page' : undefined);
-  const mayAct = useTold(access) === 'all';
+  const mayAct = useMayAct();
   return (
     <>
       <header class="top">
@@ -57,6 +61,8 @@ export function Shell({ status, children }: Props) {
       <main id="main" tabIndex={-1}>
         {children}
       </main>
+      <Help />
+      <QuestionDialog />
       <Toast />
     </>
   );
@@ -87,8 +93,8 @@ function OffBar() {
   if (useTold(link) !== 'off') return null;
   return (
     <p class="offbar" role="alert">
-      The daemon does not answer. This is its last picture; the page goes on by itself when it is
-      back. Start it: <code>jobrun daemon</code>
+      The daemon does not answer. This is how it was; the page goes on by itself. Start it:{' '}
+      <code>jobrun daemon</code>
     </p>
   );
 }
@@ -99,14 +105,8 @@ function ThemeButton() {
   const now = useTold(theme);
   const next = nextTheme(now);
   return (
-    <button
-      type="button"
-      class="btn icon"
-      aria-label={`Theme: ${now}. Change to ${next}`}
-      title={`Theme: ${now}`}
-      onClick={() => chooseTheme(next)}
-    >
-      <Sign path={HALF} size={15} />
-    </button>
+    <Button is="icon" label={`Theme: ${now}. Change to ${next}`} act={() => chooseTheme(next)}>
+      <Sign path={HALF} size={15} isFilled />
+    </Button>
   );
 }

@@ -16,12 +16,20 @@ const SAME: Readonly<Record<string, string>> = {
   stopped: 'aborted',
 };
 
-export function Sign({ path, size = 13 }: { readonly path: string; readonly size?: number }) {
+interface Props {
+  readonly path: string;
+  readonly size?: number;
+  /** What lies in the path twice stays empty. */
+  readonly isFilled?: boolean;
+}
+
+export function Sign({ path, size = 13, isFilled = false }: Props) {
   return (
     <svg viewBox="0 0 16 16" width={size} height={size} aria-hidden="true">
       <path
         d={path}
-        fill="none"
+        fill={isFilled ? 'currentColor' : 'none'}
+        fill-rule="evenodd"
         stroke="currentColor"
         stroke-width="2"
         stroke-linecap="round"

@@ -7,7 +7,6 @@ export function Text({ of }: { readonly of: string }) {
     <bdi>
       {partsOf(of).map(({ text, isCode }, i) =>
         isCode ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text have no other name
           <span class="code" key={i}>
             {text}
           </span>

@@ -1,9 +1,8 @@
 // Times: how far away, with the instant in the project's zone, and in the reader's own, on hover. What is shown moves with
 // the clock once a second, while the page can be seen.
 import { showRelative } from '../commands/shared/clock-texts.ts';
-import { showInstant } from '../support/instants.ts';
 import { after, now } from '../support/page-clock.ts';
-import { zone } from './api.ts';
+import { ownZone, zone } from './api.ts';
 import { isVisible } from './live.ts';
 import { Told, useTold } from './told.ts';
 
@@ -23,11 +22,23 @@ export function useNow(): number {
   return now();
 }
 
-const ownZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** `Mon 23 Nov 2026 18:30 CET`, without how far away that is. */
-export const instantText = (iso: string, timezone: string): string =>
-  showInstant(Date.parse(iso), timezone, Date.parse(iso)).replace(/, now$/, '');
+/** Making a format costs a thousand times as much as using it, and a log has thousands of times. */
+function shown(iso: string, timeZone: string, style: Intl.DateTimeFormatOptions): string {
+  const key = timeZone + style.timeStyle;
+  const format = formats.get(key) ?? new Intl.DateTimeFormat('en-GB', { ...style, timeZone });
+  formats.set(key, format);
+  return format.format(Date.parse(iso));
+}
+
+/** `23 Nov 2026, 18:30:00 CET`. */
+const instantText = (iso: string, timezone: string): string =>
+  shown(iso, timezone, { dateStyle: 'medium', timeStyle: 'long' });
+
+/** `18:30:00`. */
+export const clockText = (iso: string, timezone: string): string =>
+  shown(iso, timezone, { timeStyle: 'medium' });
 
 /** In the project's zone, and in the reader's where that is another one. */
 export function hoverText(iso: string, projectZone: string): string {
@@ -35,12 +46,18 @@ export function hoverText(iso: string, projectZone: string): string {
   return projectZone === ownZone ? there : `${there}\n${instantText(iso, ownZone)} (yours)`;
 }
 
-export function Time({ at }: { readonly at: string }) {
+interface Props {
+  readonly at: string;
+  /** The instant itself, in the project's zone. */
+  readonly isInstant?: boolean;
+}
+
+export function Time({ at, isInstant = false }: Props) {
   const present = useNow();
   const projectZone = useTold(zone);
   return (
     <time dateTime={at} title={hoverText(at, projectZone)}>
-      {showRelative(at, present)}
+      {isInstant ? instantText(at, projectZone) : showRelative(at, present)}
     </time>
   );
 }

@@ -1,7 +1,8 @@
 // What was done, or refused, in a line at the edge of the page, for a while.
 import { useEffect } from 'preact/hooks';
-import { JobrunError, toJobrunError } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
+import { errorIn } from './api.ts';
 import { Text } from './text.tsx';
 import { Told, useTold } from './told.ts';
 
@@ -16,7 +17,7 @@ const said = new Told<Said | null>(null);
 export const say = (text: string): void => said.tell({ text, isError: false });
 
 export function complain(thrown: unknown): void {
-  const { message, hint } = toJobrunError(thrown);
+  const { message, hint } = errorIn(thrown);
   said.tell({ text: hint ? `${message}. ${hint}` : message, isError: true });
 }
 

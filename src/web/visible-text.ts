@@ -25,9 +25,3 @@ export function partsOf(text: string): readonly Part[] {
     return isPlain(part) ? [{ text: part, isCode: false }] : [{ text: codeOf(part), isCode: true }];
   });
 }
-
-/** The same as one text, for titles and labels. */
-export const visible = (text: string): string =>
-  partsOf(text)
-    .map(({ text: part, isCode }) => (isCode ? `[${part}]` : part))
-    .join('');

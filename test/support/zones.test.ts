@@ -1,14 +1,13 @@
 // Local times and instants: what exists once, twice or never, in zones that are known for it.
 import { describe, expect, it } from 'vitest';
 import { JobrunError } from '../../src/support/errors.ts';
+import { processZone, zoneNamed } from '../../src/support/zone-names.ts';
 import {
   findChange,
   latestLocalTime,
   localTime,
   offsetMs,
-  processZone,
   resolveLocal,
-  zoneNamed,
 } from '../../src/support/zones.ts';
 
 const at = (text: string): number => Date.parse(`${text}Z`);

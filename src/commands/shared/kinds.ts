@@ -9,7 +9,7 @@ import { checkDepth, type Json, parseJson } from '../../support/json.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../../support/limits.ts';
 import * as schemas from '../../support/schema.ts';
 import { firstOf, plainLine } from '../../support/text.ts';
-import { zoneNamed } from '../../support/zones.ts';
+import { zoneNamed } from '../../support/zone-names.ts';
 import { type Kind, type Offer, type Shape, take } from './options.ts';
 
 /** Any text up to a length. */

@@ -7,7 +7,7 @@ import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
 import type { Context } from './command.ts';
-import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
+import { type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
 import { type Checked, field, flag, option, optionOr, yesOrNo } from './options.ts';
 import { type ShortRun, shortOf, viewsOf } from './views.ts';
@@ -29,7 +29,10 @@ export const LIST_OPTIONS = {
   offset: optionOr('--offset <n>', count(0), 'leave out the first ones', 0),
   watch: flag('--watch', 'show it again at each change'),
   list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
-  q: FILTER,
+  q: {
+    ...option('--filter <words>', text(1000), 'that fit these words, as in the dashboard'),
+    name: 'q',
+  },
   order: field(
     choice(RUN_ORDERS),
     'due: of the runs that wait, the next due first; settled: of the settled ones, the last settled first',

@@ -57,6 +57,14 @@ export function tookMs(run: ShortRun, now?: number): number | null {
   return Math.max(0, end - instantOf(run.startedAt));
 }
 
+/** The remaining time, estimated after 10 % and 10 seconds: earlier estimates are unstable. Null where there is none. */
+export function leftMs(run: ShortRun, now: number): number | null {
+  const { state, progress, attempt } = run;
+  const spent = tookMs(run, now) ?? 0;
+  if (state !== 'running' || attempt > 1 || progress.percent < 10 || spent < 10_000) return null;
+  return (spent * (100 - progress.percent)) / progress.percent;
+}
+
 /** Where runs are shown from. */
 export interface Beat {
   readonly now: number;

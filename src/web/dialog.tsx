@@ -1,0 +1,79 @@
+// Questions before something is done. What ends work is never what Enter or Esc do: the button that keeps things as they are
+// has the focus, and each question shows the line of the shell that does the same.
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Button } from './parts.tsx';
+import { ShellBlock } from './shell-block.tsx';
+import { Told, useTold } from './told.ts';
+
+export interface Answer {
+  readonly label: string;
+  /** It ends work, or cannot be undone. */
+  readonly harms?: boolean;
+  readonly act: () => void;
+}
+
+export interface Question {
+  readonly title: ComponentChildren;
+  readonly about: ComponentChildren;
+  readonly shell: string | null;
+  /** The button that leaves all as it is. */
+  readonly keep: string;
+  readonly answers: readonly Answer[];
+}
+
+const asked = new Told<Question | null>(null);
+
+export const askFirst = (question: Question): void => asked.tell(question);
+
+export function QuestionDialog() {
+  const question = useTold(asked);
+  if (question === null) return null;
+  const { title, about, shell, keep, answers } = question;
+  const close = (): void => asked.tell(null);
+  return (
+    <Dialog title={title} onClose={close}>
+      <div class="about">{about}</div>
+      {shell !== null && <ShellBlock line={shell} />}
+      <div class="act">
+        <Button act={close}>{keep}</Button>
+        {answers.map(({ label, harms = false, act }) => (
+          <Button
+            key={label}
+            is={harms ? 'harm' : 'first'}
+            act={() => {
+              close();
+              act();
+            }}
+          >
+            {label}
+          </Button>
+        ))}
+      </div>
+    </Dialog>
+  );
+}
+
+interface Props {
+  readonly title: ComponentChildren;
+  readonly children: ComponentChildren;
+  readonly onClose: () => void;
+}
+
+/** A modal window. Where it was opened from gets the focus back. */
+export function Dialog({ title, children, onClose }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const { current } = dialog;
+    current?.showModal();
+    current?.querySelector<HTMLElement>('[data-first], .act button')?.focus();
+    return () => current?.close();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby="question" onClose={onClose}>
+      <h2 id="question">{title}</h2>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,101 @@
+// One job: what it is, its schedule, and how its last runs went.
+
+import type { JobView } from '../commands/shared/replies.ts';
+import type { ShortRun } from '../commands/shared/views.ts';
+import { showCount } from '../support/text.ts';
+import { pathOf } from './api.ts';
+import { Go } from './go.tsx';
+import { pause } from './job-questions.ts';
+import { JobSchedule } from './job-schedule.tsx';
+import { useKeys } from './keys.ts';
+import { useLoaded } from './loaded.ts';
+import { useMayAct } from './may-act.ts';
+import { Missing } from './missing.tsx';
+import { Button, Head, Panel } from './parts.tsx';
+import { go, to } from './router.ts';
+import { RunBars } from './run-bars.tsx';
+import { Facts } from './run-facts.tsx';
+import { RunTable } from './run-table.tsx';
+import { ShellBlock } from './shell-block.tsx';
+import { shellLine } from './shell-line.ts';
+import { Text } from './text.tsx';
+
+type Job = JobView & { readonly runs: readonly ShortRun[] };
+
+const RUNNING_MS = 1000;
+const paceOf = ({ runs }: Job): number | null =>
+  runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
+
+const runsOf = (name: string, q = ''): string => to.runs({ q: `job:${name}${q}` });
+
+export function JobPage({ name }: { readonly name: string }) {
+  const path = `${pathOf('jobs', name)}?short=true`;
+  const { data: job, error, isOld } = useLoaded<Job>(path, paceOf);
+  const mayAct = useMayAct();
+  const isPaused = job?.state === 'paused';
+  const turn = (): void => pause({ kind: 'jobs', name }, !isPaused);
+  useKeys({
+    ...(mayAct && { s: () => go(to.newRun(name)), P: turn }),
+    Escape: () => go(to.jobs),
+  });
+  if (!job || isOld) return <Missing error={error} />;
+  const isMissing = job.state === 'missing';
+  return (
+    <>
+      <Head above={[[to.jobs, 'Jobs']]} title={<Text of={name} />} state={job.state}>
+        {mayAct && !isMissing && (
+          <>
+            <Button act={turn}>{isPaused ? 'Resume' : 'Pause'}</Button>
+            <Go to={to.newRun(name)} class="btn first">
+              New run
+            </Go>
+          </>
+        )}
+      </Head>
+      {job.error !== null && <Broken error={job.error} />}
+      {isMissing && <ShellBlock line={shellLine('new', name)} />}
+      <div class="two">
+        <div class="stack">
+          <JobFacts job={job} />
+          {job.schedule && <JobSchedule schedule={job.schedule} />}
+        </div>
+        <Panel title="Last runs" side={<Go to={runsOf(name)}>all of them</Go>}>
+          <RunBars runs={job.runs} />
+          <RunTable runs={job.runs} marks={null} withJob={false} />
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+function JobFacts({ job: { name, description, file, group, counts } }: { readonly job: Job }) {
+  const counted = (state: 'done' | 'failed' | 'aborted') => (
+    <Go to={runsOf(name, ` state:${state}`)}>{showCount(counts[state])}</Go>
+  );
+  return (
+    <Panel title="Job">
+      <Facts
+        facts={[
+          ['About', description && <Text of={description} />],
+          ['File', file && <Text of={file} />],
+          ['Group', group && <Text of={group} />],
+          ['Waiting', showCount(counts.scheduled + counts.waiting + counts.queued)],
+          ['Running', showCount(counts.running)],
+          ['Done', counted('done')],
+          ['Failed', counted('failed')],
+          ['Aborted', counted('aborted')],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Broken({ error }: { readonly error: string }) {
+  return (
+    <Panel title="It cannot be loaded, and starts nothing until its file is mended" is="wrong">
+      <pre tabIndex={0} role="region" aria-label="Why">
+        <Text of={error} />
+      </pre>
+    </Panel>
+  );
+}

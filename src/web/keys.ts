@@ -1,0 +1,63 @@
+// Keys, as in the dashboard: `j` and `k` go through the rows of a list, letters do what buttons do. A key means what the
+// page says that it means; in a field, in an open window and with another key held down it is the browser's.
+import { useEffect, useRef } from 'preact/hooks';
+
+export type Keys = Readonly<Record<string, () => void>>;
+
+const known: (() => Keys)[] = [];
+
+/** What these keys do while the component is shown. */
+export function useKeys(keys: Keys): void {
+  const present = useRef(keys);
+  present.current = keys;
+  useEffect(() => {
+    const own = (): Keys => present.current;
+    known.push(own);
+    return () => {
+      known.splice(known.indexOf(own), 1);
+    };
+  }, []);
+}
+
+const FIELDS = 'input:not([type=checkbox]), select, textarea, dialog';
+/** They press what has the focus. */
+const PRESS = ['Enter', ' '];
+
+export function startKeys(): void {
+  addEventListener('keydown', (event) => {
+    const { key, target, ctrlKey, metaKey, altKey, defaultPrevented } = event;
+    const element = target instanceof Element ? target : document.body;
+    if (ctrlKey || metaKey || altKey || defaultPrevented || element.closest(FIELDS)) return;
+    if (document.querySelector('dialog[open]')) return;
+    if (PRESS.includes(key) && element.closest('button, input, summary, [role=log]')) return;
+    const act = known.map((keys) => keys()[key]).findLast((one) => one !== undefined);
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('tr[data-id]')];
+
+/** The id or name of the row that has the focus. */
+export const focusedRow = (): string | null =>
+  document.activeElement?.closest<HTMLElement>('tr[data-id]')?.dataset.id ?? null;
+
+function focusRow(at: number): void {
+  const all = rows();
+  const row = all[Math.max(0, Math.min(at, all.length - 1))];
+  row?.querySelector<HTMLElement>('a')?.focus();
+  row?.scrollIntoView({ block: 'nearest' });
+}
+
+const rowAt = (): number => rows().findIndex(({ dataset }) => dataset.id === focusedRow());
+
+/** The ways through the rows of any list. */
+export const ROW_KEYS: Keys = {
+  j: () => focusRow(rowAt() + 1),
+  ArrowDown: () => focusRow(rowAt() + 1),
+  k: () => focusRow(rowAt() - 1),
+  ArrowUp: () => focusRow(rowAt() - 1),
+  g: () => focusRow(0),
+  G: () => focusRow(rows().length - 1),
+};

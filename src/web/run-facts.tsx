@@ -1,0 +1,129 @@
+// The sections beside a run's log: what is known of it, its attempts and its error.
+import type { ComponentChildren } from 'preact';
+import { showRunning } from '../commands/shared/clock-texts.ts';
+import type { Details } from '../commands/shared/replies.ts';
+import { workerText } from '../commands/shared/run-words.ts';
+import type { AttemptView } from '../run/view.ts';
+import { showDuration } from '../support/durations.ts';
+import { zone } from './api.ts';
+import { Go } from './go.tsx';
+import { Panel } from './parts.tsx';
+import { to } from './router.ts';
+import { Took } from './run-table.tsx';
+import { CopyButton } from './shell-block.tsx';
+import { Text } from './text.tsx';
+import { clockText, hoverText, Time, useNow } from './times.tsx';
+import { useTold } from './told.ts';
+
+export type Fact = readonly [name: string, value: ComponentChildren];
+
+/** What is null is left out. */
+export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
+  return (
+    <dl class="facts">
+      {facts
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </>
+        ))}
+    </dl>
+  );
+}
+
+const runLink = (id: string) => <Go to={to.run(id)}>{id}</Go>;
+
+export function RunFacts({ run }: { readonly run: Details }) {
+  const { attempt, maxAttempts, key, schedule, parent, after, worker, reason, state } = run;
+  const limit = maxAttempts === null ? '' : ` of ${maxAttempts}`;
+  return (
+    <Panel title="Run">
+      <Facts
+        facts={[
+          ['Attempt', attempt === 0 ? null : `${attempt}${limit}`],
+          [state === 'aborted' ? 'Reason' : 'Waits', reason && <Text of={reason} />],
+          ['Accepted', <Time at={run.createdAt} />],
+          ['Due', <Time at={run.dueAt} />],
+          ['Started', run.startedAt && <Time at={run.startedAt} />],
+          ['Ended', run.settledAt && <Time at={run.settledAt} />],
+          ['Took', run.startedAt && <Took run={run} />],
+          ['Worker', worker && <Text of={workerText(worker)} />],
+          ['Priority', run.priority],
+          ['Key', key && <Text of={key} />],
+          ['Schedule', schedule && <Text of={schedule} />],
+          ['Parent', parent && runLink(parent)],
+          ['After', after.length === 0 ? null : after.map((id) => <> {runLink(id)}</>)],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+export function Attempts({ attempts }: { readonly attempts: readonly AttemptView[] }) {
+  if (attempts.length === 0) return null;
+  return (
+    <Panel title="Attempts">
+      <ol class="tries">
+        {[...attempts].reverse().map((one) => (
+          <Attempt key={`${one.number} ${one.startedAt}`} attempt={one} />
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+function Attempt({ attempt }: { readonly attempt: AttemptView }) {
+  const { number, startedAt, endedAt, outcome, error, signal, exitCode } = attempt;
+  const present = useNow();
+  const timezone = useTold(zone);
+  const lasted = Math.max(
+    0,
+    (endedAt === null ? present : Date.parse(endedAt)) - Date.parse(startedAt),
+  );
+  const how = signal ?? (exitCode === null ? null : `exit ${exitCode}`);
+  return (
+    <li>
+      <span class="mono">{number}</span>
+      <span>
+        {outcome ?? 'running'}
+        {how !== null && ` (${how})`}{' '}
+        <time dateTime={startedAt} title={hoverText(startedAt, timezone)}>
+          {clockText(startedAt, timezone)}
+        </time>
+      </span>
+      <em>{endedAt === null ? showRunning(lasted) : showDuration(lasted)}</em>
+      {error && (
+        <small>
+          <Text of={error.message} />
+        </small>
+      )}
+    </li>
+  );
+}
+
+export function RunError({ error }: { readonly error: NonNullable<Details['error']> }) {
+  const head = `${error.name}: ${error.message}`;
+  const isSaid = error.stack.startsWith(head);
+  const stack = isSaid ? error.stack.slice(head.length) : error.stack;
+  return (
+    <Panel
+      title="Error"
+      is="wrong"
+      side={<CopyButton text={`${head}\n${stack}`} what="the error" />}
+    >
+      <pre tabIndex={0} aria-label="Error" role="region">
+        <b>
+          <Text of={head} />
+        </b>
+        {stack !== '' && (
+          <span>
+            {'\n'}
+            <Text of={stack.replace(/^\n/, '')} />
+          </span>
+        )}
+      </pre>
+    </Panel>
+  );
+}

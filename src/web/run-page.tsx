@@ -1,0 +1,125 @@
+// All of one run: what can be done with it, how far it is, what it was given, what it made and what it said.
+
+import { showRunning } from '../commands/shared/clock-texts.ts';
+import type { Details } from '../commands/shared/replies.ts';
+import { leftMs } from '../commands/shared/run-words.ts';
+import { pathOf, withQuery } from './api.ts';
+import { ChangeButton } from './change.tsx';
+import { Go } from './go.tsx';
+import { JsonView } from './json-view.tsx';
+import { type Keys, useKeys } from './keys.ts';
+import { useLoaded } from './loaded.ts';
+import { useMayAct } from './may-act.ts';
+import { Missing } from './missing.tsx';
+import { Button, Head } from './parts.tsx';
+import { Results } from './results.tsx';
+import { go, to } from './router.ts';
+import { mayBe } from './run-actions.ts';
+import { Attempts, RunError, RunFacts } from './run-facts.tsx';
+import { RunLog } from './run-log.tsx';
+import { askAbort, askAgain, askNow, askOnward, askRetry } from './run-questions.ts';
+import { Text } from './text.tsx';
+import { useNow } from './times.tsx';
+
+const RUNNING_MS = 1000;
+
+/** Progress is not told of as a change. */
+const paceOf = ({ state }: Details): number | null => (state === 'running' ? RUNNING_MS : null);
+
+export function RunPage({ id }: { readonly id: string }) {
+  const path = withQuery(pathOf('runs', id), { log: 0, results: 0 });
+  const { data: run, error, isOld } = useLoaded<Details>(path, paceOf);
+  const mayAct = useMayAct();
+  useKeys({
+    ...(run && mayAct && keysFor(run)),
+    Escape: () => go(to.runs()),
+  });
+  if (!run || isOld) return <Missing error={error} />;
+  const { checkpoint, output, state } = run;
+  const isRunning = state === 'running';
+  return (
+    <>
+      <Head
+        above={[
+          [to.runs(), 'Runs'],
+          [to.job(run.job), run.job],
+        ]}
+        title={
+          <>
+            <span class="mono">#{run.id}</span> <Text of={run.job} />
+          </>
+        }
+        state={state}
+      >
+        {mayAct && <Actions run={run} />}
+      </Head>
+      <Progress run={run} />
+      {run.error && state !== 'running' && <RunError error={run.error} />}
+      <div class="two">
+        <div class="stack">
+          <RunFacts run={run} />
+          <JsonView name="Params" value={run.params} />
+          {checkpoint !== null && <JsonView name="Checkpoint" value={checkpoint} />}
+          {output !== null && <JsonView name="Output" value={output} />}
+          <Attempts attempts={run.attempts} />
+        </div>
+        <div class="stack">
+          <Results id={run.id} isRunning={isRunning} />
+          <RunLog id={run.id} isRunning={isRunning} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+const keysFor = (run: Details): Keys => ({
+  a: () => mayBe('abort', run) && askAbort(run),
+  r: () => askOnward(run),
+  e: () => document.querySelector<HTMLElement>('[data-change]')?.click(),
+  l: () => document.querySelector<HTMLElement>('.log')?.focus(),
+  s: () => go(to.newRun(run.job)),
+});
+
+function Actions({ run }: { readonly run: Details }) {
+  return (
+    <>
+      {mayBe('now', run) && <Button act={() => askNow(run)}>Run now</Button>}
+      {mayBe('change', run) && <ChangeButton run={run} />}
+      {mayBe('retry', run) && (
+        <Button is="first" act={() => askRetry(run)}>
+          Retry
+        </Button>
+      )}
+      {mayBe('again', run) && <Button act={() => askAgain(run)}>Run again</Button>}
+      {mayBe('again', run) && (
+        <Go to={to.newRun(run.job, run.id)} class="btn">
+          Edit and run
+        </Go>
+      )}
+      {mayBe('abort', run) && (
+        <Button is="harm" act={() => askAbort(run)}>
+          Abort
+        </Button>
+      )}
+    </>
+  );
+}
+
+function Progress({ run }: { readonly run: Details }) {
+  const { state, progress, attempt } = run;
+  const left = leftMs(run, useNow());
+  if (attempt === 0 || (state === 'failed' && progress.percent === 0)) return null;
+  return (
+    <div class="panel wide">
+      <progress class={state} max="100" value={progress.percent} aria-label="Progress" />
+      <div>
+        <b>{Math.floor(progress.percent)}%</b>
+        <span>
+          <Text of={progress.text ?? ''} />
+        </span>
+        <span class="grow" />
+        {left !== null && <span class="muted">about {showRunning(left)} left</span>}
+      </div>
+    </div>
+  );
+}
