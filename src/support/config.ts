@@ -12,6 +12,7 @@ import { MAX_HOST_LENGTH, MAX_WORKERS, MIN_LEASE_MS, SECOND } from './limits.ts'
 import { readTextSync } from './read-file.ts';
 import {
   anything,
+  be,
   duration,
   type Fields,
   fields,
@@ -83,6 +84,21 @@ const lease = v.pipe(
   v.check((ms) => ms >= MIN_LEASE_MS, must(`at least ${MIN_LEASE_MS / SECOND}s`)),
 );
 
+/** Linux takes no variable of 128 KB, and no process could be started with it. */
+const MAX_VARIABLE_BYTES = 120 * 1024;
+const VARIABLE = be<string>(
+  ({ input }) =>
+    must(
+      typeof input === 'string'
+        ? `a text of at most ${MAX_VARIABLE_BYTES} bytes, without a NUL`
+        : 'a text',
+    )({ input }),
+  (value) =>
+    typeof value === 'string' &&
+    !value.includes('\0') &&
+    Buffer.byteLength(value) <= MAX_VARIABLE_BYTES,
+);
+
 const FILE = strict(
   {
     jobs: v.optional(systemText, 'jobs'),
@@ -94,7 +110,7 @@ const FILE = strict(
     defaults: v.optional(fields, {}),
     keep: v.optional(anything),
     notify: v.optional(list(anything), []),
-    env: v.optional(mapOf(text), {}),
+    env: v.optional(mapOf(VARIABLE), {}),
     redact: v.optional(list(text), []),
     engine: v.optional(text, 'json'),
     host: v.optional(textUpTo(MAX_HOST_LENGTH)),

@@ -21,6 +21,15 @@ const write = (content: unknown): void =>
   );
 const load = (env: Record<string, string> = {}, options = {}) => loadConfig(options, env, dir);
 
+it('a variable for workers that no process can be started with is a mistake that names it', () => {
+  for (const value of ['x'.repeat(130_000), 'a\0b']) {
+    write({ env: { BIG: value } });
+    expect(() => load()).toThrow(/env\.BIG must be a text of at most/);
+  }
+  write({ env: { BIG: 'x'.repeat(120_000) } });
+  expect(load().env.BIG).toHaveLength(120_000);
+});
+
 describe('the project', () => {
   it('is the nearest folder upwards with jobs/ or a config, else where one stands', () => {
     const deep = join(dir, 'a', 'b');
