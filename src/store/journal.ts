@@ -112,9 +112,9 @@ export class Segment {
     return this.#size;
   }
 
-  /** Whether a start would find it. */
+  /** Whether a start would find it, with all that was written to it. */
   get isNamed(): boolean {
-    return this.#file.isAt(this.path);
+    return this.#file.isAt(this.path, this.#size);
   }
 
   /** Nothing more may go here: a sync has failed, it was removed, or a later segment begins where this one ends. */

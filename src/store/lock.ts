@@ -395,6 +395,6 @@ const lockedFile = (file: DiskFile, guard: () => void): DiskFile => ({
   },
   sync: () => file.sync(),
   truncate: (size) => file.truncate(size),
-  isAt: (path) => file.isAt(path),
+  isAt: (path, bytes) => file.isAt(path, bytes),
   close: () => file.close(),
 });

@@ -55,8 +55,11 @@ export interface DiskFile {
    *  write, and a second sync succeeds although the data is gone (the "fsyncgate" of 2018). */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
-  /** Whether this is the file that has that name: what is removed while it is open takes bytes as before, for nobody. */
-  isAt(path: string): boolean;
+  /**
+   * Whether this is the file that has that name, and still has so many bytes: what is removed or emptied while it is open
+   * takes bytes as before, for nobody.
+   */
+  isAt(path: string, bytes?: number): boolean;
   close(): Promise<void>;
 }
 
@@ -214,11 +217,12 @@ class RealFile implements DiskFile {
     return this.#file.truncate(size);
   }
 
-  isAt(path: string): boolean {
+  isAt(path: string, bytes = 0): boolean {
     this.#own ??= fstatSync(this.#file.fd);
     try {
       const named = lstatSync(path, { throwIfNoEntry: false });
-      return named?.ino === this.#own.ino && named.dev === this.#own.dev;
+      if (named?.ino !== this.#own.ino || named.dev !== this.#own.dev) return false;
+      return named.size >= bytes;
     } catch (error) {
       // Who may not look cannot tell that it is gone.
       return errnoOf(error) !== 'ENOTDIR';

@@ -30,6 +30,14 @@ async function removeIn(disk: SimulatedDisk, folder: string, is = /./): Promise<
     if (is.test(name)) await other.remove(`${DIR}/${folder}/${name}`);
 }
 
+/** As `truncate` would, from outside. */
+async function cutJournal(disk: SimulatedDisk, share: number): Promise<void> {
+  for (const name of await disk.process().list(`${DIR}/journal`)) {
+    const file = disk.look(`${DIR}/journal/${name}`) as number;
+    disk.perform({ kind: 'truncate', file, size: Math.floor(disk.bytesOf(file).length * share) });
+  }
+}
+
 const removeJournal = (disk: SimulatedDisk): Promise<void> => removeIn(disk, 'journal');
 
 async function foundAfterKill(disk: SimulatedDisk): Promise<number> {
@@ -49,6 +57,24 @@ test('what is answered after the journal was removed is there after a kill, and 
   expect(errors).toMatchObject([{ code: 'write-failed' }]);
   expect(await foundAfterKill(disk)).toBe(4);
 });
+
+test.each([0, 0.5])(
+  'so it is where the journal was cut to %d of its length instead, seen before the next line or at the next look',
+  async (share) => {
+    for (const next of ['line', 'look'] as const) {
+      const disk = newDisk();
+      const errors: unknown[] = [];
+      const { engine, process } = await opened(disk, errors);
+      for (let i = 0; i < 3; i++) await engine.accept([draft(i)], T0);
+      await cutJournal(disk, share);
+      if (next === 'line') await engine.accept([draft(3)], T0);
+      else await engine.look();
+      process.kill();
+      expect(errors, next).toMatchObject([{ code: 'write-failed' }]);
+      expect(await foundAfterKill(disk), next).toBe(next === 'line' ? 4 : 3);
+    }
+  },
+);
 
 test('so is what is accepted at once by many while it is removed again and again', async () => {
   const disk = newDisk();

@@ -296,7 +296,8 @@ export class SimulatedProcess implements Disk {
         await this.#turn('truncate');
         this.#disk.perform({ kind: 'truncate', file, size });
       },
-      isAt: (path) => this.#disk.look(path) === file,
+      isAt: (path, bytes = 0) =>
+        this.#disk.look(path) === file && this.#disk.bytesOf(file).length >= bytes,
       sync: async () => this.#sync(file, isJournal),
       close: async () => this.#check(),
     };
