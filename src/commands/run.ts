@@ -1,7 +1,9 @@
 // `jobrun run`: schedules a run now, follows its log, and exits with its result. With `--local` no daemon is needed.
+import { isExternal } from '../catalog/catalog.ts';
 import type { RunView } from '../run/view.ts';
+import { JobrunError } from '../support/errors.ts';
 import { acceptRun, type NewRun } from './schedule.ts';
-import type { Command } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import {
   type Followed,
   followAgain,
@@ -10,6 +12,7 @@ import {
   leftRun,
   showFollowed,
 } from './shared/follow.ts';
+import { findJob } from './shared/job-lookup.ts';
 import { job } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
 import { tellTextNote } from './shared/params.ts';
@@ -44,6 +47,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
 
   // Nobody asks here whether there is a daemon: with --local this process is it.
   async handle(request, context) {
+    if (request.local) await refuseExternal(request.job, context);
     const follow = !request.dryRun;
     return acceptRun({ ...request, follow }, context, context.clock.now());
   },
@@ -68,3 +72,14 @@ export const run: Command<typeof options, NewRun, Followed> = {
     return undefined;
   },
 };
+
+/** It would wait for ever: nobody reaches a daemon that serves no HTTP. */
+async function refuseExternal(job: string, { catalog }: Context): Promise<void> {
+  if (!isExternal(await findJob(job, catalog))) return;
+  const hint = 'Leave out --local, and run a daemon: jobrun daemon --http 127.0.0.1:9464';
+  throw new JobrunError(
+    'bad-option',
+    `the job ${job} is external: its workers need a daemon`,
+    hint,
+  );
+}

@@ -130,10 +130,16 @@ export const isLoaded = (file: string): boolean => loaded.has(file);
 export async function loadJob(file: string): Promise<LoadedJob> {
   const raw = await loadExport(file);
   const job = typeof raw === 'function' ? { run: raw } : raw;
-  // An external job has hooks at most.
-  if (job !== null && typeof job === 'object' && ('run' in job || 'external' in job))
-    return job as LoadedJob;
+  if (job !== null && typeof job === 'object' && 'run' in job) return job as LoadedJob;
+  if (job !== null && typeof job === 'object' && 'external' in job) return withoutSchema(job);
   throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Mend the file.');
+}
+
+/** An external job has hooks at most. Params that are JSON Schema are checked by the daemon, and are no validator here. */
+function withoutSchema(job: object): LoadedJob {
+  const { params } = job as { readonly params?: object };
+  const isValidator = params === undefined || '~standard' in params;
+  return (isValidator ? job : Object.create(job, { params: { value: undefined } })) as LoadedJob;
 }
 
 /** CommonJS that was compiled from a module has its default export one level further down. */

@@ -7,6 +7,7 @@ import { claimsContract } from './contract-claims.ts';
 import { intakeContract } from './contract-intake.ts';
 import { listsContract } from './contract-lists.ts';
 import { logsContract } from './contract-logs.ts';
+import { outsideContract } from './contract-outside.ts';
 import { settledContract } from './contract-settled.ts';
 
 export type Store = Pick<Opened, 'engine' | 'members' | 'logs' | 'tidy' | 'close'>;
@@ -50,6 +51,7 @@ export function engineContract(name: string, newPlace: () => Promise<Place>): vo
   });
   describe(`${name}: taking in runs`, () => intakeContract(bench));
   describe(`${name}: handing out runs`, () => claimsContract(bench));
+  describe(`${name}: workers outside`, () => outsideContract(bench));
   describe(`${name}: changing runs`, () => changesContract(bench));
   describe(`${name}: lists, counts and events`, () => listsContract(bench));
   describe(`${name}: logs and result tables`, () => logsContract(bench));

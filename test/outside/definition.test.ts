@@ -50,6 +50,16 @@ test('JSON that says external is a job, and so is a module without run; other JS
   expect(wrong.stderr).toContain('file is missing');
 });
 
+test('an external job is not run without a daemon that its workers reach', async () => {
+  const project = new Project({ 'jobs/resize.json': external() });
+  const { code, stderr } = await project.cli(['run', 'resize', '--local']);
+  expect([code, stderr.split('\n')[0]]).toEqual([
+    2,
+    'error: the job resize is external: its workers need a daemon',
+  ]);
+  expect((await project.json('list')).total).toBe(0);
+});
+
 test('what cannot be an external job is broken, and says why', async () => {
   const project = new Project({
     'jobs/a.json': '{"external": true, "lockTime": 5,}',

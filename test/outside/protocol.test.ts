@@ -251,3 +251,55 @@ test('without a worker that asks, the run says so; with one it does not', async 
   expect((await project.get('runs')).runs[0].reason).toBe(null);
   await worker.says(`${lease.lease}/done`, {});
 });
+
+test('the hooks and the lock of a module that is external are asked, and secrets are hidden in what a worker says', async () => {
+  const [project, worker] = await outsideProject(
+    {},
+    {
+      'jobrun.config.json': JSON.stringify({ redact: ['token'] }),
+      'jobs/mod.mjs': `export default {
+  external: true,
+  retries: 5,
+  params: { type: 'object', required: ['token'] },
+  lock: ({ token }) => token,
+  onError: (error) => (error.message === 'hopeless' ? 'dismiss' : { retry: { in: 1 } }),
+  onDone: (output, ctx) => ctx.log.info('done with ' + output),
+  onFailed: (error, ctx) => ctx.log.info('failed with ' + error.message),
+};`,
+    },
+  );
+  const params = { token: 'secret-text' };
+  expect((await project.api('POST', 'runs', { job: 'mod' })).json.error.message).toContain(
+    'token is missing',
+  );
+  const [first, second] = [
+    await accept(project, { job: 'mod', params }),
+    await accept(project, { job: 'mod', params }),
+  ];
+  const [lease] = await worker.take(['mod'], { count: 9 });
+  expect([lease.id, lease.params], 'the lock lets one run start').toEqual([first, params]);
+  expect((await project.get(`runs/${second}`)).reason).toMatch(/^lock ".*" is held by/);
+  // Else it would have the lock before the other is due again.
+  await project.api('POST', `runs/${second}/update`, { in: '1h' });
+  await worker.says(lease.lease, {
+    log: ['with secret-text'],
+    progress: { percent: 1, text: 'secret-text' },
+  });
+  const again = await worker.says(`${lease.lease}/failed`, { message: 'not yet' });
+  expect(again.json).toMatchObject({ error: { message: 'not yet' }, params: { token: '***' } });
+  const [next] = await worker.take(['mod']);
+  expect(next).toMatchObject({ id: first, attempt: 2 });
+  const dismissed = await worker.says(`${next.lease}/failed`, { message: 'hopeless' });
+  expect(dismissed.json.state).toBe('failed');
+  await project.api('POST', `runs/${second}/update`, { in: 0 });
+  const [other] = await worker.take(['mod']);
+  await worker.says(`${other.lease}/done`, { output: 'x' });
+  const lines = async (id: string, last: string): Promise<string[]> =>
+    eventually(async () => {
+      const { log } = await project.get(`runs/${id}`);
+      const texts = log.map(({ text }: { text: string }) => text);
+      return texts.at(-1) === last ? texts : null;
+    });
+  expect(await lines(first, 'failed with hopeless')).toEqual(['with ***', 'failed with hopeless']);
+  expect(await lines(second, 'done with x')).toEqual(['done with x']);
+});
