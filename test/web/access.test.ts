@@ -1,0 +1,76 @@
+// Every page for everybody: axe finds nothing wrong with it by WCAG 2.2 AA, light and dark, wide and narrow, and nothing on
+// it is wider than the screen.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { apiProject } from '../helpers/api.ts';
+import { visit } from '../helpers/browser.ts';
+import { platform } from '../helpers/platform.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+const FILES = {
+  'jobs/tidy.mjs': `export default { description: 'Works', cron: '0 3 * * *', retries: 2, params: { '~standard': {
+    version: 1, vendor: 'test', validate: (value) => ({ value }), jsonSchema: { input: () => ({ type: 'object',
+    properties: { name: { type: 'string', description: 'whose' }, most: { type: 'integer' }, on: { type: 'boolean' },
+    how: { enum: ['a', 'b'] }, more: { type: 'object' } } }), output: () => ({}) } } },
+    run: async (params, ctx) => { for (let i = 0; i < 5; i++) ctx.log.info('line ' + i, { i });
+      ctx.log.warn('careful'); ctx.log.error('wrong'); ctx.result({ name: 'a' }); ctx.result({ name: 'b', error: 'no' });
+      await ctx.save({ at: 1 }); ctx.progress(40, 'at work'); await ctx.sleep(params?.ms ?? 0);
+      if (params?.fail) throw new Error('failed'); return { done: true, n: 1 }; } };`,
+  'jobs/broken.mjs': 'export default {',
+};
+const PAGES = [
+  '/runs',
+  '/runs/1',
+  '/runs/2',
+  '/runs/3',
+  '/jobs',
+  '/jobs/tidy',
+  '/jobs/tidy/new',
+  '/schedules',
+];
+
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 360],
+] as const;
+
+describe.runIf(platform.hasBrowser)('pages', () => {
+  test('have nothing that keeps anybody out, light and wide, dark and narrow', {
+    timeout: 120_000,
+  }, async () => {
+    const project = await apiProject(FILES);
+    for (const params of [{ ms: 600_000 }, { fail: true }, {}])
+      await project.api('POST', 'runs', { job: 'tidy', params });
+    await project.cli(['schedule', 'ghost', '--force']);
+    const found: string[] = [];
+    const page = await visit(project, '/runs');
+    await page.getByText('1–4 of 4').waitFor();
+    for (const path of PAGES) {
+      await page.goto(project.url + path);
+      await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
+      if (path === '/runs/1') await page.getByRole('button', { name: 'Abort' }).click();
+      // By the DevTools protocol, which the page's own policy does not bind.
+      await page.evaluate(AXE);
+      for (const [theme, width] of LOOKS) {
+        await page.emulateMedia({ colorScheme: theme });
+        await page.setViewportSize({ width, height: 860 });
+        found.push(...(await problemsOf(page, `${path} ${theme} ${width}`)));
+      }
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+async function problemsOf(page: Page, where: string): Promise<string[]> {
+  const found = (await page.evaluate(`
+    axe.run({ runOnly: ${JSON.stringify(STANDARDS)} }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))
+  `)) as string[];
+  const wide = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
+  return [...found, ...(wide > 0 ? [`${wide} px too wide`] : [])].map((one) => `${where}: ${one}`);
+}
