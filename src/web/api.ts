@@ -64,7 +64,8 @@ export async function send(path: string, asking: Asking = {}): Promise<Response>
       signal: AbortSignal.any(signals.filter((one) => one !== undefined)),
     });
   } catch (error) {
-    if (signal?.aborted) throw new JobrunError('interrupted', 'no longer needed', '', error);
+    if (signal?.aborted)
+      throw new JobrunError('interrupted', 'no longer needed', 'Ask again.', error);
     throw new JobrunError(
       'no-daemon',
       'the daemon does not answer',

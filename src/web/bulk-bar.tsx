@@ -1,6 +1,6 @@
 // The bars above a list: what can be done with the marked runs, and how far an operation on many is.
 
-import { LIST_TITLES, type ListName } from '../run/run-lists.ts';
+import type { ListName } from '../run/run-lists.ts';
 import { count, showCount } from '../support/text.ts';
 import { askMarked, askMatching, statesFor, underWay } from './bulk.ts';
 import { Button } from './parts.tsx';
@@ -51,7 +51,7 @@ interface Props {
 
 /** Everything that the list and the filter show, on this page or not. */
 export function MatchingButtons({ list, q }: Props) {
-  const which = q === '' ? `all of ${LIST_TITLES[list]}` : 'all that match';
+  const which = q === '' ? 'all' : 'all that match';
   return (
     <>
       {statesFor('retry', list).length > 0 && (

@@ -23,19 +23,20 @@ export function SchedulesPage() {
     <>
       <h1 class="hidden">Schedules</h1>
       <Panel title="Schedules">
-        {data.schedules.length === 0 && (
+        {data.schedules.length === 0 ? (
           <p class="empty">
             No schedules. Make one: <code>jobrun schedule &lt;job&gt; --cron '30 2 * * *'</code>
           </p>
+        ) : (
+          <table class="jobs">
+            <Titles names={TITLES} end={mayAct} />
+            <tbody>
+              {data.schedules.map((one) => (
+                <Row key={one.name} one={one} mayAct={mayAct} />
+              ))}
+            </tbody>
+          </table>
         )}
-        <table class="jobs">
-          <Titles names={TITLES} end={mayAct} />
-          <tbody>
-            {data.schedules.map((one) => (
-              <Row key={one.name} one={one} mayAct={mayAct} />
-            ))}
-          </tbody>
-        </table>
       </Panel>
     </>
   );

@@ -265,7 +265,7 @@ describe.runIf(platform.hasBrowser)('the page', () => {
     await page.getByRole('dialog').getByText('jobrun abort 2 3').waitFor();
     await button(page.getByRole('dialog'), 'Abort').click();
     await page.getByText('2 runs: over').waitFor();
-    await button(page, 'Abort all of Scheduled …').click();
+    await button(page, 'Abort all …').click();
     await page.getByText('Abort all 1,498 runs that match?').waitFor();
     await button(page.getByRole('dialog'), 'Abort').click();
     await page.getByText('No run is in this list').waitFor();
