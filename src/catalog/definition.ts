@@ -216,7 +216,7 @@ function externalData(own: Fields, defaults: Fields): JobData {
   return { ...data, external: true, schema, policy: { ...data.policy, lockTimeMs } };
 }
 
-/** What a worker in the same project may say nothing for is up to its job; one outside must be given up at some time. */
+/** A job decides how long its own worker may be silent; a worker outside must be given up at some time. */
 const EXTERNAL_LOCK_MS = HOUR;
 
 const jsonOf = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

@@ -196,14 +196,14 @@ export interface Pending {
 type Any = any;
 /** Any definition. */
 export type AnyJob = JobDefinition<Any, Any, Any, Any> | ExternalDefinition<Any, Any, Any>;
-/** What a run of this job is asked for with: before its schema fills in defaults. */
+/** The params that a run of this job is asked for with, before its schema fills in defaults. */
 export type ParamsOf<Job> =
   Job extends JobDefinition<Any, Any, infer Input, Any>
     ? Input
     : Job extends ExternalDefinition<Any, Any, infer Input>
       ? Input
       : never;
-/** What a run of this job gives. */
+/** The output of a run of this job. */
 export type OutputOf<Job> =
   Job extends JobDefinition<Any, infer Output, Any, Any>
     ? Output
@@ -211,7 +211,7 @@ export type OutputOf<Job> =
       ? Output
       : never;
 
-/** Where definitions were written: the stack of the call, which is put into words only when it is asked for. */
+/** The places where definitions were written: the stack of the call, formatted only when it is asked for. */
 const places = new WeakMap<object, { readonly stack?: string }>();
 
 /** The first line of the stack in which this definition was made; undefined where it did not come from `defineJob`. */

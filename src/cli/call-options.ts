@@ -24,7 +24,7 @@ export type { Duration } from '../support/durations.ts';
 export type { ErrorShape } from '../support/errors.ts';
 export type { Json } from '../support/json.ts';
 
-/** Where the type of a run's output is kept; no run has such a field. */
+/** Carries the type of a run's output; no run has such a field. */
 export declare const OUTPUT: unique symbol;
 
 /** A run that was asked for by its job's definition: `result` gives what that job gives. */

@@ -321,7 +321,7 @@ export class Jobs {
   }
 
   /**
-   * What a run said: the lines there are, and with `follow` those that come until it ends. `lines`: only the last so many;
+   * The log of a run: the lines there are, and with `follow` those that come until it ends. `lines`: only the last so many;
    * `attempt`: only of this one. Following needs a daemon; one that is restarted is waited for, a minute at most.
    *
    * @example

@@ -50,7 +50,7 @@ const OWN: readonly CommandEntry[] = [
 
 export const ENTRIES: readonly CommandEntry[] = [...COMMANDS, ...OWN];
 
-/** What may stand after `jobrun` in a line. */
+/** The words that may stand after `jobrun` in a line. */
 export const WORDS: readonly string[] = ENTRIES.flatMap(({ name, aliases = [] }) => [
   name,
   ...aliases,

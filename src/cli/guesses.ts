@@ -1,5 +1,5 @@
-// What people type first who come from another program, and the line of jobrun that does it. Loaded only when what was typed
-// is refused: the refusal stays, with that line as its hint.
+// Words that people know from other programs, and the line of jobrun that does the same. Loaded only when what was typed is
+// refused: the refusal stays, with that line as its hint.
 import { STATE_NAMES } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { shellQuoted } from '../support/text.ts';
@@ -9,7 +9,7 @@ type Rest = readonly string[];
 
 const ID = '<id>';
 const JOB = '<job>';
-/** Of the files in which jobs are written. */
+/** The extensions of job files. */
 const EXTENSION = /\.(?:[cm]?[jt]s|sh|py|rb|pl)$/;
 
 /** A word as a shell takes it. */
@@ -114,7 +114,7 @@ export function withGuess(error: JobrunError, argv: readonly string[]): JobrunEr
   const typed = `jobrun ${line}`;
   const hint = line === null ? param : `Try: ${typed}`;
   if (hint === null) return error;
-  // What is suggested for a misspelt option stays: it may be that.
+  // A suggestion for a misspelt option stays: it may be right.
   const kept = error.hint.startsWith('Did you mean') && param !== null ? `${error.hint} ` : '';
   return new JobrunError(error.code, error.message, `${kept}${hint}`, error.cause);
 }

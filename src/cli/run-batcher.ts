@@ -26,7 +26,7 @@ export class RunBatcher {
 
   /** Accepts this run, together with others that are asked for before the loop of this program goes on. */
   accept(run: Sent<typeof RUN>): Promise<AcceptedView> {
-    // Behind the promises of this turn: whoever was just answered may ask anew.
+    // After the promises of this turn: a caller that was just answered may ask anew.
     if (this.#asked.length === 0) process.nextTick(() => this.#flush());
     const answer = deferred<AcceptedView>();
     this.#asked.push({ run, answer });

@@ -1,5 +1,5 @@
 // How a worker outside ends an attempt: with a result, a failure, a call-back, or because a result will come from elsewhere.
-// What becomes of the run is decided as for any other attempt. No commands of their own: docs/workers.md tells how programs
+// The run goes on, or ends, as after any other attempt. No commands of their own: docs/workers.md tells how programs
 // ask for them over HTTP.
 import type { Outcome } from '../run/outcome.ts';
 import type { RunView } from '../run/view.ts';

@@ -1,4 +1,4 @@
-// What a worker outside says of a run that it has: that it lives, how far it is, and what is to be kept. Each message makes
+// The messages of a worker outside about a run that it has: it lives, it is so far, and this is to be kept. Each message makes
 // its lease last for longer. No command of its own: docs/workers.md tells how programs ask for it over HTTP.
 import { LEASE } from '../run/external.ts';
 import type { Draft, Progress, Run } from '../run/run.ts';
@@ -17,7 +17,7 @@ import { requestFromCode, SCHEDULE } from './shared/run-options.ts';
 import { noDaemon } from './shared/waiting.ts';
 
 export interface LeaseState {
-  /** Until when the worker may be silent. */
+  /** The end of the time in which the worker may be silent. */
   readonly leaseUntil: string;
   /** Why the run was aborted; null while the worker is to go on. */
   readonly abort: string | null;
@@ -96,7 +96,7 @@ function lineOf(said: Json): SaidLine {
   return { level: known, text, fields: fields as Json };
 }
 
-/** One that is wrong is the fault of the message: none of them is accepted. */
+/** If one is wrong, none of the message is accepted. */
 async function draftsFor(
   asked: readonly Json[],
   parent: Run,

@@ -138,7 +138,7 @@ export async function checkLock({ state }: Config): Promise<Check> {
   return checkOf('lock', summary, []);
 }
 
-/** What there is to judge a clock by. */
+/** The facts that a clock is judged by. */
 export interface ClockFacts extends Pick<Inspected, 'clockMark'> {
   readonly known: Pick<NonNullable<Inspected['known']>, 'newest' | 'schedules'> | null;
 }

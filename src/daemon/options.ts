@@ -15,11 +15,11 @@ export interface DaemonOptions {
   readonly watch: boolean;
   /** Ends by itself when nothing is due or running. */
   readonly untilIdle: boolean;
-  /** Where given: no schedules, no upkeep, and nothing is started but the run that it names. */
+  /** If given: no schedules, no upkeep, and only the run that it names is started. */
   readonly only?: () => number;
   /** How long a stop waits for attempts before it ends them. */
   readonly drainMs: number;
-  /** What systemd has set for us, where this is a program of its own; it is taken out of there. */
+  /** The variables that systemd has set for us, if this is a program of its own; they are removed from there. */
   readonly supervisor?: SystemdVariables;
   /** Set if the config asks for HTTP. */
   readonly openDoor?: OpenDoor | null;

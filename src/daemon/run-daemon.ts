@@ -17,7 +17,7 @@ export interface RunDaemonOptions {
   /** A file for what else goes to stderr; SIGHUP opens it anew. */
   readonly log?: string;
   readonly openDoor?: OpenDoor | null;
-  /** What to type to see what it does. */
+  /** The line to type to see the daemon's work. */
   readonly look?: string;
 }
 

@@ -95,7 +95,7 @@ export function checkStoreClock({ aheadMs, content }: StoreInspection): Check {
   return checkOf('clock', summary, [...own, ...(content ? clockWasSet(content.times) : [])]);
 }
 
-/** What is wrong with the clock of the store, which a person has to confirm or to set. */
+/** The faults of the store's clock, which a person has to confirm or set. */
 export const clockWasSet = ({ now, clockMark, ...known }: StoreTimes): readonly Finding[] =>
   checkClock({ known, clockMark }, now).findings;
 

@@ -106,7 +106,7 @@ export interface Engine {
 export interface Want {
   readonly workerKind: WorkerKind;
   readonly most: number;
-  /** Of an external worker: the jobs that it asks for. */
+  /** The jobs that an external worker asks for. */
   readonly jobs?: readonly string[] | undefined;
   readonly only?: number | undefined;
 }

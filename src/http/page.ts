@@ -46,7 +46,7 @@ export class PageFiles {
   file(name: string): Promise<PageFile> {
     const known = this.#known.get(name) ?? this.#read(name);
     this.#known.set(name, known);
-    // One that could not be read may be there the next time.
+    // A file that could not be read may be there the next time.
     known.catch(() => this.#known.delete(name));
     return known;
   }

@@ -102,12 +102,12 @@ function withEarlier(
   { attempts, dropped: droppedNow = 0 }: Partial<Life>,
   from: number,
 ): object {
-  // What makes no sense is left to the reader of the run.
+  // Values that make no sense are left to the reader of the run.
   if (!Array.isArray(attempts) || !Array.isArray(before)) return {};
   const isKept = (i: number): boolean =>
     i === 0 ? from > 0 : i + dropped > droppedNow && i + dropped < from;
   const all = [...before.filter((_, i) => isKept(i)), ...attempts];
-  // Where the one before was not the very same run, fewer may be there: what comes next counts on from the right number.
+  // If the one before was not the very same run, fewer may be there: the next attempt counts on from the right number.
   const missing = from + attempts.length - all.length;
   return { attempts: all, ...(missing > 0 && { dropped: missing }) };
 }

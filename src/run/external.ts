@@ -11,7 +11,7 @@
 import { SECOND } from '../support/limits.ts';
 import type { Life, Run, Taken } from './run.ts';
 
-/** Of the time that a worker may be silent. */
+/** A share of the time that a worker may be silent. */
 const MARGIN_SHARE = 0.25;
 const LEAST_MARGIN_MS = SECOND;
 const MOST_MARGIN_MS = 60 * SECOND;

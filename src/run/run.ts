@@ -125,7 +125,7 @@ export interface Taken {
   readonly worker: string;
   /** When the worker was heard, as far as that is noted. */
   readonly heardAt: number;
-  /** Until when it may be silent, without the margin. */
+  /** The end of the time in which it may be silent, without the margin. */
   readonly until: number;
 }
 

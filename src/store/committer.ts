@@ -228,7 +228,7 @@ export class Committer {
       const batch = this.#batches[0];
       batch.closed = true;
       const began = this.#o.clock.monotonic();
-      // What was cut off must not be followed by a line: between them there would be a hole.
+      // A line after a journal that was cut short would leave a hole between them.
       if (!this.#segment.over && !this.#segment.isNamed) this.lose();
       try {
         await this.#writeSomehow(batch);

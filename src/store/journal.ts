@@ -112,7 +112,7 @@ export class Segment {
     return this.#size;
   }
 
-  /** Whether a start would find it, with all that was written to it. */
+  /** True if a start would find it, with all that was written to it. */
   get isNamed(): boolean {
     return this.#file.isAt(this.path, this.#size);
   }

@@ -39,7 +39,7 @@ export function logPaths(folder: string, id: number): LogPaths {
   return { head: join(folder, `${id}.jsonl`), tails: [tail(1), tail(2)] };
 }
 
-/** What the log of a record takes, file by file; null for one that is not there, or is no file. */
+/** The bytes that the log of a record takes, file by file; null for one that is not there, or is no file. */
 export const sizesOf = ({ head, tails }: LogPaths): Promise<(number | null)[]> =>
   Promise.all([head, ...tails].map(sizeOf));
 
@@ -222,7 +222,7 @@ export class LogWriter<L extends TextLine> {
     return this.#anew(null, tail === null ? count : 0);
   }
 
-  /** What a part begins with if its file was removed, or emptied, after so many lines. */
+  /** The first line of a part whose file was removed, or emptied, after so many lines. */
   #anew(tail: Place['tail'], count: number): string {
     // Lines that could not be written were counted too, and are told of when the next one can.
     const wasThere = this.#known > 0 || (this.#at?.size ?? 0) > 0;
@@ -276,7 +276,7 @@ export class LogWriter<L extends TextLine> {
 interface Appending {
   /** Comes first where the file is new or empty. */
   readonly anew: string;
-  /** What the file has so far is dropped. */
+  /** The content of the file so far is dropped. */
   readonly empties?: boolean;
   readonly sync?: boolean;
 }

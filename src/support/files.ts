@@ -56,8 +56,8 @@ export interface DiskFile {
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   /**
-   * Whether this is the file that has that name, and still has so many bytes: what is removed or emptied while it is open
-   * takes bytes as before, for nobody.
+   * True if this is the file that has that name, and it still has so many bytes. A file that is removed or emptied while it
+   * is open takes bytes as before, and nobody finds them.
    */
   isAt(path: string, bytes?: number): boolean;
   close(): Promise<void>;

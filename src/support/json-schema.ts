@@ -27,7 +27,7 @@ const LISTS = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
 const MAPS = ['properties', ...DEFINITIONS];
 const TYPES = ['null', 'boolean', 'object', 'array', 'number', 'integer', 'string'];
 
-/** What keeps a schema from being used, or null. */
+/** The reason why a schema cannot be used, or null. */
 export function schemaFault(root: unknown): string | null {
   return faultAt(root, root, 'params');
 }

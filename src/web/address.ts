@@ -1,4 +1,4 @@
-// Where the page lies, and its key. The daemon may serve it below a path (`base`), which is where its script came from. The
+// The place of the page, and its key. The daemon may serve it below a path (`base`), from which its script came. The
 // key comes behind `#`, which no server gets to see; it is moved into the browser's storage and out of the address.
 
 /** The path in front of every address of ours: empty, or `/jobs`. */

@@ -1,11 +1,11 @@
 // Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and zone.
-// What goes wrong is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
+// An error is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
 import { Told } from './told.ts';
 
-/** What this page may do; null until a reply has told it. */
+/** The rights of this page; null until a reply has told them. */
 export const access = new Told<'read' | 'all' | null>(null);
 
 /** The project's zone; the browser's own until it is known. */
@@ -82,7 +82,7 @@ function errorOf(status: number, body: unknown): JobrunError {
   return new JobrunError(status === 401 ? 'unauthorized' : 'no-daemon', `status ${status}`, hint);
 }
 
-/** What went wrong, whatever was thrown. */
+/** The error for whatever was thrown. */
 export const errorIn = (thrown: unknown): JobrunError =>
   thrown instanceof JobrunError
     ? thrown

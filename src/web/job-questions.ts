@@ -1,4 +1,4 @@
-// What can be done to a job or a schedule: pausing, which ends nothing and is done at once, and what removes something,
+// The actions on a job or a schedule: pausing, which ends nothing and is done at once, and what removes something,
 // which is asked first.
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';

@@ -6,7 +6,7 @@ export type Keys = Readonly<Record<string, () => void>>;
 
 const known: (() => Keys)[] = [];
 
-/** What these keys do while the component is shown. */
+/** Binds these keys while the component is shown. */
 export function useKeys(keys: Keys): void {
   const present = useRef(keys);
   present.current = keys;

@@ -1,4 +1,4 @@
-// What a page shows of the API: asked for when the page opens, and again when something has changed. One look at a time,
+// The data of a page: asked for when the page opens, and again when something has changed. One look at a time,
 // and the slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A page that nobody
 // sees asks for nothing. What was shown stays until there is something newer: a daemon that is gone leaves its last picture.
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -12,7 +12,7 @@ const PACE = 9;
 const SLOWEST_MS = 1000;
 
 export interface Loaded<T> {
-  /** Of this path, or of the one before while this one is asked for. */
+  /** The data of this path, or of the one before while this one is asked for. */
   readonly data: T | null;
   readonly error: JobrunError | null;
   /** `data` is of another path. */

@@ -15,7 +15,7 @@ export interface Shown {
   readonly total: number;
   /** The end stays on the screen. */
   readonly follows: boolean;
-  /** What was found of what is looked for; null where nothing is. */
+  /** The lines that were found; null if nothing is looked for. */
   readonly found: readonly Found[] | null;
   /** Lines that were looked through. */
   readonly searched: number;
@@ -59,7 +59,7 @@ function holder(id: string, signal: AbortSignal) {
     const piece = pieceOf(await askLog(id, { before: first, last: PART }, signal));
     if (piece) set({ window: withBefore(shown.value.window, piece) });
   };
-  // What was said since: shown where the end is followed, else only counted.
+  // The lines since then: shown if the end is followed, else only counted.
   const look = async (): Promise<void> => {
     const { window, total, follows } = shown.value;
     const last = window.at(-1)?.last ?? 0;

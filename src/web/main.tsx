@@ -1,4 +1,4 @@
-// Where the page begins, in the browser: the key, the theme, the address, the stream, and then the first picture.
+// The start of the page in the browser: the key, the theme, the address, the stream, and then the first picture.
 import { render } from 'preact';
 import { onKey, takeKey } from './address.ts';
 import { App } from './app.tsx';

@@ -1,4 +1,4 @@
-// Whether this page shows what changes something: with the key for reading only it does not.
+// True if this page shows actions: with the key for reading only it does not.
 import { access } from './api.ts';
 import { useTold } from './told.ts';
 

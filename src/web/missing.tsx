@@ -1,4 +1,4 @@
-// What is shown in the place of a run or a job that is not there, or not there yet.
+// Shown in the place of a run or a job that is not there, or not there yet.
 import type { JobrunError } from '../support/errors.ts';
 import { Text } from './text.tsx';
 

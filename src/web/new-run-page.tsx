@@ -42,7 +42,7 @@ interface FormProps {
   readonly first: Typed;
 }
 
-/** What was typed beside the params. */
+/** The fields beside the params. */
 interface More {
   readonly at: string;
   readonly key: string;
@@ -51,7 +51,7 @@ interface More {
 
 const NO_MORE: More = { at: '', key: '', priority: '' };
 
-/** Where no field is named: the refusal is about the run. */
+/** The field of a refusal that names none: it is about the run. */
 const WHOLE = '';
 
 const lineFor = (name: string, words: readonly string[], { at, key, priority }: More): string =>
@@ -71,7 +71,7 @@ async function accept(job: string, params: Json, { at, key, priority }: More): P
   go(to.run(made.id));
 }
 
-/** What is wrong, by the fields that it is about. */
+/** The faults, by the fields that they are about. */
 function refusalOf(thrown: unknown, fields: readonly ParamField[]): Typed {
   if (thrown instanceof SyntaxError) return { params: 'That is no JSON.' };
   const { message, hint } = errorIn(thrown);

@@ -1,4 +1,4 @@
-// What is typed into the form for a new run, as params: each text becomes what the schema of its param asks for. A text that
+// The texts of the form for a new run, as params: each text becomes what the schema of its param asks for. A text that
 // does not fit stays a text, for the job's own schema says best what is wrong with it.
 import { type ParamField, paramText } from '../commands/shared/param-fields.ts';
 import type { Json } from '../support/json.ts';

@@ -99,7 +99,7 @@ export interface Context {
   readonly daemon: DaemonControl | null;
   /** Where no daemon runs: ends what a dead one left running, its processes first. */
   readonly abortOrphan?: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
-  /** Where no daemon runs here and others may on the store: every change of a run from the first call on. */
+  /** Every change of a run from the first call on, if no daemon runs here but others may on the store. */
   readonly changes?: () => Promise<Feed<Change>>;
   /** What is wrong with the state, which is then open for reading only. */
   readonly damage?: readonly JobrunError[];

@@ -76,7 +76,7 @@ export class Output {
   /** When the daemon that is gone was last known to be alive with runs under way; null where nobody knows. */
   aliveAt: number | null = null;
 
-  /** What stands in the line that is drawn over; null where there is none. */
+  /** The text of the line that is drawn over; null if there is none. */
   #progress: string | null = null;
   /** When a pipe was last told of progress, or could have been. */
   #toldAt: number | null = null;
@@ -106,7 +106,7 @@ export class Output {
     return this.#options.stdout.isTTY === true;
   }
 
-  /** Of a table; without an end where the output goes to a program, unless COLUMNS says otherwise. */
+  /** The columns for a table: without a limit if the output goes to a program, unless COLUMNS sets one. */
   get width(): number {
     const columns = this.#options.stdout.columns ?? Number(this.#options.env.COLUMNS);
     if (columns && columns > 20) return columns;

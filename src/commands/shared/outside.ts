@@ -40,7 +40,7 @@ export interface Message {
 }
 
 export interface Heard {
-  /** Until when the worker may be silent. */
+  /** The end of the time in which the worker may be silent. */
   readonly leaseUntil: number;
   /** Why the run was aborted: the worker is to stop. */
   readonly abort: string | null;

@@ -6,7 +6,7 @@ export interface ParamField {
   readonly name: string;
   /** `json`: all params, as one JSON. */
   readonly kind: 'param' | 'json';
-  /** What the schema says that it is; empty where it says nothing, or several things. */
+  /** The type by the schema; empty if it names none, or several. */
   readonly type: string;
   readonly choices: readonly string[];
   readonly required: boolean;
@@ -42,7 +42,7 @@ function choicesOf(schema: Schema): readonly string[] {
   return schema.type === 'boolean' ? ['true', 'false'] : [];
 }
 
-/** What a field takes: `number`, `one of a, b`. */
+/** The values that a field takes: `number`, `one of a, b`. */
 export function paramHint({ kind, schema, choices }: ParamField): string {
   if (kind === 'json') return 'JSON: {"name": "value"}';
   const type = Array.isArray(schema.type) ? schema.type.join(' or ') : schema.type;

@@ -45,7 +45,7 @@ export async function inTurns<A, B>(
   let since = clock.monotonic();
   for (const one of all) {
     const result = make(one);
-    // Whoever waits for all of them hears of one that fails meanwhile.
+    // A caller that waits for all of them hears of one that fails meanwhile.
     if (result instanceof Promise) result.catch(() => undefined);
     made.push(result);
     if (clock.monotonic() - since < A_TURN_MS) continue;

@@ -1,5 +1,5 @@
-// What a followed run does between the lines of its log: why it waits, how an attempt ended and when the next one begins, how
-// far it is. A change is told at once; reasons and progress, which change without one, are looked at twice a second.
+// The steps of a followed run between the lines of its log: why it waits, how an attempt ended and when the next one begins,
+// how far it is. A change is told at once; reasons and progress, which change without one, are looked at twice a second.
 import { type AttemptOutcome, isSettled, type Run, type RunError } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
@@ -61,13 +61,13 @@ export async function* stepsOf(
   }
 }
 
-/** What an attempt said last comes before its end: reading it brings it to the file, from which followers have it. */
+/** The last lines of an attempt come before its end: reading them brings them to the file that followers read. */
 async function said(id: number, { logs, clock }: Context): Promise<void> {
   await logs.lines(id, { last: 1 });
   await delay(clock, SETTLE_MS);
 }
 
-/** What one follower has heard. */
+/** The news that one follower has heard. */
 class Told {
   #attempt: number;
   #reason: string | null = null;
@@ -105,7 +105,7 @@ class Told {
       this.#progress = said;
       return { step: 'runs', percent, text };
     }
-    // One that starts in a moment has nothing to say.
+    // A run that starts in a moment has nothing to say.
     const isStarting = state === 'queued' && reason === null && this.#waitsSince !== dueAt;
     this.#waitsSince = dueAt;
     const why = state === 'queued' && !isStarting ? (reason ?? 'for a free worker') : reason;

@@ -15,12 +15,12 @@
 //
 // The order of effects of a take: 1. the claim, with the lease, is durable; 2. the answer goes out. A worker that never
 // gets the answer has a run that nobody works on: it is stale in time.
-// Of a message, one at a time for each run:
+// The order of a message, one at a time for each run:
 //   1. all of it is checked: one bad part, and nothing of it is done;      4. runs that it emits are accepted, if the lease is
 //   2. the lease is in force, and the worker is heard;                        still in force, once for each Idempotency-Key;
 //   3. lines and rows go to the log; rows are synced;                      5. checkpoint and number of rows are durable; 6. answer.
 // A daemon that dies in between has answered nothing. The worker says it again, and the rows take the place of the same ones.
-// Of an ending: 1. the hook `onError`, where there is one; 2. the settled run is durable; 3. answer; 4. the other hooks.
+// The order of an ending: 1. the hook `onError`, where there is one; 2. the settled run is durable; 3. answer; 4. the other hooks.
 // A message that says nothing durable is only remembered; every so often one is written down (run/external says how often).
 
 import { policyOf } from '../../catalog/catalog.ts';
@@ -71,7 +71,7 @@ export interface OutsideParts {
   /** Chance for the spread of retries, from 0 to 1. */
   readonly chance: () => number;
   readonly mayTake: () => boolean;
-  /** What the job's `onError` says of a failure, where it has one. */
+  /** Asks the job's `onError`, if it has one, about a failure. */
   readonly askOnError: (run: Run, error: RunError) => Promise<Decision | undefined>;
   /** Calls the other hooks of the job. */
   readonly tellHooks: (run: Run, outcome: Outcome) => void;
@@ -356,7 +356,7 @@ export class Outside implements OutsideWorkers {
   }
 }
 
-/** After an abort the worker learns why, as long as nobody has taken the run anew. */
+/** After an abort the worker learns why, until another worker takes the run. */
 function abortOf(run: Run | null, lease: string): Heard | null {
   if (run?.state.name !== 'aborted' || leaseOf(run) !== lease) return null;
   if (run.life?.attempts.at(-1)?.outcome !== 'aborted') return null;

@@ -73,7 +73,7 @@ export class RunLogFiles implements Logs {
 
   async #close(run: number, writer: LogWriter<LogLine>): Promise<void> {
     await writer.flush(false).catch(this.#onError);
-    // Whoever follows has seen lines of it: the next ones go on from their number, also if the file is removed meanwhile.
+    // A follower has seen lines of it: the next ones go on from their number, also if the file is removed meanwhile.
     if (!this.#followers.has(run)) this.#forget(run, writer);
   }
 

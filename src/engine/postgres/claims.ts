@@ -209,7 +209,7 @@ export class Claims {
     const { pid, outside } = worker;
     const run = claim(prev, this.#policyOf(prev.job), pid, now, host, outside);
     const token = [unit.turn, ++unit.tokens] as const;
-    // What a program outside holds is no member's, and stays when this one goes.
+    // A run that a program outside holds belongs to no member, and stays when this one goes.
     const member = outside === undefined ? id : NOBODY;
     unit.set(prev, run, { token, mark: worker.mark, member });
     const { rateLimit, unread } = limits;
@@ -298,7 +298,7 @@ function onceEach(workerFor: Asked['workerFor']): Asked['workerFor'] {
   };
 }
 
-/** Whether this lease is still there. */
+/** True if this lease is still there. */
 export function isHeld(unit: Unit, id: number, token: Token): boolean {
   const [turn, n] = unit.heldBy(id)?.token ?? [];
   return turn === token[0] && n === token[1];

@@ -60,7 +60,7 @@ export interface StoreContent {
   readonly times: StoreTimes;
 }
 
-/** What the clock of the store is judged by. */
+/** The facts that the clock of the store is judged by. */
 export interface StoreTimes {
   /** The present by that clock. */
   readonly now: number;
@@ -284,7 +284,7 @@ class Look {
 
   async #times(): Promise<StoreTimes> {
     const docs = await this.#ask<{ doc: unknown }>('select doc from schedule order by place');
-    // One that makes no sense says nothing of the clock.
+    // A row that makes no sense says nothing about the clock.
     const schedules = docs.flatMap(({ doc }) => {
       const schedule = readSchedule(doc);
       return typeof schedule === 'string' ? [] : schedule;

@@ -59,7 +59,7 @@ export class StoreSessions implements Sessions {
     };
   }
 
-  /** What is lost is asked again: once in any case, and as long as sessions are ended one after the other. */
+  /** A lost read is asked again: once in any case, and as long as sessions are ended one after the other. */
   async read<Row>(statement: Statement): Promise<readonly Row[]> {
     const { clock } = this.#reach;
     const since = clock.monotonic();

@@ -70,7 +70,7 @@ const MOST_SIZE = 2000;
 /** Between two looks for the store that is away: together with the connection it is found again within two seconds. */
 const LOOK_AGAIN_MS = SECOND / 4;
 const MOST_REPEATS = 10;
-/** What the present decides is still worth deciding at this age: as long as a scheduler rests before it asks again. */
+/** Work that depends on the present is still worth doing at this age: as long as a scheduler rests before it asks again. */
 const YOUNG_MS = SECOND;
 
 /** For the session of turns alone. Tables grow from nothing to millions between two looks of the planner at them. */
