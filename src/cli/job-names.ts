@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { type AnyJob, placeOf } from '../catalog/job.ts';
 import { JobrunError, orElseSync } from '../support/errors.ts';
 
-/** Throws `bad-option` where the definition was not made by `defineJob` in a file of the jobs folder. */
+/** Throws `bad-option` if the definition was not made by `defineJob` in a file of the jobs folder. Names stay as they are. */
 export function jobNameOf(job: string | AnyJob, jobs: string): string {
-  if (typeof job === 'string') return job;
-  if (typeof job !== 'object' || job === null) throw unnamed('that is neither a name nor a job');
+  // Whatever else it is, it is refused as a name.
+  if (typeof job !== 'object' || job === null) return job;
   const place = placeOf(job);
   if (place === undefined) throw unnamed('the job was not made by defineJob');
   const file = fileIn(place);

@@ -16,10 +16,13 @@ export interface Log {
   /** Lines that the run has said, also those that are no longer kept. */
   readonly total: number;
   readonly lines: readonly LogLine[];
-  /** The numbers of the first and the last of these lines, from 1; null where there is none. */
-  readonly first: number | null;
-  readonly last: number | null;
+  /** Of a part that was asked for: the numbers of its first and last lines, from 1; null if there is none. */
+  readonly first?: number | null;
+  readonly last?: number | null;
 }
+
+/** A part of a log. */
+export type LogPart = Required<Log>;
 
 const options = {
   id: argument('<id>', run(), 'the run'),
@@ -60,12 +63,9 @@ async function linesOf(asked: Asked, context: Context): Promise<Log> {
   for await (const line of context.logs.follow(id, { after }, OVER)) all.push(line);
   const end = all.at(-1) ?? (await lastLine(id, context));
   const lines = lastOf(all.filter(({ n }) => n < before).slice(0, limit), last);
-  return {
-    total: end?.n ?? 0,
-    lines: lines.map(({ line }) => line),
-    first: lines[0]?.n ?? null,
-    last: lines.at(-1)?.n ?? null,
-  };
+  const told = { total: end?.n ?? 0, lines: lines.map(({ line }) => line) };
+  const isPart = before !== Infinity || limit !== Infinity || last !== undefined;
+  return isPart ? { ...told, first: lines[0]?.n ?? null, last: lines.at(-1)?.n ?? null } : told;
 }
 
 async function lastLine(id: number, { logs }: Context): Promise<NumberedLine | null> {

@@ -197,7 +197,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     }),
   ),
   LeaseState: object({ leaseUntil: instant, abort: textOrNull, emitted: listOf(text) }),
-  Log: object({ total: whole, lines: listOf(ref('Line')), first: wholeOrNull, last: wholeOrNull }),
+  Log: object(
+    { total: whole, lines: listOf(ref('Line')) },
+    { first: wholeOrNull, last: wholeOrNull },
+  ),
   Results: object({ total: whole, results: listOf(anyJson) }),
   Job: object(job),
   JobList: object({ jobs: listOf(ref('Job')) }, windowed),

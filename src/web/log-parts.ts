@@ -1,5 +1,5 @@
 // A whole log, a part at a time: for a search, and for a file.
-import type { Log } from '../commands/log.ts';
+import type { LogPart } from '../commands/log.ts';
 import type { LogLine } from '../run/view.ts';
 import { ask, pathOf, type Query, withQuery } from './api.ts';
 import { fieldsText, fileLine } from './log-window.ts';
@@ -13,10 +13,10 @@ export interface Found {
   readonly line: LogLine;
 }
 
-export const askLog = (id: string, query: Query, signal: AbortSignal): Promise<Log> =>
-  ask<Log>(withQuery(pathOf('runs', id, 'log'), query), { signal });
+export const askLog = (id: string, query: Query, signal: AbortSignal): Promise<LogPart> =>
+  ask<LogPart>(withQuery(pathOf('runs', id, 'log'), query), { signal });
 
-async function* logParts(id: string, signal: AbortSignal): AsyncGenerator<Log> {
+async function* logParts(id: string, signal: AbortSignal): AsyncGenerator<LogPart> {
   for (let seen = 0; ; ) {
     const part = await askLog(id, { after: seen, limit: PART }, signal);
     if (part.last === null || signal.aborted) return;

@@ -1,6 +1,6 @@
 // The part of a log that a page holds: some thousand lines, in pieces as they came. A log has up to 10 MB; what is far from
 // the lines on the screen is dropped, and asked for again when it is scrolled to.
-import type { Log } from '../commands/log.ts';
+import type { LogPart } from '../commands/log.ts';
 import type { LogLine } from '../run/view.ts';
 
 export interface Piece {
@@ -19,7 +19,7 @@ const MOST_LETTERS = 4_000_000;
 /** Pieces that grow by some lines at a time are put together until then. */
 const WHOLE_PIECE = 500;
 
-export const pieceOf = ({ first, last, lines }: Log): Piece | null =>
+export const pieceOf = ({ first, last, lines }: LogPart): Piece | null =>
   first === null || last === null ? null : { first, last, lines };
 
 /** The window with what follows it; its beginning is dropped where it would be too large. */

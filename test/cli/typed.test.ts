@@ -81,6 +81,8 @@ test('what has no name of its own is refused, and how to name it is said', async
   expect((await refusal(jobs.schedule({ run: () => 1 } as never, {} as never))).message).toContain(
     'defineJob',
   );
-  expect((await refusal(jobs.schedule(null as never, {} as never))).code).toBe('bad-option');
+  expect((await refusal(jobs.schedule(null as never, {} as never))).message).toContain(
+    'no job was named',
+  );
   expect((await jobs.list()).total).toBe(0);
 });

@@ -60,7 +60,7 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello --params [1] -p n=1', 2, 'bad-params', 'an object', '--params'],
   ['schedule hello --params {"__proto__":1}', 2, 'bad-params', '__proto__', 'another name'],
   ['schedule helo', 3, 'unknown-job', '"helo"', '"hello"'],
-  ['schedule jobs/hello.mjs', 3, 'unknown-job', 'jobs/hello.mjs', '"hello"'],
+  ['schedule jobs/hello.mjs', 3, 'unknown-job', 'jobs/hello.mjs', 'jobrun schedule hello'],
   ['schedule ../hello', 2, 'bad-option', '../hello', 'jobrun jobs'],
   ['schedule broken', 5, 'broken-job', '"retries"', '--force'],
   ['unschedule nihgtly', 3, 'unknown-schedule', '"nihgtly"', '"nightly"'],

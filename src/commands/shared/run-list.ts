@@ -7,7 +7,7 @@ import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
 import type { Context } from './command.ts';
-import { type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
+import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
 import { type Checked, field, flag, option, optionOr, yesOrNo } from './options.ts';
 import { type ShortRun, shortOf, viewsOf } from './views.ts';
@@ -30,7 +30,7 @@ export const LIST_OPTIONS = {
   watch: flag('--watch', 'show it again at each change'),
   list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
   q: {
-    ...option('--filter <words>', text(1000), 'that fit these words, as in the dashboard'),
+    ...option('--filter <words>', FILTER.kind, 'that fit these words, as in the dashboard'),
     name: 'q',
   },
   order: field(
