@@ -305,7 +305,10 @@ async function openInFolder(path: string, empties: boolean): ReturnType<typeof o
     return await openOwn(path, empties);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // Not the state folder itself: one that was taken away must not seem to be back, with nothing in it.
+    await mkdir(dirname(path), { mode: 0o700 }).catch((failure: unknown) => {
+      if (errnoOf(failure) !== 'EEXIST') throw failure;
+    });
     return openOwn(path, empties);
   }
 }

@@ -175,8 +175,8 @@ it(
     }, PATIENT);
     expect(ended).toBeGreaterThan(20);
     expect(ledger('begin').length).toBe(60);
-    const status = await eventually(() => one.ask('status').catch(() => null), PATIENT);
-    expect(status.workers.busy).toBe(0);
+    const isIdle = async (): Promise<boolean> => (await one.ask('status')).workers.busy === 0;
+    await eventually(() => isIdle().catch(() => false), PATIENT);
     expect(await faultsOf(store)).toEqual({});
   },
   LONG,
