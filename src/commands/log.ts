@@ -16,7 +16,7 @@ export interface Log {
   /** Lines that the run has said, also those that are no longer kept. */
   readonly total: number;
   readonly lines: readonly LogLine[];
-  /** Of a part that was asked for: the numbers of its first and last lines, from 1; null if there is none. */
+  /** The numbers of the first and last lines of a part, from 1; null if it has none. Left out for a whole log. */
   readonly first?: number | null;
   readonly last?: number | null;
 }

@@ -9,7 +9,7 @@ export type Typed = Readonly<Record<string, string>>;
 /** How the config's `redact` shows a value: sent back, it would become the value. */
 const HIDDEN = '***';
 
-/** What stands in the fields for a run with these params. */
+/** The texts of the fields for a run with these params. */
 export function typedFrom(params: Json, fields: readonly ParamField[]): Typed {
   const given = (params ?? {}) as { readonly [name: string]: Json };
   const [first] = fields;

@@ -23,7 +23,7 @@ export function Button({ is = '', act, label, children }: ButtonProps) {
 interface PanelProps {
   readonly title: ComponentChildren;
   readonly is?: string;
-  /** What stands right of the title. */
+  /** Shown right of the title. */
   readonly side?: ComponentChildren;
   readonly children: ComponentChildren;
 }

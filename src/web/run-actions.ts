@@ -1,4 +1,4 @@
-// What can be done with a run in its present state: a button that would be refused is not shown.
+// The actions on a run in its present state: a button that would be refused is not shown.
 
 import type { ShortRun } from '../commands/shared/views.ts';
 import { SETTLED } from '../run/run.ts';

@@ -17,7 +17,7 @@ import { useTold } from './told.ts';
 
 export type Fact = readonly [name: string, value: ComponentChildren];
 
-/** What is null is left out. */
+/** Facts that are null are left out. */
 export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
   return (
     <dl class="facts">

@@ -1,4 +1,4 @@
-// What a row says of a run beside its name and state: how far it is, why it waits, how it ended.
+// The text of a row beside the name and state of its run: how far it is, why it waits, how it ended.
 import { sayOf } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { Text } from './text.tsx';

@@ -1,4 +1,4 @@
-// What is asked before something is done to a run, and what is then done.
+// The questions before something is done to a run, and the actions that follow.
 import { showRunning } from '../commands/shared/clock-texts.ts';
 import type { Aborted, Refused } from '../commands/shared/replies.ts';
 import { tookMs } from '../commands/shared/run-words.ts';
@@ -95,7 +95,7 @@ export function askNow(run: ShortRun): void {
   });
 }
 
-/** What is next for a run: retry what failed, run now what is due later, again what is done. */
+/** The next action for a run: retry if it failed, run now if it is due later, run again if it is done. */
 export function askOnward(run: ShortRun): void {
   if (mayBe('retry', run)) askRetry(run);
   else if (mayBe('now', run)) askNow(run);

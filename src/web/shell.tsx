@@ -1,4 +1,4 @@
-// What surrounds every page: the project, the ways to the other pages, whether the daemon is there, and the theme.
+// The frame of every page: the project, the ways to the other pages, whether the daemon is there, and the theme.
 
 import type { ComponentChildren } from 'preact';
 import type { Status } from '../commands/shared/replies.ts';

@@ -19,7 +19,7 @@ const SAME: Readonly<Record<string, string>> = {
 interface Props {
   readonly path: string;
   readonly size?: number;
-  /** What lies in the path twice stays empty. */
+  /** Values that lie in the path twice stay empty. */
   readonly isFilled?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What was done, or refused, in a line at the edge of the page, for a while.
+// Messages of what was done, or refused: a line at the edge of the page, for a while.
 import { useEffect } from 'preact/hooks';
 import { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
