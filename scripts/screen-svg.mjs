@@ -5,7 +5,9 @@
 const [CELL, LINE, LEFT, TOP] = [8.4, 16.3, 20, 44];
 const INK = '#d8dee9';
 const PAPER = '#1b1f27';
-const DIM = '#7d8797';
+const DIM = '#8f9aab';
+/** Behind what a terminal shows inverse: a pane of light grey would outshine the rest. */
+const BAR = '#3d4a63';
 const COLORS = {
   31: '#ef7a85',
   32: '#9bcf7f',
@@ -25,10 +27,13 @@ export function screenSvg(screen, label) {
   const dots = ['#ff5f57', '#febc2e', '#28c840'];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${height}" role="img" aria-label="${label}">`,
-    `<style>text{font:14px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:${INK};white-space:pre}</style>`,
+    // No fill in here: a rule of a style sheet goes before the fill of a letter.
+    '<style>text{font:14px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}</style>',
     `<rect width="100%" height="100%" rx="10" fill="${PAPER}"/>`,
     ...dots.map((color, i) => `<circle cx="${20 + 20 * i}" cy="18" r="6" fill="${color}"/>`),
+    `<g fill="${INK}">`,
     ...lines.map((parts, row) => parts.map((part) => drawn(part, row)).join('')).filter(Boolean),
+    '</g>',
     '</svg>',
     '',
   ].join('\n');
@@ -63,12 +68,11 @@ function styled(style, code) {
 }
 
 function drawn({ text, style, start }, row) {
-  const color = style.dim ? DIM : style.color;
+  const fill = style.dim ? DIM : style.color;
   const [x, y] = [LEFT + start * CELL, TOP + row * LINE];
   const back = style.inverse
-    ? `<rect x="${x.toFixed(1)}" y="${(y - 12.6).toFixed(1)}" width="${(text.length * CELL).toFixed(1)}" height="${LINE}" fill="${color}"/>`
+    ? `<rect x="${x.toFixed(1)}" y="${(y - 12.6).toFixed(1)}" width="${(text.length * CELL).toFixed(1)}" height="${LINE}" fill="${BAR}"/>`
     : '';
-  const fill = style.inverse ? PAPER : color;
   const words = [...text.matchAll(/\S+(?: \S+)*/g)].map(({ 0: word, index }) => {
     const from = (x + index * CELL).toFixed(1);
     const look = `${fill === INK ? '' : ` fill="${fill}"`}${style.bold ? ' font-weight="bold"' : ''}`;
