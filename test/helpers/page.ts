@@ -3,7 +3,9 @@
 // in the order of the page, and what is printed is compared with what the page says. What no two times are the same,
 // such as instants, pids and durations, is compared as a kind of thing only.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Project, ROOT } from './project.ts';
@@ -25,6 +27,8 @@ export interface Typed {
 
 /** No command of a page takes so long. */
 const LIMIT_MS = 30_000;
+/** The port that all pages name. Another daemon of this machine may have it, so what is tried has a free one. */
+const PORT = '9464';
 const FENCE = /^```(\w*) ?(.*)$/;
 const FILE = /^(?:\/\/|#|--) ([\w./-]+\.\w+)$/;
 
@@ -48,6 +52,8 @@ export function blocksOf(page: string): readonly Block[] {
 export async function tryPage(path: string, write: boolean): Promise<readonly Typed[]> {
   const page = readPage(path);
   const project = makeProject();
+  const port = await freePort();
+  const here = (text: string): string => text.replaceAll(PORT, port);
   onTestFinished(async () => {
     await type(project, 'jobrun stop --now');
   });
@@ -55,11 +61,12 @@ export async function tryPage(path: string, write: boolean): Promise<readonly Ty
   let text = page;
   for (const block of blocksOf(page)) {
     const file = fileOf(block);
-    if (file !== null) project.write(file, `${block.lines.join('\n')}\n`);
+    if (file !== null) project.write(file, here(`${block.lines.join('\n')}\n`));
     if (block.language !== 'console') continue;
     const done: Typed[] = [];
     for (const one of commandsIn(block)) {
-      done.push({ ...one, printed: await type(project, one.command) });
+      const printed = await type(project, here(one.command));
+      done.push({ ...one, printed: printed.replaceAll(port, PORT) });
     }
     typed.push(...done);
     if (write) text = replaced(text, block, done);
@@ -79,6 +86,8 @@ export const alike = (text: string): string =>
     .replace(/\b\d+ MB of \d+ MB/g, '<memory>')
     .replace(/\bpid"?:? ?\d+/g, 'pid <n>')
     .replace(/\b\d+(?:\.\d+)?(?:ms|s|m|h|d)\b(?: \d+(?:ms|s|m|h)\b)*/g, '<long>')
+    .replace(/\brow \d+/g, 'row <n>')
+    .replace(/#key=[\w-]+/g, '#key=<key>')
     .replace(/<long> ago|\bnow\b/g, '<when>')
     .replace(/"(\w*Ms)":\d+(?:\.\d+)?/g, '"$1":<long>')
     .replace(/^(\s*\d+ +\w+ +<time> +<long> +)\d+/gm, '$1<n>')
@@ -94,6 +103,14 @@ export function fits({ said, printed }: Pick<Typed, 'said' | 'printed'>): boolea
   if (parts.length === 1) return parts[0] === alike(printed);
   const pattern = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^]*');
   return new RegExp(`^${pattern}$`).test(alike(printed));
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return `${port}`;
 }
 
 function makeProject(): Project {
