@@ -40,8 +40,11 @@ export interface Holder {
 }
 
 export interface StateLock {
-  /** Throws where the lock file is no longer the one that was locked: another process may hold the new one. */
-  readonly guard: () => void;
+  /**
+   * Throws where the lock file is no longer the one that was locked: another process may hold the new one. Looks at most
+   * every 100 ms, unless it must look `now`.
+   */
+  readonly guard: (now?: 'now') => void;
   /** The same without an error; false once it is released, too. */
   readonly isHeld: () => boolean;
   /** Resolves when it was found that the lock is lost: whoever holds it must not write any more. */
@@ -99,10 +102,10 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
     tell = resolve;
   });
   let released = false;
-  const isHeld = (): boolean => {
+  const isHeld = (at?: 'now'): boolean => {
     if (released) return false;
     const now = clock.monotonic();
-    if (now - checked < GUARD_EVERY_MS) return true;
+    if (!at && now - checked < GUARD_EVERY_MS) return true;
     if (!isSame(fd, path)) {
       tell(lostLock(path));
       return false;
@@ -111,10 +114,10 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
     return true;
   };
   return {
-    guard: () => {
-      if (!isHeld()) throw lostLock(path);
+    guard: (now) => {
+      if (!isHeld(now)) throw lostLock(path);
     },
-    isHeld,
+    isHeld: () => isHeld(),
     lost,
     release: async () => {
       released = true;
@@ -365,12 +368,14 @@ function openShared(path: string): number | 'taken' | null {
 /**
  * The disk of who holds the lock. Each change asks first whether the folder is still the one that was locked: a process that
  * was busy or asleep for long may find another in its place, which is somebody else's. `guard` throws where the lock is lost.
+ * A change of names goes by the path, so it looks at once: the state must not be written anew into a folder that was put
+ * there a moment ago, for what it then answers would be missing once the old one is back.
  */
-export function lockedDisk(disk: Disk, guard: () => void): Disk {
+export function lockedDisk(disk: Disk, guard: StateLock['guard']): Disk {
   const held =
     <A extends readonly unknown[], T>(change: (...args: A) => Promise<T>) =>
     async (...args: A): Promise<T> => {
-      guard();
+      guard('now');
       return change(...args);
     };
   return {

@@ -1,6 +1,14 @@
 // The state folder is replaced by another (a restore, a new volume, `rm -rf` and a start) under a process that holds the
 // lock of the first and has been busy or asleep meanwhile: nothing that it writes goes into the new one.
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -122,6 +130,22 @@ test('so does a process that slept with a fold, a heartbeat and the mark of its 
   old.members.beat(T0);
   await old.close().catch(() => undefined);
   await expectUntouched(before, ours);
+});
+
+test('a folder put there a moment ago takes nothing, nor does the one that comes back miss an answer', async () => {
+  const { engine: old, lock } = await opened();
+  await old.accept([draft(0)], T0);
+  lock.guard();
+  renameSync(dir, join(home, 'away'));
+  mkdirSync(dir, { mode: 0o700 });
+  await expect(old.accept([draft(1)], T0)).rejects.toMatchObject({ code: 'state-unsafe' });
+  expect(readdirSync(dir)).toEqual([]);
+  await old.close().catch(() => undefined);
+  rmSync(dir, { recursive: true });
+  renameSync(join(home, 'away'), dir);
+  const { engine, damage } = await opened();
+  expect([damage, (await all(engine)).total]).toEqual([[], 1]);
+  await engine.close();
 });
 
 async function* noLines(): AsyncGenerator<string> {}

@@ -74,7 +74,7 @@ const STEPS: readonly Step[] = [
   get('runs', 'runs?key=k', 'list --key k'),
   get('runs/{id}', 'runs/1', 'show 1'),
   get('runs/{id}/log', 'runs/1/log', 'logs 1', {
-    as: (line) => ({ total: 1, lines: [line], first: 1, last: 1 }),
+    as: (line) => ({ total: 1, lines: [line] }),
   }),
   get('runs/{id}/results', 'runs/1/results', 'show 1', {
     as: ({ results }) => ({ total: 1, results }),
