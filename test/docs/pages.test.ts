@@ -81,6 +81,25 @@ it('a page that says other than what is printed is found', () => {
   expect(fits({ said: 'a\n…\nz', printed: 'a\nb\nc' })).toBe(false);
 });
 
+it('every picture is shown on a page, with its own background and colours', () => {
+  const pictures = readdirSync(join(ROOT, 'docs')).filter((name) => /\.(?:svg|png)$/.test(name));
+  const shown = all.map(readPage).join('\n');
+  expect(pictures.filter((name) => !shown.includes(`${name})`))).toEqual([]);
+  const drawn = pictures.filter((name) => name.endsWith('.svg'));
+  expect(drawn.length).toBeGreaterThan(3);
+  for (const name of drawn) {
+    const svg = readPage(`docs/${name}`);
+    expect([name, /<style>[^<]*fill:/.test(svg)], 'a rule hides what fill says').toEqual([
+      name,
+      false,
+    ]);
+    expect([name, /<rect[^>]* fill="#/.test(svg)], 'it has a ground of its own').toEqual([
+      name,
+      true,
+    ]);
+  }
+});
+
 it('links lead to what is there', () => {
   const dead = all.flatMap((page) =>
     [...readPage(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
