@@ -7,6 +7,7 @@ import { weightOf } from '../run/weight.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
+import { refuseFewFilesOffline } from '../support/system.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import { abortElsewhere } from './abort-elsewhere.ts';
 import { openJobs } from './jobs.ts';
@@ -46,7 +47,10 @@ export async function openOffline(
   clock: Clock = systemClock,
 ): Promise<OfflineContext> {
   // What only looks needs no worker.
-  if (!options.readOnly) refuseMissingFiles();
+  if (!options.readOnly) {
+    refuseFewFilesOffline();
+    refuseMissingFiles();
+  }
   const ignore = (): void => undefined;
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });

@@ -142,10 +142,11 @@ export function toJobrunError(thrown: unknown): JobrunError {
 export const isFewFiles = (thrown: unknown): boolean =>
   ['EMFILE', 'ENFILE'].includes(errnoOf(thrown));
 
-export function fewFiles(message: string, cause?: unknown): JobrunError {
-  const hint = 'Raise the limit: ulimit -n 1024, or LimitNOFILE=65536 in a systemd unit.';
-  return new JobrunError('refused', message, hint, cause);
-}
+export const FEW_FILES_HINT =
+  'Raise the limit: ulimit -n 1024, or LimitNOFILE=65536 in a systemd unit.';
+
+export const fewFiles = (message: string, cause?: unknown): JobrunError =>
+  new JobrunError('refused', message, FEW_FILES_HINT, cause);
 
 /** What is wrong and what to do about it, where there is one line for both. */
 export function errorLine(thrown: unknown): string {

@@ -1,6 +1,6 @@
 // What the system says of processes: whether one lives, by its pid alone, and how many files this one may have open. Where
 // that limit is low, Node fails in many ways: modules seem to be missing, processes do not start, connections break. So a
-// daemon looks before it begins.
+// daemon looks before it begins, and so does a command without one that may start a worker.
 import { readFileSync } from 'node:fs';
 import { errnoOf, fewFiles, orElseSync } from './errors.ts';
 
@@ -9,13 +9,21 @@ const BASE = 64;
 /** Pipes of a worker process. */
 const PER_WORKER = 4;
 
+/** A command that starts one worker, and may hold sessions with a store. */
+const COMMAND = 40;
+
 /** Throws `refused` where the limit is too low for a daemon with so many workers. */
 export function refuseFewFiles(workers: number, limit = openFileLimit()): void {
-  const needed = BASE + PER_WORKER * workers;
+  refuseFewer(BASE + PER_WORKER * workers, `a daemon with ${workers} workers`, limit);
+}
+
+/** The same for a command that works without a daemon. */
+export const refuseFewFilesOffline = (): void =>
+  refuseFewer(COMMAND, 'a command without a daemon', openFileLimit());
+
+function refuseFewer(needed: number, who: string, limit: number | null): void {
   if (limit === null || limit >= needed) return;
-  throw fewFiles(
-    `a daemon with ${workers} workers needs ${needed} open files, and may have ${limit}`,
-  );
+  throw fewFiles(`${who} needs ${needed} open files, and may have ${limit}`);
 }
 
 /** Null where the system does not say. */

@@ -33,6 +33,7 @@ describe('the beginning', () => {
     [50, ['daemon', '--detach']],
     [50, ['run', 'quick', '--local']],
     [20, ['schedule', 'quick']],
+    [26, ['schedule', 'quick']],
   ])(
     'with ulimit -n %i, %j is refused in one line that says so, with what to do',
     (limit, args) => {

@@ -14,7 +14,6 @@ export const FILES: Readonly<Record<string, string>> = {
 
 /** Single tests, by a part of their names. */
 export const TESTS: Readonly<Record<string, string>> = {
-  'with ulimit -n 20': 'which files can be opened is another number without files of state/',
   'a state folder that others may write to': 'without a daemon a store needs no state/',
   'folders of another user': 'without a daemon a store needs no state/',
   'a state folder, or a folder in it, that is a link': 'without a daemon a store needs no state/',

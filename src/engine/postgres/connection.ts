@@ -6,7 +6,13 @@
 import type { Duplex } from 'node:stream';
 import type { Client, QueryResultRow } from 'pg';
 import { type Clock, delay } from '../../support/clock.ts';
-import { errnoOf, JobrunError } from '../../support/errors.ts';
+import {
+  errnoOf,
+  FEW_FILES_HINT,
+  isFewFiles,
+  JobrunError,
+  toJobrunError,
+} from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
 import { hostText, type StoreHost, type StorePlace } from '../../support/store-place.ts';
 import { plainLine } from '../../support/text.ts';
@@ -54,8 +60,8 @@ export interface ServerFacts {
 }
 
 /**
- * Waits up to 5 s for a store that is away, and for no other refusal. Rejects with `store-unreachable`, and with
- * `store-unsafe` where it cannot be worked on at all.
+ * Waits up to 5 s for a store that is away, and for no other refusal. Rejects with `store-unreachable`, with
+ * `store-unsafe` where it cannot be worked on at all, and with `refused` where this process may open too few files.
  */
 export async function reachStore(
   reach: Reach,
@@ -67,7 +73,9 @@ export async function reachStore(
     try {
       return await openSession(reach, options);
     } catch (error) {
-      const passes = error instanceof JobrunError && isAway(error.cause);
+      const cause = error instanceof JobrunError ? error.cause : null;
+      if (isFewFiles(cause)) throw toJobrunError(cause);
+      const passes = isAway(cause);
       if (!passes || until - clock.monotonic() <= AGAIN_AFTER_MS) throw error;
       await delay(clock, AGAIN_AFTER_MS);
     }
@@ -273,10 +281,14 @@ function unsafe(host: StoreHost, why: string, hint: string): JobrunError {
 /** `store-unreachable` for whatever kept a session from being opened, or ended it. */
 export function unreachable(host: StoreHost, cause: unknown): JobrunError {
   const message = `the store at ${shownHost(host)} cannot be reached: ${reasonOf(cause)}`;
-  const hint = isAway(cause)
+  return new JobrunError('store-unreachable', message, hintFor(host, cause), cause);
+}
+
+function hintFor(host: StoreHost, cause: unknown): string {
+  if (isFewFiles(cause)) return FEW_FILES_HINT;
+  return isAway(cause)
     ? `Look at it: pg_isready -h ${host.name} -p ${host.port}`
     : 'Look at what engine in the config says: user, password, database, sslmode.';
-  return new JobrunError('store-unreachable', message, hint, cause);
 }
 
 const shownHost = (host: StoreHost): string =>
