@@ -13,6 +13,7 @@ import type { Config } from '../support/config.ts';
 import { errorLine, exitCodeOf, type JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
+import { openStoreClient } from './store-client.ts';
 
 type Reply =
   | { readonly listed: Listed; readonly damage: readonly JobrunError[] }
@@ -91,11 +92,16 @@ function giveBack(leave: () => void): void {
 
 function placesOf(config: Config): Places {
   const { state } = config;
-  return {
-    connect: () => reachDaemon(state),
-    openFiles: () => readFiles(config),
+  if (config.store)
+    return {
+      connect: async () => (await reachDaemon(state)) ?? (await openStoreClient(config)),
+      files: null,
+    };
+  const files = {
+    open: () => readFiles(config),
     stamp: () => ['manifest.json', 'journal'].map((name) => stampOf(join(state, name))).join(),
   };
+  return { connect: () => reachDaemon(state), files };
 }
 
 function stampOf(path: string): string {

@@ -7,6 +7,7 @@ import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
 import { Wakeup } from '../support/wakeup.ts';
 import { type Command, type Context, hearsOfChanges } from './shared/command.ts';
+import { hostViews } from './shared/hosts.ts';
 import { count } from './shared/kinds.ts';
 import { field } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
@@ -86,12 +87,18 @@ class Counter {
     return () => this.#listeners.delete(listener);
   }
 
-  async look({ engine, catalog, daemon }: Context): Promise<number> {
+  async look(context: Context): Promise<number> {
+    const { engine, catalog, daemon } = context;
     const { all, jobs } = await engine.pauses();
     const schedules = await engine.schedules();
-    const setup = [schedules, catalog.all(), daemon?.workers().busy, all, [...jobs].join()];
+    const workers = daemon ? daemon.workers().busy : await aliveHosts(context);
+    const setup = [schedules, catalog.all(), workers, all, [...jobs].join()];
     if (setup.some((one, i) => one !== this.#setup[i])) this.#n++;
     this.#setup = setup;
     return this.#n;
   }
 }
+
+/** Daemons of other hosts, if none runs here. */
+const aliveHosts = async (context: Context): Promise<string> =>
+  (await hostViews(context)).map(({ id, state }) => `${id} ${state}`).join();

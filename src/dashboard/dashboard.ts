@@ -54,7 +54,12 @@ class Dashboard {
     this.#store = new Store(newModel(this.#terminal.size, readOnly, timezone), clock);
     this.#screen = new Screen(this.#terminal.write, this.#terminal.size);
     this.#link = new Link(places, clock, {
-      onLink: (link, aliveAt) => this.#store.set({ link, aliveAt }),
+      onLink: (link, aliveAt) =>
+        this.#store.change(({ silentSince, ...model }) => ({
+          ...model,
+          ...{ link, aliveAt },
+          silentSince: link === 'silent' ? (silentSince ?? clock.now()) : null,
+        })),
       onChange: () => this.#refresh.soon(),
       onError: (error) => this.#tell(error),
     });

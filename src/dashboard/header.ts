@@ -55,13 +55,19 @@ function stateText({ link, readOnly, status, silentSince }: Model, { here }: She
     opening: 'opening',
     offline: 'no daemon: read only',
     silent: `no answer since ${showSecond(silentSince ?? 0, here)}`,
-    online: readOnly ? 'read only' : '',
+    online: [status && daemonText(status), readOnly ? 'read only' : ''].filter(Boolean).join(', '),
   }[link];
   const broken = status?.broken.length ?? 0;
   const paused = status?.paused.all ? 'PAUSED' : '';
   return [words, paused, link === 'online' && broken > 0 ? `${broken} broken` : '']
     .filter(Boolean)
     .join(', ');
+}
+
+/** On a store another host may have the daemon. */
+function daemonText({ pid, running }: Status): string {
+  if (pid !== null) return '';
+  return running ? 'no daemon on this host' : 'no daemon is running';
 }
 
 /** Workers and throughput on wide screens; narrow ones show them at the bottom. The last meters are dropped first. */

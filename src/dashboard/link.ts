@@ -1,5 +1,6 @@
-// To whom the dashboard talks: the daemon, and where none runs the files, read only. It looks for a daemon again and
-// again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of changes.
+// To whom the dashboard talks: the daemon, and where none runs the files, read only, or the store. It looks for a daemon
+// again and again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of
+// changes.
 import type { Client } from '../api/client.ts';
 import type { Clock } from '../support/clock.ts';
 import { delay } from '../support/clock.ts';
@@ -8,12 +9,16 @@ import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Link as LinkState } from './model.ts';
 
-/** What the command line hands in: how to reach a daemon, and how to read the files. */
+/** What the command line hands in: how to reach a daemon or the store, and how to read the files. */
 export interface Places {
+  /** Rejects where the store is away; null where no daemon keeps the files. */
   connect(): Promise<Client | null>;
-  openFiles(): Promise<Files>;
-  /** Says another thing when the files have changed. */
-  stamp(): string;
+  /** Null on a store. */
+  readonly files: {
+    open(): Promise<Files>;
+    /** Says another thing when the files have changed. */
+    stamp(): string;
+  } | null;
 }
 
 /** The state as it was read; its lock is not held. */
@@ -58,9 +63,16 @@ export class Link {
     const { signal } = this.#ended;
     while (!signal.aborted) {
       const client = await this.#connect();
+      const { files } = this.#places;
       if (client) await this.#follow(client);
-      else await this.#readFiles();
+      else if (files) await this.#readFiles(files);
+      else await this.#storeAway();
     }
+  }
+
+  async #storeAway(): Promise<void> {
+    this.#told.onLink('silent', null);
+    await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);
   }
 
   /** A list of runs in parts as it is found; the last one is whole. */
@@ -118,10 +130,10 @@ export class Link {
   }
 
   /** Shows what the files say, until a daemon answers or the files say another thing. */
-  async #readFiles(): Promise<void> {
-    const stamp = this.#places.stamp();
+  async #readFiles(place: NonNullable<Places['files']>): Promise<void> {
+    const stamp = place.stamp();
     try {
-      const files = await this.#places.openFiles();
+      const files = await place.open();
       await this.#closeFiles();
       this.#files = files;
       if (files.damage) this.#told.onError(files.damage);
@@ -134,7 +146,7 @@ export class Link {
     }
     this.#told.onLink('offline', this.#files?.aliveAt ?? null);
     this.#told.onChange();
-    while (!this.#ended.signal.aborted && this.#places.stamp() === stamp) {
+    while (!this.#ended.signal.aborted && place.stamp() === stamp) {
       await delay(this.#clock, LOOK_EVERY_MS, this.#ended.signal);
       const client = await this.#connect();
       if (client) return this.#follow(client);

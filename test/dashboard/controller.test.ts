@@ -29,8 +29,7 @@ describe('a key', () => {
     store = new Store(modelWith({ columns: 80, rows: 24 }, listWith([rowOf(9)])), clock);
     const places = {
       connect: async () => null,
-      stamp: () => '',
-      openFiles: () => Promise.reject(),
+      files: { stamp: () => '', open: () => Promise.reject() },
     };
     const told = { onLink: nothing, onChange: nothing, onError: nothing };
     const link = new Link(places, clock, told);

@@ -42,7 +42,7 @@ beforeEach(async () => {
       }),
     ...{ aliveAt: null, damage: null, close: async () => undefined },
   };
-  const places = { connect: async () => null, stamp: () => '', openFiles: async () => files };
+  const places = { connect: async () => null, files: { stamp: () => '', open: async () => files } };
   link = new Link(places, clock, { onLink: nothing, onChange: nothing, onError: nothing });
   void link.run();
   const desk = { store, link, refresh: new Refresh(store, link) };

@@ -1,9 +1,11 @@
 // Commands on a host without a daemon of its own, where the runs are in a store: what goes on hears of what the daemons of
 // other hosts do. Where no host has a daemon, nothing would ever come, and that is said before anything is accepted.
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { hosts } from '../helpers/cluster.ts';
 import { freshStore } from '../helpers/postgres.ts';
-import { type Doc, eventually } from '../helpers/project.ts';
+import { type Doc, eventually, ROOT } from '../helpers/project.ts';
+import { Screen } from '../helpers/tmux.ts';
 
 beforeAll(async () => void (await freshStore({ fsync: true })), 120_000);
 
@@ -72,3 +74,27 @@ it('without a daemon on any host they end at once with 4, and nothing is accepte
   }
   expect((await shell.json('list')).total).toBe(0);
 }, 60_000);
+
+it('the dashboard shows what other hosts change, acts on it, and is of the daemon here once one runs', async () => {
+  const { web, shell } = await hosts(['web', 'shell'], { files: FILES });
+  await web.json('schedule', 'hello', '--in', '2h');
+  const screen = new Screen(shell.dir, shell.env, { columns: 110, rows: 24 });
+  screen.press(`node ${join(ROOT, 'bin/jobrun.js')}`, 'Enter');
+  await screen.shows(/no daemon is running[\s\S]*2 Scheduled 1 /, 20_000);
+  screen.press('2');
+  await screen.shows(/> +1 +hello/, 20_000);
+  screen.press('a');
+  await screen.shows('Abort 1 hello?', 20_000);
+  screen.press('y');
+  await screen.shows(/2 Scheduled 0 +3 Done 0 +4 Errors 1 /, 20_000);
+  expect(await web.show('1')).toMatchObject({ state: 'aborted' });
+  await web.daemon();
+  await screen.shows('no daemon on this host', 20_000);
+  await web.json('run', 'hello');
+  await screen.shows(/3 Done 1 /, 20_000);
+  screen.press('5');
+  await screen.shows(/> +2 +hello +done[\s\S]*said on the way/, 20_000);
+  const { pid } = await shell.daemon();
+  await screen.shows(`pid ${pid}`, 20_000);
+  expect(screen.text).not.toContain('no daemon');
+}, 90_000);

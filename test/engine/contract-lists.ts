@@ -58,6 +58,10 @@ export function listsContract(bench: Bench): void {
       },
       { query: { below: 1000, key: 'key-50' }, fits: (run) => run.origin?.key === 'key-50' },
       { query: { below: 1 }, fits: () => false },
+      {
+        query: { below: Number.POSITIVE_INFINITY, states: ['queued'] },
+        fits: (run) => run.state.name === 'queued',
+      },
       { query: { words: ['KEY-1'] }, fits: (run) => run.origin?.key?.startsWith('key-1') ?? false },
       {
         query: { words: ['77'], jobs: ['import'] },

@@ -211,7 +211,8 @@ interface Plan {
 }
 
 function planOf(query: Query): Plan {
-  const { order = 'newest', key, since, below, offset = 0, limit } = query;
+  const { order = 'newest', key, since, offset = 0, limit } = query;
+  const below = Number.isFinite(query.below) ? query.below : undefined;
   const states = statesOf(query);
   const jobs = query.jobs?.map((job) => columnOf(job)) ?? null;
   const more = (values: Values): string[] => [
