@@ -6,6 +6,7 @@ import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Json, tooLarge } from '../support/json.ts';
 import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
+import { myTurn } from '../support/turn-taking.ts';
 import { weightOfValue } from '../support/weight.ts';
 import type { Intake, Sender } from './intake.ts';
 import type { Oversized } from './oversized.ts';
@@ -44,6 +45,8 @@ const READ_AHEAD = 1024 * 1024;
 const PIECE = 256 * 1024;
 /** Items of streams are gathered up to this, then the loop gets its turn. */
 const GATHER = 64 * 1024;
+/** After so many items of one stream others may have theirs. */
+const SENT_IN_TURN = 16;
 /** While it is not read, so often it is told that the daemon lives: a ping that waits in the socket gets no answer. */
 const SIGN_EVERY_MS = 2 * SECOND;
 /** Time to take at least one piece. */
@@ -282,6 +285,7 @@ export class Connection implements Sender {
   async #stream(asked: Asked, items: AsyncIterable<Json>): Promise<void> {
     const { signal, request } = asked;
     const { id } = request;
+    let sent = 0;
     for await (const item of items) {
       if (signal.aborted) break;
       // The request has been taken in: a run that is followed for hours holds its params by itself.
@@ -289,6 +293,7 @@ export class Connection implements Sender {
       asked.heap = 0;
       this.#send({ id, item });
       if (this.#out.bytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
+      if (++sent % SENT_IN_TURN === 0) await myTurn();
     }
     // A stream that ends because the daemon does has no end that a client could take for the real one.
     if (!this.#closing && !this.#socket.destroyed) this.#send({ id, end: true });

@@ -78,8 +78,10 @@ export class Feed<Item extends Numbered> {
   }
 
   #after(since: number): (Item | Gap)[] {
-    const kept = this.#kept.slice(this.#first).flatMap((one) => one?.item ?? []);
-    const missed = kept.filter(({ n }) => n > since);
+    // From the end: thousands of readers may come, and most have seen nearly all.
+    let from = this.#kept.length;
+    while (from > this.#first && (this.#kept[from - 1]?.item.n ?? 0) > since) from--;
+    const missed = this.#kept.slice(from).flatMap((one) => one?.item ?? []);
     const next = missed[0]?.n ?? this.#last + 1;
     return next > since + 1 ? [{ type: 'gap' }, ...missed] : missed;
   }
@@ -114,7 +116,7 @@ class Reader<Item> {
         yield { type: 'gap' };
       }
       yield* this.#take();
-      if (this.#waiting.length === 0 && !this.#ended) await this.#arrivals.sleep();
+      if (this.#waiting.length === 0 && !this.#ended) await this.#arrivals.sleepInTurn();
     }
   }
 

@@ -47,7 +47,7 @@ export const changes: Command<typeof options, Changes, Changes> = {
         } else {
           // What changes without a run nobody tells of.
           const undoLook = context.clock.after(AT_MOST_EVERY_MS, changed.wake, { idle: true });
-          await changed.sleep();
+          await changed.sleepInTurn();
           undoLook();
         }
       }

@@ -1,6 +1,8 @@
 // Waiting for what somebody else does: a promise with the means to settle it, and the sleep of a loop until something has
 // come for it.
 
+import { myTurn } from './turn-taking.ts';
+
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
@@ -32,6 +34,13 @@ export class Wakeup {
         this.#resolve = resolve;
       });
     }
+    this.forget();
+  }
+
+  /** The same, for one of many that are woken at once. */
+  async sleepInTurn(): Promise<void> {
+    await this.sleep();
+    await myTurn();
     this.forget();
   }
 

@@ -52,7 +52,7 @@ export async function* stepsOf(
       const step = told.news(await viewRun(run, context));
       if (step) yield step;
       const stop = context.clock.after(LOOK_EVERY_MS, changes.wake, { idle: true });
-      await changes.sleep();
+      await changes.sleepInTurn();
       stop();
     }
   } finally {

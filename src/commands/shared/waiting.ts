@@ -5,6 +5,7 @@ import { isSettled, type Run } from '../../run/run.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
+import { myTurn } from '../../support/turn-taking.ts';
 import { Wakeup } from '../../support/wakeup.ts';
 import { type Context, hearsOfChanges } from './command.ts';
 import { hostViews } from './hosts.ts';
@@ -34,7 +35,7 @@ export async function untilSettled(
     while (!isOver(runs, any)) {
       if (signal.aborted) return null;
       if (!(await isAwaited(context))) throw noDaemon('waiting for a run');
-      await changes.sleep();
+      await changes.sleepInTurn();
     }
     return ids.flatMap((id) => runs.get(id) ?? []);
   } finally {
@@ -155,6 +156,7 @@ export async function* watched<View>(
     while (!signal.aborted) {
       await changes.sleep();
       await delay(context.clock, AT_MOST_EVERY_MS, signal);
+      await myTurn();
       changes.forget();
       const view = await durably(context.engine, again);
       if (!signal.aborted) yield view;

@@ -120,7 +120,7 @@ export class RunLogFiles implements Logs {
           if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield { n, line };
         }
         if (signal.aborted && queue.length === 0) return;
-        await arrivals.sleep();
+        await arrivals.sleepInTurn();
       }
     } finally {
       stop();

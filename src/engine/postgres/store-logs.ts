@@ -115,7 +115,7 @@ export class StoreLogs implements Logs {
       yield* chosen(lines, which).filter((one) => one.n > shown);
       while (!signal.aborted) {
         yield* follower.take().filter(isAsked);
-        if (!signal.aborted) await follower.arrivals.sleep();
+        if (!signal.aborted) await follower.arrivals.sleepInTurn();
       }
       // It has ended a moment ago, after all that it said was written.
       await this.#followers.look([follower]);
