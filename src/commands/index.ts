@@ -253,6 +253,18 @@ const REQUESTS: readonly CommandEntry[] = [
     load: async () => (await import('./lease-ends.ts')).leasePending,
   },
   {
+    name: 'task',
+    summary: 'A run by its attempts, for protocols of other systems',
+    group: RUNS,
+    load: async () => (await import('./task.ts')).task,
+  },
+  {
+    name: 'task-settle',
+    summary: 'The result of a run that comes from outside',
+    group: RUNS,
+    load: async () => (await import('./task.ts')).taskSettle,
+  },
+  {
     name: 'trust-clock',
     summary: 'Takes the clock as right, for the doctor',
     group: PROJECT,

@@ -12,6 +12,8 @@ import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_HTTP_STREAMS } from '../support/limits.ts';
 import { Bodies, refuseType } from './body.ts';
+import type { Conductor } from './conductor/conductor.ts';
+import type { Ask } from './conductor/updates.ts';
 import { sendEvents } from './events.ts';
 import { Repeats } from './idempotency.ts';
 import { type Access, bearerOf, Keys } from './keys.ts';
@@ -25,22 +27,13 @@ import {
   requestOfQuery,
 } from './requests.ts';
 import type { Route } from './routes.ts';
-import type { Target } from './visitor.ts';
+import type { Target, Visit } from './visitor.ts';
 
 /** The daemon, as the API needs it. */
 export interface Served {
   readonly handle: Handle;
   /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
   readonly durable: (command: string, isError: boolean) => Promise<void> | null;
-}
-
-export interface Visit {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** The client waits to be told to send its body. */
-  readonly isExpected: boolean;
-  /** Aborted when the connection has gone. */
-  readonly signal: AbortSignal;
 }
 
 interface ApiParts {
@@ -64,9 +57,12 @@ export class Api {
   #served: Served | null = null;
   readonly #repeats: Repeats;
   readonly #operations: Operations;
+  readonly #onError: (error: unknown) => void;
+  #conductor: Conductor | null = null;
   #streams = 0;
 
   constructor({ config, clock, onError }: ApiParts) {
+    this.#onError = onError;
     this.#repeats = new Repeats(config.state, clock, onError);
     this.#operations = new Operations(clock, onError);
     this.#config = config;
@@ -89,15 +85,43 @@ export class Api {
 
   /** The reply; null where the response was written already. */
   async answer(target: Target, visit: Visit): Promise<Reply | null> {
+    if (target.parts[0] === 'conductor') return this.#ofConductor(target, visit);
     this.#routes ??= prepareRoutes();
     const found = routesOf(await this.#routes, target.parts);
     const { request, response } = visit;
     const one = found.find(({ prepared }) => prepared.route.method === request.method);
     if (found.length === 0) return NO_PATH;
     if (!one) return notAllowed([...new Set(found.map(({ prepared }) => prepared.route.method))]);
-    const served = this.#ending.signal.aborted ? null : this.#served;
+    const served = this.#open();
     if (!served) return NOT_SERVING;
     return (await this.#refusal(request, response)) ?? this.#act(one, target, visit, served);
+  }
+
+  #open(): Served | null {
+    return this.#ending.signal.aborted ? null : this.#served;
+  }
+
+  /** Loaded with the first request for it. */
+  async #ofConductor(target: Target, visit: Visit): Promise<Reply | null> {
+    if (!this.#conductor) {
+      const { Conductor } = await import('./conductor/conductor.ts');
+      const isReadOnly = this.#config.http.readOnly;
+      const parts = { keys: this.#keys, bodies: this.#bodies, isReadOnly, onError: this.#onError };
+      this.#conductor ??= new Conductor(parts);
+    }
+    const served = this.#open();
+    return this.#conductor.answer(target, visit, served && this.#askerOf(served, visit));
+  }
+
+  #askerOf(served: Served, { signal }: Visit): Ask {
+    const ends = AbortSignal.any([signal, this.#ending.signal]);
+    return (command, args, how) =>
+      durably(command, served, () => {
+        const stream = how === 'first';
+        const asked = { v: 1, id: 0, command, args, request: null, stream } as const;
+        const answered = served.handle(asked, ends);
+        return stream ? firstOf(itemsOf(answered)) : (answered as Promise<Json>);
+      });
   }
 
   /** A reply tells what its key allows, so that a page shows no button that would be refused. */
@@ -214,11 +238,11 @@ interface Asked {
 }
 
 /** What is told is on disk. */
-async function durably(
+async function durably<T>(
   command: string,
   { durable }: Served,
-  make: () => Promise<Reply>,
-): Promise<Reply> {
+  make: () => Promise<T>,
+): Promise<T> {
   try {
     const reply = await make();
     await durable(command, false);

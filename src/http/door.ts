@@ -163,7 +163,7 @@ export class Door {
     const { base } = this.#parts.config.http;
     const target = targetOf(request.url ?? '', base);
     const isWatcher = target !== null && WATCHED.includes(target.parts.join('/'));
-    const hasRoom = this.#connections.enter(socket, isWatcher ? 'watcher' : kindOf(target));
+    const hasRoom = this.#connections.enter(socket, isWatcher ? 'watcher' : kindOf(target ?? {}));
     const ended = new AbortController();
     response.on('close', () => {
       ended.abort();
@@ -191,7 +191,8 @@ export class Door {
     const isOfPage = pageFileOf(parts) !== null;
     if (isFromElsewhere(headers, this.#own) && !(isOfPage && isVisit(request)))
       return FROM_ELSEWHERE;
-    return isOfPage || WATCHED.includes(parts.join('/')) || parts[0] === 'api' ? null : NO_PATH;
+    const isServed = WATCHED.includes(parts.join('/')) || APIS.includes(parts[0] ?? '');
+    return isOfPage || isServed ? null : NO_PATH;
   }
 
   async #show(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -222,9 +223,11 @@ export class Door {
 }
 
 const WATCHED = ['metrics', 'healthz'];
+const APIS = ['api', 'conductor'];
 
-const kindOf = (target: Target | null): 'worker' | 'client' =>
-  target?.parts[2] === 'leases' ? 'worker' : 'client';
+/** A worker may wait for long. */
+const kindOf = ({ parts = [] }: Partial<Target> = {}): 'worker' | 'client' =>
+  parts[2] === 'leases' || (parts[0] === 'conductor' && parts[3] === 'poll') ? 'worker' : 'client';
 
 /** What no client has caused is told to the daemon's log as well. */
 const errorReplyTo =

@@ -2,7 +2,7 @@
 // asks for. Any web page can send a browser to a port of this machine. So the Host must be one of ours, which a page that
 // lets its own name point here (DNS rebinding) cannot claim; and what a browser says of the page that asks must not be
 // another site, or another port of this one.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAddress } from '../support/http-address.ts';
 import { LOOPBACKS } from '../support/http-address.ts';
 
@@ -34,6 +34,16 @@ export function isFromElsewhere(
 /** A browser leaves out the usual port of its scheme. */
 const withPort = (host: string, origin: string): string =>
   /:\d+$/.test(host) ? host : `${host}:${/^https:/i.test(origin) ? 443 : 80}`;
+
+/** A request, and where its reply goes. */
+export interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client waits to be told to send its body. */
+  readonly isExpected: boolean;
+  /** Aborted when the connection has gone. */
+  readonly signal: AbortSignal;
+}
 
 /** What is asked for: the parts of the path behind `base`, and the query. */
 export interface Target {

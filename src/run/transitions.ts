@@ -270,15 +270,33 @@ export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Ru
   };
 }
 
+/** What a program outside makes of a run: an output, or why it failed. */
+export type Result = { readonly output: Json } | { readonly message: string };
+
 /** The outside result that a run waited for. */
-export function complete(run: Run, output: Json, now: number): Run {
-  refuseUnlessPending(run, 'be completed');
-  return { ...run, state: { name: 'done', dueAt: run.state.dueAt, settledAt: now, output } };
+export const complete = (run: Run, output: Json, now: number): Run =>
+  settlePending(run, { output }, now);
+
+export const failPending = (run: Run, message: string, now: number): Run =>
+  settlePending(run, { message }, now);
+
+export function settlePending(run: Run, result: Result, now: number): Run {
+  refuseUnlessPending(run, 'output' in result ? 'be completed' : 'be failed');
+  return withResult(run, result, now);
 }
 
-export function failPending(run: Run, message: string, now: number): Run {
-  refuseUnlessPending(run, 'be failed');
-  return failed(run, lifeOf(run), { name: 'Error', message, stack: '' }, now);
+/** The result of an external run that no worker has: it may come from elsewhere before one takes it. */
+export function settleIdle(run: Run, result: Result, now: number): Run {
+  refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be settled');
+  return withResult(run, result, now);
+}
+
+function withResult(run: Run, result: Result, now: number): Run {
+  const { dueAt } = run.state;
+  if ('output' in result)
+    return { ...run, state: { name: 'done', dueAt, settledAt: now, output: result.output } };
+  const error = { name: 'Error', message: result.message, stack: '' };
+  return { ...run, state: { name: 'failed', dueAt, settledAt: now, error } };
 }
 
 /** What an attempt saved: durable before the job goes on. */
