@@ -121,7 +121,9 @@ function makeProject(): Project {
   project.env.PATH = `${join(project.env.HOME ?? '', 'bin')}:${project.env.PATH}`;
   project.env.COLUMNS = '100';
   // What a page imports, its reader has installed.
-  project.link('node_modules/zod', join(ROOT, 'node_modules/zod'));
+  for (const name of ['zod', '@types/node', 'undici-types'])
+    project.link(`node_modules/${name}`, join(ROOT, 'node_modules', name));
+  project.write('../bin/tsc', `#!/bin/sh\nexec ${ROOT}node_modules/.bin/tsc "$@"\n`);
   project.link('node_modules/jobrun', ROOT);
   return project;
 }
