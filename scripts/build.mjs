@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/experimental';
+import { manPage } from './man-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist`;
@@ -347,6 +348,11 @@ const component = (type, { name, version, license }) => ({
   purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
 });
 const jobrun = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+const pages = ['command-line', 'errors'].map((name) =>
+  readFileSync(`${root}docs/${name}.md`, 'utf8'),
+);
+writeFileSync(`${dist}/jobrun.1`, manPage(...pages, jobrun.version));
+
 const bom = {
   bomFormat: 'CycloneDX',
   specVersion: '1.6',
