@@ -5,7 +5,10 @@ import { showRunning } from '../commands/shared/clock-texts.ts';
 import { instantOf } from '../commands/shared/times.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
+import type { Json } from '../support/json.ts';
+import { showCount } from '../support/text.ts';
 import type { TimeReference } from '../support/typed-times.ts';
+import type { Everything } from './model.ts';
 import type { Ask, Request } from './request.ts';
 
 /** What an action is about: the marked runs, or the one under the cursor. */
@@ -13,23 +16,32 @@ export interface Target {
   readonly ids: readonly string[];
   /** The run, where it is one and known. */
   readonly run: ShortRun | null;
+  /** All that match, of which the ids are the first. */
+  readonly all: Everything | null;
 }
 
-const named = ({ ids, run }: Target): string =>
-  run && ids.length === 1 ? `${run.id} ${run.job}` : `${ids.length} runs`;
+function named({ ids, run, all }: Target): string {
+  if (all) return all.total === null ? 'all that match' : `all ${showCount(all.total)} that match`;
+  return run && ids.length === 1 ? `${run.id} ${run.job}` : `${ids.length} runs`;
+}
+
+/** By their ids, or by the list and filter that they are in. */
+const which = ({ ids, all }: Target): { readonly [name: string]: Json } =>
+  all ? all.which : { ids: [...ids] };
 
 export function askAbort(target: Target, { now }: TimeReference): Ask {
   const { ids, run } = target;
-  const args = { ids: [...ids], reason: 'aborted in the dashboard' };
+  const args = { ...which(target), reason: 'aborted in the dashboard' };
   const done = `aborted ${named(target)}`;
-  const request: Request = { command: 'abort', args, ids, doing: 'aborting', done };
+  const many = target.all !== null;
+  const request: Request = { command: 'abort', args, ids, doing: 'aborting', done, many };
   const running = run?.state === 'running' && ids.length === 1;
   const far = running
     ? `, running ${showRunning(now - startedOf(run, now))}, ${Math.floor(run.progress.percent)}% done`
     : '';
   const kill = { ...request, args: { ...args, graceMs: 0 } };
   return {
-    question: `Abort ${named(target)}${far}?`,
+    question: `Abort ${named(target)}${far}?${many ? ' What is settled stays.' : ''}`,
     answers: [
       { key: 'y', label: running ? 'abort (it gets time to clean up)' : 'abort', request },
       ...(running || ids.length > 1 ? [{ key: 'f', label: 'kill now', request: kill }] : []),
@@ -46,11 +58,14 @@ export function askRetry(target: Target): Ask | Request {
   const { ids, run } = target;
   const retry: Request = {
     command: 'retry',
-    args: { ids: [...ids] },
+    args: which(target),
     ids,
     doing: 'retrying',
     done: `${named(target)}: on again`,
+    many: target.all !== null,
   };
+  if (target.all)
+    return yesNo(`Retry ${named(target)}, as far as they failed or were aborted?`, 'retry', retry);
   if (ids.length > 1) return yesNo(`Retry ${ids.length} runs?`, 'retry', retry);
   if (run?.state === 'done') {
     const again = {

@@ -13,11 +13,15 @@ export interface Context {
   readonly readOnly: boolean;
   /** The state of the run under the cursor; null where there is none. */
   readonly state: string | null;
+  /** That run waits for an outside result. */
+  readonly forResult: boolean;
   /** A row is under the cursor. */
   readonly row: boolean;
   /** That row is a schedule that no job file defines. */
   readonly removable: boolean;
   readonly marks: number;
+  /** The marks stand for all that match. */
+  readonly everything: boolean;
   /** The marks are being read. */
   readonly marking: boolean;
   readonly filtered: boolean;
@@ -26,9 +30,18 @@ export interface Context {
 }
 
 type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
-type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy';
+type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy' | 'mouse';
 /** Actions that change a run, a job or a schedule. */
-export type Steers = 'abort' | 'retry' | 'due' | 'schedule' | 'pause' | 'remove';
+export type Steers =
+  | 'abort'
+  | 'retry'
+  | 'again'
+  | 'due'
+  | 'schedule'
+  | 'pause'
+  | 'remove'
+  | 'complete'
+  | 'fail';
 export type Simple = Opens | Lists | Steers;
 export type Action =
   | { readonly do: 'move'; readonly how: Move }
@@ -85,10 +98,14 @@ const mayAbort: When = (c) => onRuns(c) && (c.marks > 0 || !isIn(c, ...SETTLED))
 const mayRetry: When = (c) =>
   onRuns(c) && (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued'));
 const mayMove: When = (c) => onRuns(c) && c.row && isIn(c, 'scheduled', 'waiting', 'queued');
+const mayRepeat: When = (c) => onRuns(c) && c.row && c.marks === 0 && isIn(c, ...SETTLED);
+const mayComplete: When = (c) => onRuns(c) && c.row && c.marks === 0 && c.forResult;
 const mayRemove: When = (c) => mayAct(c) && c.removable;
 
-const abortLabel = ({ marks }: Context): string => (marks > 0 ? `abort ${marks}` : 'abort');
+const abortLabel = ({ marks, everything }: Context): string =>
+  everything ? 'abort all' : marks > 0 ? `abort ${marks}` : 'abort';
 const retryLabel = (c: Context): string => {
+  if (c.everything) return 'retry all';
   if (c.marks > 0) return `retry ${c.retryable}`;
   if (isIn(c, 'failed', 'aborted')) return 'retry';
   return isIn(c, 'done') ? 'run again' : 'run now';
@@ -107,7 +124,11 @@ const SCHEDULE_HELP = 'schedule a run: a form made from what the job takes';
 const ORDER_HELP = 'another order: newest, oldest, next due, last settled; jobs by their counts';
 const COPY_HELP = 'copy the id of the run, or the name of the job or schedule';
 const PAUSE_HELP = 'pause or resume a job, a schedule, or all jobs';
+const AGAIN_HELP = 'run again with other params: the form, filled with those of the run';
+const COMPLETE_HELP = 'settle a run that waits for an outside result: done, with an output';
+const FAIL_HELP = 'settle it as failed, with a message';
 const REMOVE_HELP = 'remove a schedule; asks first. One in a job file is removed there';
+const MOUSE_HELP = 'let the mouse select text, or move and open again (Shift selects too)';
 const TAB_HELP = 'the next list, shift-Tab the one before, 1 to 7 that one';
 
 export const BINDINGS: readonly Binding[] = [
@@ -127,6 +148,9 @@ export const BINDINGS: readonly Binding[] = [
   bind('*', 'mark-all', mayMark),
   bind('a', 'abort', mayAbort, 7, abortLabel, 'abort; asks first'),
   bind('r', 'retry', mayRetry, 7, retryLabel, RETRY_HELP),
+  bind('R', 'again', mayRepeat, 4, 'edit, run again', AGAIN_HELP),
+  bind('c', 'complete', mayComplete, 7, 'complete', COMPLETE_HELP),
+  bind('f', 'fail', mayComplete, 6, 'fail', FAIL_HELP),
   bind('e', 'due', mayMove, 5, 'due time', 'change when a run is due that has not started'),
   bind('s', 'schedule', mayAct, 6, 'schedule', SCHEDULE_HELP),
   bind('P', 'pause', mayAct, 4, 'pause', PAUSE_HELP),
@@ -134,6 +158,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('l', 'log', mayFollow, 5, 'log', 'the whole log; up stops following, G follows again'),
   bind('o', 'order', listed, 2, 'order', ORDER_HELP),
   bind('y', 'copy', mayCopy, 1, copyLabel, COPY_HELP),
+  bind('m', 'mouse', on('list', 'detail', 'log'), 0, '', MOUSE_HELP),
   bind('tab right', { do: 'tab', to: 'next' }, listed, 4, 'list', TAB_HELP),
   bind('shift-tab left', { do: 'tab', to: 'previous' }, listed),
   tab('1', 'running'),

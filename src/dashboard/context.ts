@@ -5,12 +5,13 @@ import type { Beat } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { LISTS } from '../run/run-lists.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
+import { isForResult } from '../run/why.ts';
 import type { TimeReference } from '../support/typed-times.ts';
 import type { Pausable, Target } from './asks.ts';
 import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
 import { infoOf, orderOf } from './lists.ts';
-import type { Log, Model } from './model.ts';
+import type { Everything, Log, Model } from './model.ts';
 import { type Detail, idOf, type List } from './told.ts';
 
 /** The list (tab, order and filter) that the screen is about. */
@@ -92,9 +93,11 @@ export function contextOf(model: Model): Context {
     link: model.link,
     readOnly: model.readOnly,
     state: subjectOf(model)?.state ?? null,
+    forResult: isForResult(subjectOf(model)?.reason ?? null),
     row: jobOf(model) !== null,
     removable: scheduleOf(model)?.inFile === false,
     marks: marksOf(model).size,
+    everything: everythingOf(model) !== null,
     marking: isMarking(model),
     filtered: model.filter !== '',
     retryable: retryTarget(model)?.ids.length ?? 0,
@@ -107,13 +110,17 @@ const marksOf = ({ screen, marks }: Model): Model['marks'] =>
 
 const NONE: Model['marks'] = new Set();
 
+/** All that match, where the marks stand for them. */
+export const everythingOf = (model: Model): Everything | null =>
+  model.everything !== null && marksOf(model) === model.everything.marks ? model.everything : null;
+
 /** What an action is about; null where there is nothing. */
 export function targetOf(model: Model): Target | null {
   const run = subjectOf(model);
   const marks = marksOf(model);
-  if (marks.size === 0) return run && { ids: [run.id], run };
+  if (marks.size === 0) return run && { ids: [run.id], run, all: null };
   const only = marks.size === 1 && run && marks.has(run.id) ? run : null;
-  return { ids: [...marks], run: only };
+  return { ids: [...marks], run: only, all: everythingOf(model) };
 }
 
 /**
@@ -124,6 +131,7 @@ export function retryTarget(model: Model): Target | null {
   const target = targetOf(model);
   if (target === null || target.run) return target;
   const shown = infoOf(model.tab).list;
+  if (target.all) return shown && LISTS[shown].includes('failed') ? target : null;
   if (shown && !LISTS[shown].includes('failed')) return null;
   const list = listOf(model);
   const others = (list?.of === 'run' ? list.rows : []).filter(

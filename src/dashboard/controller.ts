@@ -18,9 +18,9 @@ import {
   subjectOf,
   targetOf,
 } from './context.ts';
-import type { Key } from './key-reader.ts';
+import type { Key, Spot } from './key-reader.ts';
 import { layoutFor } from './layout.ts';
-import { lineOf } from './line.ts';
+import { EMPTY, lineOf } from './line.ts';
 import {
   countOf,
   infoOf,
@@ -28,16 +28,19 @@ import {
   move,
   neighbour,
   nextOrder,
+  type Place,
   START,
   type Tab,
 } from './lists.ts';
 import type { Model, Screen } from './model.ts';
 import { pageRows } from './pages.ts';
 import { type Desk, markAll, perform } from './perform.ts';
+import { targetAt } from './pointer.ts';
+import { refusalOf } from './refusals.ts';
 import { SOON_MS } from './store.ts';
-import type { Theme } from './theme.ts';
+import type { Sheet, Theme } from './theme.ts';
 import { namesIn } from './told.ts';
-import { commits, openForm, takesText, typeKey } from './typing.ts';
+import { commits, openForm, openFormLike, takesText, typeKey } from './typing.ts';
 
 /** What only the terminal can do. */
 export interface Outside {
@@ -46,6 +49,8 @@ export interface Outside {
   readonly redraw: () => void;
   /** Puts a text into the clipboard of whoever sits at the terminal. */
   readonly copy: (text: string) => void;
+  /** Gives the mouse to the terminal, or takes it back: then true. */
+  readonly turnMouse: () => boolean;
 }
 
 /** Sooner after the key before, a key is no answer to a question that has just been read. */
@@ -58,6 +63,12 @@ const MOST_HELD = 100;
 const CHANGES = new Set<Action['do']>(['abort', 'retry']);
 
 const AT_END = Number.MAX_SAFE_INTEGER;
+
+/** Rows for one step of the wheel. */
+const WHEEL = 3;
+
+const MOUSE_OURS = 'the wheel moves, a click chooses and opens';
+const MOUSE_THEIRS = 'the mouse selects text; m gives it back';
 
 export class Controller {
   readonly #desk: Desk;
@@ -75,6 +86,10 @@ export class Controller {
   /** `burst`: the key came with others at once. Not every terminal marks what is pasted, and that must change nothing. */
   readonly press = (key: Key, burst: boolean): void => {
     const { screen } = this.#desk.store.model;
+    if (key.at) {
+      this.#pointed(key.name, key.at);
+      return;
+    }
     const now = this.#desk.store.clock.monotonic();
     const isFast = now - this.#pressedAt < ANSWER_AFTER_MS;
     this.#pressedAt = now;
@@ -93,6 +108,26 @@ export class Controller {
     }
   };
 
+  /** A click on the row under the cursor opens it; one beside a question or a form is none. */
+  #pointed(name: string, spot: Spot): void {
+    const { store } = this.#desk;
+    const { model } = store;
+    const isList = model.screen.kind === 'list' || model.screen.kind === 'filter';
+    if (takesText(model.screen) && !isList) return;
+    if (name === 'wheel-up' || name === 'wheel-down') {
+      if (isReading(model)) return;
+      for (let i = 0; i < WHEEL; i++) this.#move(name === 'wheel-up' ? 'up' : 'down');
+      return;
+    }
+    const found = name === 'click' ? targetAt(model, this.#sheet(), spot) : null;
+    if (!found) return;
+    this.#held = [];
+    if (found.on === 'tab') this.#tab(found.tab);
+    else if (isReading(model) || model.place.id === null) return;
+    else if (found.on === 'detail' || found.index === model.place.index) this.#simple('open');
+    else this.#moveTo({ ...model.place, index: found.index });
+  }
+
   #pressed(key: Key, burst: boolean): void {
     const { store } = this.#desk;
     const { model } = store;
@@ -103,15 +138,24 @@ export class Controller {
       this.#hold(key, burst);
       return;
     }
+    if (!action) this.#refused(key, burst);
     if (!action || (burst && CHANGES.has(action.do))) return;
     if (model.message) store.say('');
     this.#act(action);
+  }
+
+  /** A key that needs a daemon says so; any other does nothing. */
+  #refused({ name }: Key, burst: boolean): void {
+    const { store } = this.#desk;
+    const why = burst ? '' : refusalOf(name, store.model);
+    if (why !== '') store.say(why, true);
   }
 
   /** Keys wait until what they are about has been read. One that opens a question is the last of them. */
   #hold(key: Key, burst: boolean): void {
     const { store } = this.#desk;
     if (this.#held.length >= MOST_HELD) return;
+    const isOfForm = store.model.screen.kind === 'form';
     this.#held.push({ key, burst });
     if (this.#held.length > 1) return;
     const undo = store.subscribe(() => {
@@ -119,7 +163,8 @@ export class Controller {
       undo();
       for (const { key: next, burst: isBurst } of this.#held.splice(0)) {
         const { screen } = store.model;
-        if (!takesText(screen)) this.#pressed(next, isBurst);
+        // Typed for a form that has closed meanwhile, a key may move through the list and start nothing.
+        if (!takesText(screen)) this.#pressed(next, isBurst || isOfForm);
         else if (
           (screen.kind === 'pick' || screen.kind === 'form') &&
           !(isBurst && commits(screen, next))
@@ -156,6 +201,8 @@ export class Controller {
         return this.#order();
       case 'copy':
         return this.#copy();
+      case 'mouse':
+        return store.say(this.#outside.turnMouse() ? MOUSE_OURS : MOUSE_THEIRS);
       case 'mark':
         return this.#mark();
       case 'mark-all':
@@ -178,6 +225,16 @@ export class Controller {
       void openForm(this.#desk);
       return;
     }
+    const subject = subjectOf(model);
+    if (what === 'again') {
+      if (subject) void openFormLike(subject.id, this.#desk);
+      return;
+    }
+    if (what === 'complete' || what === 'fail') {
+      const { id = '', job = '' } = subject ?? {};
+      if (subject) store.show({ kind: 'outcome', how: what, id, job, line: EMPTY, from });
+      return;
+    }
     if (what === 'pause') {
       return show(askPause(pausableOf(model), model.status?.paused.all ?? false));
     }
@@ -186,10 +243,10 @@ export class Controller {
       return schedule ? show(askRemove(schedule)) : undefined;
     }
     if (what === 'due') {
-      const run = subjectOf(model);
-      if (!run) return;
-      const line = lineOf(showTyped(instantOf(run.dueAt), this.#here()));
-      store.show({ kind: 'due', id: run.id, job: run.job, line, was: line.text, from });
+      if (!subject) return;
+      const { id, job, dueAt } = subject;
+      const line = lineOf(showTyped(instantOf(dueAt), this.#here()));
+      store.show({ kind: 'due', id, job, line, was: line.text, from });
       return;
     }
     const target = what === 'retry' ? retryTarget(model) : targetOf(model);
@@ -252,9 +309,8 @@ export class Controller {
   #move(how: Move): void {
     const { store } = this.#desk;
     const { screen, size } = store.model;
-    const { body, columns } = layoutFor(size);
-    const sheet = { theme: this.#theme, columns, here: this.#here() };
-    const lines = pageRows(store.model, sheet).length;
+    const { body } = layoutFor(size);
+    const lines = pageRows(store.model, this.#sheet()).length;
     const most = Math.max(0, lines - body);
     if (screen.kind === 'help' || screen.kind === 'detail') {
       const scroll = scrolled(Math.min(screen.scroll, most), how, lines, body);
@@ -268,18 +324,28 @@ export class Controller {
   }
 
   #moveList(how: Move): void {
-    const { store, refresh } = this.#desk;
-    const { place, status, size, tab } = store.model;
+    const { place, status, size, tab } = this.#desk.store.model;
     // Keys may come before the list that they go through: its rows are not those of the one before.
-    const list = listOf(store.model);
+    const list = listOf(this.#desk.store.model);
     const total = list?.total ?? (status ? countOf(infoOf(tab), status) : 0);
-    const moved = move(place, how, total, layoutFor(size).list);
+    this.#moveTo(move(place, how, total, layoutFor(size).list));
+  }
+
+  #moveTo(moved: Place): void {
+    const { store, refresh } = this.#desk;
+    const { place, size } = store.model;
+    const list = listOf(store.model);
     const id = (list && namesIn(list)[moved.index - list.offset]) ?? null;
     if (moved.index === place.index && moved.top === place.top) return;
     // Beside the list its detail is as good as there: no empty one is shown on the way.
     const isOffline = store.model.link !== 'online';
     store.set({ place: { ...moved, id } }, isOffline || layoutFor(size).pane === 0 ? 0 : SOON_MS);
     refresh.now();
+  }
+
+  #sheet(): Sheet {
+    const { columns } = layoutFor(this.#desk.store.model.size);
+    return { theme: this.#theme, columns, here: this.#here() };
   }
 
   #here(): TimeReference & Beat {
@@ -295,8 +361,9 @@ function isReading(model: Model): boolean {
   return list === null || (model.place.id === null && list.total > 0);
 }
 
-/** The jobs to choose from, or the one that a form is for, are being read. */
-const isChoosing = (screen: Screen): boolean => screen.kind === 'pick' && screen.jobs === null;
+/** The jobs to choose from, or the one that a form is for, are being read, or what a form asks for is not answered yet. */
+const isChoosing = (screen: Screen): boolean =>
+  (screen.kind === 'pick' && screen.jobs === null) || (screen.kind === 'form' && screen.form.busy);
 
 const isWaiting = (model: Model): boolean =>
   isReading(model) || isMarking(model) || isChoosing(model.screen);

@@ -77,6 +77,7 @@ class Dashboard {
       suspend: () => this.#suspend(),
       redraw: () => this.#redraw(),
       copy: (text) => terminal.copy(text),
+      turnMouse: () => terminal.turnMouse(),
     });
     terminal.onKey(controller.press);
     this.#undo.push(

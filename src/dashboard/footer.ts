@@ -3,8 +3,8 @@
 import { readFilter } from '../commands/shared/filter.ts';
 import { showCount } from '../support/text.ts';
 import { type Hint, hintsFor } from './bindings.ts';
-import { contextOf, isMarking, listOf } from './context.ts';
-import type { Form } from './form.ts';
+import { contextOf, everythingOf, isMarking, listOf } from './context.ts';
+import { type Form, faultOf } from './form.ts';
 import { throughputText } from './header.ts';
 import type { Layout } from './layout.ts';
 import { type Line, lettersOf } from './line.ts';
@@ -23,6 +23,7 @@ import {
 } from './rows.ts';
 import type { Scene } from './scene.ts';
 import type { Sheet, Theme } from './theme.ts';
+import { readOutcome } from './typing.ts';
 import { readDue, readWhen, type When } from './when.ts';
 
 export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[] {
@@ -43,6 +44,7 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
       whenRow(when, '   Enter sets it, Esc leaves it', sheet),
     ];
   }
+  if (screen.kind === 'outcome') return outcomeRows(screen, sheet);
   if (screen.kind === 'filter') {
     const [unread] = readFilter(screen.line.text, here.now).unread;
     const says =
@@ -61,9 +63,29 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
   ];
 }
 
-/** The hint of the current field, or the time that was typed: the row of the field may be too short for them. */
+/** What came of a run that waits for an outside result, as it is typed. */
+function outcomeRows(
+  screen: Extract<Model['screen'], { kind: 'outcome' }>,
+  { theme, columns }: Sheet,
+): readonly Row[] {
+  const { how, id, job, line } = screen;
+  const isDone = how === 'complete';
+  const says = isDone
+    ? 'Enter: the run is done, with this output (JSON; nothing is null). Esc leaves it'
+    : 'Enter: the run has failed, with this message. Esc leaves it';
+  const input = inputRow(isDone ? ' output: ' : ' why: ', line, columns, theme);
+  const row = readOutcome(screen).ok
+    ? styled('dim', ` ${says}`)
+    : styled('red', ' that is no JSON yet: a text needs quotes, as in "approved"');
+  return [ruleRow(columns, theme, `${how} ${id} ${tame(job, theme)}`), input, row];
+}
+
+/** What is wrong with the current field, or its hint, or the time that was typed: the row of the field may be too short for them. */
 function echoRow({ fields, at }: Form, sheet: Sheet): Row {
   const field = fields[at];
+  const fault = field ? faultOf(field, sheet.here) : '';
+  if (fault !== '' && field?.kind !== 'when')
+    return styled('red', ` ! ${tame(fault, sheet.theme)}`);
   if (field?.kind === 'when' && field.line.text.trim() !== '')
     return whenRow(readWhen(field.line.text, sheet.here), '', sheet);
   return styled('dim', ` ${tame(field?.hint ?? '', sheet.theme)}`);
@@ -158,11 +180,17 @@ function whereText(model: Model, layout: Layout, theme: Theme): string {
   const parts = [
     complete ? rows : `${rows}, searching`,
     total > 1 ? ORDERS[orderOf(model)] : '',
-    isMarking(model) ? 'marking' : marks.size > 0 ? `${marks.size} marked` : '',
+    marksText(model, marks.size),
     // Without colours the row of the tabs does not show the filter.
     filter !== '' ? `only ${tame(filter, theme)}` : '',
   ];
   return parts.filter(Boolean).join(` ${theme.glyphs.dot} `);
+}
+
+function marksText(model: Model, count: number): string {
+  if (isMarking(model)) return 'marking';
+  if (everythingOf(model)) return 'all marked';
+  return count > 0 ? `${count} marked` : '';
 }
 
 /** An input line with its caret. Of a line that is too long it shows the part around the caret. */

@@ -1,7 +1,7 @@
 // The components that schedule a run: the choice of a job, and the form for its params.
 import { Box } from 'ink';
 import { inputRow } from './footer.ts';
-import { type Field, type Form, matching } from './form.ts';
+import { type Field, type Form, faultOf, matching } from './form.ts';
 import type { Screen } from './model.ts';
 import { cursorRow, fill, type Row, ruleRow, styled, tame, textWidth } from './rows.ts';
 import { TextRow, TextRows } from './text-rows.tsx';
@@ -79,11 +79,13 @@ export function FormView({ form, sheet, height }: FormProps) {
     />,
   ];
   const shown = body.slice(top, top + room);
+  const again = form.like === null ? '' : `, from the params of ${form.like}`;
+  const title = `schedule ${tame(form.job, theme)}${again}`;
   const errors = form.error === '' ? [] : form.error.split('\n');
   const wrong = errors.map((line) => styled('red', ` ${tame(line, theme)}`));
   return (
     <Box flexDirection="column" height={height + 1}>
-      <TextRow row={ruleRow(columns, theme, `schedule ${tame(form.job, theme)}`)} width={columns} />
+      <TextRow row={ruleRow(columns, theme, title)} width={columns} />
       {shown}
       <TextRows rows={wrong} width={columns} height={height - shown.length} />
     </Box>
@@ -117,9 +119,12 @@ function FieldView({ field, isOwn, label, sheet }: FieldProps) {
   );
 }
 
-/** The hint of the field, or the time that was typed. */
-function noteRow({ kind, line, hint }: Field, { theme, here }: Sheet): Row {
+/** What is wrong with the field, or the time that was typed, or the hint. */
+function noteRow(field: Field, { theme, here }: Sheet): Row {
+  const { kind, line, hint } = field;
+  const fault = faultOf(field, here);
+  if (fault !== '') return styled('red', `! ${tame(fault, theme)}`);
   if (kind !== 'when' || line.text.trim() === '') return styled('dim', tame(hint, theme));
   const when = readWhen(line.text, here);
-  return styled(when.ok ? 'green' : 'red', tame(when.ok ? when.echo : when.error, theme));
+  return styled('green', tame(when.ok ? when.echo : '', theme));
 }

@@ -4,9 +4,9 @@ import { showSecond, showSpan, showToday } from '../commands/shared/clock-texts.
 import type { Status, Throughput } from '../commands/shared/replies.ts';
 import { instantOf } from '../commands/shared/times.ts';
 import { showCount, showShortCount } from '../support/text.ts';
-import { countOf, TABS } from './lists.ts';
+import { countOf, TABS, type Tab } from './lists.ts';
 import type { Model } from './model.ts';
-import { cut, fill, type Row, rowWidth, styled, tame, textWidth } from './rows.ts';
+import { cut, fill, type Row, rowWidth, type Span, styled, tame, textWidth } from './rows.ts';
 import type { Scene } from './scene.ts';
 import { bar, type Sheet, sparkline, type Theme } from './theme.ts';
 
@@ -121,7 +121,28 @@ const FORMS = [
 ] as const;
 
 /** The tabs in the longest form that fits. Without colours, brackets mark the current one. */
-function tabRow({ status, tab, filter }: Model, { theme, columns }: Sheet): Row {
+function tabRow(model: Model, sheet: Sheet): Row {
+  const { filter } = model;
+  const { theme, columns } = sheet;
+  const row = tabSpans(model, sheet);
+  const room = columns - rowWidth(row);
+  if (filter === '' || room < 20 || !theme.color) return row;
+  const shown = cut(`filter: ${tame(filter, theme)} `, room - 3, theme);
+  return [...row, ...fill(styled('yellow', shown), room, theme, 'right')];
+}
+
+/** The tab at a column, counted from 1; null where there is none. */
+export function tabAt(model: Model, sheet: Sheet, column: number): Tab | null {
+  let end = 0;
+  for (const [i, span] of tabSpans(model, sheet).entries()) {
+    end += rowWidth(span);
+    // Each tab is the blanks before it and its text.
+    if (column <= end) return i % 2 === 0 ? null : (TABS[(i - 1) / 2]?.tab ?? null);
+  }
+  return null;
+}
+
+function tabSpans({ status, tab }: Model, { theme, columns }: Sheet): readonly (string | Span)[] {
   const rows = FORMS.map(({ title, show, gap, counted }) =>
     TABS.flatMap((info, i) => {
       const count = status && i < counted ? ` ${show(countOf(info, status))}` : '';
@@ -131,9 +152,5 @@ function tabRow({ status, tab, filter }: Model, { theme, columns }: Sheet): Row 
       return [space, theme.color ? styled('tab', text) : `[${text}]`];
     }),
   );
-  const row = rows.find((one) => rowWidth(one) < columns) ?? rows.at(-1) ?? [];
-  const room = columns - rowWidth(row);
-  if (filter === '' || room < 20 || !theme.color) return row;
-  const shown = cut(`filter: ${tame(filter, theme)} `, room - 3, theme);
-  return [...row, ...fill(styled('yellow', shown), room, theme, 'right')];
+  return rows.find((one) => rowWidth(one) < columns) ?? rows.at(-1) ?? [];
 }

@@ -2,13 +2,15 @@
 
 import { showSecond } from '../commands/shared/clock-texts.ts';
 import { paramFields, paramHint } from '../commands/shared/param-fields.ts';
+import { tookMs } from '../commands/shared/run-words.ts';
 import { ruleText } from '../run/schedule.ts';
+import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { showCount } from '../support/text.ts';
 import { headRow, noteRows, valueRows } from './detail-rows.ts';
-import { type Row, ruleRow, tableRow, tame, textWidth, titleRow, wrap } from './rows.ts';
+import { type Row, ruleRow, styled, tableRow, tame, textWidth, titleRow, wrap } from './rows.ts';
 import { runTable } from './run-table.ts';
-import type { Sheet } from './theme.ts';
+import { type Sheet, sparkline } from './theme.ts';
 import type { Detail } from './told.ts';
 
 type JobDetail = Extract<Detail, { kind: 'job' }>;
@@ -22,6 +24,7 @@ export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
     '',
     ...factRows(detail, sheet).flat(),
     ...paramRows(job.params, sheet),
+    ...titledHistory(detail, sheet),
     '',
     ruleRow(columns, theme, `last runs (${runs.length})`),
     ...lastRuns(detail, sheet),
@@ -32,9 +35,46 @@ export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
 export function fewJobRows(detail: JobDetail, sheet: Sheet, room: number): Row[] {
   const last = lastRuns(detail, sheet);
   const facts = factRows(detail, sheet).flatMap(([first = '']) => [first]);
-  const own = [...noteRows(detail.job.error, sheet), ...facts];
+  const own = [...noteRows(detail.job.error, sheet), ...facts, ...historyRows(detail, sheet)];
   const shown = own.slice(0, room - Math.min(last.length, Math.floor(room / 2)));
   return [...shown, ...last.slice(0, room - shown.length)];
+}
+
+/** Bars that a sparkline has room for before its numbers have. */
+const FEWEST = 12;
+
+/** How long its last runs took, the newest on the right; those that failed or were aborted are red. */
+function historyRows({ history }: JobDetail, { theme, columns }: Sheet): Row[] {
+  const all = history.flatMap((run) => {
+    const took = tookMs(run);
+    return took === null ? [] : [{ took, isBad: run.state !== 'done' }];
+  });
+  const [last] = all;
+  if (!last) return [];
+  const middle = [...all].sort((a, b) => a.took - b.took)[Math.floor(all.length / 2)] ?? last;
+  const most = Math.max(...all.map(({ took }) => took));
+  const parts = [
+    `last ${showDuration(last.took)}`,
+    `median ${showDuration(middle.took)}`,
+    `longest ${showDuration(most)}`,
+  ];
+  const room = (said: string): number => columns - LABEL - 4 - textWidth(said);
+  while (parts.length > 1 && room(parts.join(', ')) < Math.min(all.length, FEWEST)) parts.pop();
+  const said = parts.join(', ');
+  const shown = all.slice(0, Math.max(1, room(said))).reverse();
+  const marks = [
+    ...sparkline(
+      theme,
+      shown.map(({ took }) => Math.max(1, took)),
+    ),
+  ];
+  const bars = shown.map(({ isBad }, i) => styled(isBad ? 'red' : 'green', marks[i] ?? ''));
+  return [[` ${'took'.padEnd(LABEL)}`, ...bars, `  ${said}`]];
+}
+
+function titledHistory(detail: JobDetail, sheet: Sheet): Row[] {
+  const rows = historyRows(detail, sheet);
+  return rows.length === 0 ? [] : ['', ...rows];
 }
 
 /** The hint of each param, as in the form. */

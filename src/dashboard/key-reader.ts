@@ -8,6 +8,13 @@ export interface Key {
   readonly name: string;
   /** What it adds to a line that is being typed. */
   readonly text: string;
+  /** The place of the mouse: column and row, from 1. */
+  readonly at?: Spot;
+}
+
+export interface Spot {
+  readonly column: number;
+  readonly row: number;
 }
 
 export interface Keys {
@@ -85,7 +92,10 @@ export function readKeys(input: string, late: boolean): Keys {
 /** A sequence; a letter held with Alt, which is not that letter; or the Escape key. */
 function escaped(text: string): { readonly key: Key; readonly length: number } {
   const [sequence] = SEQUENCE.exec(text) ?? [];
-  if (sequence) return { key: { name: nameOf(sequence), text: '' }, length: sequence.length };
+  if (sequence) {
+    const key = mouseKey(sequence) ?? { name: nameOf(sequence), text: '' };
+    return { key, length: sequence.length };
+  }
   const letter = text[1] === '\u001b' ? '' : firstLetter(text.slice(1));
   const name = letter === '' ? 'esc' : `alt-${keyOf(letter).name}`;
   return { key: { name, text: '' }, length: 1 + letter.length };
@@ -95,6 +105,23 @@ function firstLetter(text: string): string {
   if (text.charCodeAt(0) < 0x80 && !((text.charCodeAt(1) || 0) >= 0x80)) return text[0] ?? '';
   for (const letter of eachGrapheme(text.slice(0, 64))) return letter;
   return '';
+}
+
+/** The left button and the wheel; what else a mouse can do has no name here. */
+const MOUSE: Readonly<Record<string, string>> = {
+  '0M': 'click',
+  '64M': 'wheel-up',
+  '65M': 'wheel-down',
+};
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the sequence begins with it
+const MOUSE_SEQUENCE = /^\u001b\[<(\d+);(\d+);(\d+)([Mm])$/;
+
+function mouseKey(sequence: string): Key | null {
+  const [whole, button, column, row, end] = MOUSE_SEQUENCE.exec(sequence) ?? [];
+  if (whole === undefined) return null;
+  const name = MOUSE[`${button}${end}`] ?? '';
+  return { name, text: '', at: { column: Number(column), row: Number(row) } };
 }
 
 /** Held with Ctrl, Shift or Alt, an arrow is still an arrow. */

@@ -20,6 +20,9 @@ export interface Layout {
 }
 
 export const LEAST: Size = { columns: 60, rows: 15 };
+const WIDE: Size = { columns: 120, rows: 22 };
+/** A list beside a detail shows no less than one on a screen of the usual width. */
+const LIST = 80;
 const FOOTER = 3;
 const RULE = 1;
 const TITLES = 1;
@@ -30,7 +33,7 @@ const MOST: Size = { columns: 500, rows: 300 };
 export function layoutFor(size: Size): Layout {
   const columns = Math.min(size.columns, MOST.columns);
   const height = Math.max(1, Math.min(size.rows, MOST.rows));
-  const header = columns >= 100 && size.rows >= 22 ? 3 : 2;
+  const header = columns >= WIDE.columns && size.rows >= WIDE.rows ? 3 : 2;
   const body = height - header - RULE - FOOTER;
   const one = {
     columns,
@@ -44,7 +47,7 @@ export function layoutFor(size: Size): Layout {
   if (size.columns < LEAST.columns || size.rows < LEAST.rows)
     return { ...one, kind: 'tiny', list: 0, body: 0 };
   if (header === 3) {
-    const listColumns = Math.floor(columns * 0.6);
+    const listColumns = Math.max(LIST, Math.floor(columns * 0.6));
     const pane = { pane: body, paneColumns: columns - listColumns - 1 };
     return { ...one, ...pane, kind: 'wide', body, list: body - TITLES, listColumns };
   }
@@ -55,5 +58,7 @@ export function layoutFor(size: Size): Layout {
 
 /** The screen behind a question. */
 export function under(screen: Model['screen']): Model['screen'] {
-  return screen.kind === 'ask' || screen.kind === 'due' ? under(screen.from) : screen;
+  return screen.kind === 'ask' || screen.kind === 'due' || screen.kind === 'outcome'
+    ? under(screen.from)
+    : screen;
 }

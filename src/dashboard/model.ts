@@ -1,6 +1,7 @@
 // All that the picture is made of. The store replaces it as a whole; the views are functions of it.
 import type { Status } from '../commands/shared/replies.ts';
 import type { LogLine } from '../run/view.ts';
+import type { Json } from '../support/json.ts';
 import type { Form, FormJob } from './form.ts';
 import type { Line } from './line.ts';
 import { type Order, type Place, START, type Tab } from './lists.ts';
@@ -13,6 +14,8 @@ export interface Model {
   readonly filter: string;
   readonly place: Place;
   readonly marks: ReadonlySet<string>;
+  /** The marks stand for all runs of their list, of which there are more than can be marked one by one. */
+  readonly everything: Everything | null;
   /** The list whose runs are being marked, all of them; null where none is. */
   readonly marking: string | null;
   readonly screen: Screen;
@@ -36,6 +39,15 @@ export interface Model {
   readonly log: Log | null;
   /** Runs that something was asked for which has not been answered: `aborting`. */
   readonly pending: ReadonlyMap<string, string>;
+}
+
+/** Holds as long as its marks are those of the model. */
+export interface Everything {
+  readonly marks: ReadonlySet<string>;
+  /** The list and filter, and the time before which runs were accepted. */
+  readonly which: { readonly [name: string]: Json };
+  /** Null where the list is still being searched. */
+  readonly total: number | null;
 }
 
 export interface Size {
@@ -75,6 +87,15 @@ export type Screen =
       readonly was: string;
       readonly from: Screen;
     }
+  /** What came of a run that waits for an outside result: its output as JSON, or why it failed. */
+  | {
+      readonly kind: 'outcome';
+      readonly how: 'complete' | 'fail';
+      readonly id: string;
+      readonly job: string;
+      readonly line: Line;
+      readonly from: Screen;
+    }
   | {
       readonly kind: 'pick';
       readonly line: Line;
@@ -90,6 +111,7 @@ export const newModel = (size: Size, readOnly: boolean, timezone: string): Model
   filter: '',
   place: START,
   marks: new Set(),
+  everything: null,
   marking: null,
   screen: { kind: 'list' },
   message: null,

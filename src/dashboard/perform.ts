@@ -1,5 +1,6 @@
 // Asks the daemon to do something, and says what is being done until the answer is there: an abort is over when nothing
 // of the run lives any more, not when the key was pressed.
+import type { Matched } from '../commands/shared/by-filter.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { errorLine, toJobrunError } from '../support/errors.ts';
@@ -7,6 +8,7 @@ import type { Json } from '../support/json.ts';
 import { plainLine, showCount } from '../support/text.ts';
 import { isMarking, listKey } from './context.ts';
 import type { Link } from './link.ts';
+import type { Everything } from './model.ts';
 import { whichOf } from './questions.ts';
 import type { Refresh } from './refresh.ts';
 import type { Request } from './request.ts';
@@ -26,6 +28,7 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
   store.say(`${doing}${what} …`);
   setPending(store, ids, doing);
   try {
+    if (request.many) return await throughAll(request, desk);
     const reply = (await link.call(command, args)) as Json;
     const refused = refusalsIn(reply);
     if (refused.length > 0) {
@@ -42,6 +45,21 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
   }
 }
 
+/** Tells how far it is while it goes through them. */
+async function throughAll({ command, args, doing, done }: Request, desk: Desk): Promise<null> {
+  const { store, link } = desk;
+  const items = link.stream(command, args, new AbortController().signal);
+  let last: Matched | null = null;
+  for await (const item of items ?? []) {
+    last = item as Matched;
+    store.say(`${doing} ${showCount(last.done ?? 0)} of ${showCount(last.matched)} …`);
+  }
+  const { done: count = 0, failed = 0 } = last ?? { matched: 0 };
+  const refused = failed > 0 ? `, ${showCount(failed)} refused` : '';
+  store.say(`${done}: ${showCount(count)}${refused}`, failed > 0);
+  return null;
+}
+
 /** More would make a request of a hundred thousand runs out of one key. */
 const MOST_MARKED = 1000;
 
@@ -51,13 +69,15 @@ const MOST_MARKED = 1000;
  */
 export async function markAll({ store, link }: Desk): Promise<void> {
   const asked = listKey(store.model);
+  const until = store.clock.now();
   const ended = new AbortController();
   store.set({ marking: asked }, SOON_MS);
   const undo = store.subscribe(() => {
     if (!isMarking(store.model)) ended.abort();
   });
   try {
-    const args = { ...whichOf(store.model, store.clock.now()), limit: MOST_MARKED, short: true };
+    const { order, ...which } = whichOf(store.model, until);
+    const args = { ...which, order: order ?? null, limit: MOST_MARKED, short: true };
     for await (const part of link.listInParts(args, ended.signal)) {
       const { runs, total, complete = true } = part as Listed<ShortRun>;
       if (!isMarking(store.model)) return;
@@ -65,6 +85,7 @@ export async function markAll({ store, link }: Desk): Promise<void> {
       return mark(
         runs.map(({ id }) => id),
         complete ? total : null,
+        { ...which, until },
         store,
       );
     }
@@ -77,15 +98,21 @@ export async function markAll({ store, link }: Desk): Promise<void> {
   }
 }
 
-/** `total`: of the whole list, where that is known. */
-function mark(ids: readonly string[], total: number | null, store: Store): void {
-  const isOn = ids.every((id) => store.model.marks.has(id));
-  store.set({ marks: new Set(isOn ? [] : ids), marking: null });
-  if (isOn || total === ids.length) return;
-  const many = showCount(ids.length);
-  store.say(
-    total === null ? `the first ${many} are marked` : `${many} of ${showCount(total)} are marked`,
-  );
+/** `total`: of the whole list, where that is known. Where there are more than these, the marks stand for all of them. */
+function mark(
+  ids: readonly string[],
+  total: number | null,
+  which: Everything['which'],
+  store: Store,
+): void {
+  const { model } = store;
+  const isOn = ids.every((id) => model.marks.has(id));
+  const marks = new Set(isOn ? [] : ids);
+  const isAll = !isOn && total !== ids.length;
+  const everything = isAll ? { marks, which, total } : null;
+  store.set({ marks, marking: null, everything });
+  if (isAll)
+    store.say(total === null ? 'all that match are marked' : `all ${showCount(total)} are marked`);
 }
 
 function setPending(store: Store, ids: readonly string[], doing: string | null): void {

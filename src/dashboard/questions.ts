@@ -5,6 +5,7 @@ import { readFilter } from '../commands/shared/filter.ts';
 import type { Details, JobView } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
+import { SETTLED } from '../run/run.ts';
 import type { ScheduleView, ShortSchedule } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -84,6 +85,8 @@ const windowIn = ({ total = 0, at = null, complete = true }: Reply, offset: numb
 
 const MAX_ATTEMPTS = 20;
 const MAX_ROWS = 200;
+/** A column of the sparkline for each. */
+const MAX_HISTORY = 40;
 
 /** Null where there is no such run, job or schedule. */
 export async function askDetail(question: DetailQuestion, link: Link): Promise<Detail | null> {
@@ -97,10 +100,12 @@ export async function askDetail(question: DetailQuestion, link: Link): Promise<D
 
 async function detailOf({ of, id, rows }: DetailQuestion, link: Link): Promise<Detail> {
   if (of === 'job') {
-    const job = (await link.call('jobs', { name: id, short: true })) as JobView & {
-      runs: ShortRun[];
-    };
-    return { kind: of, job, runs: job.runs };
+    const settled = { job: id, state: [...SETTLED], limit: MAX_HISTORY, short: true };
+    const [job, { runs: history }] = (await Promise.all([
+      link.call('jobs', { name: id, short: true }),
+      link.call('list', settled),
+    ])) as [JobView & { runs: ShortRun[] }, Listed<ShortRun>];
+    return { kind: of, job, runs: job.runs, history };
   }
   if (of === 'schedule') {
     const { schedules } = (await link.call('schedules', { name: id })) as {

@@ -22,4 +22,6 @@ export interface Request {
   readonly ids: readonly string[];
   readonly doing: string;
   readonly done: string;
+  /** True where it goes through all that match a filter, and says how far it is. */
+  readonly many?: boolean;
 }

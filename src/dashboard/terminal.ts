@@ -8,6 +8,9 @@ import type { Size } from './model.ts';
 const ESC = '\u001b';
 const ENTER = `${ESC}[?1049h${ESC}[?25l${ESC}[?7l${ESC}[?2004h${ESC}[0m${ESC}[2J${ESC}[H`;
 const LEAVE = `${ESC}[0m${ESC}[?2004l${ESC}[?7h${ESC}[?25h${ESC}[?1049l`;
+/** Clicks and the wheel, with columns and rows as numbers: the older ways end at column 223. */
+const MOUSE_ON = `${ESC}[?1000h${ESC}[?1006h`;
+const MOUSE_OFF = `${ESC}[?1006l${ESC}[?1000l`;
 /** A terminal sends all bytes of a key at once; over a slow line they may come apart. */
 const KEY_MS = 40;
 
@@ -21,6 +24,7 @@ export class Terminal {
   readonly #out: NodeJS.WriteStream;
   readonly #clock: Clock;
   #entered = false;
+  #mouse = true;
   #rest = '';
   #undoKey = (): void => undefined;
   #onKey: (key: Key, burst: boolean) => void = () => undefined;
@@ -42,7 +46,7 @@ export class Terminal {
     this.#in.setRawMode(true);
     this.#in.on('data', this.#read);
     this.#in.resume();
-    this.#out.write(ENTER);
+    this.#out.write(this.#mouse ? ENTER + MOUSE_ON : ENTER);
   }
 
   /** Safe to call at any moment and again; writes at once, also while the process ends. */
@@ -52,7 +56,7 @@ export class Terminal {
     this.#undoKey();
     this.#in.off('data', this.#read);
     this.#in.pause();
-    this.#out.write(LEAVE);
+    this.#out.write(MOUSE_OFF + LEAVE);
     // The terminal may have gone away: then there is nothing to give back.
     if (!this.#in.destroyed) this.#in.setRawMode(false);
   };
@@ -65,6 +69,13 @@ export class Terminal {
   /** OSC 52: the terminal puts it into the clipboard, also over ssh; those that do not know it ignore it. */
   copy(text: string): void {
     this.write(`${ESC}]52;c;${Buffer.from(text).toString('base64')}\u0007`);
+  }
+
+  /** Gives the mouse to the terminal, which selects text with it, or takes it back. True where it is ours now. */
+  turnMouse(): boolean {
+    this.#mouse = !this.#mouse;
+    this.write(this.#mouse ? MOUSE_ON : MOUSE_OFF);
+    return this.#mouse;
   }
 
   /** `burst`: it came with others at once, as pasted text does and no finger. */

@@ -32,7 +32,13 @@ export type Detail =
       /** The end of the result table; null while it has not been read. */
       readonly results: Results | null;
     }
-  | { readonly kind: 'job'; readonly job: JobView; readonly runs: readonly ShortRun[] }
+  | {
+      readonly kind: 'job';
+      readonly job: JobView;
+      readonly runs: readonly ShortRun[];
+      /** More of those that are settled, last settled first. */
+      readonly history: readonly ShortRun[];
+    }
   | { readonly kind: 'schedule'; readonly schedule: ScheduleView };
 
 /** The id of the run, or the name of the job or schedule. */

@@ -1,11 +1,11 @@
 // The screens that take keys as text: the filter, the due time, the choice of a job, the form, and the letter that
 // answers a question.
 import { errorLine } from '../support/errors.ts';
-import type { Json } from '../support/json.ts';
+import { type Json, parseJson } from '../support/json.ts';
 import type { TimeReference } from '../support/typed-times.ts';
 import { jobOf, jobUnder } from './context.ts';
-import type { FormJob } from './form.ts';
-import { editForm, formFor, matching, readForm } from './form.ts';
+import type { FormJob, LikeRun } from './form.ts';
+import { editForm, formFor, matching, readForm, refusedForm } from './form.ts';
 import type { Key } from './key-reader.ts';
 import { EMPTY, edit, lineOf } from './line.ts';
 import { START } from './lists.ts';
@@ -16,20 +16,21 @@ import { readDue } from './when.ts';
 
 type Of<Kind extends Screen['kind']> = Extract<Screen, { kind: Kind }>;
 
-type Typed = Of<'ask' | 'due' | 'pick' | 'form' | 'filter'>;
+type Typed = Of<'ask' | 'due' | 'outcome' | 'pick' | 'form' | 'filter'>;
 
 export const takesText = (screen: Screen): screen is Typed =>
-  ['ask', 'due', 'pick', 'form', 'filter'].includes(screen.kind);
+  ['ask', 'due', 'outcome', 'pick', 'form', 'filter'].includes(screen.kind);
 
 /** Whether the key does what was typed, or answers a question. */
 export function commits(screen: Typed, { name }: Key): boolean {
   if (screen.kind === 'ask') return true;
-  return ['due', 'form'].includes(screen.kind) && ['enter', 'ctrl-s'].includes(name);
+  return ['due', 'outcome', 'form'].includes(screen.kind) && ['enter', 'ctrl-s'].includes(name);
 }
 
 export function typeKey(screen: Typed, key: Key, desk: Desk): void {
   if (screen.kind === 'ask') askKey(screen, key, desk);
   else if (screen.kind === 'due') dueKey(screen, key, desk);
+  else if (screen.kind === 'outcome') outcomeKey(screen, key, desk);
   else if (screen.kind === 'pick') pickKey(screen, key, desk);
   else if (screen.kind === 'form') formKey(screen, key, desk);
   else filterKey(screen, key, desk);
@@ -84,6 +85,55 @@ function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
     { command: 'update', args, ids: [id], doing: 'moving', done: `${id} ${when.echo}` },
     desk,
   );
+}
+
+function outcomeKey(screen: Of<'outcome'>, key: Key, desk: Desk) {
+  const { store } = desk;
+  const { id, how, from } = screen;
+  if (key.name === 'esc') return store.show(from);
+  if (key.name !== 'enter') {
+    const line = edit(screen.line, key);
+    if (line) store.show({ ...screen, line });
+    return;
+  }
+  const read = readOutcome(screen);
+  if (!read.ok) return;
+  store.show(from);
+  const done = how === 'complete' ? `${id} is done` : `${id} has failed`;
+  const doing = how === 'complete' ? 'completing' : 'failing';
+  void perform({ command: how, args: { id, ...read.args }, ids: [id], doing, done }, desk);
+}
+
+/** What was typed for a run that waits for an outside result; an output has to be JSON. */
+export function readOutcome({
+  how,
+  line,
+}: Pick<Of<'outcome'>, 'how' | 'line'>):
+  | { readonly ok: true; readonly args: { readonly [name: string]: Json } }
+  | { readonly ok: false } {
+  const text = line.text.trim();
+  if (text === '') return { ok: true, args: {} };
+  if (how === 'fail') return { ok: true, args: { message: text } };
+  const output = parseJson(text);
+  return output === undefined ? { ok: false } : { ok: true, args: { output } };
+}
+
+/** The form of the job of a run, with the params that it had. */
+export async function openFormLike(id: string, desk: Desk): Promise<void> {
+  const { store, link } = desk;
+  const from = store.model.screen;
+  store.show({ kind: 'pick', line: EMPTY, at: 0, jobs: null });
+  try {
+    const asked = { id, attempts: 0, results: 0, log: 0 };
+    const run = (await link.call('show', asked)) as LikeRun & { job: string };
+    const { jobs } = (await link.call('jobs', { name: run.job })) as { jobs: [FormJob] };
+    if (store.model.screen.kind !== 'pick') return;
+    store.show({ kind: 'form', form: formFor(jobs[0], run) });
+  } catch (error) {
+    if (store.model.screen.kind !== 'pick') return;
+    store.show(from);
+    store.say(errorLine(error), true);
+  }
 }
 
 /** The form of the job under the cursor, or first the choice of a job. */
@@ -144,7 +194,6 @@ function formKey(screen: Of<'form'>, key: Key, desk: Desk) {
   const { store } = desk;
   const { form } = screen;
   if (key.name === 'esc') return store.show({ kind: 'list' });
-  if (form.busy) return;
   const isSubmit = key.name === 'enter' && form.at === form.fields.length;
   if (isSubmit || key.name === 'ctrl-s') {
     void submit(screen, desk);
@@ -159,7 +208,9 @@ async function submit({ form }: Of<'form'>, desk: Desk): Promise<void> {
   const { store } = desk;
   const read = readForm(form, here(desk));
   if (!read.ok) {
-    store.show({ kind: 'form', form: { ...form, error: read.error, at: read.at } });
+    // What is wrong stands at its field.
+    const fields = form.fields.map((one, i) => (i === read.at ? { ...one, left: true } : one));
+    store.show({ kind: 'form', form: { ...form, fields, error: '', at: read.at } });
     return;
   }
   store.show({ kind: 'form', form: { ...form, busy: true, error: '' } });
@@ -167,6 +218,6 @@ async function submit({ form }: Of<'form'>, desk: Desk): Promise<void> {
   const { screen } = store.model;
   if (screen.kind !== 'form' || screen.form.job !== form.job) return;
   store.show(
-    error === null ? { kind: 'list' } : { kind: 'form', form: { ...form, busy: false, error } },
+    error === null ? { kind: 'list' } : { kind: 'form', form: refusedForm(screen.form, error) },
   );
 }

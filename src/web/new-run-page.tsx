@@ -2,6 +2,7 @@
 // and a refusal stands at the field that it is about.
 import { useState } from 'preact/hooks';
 import { type ParamField, paramFields } from '../commands/shared/param-fields.ts';
+import { type Typed, typedFrom, wrongIn } from '../commands/shared/param-texts.ts';
 import type { AcceptedView, JobView } from '../commands/shared/replies.ts';
 import type { RunView } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
@@ -10,7 +11,7 @@ import { Field } from './field.tsx';
 import { Go } from './go.tsx';
 import { useLoaded } from './loaded.ts';
 import { Missing } from './missing.tsx';
-import { paramsFrom, paramWords, type Typed, typedFrom, wrongIn } from './new-run-values.ts';
+import { paramsFrom, paramWords } from './new-run-values.ts';
 import { ParamInput } from './param-input.tsx';
 import { Head, Panel } from './parts.tsx';
 import { go, to } from './router.ts';

@@ -76,7 +76,11 @@ test('of marked runs only those are retried that can be, as far as their rows ar
 
 test('marked runs go before the cursor, in the list alone', () => {
   const marks = new Set(['7', '8']);
-  expect(targetOf(gone({ kind: 'list' }, { marks }))).toEqual({ ids: ['7', '8'], run: null });
+  expect(targetOf(gone({ kind: 'list' }, { marks }))).toEqual({
+    ids: ['7', '8'],
+    run: null,
+    all: null,
+  });
   expect(targetOf(gone(DETAIL, { marks }))?.ids).toEqual(['12']);
   expect(contextOf(gone(DETAIL, { marks })).marks).toBe(0);
 });

@@ -34,7 +34,13 @@ describe('a key', () => {
     const told = { onLink: nothing, onChange: nothing, onError: nothing };
     const link = new Link(places, clock, told);
     const desk = { store, link, refresh: new Refresh(store, link) };
-    const outside = { quit: nothing, suspend: nothing, redraw: nothing, copy: nothing };
+    const outside = {
+      quit: nothing,
+      suspend: nothing,
+      redraw: nothing,
+      copy: nothing,
+      turnMouse: () => true,
+    };
     const controller = new Controller(desk, PLAIN, outside);
     press = (keys) => {
       const read = readKeys(keys, true).keys;
@@ -179,5 +185,83 @@ describe('a key', () => {
     press('e');
     press('in 5m');
     expect(typed(), 'what is typed takes its place').toBe('in 5m');
+  });
+
+  it('that settles a run from outside takes an output or a message, and Enter only what is JSON', async () => {
+    const waits = rowOf(12, {
+      state: 'waiting',
+      reason: 'waits for an outside result: jobrun complete 12',
+    });
+    const others = rowOf(11, { state: 'waiting', reason: 'waits for 9' });
+    const show = (run: typeof waits): void =>
+      store.change((model) => ({
+        ...model,
+        ...{ list: listWith([run]), place: { ...model.place, id: run.id } },
+      }));
+    show(others);
+    press('c');
+    expect(store.model.screen.kind, 'it waits for other runs').toBe('list');
+    show(waits);
+    press('c');
+    press('yes');
+    press('\r');
+    expect(store.model.screen.kind).toBe('outcome');
+    press('\u0015');
+    press('{"ok":true}');
+    press('\r');
+    expect([store.model.screen.kind, store.model.message?.text]).toEqual([
+      'list',
+      'completing 12 …',
+    ]);
+    press('f');
+    press('refused');
+    press('\r');
+    expect(store.model.message?.text).toBe('failing 12 …');
+  });
+
+  it('that needs a daemon says so where none runs, with the line for a shell; any other says nothing', async () => {
+    await pause();
+    const said = (key: string): string => {
+      store.say('');
+      press(key);
+      return store.model.message?.text ?? '';
+    };
+    store.set({ link: 'offline' });
+    expect(said('a')).toBe('no daemon runs; in a shell: jobrun abort 9; jobrun daemon starts one');
+    expect(said('s')).toContain('jobrun schedule import-products');
+    expect(said('P')).toContain('jobrun pause import-products');
+    expect([said('e'), said('z'), said('R')]).toEqual(['', '', '']);
+    store.set({ link: 'silent' });
+    expect(said('a')).toContain('does not answer');
+    store.set({ link: 'online', readOnly: true });
+    expect(said('a')).toBe('opened read only; in a shell: jobrun abort 9');
+    expect(store.model.screen.kind).toBe('list');
+  });
+
+  it('of the mouse chooses, opens, changes the list and scrolls, and answers no question', async () => {
+    const rows = [rowOf(9), rowOf(8), rowOf(7), rowOf(6)];
+    store.change((model) => ({ ...model, list: listWith(rows) }));
+    const click = (column: number, row: number): void => press(`\u001b[<0;${column};${row}M`);
+    click(10, 6);
+    expect([store.model.place.id, store.model.screen.kind]).toEqual(['8', 'list']);
+    click(10, 6);
+    expect(store.model.screen.kind).toBe('detail');
+    press('h');
+    press('\u001b[<65;10;6M\u001b[<65;10;6m');
+    expect(store.model.place.id).toBe('6');
+    press('\u001b[<64;10;6M');
+    expect(store.model.place.id).toBe('9');
+    click(10, 12);
+    expect(store.model.place.id, 'below the last row').toBe('9');
+    await pause();
+    press('a');
+    click(10, 6);
+    expect(store.model.screen.kind).toBe('ask');
+    press('n');
+    await pause();
+    press('n');
+    const tabs = frame(store.model, PLAIN, NOW)[1] ?? '';
+    click(tabs.indexOf('Done') + 1, 2);
+    expect([store.model.tab, store.model.screen.kind]).toEqual(['done', 'list']);
   });
 });

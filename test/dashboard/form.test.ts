@@ -1,7 +1,14 @@
 // The form for a new run: fields from the schema, the time as it is typed, and the request that comes out.
 import { describe, expect, it } from 'vitest';
 import { askAbort, askPause, askRetry } from '../../src/dashboard/asks.ts';
-import { editForm, type Form, formFor, readForm } from '../../src/dashboard/form.ts';
+import {
+  editForm,
+  type Form,
+  faultOf,
+  formFor,
+  readForm,
+  refusedForm,
+} from '../../src/dashboard/form.ts';
 import { readKeys } from '../../src/dashboard/key-reader.ts';
 import { readWhen } from '../../src/dashboard/when.ts';
 import { NOW, rowOf } from '../helpers/models.ts';
@@ -63,6 +70,43 @@ describe('a form', () => {
     expect(readForm(late, here)).toMatchObject({ ok: false, at: 4 });
   });
 
+  it('says at a field what is wrong with it while it is typed, and that it is needed once it is left', () => {
+    const faults = (form: Form): string[] => form.fields.map((field) => faultOf(field, here));
+    expect(faults(formFor(job)).join('')).toBe('');
+    const form = typed(formFor(job), '\t5x\t\t\tnever\t\tx');
+    expect(faults(form)).toEqual([
+      'file is needed',
+      'a number is asked for',
+      ...['', ''],
+      expect.stringContaining('never'),
+      '',
+      'the priority is a whole number',
+    ]);
+    expect(faults(typed(formFor(job), 'a\t5'))[1]).toBe('');
+  });
+
+  it('shows a refusal of the daemon at its field until that is typed on, and one of no field below', () => {
+    const form = typed(formFor(job), 'a\r-5\r');
+    const refused = refusedForm(form, 'the params do not fit import:\nlimit: too small');
+    expect([refused.at, refused.error, faultOf(refused.fields[1] as never, here)]).toEqual([
+      ...[1, '', 'too small'],
+    ]);
+    expect(faultOf(typed(refused, '0').fields[1] as never, here)).toBe('');
+    expect(refusedForm(form, 'the store is away')).toMatchObject({ error: 'the store is away' });
+  });
+
+  it('begins with the params of another run, but for hidden ones, and keeps what no field is there for', () => {
+    const like = (params: object) =>
+      formFor(job, { id: '12', priority: 7, params: params as never });
+    expect(
+      like({ file: 'a.csv', limit: 3, mode: '***' }).fields.map(({ line }) => line.text),
+    ).toEqual(['a.csv', '3', '', '', '', '', '7']);
+    const [all] = like({ file: 'a.csv', odd: [1] }).fields;
+    expect([all?.kind, JSON.parse(all?.line.text ?? '')]).toEqual([
+      ...['json', { file: 'a.csv', odd: [1] }],
+    ]);
+  });
+
   it('takes JSON where a job has no schema', () => {
     const form = formFor({ ...job, params: null });
     expect(readForm(typed(form, '{"a":[1]}'), here)).toMatchObject({
@@ -89,7 +133,7 @@ describe('a time that is typed', () => {
 
 describe('what ends work', () => {
   it('is asked for by a letter, and Enter is none', () => {
-    const ask = askAbort({ ids: ['12'], run: rowOf(12) }, here);
+    const ask = askAbort({ ids: ['12'], run: rowOf(12), all: null }, here);
     expect(ask.question).toBe('Abort 12 import-products, running 2m 11s, 58% done?');
     expect(ask.answers.map(({ key }) => key)).toEqual(['y', 'f']);
     expect(ask.answers[1]?.request.args).toMatchObject({ ids: ['12'], graceMs: 0 });
@@ -97,14 +141,30 @@ describe('what ends work', () => {
 
   it('is not what a single retry does, but several are asked for', () => {
     const failed = rowOf(9, { state: 'failed' });
-    expect(askRetry({ ids: ['9'], run: failed })).toMatchObject({
+    expect(askRetry({ ids: ['9'], run: failed, all: null })).toMatchObject({
       command: 'retry',
       args: { ids: ['9'] },
     });
-    expect(askRetry({ ids: ['9', '8'], run: failed })).toMatchObject({ question: 'Retry 2 runs?' });
+    expect(askRetry({ ids: ['9', '8'], run: failed, all: null })).toMatchObject({
+      question: 'Retry 2 runs?',
+    });
     const waits = rowOf(8, { state: 'scheduled' });
-    expect(askRetry({ ids: ['8'], run: waits })).toMatchObject({
+    expect(askRetry({ ids: ['8'], run: waits, all: null })).toMatchObject({
       answers: [{ request: { command: 'update' } }],
+    });
+  });
+
+  it('of more runs than can be marked goes by their list and filter, and says so', () => {
+    const which = { list: 'scheduled', q: 'news', until: NOW };
+    const all = { marks: new Set(['9', '8']), which, total: 12_345 };
+    const ask = askAbort({ ids: ['9', '8'], run: null, all }, here);
+    expect(ask.question).toBe('Abort all 12,345 that match? What is settled stays.');
+    expect(ask.answers.map(({ request }) => [request.many, request.args])).toEqual([
+      [true, { ...which, reason: 'aborted in the dashboard' }],
+      [true, { ...which, reason: 'aborted in the dashboard', graceMs: 0 }],
+    ]);
+    expect(askRetry({ ids: ['9'], run: null, all })).toMatchObject({
+      answers: [{ request: { command: 'retry', args: which, many: true } }],
     });
   });
 

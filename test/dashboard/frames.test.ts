@@ -2,7 +2,7 @@
 // move a column or act on the terminal.
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { formFor } from '../../src/dashboard/form.ts';
 import { layoutFor } from '../../src/dashboard/layout.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
@@ -29,7 +29,7 @@ const SIZES = [
   { columns: 60, rows: 15 },
   { columns: 80, rows: 24 },
   { columns: 99, rows: 19 },
-  { columns: 100, rows: 22 },
+  { columns: 119, rows: 22 },
   { columns: 120, rows: 40 },
   { columns: 200, rows: 60 },
 ];
@@ -209,7 +209,7 @@ describe('a frame', () => {
     expect(lines[5]).toMatch(/ scheduled {2}try 2 of 5: the ware/);
   });
 
-  it('says what is wrong beside the clock, and leaves out meters for which there is no room', () => {
+  it('says what is wrong beside the clock, and shows meters from 120 columns on', () => {
     const status = statusWith({
       ...{ broken: ['x'], workers: { busy: 20, total: 20 } },
       counts: { ...statusWith().counts, queued: 1_000_000 },
@@ -223,7 +223,7 @@ describe('a frame', () => {
     expect(topOf(120)[0]).toMatch(/v0\.4\.1 +1 broken {2}Sun 22 Nov 18:42$/);
     const meters = / workers █{20} 20\/20 {3}queued 1,000,000 {3}runs\/min .{16} 14/;
     expect(topOf(120)[1]).toMatch(new RegExp(`^${meters.source}   errors/min .{16} 0$`));
-    expect(topOf(100)[1]).toMatch(new RegExp(`^${meters.source}$`));
+    expect(topOf(119)[1], 'a narrow one has none').toContain('1 Running');
     expect(topOf(60, { link: 'silent', silentSince: NOW })[0]).toMatch(/no answer since 18:42:07$/);
     for (const columns of [60, 80, 100, 120, 160]) {
       expect(Math.max(...topOf(columns).map(textWidth))).toBeLessThanOrEqual(columns);
@@ -292,4 +292,16 @@ describe('a text of a job', () => {
     expect(lines.every((line) => textWidth(line) <= 9)).toBe(true);
     expect(lines.join('').replace(/ /g, '')).toBe('onetwothree漢字漢字漢字four');
   });
+});
+
+test('a list on a wide screen shows all that one on a screen of 80 columns shows', () => {
+  const own = (columns: number): readonly string[] => {
+    const size = { columns, rows: 40 };
+    const { header } = layoutFor(size);
+    const lines = frame(modelAt(size, LIST), PLAIN, NOW);
+    return lines
+      .slice(header + 1, header + 2 + RUNS.length)
+      .map((line) => line.replace(/ *│.*| +$/, ''));
+  };
+  expect(own(120)).toEqual(own(80));
 });

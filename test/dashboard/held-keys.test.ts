@@ -46,7 +46,13 @@ beforeEach(async () => {
   link = new Link(places, clock, { onLink: nothing, onChange: nothing, onError: nothing });
   void link.run();
   const desk = { store, link, refresh: new Refresh(store, link) };
-  const outside = { quit: nothing, suspend: nothing, redraw: nothing, copy: nothing };
+  const outside = {
+    quit: nothing,
+    suspend: nothing,
+    redraw: nothing,
+    copy: nothing,
+    turnMouse: () => true,
+  };
   const controller = new Controller(desk, PLAIN, outside);
   press = (keys) => {
     for (const key of readKeys(keys, true).keys) controller.press(key, false);

@@ -29,7 +29,7 @@ function pane(runs: readonly ShortRun[], job: Partial<JobView> = {}): string[] {
     ...{ total: 1, offset: 0, at: null, complete: true },
     ...{ of: 'job', rows: [shown] },
   };
-  const detail = { kind: 'job' as const, job: shown, runs };
+  const detail = { kind: 'job' as const, job: shown, runs, history: [] };
   const model = modelWith({ columns: 80, rows: 24 }, list, { tab: 'jobs', detail });
   const lines = frame(model, PLAIN, NOW);
   return lines.slice(lines.findIndex((line) => line.startsWith('── nightly')) + 1, -3);
@@ -52,7 +52,7 @@ test('at 80x24 the pane of a job shows what it is and its last runs, however muc
 test('all of a job says what each of its params takes, or has the schema where that names none', () => {
   const sheet = { theme: PLAIN, columns: 80, here: HERE };
   const linesOf = (params: JobView['params']): string =>
-    jobRows({ kind: 'job', job: { ...JOB, params }, runs: [] }, sheet)
+    jobRows({ kind: 'job', job: { ...JOB, params }, runs: [], history: [] }, sheet)
       .map((row) => textOf(row).trimEnd())
       .join('\n');
   const schema = {
@@ -72,4 +72,20 @@ test('all of a job says what each of its params takes, or has the schema where t
 test('without runs its facts have all the room', () => {
   const lines = pane([]).map((line) => line.trimEnd());
   expect(lines.join('\n')).toMatch(/what +Counts[\s\S]*group +stock[\s\S]*runs +1 running, 2 done/);
+});
+
+test('its last runs are a sparkline of how long they took, the newest on the right; without any there is none', () => {
+  const took = (id: number, seconds: number, state: 'done' | 'failed'): ShortRun =>
+    rowOf(id, {
+      job: 'nightly',
+      state,
+      startedAt: NOW - 90_000,
+      settledAt: NOW - 90_000 + seconds * 1000,
+    });
+  const sheet = { theme: PLAIN, columns: 80, here: HERE };
+  const rowsOf = (history: readonly ShortRun[]): string =>
+    jobRows({ kind: 'job', job: JOB, runs: [], history }, sheet).map(textOf).join('\n');
+  const drawn = rowsOf([took(9, 40, 'done'), took(8, 1, 'failed'), took(7, 10, 'done')]);
+  expect(drawn).toMatch(/ took +[▁-▇]{2}█ {2}last 40s, median 10s, longest 40s/);
+  expect(rowsOf([])).not.toContain('took');
 });
