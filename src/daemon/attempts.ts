@@ -19,6 +19,7 @@ import {
 } from '../run/run.ts';
 import { maskOf } from '../run/secrets.ts';
 import { abortIdle, requestAbort, settle } from '../run/transitions.ts';
+import { delay } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
@@ -53,6 +54,10 @@ export interface AttemptsParts
   /** One is over, or a hook; but where its place was given back before, only the last of all. */
   readonly onEnded: () => void;
 }
+
+/** A claim is durable within some turns of the loop; where the disk is slow an abort looks again each time this has passed. */
+const SOON_TURNS = 20;
+const SOON_MS = 100;
 
 /** Told after the fact. */
 const TOLD: readonly HookName[] = ['onStale', 'onDone', 'onFailed'];
@@ -228,8 +233,8 @@ export class Attempts {
    * claim is durable.
    */
   async #find(id: number, reason: string): Promise<Attempt | 'elsewhere' | null> {
-    const { engine, members } = this.#p;
-    for (;;) {
+    const { engine, members, clock } = this.#p;
+    for (let looks = 0; ; looks++) {
       const attempt = this.#under.get(id);
       if (attempt) return attempt;
       const run = await durably(engine, () => engine.find(id));
@@ -243,7 +248,7 @@ export class Attempts {
       }
       const lease = await members.leaseOf(id);
       if (lease && lease.member !== members.self.id && !this.#under.has(id)) return 'elsewhere';
-      await new Promise(setImmediate);
+      await (looks < SOON_TURNS ? new Promise(setImmediate) : delay(clock, SOON_MS));
     }
   }
 
