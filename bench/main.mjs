@@ -3,6 +3,7 @@
 //   npm run bench                     all of it, with a million runs: about a quarter of an hour
 //   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
 //   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
+//   npm run bench -- --engine postgres   jobrun on a store, in turn with pg-boss and graphile-worker on the same server
 //   npm run bench -- --page           and writes the table into docs/performance.md
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     page: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
+    engine: { type: 'string', default: 'files' },
     /** How large a part of the full work is done: for a look whether the bench itself is sound. */
     scale: { type: 'string' },
     out: { type: 'string', default: fileURLToPath(new URL('./results.json', import.meta.url)) },
@@ -46,7 +48,11 @@ const wanted = Object.entries(GROUPS).filter(
 // Before the bench itself is the load.
 const [load = 0] = loadavg();
 const rows = [];
-if (values.peers) {
+if (!['files', 'postgres'].includes(values.engine)) throw new Error('--engine files | postgres');
+if (values.engine === 'postgres') {
+  const { store } = await import('./store/store.mjs');
+  rows.push(...(await store(options)));
+} else if (values.peers) {
   const { peers } = await import('./peers/peers.mjs');
   rows.push(...(await peers(options)));
 } else {

@@ -25,6 +25,7 @@ const PROBE = fileURLToPath(new URL('./probe.mjs', import.meta.url));
 const JOBS = {
   'shared.mjs': `export default { isolation: 'shared', run: () => null };\n`,
   'single.mjs': `export default { run: () => null };\n`,
+  'hold.mjs': `export default { run: (_, ctx) => ctx.sleep(60_000) };\n`,
   'stamp.mjs': `export default {
   run: () => ({ ns: String(process.hrtime.bigint()), wall: performance.timeOrigin + performance.now() }),
 };\n`,
@@ -55,8 +56,10 @@ export class Site {
   #probe = null;
   #client = null;
 
-  constructor(name) {
+  /** `config` is what its config file says, where it has one. */
+  constructor(name, config = null) {
     this.dir = scratch(name);
+    if (config) writeFileSync(join(this.dir, 'jobrun.config.json'), JSON.stringify(config));
     mkdirSync(join(this.dir, 'jobs'));
     for (const [file, text] of Object.entries(JOBS))
       writeFileSync(join(this.dir, 'jobs', file), text);

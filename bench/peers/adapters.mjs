@@ -5,6 +5,7 @@ const QUEUE = 'bench';
 
 const bullmq = {
   server: 'redis',
+  load: () => import('bullmq'),
   async producer(connection) {
     const { Queue } = await import('bullmq');
     const queue = new Queue(QUEUE, { connection });
@@ -24,6 +25,7 @@ const bullmq = {
 
 const graphile = {
   server: 'postgres',
+  load: () => import('graphile-worker'),
   async producer(connectionString) {
     const { makeWorkerUtils } = await import('graphile-worker');
     const { default: pg } = await import('pg');
@@ -65,6 +67,7 @@ async function quiet() {
 
 const pgboss = {
   server: 'postgres',
+  load: () => import('pg-boss'),
   async producer(connectionString) {
     const { default: PgBoss } = await import('pg-boss');
     const boss = new PgBoss({ connectionString, max: 20 });

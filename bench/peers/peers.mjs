@@ -40,6 +40,8 @@ class Jobrun {
     await this.#site.client.pause('shared');
   }
 
+  async ready() {}
+
   async work() {
     await this.#site.client.resume('shared');
   }
@@ -64,24 +66,30 @@ class Jobrun {
   }
 }
 
-class Peer {
+export class Peer {
   #name;
   #adapter;
   #server;
+  #isOwnServer;
   #producer;
-  #consumer = null;
+  #most;
+  #consumers = [];
   #accepted = 0;
-  #done = 0;
+  #before = 0;
 
-  constructor(name) {
+  /** With a `server` of the caller's, and so many `consumers` at work. */
+  constructor(name, { server = null, consumers = 1 } = {}) {
     this.#name = name;
     this.#adapter = PEERS[name];
+    this.#server = server;
+    this.#isOwnServer = server === null;
+    this.#most = consumers;
   }
 
   /** Null, with the reason said, where it cannot be measured here. */
   async open() {
     try {
-      this.#server = await STARTS[this.#adapter.server]();
+      this.#server ??= await STARTS[this.#adapter.server]();
       if (!this.#server) throw new Error(`no ${this.#adapter.server} server is installed`);
       this.#producer = await this.#adapter.producer(this.#server.connection);
       return this;
@@ -89,26 +97,40 @@ class Peer {
       process.stderr.write(`${this.#name} is left out: ${error.message}\n`);
       if (error.code === 'ERR_MODULE_NOT_FOUND')
         process.stderr.write('  cd bench && npm install\n');
-      await this.#server?.stop();
+      if (this.#isOwnServer) await this.#server?.stop();
       return null;
     }
   }
 
   async hold() {
-    if (!this.#consumer) return;
-    const over = once(this.#consumer, 'exit');
-    this.#consumer.send('stop');
-    await over;
-    this.#consumer = null;
+    const consumers = this.#consumers;
+    const over = consumers.map(({ child }) => once(child, 'exit'));
+    for (const { child } of consumers) child.send('stop');
+    await Promise.all(over);
+    this.#before = this.#done;
+    this.#consumers = [];
   }
 
-  async work() {
-    const before = this.#done;
-    this.#consumer = fork(CONSUMER);
-    this.#consumer.on('message', ({ done }) => {
-      this.#done = before + done;
-    });
-    this.#consumer.send({ peer: this.#name, connection: this.#server.connection });
+  /** Its processes are there, and have not begun. */
+  async ready() {
+    this.#consumers = Array.from({ length: this.#most }, () => ({
+      child: fork(CONSUMER),
+      done: 0,
+    }));
+    await Promise.all(
+      this.#consumers.map(async (consumer) => {
+        const { child } = consumer;
+        child.send({ peer: this.#name, connection: this.#server.connection });
+        await once(child, 'message');
+        child.on('message', ({ done }) => {
+          consumer.done = done;
+        });
+      }),
+    );
+  }
+
+  work() {
+    for (const { child } of this.#consumers) child.send('go');
   }
 
   one(data) {
@@ -125,15 +147,19 @@ class Peer {
     while (this.#done < this.#accepted) await sleep(4);
   }
 
+  get #done() {
+    return this.#consumers.reduce((sum, { done }) => sum + done, this.#before);
+  }
+
   async close() {
     await this.hold();
     await this.#producer.close();
-    await this.#server.stop();
+    if (this.#isOwnServer) await this.#server.stop();
   }
 }
 
-const range = (count) => Array.from({ length: count }, (_, i) => i);
-const perSecond = async (count, work) => {
+export const range = (count) => Array.from({ length: count }, (_, i) => i);
+export const perSecond = async (count, work) => {
   const begin = nowMs();
   await work();
   return (count / (nowMs() - begin)) * 1000;
@@ -154,6 +180,7 @@ async function measure(contestant, scale) {
     single: await perSecond(single, () => inFlight(1, range(single), one)),
   };
   const waiting = Math.ceil(bulk / 1000) * Math.min(1000, bulk) + many + single;
+  await contestant.ready();
   taken.drain = await perSecond(waiting, async () => {
     await contestant.work();
     await contestant.idle();

@@ -100,5 +100,5 @@ export async function startPostgres() {
   await untilListens(join(dir, '.s.PGSQL.5432'), server);
   await sleep(500);
   const connection = `postgresql://bench@localhost/postgres?host=${encodeURIComponent(dir)}`;
-  return { connection, stop: stopper(server, 'SIGINT') };
+  return { connection, pid: server.pid, stop: stopper(server, 'SIGINT') };
 }

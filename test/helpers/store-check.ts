@@ -9,6 +9,8 @@ const QUESTIONS: Readonly<Record<string, string>> = {
     from (select job, state, n from tally where n <> 0) t
     full join (select job, state, count(*) as n from run group by job, state) r using (job, state)
     where t.n is distinct from r.n`,
+  'bytes that are not those of the rows': `
+    select bytes from meta where bytes <> (select coalesce(sum(bytes), 0) from run)`,
   'columns that say something else than their run': `
     select id from run where doc->>'id' <> id::text or doc->>'job' <> job or doc->'state'->>'name' <> state
       or (doc->'state'->>'dueAt')::float8 <> due_at or (doc->>'priority')::float8 <> priority

@@ -19,6 +19,7 @@ export async function storeOfFormat1(
       bytes integer not null, body text not null, primary key (run, first));
     create table result (run bigint not null, first bigint not null, rows integer not null,
       bytes integer not null, body text not null, primary key (run, first));
+    alter table meta drop column bytes;
     update meta set format = 1`,
   );
   return url;

@@ -49,7 +49,7 @@ const LINES = `with wanted as (
     order by f.priority desc, f.due_at, f.id limit $6::integer)
   select 'queued' as kind, job as name, n::float8 as n, null::json as doc from queued
   union all select 'line', job, running::float8, starts from room
-  union all select 'run', null, null, r.doc from first f join run r on r.id = f.id`;
+  union all select 'run', null, r.bytes::float8, r.doc from first f join run r on r.id = f.id`;
 
 const PAUSES: Statement = { name: 'jobrun_pauses', text: 'select pauses from meta' };
 
@@ -70,7 +70,13 @@ interface Line {
 
 interface Candidates {
   readonly lines: ReadonlyMap<string, Line>;
-  readonly runs: readonly Run[];
+  readonly runs: readonly Candidate[];
+}
+
+interface Candidate {
+  readonly run: Run;
+  /** Of its row. */
+  readonly bytes: number;
 }
 
 interface Asked {
@@ -187,11 +193,11 @@ export class Claims {
   #take(
     unit: Unit,
     lines: ReadonlyMap<string, Line>,
-    runs: readonly Run[],
+    runs: readonly Candidate[],
     { workerFor, now }: Asked,
   ): readonly Claimed[] {
     const locks = new Set<string>();
-    return runs.flatMap((run) => {
+    return runs.flatMap(({ run, bytes }) => {
       const line = lines.get(run.job);
       const lock = run.origin?.lock;
       if (!line || !hasRoom(line, now) || (lock !== undefined && locks.has(lock))) return [];
@@ -199,7 +205,7 @@ export class Claims {
       line.running++;
       line.queued--;
       line.starts.add(now);
-      unit.know(run.id, run, null);
+      unit.know(run.id, run, null, bytes);
       return this.#start(unit, run, line.limits, workerFor(run), now);
     });
   }
@@ -229,8 +235,10 @@ export class Claims {
         lines.set(name, { limits: UNREAD, queued: n, running: 0, starts: new Starts() });
       for (const { kind, name, n, doc } of rows)
         if (kind === 'line') this.#takeLine(lines, name, n, doc as number[] | null, pauses);
-      const runs = rows.flatMap(({ kind, doc }) => (kind === 'run' ? keptRun(doc) : []));
-      return { lines, runs: runs.sort((a, b) => (before(a, b) ? -1 : 1)) };
+      const runs = rows.flatMap(({ kind, n, doc }) =>
+        kind === 'run' ? { run: keptRun(doc), bytes: n } : [],
+      );
+      return { lines, runs: runs.sort((a, b) => (before(a.run, b.run) ? -1 : 1)) };
     }
   }
 

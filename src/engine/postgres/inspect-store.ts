@@ -14,7 +14,7 @@ import { type MemberInfo, OUTSIDE } from '../members.ts';
 import { openOne, reachOf } from './connect-store.ts';
 import { isAway, reachStore, refuseForgetful, type ServerSession } from './connection.ts';
 import { textIn } from './run-row.ts';
-import { FORMAT, formatOf, quoted, refuseNewer, TABLES } from './schema.ts';
+import { COUNT_BYTES, FORMAT, formatOf, quoted, refuseNewer, TABLES } from './schema.ts';
 import type { Session } from './session.ts';
 
 /** Every row of every table is read. */
@@ -341,6 +341,7 @@ export async function repairStore(
       await session.query({ text: 'delete from tally' });
       await session.query({ text: `insert into tally (job, state, n) ${ROWS}` });
     }
+    await session.query({ text: COUNT_BYTES });
     await session.query({ text: 'commit' });
     return wrong;
   } finally {

@@ -396,10 +396,9 @@ export class PostgresEngine extends Reads implements E.Engine {
    * new ones, so a bound of it would be passed for ever, and all history would go.
    */
   async size(): Promise<number> {
-    const sums = ['run', 'log'].map((table) => `coalesce((select sum(bytes) from ${table}), 0)`);
     const [row] = await this.#sessions.read<{ bytes: number }>({
       name: 'jobrun_size',
-      text: `select (${sums.join(' + ')})::float8 as bytes`,
+      text: 'select (bytes + coalesce((select sum(bytes) from log), 0))::float8 as bytes from meta',
     });
     return row?.bytes ?? 0;
   }

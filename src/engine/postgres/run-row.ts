@@ -33,7 +33,10 @@ export const COLUMNS = {
   bytes: 'integer',
 } as const;
 
-export type RunRow = Readonly<Record<keyof typeof COLUMNS, unknown>> & { readonly doc: string };
+export type RunRow = Readonly<Record<keyof typeof COLUMNS, unknown>> & {
+  readonly doc: string;
+  readonly bytes: number;
+};
 
 /** `text` is the JSON of the run, `changed` the number of its latest change. */
 export function rowOf(run: Run, held: Held | null, text: string, changed: number): RunRow {

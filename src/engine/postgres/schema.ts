@@ -7,7 +7,7 @@ import { JobrunError } from '../../support/errors.ts';
 import type { Session } from './session.ts';
 
 /** Grows with each change of the tables. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 const UNSETTLED = `state in ('scheduled', 'waiting', 'queued', 'running')`;
 
@@ -146,12 +146,20 @@ create table meta (
   pauses json not null default '{"all":false,"jobs":[]}',
   -- Runs that are over, of which not all have heard that waited for them.
   untold json not null default '[]',
-  clock_mark json
+  clock_mark json,
+  -- What the rows of run hold: the sum of their bytes.
+  bytes bigint not null default 0
 );
 insert into meta (format) values (${FORMAT});`;
 
+/** The sum of bytes as the rows are. */
+export const COUNT_BYTES = 'update meta set bytes = (select coalesce(sum(bytes), 0) from run);';
+
 /** What makes each format of the one before. In format 1 nothing was kept of logs. */
-const STEPS: Readonly<Record<number, string>> = { 1: `drop table log, result;${LOGS}` };
+const STEPS: Readonly<Record<number, string>> = {
+  1: `drop table log, result;${LOGS}`,
+  2: `alter table meta add column bytes bigint not null default 0;${COUNT_BYTES}`,
+};
 
 /** The names of all tables. */
 export const TABLES: readonly string[] = [

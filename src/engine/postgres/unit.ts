@@ -51,6 +51,10 @@ export class Unit implements UnitOfWork {
   readonly runs = new Map<number, Known>();
   /** Runs of the database as they were last read or written; null where there is none. */
   readonly written = new Map<number, Run | null>();
+  /** Bytes of their rows. */
+  readonly sizes = new Map<number, number>();
+  /** By how many bytes rows have grown that were written. */
+  grown = 0;
   /** Changed since they were last written. */
   readonly dirty = new Set<number>();
   /** Runs that only stand in the list of what another one waits for. */
@@ -363,7 +367,7 @@ export class Unit implements UnitOfWork {
 
   /** What no row speaks of is not there. */
   #takeNothing(wanted: Wanted): void {
-    for (const id of wanted.runs) if (!this.runs.has(id)) this.know(id, null, null);
+    for (const id of wanted.runs) if (!this.runs.has(id)) this.know(id, null, null, 0);
     for (const at of wanted.keys.keys()) this.#keys.set(at, null);
     for (const id of wanted.requests) if (!this.requests.has(id)) this.requests.set(id, null);
     for (const name of wanted.schedules) {
@@ -414,13 +418,14 @@ export class Unit implements UnitOfWork {
     }
   }
 
-  #takeRun({ kind, id, doc, token_turn, token_n, member, mark }: RunFound): void {
+  #takeRun({ kind, id, doc, token_turn, token_n, member, mark, bytes }: RunFound): void {
     const held =
       token_turn === null || token_n === null
         ? null
         : { token: [token_turn, token_n] as const, member: member ?? 0, mark: mark ?? '' };
     const before = this.runs.get(id);
-    if (!before || (before.run === null && !this.dirty.has(id))) this.know(id, keptRun(doc), held);
+    if (!before || (before.run === null && !this.dirty.has(id)))
+      this.know(id, keptRun(doc), held, bytes);
     const { key, schedule } = doc.origin ?? {};
     if (kind === 'key' && key !== undefined) this.#keys.set(keyOf(doc.job, key), id);
     if (kind === 'slot' && schedule !== undefined)
@@ -435,8 +440,9 @@ export class Unit implements UnitOfWork {
   }
 
   /** Takes in a run as the database has it. */
-  know(id: number, run: Run | null, held: Held | null): void {
+  know(id: number, run: Run | null, held: Held | null, bytes: number): void {
     this.runs.set(id, { run, held, text: '' });
     this.written.set(id, run);
+    this.sizes.set(id, bytes);
   }
 }

@@ -56,6 +56,8 @@ export interface Found {
   readonly mark: string | null;
   /** So many wait for the run; of none it says whether any. */
   readonly awaited: number;
+  /** Of its JSON; 0 where it is no run. */
+  readonly bytes: number;
 }
 
 export type RunFound = Found & { readonly doc: Run };
@@ -70,12 +72,12 @@ const UNSETTLED_ROWS = `r.state in (${UNSETTLED.map((name) => `'${name}'`).join(
 const runs = (kind: string, name: string, awaited = ONE): string =>
   `select '${kind}'::text as kind, r.id::float8 as id, ${name}::text as name, r.doc,
     r.token_turn::float8 as token_turn, r.token_n, r.member::float8 as member, r.mark,
-    (select count(*) from (select from dependency d where d.other = r.id limit ${awaited}) d)::integer as awaited`;
+    (select count(*) from (select from dependency d where d.other = r.id limit ${awaited}) d)::integer as awaited, r.bytes`;
 
 const other = (kind: string, id: string, name: string, doc: string): string =>
   `select '${kind}'::text as kind, ${id}::float8 as id, ${name}::text as name, ${doc}::json as doc,
     null::float8 as token_turn, null::integer as token_n, null::float8 as member, null::text as mark,
-    0 as awaited`;
+    0 as awaited, 0 as bytes`;
 
 const BY_ID = `${runs('run', 'null')} from run r where r.id = any($1::bigint[])`;
 

@@ -18,7 +18,7 @@ import { openOne } from './connect-store.ts';
 import type { Meta } from './decided.ts';
 import { linesOfLocks } from './locks.ts';
 import { COLUMNS, columnOf, type RunRow, rowOf, textIn } from './run-row.ts';
-import { quoted } from './schema.ts';
+import { COUNT_BYTES, quoted } from './schema.ts';
 import type { Session } from './session.ts';
 import { LogSink, logsIn } from './whole-logs.ts';
 
@@ -253,6 +253,7 @@ async function putTables(
     untold.map(({ run }) => run),
   );
   await put('insert into tally (job, state, n) select job, state, count(*) from run group by 1, 2');
+  await put(COUNT_BYTES);
   const locks = await session.query<{ lock: string }>({
     text: 'select distinct lock from run where lock is not null',
   });

@@ -60,7 +60,7 @@ const STARTS = `begun as (insert into start (job, at)
     where s.job = b.job and s.at <= b.since)`;
 
 const META = `counters as (update meta set turn = $1::bigint, next_id = $2::bigint, changes = $3::bigint,
-    schedules = $4::bigint, pauses = $5::json, clock_mark = $6::json, untold = $9::json),
+    schedules = $4::bigint, pauses = $5::json, clock_mark = $6::json, untold = $9::json, bytes = bytes + $10::bigint),
   done as (insert into writer (id, turn, at) values ($7::bigint, $1::bigint, $8::float8)
     on conflict (id) do update set turn = excluded.turn, at = excluded.at)`;
 
@@ -110,7 +110,8 @@ export function lastOf(unit: Unit, meta: Meta, { id, channel }: Writer, at: numb
   const mark = unit.clockMark === null ? null : JSON.stringify(unit.clockMark);
   const version = meta.schedules + (schedules.length > 0 ? 1 : 0);
   const untold = JSON.stringify(unit.untold());
-  add('meta', META, meta.turn + 1, unit.nextId, last, version, pauses, mark, id, at, untold);
+  const counters = [meta.turn + 1, unit.nextId, last, version, pauses, mark, id, at, untold];
+  add('meta', META, ...counters, unit.grown);
   const isDue = Math.floor(meta.changes / CUT_EVERY) !== Math.floor(last / CUT_EVERY);
   if (isDue) add('cut', CUT, last - 2 * MAX_EVENTS_KEPT, at - REQUEST_MEMORY_MS, at - DAY);
   const stirs = stirsOthers(unit);
@@ -134,6 +135,7 @@ const statementOf = (parts: readonly Part[]): Statement =>
     return `with ${texts.join(',\n')} ${last}`;
   });
 
+/** Counts what the rows grow by: each is written once. */
 function rowParts(unit: Unit, { changes }: Meta): Part[] {
   const parts: Part[] = [];
   const numbers = new Map(unit.changes.map(({ run }, i) => [run.id, changes + i + 1]));
@@ -151,8 +153,12 @@ function rowParts(unit: Unit, { changes }: Meta): Part[] {
   for (const id of unit.dirty) {
     const { run, held, text } = unit.runs.get(id) ?? { run: null, held: null, text: '' };
     const before = unit.written.get(id) ?? null;
-    if (run) rows.push(rowOf(run, held, text || JSON.stringify(run), numbers.get(id) ?? changes));
+    const row = run && rowOf(run, held, text || JSON.stringify(run), numbers.get(id) ?? changes);
+    if (row) rows.push(row);
     else if (before) removed.push(id);
+    const bytes = row?.bytes ?? 0;
+    unit.grown += bytes - (unit.sizes.get(id) ?? 0);
+    unit.sizes.set(id, bytes);
     if (before) count(before, -1);
     if (run) count(run, 1);
     if (awaitsRuns(run) && !awaitsRuns(before))
