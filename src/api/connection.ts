@@ -279,6 +279,8 @@ export class Connection implements Sender {
     const reply = await answer;
     const durable = this.#service.durable(command, false);
     if (durable) await durable;
+    // As a value it may be shared with other replies, as text it is not.
+    while (this.unread > READ_AHEAD && !this.#socket.destroyed) await this.#room();
     this.#send({ id, ok: true, reply, end: true });
   }
 

@@ -9,6 +9,7 @@ import { sumOf } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES, MAX_RESULT_ROWS } from '../support/limits.ts';
 import { fits, isFields, json, object, type Schema, whole } from '../support/schema.ts';
+import { myTurn } from '../support/turn-taking.ts';
 
 export const HEAD_BYTES = MAX_LOG_BYTES / 2;
 export const TAIL_BYTES = MAX_LOG_BYTES / 4;
@@ -62,14 +63,36 @@ const SKIPPED = object({ skipped: whole(0) });
 
 /** The entries of a text; what is damaged is said in its place. */
 export function readEntries<L extends TextLine>(kind: LogKind<L>, text: string): Entry<L>[] {
+  return [...inParts(kind, text)].flat();
+}
+
+/** The same; a long text lets others be served in between. */
+export async function readEntriesInTurns<L extends TextLine>(
+  kind: LogKind<L>,
+  text: string,
+): Promise<Entry<L>[]> {
+  const entries: Entry<L>[] = [];
+  for (const part of inParts(kind, text)) {
+    entries.push(...part);
+    await myTurn();
+  }
+  return entries;
+}
+
+/** Some tenths of a millisecond. */
+const PART = 50;
+
+function* inParts<L extends TextLine>(kind: LogKind<L>, text: string): Generator<Entry<L>[]> {
   const lines = text.split('\n');
-  return lines.flatMap((line, i) => {
-    const entry = readEntry(kind, line);
-    if (entry) return [entry];
-    // A last line that was cut off by a crash says nothing that anybody was promised.
-    const isCut = i === lines.length - 1 || line === '';
-    return isCut ? [] : [kind.remark('… a damaged line is left out …')];
-  });
+  for (let from = 0; from < lines.length; from += PART) {
+    yield lines.slice(from, from + PART).flatMap((line, i) => {
+      const entry = readEntry(kind, line);
+      if (entry) return [entry];
+      // A last line that was cut off by a crash says nothing that anybody was promised.
+      const isCut = from + i === lines.length - 1 || line === '';
+      return isCut ? [] : [kind.remark('… a damaged line is left out …')];
+    });
+  }
 }
 
 export interface LogContent<L extends TextLine> {

@@ -15,7 +15,7 @@ import {
   type LogKind,
   MOST_HEAD_BYTES,
   type Place,
-  readEntries,
+  readEntriesInTurns,
   type Step,
   stepsOf,
   TAIL_BYTES,
@@ -101,7 +101,7 @@ async function readPart<L extends TextLine>(
     return { skipped: 0, entries: [kind.remark(text)] };
   }
   if (bytes === null) return null;
-  const entries = readEntries(kind, bytes.toString('utf8'));
+  const entries = await readEntriesInTurns(kind, bytes.toString('utf8'));
   const skipped = entries[0] && 'skipped' in entries[0] ? entries[0].skipped : 0;
   return { skipped, entries };
 }

@@ -281,6 +281,27 @@ test('a client that asks for much and reads nothing is cut off, and the others a
   await cut;
 });
 
+test('large replies that are asked for at once are made one after the other, as they are read', async () => {
+  let made = 0;
+  const large = {
+    toJSON: () => {
+      made++;
+      return 'x'.repeat(1_200_000);
+    },
+  };
+  const { path } = await served(async () => large as unknown as Json);
+  const { socket, told } = await raw(path);
+  socket.pause();
+  for (let id = 1; id <= 12; id++) socket.write(frame(id));
+  await vi.waitFor(() => expect(made).toBeGreaterThan(0), 10_000);
+  // The others are answered, and wait for it to be read.
+  await (await client(path)).call('echo', 1);
+  await delay(systemClock, 100);
+  expect(made).toBeLessThan(5);
+  socket.resume();
+  await vi.waitFor(() => expect(told).toHaveLength(12), 20_000);
+});
+
 test('a client that reads slowly gets a large reply whole', async () => {
   const big = 'x'.repeat(20 * 1024 * 1024);
   const { path } = await served(async () => big);

@@ -10,10 +10,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { LogFollower } from '../../src/engine/files/log-follower.ts';
 import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
+import { realDisk } from '../../src/support/files.ts';
 import { eventually } from '../helpers/project.ts';
 
 function bench(): { readonly folder: string; readonly logs: RunLogFiles } {
@@ -186,4 +188,61 @@ test('the begin of a log that is removed while its end is written makes no secon
   expect(all.at(-1)).toBe('last');
   expect(all.at(-2)).toBe(`100 ${filler}`);
   expect(existsSync(join(folder, '1.jsonl'))).toBe(false);
+});
+
+test('a follower that takes nothing does not gather what a job says without end, and then misses nothing', async () => {
+  const { logs } = bench();
+  logs.append(1, line('1'));
+  const stop = new AbortController();
+  const following = logs.follow(1, {}, stop.signal)[Symbol.asyncIterator]();
+  expect((await following.next()).value.line.text).toBe('1');
+  const put = vi.spyOn(LogFollower.prototype, 'put');
+  onTestFinished(() => put.mockRestore());
+  const filler = 'x'.repeat(1000);
+  for (let n = 2; n <= 3000; n++) logs.append(1, line(`${n} ${filler}`));
+  await logs.flush(1, false);
+  const follower = put.mock.contexts[0] as LogFollower;
+  expect(put).toHaveBeenCalledTimes(2999);
+  expect(follower.isBehind).toBe(true);
+  const seen: number[] = [];
+  for (let n = 2; n <= 3000; n++) seen.push(((await following.next()).value as { n: number }).n);
+  expect(seen).toEqual(Array.from({ length: 2999 }, (_, i) => i + 2));
+  logs.append(1, line('3001'));
+  expect((await following.next()).value).toMatchObject({ n: 3001, line: { text: '3001' } });
+  stop.abort();
+  expect((await following.next()).done).toBe(true);
+});
+
+test('what a follower leaves lying is let go, and read again when it goes on', () => {
+  const follower = new LogFollower(undefined);
+  const read = [1, 2, 3].map((n) => ({ n, line: line(String(n)) }));
+  follower.beginReading();
+  follower.add(read, 3);
+  expect(follower.take()?.n).toBe(1);
+  follower.look();
+  expect(follower.take()?.n).toBe(2);
+  follower.look();
+  expect(follower.isBehind).toBe(false);
+  follower.look();
+  expect(follower.isBehind).toBe(true);
+  expect(follower.take()).toBeNull();
+  follower.beginReading();
+  follower.add(read, 3);
+  expect(follower.take()?.n).toBe(3);
+  expect(follower.take()).toBeNull();
+});
+
+test('many who ask for a long log at once share its reading; short ones wait for nobody', async () => {
+  const { logs, folder } = bench();
+  const filler = 'x'.repeat(60_000);
+  for (let n = 1; n <= 20; n++) logs.append(1, line(`${n} ${filler}`));
+  logs.append(2, line('short'));
+  for (const id of [1, 2]) await logs.close(id);
+  const read = vi.spyOn(realDisk, 'read');
+  onTestFinished(() => read.mockRestore());
+  const many = Array.from({ length: 30 }, () => logs.lines(1));
+  expect(texts(await logs.lines(2))).toEqual(['short']);
+  for (const lines of await Promise.all(many)) expect(lines).toHaveLength(20);
+  const times = read.mock.calls.filter(([path]) => path === join(folder, '1.jsonl')).length;
+  expect(times).toBeLessThan(5);
 });

@@ -3,16 +3,21 @@
 // it are made durable with `flush`.
 
 import type { LogLine } from '../../run/view.ts';
-import { LogWriter, logPaths, readLog, removeLog, sizesOf } from '../../store/log.ts';
-import { wholeTable } from '../../store/log-format.ts';
+import { LogWriter, logPaths, removeLog, sizesOf } from '../../store/log.ts';
+import type { LogContent } from '../../store/log-format.ts';
 import { onAbort } from '../../support/aborts.ts';
 import type { Clock } from '../../support/clock.ts';
 import { isFull } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
-import { MAX_RESULT_ROWS } from '../../support/limits.ts';
-import { Wakeup } from '../../support/wakeup.ts';
+import { MAX_RESULT_ROWS, SECOND } from '../../support/limits.ts';
+import { weightOfValue } from '../../support/weight.ts';
 import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
+import { LogFollower } from './log-follower.ts';
 import { chosen, RUN_LOG } from './log-lines.ts';
+import { LogReads } from './log-reads.ts';
+
+/** What a follower has not taken after this long is let go. */
+const PATIENCE_MS = 2 * SECOND;
 
 export interface RunLogParts {
   readonly folder: string;
@@ -28,13 +33,16 @@ export class RunLogFiles implements Logs {
   readonly #onError: (error: unknown) => void;
   readonly #makeRoom: () => Promise<void>;
   readonly #open = new Map<number, LogWriter<LogLine>>();
-  readonly #followers = new Map<number, Set<(n: number, line: LogLine) => void>>();
+  readonly #reads: LogReads;
+  readonly #followers = new Map<number, Set<LogFollower>>();
+  #stopLooking: (() => void) | null = null;
 
   constructor({ folder, clock, onError, makeRoom }: RunLogParts) {
     this.#folder = folder;
     this.#clock = clock;
     this.#onError = onError;
     this.#makeRoom = makeRoom;
+    this.#reads = new LogReads(folder);
   }
 
   begin(run: number, attempt: number, rows: number): void {
@@ -87,13 +95,13 @@ export class RunLogFiles implements Logs {
 
   async lines(run: number, which: ReadLog = {}): Promise<LogLine[]> {
     await this.flush(run, false).catch(this.#onError);
-    const { lines } = await readLog(RUN_LOG, this.#folder, run);
+    const { lines } = await this.#reads.read(run);
     return chosen(lines, which).map(({ line }) => line);
   }
 
   async rows(run: number): Promise<readonly Json[]> {
     await this.flush(run, false).catch(this.#onError);
-    return wholeTable((await readLog(RUN_LOG, this.#folder, run)).rows);
+    return (await this.#reads.read(run)).rows;
   }
 
   async *follow(
@@ -101,31 +109,35 @@ export class RunLogFiles implements Logs {
     which: ReadLog & { readonly after?: number },
     signal: AbortSignal,
   ): AsyncIterable<NumberedLine> {
-    const queue: NumberedLine[] = [];
-    const arrivals = new Wakeup();
-    const stop = this.#subscribe(run, (n, line) => {
-      queue.push({ n, line });
-      arrivals.wake();
-    });
-    const unlisten = onAbort(signal, arrivals.wake);
+    const follower = new LogFollower(which.attempt);
+    const stop = this.#subscribe(run, follower);
+    const unlisten = onAbort(signal, follower.arrivals.wake);
     try {
-      await this.flush(run, false).catch(this.#onError);
-      const { lines, count } = await readLog(RUN_LOG, this.#folder, run);
+      const { lines, count } = await this.#readFor(follower, run);
       this.#writer(run).knows(count);
+      const asked = chosen(lines, which);
       // Lines that a full disk refused were shown, but do not count any more.
       const after = Math.min(which.after ?? 0, count);
-      yield* chosen(lines, which).filter(({ n }) => n > after);
+      const before = which.last === undefined ? 0 : (asked[0]?.n ?? count + 1) - 1;
+      follower.add(asked, count, Math.max(after, before));
       for (;;) {
-        for (const { n, line } of queue.splice(0)) {
-          if (n > count && (which.attempt ?? line.attempt) === line.attempt) yield { n, line };
-        }
-        if (signal.aborted && queue.length === 0) return;
-        await arrivals.sleepInTurn();
+        for (let one = follower.take(); one; one = follower.take()) yield one;
+        if (follower.isBehind) {
+          const read = await this.#readFor(follower, run);
+          follower.add(read.lines, read.count);
+        } else if (signal.aborted) return;
+        else await follower.arrivals.sleepInTurn();
       }
     } finally {
       stop();
       unlisten();
     }
+  }
+
+  async #readFor(follower: LogFollower, run: number): Promise<LogContent<LogLine>> {
+    await this.flush(run, false).catch(this.#onError);
+    follower.beginReading();
+    return this.#reads.read(run);
   }
 
   async remove(run: number): Promise<void> {
@@ -142,7 +154,9 @@ export class RunLogFiles implements Logs {
     let writer = this.#open.get(run);
     if (!writer) {
       const told = (n: number, line: LogLine): void => {
-        for (const follower of this.#followers.get(run) ?? []) follower(n, line);
+        const followers = this.#followers.get(run);
+        const bytes = followers ? weightOfValue(line) : 0;
+        for (const follower of followers ?? []) follower.put(n, line, bytes);
       };
       writer = new LogWriter({
         ...{ kind: RUN_LOG, folder: this.#folder, id: run, clock: this.#clock },
@@ -153,14 +167,27 @@ export class RunLogFiles implements Logs {
     return writer;
   }
 
-  #subscribe(run: number, follower: (n: number, line: LogLine) => void): () => void {
+  #subscribe(run: number, follower: LogFollower): () => void {
     const followers = this.#followers.get(run) ?? new Set();
     this.#followers.set(run, followers.add(follower));
+    this.#stopLooking ??= this.#look();
     return () => {
       followers.delete(follower);
       if (followers.size > 0) return;
       this.#followers.delete(run);
       this.#forget(run, this.#open.get(run));
+      if (this.#followers.size > 0) return;
+      this.#stopLooking?.();
+      this.#stopLooking = null;
     };
+  }
+
+  /** Returns its undo. */
+  #look(): () => void {
+    const look = (): void => {
+      for (const followers of this.#followers.values()) for (const one of followers) one.look();
+      this.#stopLooking = this.#look();
+    };
+    return this.#clock.after(PATIENCE_MS, look, { idle: true });
   }
 }

@@ -11,6 +11,9 @@ import type { Sessions } from './session.ts';
 /** With the time that lines are gathered for, and what two statements take, a line is shown within half a second. */
 const LOOK_EVERY_MS = SECOND / 5;
 
+/** Lines that wait for a follower. */
+const MOST_WAITING = 1000;
+
 export class LogFollower {
   readonly run: number;
   readonly arrivals = new Wakeup();
@@ -38,6 +41,11 @@ export class LogFollower {
     this.#count = count;
     this.#lines.push(...lines);
     this.arrivals.wake();
+  }
+
+  /** It takes nothing at present: the next lines stay in the store. */
+  get isFull(): boolean {
+    return this.#lines.length > MOST_WAITING;
   }
 
   take(): readonly NumberedLine[] {
@@ -85,7 +93,7 @@ export class LogFollowers {
   async look(followers: Iterable<LogFollower>): Promise<void> {
     for (;;) {
       const after = new Map<number, number>();
-      const all = [...followers];
+      const all = [...followers].filter(({ isFull }) => !isFull);
       for (const { run, n } of all)
         if (n !== null) after.set(run, Math.min(n, after.get(run) ?? Number.POSITIVE_INFINITY));
       if (after.size === 0) return;
