@@ -1,6 +1,9 @@
-// A CSV file as a stream of records, from any byte on. Each record tells at which byte the next one begins: a job that
-// saves this number can go on from there after any interruption, without reading what it has done.
+// A CSV file as a stream of records, from any byte on, parsed by the package `csv-parse`. Each record says at which byte
+// the next one begins: a job that saves this number continues from there after any interruption, without reading again
+// what it has done.
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { CsvError, type Info, type Options, parse } from 'csv-parse';
 
 export interface CsvRecord {
   readonly fields: readonly string[];
@@ -8,57 +11,78 @@ export interface CsvRecord {
   readonly end: number;
 }
 
-const [QUOTE, COMMA, NEWLINE] = [0x22, 0x2c, 0x0a];
+const OPTIONS: Options = {
+  bom: true,
+  info: true,
+  // Without this the parser takes the first line break that it sees, and that is not always at the start of the file.
+  record_delimiter: ['\r\n', '\n'],
+  // Blanks after a closing quote are no part of the field.
+  rtrim: true,
+  // `Monitor 27"` is a text like any other.
+  relax_quotes: true,
+  // The job reports rows with too few or too many fields.
+  relax_column_count: true,
+  // A quote that is never closed must not swallow the rest of the file.
+  max_record_size: 64 * 1024,
+};
 
-/** Memory holds one chunk of the file and one record, however large the file is. */
+/** Memory holds a few chunks of the file, however large it is. A record that cannot be parsed ends at its line break. */
 export async function* readCsv(
   file: string,
   start: number,
   signal: AbortSignal,
 ): AsyncGenerator<CsvRecord> {
-  let rest: Buffer = Buffer.alloc(0);
   let at = start;
-  for await (const chunk of createReadStream(file, { start, signal })) {
-    rest = Buffer.concat([rest, chunk as Buffer]);
-    let done = 0;
-    for (let end = recordEnd(rest, done); end !== null; end = recordEnd(rest, done)) {
-      yield { fields: fieldsOf(rest.toString('utf8', done, end)), end: at + end + 1 };
-      done = end + 1;
+  for (;;) {
+    const from = at;
+    let count = 0;
+    try {
+      for await (const record of parsed(file, from, signal)) {
+        count += 1;
+        at = record.end;
+        yield record;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof CsvError)) throw error;
+      // A stream that fails drops the records that it still held.
+      const held = Number(error.records) - count;
+      if (held > 0) {
+        for await (const record of parsed(file, at, signal, held)) {
+          at = record.end;
+          yield record;
+        }
+      }
+      const line = await lineAt(file, at, signal);
+      at = line.end;
+      yield line;
     }
-    rest = rest.subarray(done);
-    at += done;
   }
-  if (rest.length > 0) yield { fields: fieldsOf(rest.toString('utf8')), end: at + rest.length };
 }
 
-/** A quote that is never closed must not swallow the rest of the file: a longer record ends at its first line break. */
-const LONGEST_RECORD = 64 * 1024;
-
-/**
- * Where the line break stands that ends the record, or null where it is not here yet. A quote opens a quoted field only
- * at the field's beginning: `Monitor 27"` is a text like any other. In UTF-8 none of these bytes is part of a letter.
- */
-function recordEnd(bytes: Buffer, start: number): number | null {
-  let [quoted, fieldBegins] = [false, true];
-  const last = Math.min(bytes.length, start + LONGEST_RECORD);
-  for (let i = start; i < last; i++) {
-    const byte = bytes[i];
-    if (byte === NEWLINE && !quoted) return i;
-    // A doubled quote inside a quoted field closes it and opens it again.
-    const isQuote = byte === QUOTE && (quoted || fieldBegins);
-    if (isQuote) quoted = !quoted;
-    fieldBegins = !quoted && (byte === COMMA || isQuote);
-  }
-  const broken = last < bytes.length ? bytes.indexOf(NEWLINE, start) : -1;
-  return broken < 0 ? null : broken;
+/** The records from byte `start` on, at most `most` of them. */
+async function* parsed(
+  file: string,
+  start: number,
+  signal: AbortSignal,
+  most = -1,
+): AsyncGenerator<CsvRecord> {
+  const parser = parse({ ...OPTIONS, to: most });
+  // Unlike `pipe`, it passes errors on and closes the file when the parser is left early. The loop below throws them.
+  pipeline(createReadStream(file, { start, signal }), parser, () => undefined);
+  for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: Info }>)
+    yield { fields: record, end: start + info.bytes };
 }
 
-const FIELD = /,(?:"((?:[^"]|"")*)"[^,]*|([^,]*))/g;
-
-function fieldsOf(record: string): string[] {
-  // With a comma in front of the first field too, all fields are alike.
-  const line = `,${record.replace(/^\uFEFF/, '').replace(/\r$/, '')}`;
-  return [...line.matchAll(FIELD)].map(
-    ([, quoted, bare = '']) => quoted?.replaceAll('""', '"') ?? bare,
-  );
+/** The line that begins there, as one field. */
+async function lineAt(file: string, start: number, signal: AbortSignal): Promise<CsvRecord> {
+  const parts: Buffer[] = [];
+  let end = start;
+  for await (const chunk of createReadStream(file, { start, signal }) as AsyncIterable<Buffer>) {
+    const at = chunk.indexOf('\n');
+    parts.push(at < 0 ? chunk : chunk.subarray(0, at));
+    end += at < 0 ? chunk.length : at + 1;
+    if (at >= 0) break;
+  }
+  return { fields: [Buffer.concat(parts).toString('utf8')], end };
 }

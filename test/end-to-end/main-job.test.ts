@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Doc, eventually, isAlive, Project, processesIn } from '../helpers/project.ts';
+import { type Doc, eventually, isAlive, Project, processesIn, ROOT } from '../helpers/project.ts';
 
 const KILLS = 5;
 const CSV = 'jobs/data/products.csv';
@@ -22,7 +22,8 @@ function shop(): Project {
   for (const name of ['jobs/import-products.ts', 'jobs/_csv.ts', 'jobs/_options.ts', CSV])
     project.copy(name);
   edit(project, 'jobs/import-products.ts', 'pauseMs: 300', 'pauseMs: 130');
-  edit(project, 'jobs/_csv.ts', '  let rest: Buffer', `  ${LEDGER}  let rest: Buffer`);
+  project.link('node_modules/csv-parse', join(ROOT, 'node_modules/csv-parse'));
+  edit(project, 'jobs/_csv.ts', '  let at = start;', `  ${LEDGER}  let at = start;`);
   return project;
 }
 
