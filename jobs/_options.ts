@@ -1,6 +1,6 @@
-// Parameters of the example jobs: names with a default each, checked when a run is asked for. What is made here is a
-// Standard Schema, as zod, valibot and arktype make them: a job may use any of those instead. (The name of this file
-// begins with `_`, so it is no job.)
+// Parameters of the example jobs: names with a default each, checked when a run is asked for. The result is a Standard
+// Schema, as zod, valibot and arktype make them: a job may use any of those instead. (The name of this file begins with
+// `_`, so it is no job.)
 import type { StandardSchema } from 'jobrun';
 
 /** The values of these options: each is of the type of its default. */

@@ -1,6 +1,6 @@
-// Clears away what imports that were given up have left behind: unfinished catalogues that nobody has touched for a
-// week. An example of a job that runs by itself, each night; see when with `jobrun schedules`, and `docs/schedules.md`
-// for all that `cron` can say. An import that is only interrupted keeps its file, and would begin anew without it.
+// Clears away what imports that were given up have left behind: unfinished catalogues that have not changed for a week.
+// An example of a job that runs by itself, each night; see when with `jobrun schedules`, and `docs/schedules.md` for
+// all that `cron` can say. An import that is only interrupted keeps its file, and would begin anew without it.
 //
 //   jobrun run clean-up -p days=0
 import { readdir, rm, stat } from 'node:fs/promises';

@@ -4,7 +4,7 @@
 //
 // How: every 500 rows it makes what it has written safe (`datasync`), and only then saves how far it has come in both
 // files (`ctx.save`). The next attempt cuts the output back to that place and reads on from there. The catalogue gets
-// its name when it is complete, so that nobody ever sees half of one.
+// its name when it is complete, so that no reader ever sees half of one.
 //
 //   jobrun schedule import-products -p limit=5000 -p pauseMs=0 --follow
 import { open, readFile, rename, stat } from 'node:fs/promises';
@@ -123,7 +123,7 @@ async function* batches(
   if (batch.length > 0) yield batch;
 }
 
-/** The lines to write for these records, and the place after them. What is wrong goes into the run's results. */
+/** The lines to write for these records, and the place after them. Faulty rows go into the run's results. */
 function checked(
   records: readonly CsvRecord[],
   from: Checkpoint,
@@ -164,5 +164,5 @@ function productOf(fields: readonly string[]) {
   return { id, name, category, price: Number(price), stock: Number(stock), note };
 }
 
-/** Without what nobody sees: control characters, zero-width spaces, blanks at the ends. */
+/** Removes invisible characters: control characters, zero-width spaces, blanks at the ends. */
 const tidy = (field: string): string => field.replace(/[\p{Cc}\u200b]+/gu, ' ').trim();

@@ -14,7 +14,7 @@ export default defineJob({
   retries: { limit: 5, delay: '2s' },
 
   async run({ subject, readers, waitMs }, ctx) {
-    // Whoever has got the letter must not get it twice, so each one is saved before the next.
+    // A reader who has got the letter must not get it twice, so each one is saved before the next.
     const sent = ctx.checkpoint?.sent ?? 0;
     if (sent > 0) ctx.log.info(`going on after ${sent} letters`);
     let bounced = ctx.checkpoint?.bounced ?? 0;

@@ -1,5 +1,5 @@
-// How fast the dashboard is with very many runs: a state of that size is written, its daemon started, the dashboard
-// opened in tmux and driven by keys, and the time taken until the screen shows what a key asks for.
+// Measures the dashboard with very many runs: writes a state of that size, starts its daemon, opens the dashboard in
+// tmux and drives it by keys. It takes the time until the screen shows what a key asks for.
 //
 //   npm run build && node scripts/bench-dashboard.mjs [runs, 1000000 by default] [a folder to keep the state in]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -47,7 +47,7 @@ async function shows(what) {
 const say = (name, ...values) => console.log(name.padEnd(44), ...values);
 const ms = (value) => `${value.toFixed(0)} ms`;
 
-/** What a key takes, each time another; the slowest and the one in the middle. */
+/** The time that a key takes, each time another; the slowest and the one in the middle. */
 async function time(name, steps) {
   const took = [];
   for (const [key, what] of steps) {

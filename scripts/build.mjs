@@ -1,8 +1,9 @@
 // Makes dist/: types by tsc, and the code as few files. A command line is a process for each call, and Node pays for
-// each file that it loads: what all commands share is one file, each command is one, and the daemon, the workers and
-// the dashboard are not touched by the others. Node pays for its loader of ES modules as well, a twelfth of a command:
-// the command line is CommonJS, and what stays for longer, or is imported, are ES modules. Every file lies one folder
-// below dist/, as the sources lie in folders below src/: what is found by a path from `import.meta.url` is found from both.
+// each file that it loads. So the code that all commands share is one file, each command is one, and they do not touch
+// the daemon, the workers and the dashboard. Node pays for its loader of ES modules as well, a twelfth of a command. So
+// the command line is CommonJS, and code that stays for longer, or is imported, is ES modules. Every file lies one
+// folder below dist/, as the sources lie in folders below src/: what is found by a path from `import.meta.url` is found
+// from both.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -56,7 +57,7 @@ for (const entry of readdirSync(dist, { recursive: true })) {
   if (file.endsWith('.d.ts') && !shipped.has(file)) rmSync(file);
 }
 
-/** What nearly every command loads: in one file, for a file costs more than what is in it. */
+/** The code that nearly every command loads: in one file, for a file costs more than what is in it. */
 const COMMON = new RegExp(
   [
     'src/support/(clock|config|durations|errors|json|limits|random|recent|schema|text|zones|zone-names)',
@@ -72,18 +73,24 @@ const COMMON = new RegExp(
   ].join('|'),
 );
 
-/** What a command loads beside that where no daemon runs: the engine on files, and the job files as they are known. */
+/**
+ * The code that a command loads beside that if no daemon runs: the engine on files, and the job files as they are
+ * known.
+ */
 const OFFLINE =
   /src\/(daemon\/(jobs|offline)|engine\/(open|files\/[\w-]+)|store\/[\w-]+|run\/(cron[\w-]*|keep-clock|schedule|stored-schedule|transitions|waits))\./;
 
-/** What brings job files into a worker, and into its thread for imports on Node 20. */
+/** The code that brings job files into a worker, and into its thread for imports on Node 20. */
 const LOADER =
   /src\/(workers\/(import-hooks|project-files|compile-cache)|catalog\/(resolution|tsconfig)|support\/cache-files)\./;
 
 /** The commands that stay: ES modules of their own, for the dashboard needs such, and the daemon is faster so. */
 const STAYING = ['daemon', 'dashboard', 'local'];
 
-/** What the dashboard takes from Ink and React. They are sixty files, and one of them all loads in a fifth of the time. */
+/**
+ * The names that the dashboard takes from Ink and React. They are sixty files, and one of them all loads in a fifth of
+ * the time.
+ */
 const INK = {
   ink: ['ink/build/index.js', 'Box, Text, render'],
   react: [
@@ -97,8 +104,8 @@ const isExternal = (name) =>
   !/^[./]/.test(name) && !INLINED.includes(name) && !Object.hasOwn(INK, name);
 
 /**
- * What `string-width` prepares when it is loaded (tables of all emoji) takes longer than a whole command, and most
- * tables are plain: it is loaded with the first text that is not.
+ * `string-width` prepares tables of all emoji when it is loaded, which takes longer than a whole command. Most tables
+ * are plain, so it is loaded with the first text that is not.
  */
 const lazyWidths = {
   name: 'lazy-widths',
@@ -266,8 +273,8 @@ await bundle(
 );
 
 /**
- * The web page: one script and one sheet of styles. What it shares with the command line is pure, but lies beside what is
- * not: of Node's modules nothing may be left.
+ * The web page: one script and one sheet of styles. The code that it shares with the command line is pure, but lies
+ * beside code that is not: no Node module may be left.
  */
 const PAGE = `${root}src/web`;
 /** Notes for bundlers that come after; none does. */

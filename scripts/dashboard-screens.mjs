@@ -85,7 +85,7 @@ async function shot(what) {
 /** Waits until the daemon is there and so many runs are over. */
 async function settled(count) {
   for (let tries = 0; tries < 300; tries++) {
-    // Its exit code says that there is no daemon yet.
+    // Its exit code shows whether a daemon runs yet.
     const { stdout } = spawnSync(process.execPath, [BIN, 'status', '--json'], { cwd: dir, env });
     const { pid, counts } = JSON.parse(stdout);
     if (pid && counts.done + counts.failed >= count) return;

@@ -91,7 +91,7 @@ function command(help) {
   return section === 'Examples' ? [...lines, '.fi'] : lines;
 }
 
-/** What the help broke over several lines is one line again. */
+/** Joins the lines that the help broke. */
 function folded(lines) {
   const whole = [];
   for (const line of lines) {

@@ -18,7 +18,7 @@ const COLORS = {
 };
 const PLAIN = { bold: false, dim: false, inverse: false, color: INK };
 
-/** What `tmux capture-pane -e` gives. */
+/** The output of `tmux capture-pane -e`. */
 export function screenSvg(screen, label) {
   const lines = partsOf(screen);
   const wide = Math.max(...lines.map((parts) => parts.at(-1)?.end ?? 0));

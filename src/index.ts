@@ -1,4 +1,4 @@
-// What `import 'jobrun'` gives.
+// The exports of `import 'jobrun'`.
 export {
   type AnyJob,
   defineJob,

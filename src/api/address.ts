@@ -1,6 +1,6 @@
-// Where the daemon of a state folder listens. The path follows from the folder alone, so that a client finds it
-// without asking. A path that is too long for a socket would be cut in silence by the system, two folders could then
-// share one: such a socket lies in a private folder of this user instead, under a name made of the state's path.
+// The address at which the daemon of a state folder listens. The path follows from the folder alone, so that a client
+// finds it without asking. The system would silently cut a path that is too long for a socket, and two folders could
+// then share one. Such a socket lies in a private folder of this user instead, under a name made of the state's path.
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { getBuiltinModule } from 'node:process';
@@ -10,8 +10,8 @@ import { MAX_SOCKET_PATH } from '../support/limits.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Where the socket may lie: the daemon takes the first, a client looks at each, because the environment of a service
- * and that of a shell name different folders for the same user.
+ * Possible paths of the socket: the daemon takes the first, a client looks at each. The environment of a service and
+ * that of a shell name different folders for the same user.
  */
 export function socketPaths(state: string, env: Env = process.env): readonly string[] {
   const real = realPath(state);
@@ -47,7 +47,7 @@ export function prepareFolder(path: string, state: string): void {
   if (!isPrivate(folder)) throw unsafe(folder);
 }
 
-/** A client believes only a socket in a folder that nobody else can write to. */
+/** A client believes only a socket in a folder that no other user can write to. */
 export function isSafe(path: string, state: string): boolean {
   return dirname(path) === realPath(state) || isPrivate(dirname(path));
 }

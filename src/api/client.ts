@@ -1,6 +1,6 @@
 // The other end of the socket. Calls share one connection, all those of one turn go out in one write. A call whose
-// connection ends without a reply is asked again under the same request id: the daemon knows what it has already
-// done, so that asking twice never does it twice.
+// connection ends without a reply is asked again under the same request id. The daemon knows what it has already done,
+// so asking twice never does it twice.
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { type Clock, delay, systemClock, within } from '../support/clock.ts';
@@ -40,7 +40,7 @@ export interface Client {
 /** Waits between the tries to reach a daemon that has gone: long enough for one that is started again. */
 const AGAIN_AFTER_MS = [50, 250, 700, 1500] as const;
 
-/** The daemon of a state folder, looked for only where nobody else can have put a socket; null where none listens. */
+/** The daemon of a state folder, looked for only where no other user can have put a socket; null if none listens. */
 export const reachDaemon = (state: string): Promise<Client | null> =>
   connectDaemon(socketPaths(state).filter((path) => isSafe(path, state)));
 
@@ -59,7 +59,7 @@ export async function askDaemon(
   }
 }
 
-/** Null where nobody listens on any of the paths. */
+/** Null if no process listens on any of the paths. */
 export async function connectDaemon(
   paths: string | readonly string[],
   clock: Clock = systemClock,
@@ -78,7 +78,7 @@ async function open(path: string, clock: Clock): Promise<Socket | null> {
     } catch (error) {
       const code = errnoOf(error);
       if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null;
-      // Whose state it is says more than that his socket is closed to others.
+      // A state that belongs to another user is a better answer than a socket that is closed to us.
       if (code === 'EACCES') refuseForeign(dirname(path));
       const wait = AGAIN_AFTER_MS[tries];
       // EAGAIN: so many connect at this moment that its queue is full.
@@ -164,7 +164,7 @@ class SocketClient implements Client {
     return within(this.#clock, answer, timeoutMs, () => Promise.reject(silent(timeoutMs)));
   }
 
-  /** One new connection for all the calls that lost theirs. Where nobody listens, the next try finds out. */
+  /** One new connection for all the calls that lost theirs. If no process listens, the next try finds out. */
   async #reopen(): Promise<void> {
     if (!this.#wire.closed || this.#closed) return;
     this.#reopening ??= this.#open().finally(() => {

@@ -1,6 +1,7 @@
 // One client of the daemon. Many requests may be under way on it at once; their replies go out in the order in which
-// they are ready, all of one turn in one write. Whatever the client does, it costs the daemon bounded memory: reading
-// stops while too much is under way or unread, on it or on all connections together (intake.ts), a frame once begun has to arrive, and who never reads is cut off.
+// they are ready, all of one turn in one write. Bounds the memory that a client can cost the daemon. Reading stops
+// while too much is under way or unread, on it or on all connections together (intake.ts). A frame once begun has to
+// arrive, and a client that never reads is cut off.
 import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
@@ -54,7 +55,7 @@ const UNREAD_PATIENCE_MS = 5 * SECOND;
 const GOODBYE_MS = SECOND;
 
 const NEVER = new AbortController().signal;
-/** Of no request. */
+/** Belongs to no request. */
 const SIGN = { id: null, end: true } as const;
 
 /** Larger requests are weighed: what they take as values may be many times what they took as bytes. */
@@ -368,7 +369,7 @@ export class Connection implements Sender {
     this.#stopSignTimer ??= this.#service.clock.after(SIGN_EVERY_MS, () => {
       this.#stopSignTimer = null;
       if (this.#closing || !this.#socket.isPaused()) return;
-      // Who takes no replies needs no sign either, and must not gather them.
+      // A client that takes no replies needs no heartbeat either, and must not gather them.
       if (this.#socket.writableLength === 0) this.#send(SIGN);
       this.#giveSigns();
     });

@@ -1,6 +1,6 @@
 // Events from one source to many readers. A reader that does not keep up loses events, is told so by one
-// `{ type: 'gap' }`, and goes on with the newest: it can never slow the source or the other readers, nor grow memory.
-// What is kept is bounded by number and by bytes, for whoever was away and comes back.
+// `{ type: 'gap' }`, and continues with the newest. It can never slow the source or the other readers, nor grow memory.
+// The history is bounded by number and by bytes, for readers that were away and come back.
 
 import { onAbort } from '../support/aborts.ts';
 import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../support/limits.ts';
@@ -43,7 +43,7 @@ export class Feed<Item extends Numbered> {
     return this.#last;
   }
 
-  /** Somebody reads it. */
+  /** A client reads it. */
   get isRead(): boolean {
     return this.#readers.size > 0;
   }

@@ -1,6 +1,6 @@
-// What goes over the socket: frames of a 4-byte big-endian length and that many bytes of UTF-8 JSON. A reader never
-// holds more than one frame's bytes, and refuses a length that cannot be one of ours before it has read a byte more:
-// whoever speaks another language is told so at once.
+// The frames on the socket: a 4-byte big-endian length and that many bytes of UTF-8 JSON. A reader never holds more
+// than one frame's bytes, and refuses a length that cannot be one of ours before it has read a byte more. So a client
+// with another protocol is told at once.
 import * as v from 'valibot';
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -29,7 +29,7 @@ export interface Request {
   readonly stream: boolean;
 }
 
-/** Ends a stream that nobody reads any more; the other requests of the connection go on. */
+/** Ends a stream that is no longer read; the other requests of the connection go on. */
 export interface Cancel {
   readonly id: number;
   readonly cancel: true;
@@ -52,7 +52,7 @@ export type Reply =
   | { readonly id: number | null; readonly end: true };
 
 const HEADER = 4;
-/** What a client takes as one reply: a long list of large runs. */
+/** The largest reply that a client accepts: a long list of large runs. */
 export const MAX_REPLY_BYTES = 64 * MAX_FRAME_BYTES;
 const MAX_COMMAND_NAME = 100;
 export const MAX_REQUEST_ID = 100;
@@ -105,7 +105,7 @@ const NOTHING = Buffer.alloc(0);
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #decode: (bytes: Buffer) => Json;
-  /** What is read just now, and from where on; and what has come after it. */
+  /** The bytes being read, with the offset of the next frame, and those that have come after them. */
   #bytes: Buffer = NOTHING;
   #at = 0;
   #later: Buffer[] = [];
@@ -208,7 +208,7 @@ function textOf(bytes: Buffer): string {
   }
 }
 
-/** Of these it costs nothing to find out by reading them. */
+/** For these, reading them costs nothing. */
 const SMALL = 16 * 1024;
 /** Far more than any request has; what is deeper costs more to read than it could ever mean. */
 const DEEPEST = 10 * MAX_JSON_DEPTH;

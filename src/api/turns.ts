@@ -1,8 +1,9 @@
-// Whose request is begun next. Usually each at once. Where more come than one, each begins when all that the one before
-// it did at once is done, until the turn of the loop has taken its time; what is left waits for the next turn in line,
-// one line for each connection. They are served by weighted fair queueing: as if each had an equal share of the loop,
-// whoever would be through first goes first. Somebody who asks for little is answered soon, however much others ask,
-// and nobody waits for ever. Who does not read its replies has to wait with its next request until it does.
+// Decides whose request begins next. Usually each at once. If more than one comes, each begins when all that the one
+// before it did at once is done, until the turn of the loop has taken its time. The rest waits for the next turn in
+// line, one line for each connection. They are served by weighted fair queueing: as if each had an equal share of the
+// loop, the client that would be through first goes first. A client that asks for little is answered soon, however much
+// others ask, and none waits for ever. A client that does not read its replies has to wait with its next request until
+// it does.
 import type { Clock } from '../support/clock.ts';
 
 export interface Asking {

@@ -1,6 +1,7 @@
-// One connection to a daemon, and who waits on it for what. All requests of one turn go out in one write. While anything
-// is waited for, the daemon is asked now and then whether it lives: one that was stopped, or hangs, still has its socket
-// and would keep its clients waiting for ever. An open connection on which nothing is waited for lets its program end.
+// One connection to a daemon, and who waits on it for what. All requests of one turn go out in one write. While a reply
+// is waited for, the daemon is asked now and then whether it lives. A daemon that was stopped, or hangs, still has its
+// socket and would keep its clients waiting for ever. An open connection on which nothing is waited for lets its
+// program end.
 
 import type { Socket } from 'node:net';
 import { onAbort } from '../support/aborts.ts';
@@ -167,7 +168,7 @@ export class Wire {
     try {
       for (const frame of this.#reader.read(chunk)) this.#deliver(readReply(frame));
     } catch {
-      // Whatever listens there is no daemon of ours; to its callers it has gone away.
+      // Another program listens there, not a daemon of ours; to its callers the daemon has gone away.
       this.#socket.destroy();
     }
   }

@@ -11,7 +11,7 @@ import {
 import type { Rule } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 
-/** What a job file says, as data with every default filled in. */
+/** The contents of a job file, as data with every default filled in. */
 export interface JobData {
   readonly description: string | null;
   readonly group: string | null;
@@ -89,7 +89,7 @@ export type Checked =
   | { readonly ok: true; readonly params: Json; readonly lock: string | null }
   | { readonly ok: false; readonly issues: readonly string[] };
 
-/** A job that is no longer what it was to whoever looks at the list. */
+/** A job that has changed for those who look at the list. */
 export interface JobChange {
   readonly job: string;
   readonly became: 'broken' | 'whole' | 'new' | 'gone';
@@ -117,7 +117,7 @@ export const checksParams = (data: JobData): boolean =>
 export const isExternal = (entry: JobEntry | null): boolean =>
   entry?.state === 'ok' && entry.data.external;
 
-/** What stands in for the policy of a job that is missing or broken. */
+/** The stand-in for the policy of a job that is missing or broken. */
 export const policyOf = (entry: JobEntry | null): Policy =>
   entry?.state === 'ok' ? entry.data.policy : DEFAULT_POLICY;
 

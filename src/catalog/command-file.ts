@@ -33,7 +33,7 @@ export function readCommand(file: JobFile, defaults: Fields): JobEntry {
   try {
     return { ...file, state: 'ok', data: readOptions(optionsIn(options), defaults) };
   } catch (error) {
-    // Whatever it is, it breaks this job and no other.
+    // Any error breaks this job and no other.
     return { ...file, state: 'broken', error: `${options}: ${toJobrunError(error).message}` };
   }
 }

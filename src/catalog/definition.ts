@@ -1,5 +1,5 @@
-// What a job file says becomes data with every default filled in, or one error that names the field. Runs in the
-// worker that loaded the file, so that odd objects of job code (getters, proxies) never reach the daemon.
+// Turns a job file into data with every default filled in, or into one error that names the field. Runs in the worker
+// that loaded the file, so that odd objects of job code (getters, proxies) never reach the daemon.
 import { types } from 'node:util';
 import * as v from 'valibot';
 import { checkCron } from '../run/cron.ts';

@@ -1,6 +1,6 @@
-// External jobs as files: `jobs/<name>.json` that says `"external": true`. There is nothing else to load: programs outside
-// do the work. A project may keep any other JSON beside its jobs, so a file is a job only where it says so itself, and each
-// is looked at once for each of its contents.
+// External jobs as files: `jobs/<name>.json` that says `"external": true`. There is nothing else to load: programs
+// outside do the work. A project may keep any other JSON beside its jobs. So a file is a job only if it says so itself,
+// and each is looked at once for each of its contents.
 import type { Stats } from 'node:fs';
 import { orElseSync, toJobrunError } from '../support/errors.ts';
 import { fromJson } from '../support/json.ts';
@@ -44,7 +44,7 @@ export function readExternal(file: JobFile, defaults: Fields): JobEntry {
     const options = fromJson(readTextSync(file.file, MAX_VALUE_BYTES));
     return { ...file, state: 'ok', data: readExternalOptions(options, defaults) };
   } catch (error) {
-    // Whatever it is, it breaks this job and no other.
+    // Any error breaks this job and no other.
     return { ...file, state: 'broken', error: `${file.file}: ${toJobrunError(error).message}` };
   }
 }

@@ -15,7 +15,7 @@ const AT_ONCE = 64;
 
 export class Imports {
   readonly #folder: string;
-  /** What each file imports, as paths without their endings: `./x.js` may be `x.ts`. */
+  /** The imports of each file, as paths without their endings: `./x.js` may be `x.ts`. */
   readonly #of = new Map<string, readonly string[]>();
   #known = false;
 
@@ -23,7 +23,7 @@ export class Imports {
     this.#folder = folder;
   }
 
-  /** The changed files and all that import them; null where nobody is seen to import one: then it may be any. */
+  /** The changed files and all that import them; null if no file is seen to import one: then it may be any. */
   async affected(
     changed: readonly string[],
     isJob: (path: string) => boolean,

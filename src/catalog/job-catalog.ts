@@ -1,7 +1,7 @@
-// The catalog of one jobs folder, kept current. A reload scans the folder, has the modules that a change concerns read
-// again in a worker, the latest change first, and puts each new definition in place as soon as it is known: until then
-// the old one stands, and one file that never finishes loading keeps no other waiting. What loads code is handed in,
-// for this folder knows no workers.
+// The catalog of one jobs folder, kept current. A reload scans the folder and has the modules that a change concerns
+// read again in a worker, the latest change first. It puts each new definition in place as soon as it is known. Until
+// then the old one stands, and one file that never finishes loading keeps no other waiting. The function that loads
+// code is handed in, for this folder knows no workers.
 import { dirname, relative, sep } from 'node:path';
 import { type Clock, within } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -148,7 +148,7 @@ export class JobCatalog implements Catalog {
     while (this.#next ?? this.#pass) await (this.#next ?? this.#pass?.over);
   }
 
-  /** Of thousands of files, the one that somebody waits for is read in a worker of its own. */
+  /** Among thousands of files, the one that a caller waits for is read in a worker of its own. */
   async #readAhead(name: string): Promise<void> {
     const files = this.files();
     const file = files.find((one) => one.name === name);
@@ -342,7 +342,7 @@ export class JobCatalog implements Catalog {
       stale.sort((a, b) => (asked.get(b.name) ?? 0) - (asked.get(a.name) ?? 0));
       const known = (entry: JobEntry): void => {
         if (signal.aborted) return;
-        // What has changed again meanwhile is to be read again.
+        // A file that has changed again meanwhile is to be read again.
         if (this.#stale.get(entry.name) === asked.get(entry.name)) this.#stale.delete(entry.name);
         this.#put(entry);
       };
@@ -403,7 +403,7 @@ export class JobCatalog implements Catalog {
     this.#awaited = this.#awaited.filter(({ name }) => name !== entry.name);
     this.#tellChange(before ?? null, entry);
     this.#changed();
-    // Until the listeners know, runs are handed out as before: not a moment too long into processes of another kind.
+    // Runs are handed out as before until the listeners know: not a moment too long into processes of another kind.
     if (before && handOutOf(before) !== handOutOf(entry)) this.#tell();
   }
 
@@ -428,6 +428,6 @@ export class JobCatalog implements Catalog {
   }
 }
 
-/** What decides whether, and into which process, a run of the job is handed out. */
+/** The fields that decide whether, and into which process, a run of the job is handed out. */
 const handOutOf = (entry: JobEntry): string =>
   `${entry.kind} ${entry.state} ${isExternal(entry)} ${policyOf(entry).isolation}`;

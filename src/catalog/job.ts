@@ -1,5 +1,5 @@
-// What a job file is written against: `defineJob`, the two errors with a meaning, and the types of what a job gets and
-// gives. It must stay light, because every worker process loads it; and all that is recognised is recognised by a
+// The interface that a job file is written against: `defineJob`, the two errors with a meaning, and the types of what a
+// job gets and gives. It must stay light, because every worker process loads it. Everything is recognised by a
 // registered symbol or a plain field, so that a project's own copy of jobrun and the daemon's understand each other.
 import { type Duration, durationMs } from '../support/durations.ts';
 
@@ -58,13 +58,16 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
     params: Params,
     ctx: JobContext<Checkpoint>,
   ) => Checkpoint | Promise<Checkpoint>;
-  /** The work. What it returns is the output: JSON of at most 1 MB; nothing counts as null. */
+  /** The work. Its return value is the output: JSON of at most 1 MB; nothing counts as null. */
   readonly run: (params: Params, ctx: JobContext<Checkpoint>) => Output | Promise<Output>;
   /** Shown wherever the job is. */
   readonly description?: string;
   /** Lists can be narrowed to it. */
   readonly group?: string;
-  /** Checks params when a run is accepted, and fills defaults in. What it makes of them reaches `run`. Default: any JSON. */
+  /**
+   * Checks params when a run is accepted, and fills defaults in. `run` gets the values that it makes of them. Default:
+   * any JSON.
+   */
   readonly params?: StandardSchema<Input, Params>;
   /** Higher runs first. Default 1. */
   readonly priority?: number;
@@ -89,9 +92,9 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   /** Gets the last run as JSON (null before the first), gives the time of the next, or null to stop. */
   // biome-ignore lint/suspicious/noExplicitAny: the JSON of a run is read by field name, as it is on the command line
   readonly nextRun?: (last: any) => Date | null | Promise<Date | null>;
-  /** What becomes of due times that were missed. Default `once`. */
+  /** The handling of due times that were missed. Default `once`. */
   readonly catchUp?: 'skip' | 'once' | 'all';
-  /** What happens when a schedule fires while its previous run is not settled. Default `skip`. */
+  /** The handling of a schedule that fires while its previous run is not settled. Default `skip`. */
   readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
   /** The daemon keeps exactly one run of this job: started when it first sees it, done when it returns. Default false. */
   readonly autostart?: boolean;
@@ -105,11 +108,13 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   readonly grace?: Duration;
   /** After a failed attempt: may decide what follows. Nothing leaves it to `retries`. */
   readonly onError?: (error: Error, ctx: JobContext) => Decided | Promise<Decided>;
-  /** After an attempt that gave no sign of life for `lockTime`. What it throws is logged, and changes nothing. */
+  /**
+   * After an attempt that gave no sign of life for `lockTime`. An error that it throws is logged, and changes nothing.
+   */
   readonly onStale?: (ctx: JobContext) => unknown;
-  /** When the run is done. What it throws is logged, and changes nothing. */
+  /** When the run is done. An error that it throws is logged, and changes nothing. */
   readonly onDone?: (output: Output, ctx: JobContext) => unknown;
-  /** When the run has failed for good. What it throws is logged, and changes nothing. */
+  /** When the run has failed for good. An error that it throws is logged, and changes nothing. */
   readonly onFailed?: (error: Error, ctx: JobContext) => unknown;
 }
 
@@ -121,14 +126,14 @@ type Decided =
   // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement gives it
   | void;
 
-/** What a job learns of its run, and what it can do to it. */
+/** The view that a job has of its run, and the actions that it can take on it. */
 // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
 export interface JobContext<Checkpoint = any> {
   readonly id: string;
   readonly job: string;
   /**
    * Number of this attempt, from 1. An attempt that does not count (a call-back, `pending`, `RetryAt`, a stop of the
-   * daemon) leaves its number to the next one, so two attempts of a run can have the same number.
+   * daemon) leaves its number to the next one. So two attempts of a run can have the same number.
    */
   readonly attempt: number;
   /**
@@ -141,7 +146,7 @@ export interface JobContext<Checkpoint = any> {
   readonly schedule: string | null;
   /** Aborted with an Error whose `cause` is `abort`, `timeout`, `stale` or `shutdown`. */
   readonly signal: AbortSignal;
-  /** Lines of the run's log, each of at most 64 KB. What is printed comes into it too. */
+  /** Lines of the run's log, each of at most 64 KB. Printed lines come into it too. */
   readonly log: Record<'debug' | 'info' | 'warn' | 'error', LogFunction>;
   /** The value last saved, or what `initialize` returned; undefined where there is neither. */
   readonly checkpoint: Checkpoint;

@@ -1,6 +1,6 @@
-// Which files of the jobs folder define jobs, found by their names alone: nothing is loaded here. A file that claims
-// to be a job and cannot be one (two for a name, a link out of the folder, a name that is none) is told as broken,
-// never passed over in silence.
+// Which files of the jobs folder define jobs, found by their names alone: nothing is loaded here. A file that claims to
+// be a job and cannot be one (two for a name, a link out of the folder, an invalid name) is reported as broken, never
+// passed over in silence.
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { errnoOf, orElseSync } from '../support/errors.ts';
@@ -108,7 +108,7 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
   }
 }
 
-/** Options that say `external` are a job by themselves. What lies in a folder `data` is what jobs work on. */
+/** Options that say `external` are a job by themselves. Files in a folder `data` are what jobs work on. */
 const isExternalFile = (prefix: string, name: string, file: string, stats: Stats): boolean =>
   name.endsWith('.json') &&
   !NO_JOB.test(withoutEnding(name)) &&

@@ -1,5 +1,5 @@
-// The meaning of an import in a file of the project, beyond Node's own rules. The loader in the workers and the daemon's view
-// of who imports whom (`imports.ts`) both ask here, so that they agree.
+// The meaning of an import in a file of the project, beyond Node's own rules. The loader in the workers and the
+// daemon's graph of imports (`imports.ts`) both ask here, so that they agree.
 //
 //   './_x'          the file of that name with any ending of code, or the index of that folder
 //   './_x.js'       that file, else `_x.ts`: TypeScript writes the ending of the file that it would emit

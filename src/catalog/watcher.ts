@@ -9,8 +9,8 @@
 // when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a folder on
 // a network has none: everything is looked at every minute as well.
 //
-// Editors save in bursts, so it waits for a short calm before it tells; but a file that is saved without end must not
-// keep everything else from being noticed, so the wait has an upper bound.
+// Editors save in bursts, so it waits for a short calm before it tells. A file that is saved without end must not keep
+// everything else from being noticed, so the wait has an upper bound.
 import { realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';

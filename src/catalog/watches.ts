@@ -58,9 +58,9 @@ class FolderWatcher extends FSWatcher {
 }
 
 /**
- * Lists a folder again no sooner than after ten times what the last listing took. chokidar lists a folder at each change in
- * it: in one of 60,000 files that is written to all the time this took 40 % of a core. Changes are told without it; it
- * only finds the folders to watch.
+ * Lists a folder again no sooner than after ten times what the last listing took. chokidar lists a folder at each
+ * change in it: with 60,000 files and constant writes this took 40 % of a core. Changes are told without it; it only
+ * finds the folders to watch.
  */
 class Pace {
   readonly #clock: Clock;

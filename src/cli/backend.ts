@@ -1,5 +1,5 @@
-// Who does a command: the daemon, over its socket, or where none runs this process itself, on the files and under the
-// same lock. Either way the same handlers run.
+// Chooses the process that executes a command: the daemon, over its socket, or, if none runs, this process itself, on
+// the files and under the same lock. Either way the same handlers run.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, reachDaemon, type StreamOptions } from '../api/client.ts';
@@ -21,7 +21,7 @@ export interface Backend {
   readonly stalled: boolean;
   /** When the daemon that is gone was last known to be alive with runs under way. */
   readonly aliveAt: number | null;
-  /** What is wrong with the state that was read. */
+  /** The damage found in the state that was read. */
   readonly damage: readonly JobrunError[];
   /** `id` stays the same where the request is made a second time. */
   call(command: Command, request: object, id: string): Promise<unknown>;
@@ -139,7 +139,7 @@ export async function* streamAnywhere(
       const isFirst = backend === first && first.offline;
       if (!isGone(error) || isFirst || signal.aborted) throw error;
       const now = systemClock.monotonic();
-      // One that stayed for a while was a daemon of its own: a restart after a restart is waited for anew.
+      // A daemon that stayed for a while counts as a new one: a restart after a restart is waited for anew.
       const isNew = now - opened > LOCK_WAIT_MS || lostAt < began;
       if (isNew) lostAt = now;
       if (isNew) onLost?.();
@@ -236,7 +236,7 @@ async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
   };
 }
 
-/** What is not found may lie in what could not be read. */
+/** A missing record may lie in a part that could not be read. */
 function orDamage(error: unknown, [first]: readonly JobrunError[]): unknown {
   const isUnknown =
     error instanceof JobrunError && ['unknown-run', 'unknown-schedule'].includes(error.code);

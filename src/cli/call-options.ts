@@ -1,4 +1,4 @@
-// What the calls of the library take and give: options are written here, replies are the commands' own types. All of
+// The options and replies of the library's calls: options are written here, replies are the commands' own types. All of
 // it is part of what `import 'jobrun'` gives.
 import type { OutputOf } from '../catalog/job.ts';
 import type { AcceptedView } from '../commands/shared/replies.ts';
@@ -58,9 +58,9 @@ export interface RuleOptions {
   readonly timezone?: string;
   /** The schedule's name. Default: the job's. */
   readonly name?: string;
-  /** What becomes of due times that were missed. Default `once`. */
+  /** The handling of due times that were missed. Default `once`. */
   readonly catchUp?: 'skip' | 'once' | 'all';
-  /** What happens when it fires while its previous run is not settled. Default `skip`. */
+  /** The handling of a schedule that fires while its previous run is not settled. Default `skip`. */
   readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
   /** Takes the place of the schedule of this name; without it that is `refused`. */
   readonly replace?: boolean;

@@ -1,5 +1,5 @@
-// How jobrun is called in the shell in front of which somebody sits: a package manager finds it where that shell would not, and
-// then a line to type begins with the manager's word.
+// The way in which jobrun is called in the user's shell. A package manager finds it where that shell would not, so a
+// line to type begins with the manager's word.
 
 type Env = Readonly<Record<string, string | undefined>>;
 

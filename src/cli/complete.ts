@@ -1,6 +1,6 @@
-// What may stand next on a command line that is being typed. Commands and options are those of the program itself;
-// names of jobs come from the files of the jobs folder, runs and schedules from the daemon where one answers at once,
-// else from the files. Whatever goes wrong is an empty answer: a shell has nobody to tell it to.
+// Finds the words that may stand next on a command line that is being typed. Commands and options are those of the
+// program itself. Names of jobs come from the files of the jobs folder. Runs and schedules come from the daemon if one
+// answers at once, else from the files. Any error is an empty answer: a shell has no place to show it.
 import { existsSync } from 'node:fs';
 import { askDaemon } from '../api/client.ts';
 import { scanJobs } from '../catalog/loader.ts';
@@ -26,7 +26,7 @@ import { FILES } from './shells.ts';
 
 interface Typed {
   readonly command: string | null;
-  /** What stands after the command, but for the word that is being typed. */
+  /** The words after the command, but for the one that is being typed. */
   readonly words: readonly string[];
   readonly current: string;
   readonly general: Readonly<Record<string, string>>;
@@ -172,7 +172,7 @@ async function ask(config: Config, name: 'list' | 'schedules', request: object):
   if (!existsSync(state)) return { runs: [], schedules: [] };
   const { openOffline } = await import('../daemon/offline.ts');
   const command = await entryOf(name)?.load();
-  // Read only: a Tab makes nothing, and waits for nobody who holds the files.
+  // Read only: a Tab makes nothing, and does not wait for a process that holds the files.
   const context = await openOffline(config, { readOnly: true });
   try {
     return command ? await handle(command, request, context) : null;

@@ -1,4 +1,4 @@
-// What a program gets of jobrun: `connect` and the calls on what it returns. Names, options and results are those of
+// The library as a program sees it: `connect` and the calls on what it returns. Names, options and results are those of
 // the command line; where that takes words, this takes values.
 
 import type { AnyJob, ParamsOf } from '../catalog/job.ts';
@@ -51,8 +51,8 @@ import { jobNameOf } from './job-names.ts';
 import { Caller, WHERE } from './library.ts';
 
 /**
- * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. What needs a daemon
- * (`result`, `events`) rejects with `no-daemon` where none runs. Nothing is opened before the first call; all calls
+ * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. Calls that need a
+ * daemon (`result`, `events`) reject with `no-daemon` if none runs. Nothing is opened before the first call; all calls
  * reject with a JobrunError.
  *
  * @param options `dir`: the project, default as for the command line; `stateDir`: its state folder
@@ -79,8 +79,8 @@ export class Jobs {
    * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
    * and `refused` for a schedule whose name is taken.
    *
-   * A definition made by `defineJob` in a file of the jobs folder may stand for the name; then its params are checked by
-   * TypeScript and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name.
+   * A definition made by `defineJob` in a file of the jobs folder may stand for the name. Then TypeScript checks its
+   * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name.
    *
    * @example
    * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { priority: 5 });
@@ -157,9 +157,9 @@ export class Jobs {
   }
 
   /**
-   * Ends runs; resolves when nothing of them lives: the signal, `grace` (default: the job's, else 5s; 0 kills at once), then
-   * the kill of all that they started. What is settled already is `refused`: the error where one id was given, else in
-   * its place.
+   * Ends runs; resolves when nothing of them lives: the signal, `grace` (default: the job's, else 5s; 0 kills at once),
+   * then the kill of all that they started. A settled run is `refused`: the error if one id was given, else in its
+   * place.
    *
    * @example
    * const run = await jobs.schedule('import-products', {}, { in: '1h' });
@@ -257,9 +257,9 @@ export class Jobs {
   }
 
   /**
-   * Every change as it happens, until the loop is left, `signal` or `close`; with `since` those after that number first, as far
-   * as they are remembered (10,000, or 64 MB). Where events were missed there is one `{ type: 'gap' }`. A daemon that is
-   * restarted is waited for, a minute at most. Rejects with `no-daemon`.
+   * Every change as it happens, until the loop is left, `signal` or `close`. With `since`, those after that number come
+   * first, as far as they are remembered (10,000, or 64 MB). Missed events leave one `{ type: 'gap' }`. A daemon that
+   * is restarted is waited for, a minute at most. Rejects with `no-daemon`.
    *
    * @example
    * await jobs.schedule('import-products');
@@ -296,7 +296,7 @@ export class Jobs {
     return this.#caller.call<typeof rerun>('rerun', { ...options, id });
   }
 
-  /** Forgets settled runs and their logs. What is not settled is `refused`, in its place among the results. */
+  /** Forgets settled runs and their logs. A run that has not settled is `refused`, in its place among the results. */
   async remove(
     ids: string | readonly string[],
   ): Promise<{ results: readonly ({ readonly id: string; readonly removed: true } | Refused)[] }> {

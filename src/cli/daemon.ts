@@ -149,7 +149,7 @@ async function untilAnswers(
   }
 }
 
-/** What it said as it ended, as if it had been started in the foreground. */
+/** The last output of a daemon that ended, as if it had been started in the foreground. */
 function whyEnded(log: string, from: number): JobrunError {
   const lines = readFileSync(log).subarray(from).toString().trimEnd().split('\n');
   const last = parseJson(lines.at(-1) ?? '') as { readonly error?: ErrorShape } | null | undefined;

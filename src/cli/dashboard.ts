@@ -109,7 +109,7 @@ function stampOf(path: string): string {
   return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
 }
 
-/** Read, and let go at once: a daemon that starts now does not have to wait for somebody who only looks. */
+/** Reads and lets go at once: a daemon that starts now does not have to wait for a reader. */
 async function readFiles(config: Config): Promise<Files> {
   const { openOffline } = await import('../daemon/offline.ts');
   const context = await openOffline(config, { readOnly: true });

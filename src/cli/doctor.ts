@@ -50,7 +50,7 @@ interface Reply {
   readonly state: string;
   readonly checks: readonly Check[];
   readonly repaired: Repaired | null;
-  /** What the repair let go on by the clock as it is; null where nothing waited for it. */
+  /** The schedules and history that the repair released to the present clock; null if nothing waited for it. */
   readonly clock: TrustedClock | null;
 }
 
@@ -174,7 +174,7 @@ async function daemonStatus({ state }: Config): Promise<Status | JobrunError | n
   try {
     return (await askDaemon(state, 'status', {}, 5 * SECOND)) as Status | null;
   } catch (error) {
-    // Whatever it is, it is a finding: the state is to be looked at all the same.
+    // Any error is a finding: the rest of the state is to be looked at all the same.
     return toJobrunError(error);
   }
 }
@@ -221,7 +221,7 @@ async function repairCounts(config: Config, place: StorePlace): Promise<Repaired
   return { notes, aside: [], edited: [], lost: [], doubted: [], lostFrom: null };
 }
 
-/** Where the clock was set, a person who repairs says that it is right now. */
+/** If the clock was set, a person who repairs says that it is right now. */
 async function takeClock(config: Config): Promise<TrustedClock | null> {
   if (!(await wasClockSet(config))) return null;
   const { name } = trustClock;

@@ -1,6 +1,6 @@
-// The commands that a command line can name: all there are, those of commands/ and the few that live above them because they
-// are the daemon, the dashboard, or speak of the program itself; and the options that every command has, wherever they stand
-// among the words.
+// All commands that a command line can name. They are those of commands/ and a few that live above them, because they
+// are the daemon, the dashboard, or speak of the program itself. Also the options that every command has, wherever they
+// stand among the words.
 import { COMMANDS, type CommandEntry, PROJECT } from '../commands/index.ts';
 import { flagsOf, shellFlag, shellOption, takesValue } from '../commands/shared/options.ts';
 

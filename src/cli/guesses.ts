@@ -64,7 +64,7 @@ const WORDS: Readonly<Record<string, (rest: Rest) => string>> = {
   config: () => 'doctor',
 };
 
-/** The line that was meant, without `jobrun`; null where nobody knows. */
+/** The line that was meant, without `jobrun`; null if that is unknown. */
 function meant(argv: readonly string[], error: JobrunError): string | null {
   const at = commandAt(argv);
   const word = argv[at] ?? '';

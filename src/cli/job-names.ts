@@ -8,7 +8,7 @@ import { JobrunError, orElseSync } from '../support/errors.ts';
 
 /** Throws `bad-option` if the definition was not made by `defineJob` in a file of the jobs folder. Names stay as they are. */
 export function jobNameOf(job: string | AnyJob, jobs: string): string {
-  // Whatever else it is, it is refused as a name.
+  // Any other word is refused as a name.
   if (typeof job !== 'object' || job === null) return job;
   const place = placeOf(job);
   if (place === undefined) throw unnamed('the job was not made by defineJob');

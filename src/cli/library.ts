@@ -1,7 +1,7 @@
-// `connect`: the commands for programs. Each call is the request that the command line makes too, to the daemon where
-// one runs and on the files where none does, so that checks, errors and results are the same. One connection to a
-// daemon is kept; the files are held only while a call is under way, and by calls that only look as by any reader:
-// nothing is made or written, and others may look meanwhile.
+// `connect`: the commands for programs. Each call is the request that the command line makes too, to the daemon if one
+// runs and on the files if none does. So checks, errors and results are the same. One connection to a daemon is kept.
+// The files are held only while a call is under way. Calls that only look hold them as any reader does: nothing is made
+// or written, and others may look meanwhile.
 import { commandOf } from '../commands/dispatch.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { text } from '../commands/shared/kinds.ts';
@@ -22,9 +22,9 @@ type ReplyOf<C> = C extends Command<Options, infer Reply> ? Reply : never;
 /** Calls and streams of one program, on whatever there is to do them. */
 export class Caller {
   readonly config: Config;
-  /** What changes something goes here, and all else while it is there: the daemon, or the files held for writing. */
+  /** Calls that change something go here, and all others while it exists: the daemon, or the files held for writing. */
   #backend: Shared | null = null;
-  /** What only looks, where no daemon is known: the files as they lie, which others may read meanwhile. */
+  /** Calls that only look, if no daemon is known: the files as they lie, which others may read meanwhile. */
   #reading: Shared | null = null;
   /** All that is not closed yet. */
   readonly #open = new Set<Shared>();
@@ -62,9 +62,9 @@ export class Caller {
       return reply;
     } catch (error) {
       if (!isGone(error) || shared.backend.offline) throw error;
-      // A connection that is gone is not asked again: the next call looks who is there.
+      // A closed connection is not asked again: the next call looks for a daemon anew.
       shared.retire();
-      // What only looks may look again; what changes something was tried twice already, under one request id.
+      // A read may be repeated; a change was tried twice already, under one request id.
       if (again || command.answerMs === undefined) throw error;
       return await this.send(name, args, true);
     } finally {
@@ -123,7 +123,7 @@ export class Caller {
   /** A place for one call, which has to leave it. */
   async #take(command: Command): Promise<Shared> {
     this.#refuseClosed();
-    // Alone: that there is no daemon concerns no other call.
+    // Alone: a missing daemon concerns no other call.
     if (command.needsDaemon !== undefined)
       return this.#enter(this.#known() ?? this.#begin(command));
     if (command.reads !== true) {
@@ -131,7 +131,7 @@ export class Caller {
       return this.#enter(this.#backend);
     }
     const known = this.#known();
-    // What cannot be opened to be changed can perhaps be read.
+    // Files that cannot be opened for a change can perhaps be read.
     const entered = known && (await this.#enter(known).catch(() => null));
     if (entered) return entered;
     this.#refuseClosed();
@@ -154,7 +154,7 @@ export class Caller {
     const { offline } = await shared.enter();
     if (this.#closed) await shared.leave();
     this.#refuseClosed();
-    // Whoever finds a daemon finds it for all calls that follow; a second connection ends with its calls.
+    // A daemon that one call finds serves all calls that follow; a second connection ends with its calls.
     if (!offline && this.#known() === null) this.#backend = shared;
     if (!offline && this.#backend !== shared) shared.retire();
     if (!offline && this.#reading === shared) this.#reading = null;
@@ -168,7 +168,7 @@ export class Caller {
   }
 }
 
-/** What could be read of a damaged state is not given as if it were all. */
+/** The readable part of a damaged state is not given as if it were all. */
 function refuseDamaged({ damage }: Backend): void {
   if (damage[0]) throw damage[0];
 }
@@ -177,12 +177,12 @@ const isGone = (error: unknown): boolean =>
   error instanceof JobrunError && error.code === 'no-daemon';
 
 /**
- * A backend that calls of the same time share. Files are given back by whoever leaves them last, for other processes
- * want them as well; a connection to a daemon stays until it is retired and its last call has left. Either way it is
- * closed once, and nothing that was opened is ever out of sight.
+ * A backend that calls of the same time share. The last call that leaves gives the files back, for other processes want
+ * them as well. A connection to a daemon stays until it is retired and its last call has left. Either way it is closed
+ * once, and nothing that was opened is ever out of sight.
  */
 class Shared {
-  /** Resolves when it is closed, or could not be opened and nobody waits for that any more. */
+  /** Resolves when it is closed, or could not be opened and no call waits for that any more. */
   readonly over: Promise<void>;
   readonly #over = deferred();
   readonly #opening: Promise<Backend>;
@@ -225,7 +225,7 @@ class Shared {
     if (this.#calls === 0 && (this.#retired || this.backend.offline)) await this.#close();
   }
 
-  /** Nobody enters any more. Only for who has entered: the last one that leaves closes it. */
+  /** No call enters any more. Only for who has entered: the last one that leaves closes it. */
   retire(): void {
     this.#retired = true;
   }

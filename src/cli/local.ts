@@ -61,8 +61,8 @@ export async function runLocally(
 }
 
 /**
- * A job that lacks a package is not refused while packages are being installed: it is asked for again for as long as
- * the install goes on, and a moment longer.
+ * A job that lacks a package is not refused while packages are being installed: it is asked for again while the install
+ * goes on, and a moment longer.
  */
 async function* afterInstall(
   open: () => AsyncIterable<unknown>,
@@ -97,7 +97,7 @@ const changeOf = (folder: string): number | null =>
 
 type End = (grace: { readonly graceMs?: number }) => Promise<unknown>;
 
-/** What signals do to the run. One that comes before there is a run ends it as soon as there is. */
+/** The effect of signals on the run. A signal that comes before there is a run ends it as soon as there is. */
 class Patience {
   code: number | null = null;
   #end: End | null = null;

@@ -1,4 +1,4 @@
-// The command line: words in, an exit code out. What only some commands need is loaded when they need it.
+// The command line: words in, an exit code out. Code that only some commands need is loaded when they need it.
 import { existsSync } from 'node:fs';
 import { requestOf } from '../commands/dispatch.ts';
 import type { Asked, CallOther, Command } from '../commands/shared/command.ts';
@@ -31,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write('', () => process.exit(code));
 }
 
-/** A shell asks at each Tab: whatever goes wrong there, nothing is said into the line that somebody types. */
+/** A shell asks at each Tab: errors there print nothing into the line that the user types. */
 async function answerShell(words: readonly string[]): Promise<number> {
   const { complete } = await import('./complete.ts');
   for (const line of await complete(words)) process.stdout.write(`${line}\n`);
@@ -51,7 +51,7 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Says what somebody who typed another program's words may have meant. */
+/** Prints the command that a user of another program's words may have meant. */
 async function answered(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
   if (error.code !== 'bad-option' && error.code !== 'unknown-job') return error;
   const { withGuess } = await import('./guesses.ts');
@@ -91,7 +91,7 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
 
 let heard = false;
 
-/** Talk that nobody can take is no reason to fail. */
+/** A closed stderr is no reason to fail. */
 function openStderr(): NodeJS.WriteStream {
   if (!heard) process.stderr.on('error', () => undefined);
   heard = true;
@@ -197,7 +197,7 @@ function tellWait(
     const text = (await command.waitsFor?.(request, call, here)) ?? null;
     if (text !== null && !isOver) out.note`${text}`;
   };
-  // Where it cannot be asked, nothing is said: the call itself tells what is wrong.
+  // If the daemon cannot be asked, nothing is printed: the call itself tells what is wrong.
   const undo = systemClock.after(SECOND, () => void tell().catch(() => undefined), { idle: true });
   return () => {
     isOver = true;
@@ -207,7 +207,7 @@ function tellWait(
 
 const STALLED = 'no daemon is running: nothing starts or goes on until one does (jobrun daemon)';
 
-/** What could be read was printed; that it may not be all is said too. */
+/** The readable part was printed; a warning says that it may not be all. */
 function tellDamage(damage: readonly JobrunError[], out: Output): number | undefined {
   const [first] = damage;
   if (!first) return undefined;

@@ -1,6 +1,6 @@
 // From the words that were typed to a command with its arguments and options, by commander: also help, what is refused
-// and what was meant by it. Only the command that was called is loaded; the others are known by their summary
-// alone. What commander refuses becomes an error like any other.
+// and what was meant by it. Only the command that was called is loaded; the others are known by their summary alone.
+// Commander's refusals become errors like any other.
 import { CommanderError, Option, Command as Program } from 'commander';
 import type { CommandEntry } from '../commands/index.ts';
 import type { Command } from '../commands/shared/command.ts';

@@ -1,6 +1,6 @@
-// Runs that a program asks for at the same time go out together: all that `schedule` is called with in one turn of its loop is
-// one request, as DataLoader gathers reads (github.com/graphql/dataloader). Each has a request id, an answer and an error
-// of its own, so that a repeated request never makes a second run and one that is refused fails no other.
+// Runs that a program asks for at the same time go out together: all calls of `schedule` in one turn of its loop are
+// one request, as DataLoader gathers reads (github.com/graphql/dataloader). Each has a request id, an answer and an
+// error of its own, so that a repeated request never makes a second run and one that is refused fails no other.
 import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
 import type { Sent } from '../commands/shared/options.ts';
 import type { AcceptedView } from '../commands/shared/replies.ts';

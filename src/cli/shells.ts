@@ -1,4 +1,4 @@
-// What each shell has to be told so that Tab completes jobrun. All of them ask the program itself, by a word that no
+// The scripts that make Tab complete jobrun in each shell. All of them ask the program itself, by a word that no
 // command has, and get a line a candidate: the word, a tab, what it is. `:files` says that files are wanted there.
 
 export const ASK_WORD = '__complete';

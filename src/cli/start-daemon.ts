@@ -20,9 +20,9 @@ export interface StartOptions {
   readonly workers?: number;
   /** How long a stop waits for attempts. Default: the config's. */
   readonly drain?: Duration;
-  /** Whether changes of the job files are looked for. Default true. */
+  /** True to watch the job files for changes. Default true. */
   readonly watch?: boolean;
-  /** Where the daemon tells what it does, as JSON lines. Default: nowhere. */
+  /** The target of the daemon's log, as JSON lines. Default: nowhere. */
   readonly log?: { write(line: string): unknown };
 }
 

@@ -1,6 +1,6 @@
-// What the socket of a daemon does for a client that stays, done by this process on the store itself: for the dashboard of
-// a host without a daemon. What only looks goes through a session that writes nothing, so that a role which may only read
-// sees everything. The first request that changes something opens another one.
+// Does on the store itself what the socket of a daemon does for a client that stays: for the dashboard of a host
+// without a daemon. Reads go through a session that writes nothing, so that a role which may only read sees everything.
+// The first request that changes something opens another one.
 import type { CallOptions, Client } from '../api/client.ts';
 import { reachDaemon } from '../api/client.ts';
 import { commandOf, followed, handle } from '../commands/dispatch.ts';
@@ -35,7 +35,7 @@ class StoreClient implements Client {
     this.#open = open;
   }
 
-  /** Streams end with it, and whoever has it connects anew. */
+  /** Streams end with it, and their reader connects anew. */
   async untilDaemon(state: string): Promise<void> {
     const { signal } = this.#closed;
     while (!signal.aborted) {
@@ -60,7 +60,7 @@ class StoreClient implements Client {
   close(): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
-    // One that was never opened has said why to its request.
+    // A session that was never opened has given the reason to its request.
     for (const opened of [this.#reader, this.#writer])
       Promise.resolve(opened)
         .then((context) => context?.close())

@@ -1,5 +1,5 @@
-// The streams of this process: what is asked of the person at the terminal, what is read from a pipe, and stdout, which is
-// whole or ends with an exit code that is not 0. Node writes to a file once and takes a short write for a whole one, so a
+// The streams of this process: questions to the person at the terminal, input from a pipe, and stdout, which is whole
+// or ends with an exit code other than 0. Node writes to a file once and takes a short write for a whole one, so a
 // document that ends where the disk was full would look like success.
 
 import { fstatSync, writeSync } from 'node:fs';
@@ -11,7 +11,7 @@ export async function readStdin(): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Asks on stderr; without a terminal nobody can answer, so that `-y` has to say it. */
+/** Asks on stderr; without a terminal there is no one to answer, so `-y` has to say it. */
 export function confirmer(yes: boolean, json: boolean): (question: string) => Promise<boolean> {
   return async (question) => {
     if (yes) return true;

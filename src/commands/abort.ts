@@ -1,4 +1,4 @@
-// `jobrun abort`: ends runs, and answers when they are really over. What has not started is settled at once; a
+// `jobrun abort`: ends runs, and answers when they are really over. A run that has not started is settled at once. A
 // running attempt is the daemon's to end, and its answer comes when nothing of it lives any more.
 import { isHeldOutside } from '../run/external.ts';
 import { isOfState } from '../run/refusal.ts';
@@ -117,7 +117,7 @@ export const abort: Command<typeof options, Reply, Matched> = {
 const hostOf = ({ worker }: RunView): string[] =>
   worker !== null && 'host' in worker && worker.host ? [worker.host] : [];
 
-/** One that ended by itself meanwhile is what was asked for. */
+/** A run that ended by itself meanwhile is what was asked for. */
 const isOver = ({ error }: Refused): boolean => isOfState(error);
 
 async function abortOne(

@@ -1,7 +1,7 @@
-// How many changes there have been, of whatever is shown: runs, jobs, schedules, pauses, busy workers. Who has seen a
-// list asks whether the count is still the same, or follows it, at most five times a second; what has changed, they then
-// ask for themselves. So a slow reader costs the daemon nothing, and misses moments, never the truth. No command of its
-// own: `events` tells people of each change.
+// How many changes there have been, of whatever is shown: runs, jobs, schedules, pauses, busy workers. A client that
+// has seen a list asks whether the count is still the same, or follows it, at most five times a second. It then asks
+// itself for what has changed. So a slow reader costs the daemon nothing, and misses moments, never the truth. No
+// command of its own: `events` tells people of each change.
 import type { Engine } from '../engine/engine.ts';
 import { onAbort } from '../support/aborts.ts';
 import { delay } from '../support/clock.ts';
@@ -13,7 +13,7 @@ import { field } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
 
 export interface Changes {
-  /** Grows with each change. That of another daemon is another one. */
+  /** Grows with each change. The count of another daemon is another one. */
   readonly n: number;
 }
 
@@ -45,7 +45,7 @@ export const changes: Command<typeof options, Changes, Changes> = {
           yield { n };
           await delay(context.clock, AT_MOST_EVERY_MS, signal);
         } else {
-          // What changes without a run nobody tells of.
+          // A change that no run makes is not announced.
           const undoLook = context.clock.after(AT_MOST_EVERY_MS, changed.wake, { idle: true });
           await changed.sleepInTurn();
           undoLook();

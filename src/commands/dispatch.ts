@@ -14,8 +14,8 @@ import { durably } from './shared/waiting.ts';
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
 /**
- * What `api/server` calls for each request. All commands are loaded ahead: looking a module up takes longer than most
- * requests, and a daemon must not depend on files that an update replaces under it.
+ * The function that `api/server` calls for each request. All commands are loaded ahead: looking a module up takes
+ * longer than most requests, and a daemon must not depend on files that an update replaces under it.
  */
 export function dispatcher(context: Context): Handle {
   const known = new Remembered(context);
@@ -37,7 +37,7 @@ async function answer(request: Request, context: Context, known: Remembered): Pr
   return known.once(request.request, make, command);
 }
 
-/** Whether the replies of this command wait for no change beside their own. */
+/** True if the replies of this command wait for no change beside their own. */
 export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn === true;
 
 async function* follow(
@@ -91,7 +91,7 @@ function notHere(name: string): JobrunError {
   return new JobrunError('bad-request', `the daemon knows no request "${name}"`, hint);
 }
 
-/** A client asks again within seconds. What the engine takes in it knows for longer, on disk. */
+/** A client asks again within seconds. The engine remembers accepted requests for longer, on disk. */
 const MEMORY_MS = MINUTE;
 const MAX_REMEMBERED = 1000;
 /** A reply is mostly a run, with params and output of a megabyte each at most. */

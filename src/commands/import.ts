@@ -11,10 +11,13 @@ import { argument } from './shared/options.ts';
 
 interface Reply {
   readonly imported: number;
-  /** What made no sense, line by line. */
+  /** The records that made no sense, line by line. */
   readonly setAside: readonly string[];
   readonly state: string;
-  /** What `engine` has to be in the config for the runs to be kept there from now on; null where it is that already. */
+  /**
+   * The value that `engine` must have in the config for the runs to be kept there from now on; null if it has that
+   * already.
+   */
   readonly engine: string | null;
 }
 

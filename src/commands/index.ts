@@ -189,7 +189,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-/** Requests of programs, which nobody types. */
+/** Requests of programs; they are not typed. */
 const REQUESTS: readonly CommandEntry[] = [
   {
     name: 'changes',

@@ -47,7 +47,7 @@ export const jobs: Command<typeof options, Reply> = {
     const { catalog, daemon } = context;
     // Rows are asked for again and again, and tell what is known by then: one file may take a minute to load.
     if (!short || daemon === null) await catalog.ready();
-    // Whoever checks has perhaps just installed what they lacked.
+    // A user who checks has perhaps just installed a missing package.
     if (check) await catalog.rereadBroken();
     if (name === undefined) return window(request, context);
     const job = await jobView(name, context);

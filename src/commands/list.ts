@@ -33,7 +33,7 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
     const again = async (): Promise<Listed> => whole(await listed(request, context));
     if (request.watch) return yield* watched(first, again, context, signal);
     for await (const part of listedInParts(request, context, signal)) {
-      // What the disk takes back is right again at the next look.
+      // A change that the disk takes back is right again at the next look.
       await context.engine.durable().catch(() => undefined);
       yield whole(part);
     }

@@ -5,7 +5,7 @@ import { type Output, paint } from './shared/output.ts';
 import { noDaemon } from './shared/waiting.ts';
 
 interface Reply {
-  /** Of all jobs that there are now. */
+  /** The number of all jobs that exist now. */
   readonly total: number;
   readonly changes: readonly JobChange[];
 }

@@ -1,5 +1,5 @@
-// The result table of a run, or the end of it. No command of its own: `show` has it for people, and this for whoever looks
-// again and again at a table that may be long.
+// The result table of a run, or the end of it. No command of its own: `show` has it for people, and this for clients
+// that look again and again at a table that may be long.
 import type { Json } from '../support/json.ts';
 import type { Command } from './shared/command.ts';
 import { count, run } from './shared/kinds.ts';

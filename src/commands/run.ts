@@ -45,7 +45,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
 
   ask: async (request, asked) => ({ ...request, ...(await askRun(request, asked)) }),
 
-  // Nobody asks here whether there is a daemon: with --local this process is it.
+  // No daemon is looked for here: with --local this process is it.
   async handle(request, context) {
     if (request.local) await refuseExternal(request.job, context);
     const follow = !request.dryRun;
@@ -73,7 +73,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
   },
 };
 
-/** It would wait for ever: nobody reaches a daemon that serves no HTTP. */
+/** It would wait for ever: no worker reaches a daemon that serves no HTTP. */
 async function refuseExternal(job: string, { catalog }: Context): Promise<void> {
   if (!isExternal(await findJob(job, catalog))) return;
   const hint = 'Leave out --local, and run a daemon: jobrun daemon --http 127.0.0.1:9464';

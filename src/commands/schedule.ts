@@ -201,7 +201,7 @@ export async function acceptRun(request: AskedOne, context: Context, now: number
   });
 }
 
-/** Somebody else's params, or those of an earlier time, are not what was asked for now. */
+/** Params of another request, or of an earlier time, are not what was asked for now. */
 function keptParams(run: AcceptedView, { params }: Draft, { config }: Context): TextNote {
   if (!run.existing || isDeepStrictEqual(run.params, hideParams(params, config.redact))) return {};
   return {

@@ -1,5 +1,5 @@
-// `jobrun stop`: asks the daemon to stop, and answers when its process is gone. One that holds the state and does not
-// listen cannot be asked: it gets the signal that stops it.
+// `jobrun stop`: asks the daemon to stop, and answers when its process is gone. A process that holds the state and does
+// not listen cannot be asked: it gets the signal that stops it.
 import { reachDaemon } from '../api/client.ts';
 import { daemonOn } from '../engine/open.ts';
 import { delay, systemClock } from '../support/clock.ts';
@@ -47,7 +47,7 @@ export const stop: Command<typeof options, Reply> = {
 
   async show({ pid }, out) {
     out.note`stopping the daemon (pid ${pid}) …`;
-    // Its socket closes before its process is through; whoever starts the next one relies on the end.
+    // Its socket closes before its process is through; the start of the next one relies on the end.
     while (isAlive(pid)) await delay(systemClock, LOOK_EVERY_MS);
     if (!out.done({ stopped: true, pid }, [String(pid)])) out.line`stopped`;
     return undefined;

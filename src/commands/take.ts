@@ -62,7 +62,7 @@ export const take: Command<typeof options, undefined, readonly Lease[]> = {
   show: () => undefined,
 };
 
-/** A job that nobody knows may come. */
+/** An unknown job may still come. */
 async function refuseOthers(jobs: readonly string[], { catalog }: Context): Promise<void> {
   const entries = await Promise.all(
     jobs.map(async (name) => catalog.find(name) ?? findJob(name, catalog)),

@@ -24,7 +24,7 @@ const options = {
   now: shellFlag('--now', 'make it due now'),
   ...PARAMS,
   priority: option('--priority <n>', priority, 'higher runs first'),
-  /** Whether `params` are added to those of the run. */
+  /** True if `params` are added to those of the run. */
   merge: field(yesOrNo),
   note: NOTE,
 };
@@ -63,7 +63,7 @@ export const update: Command<typeof options, RunView & TextNote> = {
   },
 };
 
-/** What is added to params is checked with them. Where they were changed meanwhile, it is added to those instead. */
+/** Added params are checked together with them. If they were changed meanwhile, it is added to those instead. */
 async function changed(request: Request, context: Context): Promise<Run> {
   for (;;) {
     const { id } = request;

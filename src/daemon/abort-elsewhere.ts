@@ -1,6 +1,6 @@
-// Ends a run that another daemon holds. The wish is written down first, so that nobody starts the run again, whoever dies
-// when. Its holder sees it and ends the attempt. Where the holder falls silent, whoever takes over settles the run; and where
-// no daemon is left to do that, it is done here, by the same rule: only after a whole lease without a renewal.
+// Ends a run that another daemon holds. The request is written down first, so that no daemon starts the run again,
+// whichever dies when. Its holder sees it and ends the attempt. If the holder falls silent, the daemon that takes over
+// settles the run. If no daemon is left, it is done here, by the same rule: only after a whole lease without a renewal.
 import type { Engine } from '../engine/engine.ts';
 import type { Lease, Members } from '../engine/members.ts';
 import { lastAliveAt } from '../run/attempts.ts';
@@ -74,7 +74,7 @@ async function lookAtHolder(
     await settleHere(lease, reason, parts);
 }
 
-/** Nobody holds it any more, and nobody has taken it over. */
+/** No daemon holds it any more, and none has taken it over. */
 async function settleHere(
   lease: Lease,
   reason: string,

@@ -1,5 +1,5 @@
-// What passes between the daemon and a run in its worker: the assignment that goes in, what a save keeps, the values
-// that are masked before they are shown, reported or written down, and the log lines that the daemon adds.
+// The data between the daemon and a run in its worker: the assignment that goes in, the parts of a save that are kept,
+// the values that are masked before they are shown, reported or written down, and the log lines that the daemon adds.
 import { begunAttempts } from '../run/attempts.ts';
 import { latestAttempt, type Run } from '../run/run.ts';
 import { type Mask, maskOf } from '../run/secrets.ts';
@@ -29,7 +29,7 @@ export function assignmentOf(run: Run, file: string, reportStart = false): Assig
   };
 }
 
-/** What of a worker's `save` is kept with the run: nothing but what there is to save. */
+/** The parts of a worker's `save` that are kept with the run: nothing but what can be saved. */
 export function savedOf({ checkpoint, rows, rowBytes, initialized, step }: Saved): Saved {
   return {
     ...(checkpoint !== undefined && { checkpoint }),

@@ -4,13 +4,13 @@
 //     |                                ^
 //     '--cause--> ending --over--------'
 //
-// begun: the worker has the run. What it says is carried on: progress is noted, log lines and rows are kept, saves
-// and emits are made durable and answered. Its outcome, or the end of its process, settles the run.
+// begun: the worker has the run. Its messages are carried on: progress is noted, log lines and rows are kept, saves and
+// emits are made durable and answered. Its outcome, or the end of its process, settles the run.
 // ending: something from outside has decided the end: an abort, a start that took too long, the timeout, no heartbeat
 // within lockTime, the daemon's own stop, or the fence of its lease (membership.ts). The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
 // in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
-// settling: the result goes to the engine. Where the disk refuses it, it is kept here and tried again: a result that
-// was reached is not thrown away because the disk is full for a moment.
+// settling: the result goes to the engine. If the disk refuses it, it is kept here and tried again: a result that was
+// reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Token } from '../engine/members.ts';
@@ -38,10 +38,10 @@ import { Deadlines, type Overdue } from './deadlines.ts';
 import type { StopTime } from './signals.ts';
 import { untilWritten } from './stuck.ts';
 
-/** What an attempt does with the log and the result table of its run. */
+/** The way from an attempt to the log and the result table of its run. */
 export type AttemptLogs = Pick<Logs, 'begin' | 'append' | 'row' | 'owes' | 'flush' | 'close'>;
 
-/** What all attempts have in common. */
+/** The parts that all attempts share. */
 export interface AttemptParts {
   readonly engine: Engine;
   readonly logs: AttemptLogs;
@@ -68,13 +68,13 @@ export interface AttemptParts {
   readonly stopTime: Pick<StopTime, 'explains'>;
   /** No attempt of this daemon may be alive, for others may take its runs over soon: that explains any end. */
   readonly isFenced: () => boolean;
-  /** What went wrong beside a result. */
+  /** The error beside a result. */
   readonly onError: (error: unknown) => void;
   /** Its process may have another run, or, where it is not reusable, must not. */
   readonly release: (runner: Runner, reusable: boolean) => void;
 }
 
-/** What one attempt has of its own. */
+/** The parts of one attempt alone. */
 export interface AttemptOwn {
   readonly policy: Policy;
   readonly file: string;
@@ -252,9 +252,9 @@ export class Attempt {
     const { outcome, spent, unclean } = await this.#finished;
     this.#isOver = true;
     this.#deadlines.cancel();
-    // What an attempt leaves behind when it was ended, died, or cannot be trusted any more, would be a second process
-    // on its run once that goes on. A process that others share must live. One that is done never goes on: what has
-    // left its group too is looked for when its process is given back.
+    // The remains of an attempt that was ended, died, or cannot be trusted any more would be a second process on its
+    // run once that goes on. A process that others share must live. A run that is done never goes on: processes that
+    // have left its group too are looked for when its process is given back.
     const { exit } = this.runner;
     const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
     const clean = this.#cause === null && !unclean && !over;
@@ -280,10 +280,10 @@ export class Attempt {
     return { run, outcome: final, early: early && !this.#refused };
   }
 
-  /** What the attempt came to, seen from its cause if there is one. */
+  /** The outcome of the attempt, seen from its cause if there is one. */
   async #final(assignment: Assignment, outcome: Outcome | null): Promise<Outcome> {
     const isFenced = this.#cause === null ? this.#p.isFenced() : this.#cause.kind === 'fence';
-    // What was reached is written down, if nobody else has the run by then.
+    // A reached result is written down, unless another daemon has the run by then.
     if (isFenced) return outcome?.kind === 'returned' ? outcome : { kind: 'lost', handedOn: true };
     const failed = outcome?.kind === 'threw' && this.#cause === null ? outcome : null;
     if (failed && (await this.#p.stopTime.explains(failed)) && this.#cause === null) {
@@ -296,7 +296,7 @@ export class Attempt {
       if (outcome?.kind === 'threw' && outcome.unloaded) {
         // Edited into a broken state a moment ago: its runs wait until it is mended.
         const isSound = await this.#p.isSound(this.run.job);
-        // What it lacked a moment ago is there now: nothing of it has run, and it starts again.
+        // The missing process or file exists now: nothing of it has run, and it starts again.
         if (!isSound || outcome.missing) return { kind: 'stopped' };
       }
       return outcome ?? { kind: 'lost' };
@@ -306,14 +306,14 @@ export class Attempt {
         return { kind: 'aborted', reason: cause.reason };
       case 'fence':
       case 'shutdown':
-        // What was finished within the grace of a stop is finished.
+        // Work that was finished within the grace of a stop is finished.
         return outcome?.kind === 'returned' ? outcome : { kind: 'stopped' };
       case 'start':
       case 'timeout':
       case 'stale': {
         const error = { name: OVERDUE_NAMES[cause.kind], message: cause.reason, stack: '' };
         const decision = await this.#p.askOnError(this.run, assignment, error);
-        // One that would not end took its neighbours with it: it goes on alone.
+        // An attempt that would not end took its neighbours with it: it goes on alone.
         const alone = this.#own.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};
         const kind = cause.kind === 'stale' ? 'stale' : 'timeout';
@@ -370,7 +370,7 @@ export class Attempt {
     }
   }
 
-  /** What is left in a shared process, or beside it, may be that of another of its runs: they share it by choice. */
+  /** Processes left in a shared process, or beside it, may be those of another of its runs: they share it by choice. */
   #overBy(message: Extract<FromRun, { type: 'outcome' }>): Over {
     const { outcome, tainted, changed, company, timers } = message;
     if (timers) this.runner.loaded.clear();

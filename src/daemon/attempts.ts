@@ -104,7 +104,7 @@ export class Attempts {
     }
   }
 
-  /** What those under way have last said of their progress. */
+  /** The latest progress of attempts under way. */
   said(): readonly Progressed[] {
     return [...this.#under].flatMap(([run, { progress }]) =>
       progress ? [[run, progress.percent, progress.text] as const] : [],
@@ -147,8 +147,8 @@ export class Attempts {
 
   /**
    * Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. An
-   * attempt may end by itself meanwhile, and the run go on with its next one: then that one is ended too, unless it is
-   * over already, for what was noted of the abort holds for it as well.
+   * attempt may end by itself meanwhile, and the run go on with its next one. Then that one is ended too, unless it is
+   * over already, for the note about the abort holds for it as well.
    */
   async abort(id: number, reason: string, graceMs: number | null): Promise<Run> {
     const { engine, clock } = this.#p;
@@ -178,7 +178,7 @@ export class Attempts {
       const asked = requestAbort(run, reason);
       return asked === run ? run : withProgress(asked, progress);
     };
-    // A full disk keeps nobody from ending what runs: only a crash right now would bring it back.
+    // A full disk does not keep a run from being ended: only a crash right now would bring it back.
     await engine.change(attempt.run.id, note).catch(onError);
     const { id } = attempt.run;
     const undying = attempt.untilUndying().then((pids) => Promise.reject(cannotEnd(id, pids)));
@@ -205,7 +205,10 @@ export class Attempts {
     await Promise.all(ends);
   }
 
-  /** Ends all attempts at once; resolves when nothing of them lives. What they came to is written down when it can be. */
+  /**
+   * Ends all attempts at once; resolves when nothing of them lives. Their results are written down when that is
+   * possible.
+   */
   async fence(): Promise<void> {
     const all = [...this.#under.values()];
     for (const attempt of all)
@@ -213,7 +216,7 @@ export class Attempts {
     await Promise.all(all.map(({ dead }) => dead));
   }
 
-  /** What a hook says while it is called: it logs and emits like an attempt. */
+  /** The messages of a hook while it is called: it logs and emits like an attempt. */
   fromHook(message: FromRun, reply: (answer: Answer) => void): void {
     if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onError);
     if (message.type !== 'emit') return;

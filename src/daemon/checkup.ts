@@ -1,5 +1,5 @@
-// What `jobrun doctor` looks at, check by check. Nothing here changes anything, and all of it works beside a live
-// daemon. A problem is something that a promise may break on; a warning is worth knowing and costs nothing yet.
+// The checks of `jobrun doctor`. Nothing here changes anything, and all of it works beside a live daemon. A problem is
+// something that a promise may break on; a warning is worth knowing and costs nothing yet.
 import { type Stats, statSync } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -35,7 +35,7 @@ export type CheckName =
   | 'processes'
   | 'config'
   | 'jobs'
-  // Of a store: store-checkup.ts.
+  // Checks of a store: store-checkup.ts.
   | 'store'
   | 'durability'
   | 'rights'
@@ -67,7 +67,7 @@ export function checkFiles({ files, findings, known }: Inspected): Check {
 const OTHERS_WRITE = 0o022;
 const OTHERS_AT_ALL = 0o077;
 
-/** The state is ours alone; nobody else can put a job into the jobs folder. */
+/** The state is ours alone; no other user can put a job into the jobs folder. */
 export async function checkPermissions({ state, jobs }: Config): Promise<Check> {
   const findings: Finding[] = [];
   const own = process.getuid?.();
@@ -111,7 +111,7 @@ export function checkConfig(config: Config): Check {
 
 const OTHERS_READ = 0o044;
 
-/** The password of a store is for whoever can read the file. */
+/** The password of a store is known to every user who can read the file. */
 function openPassword({ tellsPassword }: Config, file: string): readonly Finding[] {
   const { mode = 0 } = (tellsPassword && statSync(file, { throwIfNoEntry: false })) || {};
   if ((mode & OTHERS_READ) === 0) return [];
@@ -120,7 +120,7 @@ function openPassword({ tellsPassword }: Config, file: string): readonly Finding
   return [{ level: 'warning', file, message, hint }];
 }
 
-/** What `look` refuses is a problem of this file. */
+/** A config that `look` refuses is a problem of this file. */
 function problemsOf(file: string, look: () => unknown): readonly Finding[] {
   try {
     look();
@@ -144,7 +144,7 @@ export interface ClockFacts extends Pick<Inspected, 'clockMark'> {
 }
 
 /**
- * Nobody can tell by the files which clock was right. So a clock that was set is no damage: what waits for it, or is kept
+ * The files do not tell which clock was right. So a clock that was set is no damage: what waits for it, or is kept
  * because of it, is told with the one command that ends that.
  */
 export function checkClock(
@@ -190,7 +190,7 @@ export function checkMemory({ known }: Pick<Inspected, 'known'>): Check {
   return checkOf('memory', summary, findings);
 }
 
-/** What a daemon needs for its results, and what it needs to go on for a while. */
+/** The space that a daemon needs for its results, and the space that it needs to go on for a while. */
 const FULL_BYTES = 4 * MB;
 const LOW_BYTES = 64 * MB;
 const FULL_FILES = 50;
@@ -225,7 +225,7 @@ async function statOrNull(path: string): Promise<Stats | null> {
   }
 }
 
-// Processes that a daemon started which is gone: they carry its worker's mark in their environment, and nobody of
+// Processes started by a daemon that is gone: they carry its worker's mark in their environment, and no process of
 // jobrun stands above them any more. The next daemon ends them before it takes their runs back; doctor says so before.
 
 export function findOrphans(state: string): readonly WorkerIdentity[] {
@@ -236,7 +236,7 @@ export function findOrphans(state: string): readonly WorkerIdentity[] {
     const { [MARK_VARIABLE]: mark, JOBRUN_STATE: of } = environmentOf(info.pid);
     return mark === undefined || of !== state ? [] : [{ mark, info }];
   });
-  // What a job has sent away from its own process has no parent to tell, and the mark of one that has.
+  // A process that a job has sent away from its own has no parent to tell, and the mark of one that has.
   const kept = new Set(marked.flatMap(({ mark, info }) => (isCaredFor(info, all) ? [mark] : [])));
   return marked
     .filter(({ mark }) => !kept.has(mark))
@@ -253,7 +253,7 @@ export function checkOrphans(orphans: readonly WorkerIdentity[]): Check {
   return checkOf('processes', summary, findings);
 }
 
-/** Somebody above it is a jobrun that carries no mark itself: its daemon, or the command that asked it. */
+/** Above it is a jobrun that carries no mark itself: its daemon, or the command that asked it. */
 function isCaredFor(info: ProcessInfo, all: ReadonlyMap<number, ProcessInfo>): boolean {
   for (let above = all.get(info.parent); above; above = all.get(above.parent)) {
     const marked = environmentOf(above.pid)[MARK_VARIABLE] !== undefined;

@@ -1,4 +1,4 @@
-// What a running daemon does for others: what command handlers get of it, and what a job emits, which is a run like any
+// The services of a running daemon: what command handlers get of it, and the emits of a job. An emit is a run like any
 // other, with the emitting run as its parent. The job need not exist yet.
 import type { Feed } from '../api/feed.ts';
 import type { Context } from '../commands/shared/command.ts';
@@ -77,7 +77,7 @@ export async function emit(
     return schedule.name;
   }
   const draft = await draftOf(request, context, now, parent);
-  // What was taken in, and not answered, is known by this when it is asked for again.
+  // A request that was taken in, and not answered, is known by this when it is asked for again.
   const how = config.store ? { request: newId() } : {};
   for (;;) {
     try {

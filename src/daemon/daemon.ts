@@ -160,7 +160,7 @@ export class Daemon {
     this.#stop(now);
   }
 
-  /** What may start has changed, in a way that the engine does not know of. */
+  /** The set of runs that may start has changed, in a way that the engine does not know of. */
   wake = (): void => this.#scheduler.wake();
 
   /** The same for a stop that no signal came with: what fails now fails by itself. */
@@ -229,7 +229,7 @@ export class Daemon {
     await Promise.race([this.#attempts.idle(), delay(clock, drainMs, hurry.signal)]);
     // Its timer would keep the program alive that this daemon is a part of.
     hurry.abort();
-    // What could not be written until then is others' to take over.
+    // Results that could not be written until then are others' to take over.
     await Promise.race([this.#attempts.stop(), this.#sharing.fenced()]);
     this.#scheduler.stop();
     this.#outside.close();
@@ -237,7 +237,7 @@ export class Daemon {
     await this.#files.close();
     await this.#jobs.pool.closeAttempts();
     await this.#opened.tidy().catch((error) => log.logger.warn({ err: error }, 'not folded'));
-    // Whoever still asks needs the jobs: they go after the socket.
+    // Clients that still ask need the jobs: they go after the socket.
     this.#watching.endAnswers();
     await this.#serving?.close();
     await this.#jobs.close();
@@ -254,7 +254,7 @@ export class Daemon {
     this.#finish(daemonExitCodeOf(toJobrunError(error).code));
   }
 
-  /** Who has made a change says so to the world: its own log, metrics and notifications. */
+  /** The daemon that made a change announces it: in its own log, metrics and notifications. */
   #changed(change: Change & { readonly own?: boolean }): void {
     const isOwn = change.own !== false;
     this.#feed.publish(change);
@@ -322,7 +322,7 @@ export class Daemon {
       prepareFolder(path, config.state);
     };
     const onAnew = (): void => log.logger.warn(`${path} was gone: it is made anew`);
-    // Of what a handler did and saw it has made sure: a later change that is refused is not its own.
+    // A handler has made sure of what it did and saw: a later change that is refused is not its own.
     const durable = (command: string, isError: boolean): Promise<void> | null =>
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');

@@ -1,7 +1,7 @@
-// The time limits of one attempt, all in seen time (support/seen-time). Starting its process and loading its file have a
-// limit of their own. The timeout and the lock time count from the first line of the job's own code, of which the worker
-// tells, so a slow import or a busy machine cannot use them up. Every timer is here, so that one call takes them back. A
-// heartbeat moves an instant and no timer: the timer looks again only when the lock would have run out.
+// The time limits of one attempt, all in seen time (support/seen-time). Starting its process and loading its file have
+// a limit of their own. The timeout and the lock time count from the first line of the job's own code, which the worker
+// reports. So a slow import or a busy machine cannot use them up. Every timer is here, so that one call takes them
+// back. A heartbeat moves an instant and no timer: the timer looks again only when the lock would have run out.
 import type { Clock } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { type SeenTime, seenTime } from '../support/seen-time.ts';

@@ -1,6 +1,6 @@
-// Job files that change while the daemon runs: workers that have loaded older code get no further run, definitions are
-// read anew, and what became of a job is said in the log. Jobs that are broken are read again and again, ever more
-// seldom: a package that they lacked, or a file that was only half there, may have come without a change of any job file.
+// Job files that change while the daemon runs. Workers that have loaded older code get no further run, definitions are
+// read anew, and the log says what became of a job. Broken jobs are read again and again, ever less often. A package
+// that they lacked, or a file that was only half there, may have come without a change of any job file.
 import { existsSync } from 'node:fs';
 import { changeOf, type JobChange } from '../catalog/catalog.ts';
 import { type Watch, type Watcher, watchJobs } from '../catalog/watcher.ts';
@@ -24,10 +24,10 @@ export interface FollowParts {
 
 const FIRST_TRY_MS = SECOND;
 const LAST_TRY_MS = MINUTE;
-/** Of the time, trying takes at most a tenth: a file that hangs is loaded for as long as it may. */
+/** Trying takes at most a tenth of the time: a file that hangs is loaded for as long as it may. */
 const TRY_SHARE = 10;
 
-/** What to say where there are no jobs because there is no folder of them; null where there is one. */
+/** The message if there are no jobs because there is no folder of them; null if there is one. */
 export function missingFolder({
   jobs,
 }: Pick<Config, 'jobs'>): { readonly message: string; readonly hint: string } | null {

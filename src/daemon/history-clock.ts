@@ -1,4 +1,4 @@
-// The clock by which upkeep removes history, as run/keep-clock tells: this looks at the wall clock and at the time that
+// The clock by which upkeep removes history, as run/keep-clock tells. It looks at the wall clock and at the time that
 // has passed since the look before, and keeps the mark that the next daemon goes on from.
 import type { Engine } from '../engine/engine.ts';
 import type { Members } from '../engine/members.ts';

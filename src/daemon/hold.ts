@@ -18,8 +18,8 @@ export interface Hold {
 }
 
 /**
- * Calls `onLost` when the lock was found to be gone. What is returned is to be called at each tick: it looks, and while
- * jobs run it goes on looking by itself. Without any, nothing is at stake between two ticks, and nothing wakes.
+ * Calls `onLost` when the lock was found to be gone. The returned function is to be called at each tick: it looks, and
+ * while jobs run it goes on looking by itself. Without any, nothing is at stake between two ticks, and nothing wakes.
  */
 export function watchLock({ lock, members, clock, attempts, onLost }: Hold): () => void {
   lock.lost.then(onLost);

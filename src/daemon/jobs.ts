@@ -1,5 +1,5 @@
-// The jobs of a project, ready to be asked and run: their catalog, the pool of worker processes, and what asks job code
-// to check params, to name next times and to be told of endings. The daemon and the commands without one make it alike.
+// The jobs of a project, ready to be asked and run: their catalog, the pool of worker processes, and the calls of job
+// code that check params, name next times and hear of endings. The daemon and the commands without one make it alike.
 import { availableParallelism } from 'node:os';
 import type { JobEntry } from '../catalog/catalog.ts';
 import { checkDefaults, defaultsOf } from '../catalog/definition.ts';
@@ -25,21 +25,24 @@ export interface Jobs {
 export interface JobsParts {
   readonly config: Config;
   readonly clock: Clock;
-  /** What a hook says: log lines, emits. */
+  /** The messages of a hook: log lines, emits. */
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly stray: Stray;
-  /** Where each worker for attempts is known before its first claim, so that one which outlives this daemon is found. */
+  /**
+   * The folder where each worker for attempts is known before its first claim, so that one which outlives this daemon
+   * is found.
+   */
   readonly members?: Pick<Members, 'putWorker' | 'removeWorker'>;
   /** Attempts at once; null: the config's, else the larger of 4 and the cores. */
   readonly workers?: number | null;
 }
 
-/** The trace of whoever started the daemon: all runs, for weeks, would be parts of it. */
+/** The trace of the process that started the daemon: all runs, for weeks, would be parts of it. */
 const OF_TRACES = new Set(['TRACEPARENT', 'TRACESTATE', 'BAGGAGE']);
 
 /**
- * What is set for job processes: the daemon's own environment, the config's over it, and where this project lies, so
- * that `connect()` and `jobrun` in a job reach the daemon that runs it.
+ * The environment of job processes: the daemon's own, the config's over it, and the place of this project, so that
+ * `connect()` and `jobrun` in a job reach the daemon that runs it.
  */
 export function jobEnvironment(config: Config): Record<string, string> {
   const own = Object.entries(process.env).filter(

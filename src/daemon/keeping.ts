@@ -23,7 +23,7 @@ export interface KeepingParts {
   readonly clock: Clock;
 }
 
-/** What its keeping depends on. */
+/** The facts that decide how long it is kept. */
 export type Kept = Pick<SettledRun, 'job' | 'state' | 'settledAt' | 'aside'>;
 
 export class Keeping {
@@ -45,7 +45,7 @@ export class Keeping {
 
   /** When its time is over; null for not as long as its job cannot be read, or it is set aside. */
   overAt(run: Kept): number | null {
-    // What was set aside waits until a person has looked.
+    // A run that was set aside waits until a person has looked.
     if (run.aside) return null;
     const entry = this.#catalog.find(run.job);
     const settledAt = this.#onThisClock(run.settledAt);
@@ -81,7 +81,10 @@ export class Keeping {
     };
   }
 
-  /** What settled ahead of the clock counts from when it was found there: one moment for all, which moves back only. */
+  /**
+   * A run that settled ahead of the clock counts from when it was found there: one moment for all, which moves back
+   * only.
+   */
   #onThisClock(settledAt: number): number {
     const now = this.#clock.now();
     if (settledAt <= now) return settledAt;

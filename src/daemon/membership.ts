@@ -22,7 +22,7 @@
 //   2. the member is given up, in one statement that fails     4. each of its runs is taken back under its token: what the
 //      where it has renewed: from now on no claim of it           attempt still writes changes nothing.
 //      commits;
-// So whoever dies between two of these, the next one to look finds what is left to do: runs held by nobody.
+// So if a member dies between two of these, the next one to look finds what is left to do: runs without a holder.
 import type { Cluster, OtherMember, Renewal } from '../engine/cluster.ts';
 import type { MemberInfo } from '../engine/members.ts';
 import { fenceMs, reaperMs, renewEveryMs, Watch } from '../run/lease.ts';
@@ -39,7 +39,7 @@ export interface MembershipParts {
   readonly endAttempts: () => Promise<void>;
   /** The reaper ends them by itself when so long has passed without another beat. */
   readonly beat: (leftMs: number) => void;
-  /** Takes back all runs that nobody holds any more. */
+  /** Takes back all runs without a holder. */
   readonly takeOver: (gone: readonly OtherMember[]) => Promise<void>;
   readonly onAway: (error: unknown) => void;
   readonly onBack: () => void;
@@ -86,12 +86,12 @@ export class Membership {
     await this.#takingOver;
   }
 
-  /** The store is there, as far as anybody knows. */
+  /** The store is there, as far as this daemon knows. */
   get isThere(): boolean {
     return this.#state === 'member';
   }
 
-  /** What is begun now ends before anyone else may begin it. */
+  /** An attempt that is begun now ends before anyone else may begin it. */
   get mayBegin(): boolean {
     return this.#state === 'member' && !this.isFenced;
   }
@@ -127,7 +127,7 @@ export class Membership {
     }
   }
 
-  /** As often as the shortest lease of all asks for: whoever has it is not to wait longer for those that take over. */
+  /** As often as the shortest lease of all asks for: its member is not to wait longer for those that take over. */
   #everyMs(): number {
     return renewEveryMs(Math.min(this.#p.leaseMs, ...this.#others.map(({ leaseMs }) => leaseMs)));
   }
@@ -193,7 +193,7 @@ export class Membership {
     const gone: OtherMember[] = [];
     for (const one of silent) if (await cluster.giveUp(one.id, one.beats)) gone.push(one);
     if (!hasAbandoned && gone.length === 0) return;
-    // Beside the renewals, which must not wait for it. What it misses is found at the next look.
+    // Beside the renewals, which must not wait for it. Runs that it misses are found at the next look.
     this.#takingOver ??= takeOver(gone)
       .catch(onError)
       .finally(() => {

@@ -14,11 +14,11 @@ import { openJobs } from './jobs.ts';
 import { abortOrphan } from './rescue.ts';
 
 export interface OfflineContext extends Context {
-  /** What is wrong with the state, which then can only be read. */
+  /** The damage of the state, which then can only be read. */
   readonly damage: readonly JobrunError[];
   /** Lets go of the state, which was only read and can be asked all the same. */
   release(): Promise<void>;
-  /** Ends the workers that read the jobs; for whoever has let go of the state. */
+  /** Ends the workers that read the jobs, for a caller that has let go of the state. */
   closeJobs(): Promise<void>;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function openOffline(
   options: { readonly readOnly?: boolean } = {},
   clock: Clock = systemClock,
 ): Promise<OfflineContext> {
-  // What only looks needs no worker.
+  // A command that only looks needs no worker.
   if (!options.readOnly) {
     refuseFewFilesOffline();
     refuseMissingFiles();

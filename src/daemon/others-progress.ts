@@ -1,5 +1,5 @@
-// The progress of attempts on other hosts, told to whoever watches here. It is no change of a run: other hosts write it beside
-// their lease, it is looked up while somebody watches, and what is new is told as if it had been said here.
+// The progress of attempts on other hosts, told to the clients that watch here. It is no change of a run. Other hosts
+// write it beside their lease, it is looked up while a client watches, and news is told as if it had been said here.
 import type { Engine } from '../engine/engine.ts';
 import type { Members, Progressed } from '../engine/members.ts';
 import type { Progress, Run } from '../run/run.ts';

@@ -1,6 +1,6 @@
-// After a crash: runs whose daemon is gone are still leased to worker processes that may live. Each is ended first,
-// for certain and with all that it started, and only then is its run taken back: two live processes on one run must
-// never be. The lost attempt stays in its history. A process that cannot be ended keeps its run, and nobody else waits.
+// After a crash: runs whose daemon is gone are still leased to worker processes that may live. Each is ended first, for
+// certain and with all that it started, and only then is its run taken back: two live processes on one run must never
+// be. The lost attempt stays in its history. A process that cannot be ended keeps its run, and no other run waits.
 import type { Engine } from '../engine/engine.ts';
 import type { Lease, Members } from '../engine/members.ts';
 import { lastAliveAt } from '../run/attempts.ts';

@@ -26,7 +26,7 @@ export interface SchedulerParts {
   readonly handOut: () => void;
   /** Lets schedules fire; returns when the next one is due, null for never. */
   readonly fire: (now: number) => Promise<number | null>;
-  /** Where given: nothing but the run that it names is started. */
+  /** If given, nothing but the run that it names is started. */
   readonly only?: (() => number) | undefined;
   readonly onJump: (ms: number) => void;
   readonly onError: (error: unknown) => void;
@@ -198,7 +198,7 @@ export class Scheduler {
   }
 }
 
-/** The runner that became the worker of a claim. One that is shared may be in the list several times. */
+/** The runner that became the worker of a claim. A shared one may be in the list several times. */
 function takeFrom(acquired: Runner[], worker: WorkerRef): Runner {
   const at = acquired.indexOf(worker as Runner);
   const [runner] = at < 0 ? [] : acquired.splice(at, 1);
@@ -206,7 +206,7 @@ function takeFrom(acquired: Runner[], worker: WorkerRef): Runner {
   return runner;
 }
 
-/** What may still start something, or has. */
+/** The states that may still start something, or have. */
 export interface Busy {
   readonly attempts: { readonly size: number };
   /** Runs that workers outside have. */
@@ -217,8 +217,8 @@ export interface Busy {
 }
 
 /**
- * True where nothing runs or is about to, and nothing is due. What waits for a later time, for another run or for a result
- * from outside, counts as nothing.
+ * True where nothing runs or is about to, and nothing is due. A run that waits for a later time, for another run or for
+ * a result from outside counts as nothing.
  */
 export function isAtRest({ attempts, outside, pool, scheduler, recurring }: Busy): boolean {
   if (

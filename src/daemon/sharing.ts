@@ -1,5 +1,5 @@
-// This daemon among those that share its store: ties its membership to what it carries out, says and shows. Where the
-// runs are kept in files it is alone, and everything here is as if the store were there at all times.
+// This daemon among those that share its store: ties its membership to what it carries out, says and shows. With runs
+// in files it is alone, and everything here is as if the store were there at all times.
 import type { Catalog } from '../catalog/catalog.ts';
 import { version } from '../commands/version.ts';
 import type { OtherMember } from '../engine/cluster.ts';
@@ -29,11 +29,11 @@ export interface SharingParts {
   readonly attempts: Pick<Attempts, 'fence' | 'said'>;
   readonly outside: { seen(): readonly SeenWorker[] };
   readonly catalog: Catalog;
-  /** Takes back all runs that nobody holds any more; resolves with how many they were. */
+  /** Takes back all runs without a holder; resolves with how many they were. */
   readonly rescue: () => Promise<number>;
   /** Something may be able to start. */
   readonly wake: () => void;
-  /** Somebody is told of changes as they come. */
+  /** A client is told of changes as they come. */
   readonly isWatched: () => boolean;
   /** An attempt of another host has said how far it is. */
   readonly onProgress: (run: Run, progress: Progress) => void;
@@ -92,12 +92,12 @@ export class Sharing {
     return this.#membership?.isFenced ?? false;
   }
 
-  /** What is wrong with the store, in one word; null where it is there. */
+  /** The fault of the store, in one word; null if it is there. */
   get trouble(): string | null {
     return (this.#membership?.isThere ?? true) ? null : 'the store cannot be reached';
   }
 
-  /** Resolves when nobody waits any more for what this daemon still has to write. */
+  /** Resolves when nothing waits any more for what this daemon still has to write. */
   fenced(): Promise<void> {
     return new Promise((resolve) => {
       this.#onFenced = resolve;

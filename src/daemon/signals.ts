@@ -41,10 +41,10 @@ export function listenToSignals(clock: Clock, hangup: (() => void) | null): Sign
 }
 
 /**
- * When a signal told the daemon to stop, and which failures that explains. The signal that stops it often reaches what it
- * runs as well, now and then a moment sooner: an attempt that dies of it is stopped, not failed, and goes on at the next
- * start. Before the stop only what looks like the work of such a signal is held back for a moment; after it, for as long,
- * any failure is, for a job may end in its own way when its children die.
+ * When a signal told the daemon to stop, and which failures that explains. The signal that stops it often reaches its
+ * children as well, now and then a moment sooner. An attempt that dies of it is stopped, not failed, and goes on at the
+ * next start. Before the stop only failures that look like the work of such a signal are held back for a moment. After
+ * it, for as long, any failure is, for a job may end in its own way when its children die.
  */
 export class StopTime {
   readonly #clock: Clock;
@@ -61,7 +61,7 @@ export class StopTime {
     this.#came.abort();
   }
 
-  /** Whether a failure is the work of the signal that stops the daemon, which may still be on its way. */
+  /** True if a failure is the work of the signal that stops the daemon, which may still be on its way. */
   async explains(outcome: Outcome): Promise<boolean> {
     if (outcome.kind !== 'threw' || outcome.fatal || outcome.unloaded) return false;
     const looks = looksStopped(outcome);

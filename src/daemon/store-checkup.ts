@@ -1,5 +1,5 @@
-// What doctor looks at where runs are kept in a store: the store itself, and the daemons that share it. What is this
-// machine's own, checkup.ts looks at.
+// The checks of doctor if runs are kept in a store: the store itself, and the daemons that share it. Checks of this
+// machine alone are in checkup.ts.
 
 import type { Finding } from '../engine/open.ts';
 import {
@@ -81,8 +81,8 @@ function checkRights({ user, lacking, format }: StoreInspection): Check {
 }
 
 /**
- * The store's clock decides: one that is wrong here only misleads who reads it. Where the store's own was set, the same
- * waits for it as on files.
+ * The store's clock decides: one that is wrong here only misleads who reads it. If the store's own clock was set, the
+ * same waits for it as on files.
  */
 export function checkStoreClock({ aheadMs, content }: StoreInspection): Check {
   const apart = Math.abs(aheadMs);

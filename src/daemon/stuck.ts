@@ -1,5 +1,5 @@
-// Results that the disk refuses: they are kept by their attempts and tried again. When that has gone on for too long the
-// daemon ends itself, for whoever watches it must learn that nothing is recorded any more.
+// Results that the disk refuses: they are kept by their attempts and tried again. When that has gone on for too long
+// the daemon ends itself, because its supervisor must learn that nothing is recorded any more.
 import type { Logger } from 'pino';
 import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';

@@ -1,10 +1,10 @@
 // Settled runs go when their time is over: what `keep` of their job says, but never the newest ten of each job, unless
-// that is 0. Where the config sets a bound over all (`keep.runs`, `keep.bytes`), the oldest go until it is met, by the
+// that is 0. If the config sets a bound over all (`keep.runs`, `keep.bytes`), the oldest go until it is met, by the
 // same exception.
 //
-// It looks through the history a batch at a time, with a pause between two, so that it never holds up anything. Of each
-// stretch of the history it remembers when the next run is over, and looks at it again only then, or when another run of
-// a job settles that keeps one of its newest there. So a daemon at rest looks at nothing.
+// It looks through the history a batch at a time, with a pause between two, so that it never holds up anything. For
+// each stretch of the history it remembers when the next run is over. It looks at it again only then, or when another
+// run of a job settles that keeps one of its newest there. So a daemon at rest looks at nothing.
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Change, Engine, Period, SettledRun } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
@@ -35,10 +35,10 @@ const EVERY_MS = 15 * SECOND;
 /** Between two batches: a million runs are a thousand, looked through in half a minute. */
 const PAUSE_MS = 25;
 const REMOVED_AT_ONCE = 100;
-/** Of so many runs at least. */
+/** The least number of runs. */
 const STRETCH = 1000;
 
-/** What settled from this time on, until the next stretch begins. */
+/** Runs that settled from this time on, until the next stretch begins. */
 interface Stretch {
   readonly from: number;
   /** When the next run in it is over. */
@@ -60,7 +60,7 @@ export class Upkeep {
   readonly #held = new Map<string, Set<Stretch>>();
   /** Jobs of which a run has settled since this round began: what is known of their newest is old. */
   #settled = new Set<string>();
-  /** What could not be read, and was told. */
+  /** The files that could not be read, and were told. */
   readonly #told = new Set<string>();
   #over: Promise<void> = Promise.resolve();
 
@@ -139,7 +139,7 @@ export class Upkeep {
     await this.#meetBounds(newest);
   }
 
-  /** Where it holds many runs it becomes several stretches, where it holds none it becomes a part of the one before. */
+  /** If it holds many runs it becomes several stretches, if it holds none it becomes a part of the one before. */
   async #look(stretch: Stretch, newest: Newest, now: number): Promise<void> {
     const { engine, clock } = this.#p;
     const { signal } = this.#stopping;
@@ -161,7 +161,7 @@ export class Upkeep {
       const isEmpty = seen === 0 && stretch !== this.#stretches[0];
       if (isEmpty) this.#stretches = this.#stretches.filter((one) => one !== stretch);
     } catch (error) {
-      // What it has not met is looked at in the next round.
+      // Runs that it has not met are looked at in the next round.
       lower(present, now);
       throw error;
     } finally {
@@ -197,7 +197,7 @@ export class Upkeep {
       else if (this.#settled.has(run.job)) lower(stretch, now);
       else this.#held.set(run.job, (this.#held.get(run.job) ?? new Set()).add(stretch));
     }
-    // What the disk does not take now is tried again in the next round.
+    // Removals that the disk refuses now are tried again in the next round.
     if (over.length > 0) lower(stretch, now);
     await this.#remove(over);
   }

@@ -1,5 +1,5 @@
-// What a run knows of its attempts: one begins, one ends. Hundreds of thousands of such lists wait for a fold, so they are
-// made as long as they are, and their objects field by field: grown and spread they would take twice the memory.
+// The attempts of a run: one begins, one ends. Hundreds of thousands of such lists wait for a fold. So they are made as
+// long as they are, and their objects field by field: grown and spread they would take twice the memory.
 import { CLOCK_JUMP_MS, MAX_ATTEMPTS_KEPT, MAX_PAST_ERROR } from '../support/limits.ts';
 import type { Outcome } from './outcome.ts';
 import type { Attempt, Life, Run } from './run.ts';
@@ -92,7 +92,7 @@ export function withStart(run: Run, now: number, ageMs: number): Run {
   return { ...run, life: { ...life, startedAt, attempts } };
 }
 
-/** Of one that never began, as if it had. */
+/** An attempt that never began is treated as if it had. */
 export function lifeOf(run: Run): Life {
   return run.life ?? { attempt: 0, maxAttempts: 1, startedAt: run.createdAt, attempts: [] };
 }

@@ -5,7 +5,7 @@ import { DAY, HOUR, MINUTE, SECOND } from '../support/limits.ts';
 import { count, didYouMean } from '../support/text.ts';
 import { type Day, FIELDS, type Matches, readField } from './cron-items.ts';
 
-/** What an expression matches, as sorted numbers. */
+/** The values that an expression matches, as sorted numbers. */
 export interface Times {
   readonly seconds: readonly number[];
   readonly minutes: readonly number[];

@@ -70,7 +70,7 @@ function nextShown(times: Times, zone: string, after: number): number | null {
   }
 }
 
-/** What is to be said of a time at which the expression fires: the clock was changed there. Null on all other days. */
+/** The note on a time at which the expression fires, if the clock was changed there. Null on all other days. */
 export function noteOf(cron: string, timezone: string, at: number): string | null {
   const times = compile(cron);
   const local = localTime(timezone, at);
@@ -86,9 +86,10 @@ export function noteOf(cron: string, timezone: string, at: number): string | nul
 
 const clockText = (local: number): string => isoOf(local).slice(11, 19).replace(/:00$/, '');
 
-// How many times it fires between two instants, without going through them one by one: a schedule that was away for a
-// year has to say how much it has left out, and a year of seconds is too long to walk. Between two changes of a zone's
-// clock the local times are counted day by day; what a change skips or repeats is added and left out by the rules above.
+// Counts the times at which it fires between two instants, without going through them one by one. A schedule that was
+// away for a year has to say how many it has left out, and a year of seconds is too long to walk. Between two changes
+// of a zone's clock the local times are counted day by day; what a change skips or repeats is added and left out by the
+// rules above.
 
 /** Beyond it nothing is counted: it is no downtime, but a clock that was set at random. */
 const LONGEST = 100 * 366 * DAY;

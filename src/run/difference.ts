@@ -1,7 +1,7 @@
-// The difference between a run and what it becomes, as the journal keeps it. What a run has saved may be megabytes, and
-// most changes leave it as it is: a step is written down once, when it is saved, and of many past attempts only those that
-// have changed. To apply a difference again changes
-// nothing: a repair may have to, where it does not know what a page includes.
+// The difference between a run and what it becomes, as the journal keeps it. The values that a run has saved may be
+// megabytes, and most changes leave them as they are. So a step is written down once, when it is saved, and of many
+// past attempts only those that have changed. To apply a difference again changes nothing: a repair may have to, where
+// it does not know what a page includes.
 import { fits } from '../support/schema.ts';
 import type { Life, Run, RunError } from './run.ts';
 import { Steps } from './steps.ts';
@@ -10,7 +10,7 @@ import { STEP_VALUES } from './stored-run.ts';
 export interface Difference extends Partial<Omit<Run, 'life'>> {
   /** All of it, but for what `kept` names. */
   readonly life?: (Omit<Partial<Life>, 'steps'> & { readonly steps?: unknown }) | null;
-  /** What `life` has from before. Of `steps` those that are in `life` are new. */
+  /** The part that `life` has from before. Only the steps in `life` are new. */
   readonly kept?: readonly Large[];
   /** The attempts of `life` begin with this one, counted from 0 over all that have begun. Those before it are as before. */
   readonly attemptsFrom?: number;
@@ -48,13 +48,13 @@ export function applyDifference(prev: Run, difference: Difference): Run {
   return { ...next, life: life as unknown as Life };
 }
 
-/** What makes no sense stays as it is, for the reader of the run. */
+/** Values that make no sense stay as they are, for the reader of the run. */
 const withSteps = (before: Steps | undefined, added: unknown): unknown => {
   if (added === null) return before;
   return fits(STEP_VALUES, added) ? (Steps.of(added, before) ?? undefined) : added;
 };
 
-/** What is kept leaves its place empty. */
+/** A field that is kept leaves its place empty. */
 function lifeDifference(prev: Life, next: Life): Omit<Difference, 'state'> {
   const kept = LARGE.filter((name) => next[name] !== undefined && next[name] === prev[name]);
   const added = prev.steps && next.steps !== prev.steps && next.steps?.since(prev.steps);

@@ -1,13 +1,13 @@
-// The lease of a worker outside: a program of somebody's own that takes runs of an external job over HTTP.
+// The lease of an outside worker: a user's program that takes runs of an external job over HTTP.
 //
 // A run that it takes is running, as any other is, and its lease is named `<run>.<attempt>`. A call-back, an outside result or
 // a stop gives the number of an attempt back, so from its second take on `.<n>` follows: no two takes of a run ever have
 // the same lease. `taken` keeps the last one in the run, so a lease outlives the daemon and is the same for each that
 // shares a store. A message counts only where its lease is that of the run as it is now.
 //
-// The worker may be silent for `lockTime` after its last message, and a margin beyond that, because heartbeats are late on
-// busy machines. `until` is noted without the margin, and less often than messages come: whoever heard the last one knows
-// better than what is written, and nobody else ends the lease before that could be wrong.
+// The worker may be silent for `lockTime` after its last message, and a margin beyond that, because heartbeats are late
+// on busy machines. `until` is noted without the margin, and less often than messages come. The daemon that got the
+// last message knows better than the record, and no other daemon ends the lease before that could be wrong.
 import { SECOND } from '../support/limits.ts';
 import type { Life, Run, Taken } from './run.ts';
 
@@ -60,8 +60,8 @@ export function heard(run: Run, now: number, silentMs: number): Run {
 }
 
 /**
- * How long a worker may still be silent, margin left out, as a daemon finds it that has just begun: while none was there,
- * nobody could be heard, so each has at least half of its time to be heard again.
+ * The time for which a worker may still be silent, margin left out, as a daemon finds it that has just begun. While no
+ * daemon ran, no worker could be heard, so each has at least half of its time to be heard again.
  */
 export function leftAtStart({ heardAt, until }: Taken, now: number): number {
   const whole = until - heardAt;

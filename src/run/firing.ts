@@ -1,11 +1,11 @@
 // Which runs a schedule creates now; told in prose:
 //
-// cron. `nextAt` is the first slot not yet dealt with, and every slot is dealt with once. A clock that is set back finds
-// slots that made no run, and no others (served.ts). What has come due falls in two kinds. A slot is missed if it was over two seconds past before any daemon looked at the clock (none
-// ran, the machine slept, the clock jumped): `catchUp` decides how many of those are made up. Every other slot is
-// served. Then `overlap` decides what becomes of a slot while an earlier run is not settled. Runs that `catchUp: all`
-// asks for do not stand in each other's way: they are made, and wait in line. A slot that made no run is counted in
-// `skipped`. While paused, slots pass by uncounted.
+// cron. `nextAt` is the first slot not yet dealt with, and every slot is dealt with once. A clock that is set back
+// finds slots that made no run, and no others (served.ts). Due slots fall in two kinds. A slot is missed if it was over
+// two seconds past before any daemon looked at the clock (none ran, the machine slept, the clock jumped): `catchUp`
+// decides how many of those are made up. Every other slot is served. Then `overlap` decides what becomes of a slot
+// while an earlier run is not settled. Runs that `catchUp: all` asks for do not stand in each other's way: they are
+// made, and wait in line. A slot that made no run is counted in `skipped`. While paused, slots pass by uncounted.
 //
 // every. The first run is due at once; while a run is not settled `nextAt` is null, and its end sets it. So it cannot
 // overlap, and what came due during downtime is simply due. The interval is held as every wait is that is a duration
@@ -30,16 +30,16 @@ import {
 import { hasRun, nextSlot } from './served.ts';
 import { cut } from './waits.ts';
 
-/** What the present says about a schedule beside the clock. */
+/** The facts about a schedule beside the clock. */
 export interface Sight {
   /** Runs of this schedule that are not settled, and how many of them have not started. */
   readonly unsettled: number;
   readonly queued: number;
-  /** Until when a daemon has seen the clock before now; null: none has. */
+  /** The instant until which a daemon has seen the clock before now; null: none has. */
   readonly seenSince: number | null;
 }
 
-/** What is to happen now, in one commit. Nothing, where `schedule` is the one that was given. */
+/** The changes to make now, in one commit. Nothing, where `schedule` is the one that was given. */
 export interface Firing {
   readonly schedule: Schedule;
   /** The due times of the runs to create, oldest first. */
@@ -150,7 +150,7 @@ function chosen(
   return { slots: open, passed, missed: missed > 0, after: first };
 }
 
-/** How many slots made no run and were due while nobody looked. */
+/** The number of slots that made no run and were due while no daemon looked. */
 function countMissed({ rule, ahead }: Schedule, after: number, until: number): number {
   if (rule.kind !== 'cron') return 0;
   const count = (from: number, to: number): number =>
@@ -223,7 +223,7 @@ export const awaitsAnswer = (schedule: Schedule, unsettled: number): boolean =>
   (schedule.trouble === undefined || schedule.trouble.kind === 'failing') &&
   unsettled === 0;
 
-/** What `nextRun` said. An instant that has had its run is not given another one. */
+/** The result of `nextRun`. An instant that has had its run is not given another one. */
 export function decided(schedule: Schedule, answer: number, now: number): Schedule {
   const { lastAt } = schedule;
   const fresh = lastAt === null || answer > lastAt;

@@ -1,12 +1,12 @@
-// What becomes of runs beside the one that was asked for: a draft becomes a run, or is answered with the one that holds its
-// key; a run that settles lets go those that waited for it, or ends them with it. An engine carries it out in one commit;
-// where very many waited, in several: what is left is kept with the first, so that a crash forgets nobody.
+// The effect of a request on other runs. A draft becomes a run, or is answered with the one that holds its key. A run
+// that settles releases those that waited for it, or ends them with it. An engine carries it out in one commit, or in
+// several if very many waited. The remainder is kept with the first, so that a crash forgets none.
 import { JobrunError } from '../support/errors.ts';
 import { MAX_TOLD } from '../support/limits.ts';
 import { type Draft, isSettled, newRun, type Run } from './run.ts';
 import { abortIdle, release } from './transitions.ts';
 
-/** That a run is over, for those that waited for it. */
+/** The news that a run is over, for those that waited for it. */
 export interface News {
   readonly run: number;
   readonly at: number;
@@ -52,7 +52,7 @@ export function takeIn(unit: UnitOfWork, draft: Draft, now: number): Taken {
   return { run: taken, existing: false };
 }
 
-/** One that was removed since the draft was checked may have failed: nobody knows, so nothing begins after it. */
+/** A run that was removed since the draft was checked may have failed, so nothing begins after it. */
 function whyInVain(unit: UnitOfWork, after: readonly number[]): string | undefined {
   for (const id of after) {
     const run = unit.find(id);
@@ -63,9 +63,9 @@ function whyInVain(unit: UnitOfWork, after: readonly number[]): string | undefin
 }
 
 /**
- * The runs of a request that came before. One that was removed since was accepted all the same. Drafts, where given, say
- * which line each run was asked for by: with another number of them, or of other jobs, nobody knows that any more. As
- * many lines of the same jobs are taken for the same lines, though others of them may have been refused the first time.
+ * The runs of a request that came before. A run that was removed since was accepted all the same. Drafts, if given, say
+ * which line each run was asked for by. With another number of them, or of other jobs, that is no longer known. As many
+ * lines of the same jobs are taken for the same lines, though others of them may have been refused the first time.
  */
 export function repeatedRuns(
   ids: readonly number[],
@@ -138,7 +138,7 @@ function tellSome(unit: UnitOfWork, news: readonly News[]): readonly News[] {
   return left;
 }
 
-/** What the news make of a run that waits. */
+/** The effect of the news on a run that waits. */
 function hearing(unit: UnitOfWork, run: Run, { why, at }: News): Run {
   if (isSettled(run)) return run;
   if (why !== null) return abortIdle(run, why, at);
@@ -168,7 +168,7 @@ function notSettled(run: Run): JobrunError {
   );
 }
 
-/** One that never began and is let go on by `retry` still waits for those of its runs that are not over. */
+/** A run that never began and is released by `retry` still waits for those of its runs that are not over. */
 function waitingAgain(unit: UnitOfWork, run: Run, next: Run): Run {
   const goesOn = isSettled(run) && next.state.name === 'queued' && next.life === null;
   if (!goesOn || !isPending(unit, next)) return next;
@@ -189,7 +189,7 @@ function refuseTakenKey(unit: UnitOfWork, run: Run, next: Run): void {
   );
 }
 
-/** Whether it waits for any run. From the end, for the last of many are mostly the last to end: few are looked at. */
+/** True if it waits for any run. From the end, for the last of many are mostly the last to end: few are looked at. */
 const isPending = (unit: UnitOfWork, run: Run): boolean =>
   (run.origin?.after ?? []).findLastIndex((id) => isUnsettled(unit, id)) >= 0;
 

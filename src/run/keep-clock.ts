@@ -1,9 +1,9 @@
 // By which clock history is removed, told in prose:
 //
-// `keep` removes what is over for good, so it must not believe a clock that was just set forward by a year: the battery of
-// a clock is empty, somebody mistyped, a machine was restored. A second clock is kept, which goes on by the time that has
-// really passed. A clock that is more than a day ahead of it has leapt, in one jump or in many. Until the leap is
-// confirmed, history is removed by the second clock. The clock confirms itself when it has stood for a day, where it
+// `keep` removes settled runs for good, so it must not believe a clock that was just set forward by a year: a clock's
+// battery is empty, a date was mistyped, a machine was restored. A second clock is kept, which goes on by the time that
+// has really passed. A clock that is more than a day ahead of it has leapt, in one jump or in many. History is removed
+// by the second clock until the leap is confirmed. The clock confirms itself when it has stood for a day, where it
 // jumped again meanwhile the first jump before the others; a person does with `jobrun doctor --repair`.
 //
 // A mark of the second clock is kept with the state. A daemon that begins in the same life of the machine goes on from it
@@ -11,8 +11,8 @@
 // daemon was there: up to a day is believed, and what stood before has stood meanwhile. After a longer time without a
 // daemon that costs a day, and nothing else.
 //
-// A clock that is set back removes nothing too early. What has settled ahead of it is kept from the moment at which a
-// daemon found it there.
+// A clock that is set back removes nothing too early. A run that has settled ahead of it is kept from the moment at
+// which a daemon found it there.
 import * as v from 'valibot';
 import { DAY } from '../support/limits.ts';
 import { fits, instant, number, object, text } from '../support/schema.ts';
@@ -20,7 +20,7 @@ import { fits, instant, number, object, text } from '../support/schema.ts';
 export interface ClockMark {
   /** The latest time that is believed: where the clock has leapt, from just before. */
   readonly trusted: number;
-  /** Where the clock has leapt ahead of that: what it would have shown then. */
+  /** If the clock has leapt ahead of that: the time that it would have shown then. */
   readonly leapAt: number | null;
   /** The clock itself at a moment of this life of the machine; missing where the system does not tell which one it is. */
   readonly since?: (KeepClock & Boot) | undefined;
@@ -33,7 +33,7 @@ export interface Boot {
   readonly upMs: number;
 }
 
-/** What a daemon knows of the clock while it lives. */
+/** The daemon's knowledge of the clock while it lives. */
 export interface KeepClock {
   /** The second clock. */
   readonly believed: number;

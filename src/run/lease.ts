@@ -1,14 +1,14 @@
-// The lease of a daemon that shares a store with others: how long it is taken at its word, and who is gone.
+// The lease of a daemon that shares a store with others: how long others trust it, and which daemons are gone.
 //
-// A member renews its lease in the store. What it holds is safe from the others for a whole lease after it *asked* for the
-// last renewal that it got. Before that time is over it ends its attempts by itself: that is its fence. Another one takes
-// over when it has *seen* no new renewal for a whole lease, which is later, for it cannot see one before it was asked for.
-// Both measure how long something took, each by its own monotonic clock: no clock is compared with another.
+// A member renews its lease in the store. Its runs are safe from the others for a whole lease after it *asked* for the
+// last renewal that it got. Before that time is over it ends its attempts by itself: that is its fence. Another one
+// takes over when it has *seen* no new renewal for a whole lease, which is later, for it cannot see one before it was
+// asked for. Both measure how long something took, each by its own monotonic clock: no clock is compared with another.
 //
-// Who could not look for a while knows nothing of that time, in which nobody may have been able to renew. It begins to
-// count anew, so that after an outage of the store nobody is given up before another whole lease.
+// A daemon that could not look for a while knows nothing of that time, in which no daemon may have been able to renew.
+// It begins to count anew, so that after an outage of the store no daemon is given up before another whole lease.
 
-/** Of its lease: how often a member renews, */
+/** Shares of a lease: how often a member renews, */
 const RENEW_SHARE = 1 / 5;
 /** after what time without an answer it ends its attempts, so that they are dead before another one begins, */
 const FENCE_SHARE = 3 / 5;
@@ -24,7 +24,7 @@ export const reaperMs = (leaseMs: number): number => leaseMs * REAPER_SHARE;
 export const isSilent = (silentMs: number, leaseMs: number): boolean =>
   silentMs > renewEveryMs(leaseMs) * (SILENT_RENEWALS + 1 / 2);
 
-/** What is looked at of a member: `beats` grows with each renewal. */
+/** The fields of a member that are compared: `beats` grows with each renewal. */
 export interface Beating {
   readonly id: number;
   readonly beats: number;
@@ -36,7 +36,7 @@ interface Seen {
   readonly since: number;
 }
 
-/** What one member has seen of the others. All times are monotonic and its own. */
+/** One member's record of the others. All times are monotonic and its own. */
 export class Watch {
   /** Between two looks that far apart a renewal may have come and its member have gone silent again. */
   readonly #mostApartMs: number;

@@ -1,6 +1,6 @@
 // How an attempt ended, as data. A job that fails is never an exception in the daemon: it is one of these. Also which
-// endings look like the work of a signal that stops things: a supervisor that stops the daemon often sends its signal to
-// everything below it as well, and what dies of that has not failed.
+// endings look like the work of a signal that stops things. A supervisor that stops the daemon often sends its signal
+// to everything below it as well, and an attempt that dies of that has not failed.
 import type { Json } from '../support/json.ts';
 import type { Due, RunError } from './run.ts';
 
@@ -44,7 +44,10 @@ interface Overdue extends Partial<Death> {
   readonly decision?: Decision;
 }
 
-/** Where the daemon was cut off: when the attempt was last known to be alive. It ended then, not when that was found. */
+/**
+ * The instant at which the attempt was last known to be alive, if the daemon was cut off. It ended then, not when that
+ * was found.
+ */
 interface CutOff {
   readonly aliveAt?: number;
 }
@@ -55,12 +58,14 @@ export interface Death {
   readonly signal: string;
 }
 
-/** What `onError` made of a failure. */
+/** The decision of `onError` about a failure. */
 export type Decision = 'dismiss' | { readonly retryAt: number; readonly waitMs?: number };
 
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** What a shell, and a program that catches the signal, exits with: 128 and the number of SIGHUP, SIGINT or SIGTERM. */
+/**
+ * The exit codes of a shell, and of a program that catches the signal: 128 and the number of SIGHUP, SIGINT or SIGTERM.
+ */
 const STOP_EXIT_CODES: readonly unknown[] = [129, 130, 143];
 
 export const isStopSignal = (name: unknown): boolean =>

@@ -1,12 +1,12 @@
-// Who goes next. Queued runs stand in one line per job, ordered by priority, due time and id; the jobs whose first
-// run may start now stand in a heap by that first run. A job that may not start anything (paused, broken, its
-// concurrency or rate reached) is simply not in the heap, so a thousand blocked runs cost the others nothing. A run
+// Picks the run that starts next. Queued runs stand in one line per job, ordered by priority, due time and id. The jobs
+// whose first run may start now stand in a heap by that first run. A job that may not start anything (paused, broken,
+// its concurrency or rate reached) is simply not in the heap, so a thousand blocked runs cost the others nothing. A run
 // whose lock is held steps out of its line into the lock's own, and the best of those comes back when it is free.
 //
 // A run that runs alone gets a dedicated worker whatever the kind of its job: it stands in a second line of that job.
 //
-// All heaps are lazy: an entry that is no longer true (the run left, the job's first run is another by now) is dropped
-// when it comes up, or with many others where most of a heap is out of date.
+// All heaps are lazy. An entry that is no longer true (the run left, the job's first run is another by now) is dropped
+// when it comes up, or with many others if most of a heap is out of date.
 import { Heap } from './heap.ts';
 import type { RateLimit } from './policy.ts';
 import { Starts } from './rate.ts';
@@ -19,7 +19,7 @@ import { before, type Entry, RunHeap, runOf } from './run-heap.ts';
  */
 export type WorkerKind = 'dedicated' | 'shared' | 'external';
 
-/** What stands between a job's queued runs and their start. */
+/** The limits between a job's queued runs and their start. */
 export interface JobLimits {
   readonly workerKind: WorkerKind;
   readonly concurrency: number | null;
@@ -28,7 +28,7 @@ export interface JobLimits {
   readonly blocked: string | null;
   /** Set for an external job: true where a worker has asked for its runs of late. */
   readonly isAsked?: () => boolean;
-  /** Nobody has read the job's file yet: its rate may be anything. */
+  /** The job's file has not been read yet: its rate may be anything. */
   readonly unread?: true;
 }
 
@@ -138,7 +138,7 @@ export class Picker {
     );
   }
 
-  /** None of them may lie ahead: the clock was set back while nobody looked. */
+  /** None of them may lie ahead: the clock was set back while no daemon looked. */
   cutStarts(now: number): void {
     for (const { starts } of this.#lines.values()) starts.cut(now);
   }
@@ -228,7 +228,7 @@ export class Picker {
     return soonest;
   }
 
-  /** What stands between a queued run and its start: why.ts says it to people. */
+  /** The facts between a queued run and its start: why.ts turns them into words. */
   standingOf({ job, origin }: Run): Standing {
     const { limits, running, starts } = this.#line(job);
     const holder = origin?.lock === undefined ? undefined : this.#holders.get(origin.lock);

@@ -1,12 +1,12 @@
-// What a job's author decided, as plain data with every default filled in: the rules read it, the catalog makes it. Also
-// the choices there are: completion of a command line loads them from here and no more.
+// The decisions of a job's author, as plain data with every default filled in: the rules read it, the catalog makes it.
+// Also the choices there are: completion of a command line loads them from here and no more.
 import { DAY, HOUR, SECOND } from '../support/limits.ts';
 
 export const BACKOFFS = ['fixed', 'linear', 'exponential'] as const;
 export const ISOLATIONS = ['process', 'shared', 'fresh'] as const;
-/** What becomes of the slots of a schedule that were missed while no daemon ran. */
+/** The handling of a schedule's slots that were missed while no daemon ran. */
 export const CATCH_UPS = ['skip', 'once', 'all'] as const;
-/** What becomes of a slot whose earlier run is not settled. */
+/** The handling of a slot whose earlier run is not settled. */
 export const OVERLAPS = ['skip', 'queue', 'replace', 'allow'] as const;
 
 export type CatchUp = (typeof CATCH_UPS)[number];

@@ -1,5 +1,5 @@
 // The starts of one job, held against its rate limit: those within the last period, oldest first; all that are known
-// while nobody has read what the limit is.
+// while the limit has not been read.
 import { CLOCK_JUMP_MS } from '../support/limits.ts';
 import type { RateLimit } from './policy.ts';
 
@@ -35,10 +35,10 @@ export class Starts {
     while (this.#at.length > most) this.#at.shift();
   }
 
-  /** Whether another one may begin now. */
+  /** True if another one may begin now. */
   hasPlace(rate: RateLimit | null, now: number): boolean {
     if (rate === null) return true;
-    // Only a clock that nobody has followed puts a start ahead; a small drift does not free its place.
+    // Only a clock that no daemon has followed puts a start ahead; a small drift does not free its place.
     while ((this.#at.at(-1) ?? now) > now + CLOCK_JUMP_MS) this.#at.pop();
     while (this.#at.length > 0 && (this.#at[0] ?? 0) <= now - rate.perMs) this.#at.shift();
     return this.#at.length < rate.limit;

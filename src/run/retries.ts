@@ -1,6 +1,5 @@
-// How often a run may be tried, and how long it waits before the next attempt: what its job's author, or whoever asked for
-// the run, allows. Attempts that do not stand against that limit are counted in `renewedAfter`. Chance comes in as an
-// argument, so that a test can say what it was.
+// The number of tries of a run, and the wait before each: as its job or the request allows. Attempts that do not stand
+// against that limit are counted in `renewedAfter`. Chance comes in as an argument, so that a test can say what it was.
 import { DEFAULT_RETRIES, type Policy, type RetryPolicy } from './policy.ts';
 import type { Draft, Run } from './run.ts';
 

@@ -1,7 +1,7 @@
-// Runs in an order, the first one at hand. The heap is lazy: a run that has left, or has been replaced by a later version
-// of itself, is dropped when it comes up, or with many others where most of the heap is out of date. That keeps every
-// change at O(log n) without positions to maintain, and the heap no larger than twice what is true. (A run that stands
-// aside for a lock is not told what leaves it: it is looked through when the lock is free.)
+// Runs in an order, the first one at hand. The heap is lazy. A run that has left, or has been replaced by a later
+// version of itself, is dropped when it comes up, or with many others if most of the heap is out of date. So every
+// change stays at O(log n) without positions to maintain, and the heap is no larger than twice what is true. (A run
+// that stands aside for a lock is not told what leaves it: it is looked through when the lock is free.)
 //
 // An entry may outlive its run by hours, so a large run is held weakly: its memory is free once it has left.
 import { Heap } from './heap.ts';
@@ -27,7 +27,7 @@ export function entryOf(run: Run): Entry {
 
 /** The run of an entry; undefined once its memory is free. */
 export const runOf = (entry: Entry): Run | undefined =>
-  // What is not held weakly is the run.
+  // The run itself is not held weakly.
   entry.weak ? entry.weak.deref() : (entry as Run);
 
 /** The order in which runs may start: priority, due time, id. */

@@ -1,7 +1,7 @@
-// What a run is. Its state is a union that carries what belongs to that state, so that a queued run with an output
+// The data of a run. Its state is a union that carries what belongs to that state, so that a queued run with an output
 // cannot be written down. Runs are never changed, only replaced: prev and next differ by the fields that changed, and
-// that difference is what the journal keeps. A million of them wait in memory, so what most runs do not have
-// (`origin`, `life`) is null until it is needed.
+// that difference is what the journal keeps. A million of them wait in memory, so what most runs do not have (`origin`,
+// `life`) is null until it is needed.
 import type { Json } from '../support/json.ts';
 import type { Steps } from './steps.ts';
 
@@ -33,7 +33,7 @@ export type RunState =
       readonly aside?: string;
     };
 
-/** When something is due. Where a duration was asked for and no instant, `waitMs` is that duration: see waits.ts. */
+/** When something is due. If a duration was asked for and no instant, `waitMs` is that duration: see waits.ts. */
 export interface Due {
   readonly dueAt: number;
   readonly waitMs?: number;
@@ -75,7 +75,7 @@ export interface Origin {
   /** Runs that must be done before this one may start. */
   readonly after?: readonly number[];
   readonly schedule?: string;
-  /** What the job's `lock` function made of the params: one run at a time for each such text. */
+  /** The text that the job's `lock` function made of the params: one run at a time for each such text. */
   readonly lock?: string;
   /** Set for this run alone, in place of the job's. Null is no limit. */
   readonly retries?: number | null;
@@ -84,11 +84,14 @@ export interface Origin {
   readonly maxAttempts?: number | null;
 }
 
-/** What has happened to a run since its first attempt began. */
+/** The history of a run since its first attempt began. */
 export interface Life {
   /** Attempts begun that count. The next one has the number after it, also where the latest had that number. */
   readonly attempt: number;
-  /** Of these, how many do not stand against the limit: those before the last `retry`, and those lost by a neighbour. */
+  /**
+   * The number of these that do not count against the limit: those before the last `retry`, and those lost by a
+   * neighbour.
+   */
   readonly renewedAfter?: number;
   /** Lost and stale attempts since then. */
   readonly losses?: number;
@@ -103,7 +106,7 @@ export interface Life {
   readonly checkpoint?: Json;
   /** Rows of the result table that belong to the checkpoint; the next attempt goes on after them. */
   readonly rows?: number;
-  /** What these rows take as JSON. */
+  /** The size of these rows as JSON. */
   readonly rowBytes?: number;
   readonly steps?: Steps;
   readonly progress?: Progress;
@@ -220,8 +223,8 @@ export function queuedSince(dueAt: number, waitMs?: number): RunState {
 }
 
 /**
- * Whether the run gets a process of its own, also where its job shares one: its last attempt ended with its process,
- * so that it may be the one that ends it.
+ * True if the run gets a process of its own, also if its job shares one: its last attempt ended with its process, so it
+ * may be the one that ends it.
  */
 export function runsAlone({ life }: Run): boolean {
   const last = life?.attempts.findLast((attempt) => attempt.outcome !== undefined);

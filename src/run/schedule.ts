@@ -16,7 +16,7 @@ export interface Schedule {
   readonly source: 'job' | 'made';
   readonly rule: Rule;
   readonly params: Json;
-  /** What the job's `lock` function made of the params, which are the same for every run. */
+  /** The text that the job's `lock` function made of the params, which are the same for every run. */
   readonly lock?: string | null;
   readonly priority: number | null;
   readonly catchUp: CatchUp;
@@ -48,7 +48,7 @@ export type Trouble =
   | { readonly kind: 'failing'; readonly text: string }
   /** `nextRun` gave null. It is not asked again before its file, of which this is a mark, has changed. */
   | { readonly kind: 'stopped'; readonly file: string }
-  /** What was stored of it makes no sense. It makes no runs before it is asked for anew. */
+  /** Its stored record makes no sense. It makes no runs before it is asked for anew. */
   | { readonly kind: 'aside'; readonly text: string };
 
 export type Rule =
@@ -158,12 +158,12 @@ export function waitMsOf({ rule, nextAt, startAt, startWaitMs }: Schedule): numb
   return startAt === undefined ? intervalOf(rule.everyMs) : (startWaitMs ?? null);
 }
 
-/** What `every` comes to: never less than the shortest interval. */
+/** The effective interval of `every`: never less than the shortest interval. */
 export const intervalOf = (everyMs: number): number => Math.max(everyMs, MIN_EVERY_MS);
 
 /**
  * The request for the run of one slot. Runs of one schedule share a lock unless they may overlap, so that a queued one
- * waits for the one before; a lock of the job's own does the same, since all its runs have the same params.
+ * waits for the one before. A lock of the job's own does the same, since all its runs have the same params.
  */
 export function draftOf(
   schedule: Schedule,
@@ -199,7 +199,7 @@ export interface ScheduleView {
   readonly skipped: number;
   /** `missing`: its job has no file; `stopped`: there is nothing more to come, or it cannot fire. */
   readonly state: 'ok' | 'paused' | 'missing' | 'stopped';
-  /** What its owner should know: why it makes no runs, or not as was written. */
+  /** The note for its owner: why it makes no runs, or not as was written. */
   readonly note: string | null;
   /** The file of its job defines it: it is changed and removed there. */
   readonly inFile: boolean;
@@ -268,7 +268,7 @@ function stateOf(schedule: Schedule, missing: boolean): ScheduleView['state'] {
   return paused ? 'paused' : 'ok';
 }
 
-/** What its owner should know of a schedule, or null. */
+/** The note of a schedule for its owner, or null. */
 export function noteOf({ rule, trouble }: Pick<Schedule, 'rule' | 'trouble'>): string | null {
   switch (trouble?.kind) {
     case 'params':

@@ -1,6 +1,6 @@
-// Params that the config asks to hide (`redact`). Where a run is shown they are hidden by name. And their values are kept
-// out of what a job says with them: its log, its progress and its errors, before any of it is written down. What it saves
-// and returns is its own, and stays as it is.
+// Params that the config asks to hide (`redact`). Views of a run hide them by name. And their values are kept out of
+// what a job says with them: its log, its progress and its errors, before any of it is written down. Its saved values
+// and its output are its own, and stay as they are.
 import { inspect } from 'node:util';
 import type { Json } from '../support/json.ts';
 
@@ -13,7 +13,7 @@ const SHORTEST = 4;
 /** The same for a part of one, and for one that is encoded. */
 const SHORTEST_PART = 8;
 
-/** What hides the values of these params; null where there is nothing to hide. */
+/** A function that hides the values of these params; null if there is nothing to hide. */
 export function maskOf(params: Json, names: readonly string[]): Mask | null {
   const secrets = names.length === 0 ? [] : secretsIn(params, new Set(names), false);
   const texts = secrets.filter((text) => text.length >= SHORTEST).flatMap(writings);

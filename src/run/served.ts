@@ -4,7 +4,7 @@
 // A clock that was ahead for a while, and is set back, breaks that: slots were passed by that never came.
 //
 // So where slots are passed by as missed, the schedule notes them as its `gap`: nothing between `after` and `until` has
-// made a run. A clock that is set back into the gap finds it to be served (`rewound`). What made runs beyond it is then
+// made a run. A clock that is set back into the gap finds it to be served (`rewound`). Runs made beyond it are then
 // noted as `ahead`, and left out when the clock comes there again: no slot makes two runs.
 //
 // A clock that is set back over slots that did make their runs finds nothing to do until it has caught up. Only a person

@@ -1,6 +1,6 @@
-// What the steps of a run have saved, by their names. A run may have tens of thousands, each saved by itself: one more is
-// a new head of the same chain, so that it copies nothing and whoever holds the chain before it has what was there. In a
-// file they are one object.
+// The values that the steps of a run have saved, by their names. A run may have tens of thousands, each saved by
+// itself. One more is a new head of the same chain, so it copies nothing, and a holder of the chain before it still has
+// the old one. In a file they are one object.
 import type { Json } from '../support/json.ts';
 import { weightOfValue } from '../support/weight.ts';
 

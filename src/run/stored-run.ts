@@ -1,7 +1,7 @@
-// A run as it is read from a file, where a checksum says that it is what was written and nothing says that it makes
-// sense: a hand has edited it, it came in an import, another version wrote it. One that makes no sense is set aside: in
-// its place stands a settled run with the reason. A settled one stays what it was; any other has failed, because
-// nobody can tell whether it has ended, so that it does not start again by itself and a person can look.
+// A run as it is read from a file. A checksum says that it is what was written, and nothing says that it makes sense: a
+// hand has edited it, it came in an import, another version wrote it. A run that makes no sense is set aside: in its
+// place stands a settled run with the reason. A settled one stays as it was. Any other has failed, because it is
+// unknown whether it has ended, so that it does not start again by itself and a person can look.
 import * as v from 'valibot';
 import type { Json } from '../support/json.ts';
 import { MAX_JOB_NAME, MAX_RUN_ID } from '../support/limits.ts';
@@ -100,7 +100,7 @@ const LIFE = object({
   checkpoint: v.optional(json),
   rows: v.optional(whole(0)),
   rowBytes: v.optional(whole(0)),
-  // What was read before is not looked through again with each step that is added.
+  // Steps that were read before are not looked through again with each step that is added.
   steps: v.optional(v.lazy((value) => (value instanceof Steps ? anything : STEP_VALUES))),
   progress: v.optional(object({ percent: numberBetween(0, 100), text: v.nullable(text) })),
   taken: v.optional(
@@ -146,7 +146,7 @@ export function keptRun(raw: unknown): Run {
   return run;
 }
 
-/** The life of what was read a moment ago, and is nobody else's yet: its steps become what they are in memory. */
+/** The life of a run that was read a moment ago and is not shared yet: its steps become what they are in memory. */
 function takenIn(life: Life): Life {
   const steps: unknown = life.steps;
   if (steps === undefined || steps instanceof Steps) return life;
@@ -210,7 +210,7 @@ function soundOrigin(origin: unknown, id: number): Origin | null {
   return { ...kept, ...(earlier.length > 0 && { after: earlier }) };
 }
 
-/** Nobody knows how an attempt ended that was under way. */
+/** The end of an attempt that was under way is unknown. */
 function closed(life: Life): Life {
   const last = life.attempts.at(-1);
   if (!last || last.outcome !== undefined) return life;
@@ -218,15 +218,16 @@ function closed(life: Life): Life {
   return { ...life, attempts: life.attempts.with(-1, ended) };
 }
 
-/** The run as somebody has looked at it: settled as it stands. */
+/** The run as a person has checked it: settled as it stands. */
 export function acknowledged(run: Run): Run {
   if (asideOf(run) === null) return run;
   const { aside: _, ...state } = run.state as RunState & { aside?: string };
   return { ...run, state };
 }
 
-// A large settled run without its values. Lists are ordered and filtered without them, and a page of a thousand runs may
-// be larger than the heap: so a large run that nothing changes any more is held light, and read whole when it is shown.
+// A large settled run without its values. Lists are ordered and filtered without them, and a page of a thousand runs
+// may be larger than the heap. So a large run that nothing changes any more is held light, and read whole when it is
+// shown.
 
 /** A page of a thousand runs that are not large takes 16 MB at most. */
 const LARGE_BYTES = 16 * 1024;

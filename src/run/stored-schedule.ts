@@ -1,5 +1,5 @@
-// A schedule as it is read from a file. One that makes no sense, or whose cron or zone this version cannot read, is
-// stopped with a reason: it is shown, fires nothing, and goes on when it is asked for anew.
+// A schedule as it is read from a file. A schedule that makes no sense, or whose cron or zone this version cannot read,
+// is stopped with a reason. It is shown, fires nothing, and continues when it is asked for anew.
 import * as v from 'valibot';
 import { JobrunError } from '../support/errors.ts';
 import { LONGEST_MS, MAX_JOB_NAME } from '../support/limits.ts';
@@ -99,7 +99,7 @@ function setAside(raw: Fields, name: string, why: string): Schedule {
   return stopped({ ...BLANK, name, job: name, ...kept }, why);
 }
 
-/** What stands for fields that make no sense. */
+/** The stand-in for fields that make no sense. */
 const BLANK: Omit<Schedule, 'name' | 'job'> = {
   source: 'made',
   rule: { kind: 'nextRun' },

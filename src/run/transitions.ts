@@ -1,4 +1,4 @@
-// What can happen to a run. Each function takes a run and the present time and gives the run as it is then, or throws
+// The transitions of a run. Each function takes a run and the present time and gives the run as it is then, or throws
 // why it may not happen. None of them touches the world; the engine makes the result durable.
 //
 //   scheduled -> queued -> running -> done | failed | aborted
@@ -12,9 +12,9 @@
 // The number of an attempt: `life.attempt` counts attempts begun, except those that ended by call-back, pending,
 // RetryAt or a stop of the daemon: they give their number back. Against the limit of retries stand the attempts since
 // the last `retry`. A lost or stale attempt is made good whatever the limit, at most MAX_LOSSES times, unless the job
-// sets retries, were it to 0: then it counts like any failure. One that was lost with the way to the store does not count
-// among these times, for it says nothing of the run. One that ended with a shared process is made good without counting,
-// a timeout too: the run goes on in a process of its own, where none but itself can block or end it.
+// sets retries, were it to 0: then it counts like any failure. An attempt that was lost with the way to the store does
+// not count among these times, for it says nothing of the run. An attempt that ended with a shared process is made good
+// without counting, a timeout too. The run goes on in a process of its own, where none but itself can block or end it.
 import type { Json } from '../support/json.ts';
 import { MAX_LOSSES } from '../support/limits.ts';
 import { endAttempt, lifeOf, withAttempt } from './attempts.ts';
@@ -171,7 +171,7 @@ function afterLoss(
   return { ...run, life, state: queuedSince(run.state.dueAt) };
 }
 
-/** Whether the attempt ended with a process that others shared: whose doing that was, nobody can tell. */
+/** True if the attempt ended with a process that others shared: which of them caused that is unknown. */
 function isAnybodys(run: Run, outcome: Outcome): boolean {
   if (!('exitCode' in outcome || 'signal' in outcome) || outcome.kind === 'threw') return false;
   return outcome.kind === 'lost' || (!runsAlone(run) && !outcome.decision);
@@ -242,8 +242,8 @@ export function abortIdle(run: Run, reason: string, now: number): Run {
 }
 
 /**
- * Notes on a running run that it is to end, so that not even a crash of the daemon brings it back, and so that whoever
- * holds it learns of it. The first reason stands; a shorter grace than was asked for before does too.
+ * Notes on a running run that it is to end, so that not even a crash of the daemon brings it back, and so that its
+ * holder learns of it. The first reason stands; a shorter grace than was asked for before does too.
  */
 export function requestAbort(run: Run, reason: string, graceMs: number | null = null): Run {
   refuseUnless(run, ['running'], 'be aborted');
@@ -270,7 +270,7 @@ export function retry(run: Run, policy: Policy, now: number, fresh: boolean): Ru
   };
 }
 
-/** What a program outside makes of a run: an output, or why it failed. */
+/** The result that a program outside reports: an output, or why the run failed. */
 export type Result = { readonly output: Json } | { readonly message: string };
 
 /** The outside result that a run waited for. */
@@ -299,7 +299,7 @@ function withResult(run: Run, result: Result, now: number): Run {
   return { ...run, state: { name: 'failed', dueAt, settledAt: now, error } };
 }
 
-/** What an attempt saved: durable before the job goes on. */
+/** The values that an attempt saved: durable before the job goes on. */
 export interface Saved {
   readonly checkpoint?: Json;
   readonly rows?: number;

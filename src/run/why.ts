@@ -28,7 +28,7 @@ const OUTSIDE = 'waits for an outside result';
 export const isForResult = (reason: string | null): boolean =>
   reason?.startsWith(`${OUTSIDE}:`) ?? false;
 
-/** Of a waiting run; `pending` are the runs that it still waits for. */
+/** The reason of a waiting run; `pending` are the runs that it still waits for. */
 export const whyWaiting = ({ id, state }: Run, pending: readonly number[]): string =>
   state.name === 'waiting' && state.for === 'result'
     ? `${OUTSIDE}: jobrun complete ${id}`

@@ -1,6 +1,6 @@
-// Whether a run has the words of a filter: each in its job, id, key, error or params, in upper or lower case. A number is
-// an id only as a whole: 12 finds run 12 and not run 120; `#12` is nothing but an id. What is hidden is never looked into:
-// else its letters could be guessed one by one.
+// Matches a run against the words of a filter: each in its job, id, key, error or params, in upper or lower case. A
+// number is an id only as a whole: 12 finds run 12 and not run 120; `#12` is nothing but an id. Hidden params are never
+// searched: else their letters could be guessed one by one.
 import type { Json } from '../support/json.ts';
 import type { Run } from './run.ts';
 import { errorOf } from './view.ts';
@@ -22,7 +22,7 @@ export interface ParamWord {
   readonly value: string;
 }
 
-/** Whether there is anything to look for. */
+/** True if there is anything to look for. */
 export const isSearched = ({ words = [], without = [], params = [] }: Words): boolean =>
   words.length + without.length + params.length > 0;
 

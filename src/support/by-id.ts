@@ -1,7 +1,8 @@
-// What is kept for each of many runs, by id. A Map of a million has one table: whatever goes leaves a hole in it, and when
-// it is full of holes it is made anew, as large or twice as large, while everybody waits (a tenth of a second, and some
-// ninety megabytes for that moment). Here ids lie in blocks of their neighbours: no step is longer than a block, and
-// replacing a value is a write to its place. Runs that are far from each other cost a block each, so blocks are short.
+// Values kept for each of many runs, by id. A Map of a million has one table. Each removal leaves a hole in it, and
+// when it is full of holes it is made anew, as large or twice as large, while everything waits (a tenth of a second,
+// and some ninety megabytes for that moment). Here ids lie in blocks of their neighbours: no step is longer than a
+// block, and replacing a value is a write to its place. Runs that are far from each other cost a block each, so blocks
+// are short.
 
 const BLOCK = 32;
 

@@ -123,7 +123,7 @@ export function delay(
   });
 }
 
-/** What the work comes to, or after `ms` what `late` gives; the work itself goes on. */
+/** The result of the work, or after `ms` the result of `late`; the work itself goes on. */
 export function within<T, Late>(
   clock: Pick<Clock, 'after'>,
   work: Promise<T>,

@@ -1,4 +1,4 @@
-// Where the project lies and what its config file says. Order: option, JOBRUN_* variable, file, default. A key that
+// The project's place and the contents of its config file. Order: option, JOBRUN_* variable, file, default. A key that
 // is not known is an error with a suggestion: a misspelt setting that does nothing is worse than a stop.
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -197,7 +197,7 @@ export function loadConfig(
   };
 }
 
-/** What is wrong is told without the URL, which may have a password in it. */
+/** A fault is told without the URL, which may have a password in it. */
 function storeIn(
   engine: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -239,7 +239,7 @@ function readJson(file: string): Json {
   }
 }
 
-/** What somebody else found wrong in a setting, as a mistake of the file that has it. A defect stays one. */
+/** A fault that another reader found in a setting, as a mistake of the file that has it. A defect stays one. */
 export function mistakeOf(dir: string, found: unknown): unknown {
   if (!(found instanceof JobrunError)) return found;
   const message = `${join(dir, CONFIG_FILE)}: ${found.message}`;

@@ -1,5 +1,6 @@
 // Lengths of time as people write them: `500ms`, `90s`, `1h30m`, `2d`, `1w`, `PT20M`. In code a plain number is
-// milliseconds; on the command line a number needs its unit, because nobody can tell 20 seconds from 20 minutes.
+// milliseconds. On the command line a number needs its unit, because 20 seconds and 20 minutes look the same without
+// it.
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LONGEST_MS, MINUTE, SECOND } from './limits.ts';
 

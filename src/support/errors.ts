@@ -3,7 +3,7 @@
 // kind: it is an outcome (run/outcome.ts).
 import { plainLine } from './text.ts';
 
-/** What each code means to a script that called the command line: its exit code. */
+/** The exit code of each error code, for a script that called the command line. */
 const EXIT_CODES = {
   'bad-request': 2,
   'bad-option': 2,
@@ -54,14 +54,14 @@ export interface ErrorShape {
   readonly hint: string;
 }
 
-/** What is wrong with a value that was read: `support/schema` finds it, the reader makes its error of it. */
+/** The fault in a value that was read: `support/schema` finds it, the reader makes its error of it. */
 export interface Problem {
   /** The wrong value: `retries.delay`, `after[2]`; empty for the value as a whole. */
   readonly path: string;
   /** The value that `says` follows: the same, but the object around a field that does not exist. */
   readonly place: string;
   readonly says: string;
-  /** What was probably meant; empty where nobody can tell. */
+  /** The value that was probably meant; empty if that is unknown. */
   readonly hint: string;
   /** Null where the reader decides. */
   readonly code: ErrorCode | null;
@@ -71,8 +71,8 @@ export interface Problem {
 const KIND = Symbol.for('jobrun.error');
 
 /**
- * What every call of the library rejects with and every command prints: `message` says what happened and why,
- * `hint` what to do next, `code` is for programs.
+ * The error with which every call of the library rejects and which every command prints: `message` says what happened
+ * and why, `hint` what to do next, `code` is for programs.
  *
  * @example
  * try {
@@ -148,7 +148,7 @@ export const FEW_FILES_HINT =
 export const fewFiles = (message: string, cause?: unknown): JobrunError =>
   new JobrunError('refused', message, FEW_FILES_HINT, cause);
 
-/** What is wrong and what to do about it, where there is one line for both. */
+/** The fault and the next step, if there is one line for both. */
 export function errorLine(thrown: unknown): string {
   const { message, hint } = toJobrunError(thrown);
   return `${plainLine(message)}. ${hint}`;

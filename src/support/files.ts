@@ -1,9 +1,9 @@
 // Everything that touches the disk durably goes through a Disk: the only place that renames or syncs. Tests put a
 // recorder or a simulated disk in its place, and so can rebuild every state that a power cut could leave.
 //
-// What is promised: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else
-// is: a written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the
-// bytes it names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
+// The guarantee: after `sync` the bytes of a file are on the disk; after `syncFolder` its names are. Nothing else is. A
+// written but unsynced file may come back empty, short or torn, and a rename may be lost or arrive before the bytes it
+// names (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
 import { constants, fdatasync, fstatSync, fsync, lstatSync, type Stats, writeSync } from 'node:fs';
 import {
   chmod,
@@ -56,8 +56,8 @@ export interface DiskFile {
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   /**
-   * True if this is the file that has that name, and it still has so many bytes. A file that is removed or emptied while it
-   * is open takes bytes as before, and nobody finds them.
+   * True if this is the file that has that name, and it still has so many bytes. A file that is removed or emptied
+   * while it is open takes bytes as before, but they are lost.
    */
   isAt(path: string, bytes?: number): boolean;
   close(): Promise<void>;
@@ -148,7 +148,7 @@ export const realDisk: Disk = {
   },
 };
 
-/** What CIFS, sshfs and their kind say to the sync of a folder. */
+/** The errors of CIFS, sshfs and their kind at the sync of a folder. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 function notDurable(path: string, error: unknown): JobrunError {
@@ -179,7 +179,7 @@ async function* piecesOf(file: FileHandle, path: string): AsyncGenerator<Buffer>
 
 /**
  * A short write only goes into the system's cache, which takes microseconds; a turn through the thread pool would take
- * many times as long. What waits for the disk, the sync, and what is large never holds up the loop.
+ * many times as long. Work that waits for the disk, the sync, and large work never hold up the loop.
  */
 const WRITE_AT_ONCE_BYTES = 64 * 1024;
 
@@ -224,7 +224,7 @@ class RealFile implements DiskFile {
       if (named?.ino !== this.#own.ino || named.dev !== this.#own.dev) return false;
       return named.size >= bytes;
     } catch (error) {
-      // Who may not look cannot tell that it is gone.
+      // A process that may not look cannot tell that it is gone.
       return errnoOf(error) !== 'ENOTDIR';
     }
   }
@@ -243,9 +243,9 @@ function notAFile(path: string): Error {
 let temporary = 0;
 
 /**
- * Replaces a file by new content: either the old or the new one is there after a crash, and the new one from the
- * moment this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced. Of
- * content in pieces the next one is made when the one before is written. Returns how many bytes there are.
+ * Replaces a file by new content: either the old or the new one is there after a crash, and the new one from the moment
+ * this resolves. Written to a temporary name beside it, synced, renamed over it, and the folder synced. If the content
+ * comes in pieces, the next one is made when the one before is written. Returns how many bytes there are.
  */
 export async function replaceFile(
   disk: Disk,
@@ -276,7 +276,7 @@ export async function replaceFile(
   return size;
 }
 
-/** What a crash left of replacements that were under way. */
+/** The remains of replacements that a crash interrupted. */
 export const isTemporary = (name: string): boolean => name.startsWith('.') && name.endsWith('.tmp');
 
 /** How large a file is; 0 where it is not there. */

@@ -1,4 +1,4 @@
-// Where a daemon serves HTTP, as it is written: in the config, in a variable, behind `--http`.
+// The address at which a daemon serves HTTP, as it is written: in the config, in a variable, behind `--http`.
 import { isIP } from 'node:net';
 import { JobrunError } from './errors.ts';
 

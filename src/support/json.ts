@@ -1,4 +1,5 @@
-// What may cross a border as JSON: params, checkpoints, outputs, rows. One place decides what is refused, and why.
+// The values that may cross a border as JSON: params, checkpoints, outputs, rows. One place decides what is refused,
+// and why.
 import { JobrunError } from './errors.ts';
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES } from './limits.ts';
 import { withoutMark } from './text.ts';
@@ -38,8 +39,8 @@ const NUMBER_BYTES = 25;
 
 /**
  * More bytes than the JSON of this can have; Infinity where it has more than the levels that are allowed, which are
- * looked at no deeper: a hostile value costs no more than an honest one. What has a key `__proto__` is over 1 MB here.
- * It stops soon after `enough` bytes.
+ * looked at no deeper: a hostile value costs no more than an honest one. A text that has a key `__proto__` is over 1 MB
+ * here. It stops soon after `enough` bytes.
  */
 export function mostBytes(value: unknown, levels = MAX_JSON_DEPTH, enough = Infinity): number {
   if (typeof value === 'string') return value.length * CHARACTER_BYTES + 2;

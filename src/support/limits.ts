@@ -17,20 +17,23 @@ export const LONGEST_MS = 8_000_000 * DAY;
 
 /** Params, checkpoint and output: large enough for any description of work, small enough for a million runs. */
 export const MAX_VALUE_BYTES = MB;
-/** What all steps of one run have saved, with their names: it goes to a worker with each attempt. */
+/** The limit of all saved steps of one run, with their names: they go to a worker with each attempt. */
 export const MAX_STEPS_BYTES = 8 * MB;
 /** A file of code or settings: larger than any bundle, and read at once. */
 export const MAX_SOURCE_BYTES = 64 * MB;
 /** Deeper JSON overflows the stack of some readers, and of none that people use for parameters. */
 export const MAX_JSON_DEPTH = 100;
-/** What can be typed as the id of a run. */
+/** The largest id of a run that can be typed. */
 export const MAX_RUN_ID = 999_999_999_999_999;
 export const MAX_JOB_NAME = 100;
 /** Each part of a job's name, between slashes. */
 export const JOB_NAME_PART = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** A key is an identifier, not a document; so is the name of a step. */
 export const MAX_KEY_LENGTH = 500;
-/** What a job's `lock` gives: it is kept with each run, and shown as the reason of those that wait for it. */
+/**
+ * The limit of the text that a job's `lock` gives: it is kept with each run, and shown as the reason of those that wait
+ * for it.
+ */
 export const MAX_LOCK_LENGTH = 4096;
 /** One log text; a longer one is cut and marked. */
 export const MAX_LOG_TEXT = 64 * KB;
@@ -167,7 +170,7 @@ export const MAX_HTTP_WORKERS = 1024;
 export const MAX_LOG_WAIT_MS = 30 * SECOND;
 /** Notifications under way at once: what they tell is told soon, and a slow receiver costs little. */
 export const MAX_NOTIFYING = 4;
-/** Notifications that wait; of more than that nobody reads the last. */
+/** Notifications that wait; with more than that, the last would never be read. */
 export const MAX_NOTIFY_QUEUE = 1000;
 /** For one try of one notification. */
 export const NOTIFY_TIMEOUT_MS = 10 * SECOND;

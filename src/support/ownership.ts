@@ -1,5 +1,5 @@
-// Whether a folder is ours alone. What others can write to they can fill with files of their choice, and what belongs to
-// somebody else can change at any moment: from such a folder no state is read and no job is started.
+// Checks that a folder is ours alone. Other users can fill a folder that they can write to with files of their choice,
+// and its owner can change it at any moment. From such a folder no state is read and no job is started.
 import {
   closeSync,
   constants,
@@ -14,7 +14,7 @@ import { JobrunError } from './errors.ts';
 
 const ROOT = 0;
 
-/** Throws `state-unsafe` where it is a link or no folder, belongs to somebody else, or can be written by others. */
+/** Throws `state-unsafe` if it is a link or no folder, belongs to another user, or can be written by others. */
 export function refuseForeign(path: string): Stats {
   const stat = lstatSync(path);
   if (!stat.isDirectory()) throw unsafe(path, 'is not a folder');
@@ -26,7 +26,7 @@ export function refuseForeign(path: string): Stats {
 
 /**
  * The same for the folder that job code is started from, which may be a link, and may belong to root, who could do
- * anything in any case. A group that is the user's own, with his number, is not "others".
+ * anything in any case. A group that is the user's own, with the same number, is not "others".
  */
 export function refuseForeignJobs(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -41,7 +41,7 @@ const isOpen = ({ mode, gid }: Stats): boolean =>
   (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== process.getuid?.());
 
 /**
- * Nobody else gets as far as this path: a folder above it lets only its owner through. A whole project made under
+ * No other user gets as far as this path: a folder above it lets only its owner through. A whole project made under
  * umask 0 in such a place is safe there; a folder that was opened alone is a slip, wherever it lies.
  */
 function isHidden(path: string): boolean {
@@ -50,8 +50,8 @@ function isHidden(path: string): boolean {
 }
 
 /**
- * Opens a log to append to it. A name that somebody turned into a link, or made a second name of a file of his choice,
- * would let us append to that; a pipe nobody reads would hold us up for ever.
+ * Opens a log to append to it. Another user could turn a name into a link, or make it a second name of a file, and let
+ * us append to that. A pipe that is never read would hold us up for ever.
  */
 export function openLogFile(path: string): number {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;

@@ -8,7 +8,7 @@ export const random = (): number => Math.random();
 
 const mine = { name: '', given: 0 };
 
-/** A text that nobody else has. */
+/** A text that is unique. */
 export function newId(): string {
   mine.name ||= randomBytes(15).toString('base64url');
   return `${mine.name}-${(mine.given++).toString(36)}`;

@@ -1,5 +1,6 @@
-// Reads, finds and names files that other people write. In place of one there may be anything: a named pipe that nobody writes to would
-// hold up the reader for ever, a device has no end, and a byte order mark stands before what Windows editors save.
+// Reads, finds and names files that other people write. In place of one there may be anything. A named pipe without a
+// writer would hold up the reader for ever, a device has no end, and a byte order mark stands before what Windows
+// editors save.
 import {
   accessSync,
   closeSync,

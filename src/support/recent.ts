@@ -1,6 +1,6 @@
-// What came lately, by name: at least the latest half of `most` that are younger than `ageMs`, and never more than
-// `most`, in number and in bytes. Kept as two generations, the older of which goes at once: a map from which the oldest is deleted one by one
-// walks over all that it has deleted to find the next.
+// Recent values, by name: at least the latest half of `most` that are younger than `ageMs`, and never more than `most`,
+// in number and in bytes. Kept as two generations, the older of which goes at once. A map from which the oldest is
+// deleted one by one walks over all that it has deleted to find the next.
 
 export class Recent<V> {
   readonly #most: number;

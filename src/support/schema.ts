@@ -1,6 +1,7 @@
 // Reads unknown input: what a file, a job's author or another process gave. A schema of valibot says what is right, and
-// the kinds of values here say in words what is wrong. A message has up to three lines: the fault, to be read behind the
-// name of the value (` must be a text, not 5`), what was probably meant, and the code of the error where it has its own.
+// the kinds of values here say in words what is wrong. A message has up to three lines: the fault, to be read behind
+// the name of the value (` must be a text, not 5`); what was probably meant; and the code of the error if it has its
+// own.
 //
 // Objects are made by `object` and `strict` alone, because valibot takes a list for an object without fields.
 import * as v from 'valibot';
@@ -30,7 +31,7 @@ export function read<S extends Schema>(
   throw refuse(problemOf(result.issues));
 }
 
-/** What is wrong with a value, with its name in front; null where nothing is. */
+/** The fault in a value, with its name in front; null if there is none. */
 export function faultOf(schema: Schema, value: unknown): string | null {
   if (fits(schema, value)) return null;
   const { issues } = v.safeParse(schema, value);
@@ -57,7 +58,7 @@ function problemOf(issues: readonly [Issue, ...Issue[]]): Problem {
   };
 }
 
-/** What valibot expects where an object has a field that it should not have. */
+/** Valibot's expectation if an object has a field that it should not have. */
 const NO_SUCH_FIELD = 'never';
 
 const pathOf = (path: readonly { readonly key: unknown }[]): string =>
@@ -109,7 +110,7 @@ export const textUpTo = (most: number): Schema<string> =>
     (value) => typeof value === 'string' && value !== '' && value.length <= most,
   );
 
-/** What the system takes as a path or an argument. */
+/** The texts that the system takes as a path or an argument. */
 export const systemText = be<string>(
   'a text',
   (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
@@ -151,7 +152,7 @@ export const oneOf = <const Choice extends string>(choices: readonly Choice[]): 
   );
 };
 
-/** What `convert` makes of a value: null where it is not what is `wanted`. */
+/** The result of `convert` for a value: null if it is not what is `wanted`. */
 export const made = <T>(
   wanted: string | Message,
   convert: (value: unknown) => T | null,
@@ -186,7 +187,7 @@ export const size = (wanted: string, least: number): Schema<number> =>
     return bytes >= least && Number.isSafeInteger(bytes) ? bytes : null;
   });
 
-/** What `reader` makes of a text, and says is wrong with it. */
+/** The result of `reader` for a text, and the fault that it reports. */
 const readBy = (reader: (text: string) => string): Schema<string> =>
   v.pipe(
     text,
@@ -276,7 +277,7 @@ const missingOf =
     return (entry && v.safeParse(entry, undefined).issues?.[0].message) ?? ' is missing';
   };
 
-/** What was found to be JSON and is large: a run is read again with each change of it, and its values are the same. */
+/** Large values that were found to be JSON: a run is read again with each change of it, and its values are the same. */
 const largeJson = new WeakSet<object>();
 const MANY_VALUES = 100;
 
@@ -300,13 +301,14 @@ function valuesIn(value: unknown, levels: number): number {
 type Fits = (value: unknown) => boolean;
 
 /**
- * Returns whether a schema takes a value, by a plain function that is made of it once: a start reads a million runs, and
- * valibot, which makes an object for each value in them, takes four times as long. What is not known here is left to it.
+ * Returns whether a schema takes a value, by a plain function that is made of it once. A start reads a million runs,
+ * and valibot, which makes an object for each value in them, takes four times as long. Kinds that are not known here
+ * are left to it.
  */
 export const fits = <S extends Schema>(schema: S, value: unknown): value is Read<S> =>
   plain(schema as Schema & Parts)(value);
 
-/** What `fits` looks at in a schema. */
+/** The parts of a schema that `fits` reads. */
 interface Parts {
   readonly kind: string;
   readonly type: string;

@@ -1,6 +1,6 @@
-// Time that this process was there to see. A stopped process (SIGSTOP, a frozen container, a suspended machine) wakes up
-// with all its timers overdue, although whatever it was waiting for may have been stopped with it. So time limits on
-// other processes count only seen time: while any limit is set, a beat passes every second, and a beat that comes more
+// Time that this process was there to see. A stopped process (SIGSTOP, a frozen container, a suspended machine) wakes
+// up with all its timers overdue, although whatever it was waiting for may have been stopped with it. So time limits on
+// other processes count only seen time. While any limit is set, a beat passes every second, and a beat that comes more
 // than two seconds late counts as one second. A stop therefore costs a limit at most one second, and a limit on a busy
 // machine ends later, never earlier.
 import type { Clock, TimerOptions } from './clock.ts';
@@ -8,7 +8,10 @@ import { SECOND } from './limits.ts';
 
 const BEAT_MS = SECOND;
 const GAP_MS = 2 * SECOND;
-/** Until so long before its end a limit has no timer of its own: the beat looks at it. Most are taken back by then. */
+/**
+ * A limit has no timer of its own before the last stretch of its time: the beat looks at it. Most are taken back by
+ * then.
+ */
 const NEAR_MS = 3 * SECOND;
 
 interface Limit {

@@ -1,5 +1,6 @@
-// A look at something that changes, asked for by many at once: one answers all who asked before it began, and looks follow
-// one another. Whoever asks while one is under way gets the next, because what it missed may be what was asked for.
+// A look at something that changes, asked for by many at once: one answers all who asked before it began, and looks
+// follow one another. A caller that asks while one is under way gets the next, because what it missed may be what was
+// asked for.
 
 export function shared<T>(look: () => Promise<T>): () => Promise<T> {
   let next: Promise<T> | null = null;

@@ -1,6 +1,6 @@
-// How far the wall clock has been set since somebody began to look. An instant minus that offset is steady time: what
-// was to come ten minutes later comes ten minutes later, however the clock is set meanwhile. A sleep of the machine moves
-// both, for the ten minutes are over after it. Small drifts, as NTP makes them, are no offset.
+// The distance by which the wall clock has been set since the watch began. An instant minus that offset is steady time:
+// what was to come ten minutes later comes ten minutes later, however the clock is set meanwhile. A sleep of the
+// machine moves both, for the ten minutes are over after it. Small drifts, as NTP makes them, are no offset.
 import { type Clock, elapsedOf } from './clock.ts';
 import { CLOCK_JUMP_MS } from './limits.ts';
 

@@ -1,5 +1,6 @@
-// Where a store lies, as `engine` in the config names it: a URL as libpq, the library of PostgreSQL, reads it, with `schema`
-// beside its parameters. The password is kept apart, where nothing prints it: whatever is shown is made of the rest.
+// The place of a store, as `engine` in the config names it: a URL as libpq, the library of PostgreSQL, reads it, with
+// `schema` beside its parameters. The password is kept apart, where nothing prints it: whatever is shown is made of the
+// rest.
 import { userInfo } from 'node:os';
 import { JobrunError } from './errors.ts';
 import { didYouMean, plainLine } from './text.ts';
@@ -74,7 +75,7 @@ export function storePlaceOf(engine: string, env: Env): StorePlace | null {
   if (engine === 'json') return null;
   const parts = URL_PARTS.exec(engine)?.groups;
   if (!parts) throw noEngine(engine);
-  // Where the password ends is a guess then, and a part of it would be shown as the name of a host.
+  // The end of the password is a guess then, and a part of it would be shown as the name of a host.
   if (/@/.test(`${parts.hosts}${parts.database ?? ''}`))
     throw refusal('it has more than one @: write that of a password as %40, and a / as %2F');
   const given = parametersOf(parts.query ?? '');

@@ -1,10 +1,10 @@
-// What the system says of processes: whether one lives, by its pid alone, and how many files this one may have open. Where
-// that limit is low, Node fails in many ways: modules seem to be missing, processes do not start, connections break. So a
-// daemon looks before it begins, and so does a command without one that may start a worker.
+// The system's answers about processes: whether one lives, by its pid alone, and how many files this one may have open.
+// If that limit is low, Node fails in many ways: modules seem to be missing, processes do not start, connections break.
+// So a daemon looks before it begins, and so does a command without one that may start a worker.
 import { readFileSync } from 'node:fs';
 import { errnoOf, fewFiles, orElseSync } from './errors.ts';
 
-/** What a daemon has open without any worker, with some room for clients and for loading its own modules. */
+/** The files that a daemon has open without any worker, with some room for clients and for loading its own modules. */
 const BASE = 64;
 /** Pipes of a worker process. */
 const PER_WORKER = 4;

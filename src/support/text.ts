@@ -2,8 +2,8 @@
 // nearly right gets a suggestion.
 import { MB } from './limits.ts';
 
-// ESC sequences first (a colour code has printable letters that would stay), then every control character, C1 and
-// the characters that turn the direction of writing: a job's text can neither move the cursor nor pose as another.
+// ESC sequences come first (a colour code has printable letters that would stay), then every control character, C1 and
+// the characters that turn the direction of writing. So a job's text can neither move the cursor nor pose as another.
 const ESCAPES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~]?)/g;
@@ -48,7 +48,10 @@ export interface Effort {
   left: number;
 }
 
-/** Some 20 ms. Of very many long names, or of many words that are looked for together, the last ones are not looked at. */
+/**
+ * Some 20 ms. If there are very many long names, or many words that are looked for together, the last ones are not
+ * looked at.
+ */
 export const newEffort = (): Effort => ({ left: 1_000_000 });
 
 /** The candidate that was probably meant, or null: at most a third of its letters differ. */

@@ -1,4 +1,4 @@
-// Waiting for what somebody else does: a promise with the means to settle it, and the sleep of a loop until something has
+// Waiting for another part's work: a promise with the means to settle it, and the sleep of a loop until something has
 // come for it.
 
 import { myTurn } from './turn-taking.ts';
@@ -44,7 +44,7 @@ export class Wakeup {
     this.forget();
   }
 
-  /** What has come so far has been seen. */
+  /** All values that have come so far have been seen. */
   forget(): void {
     this.#woken = false;
     this.#resolve = null;

@@ -18,7 +18,7 @@ const FEW_BYTES = 4096;
 /** A run keeps its params through every change. */
 const known = new WeakMap<object, number>();
 
-/** Of any value of JSON, with the pointer to it. */
+/** A value in any JSON, with the pointer to it. */
 export function weightOfValue(value: unknown): number {
   if (typeof value !== 'object' || value === null) return POINTER + bytesOf(value);
   const before = known.get(value);

@@ -1,10 +1,10 @@
 // Time zones on top of Intl: what the local clock shows at an instant, and which instant a local time is. A local time
-// is written as the instant that it would be in UTC. Two rules hold for every zone and year: a local time that the clock
-// shows twice is its first showing, one that it skips is the first instant after the gap.
+// is written as the instant that it would be in UTC. Two rules hold for every zone and year. A local time that the
+// clock shows twice is its first showing. One that it skips is the first instant after the gap.
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
 
-/** What the zone's clock shows at `at`. */
+/** The zone's clock at `at`. */
 export const localTime = (zone: string, at: number): number =>
   // Past the last instant a Date would be invalid.
   Math.min(at + offsetMs(zone, at), LAST_INSTANT);

@@ -27,7 +27,7 @@ export type BatchLine =
 type Refused = { readonly line: number; readonly error: ErrorShape };
 
 export type BatchResult = AcceptedView | Refused;
-/** As it is told to whoever has the lines. */
+/** The form for a client that has the lines. */
 export type ToldResult = BatchResult | ShortView;
 
 export function readBatch(text: string, here: TimeReference): Promise<BatchLine[]> {
@@ -97,7 +97,7 @@ const hasOwnRequest = (line: object): boolean =>
   !('request' in line) ||
   (typeof line.request === 'string' && line.request.length <= MAX_REQUEST_ID);
 
-/** Lines as they are sent. What is wrong with the run of one is told in its place. */
+/** Lines as they are sent. A faulty run is reported in its place. */
 export const lines: Kind<readonly BatchLine[]> = {
   schema: list(be<BatchLine>('a line with a run or an error', isLine)),
 };
@@ -184,7 +184,7 @@ async function orError(accepting: Promise<readonly Accepted[]>): Promise<Answer>
   }
 }
 
-/** What was told of these lines, in full. */
+/** The full replies to these lines. */
 export const resultsOf = (
   told: readonly ToldResult[],
   lines: readonly BatchLine[],
@@ -195,17 +195,17 @@ export const resultsOf = (
   });
 
 /**
- * A run that was accepted as it was asked for, and has not begun, in few words: who asked knows the rest. That spares
- * both sides two thirds of a reply, and of a batch the reply is most of the work. Whatever is not just as asked for (a
- * schema filled in params, a key was taken, something is hidden) is told in full. `dueAt` missing: it was due when it was
- * created.
+ * A run that was accepted as it was asked for, and has not begun, in few words: who asked knows the rest. This spares
+ * both sides two thirds of a reply, and of a batch the reply is most of the work. A run that is not just as asked for
+ * (a schema filled in params, a key was taken, something is hidden) is reported in full. `dueAt` missing: it was due
+ * when it was created.
  */
 export type ShortView = Pick<RunView, 'id' | 'state' | 'priority' | 'createdAt'> &
   Partial<Pick<RunView, 'dueAt' | 'reason'>>;
 
 type Asked = Pick<RunRequest, 'job' | 'params'>;
 
-/** How to tell accepted runs to whoever asked for them. */
+/** The form in which accepted runs are reported to the client. */
 async function teller(
   asked: readonly AskedLine[],
   context: Context,
@@ -234,7 +234,7 @@ function shortOf({ run, reason }: Accepted): ShortView {
   };
 }
 
-/** The whole of it again, for whoever asked. */
+/** Makes the whole of it again, for the client. */
 function inFull(told: AcceptedView | ShortView, { job, params }: Asked): AcceptedView {
   if ('job' in told) return told;
   const { id, state, priority, createdAt, dueAt = createdAt, reason = null } = told;

@@ -1,5 +1,5 @@
-// Times as people read them: to the second where they are printed once, and on a screen that stays only where something
-// happens within the minute: a dashboard on which nothing happens is not drawn between two minutes.
+// Times as people read them. They are exact to the second if printed once. On a screen that stays, seconds appear only
+// for the present minute: an idle dashboard is not drawn between two minutes.
 import { isoOf } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/limits.ts';
@@ -39,7 +39,7 @@ export function showUntil(ms: number): string {
   return `in ${showSpan(ms)}`;
 }
 
-/** `31s`, `2m 11s`, `3h 4m`; no parts of seconds, which nobody can read while they change. */
+/** `31s`, `2m 11s`, `3h 4m`; no parts of seconds, which change too fast to read. */
 export const showRunning = (ms: number): string =>
   ms < SECOND ? '0s' : ms < 10 * SECOND ? `${Math.floor(ms / SECOND)}s` : showDuration(ms);
 

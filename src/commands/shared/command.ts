@@ -1,5 +1,6 @@
-// A command is one file with its whole story. `options` is the table of what it takes, `ask` completes the request
-// (in the process of the command line), `handle` does it (in the daemon, or on the files where none runs), `show` prints the reply.
+// A command is one file with its whole story. `options` is the table of what it takes. `ask` completes the request, in
+// the process of the command line. `handle` does it, in the daemon, or on the files if none runs. `show` prints the
+// reply.
 import type { Feed } from '../../api/feed.ts';
 import type { Catalog, JobChange } from '../../catalog/catalog.ts';
 import type { Watch } from '../../catalog/watcher.ts';
@@ -17,7 +18,7 @@ import type { OutsideWorkers } from './outside.ts';
 // Methods, not properties with functions: only so do commands with options of their own fit into one list.
 export interface Command<T extends Options = Options, Reply = unknown, Item = unknown> {
   readonly name: string;
-  /** What it does, for its help. */
+  /** Its help text. */
   readonly about: string;
   /** Each is what stands after `jobrun`. */
   readonly examples: readonly string[];
@@ -28,10 +29,10 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   local?(request: Sent<T>, asked: Asked<T>): Promise<Reply | null> | Reply | null;
   /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
   cut?(request: Sent<T>): readonly Sent<T>[];
-  /** Whether the process of the command is to be the daemon for this request. */
+  /** True if the process of the command is to be the daemon for this request. */
   runsLocally?(request: Sent<T>): boolean;
   handle?(request: Checked<T>, context: Context): Promise<Reply>;
-  /** Whether this request goes on: then `stream` gets the reply, and its items are shown in its place. */
+  /** True if this request goes on: then `stream` gets the reply, and its items are shown in its place. */
   follows?(request: Sent<T>): boolean;
   stream?(
     request: Checked<T>,
@@ -41,7 +42,7 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   ): AsyncIterable<Item>;
   /** Prints the reply. Returns the exit code where it is not 0. */
   show(reply: Reply, out: Output, request: Sent<T>): Shown;
-  /** What a call waits for that is not answered within a second, to be said meanwhile; null: nothing worth a word. */
+  /** The text to show while a call is not answered within a second; null: there is none. */
   waitsFor?(request: Sent<T>, call: CallOther, here: ParseContext): Promise<string | null>;
   /**
    * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
@@ -51,7 +52,7 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   /** How long to wait for the next daemon, where it is not the usual. */
   patienceMs?(request: Sent<T>): number | undefined;
   showItem?(item: Item, out: Output, request: Sent<T>): Shown;
-  /** The run that goes on when whoever follows it leaves; null where there is none yet. `item` null: before the first one. */
+  /** The run that goes on when its follower leaves; null if there is none yet. `item` null: before the first one. */
   leaves?(request: Sent<T>, item: Item | null): string | null;
   /** True where nothing is changed: on the files alone it then touches none of them. */
   readonly reads?: boolean;
@@ -78,7 +79,7 @@ export type CallOther = (command: Command, request: object) => Promise<unknown>;
 
 export type Shown = Promise<number | undefined> | number | undefined;
 
-/** What was typed. */
+/** The typed texts. */
 export interface Asked<T extends Options = Options> extends ParseContext {
   readonly typed: Typed<T>;
   /** The general options. */
@@ -88,7 +89,7 @@ export interface Asked<T extends Options = Options> extends ParseContext {
   readonly confirm: (question: string) => Promise<boolean>;
 }
 
-/** What a handler may touch: the engine, the catalog, the logs, and, where one runs, the daemon. */
+/** The parts that a handler may use: the engine, the catalog, the logs, and the daemon if one runs. */
 export interface Context {
   readonly engine: Engine;
   readonly members: Members;
@@ -97,11 +98,11 @@ export interface Context {
   readonly config: Config;
   readonly clock: Clock;
   readonly daemon: DaemonControl | null;
-  /** Where no daemon runs: ends what a dead one left running, its processes first. */
+  /** Ends what a dead daemon left running, its processes first; set if no daemon runs. */
   readonly abortOrphan?: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** Every change of a run from the first call on, if no daemon runs here but others may on the store. */
   readonly changes?: () => Promise<Feed<Change>>;
-  /** What is wrong with the state, which is then open for reading only. */
+  /** The damage of the state, which is then open for reading only. */
   readonly damage?: readonly JobrunError[];
   /** The client's own id of this request: a repeated one must not be done twice. */
   readonly request?: string;
@@ -111,7 +112,7 @@ export interface DaemonControl {
   readonly pid: number;
   readonly since: number;
   readonly workers: () => { readonly busy: number; readonly total: number };
-  /** What a running attempt last said of itself; newer than what is kept. */
+  /** The latest progress of a running attempt; newer than what is kept. */
   readonly progress: (id: number) => Progress | null;
   /** Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. */
   readonly abort: (id: number, reason: string, graceMs: number | null) => Promise<Run>;

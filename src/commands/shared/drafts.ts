@@ -1,6 +1,6 @@
-// From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema,
-// the runs to wait for are there. The same rules hold for the command line, the library and a job that emits; what
-// may differ is said by `force`: from code, a job may be named before it exists.
+// From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema, the
+// runs to wait for are there. The same rules hold for the command line, the library and a job that emits. `force` says
+// what may differ: from code, a job may be named before it exists.
 import { type Catalog, checksParams, type JobEntry, policyOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { withLimit } from '../../run/retries.ts';
@@ -255,7 +255,7 @@ export async function acceptOne(
 const viewOfAccepted = async (accepted: Accepted, context: Context): Promise<AcceptedView> =>
   (await viewerOfAccepted([accepted.run.job], context))(accepted);
 
-/** What this very request was answered with, where it came before with as many runs and all of them are there. */
+/** The reply to this very request, if it came before with as many runs and all of them still exist. */
 export async function acceptedBefore(
   count: number,
   { engine, request }: Context,

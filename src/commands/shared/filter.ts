@@ -1,6 +1,6 @@
-// The filter of a list as a person types it: `news -mail state:failed group:shop key:weekly
-// since:2h param:customer.city=Berlin`. The dashboard, and
-// whoever asks for a list with `q`, have it read here.
+// The filter of a list as a person types it:
+// `news -mail state:failed group:shop key:weekly since:2h param:customer.city=Berlin`. The dashboard, and clients that
+// ask for a list with `q`, have it read here.
 import * as v from 'valibot';
 import type { StateName } from '../../run/run.ts';
 import { LISTS, type ListName } from '../../run/run-lists.ts';
@@ -25,7 +25,7 @@ export interface Filter {
   readonly params: readonly ParamWord[];
   /** Accepted at or after. */
   readonly since: number | null;
-  /** What could not be read, and leaves nothing out. */
+  /** The words that could not be read; they leave nothing out. */
   readonly unread: readonly string[];
 }
 

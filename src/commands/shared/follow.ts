@@ -88,7 +88,7 @@ export async function* logOf(
   const over = new AbortController();
   const end = (): void => over.abort();
   const unlisten = onAbort(signal, end);
-  // What was said last may still be on its way to the file: reading it brings it there.
+  // The last lines may still be on their way to the file: reading it brings them there.
   const ended = untilSettled([id], false, context, over.signal)
     .then(() => context.logs.lines(id, { last: 1 }))
     .finally(end);

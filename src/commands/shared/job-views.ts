@@ -45,7 +45,7 @@ export async function jobView(name: string, context: Context): Promise<JobView |
   return entry || asked ? view(name, entry, known, context) : null;
 }
 
-/** What the engine knows of all jobs. */
+/** The engine's records of all jobs. */
 interface Known {
   readonly counts: ReadonlyMap<string, Counts>;
   readonly pauses: Pauses;
@@ -65,7 +65,9 @@ async function knownOf({ engine, members }: Context): Promise<Known> {
   };
 }
 
-/** Of each job the schedule that its file defines, or defined while it was there; else the first that was made for it. */
+/**
+ * For each job the schedule that its file defines, or defined while it was there; else the first that was made for it.
+ */
 export function schedulesByJob(all: readonly Schedule[]): ReadonlyMap<string, Schedule> {
   const byJob = new Map<string, Schedule>();
   for (const one of all) if (one.source === 'job' || !byJob.has(one.job)) byJob.set(one.job, one);

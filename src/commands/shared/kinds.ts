@@ -159,7 +159,7 @@ export const since: Kind<number> = {
   shape: INSTANT,
 };
 
-/** What to say of a text that is wrong, with its first characters, and of what is no text at all. */
+/** The error for a text that is wrong, with its first characters, and for a value that is no text at all. */
 const unfit =
   (wanted: string, says: (shown: string) => string) =>
   ({ input }: { readonly input: unknown }): string =>
@@ -205,8 +205,8 @@ export const runs = (
 });
 
 /**
- * An empty text is no list of none, but an id that is missing, as of a shell variable that was never set: the run must
- * not start without what it was to wait for.
+ * An empty text is no list of none, but an id that is missing, as from a shell variable that was never set. The run
+ * must not start without what it was to wait for.
  */
 const splitIds = (typed: string): readonly string[] =>
   typed.split(/,(?=.)/).map((id) => id.replace(/,$/, ''));

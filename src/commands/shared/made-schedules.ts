@@ -1,5 +1,5 @@
-// A schedule as it is asked for with `--every` or `--cron`: its name is its key, so a second one of the same name is
-// refused unless it is to take the first one's place.
+// A schedule as it is asked for with `--every` or `--cron`. Its name is its key, so a second one of the same name is
+// refused unless it is to replace the first.
 import { checkCron } from '../../run/cron.ts';
 import { unknownSchedule } from '../../run/refusal.ts';
 import {
@@ -48,7 +48,7 @@ export async function makeSchedule(
   };
   const { dueAt, waitMs } = draft;
   let replaced = false;
-  // Of two of one name that come at once, one is refused.
+  // If two of one name come at once, one is refused.
   const made = (present: Schedule | null): Schedule => {
     if (present) refuseUnless(replace, present);
     replaced = present !== null;

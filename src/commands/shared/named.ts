@@ -1,4 +1,4 @@
-// What a request names: a run, or a job. It is found, or refused with what was probably meant.
+// The name in a request: of a run, or of a job. It is found, or refused with what was probably meant.
 import { unknownRun } from '../../run/refusal.ts';
 import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';

@@ -1,5 +1,5 @@
-// The files that `init` and `new` make: what stands in them, and their writing. One that is there stays as it is: nobody
-// loses what they wrote.
+// The files that `init` and `new` make: what stands in them, and their writing. An existing file stays as it is: no
+// work is lost.
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, JobrunError } from '../../support/errors.ts';

@@ -38,13 +38,13 @@ export interface Kind<Value = unknown, Sent = Value> {
   readonly nullable?: true;
 }
 
-/** What a text may depend on. */
+/** The values that the reading of a text may depend on. */
 export interface ParseContext {
   readonly now: number;
   readonly config: Config;
 }
 
-/** Whether a field is there: always, filled in with the default, only where it was given, or never in a request. */
+/** The presence of a field: always, filled in with the default, only if it was given, or never in a request. */
 type Presence = 'needed' | 'filled' | 'given' | 'unsent';
 
 export interface Entry<
@@ -61,7 +61,7 @@ export interface Entry<
   readonly fallback?: Value;
   /** The name that code has for it, where that is not the one of its flag. */
   readonly name?: string;
-  /** What commander gives for it. Only a type. */
+  /** The value that commander gives for it. Only a type. */
   readonly raw?: Raw;
 }
 
@@ -141,7 +141,7 @@ export const argument = <Words extends string, Value, Given = Value>(
 
 type IsNeeded<Words extends string> = Words extends `<${string}` ? 'needed' : 'given';
 
-/** A field of the request that nobody types. */
+/** A field of the request that is not typed. */
 export const field = <Value, Given = Value>(
   kind: Kind<Value, Given>,
   about = '',
@@ -275,7 +275,7 @@ export function typedIn<T extends Options>(
   return typed as Typed<T>;
 }
 
-/** Returns the request for options that code gives by their names. Throws `bad-option` for one that there is not. */
+/** Returns the request for options that code gives by their names. Throws `bad-option` for an unknown one. */
 export function fromNames<T extends Options>(
   table: T,
   given: object,

@@ -1,6 +1,6 @@
-// Everything that a command prints goes through here: results to stdout, talk to stderr. Lines are template texts
-// whose values are made harmless, so that nothing a job or a caller wrote can move the cursor or set a colour; what
-// is painted by us is the only exception. A state is always told in words, colour only repeats it.
+// Everything that a command prints goes through here: results to stdout, talk to stderr. Lines are template texts whose
+// values are made harmless, so that no text of a job or a caller can move the cursor or set a colour. Our own colours
+// are the only exception. A state is always told in words, colour only repeats it.
 import type { JobrunError } from '../../support/errors.ts';
 import { eachGrapheme, NARROW, textWidth } from '../../support/graphemes.ts';
 import { harmlessJson, plain, plainLine } from '../../support/text.ts';
@@ -73,7 +73,7 @@ export class Output {
 
   /** Set where the command was done on the files, because no daemon runs. */
   offline = false;
-  /** When the daemon that is gone was last known to be alive with runs under way; null where nobody knows. */
+  /** The instant at which the daemon that is gone was last known to be alive with runs under way; null if unknown. */
   aliveAt: number | null = null;
 
   /** The text of the line that is drawn over; null if there is none. */
@@ -158,7 +158,7 @@ export class Output {
     }
     this.progress(null);
     const word = this.#show(paint('red', 'error:'), this.#colored('stderr'));
-    // Whoever asked for output in a file looks for one line that says why it is not whole.
+    // A user who asked for output in a file looks for one line that says why it is not whole.
     const next = error.code === 'output-lost' ? '' : `  ${indented(this.#typed(hint))}\n`;
     stderr.write(`${word} ${indented(error.message)}\n${next}`);
     if (verbose) stderr.write(`${plain(stackOf(error))}\n`);

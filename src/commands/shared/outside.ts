@@ -1,4 +1,4 @@
-// Workers outside, as commands ask the daemon for them: programs of anybody's that take runs of external jobs over HTTP.
+// Outside workers, as commands ask the daemon for them: users' programs that take runs of external jobs over HTTP.
 import type { SeenWorker } from '../../engine/members.ts';
 import type { Outcome } from '../../run/outcome.ts';
 import type { Draft, Progress, Run } from '../../run/run.ts';

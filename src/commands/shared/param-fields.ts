@@ -1,5 +1,5 @@
-// The fields of a form for a new run, made from the JSON Schema of a job's params: one for each param, or one for all of
-// them where the schema does not tell them apart. The dashboard and the web page draw them, each in its way.
+// The fields of a form for a new run, made from the JSON Schema of a job's params. There is one for each param, or one
+// for all of them if the schema does not tell them apart. The dashboard and the web page draw them, each in its way.
 import type { Json } from '../../support/json.ts';
 
 export interface ParamField {

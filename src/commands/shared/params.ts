@@ -1,6 +1,6 @@
 // From what was typed to the params of a run. `-p k=v` is text; where the job's JSON Schema asks for a number, a
-// boolean or a list, the text becomes one. What does not fit stays text, so that the job's own schema says why. Where no
-// schema says that n is a number, `-p n=41` stays the text "41", and the command notes once how to pass JSON.
+// boolean or a list, the text becomes one. A text that does not fit stays text, so that the job's own schema says why.
+// If no schema says that n is a number, `-p n=41` stays the text "41", and the command notes once how to pass JSON.
 import { checksBySchema } from '../../catalog/catalog.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { type Json, parseJson } from '../../support/json.ts';

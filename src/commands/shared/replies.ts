@@ -23,7 +23,7 @@ export interface Aborted {
   readonly tookMs: number;
 }
 
-/** What was not done for this one, in its place among the others. */
+/** The error for this one, in its place among the others. */
 export interface Refused {
   readonly id: string;
   readonly error: ErrorShape;
@@ -71,9 +71,9 @@ export interface HostView {
 
 /** The daemon, or what the files say where none runs. */
 export interface Status {
-  /** Whether any daemon is alive. */
+  /** True if any daemon is alive. */
   readonly running: boolean;
-  /** Of the daemon of this state folder; null where none runs there. */
+  /** The daemon of this state folder; null if none runs there. */
   readonly pid: number | null;
   readonly since: string | null;
   readonly version: string;
@@ -86,11 +86,11 @@ export interface Status {
   readonly engine: string;
   /** All daemons that share the store; without one, the daemon. */
   readonly hosts: readonly HostView[];
-  /** Of all that are alive. */
+  /** The sum over all that are alive. */
   readonly workers: { readonly busy: number; readonly total: number };
   readonly counts: Counts;
   readonly broken: readonly string[];
-  /** What starts nothing new until it is resumed. */
+  /** The jobs that start nothing new until they are resumed. */
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
   /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
   readonly memory: MemoryUse;
@@ -119,10 +119,10 @@ export interface Overview {
   readonly throughput: Throughput;
 }
 
-/** Runs that ended, minute by minute, the present one last; null for a minute in which nobody counted. */
+/** Runs that ended, minute by minute, the present one last; null for a minute that was not counted. */
 export interface Throughput {
   readonly ended: readonly (number | null)[];
-  /** Of these, the failed ones. */
+  /** The failed ones among them. */
   readonly failed: readonly (number | null)[];
 }
 

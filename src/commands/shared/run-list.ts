@@ -51,7 +51,7 @@ export interface Listed<Row extends ShortRun = RunView> {
   readonly at?: number | null;
   /** In parts: false while the search goes on. There may be more then, and `total` counts what was found. */
   readonly complete?: boolean;
-  /** What could not be read; left out where all could. */
+  /** The runs that could not be read; left out if all could. */
   readonly damage?: readonly ErrorShape[];
 }
 

@@ -1,5 +1,5 @@
 // The options by which a run or a schedule is asked for, in tables that `schedule`, `run`, `update`, lines of a batch,
-// the library and jobs that emit share; and how they are read where they depend on each other.
+// the library and jobs that emit share. Also the rules by which they are read if they depend on each other.
 
 import * as v from 'valibot';
 import { CATCH_UPS, OVERLAPS } from '../../run/policy.ts';
@@ -102,7 +102,7 @@ export const SETTINGS = {
 };
 
 export const FORCE = flag('--force', 'also where the job is broken or does not exist yet');
-/** What the asker should know about the time that was read. */
+/** The note about the time that was read. */
 export const NOTE = field(text(1000));
 export const DRY_RUN = flag('--dry-run', 'check and show it, accept nothing');
 
@@ -216,7 +216,7 @@ export function refuseBoth(
 
 /**
  * The request for a run or a schedule that code asks for (`ctx.emit`, the library's `schedule`). In code a job may be
- * named before it exists. Throws `bad-option` for an option that there is not or that has no meaning here.
+ * named before it exists. Throws `bad-option` for an option that is unknown or has no meaning here.
  *
  * @param only `run` where no schedule can be made
  */

@@ -1,11 +1,11 @@
-// What a row says of a run, in the command line and in the dashboard: how far it is, why it waits, how it ended, and how
-// long that took.
+// The words of a row about a run, in the command line and in the dashboard: how far it is, why it waits, how it ended,
+// and how long that took.
 import type { WorkerView } from '../../run/view.ts';
 import { isoOf } from '../../support/clock.ts';
 import { instantOf } from './times.ts';
 import type { ShortRun } from './views.ts';
 
-/** Whose hands a running run is in. */
+/** The worker that has a running run. */
 export const workerText = (worker: WorkerView): string =>
   'name' in worker ? `${worker.name} (outside)` : `pid ${worker.pid}`;
 
@@ -65,12 +65,12 @@ export function leftMs(run: ShortRun, now: number): number | null {
   return (spent * (100 - progress.percent)) / progress.percent;
 }
 
-/** Where runs are shown from. */
+/** The source of the runs that are shown. */
 export interface Beat {
   readonly now: number;
   /** No daemon runs. */
   readonly offline: boolean;
-  /** When the daemon before was last known to be alive; null where nobody knows. */
+  /** The instant at which the daemon before was last known to be alive; null if unknown. */
   readonly aliveAt: number | null;
 }
 

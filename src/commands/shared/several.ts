@@ -14,7 +14,7 @@ export const AT_ONCE = 1000;
 const A_TURN_MS = 5;
 
 /**
- * All runs that fit, newest first, each once, though runs settle, come and go while they are looked through: the next
+ * All runs that fit, newest first, each once, though runs settle, come and go while they are looked through. The next
  * part begins below the last run seen, not after so many. Throws where a part of the state cannot be read.
  */
 export async function idsOf(
@@ -55,7 +55,7 @@ export async function inTurns<A, B>(
   return made;
 }
 
-/** Does it for the ids that were given. Where that is one, what goes wrong is thrown. */
+/** Does it for the ids that were given. If that is one, its error is thrown. */
 export async function eachGiven<T>(
   ids: readonly number[],
   act: (id: number) => Promise<T>,

@@ -83,7 +83,7 @@ class Told {
     for (const { number, outcome, error } of life?.attempts ?? []) {
       if (number <= this.#attempt || outcome === undefined) continue;
       this.#attempt = number;
-      // It waits for somebody else, which is told as the reason.
+      // It waits for an outside result, which is shown as the reason.
       if (outcome === 'pending') continue;
       ended.push({
         step: 'ended',

@@ -1,5 +1,5 @@
-// How many runs ended in each of the last minutes. It is kept from the first time that somebody asks, and begins with
-// what the newest settled runs tell of the time before; minutes that nobody knows of are null.
+// How many runs ended in each of the last minutes. It is kept from the first request on, and begins with what the
+// newest settled runs tell of the time before; unknown minutes are null.
 import type { Engine } from '../../engine/engine.ts';
 import { isSettled, type Run, SETTLED } from '../../run/run.ts';
 import { MINUTE } from '../../support/limits.ts';
@@ -9,7 +9,7 @@ import type { Throughput } from './replies.ts';
 const MINUTES = 16;
 /** Runs of the time before are looked at in parts of about a page, until one has nothing of these minutes. */
 const PART = 1000;
-/** Most of them: more would hold up the first picture. What ended in minutes before is then not known. */
+/** Most of them: more would hold up the first picture. Runs that ended in minutes before are then not known. */
 const MOST_PARTS = 10;
 
 interface Minute {
@@ -37,7 +37,7 @@ class Counter {
   static async start(engine: Engine, now: number): Promise<Counter> {
     const counter = new Counter();
     const known = new Map<number, Run>();
-    // What settles while the time before is looked at counts as well, once.
+    // A run that settles while the time before is looked at counts as well, once.
     engine.onChange(({ prev, run }) => {
       if (!isSettled(run) || (prev && isSettled(prev))) return;
       if (counter.#isReady) counter.#add(run);

@@ -1,4 +1,4 @@
-// When something is due, from `--at` and `--in`. What reads words and knows zones is loaded only where it is needed.
+// When something is due, from `--at` and `--in`. The parsers of words and zones are loaded only if they are needed.
 import { parseDuration, spelledDuration } from '../../support/durations.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { LAST_TYPED } from '../../support/limits.ts';

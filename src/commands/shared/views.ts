@@ -12,7 +12,7 @@ import type { Context } from './command.ts';
 import { hostsByJob, onlyOn, seenWorkers } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
 
-/** Params that the config names are hidden, whoever asks: what is shown is copied, piped and photographed. */
+/** Params that the config names are hidden from all readers: shown values are copied, piped and photographed. */
 export async function viewsOf(runs: readonly Run[], context: Context): Promise<readonly RunView[]> {
   const others = await saidElsewhere(runs, context);
   return viewsOfChanged(

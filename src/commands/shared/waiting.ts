@@ -50,7 +50,7 @@ export const isAwaited = async (context: Context): Promise<boolean> =>
 
 type Told = (run: Run) => void;
 
-/** Who waits for which runs. All on one listener: a change of a run costs nothing to those who wait for others. */
+/** Waits for runs. All on one listener: a change of a run costs nothing to those who wait for others. */
 class Waits {
   readonly #engine: Engine;
   readonly #told = new Map<number, Set<Told>>();
@@ -108,7 +108,7 @@ export function noDaemon(what: string, hint = START_DAEMON): JobrunError {
   return new JobrunError('no-daemon', `no daemon runs here, and ${what} needs one`, hint);
 }
 
-/** What a script learns from runs it waited for: a failure weighs more than an abort. */
+/** The exit code for a script that waited for runs: a failure weighs more than an abort. */
 export function exitCodeOfRuns(runs: readonly { readonly state: string }[]): number | undefined {
   if (runs.some((run) => run.state === 'failed')) return 6;
   return runs.some((run) => run.state === 'aborted') ? 7 : undefined;
@@ -118,9 +118,9 @@ export function exitCodeOfRuns(runs: readonly { readonly state: string }[]): num
 const MOST_LOOKS = 5;
 
 /**
- * Looks at the state and returns what was seen when all of it is on the disk: what is told must not vanish again. Where
+ * Looks at the state and returns what was seen when all of it is on the disk: what is told must not vanish again. If
  * the disk refused a part, that part is taken back by then, and the state is looked at anew: a disk that takes nothing
- * keeps nobody from reading.
+ * keeps no client from reading.
  */
 export async function durably<T>(
   engine: Pick<Engine, 'durable'>,
@@ -140,7 +140,7 @@ const isKept = (engine: Pick<Engine, 'durable'>): Promise<boolean> =>
 
 const AT_MOST_EVERY_MS = 250;
 
-/** A view that is sent again when something has changed, but not more often than anybody can read it. */
+/** A view that is sent again when something has changed, but no more often than it can be read. */
 export async function* watched<View>(
   first: View,
   again: () => Promise<View>,

@@ -22,7 +22,7 @@ export interface WindowRequest {
   readonly around?: string;
 }
 
-/** What a reply says of its window. */
+/** The fields of a reply about its window. */
 export interface Windowed {
   /** How many fit. */
   readonly total?: number;

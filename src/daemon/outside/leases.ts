@@ -1,6 +1,6 @@
 // The leases of workers outside that this daemon knows: until when each may be silent, and until when its attempt may
-// last. It learns of them from changes of runs, whoever made those, so a lease that another daemon gave or renewed is
-// watched here too, and from messages that are not written down.
+// last. It learns of them from changes of runs, on any daemon. So a lease that another daemon gave or renewed is
+// watched here too. It also learns of them from messages that are not written down.
 //
 // All is measured by time that this process was there to see: while it stood still, no message could reach it. A lease whose
 // messages go to another daemon, or went to the one before, ends later here, by as much as that one may leave unwritten.

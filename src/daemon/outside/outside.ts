@@ -1,4 +1,4 @@
-// Workers outside: programs of anybody's that take runs of external jobs over HTTP, report, and end them.
+// Outside workers: users' programs that take runs of external jobs over HTTP, report, and end them.
 //
 //              .--message--.
 //              v           |
@@ -8,14 +8,14 @@
 //     |        '--timeout---> failed attempt
 //     '--given back: the worker has gone before its answer went out
 //
-// held: the run is running, under the lease `<run>.<attempt>`, which stands in the run itself (run/external). No process of
-// ours has anything to do with it, so it stays so while the daemon stops, is killed and starts again, and with several
-// daemons on a store each of them can be asked. What ends a lease is a change of the run under that very lease: whoever
-// comes second finds it gone, and has changed nothing.
+// held: the run is running, under the lease `<run>.<attempt>`, which stands in the run itself (run/external). It
+// involves no process of ours, so it stays the same while the daemon stops, is killed and starts again. With several
+// daemons on a store each of them can be asked. A lease is ended by a change of the run under that very lease: the
+// second to come finds it gone, and has changed nothing.
 //
 // The order of effects of a take: 1. the claim, with the lease, is durable; 2. the answer goes out. A worker that never
-// gets the answer has a run that nobody works on: it is stale in time.
-// The order of a message, one at a time for each run:
+// gets the answer leaves a run without work: it becomes stale in time. The order of a message, one at a time for each
+// run:
 //   1. all of it is checked: one bad part, and nothing of it is done;      4. runs that it emits are accepted, if the lease is
 //   2. the lease is in force, and the worker is heard;                        still in force, once for each Idempotency-Key;
 //   3. lines and rows go to the log; rows are synced;                      5. checkpoint and number of rows are durable; 6. answer.
@@ -101,7 +101,7 @@ export class Outside implements OutsideWorkers {
     });
   }
 
-  /** Takes up the leases that there are. */
+  /** Takes up the existing leases. */
   async begin(): Promise<void> {
     const { members, engine } = this.#p;
     for (const { run: id, mark } of await members.leases()) {
@@ -341,7 +341,7 @@ export class Outside implements OutsideWorkers {
     this.#p.tellHooks(run, outcome);
   }
 
-  /** Nobody has heard of these: they are as if they had not been taken, but for the name of the next lease. */
+  /** No worker has heard of these: they are as if they had not been taken, but for the name of the next lease. */
   async #giveBack(claimed: readonly Claimed[]): Promise<void> {
     const { engine, clock, onStuck } = this.#p;
     const give = ({ run, token }: Claimed): Promise<unknown> => {

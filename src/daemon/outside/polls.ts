@@ -1,6 +1,6 @@
-// Workers outside that ask for runs, and wait where there is none. A waiting one costs nothing: the scheduler looks here
-// when something may be able to start, and the polls are served in the order in which they came. One that has gone gets no
-// run: what was taken for it meanwhile is given back.
+// Workers outside that ask for runs, and wait where there is none. A waiting one costs nothing: the scheduler looks
+// here when something may be able to start, and the polls are served in the order in which they came. A worker that has
+// gone gets no run: a run that was taken for it meanwhile is given back.
 
 import type { Asking } from '../../commands/shared/outside.ts';
 import type { Claimed, Engine } from '../../engine/engine.ts';

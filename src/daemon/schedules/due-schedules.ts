@@ -1,6 +1,6 @@
 // Which schedules are due, found without going through them all: ten thousand of them cost nothing until one has come.
-// A heap of their times; an entry counts while its schedule is the very one that the engine has. One that was taken
-// and left as it was comes back when it changes, or when all are looked at again.
+// A heap of their times; an entry counts while its schedule is the very one that the engine has. A schedule that was
+// taken and left as it was comes back when it changes, or when all are looked at again.
 import { wakeAt } from '../../run/firing.ts';
 import { Heap } from '../../run/heap.ts';
 import { type Schedule, waitMsOf } from '../../run/schedule.ts';

@@ -25,7 +25,7 @@ export interface JobScheduleParts {
 
 type Sound = Extract<JobEntry, { readonly state: 'ok' }>;
 
-/** What a file says now: its schedule, or that it has none. */
+/** The present content of a file: its schedule, or that it has none. */
 interface Said {
   readonly entry: Sound;
   readonly asked: Asked | null;
@@ -99,12 +99,12 @@ async function check(entry: Sound, catalog: Catalog): Promise<Checked> {
     const [checked] = await catalog.check(entry.name, [{}]);
     return checked ?? { ok: false, issues: ['it was not checked'] };
   } catch (error) {
-    // Whatever it is, it silences this schedule and no other.
+    // Any error silences this schedule and no other.
     return { ok: false, issues: [toJobrunError(error).message] };
   }
 }
 
-/** What `nextRun` has said stays said while the file is the same. */
+/** An answer of `nextRun` holds while the file is the same. */
 async function lasting(entry: Sound, trouble: Trouble | undefined): Promise<Trouble | null> {
   if (trouble?.kind !== 'stopped' || entry.data.recurrence?.rule.kind !== 'nextRun') return null;
   const file = await orElse(trouble.file, () => markOf(entry.file));
@@ -120,7 +120,7 @@ function resolved(
   if (present && present.source !== 'job') return present;
   if (!asked) return null;
   const revisedOne = present ? revised(present, asked, now) : newSchedule(asked, now);
-  // What fails is cleared by an answer.
+  // An answer clears a failure.
   const failing = revisedOne.trouble?.kind === 'failing' ? revisedOne.trouble : null;
   const next = withTrouble(revisedOne, trouble ?? failing);
   return JSON.stringify(next) === JSON.stringify(present) ? present : next;

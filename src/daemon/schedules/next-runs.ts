@@ -1,6 +1,6 @@
-// Jobs that say themselves when they run next: their `nextRun` is asked in a worker when the last run is over, one
-// question at a time for each schedule, and no sooner than a second after that run: so a function that always names
-// the past makes one run a second, not a thousand. One that fails is asked again, less and less often. Null is kept
+// Jobs that say themselves when they run next. Their `nextRun` is asked in a worker when the last run is over, one
+// question at a time for each schedule, and no sooner than a second after that run. So a function that always names the
+// past makes one run a second, not a thousand. A function that fails is asked again, less and less often. Null is kept
 // with the schedule: it is not asked again, not by a later daemon either, before its file has changed.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -129,7 +129,7 @@ export class NextRuns {
     );
   }
 
-  /** One that waits for no answer any more stays as it is. */
+  /** A schedule that waits for no answer any more stays as it is. */
   async #answered(name: string, decide: (schedule: Schedule) => Schedule): Promise<void> {
     await this.#p.engine.changeSchedule(name, (present) =>
       present && awaitsAnswer(present, 0) ? decide(present) : present,
@@ -137,7 +137,7 @@ export class NextRuns {
   }
 }
 
-/** What is left of the second after a run. A clock that was set back in it makes it no longer. */
+/** The rest of the second after a run. A clock that was set back in it makes it no longer. */
 function restMs({ state }: Run, now: number): number {
   const rest = 'settledAt' in state ? state.settledAt + MIN_EVERY_MS - now : 0;
   return Math.min(rest, MIN_EVERY_MS);
@@ -146,7 +146,7 @@ function restMs({ state }: Run, now: number): number {
 const same = (a: Trouble | undefined, b: Trouble): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
 
-/** What the file is, in a few letters: another content has another mark. */
+/** A mark of the file's content, in a few letters: another content has another mark. */
 export async function markOf(file: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(file))

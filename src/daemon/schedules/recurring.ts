@@ -1,5 +1,5 @@
-// What starts runs without anybody asking: schedules, and jobs with `autostart`. Which slots make a run is decided in
-// run/firing; here the answer is carried out, all that fires in one tick in one commit.
+// Starts runs without a request: schedules, and jobs with `autostart`. Which slots make a run is decided in run/firing;
+// here the answer is carried out, all that fires in one tick in one commit.
 //
 // A schedule may not be able to fire: the definitions are not read yet, its file is gone, its params do not fit. Then
 // it is left aside until the files are heard again, and what has passed by then was missed: `catchUp` decides. The
@@ -32,11 +32,11 @@ export interface RecurringParts {
   readonly end: (run: Run, reason: string) => Promise<unknown>;
   readonly wake: () => void;
   readonly onError: (job: string, error: unknown) => void;
-  /** What the owner of a job should know. */
+  /** The note for the owner of a job. */
   readonly warn: (job: string, text: string) => void;
 }
 
-/** What a schedule that has come due makes, as it was looked at here: the engine asks again of one that has changed. */
+/** The runs that a due schedule makes, as it was looked at here: the engine asks again for one that has changed. */
 interface Plan {
   readonly schedule: Schedule;
   readonly seenSince: number | null;
@@ -44,20 +44,23 @@ interface Plan {
 }
 
 interface Decided extends Firing {
-  /** Some of it is made up for, or left out, because nobody looked at its time. */
+  /** Some of it is made up for, or left out, because no daemon looked at its time. */
   readonly missed: boolean;
 }
 
-/** Long enough for a thousand slots, short enough that nobody who asks the daemon notices. */
+/** Long enough for a thousand slots, short enough that clients of the daemon do not notice. */
 const FIRING_MS = 50;
-/** What could not be written is tried again after this. */
+/** Changes that could not be written are tried again after this. */
 const REST_MS = SECOND;
 
 export class Recurring {
   readonly #p: RecurringParts;
   readonly #due = new DueSchedules();
   readonly #nextRuns: NextRuns;
-  /** Until when the clock has been looked at: slots before that were not missed, but by schedules that were aside. */
+  /**
+   * The instant until which the clock has been looked at: slots before that were not missed, but by schedules that were
+   * aside.
+   */
   #seenSince: number | null = null;
   #held = false;
   readonly #aside = new Set<string>();
@@ -84,7 +87,7 @@ export class Recurring {
     return this.#firing || this.#underWay > 0 || this.#nextRuns.asking > 0;
   }
 
-  /** What fired could not be written, and is tried again soon. */
+  /** Slots that fired could not be written, and are tried again soon. */
   get rests(): boolean {
     return this.#restUntil > this.#p.clock.monotonic();
   }
@@ -225,7 +228,9 @@ export class Recurring {
     }
   }
 
-  /** A run that was to set the next time is over, and nobody was there: a command ended it, or a crash came between. */
+  /**
+   * A run that was to set the next time is over, and no daemon was there: a command ended it, or a crash came between.
+   */
   async #mend({ name, lastRun }: Schedule): Promise<void> {
     const { engine, clock } = this.#p;
     if ((await engine.unsettledOf(name)).length > 0) return;
@@ -239,7 +244,7 @@ export class Recurring {
     });
   }
 
-  /** What a schedule that has come due makes at most, which is where none of its runs is unsettled; null: nothing. */
+  /** The runs that a due schedule makes at most, if none of its runs is unsettled; null: none. */
   #plan(schedule: Schedule, now: number): Plan | null {
     const { name } = schedule;
     // A clock that was set back moves it in any case.
@@ -328,7 +333,7 @@ export class Recurring {
     this.#restUntil = this.#p.clock.monotonic() + REST_MS;
     // They were taken, and are as they were before.
     this.#again = true;
-    // What was missed stays missed.
+    // A missed slot stays missed.
     for (const [name, { firing }] of plans) if (firing.missed) this.#aside.add(name);
   }
 
@@ -345,7 +350,7 @@ export class Recurring {
     }
   }
 
-  /** What passed while nobody could look was missed; what the disk kept from being written was not. */
+  /** Slots that passed while no daemon could look were missed; those that the disk kept from being written were not. */
   #saw(now: number, all: boolean, kept: boolean): void {
     const monotonic = this.#p.clock.monotonic();
     const { wall, monotonic: then } = this.#last ?? { wall: now, monotonic };

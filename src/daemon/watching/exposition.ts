@@ -3,7 +3,7 @@
 // but the numbers themselves.
 
 export interface Sample {
-  /** What is put behind the family's name: `_bucket`, `_sum` or `_count` of a histogram. */
+  /** The suffix of the family's name: `_bucket`, `_sum` or `_count` of a histogram. */
   readonly suffix?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;

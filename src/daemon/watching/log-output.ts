@@ -1,8 +1,8 @@
-// The descriptor that the daemon's log goes to: stderr, or a file of its own. No write error ends the daemon: a terminal
-// that was closed, a pipe without a reader and a full disk take nothing, so their lines are counted, and the first line
-// that gets through again is preceded by their number. A reader that is slow or stopped does not block the daemon
-// either: lines wait for it, up to a bound. Each line is appended whole, so that a file that `logrotate` copies and
-// truncates stays in order; after a rename the file is opened anew under its name.
+// The descriptor that the daemon's log goes to: stderr, or a file of its own. No write error ends the daemon. A
+// terminal that was closed, a pipe without a reader and a full disk take nothing. Their lines are counted, and the
+// first line that gets through again is preceded by their number. A reader that is slow or stopped does not block the
+// daemon either: lines wait for it, up to a bound. Each line is appended whole, so that a file that `logrotate` copies
+// and truncates stays in order; after a rename the file is opened anew under its name.
 import { closeSync, writeSync } from 'node:fs';
 import type { Clock } from '../../support/clock.ts';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
@@ -25,7 +25,7 @@ export class LogOutput {
   readonly #terminal: TerminalLike;
   #descriptor: number;
   #waiting: string[] = [];
-  /** What is left of a line of which the first part is written. */
+  /** The rest of a line of which the first part is written. */
   #rest: Buffer | null = null;
   #lost = 0;
   /** How many of the lost lines `rest` reports. */

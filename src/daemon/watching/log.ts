@@ -1,5 +1,5 @@
-// What the daemon says of itself: JSON lines with pino, or, where a person looks at it, one short line each. Runs come
-// and go by the thousand: of their lines a few a second are written and the rest is counted, failures first.
+// The daemon's own log: JSON lines with pino, or, where a person looks at it, one short line each. Runs come and go by
+// the thousand: of their lines a few a second are written and the rest is counted, failures first.
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { JobChange } from '../../catalog/catalog.ts';
@@ -16,7 +16,7 @@ export interface DaemonLog {
   /** Says what became of a run, if there is room for it this second. */
   run(change: Change): void;
   progress(run: Run, progress: Progress): void;
-  /** What job code printed outside a run: while its file was read, or after its run was over. */
+  /** Lines that job code printed outside a run: while its file was read, or after its run was over. */
   stray(printed: Pick<LogLine, 'stream' | 'text'>): void;
   /** Says what became of a job whose file has changed, for each. */
   job(change: JobChange): void;
@@ -27,7 +27,7 @@ export interface DaemonLog {
 const LINES_PER_SECOND = 20;
 const PROGRESS_EVERY_MS = 2 * SECOND;
 
-/** Where the lines go: stderr, a file, or the stream that a program gives. */
+/** The target of the lines: stderr, a file, or the stream that a program gives. */
 export interface LogTarget {
   readonly isTTY?: boolean;
   readonly columns?: number;

@@ -1,6 +1,6 @@
-// What is counted of a daemon, as Prometheus reads it. Counters begin at 0 with the daemon; gauges are asked for when
-// somebody looks, so that watching costs nothing in between. Job names come from outside and are labels: only so many
-// are told apart, the rest counts as `(other)`, and what watches a daemon cannot be flooded through it.
+// The daemon's counters, as Prometheus reads them. Counters begin at 0 with the daemon. Gauges are read when a scraper
+// asks, so that watching costs nothing in between. Job names come from outside and are labels: only so many are told
+// apart, the rest counts as `(other)`, and what watches a daemon cannot be flooded through it.
 import { readdir } from 'node:fs/promises';
 import type { Change } from '../../engine/engine.ts';
 import { type Counts, isSettled } from '../../run/run.ts';
@@ -117,7 +117,7 @@ export class Metrics {
   }
 }
 
-/** What stands under this job, or under the name of all that came when there were enough. */
+/** The values under this job, or under the name of all that came when there were enough. */
 function labelled<Value>(map: Map<string, Value>, job: string, make: () => Value): Value {
   const name = map.has(job) || map.size < MAX_METRIC_JOBS ? job : OTHER;
   const value = map.get(name) ?? make();

@@ -1,5 +1,6 @@
-// The commands of notifications. Each is started as a command job is, so that nothing of it outlives its end, its limit of
-// time, or the daemon: in a group of its own that the reaper knows, under a mark that all it starts carries.
+// The commands of notifications. Each is started as a command job is, so that nothing of it outlives its end, its
+// timeout, or the daemon. It runs in a group of its own that the reaper knows, under a mark that all its children
+// carry.
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
@@ -30,7 +31,7 @@ export interface NotifyCommandParts {
 
 type Command = Extract<NotifyTarget, { readonly kind: 'command' }>;
 
-/** Of what a command says on stderr: the last line is what tells. */
+/** The stderr of a command: the last line is what tells. */
 const MAX_SAID = 500;
 const STDIO: StdioOptions = ['pipe', 'ignore', 'pipe'];
 
@@ -82,7 +83,7 @@ export class NotifyCommands {
     const doomed = { mark, pid, startTime: startTimeOf(pid), boot: bootId() };
     this.#reaper.watch(doomed);
     const unlisten = onAbort(signal, () => this.#end(doomed));
-    // One that does not read what it is told has still been told.
+    // A command that does not read its stdin has still been told.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(`${body}\n`);
     return endOf(child).then((failed) => {
@@ -92,7 +93,7 @@ export class NotifyCommands {
     });
   }
 
-  /** Nobody waits for what it has left behind. */
+  /** No step waits for what it has left behind. */
   #end(doomed: WorkerIdentity): void {
     const { clock } = this.#p;
     const ending = endGroup(doomed, { clock, force: true, own: true, together: true }).then(() => {

@@ -1,5 +1,5 @@
-// What the config's `notify` says: of which changes of a run somebody wants to hear, and how he is told. Read when the
-// daemon starts, so that a mistake is seen then and not at the first failure of the night.
+// The rules of the config's `notify`: which changes of a run are reported, and how. Read when the daemon starts, so
+// that a mistake is seen then and not at the first failure of the night.
 import * as v from 'valibot';
 import type { Change } from '../../engine/engine.ts';
 import { OUTCOME_NAMES, STATE_NAMES } from '../../run/run.ts';
@@ -80,7 +80,7 @@ function commandOf(command: string | readonly string[]): NotifyTarget {
   return { kind: 'command', program, args };
 }
 
-/** Whether this change is one of those that the rule asks for. A change is told once, however many words fit. */
+/** True if this change is one of those that the rule asks for. A change is told once, however many words fit. */
 export function isAskedFor({ on, job }: NotifyRule, { prev, run }: Change): boolean {
   if (job !== null && job !== run.job) return false;
   const entered = prev?.state.name !== run.state.name && on.has(run.state.name);

@@ -1,10 +1,10 @@
 // Tells others of runs, as the config's `notify` asks: a command gets the run as JSON on its stdin, a URL gets it
-// posted. It stands beside the work and never in its way: a few at once, a bounded line before them, a limit of time for
-// each try, and at the end of the daemon a moment's patience. What could not be told is logged, never the address in
-// full: it may hold a secret.
+// posted. It stands beside the work and never in its way: a few at once, a bounded line before them, a timeout for each
+// try, and at the end of the daemon a moment's patience. A failed notification is logged, never the address in full: it
+// may hold a secret.
 //
-// It is told at most a few times and perhaps never: a daemon that is killed forgets what it had not told. Who must hear
-// of every change reads `jobrun events --since`.
+// It is told at most a few times and perhaps never: a daemon that is killed forgets what it had not told. A program
+// that must hear of every change reads `jobrun events --since`.
 
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
@@ -27,7 +27,7 @@ import { isAskedFor, type NotifyRule, type NotifyTarget } from './notify-rules.t
 export interface NotifyParts {
   readonly rules: readonly NotifyRule[];
   readonly dir: string;
-  /** What commands get as their environment. */
+  /** The environment of commands. */
   readonly env: Readonly<Record<string, string>>;
   readonly newMark: () => string;
   readonly config: Pick<Config, 'redact' | 'host'>;
@@ -148,7 +148,7 @@ export class Notify {
 async function post(url: string, body: string, signal: AbortSignal): Promise<Failed | null> {
   try {
     const headers = { 'Content-Type': 'application/json', 'User-Agent': 'jobrun' };
-    // Where an address sends us on to, nobody has said that the run may go.
+    // The config does not say that the run may go to an address to which another one redirects us.
     const response = await fetch(url, {
       method: 'POST',
       body,

@@ -1,9 +1,9 @@
-// What the daemon tells systemd, where that started it as `Type=notify`: that it serves, that it still ticks, that it
-// stops. Node has no datagram sockets of the Unix kind, so systemd's own `systemd-notify` carries the messages: one
-// after another, so that none overtakes the one before, and never waited for by the daemon.
+// The messages to systemd, if it started the daemon as `Type=notify`: that it serves, that it still ticks, that it
+// stops. Node has no datagram sockets of the Unix kind, so systemd's own `systemd-notify` carries the messages. They go
+// one after another, so that none overtakes the one before, and the daemon never waits for them.
 //
-// The sign of life is sent from the scheduler's tick and from nowhere else: a timer that only wakes the scheduler sees
-// to it that there is one in time. A daemon whose loop turns but whose scheduler does not is one to be started again.
+// The heartbeat is sent from the scheduler's tick and from nowhere else: a timer that only wakes the scheduler makes
+// sure that one comes in time. A daemon whose loop turns but whose scheduler does not is one to be started again.
 import { execFile } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Clock } from '../../support/clock.ts';

@@ -1,6 +1,6 @@
-// All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. Made
-// before the daemon does anything, so that a port that is taken or a mistake in the config stops the start; fed with
-// what the daemon knows once it is made.
+// All by which others watch a daemon: metrics and health over HTTP where that is asked for, notifications, systemd. It
+// is made before the daemon does anything, so that a port that is taken or a mistake in the config stops the start. It
+// is fed with the daemon's data once that exists.
 import type { Handle } from '../../commands/dispatch.ts';
 import type { Context } from '../../commands/shared/command.ts';
 import type { Change } from '../../engine/engine.ts';
@@ -54,13 +54,13 @@ export interface WatchedDaemon {
   /** Makes the scheduler tick. */
   readonly wake: () => void;
   readonly context: Context;
-  /** What is wrong, in one word; null where all is well. */
+  /** The fault, in one word; null if all is well. */
   readonly trouble: () => string | null;
 }
 
 export class Watching {
   readonly #o: WatchingOptions;
-  /** Nothing is counted where nobody can ask for it. */
+  /** Nothing is counted if it cannot be asked for. */
   readonly #metrics: Metrics | null;
   readonly #notify: Notify;
   readonly #supervisor: Supervisor;
