@@ -318,6 +318,9 @@ const styles = ['base', 'lists', 'run', 'forms', 'media'].map((name) =>
     .replace(/ ([/>]) /g, '$1')
     .replaceAll(';}', '}')
     .replaceAll('#ffffff', '#fff')
+    .replaceAll('transparent', '#0000')
+    .replaceAll('@media (', '@media(')
+    .replace(/"([a-z]+)"(?=\])/g, '$1')
     .trim(),
 );
 /** Variables get short names: no script knows them. */

@@ -24,8 +24,7 @@ const options = {
   now: shellFlag('--now', 'make it due now'),
   ...PARAMS,
   priority: option('--priority <n>', priority, 'higher runs first'),
-  /** True if `params` are added to those of the run. */
-  merge: field(yesOrNo),
+  merge: field(yesOrNo, 'add these params to those of the run'),
   note: NOTE,
 };
 

@@ -90,7 +90,7 @@ export const ROUTES: readonly Route[] = [
   },
   {
     ...post('runs/{id}/update', 'update', 'Change a run that has not started', 'Run'),
-    without: [...FOR_SHELLS, 'timezone', 'merge'],
+    without: [...FOR_SHELLS, 'timezone'],
     check: refuseNoChange,
   },
   {

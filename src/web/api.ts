@@ -45,8 +45,9 @@ export async function ask<Reply>(path: string, asking: Asking = {}): Promise<Rep
   if (allowed === 'read' || allowed === 'all') access.tell(allowed);
   if (response.status === 204) return null as Reply;
   const body = await response.json().catch(() => null);
-  if (response.ok) return body as Reply;
-  throw errorOf(response.status, body);
+  if (response.ok && body !== null) return body as Reply;
+  // The reply had begun when it was no longer needed.
+  throw asking.signal?.aborted ? interrupted() : errorOf(response.status, body);
 }
 
 /** The response as it comes, for a stream. */
@@ -64,8 +65,7 @@ export async function send(path: string, asking: Asking = {}): Promise<Response>
       signal: AbortSignal.any(signals.filter((one) => one !== undefined)),
     });
   } catch (error) {
-    if (signal?.aborted)
-      throw new JobrunError('interrupted', 'no longer needed', 'Ask again.', error);
+    if (signal?.aborted) throw interrupted(error);
     throw new JobrunError(
       'no-daemon',
       'the daemon does not answer',
@@ -74,6 +74,9 @@ export async function send(path: string, asking: Asking = {}): Promise<Response>
     );
   }
 }
+
+const interrupted = (error?: unknown): JobrunError =>
+  new JobrunError('interrupted', 'no longer needed', 'Ask again.', error);
 
 function errorOf(status: number, body: unknown): JobrunError {
   const shape = (body as { readonly error?: ErrorShape } | null)?.error;

@@ -41,16 +41,12 @@ function pageOf(shown: Place, status: Status | null): ComponentChildren {
       return <NewRunPage key={shown.name} name={shown.name} from={shown.from} />;
     case 'schedules':
       return <SchedulesPage />;
-    case 'none':
-      return <Nothing />;
   }
 }
 
-const TITLES = { runs: 'Runs', jobs: 'Jobs', schedules: 'Schedules', none: 'No such page' };
+const TITLES = { runs: 'Runs', jobs: 'Jobs', schedules: 'Schedules' };
 
 function titleOf(shown: Place): string {
   if ('name' in shown) return shown.name;
   return 'id' in shown ? `Run ${shown.id}` : TITLES[shown.page];
 }
-
-const Nothing = () => <h1 class="alone">There is no such page</h1>;

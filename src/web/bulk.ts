@@ -26,13 +26,17 @@ const ABOUT: Readonly<Record<Many, string>> = {
   retry: 'They go on from their checkpoints.',
 };
 
-const LABELS: Readonly<Record<Many, string>> = { abort: 'Abort', retry: 'Retry' };
-
-const answerOf = (what: Many, act: () => void) => ({
-  label: LABELS[what],
-  harms: what === 'abort',
-  act,
-});
+function askMany(what: Many, which: string, shell: string, act: () => void): void {
+  const harms = what === 'abort';
+  const label = harms ? 'Abort' : 'Retry';
+  askFirst({
+    title: `${label} ${which}?`,
+    about: ABOUT[what],
+    shell,
+    keep: harms ? 'Keep them' : 'Leave them',
+    answers: [{ label, harms, act }],
+  });
+}
 
 /** A run that was refused has an error with a code; a run that failed has one of its own. */
 interface Results {
@@ -54,13 +58,7 @@ export function askMarked(what: Many, ids: readonly string[], unmark: () => void
     if (reply) unmark();
     seen();
   };
-  askFirst({
-    title: `${LABELS[what]} ${count(ids.length, 'run')}?`,
-    about: ABOUT[what],
-    shell: shellLine(what, ...ids),
-    keep: what === 'abort' ? 'Keep them' : 'Leave them',
-    answers: [answerOf(what, () => void act())],
-  });
+  askMany(what, count(ids.length, 'run'), shellLine(what, ...ids), () => void act());
 }
 
 /** How far an operation is. */
@@ -87,13 +85,8 @@ export async function askMatching(what: Many, list: ListName, q: string): Promis
   try {
     const { matched } = await send<Matched>({ dryRun: true });
     if (matched === 0) return say('no run matches');
-    askFirst({
-      title: `${LABELS[what]} all ${count(matched, 'run')} that match?`,
-      about: ABOUT[what],
-      shell: matchingLine(what, list, q),
-      keep: what === 'abort' ? 'Keep them' : 'Leave them',
-      answers: [answerOf(what, () => void act(what, matched, send({})))],
-    });
+    const which = `all ${count(matched, 'run')} that match`;
+    askMany(what, which, matchingLine(what, list, q), () => void act(what, matched, send({})));
   } catch (error) {
     complain(error);
   }

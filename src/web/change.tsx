@@ -1,87 +1,80 @@
-// Changing a run that has not started: when it is due, and its params.
+// Changing a run that has not started: when it is due, its priority, and its params. Hidden params are not in the form, and
+// keep their values: what the form has is added to them.
 
 import { useState } from 'preact/hooks';
+import { HIDDEN, withoutHidden } from '../commands/shared/param-texts.ts';
 import type { Details } from '../commands/shared/replies.ts';
-import type { RunView } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
-import { ask, errorIn, pathOf } from './api.ts';
-import { Dialog } from './dialog.tsx';
-import { Field } from './field.tsx';
-import { Button } from './parts.tsx';
-import { seen } from './run-questions.ts';
-import { ShellBlock } from './shell-block.tsx';
+import { Area, Field } from './field.tsx';
+import { DialogButton, FormDialog } from './form-dialog.tsx';
+import { actOn } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
-import { say } from './toast.tsx';
 import { isNow, resolve, WhenField } from './when-field.tsx';
 
-export function ChangeButton({ run }: { readonly run: Details }) {
-  const [isOpen, open] = useState(false);
-  return (
-    <>
-      <button type="button" class="btn" data-change onClick={() => open(true)}>
-        Change
-      </button>
-      {isOpen && <ChangeDialog run={run} onClose={() => open(false)} />}
-    </>
-  );
+export const ChangeButton = ({ run }: { readonly run: Details }) => (
+  <DialogButton label="Change" is="change">
+    {(close) => <ChangeDialog run={run} close={close} />}
+  </DialogButton>
+);
+
+const textOf = (value: Json): string => JSON.stringify(value, null, 2);
+
+/** `-p` adds to the params of a run, `--params` replaces them. */
+function paramWords(text: string, isAdded: boolean): readonly string[] {
+  if (!isAdded) return ['--params', text];
+  try {
+    const added = Object.entries(JSON.parse(text) as object);
+    return added.flatMap(([name, value]) => ['-p', `${name}:=${JSON.stringify(value)}`]);
+  } catch {
+    return [];
+  }
 }
 
-interface Changes {
-  readonly params?: Json;
+interface Props {
+  readonly run: Details;
+  readonly close: () => void;
 }
 
-async function change(id: string, typed: string, changes: Changes): Promise<void> {
-  const isSame = typed.trim() === '';
-  const due = isSame ? {} : isNow(typed) ? { in: 0 } : { at: (await resolve(typed)).at };
-  const body = { ...due, ...changes };
-  await ask<RunView>(`${pathOf('runs', id)}/update`, { method: 'POST', body });
-  say(`run ${id} is changed`);
-  seen();
-}
-
-function ChangeDialog({ run, onClose }: { readonly run: Details; readonly onClose: () => void }) {
-  const own = JSON.stringify(run.params, null, 2);
-  const [typed, setTyped] = useState('');
-  const [params, setParams] = useState(own);
-  const [wrong, setWrong] = useState('');
-  const isOther = params !== own;
-  const line = shellLine(
-    ...['update', run.id],
-    ...(typed.trim() === '' ? [] : ['--at', typed.trim()]),
-    ...(isOther ? ['--params', params] : []),
-  );
-  const save = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    try {
-      await change(run.id, typed, isOther ? { params: JSON.parse(params) as Json } : {});
-      onClose();
-    } catch (thrown) {
-      const isJson = thrown instanceof SyntaxError;
-      setWrong(isJson ? 'Params are no JSON.' : errorIn(thrown).message);
-    }
+function ChangeDialog({ run: { id, params, priority }, close }: Props) {
+  const own = textOf(withoutHidden(params));
+  const isAdded = textOf(params).includes(HIDDEN);
+  const [at, setAt] = useState('');
+  const [text, setText] = useState(own);
+  const [rank, setRank] = useState(String(priority));
+  const isOther = text !== own;
+  const isRanked = rank !== String(priority);
+  const due = at.trim();
+  const act = async (): Promise<string> => {
+    const when = due && (isNow(at) ? { in: 0 } : { at: (await resolve(at)).at });
+    await actOn({ id }, 'update', {
+      ...(when || {}),
+      ...(isRanked && { priority: Number(rank) }),
+      ...(isOther && { params: JSON.parse(text), ...(isAdded && { merge: true }) }),
+    });
+    return `run ${id} is changed`;
   };
+  const line = shellLine(
+    ...['update', id],
+    ...(due ? ['--at', due] : []),
+    ...(isRanked ? ['--priority', rank] : []),
+    ...(isOther ? paramWords(text, isAdded) : []),
+  );
   return (
-    <Dialog title={`Change run ${run.id}`} onClose={onClose}>
-      <form class="form" onSubmit={save}>
-        <WhenField typed={typed} otherwise="due as before" onType={setTyped} />
-        <Field name="Params" wrong={wrong}>
-          {(id) => (
-            <textarea
-              id={id}
-              value={params}
-              spellcheck={false}
-              onInput={(event) => setParams(event.currentTarget.value)}
-            />
-          )}
-        </Field>
-        <ShellBlock line={line} />
-        <div class="act">
-          <Button act={onClose}>Leave it</Button>
-          <button type="submit" class="btn first">
-            Change
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={`Change run ${id}`} label="Change" line={line} act={act} close={close}>
+      <WhenField typed={at} otherwise="due as before" onType={setAt} />
+      <Field name="Priority">
+        {(id) => (
+          <input
+            id={id}
+            type="number"
+            value={rank}
+            onInput={(event) => setRank(event.currentTarget.value)}
+          />
+        )}
+      </Field>
+      <Field name="Params" hint={isAdded ? 'Hidden params keep their values.' : ''}>
+        {(id) => <Area id={id} value={text} onType={setText} />}
+      </Field>
+    </FormDialog>
   );
 }

@@ -19,7 +19,7 @@ export interface Question {
   readonly about: ComponentChildren;
   readonly shell: string | null;
   /** The button that leaves all as it is. */
-  readonly keep: string;
+  readonly keep?: string;
   readonly answers: readonly Answer[];
 }
 
@@ -30,7 +30,7 @@ export const askFirst = (question: Question): void => asked.tell(question);
 export function QuestionDialog() {
   const question = useTold(asked);
   if (question === null) return null;
-  const { title, about, shell, keep, answers } = question;
+  const { title, about, shell, keep = 'Leave it', answers } = question;
   const close = (): void => asked.tell(null);
   return (
     <Dialog title={title} onClose={close}>

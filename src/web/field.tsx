@@ -1,6 +1,22 @@
 // A field of a form: its label, what it takes, and what is wrong with it.
 import type { ComponentChildren } from 'preact';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
+
+interface AreaProps {
+  readonly id: string;
+  readonly value: string;
+  readonly onType: (text: string) => void;
+}
+
+/** A field of several lines. */
+export const Area = ({ id, value, onType }: AreaProps) => (
+  <textarea
+    id={id}
+    value={value}
+    spellcheck={false}
+    onInput={(event) => onType(event.currentTarget.value)}
+  />
+);
 
 interface Props {
   readonly name: string;
@@ -17,22 +33,14 @@ export function Field({ name, kind = '', hint = '', wrong = '', children }: Prop
   return (
     <div class={wrong === '' ? 'field' : 'field bad'}>
       <label for={id}>
-        <Text of={name} />
-        {kind !== '' && (
-          <em>
-            <Text of={kind} />
-          </em>
-        )}
+        {asText(name)}
+        {kind !== '' && <em>{asText(kind)}</em>}
       </label>
       {children(id)}
-      {hint !== '' && (
-        <span class="hint">
-          <Text of={hint} />
-        </span>
-      )}
+      {hint !== '' && <span class="hint">{asText(hint)}</span>}
       {wrong !== '' && (
         <span class="err" role="alert">
-          <Text of={wrong} />
+          {asText(wrong)}
         </span>
       )}
     </div>

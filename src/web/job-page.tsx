@@ -18,7 +18,7 @@ import { Facts } from './run-facts.tsx';
 import { RunTable } from './run-table.tsx';
 import { ShellBlock } from './shell-block.tsx';
 import { shellLine } from './shell-line.ts';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 type Job = JobView & { readonly runs: readonly ShortRun[] };
 
@@ -42,7 +42,7 @@ export function JobPage({ name }: { readonly name: string }) {
   const isMissing = job.state === 'missing';
   return (
     <>
-      <Head above={[[to.jobs, 'Jobs']]} title={<Text of={name} />} state={job.state}>
+      <Head above={[[to.jobs, 'Jobs']]} title={asText(name)} state={job.state}>
         {mayAct && !isMissing && (
           <>
             <Button act={turn}>{isPaused ? 'Resume' : 'Pause'}</Button>
@@ -76,9 +76,9 @@ function JobFacts({ job: { name, description, file, group, counts } }: { readonl
     <Panel title="Job">
       <Facts
         facts={[
-          ['About', description && <Text of={description} />],
-          ['File', file && <Text of={file} />],
-          ['Group', group && <Text of={group} />],
+          ['About', description && asText(description)],
+          ['File', file && asText(file)],
+          ['Group', group && asText(group)],
           ['Waiting', showCount(counts.scheduled + counts.waiting + counts.queued)],
           ['Running', showCount(counts.running)],
           ['Done', counted('done')],
@@ -94,7 +94,7 @@ function Broken({ error }: { readonly error: string }) {
   return (
     <Panel title="It cannot be loaded, and starts nothing until its file is mended" is="wrong">
       <pre tabIndex={0} role="region" aria-label="Why">
-        <Text of={error} />
+        {asText(error)}
       </pre>
     </Panel>
   );

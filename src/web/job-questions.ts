@@ -4,9 +4,8 @@ import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { ask, pathOf, withQuery } from './api.ts';
 import { askFirst } from './dialog.tsx';
-import { seen } from './run-questions.ts';
+import { doing } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
-import { saying } from './toast.tsx';
 
 export type Pausable =
   | { readonly kind: 'all' }
@@ -17,13 +16,13 @@ export function pause(what: Pausable, isOn: boolean): void {
   const path = what.kind === 'all' ? verb : `${pathOf(what.kind, what.name)}/${verb}`;
   const named = what.kind === 'all' ? 'all jobs' : what.name;
   const work = ask(path, { method: 'POST', body: {} });
-  void saying(work, () => `${verb}d ${named}`).then(seen);
+  doing(work, () => `${verb}d ${named}`);
 }
 
 export function unschedule(name: string): void {
   const act = (): void => {
     const work = ask(pathOf('schedules', name), { method: 'DELETE' });
-    void saying(work, () => `the schedule ${name} is removed`).then(seen);
+    doing(work, () => `the schedule ${name} is removed`);
   };
   askFirst({
     title: `Remove the schedule ${name}?`,
@@ -56,7 +55,7 @@ export function discard(job: string): void {
       {
         label: 'Discard',
         harms: true,
-        act: () => void saying(act(), () => `the runs of ${job} are discarded`).then(seen),
+        act: () => doing(act(), () => `the runs of ${job} are discarded`),
       },
     ],
   });

@@ -3,17 +3,13 @@ import type { ScheduleView, ShortSchedule } from '../run/schedule.ts';
 import { showDuration } from '../support/durations.ts';
 import { Panel } from './parts.tsx';
 import { Facts } from './run-facts.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { Time } from './times.tsx';
 
 /** A rule without its zone, which stands beside it. */
 export function Rule({ of: { cron, every } }: { readonly of: ShortSchedule }) {
   const text = cron ?? (every === null ? 'as the job says' : `every ${showDuration(every)}`);
-  return (
-    <span class="mono">
-      <Text of={text} />
-    </span>
-  );
+  return <span class="mono">{asText(text)}</span>;
 }
 
 export function NextTimes({ next }: { readonly next: readonly string[] }) {
@@ -37,7 +33,7 @@ export function JobSchedule({ schedule }: { readonly schedule: ScheduleView }) {
           ['Rule', <Rule of={schedule} />],
           ['Zone', timezone],
           ['Paused', paused ? 'yes' : null],
-          ['Note', note && <Text of={note} />],
+          ['Note', note && asText(note)],
           ['Last', lastAt && <Time at={lastAt} />],
           ['Next', next.length === 0 ? null : <NextTimes next={next} />],
         ]}

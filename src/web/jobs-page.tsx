@@ -11,10 +11,11 @@ import { useMayAct } from './may-act.ts';
 import { Missing } from './missing.tsx';
 import { Button, Panel, Titles } from './parts.tsx';
 import { go, to } from './router.ts';
+import { Facts } from './run-facts.tsx';
 import { ShellBlock } from './shell-block.tsx';
 import { shellLine } from './shell-line.ts';
 import { StateMark } from './state-mark.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { Time } from './times.tsx';
 
 const TITLES = 'Job State About Waits Runs Done Errors Schedule Next'.split(' ');
@@ -56,7 +57,23 @@ export function JobsPage({ status }: { readonly status: Status | null }) {
           </tbody>
         </table>
       </Panel>
+      {status && status.external.length > 0 && <Outside workers={status.external} />}
     </>
+  );
+}
+
+function Outside({ workers }: { readonly workers: Status['external'] }) {
+  return (
+    <Panel title="Workers outside" is="below">
+      <Facts
+        facts={workers.map(({ name, jobs, running, seenAt }) => [
+          asText(name),
+          <>
+            {asText(jobs.join(', '))} · {running} running · heard <Time at={seenAt} />
+          </>,
+        ])}
+      />
+    </Panel>
   );
 }
 
@@ -66,14 +83,14 @@ function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean 
     <tr data-id={name}>
       <td class="name">
         <Go to={to.job(name)} class="job">
-          <Text of={name} />
+          {asText(name)}
         </Go>
       </td>
       <td class="st">
         <StateMark state={state} />
       </td>
       <td class={error === null ? 'cut note' : 'cut note failed'}>
-        <Text of={error ?? description ?? ''} />
+        {asText(error ?? description ?? '')}
       </td>
       <Count of="waits" n={waitingIn(job)} />
       <Count of="runs" n={counts.running} />
@@ -116,7 +133,7 @@ function Unknown({ jobs, mayAct }: UnknownProps) {
         {jobs.map((job) => (
           <li key={job.name}>
             <Go to={to.job(job.name)} class="job">
-              <Text of={job.name} />
+              {asText(job.name)}
             </Go>
             <span class="muted">{waitingIn(job)} wait</span>
             <ShellBlock line={shellLine('new', job.name)} />

@@ -2,10 +2,10 @@
 import type { Json } from '../support/json.ts';
 import { Panel } from './parts.tsx';
 import { CopyButton } from './shell-block.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 const MOST = 20_000;
-const PARTS = /("(?:\\.|[^"\\])*"(?=:)|"(?:\\.|[^"\\])*"|\b(?:true|false|null)\b|-?\d[\d.eE+-]*)/;
+const PARTS = /("(?:\\.|[^"\\])*"|\b(?:true|false|null)\b|-?\d[\d.eE+-]*)/;
 
 /** The colour of a part: a key, a string, a word, a number; none for what is between them. */
 function classOf(part: string, next: string): string {
@@ -23,11 +23,9 @@ export function JsonView({ name, value }: { readonly name: string; readonly valu
       <pre class="json" tabIndex={0} aria-label={name} role="region">
         {parts.map((part, i) =>
           i % 2 === 0 ? (
-            <Text of={part} />
+            asText(part)
           ) : (
-            <span class={classOf(part, parts[i + 1] ?? '')}>
-              <Text of={part} />
-            </span>
+            <span class={classOf(part, parts[i + 1] ?? '')}>{asText(part)}</span>
           ),
         )}
         {text.length > MOST && <em> … cut: Copy has all of it</em>}

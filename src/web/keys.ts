@@ -52,12 +52,15 @@ function focusRow(at: number): void {
 
 const rowAt = (): number => rows().findIndex(({ dataset }) => dataset.id === focusedRow());
 
+const down = (): void => focusRow(rowAt() + 1);
+const up = (): void => focusRow(rowAt() - 1);
+
 /** The ways through the rows of any list. */
 export const ROW_KEYS: Keys = {
-  j: () => focusRow(rowAt() + 1),
-  ArrowDown: () => focusRow(rowAt() + 1),
-  k: () => focusRow(rowAt() - 1),
-  ArrowUp: () => focusRow(rowAt() - 1),
+  j: down,
+  ArrowDown: down,
+  k: up,
+  ArrowUp: up,
   g: () => focusRow(0),
   G: () => focusRow(rows().length - 1),
 };

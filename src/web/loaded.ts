@@ -17,7 +17,6 @@ export interface Loaded<T> {
   readonly error: JobrunError | null;
   /** `data` is of another path. */
   readonly isOld: boolean;
-  readonly reload: () => void;
 }
 
 interface Shown<T> {
@@ -32,13 +31,11 @@ export function useLoaded<T>(
   every: (data: T) => number | null = () => null,
 ): Loaded<T> {
   const [shown, show] = useState<Shown<T>>({ path: null, data: null, error: null });
-  const looker = useRef<Looker | null>(null);
   const paced = useRef(every);
   paced.current = every;
   useEffect(() => {
     if (path === null) return undefined;
     const present = lookAt<T>(path, (data) => paced.current(data), show);
-    looker.current = present;
     present.now();
     const undo = changes.on(present.soon);
     return () => {
@@ -47,12 +44,7 @@ export function useLoaded<T>(
     };
   }, [path]);
   const isOld = shown.path !== path;
-  return {
-    data: shown.data,
-    error: isOld ? null : shown.error,
-    isOld,
-    reload: () => looker.current?.now(),
-  };
+  return { data: shown.data, error: isOld ? null : shown.error, isOld };
 }
 
 interface Looker {

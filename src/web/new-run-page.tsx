@@ -17,7 +17,7 @@ import { Head, Panel } from './parts.tsx';
 import { go, to } from './router.ts';
 import { ShellBlock } from './shell-block.tsx';
 import { shellLine } from './shell-line.ts';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { say } from './toast.tsx';
 import { isNow, resolve, WhenField } from './when-field.tsx';
 
@@ -103,11 +103,7 @@ function Form({ job: { name, state, description }, fields, first }: FormProps) {
           [to.jobs, 'Jobs'],
           [to.job(name), name],
         ]}
-        title={
-          <>
-            New run of <Text of={name} />
-          </>
-        }
+        title={<>New run of {asText(name)}</>}
       />
       {state !== 'ok' && <p class="refused">The job is {state}.</p>}
       <form class="two even" onSubmit={send} noValidate>
@@ -123,10 +119,10 @@ function Form({ job: { name, state, description }, fields, first }: FormProps) {
           <ShellBlock line={lineFor(name, paramWords(typed, fields), more)} />
           {wrong[WHOLE] && (
             <p class="refused" role="alert">
-              <Text of={wrong[WHOLE]} />
+              {asText(wrong[WHOLE])}
             </p>
           )}
-          <div class="acts">
+          <div class="act">
             <button type="submit" class="btn first" disabled={isBusy}>
               {isNow(more.at) ? 'Run now' : 'Schedule'}
             </button>
@@ -152,7 +148,7 @@ function ParamFields({ about, fields, typed, wrong, onType }: ParamProps) {
   return (
     <Panel title="Parameters">
       <div class="form">
-        {about && <Text of={about} />}
+        {about && asText(about)}
         {fields.map((field) => (
           <ParamInput
             key={field.name}

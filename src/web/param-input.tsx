@@ -1,6 +1,6 @@
 // The field for one param, as its schema says: a list, a box to check, a number, a text, or JSON.
 import { type ParamField, paramText } from '../commands/shared/param-fields.ts';
-import { Field } from './field.tsx';
+import { Area, Field } from './field.tsx';
 
 interface Props {
   readonly field: ParamField;
@@ -48,7 +48,7 @@ export function ParamInput({ field, text, wrong, onType }: Props) {
               ))}
             </select>
           );
-        if (isLarge) return <textarea id={id} value={shown} spellcheck={false} onInput={typed} />;
+        if (isLarge) return <Area id={id} value={shown} onType={onType} />;
         const same = { id, required, placeholder: preset, value: shown, onInput: typed };
         const isNumber = ['number', 'integer'].includes(type);
         return isNumber ? <input type="number" step="any" {...same} /> : <input {...same} />;

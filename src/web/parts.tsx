@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { Go } from './go.tsx';
 import { StateMark } from './state-mark.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 interface ButtonProps {
   /** `first`: the main one; `harm`: it ends work or cannot be undone; `small`. */
@@ -57,9 +57,7 @@ export function Head({ above, title, state, children }: HeadProps) {
         {above.map(([to, name], i) => (
           <>
             {i > 0 && ' / '}
-            <Go to={to}>
-              <Text of={name} />
-            </Go>
+            <Go to={to}>{asText(name)}</Go>
           </>
         ))}
       </div>

@@ -6,7 +6,7 @@ import { showCount } from '../support/text.ts';
 import { pathOf, withQuery } from './api.ts';
 import { useLoaded } from './loaded.ts';
 import { Panel } from './parts.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 /** More are no table to look at: `jobrun show` has all of them. */
 const MOST_ROWS = 1000;
@@ -48,7 +48,7 @@ export function Results({ id, isRunning }: { readonly id: string; readonly isRun
             <tr>
               {names.map((name) => (
                 <th scope="col" key={name}>
-                  <Text of={name} />
+                  {asText(name)}
                 </th>
               ))}
             </tr>
@@ -57,9 +57,7 @@ export function Results({ id, isRunning }: { readonly id: string; readonly isRun
             {rows.map((row, i) => (
               <tr key={first + i} class={'error' in row ? 'bad' : ''}>
                 {names.map((name) => (
-                  <td key={name}>
-                    <Text of={textOf(row[name])} />
-                  </td>
+                  <td key={name}>{asText(textOf(row[name]))}</td>
                 ))}
               </tr>
             ))}

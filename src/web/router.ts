@@ -10,8 +10,7 @@ export type Place =
   | { readonly page: 'jobs' }
   | { readonly page: 'job'; readonly name: string }
   | { readonly page: 'new'; readonly name: string; readonly from: string | null }
-  | { readonly page: 'schedules' }
-  | { readonly page: 'none' };
+  | { readonly page: 'schedules' };
 
 /** Addresses of our own pages, without `base`. */
 export const to = {
@@ -24,32 +23,14 @@ export const to = {
   schedules: '/schedules',
 } as const;
 
-/** The page at an address. */
+/** The page at an address. The daemon gives this script to no others. */
 export function placeOf(path: string, search: string): Place {
   const query = new URLSearchParams(search);
-  const [first = '', second, third, ...more] = partsOf(path) ?? ['?'];
-  if (more.length > 0) return { page: 'none' };
-  if (first === '') return { page: 'runs', query };
-  if (first === 'schedules' && second === undefined) return { page: 'schedules' };
-  if (first === 'runs' && third === undefined)
-    return second ? { page: 'run', id: second } : { page: 'runs', query };
-  if (first !== 'jobs') return { page: 'none' };
-  if (!second) return { page: 'jobs' };
-  if (third === undefined) return { page: 'job', name: second };
-  if (third !== 'new') return { page: 'none' };
-  return { page: 'new', name: second, from: query.get('from') };
-}
-
-function partsOf(path: string): readonly string[] | null {
-  try {
-    return path
-      .replace(/^\/|\/$/g, '')
-      .split('/')
-      .map(decodeURIComponent);
-  } catch (error) {
-    if (error instanceof URIError) return null;
-    throw error;
-  }
+  const [first, name, more] = path.replace(/^\//, '').split('/').map(decodeURIComponent);
+  if (first === 'schedules') return { page: 'schedules' };
+  if (first !== 'jobs') return name ? { page: 'run', id: name } : { page: 'runs', query };
+  if (!name) return { page: 'jobs' };
+  return more ? { page: 'new', name, from: query.get('from') } : { page: 'job', name };
 }
 
 const here = (): Place => placeOf(location.pathname.slice(BASE.length), location.search);

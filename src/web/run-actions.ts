@@ -4,7 +4,7 @@ import type { ShortRun } from '../commands/shared/views.ts';
 import { SETTLED } from '../run/run.ts';
 import { isForResult } from '../run/why.ts';
 
-export type RunAction = 'abort' | 'now' | 'change' | 'retry' | 'again';
+export type RunAction = 'abort' | 'now' | 'change' | 'settle' | 'retry' | 'again';
 
 type Seen = Pick<ShortRun, 'state' | 'reason'>;
 
@@ -14,6 +14,7 @@ const WHEN: Readonly<Record<RunAction, (run: Seen) => boolean>> = {
   abort: (run) => !isIn(run, ...SETTLED),
   now: (run) => isIn(run, 'scheduled'),
   change: (run) => isIn(run, 'scheduled', 'waiting', 'queued') && !isForResult(run.reason),
+  settle: (run) => isForResult(run.reason),
   retry: (run) => isIn(run, 'failed', 'aborted'),
   again: (run) => isIn(run, ...SETTLED),
 };

@@ -2,20 +2,21 @@
 import type { ComponentChildren } from 'preact';
 import { showRunning } from '../commands/shared/clock-texts.ts';
 import type { Details } from '../commands/shared/replies.ts';
-import { workerText } from '../commands/shared/run-words.ts';
+import { tookMs, workerText } from '../commands/shared/run-words.ts';
 import type { AttemptView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
+import { now } from '../support/page-clock.ts';
 import { zone } from './api.ts';
 import { Go } from './go.tsx';
 import { Panel } from './parts.tsx';
 import { to } from './router.ts';
 import { Took } from './run-table.tsx';
 import { CopyButton } from './shell-block.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { clockText, hoverText, Time, useNow } from './times.tsx';
 import { useTold } from './told.ts';
 
-export type Fact = readonly [name: string, value: ComponentChildren];
+export type Fact = readonly [name: ComponentChildren, value: ComponentChildren];
 
 /** Facts that are null are left out. */
 export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
@@ -38,21 +39,22 @@ const runLink = (id: string) => <Go to={to.run(id)}>{id}</Go>;
 export function RunFacts({ run }: { readonly run: Details }) {
   const { attempt, maxAttempts, key, schedule, parent, after, worker, reason, state } = run;
   const limit = maxAttempts === null ? '' : ` of ${maxAttempts}`;
+  const took = tookMs(run, now());
   return (
     <Panel title="Run">
       <Facts
         facts={[
           ['Attempt', attempt === 0 ? null : `${attempt}${limit}`],
-          [state === 'aborted' ? 'Reason' : 'Waits', reason && <Text of={reason} />],
+          [state === 'aborted' ? 'Reason' : 'Waits', reason && asText(reason)],
           ['Accepted', <Time at={run.createdAt} />],
           ['Due', <Time at={run.dueAt} />],
           ['Started', run.startedAt && <Time at={run.startedAt} />],
           ['Ended', run.settledAt && <Time at={run.settledAt} />],
-          ['Took', run.startedAt && <Took run={run} />],
-          ['Worker', worker && <Text of={workerText(worker)} />],
+          ['Took', took === null ? null : <Took run={run} />],
+          ['Worker', worker && asText(workerText(worker))],
           ['Priority', run.priority],
-          ['Key', key && <Text of={key} />],
-          ['Schedule', schedule && <Text of={schedule} />],
+          ['Key', key && asText(key)],
+          ['Schedule', schedule && asText(schedule)],
           ['Parent', parent && runLink(parent)],
           ['After', after.length === 0 ? null : after.map((id) => <> {runLink(id)}</>)],
         ]}
@@ -94,11 +96,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
         </time>
       </span>
       <em>{endedAt === null ? showRunning(lasted) : showDuration(lasted)}</em>
-      {error && (
-        <small>
-          <Text of={error.message} />
-        </small>
-      )}
+      {error && <small>{asText(error.message)}</small>}
     </li>
   );
 }
@@ -114,13 +112,11 @@ export function RunError({ error }: { readonly error: NonNullable<Details['error
       side={<CopyButton text={`${head}\n${stack}`} what="the error" />}
     >
       <pre tabIndex={0} aria-label="Error" role="region">
-        <b>
-          <Text of={head} />
-        </b>
+        <b>{asText(head)}</b>
         {stack !== '' && (
           <span>
             {'\n'}
-            <Text of={stack.replace(/^\n/, '')} />
+            {asText(stack.replace(/^\n/, ''))}
           </span>
         )}
       </pre>

@@ -1,7 +1,7 @@
 // The text of a row beside the name and state of its run: how far it is, why it waits, how it ended.
 import { sayOf } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 export function RunLine({ run }: { readonly run: ShortRun }) {
   const { state, progress, id } = run;
@@ -9,9 +9,7 @@ export function RunLine({ run }: { readonly run: ShortRun }) {
   if (state !== 'running') {
     return (
       <>
-        <span class={`note ${state}`}>
-          <Text of={said} />
-        </span>
+        <span class={`note ${state}`}>{asText(said)}</span>
         {tried(run)}
       </>
     );
@@ -20,9 +18,7 @@ export function RunLine({ run }: { readonly run: ShortRun }) {
   return (
     <span class="meter">
       <progress max="100" value={progress.percent} aria-label={`Run ${id}: ${percent} percent`} />
-      <span class="note">
-        <Text of={said} />
-      </span>
+      <span class="note">{asText(said)}</span>
       {tried(run)}
     </span>
   );

@@ -3,13 +3,13 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LogLine } from '../run/view.ts';
 import { after } from '../support/page-clock.ts';
-import { showCount } from '../support/text.ts';
+import { count, showCount } from '../support/text.ts';
 import { zone } from './api.ts';
 import { fileOf } from './log-parts.ts';
 import { type LogReader, readLog, type Shown } from './log-reader.ts';
 import { fieldsText, type Piece } from './log-window.ts';
 import { Button } from './parts.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { clockText, hoverText } from './times.tsx';
 import { complain } from './toast.tsx';
 import { useTold } from './told.ts';
@@ -59,7 +59,7 @@ export function RunLog({ id, isRunning }: Props) {
       </h2>
       {shown.error && (
         <p class="refused" role="alert">
-          <Text of={shown.error.message} />
+          {asText(shown.error.message)}
         </p>
       )}
       {shown.found ? (
@@ -72,7 +72,7 @@ export function RunLog({ id, isRunning }: Props) {
 }
 
 function countText({ total, found, searched }: Shown): string {
-  const all = `${showCount(total)} lines`;
+  const all = count(total, 'line');
   if (found === null) return all;
   return `${showCount(found.length)} found in ${searched < total ? `${showCount(searched)} of ` : ''}${all}`;
 }
@@ -179,13 +179,13 @@ function Line({ line, timezone, query = '' }: LineProps) {
 
 /** A text with what is looked for marked. */
 function Marked({ text, query }: { readonly text: string; readonly query: string }) {
-  if (query === '') return <Text of={text} />;
+  if (query === '') return asText(text);
   const wanted = new RegExp(`(${query.replace(/[^\w\s]/g, '\\$&')})`, 'i');
   return (
     <>
       {text
         .split(wanted)
-        .map((part, i) => (i % 2 === 0 ? <Text of={part} /> : <mark>{<Text of={part} />}</mark>))}
+        .map((part, i) => (i % 2 === 0 ? asText(part) : <mark>{asText(part)}</mark>))}
     </>
   );
 }

@@ -17,8 +17,9 @@ import { go, to } from './router.ts';
 import { mayBe } from './run-actions.ts';
 import { Attempts, RunError, RunFacts } from './run-facts.tsx';
 import { RunLog } from './run-log.tsx';
-import { askAbort, askAgain, askNow, askOnward, askRetry } from './run-questions.ts';
-import { Text } from './text.tsx';
+import { askAbort, askAgain, askNow, askOnward, askRemove, askRetry } from './run-questions.ts';
+import { SettleButton } from './settle.tsx';
+import { asText } from './text.tsx';
 import { useNow } from './times.tsx';
 
 const RUNNING_MS = 1000;
@@ -46,7 +47,7 @@ export function RunPage({ id }: { readonly id: string }) {
         ]}
         title={
           <>
-            <span class="mono">#{run.id}</span> <Text of={run.job} />
+            <span class="mono">#{run.id}</span> {asText(run.job)}
           </>
         }
         state={state}
@@ -75,7 +76,7 @@ export function RunPage({ id }: { readonly id: string }) {
 const keysFor = (run: Details): Keys => ({
   a: () => mayBe('abort', run) && askAbort(run),
   r: () => askOnward(run),
-  e: () => document.querySelector<HTMLElement>('[data-change]')?.click(),
+  e: () => document.querySelector<HTMLElement>('.change')?.click(),
   l: () => document.querySelector<HTMLElement>('.log')?.focus(),
   s: () => go(to.newRun(run.job)),
 });
@@ -90,11 +91,22 @@ function Actions({ run }: { readonly run: Details }) {
           Retry
         </Button>
       )}
-      {mayBe('again', run) && <Button act={() => askAgain(run)}>Run again</Button>}
+      {mayBe('settle', run) && (
+        <>
+          <SettleButton id={run.id} what="complete" />
+          <SettleButton id={run.id} what="fail" />
+        </>
+      )}
       {mayBe('again', run) && (
-        <Go to={to.newRun(run.job, run.id)} class="btn">
-          Edit and run
-        </Go>
+        <>
+          <Button act={() => askAgain(run)}>Run again</Button>
+          <Go to={to.newRun(run.job, run.id)} class="btn">
+            Edit and run
+          </Go>
+          <Button is="harm" act={() => askRemove(run)}>
+            Remove
+          </Button>
+        </>
       )}
       {mayBe('abort', run) && (
         <Button is="harm" act={() => askAbort(run)}>
@@ -108,15 +120,13 @@ function Actions({ run }: { readonly run: Details }) {
 function Progress({ run }: { readonly run: Details }) {
   const { state, progress, attempt } = run;
   const left = leftMs(run, useNow());
-  if (attempt === 0 || (state === 'failed' && progress.percent === 0)) return null;
+  if (attempt === 0 || (state !== 'running' && progress.percent === 0)) return null;
   return (
     <div class="panel wide">
       <progress class={state} max="100" value={progress.percent} aria-label="Progress" />
       <div>
         <b>{Math.floor(progress.percent)}%</b>
-        <span>
-          <Text of={progress.text ?? ''} />
-        </span>
+        <span>{asText(progress.text ?? '')}</span>
         <span class="grow" />
         {left !== null && <span class="muted">about {showRunning(left)} left</span>}
       </div>

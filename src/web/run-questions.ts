@@ -18,10 +18,16 @@ const REASON = 'aborted on the web page';
 /** Something was done, and should be seen at once. */
 export const seen = (): void => changes.tell(changes.value + 1);
 
-const post = <Reply>(path: string, body: unknown = {}): Promise<Reply> =>
-  ask<Reply>(path, { method: 'POST', body, patient: true });
+/** Says what came of it, or why it was refused, and shows it at once. */
+export const doing = <T>(work: Promise<T>, text: (reply: T) => string): void =>
+  void saying(work, text).then(seen);
 
-const of = ({ id }: ShortRun, what: string): string => `${pathOf('runs', id)}/${what}`;
+export const actOn = <Reply>(
+  { id }: Pick<ShortRun, 'id'>,
+  what: string,
+  body: object = {},
+): Promise<Reply> =>
+  ask<Reply>(`${pathOf('runs', id)}/${what}`, { method: 'POST', body, patient: true });
 
 export function askAbort(run: ShortRun): void {
   const { id, job, state, progress } = run;
@@ -31,11 +37,11 @@ export function askAbort(run: ShortRun): void {
   const kept = 'It gets time to clean up. Retry goes on from its checkpoint.';
   const abort = (grace: object): void => {
     say(`aborting run ${id} …`);
-    const work = post<Aborted | { results: (Aborted | Refused)[] }>(of(run, 'abort'), {
+    const work = actOn<Aborted | { results: (Aborted | Refused)[] }>(run, 'abort', {
       reason: REASON,
       ...grace,
     });
-    void saying(work, () => `run ${id} is over`).then(seen);
+    doing(work, () => `run ${id} is over`);
   };
   askFirst({
     title: `Abort ${job} ${id}?`,
@@ -52,14 +58,13 @@ export function askAbort(run: ShortRun): void {
 export function askRetry(run: ShortRun): void {
   const { id, job } = run;
   const retry = (fresh: boolean): void => {
-    const work = post<RunView>(of(run, 'retry'), fresh ? { fresh } : {});
-    void saying(work, () => `run ${id} goes on`).then(seen);
+    const work = actOn<RunView>(run, 'retry', fresh ? { fresh } : {});
+    doing(work, () => `run ${id} goes on`);
   };
   askFirst({
     title: `Retry ${job} ${id}?`,
     about: 'It goes on from its checkpoint.',
     shell: shellLine('retry', id),
-    keep: 'Leave it',
     answers: [
       { label: 'From the start', act: () => retry(true) },
       { label: 'Retry', act: () => retry(false) },
@@ -70,14 +75,13 @@ export function askRetry(run: ShortRun): void {
 export function askAgain(run: ShortRun): void {
   const { id, job } = run;
   const again = async (): Promise<void> => {
-    const made = await saying(post<RunView>(of(run, 'rerun')), (next) => `run ${next.id} is made`);
+    const made = await saying(actOn<RunView>(run, 'rerun'), (next) => `run ${next.id} is made`);
     if (made) go(to.run(made.id));
   };
   askFirst({
     title: `Run ${job} again?`,
     about: `A new run, with the params of run ${id}.`,
     shell: shellLine('rerun', id),
-    keep: 'Leave it',
     answers: [{ label: 'Run again', act: () => void again() }],
   });
 }
@@ -85,13 +89,29 @@ export function askAgain(run: ShortRun): void {
 export function askNow(run: ShortRun): void {
   const { id, job } = run;
   const start = (): void =>
-    void saying(post<RunView>(of(run, 'update'), { in: 0 }), () => `run ${id} is due`).then(seen);
+    doing(actOn<RunView>(run, 'update', { in: 0 }), () => `run ${id} is due`);
   askFirst({
     title: `Run ${job} ${id} now?`,
     about: 'It starts when a worker is free.',
     shell: shellLine('update', id, '--now'),
-    keep: 'Leave it',
     answers: [{ label: 'Run now', act: start }],
+  });
+}
+
+export function askRemove(run: ShortRun): void {
+  const { id, job } = run;
+  const remove = async (): Promise<void> => {
+    await ask(pathOf('runs', id), { method: 'DELETE' });
+    go(to.runs());
+  };
+  askFirst({
+    title: `Remove ${job} ${id}?`,
+    about: 'Its log, results and output are deleted. This cannot be undone.',
+    shell: shellLine('remove', id),
+    keep: 'Keep it',
+    answers: [
+      { label: 'Remove', harms: true, act: () => doing(remove(), () => `run ${id} is removed`) },
+    ],
   });
 }
 

@@ -7,7 +7,7 @@ import { Go } from './go.tsx';
 import { to } from './router.ts';
 import { RunLine } from './run-line.tsx';
 import { StateMark } from './state-mark.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { Time, useNow } from './times.tsx';
 
 export interface Marks {
@@ -94,7 +94,7 @@ function Row({ run, marks, withJob }: RowProps) {
       {withJob && (
         <td class="name">
           <Go to={to.run(id)} class="job" tabIndex={-1}>
-            <Text of={job} />
+            {asText(job)}
           </Go>
         </td>
       )}

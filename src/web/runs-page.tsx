@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Status } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
-import { LIST_NAMES, LIST_ORDERS, LIST_TITLES, LISTS, type ListName } from '../run/run-lists.ts';
+import { LIST_NAMES, LIST_TITLES, LISTS, type ListName } from '../run/run-lists.ts';
 import { showCount } from '../support/text.ts';
 import { withQuery } from './api.ts';
 import { askMarked, type Many } from './bulk.ts';
@@ -19,7 +19,7 @@ import { go, to } from './router.ts';
 import { mayBe } from './run-actions.ts';
 import { askAbort, askOnward } from './run-questions.ts';
 import { type Marks, RunTable } from './run-table.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 const PAGE = 50;
 const RUNNING_MS = 1000;
@@ -52,7 +52,7 @@ export function RunsPage({ query, status }: Props) {
   const shown = shownIn(query);
   const { list, q, offset } = shown;
   const path = withQuery('runs', {
-    ...{ list, q, order: LIST_ORDERS[list][0], limit: PAGE, offset, short: true },
+    ...{ list, q, limit: PAGE, offset, short: true },
   });
   const { data, error, isOld } = useLoaded<Listed<ShortRun>>(path, paceOf);
   const marks = useMarks(`${list} ${q}`);
@@ -72,7 +72,7 @@ export function RunsPage({ query, status }: Props) {
         {mayAct && <MarkedBar marks={marks} />}
         {error && (
           <p class="refused" role="alert">
-            <Text of={error.message} /> <Text of={error.hint} />
+            {asText(error.message)} {asText(error.hint)}
           </p>
         )}
         {data && <RunTable runs={data.runs} marks={mayAct ? marks : null} />}
@@ -150,11 +150,17 @@ function Tabs({ shown, status }: { readonly shown: Shown; readonly status: Statu
 }
 
 function Empty({ shown: { list, q } }: { readonly shown: Shown }) {
-  if (q !== '') return <p class="empty">No run fits this filter.</p>;
-  if (list !== 'all') return <p class="empty">No run is in this list.</p>;
   return (
     <p class="empty">
-      No runs yet. Start one: <code>jobrun schedule &lt;job&gt;</code>
+      {q !== '' ? (
+        'No run fits this filter.'
+      ) : list !== 'all' ? (
+        'No run is in this list.'
+      ) : (
+        <>
+          No runs yet. Start one: <code>jobrun schedule &lt;job&gt;</code>
+        </>
+      )}
     </p>
   );
 }

@@ -10,7 +10,7 @@ import { Missing } from './missing.tsx';
 import { Button, Panel, Titles } from './parts.tsx';
 import { to } from './router.ts';
 import { StateMark } from './state-mark.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { Time } from './times.tsx';
 
 const TITLES = 'Name State Job Rule Zone Next Last Skipped'.split(' ');
@@ -46,24 +46,16 @@ function Row({ one, mayAct }: { readonly one: ScheduleView; readonly mayAct: boo
   const { name, job, state, lastAt, lastRun, note } = one;
   return (
     <tr data-id={name}>
-      <td class="name job">
-        <Text of={name} />
-      </td>
+      <td class="name job">{asText(name)}</td>
       <td class="st">
         <StateMark state={state} />
       </td>
       <td>
-        <Go to={to.job(job)}>
-          <Text of={job} />
-        </Go>
+        <Go to={to.job(job)}>{asText(job)}</Go>
       </td>
       <td>
         <Rule of={one} />
-        {note !== null && (
-          <div class="note failed">
-            <Text of={note} />
-          </div>
-        )}
+        {note !== null && <div class="note failed">{asText(note)}</div>}
       </td>
       <td class="muted">{one.timezone}</td>
       <td data-of="next">

@@ -3,14 +3,12 @@
 import { useState } from 'preact/hooks';
 import { after } from '../support/page-clock.ts';
 import { Button } from './parts.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 export function ShellBlock({ line }: { readonly line: string }) {
   return (
     <div class="shell">
-      <code>
-        <Text of={line} />
-      </code>
+      <code>{asText(line)}</code>
       <CopyButton text={line} what="the line" />
     </div>
   );

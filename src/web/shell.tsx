@@ -11,7 +11,7 @@ import { useMayAct } from './may-act.ts';
 import { Button } from './parts.tsx';
 import { place, to } from './router.ts';
 import { Sign } from './state-mark.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { chooseTheme, nextTheme, theme } from './theme.ts';
 import { Toast } from './toast.tsx';
 import { useTold } from './told.ts';
@@ -31,10 +31,7 @@ export function Shell({ status, children }: Props) {
         <div class="bar">
           <Go to={to.runs()} class="brand">
             <img src={`${BASE}/icon.svg`} alt="" />
-            jobrun{' '}
-            <span class="hide-s">
-              <Text of={status?.dir.split(/[/\\]/).at(-1) ?? ''} />
-            </span>
+            jobrun <span class="hide-s">{asText(status?.dir.split(/[/\\]/).at(-1) ?? '')}</span>
           </Go>
           <nav class="main" aria-label="Pages">
             <Go to={to.runs()} aria-current={isAt('runs', 'run')}>

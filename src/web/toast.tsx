@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
 import { errorIn } from './api.ts';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 import { Told, useTold } from './told.ts';
 
 interface Said {
@@ -39,11 +39,7 @@ export function Toast() {
   useEffect(() => (shown === null ? undefined : after(SHOWN_MS, () => said.tell(null))), [shown]);
   return (
     <div role="status" class="toasts">
-      {shown && (
-        <p class={shown.isError ? 'toast harm' : 'toast'}>
-          <Text of={shown.text} />
-        </p>
-      )}
+      {shown && <p class={shown.isError ? 'toast harm' : 'toast'}>{asText(shown.text)}</p>}
     </div>
   );
 }

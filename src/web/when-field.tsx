@@ -6,7 +6,7 @@ import type { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
 import { ask, errorIn, withQuery } from './api.ts';
 import { Button } from './parts.tsx';
-import { Text } from './text.tsx';
+import { asText } from './text.tsx';
 
 const TYPING_MS = 120;
 
@@ -80,7 +80,7 @@ export function WhenField({ typed, otherwise, onType }: Props) {
       <div class="echo" id="echo" aria-live="polite">
         {error ? (
           <p class="err">
-            <Text of={error.message} />. <Text of={error.hint} />
+            {asText(error.message)}. {asText(error.hint)}
           </p>
         ) : when ? (
           <>

@@ -4,9 +4,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, expect, onTestFinished } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
 import type { ApiProject } from './api.ts';
 import { needProgram, platform } from './platform.ts';
+import { whenOver } from './shared.ts';
 
 const found = (process.env.PATH ?? '')
   .split(':')
@@ -48,7 +49,7 @@ export async function profile({
     reducedMotion: 'reduce',
     ...(zone !== undefined && { timezoneId: zone }),
   });
-  onTestFinished(() => context.close());
+  whenOver(() => context.close());
   return context;
 }
 
@@ -66,7 +67,8 @@ export async function visit(
   } = {},
 ): Promise<Page> {
   const page = await (context ?? (await profile(visiting))).newPage();
-  page.setDefaultTimeout(10_000);
+  // The limit of the test is the limit of its waits.
+  page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => complaints.push(String(error.stack)));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());

@@ -17,10 +17,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 import { socketPaths } from '../../src/api/address.ts';
 import { connectDaemon } from '../../src/api/client.ts';
 import type { Json } from '../../src/support/json.ts';
+import { whenOver } from './shared.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
@@ -78,7 +78,7 @@ export class Project {
     mkdirSync(join(this.dir, 'jobs'), { recursive: true });
     writeFileSync(join(this.dir, 'package.json'), '{ "type": "module", "private": true }\n');
     for (const [name, text] of Object.entries(files)) this.write(name, text);
-    onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
+    whenOver(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
   }
 
   write(name: string, text: string): string {
@@ -182,7 +182,7 @@ export class Project {
       child.kill(signal);
       return await exited;
     };
-    onTestFinished(async () => {
+    whenOver(async () => {
       await kill('SIGKILL');
     });
     return { pid: child.pid as number, stdout, stderr, exited, kill };

@@ -6,8 +6,9 @@ import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { apiProject } from '../helpers/api.ts';
-import { visit } from '../helpers/browser.ts';
+import { profile, visit } from '../helpers/browser.ts';
 import { platform } from '../helpers/platform.ts';
+import { shared } from '../helpers/shared.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -21,39 +22,47 @@ const FILES = {
       ctx.log.warn('careful'); ctx.log.error('wrong'); ctx.result({ name: 'a' }); ctx.result({ name: 'b', error: 'no' });
       await ctx.save({ at: 1 }); ctx.progress(40, 'at work'); await ctx.sleep(params?.ms ?? 0);
       if (params?.fail) throw new Error('failed'); return { done: true, n: 1 }; } };`,
+  'jobs/asks.mjs': 'export default (params, ctx) => ctx.pending();',
   'jobs/broken.mjs': 'export default {',
 };
+/** With the button that opens a window, where there is one to be looked at. */
 const PAGES = [
-  '/runs',
-  '/runs/1',
-  '/runs/2',
-  '/runs/3',
-  '/jobs',
-  '/jobs/tidy',
-  '/jobs/tidy/new',
-  '/schedules',
-];
+  ['/runs'],
+  ['/runs/1', 'Abort'],
+  ['/runs/2', 'Remove'],
+  ['/runs/3'],
+  ['/runs/4', 'Complete'],
+  ['/jobs'],
+  ['/jobs/tidy'],
+  ['/jobs/tidy/new'],
+  ['/schedules'],
+] as const;
 
 const LOOKS = [
   ['light', 1280],
+  ['dark', 1280],
   ['dark', 360],
+  ['light', 360],
 ] as const;
 
-describe.runIf(platform.hasBrowser)('pages', () => {
-  test('have nothing that keeps anybody out, light and wide, dark and narrow', {
-    timeout: 120_000,
-  }, async () => {
+describe.runIf(platform.hasBrowser)('pages', { timeout: 120_000 }, () => {
+  const opened = shared(async () => {
     const project = await apiProject(FILES);
     for (const params of [{ ms: 600_000 }, { fail: true }, {}])
       await project.api('POST', 'runs', { job: 'tidy', params });
+    await project.api('POST', 'runs', { job: 'asks' });
     await project.cli(['schedule', 'ghost', '--force']);
+    return { project, page: await visit(project, '/runs', { context: await profile() }) };
+  });
+
+  test('have nothing that keeps anybody out, light and dark, wide and narrow', async () => {
+    const { project, page } = opened();
+    await page.getByText('1–5 of 5').waitFor();
     const found: string[] = [];
-    const page = await visit(project, '/runs');
-    await page.getByText('1–4 of 4').waitFor();
-    for (const path of PAGES) {
+    for (const [path, dialog] of PAGES) {
       await page.goto(project.url + path);
       await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
-      if (path === '/runs/1') await page.getByRole('button', { name: 'Abort' }).click();
+      if (dialog) await page.getByRole('button', { name: dialog, exact: true }).click();
       // By the DevTools protocol, which the page's own policy does not bind.
       await page.evaluate(AXE);
       for (const [theme, width] of LOOKS) {
@@ -63,6 +72,25 @@ describe.runIf(platform.hasBrowser)('pages', () => {
       }
     }
     expect(found).toEqual([]);
+  });
+
+  test('move nothing for those who asked for that, and are printed whole, dark on white', async () => {
+    const { project, page } = opened();
+    await page.goto(`${project.url}/runs/1`);
+    await page.getByRole('log').getByText('careful').waitFor();
+    const styleOf = (of: string, name: string): Promise<unknown> =>
+      page.evaluate(`getComputedStyle(document.querySelector('${of}')).${name}`);
+    const moves = (): Promise<unknown> => styleOf('.state.running svg', 'animationName');
+    expect(await moves()).toBe('none');
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    expect(await moves()).toBe('turn');
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    expect([await styleOf('.top', 'display'), await styleOf('.btn', 'display')]).toEqual([
+      'none',
+      'none',
+    ]);
+    expect(await styleOf('.log', 'maxHeight')).toBe('none');
+    expect(await styleOf('.panel', 'backgroundColor')).toBe('rgb(255, 255, 255)');
   });
 });
 

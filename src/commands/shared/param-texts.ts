@@ -7,14 +7,21 @@ import { type ParamField, paramText } from './param-fields.ts';
 export type Typed = Readonly<Record<string, string>>;
 
 /** How the config's `redact` shows a value: sent back, it would become the value. */
-const HIDDEN = '***';
+export const HIDDEN = '***';
+
+/** The params without those that have something hidden in them. */
+export function withoutHidden(params: Json): Json {
+  const isHidden = (value: unknown): boolean => JSON.stringify(value).includes(HIDDEN);
+  if (!isHidden(params)) return params;
+  return Object.fromEntries(Object.entries(params ?? {}).filter(([, value]) => !isHidden(value)));
+}
 
 /** The texts of the fields for a run with these params. */
 export function typedFrom(params: Json, fields: readonly ParamField[]): Typed {
-  const given = (params ?? {}) as { readonly [name: string]: Json };
+  const given = (withoutHidden(params) ?? {}) as { readonly [name: string]: Json };
   const [first] = fields;
-  if (first?.kind === 'json') return { [first.name]: JSON.stringify(params, null, 2) };
-  const known = fields.filter(({ name }) => Object.hasOwn(given, name) && given[name] !== HIDDEN);
+  if (first?.kind === 'json') return { [first.name]: JSON.stringify(given, null, 2) };
+  const known = fields.filter(({ name }) => Object.hasOwn(given, name));
   return Object.fromEntries(known.map(({ name }) => [name, paramText(given[name] ?? null)]));
 }
 

@@ -1,7 +1,7 @@
 // A list of runs as it is asked for: which runs fit, and the part of them that is shown, at once or as it is found.
 import type { Query } from '../../engine/engine.ts';
 import { isSettledName, type StateName } from '../../run/run.ts';
-import { LIST_NAMES, LISTS, RUN_ORDERS } from '../../run/run-lists.ts';
+import { LIST_NAMES, LIST_ORDERS, LISTS, RUN_ORDERS } from '../../run/run-lists.ts';
 import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
@@ -123,7 +123,7 @@ export async function queryOf(request: ListRequest, context: Context): Promise<Q
   const { words, without, params } = filter;
   const searched = { words, without, params, hidden: context.config.redact };
   return {
-    ...(states && { states, order: orderOf(states) }),
+    ...(states && { states, order: request.list ? LIST_ORDERS[request.list][0] : orderOf(states) }),
     ...(order !== undefined && { order }),
     ...(jobs && { jobs }),
     ...(key !== undefined && { key }),

@@ -7,7 +7,7 @@ import { type Progress, type Run, withProgress } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { NO_WORKER } from '../../run/why.ts';
 import { isStoreAway } from '../../support/errors.ts';
-import { firstOf, plainLine } from '../../support/text.ts';
+import { firstOf } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { hostsByJob, onlyOn, seenWorkers } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
@@ -119,7 +119,11 @@ export type ShortRun = Omit<RunView, 'params' | 'checkpoint' | 'output'>;
 /** As much of a text as fits on the widest screens. */
 const LONGEST = 300;
 
-const short = (text: string): string => plainLine(firstOf(text, LONGEST)).trim();
+/** On one line. Control characters stay: a terminal removes them, the web page shows their code points. */
+const short = (text: string): string =>
+  firstOf(text, LONGEST)
+    .replace(/\s*[\n\t]\s*/g, ' ')
+    .trim();
 
 export function shortOf(view: RunView): ShortRun {
   const { params: _p, checkpoint: _c, output: _o, ...run } = view;
