@@ -52,6 +52,7 @@ function ship(file) {
   }
 }
 ship(resolve(dist, 'index.d.ts'));
+ship(resolve(dist, 'testing.d.ts'));
 for (const entry of readdirSync(dist, { recursive: true })) {
   const file = resolve(dist, entry);
   if (file.endsWith('.d.ts') && !shipped.has(file)) rmSync(file);
@@ -220,6 +221,7 @@ await bundle(
   {
     input: {
       'parts/library': 'src/index.ts',
+      'parts/testing': 'src/testing.ts',
       'workers/entry': 'src/workers/entry.ts',
       'workers/job-api': 'src/workers/job-api.ts',
       'workers/import-hooks': 'src/workers/import-hooks.ts',
@@ -337,6 +339,7 @@ writeFileSync(
 copyFileSync(`${PAGE}/icon.svg`, `${dist}/web/icon.svg`);
 
 writeFileSync(`${dist}/index.js`, "export * from './parts/library.js';\n");
+writeFileSync(`${dist}/testing.js`, "export * from './parts/testing.js';\n");
 
 const bundled = [...inlined].sort().map((folder) => ({
   folder,

@@ -27,7 +27,7 @@ const RANKS: Readonly<Record<string, number>> = {
   cli: 5,
 };
 const folderOf = (path: string): string =>
-  path === 'src/index.ts' ? 'index' : (path.split('/')[1] ?? '');
+  path === 'src/index.ts' || path === 'src/testing.ts' ? 'index' : (path.split('/')[1] ?? '');
 const rankOf = (folder: string): number => (folder === 'index' ? 6 : (RANKS[folder] ?? Number.NaN));
 
 /** `path:line what` for each line of code that matches, but for the files that may. */

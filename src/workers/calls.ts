@@ -67,7 +67,7 @@ export async function check(call: CallOf<'check'>, clock: Clock): Promise<readon
   return inTime(all, HOOK_TIMEOUT_MS, clock, late);
 }
 
-async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
+export async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
   try {
     const result = await job.params?.['~standard'].validate(given);
     if (result?.issues) return { ok: false, issues: result.issues.map(issueText) };

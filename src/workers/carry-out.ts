@@ -121,7 +121,7 @@ function decisionOf(value: unknown, now: number): Decision | undefined {
 // and each attempt has the schema make them again. All other params are kept as the schema made them once, with its
 // defaults: what it makes of those a second time is not used.
 
-async function paramsFor(job: LoadedJob, kept: Json): Promise<unknown> {
+export async function paramsFor(job: LoadedJob, kept: Json): Promise<unknown> {
   if (!job.params || givesJson(job.params)) return kept;
   const result = await job.params['~standard'].validate(kept);
   return result.issues || survivesJson(result.value) ? kept : result.value;

@@ -25,9 +25,12 @@ const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
 
 export const scopes = new AsyncLocalStorage<RunScope>();
 
+/** What a run says to its daemon. */
+export type Voice = Pick<Channel, 'send' | 'sendNow' | 'ask' | 'started'>;
+
 export class RunScope {
   readonly assignment: Assignment;
-  readonly channel: Channel;
+  readonly channel: Voice;
   readonly clock: Clock;
   /** The outcome is told: nothing more counts. */
   over = false;
@@ -40,7 +43,7 @@ export class RunScope {
   #toldAt = Number.NEGATIVE_INFINITY;
   #undo: (() => void) | null = null;
 
-  constructor(assignment: Assignment, channel: Channel, clock: Clock) {
+  constructor(assignment: Assignment, channel: Voice, clock: Clock) {
     this.assignment = assignment;
     this.channel = channel;
     this.clock = clock;

@@ -1,4 +1,4 @@
-// The examples in the docstrings of what `import 'jobrun'` gives: compiled with the strictest settings, and run against a
+// The examples in the docstrings of what `import 'jobrun'` and `'jobrun/testing'` give: compiled with the strictest settings, and run against a
 // daemon with jobs of the names that they use.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ const PUBLIC = [
   'src/cli/connect.ts',
   'src/cli/start-daemon.ts',
   'src/support/errors.ts',
+  'src/workers/in-process.ts',
 ];
 
 interface Example {
@@ -39,6 +40,7 @@ function moduleOf({ code }: Example, dir: string): string {
   const needsJobs = /\bjobs\./.test(code) && !code.includes('const jobs');
   return [
     `import { ${used.join(', ')} } from 'jobrun';`,
+    ...(code.includes('runJob') ? [`import { runJob } from 'jobrun/testing';`] : []),
     ...(code.includes('z.') ? [`import { z } from 'zod';`] : []),
     ...(needsJobs ? [`const jobs = await connect({ dir: ${JSON.stringify(dir)} });`] : []),
     code
@@ -59,6 +61,7 @@ it('are found: every class and function that is exported has one', () => {
     'FatalError',
     'RetryAt',
     'JobrunError',
+    'runJob',
   ])
     expect([what, examples.some(({ name }) => name.includes(` ${what}`))]).toEqual([what, true]);
 });

@@ -15,6 +15,7 @@ import {
   type ScheduleView,
   startDaemon,
 } from 'jobrun';
+import { type JobResult, runJob } from 'jobrun/testing';
 
 export const job = defineJob({
   retries: { limit: Infinity, delay: '1s' },
@@ -26,6 +27,9 @@ export const job = defineJob({
   },
   onDone: (output, ctx) => ctx.log.info(`${output.toFixed(1)}`),
 });
+
+const tried: JobResult<number> = await runJob(job, { n: 4 });
+if (tried.output?.toFixed(1) !== '8.0' || tried.saved.length !== 1) throw tried.error;
 
 const daemon = await startDaemon({ workers: 1, drain: '5s' });
 const jobs = await connect();

@@ -1,0 +1,119 @@
+// `jobrun/testing`: one attempt of a job in the process of a test, with what it did recorded.
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { defineJob, FatalError, RetryAt } from '../../src/catalog/job.ts';
+import { runJob } from '../../src/testing.ts';
+
+const price = defineJob({
+  params: z.object({ sku: z.string(), limit: z.number().default(2) }),
+  async initialize({ sku }) {
+    return { sku, at: 0 };
+  },
+  async run({ sku, limit }, ctx) {
+    for (let at = ctx.checkpoint.at; at < limit; at++) {
+      await ctx.sleep('1h');
+      ctx.progress((100 * (at + 1)) / limit, `row ${at}`);
+      ctx.result({ at });
+      await ctx.save({ sku, at: at + 1 });
+    }
+    ctx.log.info('over', { sku });
+    const id = await ctx.emit('mail', { sku }, { in: '5m' });
+    const found = await ctx.step('look', () => 42);
+    return { sku, id, found, attempt: ctx.attempt };
+  },
+});
+
+describe('a job in the process of a test', () => {
+  it('gets its params filled in, sleeps no real time, and has all that it did recorded', async () => {
+    const began = Date.now();
+    const result = await runJob(price, { sku: 'A-1' }, { now: '2026-12-01T09:00:00Z' });
+    expect(Date.now() - began).toBeLessThan(60_000);
+    expectTypeOf(result.output).toEqualTypeOf<
+      { sku: string; id: string; found: number; attempt: number } | undefined
+    >();
+    expect(result).toEqual({
+      output: { sku: 'A-1', id: '2', found: 42, attempt: 1 },
+      ...{ error: null, again: null, pending: false },
+      checkpoint: { sku: 'A-1', at: 2 },
+      saved: [0, 1, 2].map((at) => ({ sku: 'A-1', at })),
+      progress: [
+        { percent: 50, text: 'row 0' },
+        { percent: 100, text: 'row 1' },
+      ],
+      results: [{ at: 0 }, { at: 1 }],
+      emitted: [{ job: 'mail', params: { sku: 'A-1' }, options: { in: '5m' } }],
+      steps: { look: 42 },
+      log: [{ level: 'info', text: 'over', fields: { sku: 'A-1' } }],
+      sleptMs: 7_200_000,
+    });
+  });
+
+  it('goes on from a checkpoint and from steps that were taken, without initialize', async () => {
+    const result = await runJob(
+      price,
+      { sku: 'B', limit: 3 },
+      { checkpoint: { sku: 'B', at: 2 }, attempt: 2, steps: { look: 7 } },
+    );
+    expect(result.saved).toEqual([{ sku: 'B', at: 3 }]);
+    expect(result.output).toMatchObject({ found: 7, attempt: 2 });
+    expect(result.steps).toEqual({});
+  });
+
+  it('is refused params that do not fit, as where a run is accepted', async () => {
+    await expect(runJob(price, { sku: 5 } as never)).rejects.toMatchObject({
+      code: 'bad-params',
+      message: expect.stringContaining('sku: '),
+    });
+  });
+
+  it('throws as its own error, and says when it wants to be called again', async () => {
+    const closed = await runJob(() => {
+      throw new FatalError('closed');
+    }, {});
+    expect(closed.error).toBeInstanceOf(FatalError);
+    expect(closed.again).toBe(null);
+    const now = new Date('2026-12-01T09:00:00Z');
+    const later = new Date('2026-12-01T09:15:00Z');
+    const busy = await runJob(
+      async () => {
+        throw new RetryAt('15m');
+      },
+      {},
+      { now },
+    );
+    expect([busy.again, busy.error]).toEqual([later, expect.any(RetryAt)]);
+    const polled = await runJob(
+      (_: object, ctx) => ctx.callback({ in: '15m', output: 1 }),
+      {},
+      { now },
+    );
+    expect([polled.again, polled.output, polled.error]).toEqual([later, 1, null]);
+    expect((await runJob((_: object, ctx) => ctx.pending(), {})).pending).toBe(true);
+  });
+
+  it('fails on an output that is no JSON, as it would in a worker', async () => {
+    const { error } = await runJob(() => new Map(), {});
+    expect(String(error)).toContain('the output');
+  });
+
+  it('is aborted by a signal; its sleeps end in the order of their times', async () => {
+    const ended = new AbortController();
+    const order: string[] = [];
+    const result = await runJob(
+      async (_: object, ctx) => {
+        const nap = async (time: string): Promise<void> => {
+          await ctx.sleep(time);
+          order.push(time);
+        };
+        await Promise.all([nap('3s'), nap('1s'), nap('2s')]);
+        ended.abort(new Error('no longer needed'));
+        await ctx.sleep('1s');
+      },
+      {},
+      { signal: ended.signal },
+    );
+    expect(order).toEqual(['1s', '2s', '3s']);
+    expect(result.sleptMs).toBe(3000);
+    expect(result.error).toMatchObject({ name: 'AbortError', message: 'no longer needed' });
+  });
+});
