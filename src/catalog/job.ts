@@ -2,6 +2,7 @@
 // job gets and gives. It must stay light, because every worker process loads it. Everything is recognised by a
 // registered symbol or a plain field, so that a project's own copy of jobrun and the daemon's understand each other.
 import { type Duration, durationMs } from '../support/durations.ts';
+import type { JobTypes } from './job-types.ts';
 
 /** The part of Standard Schema v1 that is used: zod, valibot, arktype and others have it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -160,10 +161,15 @@ export interface JobContext<Checkpoint = any> {
   result(row: unknown): void;
   /**
    * Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk.
-   * `emit<typeof price>('price', …)` checks the params against that definition.
+   * `emit<typeof price>('price', …)` checks the params against that definition; with the file that `jobrun types` writes
+   * every name and its params are checked.
    */
+  emit<Name extends JobName>(
+    job: Name,
+    ...more: ParamsAndMore<NamedJob<Name>, Readonly<Record<string, unknown>>>
+  ): Promise<string>;
   emit<Job extends AnyJob = AnyJob>(
-    job: string,
+    job: OtherName<Job>,
     params?: ParamsOf<Job>,
     options?: Readonly<Record<string, unknown>>,
   ): Promise<string>;
@@ -215,6 +221,36 @@ export type OutputOf<Job> =
     : Job extends ExternalDefinition<Any, infer Output, Any>
       ? Output
       : never;
+
+/** A name in that file. */
+export type JobName = keyof JobTypes & string;
+
+/** The definition of a job whose file exports it, or a mere function. */
+export type JobOf<Export> = Export extends AnyJob
+  ? Export
+  : Export extends (params: infer Params, ctx: Any) => infer Output
+    ? JobDefinition<Params, Awaited<Output>, Params, Any>
+    : AnyJob;
+
+export type NamedJob<Name extends JobName> = JobTypes[Name] extends AnyJob
+  ? JobTypes[Name]
+  : AnyJob;
+
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Any name where no file tells which there are, and where a definition is given as a type. */
+export type OtherName<Job> = [JobName] extends [never]
+  ? string
+  : Same<Job, AnyJob> extends true
+    ? never
+    : string;
+
+/** Params may be left out where all of them may. */
+export type ParamsAndMore<Job, More> =
+  Record<never, never> extends ParamsOf<Job>
+    ? [params?: ParamsOf<Job>, options?: More]
+    : [params: ParamsOf<Job>, options?: More];
 
 /** The places where definitions were written: the stack of the call, formatted only when it is asked for. */
 const places = new WeakMap<object, { readonly stack?: string }>();

@@ -1,7 +1,14 @@
 // The library as a program sees it: `connect` and the calls on what it returns. Names, options and results are those of
 // the command line; where that takes words, this takes values.
 
-import type { AnyJob, ParamsOf } from '../catalog/job.ts';
+import type {
+  AnyJob,
+  JobName,
+  NamedJob,
+  OtherName,
+  ParamsAndMore,
+  ParamsOf,
+} from '../catalog/job.ts';
 import type { abort } from '../commands/abort.ts';
 import type { complete } from '../commands/complete.ts';
 import { isMark } from '../commands/events.ts';
@@ -80,20 +87,30 @@ export class Jobs {
    * and `refused` for a schedule whose name is taken.
    *
    * A definition made by `defineJob` in a file of the jobs folder may stand for the name. Then TypeScript checks its
-   * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name.
+   * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name, and
+   * the file that `jobrun types` writes does it for every name.
    *
    * @example
    * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { priority: 5 });
    * const nightly = await jobs.schedule('clean-up', {}, { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' });
    * console.log(run.id, nightly.nextAt);
    */
+  schedule<Name extends JobName>(
+    job: Name,
+    params: ParamsOf<NamedJob<Name>>,
+    options: RuleOptions & ({ every: Duration } | { cron: string }),
+  ): Promise<ScheduleView>;
+  schedule<Name extends JobName>(
+    job: Name,
+    ...more: ParamsAndMore<NamedJob<Name>, RunOptions>
+  ): Promise<AcceptedOf<NamedJob<Name>>>;
   schedule<Job extends AnyJob = AnyJob>(
-    job: string | Job,
+    job: OtherName<Job> | Job,
     params: ParamsOf<Job>,
     options: RuleOptions & ({ every: Duration } | { cron: string }),
   ): Promise<ScheduleView>;
   schedule<Job extends AnyJob = AnyJob>(
-    job: string | Job,
+    job: OtherName<Job> | Job,
     params?: ParamsOf<Job>,
     options?: RunOptions,
   ): Promise<AcceptedOf<Job>>;

@@ -110,6 +110,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./events.ts')).events,
   },
   {
+    name: 'types',
+    summary: 'Write jobs.d.ts: names and params for TypeScript',
+    group: JOBS,
+    load: async () => (await import('./write-types.ts')).writeTypes,
+  },
+  {
     name: 'jobs',
     summary: 'List the jobs',
     group: JOBS,

@@ -1,7 +1,7 @@
 // `runJob`, for the tests of a project: one attempt of a job in the process of the test, with the `ctx` that workers give
 // too. No daemon, no files: what the job asks of its daemon is granted and recorded, and time passes only while it sleeps.
 import type { JobContext, JobDefinition } from '../catalog/job.ts';
-import type { Clock } from '../support/clock.ts';
+import { type Clock, systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { checkOne } from './calls.ts';
@@ -85,7 +85,9 @@ export async function runJob<Params = Any, Output = unknown, Input = Params, Che
   options: RunJobOptions = {},
 ): Promise<JobResult<Awaited<Output>>> {
   const definition: JobDefinition<Any, Any> = typeof job === 'function' ? { run: job } : job;
-  const clock = new TestClock(instantOf(options.now ?? new Date()));
+  const clock = new TestClock(
+    options.now === undefined ? systemClock.now() : instantOf(options.now),
+  );
   const record = new Recorder();
   const scope = new RecordedScope(assignmentFor(options, clock.now()), record, clock);
   const { signal } = options;

@@ -1,5 +1,6 @@
 // A job's definition in the place of its name: the name is that of its file, and the types of params, output, checkpoint and
 // emitted runs are checked by the compiler, which reads this file as well.
+import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, expectTypeOf, test } from 'vitest';
@@ -86,3 +87,78 @@ test('what has no name of its own is refused, and how to name it is said', async
   );
   expect((await jobs.list()).total).toBe(0);
 });
+
+test('the file of `jobrun types` has every name and its params checked in schedule and emit, and outputs typed', async () => {
+  const { project } = new Site({});
+  for (const name of ['zod', '@types/node', 'undici-types'])
+    project.link(`node_modules/${name}`, join(ROOT, 'node_modules', name));
+  project.link('node_modules/jobrun', ROOT);
+  project.write(
+    'jobs/price.ts',
+    `import { defineJob } from 'jobrun';
+import { z } from 'zod';
+export default defineJob({
+  params: z.object({ sku: z.string(), limit: z.number().default(3) }),
+  async run({ sku }, ctx) {
+    await ctx.emit('price', { sku: 'next' });
+    await ctx.emit('shop/mail', { to: sku });
+    // @ts-expect-error there is no such job
+    await ctx.emit('priec', { sku });
+    // @ts-expect-error a sku is a text
+    await ctx.emit('price', { sku: 1 });
+    return { sku, cents: 5 };
+  },
+});
+`,
+  );
+  project.write(
+    'jobs/shop/mail.ts',
+    'export default async ({ to, cc }: { to: string; cc?: string }) => to.length + (cc?.length ?? 0);\n',
+  );
+  project.write(
+    'jobs/sheet.mjs',
+    `const schema = { type: 'object', required: ['n'], additionalProperties: false, properties: {
+  n: { type: 'integer' }, mode: { enum: ['a', 'b'] }, tags: { type: 'array', items: { type: ['string', 'null'] } } } };
+export default { run() {}, params: { '~standard': { version: 1, vendor: 'x',
+  validate: (value) => ({ value }), jsonSchema: { input: () => schema } } } };
+`,
+  );
+  project.write('jobs/backup.sh', '#!/bin/sh\necho hi\n');
+  project.write(
+    'main.ts',
+    `import { connect } from 'jobrun';
+const jobs = await connect();
+const { cents } = await jobs.result(await jobs.schedule('price', { sku: 'A' }, { in: '5m' }));
+const letters: number = await jobs.result(await jobs.schedule('shop/mail', { to: 'a' }));
+await jobs.schedule('sheet', { n: 1, mode: 'a', tags: ['x', null] }, { cron: '@daily' });
+await jobs.schedule('backup');
+// @ts-expect-error there is no such job
+await jobs.schedule('pirce');
+// @ts-expect-error params are needed
+await jobs.schedule('price');
+// @ts-expect-error a sku is a text
+await jobs.schedule('price', { sku: 5 });
+// @ts-expect-error no such mode
+await jobs.schedule('sheet', { n: 1, mode: 'c' });
+// @ts-expect-error no such param
+await jobs.schedule('sheet', { n: 1, other: 'c' });
+console.log(cents.toFixed(), letters);
+`,
+  );
+  project.write(
+    'tsconfig.json',
+    JSON.stringify({
+      compilerOptions: {
+        ...{ module: 'nodenext', target: 'es2022', strict: true, noEmit: true, types: ['node'] },
+      },
+      include: ['*.ts', 'jobs'],
+    }),
+  );
+  expect((await project.cli(['types'])).stdout).toContain('Wrote jobs.d.ts with 4 jobs');
+  const { status, stdout } = spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], {
+    cwd: project.dir,
+    encoding: 'utf8',
+  });
+  expect(stdout).toBe('');
+  expect(status).toBe(0);
+}, 60_000);

@@ -1,5 +1,5 @@
-// The files that `init` and `new` make: what stands in them, and their writing. An existing file stays as it is: no
-// work is lost.
+// The files that `init`, `new` and `types` make: their content, and how they are written. A file that a user may have
+// written stays as it is: no work is lost.
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, JobrunError } from '../../support/errors.ts';
@@ -12,9 +12,22 @@ export async function writeNew(path: string, content: string, mode = 0o666): Pro
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    const message = `${path} cannot be written: ${(error as Error).message}`;
-    throw new JobrunError('refused', message, 'Check the folder and its permissions.', error);
+    throw unwritable(path, error);
   }
+}
+
+/** Writes a file that is made anew each time. The same content is not written again: programs may watch the file. */
+export async function writeAnew(path: string, content: string): Promise<void> {
+  try {
+    if ((await contentOf(path)) !== content) await writeFile(path, content);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): JobrunError {
+  const message = `${path} cannot be written: ${(error as Error).message}`;
+  return new JobrunError('refused', message, 'Check the folder and its permissions.', error);
 }
 
 /** Adds a line to the project's .gitignore, unless it is there. */
