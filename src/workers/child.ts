@@ -41,6 +41,9 @@ const NODE_FLAGS = [
   ...('require_module' in process.features ? [] : ['--experimental-require-module']),
 ];
 
+/** A job may emit without waiting for the answers. More than a commit takes are not read until some are answered. */
+const MOST_EMITS = 1000;
+
 export class Child implements Runner {
   readonly mark: string;
   readonly pid: number;
@@ -63,6 +66,10 @@ export class Child implements Runner {
   #forged = false;
   /** Log lines in the piece of the channel that is being read. */
   #logs = 0;
+  /** Emits that are not answered yet, by their run and call. */
+  readonly #emits = new Set<string>();
+  #isFlooded = false;
+  #isDead = false;
   #unsent: string[] = [];
 
   constructor(options: ChildOptions) {
@@ -86,6 +93,9 @@ export class Child implements Runner {
   send(message: ToWorker): void {
     if (this.#unsent.length === 0) process.nextTick(() => this.#flush());
     this.#unsent.push(JSON.stringify(message));
+    if (message.type !== 'answer') return;
+    this.#emits.delete(`${message.run} ${message.call}`);
+    this.#readOn();
   }
 
   #flush(): void {
@@ -137,12 +147,30 @@ export class Child implements Runner {
         frames.write(chunk);
         return this.#logs || null;
       });
-      if (this.#logs === 0) return;
-      if (this.#flow.wait(() => this.#channel.resume())) this.#channel.pause();
+      if (this.#logs > 0) this.#isFlooded = this.#flow.wait(() => this.#flowOn());
+      if (this.#mustWait()) this.#channel.pause();
     });
-    child.on('exit', () => this.#flow.free(true));
+    child.on('exit', () => {
+      this.#isDead = true;
+      this.#flow.free(true);
+      this.#readOn();
+    });
     // A pipe breaks when its process dies: the exit tells it, with the reason.
     for (const stream of child.stdio) stream?.on('error', () => undefined);
+  }
+
+  #flowOn(): void {
+    this.#isFlooded = false;
+    this.#readOn();
+  }
+
+  /** What a dead worker has left is read whatever waits. */
+  #mustWait(): boolean {
+    return this.#isFlooded || (this.#emits.size >= MOST_EMITS && !this.#isDead);
+  }
+
+  #readOn(): void {
+    if (this.#channel.isPaused() && !this.#mustWait()) this.#channel.resume();
   }
 
   /** Something else than the worker writes to its pipe: nothing that it says can be believed any more. */
@@ -202,8 +230,14 @@ export class Child implements Runner {
         return;
       default:
         if (message.type === 'log') this.#logs++;
-        this.#runs.get(message.run)?.message(message);
+        this.#toRun(message);
     }
+  }
+
+  #toRun(message: FromRun): void {
+    const listener = this.#runs.get(message.run);
+    if (listener && message.type === 'emit') this.#emits.add(`${message.run} ${message.call}`);
+    listener?.message(message);
   }
 
   /** What was printed before the end may still lie in the other pipes: they are read in this same turn. */

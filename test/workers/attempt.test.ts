@@ -1,6 +1,7 @@
 // One attempt in a real worker process: what it gets, what it says, how it ends.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { delay, systemClock } from '../../src/support/clock.ts';
 import { assignment, carry, child, jobOf, project, runBody, until } from './harness.ts';
 
 describe('what a job gives back', () => {
@@ -359,3 +360,30 @@ test('what is left over from a finished run does not get into the next', async (
   await until(() => said.outcome !== null);
   expect(said.lines).toEqual(['stdout: second']);
 });
+
+test('of emits that a job does not wait for, a few are read at once, and all are answered in the end', async () => {
+  const body = `const all = Array.from({ length: 20_000 }, (_, n) => ctx.emit('other', { n }));
+    return (await Promise.all(all)).length;`;
+  const dir = project({ 'jobs/job.mjs': jobOf(body) });
+  const worker = child(dir);
+  const calls: number[] = [];
+  let isAnswering = false;
+  const answer = (call: number): void =>
+    worker.send({ type: 'answer', run: 1, call, answer: { ok: true, value: '2' } });
+  const outcome = new Promise((resolve) => {
+    worker.listen(1, (message) => {
+      if (message.type === 'outcome') resolve(message.outcome);
+      if (message.type !== 'emit') return;
+      if (isAnswering) answer(message.call);
+      else calls.push(message.call);
+    });
+  });
+  worker.send({ type: 'run', assignment: assignment(join(dir, 'jobs/job.mjs')) });
+  await until(() => calls.length > 999);
+  await delay(systemClock, 500);
+  // A thousand, and what was in the piece that was read last.
+  expect(calls.length).toBeLessThan(4000);
+  isAnswering = true;
+  for (const call of calls) answer(call);
+  expect(await outcome).toEqual({ kind: 'returned', output: 20_000 });
+}, 60_000);
