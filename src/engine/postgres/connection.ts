@@ -107,6 +107,7 @@ export class ServerSession implements Session {
   /** What it ended by. */
   lost: JobrunError | null = null;
   #underWay = 0;
+  #isGathering = false;
 
   constructor(host: StoreHost, facts: ServerFacts, client: Client) {
     this.host = host;
@@ -120,6 +121,7 @@ export class ServerSession implements Session {
   async query<Row>({ name, text, values }: Statement): Promise<readonly Row[]> {
     if (this.lost) throw this.lost;
     this.#underWay++;
+    this.#gather();
     try {
       const asked = { text, ...(name && { name }), ...(values && { values: [...values] }) };
       return (await this.client.query<Row & QueryResultRow>(asked)).rows;
@@ -139,6 +141,18 @@ export class ServerSession implements Session {
     }
     this.lost = unreachable(this.host, closed);
     await this.client.end();
+  }
+
+  /** Statements of one moment are one write: each write is a system call, and wakes the server. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const stream = streamOf(this.client);
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   #lose(error: unknown): JobrunError {
@@ -209,9 +223,11 @@ async function connected(
 
 /** Nothing more is believed of it. Its own `end` would wait for what is under way. */
 function cut(client: Client): void {
-  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
-  stream.destroy();
+  streamOf(client).destroy();
 }
+
+const streamOf = (client: Client): Duplex =>
+  (client as unknown as { connection: { stream: Duplex } }).connection.stream;
 
 const INT8 = 20;
 const INT8_LIST = 1016;

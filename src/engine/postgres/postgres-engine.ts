@@ -164,21 +164,24 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   async advance(now: number): Promise<number | null> {
     if (this.id === READER_ID) return null;
+    let seen = await this.#next(now);
+    if (seen.isDue) {
+      await this.#fallDue(now);
+      seen = await this.#next(now);
+    }
+    if (seen.untold > 0) this.#tellOn();
+    this.claims.nextPlaceAt = seen.place;
+    return soonest(seen);
+  }
+
+  async #fallDue(now: number): Promise<void> {
     for (let due = await this.#due(now); due.length > 0; due = await this.#due(now))
       await this.#turns.do({
         patience: 'none',
         size: due.length,
-        wants: (wanted) => {
-          for (const id of due) wanted.runs.add(id);
-        },
-        decide: (unit) => {
-          for (const id of due) fallDue(unit, id, now);
-        },
+        wants: (wanted) => due.forEach((id) => void wanted.runs.add(id)),
+        decide: (unit) => due.forEach((id) => void fallDue(unit, id, now)),
       });
-    const { place, next, untold } = await this.#next(now);
-    if (untold > 0) this.#tellOn();
-    this.claims.nextPlaceAt = place;
-    return next === null || place === null ? (next ?? place) : Math.min(next, place);
   }
 
   /** The next scheduled runs that are due, or whose wait seems to last longer than its length. */
@@ -198,6 +201,8 @@ export class PostgresEngine extends Reads implements E.Engine {
     const [row] = await this.#sessions.read<Next>({
       name: 'jobrun_next',
       text: `select (select min(due_at) from run where state = 'scheduled') as next,
+        (exists (select from run where state = 'scheduled' and due_at <= $4::float8)
+          or exists (select from run where wait_from > $5::float8)) as "isDue",
         (select json_array_length(untold) from meta) as untold,
         (select min(s.at + j.per) from unnest($1::text[], $2::integer[], $3::float8[]) as j (job, most, per),
           lateral (select at from start where job = j.job and at > $4::float8 - j.per and at <= $5::float8
@@ -391,16 +396,10 @@ export class PostgresEngine extends Reads implements E.Engine {
     return { bytes: 0, limit: Number.POSITIVE_INFINITY };
   }
 
-  /**
-   * What the rows of the tables hold. The size of their files would not do: PostgreSQL keeps the room of removed rows for
-   * new ones, so a bound of it would be passed for ever, and all history would go.
-   */
+  /** What rows hold. Their files keep the room of removed rows for new ones: a bound of those would be passed for ever. */
   async size(): Promise<number> {
-    const [row] = await this.#sessions.read<{ bytes: number }>({
-      name: 'jobrun_size',
-      text: 'select (bytes + coalesce((select sum(bytes) from log), 0))::float8 as bytes from meta',
-    });
-    return row?.bytes ?? 0;
+    const text = `select (bytes + coalesce((select sum(bytes) from log), 0))::float8 as n from meta`;
+    return (await this.#sessions.read<{ n: number }>({ name: 'jobrun_size', text }))[0]?.n ?? 0;
   }
 
   /** What was handed in is carried out before. The sessions are the caller's. */
@@ -414,11 +413,16 @@ export class PostgresEngine extends Reads implements E.Engine {
 }
 
 interface Next {
+  /** `#due` finds some. */
+  readonly isDue: boolean;
   readonly next: number | null;
   readonly place: number | null;
   /** News that not all have heard. */
   readonly untold: number;
 }
+
+const soonest = ({ next, place }: Next): number | null =>
+  next === null || place === null ? (next ?? place) : Math.min(next, place);
 
 const OPEN: E.Pauses = { all: false, jobs: new Set() };
 
