@@ -16,6 +16,8 @@ const found = (process.env.PATH ?? '')
 
 if (!platform.hasBrowser)
   process.stderr.write('no chromium here: the tests of the web page are left out\n');
+if (!platform.hasNginx)
+  process.stderr.write('no nginx here: the tests of the web page behind one are left out\n');
 
 let browser: Promise<Browser> | null = null;
 const complaints: string[] = [];
@@ -42,11 +44,14 @@ export async function profile({
   zone,
 }: Visiting = {}): Promise<BrowserContext> {
   if (found === undefined) needProgram('chromium');
-  browser ??= chromium.launch({ executablePath: found ?? 'chromium', args: ['--no-sandbox'] });
+  // Names of other sites are bound to this machine.
+  const args = ['--no-sandbox', '--host-resolver-rules=MAP *.example.com 127.0.0.1'];
+  browser ??= chromium.launch({ executablePath: found ?? 'chromium', args });
   const context = await (await browser).newContext({
     viewport: { width, height: 860 },
     colorScheme: theme,
     reducedMotion: 'reduce',
+    ignoreHTTPSErrors: true,
     ...(zone !== undefined && { timezoneId: zone }),
   });
   whenOver(() => context.close());

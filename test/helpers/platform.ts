@@ -22,6 +22,8 @@ export const platform = {
   givesOwnMounts: mayUnshare('--mount'),
   /** In CI the tests of the web page fail without one. */
   hasBrowser: process.env.CI !== undefined || isInstalled('chromium'),
+  /** The same of a proxy before it. */
+  hasNginx: process.env.CI !== undefined || isInstalled('nginx'),
 } as const;
 
 /** Throws where the program is not installed, and says what to install. */

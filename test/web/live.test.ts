@@ -25,7 +25,7 @@ const turn = (page: Page, to: 'hidden' | 'visible'): Promise<unknown> =>
     document.dispatchEvent(new Event('visibilitychange'));
   `);
 
-describe.runIf(platform.hasBrowser)('tabs', () => {
+describe.runIf(platform.hasBrowser)('tabs', { timeout: 60_000 }, () => {
   test('share one stream, which another takes over when the first closes, and all see changes', async () => {
     const project = await apiProject({ 'jobs/work.mjs': WORK });
     const context = await profile();
@@ -34,7 +34,7 @@ describe.runIf(platform.hasBrowser)('tabs', () => {
       if (request.url().endsWith('/changes')) streams.push(request.frame().page());
     });
     const tabs: Page[] = [];
-    for (let i = 0; i < 8; i++) tabs.push(await visit(project, '/runs', { context }));
+    for (let i = 0; i < 12; i++) tabs.push(await visit(project, '/runs', { context }));
     await Promise.all(tabs.map(live));
     expect(streams).toEqual([tabs[0]]);
     await project.api('POST', 'runs', { job: 'work', in: '2h' });
