@@ -56,6 +56,7 @@ import type {
 } from './call-options.ts';
 import { jobNameOf } from './job-names.ts';
 import { Caller, WHERE } from './library.ts';
+import { asCalled } from './thrown-to-code.ts';
 
 /**
  * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. Calls that need a
@@ -420,3 +421,5 @@ function endedError(run: RunView): RunEndedError {
   const error = new JobrunError(failed ? 'run-failed' : 'run-aborted', message, hint);
   return Object.assign(error, { run }) as RunEndedError;
 }
+
+asCalled(Jobs.prototype);

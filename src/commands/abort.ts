@@ -7,6 +7,7 @@ import { abortIdle } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
+import { count as counted } from '../support/text.ts';
 import { list } from './list.ts';
 import { BY_FILTER, eachMatching, isByFilter, type Matched } from './shared/by-filter.ts';
 import type { Command, Context } from './shared/command.ts';
@@ -107,11 +108,21 @@ export const abort: Command<typeof options, Reply, Matched> = {
       for (const { id, state, tookMs } of aborted) {
         out.line`${id} ${paintState(state)} after ${showDuration(tookMs)}`;
       }
+      if (aborted.length > 1) out.note`${summary(aborted)}`;
       if (results.length === 0) out.note`nothing to abort`;
     }
     return showRefused(results, out);
   },
 };
+
+/** `5 runs: 4 aborted, 1 done`: one may have ended by itself meanwhile. */
+function summary(all: readonly Aborted[]): string {
+  const states = [...new Set(all.map(({ state }) => state))];
+  const counts = states.map(
+    (name) => `${all.filter(({ state }) => state === name).length} ${name}`,
+  );
+  return `${counted(all.length, 'run')}: ${counts.join(', ')}`;
+}
 
 /** A program outside has none: its run is over at once. */
 const hostOf = ({ worker }: RunView): string[] =>

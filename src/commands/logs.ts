@@ -9,7 +9,7 @@ import { logOf, logWithSteps, type NumberedStep, showLine } from './shared/follo
 import { count, run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
 import { argument, field, flag, option, yesOrNo } from './shared/options.ts';
-import type { Output } from './shared/output.ts';
+import { type Output, paint } from './shared/output.ts';
 import { showStep } from './shared/steps.ts';
 
 interface Reply {
@@ -71,7 +71,14 @@ export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> =
   },
 
   show({ lines, attempts }, out) {
-    for (const line of lines) showOne(line, out);
+    let shown = new Set(lines.map((line) => line.attempt)).size > 1 ? 0 : null;
+    for (const line of lines) {
+      if (shown !== null && shown !== line.attempt && !out.json) {
+        shown = line.attempt;
+        out.line`${paint('dim', `-- attempt ${line.attempt} --`)}`;
+      }
+      showOne(line, out);
+    }
     if (attempts !== undefined) out.note`it has begun ${counted(attempts, 'attempt')} so far`;
     return undefined;
   },

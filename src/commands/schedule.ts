@@ -52,6 +52,7 @@ import {
   RULE,
   type RunRequest,
   refuseGiven,
+  SCHEDULE,
   SETTINGS,
   TIMES,
 } from './shared/run-options.ts';
@@ -65,6 +66,7 @@ const options = {
   ...PARAMS,
   ...SETTINGS,
   force: FORCE,
+  same: SCHEDULE.same,
   dryRun: DRY_RUN,
   wait: flag('--wait', 'until it is settled; exit with its result'),
   follow: flag('--follow', 'the same, and show its log'),

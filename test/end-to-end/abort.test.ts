@@ -200,7 +200,8 @@ describe('runs that have not begun', () => {
     const ids = await Promise.all(
       [1, 2].map(async () => (await project.json('schedule', 'waits', '--in', '1h')).id),
     );
-    expect((await project.cli(['abort', ...ids])).code).toBe(0);
+    const both = await project.cli(['abort', ...ids]);
+    expect([both.code, both.stderr]).toEqual([0, '2 runs: 2 aborted\n']);
     const again = await project.cli(['abort', ...ids]);
     expect([again.code, again.stdout]).toEqual([5, '']);
     const third = (await project.json('schedule', 'waits', '--in', '1h')).id;

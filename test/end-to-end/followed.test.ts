@@ -45,6 +45,12 @@ test('run tells why it waits, what failed and when it goes on; piped without con
   const asked = await project.cli(['run', 'gated', '--json']);
   expect(JSON.parse(asked.stdout)).toMatchObject({ id: '2', state: 'done' });
   expect(asked.stderr).toBe('');
+  // Read later, the log names each attempt; a program has that in each line.
+  expect((await project.cli(['logs', '1'])).stdout).toMatch(
+    /^-- attempt 1 --\n.+ info {2}attempt 1\n-- attempt 2 --\n.+ info {2}attempt 2\n$/,
+  );
+  expect((await project.cli(['logs', '1', '--attempt', '2'])).stdout).not.toContain('--');
+  expect((await project.cli(['logs', '1', '--json'])).stdout).not.toContain('-- attempt');
   await daemon.kill('SIGTERM');
 }, 60_000);
 

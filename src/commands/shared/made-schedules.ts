@@ -1,8 +1,10 @@
 // A schedule as it is asked for with `--every` or `--cron`. Its name is its key, so a second one of the same name is
 // refused unless it is to replace the first.
+import { isDeepStrictEqual } from 'node:util';
 import { checkCron } from '../../run/cron.ts';
 import { unknownSchedule } from '../../run/refusal.ts';
 import {
+  isAside,
   newSchedule,
   type Rule,
   revised,
@@ -50,6 +52,7 @@ export async function makeSchedule(
   let replaced = false;
   // If two of one name come at once, one is refused.
   const made = (present: Schedule | null): Schedule => {
+    if (present && request.same && isSame(present, asked)) return present;
     if (present) refuseUnless(replace, present);
     replaced = present !== null;
     const next = present
@@ -62,6 +65,10 @@ export async function makeSchedule(
     : ((await context.engine.changeSchedule(name, made)) as Schedule);
   return { schedule, replaced };
 }
+
+/** A start time counts only where the schedule is made: it has begun since. */
+const isSame = (present: Schedule, asked: Partial<Schedule>): boolean =>
+  !isAside(present) && isDeepStrictEqual({ ...present, ...asked }, present);
 
 function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {
   if (everyMs !== undefined) return { kind: 'every', everyMs };

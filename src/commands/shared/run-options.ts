@@ -34,6 +34,7 @@ import {
   option,
   optionMany,
   type Sent,
+  yesOrNo,
 } from './options.ts';
 import { type GivenParams, readParams, type Texts } from './params.ts';
 import { type Due, readDue } from './times.ts';
@@ -137,7 +138,16 @@ export const RUN = {
 export type RunRequest = Checked<typeof RUN>;
 
 /** A schedule as it is asked for. */
-export const SCHEDULE = { ...RUN, ...RULE, timezone };
+export const SCHEDULE = {
+  ...RUN,
+  ...RULE,
+  timezone,
+  /** Asked for by code, which may be started again and again. */
+  same: field(
+    yesOrNo,
+    'if there is a schedule of this name that is just the same, that one is the reply',
+  ),
+};
 export type ScheduleRequest = Checked<typeof SCHEDULE>;
 
 /** A line of a batch. Its times are words, as they are typed. */
@@ -230,6 +240,7 @@ export function requestFromCode(
   const shown = (key: string): string => nameIn(FROM_CODE, key);
   refuseBoth(given, 'dueAt', 'inMs', shown);
   if (only === 'run') refuseGiven(given, Object.keys(RULE), shown, 'only with every or cron');
-  isRule(given, shown, [...OF_RULE, 'timezone']);
-  return { ...given, job, ...(params !== undefined && { params }), force: true };
+  const makes = isRule(given, shown, [...OF_RULE, 'timezone']);
+  const same = makes && { same: true };
+  return { ...given, job, ...(params !== undefined && { params }), force: true, ...same };
 }
