@@ -158,6 +158,7 @@ export function claimsContract(bench: Bench): void {
   });
 
   test('whoever hands out is told when something may be able to start or to fire, and not of each change', async () => {
+    await bench.listening();
     let stirs = 0;
     const undo = bench.engine.onStir(() => stirs++);
     const stirsAt = async (what: string, work: () => Promise<unknown>, is = true) => {

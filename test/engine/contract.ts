@@ -10,7 +10,10 @@ import { logsContract } from './contract-logs.ts';
 import { outsideContract } from './contract-outside.ts';
 import { settledContract } from './contract-settled.ts';
 
-export type Store = Pick<Opened, 'engine' | 'members' | 'logs' | 'tidy' | 'close'>;
+export interface Store extends Pick<Opened, 'engine' | 'members' | 'logs' | 'tidy' | 'close'> {
+  /** Waits until an engine that has just been opened hears of others, which stirs once; not there where it has no others. */
+  readonly listening?: () => Promise<void>;
+}
 
 export interface Place {
   open(): Promise<Store>;
@@ -20,6 +23,7 @@ export interface Place {
 /** What a test works with: the engine, and a fresh one on the same place after a clean end of the last. */
 export interface Bench extends Pick<Store, 'engine' | 'members' | 'logs' | 'tidy'> {
   reopen(): Promise<void>;
+  listening(): Promise<void>;
 }
 
 export function engineContract(name: string, newPlace: () => Promise<Place>): void {
@@ -36,6 +40,7 @@ export function engineContract(name: string, newPlace: () => Promise<Place>): vo
       return store.logs;
     },
     tidy: () => store.tidy(),
+    listening: async () => store.listening?.(),
     reopen: async () => {
       await store.close();
       store = await place.open();

@@ -13,7 +13,14 @@ engineContract('postgres', async () => {
     open: async () => {
       const opened = await openStore(url);
       const { engine, members, logs, close } = opened;
-      return { engine, members, logs, tidy: async () => undefined, close };
+      const listening = (): Promise<void> =>
+        new Promise((resolve) => {
+          const undo = engine.onStir(() => {
+            undo();
+            resolve();
+          });
+        });
+      return { engine, members, logs, tidy: async () => undefined, close, listening };
     },
     clear: async () => undefined,
   };
