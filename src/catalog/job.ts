@@ -145,6 +145,12 @@ export interface JobContext<Checkpoint = any> {
   readonly dueAt: Date;
   /** Name of the schedule that made the run, or null. */
   readonly schedule: string | null;
+  /** The trace context of this attempt, to hand on to what it calls: headers or environment variables of these names. */
+  readonly trace: {
+    readonly traceparent: string;
+    readonly tracestate: string | null;
+    readonly baggage: string;
+  };
   /** Aborted with an Error whose `cause` is `abort`, `timeout`, `stale` or `shutdown`. */
   readonly signal: AbortSignal;
   /** Lines of the run's log, each of at most 64 KB. Printed lines come into it too. */

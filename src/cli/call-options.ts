@@ -46,6 +46,9 @@ export interface RunOptions {
   readonly timeout?: Duration;
   /** Ids of runs that must be done before. */
   readonly after?: readonly string[];
+  /** The trace that it belongs to. Default: the active context of `@opentelemetry/api`, if this program has it. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
 }
 
 /** With `every` or `cron` it is no run but a schedule that makes runs. */

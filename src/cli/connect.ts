@@ -28,6 +28,7 @@ import type { show } from '../commands/show.ts';
 import type { status } from '../commands/status.ts';
 import type { update } from '../commands/update.ts';
 import type { NumberedLine } from '../engine/logs.ts';
+import { activeTrace } from '../support/active-trace.ts';
 import type { ConfigOptions } from '../support/config.ts';
 import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
 import { anything, fields, list as listOf } from '../support/schema.ts';
@@ -123,7 +124,7 @@ export class Jobs {
     const name = jobNameOf(job, this.#caller.config.jobs);
     const asked = requestFromCode(name, toJson(params, 'the params'), optionsJson(options));
     if (asked.cron === undefined && asked.everyMs === undefined)
-      return this.#caller.runs.accept(asked);
+      return this.#caller.runs.accept(traced(asked));
     // The expression was written for the zone of this process, which may not be the daemon's.
     const timezone = asked.timezone ?? this.#caller.config.timezone;
     const request = asked.cron === undefined ? asked : { ...asked, timezone };
@@ -400,6 +401,10 @@ export class Jobs {
   }
 }
 
+/** Asked for within a span of the caller, the run belongs to its trace. */
+const traced = <Asked extends { readonly traceparent?: string }>(asked: Asked): Asked =>
+  asked.traceparent === undefined ? { ...activeTrace(), ...asked } : asked;
+
 const many = listOf(anything);
 
 function lineOf(one: unknown, i: number): BatchLine {
@@ -407,7 +412,10 @@ function lineOf(one: unknown, i: number): BatchLine {
   try {
     const { job, params = {}, ...options } = take(fields, one, 'a run');
     const given = toJson(params, 'the params');
-    return { line, run: requestFromCode(job as string, given, optionsJson(options), 'run') };
+    return {
+      line,
+      run: traced(requestFromCode(job as string, given, optionsJson(options), 'run')),
+    };
   } catch (error) {
     return { line, error: toJobrunError(error).toJSON() };
   }

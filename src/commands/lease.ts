@@ -107,7 +107,7 @@ async function draftsFor(
     const { job, params, ...given } = fieldsOf(one);
     return checked(SCHEDULE, requestFromCode(String(job ?? ''), params, given as Json, 'run'));
   });
-  const drafts = await draftsOf(requests, context, context.clock.now(), parent.id);
+  const drafts = await draftsOf(requests, context, context.clock.now(), parent);
   const bad = drafts.find((draft) => draft instanceof JobrunError);
   if (bad) throw bad;
   return drafts as readonly Draft[];

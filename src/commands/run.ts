@@ -16,7 +16,16 @@ import { findJob } from './shared/job-lookup.ts';
 import { job } from './shared/kinds.ts';
 import { argument, flag } from './shared/options.ts';
 import { tellTextNote } from './shared/params.ts';
-import { askRun, DRY_RUN, FORCE, NOTE, PARAMS, SETTINGS, TIMES } from './shared/run-options.ts';
+import {
+  askRun,
+  DRY_RUN,
+  FORCE,
+  NOTE,
+  PARAMS,
+  SETTINGS,
+  TIMES,
+  TRACE,
+} from './shared/run-options.ts';
 import { START_DAEMON } from './shared/waiting.ts';
 
 const options = {
@@ -24,6 +33,7 @@ const options = {
   ...TIMES,
   ...PARAMS,
   ...SETTINGS,
+  ...TRACE,
   force: FORCE,
   dryRun: DRY_RUN,
   local: flag('--local', 'run it here, without a daemon; Ctrl-C aborts it'),

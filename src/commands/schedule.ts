@@ -55,6 +55,8 @@ import {
   SCHEDULE,
   SETTINGS,
   TIMES,
+  TRACE,
+  traceOfEnvironment,
 } from './shared/run-options.ts';
 import { viewRun } from './shared/views.ts';
 import { durably, isAwaited, noDaemon } from './shared/waiting.ts';
@@ -65,6 +67,7 @@ const options = {
   ...RULE,
   ...PARAMS,
   ...SETTINGS,
+  ...TRACE,
   force: FORCE,
   same: SCHEDULE.same,
   dryRun: DRY_RUN,
@@ -166,7 +169,7 @@ async function askBatch({ typed, ...asked }: Asked<typeof options>): Promise<Req
   }
   const text = batch === '-' ? await asked.readStdin() : await readText(batch);
   const here = { now: asked.now, timezone: asked.config.timezone };
-  return { lines: await readBatch(text, here) };
+  return { lines: await readBatch(text, here, traceOfEnvironment(process.env)) };
 }
 
 interface AskedOne extends RunRequest {

@@ -3,6 +3,7 @@
 import { isExternal, policyOf } from '../catalog/catalog.ts';
 import { leaseOf } from '../run/external.ts';
 import type { Run } from '../run/run.ts';
+import { attemptTrace } from '../run/trace.ts';
 import { isoOf } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -24,7 +25,7 @@ export interface Lease {
   readonly dueAt: string;
   /** How long the worker may be silent. */
   readonly lockTimeMs: number;
-  readonly traceparent: string | null;
+  readonly traceparent: string;
 }
 
 const MAX_NAME = 200;
@@ -85,6 +86,6 @@ function leaseView(run: Run, { catalog }: Context): Lease {
     checkpoint: life?.checkpoint ?? null,
     dueAt: isoOf(run.state.dueAt),
     lockTimeMs: policyOf(catalog.find(job)).lockTimeMs ?? until - heardAt,
-    traceparent: null,
+    traceparent: attemptTrace(run).traceparent,
   };
 }

@@ -3,6 +3,7 @@
 import { begunAttempts } from '../run/attempts.ts';
 import { latestAttempt, type Run } from '../run/run.ts';
 import { type Mask, maskOf } from '../run/secrets.ts';
+import { attemptTrace } from '../run/trace.ts';
 import type { Saved } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
@@ -26,6 +27,7 @@ export function assignmentOf(run: Run, file: string, reportStart = false): Assig
     rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps?.toJSON() ?? {},
     reportStart,
+    trace: attemptTrace(run),
   };
 }
 

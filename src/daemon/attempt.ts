@@ -49,7 +49,7 @@ export interface AttemptParts {
   /** Chance for the spread of retries, from 0 to 1. */
   readonly chance: () => number;
   /** Accepts what the job emits; resolves with the id of the run. */
-  readonly emit: (parent: number, job: string, params: Json, options: Json) => Promise<string>;
+  readonly emit: (parent: Run | null, job: string, params: Json, options: Json) => Promise<string>;
   /** Asks the job's `onError`, if it has one, in another process, about a failure that its own cannot answer for. */
   readonly askOnError: (
     run: Run,
@@ -364,7 +364,7 @@ export class Attempt {
       case 'emit':
         this.#answer(
           message.call,
-          this.#p.emit(this.run.id, message.job, message.params, message.options),
+          this.#p.emit(this.run, message.job, message.params, message.options),
         );
         return;
     }

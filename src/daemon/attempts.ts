@@ -221,7 +221,10 @@ export class Attempts {
     if (message.type === 'log') this.#hookSaid(message).catch(this.#p.onError);
     if (message.type !== 'emit') return;
     const { run, job, params, options } = message;
-    answerOf(this.#p.emit(run, job, params, options)).then(reply);
+    const emitted = this.#p.engine
+      .find(run)
+      .then((parent) => this.#p.emit(parent, job, params, options));
+    answerOf(emitted).then(reply);
   }
 
   async #hookSaid(message: FromRun): Promise<void> {

@@ -7,6 +7,7 @@ import { makeSchedule } from '../commands/shared/made-schedules.ts';
 import { checked } from '../commands/shared/options.ts';
 import { requestFromCode, SCHEDULE } from '../commands/shared/run-options.ts';
 import type { Change } from '../engine/engine.ts';
+import type { Run } from '../run/run.ts';
 import { delay } from '../support/clock.ts';
 import { isStoreAway } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -63,7 +64,7 @@ const AGAIN_AFTER_MS = SECOND / 2;
  */
 export async function emit(
   context: Context,
-  parent: number,
+  parent: Run | null,
   job: string,
   params: Json,
   options: Json,
@@ -76,7 +77,7 @@ export async function emit(
     const { schedule } = await makeSchedule(request, context, now);
     return schedule.name;
   }
-  const draft = await draftOf(request, context, now, parent);
+  const draft = await draftOf(request, context, now, parent ?? undefined);
   // A request that was taken in, and not answered, is known by this when it is asked for again.
   const how = config.store ? { request: newId() } : {};
   for (;;) {

@@ -27,7 +27,7 @@ import {
   requestOfQuery,
 } from './requests.ts';
 import type { Route } from './routes.ts';
-import type { Target, Visit } from './visitor.ts';
+import { type Target, traceOfHeaders, type Visit } from './visitor.ts';
 
 /** The daemon, as the API needs it. */
 export interface Served {
@@ -153,11 +153,12 @@ export class Api {
     const here = { now: this.#clock.now(), config: this.#config };
     const isRead = route.method === 'GET';
     if (!isRead && query.size > 0) throw noQuery();
-    const args = (
-      isRead
-        ? await requestOfQuery(prepared, path, query, here)
-        : requestOfBody(prepared, path, body.text)
-    ) as Fields;
+    const given = isRead
+      ? await requestOfQuery(prepared, path, query, here)
+      : requestOfBody(prepared, path, body.text);
+    // What a body says of its trace wins over what a proxy has put into the headers.
+    const isTraced = route.method === 'POST' && route.command === 'schedule';
+    const args = { ...(isTraced && traceOfHeaders(request.headers)), ...given } as Fields;
     const ask = (id: string | null): Promise<Reply | null> =>
       this.#ask(prepared, { args, id }, visit, served);
     const key = request.headers['idempotency-key'];

@@ -42,7 +42,7 @@ export interface Route {
 }
 
 const FOR_SHELLS = ['param', 'wait', 'follow', 'lines', 'note', 'following'];
-const OF_RUNS = ['key', 'after', 'retries', 'timeout'];
+const OF_RUNS = ['key', 'after', 'retries', 'timeout', 'traceparent', 'tracestate'];
 const OF_FILTERS = ['q', 'list', 'until', 'dryRun'];
 const OF_SCHEDULES = ['every', 'cron', 'timezone', 'name', 'catchUp', 'overlap', 'replace'];
 

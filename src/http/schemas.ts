@@ -60,6 +60,7 @@ const run = {
       { type: 'null' },
     ],
   },
+  trace: orNull(object({ traceparent: text, tracestate: textOrNull })),
 } satisfies Record<string, Schema>;
 
 const attempt = object(

@@ -35,6 +35,15 @@ export function isFromElsewhere(
 const withPort = (host: string, origin: string): string =>
   /:\d+$/.test(host) ? host : `${host}:${/^https:/i.test(origin) ? 443 : 80}`;
 
+/** The trace of the caller, for what it asks for. */
+export function traceOfHeaders({ traceparent, tracestate }: IncomingMessage['headers']): object {
+  if (traceparent === undefined) return {};
+  return {
+    traceparent: String(traceparent),
+    ...(tracestate && { tracestate: String(tracestate) }),
+  };
+}
+
 /** A request, and where its reply goes. */
 export interface Visit {
   readonly request: IncomingMessage;

@@ -68,10 +68,18 @@ export interface Run {
   readonly life: Life | null;
 }
 
+/** The context that it was asked for in, in the words of `traceparent` and `tracestate`. */
+export interface Trace {
+  readonly traceparent: string;
+  readonly tracestate: string | null;
+}
+
 /** How the run was asked for, beyond job, params and time. */
 export interface Origin {
   readonly key?: string;
   readonly parent?: number;
+  /** The trace of the caller. */
+  readonly trace?: Trace;
   /** Runs that must be done before this one may start. */
   readonly after?: readonly number[];
   readonly schedule?: string;

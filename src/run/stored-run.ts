@@ -70,6 +70,7 @@ const ORIGIN = {
   retries: v.optional(v.nullable(whole(0))),
   timeoutMs: v.optional(numberBetween(0, Number.MAX_SAFE_INTEGER)),
   maxAttempts: v.optional(ATTEMPTS),
+  trace: v.optional(object({ traceparent: text, tracestate: v.nullable(text) })),
 };
 
 const ATTEMPT = object({

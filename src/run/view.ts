@@ -11,6 +11,7 @@ import {
   type Run,
   type RunError,
   type StateName,
+  type Trace,
 } from './run.ts';
 import { hideParams, maskOf } from './secrets.ts';
 
@@ -37,6 +38,8 @@ export interface RunView {
   readonly parent: string | null;
   readonly after: readonly string[];
   readonly worker: WorkerView | null;
+  /** The trace of the caller. */
+  readonly trace: Trace | null;
 }
 
 /** A process of a daemon, or a program outside, which was heard at that time. */
@@ -100,6 +103,7 @@ export function viewOf(
     parent: origin?.parent === undefined ? null : String(origin.parent),
     after: (origin?.after ?? []).map(String),
     worker: state.name === 'running' ? workerOf(run, host) : null,
+    trace: origin?.trace ?? null,
   };
 }
 

@@ -4,6 +4,7 @@ import type { StandardSchema } from '../catalog/job.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
+import { withTrace } from '../support/active-trace.ts';
 import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -22,18 +23,20 @@ import { instantOf, survivesJson, toJson } from './values.ts';
 
 export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { assignment } = scope;
+  const { trace } = assignment;
   const ctx = new RunContext(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
   if (!isLoaded(assignment.file) && isOutdated()) return { kind: 'stopped' };
   try {
-    job = await loadJob(assignment.file);
+    const loaded = await loadJob(assignment.file);
+    job = loaded;
     if (assignment.reportStart) await scope.channel.started(scope.run);
     const params = await paramsFor(job, assignment.params);
     if (!assignment.initialized && job.initialize) {
-      await ctx.initialized(await job.initialize(params, ctx));
+      await ctx.initialized(await withTrace(trace, () => loaded.initialize?.(params, ctx)));
     }
-    return outcomeOf(await job.run(params, ctx));
+    return outcomeOf(await withTrace(trace, () => loaded.run(params, ctx)));
   } catch (thrown) {
     return failureOf(thrown, job, scope, ctx);
   }

@@ -124,7 +124,11 @@ export class CommandRunner implements Runner {
   }
 
   #variables(assignment: Assignment, params: string): Record<string, string> {
+    const { traceparent, tracestate, baggage } = assignment.trace;
     const variables: Record<string, string> = {
+      TRACEPARENT: traceparent,
+      ...(tracestate !== null && { TRACESTATE: tracestate }),
+      BAGGAGE: baggage,
       JOBRUN_ID: String(assignment.run),
       JOBRUN_JOB: assignment.job,
       JOBRUN_ATTEMPT: String(assignment.attempt),

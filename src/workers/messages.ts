@@ -4,6 +4,7 @@ import type { JobFile } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
 import type { StepValues } from '../run/steps.ts';
+import type { AttemptTrace } from '../run/trace.ts';
 import type { LogLine, RunView } from '../run/view.ts';
 import { toJobrunError } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -28,6 +29,7 @@ export interface Assignment {
   readonly steps: StepValues;
   /** The worker sends `started` before it calls the job's own code. */
   readonly reportStart: boolean;
+  readonly trace: AttemptTrace;
 }
 
 export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown' | 'fence';

@@ -2,6 +2,7 @@
 // durable waits for the daemon's answer. After the outcome is told nothing counts any more: what asks is refused.
 // What job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
 import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
+import type { AttemptTrace } from '../run/trace.ts';
 import type { LogLine } from '../run/view.ts';
 import { waitOf } from '../run/waits.ts';
 import { delay } from '../support/clock.ts';
@@ -27,6 +28,7 @@ export class RunContext implements JobContext {
   readonly fence: number;
   readonly dueAt: Date;
   readonly schedule: string | null;
+  readonly trace: AttemptTrace;
   declare readonly signal: AbortSignal;
   readonly log: JobContext['log'];
   // biome-ignore lint/suspicious/noExplicitAny: its shape is the job's own business
@@ -50,6 +52,7 @@ export class RunContext implements JobContext {
     this.fence = assignment.fence;
     this.dueAt = dateOf(assignment.dueAt);
     this.schedule = assignment.schedule;
+    this.trace = assignment.trace;
     this.#checkpoint = assignment.checkpoint;
     this.#rows = assignment.rows;
     this.#rowBytes = assignment.rowBytes;

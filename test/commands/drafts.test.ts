@@ -145,7 +145,7 @@ test('in a batch each has its own result in order, and a job checks all its para
     { job: 'mail', texts: [['x', '1']] },
     { job: 'strict', params: { to: 'b' } },
   ];
-  const drafts = await draftsOf(requests.map(runOf), context(calls), NOW, 3);
+  const drafts = await draftsOf(requests.map(runOf), context(calls), NOW, queuedRun(3));
   const told = drafts.map((one) => (one instanceof JobrunError ? one.code : one.params));
   expect(told).toEqual([
     { to: 'a', count: 1 },

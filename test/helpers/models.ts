@@ -48,7 +48,7 @@ export function rowOf(id: number, parts: RowParts = {}): ShortRun {
     progress: { percent, text },
     error: error === undefined ? null : { name: 'Error', message: error, stack: '' },
     reason,
-    ...{ parent: null, after: [] },
+    ...{ parent: null, after: [], trace: null },
     worker: state === 'running' ? { pid: 4121, host: 'here' } : null,
   };
 }

@@ -9,7 +9,8 @@ test('a worker takes a run, reports, and its result is that of the run', async (
   const [lease] = await worker.take();
   expect(lease).toEqual({
     ...{ lease: `${id}.1`, id, job: 'resize', attempt: 1, params: { file: 'a.png' } },
-    ...{ checkpoint: null, dueAt: expect.any(String), lockTimeMs: 3_600_000, traceparent: null },
+    ...{ checkpoint: null, dueAt: expect.any(String), lockTimeMs: 3_600_000 },
+    traceparent: expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-01$/),
   });
   const running = await project.get(`runs/${id}`);
   expect(running.state).toBe('running');

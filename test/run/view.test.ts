@@ -6,7 +6,7 @@ import { attemptView, viewOf } from '../../src/run/view.ts';
 import { NOW, policy, queuedRun, retries, threw } from '../helpers/runs.ts';
 
 const FIELDS =
-  'id job state params priority key createdAt dueAt startedAt settledAt attempt maxAttempts progress checkpoint output error reason schedule parent after worker';
+  'id job state params priority key createdAt dueAt startedAt settledAt attempt maxAttempts progress checkpoint output error reason schedule parent after worker trace';
 const p = policy({ retries: retries(1) });
 const running = claim(
   queuedRun(12, { origin: { key: 'k', parent: 3, after: [1, 2], schedule: 's', maxAttempts: 2 } }),

@@ -71,6 +71,11 @@ export const assignment = (file: string, more: Partial<Assignment> = {}): Assign
   params: {},
   dueAt: 1_764_000_000_000,
   schedule: null,
+  trace: {
+    traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+    tracestate: null,
+    baggage: '',
+  },
   initialized: false,
   rows: 0,
   rowBytes: 0,

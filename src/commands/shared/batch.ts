@@ -30,11 +30,22 @@ export type BatchResult = AcceptedView | Refused;
 /** The form for a client that has the lines. */
 export type ToldResult = BatchResult | ShortView;
 
-export function readBatch(text: string, here: TimeReference): Promise<BatchLine[]> {
+/** Lines without a trace of their own have that of the command line. */
+export function readBatch(
+  text: string,
+  here: TimeReference,
+  trace: object = {},
+): Promise<BatchLine[]> {
   const lines = text.split('\n').map((content, i) => ({ content, line: i + 1 }));
   const filled = lines.filter(({ content }) => content.trim() !== '');
-  return Promise.all(filled.map(({ content, line }) => readLine(content, line, here)));
+  const read = filled.map(({ content, line }) => readLine(content, line, here));
+  return Promise.all(read.map(async (line) => withTrace(await line, trace)));
 }
+
+const withTrace = (line: BatchLine, trace: object): BatchLine =>
+  'run' in line && line.run.traceparent === undefined
+    ? { ...line, run: { ...line.run, ...trace } }
+    : line;
 
 async function readLine(content: string, line: number, here: TimeReference): Promise<BatchLine> {
   try {
@@ -260,5 +271,6 @@ function inFull(told: AcceptedView | ShortView, { job, params }: Asked): Accepte
     parent: null,
     after: [],
     worker: null,
+    trace: null,
   };
 }

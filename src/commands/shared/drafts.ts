@@ -4,7 +4,8 @@
 import { type Catalog, checksParams, type JobEntry, policyOf } from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { withLimit } from '../../run/retries.ts';
-import type { Draft, Due, Origin } from '../../run/run.ts';
+import type { Draft, Due, Origin, Run, Trace } from '../../run/run.ts';
+import { attemptTrace, traceOf } from '../../run/trace.ts';
 import { waitOf } from '../../run/waits.ts';
 import { JobrunError, toJobrunError } from '../../support/errors.ts';
 import { checkJson, type Json } from '../../support/json.ts';
@@ -24,7 +25,7 @@ export async function draftsOf(
   requests: readonly (RunRequest | JobrunError)[],
   context: Context,
   now: number,
-  parent?: number,
+  parent?: Run,
 ): Promise<(Draft | JobrunError)[]> {
   if (requests.length > MAX_BATCH) throw wrong('the batch', `a list of at most ${MAX_BATCH}`);
   const { clock, catalog } = context;
@@ -62,7 +63,7 @@ export async function draftOf(
   request: RunRequest,
   context: Context,
   now: number,
-  parent?: number,
+  parent?: Run,
 ): Promise<Draft> {
   const [draft] = await draftsOf([request], context, now, parent);
   if (draft === undefined || draft instanceof JobrunError) throw draft;
@@ -191,7 +192,7 @@ function finish(
   one: Prepared,
   context: Context,
   now: number,
-  parent: number | undefined,
+  parent: Run | undefined,
 ): Soon<Draft> {
   const { after = [] } = one.request;
   const draft = finished(one, now, parent);
@@ -199,7 +200,7 @@ function finish(
   return Promise.all(after.map((id) => getRun(id, context))).then(() => draft);
 }
 
-function finished(one: Prepared, now: number, parent: number | undefined): Draft {
+function finished(one: Prepared, now: number, parent: Run | undefined): Draft {
   const { request, entry, params } = one;
   const policy = policyOf(entry);
   const draft: Draft = {
@@ -213,17 +214,25 @@ function finished(one: Prepared, now: number, parent: number | undefined): Draft
   return withLimit(draft, policy);
 }
 
-function originOf({ request, lock }: Prepared, parent: number | undefined): Origin | null {
-  const { key, retries, timeoutMs, after = [] } = request;
+function originOf({ request, lock }: Prepared, parent: Run | undefined): Origin | null {
+  const { key, retries, timeoutMs, after = [], traceparent, tracestate } = request;
+  const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent) : null);
   const origin = {
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(after.length > 0 && { after }),
     ...(lock !== null && { lock }),
-    ...(parent !== undefined && { parent }),
+    ...(parent !== undefined && { parent: parent.id }),
+    ...(trace !== null && { trace }),
   };
   return Object.keys(origin).length > 0 ? origin : null;
+}
+
+/** Of what an attempt emits, the attempt is the caller. */
+function ofAttempt(parent: Run): Trace {
+  const { traceparent, tracestate } = attemptTrace(parent);
+  return { traceparent, tracestate };
 }
 
 /** When it is to run; null where neither a time nor a delay is given. */

@@ -102,6 +102,24 @@ export const SETTINGS = {
   after: optionMany('--after <id...>', runs(), 'start when these runs are done'),
 };
 
+/** Whatever is malformed is dropped: a trace is no reason to refuse a run. */
+const header: Kind<string> = {
+  schema: be('a text', () => true),
+  shape: { description: 'a text; anything else is dropped' },
+};
+
+/** The trace that a run belongs to. */
+export const TRACE = {
+  traceparent: field(header, 'the trace context of the caller'),
+  tracestate: field(header, 'what its tracing systems add'),
+};
+
+/** The same of the environment of a command line. */
+export function traceOfEnvironment({ TRACEPARENT, TRACESTATE }: NodeJS.ProcessEnv): object {
+  if (!TRACEPARENT) return {};
+  return { traceparent: TRACEPARENT, ...(TRACESTATE && { tracestate: TRACESTATE }) };
+}
+
 export const FORCE = flag('--force', 'also where the job is broken or does not exist yet');
 /** The note about the time that was read. */
 export const NOTE = field(text(1000));
@@ -133,6 +151,7 @@ export const RUN = {
   ...PARAMS,
   ...{ dueAt, inMs },
   ...SETTINGS,
+  ...TRACE,
   force: FORCE,
 };
 export type RunRequest = Checked<typeof RUN>;
@@ -151,9 +170,9 @@ export const SCHEDULE = {
 export type ScheduleRequest = Checked<typeof SCHEDULE>;
 
 /** A line of a batch. Its times are words, as they are typed. */
-export const LINE = { job: RUN.job, params, dueAt, inMs, ...SETTINGS, force: FORCE };
+export const LINE = { job: RUN.job, params, dueAt, inMs, ...SETTINGS, ...TRACE, force: FORCE };
 
-const FROM_CODE = { dueAt, inMs, timezone, ...SETTINGS, ...RULE };
+const FROM_CODE = { dueAt, inMs, timezone, ...SETTINGS, ...TRACE, ...RULE };
 
 export interface AskedRun extends GivenParams, Due {
   readonly note?: string;
@@ -171,7 +190,14 @@ export async function askRun(
   const timezone = given ?? config.timezone;
   const times = { at: typed.dueAt, in: typed.inMs, now: isNow };
   const { due, note } = await readDue(times, { now, timezone });
-  return { ...(await readParams(asked)), ...due, ...(note !== null && { note }), timezone };
+  const trace = traceOfEnvironment(process.env);
+  return {
+    ...(await readParams(asked)),
+    ...due,
+    ...(note !== null && { note }),
+    timezone,
+    ...trace,
+  };
 }
 
 export function missingJob(): JobrunError {

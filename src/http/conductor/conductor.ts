@@ -22,7 +22,7 @@ import { isFields } from '../../support/schema.ts';
 import type { Bodies } from '../body.ts';
 import { type Access, bearerOf, type Keys } from '../keys.ts';
 import { hasBody, type Reply, sendText, statusOf } from '../reply.ts';
-import type { Target, Visit } from '../visitor.ts';
+import { type Target, traceOfHeaders, type Visit } from '../visitor.ts';
 import { definitionOf, type Fields, polledTask, readTaskId, taskOf, workflowOf } from './tasks.ts';
 import { type Ask, addLog, find, update, updateByName } from './updates.ts';
 
@@ -39,6 +39,7 @@ interface Asked {
   readonly named: readonly string[];
   readonly query: URLSearchParams;
   readonly body: string;
+  readonly trace: object;
   readonly ask: Ask;
 }
 
@@ -118,8 +119,9 @@ export class Conductor {
       ? await this.#p.bodies.read(request, response, isExpected)
       : { text: '' };
     if ('refused' in body) return refusal(body.refused.status, 'the body is too large');
+    const trace = traceOfHeaders(request.headers);
     try {
-      const given = { named: one.named, query, body: body.text, ask };
+      const given = { named: one.named, query, body: body.text, trace, ask };
       const answer = await one.route.act(given, this.#p);
       if (answer === null) return { status: 204 };
       if (!isText(answer)) return { status: 200, body: answer };
@@ -261,12 +263,12 @@ async function settleByName({ named: [run = '', job = '', status = ''], body, as
   return { text: await updateByName({ run, job, status }, output, ask) };
 }
 
-async function startWorkflow({ body, ask }: Asked): Promise<Answer> {
+async function startWorkflow({ body, trace, ask }: Asked): Promise<Answer> {
   const { name, input, priority } = (jsonOf(body) ?? {}) as Fields;
   if (typeof name !== 'string')
     throw new JobrunError('bad-request', 'name must be a job', 'Name it.');
   const reply = await ask('schedule', {
-    ...{ job: name, params: input ?? {} },
+    ...{ ...trace, job: name, params: input ?? {} },
     ...(typeof priority === 'number' && priority !== 0 && { priority }),
   });
   return { text: (reply as { run: { id: string } }).run.id };

@@ -33,7 +33,7 @@ export function polledTask({ lease, id, job, attempt, ...taken }: Lease, worker:
     workerId: worker,
     responseTimeoutSeconds: Math.ceil(taken.lockTimeMs / SECOND),
     callbackAfterSeconds: 0,
-    ...(taken.traceparent !== null && { traceparent: taken.traceparent }),
+    traceparent: taken.traceparent,
   };
 }
 
