@@ -74,7 +74,7 @@ async function refuseOthers(jobs: readonly string[], { catalog }: Context): Prom
   throw new JobrunError('bad-request', `the job ${other.name} is not external`, hint);
 }
 
-function leaseView(run: Run, { catalog }: Context): Lease {
+function leaseView(run: Run, { catalog, config }: Context): Lease {
   const { life, params, job } = run;
   const { heardAt = 0, until = 0 } = life?.taken ?? {};
   return {
@@ -86,6 +86,6 @@ function leaseView(run: Run, { catalog }: Context): Lease {
     checkpoint: life?.checkpoint ?? null,
     dueAt: isoOf(run.state.dueAt),
     lockTimeMs: policyOf(catalog.find(job)).lockTimeMs ?? until - heardAt,
-    traceparent: attemptTrace(run).traceparent,
+    traceparent: attemptTrace(run, config.trace.join).traceparent,
   };
 }

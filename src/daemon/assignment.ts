@@ -10,7 +10,12 @@ import { isoOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import type { Assignment, FromRun } from '../workers/messages.ts';
 
-export function assignmentOf(run: Run, file: string, reportStart = false): Assignment {
+export function assignmentOf(
+  run: Run,
+  file: string,
+  joinMs: number,
+  reportStart = false,
+): Assignment {
   const { life, origin } = run;
   return {
     run: run.id,
@@ -27,7 +32,7 @@ export function assignmentOf(run: Run, file: string, reportStart = false): Assig
     rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps?.toJSON() ?? {},
     reportStart,
-    trace: attemptTrace(run),
+    trace: attemptTrace(run, joinMs),
   };
 }
 

@@ -80,6 +80,8 @@ export interface AttemptOwn {
   readonly file: string;
   /** Takes out of what the job says what must not be shown. */
   readonly hide: (message: FromRun) => FromRun;
+  /** How soon it must begin to be a part of its caller's trace. */
+  readonly joinMs: number;
 }
 
 export interface Ended {
@@ -246,7 +248,7 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const assignment = assignmentOf(this.run, this.#own.file, this.#reportStart);
+    const assignment = assignmentOf(this.run, this.#own.file, this.#own.joinMs, this.#reportStart);
     logs.begin(this.run.id, this.#number, assignment.rows, this.#token);
     this.runner.send({ type: 'run', assignment });
     const { outcome, spent, unclean } = await this.#finished;

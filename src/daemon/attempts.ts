@@ -42,7 +42,7 @@ export interface AttemptsParts
   readonly catalog: Pick<JobCatalog, 'find' | 'reread'>;
   readonly caller: Pick<JobCaller, 'hook'>;
   /** Names of params whose values are not to be shown. */
-  readonly config: Pick<Config, 'redact'>;
+  readonly config: Pick<Config, 'redact' | 'trace'>;
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
   /** The processes of an earlier daemon that keep a run from going on; null where there are none. */
   readonly orphans: (run: number) => readonly number[] | null;
@@ -128,6 +128,7 @@ export class Attempts {
       policy: policyOf(entry),
       file: entry?.file ?? '',
       hide: hiderOf(run.params, config.redact),
+      joinMs: config.trace.join,
     });
     this.#under.set(run.id, attempt);
     const wish = this.#wishes.get(run.id);
@@ -320,7 +321,7 @@ export class Attempts {
     try {
       const answer = await this.#p.caller.hook({
         hook,
-        assignment: assignmentOf(run, file),
+        assignment: assignmentOf(run, file, this.#p.config.trace.join),
         ...what,
       });
       if (!answer.ok) this.#hookFailed(run, hook, answer.message);
@@ -341,7 +342,7 @@ export class Attempts {
   askOnError(run: Run, error: RunError): Promise<Decision | undefined> {
     return this.#askOnError(
       run,
-      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? ''),
+      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? '', this.#p.config.trace.join),
       error,
     );
   }

@@ -8,7 +8,7 @@ import { errnoOf, JobrunError, type Problem } from './errors.ts';
 import { HTTP_OFF, type HttpSettings } from './http-address.ts';
 import { httpSettings } from './http-settings.ts';
 import { fromJson, type Json } from './json.ts';
-import { MAX_HOST_LENGTH, MAX_WORKERS, MIN_LEASE_MS, SECOND } from './limits.ts';
+import { MAX_HOST_LENGTH, MAX_WORKERS, MIN_LEASE_MS, MINUTE, SECOND } from './limits.ts';
 import { readTextSync } from './read-file.ts';
 import {
   anything,
@@ -20,6 +20,7 @@ import {
   list,
   mapOf,
   must,
+  numberBetween,
   object,
   read,
   size,
@@ -51,6 +52,7 @@ export interface Config {
   /** How long settled runs are kept, and how many or how many bytes of them at most. */
   readonly keep: Keep;
   readonly notify: readonly unknown[];
+  readonly trace: TraceConfig;
   /** Set for workers on top of the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly redact: readonly string[];
@@ -64,6 +66,18 @@ export interface Config {
   readonly host: string;
   /** How long this daemon may be silent before others take over what it holds. */
   readonly leaseMs: number;
+}
+
+/** Traces of runs; the environment may say more. */
+export interface TraceConfig {
+  /** The collector that spans are sent to. */
+  readonly to?: string | undefined;
+  /** The share of the traces that begin here and are sent, from 0 to 1. */
+  readonly sample?: number | undefined;
+  /** The first attempt joins the trace of its caller if it begins within this time. */
+  readonly join: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly link?: string | undefined;
 }
 
 /** Milliseconds, a number of runs, and bytes. */
@@ -99,6 +113,22 @@ const VARIABLE = be<string>(
     Buffer.byteLength(value) <= MAX_VARIABLE_BYTES,
 );
 
+const url = v.pipe(
+  text,
+  v.check((one) => /^https?:\/\//.test(one) && URL.canParse(one), must('an http or https address')),
+);
+
+const TRACE = strict(
+  {
+    to: v.optional(url),
+    sample: v.optional(numberBetween(0, 1)),
+    join: v.optional(duration, MINUTE),
+    headers: v.optional(mapOf(text), {}),
+    link: v.optional(text),
+  },
+  { noun: 'setting' },
+);
+
 const FILE = strict(
   {
     jobs: v.optional(systemText, 'jobs'),
@@ -110,6 +140,7 @@ const FILE = strict(
     defaults: v.optional(fields, {}),
     keep: v.optional(anything),
     notify: v.optional(list(anything), []),
+    trace: v.optional(TRACE, {}),
     env: v.optional(mapOf(VARIABLE), {}),
     redact: v.optional(list(text), []),
     engine: v.optional(text, 'json'),

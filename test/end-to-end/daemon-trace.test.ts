@@ -2,6 +2,7 @@
 // each way in, to the job and to what the job emits.
 import { expect, test } from 'vitest';
 import { ApiProject, apiProject } from '../helpers/api.ts';
+import { ask, receiver } from '../helpers/http.ts';
 import { external, OutsideWorker } from '../helpers/outside.ts';
 import { type Doc, eventually } from '../helpers/project.ts';
 
@@ -133,4 +134,101 @@ export default async (params, ctx) => {
   const [, trace, span] = output.own.split('-');
   expect(output.active).toEqual([trace, span, 1, true]);
   expect(output.made.traceparent).toBe(`00-${trace}-1234567890abcdef-01`);
+});
+
+/** The spans that a collector has got, by the name of their job and the number of the attempt. */
+const spansIn = (received: readonly { readonly body: string }[]): Doc[] =>
+  received.flatMap(({ body }) =>
+    JSON.parse(body).resourceSpans.flatMap((one: Doc) =>
+      one.scopeSpans.flatMap(({ spans }: Doc) => spans),
+    ),
+  );
+
+const valuesOf = (list: Doc[]): Doc =>
+  Object.fromEntries(list.map(({ key, value }) => [key, Object.values(value)[0]]));
+
+test('attempts are sent to a collector as spans: children of the caller, retries linked, failures with their exception', async () => {
+  const collector = await receiver((_, before) => (before === 0 ? 503 : 200));
+  const project = await apiProject({
+    'jobs/order.mjs': `export default {
+  retries: { limit: 1, delay: 1 },
+  run: async (params, ctx) => {
+    if (ctx.attempt === 1) throw new TypeError('no stock');
+    await ctx.emit('receipt');
+  },
+};`,
+    'jobs/receipt.sh': '#!/bin/sh\nexit 0\n',
+    'jobrun.config.json': JSON.stringify({
+      trace: { to: collector.url, headers: { 'x-team': 'a' } },
+    }),
+  });
+  const caller = { traceparent: parentOf(5), tracestate: 'a=1' };
+  const { json } = await project.api(
+    'POST',
+    'runs',
+    { job: 'order', params: { card: 'hidden' } },
+    caller,
+  );
+  const spans = await eventually(() => {
+    const all = spansIn(collector.received.slice(1));
+    return all.length >= 3 ? all : null;
+  });
+  expect(collector.received[1]).toMatchObject({ url: '/v1/traces', type: 'application/json' });
+  const [failed, done, receipt] = spans as [Doc, Doc, Doc];
+  expect(failed).toEqual({
+    ...{ traceId: traceId(5), spanId: expect.stringMatching(/^[\da-f]{16}$/) },
+    ...{ parentSpanId: '00f067aa0ba902b7', traceState: 'a=1', name: 'process order', kind: 5 },
+    startTimeUnixNano: expect.stringMatching(/^\d{19}$/),
+    endTimeUnixNano: expect.stringMatching(/^\d{19}$/),
+    attributes: expect.any(Array),
+    events: [
+      {
+        attributes: expect.any(Array),
+        ...{ name: 'exception', timeUnixNano: failed.endTimeUnixNano, droppedAttributesCount: 0 },
+      },
+    ],
+    ...{ droppedAttributesCount: 0, droppedEventsCount: 0, links: [], droppedLinksCount: 0 },
+    ...{ status: { code: 2, message: 'no stock' }, flags: 0x301 },
+  });
+  expect(valuesOf(failed.attributes)).toEqual({
+    ...{ 'messaging.system': 'jobrun', 'messaging.operation.name': 'process' },
+    ...{ 'messaging.operation.type': 'process', 'messaging.destination.name': 'order' },
+    ...{ 'messaging.message.id': json.id, 'jobrun.attempt': 1, 'jobrun.outcome': 'threw' },
+    ...{ 'jobrun.start_delay_ms': expect.any(Number), 'error.type': 'TypeError' },
+  });
+  expect(valuesOf(failed.events[0].attributes)).toMatchObject({
+    ...{ 'exception.type': 'TypeError', 'exception.message': 'no stock' },
+  });
+  expect(done.traceId).not.toBe(traceId(5));
+  expect(done).toMatchObject({ status: { code: 0 }, events: [], flags: 0x101 });
+  expect(done.links.map((one: Doc) => [one.traceId, one.spanId])).toEqual([
+    [traceId(5), '00f067aa0ba902b7'],
+    [traceId(5), failed.spanId],
+  ]);
+  expect(receipt).toMatchObject({ traceId: done.traceId, parentSpanId: done.spanId });
+  expect(collector.received.map(({ body }) => body).join()).not.toContain('hidden');
+  const resource = JSON.parse(collector.received[1]?.body ?? '').resourceSpans[0].resource;
+  expect(valuesOf(resource.attributes)).toMatchObject({ 'service.name': 'jobrun' });
+  const metrics = await ask(`${project.url}/metrics`);
+  expect(metrics.body).toContain('jobrun_spans_total{result="sent"} 3');
+});
+
+test('a collector that hangs slows no run and no stop; another protocol stops the start', async () => {
+  const collector = await receiver(() => null);
+  const project = await apiProject({
+    'jobs/quick.mjs': 'export default () => 1;',
+    'jobrun.config.json': JSON.stringify({ trace: { to: collector.url } }),
+  });
+  const { json } = await project.api('POST', 'runs', { job: 'quick' });
+  await project.until(json.id);
+  await eventually(() => collector.received.length > 0);
+  const { json: second } = await project.api('POST', 'runs', { job: 'quick' });
+  expect((await project.until(second.id)).state).toBe('done');
+  expect((await project.cli(['stop'])).code).toBe(0);
+  project.env.OTEL_EXPORTER_OTLP_PROTOCOL = 'grpc';
+  const refused = await project.cli(['daemon']);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('grpc is not spoken'),
+  ]);
 });

@@ -40,6 +40,7 @@ const config: Config = {
   defaults: {},
   keep: {},
   notify: [],
+  trace: { join: 60_000, headers: {} },
   env: {},
   redact: [],
   store: null,

@@ -61,6 +61,7 @@ describe('settings', () => {
       env: {},
       redact: [],
       notify: [],
+      trace: { join: 60_000, headers: {} },
       keep: {},
       defaults: {},
     });

@@ -195,12 +195,12 @@ function finish(
   parent: Run | undefined,
 ): Soon<Draft> {
   const { after = [] } = one.request;
-  const draft = finished(one, now, parent);
+  const draft = finished(one, now, parent, context.config.trace.join);
   if (after.length === 0) return draft;
   return Promise.all(after.map((id) => getRun(id, context))).then(() => draft);
 }
 
-function finished(one: Prepared, now: number, parent: Run | undefined): Draft {
+function finished(one: Prepared, now: number, parent: Run | undefined, joinMs: number): Draft {
   const { request, entry, params } = one;
   const policy = policyOf(entry);
   const draft: Draft = {
@@ -209,14 +209,18 @@ function finished(one: Prepared, now: number, parent: Run | undefined): Draft {
     params,
     priority: request.priority ?? policy.priority,
     ...(dueOf(request, now) ?? { dueAt: null }),
-    origin: originOf(one, parent),
+    origin: originOf(one, parent, joinMs),
   };
   return withLimit(draft, policy);
 }
 
-function originOf({ request, lock }: Prepared, parent: Run | undefined): Origin | null {
+function originOf(
+  { request, lock }: Prepared,
+  parent: Run | undefined,
+  joinMs: number,
+): Origin | null {
   const { key, retries, timeoutMs, after = [], traceparent, tracestate } = request;
-  const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent) : null);
+  const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent, joinMs) : null);
   const origin = {
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
@@ -230,8 +234,8 @@ function originOf({ request, lock }: Prepared, parent: Run | undefined): Origin 
 }
 
 /** Of what an attempt emits, the attempt is the caller. */
-function ofAttempt(parent: Run): Trace {
-  const { traceparent, tracestate } = attemptTrace(parent);
+function ofAttempt(parent: Run, joinMs: number): Trace {
+  const { traceparent, tracestate } = attemptTrace(parent, joinMs);
   return { traceparent, tracestate };
 }
 

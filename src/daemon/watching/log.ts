@@ -4,7 +4,9 @@ import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { JobChange } from '../../catalog/catalog.ts';
 import type { Change } from '../../engine/engine.ts';
+import { begunAttempts } from '../../run/attempts.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
+import { idsOf } from '../../run/trace.ts';
 import type { LogLine } from '../../run/view.ts';
 import type { Clock } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
@@ -59,7 +61,9 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
       if (!isTold(change) || !budget.take()) return;
       const text = textOf(change);
       const level = run.state.name === 'failed' ? 'error' : 'info';
-      logger[level]({ run: String(run.id), job: run.job, state: run.state.name }, text);
+      const told = { run: String(run.id), job: run.job, state: run.state.name };
+      const traced = run.life ? { trace_id: idsOf(run, begunAttempts(run)).traceId } : {};
+      logger[level]({ ...told, ...traced }, text);
     },
     progress(run, { percent, text }) {
       const now = clock.monotonic();

@@ -8,6 +8,7 @@ import { orElse } from '../../support/errors.ts';
 import { MAX_METRIC_JOBS, SECOND } from '../../support/limits.ts';
 import { openFileLimit } from '../../support/system.ts';
 import { exposition, type Family, Histogram } from './exposition.ts';
+import type { SpanCounts } from './span-export.ts';
 
 export interface Gauges {
   /** Null while the daemon starts. */
@@ -15,6 +16,8 @@ export interface Gauges {
   readonly workers: { readonly busy: number; readonly total: number };
   /** Those that the daemon has now: each has its counters from the start, at 0. */
   readonly jobs: readonly string[];
+  /** Null where none are sent. */
+  readonly spans?: Readonly<SpanCounts> | null;
 }
 
 const OTHER = '(other)';
@@ -60,7 +63,7 @@ export class Metrics {
     return exposition([...this.#families(gauges), ...(await processFamilies(this.#startedAt))]);
   }
 
-  #families({ counts, workers }: Gauges): readonly Family[] {
+  #families({ counts, workers, spans = null }: Gauges): readonly Family[] {
     const settled = [...this.#settled].flatMap(([job, perOutcome]) =>
       [...perOutcome].map(([outcome, value]) => ({ labels: { job, outcome }, value })),
     );
@@ -104,6 +107,7 @@ export class Metrics {
         help: 'Time to make a group of changes durable.',
         samples: this.#commits.samples({}),
       },
+      ...(spans ? [spansFamily(spans)] : []),
     ];
   }
 
@@ -116,6 +120,13 @@ export class Metrics {
     return labelled(this.#durations, job, () => new Histogram(DURATIONS));
   }
 }
+
+const spansFamily = (spans: Readonly<SpanCounts>): Family => ({
+  name: 'jobrun_spans_total',
+  type: 'counter',
+  help: 'Spans of attempts, by what became of them.',
+  samples: Object.entries(spans).map(([result, value]) => ({ labels: { result }, value })),
+});
 
 /** The values under this job, or under the name of all that came when there were enough. */
 function labelled<Value>(map: Map<string, Value>, job: string, make: () => Value): Value {

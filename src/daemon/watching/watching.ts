@@ -3,6 +3,7 @@
 // is fed with the daemon's data once that exists.
 import type { Handle } from '../../commands/dispatch.ts';
 import type { Context } from '../../commands/shared/command.ts';
+import { version } from '../../commands/version.ts';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
@@ -14,7 +15,9 @@ import type { DaemonLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { Notify } from './notify.ts';
 import { notifyRules } from './notify-rules.ts';
+import { SpanExport } from './span-export.ts';
 import { Supervisor, type SystemdVariables } from './supervisor.ts';
+import { traceSettings } from './trace-settings.ts';
 
 /** The HTTP side of a daemon (`http/door`), as it is seen from here. */
 export interface HttpDoor {
@@ -63,12 +66,13 @@ export class Watching {
   /** Nothing is counted if it cannot be asked for. */
   readonly #metrics: Metrics | null;
   readonly #notify: Notify;
+  readonly #spans: SpanExport | null;
   readonly #supervisor: Supervisor;
   #stopping = false;
   #http: HttpDoor | null = null;
   #daemon: WatchedDaemon | null = null;
 
-  /** Throws `bad-config` for a mistake in `notify`. */
+  /** Throws `bad-config` for a mistake in `notify` or `trace`. */
   constructor(options: WatchingOptions) {
     const { config, clock, log, supervisor } = options;
     this.#o = options;
@@ -78,6 +82,9 @@ export class Watching {
     const why = async (run: Run): Promise<string | null> =>
       (await this.#daemon?.context.engine.why([run], clock.now()))?.[0] ?? null;
     this.#supervisor = new Supervisor(supervisor ?? {}, clock, logger);
+    const settings = traceSettings(config, process.env);
+    const { host } = config;
+    this.#spans = settings && new SpanExport({ settings, version: version(), host, clock, logger });
     const rules = notifyRules(config);
     const env = jobEnvironment(config);
     this.#notify = new Notify({
@@ -131,6 +138,7 @@ export class Watching {
   changed(change: Change): void {
     this.#metrics?.changed(change);
     this.#notify.changed(change);
+    this.#spans?.changed(change);
   }
 
   /** The scheduler has ticked. */
@@ -151,7 +159,7 @@ export class Watching {
   }
 
   async close(): Promise<void> {
-    await this.#notify.close();
+    await Promise.all([this.#notify.close(), this.#spans?.close()]);
     await this.#http?.close();
     await this.#supervisor.close();
   }
@@ -167,6 +175,7 @@ export class Watching {
       counts: (await context?.engine.counts()) ?? null,
       workers: context?.daemon?.workers() ?? { busy: 0, total: 0 },
       jobs: context?.catalog.names() ?? [],
+      spans: this.#spans?.counts ?? null,
     });
   }
 }

@@ -45,6 +45,7 @@ const configOf = (host: string): Config => ({
   defaults: {},
   keep: {},
   notify: [],
+  trace: { join: 60_000, headers: {} },
   env: {},
   redact: [],
   store: null,

@@ -1,0 +1,131 @@
+// An attempt that has ended as a span in the JSON of OTLP, with the fields that OpenTelemetry's own exporter writes. It tells
+// how the attempt went and how it failed, and never params, outputs or lines of the log.
+import type { Change } from '../../engine/engine.ts';
+import { begunAttempts } from '../../run/attempts.ts';
+import type { Attempt, Run } from '../../run/run.ts';
+import { idsOf, joinedBy, readTraceparent, type SpanIds } from '../../run/trace.ts';
+
+type Value = { stringValue: string } | { intValue: number } | { boolValue: boolean };
+export interface Attribute {
+  readonly key: string;
+  readonly value: Value;
+}
+
+export interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly traceState?: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: readonly Attribute[];
+  readonly droppedAttributesCount: 0;
+  readonly events: readonly object[];
+  readonly droppedEventsCount: 0;
+  readonly status: { readonly code: number; readonly message?: string };
+  readonly links: readonly object[];
+  readonly droppedLinksCount: 0;
+  readonly flags: number;
+}
+
+const CONSUMER = 5;
+const [UNSET, ERROR] = [0, 2];
+/** Whether the parent is in another process is known; and it is. */
+const [HAS_IS_REMOTE, IS_REMOTE] = [0x100, 0x200];
+const FAILURES: readonly string[] = ['threw', 'timeout', 'stale', 'lost'];
+
+/** The span of the attempt that has ended with this change; null where none has. */
+export function spanOf({ prev, run }: Change, joinMs: number): Span | null {
+  const attempt = run.life?.attempts.at(-1);
+  const hasEnded = prev?.state.name === 'running' && run.state.name !== 'running';
+  if (!attempt || !hasEnded || attempt.endedAt === undefined) return null;
+  const number = begunAttempts(run);
+  const { traceId, spanId, flags } = idsOf(run, number, joinMs);
+  const caller = joinedBy(run, number, joinMs);
+  const parent = readTraceparent(caller?.traceparent);
+  return {
+    ...{ traceId, spanId },
+    ...(parent && { parentSpanId: parent.spanId }),
+    ...(caller?.tracestate && { traceState: caller.tracestate }),
+    name: `process ${run.job}`,
+    kind: CONSUMER,
+    startTimeUnixNano: nanosOf(attempt.startedAt),
+    endTimeUnixNano: nanosOf(Math.max(attempt.startedAt, attempt.endedAt)),
+    attributes: attributes(attributesOf(run, prev, attempt)),
+    droppedAttributesCount: 0,
+    events: exceptionsOf(attempt),
+    droppedEventsCount: 0,
+    status: statusOf(attempt),
+    links: parent ? [] : linksOf(run, number, joinMs),
+    droppedLinksCount: 0,
+    flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE | (parent ? IS_REMOTE : 0),
+  };
+}
+
+export const attributes = (
+  values: Readonly<Record<string, string | number | undefined>>,
+): readonly Attribute[] =>
+  Object.entries(values).flatMap(([key, value]) => {
+    if (value === undefined) return [];
+    return { key, value: typeof value === 'number' ? { intValue: value } : { stringValue: value } };
+  });
+
+function attributesOf(
+  run: Run,
+  prev: Run,
+  { number, startedAt, outcome, error }: Attempt,
+): Record<string, string | number | undefined> {
+  const isFailure = FAILURES.includes(outcome ?? '');
+  return {
+    'messaging.system': 'jobrun',
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': run.job,
+    'messaging.message.id': String(run.id),
+    'jobrun.attempt': number,
+    'jobrun.outcome': outcome,
+    'jobrun.schedule': run.origin?.schedule,
+    'jobrun.start_delay_ms': Math.max(0, startedAt - Math.max(prev.state.dueAt, run.createdAt)),
+    'error.type': isFailure ? (error?.name ?? outcome) : undefined,
+  };
+}
+
+function exceptionsOf({ error, endedAt = 0 }: Attempt): readonly object[] {
+  if (!error) return [];
+  const { name, message, stack } = error;
+  return [
+    {
+      attributes: attributes({
+        'exception.type': name,
+        'exception.message': message,
+        'exception.stacktrace': stack === '' ? undefined : stack,
+      }),
+      name: 'exception',
+      timeUnixNano: nanosOf(endedAt),
+      droppedAttributesCount: 0,
+    },
+  ];
+}
+
+const statusOf = ({ outcome, error }: Attempt): Span['status'] =>
+  FAILURES.includes(outcome ?? '')
+    ? { code: ERROR, ...(error && { message: error.message }) }
+    : { code: UNSET };
+
+/** To the caller, and to the attempt before. */
+function linksOf(run: Run, number: number, joinMs: number): readonly object[] {
+  const caller = readTraceparent(run.origin?.trace?.traceparent);
+  const before = number > 1 ? idsOf(run, number - 1, joinMs) : null;
+  return [caller, before].flatMap((one) => (one ? linkTo(one) : []));
+}
+
+const linkTo = ({ traceId, spanId, flags }: SpanIds): object => ({
+  attributes: [],
+  ...{ spanId, traceId },
+  droppedAttributesCount: 0,
+  flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE | IS_REMOTE,
+});
+
+const nanosOf = (ms: number): string => `${Math.round(ms * 1000)}000`;
