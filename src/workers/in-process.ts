@@ -142,6 +142,13 @@ function misfit(issues: readonly string[]): JobrunError {
   return new JobrunError('bad-params', message, 'Give what its schema asks for.');
 }
 
+/** No caller is there: the same context for each call, so that a test can compare it. */
+const TRACE = {
+  traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
+  tracestate: null,
+  baggage: '',
+};
+
 function assignmentFor(options: RunJobOptions, now: number): Assignment {
   const { attempt: number = 1, checkpoint, job = 'job', steps = {} } = options;
   return {
@@ -150,6 +157,7 @@ function assignmentFor(options: RunJobOptions, now: number): Assignment {
     ...(checkpoint !== undefined && { checkpoint: toJson(checkpoint, 'the checkpoint') }),
     steps: toJson(steps, 'the steps') as Assignment['steps'],
     reportStart: false,
+    trace: TRACE,
   };
 }
 
