@@ -1,2 +1,2 @@
-// What `import 'jobrun/testing'` gives: jobs in the tests of a project.
+// The exports of `import 'jobrun/testing'`: jobs in the tests of a project.
 export { type JobResult, type RunJobOptions, runJob } from './workers/in-process.ts';

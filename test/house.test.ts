@@ -256,6 +256,28 @@ describe('names that stand in one place only', () => {
   });
 });
 
+describe('comments', () => {
+  const comments = src.flatMap(({ path, lines }) =>
+    lines.flatMap((text, i) =>
+      /^\s*(?:\/\/|\/?\*)/.test(text) ? [{ at: `${path}:${i + 1}`, text: text.trim() }] : [],
+    ),
+  );
+  const breaking = (rule: RegExp): string[] =>
+    comments.filter(({ text }) => rule.test(text)).map(({ at, text }) => `${at} ${text}`);
+
+  it('begin their sentences with the thing that they speak of, or with a verb', () => {
+    const openers = 'What|Who|Whose|Whoever|Whatever|Whether|Where|Until|Of|One that';
+    const wrong = new RegExp(`^(?:\\/\\/|\\/?\\*+) (?:.*[.!?] )?(?:${openers})\\b`);
+    expect('// Reads it. What is left stays.').toMatch(wrong);
+    expect('// Reads what is left.').not.toMatch(wrong);
+    expect(breaking(wrong)).toEqual([]);
+  });
+
+  it('name the program, the user or the job', () => {
+    expect(breaking(/\b(?:whoever|somebody|nobody|anybody|himself)\b/i)).toEqual([]);
+  });
+});
+
 describe('what is left behind', () => {
   const all = [...src, ...tests, ...others].filter(
     (source) => source.path !== 'test/house.test.ts',

@@ -1,7 +1,7 @@
 // The catalog of one jobs folder, kept current. A reload scans the folder and has the modules that a change concerns
-// read again in a worker, the latest change first. It puts each new definition in place as soon as it is known. Until
-// then the old one stands, and one file that never finishes loading keeps no other waiting. The function that loads
-// code is handed in, for this folder knows no workers.
+// read again in a worker, the latest change first. It puts each new definition in place as soon as it is known. The old
+// one stands meanwhile, and one file that never finishes loading keeps no other waiting. The function that loads code
+// is handed in, for this folder knows no workers.
 import { dirname, relative, sep } from 'node:path';
 import { type Clock, within } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';

@@ -16,7 +16,7 @@ const options = { shell: argument('<shell>', shell, NAMES.join(', ')) };
 
 export const completion: Command<typeof options, Reply> = {
   name: 'completion',
-  about: 'Print what makes Tab complete commands, options, jobs and runs.',
+  about: 'Print a script that makes Tab complete commands, options, jobs and runs.',
   examples: [
     'completion bash >> ~/.bashrc',
     'completion fish > ~/.config/fish/completions/jobrun.fish',

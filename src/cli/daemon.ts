@@ -40,25 +40,25 @@ const options = {
     count(1, MAX_WORKERS),
     'attempts at once; default: the larger of 4 and the cores',
   ),
-  detach: flag('--detach', 'in the background, its output in state/logs/daemon.log'),
+  detach: flag('--detach', 'run in the background; log to state/logs/daemon.log'),
   log: option(
     '--log <file>',
     text(4096, 'files'),
     'write the log there; SIGHUP opens the file anew',
   ),
-  untilIdle: flag('--until-idle', 'end when nothing is due or running'),
+  untilIdle: flag('--until-idle', 'exit when nothing is due or running'),
   http: option('--http <host:port>', text(1000), 'serve the API, /metrics and /healthz there'),
   drainMs: option(
     '--drain <duration>',
     duration,
     'how long a stop waits for attempts; default: 30s',
   ),
-  watch: flag('--no-watch', 'do not look for changes of the job files'),
+  watch: flag('--no-watch', 'do not watch the job files'),
 };
 
 export const daemon: Command<typeof options, Reply> = {
   name: 'daemon',
-  about: 'Run the daemon: it starts what is due, until it is stopped.',
+  about: 'Run the daemon, which starts due runs until it is stopped.',
   examples: ['daemon', 'daemon --workers 8 --detach', 'daemon --until-idle'],
   options,
 

@@ -26,7 +26,7 @@ const options = {
 
 export const dashboard: Command<typeof options, Reply> = {
   name: 'dashboard',
-  about: 'Watch and steer runs and jobs in the terminal; ? there shows the keys.',
+  about: 'Watch and control runs and jobs in the terminal. Press ? there for the keys.',
   examples: ['dashboard', 'top --read-only', 'dashboard --ascii'],
   options,
 

@@ -66,7 +66,7 @@ const options = {
 export const doctor: Command<typeof options, Reply> = {
   name: 'doctor',
   about:
-    'Check the files of the state or the store, the lock, the clock, the disk, left-over processes and the jobs: says what is wrong and what to do. Exit 0: sound, 8: not. Changes nothing without --repair.',
+    'Check the files of the state or the store, the lock, the clock, the disk, left-over processes and the jobs. Prints each fault with the next step. Exits with 0 if the state is sound, else with 8. Changes nothing without --repair.',
   examples: [
     'doctor',
     'doctor --json | jq \'.checks[] | select(.status != "ok")\'',

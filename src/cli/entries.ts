@@ -18,7 +18,7 @@ const OWN: readonly CommandEntry[] = [
   {
     name: DASHBOARD,
     aliases: ['top'],
-    summary: 'Watch and steer it all in the terminal',
+    summary: 'Watch and control everything in the terminal',
     group: PROJECT,
     load: async () => (await import('./dashboard.ts')).dashboard,
   },
@@ -30,7 +30,7 @@ const OWN: readonly CommandEntry[] = [
   },
   {
     name: 'doctor',
-    summary: 'Check state, lock, clock, disk and processes; repair',
+    summary: 'Check and repair the state, lock, clock, disk and processes',
     group: PROJECT,
     load: async () => (await import('./doctor.ts')).doctor,
   },
@@ -42,7 +42,7 @@ const OWN: readonly CommandEntry[] = [
   },
   {
     name: 'completion',
-    summary: 'Print what makes Tab complete in bash, zsh or fish',
+    summary: 'Print a completion script for bash, zsh or fish',
     group: PROJECT,
     load: async () => (await import('./completion.ts')).completion,
   },
@@ -74,7 +74,7 @@ export const GENERAL_OPTIONS = {
   ),
   json: shellFlag('--json', 'print JSON'),
   quiet: shellFlag('-q, --quiet', 'print ids only'),
-  verbose: shellFlag('-v, --verbose', 'say more, with stacks of errors'),
+  verbose: shellFlag('-v, --verbose', 'print more, with the stacks of errors'),
   color: shellOption('--color <when>', 'when to use colour', { values: COLORS }),
 };
 

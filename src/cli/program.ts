@@ -78,7 +78,7 @@ export function define(command: Command, own: Program): readonly string[] {
 function makeProgram(version: string): Program {
   const program = new Program('jobrun');
   program
-    .description('Background jobs on one machine: schedule, watch, abort and resume them.')
+    .description('Background jobs for Node.js: schedule, watch, abort and resume them.')
     .usage('[options] <command>')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')

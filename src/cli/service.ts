@@ -24,7 +24,7 @@ const STOP_EXTRA_S = 25;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const options = {
-  user: flag('--user', 'for the systemd of this user, without root'),
+  user: flag('--user', 'for your own systemd, without root'),
   http: option('--http <host:port>', text(1000), 'serve the API, /metrics and /healthz there'),
   workers: option('--workers <n>', count(1, MAX_WORKERS), 'attempts at once'),
 };

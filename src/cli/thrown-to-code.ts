@@ -4,7 +4,7 @@ import { JobrunError } from '../support/errors.ts';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 
-/** Makes every call of a class throw its errors so. What gives items one by one stays as it is. */
+/** Makes every call of a class throw its errors so. A call that gives items one by one stays as it is. */
 export function asCalled(prototype: object): void {
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (name === 'constructor' || typeof value !== 'function') continue;

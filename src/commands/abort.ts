@@ -30,9 +30,9 @@ const options = {
   ids: argument('[id...]', runs(UNSETTLED), 'runs to abort'),
   graceMs: option('--grace <duration>', duration, 'time to clean up before the process is killed'),
   force: shellFlag('--force', 'kill at once'),
-  reason: option('--reason <text>', text(MAX_REASON), 'kept with the run'),
-  job: option('--job <job>', job, 'all runs of this job that are not settled'),
-  all: flag('--all', 'all runs that are not settled'),
+  reason: option('--reason <text>', text(MAX_REASON), 'a reason, kept with the run'),
+  job: option('--job <job>', job, 'all unsettled runs of this job'),
+  all: flag('--all', 'all unsettled runs'),
   yes: shellFlag('-y, --yes', 'do not ask'),
   ...BY_FILTER,
 };
@@ -40,7 +40,7 @@ const options = {
 export const abort: Command<typeof options, Reply, Matched> = {
   name: 'abort',
   once: true,
-  about: 'End runs; waits until they are over.',
+  about: 'End runs, and wait until all their processes have ended.',
   examples: [
     'abort 12',
     'abort 12 13 --grace 30s --reason "wrong file"',

@@ -16,7 +16,7 @@ const options = {
 export const complete: Command<typeof options, RunView> = {
   name: 'complete',
   once: true,
-  about: 'Settle a run that waits for an outside result: it is done.',
+  about: 'Mark a run that waits for an outside result as done.',
   examples: ['complete 12', `complete 12 --output '{"approved":true}'`],
   options,
 

@@ -20,7 +20,7 @@ type Item = EventView | GapView | Mark;
 
 const options = {
   job: option('--job <job>', job, 'only of this job'),
-  since: option('--since <n>', count(0), 'begin after the event with this number'),
+  since: option('--since <n>', count(0), 'start after the event with this number'),
   /** Also tells the numbers of events that it does not show, so that the next daemon can go on after them. */
   marks: field(yesOrNo),
 };
@@ -29,7 +29,7 @@ export const events: Command<typeof options, null, Item> = {
   name: 'events',
   anyDaemon: true,
   needsDaemon: START_DAEMON,
-  about: 'Print every change as a JSON line, until ended.',
+  about: 'Print every change as a JSON line, until you stop it.',
   examples: ['events', 'events --job import-products --since 1200 | jq .run.state'],
   options,
 

@@ -12,7 +12,7 @@ const options = {};
 export const exportAll: Command<typeof options, Reply> = {
   name: 'export',
   about:
-    'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs, schedules, pauses. The last line has counts and a checksum. Also beside a running daemon.',
+    'Write the whole state to stdout as JSON lines: runs with their attempts, checkpoints, results and logs, schedules, pauses. The last line has counts and a checksum. Works beside a running daemon.',
   examples: ['export > backup.jsonl', 'export | gzip > backup.jsonl.gz'],
   options,
 

@@ -10,13 +10,13 @@ import { viewRun } from './shared/views.ts';
 
 const options = {
   id: argument('<id>', run(['waiting']), 'a run that waits for an outside result'),
-  message: option('--message <text>', text(MAX_LOG_TEXT), 'why'),
+  message: option('--message <text>', text(MAX_LOG_TEXT), 'the reason'),
 };
 
 export const fail: Command<typeof options, RunView> = {
   name: 'fail',
   once: true,
-  about: 'Settle a run that waits for an outside result: it failed.',
+  about: 'Mark a run that waits for an outside result as failed.',
   examples: ['fail 12', 'fail 12 --message "payment was refused"'],
   options,
 

@@ -22,13 +22,13 @@ interface Reply {
 }
 
 const options = {
-  file: argument('[file]', text(4096, 'files'), 'what jobrun export wrote; default: stdin'),
+  file: argument('[file]', text(4096, 'files'), 'the output of jobrun export; default: stdin'),
 };
 
 export const importAll: Command<typeof options, Reply> = {
   name: 'import',
   about:
-    'Take the stream of jobrun export into an empty state or store: all of it, or nothing. No daemon may run on it.',
+    'Read the stream of jobrun export into an empty state or store: all of it, or nothing. No daemon may run on it.',
   examples: [
     'import backup.jsonl',
     'import --state-dir /srv/new/state backup.jsonl',

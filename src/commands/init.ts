@@ -15,7 +15,7 @@ const options = {};
 export const init: Command<typeof options, Reply> = {
   name: 'init',
   begins: true,
-  about: 'Make jobs/ with two examples and a config; never overwrites.',
+  about: 'Create jobs/ with two examples, and a config. Never overwrites a file.',
   examples: ['init', 'init --dir ~/tasks'],
   options,
 

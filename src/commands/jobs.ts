@@ -24,8 +24,8 @@ export const JOB_ORDERS = ['name', 'waiting', 'errors', 'next'] as const;
 const LATEST_RUNS = 10;
 
 const options = {
-  name: argument('[name]', job, 'one job: also its last 10 runs'),
-  check: flag('--check', 'exit 1 if any is broken'),
+  name: argument('[name]', job, 'one job, with its last 10 runs'),
+  check: flag('--check', 'exit with 1 if any job is broken'),
   ...WINDOW,
   order: field(
     choice(JOB_ORDERS),
@@ -38,7 +38,7 @@ type Request = Checked<typeof options>;
 export const jobs: Command<typeof options, Reply> = {
   name: 'jobs',
   reads: true,
-  about: 'List the jobs: what they are, their runs, schedule and params.',
+  about: 'List the jobs with their runs, schedules and params.',
   examples: ['jobs', 'jobs import-products', 'jobs --check'],
   options,
 

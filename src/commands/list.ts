@@ -13,7 +13,8 @@ import { noDaemon, watched } from './shared/waiting.ts';
 export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   name: 'list',
   reads: true,
-  about: 'List runs, newest first. With settled states only (--state), the last settled first.',
+  about:
+    'List runs, newest first. If --state names settled states only, the last settled come first.',
   examples: [
     'list --state running,queued',
     'list --job import-products --since 2d --json',

@@ -20,8 +20,8 @@ interface Reply {
 
 const options = {
   id: argument('<id>', run(), 'the run'),
-  follow: flag('-f, --follow', 'go on until the run ends'),
-  last: option('-n, --lines <n>', count(0), 'only the last so many'),
+  follow: flag('-f, --follow', 'print new lines until the run ends'),
+  last: option('-n, --lines <n>', count(0), 'only the last n lines'),
   attempt: option('--attempt <n>', count(1), 'only of this attempt'),
   /** The number of the last line that was shown already. */
   after: field(count(0)),
@@ -32,7 +32,7 @@ const options = {
 export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> = {
   name: 'logs',
   reads: true,
-  about: 'Show what a run said.',
+  about: "Print a run's log.",
   examples: ['logs 12 -n 20', 'logs -f 12', 'logs 12 --attempt 2 --json'],
   options,
 

@@ -41,7 +41,7 @@ export const next: Command<typeof options, Reply> = {
   name: 'next',
   reads: true,
   withoutDaemon: true,
-  about: 'Show the next times.',
+  about: 'Show the next times of a cron expression, a job or a schedule.',
   examples: ["next '0 3 * * 1-5' --tz Europe/Berlin", 'next nightly -n 10'],
   options,
 

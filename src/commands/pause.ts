@@ -9,7 +9,7 @@ import { refuseUnknownJob } from './shared/named.ts';
 import { argument, type Checked, option } from './shared/options.ts';
 
 const options = {
-  job: argument('[job]', job, 'one job; without it all of them'),
+  job: argument('[job]', job, 'one job; default: all jobs'),
   schedule: option('--schedule <name>', schedule, 'one schedule'),
 };
 
@@ -63,6 +63,6 @@ async function setPaused(
 const pausedWhat = ({ job, schedule }: PauseReply): string =>
   schedule !== null ? `schedule ${schedule}` : job !== null ? `job ${job}` : 'all jobs';
 
-const does = 'Start nothing new, until `jobrun resume`; what is asked for is kept.';
+const does = 'Start no new runs until `jobrun resume`. Requests are still accepted and kept.';
 
 export const pause = pausing('pause', true, does, 'Paused');

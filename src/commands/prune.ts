@@ -15,21 +15,25 @@ interface Reply {
 }
 
 const options = {
-  olderThanMs: option('--older-than <duration>', duration, 'settled longer ago than this'),
-  keep: option('--keep <n>', count(0), 'but not the newest so many'),
+  olderThanMs: option(
+    '--older-than <duration>',
+    duration,
+    'runs that settled longer ago than this',
+  ),
+  keep: option('--keep <n>', count(0), 'keep the newest n'),
   states: option(
     '--state <states>',
     states(SETTLED, ' of settled runs'),
     'only done, failed or aborted ones',
   ),
-  dryRun: flag('--dry-run', 'say which, remove nothing'),
+  dryRun: flag('--dry-run', 'list them, but remove nothing'),
   yes: shellFlag('-y, --yes', 'do not ask'),
 };
 
 export const prune: Command<typeof options, Reply> = {
   name: 'prune',
   once: true,
-  about: 'Forget settled runs and their logs, by age, number or state.',
+  about: 'Remove settled runs and their logs, by age, number or state.',
   examples: ['prune --older-than 30d --dry-run', 'prune --state done --keep 1000 -y'],
   options,
 

@@ -16,7 +16,7 @@ export const reload: Command<typeof options, Reply> = {
   name: 'reload',
   needsDaemon: 'Without one, each command reads the job files as they are.',
   about:
-    'Read all job files anew, and list the jobs that became broken, whole, new or gone. The daemon sees changes by itself; this is for a daemon with --no-watch, and for whoever wants to know when it has.',
+    'Read all job files again, and list the jobs that became broken, whole, new or gone. The daemon sees changes by itself. Use this with --no-watch, after installing packages, or to wait until a change is in.',
   examples: ['reload', 'reload --json | jq \'.changes[] | select(.became == "broken")\''],
   options,
 

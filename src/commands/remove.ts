@@ -18,7 +18,7 @@ const options = {
 export const remove: Command<typeof options, Reply> = {
   name: 'remove',
   once: true,
-  about: 'Forget settled runs and their logs.',
+  about: 'Remove settled runs and their logs.',
   examples: ['remove 12', 'remove 12 13 14'],
   options,
 

@@ -13,13 +13,13 @@ import { argument, flag } from './shared/options.ts';
 
 const options = {
   id: argument('<id>', run(), 'the run to repeat'),
-  force: flag('--force', 'also where the job is broken or gone'),
+  force: flag('--force', 'even if the job is broken or gone'),
 };
 
 export const rerun: Command<typeof options, RunView> = {
   name: 'rerun',
   once: true,
-  about: 'Accept a new run with the same params.',
+  about: 'Start a new run with the same params.',
   examples: ['rerun 12', 'rerun 12 --json'],
   options,
 

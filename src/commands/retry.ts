@@ -21,7 +21,7 @@ const options = {
   failed: flag('--failed', 'all failed runs'),
   job: option('--job <job>', job, 'all failed and aborted runs of this job'),
   fresh: flag('--fresh', 'forget the checkpoint'),
-  force: flag('--force', 'also if a run that it waited for has failed or was removed'),
+  force: flag('--force', 'even if a run that it waited for has failed or was removed'),
   ...BY_FILTER,
 };
 
@@ -30,7 +30,7 @@ const RETRIED = ['failed', 'aborted'] as const;
 export const retry: Command<typeof options, Reply, Matched> = {
   name: 'retry',
   once: true,
-  about: 'Let failed or aborted runs go on, from their checkpoint.',
+  about: 'Retry failed or aborted runs from their checkpoint.',
   examples: ['retry 12', 'retry --failed --job import-products', 'retry 12 --fresh'],
   options,
 

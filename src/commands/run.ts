@@ -36,7 +36,7 @@ const options = {
   ...TRACE,
   force: FORCE,
   dryRun: DRY_RUN,
-  local: flag('--local', 'run it here, without a daemon; Ctrl-C aborts it'),
+  local: flag('--local', 'run it in this process, without a daemon; Ctrl-C aborts it'),
   note: NOTE,
   following,
 };
@@ -45,7 +45,7 @@ export const run: Command<typeof options, NewRun, Followed> = {
   name: 'run',
   anyDaemon: true,
   needsDaemon: `${START_DAEMON}; or run it without one: --local`,
-  about: 'Run a job now: follow its log, and exit with its result.',
+  about: 'Run a job now, print its log, and exit with its result.',
   examples: [
     'run import-products -p file=spring.csv',
     'run backup --timeout 10m',

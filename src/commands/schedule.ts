@@ -71,8 +71,8 @@ const options = {
   force: FORCE,
   same: SCHEDULE.same,
   dryRun: DRY_RUN,
-  wait: flag('--wait', 'until it is settled; exit with its result'),
-  follow: flag('--follow', 'the same, and show its log'),
+  wait: flag('--wait', 'wait until it has settled; exit with its result'),
+  follow: flag('--follow', 'the same, and print its log'),
   batch: shellOption('--batch <file|->', 'many runs: one JSON object a line', 'files'),
   lines: field(lines),
   note: NOTE,
@@ -101,7 +101,7 @@ export const schedule: Command<typeof options, Reply, Followed> = {
   engineKnows: (reply) =>
     'results' in reply ? reply.results.every(isPlain) : 'run' in reply && isPlain(reply.run),
   tellsOwn: true,
-  about: 'Accept a run of a job, now or later.',
+  about: 'Run a job later, or on a schedule. With --batch, accept many runs at once.',
   examples: [
     'schedule import-products --at 18:30 -p file=spring.csv -p limit:=5000',
     'schedule send-newsletter --in 20m --key weekly',

@@ -30,7 +30,7 @@ const options = {
 export const show: Command<typeof options, Details> = {
   name: 'show',
   reads: true,
-  about: 'Show all of one run: attempts, params, progress, results, error, log.',
+  about: 'Show one run in full: attempts, params, progress, results, error, log.',
   examples: ['show 12', 'show 12 --json | jq .attempts'],
   options,
 

@@ -29,7 +29,7 @@ export const status: Command<typeof options, Status> = {
   reads: true,
   withoutDaemon: true,
   answerMs: 5 * SECOND,
-  about: 'Say whether a daemon runs, and what it is at; exit 4 where none does.',
+  about: 'Show whether a daemon runs, and its workers and runs. Exits with 4 if none does.',
   examples: ['status', 'status --json | jq .counts'],
   options,
 

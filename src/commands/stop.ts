@@ -15,13 +15,15 @@ interface Reply {
 
 const LOOK_EVERY_MS = 50;
 
-const options = { now: flag('--now', 'end the attempts; their runs go on with the next daemon') };
+const options = {
+  now: flag('--now', 'end running attempts at once; their runs continue with the next daemon'),
+};
 
 export const stop: Command<typeof options, Reply> = {
   name: 'stop',
   needsDaemon: 'There is nothing to stop.',
   answerMs: 10 * SECOND,
-  about: 'Stop the daemon: by default it lets running attempts end first.',
+  about: 'Stop the daemon. By default it lets running attempts end first.',
   examples: ['stop', 'stop --now'],
   options,
 

@@ -15,7 +15,7 @@ const options = { name: argument('<name>', schedule, 'the schedule') };
 export const unschedule: Command<typeof options, Reply> = {
   name: 'unschedule',
   once: true,
-  about: 'Remove a schedule; the runs that it made stay.',
+  about: 'Remove a schedule. The runs that it made stay.',
   examples: ['unschedule nightly', 'unschedule nightly --json'],
   options,
 

@@ -17,7 +17,7 @@ interface Reply {
 
 const options = {
   ids: argument('<id...>', runs(), 'runs to wait for'),
-  any: flag('--any', 'until one of them is settled'),
+  any: flag('--any', 'stop waiting when one of them has settled'),
   timeoutMs: option(
     '--timeout <duration>',
     duration,
@@ -28,7 +28,7 @@ const options = {
 export const wait: Command<typeof options, null, Reply> = {
   name: 'wait',
   reads: true,
-  about: 'Wait until runs are settled; exit 6 if one failed, 7 if one was aborted.',
+  about: 'Wait until runs have settled. Exits with 6 if one failed, with 7 if one was aborted.',
   examples: ['wait 12', 'wait 12 13 --any --timeout 5m'],
   options,
 

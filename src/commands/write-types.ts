@@ -11,7 +11,7 @@ import { option } from './shared/options.ts';
 import { typeOfSchema } from './shared/schema-types.ts';
 
 interface Reply {
-  /** Where it goes. */
+  /** The file that it goes to. */
   readonly file: string;
   readonly jobs: readonly string[];
   readonly content: string;

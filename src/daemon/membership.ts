@@ -8,7 +8,7 @@
 // member: the store has answered the last renewal. Runs are taken and carried out.
 // away: it has not, and neither one that was asked for at once after it. Attempts go on, nothing new begins, and it asks again several times a second. It says so once.
 // fenced: six tenths of the lease have passed since the last renewal that was answered was asked for. All attempts are
-//   ended, whole process groups; they are `lost`. Their results are written when the store answers, if nobody else has the
+//   ended, whole process groups; they are `lost`. Their results are written when the store answers, if no other has the
 //   runs by then.
 // outsider: the store has answered, and does not know this member any more: it was silent for so long that another one
 //   has taken over. All attempts are ended, and only when nothing of them lives does it join under a new number.
@@ -16,7 +16,7 @@
 // The order of effects, on the side that is silent:
 //   1. a renewal is asked for, at t by its own clock;          4. at t + 3/4 of it, for a daemon that does not move itself,
 //   2. it is answered: fence and reaper count from t;             the reaper kills whatever still lives;
-//   3. at t + 3/5 of the lease the fence ends its attempts;    5. before t + the whole lease nobody takes over.
+//   3. at t + 3/5 of the lease the fence ends its attempts;    5. before t + the whole lease none takes over.
 // On the side that takes over:
 //   1. it sees no new renewal for the whole lease;             3. ends what of its processes may live on this machine;
 //   2. the member is given up, in one statement that fails     4. each of its runs is taken back under its token: what the

@@ -27,7 +27,7 @@ export function withList(
 ): Model {
   const present = answered(model);
   if (key !== listKey(model)) return present;
-  // What was whole is not shown in parts again, while it is looked through once more.
+  // Rows that were whole are not shown in parts again, while the list is looked through once more.
   if (!list.complete && listOf(model)?.complete) return present;
   const { place, screen, size } = model;
   const placed = around === place.id ? list : { ...list, at: null };

@@ -1,5 +1,5 @@
-// What is asked before something is done. Whatever ends work, and whatever touches several runs, has to be confirmed
-// by a letter: Enter is pressed too easily.
+// The questions before something is done. An action that ends work or touches several runs has to be confirmed by a
+// letter: Enter is pressed too easily.
 
 import { showRunning } from '../commands/shared/clock-texts.ts';
 import { instantOf } from '../commands/shared/times.ts';
@@ -11,7 +11,7 @@ import type { TimeReference } from '../support/typed-times.ts';
 import type { Everything } from './model.ts';
 import type { Ask, Request } from './request.ts';
 
-/** What an action is about: the marked runs, or the one under the cursor. */
+/** The runs of an action: the marked ones, or the one under the cursor. */
 export interface Target {
   readonly ids: readonly string[];
   /** The run, where it is one and known. */

@@ -13,11 +13,11 @@ export interface Context {
   readonly readOnly: boolean;
   /** The state of the run under the cursor; null where there is none. */
   readonly state: string | null;
-  /** That run waits for an outside result. */
+  /** True if that run waits for an outside result. */
   readonly forResult: boolean;
   /** A row is under the cursor. */
   readonly row: boolean;
-  /** That row is a schedule that no job file defines. */
+  /** True if that row is a schedule that no job file defines. */
   readonly removable: boolean;
   readonly marks: number;
   /** The marks stand for all that match. */
@@ -25,7 +25,7 @@ export interface Context {
   /** The marks are being read. */
   readonly marking: boolean;
   readonly filtered: boolean;
-  /** Of the marked runs, those that can be retried. */
+  /** The marked runs that can be retried. */
   readonly retryable: number;
 }
 

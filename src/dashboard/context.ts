@@ -1,4 +1,4 @@
-// What the model means to the keys, and which run an action is about.
+// The meaning of the model to the keys, and the run of an action.
 
 import type { JobView } from '../commands/shared/replies.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
@@ -52,7 +52,7 @@ function scheduleUnder(model: Model): ShortSchedule | null {
 /** The log of the run under the cursor; null while the one at hand is of another run. */
 export const logOf = ({ log, place }: Model): Log | null => (log?.id === place.id ? log : null);
 
-/** What is open, and belongs to the cursor; null where only a list is on the screen. */
+/** The screen that is open, and belongs to the cursor; null if only a list is on the screen. */
 function openDetail({ screen, detail, place }: Model): Detail | null {
   const { kind } = under(screen);
   if (!detail || (kind !== 'detail' && kind !== 'log')) return null;
@@ -114,7 +114,7 @@ const NONE: Model['marks'] = new Set();
 export const everythingOf = (model: Model): Everything | null =>
   model.everything !== null && marksOf(model) === model.everything.marks ? model.everything : null;
 
-/** What an action is about; null where there is nothing. */
+/** The runs of an action; null if there are none. */
 export function targetOf(model: Model): Target | null {
   const run = subjectOf(model);
   const marks = marksOf(model);
@@ -124,7 +124,7 @@ export function targetOf(model: Model): Target | null {
 }
 
 /**
- * What `r` is about: of several marked runs only those that can be retried, and those whose rows are elsewhere in a list
+ * The runs of `r`: of several marked ones only those that can be retried, and those whose rows are elsewhere in a list
  * with failed and aborted runs.
  */
 export function retryTarget(model: Model): Target | null {

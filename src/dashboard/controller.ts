@@ -1,5 +1,5 @@
-// What keys do: each goes to the screen that is open. Those that take text are in typing.ts; the others read the table
-// of keys.ts.
+// The effects of keys: each goes to the screen that is open. Those that take text are in typing.ts; the others read the
+// table of keys.ts.
 
 import { showTyped } from '../commands/shared/clock-texts.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
@@ -42,12 +42,12 @@ import type { Sheet, Theme } from './theme.ts';
 import { namesIn } from './told.ts';
 import { commits, openForm, openFormLike, takesText, typeKey } from './typing.ts';
 
-/** What only the terminal can do. */
+/** The actions that only the terminal can do. */
 export interface Outside {
   readonly quit: () => void;
   readonly suspend: () => void;
   readonly redraw: () => void;
-  /** Puts a text into the clipboard of whoever sits at the terminal. */
+  /** Puts a text into the clipboard of the user at the terminal. */
   readonly copy: (text: string) => void;
   /** Gives the mouse to the terminal, or takes it back: then true. */
   readonly turnMouse: () => boolean;
@@ -59,7 +59,7 @@ const ANSWER_AFTER_MS = 150;
 /** More keys than a person types before a list is there. */
 const MOST_HELD = 100;
 
-/** What ends or starts work; the other keys open a screen that has to be answered. */
+/** The keys that end or start work; the others open a screen that has to be answered. */
 const CHANGES = new Set<Action['do']>(['abort', 'retry']);
 
 const AT_END = Number.MAX_SAFE_INTEGER;
@@ -151,7 +151,7 @@ export class Controller {
     if (why !== '') store.say(why, true);
   }
 
-  /** Keys wait until what they are about has been read. One that opens a question is the last of them. */
+  /** Keys wait until what they are about has been read. An action that opens a question is the last of them. */
   #hold(key: Key, burst: boolean): void {
     const { store } = this.#desk;
     if (this.#held.length >= MOST_HELD) return;
@@ -314,7 +314,7 @@ export class Controller {
     const most = Math.max(0, lines - body);
     if (screen.kind === 'help' || screen.kind === 'detail') {
       const scroll = scrolled(Math.min(screen.scroll, most), how, lines, body);
-      // Whoever is at the end of a run stays there while its log grows.
+      // A reader at the end of a run stays there while its log grows.
       const stays = screen.kind === 'detail' && scroll === most;
       store.show({ ...screen, scroll: stays ? AT_END : scroll });
     } else if (screen.kind === 'log') {

@@ -87,7 +87,7 @@ class Dashboard {
     );
     process.on('SIGCONT', this.#resume);
     this.#link.run().catch((error) => this.end(error));
-    // Ink takes longer to load than everything else. Until then the header is shown as plain text.
+    // Ink takes longer to load than everything else. The header is shown as plain text until then.
     const top = headerRows(sceneOf(this.#store.view(), this.#o.theme));
     this.#screen.write(top.map(textOf).join('\n'));
     const { draw } = await importApp();
@@ -119,7 +119,7 @@ class Dashboard {
 
   #suspend(): void {
     this.#terminal.suspend();
-    // Where nothing can suspend us, no signal comes to go on.
+    // If nothing can suspend us, no signal comes to go on.
     this.#undo.push(this.#store.clock.after(100, this.#resume));
   }
 

@@ -13,7 +13,7 @@ export function headRow(name: string, state: string, { theme, columns }: Sheet):
   return ends(shown, styled(styleOfState(state), `${state} `), columns, theme);
 }
 
-/** What is wrong, if anything is. */
+/** The fault, if there is any. */
 export const noteRows = (note: string | null, { theme, columns }: Sheet): Row[] =>
   note === null ? [] : wrap(note, columns - 4, theme).map((line) => styled('red', ` ! ${line}`));
 

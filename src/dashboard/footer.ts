@@ -63,7 +63,7 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
   ];
 }
 
-/** What came of a run that waits for an outside result, as it is typed. */
+/** The outcome of a run that waits for an outside result, as it is typed. */
 function outcomeRows(
   screen: Extract<Model['screen'], { kind: 'outcome' }>,
   { theme, columns }: Sheet,
@@ -80,7 +80,10 @@ function outcomeRows(
   return [ruleRow(columns, theme, `${how} ${id} ${tame(job, theme)}`), input, row];
 }
 
-/** What is wrong with the current field, or its hint, or the time that was typed: the row of the field may be too short for them. */
+/**
+ * The fault of the current field, or its hint, or the time that was typed: the row of the field may be too short for
+ * them.
+ */
 function echoRow({ fields, at }: Form, sheet: Sheet): Row {
   const field = fields[at];
   const fault = field ? faultOf(field, sheet.here) : '';
@@ -193,7 +196,7 @@ function marksText(model: Model, count: number): string {
   return count > 0 ? `${count} marked` : '';
 }
 
-/** An input line with its caret. Of a line that is too long it shows the part around the caret. */
+/** An input line with its caret. If a line is too long, it shows the part around the caret. */
 export function inputRow(front: string, line: Line, columns: number, theme: Theme): Row {
   const room = columns - textWidth(front) - 1;
   const parts = lettersOf(line.text).map((part) => tame(part, theme));

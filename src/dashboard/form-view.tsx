@@ -119,7 +119,7 @@ function FieldView({ field, isOwn, label, sheet }: FieldProps) {
   );
 }
 
-/** What is wrong with the field, or the time that was typed, or the hint. */
+/** The fault of the field, or the time that was typed, or the hint. */
 function noteRow(field: Field, { theme, here }: Sheet): Row {
   const { kind, line, hint } = field;
   const fault = faultOf(field, here);

@@ -37,13 +37,13 @@ export interface Field {
   readonly name: string;
   readonly kind: 'param' | 'json' | 'when' | 'key' | 'priority';
   readonly line: Line;
-  /** What it takes: `number`, `one of a, b`. */
+  /** The kind of its value: `number`, `one of a, b`. */
   readonly hint: string;
   readonly choices: readonly string[];
   readonly required: boolean;
   /** The type by the schema; empty if it names none, or several. */
   readonly type: string;
-  /** What the daemon said of this text. */
+  /** The daemon's answer to this text. */
   readonly refused: string;
   /** The caret has been here and is elsewhere: only then is an empty field a fault. */
   readonly left: boolean;
@@ -136,7 +136,7 @@ export type Read =
   | { readonly ok: true; readonly request: Request }
   | { readonly ok: false; readonly error: string; readonly at: number };
 
-/** What is wrong with a field as it stands; empty where nothing is, as far as can be told here. */
+/** The fault of a field as it stands; empty if there is none, as far as can be told here. */
 export function faultOf(field: Field, here: TimeReference): string {
   const { kind, line, required, left, refused, choices, name } = field;
   const text = kind === 'param' ? line.text : line.text.trim();
@@ -173,7 +173,7 @@ export function refusedForm(form: Form, error: string): Form {
   return { ...form, fields, error: all, busy: false, at };
 }
 
-/** What the form asks for, or the first thing in it that cannot be. */
+/** The request of the form, or the first fault in it. */
 export function readForm(form: Form, here: TimeReference): Read {
   const texts: [string, string][] = [];
   let run: Record<string, Json> = { job: form.job };

@@ -6,7 +6,7 @@ import { eachGrapheme } from '../support/graphemes.ts';
 export interface Key {
   /** `a`, `space`, `enter`, `up`, `ctrl-c`, `shift-tab`, `paste`, …; empty for what has no name here. */
   readonly name: string;
-  /** What it adds to a line that is being typed. */
+  /** The text that it adds to a line that is being typed. */
   readonly text: string;
   /** The place of the mouse: column and row, from 1. */
   readonly at?: Spot;

@@ -1,4 +1,4 @@
-// To whom the dashboard talks: the daemon, and where none runs the files, read only, or the store. It looks for a daemon
+// The dashboard's counterpart: the daemon, or, if none runs, the files, read only, or the store. It looks for a daemon
 // again and again, so that the screen comes back by itself; a connection that ends is noticed at once, by its stream of
 // changes.
 import type { Client } from '../api/client.ts';
@@ -9,7 +9,7 @@ import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
 import type { Link as LinkState } from './model.ts';
 
-/** What the command line hands in: how to reach a daemon or the store, and how to read the files. */
+/** The means from the command line: how to reach a daemon or the store, and how to read the files. */
 export interface Places {
   /** Rejects where the store is away; null where no daemon keeps the files. */
   connect(): Promise<Client | null>;
@@ -24,7 +24,7 @@ export interface Places {
 /** The state as it was read; its lock is not held. */
 export interface Files {
   call(command: string, args: Json): Promise<unknown>;
-  /** When the daemon that has gone was last known to be alive; null where nobody knows. */
+  /** The instant at which the daemon that has gone was last known to be alive; null if unknown. */
   readonly aliveAt: number | null;
   readonly damage: string | null;
   close(): Promise<void>;
@@ -58,7 +58,7 @@ export class Link {
     return this.#client !== null;
   }
 
-  /** Until `close`. */
+  /** Runs until `close`. */
   async run(): Promise<void> {
     const { signal } = this.#ended;
     while (!signal.aborted) {

@@ -13,7 +13,7 @@ export interface TabInfo {
   readonly tab: Tab;
   readonly title: string;
   readonly short: string;
-  /** What its rows are. */
+  /** The kind of its rows. */
   readonly of: List['of'];
   /** Which list of runs; null where its rows are no runs. */
   readonly list: ListName | null;
@@ -127,7 +127,7 @@ export function follow(place: Place, list: List, height: number): Place {
   return { ...seen, id: ids[seen.index - list.offset] ?? null };
 }
 
-/** What to ask for: the screen, and as much above and below it, so that most moves need no asking. */
+/** The rows to ask for: the screen, and as much above and below it, so that most moves need no request. */
 export function windowFor(place: Place, height: number): { offset: number; limit: number } {
   const offset = Math.max(0, place.top - height);
   return { offset, limit: place.top - offset + 2 * height };

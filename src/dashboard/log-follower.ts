@@ -35,7 +35,7 @@ export class LogFollower {
     if (id === '') return;
     this.#following = new AbortController();
     const { signal } = this.#following;
-    // What cannot be followed is not shown; the board says why.
+    // A log that cannot be followed is not shown; the board says why.
     this.#follow(id, signal).catch(() => this.#show(id, [], signal, false));
   };
 
@@ -55,7 +55,7 @@ export class LogFollower {
       this.#show(id, (reply as { lines: LogLine[] }).lines, signal, false);
       return;
     }
-    // Until it says something it has said nothing; what is shown of it already stays.
+    // A log without a new line has said nothing; its shown lines stay.
     if (this.#store.model.log?.id !== id) this.#show(id, [], signal, true);
     let undo: (() => void) | null = null;
     let shownAt = Number.NEGATIVE_INFINITY;
@@ -79,7 +79,7 @@ export class LogFollower {
     }
   }
 
-  /** Whoever reads farther up keeps their place while lines come in below. */
+  /** A reader farther up keeps the place while lines come in below. */
   #show(
     id: string,
     lines: readonly LogLine[],

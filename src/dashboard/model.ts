@@ -23,13 +23,13 @@ export interface Model {
   readonly link: Link;
   /** When a daemon was asked that has not answered yet, although it should have. */
   readonly silentSince: number | null;
-  /** How each list is ordered, where somebody chose. */
+  /** The order of each list, if the user chose one. */
   readonly orders: Readonly<Partial<Record<Tab, Order>>>;
   /** Asked for with --read-only. */
   readonly readOnly: boolean;
   /** Zone of all times, shown and typed: the config's, else that of the shell that started the dashboard. */
   readonly timezone: string;
-  /** When the daemon that has gone was last known to be alive; null where one runs, or nobody knows. */
+  /** The instant at which the daemon that has gone was last known to be alive; null if one runs, or if unknown. */
   readonly aliveAt: number | null;
   readonly status: Status | null;
   /** The latest window, and the list (tab, order and filter) that it is of. */
@@ -87,7 +87,7 @@ export type Screen =
       readonly was: string;
       readonly from: Screen;
     }
-  /** What came of a run that waits for an outside result: its output as JSON, or why it failed. */
+  /** The outcome of a run that waits for an outside result: its output as JSON, or why it failed. */
   | {
       readonly kind: 'outcome';
       readonly how: 'complete' | 'fail';

@@ -64,8 +64,8 @@ async function throughAll({ command, args, doing, done }: Request, desk: Desk): 
 const MOST_MARKED = 1000;
 
 /**
- * Marks every run that is in the list now, on the screen or not; where all are marked, none. Until it is known which
- * these are, `marking` says so. It ends where the list is left, or `marking` is taken back.
+ * Marks every run that is in the list now, on the screen or not; where all are marked, none. `marking` is set while it
+ * is unknown which these are. It ends where the list is left, or `marking` is taken back.
  */
 export async function markAll({ store, link }: Desk): Promise<void> {
   const asked = listKey(store.model);
@@ -98,7 +98,7 @@ export async function markAll({ store, link }: Desk): Promise<void> {
   }
 }
 
-/** `total`: of the whole list, where that is known. Where there are more than these, the marks stand for all of them. */
+/** `total`: of the whole list, where that is known. If there are more than these, the marks stand for all of them. */
 function mark(
   ids: readonly string[],
   total: number | null,
@@ -126,7 +126,7 @@ function setPending(store: Store, ids: readonly string[], doing: string | null):
   });
 }
 
-/** Of several runs some may have been refused. */
+/** Some of several runs may have been refused. */
 function refusalsIn(reply: Json): readonly string[] {
   const results = (reply as { results?: { id?: string; error?: { message?: string } }[] }).results;
   if (!Array.isArray(results)) return [];

@@ -1,5 +1,5 @@
-// What the dashboard asks for, as any client could: a window of a list, and all of the run, job or schedule under the
-// cursor. The answers come as what the dashboard keeps.
+// The dashboard's requests, as any client could make them: a window of a list, and all of the run, job or schedule
+// under the cursor. The answers come as what the dashboard keeps.
 import type { Results } from '../commands/results.ts';
 import { readFilter } from '../commands/shared/filter.ts';
 import type { Details, JobView } from '../commands/shared/replies.ts';
@@ -46,7 +46,7 @@ export function whichOf(model: Model, now: number): { readonly [name: string]: J
   return { ...(list && { list }), ...(q !== '' && { q }), order: orderOf(model) };
 }
 
-/** What is still being typed leaves nothing out. */
+/** A word that is still being typed leaves nothing out. */
 function readable(filter: string, now: number): string {
   const { unread } = readFilter(filter, now);
   return filter

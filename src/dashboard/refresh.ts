@@ -40,14 +40,16 @@ const AGAIN_MS = 2 * SECOND;
 /** The result table grows by itself only now and then: reading it is reading the log. */
 const ROWS_EVERY_MS = 2 * SECOND;
 
-/** `beat`: only whether anybody answers. `moved`: what a key needs. `changed`: all of it, for it may be another. */
+/**
+ * `beat`: only checks for an answer. `moved`: what a key needs. `changed`: all of it, for it may be another.
+ */
 type Why = 'beat' | 'moved' | 'changed';
 
 interface Look {
   readonly why: Why;
   readonly list: ListQuestion | null;
   readonly detail: DetailQuestion | null;
-  /** Of which list. */
+  /** The list that it is about. */
   readonly key: string;
   readonly began: number;
   readonly ended: AbortController;
@@ -92,7 +94,7 @@ export class Refresh {
   }
 
   /**
-   * Ends what is asked now, if its answer takes long or is of a list that is left. One that nobody answers at all is
+   * Ends what is asked now, if its answer takes long or is of a list that is left. A request without any answer is
    * waited for.
    */
   #hurry(asked: Look): void {
@@ -138,7 +140,7 @@ export class Refresh {
       });
   }
 
-  /** What of all that is on the screen has to be asked for. */
+  /** The parts of the screen that have to be asked for. */
   #lookFor(model: Model, why: Why): Look {
     const { clock } = this.#store;
     const wanted = why === 'beat' ? null : detailWanted(model);
@@ -212,7 +214,7 @@ export class Refresh {
     } finally {
       undo();
     }
-    // Where nobody is there to ask, asking again at once would go on for ever: whoever comes says so.
+    // If no daemon answers, asking again at once would go on for ever: a daemon that comes says so.
     if (isHeard && !signal.aborted && why !== 'beat' && this.#isStale(asked)) this.now();
   }
 
@@ -238,7 +240,7 @@ export class Refresh {
 
   #failed(error: unknown): void {
     if (this.#closed || !this.#link.online) return;
-    // That nobody answers is on the screen already.
+    // The screen shows already that no answer comes.
     if (this.#store.model.link !== 'silent')
       this.#store.say(error instanceof Error ? error.message : String(error), true);
     this.#notBefore = this.#store.clock.monotonic() + AGAIN_MS;

@@ -1,4 +1,4 @@
-// What is asked of the daemon, and of the person before that.
+// The requests to the daemon, and the question to the user before them.
 import type { Json } from '../support/json.ts';
 
 /** A question with the keys that answer it. Enter is never one of them. */
@@ -18,7 +18,7 @@ export interface Answer {
 export interface Request {
   readonly command: string;
   readonly args: Json;
-  /** Whose rows say so until it is answered, and what they say. */
+  /** The rows that say so until it is answered, and their words. */
   readonly ids: readonly string[];
   readonly doing: string;
   readonly done: string;

@@ -1,4 +1,4 @@
-// The table of runs, in columns that fit the screen. Where there is no room, these are dropped in turn: the text beside
+// The table of runs, in columns that fit the screen. If there is no room, these are dropped in turn: the text beside
 // the bar, the duration (for a running run it then replaces the start time), the bar.
 
 import { showAge, showMinute, showRunning, showUntil } from '../commands/shared/clock-texts.ts';

@@ -1,5 +1,5 @@
-// The model and the time at which it is shown. Whoever draws subscribes; whoever changes it hands in a function from
-// the model to the next one. It knows nothing of React.
+// The model and the time at which it is shown. The part that draws subscribes; a change is a function from the model to
+// the next one. It knows nothing of React.
 import type { Clock } from '../support/clock.ts';
 import type { Message, Model, Screen } from './model.ts';
 
@@ -12,7 +12,7 @@ export interface View {
 const MESSAGE_MS = 6000;
 /** A list that is there by then is shown at once; no picture without rows comes before it. */
 export const SOON_MS = 60;
-/** What goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
+/** A change that goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
 export const LATER_MS = 200;
 
 /** Frames are at most 15 a second in the long run. Bursts are allowed: a few keys at once need two or three frames each. */

@@ -89,7 +89,7 @@ export class Terminal {
     return () => process.off('SIGWINCH', listener);
   }
 
-  /** Calls back when nobody can see or press anything any more. Returns its undo. */
+  /** Calls back when the terminal is gone. Returns its undo. */
   onGone(listener: () => void): () => void {
     this.#out.on('error', listener);
     this.#in.on('end', listener);

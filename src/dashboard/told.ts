@@ -1,4 +1,4 @@
-// What the dashboard was told last: the window of a list, and all of one run, job or schedule.
+// The latest replies to the dashboard: the window of a list, and all of one run, job or schedule.
 import type { Results } from '../commands/results.ts';
 import type { JobView } from '../commands/shared/replies.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
@@ -17,7 +17,7 @@ export interface Window {
   readonly total: number;
   /** How many stand before the window. */
   readonly offset: number;
-  /** Where the row under the cursor is; null where it is not in the list. */
+  /** The place of the row under the cursor; null if it is not in the list. */
   readonly at: number | null;
   /** False while runs are looked at one by one: there may be more, and `total` counts those found. */
   readonly complete: boolean;

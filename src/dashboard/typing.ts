@@ -21,7 +21,7 @@ type Typed = Of<'ask' | 'due' | 'outcome' | 'pick' | 'form' | 'filter'>;
 export const takesText = (screen: Screen): screen is Typed =>
   ['ask', 'due', 'outcome', 'pick', 'form', 'filter'].includes(screen.kind);
 
-/** Whether the key does what was typed, or answers a question. */
+/** True if the key does what was typed, or answers a question. */
 export function commits(screen: Typed, { name }: Key): boolean {
   if (screen.kind === 'ask') return true;
   return ['due', 'outcome', 'form'].includes(screen.kind) && ['enter', 'ctrl-s'].includes(name);
@@ -76,7 +76,7 @@ function dueKey(screen: Of<'due'>, key: Key, desk: Desk) {
   const { id } = screen;
   if (screen.line.text === was) return store.show(screen.from);
   const when = readDue(screen.line.text, here(desk));
-  // What is wrong with it stands there already.
+  // Its fault stands there already.
   if (!when.ok) return;
   const due = Object.keys(when.due).length > 0 ? when.due : { inMs: 0 };
   const args = { id, ...due } as Json;
@@ -104,7 +104,7 @@ function outcomeKey(screen: Of<'outcome'>, key: Key, desk: Desk) {
   void perform({ command: how, args: { id, ...read.args }, ids: [id], doing, done }, desk);
 }
 
-/** What was typed for a run that waits for an outside result; an output has to be JSON. */
+/** The text typed for a run that waits for an outside result; an output has to be JSON. */
 export function readOutcome({
   how,
   line,
@@ -208,7 +208,7 @@ async function submit({ form }: Of<'form'>, desk: Desk): Promise<void> {
   const { store } = desk;
   const read = readForm(form, here(desk));
   if (!read.ok) {
-    // What is wrong stands at its field.
+    // A fault stands at its field.
     const fields = form.fields.map((one, i) => (i === read.at ? { ...one, left: true } : one));
     store.show({ kind: 'form', form: { ...form, fields, error: '', at: read.at } });
     return;

@@ -1,4 +1,4 @@
-// What daemons that share a store know of each other. On files there is one daemon, and none of this.
+// The knowledge that daemons of a store have of each other. On files there is one daemon, and none of this.
 import type { Member, MemberInfo, Members } from './members.ts';
 
 export interface Cluster extends Pick<Members, 'giveUp'> {
@@ -10,7 +10,7 @@ export interface Cluster extends Pick<Members, 'giveUp'> {
   renew(info: MemberInfo): Promise<Renewal>;
   /** Becomes a member under a new number, where the others have given up the old one. */
   rejoin(info: MemberInfo): Promise<void>;
-  /** What an earlier daemon of this state folder held is taken back: it is a member no longer. */
+  /** Runs of an earlier daemon of this state folder are taken back: it is a member no longer. */
   inherited(): Promise<void>;
   /** Calls back when there are signs that the store is away, before a renewal shows it. */
   onTrouble(listener: () => void): void;

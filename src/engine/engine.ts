@@ -1,8 +1,9 @@
-// Where runs and schedules are kept and handed out. One interface, so that the same jobs can run on another store;
-// the rules are in run/ and come in as functions from a run to the run as it is next, so no two engines can disagree.
+// The seam behind which runs and schedules are kept and handed out. One interface, so that the same jobs can run on
+// another store; the rules are in run/ and come in as functions from a run to the run as it is next, so no two engines
+// can disagree.
 //
 // Every changing method is atomic and resolves when its effect is durable; it rejects with nothing changed. Reads may
-// see what is not yet durable: whoever tells somebody else waits for `durable()` first.
+// see changes that are not yet durable: a caller that reports them waits for `durable()` first.
 
 import type { Taken } from '../run/intake.ts';
 import type { ClockMark } from '../run/keep-clock.ts';
@@ -18,7 +19,8 @@ export interface Engine {
   /**
    * Takes in runs, all or none, with ids in order; a draft whose key an unsettled run of its job has gives that run. A
    * `request` that comes again gets the runs of the first time, also where they have been removed since. `once` leaves
-   * out what is for a job that has a run already. What the check of `under` throws is passed on, and nothing was taken in.
+   * out what is for a job that has a run already. An error of the check of `under` is passed on, and nothing was taken
+   * in.
    */
   accept(drafts: readonly Draft[], now: number, how?: How): Promise<Accepted[]>;
   /**
@@ -33,7 +35,7 @@ export interface Engine {
    * end. With `only` it is that run or none. To ask is cheap where nothing may start.
    */
   claim(want: Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<Claimed[]>;
-  /** Replaces a run by what `decide` makes of it. What `decide` throws is passed on, and nothing has changed. */
+  /** Replaces a run by what `decide` makes of it. An error of `decide` is passed on, and nothing has changed. */
   change(id: number, decide: (run: Run) => Run): Promise<Run>;
   /** The same for the holder of a lease. Null, with nothing changed, where the token is no longer in force. */
   changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null>;
@@ -42,7 +44,7 @@ export interface Engine {
   /** Stops or lets go the start of runs: of all jobs, or of one. */
   pause(target: PauseTarget, paused: boolean): Promise<void>;
   /**
-   * Replaces a schedule by what `decide` makes of it as it is now; null is none, before and after. What `decide` throws
+   * Replaces a schedule by what `decide` makes of it as it is now; null is none, before and after. An error of `decide`
    * is passed on, and nothing has changed.
    */
   changeSchedule(
@@ -58,7 +60,7 @@ export interface Engine {
     decide: (schedule: Schedule, unsettled: readonly Run[]) => Firing | null,
     now: number,
   ): Promise<readonly Fired[]>;
-  /** Until when the clock is believed where history is removed by it; null where nobody has noted it. */
+  /** The instant until which the clock is believed for removing history; null if none was noted. */
   clockMark(): Promise<ClockMark | null>;
   putClockMark(mark: ClockMark): Promise<void>;
   /** Sets where the limits of each job are read from; call again when they have changed. */
@@ -91,7 +93,7 @@ export interface Engine {
   why(runs: readonly Run[], now: number): Promise<readonly (string | null)[]>;
   /** The number of the last change of a run: there were as many. */
   changes(): Promise<number>;
-  /** Calls back for each change once it is durable, in the order of commits, whoever made it. Returns its undo. */
+  /** Calls back for each change once it is durable, in the order of commits, from any caller. Returns its undo. */
   onChange(listener: (change: Told) => void): () => void;
   /** Calls back where something may be able to start, or to fire, that was not before. Returns its undo. */
   onStir(listener: () => void): () => void;
@@ -135,7 +137,7 @@ export interface Claimed {
   readonly worker: WorkerRef;
 }
 
-/** What a schedule makes, and how it is after that. */
+/** The runs that a schedule makes, and the schedule after that. */
 export interface Firing {
   readonly schedule: Schedule;
   readonly drafts: readonly Draft[];
@@ -160,7 +162,7 @@ export interface Period {
 
 export interface History {
   readonly runs: readonly SettledRun[];
-  /** What could not be read since the batch before; all else comes. */
+  /** The runs that could not be read since the batch before; all others come. */
   readonly damage: readonly JobrunError[];
 }
 
@@ -197,7 +199,7 @@ export interface Query extends Words {
   readonly limit: number;
   /** Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile. */
   readonly below?: number;
-  /** Where it is set, settled runs may be given without their large values. */
+  /** If it is set, settled runs may be given without their large values. */
   readonly light?: boolean;
   /**
    * By default the newest first. `due`: of the runs that wait, the next due first. `settled`: of the settled runs, the
@@ -215,7 +217,7 @@ export interface Found {
   /** How many stand before the run asked for in `around`; null where it is not in the list. */
   readonly at: number | null;
   readonly complete: boolean;
-  /** What could not be read of the state; all else is found. */
+  /** The parts of the state that could not be read; all else is found. */
   readonly damage?: readonly JobrunError[];
 }
 

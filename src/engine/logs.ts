@@ -6,14 +6,14 @@ import type { Token } from './members.ts';
 
 export interface Logs {
   /**
-   * An attempt begins, under this lease; its rows go on after the ones of the checkpoint that it starts from. What an
-   * earlier lease still writes on another host is refused from now on.
+   * An attempt begins, under this lease; its rows go on after the ones of the checkpoint that it starts from. Lines
+   * that an earlier lease still writes on another host are refused from now on.
    */
   begin(run: number, attempt: number, rows: number, token: Token): void;
   append(run: number, line: LogLine): void;
   /** Adds a row; false where the table is full. */
   row(run: number, n: number, value: Json): boolean;
-  /** Where true, `flush` is due before a checkpoint or a result: whoever sees that one sees these lines too. */
+  /** If true, `flush` is due before a checkpoint or a result: a reader that sees that one sees these lines too. */
   owes(run: number): boolean;
   /** Appends what was gathered; with `sync` it is durable when this resolves. */
   flush(run: number, sync: boolean): Promise<void>;

@@ -1,5 +1,5 @@
-// Who works on a store, and what is leased out to whom. Each opening is a member of its own. On files there is one at a
-// time, the holder of the lock: whatever it finds leased to another one, that one is gone for certain.
+// The members of a store, and their leases. Each opening is a member of its own. On files there is one at a time, the
+// holder of the lock: whatever it finds leased to another one, that one is gone for certain.
 export interface Members {
   readonly self: Member;
   /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
@@ -8,15 +8,15 @@ export interface Members {
   /** This member is alive, and runs are under way. On a store its lease says so (cluster.ts). */
   beat(now: number): void;
   leases(): Promise<readonly Lease[]>;
-  /** Those of members that are gone. Workers outside are nobody's. */
+  /** Those of members that are gone. Outside workers belong to none. */
   abandoned(): Promise<readonly Lease[]>;
-  /** When the member before this one was last known to be alive; null where nobody knows. */
+  /** The instant at which the member before this one was last known to be alive; null if unknown. */
   lastBeat(): Promise<number | null>;
-  /** The lease of this run; null where nobody has one. */
+  /** The lease of this run; null if there is none. */
   leaseOf(run: number): Promise<Lease | null>;
-  /** Gives up a member that has not renewed since it had so many beats: what it held is nobody's. */
+  /** Gives up a member that has not renewed since it had so many beats: its runs have no holder. */
   giveUp(id: number, beats: number): Promise<boolean>;
-  /** What attempts of others that share the store have last said of their progress, as far as they have written it. */
+  /** The latest progress of attempts of other members, as far as they have written it. */
   progressed(): Promise<readonly Progressed[]>;
   /** All that share the store and have not been given up. Empty on files, where a daemon speaks for itself. */
   list(): Promise<readonly ListedMember[]>;
@@ -28,13 +28,13 @@ export interface Member {
   readonly host: string;
 }
 
-/** What a member tells of itself with each renewal. */
+/** The fields that a member writes with each renewal. */
 export interface MemberInfo {
   readonly version: string;
   readonly workers: { readonly busy: number; readonly total: number };
   /** Those that it can run. */
   readonly jobs: readonly string[];
-  /** What its attempts have last said of themselves: shown, never kept. */
+  /** The latest progress of its attempts: shown, never kept. */
   readonly progress: readonly Progressed[];
   /** Workers outside that it has heard of late; missing for a version before there were any. */
   readonly outside?: readonly SeenWorker[];
@@ -77,7 +77,7 @@ export interface Worker {
 /** `outside` is the name of a program that is no process of ours: then the mark is `OUTSIDE`. */
 export type WorkerRef = Pick<Worker, 'mark' | 'pid'> & { readonly outside?: string };
 
-/** The mark of all workers outside. What they hold is no daemon's, and outlives each of them (run/external.ts). */
+/** The mark of all workers outside. Their leases belong to no daemon, and outlive each of them (run/external.ts). */
 export const OUTSIDE = 'outside';
 
 export interface Lease extends Worker {
@@ -85,7 +85,7 @@ export interface Lease extends Worker {
   readonly token: Token;
   readonly member: number;
   readonly host: string;
-  /** When its holder was last known to be alive; null where nobody knows. */
+  /** The instant at which its holder was last known to be alive; null if unknown. */
   readonly aliveAt: number | null;
   /** Its holder was another daemon than one of this state folder. */
   readonly isForeign: boolean;

@@ -98,7 +98,7 @@ async function openStored(
   }
 }
 
-/** Of the state folder a command on a store has nothing. */
+/** A command on a store has no state folder. */
 const UNLOCKED: StateLock = {
   guard: () => undefined,
   isHeld: () => true,
@@ -118,14 +118,14 @@ export async function inspectEngine(config: Config, clock: Clock): Promise<Inspe
   }
 }
 
-/** What the system refuses is no defect of ours. */
+/** A refusal by the system is no defect of ours. */
 const unusable = (error: unknown): unknown =>
   errnoOf(error) === '' ? error : notWritten(error, 'the state cannot be used');
 
 /** Originals aside, and the state made anew from what is provable. Throws `daemon-running` where one holds it. */
 export async function repairEngine(config: Config, clock: Clock): Promise<Repaired> {
   const { state } = config;
-  // What stands in the place of the lock, and is none, nobody can hold.
+  // A thing in the place of the lock that is no lock cannot be held.
   const isHeld = (await lockHolder(state)) !== null;
   const moved = isHeld ? [] : await clearPlaces(realDisk, state, clock.now());
   const lock = await lockState(state, 'command', clock);
@@ -191,7 +191,7 @@ export async function importInto(
 /** Makes the folder of the state, where there is none, and refuses one that is not ours alone. */
 export { prepareState };
 
-/** Who holds the lock of a state folder, asked without taking it. */
+/** Finds the holder of the lock of a state folder, without taking it. */
 export const holderOf = lockHolder;
 
 /** The pid of the daemon that holds it, proven. */

@@ -1,4 +1,4 @@
-// What opening an engine gives, and what has to be said for it: the same for each engine that there is.
+// The result of opening an engine, and the notes about it: the same for each engine.
 import type { Clock } from '../support/clock.ts';
 import type { JobrunError } from '../support/errors.ts';
 import type { Cluster } from './cluster.ts';
@@ -14,22 +14,22 @@ export interface HeldLock {
   readonly lost: Promise<JobrunError>;
 }
 
-/** A store in use. What is behind it, only this folder knows. */
+/** A store in use. Only this folder knows what is behind it. */
 export interface Opened {
   readonly engine: Engine;
   readonly members: Members;
   readonly logs: Logs;
   /** Its wall time is the store's: on files the machine's own. */
   readonly clock: Clock;
-  /** Of a daemon on a store: null on files, and for a command. */
+  /** The membership of a daemon on a store: null on files, and for a command. */
   readonly cluster: Cluster | null;
-  /** What is wrong with the state; then it was opened for reading only. */
+  /** The damage of the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
-  /** What makes no sense of the state, and was set aside or left out. */
+  /** The records that make no sense, and were set aside or left out. */
   readonly oddities: readonly { readonly what: string }[];
-  /** Whether the lock is still ours, and the moment when it is known that it is not. */
+  /** Checks that the lock is still ours, and tells the moment when it is not. */
   readonly lock: HeldLock;
-  /** Whether the files are still there, where nothing is written that would tell: those that are gone are written anew. */
+  /** Checks that the files are still there, as nothing is written that would tell: missing ones are written anew. */
   look(): void;
   /** Nothing more is to come for now: leaves all so that it is quickly opened. */
   tidy(): Promise<void>;
@@ -39,7 +39,7 @@ export interface Opened {
 export interface OpenAs {
   readonly kind: 'daemon' | 'command';
   readonly readOnly?: boolean;
-  /** Where pids mean the same as here; missing or empty where nobody can tell. */
+  /** The scope in which pids mean the same as here; missing or empty if unknown. */
   readonly pids?: string;
   readonly onError?: (error: unknown) => void;
   /** Told after each group commit how long it took. */

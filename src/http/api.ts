@@ -156,7 +156,7 @@ export class Api {
     const given = isRead
       ? await requestOfQuery(prepared, path, query, here)
       : requestOfBody(prepared, path, body.text);
-    // What a body says of its trace wins over what a proxy has put into the headers.
+    // The trace in a body wins over the one that a proxy has put into the headers.
     const isTraced = route.method === 'POST' && route.command === 'schedule';
     const args = { ...(isTraced && traceOfHeaders(request.headers)), ...given } as Fields;
     const ask = (id: string | null): Promise<Reply | null> =>
@@ -238,7 +238,7 @@ interface Asked {
   readonly id: string | null;
 }
 
-/** What is told is on disk. */
+/** Reported changes are on disk. */
 async function durably<T>(
   command: string,
   { durable }: Served,

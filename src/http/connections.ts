@@ -1,8 +1,9 @@
-// Connections of the HTTP door, bounded by what they are for. A connection that has not asked for anything yet is `new`;
-// where one more comes than there may be, the oldest of them is closed, so those who open many and say nothing lock out
-// nobody. With its first request it becomes a watcher's (`/metrics`, `/healthz`), a worker's (`leases`, where it may wait for long) or a client's, and each kind has room
-// of its own: a thousand slow clients cannot starve a scraper. Where the room of a kind is full, its connection that has
-// been idle for longest is closed; where all clients are busy, the new one is refused.
+// Connections of the HTTP door, bounded by what they are for. A connection that has not asked for anything yet is
+// `new`. If one more comes than there may be, the oldest of them is closed. So clients that open many and say nothing
+// lock out no other. With its first request it becomes a watcher's (`/metrics`, `/healthz`), a worker's (`leases`,
+// where it may wait for long) or a client's, and each kind has room of its own: a thousand slow clients cannot starve a
+// scraper. If the room of a kind is full, its connection that has been idle for longest is closed. If all clients are
+// busy, the new one is refused.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import {

@@ -6,7 +6,7 @@
 // then `closed` to the API (503) and tells `starting` as its health. `begin` gives it the daemon: it is `open`. `end` ends
 // all streams and refuses further requests (503), while metrics and health are still answered. `close` ends connections.
 //
-// What is refused is refused in this order, and nothing is read that is not needed to refuse:
+// Refusals come in this order, and nothing is read that is not needed to refuse:
 //   1. 421  the Host is none of ours                 (visitor)
 //   2. 403  a browser says that another site asks    (visitor)
 //   3. 404  no such path                             (requests)
@@ -15,9 +15,10 @@
 //   6. 403  a change with the key for reading
 //   7. 415  a body that is not JSON                  (body)
 //   8. 413  a body of more than 1.1 MB
-// Where the API is not open, or has no room for another client (connections), that is said (503) before a key is read.
-// After that the command decides: its errors are 400, 404, 409, 503 and 507 by their exit codes (reply). Metrics and health
-// need no key, and take only GET; so do the files of the web page (page), to which links from elsewhere may lead. Nothing ever gets a CORS header: no other site may read a reply.
+// If the API is not open, or has no room for another client (connections), the answer is 503 before a key is read.
+// After that the command decides: its errors are 400, 404, 409, 503 and 507 by their exit codes (reply). Metrics and
+// health need no key, and take only GET; so do the files of the web page (page), to which links from elsewhere may
+// lead. Nothing ever gets a CORS header: no other site may read a reply.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import type { Clock } from '../support/clock.ts';
@@ -47,7 +48,7 @@ import { isFromElsewhere, isOurs, type OwnNames, type Target, targetOf } from '.
 
 export interface Watched {
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
-  /** What is wrong, in one word; null where all is well. */
+  /** The fault, in one word; null if all is well. */
   trouble(): string | null;
 }
 
@@ -64,7 +65,9 @@ const HEADERS_MS = 5 * SECOND;
 const KEEP_ALIVE_MS = 5 * SECOND;
 /** A client that takes nothing of a reply for so long is cut off. */
 const UNREAD_MS = 30 * SECOND;
-/** What is left of a body that was refused is read and thrown away for so long: a client that is still writing would lose the reply. */
+/**
+ * The rest of a refused body is read and thrown away for so long: a client that is still writing would lose the reply.
+ */
 const LINGER_MS = SECOND;
 
 /** Serves until closed. Throws `bad-option` for an address that cannot be, `refused` for a port that others have. */
@@ -184,7 +187,7 @@ export class Door {
 
   #refusal(request: IncomingMessage, target: Target | null): Reply | null {
     const { headers } = request;
-    // Of two, a proxy may have looked at the other one.
+    // If there are two, a proxy may have looked at the other one.
     const isOne = request.headersDistinct.host?.length === 1;
     if (!isOne || !isOurs(headers.host, this.#own)) return notOurs(headers.host);
     const parts = target?.parts ?? ['?'];
@@ -213,7 +216,7 @@ export class Door {
     sendText(response, 200, type, text);
   }
 
-  /** The reply is out. Where the body was not read, it is thrown away for a moment. */
+  /** The reply is out. If the body was not read, it is thrown away for a moment. */
   #finish(request: IncomingMessage): void {
     if (request.complete || !hasBody(request)) return;
     const { socket } = request;
@@ -229,7 +232,7 @@ const APIS = ['api', 'conductor'];
 const kindOf = ({ parts = [] }: Partial<Target> = {}): 'worker' | 'client' =>
   parts[2] === 'leases' || (parts[0] === 'conductor' && parts[3] === 'poll') ? 'worker' : 'client';
 
-/** What no client has caused is told to the daemon's log as well. */
+/** A fault that no client has caused is told to the daemon's log as well. */
 const errorReplyTo =
   ({ onError }: DoorParts) =>
   (thrown: unknown): Reply => {

@@ -21,7 +21,7 @@ export async function sendEvents(
     undo = clock.after(
       HEARTBEAT_MS,
       () => {
-        // Where the last one has not been taken, another would only wait behind it.
+        // If the last one has not been taken, another would only wait behind it.
         if (!response.writableNeedDrain) response.write(': alive\n\n');
         beat();
       },

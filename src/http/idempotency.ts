@@ -21,7 +21,7 @@ interface Kept {
   readonly reply: Promise<Reply | null>;
 }
 
-/** What is asked, as the key stands for it. */
+/** The request, as the key stands for it. */
 export interface Repeatable {
   readonly key: string;
   readonly method: string;
@@ -78,7 +78,7 @@ export class Repeats {
     for (const reply of replies ?? []) this.#keepNoted(reply);
   }
 
-  /** What was changed stays so, also where the disk does not take the note of it. */
+  /** A change stays, even if the disk does not take the note of it. */
   async #note(reply: KeptReply): Promise<void> {
     this.#keepNoted(reply);
     await this.#file.add(reply).catch(this.#onError);

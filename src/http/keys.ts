@@ -45,7 +45,7 @@ export class Keys {
     this.#state = state;
   }
 
-  /** What this key allows; null where it is none of ours. Takes as long for a wrong key as for a right one. */
+  /** The rights of this key; null if it is none of ours. Takes as long for a wrong key as for a right one. */
   async accessOf(given: string): Promise<Access | null> {
     const digest = digestOf(given);
     const fits = { all: false, read: false };

@@ -100,7 +100,7 @@ const IDEMPOTENCY_KEY: Schema = {
   schema: { type: 'string', pattern: '^[!-~]{1,255}$' },
 };
 
-/** What may be written in several ways is a text in a query, read as the command line reads it. */
+/** A value that may be written in several ways is a text in a query, read as the command line reads it. */
 const asText = (shape: Schema): Schema => (shape.anyOf ? { type: 'string' } : shape);
 
 function bodyOf({ route, given }: Prepared): Schema | null {

@@ -14,7 +14,7 @@ import { Recent } from '../support/recent.ts';
 import { plainLine } from '../support/text.ts';
 import { type Reply, refusal } from './reply.ts';
 
-/** What its routes take. */
+/** The fields that its routes take. */
 export const OPERATION = { id: argument('<id>', text(100), 'the operation') };
 
 /** More runs are not waited for. */

@@ -1,6 +1,7 @@
-// The files of the web page, which lie built in dist/web/. They are read with the first request for one of them, and are small
-// enough to be kept. They tell nothing of the project: everybody whom the door lets in gets them, and what they show they
-// ask for with a key. Every address of a page has the same document, in which the page's script finds out what to show.
+// The files of the web page, which lie built in dist/web/. They are read with the first request for one of them, and
+// are small enough to be kept. They tell nothing of the project: every client that the door lets in gets them, and they
+// ask for data with a key. Every address of a page has the same document, in which the page's script finds out what to
+// show.
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';

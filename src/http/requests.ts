@@ -142,7 +142,7 @@ async function readTexts(
   return kind.many ? values.flat() : values[0];
 }
 
-/** `?short`, `?short=true`. Whatever else stands there is refused by the table. */
+/** `?short`, `?short=true`. The table refuses any other field. */
 const flagOf = (text: string): unknown =>
   text === '' || text === 'true' ? true : text === 'false' ? false : text;
 

@@ -37,7 +37,7 @@ export interface Route {
   readonly how: 'reply' | 'first' | 'events' | 'several' | 'operation' | 'document';
   /** The name of each reply's schema, by its status. */
   readonly replies: Readonly<Record<number, string | null>>;
-  /** What becomes of the handler's reply. Default: the body of a 200. */
+  /** The handling of the handler's reply. Default: the body of a 200. */
   readonly answer?: (reply: Json) => Reply;
 }
 
@@ -98,9 +98,9 @@ export const ROUTES: readonly Route[] = [
     of: { id: 'ids' },
     without: ['job', 'failed', ...OF_FILTERS],
   },
-  post('runs/{id}/rerun', 'rerun', 'Accept a new run with the same params', 'Run'),
-  post('runs/{id}/complete', 'complete', 'Settle a run that waits for a result: done', 'Run'),
-  post('runs/{id}/fail', 'fail', 'Settle a run that waits for a result: failed', 'Run'),
+  post('runs/{id}/rerun', 'rerun', 'Start a new run with the same params', 'Run'),
+  post('runs/{id}/complete', 'complete', 'Mark a run that waits for a result as done', 'Run'),
+  post('runs/{id}/fail', 'fail', 'Mark a run that waits for a result as failed', 'Run'),
   {
     ...several('abort', 'End several runs, or all that fit a filter', 'Aborted'),
     without: ['job', 'all'],
@@ -145,7 +145,7 @@ function several(name: 'abort' | 'retry', about: string, schema: string): Route 
 }
 
 function pausing(name: 'pause' | 'resume'): readonly Route[] {
-  const about = name === 'pause' ? 'Start nothing new' : 'End a pause';
+  const about = name === 'pause' ? 'Start no new runs until resume' : 'Resume after a pause';
   return [
     { ...post(name, name, `${about}, of all jobs`, 'Pause'), without: ['job', 'schedule'] },
     {

@@ -32,7 +32,7 @@ const damage = { damage: listOf(ref('Problem')) };
 const windowed = { total: whole, at: wholeOrNull };
 const perMinute = listOf(wholeOrNull);
 
-/** What a row of a list leaves out where `short` was asked for. */
+/** The fields that a row of a list leaves out if `short` was asked for. */
 const large = { params: anyJson, checkpoint: anyJson, output: anyJson };
 
 const run = {

@@ -1,7 +1,7 @@
-// What a request says of itself before anything of it is read: which host it names, which site it comes from, which path it
-// asks for. Any web page can send a browser to a port of this machine. So the Host must be one of ours, which a page that
-// lets its own name point here (DNS rebinding) cannot claim; and what a browser says of the page that asks must not be
-// another site, or another port of this one.
+// The request's description before anything of it is read: which host it names, which site it comes from, which path it
+// asks for. Any web page can send a browser to a port of this machine. So the Host must be one of ours, which a page
+// that lets its own name point here (DNS rebinding) cannot claim; and what a browser says of the page that asks must
+// not be another site, or another port of this one.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAddress } from '../support/http-address.ts';
 import { LOOPBACKS } from '../support/http-address.ts';
@@ -54,7 +54,7 @@ export interface Visit {
   readonly signal: AbortSignal;
 }
 
-/** What is asked for: the parts of the path behind `base`, and the query. */
+/** The parts of the path behind `base`, and the query. */
 export interface Target {
   readonly parts: readonly string[];
   readonly query: URLSearchParams;

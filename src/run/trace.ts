@@ -9,7 +9,7 @@ import { MINUTE } from '../support/limits.ts';
 import { begunAttempts } from './attempts.ts';
 import type { Run, Trace } from './run.ts';
 
-/** What an attempt hands on to what it calls. */
+/** The trace that an attempt hands on to what it calls. */
 export interface AttemptTrace extends Trace {
   readonly baggage: string;
 }

@@ -1,16 +1,16 @@
-// Group commit. A transaction is applied in memory first and handed in here; whatever arrived while the last line
-// was synced goes into the next one. Its promise resolves when the line is on the disk, and only then may anybody be
-// told.
+// Group commit. A transaction is applied in memory first and handed in here; whatever arrived while the last line was
+// synced goes into the next one. Its promise resolves when the line is on the disk, and only then may the change be
+// reported.
 //
 // If a line cannot be written, every transaction that is not yet durable is taken back in memory, newest first, and
 // rejected: the state in memory is again what the disk holds. A failed write is cut back and the segment goes on; a
 // failed sync ends the segment for good, and the line is tried once more in a new one, because after a failed sync a
 // later success means nothing. The next transaction tries again, so a disk that comes back needs no restart.
 //
-// After each line, and now and then, its segment is looked at. Where it was removed, or another file has its name, no start would find the
-// line, nor those before it. From then on lines are held: they are written, in a new segment, and nobody is told of
-// them before a fold that began later has written the state anew from memory. Of a line that is held only the fold may
-// know.
+// After each line, and now and then, its segment is looked at. If it was removed, or another file has its name, no
+// start would find the line, nor those before it. From then on lines are held. They are written, in a new segment, and
+// not reported before a fold that began later has written the state anew from memory. Only the fold may know of a line
+// that is held.
 
 import type { Clock } from '../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
@@ -38,7 +38,7 @@ class Deferred {
   });
 
   constructor() {
-    // Whoever waits hears of a failure; a batch nobody waits for (a worker's record) must not end the process.
+    // The callers that wait hear of a failure; a batch without one (a worker's record) must not end the process.
     this.promise.catch(() => undefined);
   }
 }
@@ -112,7 +112,7 @@ export class Committer {
     for (const segment of this.#needed) if (segment < before) this.#needed.delete(segment);
   }
 
-  /** Whether a start would find the segment in use, as far as that can be told between two lines. */
+  /** Checks that a start would find the segment in use, as far as that can be told between two lines. */
   get isNamed(): boolean {
     return this.#running !== null || this.#rotation !== null || this.#segment.isNamed;
   }
@@ -206,7 +206,7 @@ export class Committer {
     if (this.#held) throw wasRemoved(this.#segment.path, 'could not be written anew');
   }
 
-  /** The newest of those that nobody was told of. */
+  /** The newest of those that were not reported. */
   get #last(): Batch | undefined {
     return this.#batches.at(-1) ?? this.#held?.at(-1);
   }
@@ -311,7 +311,7 @@ export function wasRemoved(path: string, what = 'is written anew from memory'): 
   return new JobrunError('write-failed', message, hint);
 }
 
-/** What the disk refused, and what whoever asked for it should know. */
+/** The disk's refusal, and the advice for the caller. */
 export function notWritten(cause: unknown, what = 'not accepted'): JobrunError {
   if (cause instanceof JobrunError) return cause;
   const errno = errnoOf(cause);

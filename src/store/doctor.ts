@@ -49,7 +49,7 @@ export interface Finding {
 
 export interface Inspection<T extends Tables> {
   readonly findings: readonly Finding[];
-  /** What was read; null where another jobrun wrote it, and this one cannot read it: see `foreign`. */
+  /** The contents; null if another jobrun wrote it, and this one cannot read it: see `foreign`. */
   readonly recovered: Recovered<T> | null;
   readonly foreign: JobrunError | null;
   readonly clockNote: unknown;
@@ -130,7 +130,7 @@ class Inspector {
     this.#tell({ level: 'problem', file: path }, message, REPAIR);
   }
 
-  /** What is wrong now is looked at again a moment later. */
+  /** A fault that is found now is looked at again a moment later. */
   async #twice<F>(look: () => Promise<F>, isWrong: (found: F) => boolean): Promise<F> {
     const found = await look();
     if (!isWrong(found)) return found;
@@ -140,7 +140,7 @@ class Inspector {
 
   // ---------------------------------------------------------------------------------------------- pages, oddities
 
-  /** Pages at rest are read by nobody at a start. */
+  /** A start does not read pages at rest. */
   async #pages(): Promise<void> {
     const { pages, problems, tables, oddities } = this.#found;
     const { paged } = tables;
@@ -205,7 +205,7 @@ class Inspector {
       );
   }
 
-  /** What is another kind of file than it should be. */
+  /** The entries that are another kind of file than they should be. */
   async #kinds(): Promise<void> {
     const known = new Set(this.#findings.map(({ file }) => file));
     for (const [name, kind] of KINDS) {
@@ -267,7 +267,7 @@ async function isOfKind(path: string, kind: Kind): Promise<boolean> {
 // --------------------------------------------------------------------------------------------------------- repair
 
 export interface Repaired extends SalvageReport {
-  /** Where the originals are. */
+  /** The place of the originals. */
   readonly aside: readonly string[];
 }
 

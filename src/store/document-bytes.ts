@@ -2,15 +2,15 @@
 // `sums`: one rotten sector costs the runs in it and no others. The last field is `sum`, the CRC-32 of everything
 // before it.
 //
-// A page may be larger than any text can be (some runs with full steps are enough: 512 MB), so no text is ever longer
-// than an element or a piece, and whoever writes or reads lets others run between two pieces.
+// A page may be larger than any text can be (some runs with full steps are enough: 512 MB). So no text is ever longer
+// than an element or a piece, and a writer or reader lets others run between two pieces.
 import { crc32 } from 'node:zlib';
 import { hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
 
 const FIRST_BYTES = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
-/** An element is a record at the most: a few values of 1 MB and its steps. What is longer has lost its line feeds. */
+/** An element is a record at the most: a few values of 1 MB and its steps. A longer one has lost its line feeds. */
 const MOST_LINE_BYTES = 64 * 1024 * 1024;
 
 /** The bytes of a document. Each piece is used again for the next one. */
@@ -50,7 +50,7 @@ class DocumentWriter {
   readonly #sums: number[] = [];
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #size = 0;
-  /** Of the pieces that were taken. */
+  /** The length of the pieces that were taken. */
   #sum = 0;
   #isFirst = true;
   #listIsEmpty = true;
@@ -126,7 +126,7 @@ const SUM_BYTES = 20;
 const SUM = /,"sum":"([0-9a-f]{8})"\}\n?$/;
 const [COMMA, LINE_FEED, CLOSE] = [44, 10, 93];
 
-/** What becomes of each element of a list as soon as it is read. */
+/** The handling of each element of a list as soon as it is read. */
 export type Take = (element: unknown) => unknown;
 
 /** Bytes that come in pieces, made into data: all at once where there is one piece, else element by element. */
@@ -135,7 +135,7 @@ export class Reading {
   readonly #takeElement: Take;
   readonly #isWanted: (line: Buffer) => boolean;
   #sum = 0;
-  /** What has not been looked at: the only piece so far, then the pieces of the last line, which may be whole. */
+  /** The bytes not looked at yet: the only piece so far, then the pieces of the last line, which may be whole. */
   #rest: Buffer[] = [];
   #isOne = true;
   /** All but the elements of lists, once there was more than a piece. */
@@ -172,7 +172,7 @@ export class Reading {
     return data;
   }
 
-  /** Whether the bytes, as they are, fit their checksum: made into bytes again, a page would cost a third more. */
+  /** Checks the bytes, as they are, against their checksum: made into bytes again, a page would cost a third more. */
   get fits(): boolean {
     const rest = joined(this.#rest);
     const end = rest.subarray(-SUM_BYTES);
@@ -215,7 +215,7 @@ export class Reading {
 const joined = (pieces: readonly Buffer[]): Buffer =>
   pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 
-/** Whether a line ends before the last byte does. */
+/** True if a line ends before the last byte does. */
 const isEndInside = (piece: Buffer): boolean => {
   const at = piece.indexOf(LINE_FEED);
   return at >= 0 && at < piece.length - 1;

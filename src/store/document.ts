@@ -26,7 +26,7 @@ import {
   type Step,
 } from './folder.ts';
 
-/** What every document carries: its format, and the journal sequence up to which it includes all commits. */
+/** The fields of every document: its format, and the journal sequence up to which it includes all commits. */
 export interface Document {
   readonly format: number;
   readonly seq: number;
@@ -56,7 +56,7 @@ export async function readDocument<T extends Document>(
   return (await readWeighed<T>(disk, path))?.data ?? null;
 }
 
-/** The same with the bytes that the file has. Of each list `take` may keep less than all of an element. */
+/** The same with the bytes that the file has. `take` may keep less than all of an element of each list. */
 export async function readWeighed<T extends Document>(
   disk: Disk,
   path: string,
@@ -99,7 +99,7 @@ class DurableAdapter<T extends Document> implements Adapter<T | null> {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #take: Take | undefined;
-  /** Of the file, as it was read or written last. */
+  /** The size of the file, as it was read or written last. */
   bytes = 0;
 
   constructor(disk: Disk, path: string, take?: Take) {
@@ -149,7 +149,7 @@ export function stepsFrom(format: number): readonly Step[] | null {
   return steps;
 }
 
-/** What a sound document of any format is in that of this version; its `format` stays what the file says. */
+/** The form of a sound document of any format in this version; its `format` stays what the file says. */
 export function upgraded<T extends { readonly format: number }>(path: string, data: T): T {
   const steps = stepsFrom(data.format);
   if (!steps) throw foreign(path, data.format);

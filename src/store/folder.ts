@@ -1,6 +1,6 @@
 // The state folder: what may lie in it, each by its name, the format of all of it, and what can be wrong with it.
 //
-// Each file says which format it has. Whoever changes what a file holds raises the number and adds the step that makes the
+// Each file says which format it has. A change of a file's contents raises the number and adds the step that makes the
 // new one of the old, for good.
 //
 // There are two kinds of fault. Damage: a file is not what was written. It stops a start. An oddity: a record is what was
@@ -21,7 +21,7 @@ export const FOLDERS = ['aside', 'runs', 'journal', 'logs'] as const;
 /** Written anew by a fold, the manifest last: where it is, the others are. */
 export const DOCUMENTS = ['schedules.json', 'locks.json', 'manifest.json'] as const;
 
-/** What is damage if it is something else. Documents say so themselves if they are read. */
+/** The entries that are damage if they are something else. Documents say so themselves if they are read. */
 export const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['lock', 'file'],
   ['witness', 'file'],
@@ -30,7 +30,7 @@ export const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ...FOLDERS.map((name) => [name, 'folder'] as const),
 ]);
 
-/** Whoever looks into the folder finds it explained there. */
+/** A file in the folder explains it to readers. */
 export async function placeReadme(dir: string): Promise<void> {
   try {
     const text = await readFile(new URL('../../state/README.md', import.meta.url));
@@ -142,7 +142,7 @@ export async function regular<T>(path: string, read: () => Promise<T>): Promise<
   }
 }
 
-/** The same for whoever goes on without it: the bytes, null where nothing is there, or what is wrong. */
+/** The same for a caller that goes on without it: the bytes, null if nothing is there, or the fault. */
 export async function readOrDamaged(
   disk: Disk,
   path: string,
@@ -165,7 +165,7 @@ export async function listFolder(disk: Disk, path: string): Promise<string[]> {
   }
 }
 
-/** The same for whoever goes on without it: whoever reads it first has told what is wrong with it. */
+/** The same for a caller that goes on without it: its first reader has reported the fault. */
 export const namesIn = (disk: Disk, path: string): Promise<string[]> =>
   listFolder(disk, path).catch(() => []);
 

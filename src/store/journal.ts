@@ -3,9 +3,9 @@
 //   crc32 SP {"s":sequence,"p":"crc32 of the line before","t":wall clock ms,"ops":[…]} LF
 //
 // The checksum starts from the one before it, so a missing, repeated or swapped line cannot pass. A line is begun only
-// after the one before it is synced; therefore a bad last line is a commit nobody was told of (a torn tail), and a
-// bad line with a good one after it is damage. A segment begins with a header that says which sequence it follows;
-// a segment is used only once its header and its name are on the disk, so a missing one is damage too.
+// after the one before it is synced. Therefore a bad last line is a commit that was not reported (a torn tail), and a
+// bad line with a good one after it is damage. A segment begins with a header that says which sequence it follows; a
+// segment is used only once its header and its name are on the disk, so a missing one is damage too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert } from '../support/errors.ts';
@@ -15,7 +15,7 @@ import { stepsFrom } from './document.ts';
 import { linesOf } from './document-bytes.ts';
 import { FORMAT, listFolder, type Op, type Step } from './folder.ts';
 
-/** Where a chain of lines stands: the last sequence and its checksum. */
+/** The end of a chain of lines: the last sequence and its checksum. */
 export interface Position {
   readonly seq: number;
   readonly crc: number;
@@ -145,7 +145,7 @@ export class Segment {
       await this.#file.sync();
     } catch (error) {
       this.end();
-      // Nobody was told of this line, and a start should not find it in the system's cache.
+      // This line was not reported, and a start should not find it in the system's cache.
       await this.#file.truncate(this.#size).catch(() => undefined);
       throw error;
     }
@@ -157,7 +157,7 @@ export class Segment {
     try {
       await this.#file.truncate(this.#size);
     } catch {
-      // What was written of the line stays behind its end: the next line goes to another segment.
+      // The written part of the line stays behind its end: the next line goes to another segment.
       this.end();
     }
   }
@@ -184,7 +184,7 @@ export type Reading =
 
 interface Chain {
   readonly lines: readonly Line[];
-  /** Where the chain stands at the start and after each line: a later segment may follow any of them. */
+  /** The chain at the start and after each line: a later segment may follow any of them. */
   readonly positions: readonly Position[];
   readonly end: Position;
   /** How many bytes of the file are whole. */
@@ -229,7 +229,7 @@ export function follow(read: Chain, known: Map<number, Position>, lines: Line[])
 function readLines(all: readonly Buffer[], start: Position, steps: readonly Step[]): Reading {
   const lines: Line[] = [];
   const positions = [start];
-  // What stands after the last line feed was never finished, even where it looks whole.
+  // Bytes after the last line feed were never finished, even if they look whole.
   for (const [i, bytes] of all.slice(1, -1).entries()) {
     const line = lineAfter(positions.at(-1) as Position, bytes);
     if (!line) {
@@ -288,8 +288,8 @@ export function decode(line: Buffer): { json: Record<string, unknown>; crc: numb
 
 // ---------------------------------------------------------------------------------- what a damaged journal still proves
 //
-// A line fits its own checksum and names the one before it, so one after a bad line is as certain as one before it. What
-// the bad one held is unknown: a hole in the numbers of commits.
+// A line fits its own checksum and names the one before it, so one after a bad line is as certain as one before it. The
+// contents of the bad line are unknown: a hole in the numbers of commits.
 
 /** Commits that are missing, first to last. */
 export interface Hole {
@@ -317,7 +317,7 @@ export function chainSegments(segments: readonly Buffer[], start: Position | nul
     const head = found.find(({ json }) => 'head' in json);
     if (head && head === found[0]) {
       const after = Number(head.json.after);
-      // What a segment supersedes of those before it was never acknowledged.
+      // Lines that a segment supersedes in those before it were never acknowledged.
       if (end !== null && lines.length > 0) end = Math.min(end, after);
       while ((lines.at(-1)?.seq ?? 0) > after) lines.pop();
       reach(after);

@@ -1,10 +1,10 @@
 // One process at a time on a state folder. The lock is a `flock` on `state/lock`: taken by a one-shot helper on a
-// descriptor that it inherits, it belongs to our open file, so it stays when the helper ends and goes when this
-// process does, by kill -9 too. Nothing has to be cleaned up and nothing can be stale. What the file says (who holds
-// it) is for people and for messages, never for deciding.
+// descriptor that it inherits, it belongs to our open file, so it stays when the helper ends and goes when this process
+// does, by kill -9 too. Nothing has to be cleaned up and nothing can be stale. The holder that the file names is for
+// people and for messages, never for deciding.
 //
-// Those who only read share it: any number of them at once, while nobody changes anything. For them nothing is made and
-// nothing written, so that it works on a read-only file system too.
+// Readers share it: any number of them at once, while no process changes anything. For them nothing is made and nothing
+// written, so that it works on a read-only file system too.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -47,7 +47,7 @@ export interface StateLock {
   readonly guard: (now?: 'now') => void;
   /** The same without an error; false once it is released, too. */
   readonly isHeld: () => boolean;
-  /** Resolves when it was found that the lock is lost: whoever holds it must not write any more. */
+  /** Resolves when the lock is found lost: its holder must not write any more. */
   readonly lost: Promise<JobrunError>;
   readonly release: () => Promise<void>;
 }
@@ -76,8 +76,8 @@ export async function lockState(
 }
 
 /**
- * A moment until the next try. A command goes by; a daemon stays, so whoever wants to reach it has to ask it. Each
- * holder is given its time: of commands typed at once each waits for all before it.
+ * A moment until the next try. A command goes by; a daemon stays, so another process has to ask it. Each holder is
+ * given its time: of commands typed at once each waits for all before it.
  */
 function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
   let since = clock.monotonic();
@@ -121,14 +121,14 @@ function held(fd: number, path: string, kind: Holder['kind'], clock: Clock): Sta
     lost,
     release: async () => {
       released = true;
-      // Nobody holds it now; what it says of us would only mislead whoever finds it taken by readers.
+      // No process holds it now; our name in it would only mislead one that finds it taken by readers.
       if (isSame(fd, path)) ftruncateSync(fd);
       closeSync(fd);
     },
   };
 }
 
-/** What lies in place of the lock (a pipe, a folder) cannot be locked, and was not put there by us. */
+/** A thing in place of the lock (a pipe, a folder) cannot be locked, and was not put there by us. */
 function checkFile(fd: number, path: string): void {
   if (fstatSync(fd).isFile()) return;
   closeSync(fd);
@@ -144,7 +144,8 @@ function tryLock(path: string): number | null {
       closeSync(fd);
       return null;
     }
-    // Between opening and locking the file may have been replaced: then the lock is on a file nobody else sees.
+    // Between opening and locking the file may have been replaced: then the lock is on a file that no other process
+    // sees.
     if (isSame(fd, path)) return fd;
     closeSync(fd);
   }
@@ -163,7 +164,7 @@ function openLock(path: string): number | null {
   }
 }
 
-/** What the lock says is written over what is there: never into a file that has another name as well. */
+/** The text of the lock is written over the old one: never into a file that has another name as well. */
 function checked(fd: number, path: string): number {
   const stat = fstatSync(fd);
   if (stat.isFile() && stat.nlink <= 1) {
@@ -196,7 +197,7 @@ function isSame(fd: number, path: string): boolean {
   return named !== undefined && named.ino === ours.ino && named.dev === ours.dev;
 }
 
-/** What the file says of its holder; null where that makes no sense. */
+/** The holder that the file names; null if that makes no sense. */
 export function readHolder(path: string): Holder | null {
   try {
     const holder = parseJson(readFileSync(path, 'utf8'));
@@ -233,7 +234,7 @@ function refuseForeignState(dir: string): Stats {
   return stat;
 }
 
-/** Also where the umask took away our own rights. On a read-only disk it stays as it is: nobody can write there. */
+/** Also where the umask took away our own rights. On a read-only disk it stays as it is: it cannot be written. */
 function makePrivate(dir: string): void {
   try {
     chmodSync(dir, 0o700);
@@ -305,7 +306,7 @@ export async function shareState(dir: string, clock: Clock): Promise<StateLock> 
   }
 }
 
-/** Who holds the lock alone, asked without taking it; null where nobody does. */
+/** The process that holds the lock alone, asked without taking it; null if there is none. */
 export async function lockHolder(dir: string): Promise<Holder | null> {
   const path = join(dir, 'lock');
   if (!existsSync(path) || !lstatSync(path).isFile()) return null;
@@ -317,7 +318,7 @@ export async function lockHolder(dir: string): Promise<Holder | null> {
 }
 
 /**
- * The daemon that holds the lock, by its pid; null where nobody does, or where it cannot be proven: a pid alone may be
+ * The daemon that holds the lock, by its pid. Null if there is none, or if that cannot be proven: a pid alone may be
  * that of another process, or of another container's.
  */
 export async function lockedBy(dir: string): Promise<number | null> {
@@ -366,10 +367,10 @@ function openShared(path: string): number | 'taken' | null {
 // ------------------------------------------------------------------------------------------------------ what it guards
 
 /**
- * The disk of who holds the lock. Each change asks first whether the folder is still the one that was locked: a process that
- * was busy or asleep for long may find another in its place, which is somebody else's. `guard` throws where the lock is lost.
- * A change of names goes by the path, so it looks at once: the state must not be written anew into a folder that was put
- * there a moment ago, for what it then answers would be missing once the old one is back.
+ * The disk of who holds the lock. Each change asks first whether the folder is still the one that was locked. A process
+ * that was busy or asleep for long may find another in its place, with another owner. `guard` throws where the lock is
+ * lost. A change of names goes by the path, so it looks at once: the state must not be written anew into a folder that
+ * was put there a moment ago, for what it then answers would be missing once the old one is back.
  */
 export function lockedDisk(disk: Disk, guard: StateLock['guard']): Disk {
   const held =
@@ -392,7 +393,7 @@ export function lockedDisk(disk: Disk, guard: StateLock['guard']): Disk {
   };
 }
 
-/** An open file stays the one that it was, but what is written to it may be nobody's. */
+/** An open file stays the one that it was, but its contents may be lost. */
 const lockedFile = (file: DiskFile, guard: () => void): DiskFile => ({
   async write(bytes, position) {
     guard();

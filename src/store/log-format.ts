@@ -2,8 +2,9 @@
 // they go to. Three kinds of entries: lines, the rows of a table, and the begin of each attempt at it with the number of
 // rows it goes on from.
 //
-// The head keeps the begin of a long log. What follows goes by turns into two tails, the older of which is emptied when the
-// newer is full: so the end of a flood is there too, and the count of what is missing between them. Rows always go to the
+// The head keeps the begin of a long log. Later lines go by turns into two tails, the older of which is emptied when
+// the newer is full. So the end of a flood is there too, and the count of what is missing between them. Rows always go
+// to the
 // head: none is dropped.
 import { sumOf } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -20,7 +21,7 @@ export interface TextLine {
   readonly text: string;
 }
 
-/** What a line of a log is. */
+/** The kinds of lines in a log. */
 export interface LogKind<L extends TextLine> {
   readonly schema: Schema;
   /** Makes a line of the log's own, in the place of the next one or after the last one. */
@@ -88,7 +89,7 @@ function* inParts<L extends TextLine>(kind: LogKind<L>, text: string): Generator
     yield lines.slice(from, from + PART).flatMap((line, i) => {
       const entry = readEntry(kind, line);
       if (entry) return [entry];
-      // A last line that was cut off by a crash says nothing that anybody was promised.
+      // A last line that was cut off by a crash holds nothing that was promised.
       const isCut = from + i === lines.length - 1 || line === '';
       return isCut ? [] : [kind.remark('… a damaged line is left out …')];
     });
@@ -178,7 +179,7 @@ export interface Step {
   readonly after: Place;
 }
 
-/** Where lines go, each given as its text: the head takes what fits, of the rest the newest stay. */
+/** The places of lines, each given as its text: the head takes what fits, and of the rest the newest stay. */
 export function stepsOf(at: Place, texts: readonly string[]): Step[] {
   const steps: Step[] = [];
   const total = at.count + texts.length;

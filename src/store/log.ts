@@ -142,7 +142,7 @@ export class LogWriter<L extends TextLine> {
     return this.#pending.length === 0 && this.#writing === null;
   }
 
-  /** So many lines of the log were read by somebody: no later one may have their numbers, whatever is left of it. */
+  /** So many lines of the log were read by a client: no later one may have their numbers, whatever is left of it. */
   knows(count: number): void {
     this.#known = Math.max(this.#known, count);
   }
@@ -161,7 +161,7 @@ export class LogWriter<L extends TextLine> {
   async flush(sync: boolean): Promise<void> {
     this.#timer?.();
     this.#timer = null;
-    // Whoever waits for that write hears of it.
+    // The caller that waits for that write hears of it.
     while (this.#writing) await this.#writing.catch(() => undefined);
     if (this.#pending.length > 0) {
       this.#writing = this.#write(this.#pending.splice(0)).finally(() => {
@@ -202,7 +202,7 @@ export class LogWriter<L extends TextLine> {
       for (const step of stepsOf(this.#at ?? EMPTY, lines.map(textOf))) await this.#take(step);
     } catch (error) {
       this.#lost += lines.length;
-      // They have been counted by whoever follows.
+      // Followers have counted them.
       this.#at = { ...(this.#at ?? EMPTY), count: before + lines.length };
       this.#p.onError(error);
     } finally {
@@ -313,7 +313,7 @@ async function openInFolder(path: string, empties: boolean): ReturnType<typeof o
   }
 }
 
-/** Opens a file for writing that is ours alone: no link, no pipe, and no second name of somebody else's file. */
+/** Opens a file for writing that is ours alone: no link, no pipe, and no second name of another file. */
 async function openOwn(
   path: string,
   empties: boolean,

@@ -27,7 +27,7 @@ export interface Row {
   readonly id: number;
 }
 
-/** What memory holds of the records that lie in pages. */
+/** The records in memory that lie in pages. */
 export interface PagedTable<R extends Row = Row> {
   /** The name of the folder, and of the list in each page. */
   readonly name: string;
@@ -62,7 +62,7 @@ export interface PagedTable<R extends Row = Row> {
   /** Forgets what the file of a page holds now; what changed since it was captured stays. */
   written(page: number, records: readonly R[]): void;
   readonly tally: Tally<R, string>;
-  /** What the manifest keeps of these pages, so that those at rest need not be read. */
+  /** The manifest's record of these pages, so that those at rest need not be read. */
   summary(pages: readonly number[]): Summary;
   /** Remembers what makes sense of that, and returns the pages that it names. */
   takeSummary(summary: Summary, note: Note): readonly number[];
@@ -73,13 +73,16 @@ export interface PagedOperations<R extends Row = Row> {
   readonly reads: Reads;
   /** Returns the number of the record that an operation is about, or null. */
   idOf(op: Op): number | null;
-  /** Whether an operation makes a record, with a number that was not given before. */
+  /** True for an operation that makes a record, with a number that was not given before. */
   makes(op: Op): boolean;
-  /** Whether an operation is a change that is counted, as events are. */
+  /** True for an operation that is a change that is counted, as events are. */
   counts(op: Op): boolean;
   /** Returns the operation that makes a record as it is now, whatever came before. */
   whole(record: R): Op;
-  /** Whether an operation keeps what an earlier one gave (true), gives it anew (false), or has nothing of it (null). */
+  /**
+   * Tells for an operation: it keeps what an earlier one gave (true), gives it anew (false), or has nothing of it
+   * (null).
+   */
   leans(op: Op): boolean | null;
   /** Throws if the operation cannot fit what came before it. */
   replay(op: Op, to: Replay): void;
@@ -90,9 +93,9 @@ export interface Tables<R extends Row = Row> {
   readonly documents: Documents;
   readonly paged: PagedTable<R>;
   readonly operations: PagedOperations<R>;
-  /** What a line is in the logs of records in pages. */
+  /** The kind of a line in the logs of records in pages. */
   readonly log: LogKind<TextLine>;
-  /** What stands in the way of an import; null if that is nothing. */
+  /** The obstacle to an import; null if there is none. */
   readonly content: string | null;
   /** A person is told of what was set aside: takes it as it stands, and returns what to tell of each. */
   acknowledge(): readonly string[];
@@ -135,7 +138,7 @@ export class Pages<R extends Row> {
   /** The version of all that have none of their own: one of them may be the page that went then. */
   #gone = 0;
   #changes = 0;
-  /** What the file of a page takes, once it was read or written. */
+  /** The size of a page's file, once it was read or written. */
   readonly #bytes = new Map<number, number>();
 
   /** Records whose values only the file has, with their size as JSON. */
@@ -191,7 +194,7 @@ export class Pages<R extends Row> {
     return this.#light.has(record);
   }
 
-  /** What a record takes as JSON, with all its values. */
+  /** The size of a record as JSON, with all its values. */
   sizeOf(record: R): number {
     return this.#light.get(record) ?? JSON.stringify(record).length;
   }
@@ -224,7 +227,7 @@ export class Pages<R extends Row> {
   *inTurn(pages: readonly number[]): Generator<readonly [number, Promise<ReadPage<R> | null>]> {
     const begin = (page: number): Promise<ReadPage<R> | null> => {
       const file = this.read(page);
-      // Whoever gets it hears of it; where nobody does any more, it does not matter.
+      // A caller that gets it hears of it; if none does any more, it does not matter.
       file.catch(() => undefined);
       return file;
     };
@@ -236,7 +239,7 @@ export class Pages<R extends Row> {
     }
   }
 
-  /** What these pages take on the disk, as far as it is known. */
+  /** The size of these pages on the disk, as far as it is known. */
   bytesOf(pages: Iterable<number>): number {
     let sum = 0;
     for (const page of pages) sum += this.#bytes.get(page) ?? 0;
@@ -252,7 +255,7 @@ export class Pages<R extends Row> {
         const records = await this.#cached(page);
         if (isSame()) return records;
       } catch (error) {
-        // One that is removed just now is not missing.
+        // A page that is removed just now is not missing.
         if (isSame()) throw error;
       }
     }

@@ -4,9 +4,9 @@
 //   record that a line touches
 //
 // A page that the manifest does not name is empty, whatever file lies there. A torn tail (the last line, never
-// acknowledged) is dropped. Everything else that does not fit is damage: a missing segment or page, a bad line before
-// a good one, a journal that ends before the witness. What is proven is read all the same. Where the manifest itself
-// is damaged, every page and the whole journal are looked at.
+// acknowledged) is dropped. Everything else that does not fit is damage: a missing segment or page, a bad line before a
+// good one, a journal that ends before the witness. Proven records are read all the same. If the manifest itself is
+// damaged, every page and the whole journal are looked at.
 //
 // A repair reads the same way, but every page, and goes on where a start stops: with what salvage.ts says is still proven.
 import { join } from 'node:path';
@@ -141,7 +141,7 @@ class Reader {
       if (name !== 'manifest') await this.#readTables(name);
     await this.#takePages();
     if (!this.#manifest && this.#problems.all.length > 0) await this.#loadAllPages();
-    // Before the journal: whoever only looks while another process writes sees one that is at least as long.
+    // Before the journal: a reader beside a process that writes sees one that is at least as long.
     const witness = join(this.#dir, 'witness');
     const seen = await this.#problems.try(witness, () => readWitness(this.#disk, this.#dir));
     await this.#readJournal();
@@ -268,12 +268,12 @@ class Reader {
       if (this.#salvage && this.#tables.paged.aside(record)) this.#tables.paged.hold(record);
       this.#nextId = Math.max(this.#nextId, record.id + 1);
     }
-    // Of a page that cannot be read, no change can be understood either. And who reads all pages cannot hold all of them.
+    // A change of an unreadable page cannot be understood. And a reader of all pages cannot hold all of them.
     const seq = file?.seq ?? Number.POSITIVE_INFINITY;
     this.#loaded.set(page, { seq, atRest: this.#salvage ? null : atRest });
   }
 
-  /** What is proven of a damaged page: it is written anew. */
+  /** The proven part of a damaged page: it is written anew. */
   async #loadProven(page: number, salvage: Salvage): Promise<void> {
     const { paged } = this.#tables;
     const { records, oddities, isAll } = await salvage.page(page, this.#pages);
@@ -287,7 +287,7 @@ class Reader {
     this.#loaded.set(page, { seq: 0, atRest: new Map() });
   }
 
-  /** Without a manifest: what is there is shown, so that nobody takes the state for an empty one. */
+  /** Without a manifest the rest is shown, so that the state is not taken for an empty one. */
   async #loadAllPages(): Promise<void> {
     for (const page of await this.#listPages()) {
       this.#pages.filed.add(page);
@@ -371,7 +371,7 @@ class Reader {
     const { operations, paged } = this.#tables;
     const id = operations.idOf(op);
     const makes = operations.makes(op);
-    // Where lines are missing, so are the numbers that they gave.
+    // If lines are missing, so are the numbers that they gave.
     if (!this.#salvage && makes && id !== null && id > this.#nextId + IDS_PER_COMMIT)
       return note(`${paged.what} ${id} makes no sense: its number was never given`);
     if (op[0] === 'import') await this.#takeImport(op[1] as Imported, seq, note);

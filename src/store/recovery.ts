@@ -2,9 +2,9 @@
 //
 //   read all of it (reader.ts) -> make sure of it -> fold what was replayed into new files and a new segment -> serve
 //
-// The two steps in the middle are not tidiness. After a kill, and after a failed sync, the system's cache may hold
-// what the disk does not: a last line, or a name. What builds on such a thing and is synced itself would outlive it.
-// So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
+// The two steps in the middle are not tidiness. After a kill, and after a failed sync, the system's cache may hold what
+// the disk does not: a last line, or a name. A change that builds on such a thing and is synced itself would outlive
+// it. So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
 // A state of an older format was read by steps that make it of this one (folder.ts). Before it is written anew as a whole,
@@ -52,9 +52,9 @@ export type EngineOn<T extends Tables, E> = (store: Store<T>) => E;
 
 export interface OpenedState<E> {
   readonly engine: E;
-  /** What is wrong with the state; then it was opened for reading only. */
+  /** The damage of the state; then it was opened for reading only. */
   readonly damage: readonly JobrunError[];
-  /** What makes no sense of it: all else goes on. */
+  /** The records that make no sense: all else goes on. */
   readonly oddities: readonly Oddity[];
 }
 
@@ -184,7 +184,7 @@ async function makeSure(disk: Disk, dir: string, { pages, tail }: Recovered): Pr
   if (tail) await replaceFile(disk, segmentPath(folder, tail.segment), tail.whole);
 }
 
-/** The folder of the state may not be ours to open; then its owner made it durable, or nobody can. */
+/** The folder of the state may not be ours to open; then its owner made it durable, or it cannot be done. */
 async function syncParent(disk: Disk, dir: string): Promise<void> {
   try {
     await disk.syncFolder(dirname(dir));
@@ -221,7 +221,7 @@ async function copyFile(disk: Disk, dir: string, copy: string, name: string): Pr
   if (bytes !== null) await replaceFile(disk, join(copy, name), bytes);
 }
 
-/** What a crash left of files that were being replaced. */
+/** The remains of files that a crash interrupted while they were replaced. */
 async function removeTemporaries(disk: Disk, folder: string): Promise<void> {
   for (const name of await disk.list(folder))
     if (isTemporary(name)) await disk.remove(join(folder, name));

@@ -52,7 +52,7 @@ export class Removals {
     };
   }
 
-  /** What is missing could not be written: it is looked for again. */
+  /** A missing one could not be written: it is looked for again. */
   forget(): void {
     this.#stamps = '';
     this.#told = new Set();

@@ -84,7 +84,7 @@ export class Reserve {
 
   /** A crash may have left a part of one, or a power cut an empty one. */
   async #isWhole(): Promise<boolean> {
-    // One that cannot be read is made anew.
+    // A reserve that cannot be read is made anew.
     const bytes = await this.#disk.read(this.#path).catch(() => null);
     return bytes !== null && bytes.length >= (await this.#size());
   }

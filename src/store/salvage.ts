@@ -1,9 +1,9 @@
-// What is still proven where the reader finds damage; changes nothing on the disk.
+// The still proven part, if the reader finds damage; changes nothing on the disk.
 //
-// Certain are: documents that fit their checksum, of others the parts that fit theirs, and each line of the journal that
-// fits its own. What is missing is a hole in the numbers of commits. Of a record that no later proof speaks
-// of, more may have happened in a hole: its table settles it, so that nothing starts again by itself, and a person looks.
-// Numbers (ids, epochs, commits) go on beyond all that can ever have been given.
+// Certain are: documents that fit their checksum, of others the parts that fit theirs, and each line of the journal
+// that fits its own. A missing commit is a hole in their numbers. If no later proof speaks of a record, more may have
+// happened to it in a hole. Its table settles it, so that nothing starts again by itself, and a person looks. Numbers
+// (ids, epochs, commits) go on beyond all that can ever have been given.
 //
 // A lost record is named as exactly as possible: by a number that can still be read in a damaged page, or that a line of
 // the journal speaks of; the manifest tells how many more there are.
@@ -44,7 +44,7 @@ export interface Lost {
   readonly why: string;
 }
 
-/** What the reader has found by the end. */
+/** The reader's findings by the end. */
 export interface FoundState {
   readonly find: (id: number) => Row | null;
   /** The commit that the file of a page includes; 0 where that is not certain. */
@@ -62,7 +62,7 @@ export class Salvage {
     lostFrom: null,
     notes: [],
   };
-  /** What makes no sense and is left out; what is set aside is told at the end. */
+  /** The records that make no sense and are left out; those set aside are told at the end. */
   readonly noted: Note = (what, setAside) => {
     if (!setAside) this.report.notes.push(what);
   };
@@ -162,7 +162,7 @@ export class Salvage {
     return this.#chain;
   }
 
-  /** What an operation tells beyond its effect. */
+  /** The facts that an operation tells beyond its effect. */
   hear(op: Op, seq: number): void {
     const { operations } = this.tables;
     const id = operations.idOf(op);
@@ -203,7 +203,7 @@ export class Salvage {
     return { seq: Math.max(known, end) + 1, nextId: found.nextId + lost * IDS_PER_COMMIT };
   }
 
-  /** What may have come to rest in a commit that is missing does not go on. */
+  /** A run that may have come to rest in a commit that is missing does not go on. */
   #doubt(missing: Proven['holes'], { seqOf }: FoundState): void {
     for (const { from, to } of missing)
       this.report.notes.push(`commits ${from === to ? from : `${from} to ${to}`} are missing`);

@@ -61,7 +61,7 @@ export class Store<T extends Tables> {
     this.#removals = new Removals(opened.disk, opened.dir, opened.pages);
   }
 
-  /** Whoever gives out the numbers says from now on where they stand. */
+  /** The caller that gives out the numbers says from now on where they stand. */
   countBy(counters: Counters): void {
     this.#counters = counters;
   }
@@ -149,7 +149,10 @@ export class Store<T extends Tables> {
     return this.#restoring;
   }
 
-  /** Whether others have removed what a start needs: it is written anew, as far as memory has it. For who stays idle. */
+  /**
+   * Checks whether others have removed files that a start needs: they are written anew, as far as memory has them. For
+   * who stays idle.
+   */
   look(): Promise<void> {
     const { writes, onError } = this.opened;
     if (!writes || this.#restoring || this.#closing) return Promise.resolve();
@@ -177,7 +180,7 @@ export class Store<T extends Tables> {
     } else if (removed?.pages.length || removed?.documents.length) await this.#foldAnew();
   }
 
-  /** One that the disk refuses is tried again when a name comes or goes there: a start works without it. */
+  /** A file that the disk refuses is tried again when a name comes or goes there: a start works without it. */
   async #restoreNotes(): Promise<void> {
     const { writes, onError } = this.opened;
     for (const note of [writes?.witness, await this.#heartbeat.file]) {
@@ -199,7 +202,7 @@ export class Store<T extends Tables> {
 
   async #restore(): Promise<void> {
     const { clock, onError } = this.opened;
-    // One that is under way may have begun before.
+    // A fold that is under way may have begun before.
     await this.#folding?.catch(onError);
     for (;;) {
       try {
@@ -260,11 +263,11 @@ export class Store<T extends Tables> {
 //   4. only then the old segments are removed, and pages that were empty a fold ago and still are
 //
 // A file is captured at one moment together with the sequence that it includes, and published only once that sequence
-// is in the journal: a file never knows of a commit that the journal could still lose. (Where the journal was removed, its
-// lines are in a new one, and nobody is told of them before this fold is through: see committer.ts.) Runs are never changed in place, so
-// capturing is a list of references. A page whose file was removed, or is damaged, is written anew where memory has all of its
-// records. Else it stays damage: what only the file held is lost, and what memory has goes into the new journal. A crash anywhere leaves more than is needed; the replay skips what each file
-// already includes.
+// is in the journal: a file never knows of a commit that the journal could still lose. (If the journal was removed, its
+// lines are in a new one, and are not reported before this fold is through: see committer.ts.) Runs are never changed
+// in place, so capturing is a list of references. A page whose file was removed, or is damaged, is written anew where
+// memory has all of its records. Else it stays damage: what only the file held is lost, and what memory has goes into
+// the new journal. A crash anywhere leaves more than is needed; the replay skips what each file already includes.
 
 interface Folding {
   readonly disk: Disk;
@@ -282,7 +285,7 @@ interface Folding {
   };
 }
 
-/** Where the journal is long enough for what would be written anew, which may be many times as much. */
+/** If the journal is long enough for the records to be written anew, which may be many times as much. */
 function isWorthFolding(journal: number, pages: Pages<Row>): boolean {
   const { removed, dirty } = pages.table;
   if (removed >= FOLD_REMOVED) return true;

@@ -18,7 +18,7 @@ import type { Row, RowOf, Tables } from './pages.ts';
 const STREAM_FORMAT = 2;
 const SUMMED_AT_END = 1;
 
-/** What a stream says of the state as a whole. */
+/** The description of the state as a whole in a stream. */
 export interface StreamHeader {
   readonly nextId: number;
   readonly changes: number;
@@ -32,7 +32,7 @@ export interface StreamSink<R extends Row> {
   log(name: string, text: string): Promise<void>;
 }
 
-/** What was taken in. */
+/** The counts of an import. */
 export interface Import {
   readonly runs: number;
   /** Records that make no sense, and were set aside or left out. */

@@ -128,7 +128,7 @@ async function importLines(
   }
 }
 
-/** What the line of the journal names. */
+/** The logs that the line of the journal names. */
 const importOf = (
   { paged, documents }: Tables,
   header: StreamHeader,
@@ -170,7 +170,7 @@ class FileSink implements StreamSink<Row> {
   }
 
   async undo(): Promise<void> {
-    // What stays is no part of the state, and whoever asked hears of what went wrong first.
+    // Files that stay are no part of the state, and the caller hears of the first error.
     await this.#closeLog().catch(() => undefined);
     for (const path of this.#written) await this.#disk.remove(path).catch(() => undefined);
   }
@@ -196,7 +196,7 @@ class FileSink implements StreamSink<Row> {
       await this.#closeLog();
       const path = join(logFolder(this.#dir), name);
       if (this.#written.has(path)) throw broken(`has the log ${name} in two places`);
-      // What lies there belongs to no run: the state is empty.
+      // Files there belong to no run: the state is empty.
       await this.#disk.remove(path);
       this.#log = { name, file: await this.#disk.create(path), size: 0 };
       this.#written.add(path);

@@ -11,19 +11,19 @@
 // Order of effects of a change: apply it in memory, write the operation, tell of it. If the disk refuses the line, the
 // transaction is undone, its last change first, and the record is what the disk holds.
 //
-// What a file holds is read by the table, and a record that makes no sense is left out and noted. So a document, a line
+// The table reads the contents of a file, and a record that makes no sense is left out and noted. So a document, a line
 // of the journal, an import and a repair have one reader.
 
 import { anything, type Fields, faultOf, list, type Schema, text } from '../support/schema.ts';
 import type { Note, Op } from './folder.ts';
 
-/** What a transaction can change. */
+/** The parts that a transaction can change. */
 export interface Rows<K, V> {
   /** Puts `after` in the place of `before`; null stands for no record. */
   swap(key: K, before: V | null, after: V | null): void;
 }
 
-/** What a transaction can put a record into, or delete one from. */
+/** The parts that a transaction can put a record into, or delete one from. */
 export interface Writable<K, V> extends Rows<K, V> {
   readonly is: {
     readonly put?: string;
@@ -94,7 +94,7 @@ export interface Declared<K, V> {
   readonly keyIs?: Schema;
 }
 
-/** Where the records are held: a Map, or what forgets old ones. */
+/** The holder of the records: a Map, or a store that forgets old ones. */
 interface Keep<K, V> {
   get(key: K): V | undefined;
   set(key: K, value: V): unknown;
@@ -199,7 +199,9 @@ export function sensible<V>(
 /** Several tables that are written together. */
 export interface DocumentTables {
   readonly name: string;
-  /** Where a hand that has changed it is believed: what a repair tells if it can keep parts of it alone; else null. */
+  /**
+   * The report for a hand-made change that is believed: given by a repair if it can keep parts of it alone; else null.
+   */
   readonly byHand: string | null;
   readonly tables: readonly Table[];
 }
@@ -209,7 +211,7 @@ export class Documents {
   /** How each operation of the journal is read. */
   readonly reads: Reads;
   readonly #all: readonly DocumentTables[];
-  /** Whether a table holds a list of records: to ask it each time would be to dump it for each line of an import. */
+  /** True if a table holds a list of records: to ask it each time would be to dump it for each line of an import. */
   readonly #areLists = new Map<Table, boolean>();
 
   constructor(all: readonly DocumentTables[]) {
@@ -310,7 +312,7 @@ export function readOps(line: unknown, reads: Reads, note: Note): readonly Op[] 
   });
 }
 
-/** What its operands are its reader says. */
+/** Its reader says what its operands are. */
 const isOp = (raw: unknown): raw is Op => Array.isArray(raw);
 
 function readOp(op: Op, reads: Reads, note: Note): Op | string {

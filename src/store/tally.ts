@@ -36,7 +36,9 @@ const widened = (span: Span, { first, last }: Span): Span => ({
   last: Math.max(span.last, last),
 });
 
-/** What the manifest keeps of pages: their counts by group and state, and the spans that are neither empty nor unknown. */
+/**
+ * The manifest's record of pages: their counts by group and state, and the spans that are neither empty nor unknown.
+ */
 export interface Summary {
   readonly pages: readonly (readonly [page: number, counts: unknown])[];
   readonly settled?: readonly (readonly [page: number, first: number, last: number])[];
@@ -62,7 +64,7 @@ export class Tally<R, S extends string> {
   readonly #all: Page;
   /** The pages, newest first, until one comes or goes. */
   #order: readonly number[] | null = null;
-  /** What the manifest said of pages. */
+  /** The manifest's answer about pages. */
   readonly #counts = new Map<number, Grouped>();
   readonly #spans = new Map<number, Span>();
   readonly #grouped: Schema;
@@ -214,7 +216,7 @@ export class Tally<R, S extends string> {
     for (const [page, held] of pages) {
       const wrong = faultOf(this.#grouped, held);
       if (wrong !== null) note(`the counts of page ${page} make no sense: ${wrong}`);
-      // Of what it holds nothing is known then: it counts as not at rest, so it is read.
+      // Its contents are unknown then: it counts as not at rest, so it is read.
       this.#counts.set(page, wrong === null ? (held as Grouped) : this.#notKnown);
     }
     // Missing if an earlier version wrote the file.
@@ -235,7 +237,7 @@ export class Tally<R, S extends string> {
     return all.reduce((sum, n) => sum + n, 0);
   }
 
-  /** Whether all records of a page are at rest by the manifest: such a page need not be read at a start. */
+  /** True if all records of a page are at rest by the manifest: such a page need not be read at a start. */
   isAtRest(page: number): boolean {
     const states = Object.values(this.#counts.get(page) ?? {}).flatMap((of) => Object.keys(of));
     return states.every((state) => this.#is.isRest(state as S));

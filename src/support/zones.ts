@@ -1,6 +1,6 @@
 // Time zones on top of Intl: what the local clock shows at an instant, and which instant a local time is. A local time
 // is written as the instant that it would be in UTC. Two rules hold for every zone and year. A local time that the
-// clock shows twice is its first showing. One that it skips is the first instant after the gap.
+// clock shows twice is its first showing. A skipped one is the first instant after the gap.
 import { JobrunError } from './errors.ts';
 import { DAY, HOUR, LAST_INSTANT, MINUTE, SECOND } from './limits.ts';
 

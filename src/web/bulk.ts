@@ -1,5 +1,5 @@
-// Aborting or retrying many runs: those that are marked, or all that a list and a filter show. What was accepted after the
-// question is left alone. Many of them take a while: how far it is is shown, and it can be stopped.
+// Aborting or retrying many runs: those that are marked, or all that a list and a filter show. Runs accepted after the
+// question are left alone. Many of them take a while: how far it is is shown, and it can be stopped.
 import type { Matched } from '../commands/shared/by-filter.ts';
 import { SETTLED } from '../run/run.ts';
 import { LISTS, type ListName } from '../run/run-lists.ts';

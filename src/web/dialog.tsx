@@ -1,5 +1,5 @@
-// Questions before something is done. What ends work is never what Enter or Esc do: the button that keeps things as they are
-// has the focus, and each question shows the line of the shell that does the same.
+// Questions before something is done. Enter and Esc never end work: the button that keeps things as they are has the
+// focus, and each question shows the line of the shell that does the same.
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -61,7 +61,7 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** A modal window. Where it was opened from gets the focus back. */
+/** A modal window. The element that opened it gets the focus back. */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {

@@ -1,8 +1,8 @@
-// How a page learns that something has changed. A browser opens six connections to a daemon, so the tabs of a browser share
-// one stream: the tab that holds the lock `navigator.locks` gives has it, and tells the others over a channel. Only a tab
-// that can be seen asks for the lock, and it gives the lock back when it is hidden: what nobody sees asks for nothing. When
-// the tab with the stream is closed, the browser gives the lock to the next one. Pages that are not at a safe address
-// (plain HTTP under a host name) get no locks; each of them has a stream of its own.
+// How a page learns that something has changed. A browser opens six connections to a daemon, so the tabs of a browser
+// share one stream: the tab that holds the lock `navigator.locks` gives has it, and tells the others over a channel.
+// Only a visible tab asks for the lock, and it gives the lock back when it is hidden: a hidden page asks for nothing.
+// When the tab with the stream is closed, the browser gives the lock to the next one. Pages that are not at a safe
+// address (plain HTTP under a host name) get no locks; each of them has a stream of its own.
 import { after, delay } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
 import { askClock, send } from './api.ts';
@@ -48,7 +48,7 @@ export function startLive(): void {
 
 const changed = (): void => changes.tell(changes.value + 1);
 
-/** The link as it is now. What was missed while it was down is asked for. */
+/** The link as it is now. Changes that were missed while it was down are asked for. */
 function become(next: Link): void {
   const was = link.value;
   link.tell(next);

@@ -1,6 +1,6 @@
-// The data of a page: asked for when the page opens, and again when something has changed. One look at a time,
-// and the slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A page that nobody
-// sees asks for nothing. What was shown stays until there is something newer: a daemon that is gone leaves its last picture.
+// The data of a page: asked for when the page opens, and again when something has changed. One look at a time, and the
+// slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A hidden page asks for
+// nothing. Shown data stays until there is something newer: a daemon that is gone leaves its last picture.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobrunError } from '../support/errors.ts';
 import { after, monotonic } from '../support/page-clock.ts';

@@ -68,7 +68,7 @@ function Slots({ busy, total }: Status['workers']) {
 
 const HEIGHT = 44;
 
-/** Bars stand for runs that ended, their lower part for those that failed. A minute that nobody counted has none. */
+/** Bars stand for runs that ended, their lower part for those that failed. A minute that was not counted has none. */
 function Minutes({ ended, failed }: Throughput) {
   const most = Math.max(4, ...ended.map((n) => n ?? 0));
   const wide = 100 / ended.length;

@@ -1,5 +1,5 @@
-// Which page is shown: the address decides, and is all that a page needs to be shown again, by a reload or by somebody else.
-// Addresses are paths below `base`; a `/` in a job's name is `%2F`.
+// Chooses the page: the address decides, and is all that a page needs to be shown again, by a reload or by another
+// person. Addresses are paths below `base`; a `/` in a job's name is `%2F`.
 import { BASE } from './address.ts';
 import { pathOf, type Query, withQuery } from './api.ts';
 import { Told } from './told.ts';

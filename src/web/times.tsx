@@ -1,5 +1,5 @@
-// Times: how far away, with the instant in the project's zone, and in the reader's own, on hover. What is shown moves with
-// the clock once a second, while the page can be seen.
+// Times: how far away, with the instant in the project's zone, and in the reader's own, on hover. A shown time moves
+// with the clock once a second, while the page can be seen.
 import { showRelative } from '../commands/shared/clock-texts.ts';
 import { after, now } from '../support/page-clock.ts';
 import { ownZone, zone } from './api.ts';
@@ -16,7 +16,7 @@ export function startClock(): void {
   tick();
 }
 
-/** The daemon's clock; whoever uses it is drawn once a second. */
+/** The daemon's clock; its users are drawn once a second. */
 export function useNow(): number {
   useTold(second);
   return now();

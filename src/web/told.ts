@@ -1,4 +1,4 @@
-// A value that components watch: whoever uses it is drawn again when it becomes another one.
+// A value that components watch: its users are drawn again when it becomes another one.
 import { useEffect, useState } from 'preact/hooks';
 
 export class Told<T> {

@@ -46,7 +46,7 @@ function useWhen(typed: string): Resolved {
 
 interface Props {
   readonly typed: string;
-  /** What nothing typed comes to. */
+  /** The instant of an empty field. */
   readonly otherwise: string;
   readonly onType: (typed: string) => void;
 }

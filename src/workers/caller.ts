@@ -62,7 +62,7 @@ export class JobCaller {
     return (await this.#value({ type: 'next', file, last })) as string | null;
   }
 
-  /** Calls a hook. What it throws is in the log already; the answer says so, and never rejects. */
+  /** Calls a hook. An error that it throws is in the log already; the answer says so, and never rejects. */
   hook(call: Omit<Extract<Call, { readonly type: 'hook' }>, 'type'>): Promise<Answer> {
     return this.#ask({ type: 'hook', ...call });
   }

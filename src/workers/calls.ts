@@ -1,5 +1,5 @@
-// What job code is asked outside of its attempts: to be read, to check params, to name the next time, to be told of an
-// ending. Each call is answered; an error of the job's is an answer too.
+// The questions to job code outside of its attempts: to be read, to check params, to name the next time, to be told of
+// an ending. Each call is answered; an error of the job's is an answer too.
 
 import type { Checked } from '../catalog/catalog.ts';
 import { dataToJson, readDefinition } from '../catalog/definition.ts';
@@ -71,7 +71,7 @@ export async function checkOne(job: LoadedJob, given: Json): Promise<Checked> {
   try {
     const result = await job.params?.['~standard'].validate(given);
     if (result?.issues) return { ok: false, issues: result.issues.map(issueText) };
-    // What JSON would not bring back is kept as it was given, and made again in the worker (`carry-out.ts`).
+    // Values that JSON would not bring back are kept as they were given, and made again in the worker (`carry-out.ts`).
     const params = result && survivesJson(result.value) ? toJson(result.value, 'params') : given;
     return { ok: true, params, lock: lockOf(job, result ? result.value : given) };
   } catch (error) {

@@ -164,7 +164,7 @@ export class Child implements Runner {
     this.#readOn();
   }
 
-  /** What a dead worker has left is read whatever waits. */
+  /** The output that a dead worker has left is read whatever waits. */
   #mustWait(): boolean {
     return this.#isFlooded || (this.#emits.size >= MOST_EMITS && !this.#isDead);
   }
@@ -221,7 +221,7 @@ export class Child implements Runner {
         this.#calls.get(message.call)?.loading();
         return;
       case 'result':
-        // Where no run is listened for, nothing that was printed belongs to one.
+        // If no run is listened for, printed lines belong to none.
         if (this.#runs.size === 0) this.#result(message);
         else this.#end(message);
         return;
@@ -240,7 +240,7 @@ export class Child implements Runner {
     listener?.message(message);
   }
 
-  /** What was printed before the end may still lie in the other pipes: they are read in this same turn. */
+  /** Lines printed before the end may still lie in the other pipes: they are read in this same turn. */
   #end(ending: Ending): void {
     if (this.#endings.size === 0) setImmediate(() => void this.#tellEndings());
     this.#endings.add(ending);
@@ -293,7 +293,7 @@ export class Child implements Runner {
 }
 
 type Result = Extract<FromWorker, { readonly type: 'result' }>;
-/** Of a run, or of a hook. */
+/** The output of a run, or of a hook. */
 type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
 
 interface OpenCall {
@@ -307,7 +307,7 @@ interface Listener {
   readonly started: () => void;
 }
 
-/** What V8 prints past everything before it ends the process. */
+/** The text that V8 prints past everything before it ends the process. */
 const OUT_OF_MEMORY = /^FATAL ERROR: .*(?:out of memory|Allocation failed)/i;
 
 const goneAnswer = (exit: Exit): Answer =>

@@ -1,5 +1,5 @@
-// A command job under way: any executable, with its params on stdin and in its environment. What it prints is its log,
-// but for lines on stdout that begin with `::`, which say what a module says through `ctx`. To the daemon it is a Runner
+// A command job under way: any executable, with its params on stdin and in its environment. Its output is its log, but
+// for lines on stdout that begin with `::`, which do what a module does through `ctx`. To the daemon it is a Runner
 // like a worker process, for exactly one assignment.
 //
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
@@ -86,7 +86,7 @@ export class CommandRunner implements Runner {
   /** `run` starts the command; there is nothing that a command could be told besides. */
   send(message: ToWorker): void {
     if (message.type === 'run' && this.#assignment === null) this.#start(message.assignment);
-    // What a module gets as ctx.signal is SIGTERM to a command, and to what it waits for.
+    // SIGTERM is for a command, and its children, what ctx.signal is for a module.
     if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
   }
 
@@ -176,7 +176,7 @@ export class CommandRunner implements Runner {
     return { kind: 'threw', error, ...deathOf(exit) };
   }
 
-  /** Where the shell could not start it: why, if its first line shows that. */
+  /** The reason if the shell could not start it, if its first line shows that. */
   #noStart({ exitCode }: Exit): string {
     if (!isNotStarted(exitCode)) return '';
     const { file, dir, env } = this.#options;
@@ -184,7 +184,7 @@ export class CommandRunner implements Runner {
     return problem === null ? '' : `: ${relative(dir, file)}:1: ${problem}`;
   }
 
-  /** A line of stdout: a word to jobrun, or log. One that is no proper word is log too, with what is wrong. */
+  /** A line of stdout: a word to jobrun, or log. A line that is no proper word is log too, with its fault. */
   #line(text: string): void {
     const match = /^::(progress|save|output|emit) +(.*)$/.exec(text);
     const wrong = match ? this.#word(match[1] ?? '', match[2] ?? '') : null;

@@ -1,8 +1,8 @@
 // Ends a worker and everything that it started, and resolves only when none of it lives any more: a run is handed out
 // again after that and not before. Found are: the worker itself (if its start time shows that it is the one), its
 // process group, every process that carries the worker's mark, which also tells a program that left group and session
-// long ago, what descends from these, and what did when it was looked for before. Nothing else is ever signalled. What
-// cannot be ended (it belongs to another user by now, or hangs in the kernel) is waited for.
+// long ago, what descends from these, and what did when it was looked for before. Nothing else is ever signalled. A
+// process that cannot be ended (it belongs to another user by now, or hangs in the kernel) is waited for.
 import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { SECOND, TERM_TO_KILL_MS, UNDYING_MS } from '../support/limits.ts';
@@ -30,7 +30,7 @@ export interface EndOptions {
   readonly force?: boolean;
   /** The caller is the parent and knows that no one else can have the pid by now: its group is ours even without it. */
   readonly own?: boolean;
-  /** Nobody waits: one look at the system's processes serves all who ask within a moment. */
+  /** No caller waits: one look at the system's processes serves all who ask within a moment. */
   readonly together?: boolean;
   /** Told once, with pids, where SIGKILL does not end them: who waits may want to do something else. */
   readonly onUndying?: OnUndying;
@@ -73,7 +73,7 @@ export async function endGroup(worker: WorkerIdentity, options: EndOptions): Pro
   }
 }
 
-/** Asks the system until it answers: with no file to spare it cannot, and nobody is known to be dead by that. */
+/** Asks the system until it answers: with no file to spare it cannot, which proves no process dead. */
 async function untilTold<T>(ask: () => T | Promise<T>, clock: Clock): Promise<T> {
   for (;;) {
     try {

@@ -100,7 +100,9 @@ export class Channel {
     this.#refresh();
   }
 
-  /** Whether the process stays alive for the channel alone. While attempts run it must not, or a hung one never shows. */
+  /**
+   * True to keep the process alive for the channel alone. While attempts run it must not, or a hung one never shows.
+   */
   hold(held: boolean): void {
     if (held === this.#held) return;
     this.#held = held;

@@ -1,4 +1,4 @@
-// What runs inside a worker process: it takes assignments and calls from the channel and answers them. This is the job's
+// The code inside a worker process: it takes assignments and calls from the channel and answers them. This is the job's
 // own world, so the system's clock may be used. A worker with nothing under way stays; with attempts under way the
 // channel alone does not keep it alive, so that Node itself tells when nothing is left that could resolve.
 import { join } from 'node:path';
@@ -90,7 +90,7 @@ function report(): void {
   if (outcomes.length === 0) return;
   finished = [];
   const spoilt = traces.isSpoilt();
-  // Where others run, it may be theirs.
+  // If other runs are there, it may be theirs.
   const left = active.size === 0 ? traces.look() : {};
   for (const { run, outcome, untrusted } of outcomes) {
     const traced = spoilt || untrusted ? { tainted: true as const } : left;

@@ -17,7 +17,7 @@ interface Loaded {
   readonly shortCircuit: true;
 }
 
-/** What `import 'jobrun'` gives in a job file. */
+/** The module that `import 'jobrun'` finds in a job file. */
 const API = new URL('../workers/job-api.js', import.meta.url).href;
 
 export interface ThreadData {

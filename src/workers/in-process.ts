@@ -13,7 +13,7 @@ import { callbackOf, isPending, retryAtOf } from './thrown.ts';
 import { instantOf, toJson } from './values.ts';
 
 export interface RunJobOptions {
-  /** What earlier attempts saved. With it `initialize` is not called. */
+  /** The checkpoint of earlier attempts. With it `initialize` is not called. */
   readonly checkpoint?: unknown;
   /** Number of the attempt. Default 1. */
   readonly attempt?: number;
@@ -27,11 +27,11 @@ export interface RunJobOptions {
   readonly job?: string;
 }
 
-/** What an attempt came to, and what it did on the way. */
+/** The result of an attempt, and what it did on the way. */
 export interface JobResult<Output> {
-  /** What `run` returned, or the output of a call-back; undefined where it threw. */
+  /** The value that `run` returned, or the output of a call-back; undefined if it threw. */
   readonly output: Output | undefined;
-  /** What it threw; null where it returned. */
+  /** The error that it threw; null if it returned. */
   readonly error: unknown;
   /** When it is to be called again: after `ctx.callback` or `RetryAt`. */
   readonly again: Date | null;

@@ -1,5 +1,5 @@
 // Has job files read in a worker of their own, one after another, and tells each as soon as it is known. A file may do
-// anything while it loads: wait for ever, block, end the process. That one is then broken, and the others go on: those
+// anything while it loads: wait for ever, block, end the process. That file is then broken, and the others go on: those
 // behind a blocked file in a fresh worker at once, without waiting for its time to run out.
 
 import { relative } from 'node:path';

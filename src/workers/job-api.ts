@@ -1,5 +1,5 @@
-// What `import 'jobrun'` gives inside a worker: the few things that job files need, so that a worker starts fast. The
-// rest of the library is loaded on its first use.
+// The module that `import 'jobrun'` finds inside a worker: the few things that job files need, so that a worker starts
+// fast. The rest of the library is loaded on its first use.
 export { defineJob, FatalError, RetryAt } from '../catalog/job.ts';
 export { JobrunError } from '../support/errors.ts';
 

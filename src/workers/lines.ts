@@ -1,5 +1,5 @@
-// Bytes into lines, in bounded memory: one line may be 500 MB long and without an end. What is over the bound is
-// dropped and counted, and the line says so.
+// Bytes into lines, in bounded memory: one line may be 500 MB long and without an end. Text over the bound is dropped
+// and counted, and the line says so.
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../support/clock.ts';
 import { MAX_LOG_TEXT, SECOND } from '../support/limits.ts';
@@ -115,7 +115,7 @@ export class LineCutter {
       return;
     }
     this.#watched = false;
-    // What a command says to jobrun is taken whole.
+    // A command's message to jobrun is taken whole.
     if (this.#length > 0 && !this.#parts[0]?.startsWith(':')) this.#finish(true);
   }
 }

@@ -1,5 +1,5 @@
-// Where a job file is wrong: the line that threw, that does not parse, or that has the field which is refused. A place in
-// jobrun's own code, or in a package, is none: it is not where the mistake can be mended.
+// The place of the fault in a job file: the line that threw, that does not parse, or that has the field which is
+// refused. A place in jobrun's own code, or in a package, is none: it is not where the mistake can be mended.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { fieldOf } from '../catalog/definition.ts';
@@ -37,7 +37,7 @@ function placeIn(text: string, file: string): string | null {
 const syntaxPlace = (file: string, thrown: unknown): string | null =>
   thrown instanceof SyntaxError ? placeIn(syntaxErrorIn(file), file) : null;
 
-/** Where the field stands that a definition has wrong, if it stands in the file itself. */
+/** The line of the wrong field of a definition, if it stands in the file itself. */
 function fieldPlace(file: string, thrown: unknown): string | null {
   const field = fieldOf(thrown);
   const line = field === null ? null : lineOfField(readFileSync(file, 'utf8'), field);

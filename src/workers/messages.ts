@@ -1,5 +1,5 @@
-// What the daemon and a worker process say to each other, over a pipe of their own (descriptor 3): one JSON text a
-// line, many lines a write. Nothing that a job prints or sends elsewhere can be taken for one of these.
+// The messages between the daemon and a worker process, over a pipe of their own (descriptor 3): one JSON text a line,
+// many lines a write. Nothing that a job prints or sends elsewhere can be taken for one of these.
 import type { JobFile } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
 import type { RunError } from '../run/run.ts';
@@ -35,7 +35,7 @@ export interface Assignment {
 export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown' | 'fence';
 export type HookName = 'onError' | 'onStale' | 'onDone' | 'onFailed';
 
-/** What is answered with `result`, before it has its number. */
+/** A message that is answered with `result`, before it has its number. */
 export type Call =
   | {
       readonly type: 'hook';
@@ -78,7 +78,7 @@ export type Answer =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
 
-/** What the work comes to, as an answer. */
+/** The result of the work, as an answer. */
 export const answerOf = (work: Promise<Json>): Promise<Answer> =>
   work.then(
     (value) => ({ ok: true, value }),
@@ -101,7 +101,7 @@ export const isUnready = (answer: Answer): boolean => !answer.ok && answer.code 
 /** Said of what no worker sends: something else wrote to its pipe. */
 export const FORGED = 'it wrote to descriptor 3, the pipe of its worker';
 
-/** What an attempt says of itself. */
+/** The messages of an attempt. */
 export type FromRun =
   | ({
       readonly type: 'outcome';

@@ -67,13 +67,13 @@ export interface PoolOptions {
   readonly onStart?: (worker: WorkerIdentity) => void;
   /** Nothing of it lives any more. */
   readonly onEnd?: (worker: WorkerIdentity) => void;
-  /** Where the daemon has to `beat`: how often that is looked at. */
+  /** The interval at which a daemon that has to `beat` is looked at. */
   readonly beatTickMs?: number;
 }
 
 interface Worker {
   readonly runner: Runner;
-  /** What it was started for, or has now: the table of `mayTake` compares the next one with it. */
+  /** The task that it was started for, or has now: the table of `mayTake` compares the next one with it. */
   task: Task;
   readonly generation: number;
   /** Tasks begun, and under way. */
@@ -154,7 +154,7 @@ export class WorkerPool {
     return runner instanceof Child ? runner : null;
   }
 
-  /** Gives a worker back after an task. One that is not to be used again, outdated or worn out, is ended. */
+  /** Gives a worker back after an task. A worker that is not to be used again, outdated or worn out, is ended. */
   release(runner: Runner, { reusable }: { readonly reusable: boolean }): void {
     const worker = this.#workers.get(runner);
     if (!worker) return;
@@ -268,7 +268,7 @@ export class WorkerPool {
     };
     this.#workers.set(runner, worker);
     if (task.type === 'attempt') this.#options.onStart?.(runner);
-    // A busy one is released by whoever has it.
+    // The caller that has a busy one releases it.
     runner.exited.then(() => this.#retire(worker));
     return worker;
   }
@@ -294,7 +294,7 @@ export class WorkerPool {
     return child;
   }
 
-  /** An idle worker of another kind gives way, so that there are never more processes than the capacity. */
+  /** An idle worker of another kind gives way, so that the processes never exceed the capacity. */
   #makeRoom(): void {
     const own = this.#attemptWorkers().filter((one) => !isShared(one.task) && !one.retiring);
     const idle = own.find(isIdle);
@@ -306,7 +306,7 @@ export class WorkerPool {
     if (!isReady) this.#startAhead(task);
   }
 
-  /** Where none can be started just now, nothing is lost: whoever needs one meets the error. */
+  /** If none can be started just now, nothing is lost: the next caller that needs one meets the error. */
   #startAhead(task: AttemptTask): void {
     try {
       this.#start(task);
@@ -345,8 +345,9 @@ export class WorkerPool {
 }
 
 /**
- * Who may share a process: tasks of `shared` runs of one job, hooks of one job, all checks, and all questions for a next
- * time. A hook is asked once, so no two jobs share its process at a time. Files are read in a process of their own.
+ * The tasks that may share a process: tasks of `shared` runs of one job, hooks of one job, all checks, and all
+ * questions for a next time. A hook is asked once, so no two jobs share its process at a time. Files are read in a
+ * process of their own.
  */
 function mayTake({ task: own, busy }: Worker, task: Task): boolean {
   if (task.type === 'hook') return own.type === 'hook' && (busy === 0 || own.file === task.file);

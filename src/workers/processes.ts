@@ -1,9 +1,10 @@
-// What the system says about processes: which ones live, and whether one is the one that was meant. A pid alone proves
+// The system's answers about processes: which ones live, and whether one is the one that was meant. A pid alone proves
 // nothing, for it is given again; a zombie is dead, though `kill(pid, 0)` calls it alive.
 //
-// Whatever a worker starts carries the worker's mark twice. In its environment, which it may drop, and which only its
-// own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit since
-// 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to everybody.
+// A process that a worker starts carries the worker's mark twice. In its environment, which it may drop, and which only
+// its own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit
+// since 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to
+// everybody.
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errnoOf, orElseSync } from '../support/errors.ts';
 import { randomBytes } from '../support/random.ts';
@@ -36,8 +37,8 @@ export function bootId(): string {
 const FIRST_PID = 1;
 
 /**
- * Where a pid means the same as here: in this life of this machine, and in this name space, for two containers may begin
- * within one tick. Empty where the system does not tell: then nobody is known to be dead by his pid.
+ * The scope in which a pid means the same as here: this life of this machine, and this name space, for two containers
+ * may begin within one tick. Empty if the system does not tell: then no process is known to be dead by its pid.
  */
 export function pidSpace(): string {
   const names = orElseSync(null, () => readlinkSync('/proc/self/ns/pid'));
@@ -85,10 +86,10 @@ export function processInfo(pid: number): ProcessInfo | null {
 const MOST_ROUNDS = 64;
 
 /**
- * Every process there is, zombies too; `see` is told of each at once, for it may be gone a moment later. A list of /proc
- * alone can miss one that lives throughout, as the next of a chain: who was listed has ended when it is read, and whom
- * it started was not listed. So it is listed again, until nobody new is there and nobody was started meanwhile. The
- * newest come first: they are the ones that do not stay.
+ * Every process there is, zombies too; `see` is told of each at once, for it may be gone a moment later. A list of
+ * /proc alone can miss one that lives throughout, as the next of a chain: a listed process has ended when it is read,
+ * and the one that it started was not listed. So it is listed again, until no new process appears and none was started
+ * meanwhile. The newest come first: they are the ones that do not stay.
  */
 export function allProcesses(
   see: (info: ProcessInfo) => void = () => undefined,
@@ -114,7 +115,7 @@ const lastStarted = (): string => textOrNull('/proc/loadavg')?.trim().split(' ')
 /** The mark as a number, for a limit; null where a mark is no number in hexadecimal digits. */
 export function limitOf(mark: string): number | null {
   const digits = /^[0-9a-f]{12}/.exec(mark)?.[0];
-  // Never so small that it could be somebody's idea of a limit, and exact as a number.
+  // Never so small that it could be a limit set on purpose, and exact as a number.
   return digits === undefined ? null : 2 ** 48 + Number.parseInt(digits, 16);
 }
 
@@ -133,12 +134,12 @@ export function carriesMark(pid: number, mark: string): boolean {
   return environment !== null && `\0${environment}`.includes(`\0${MARK_VARIABLE}=${mark}\0`);
 }
 
-/** It has gone, or belongs to somebody else. */
+/** It has gone, or belongs to another user. */
 const NOT_OURS: readonly string[] = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
 
 /**
- * A file of a process; null where that has gone, or belongs to somebody else. Throws where it cannot be told (no file
- * can be opened, the system fails): what is not known to be gone must not be taken for dead.
+ * A file of a process; null if that has gone, or belongs to another user. Throws where it cannot be told (no file can
+ * be opened, the system fails): what is not known to be gone must not be taken for dead.
  */
 export function textOrNull(path: string): string | null {
   try {

@@ -100,7 +100,7 @@ export class ProjectFiles {
     }
   }
 
-  /** What it imports at its top is loaded with it, so that has to be read as well. */
+  /** Imports at its top are loaded with it, so they have to be read as well. */
   #ahead(file: string): void {
     if (this.#known(file) !== undefined || textOrNull(file) === null) return;
     const text = this.text(file);
@@ -111,7 +111,7 @@ export class ProjectFiles {
   }
 }
 
-/** What the other thread has read since. */
+/** The files that the other thread has read since. */
 function takeTexts(peer: MessagePort, texts: Map<string, string>): void {
   const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads');
   for (;;) {
@@ -152,7 +152,7 @@ function formatByName(file: string): Format {
   return packageType(dirname(file)) === 'module' ? 'module' : 'commonjs';
 }
 
-/** What the nearest package.json says, as Node looks for it. */
+/** The nearest package.json, as Node looks for it. */
 function packageType(folder: string): unknown {
   const text = textOrNull(join(folder, 'package.json'));
   if (text === null) return dirname(folder) === folder ? undefined : packageType(dirname(folder));

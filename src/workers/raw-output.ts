@@ -11,9 +11,12 @@ import { LineCutter } from './lines.ts';
 const LINE_BYTES = 3000;
 /** At most: some 40,000 short lines. */
 const BYTES_PER_SECOND = 120_000_000;
-/** Of a core, for all floods together: on a slow or busy machine they are read more slowly. Writing them down costs as much again. */
+/**
+ * The share of a core for all floods together: on a slow or busy machine they are read more slowly. Writing them down
+ * costs as much again.
+ */
 const SHARE = 0.1;
-/** What takes a millisecond to read counts as so many bytes at least. */
+/** A read that takes a millisecond counts as so many bytes at least. */
 const MS_BYTES = BYTES_PER_SECOND / SECOND / SHARE;
 /** Some 80,000 short lines, about what the log of a run keeps. */
 const FREE_BYTES = 240_000_000;
@@ -40,7 +43,7 @@ export class Flow {
     if (count === null) return;
     const counted = count * LINE_BYTES + bytes;
     const timed = (this.#clock.monotonic() - since) * MS_BYTES;
-    // What is free is so however fast the machine is.
+    // The free part is free however fast the machine is.
     this.#credit -= this.#credit > 0 ? counted : Math.max(counted, timed);
   }
 
@@ -57,7 +60,7 @@ export class Flow {
     return true;
   }
 
-  /** What is left is little, and read at once: its process has ended, or the run that printed it. */
+  /** The rest is little, and read at once: its process has ended, or the run that printed it. */
   free(free: boolean): void {
     this.#free = free;
     this.#waits?.undo();
@@ -101,7 +104,7 @@ export class RawOutput {
     this.#lines.flush();
   }
 
-  /** Whether there is, or lately was, anything to read. */
+  /** True if there is, or lately was, anything to read. */
   isActive(): boolean {
     const active = this.#active || this.#rest !== null;
     this.#active = false;
@@ -188,7 +191,7 @@ export function afterExit(
   });
 }
 
-/** Where the lines of one turn end, and how many they are. */
+/** The end of the lines of one turn, and their number. */
 function linesOf(bytes: Buffer): { readonly end: number; readonly lines: number } {
   let end = 0;
   for (let lines = 0; lines < LINES_A_TURN; lines++) {

@@ -86,7 +86,7 @@ const decision = v.lazy((value) => (value === 'dismiss' ? text : retry));
 
 type Ended<Kind extends Outcome['kind']> = Omit<Extract<Outcome, { kind: Kind }>, keyof Death>;
 
-/** Of those that a job comes to by itself. */
+/** The reserved names that a job comes to by itself. */
 const outcome = variant('kind', {
   returned: exactly<Ended<'returned'>>({ kind: text, output: small }),
   threw: exactly<Ended<'threw'>>({
@@ -219,7 +219,7 @@ export function dataFromJson(sent: unknown): JobData | null {
 type Sound = Extract<Checked, { readonly ok: true }>;
 type Unsound = Extract<Checked, { readonly ok: false }>;
 
-// Params are checked by whoever keeps them.
+// Params are checked by the part that keeps them.
 const sound = exactly<Sound>({ ok: yes, params: anything, lock: v.nullable(text) });
 const unsound = exactly<Unsound>({ ok: no, issues: list(text) });
 

@@ -1,12 +1,12 @@
-// Commands die with the daemon, whatever ends it, and so do workers where the system has no `setpriv`: beside it stands the
-// reaper, one small shell for all of them. It is told each group of processes before its command may start, and told again
-// when nothing of it lives. When its pipe ends, the daemon is gone: then it kills the groups that it still knows, and ends.
-// It costs a command two lines in a pipe, where a `setpriv` in front of each is one more program to load. Whoever kills the
-// reaper too leaves them alive for the next daemon, which finds them by their leases.
+// Commands die with the daemon, whatever ends it, and so do workers where the system has no `setpriv`: beside it stands
+// the reaper, one small shell for all of them. It is told each group of processes before its command may start, and
+// told again when nothing of it lives. When its pipe ends, the daemon is gone: then it kills the groups that it still
+// knows, and ends. It costs a command two lines in a pipe, where a `setpriv` in front of each is one more program to
+// load. If the reaper is killed too, they stay alive for the next daemon, which finds them by their leases.
 //
-// Where other daemons take over from one that is silent, a daemon that lives and does not move must have nothing alive
-// either. There the reaper is told of the workers too, and the daemon has to beat: when the time is over that a beat has
-// given it, everything that is watched is killed, and whatever is told of after that.
+// If other daemons take over from one that is silent, a daemon that lives and does not move must have nothing alive
+// either. There the reaper is told of the workers too, and the daemon has to beat: when the time is over that a beat
+// has given it, everything that is watched is killed, and whatever is told of after that.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { uptime } from 'node:os';
@@ -22,8 +22,9 @@ import { started } from './spawn.ts';
  * each. A pid that another process has by now, told by its start time, is let be: it is neither killed for who had it
  * before, nor forgotten with it.
  *
- * Where the daemon has to beat, a second shell puts a mark between its lines a few times a second, for a shell that reads
- * cannot wait for a time; `=` says until when (in hundredths of a second since the machine began) the daemon is believed.
+ * If the daemon has to beat, a second shell puts a mark between its lines a few times a second, for a shell that reads
+ * cannot wait for a time; `=` says until when (in hundredths of a second since the machine began) the daemon is
+ * believed.
  */
 const REAPER = `trap '' HUP INT TERM
 end_all() {
@@ -60,7 +61,7 @@ if [ -z "$1" ]; then watch; end_all; exit; fi
   cat; kill -s KILL "$ticker"
 } | { watch; ! kill -s 0 "$$" 2>/dev/null || end_all; }`;
 
-/** What need not be known any more may wait for the next line: each wakes a process. */
+/** A fact that need not be known any more may wait for the next line: each wakes a process. */
 const FORGET_MS = SECOND;
 /** The next one is not started sooner than this after the last. */
 const APART_MS = SECOND;
@@ -110,7 +111,7 @@ export class Reaper {
     child.on('error', gone);
     child.on('exit', gone);
     child.stdin?.on('error', () => undefined);
-    // It keeps nobody alive: with the daemon its pipe ends.
+    // It keeps no process alive: with the daemon its pipe ends.
     child.unref();
     (child.stdin as Socket | null)?.unref();
     this.#unsent = this.#until === null ? '' : `= ${this.#until}\n`;

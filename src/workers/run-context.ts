@@ -1,6 +1,6 @@
 // The `ctx` that job code gets. Every value is checked here, in the job's own process, and whatever promises to be
-// durable waits for the daemon's answer. After the outcome is told nothing counts any more: what asks is refused.
-// What job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
+// durable waits for the daemon's answer. After the outcome is told nothing counts any more: what asks is refused. A
+// function that job code calls is a field and no method: it takes the ctx apart, as in `run(params, { log, save })`.
 import { CALLBACK, type JobContext, type LogFunction, PENDING } from '../catalog/job.ts';
 import type { AttemptTrace } from '../run/trace.ts';
 import type { LogLine } from '../run/view.ts';
@@ -39,7 +39,7 @@ export class RunContext implements JobContext {
   #checkpoint: unknown;
   #rows: number;
   #rowBytes: number;
-  /** What all steps take, names and results; null until one more is to be. */
+  /** The size of all steps, names and results; null until one more is to be. */
   #stepBytes: number | null = null;
 
   constructor(scope: RunScope, powers: Powers) {

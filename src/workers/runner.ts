@@ -1,4 +1,4 @@
-// What carries out attempts, as the daemon sees it: a worker process or the process of a command job. Whoever drives
+// The runner of attempts, as the daemon sees it: a worker process or the process of a command job. The code that drives
 // an attempt does not care which.
 import type { Death } from '../run/outcome.ts';
 import type { LogLine } from '../run/view.ts';
@@ -27,7 +27,7 @@ export interface Runner extends WorkerIdentity {
   readonly exit: Exit | null;
   /**
    * Ends the process and all that it started; resolves when none of it lives. SIGTERM first, unless forced. With
-   * `together` the look for it waits a moment for others that end: for whom nobody waits.
+   * `together` the look for it waits a moment for others that end, if no caller waits.
    */
   end(options?: EndRunner): Promise<void>;
 }

@@ -1,7 +1,8 @@
 // One run inside its worker: its assignment, whether it is over, and everything that it says on the way out. The scope
 // follows the job's code through every await (AsyncLocalStorage), so that what many runs of one process print at once
 // goes to the right one: console.* and writes to stdout and stderr become its log lines, in order with ctx.log. They
-// never touch the real descriptors, which a job may close. What no run can be named for goes where it always went.
+// never touch the real descriptors, which a job may close. Output that no run can be named for goes where it always
+// went.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import type { LogLine } from '../run/view.ts';
@@ -25,7 +26,7 @@ const ABORT_NAMES: Readonly<Record<AbortCause, string>> = {
 
 export const scopes = new AsyncLocalStorage<RunScope>();
 
-/** What a run says to its daemon. */
+/** The messages of a run to its daemon. */
 export type Voice = Pick<Channel, 'send' | 'sendNow' | 'ask' | 'started'>;
 
 export class RunScope {

@@ -34,7 +34,7 @@ export function startProcess(start: Start): ChildProcess {
   return started(spawn(program, args, options), start.dir);
 }
 
-/** Whether a program with arguments is tied to this process, so that it needs no reaper. */
+/** True if a program with arguments is tied to this process, so that it needs no reaper. */
 export const canTie = (): boolean => findSetpriv() !== null;
 
 /** Each program replaces the one before, so that the pid is the last one's. */
@@ -46,7 +46,7 @@ function argvOf({ what, mark }: Start): readonly string[] {
   return marking === '' ? tied : [SHELL, '-c', `${marking}exec "$@"`, SHELL, ...tied];
 }
 
-/** Node gives back a child that was not started and emits `error` later, which nobody would be there to hear. */
+/** Node gives back a child that was not started and emits `error` later, when no listener would be there. */
 export function started(child: ChildProcess, dir: string): ChildProcess {
   if (child.pid !== undefined && child.stdio !== undefined) return child;
   child.on('error', () => undefined);
@@ -61,7 +61,7 @@ export function started(child: ChildProcess, dir: string): ChildProcess {
   throw new JobrunError('refused', message, hint);
 }
 
-/** What the system has too little of, or the refusal that says so. */
+/** The resource that the system lacks, or the refusal that says so. */
 const SCARCE = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'refused']);
 
 /** True where no process could be started just now, and another try may succeed. */
@@ -70,7 +70,7 @@ export const isScarce = (error: unknown): boolean => SCARCE.has(errnoOf(error));
 let found: string | null = null;
 
 function findSetpriv(): string | null {
-  // Where it was not found it is looked for again: its folder may not have answered just then.
+  // If it was not found it is looked for again: its folder may not have answered just then.
   if (found !== null) return found;
   if (process.platform === 'linux') found = programIn(process.env.PATH ?? '', 'setpriv');
   return found;

@@ -1,5 +1,5 @@
-// Whatever a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are read. Its
-// stack has no frames of jobrun: what a job did wrong is shown where the job did it.
+// A value that a job threw, as data: an Error, a text, nothing at all, or an object whose fields throw when they are
+// read. Its stack has no frames of jobrun: what a job did wrong is shown where the job did it.
 import { fileURLToPath } from 'node:url';
 import { CALLBACK, PENDING, RETRY_AT } from '../catalog/job.ts';
 import { isStopExitCode, isStopSignal } from '../run/outcome.ts';
@@ -59,7 +59,7 @@ export const isOfStoppedChild = (thrown: unknown): boolean =>
   isStopSignal(field(thrown, 'signal')) ||
   ['code', 'exitCode', 'status'].some((name) => isStopExitCode(field(thrown, name)));
 
-/** What `ctx.callback` gave, or null. */
+/** The value of `ctx.callback`, or null. */
 export function callbackOf(value: unknown): Again | null {
   const again = field(value, CALLBACK);
   return isObject(again) ? (again as Again) : null;

@@ -1,6 +1,7 @@
-// What a run may leave behind in its worker process, looked at after each: a changed environment (the time zone is a
-// part of it), another umask or working folder, closed descriptors, and processes that it started. Another job must not
-// get such a process; what is left of memory (modules, prototypes, globals) is the same job author's to know.
+// The traces that a run may leave behind in its worker process, looked at after each: a changed environment (the time
+// zone is a part of it), another umask or working folder, closed descriptors, and processes that it started. Another
+// job must not get such a process; what is left of memory (modules, prototypes, globals) is the same job author's to
+// know.
 //
 // Looking for processes means reading a file for each in the system. So that is done only where there can be any: the
 // worker has a child, or has waited for one, which shows in the page faults of its children.
@@ -45,7 +46,7 @@ export class Traces {
     });
   }
 
-  /** What has been left behind since. */
+  /** The traces left behind since. */
   look(): Left {
     const isAsItWas = process.umask() === this.#umask && this.#hasSameVariables();
     return {

@@ -1,7 +1,7 @@
-// Values of job code, and of programs that use the library, on their way out of their process. What JSON would lose is
-// refused here, with the place named, so that whoever gave it can mend it: what is not JSON, what JSON would make `{}`
-// of, and numbers and dates that it would make null of. `toJSON` is honoured, fields that are undefined are left out, as
-// JSON.stringify does.
+// Values of job code, and of programs that use the library, on their way out of their process. Refuses values that JSON
+// would lose, and names the place, so that the caller can fix it: values that are not JSON, objects that JSON would
+// make `{}` of, and numbers and dates that it would make null of. `toJSON` is honoured, fields that are undefined are
+// left out, as JSON.stringify does.
 import { types } from 'node:util';
 import { isInstant } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -32,8 +32,8 @@ const OPTIONS = 'the options';
 const REQUEST_LEVELS = 10;
 
 /**
- * The JSON of options that code gives with a call. What JSON would turn into null stands for something else there: NaN
- * retries would be endless ones. So it is refused by name; only endless retries may be written as Infinity.
+ * The JSON of options that code gives with a call. A value that JSON would turn into null stands for something else
+ * there: NaN retries would be endless ones. So it is refused by name; only endless retries may be written as Infinity.
  */
 export function optionsJson(options: unknown): Json {
   const { retries } = (options ?? {}) as { readonly retries?: unknown };
@@ -131,7 +131,7 @@ const BINARY_HINT = 'Write it to a file and give its path.';
 const isBinary = (value: object): boolean =>
   types.isArrayBufferView(value) || types.isAnyArrayBuffer(value);
 
-/** What JSON would take nothing of; null for a value that it keeps. */
+/** The kind of value that JSON would make nothing of; null for a value that it keeps. */
 function lossOf(value: object): Loss | null {
   if (Array.isArray(value)) return null;
   if (types.isMap(value)) return { kind: 'a Map', hint: 'Give Object.fromEntries(map).' };

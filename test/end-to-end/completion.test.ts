@@ -24,7 +24,7 @@ describe('what may stand next', () => {
   it('are commands, their options, and the names of what there is', async () => {
     const project = new Project(JOBS);
     expect(await asked(project, 'sched')).toEqual([
-      'schedule\tAccept a run, now or later, or a schedule',
+      'schedule\tRun a job later, or on a schedule',
       'schedules\tList schedules and their next times',
     ]);
     expect(valuesOf(await asked(project, 'abort', '--g'))).toEqual(['--grace']);

@@ -233,7 +233,7 @@ function originOf(
   return Object.keys(origin).length > 0 ? origin : null;
 }
 
-/** Of what an attempt emits, the attempt is the caller. */
+/** The attempt is the caller of its emits. */
 function ofAttempt(parent: Run, joinMs: number): Trace {
   const { traceparent, tracestate } = attemptTrace(parent, joinMs);
   return { traceparent, tracestate };

@@ -16,10 +16,10 @@ import { type ShortRun, shortOf, viewsOf } from './views.ts';
 const MAX_LIMIT = 10_000;
 
 export const LIST_OPTIONS = {
-  states: option('--state <states>', states(), `one or several of ${LISTS.all.join(', ')}`),
+  states: option('--state <states>', states(), `one or more of ${LISTS.all.join(', ')}`),
   job: option('--job <job>', job, 'of this job'),
-  group: option('--group <group>', text(1000), 'of the jobs of this group'),
-  key: option('--key <text>', text(1000), 'with this key'),
+  group: option('--group <group>', text(1000), 'runs of the jobs of this group'),
+  key: option('--key <text>', text(1000), 'runs with this key'),
   since: option(
     '--since <time>',
     since,
@@ -27,10 +27,10 @@ export const LIST_OPTIONS = {
   ),
   limit: optionOr('--limit <n>', count(0, MAX_LIMIT), 'at most so many', 50),
   offset: optionOr('--offset <n>', count(0), 'leave out the first ones', 0),
-  watch: flag('--watch', 'show it again at each change'),
+  watch: flag('--watch', 'print the list again at each change'),
   list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
   q: {
-    ...option('--filter <words>', FILTER.kind, 'that fit these words, as in the dashboard'),
+    ...option('--filter <words>', FILTER.kind, 'runs that match these words, as in the dashboard'),
     name: 'q',
   },
   order: field(

@@ -55,7 +55,7 @@ export const TIMES = {
     ...option(
       '--tz <zone>',
       zone,
-      "the zone of what is typed; default: the config's, else the shell's",
+      "the time zone of the times you type; default: the config's, else the shell's",
     ),
     name: 'timezone',
   },
@@ -68,7 +68,11 @@ const pair = be<Texts[number]>(
 const texts: Kind<Texts> & { readonly many: true } = { schema: list(pair), many: true };
 
 export const PARAMS = {
-  texts: optionMany('-p, --param <name=text>', texts, 'one param; name:=json for other than text'),
+  texts: optionMany(
+    '-p, --param <name=text>',
+    texts,
+    'one param as text; name:=json for any other value',
+  ),
   params: option('--params <json|@file|->', json, 'all params, as JSON, from a file or from stdin'),
 };
 
@@ -91,7 +95,7 @@ export const SETTINGS = {
   key: option(
     '--key <text>',
     text(MAX_KEY_LENGTH),
-    'while a run with this key is not settled, give that one',
+    'return the existing run if one with this key has not settled',
   ),
   retries: option('--retries <n>', retries, "further attempts, or `infinite`; default: the job's"),
   timeoutMs: option(
@@ -99,10 +103,10 @@ export const SETTINGS = {
     someTime('no time is left', 'Leave it out for no limit.'),
     "longest time of one attempt; default: the job's",
   ),
-  after: optionMany('--after <id...>', runs(), 'start when these runs are done'),
+  after: optionMany('--after <id...>', runs(), 'start once these runs are done'),
 };
 
-/** Whatever is malformed is dropped: a trace is no reason to refuse a run. */
+/** A malformed value is dropped: a trace is no reason to refuse a run. */
 const header: Kind<string> = {
   schema: be('a text', () => true),
   shape: { description: 'a text; anything else is dropped' },
@@ -120,26 +124,30 @@ export function traceOfEnvironment({ TRACEPARENT, TRACESTATE }: NodeJS.ProcessEn
   return { traceparent: TRACEPARENT, ...(TRACESTATE && { tracestate: TRACESTATE }) };
 }
 
-export const FORCE = flag('--force', 'also where the job is broken or does not exist yet');
+export const FORCE = flag('--force', 'even if the job is broken or does not exist yet');
 /** The note about the time that was read. */
 export const NOTE = field(text(1000));
-export const DRY_RUN = flag('--dry-run', 'check and show it, accept nothing');
+export const DRY_RUN = flag('--dry-run', 'check the request and show it, but accept nothing');
 
 export const RULE = {
   everyMs: option(
     '--every <duration>',
     someTime('the interval is zero', 'The shortest is 1s.'),
-    'make a schedule: again this long after the last run ended',
+    'make a schedule: run again this long after the last run ended',
   ),
   cron: option('--cron <fields>', text(1000), 'make a schedule: "30 2 * * *", "@daily"'),
   name: option('--name <name>', schedule, "the schedule's name; default: the job's"),
-  catchUp: option('--catch-up <how>', choice(CATCH_UPS), 'due times missed: skip, once, all'),
+  catchUp: option(
+    '--catch-up <how>',
+    choice(CATCH_UPS),
+    'what to do about missed times: skip, once or all',
+  ),
   overlap: option(
     '--overlap <how>',
     choice(OVERLAPS),
-    'while the last run is not settled: skip, queue, replace, allow',
+    'what to do while the last run has not settled: skip, queue, replace or allow',
   ),
-  replace: flag('--replace', 'take the place of the schedule of this name'),
+  replace: flag('--replace', 'replace the schedule of this name'),
 };
 
 const { dueAt, inMs, timezone } = TIMES;
@@ -211,7 +219,7 @@ const OF_RULE = ['name', 'catchUp', 'overlap', 'replace'];
 /**
  * Refuses what does not go together. Returns whether it makes a schedule.
  *
- * @param shown how whoever asks writes an option: `--catch-up` or `catchUp`
+ * @param shown how the caller writes an option: `--catch-up` or `catchUp`
  */
 export function isRule(
   given: Readonly<Record<string, unknown>>,

@@ -32,7 +32,7 @@ export interface Span {
 
 const CONSUMER = 5;
 const [UNSET, ERROR] = [0, 2];
-/** Whether the parent is in another process is known; and it is. */
+/** The parent is known to be in another process. */
 const [HAS_IS_REMOTE, IS_REMOTE] = [0x100, 0x200];
 const FAILURES: readonly string[] = ['threw', 'timeout', 'stale', 'lost'];
 

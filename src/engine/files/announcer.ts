@@ -1,5 +1,5 @@
-// Who is told of changes, and their numbers. Changes are numbered when they are applied, in the order in which they
-// will stand in the journal; they are told when that line is durable.
+// The listeners to changes, and the numbers of changes. Changes are numbered when they are applied, in the order in
+// which they will stand in the journal; they are told when that line is durable.
 import type { Run } from '../../run/run.ts';
 import type { Transaction } from '../../store/table.ts';
 import type { Told } from '../engine.ts';
@@ -43,8 +43,8 @@ export class Announcer {
   }
 
   /**
-   * What tells of runs that fell due. No line holds that, so they have the number of the change before them. Where that
-   * was refused, a run that went with it is not told of: the clock decides it again.
+   * The operation that announces runs which fell due. No line holds that, so they have the number of the change before
+   * them. If that was refused, a run that went with it is not announced: the clock decides it again.
    */
   fallenDue(
     promoted: readonly RunChange[],

@@ -1,5 +1,5 @@
-// The runs that wait, in the order in which they become due. It is made only when somebody looks at that order, a part
-// at a time so that nothing else waits, and kept true by every change until nobody has looked for long. Runs lie in
+// The runs that wait, in the order in which they become due. It is made only when a client looks at that order, a part
+// at a time so that nothing else waits. Every change keeps it true until no client has looked for long. Runs lie in
 // buckets of some hundred: to put one in moves a few, and to find the n-th goes over the buckets, not the runs.
 import type { Run } from '../../run/run.ts';
 
@@ -37,7 +37,7 @@ export class DueOrder {
     return this.#complete;
   }
 
-  /** Follows a change of a run. False where nobody looks any more. */
+  /** Follows a change of a run. False if no client looks any more. */
   put(prev: Run | null, next: Run | null): boolean {
     if (prev && isWaiting(prev)) this.#remove(prev);
     if (next && isWaiting(next)) this.#add(next);
@@ -118,7 +118,7 @@ export class DueOrder {
   }
 }
 
-/** Where the run stands in a bucket, or would stand. */
+/** The place of the run in a bucket, or the place where it would stand. */
 function placeIn(bucket: readonly Run[], run: Run, before = isBefore): number {
   let [low, high] = [0, bucket.length];
   while (low < high) {

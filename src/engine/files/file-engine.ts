@@ -177,7 +177,7 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  /** Who looks for a run to start finds those that have to wait for a place: for longer than was told, perhaps. */
+  /** A search for a run to start finds those that have to wait for a place: for longer than was told, perhaps. */
   #noteNextPlace(now: number): void {
     const at = this.memory.picker.nextPlaceAt(this.memory.steady(now));
     const isNews = at !== null && at !== this.#nextPlaceAt;
@@ -320,7 +320,7 @@ export class FileEngine extends Reads implements E.Engine {
     await this.#store.durable();
   }
 
-  /** Whether the files are still there: what others have removed is written anew. */
+  /** Checks that the files are still there: files that others have removed are written anew. */
   async look(): Promise<void> {
     await this.#store.look();
   }
@@ -349,7 +349,7 @@ export class FileEngine extends Reads implements E.Engine {
     return full;
   }
 
-  /** Applies what `build` does, at once, and waits until it is durable. What `build` throws leaves nothing behind. */
+  /** Applies what `build` does, at once, and waits until it is durable. An error of `build` leaves nothing behind. */
   async #apply<T>(build: (tx: Transaction) => T): Promise<T> {
     this.#store.writable();
     const tx = new Transaction();

@@ -1,5 +1,5 @@
-// Who follows the log of a run: the lines that it has not taken yet. They are bounded, and what it leaves lying is let go: a
-// terminal that was stopped must not gather in memory all that a job says meanwhile. It reads on in the file.
+// A follower of a run's log, with the lines that it has not taken yet. They are bounded, and untaken ones are dropped: a
+// terminal that was stopped must not gather in memory all that a job prints meanwhile. It reads on in the file.
 import type { LogLine } from '../../run/view.ts';
 import { MB } from '../../support/limits.ts';
 import { Wakeup } from '../../support/wakeup.ts';
@@ -33,14 +33,14 @@ export class LogFollower {
     this.arrivals.wake();
   }
 
-  /** What follows is read now: lines that are said meanwhile come after it. */
+  /** The rest of the log is read now: lines printed meanwhile come after it. */
   beginReading(): void {
     this.isBehind = false;
     this.#isReading = true;
     this.#bytes = 0;
   }
 
-  /** What was read, of so many lines. `from`: lines up to this one are not asked for. */
+  /** Takes the lines that were read, and their number. `from`: lines up to this one are not asked for. */
   add(read: readonly NumberedLine[], count: number, from = 0): void {
     this.#isReading = false;
     this.#taken = Math.max(this.#taken, from);

@@ -1,5 +1,5 @@
-// Reading the logs of runs. One that is long takes a tenth of a second and ten times its size in memory: those are read one
-// after the other, and who asks for one that is not begun yet shares it. Short ones wait for nobody.
+// Reading the logs of runs. A long log takes a tenth of a second and ten times its size in memory. Long ones are read one
+// after the other, and a request for one that is not begun yet shares it. Short ones never wait.
 import type { LogLine } from '../../run/view.ts';
 import { logPaths, readLog, sizesOf } from '../../store/log.ts';
 import { type LogContent, wholeTable } from '../../store/log-format.ts';

@@ -1,4 +1,4 @@
-// The one member that there is on files. Who holds a lease is in its token, so nothing else is kept of it.
+// The only member on files. The holder of a lease is in its token, so nothing else is kept of it.
 import { hostname } from 'node:os';
 import type { Transaction } from '../../store/table.ts';
 import {
@@ -28,7 +28,7 @@ export class FileMembers implements Members {
   putWorker({ mark, pid, startTime, boot }: Worker): void {
     const known = { mark, pid, startTime, boot };
     this.#workers.set(mark, known);
-    // Nobody waits for it: the claim that needs it stands in the same line or a later one.
+    // Nothing waits for it: the claim that needs it stands in the same line or a later one.
     const { tables, onError } = this.#store.opened;
     this.#apply((tx) => tx.put(tables.workers, known)).catch(onError);
   }

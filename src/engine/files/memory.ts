@@ -1,6 +1,6 @@
-// What the engine holds in memory: all runs that are not settled, with their orders and indexes, and the settled ones
-// that no page file has yet. Every change goes through `put`, which keeps each index true; putting the old run back
-// is how a change that could not be written is undone.
+// The engine's memory: all runs that are not settled, with their orders and indexes, and the settled ones that no page
+// file has yet. Every change goes through `put`, which keeps each index true; putting the old run back is how a change
+// that could not be written is undone.
 //
 // A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
 // that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
@@ -71,7 +71,7 @@ export class Memory implements PagedTable<Run> {
   readonly bySchedule = new Map<string, Set<number>>();
   /** Runs that were set aside before they had ended: what waits for them goes on waiting. */
   readonly heldUp = new Set<number>();
-  /** The order that somebody looks at just now, or has lately. */
+  /** The order that a client looks at just now, or has lately. */
   dueOrder: DueOrder | null = null;
   /** Runs that wait for an instant. */
   readonly #due = new RunHeap(
@@ -111,7 +111,7 @@ export class Memory implements PagedTable<Run> {
   /** Takes in a run as its page has it: no change, so the page stays clean. */
   load(run: Run): void {
     this.tally.add(run, 1);
-    // It was parsed a moment ago and nobody else has it: the one change of a run there is.
+    // It was parsed a moment ago and is not shared: the one change of a run in place.
     const state =
       run.state.name === 'queued' ? queuedSince(run.state.dueAt, run.state.waitMs) : run.state;
     Object.assign(run, { state, job: this.#nameOf(run.job) });
@@ -218,7 +218,7 @@ export class Memory implements PagedTable<Run> {
     return Number.isFinite(next) ? next : null;
   }
 
-  /** From now on durations are held in steady time. What was read is held against the present first. */
+  /** From now on durations are held in steady time. A record that was read is held against the present first. */
   begin(time: SteadyTime, now: number): void {
     this.#offset = () => time.offset;
     this.#waits.cut(now);

@@ -1,5 +1,5 @@
-// What can be asked of the state: answered from memory, and from page files where only they know. Reads see what is
-// applied, durable or not.
+// The queries of the state: answered from memory, and from page files if only they know. Reads see what is applied,
+// durable or not.
 import { unknownRun } from '../../run/refusal.ts';
 import type { Counts, Run } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';

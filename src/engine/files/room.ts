@@ -33,7 +33,7 @@ export class Room {
     return this.#stays + this.#tables.paged.bytes.settled;
   }
 
-  /** What no fold makes free. */
+  /** The bytes that no fold makes free. */
   get #stays(): number {
     const { paged, schedules } = this.#tables;
     return paged.bytes.unsettled + schedules.bytes;
@@ -63,7 +63,7 @@ export class Room {
   }
 }
 
-/** True where somebody asks for a schedule that was not there, or with other params. */
+/** True for a request of a schedule that was not there, or with other params. */
 export const scheduleTakesRoom = (present: Schedule | null, next: Schedule): boolean =>
   next.source === 'made' && next.params !== present?.params;
 

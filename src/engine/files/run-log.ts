@@ -16,7 +16,7 @@ import { LogFollower } from './log-follower.ts';
 import { chosen, RUN_LOG } from './log-lines.ts';
 import { LogReads } from './log-reads.ts';
 
-/** What a follower has not taken after this long is let go. */
+/** Lines that a follower has not taken after this long are dropped. */
 const PATIENCE_MS = 2 * SECOND;
 
 export interface RunLogParts {
@@ -60,7 +60,7 @@ export class RunLogFiles implements Logs {
     return true;
   }
 
-  /** A line that a kill takes with it was promised to nobody. */
+  /** A line that a kill takes with it was promised to no client. */
   owes(): boolean {
     return false;
   }

@@ -149,7 +149,7 @@ const changed = (prev: Run, change: unknown, note: Note): Run =>
 function readSet([, id, patch, lease]: Op, note: Note): Op | string {
   const nobody = faultOf(RUN_ID, id);
   if (nobody !== null) return `set: its number ${nobody}`;
-  // What has become of the run is not known then: that makes no sense of the run.
+  // The fate of the run is not known then: that makes no sense of the run.
   const unread = faultOf(DIFFERENCE, patch);
   const change = unread === null ? patch : { state: unread };
   if (lease === undefined || lease === null) return ['set', id, change];
@@ -161,7 +161,7 @@ function readSet([, id, patch, lease]: Op, note: Note): Op | string {
 
 // ------------------------------------------------------------------------- a transaction as the rules of intake see it
 
-/** What the rules need beside the transaction. */
+/** The data that the rules need beside the transaction. */
 export interface UnitParts {
   readonly runs: RunTable;
   readonly untold: KeyedTable<number, News>;
@@ -281,7 +281,7 @@ export function failDoubted(memory: Memory, doubted: readonly Run[], now: number
 const inVain = (memory: Memory): Run[] =>
   [...memory.live.values()].filter((run) => waitsForNone(memory, run));
 
-/** Released runs are no longer waiting: one that waits for nobody waited for a run that is lost, or failed above. */
+/** Released runs are no longer waiting: a run that waits for none waited for one that is lost, or failed above. */
 const waitsForNone = (memory: Memory, run: Run): boolean =>
   run.state.name === 'waiting' && run.state.for === 'runs' && memory.pendingOf(run).length === 0;
 

@@ -1,8 +1,8 @@
 // Lists without holding all runs: counts come from the tally, and only the pages that can hold a part of the window
-// asked for are looked into. Where the filter asks for more than the tally knows (key, words, time), the runs themselves
-// are looked at, a page at a turn, so that nothing else waits. What was learnt of a page holds until one of its runs
-// changes: who looks at the same list again reads only what is new, and a filter that is typed on looks only where the
-// letters before were found.
+// asked for are looked into. If the filter asks for more than the tally knows (key, words, time), the runs themselves
+// are looked at, a page at a turn, so that nothing else waits. The findings about a page hold until one of its runs
+// changes. So a client that looks at the same list again reads only what is new, and a filter that is typed on looks
+// only where the letters before were found.
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
 import { isNarrower, isSearched, WordFilter } from '../../run/words.ts';
 import { type Pages, readable } from '../../store/pages.ts';
@@ -15,7 +15,7 @@ import { DueOrder, isWaiting, Nearest } from './due-order.ts';
 import type { Memory } from './memory.ts';
 import { measured, type Part, SettledWindow, turn } from './settled-order.ts';
 
-/** What is known of a page, for one filter. */
+/** The findings about a page, for one filter. */
 interface Known {
   readonly version: number;
   readonly count: number;
@@ -44,7 +44,7 @@ const NEAR = 1000;
 /** Bytes of runs that are searched for words in one turn. */
 const A_TURN = MB;
 
-/** What most runs take. */
+/** The size of most runs. */
 const A_RUN = 512;
 
 export class Search {
@@ -134,7 +134,7 @@ export class Search {
     return fitting?.find((run) => run.id === id) ?? null;
   }
 
-  /** The pages with runs that fit. One that could not be read is none of them: nothing is known of it. */
+  /** The pages with runs that fit. A run that could not be read is none of them: nothing is known of it. */
   #parts(plan: Plan, known: Map<number, Known>): Part[] {
     const { tally } = this.#memory;
     return tally.pages().flatMap((page) => {
@@ -299,7 +299,7 @@ export class Search {
     return known;
   }
 
-  /** What a filter that is less narrow tells of this one: where nothing fitted that, nothing fits this. */
+  /** The use of a less narrow filter for this one: where nothing fitted that, nothing fits this. */
   #inherited(query: Query): Map<number, Known> {
     const known = new Map<number, Known>();
     for (const { filter, pages } of this.#known.values()) {

@@ -1,5 +1,5 @@
 // Settled runs in the order in which they settled, or against it: windows of lists begin with the last one, the history
-// with the first. Of the same millisecond the higher id is the later one.
+// with the first. In the same millisecond the higher id is the later one.
 //
 // Pages hold runs by id, and a run may settle long after its neighbours: because it took days, or was retried. So each
 // page has a span (store/tally.ts), the times at which the first and the last of its settled runs settled. It may be too
@@ -88,7 +88,8 @@ export class SettledWindow {
 
   /** The runs of a page that may be in the window. */
   #toPlace(part: Part, fitting: readonly Run[]): Run[] {
-    // What settled since the search began is left to the next one: it would stand before runs that have their place.
+    // Runs that settled since the search began are left to the next one: they would stand before runs that have their
+    // place.
     const known = fitting.filter((run) => settledAt(run) <= part.last);
     this.total += known.length;
     for (const run of known) {
@@ -163,10 +164,9 @@ function oldestOf(parts: readonly Part[], until: number): number {
 
 // -------------------------------------------------------------------------------------------------------- history
 //
-// Pages are read in the order in which their spans begin, each once. A run has its place when no page
-// that is left can hold one before it. Until then it is held, light; where too many are, the last of them are left to
-// another pass. So a history that is about in the order of its ids costs one look at each page, and none costs more
-// memory than that.
+// Pages are read in the order in which their spans begin, each once. A run has its place when no page that is left can
+// hold one before it. It is held until then, light; if too many are, the last of them are left to another pass. So a
+// history that is about in the order of its ids costs one look at each page, and none costs more memory than that.
 
 /** Runs held until they have their place, at most: some megabytes. */
 const HELD = 65_536;

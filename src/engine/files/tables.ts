@@ -258,7 +258,7 @@ class Starts implements Table, Rows<string, number> {
   }
 }
 
-/** What not all have heard of a run that is over. Missing if an earlier version wrote the document. */
+/** The news of a settled run that not all runs have heard. Missing if an earlier version wrote the document. */
 class Untold extends KeyedTable<number, News> {
   constructor() {
     super({
@@ -389,7 +389,7 @@ export class Tables implements Stored<Run> {
     for (const run of this.paged.live.values()) {
       if (!isRunning(run) || this.leases.get(run.id)) continue;
       const pid = run.life?.attempts.at(-1)?.pid ?? 0;
-      // The epoch 0 was never given: no process has this token. A worker that nobody knows is looked for by doctor itself.
+      // The epoch 0 was never given: no process has this token. Doctor itself looks for an unknown worker.
       const held = { token: [0, run.id], mark: marks.get(pid) ?? `gone-${run.id}` } as const;
       this.leases.swap(run.id, null, rowOf(run.id, held));
     }

@@ -17,7 +17,7 @@ interface Waiting {
 
 export class Waits {
   #heap = newHeap();
-  /** Of those that wait for other runs. */
+  /** The index of runs that wait for other runs. */
   readonly #held = new Map<number, Waiting>();
   readonly #isCurrent: (run: Run) => boolean;
 

@@ -1,5 +1,5 @@
-// What is done with a state that no engine serves: a look at all of it, its repair, its export and import. The store does
-// it, for the tables of the engine; here is what a look tells of runs.
+// The work on a state that no engine serves: a look at all of it, its repair, its export and import. The store does it,
+// for the tables of the engine; here is what a look tells of runs.
 import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import {
@@ -22,7 +22,7 @@ export interface Inspection extends Omit<Inspected<Tables>, 'clockNote'> {
   readonly clockMark: ClockMark | null;
 }
 
-/** What the state says of itself. */
+/** The state's own description. */
 export interface Known {
   readonly format: number;
   /** The number of the last commit. */

@@ -1,7 +1,7 @@
-// Who is handed out next, decided within a turn: the store gives the first runs of each line (a job, and whether its runs
-// run alone) that has room, the best of them first, and the rules of limits are applied to them one by one.
+// Hands out the next runs, decided within a turn. The store gives the first runs of each line (a job, and whether its
+// runs run alone) that has room, the best of them first. The rules of limits are applied to them one by one.
 //
-// However many wait, no more is looked at than the first of each line. What stands aside for a lock is in no line
+// However many wait, no more is looked at than the first of each line. A run that stands aside for a lock is in no line
 // (locks.ts). Counts come from `tally`.
 import { type JobLimits, UNREAD, type WorkerKind } from '../../run/pick.ts';
 import { DEFAULT_POLICY, type Policy } from '../../run/policy.ts';
@@ -21,8 +21,8 @@ import type { Ask, Claiming, Operation } from './turn.ts';
 import type { Unit } from './unit.ts';
 
 /**
- * Whether a line is open is decided by the kind of its worker; `since` is the begin of the period of the rate. Nothing is
- * there for who is no member any more: others have taken over from it.
+ * The kind of its worker decides whether a line is open; `since` is the begin of the period of the rate. A holder that
+ * is no member any more gets nothing: others have taken over from it.
  */
 const LINES = `with wanted as (
     select * from unnest($1::text[], $2::boolean[], $3::integer[], $4::integer[], $5::float8[])
@@ -75,7 +75,7 @@ interface Candidates {
 
 interface Candidate {
   readonly run: Run;
-  /** Of its row. */
+  /** The size of its row. */
   readonly bytes: number;
 }
 
@@ -99,7 +99,7 @@ const NOBODY = 0;
 const MOST_JOBS = 10_000;
 
 export class Claims {
-  /** Who gets the leases. */
+  /** The member that gets the leases. */
   holder: Holder;
   #limitsOf: ((job: string) => JobLimits) | null = null;
   #policyOf: (job: string) => Policy = () => DEFAULT_POLICY;
@@ -182,7 +182,7 @@ export class Claims {
       const taken = this.#take(unit, lines, runs, asked);
       claimed.push(...taken);
       this.nextPlaceAt = placeIn(lines, asked.now);
-      // Where all were taken, no others may start. One that was passed over stood before some that may.
+      // If all were taken, no others may start. A run that was passed over stood before some that may.
       if (taken.length === 0 || taken.length === runs.length) break;
     }
     if (claimed.length > 0) this.#idle.delete(workerKind);
@@ -224,7 +224,7 @@ export class Claims {
     return { run, token, worker };
   }
 
-  /** The first runs that may start, in their order. Jobs that nobody knew of are asked for a second time. */
+  /** The first runs that may start, in their order. Unknown jobs are asked for a second time. */
   async #candidates(ask: Ask, asked: Asked, pauses: Pauses, most: number): Promise<Candidates> {
     for (;;) {
       const rows = await ask<Row>(this.#statement(asked, pauses, most));

@@ -1,8 +1,8 @@
-// Sessions with a store. Each is opened on the primary, knows its schema, and waits for nothing without an end: a lock
-// that somebody holds, a statement that hangs and a server that has gone silent are all errors after a while.
+// Sessions with a store. Each is opened on the primary, knows its schema, and never waits without an end. A held lock,
+// a statement that hangs and a server that has gone silent are all errors after a while.
 //
-// A session that was lost stays lost: whoever has it opens the next one. `isAway` tells the errors that pass by
-// themselves, as the store comes back, from those that do not.
+// A session that was lost stays lost: its user opens the next one. `isAway` tells the errors that pass by themselves,
+// as the store comes back, from those that do not.
 import type { Duplex } from 'node:stream';
 import type { Client, QueryResultRow } from 'pg';
 import { type Clock, delay } from '../../support/clock.ts';
@@ -35,7 +35,7 @@ const IDLE_MS = 3 * SECOND;
 const KEEP_ALIVE_MS = 5 * SECOND;
 const OLDEST = 14;
 
-/** What sessions are made of. */
+/** The settings of sessions. */
 export interface Reach {
   readonly driver: Driver;
   readonly place: StorePlace;
@@ -50,7 +50,7 @@ export interface SessionOptions {
   readonly answerMs?: number;
 }
 
-/** What the server says of itself at the begin of a session. */
+/** The server's description of itself at the begin of a session. */
 export interface ServerFacts {
   /** As in `server_version_num`: 150004. */
   readonly version: number;
@@ -104,7 +104,7 @@ export class ServerSession implements Session {
   readonly host: StoreHost;
   readonly facts: ServerFacts;
   readonly client: Client;
-  /** What it ended by. */
+  /** The error that ended it. */
   lost: JobrunError | null = null;
   #underWay = 0;
   #isGathering = false;
@@ -242,7 +242,7 @@ function typeParser({ types }: Driver): Driver['types']['getTypeParser'] {
   }) as Driver['types']['getTypeParser'];
 }
 
-/** What a role or a database sets for how durable a commit is stays as it is. */
+/** A setting of a role or a database for how durable a commit is stays as it is. */
 async function prepared(
   client: Client,
   schema: string,
@@ -316,7 +316,7 @@ function reasonOf(error: unknown): string {
   return plainLine(said === 'timeout expired' ? 'it does not answer' : said);
 }
 
-/** Of the network: nobody is there, or nobody answered. */
+/** A fault of the network: the server is not there, or does not answer. */
 const isUnanswered = (error: unknown): boolean =>
   /^E[A-Z]{3,}/.test(errnoOf(error)) || /timeout expired/.test((error as Error).message);
 

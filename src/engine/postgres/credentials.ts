@@ -1,4 +1,4 @@
-// What a login needs besides a name, from the places where libpq looks: the password, and how TLS is to be used. A
+// The parts of a login besides a name, from the places where libpq looks: the password, and how TLS is to be used. A
 // password file or a key that others can read is not used, as libpq does not.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,7 +9,7 @@ import type { StoreHost, StorePlace } from '../../support/store-place.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Of the URL, of `PGPASSWORD`, or of the password file; null where none of them has one. */
+/** The password of the URL, of `PGPASSWORD`, or of the password file; null if none of them has one. */
 export function passwordOf(place: StorePlace, host: StoreHost, env: Env): string | null {
   if (place.password !== null) return place.password;
   if (env.PGPASSWORD) return env.PGPASSWORD;

@@ -1,4 +1,4 @@
-// What a turn begins with, and what it decides, as data.
+// The beginning of a turn, and its decisions, as data.
 import type { News } from '../../run/intake.ts';
 import type { Run } from '../../run/run.ts';
 import type { Held } from './run-row.ts';

@@ -1,5 +1,5 @@
-// Which runs wait for which others, as far as a turn has read it. Very many may wait for one run. Of those no more are read
-// than it takes to have enough to do for one turn, and a chain of those that wait for each other is read at once.
+// Which runs wait for which others, as far as a turn has read it. Very many may wait for one run. No more of those are
+// read than it takes to have enough to do for one turn, and a chain of those that wait for each other is read at once.
 import { MAX_TOLD } from '../../support/limits.ts';
 import { type Found, MOST_IN_CHAIN, type RunFound, type Wanted } from './wanted.ts';
 
@@ -24,7 +24,7 @@ export class Dependents {
     this.#free.clear();
   }
 
-  /** Of a run that is done only those need be known that wait for nothing else. */
+  /** A run that is done only needs those that wait for nothing else. */
   of(
     id: number,
     isDone: boolean,

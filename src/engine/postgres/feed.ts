@@ -1,9 +1,9 @@
-// Who is told of changes: each of all hosts once, in the order of their numbers, without gaps. The own ones are told as
-// they are committed; those that others have made before are read first. Others are notified of by the store: with the
+// Reports changes: each of all hosts once, in the order of their numbers, without gaps. The own ones are told as they
+// are committed; those that others have made before are read first. Others are notified of by the store: with the
 // number of the last change, so that it does not matter which notifications are missed.
 //
-// The table of changes is cut now and then (writes.ts). Who was away for longer than that is told of each run that has changed since,
-// as it is now.
+// The table of changes is cut now and then (writes.ts). A listener that was away for longer than that is told of each
+// run that has changed since, as it is now.
 import { applyDifference, type Difference } from '../../run/difference.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import type { Change, Told } from '../engine.ts';
@@ -89,7 +89,7 @@ export class Feed {
 
   #inTurn(tell: () => Promise<void>): Promise<void> {
     const told = this.#telling.then(tell);
-    // Who asked for it learns of it; what comes after it is told all the same.
+    // The listener that asked for it learns of it; what comes after it is told all the same.
     this.#telling = told.catch(() => undefined);
     return told;
   }
@@ -125,7 +125,7 @@ export class Feed {
     return sessions.read<Row>({ name: 'jobrun_changes', text: AFTER, values: [this.#seen] });
   }
 
-  /** Of what was cut away before change `until` was read. */
+  /** The changes that were cut away before change `until` was read. */
   async #tellMissed(until: number): Promise<void> {
     const { sessions, now } = this.#o;
     const values = [this.#seen, until - 1];

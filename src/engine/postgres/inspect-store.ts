@@ -43,14 +43,14 @@ export interface StoreInspection {
   readonly lacking: readonly string[];
   /** Null where there are no tables, or they may not be read. */
   readonly content: StoreContent | null;
-  /** What the server has refused to read, and rows that do not fit their own JSON. */
+  /** The rows that the server has refused to read, and those that do not fit their own JSON. */
   readonly damage: readonly string[];
 }
 
 export interface StoreContent {
   readonly members: readonly StoreMember[];
   readonly running: number;
-  /** Of these running runs nobody is the holder; the first few. */
+  /** The running runs without a holder; the first few. */
   readonly heldByNobody: Few;
   readonly counts: readonly WrongCount[];
   readonly runs: number;
@@ -150,7 +150,7 @@ class Look {
     return this.#session.query<Row>({ text, ...(values.length > 0 && { values }) });
   }
 
-  /** What the server refuses is noted. */
+  /** A refusal of the server is noted. */
   async #try<T>(what: string, look: () => Promise<T>, otherwise: T): Promise<T> {
     try {
       return await look();
@@ -326,7 +326,7 @@ async function wrongCounts(session: Session): Promise<readonly WrongCount[]> {
   return rows.map((row) => ({ ...row, job: textIn(row.job) }));
 }
 
-/** Counts as the rows are, while nobody changes a run. Returns those that were wrong. */
+/** Counts as the rows are, while no run changes. Returns those that were wrong. */
 export async function repairStore(
   config: Pick<Config, 'dir'>,
   place: StorePlace,

@@ -11,19 +11,19 @@
 // The order of effects of a batch:
 //   1. logs that are unknown are taken, in one statement. That waits for whatever an earlier writer has under way, and from
 //      then on refuses that writer. A run that another host holds, or that is gone, is not taken: what was said is dropped.
-//   2. the place of each taken log is read, which nobody else moves any more.
+//   2. the place of each taken log is read, which no other moves any more.
 //   3. where a new attempt finds more rows than a table can have, those that are void are read, to be written without them.
 //   4. one statement appends all pieces, and empties the tails that begin anew, of those runs of which this is the writer and
-//      which nobody else holds. Rows are taken from the holder of the run alone.
-//   5. whoever follows here looks; whoever waits for the batch is answered.
-// A checkpoint or a result is committed after 5, so whoever sees it finds the lines and the rows before it. The session does not
-// wait for the disk of the server: a log is no promise, and the commit of the checkpoint carries with it what was written
-// before, for the server keeps one order of all commits.
+//      which no other holds. Rows are taken from the holder of the run alone.
+//   5. followers here look; callers that wait for the batch are answered.
+// A checkpoint or a result is committed after 5, so its readers find the lines and the rows before it. The session does
+// not wait for the disk of the server: a log is no promise, and the commit of the checkpoint carries with it what was
+// written before, for the server keeps one order of all commits.
 //
-// A batch whose answer was lost is sent again as it was until it is answered: its pieces have their numbers, and one that is there
-// is not written twice. What comes meanwhile waits, up to a bound; lines beyond it are counted, and told of in the place of the
-// next one. What the server refuses is not sent again: its lines are counted as lost, and its rows are kept for the next batch.
-// A kill of this process loses what was not sent yet, and nothing else.
+// A batch whose answer was lost is sent again as it was until it is answered: its pieces have their numbers, and one
+// that is there is not written twice. Lines that come meanwhile wait, up to a bound; those beyond it are counted, and
+// reported in the place of the next one. A batch that the server refuses is not sent again: its lines are counted as
+// lost, and its rows are kept for the next batch. A kill of this process loses what was not sent yet, and nothing else.
 import type { LogLine } from '../../run/view.ts';
 import {
   type Entry,
@@ -66,7 +66,7 @@ const AGAIN_AFTER_MS = SECOND / 2;
 /** One batch. */
 const MOST_BYTES = 4 * MB;
 const MOST_RUNS = 500;
-/** What waits for a store that is away, or slower than what is said. */
+/** The lines that wait for a store that is away, or slower than the output. */
 const MOST_WAITING_BYTES = 32 * MB;
 
 const SETTINGS = { ...TURN_SETTINGS, synchronous_commit: 'off' };
@@ -95,7 +95,7 @@ type Newest = Pick<Reached, 'n' | 'place'>;
 
 interface Reach extends Newest {
   readonly token: Token;
-  /** The rows that are pending are all that there are. */
+  /** All rows are pending. */
   readonly anew: boolean;
 }
 
@@ -185,7 +185,7 @@ export class LogBatches {
     if (!this.owes(run)) this.#open.delete(run);
   }
 
-  /** What was said of a run, and is not written, is for nobody. */
+  /** Lines of a run that are not written are for no reader. */
   drop(run: number): void {
     const log = this.#open.get(run);
     if (log) this.#bytes -= weightOf(log.pending.splice(0));
@@ -277,7 +277,7 @@ export class LogBatches {
 
   /** Takes what is to be written, once it is known where it goes. */
   async #gather(): Promise<Batch> {
-    // What is said within one turn of the loop stands together.
+    // Lines of one turn of the loop stand together.
     await new Promise(setImmediate);
     const chosen = this.#chosen();
     await this.#take(chosen.filter(([, { at }]) => at === null));

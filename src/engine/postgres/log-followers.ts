@@ -1,5 +1,5 @@
-// Who follows the logs of runs in a store. All that one process follows is asked for in one statement, several times a
-// second, and only while somebody follows.
+// The followers of logs in a store. All logs that one process follows are asked for in one statement, several times a
+// second, and only while there is a follower.
 import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { SECOND } from '../../support/limits.ts';

@@ -1,5 +1,5 @@
-// Where the logs of runs are in a store: in pieces of text, each appended once to one part of a log; store/log-format.ts says
-// what goes to which part. The pieces of a run are numbered, so what comes after a piece is found without reading it.
+// The logs of runs in a store: in pieces of text, each appended once to one part of a log; store/log-format.ts says
+// which part. The pieces of a run are numbered, so what comes after a piece is found without reading it.
 import type { LogLine } from '../../run/view.ts';
 import { EMPTY, LogAssembler, type Place, readEntries } from '../../store/log-format.ts';
 import { RUN_LOG } from '../files/log-lines.ts';
@@ -30,7 +30,7 @@ export interface Cut {
   readonly below: number;
 }
 
-/** Who writes the log of a run; without a token only where no attempt is under way. */
+/** The writer of a run's log; without a token only if no attempt is under way. */
 export interface Claimant {
   readonly run: number;
   readonly token: Token | null;
@@ -75,7 +75,7 @@ export interface Extent {
   readonly count: number;
 }
 
-/** Where a log is to go on: after its newest piece. `head` counts the bytes of its head. */
+/** The place where a log is to go on: after its newest piece. `head` counts the bytes of its head. */
 export interface Reached {
   readonly n: number;
   readonly place: Place;

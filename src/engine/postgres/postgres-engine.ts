@@ -29,7 +29,7 @@ import { keyOf, type Wanted } from './wanted.ts';
 export interface EngineOptions {
   readonly sessions: Sessions;
   readonly schema: string;
-  /** Of the store. */
+  /** The identity of the store. */
   readonly clock: Clock;
   /** How long a request waits for a store that is away. */
   readonly patienceMs: number;
@@ -77,7 +77,7 @@ export class PostgresEngine extends Reads implements E.Engine {
     this.#turns = new Turns({ sessions, clock, writer, patienceMs, committed });
   }
 
-  /** What is handed out from now on is leased to this one. */
+  /** Runs handed out from now on are leased to this one. */
   holdAs(holder: Holder): void {
     this.claims.holder = holder;
   }
@@ -230,7 +230,7 @@ export class PostgresEngine extends Reads implements E.Engine {
     const work = only === undefined ? this.claims.next(asked) : this.claims.only(only, asked);
     const all = await this.#turns.do<E.Claimed[]>(work);
     const claimed = this.#turns.doubts === doubts ? all : await this.#stillHeld(all);
-    // Who looks for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
+    // A search for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
     const at = this.claims.nextPlaceAt;
     if (at !== null && at !== before) this.#feed.stir();
     return claimed;
@@ -396,13 +396,13 @@ export class PostgresEngine extends Reads implements E.Engine {
     return { bytes: 0, limit: Number.POSITIVE_INFINITY };
   }
 
-  /** What rows hold. Their files keep the room of removed rows for new ones: a bound of those would be passed for ever. */
+  /** The size of what rows hold. Their files keep the room of removed rows for new ones: a bound of those would be passed for ever. */
   async size(): Promise<number> {
     const text = `select (bytes + coalesce((select sum(bytes) from log), 0))::float8 as n from meta`;
     return (await this.#sessions.read<{ n: number }>({ name: 'jobrun_size', text }))[0]?.n ?? 0;
   }
 
-  /** What was handed in is carried out before. The sessions are the caller's. */
+  /** Operations handed in before are carried out before. The sessions are the caller's. */
   async close(): Promise<void> {
     await this.#turns.close();
     await this.#feed.close();

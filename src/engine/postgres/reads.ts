@@ -1,4 +1,4 @@
-// What can be asked of the store, beside lists. Reads see what is committed.
+// The queries of the store, beside lists. Reads see what is committed.
 import type { Standing } from '../../run/pick.ts';
 import { Starts } from '../../run/rate.ts';
 import { type Counts, type Run, STATE_NAMES, UNSETTLED } from '../../run/run.ts';
@@ -13,7 +13,7 @@ import { columnOf } from './run-row.ts';
 import { Search } from './search.ts';
 import type { Sessions } from './session.ts';
 
-/** What stands in the way of each job that is asked about, of each lock, and of the runs that wait for others. */
+/** The obstacles of each job that is asked about, of each lock, and of the runs that wait for others. */
 const REASONS = `select 'pauses' as kind, null as name, null::float8 as id, pauses as doc from meta
   union all select 'running', r.job, null, json_agg(r.id) from run r
     where r.job = any($1::text[]) and r.state = 'running' group by r.job
@@ -56,7 +56,7 @@ export class Reads {
     return (await this.sessions.read<{ doc: unknown }>(statement)).map(({ doc }) => keptRun(doc));
   }
 
-  /** What is asked for in one moment is one question. */
+  /** Queries of one moment are one question. */
   async find(id: number): Promise<Run | null> {
     this.#finding ??= this.#findAll();
     this.#wanted.add(id);

@@ -3,7 +3,7 @@ import { isSettled, type Run, runsAlone } from '../../run/run.ts';
 import { lengthOf } from '../../run/waits.ts';
 import type { Token } from '../members.ts';
 
-/** Who holds a running run. */
+/** The holder of a running run. */
 export interface Held {
   readonly token: Token;
   readonly mark: string;

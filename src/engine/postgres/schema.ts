@@ -1,5 +1,5 @@
 // The tables of the store, all of them, and how they come to be. A run is its JSON (`doc`) and, beside it, the columns
-// that are asked for; the JSON is the truth. `meta` has one row. Whoever changes a run holds the lock of that row.
+// that are asked for; the JSON is the truth. `meta` has one row. A change of a run holds the lock of that row.
 //
 // Texts are compared byte by byte ("C"): the order of a locale may change with an update of the system, and would leave
 // the indexes wrong. Instants are double precision, as in JavaScript.
@@ -115,7 +115,7 @@ create table worker (
 );
 create index worker_member on worker (member);`;
 
-/** Logs and result tables, in pieces of text: log-table.ts. What is read to find a piece stands in the index. */
+/** Logs and result tables, in pieces of text: log-table.ts. The columns that find a piece stand in the index. */
 const LOGS = `
 create table log (
   run bigint not null,
@@ -155,7 +155,7 @@ insert into meta (format) values (${FORMAT});`;
 /** The sum of bytes as the rows are. */
 export const COUNT_BYTES = 'update meta set bytes = (select coalesce(sum(bytes), 0) from run);';
 
-/** What makes each format of the one before. In format 1 nothing was kept of logs. */
+/** The steps that make each format of the one before. In format 1 nothing was kept of logs. */
 const STEPS: Readonly<Record<number, string>> = {
   1: `drop table log, result;${LOGS}`,
   2: `alter table meta add column bytes bigint not null default 0;${COUNT_BYTES}`,
@@ -203,7 +203,7 @@ async function create(session: Session, schema: string): Promise<void> {
 
 async function migrate(session: Session, schema: string, from: number): Promise<void> {
   await session.query({ text: `${pathOf(schema)}select from meta for update` });
-  // Whoever is a member by now has opened the tables as they are: one that came later would have changed them.
+  // Each member by now has opened the tables as they are: one that came later would have changed them.
   const members = await session.query<{ host: string }>({
     text: `select distinct host from member
       where beat_at > extract(epoch from clock_timestamp()) * 1000 - lease_ms order by host`,

@@ -38,14 +38,14 @@ const AFTER: Readonly<Record<Order, string>> = {
 /** Runs that are looked into at once. */
 const PAGE = 2000;
 
-/** Where a run stands in any order: its id, and when it is due and has settled. */
+/** The place of a run in any order: its id, and when it is due and has settled. */
 type Place = readonly (number | null)[];
 
 interface Page {
   /** Those that may have the words. */
   readonly runs: readonly Run[];
   readonly looked: number;
-  /** Where it ends. */
+  /** The place where it ends. */
   readonly end: Place | null;
 }
 

@@ -1,4 +1,4 @@
-// What the engine needs of its connection to the store: sessions of its own, any session to read with, and to be notified.
+// The engine's needs of its connection to the store: sessions of its own, any session to read with, and notifications.
 // connection.ts has it from the driver. A bigint comes as a number, JSON as what it says, and no setting of the driver
 // changes for the rest of the process.
 
@@ -12,7 +12,7 @@ export interface Statement {
 
 /**
  * One session of the server. It carries out statements in the order in which they are handed in, and they are sent
- * without a wait for the answer to the one before. What the server refuses rejects with its error. Once the session is
+ * without a wait for the answer to the one before. A refusal of the server rejects with its error. Once the session is
  * lost, this and every later one rejects with `store-unreachable`.
  */
 export interface Session {

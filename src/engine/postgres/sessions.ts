@@ -1,5 +1,5 @@
-// The sessions of one process with its store: some to read with, and one for each channel that is listened to. One that
-// was lost is replaced: for a read at once, for a channel again and again until the store is back.
+// The sessions of one process with its store: some to read with, and one for each channel that is listened to. A
+// session that was lost is replaced: for a read at once, for a channel again and again until the store is back.
 import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { SECOND } from '../../support/limits.ts';
@@ -27,7 +27,7 @@ export class StoreSessions implements Sessions {
   readonly #closing = new AbortController();
   readonly #listeners = new Set<Promise<void>>();
   #reading = 0;
-  /** Told when a session was lost that somebody listens on. */
+  /** Called when a session with a listener was lost. */
   onTrouble: () => void = () => undefined;
 
   /** The first session, which a caller has opened to look at the server. */
@@ -44,7 +44,7 @@ export class StoreSessions implements Sessions {
 
   /**
    * Asks in a session of its own, which gives up what is not answered in time. A lost one is replaced with the next
-   * statement: whoever has asked knows best whether to ask again.
+   * statement: its caller knows best whether to ask again.
    */
   asking(answerMs: number): Asking {
     let opened: Promise<ServerSession> | null = null;
@@ -132,7 +132,7 @@ export class StoreSessions implements Sessions {
     else this.#idle.push(session);
   }
 
-  /** Whoever waits opens one in its place, and learns by that what is wrong. */
+  /** A caller that waits opens one in its place, and learns by that what is wrong. */
   #giveUp(): void {
     this.#reading--;
     this.#waiting.shift()?.(null);

@@ -1,5 +1,5 @@
-// The time of the store, which all instants come from: as it was told last, and carried on by the clock of this machine
-// that nobody sets. So hosts agree on what is due, however wrong their own clocks are.
+// The time of the store, which all instants come from: its latest answer, carried on by the clock of this machine that
+// is never set. So hosts agree on what is due, however wrong their own clocks are.
 import { type Clock, elapsedOf, type TimerOptions } from '../../support/clock.ts';
 
 export class StoreClock implements Clock {
@@ -14,8 +14,8 @@ export class StoreClock implements Clock {
   }
 
   /**
-   * The store told `at` in an answer between these two moments of the elapsed time. When in between nobody knows: so a new
-   * answer counts where it contradicts the last one, or is closer.
+   * The store told `at` in an answer between these two moments of the elapsed time. The moment in between is unknown:
+   * so a new answer counts if it contradicts the last one, or is closer.
    */
   told(at: number, askedAt: number, answeredAt: number): void {
     const doubtMs = (answeredAt - askedAt) / 2;

@@ -1,5 +1,5 @@
-// The logs and result tables of runs in a store, where every host reads them, and that of a host which is gone stays. What
-// runs say here is written in batches (log-batches.ts, which tells the order of effects); what is asked for is read from the
+// The logs and result tables of runs in a store, where every host reads them, and that of a host which is gone stays.
+// Lines of runs here are written in batches (log-batches.ts, which tells the order of effects). Reads come from the
 // store, after what this process still has to write.
 import type { LogLine } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
@@ -56,7 +56,7 @@ export class StoreLogs implements Logs {
     return this.#batches.owes(run);
   }
 
-  /** What belongs to a checkpoint or a result waits for a store that is away, as they do. */
+  /** Lines that belong to a checkpoint or a result wait for a store that is away, as they do. */
   flush(run: number, sync: boolean): Promise<void> {
     return this.#batches.flush(run, sync);
   }
@@ -67,7 +67,7 @@ export class StoreLogs implements Logs {
     return isOwed ? this.flush(run, false).catch(this.#onError) : null;
   }
 
-  /** What cannot be written now is lost. */
+  /** Lines that cannot be written now are lost. */
   async closeAll(): Promise<void> {
     await this.#batches.close().catch(this.#onError);
     await this.#followers.close();

@@ -1,5 +1,5 @@
-// Who shares the store, and what is leased to whom. A lease is a running run with a token; its holder is the member whose
-// number stands beside it. A member that is given up is a row that is gone: what it held is found by that.
+// The members that share the store, and their leases. A lease is a running run with a token; its holder is the member
+// whose number stands beside it. A member that is given up is a row that is gone: what it held is found by that.
 //
 // An earlier daemon of the same state folder, in the same life of the machine and the same name space of pids, is dead for certain
 // while we hold the lock of that folder. Its heir is who proves its processes dead, and takes back its runs at once.
@@ -27,13 +27,13 @@ export interface StoreMembersOptions {
   readonly leaseMs: number;
   /** The state folder. */
   readonly state: string;
-  /** Where pids mean the same as here; empty where nobody can tell. */
+  /** The scope in which pids mean the same as here; empty if unknown. */
   readonly pids: string;
   /** The number of this opening. */
   readonly id: number;
   /** Leases are given to this member from now on. */
   readonly holdAs: (member: Member) => void;
-  /** Sets who is told that the store may be away. */
+  /** Sets the listener that is told that the store may be away. */
   readonly onTrouble: (listener: () => void) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -79,7 +79,7 @@ const LEASES = `select r.id::float8 as run, array[r.token_turn, r.token_n]::bigi
   from run r left join worker w on w.mark = r.mark left join member m on m.id = r.member
   where r.state = 'running'`;
 
-/** One that is silent is of interest as long as it holds something, and for an hour at most. */
+/** A silent one is of interest as long as it holds something, and for an hour at most. */
 const LIST = `select id::float8, host, pid, since, lease_ms as "leaseMs", beats::float8, silent_ms as "silentMs", info
   from (select *, greatest(0, ${NOW} - beat_at) as silent_ms from member) m
   where silent_ms <= lease_ms / 2 or (silent_ms <= $1::float8
@@ -91,7 +91,7 @@ const PROGRESSED = `select p.value as said from member m cross join lateral json
     join run r on r.id = (p.value->>0)::bigint and r.member = m.id and r.state = 'running'
   where m.id <> $1::bigint`;
 
-/** Whoever asks meanwhile gets the same answer. */
+/** Callers meanwhile get the same answer. */
 const SAME_MS = SECOND / 4;
 
 /** Those of workers outside are meant to be no member's. */
@@ -245,7 +245,7 @@ export class StoreMembers implements Members, Cluster {
     return rows.map(({ said }) => said);
   }
 
-  /** Nobody waits for it. What the store does not take now is handed in again with the next renewal. */
+  /** Nothing waits for it. A part that the store does not take now is handed in again with the next renewal. */
   #write(): void {
     this.#writing ??= this.#writeWorkers()
       .catch((error) => {

@@ -27,7 +27,7 @@ export interface Operation<T> extends Common {
 export interface Claiming<T> extends Common {
   /** Looks without the lock: what it gives is the answer, if it gives one. */
   readonly look: ((ask: Ask) => Promise<T | null>) | null;
-  /** Decides by what it asks the store itself. What was decided before stands there by then. */
+  /** Decides by what it asks the store itself. Earlier decisions stand there by then. */
   readonly claim: (unit: Unit, ask: Ask) => Promise<T>;
 }
 
@@ -103,7 +103,7 @@ export async function carryOut(
   return finish;
 }
 
-/** Where there is nothing but claims, those that find nothing need no turn. */
+/** If there is nothing but claims, those that find nothing need no turn. */
 async function withoutIdle(
   session: Session,
   all: readonly Handed[],
@@ -181,7 +181,7 @@ class Turn {
       const value = await claim(this.unit, ask);
       return () => resolve(value);
     } catch (error) {
-      // Of the store: then it is not the fault of the claim.
+      // True for an error of the store: then it is not the fault of the claim.
       if (refused) throw (refused as { readonly error: unknown }).error;
       this.unit.undo();
       return () => reject(error);

@@ -1,14 +1,14 @@
 // Turns, told in prose:
 //
-// Whatever is to change the store is an operation, and waits in a queue. A turn takes all of the queue and carries it out
-// in one transaction. It is in one of these states:
+// Each change of the store is an operation, and waits in a queue. A turn takes all of the queue and carries it out in
+// one transaction. It is in one of these states:
 //
 //   beginning   the row of `meta` is locked. In the whole cluster one turn is past this at a time, so ids and the numbers
 //               of changes come in the order of commits, without holes, and what is read now stays as it is.
 //   reading     one statement reads all that its operations are sure to need.
 //   deciding    the operations decide one after the other, in the order in which they came, by the rules of run/, each
-//               on what the one before left. One that needs more gets it: it is undone, more is read, and it decides
-//               again. One that throws is undone, and rejects; the others know nothing of it. Claims come last, for
+//               on what the one before left. If it needs more, it is undone, more is read, and it decides
+//               again. If it throws, it is undone, and rejects; the others know nothing of it. Claims come last, for
 //               each has to see all that was decided: that is written first.
 //   writing     one statement writes what was decided. Another one puts the lines of locks right, where there are any.
 //   committing  `commit` was sent, and has not been answered.
@@ -24,12 +24,12 @@
 //
 // While there is no session to be had, operations wait as long as they have patience: none for what the present decides
 // (claims, firing), some for what people wait for, and no end of it for what an attempt has come to. A session that is
-// lost within a turn may be followed by the next one at once, so what the present decides goes into that one while it is
-// still young: a server that ends sessions again and again would else let nothing start. In doubt claims wait
-// too, and then ask again whether they hold what they have claimed. A request that gives up in doubt says only that the
-// store cannot be reached: whoever asks again under the same number is told.
+// lost within a turn may be followed by the next one at once, so what the present decides goes into that one while it
+// is still young: a server that ends sessions again and again would else let nothing start. In doubt claims wait too,
+// and then ask again whether they hold what they have claimed. A request that gives up in doubt says only that the
+// store cannot be reached: its repeat under the same number gets the answer.
 //
-// What the server refuses is no loss. A deadlock or a standby is met by repeating. Anything else is the fault of some
+// A refusal of the server is no loss. A deadlock or a standby is met by repeating. Anything else is the fault of some
 // operation: each is tried in a turn of its own, and the one that is refused again rejects.
 import { delay } from '../../support/clock.ts';
 import { errnoOf } from '../../support/errors.ts';
@@ -116,7 +116,7 @@ export class Turns {
   }
 
   async #pump(): Promise<void> {
-    // What comes within one turn of the loop stands together.
+    // Operations of one turn of the loop stand together.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) await this.#carryOut(this.#take());
     this.#pumping = null;
@@ -131,7 +131,7 @@ export class Turns {
     return this.#queue.splice(0, end < 0 ? this.#queue.length : Math.max(1, end));
   }
 
-  /** Until each has resolved or rejected. */
+  /** Waits until each has resolved or rejected. */
   async #carryOut(all: readonly Waiting[]): Promise<void> {
     const tried: Tried = { left: all, doubt: null, at: 'opening', repeats: 0 };
     while (tried.left.length > 0) {
@@ -189,7 +189,7 @@ export class Turns {
     const waits = ({ work: { patience }, since }: Waiting): boolean => {
       if (this.#closed) return false;
       const age = clock.monotonic() - since;
-      // Runs that are claimed, and nobody knows of it, would stand still.
+      // Claimed runs that no daemon knows of would stand still.
       if (patience === 'none') return inDoubt || (at === 'turn' && age < YOUNG_MS);
       return patience === 'endless' || age < patienceMs;
     };

@@ -1,7 +1,8 @@
 // All that one turn knows and has changed: the runs as the rules of taking in see them, and what has come of them.
 //
-// Nothing is read while an operation decides. What it asks for and the turn has not read is noted in `missing`, and it
-// gets an answer that stands for nothing: then all that it did is undone, the rest is read, and it decides again.
+// Nothing is read while an operation decides. If it asks for something that the turn has not read, that is noted in
+// `missing`, and it gets an answer that stands for nothing. Then all that it did is undone, the rest is read, and it
+// decides again.
 import type { News, UnitOfWork } from '../../run/intake.ts';
 import type { JobLimits, Standing } from '../../run/pick.ts';
 import { Starts } from '../../run/rate.ts';
@@ -69,7 +70,7 @@ export class Unit implements UnitOfWork {
   readonly #running = new Map<string, readonly number[]>();
   readonly #holders = new Map<string, number | null>();
   readonly #starts = new Map<string, readonly number[]>();
-  /** Runs that this turn has touched, by what they are found by. What they are now says whether they are it still. */
+  /** Runs that this turn has touched, by what they are found by. Their present state says whether they are it still. */
   readonly #touched = new Map<string, Set<number>>();
   readonly #before: readonly unknown[];
   #undo: (() => void)[] = [];
@@ -83,7 +84,7 @@ export class Unit implements UnitOfWork {
     this.#before = [this.pauses, this.clockMark];
   }
 
-  /** Whether anything has changed at all. */
+  /** True if anything has changed at all. */
   get hasChanged(): boolean {
     const { changes, dirty, asked, changedSchedules, pauses, clockMark } = this;
     const [paused, mark] = this.#before;
@@ -138,7 +139,7 @@ export class Unit implements UnitOfWork {
     return other;
   }
 
-  /** Whether a run that this turn has come across is not over. */
+  /** True if a run that this turn has come across is not over. */
   isPending(id: number): boolean {
     const run = this.runs.get(id)?.run ?? this.#others.get(id);
     return run !== undefined && !isSettled(run);
@@ -231,7 +232,7 @@ export class Unit implements UnitOfWork {
     this.onUndo(() => {
       if (before) this.runs.set(id, before);
       else this.runs.delete(id);
-      // What a claim has decided may have been written meanwhile.
+      // The decision of a claim may have been written meanwhile.
       const isWritten = (this.written.get(id) ?? null) === (before?.run ?? null);
       if (isWritten) this.dirty.delete(id);
       else this.dirty.add(id);
@@ -315,7 +316,7 @@ export class Unit implements UnitOfWork {
     this.#push(this.started, started);
   }
 
-  /** What stands between a queued run and its start, as far as its limits ask for it. */
+  /** The limits between a queued run and its start, as far as they ask for it. */
   standingOf({ job, origin }: Run, limits: JobLimits, now: number): Standing {
     const { concurrency, rateLimit } = limits;
     const starts = new Starts();
@@ -348,7 +349,7 @@ export class Unit implements UnitOfWork {
     return [...this.#touchedBy(`lock ${lock}`), ...(id == null ? [] : [id])].find(this.#runs);
   }
 
-  /** One that this turn knows nothing of is as it was read. */
+  /** A run that this turn knows nothing of is as it was read. */
   readonly #runs = (id: number): boolean => {
     const known = this.runs.get(id);
     return known === undefined || known.run?.state.name === 'running';
@@ -356,7 +357,7 @@ export class Unit implements UnitOfWork {
 
   // ---------------------------------------------------------------------------------------------------- reading
 
-  /** Takes in what was read, which is all that there is of what was asked for. */
+  /** Takes in the complete answer to what was asked for. */
   take(wanted: Wanted, rows: readonly Found[]): void {
     this.#takeNothing(wanted);
     for (const row of rows) this.#takeRow(row, wanted);
@@ -365,7 +366,7 @@ export class Unit implements UnitOfWork {
       if (isDependent(row) && !wanted.chains.has(row.id)) this.#takeOthers(row as RunFound);
   }
 
-  /** What no row speaks of is not there. */
+  /** A thing that no row speaks of is not there. */
   #takeNothing(wanted: Wanted): void {
     for (const id of wanted.runs) if (!this.runs.has(id)) this.know(id, null, null, 0);
     for (const at of wanted.keys.keys()) this.#keys.set(at, null);
@@ -432,7 +433,7 @@ export class Unit implements UnitOfWork {
       this.#slots.set(schedule, [...(this.#slots.get(schedule) ?? []), id]);
   }
 
-  /** Of what a dependent waits for it is known now what is over. */
+  /** The runs of a dependent that are over are known now. */
   #takeOthers({ name, doc }: RunFound): void {
     const pending = new Set(name?.split(',').map(Number));
     for (const other of doc.origin?.after ?? [])

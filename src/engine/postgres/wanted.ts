@@ -1,4 +1,4 @@
-// What a turn has to know before it can decide, and the one statement that reads it.
+// The facts that a turn has to know before it can decide, and the one statement that reads them.
 import { type Run, UNSETTLED } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { MAX_TOLD } from '../../support/limits.ts';
@@ -8,7 +8,7 @@ import { composed, type Part } from './statement.ts';
 
 export class Wanted {
   readonly runs = new Set<number>();
-  /** Who has a key, by its job and itself. */
+  /** The run that has a key, by its job and itself. */
   readonly keys = new Map<string, readonly [job: string, key: string]>();
   /** Runs whose dependents are asked for, at most so many. */
   readonly dependents = new Map<number, number>();
@@ -56,7 +56,7 @@ export interface Found {
   readonly mark: string | null;
   /** So many wait for the run; of none it says whether any. */
   readonly awaited: number;
-  /** Of its JSON; 0 where it is no run. */
+  /** The size of its JSON; 0 if it is no run. */
   readonly bytes: number;
 }
 
@@ -84,7 +84,7 @@ const BY_ID = `${runs('run', 'null')} from run r where r.id = any($1::bigint[])`
 const BY_KEY = `${runs('key', 'null')} from unnest($1::text[], $2::text[]) as k (job, key)
   join run r on r.job = k.job and r.key = k.key and ${UNSETTLED_ROWS}`;
 
-/** What else it waits for. */
+/** The other runs that it waits for. */
 const PENDING = `(select string_agg(d.other::text, ',') from dependency d join run o on o.id = d.other
     where d.run = r.id and ${UNSETTLED_ROWS.replace('r.state', 'o.state')})`;
 

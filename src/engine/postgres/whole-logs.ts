@@ -37,7 +37,7 @@ export async function* logsIn(session: Session): AsyncGenerator<Fields> {
   }
 }
 
-/** What is read of one part. */
+/** The lines read of one part. */
 interface Reading {
   readonly name: string;
   readonly run: number;

@@ -1,8 +1,8 @@
 // All of a store as a stream, out and in: the same lines as the engine on files has. The tables of that engine are what
 // both sides read and check them by.
 //
-// Out: one session sees the store as it is at one moment, beside daemons that go on. In: one transaction, under the lock
-// that every change takes, so a store takes in all of a stream or nothing, and nobody sees half of it.
+// Out: one session sees the store as it is at one moment, beside daemons that go on. In: one transaction, under the
+// lock that every change takes. So a store takes in all of a stream or nothing, and no reader sees half of it.
 import type { News } from '../../run/intake.ts';
 import type { Run } from '../../run/run.ts';
 import { type Import, StreamReader, type StreamSink, streamOf } from '../../store/stream-format.ts';
@@ -22,7 +22,7 @@ import { COUNT_BYTES, quoted } from './schema.ts';
 import type { Session } from './session.ts';
 import { LogSink, logsIn } from './whole-logs.ts';
 
-/** Whoever reads or writes the stream may be slow. */
+/** The reader or writer of the stream may be slow. */
 const SLOWLY = {
   set: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' },
   answerMs: 24 * HOUR,
@@ -155,7 +155,7 @@ async function refuseInUse(session: Session, place: StorePlace): Promise<void> {
   );
 }
 
-/** What is left of a store whose runs have been removed. */
+/** The remains of a store whose runs have been removed. */
 async function clear(session: Session, schema: string): Promise<void> {
   const tables = 'run dependency tally start change request schedule member worker log log_writer';
   for (const table of tables.split(' '))
@@ -180,7 +180,7 @@ class StoreSink implements StreamSink<Run> {
   }
 
   async record(run: Run): Promise<void> {
-    // No member has this number: whoever looks finds that nobody holds it, and takes it back as lost.
+    // No member has this number: a daemon that looks finds no holder, and takes it back as lost.
     const held = { token: [0, run.id], mark: `gone-${run.id}`, member: 0 } as const;
     const row = rowOf(run, held, JSON.stringify(run), 0);
     this.#rows.push(row);

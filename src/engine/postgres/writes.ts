@@ -9,7 +9,7 @@ import type { Statement } from './session.ts';
 import { composed, type Part } from './statement.ts';
 import type { Unit } from './unit.ts';
 
-/** Who writes, and whom it tells. */
+/** The connection that writes, and the one that it notifies. */
 export interface Writer {
   readonly id: number;
   readonly channel: string;
@@ -64,7 +64,7 @@ const META = `counters as (update meta set turn = $1::bigint, next_id = $2::bigi
   done as (insert into writer (id, turn, at) values ($7::bigint, $1::bigint, $8::float8)
     on conflict (id) do update set turn = excluded.turn, at = excluded.at)`;
 
-/** What nobody asks for any more. */
+/** Records that are no longer asked for. */
 const CUT = `old_changes as (delete from change where n <= $1::bigint),
   old_requests as (delete from request where at < $2::float8),
   old_writers as (delete from writer where at < $3::float8),
@@ -206,7 +206,9 @@ function feedOf(unit: Unit, before: number): readonly Fed[] {
   });
 }
 
-/** What a run had saved before may be megabytes: of interest is only that it was something else, or not there. */
+/**
+ * The values that a run had saved before may be megabytes: it only matters that they were something else, or not there.
+ */
 function withoutSaved(prev: Run, { life }: Run): Run {
   if (!prev.life || !life) return prev;
   const kept = Object.entries(prev.life).filter(

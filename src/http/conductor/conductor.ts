@@ -35,7 +35,7 @@ export interface ConductorParts {
 
 /** A request that is let in. */
 interface Asked {
-  /** What `{}` and `*` of the route's path stand for, in their order. */
+  /** The parts of the path that `{}` and `*` of the route stand for, in their order. */
   readonly named: readonly string[];
   readonly query: URLSearchParams;
   readonly body: string;
@@ -154,7 +154,7 @@ export class Conductor {
 const isText = (answer: Answer): answer is { readonly text: string } =>
   isFields(answer) && typeof answer.text === 'string' && Object.keys(answer).length === 1;
 
-/** What stands in the places of `{}` and `*`; null where it is another path. */
+/** The texts in the places of `{}` and `*`; null if it is another path. */
 function matched(pattern: readonly string[], asked: readonly string[]): readonly string[] | null {
   const rest = pattern.indexOf('*');
   const more = asked.length - pattern.length;

@@ -83,7 +83,7 @@ export function workflowOf(task: Task): Fields {
   };
 }
 
-/** What a job's file says of it, as far as these words can. */
+/** The contents of a job's file, as far as these words can say them. */
 export const definitionOf = ({ name, description }: JobView): Fields => ({
   name,
   description: description ?? '',

@@ -1,4 +1,4 @@
-// What a worker of Conductor reports, as messages under a lease (docs/workers.md):
+// The reports of a worker of Conductor, as messages under a lease (docs/workers.md):
 //
 //   COMPLETED                               done
 //   FAILED                                  failed: the job's retries decide
