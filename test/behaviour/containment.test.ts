@@ -22,7 +22,7 @@ async function watched(s: Site, job: string): Promise<{ slowest: number; most: n
 }
 
 const FLOODS: Readonly<Record<string, string>> = {
-  'lines of 1 GB': `const line = 'x'.repeat(4095) + '\\n'; for (let i = 0; i < 256 * 1024; i++) { process.stdout.write(line); if (i % 4096 === 0) await sleep(0); }`,
+  'lines of 256 MB': `const line = 'x'.repeat(4095) + '\\n'; for (let i = 0; i < 64 * 1024; i++) { process.stdout.write(line); if (i % 4096 === 0) await sleep(0); }`,
   'one line of 500 MB': `const part = 'y'.repeat(1024 * 1024); for (let i = 0; i < 500; i++) { process.stdout.write(part); await sleep(0); }`,
   'raw bytes past console': `const { writeSync } = await import('node:fs'); const part = Buffer.alloc(65536, 'z\\n'); for (let i = 0; i < 8; ) try { writeSync(1, part); i++; } catch { await sleep(1); }`,
   'a million progress calls': `for (let i = 0; i < 1_000_000; i++) ctx.progress(i / 10_000, 'at ' + i);`,

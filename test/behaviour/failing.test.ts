@@ -351,7 +351,7 @@ test('a run that was to follow one that has failed, or was removed, is not retri
     'refused',
     `run ${child.id} runs after run ${parent.id}, which has failed`,
   ]);
-  expect(refused.hint).toContain('--force');
+  expect(refused.hint).toContain('force: true');
   await s.jobs.retry(other.id, { force: true });
   expect((await s.settled(other.id)).output).toBe(2);
   expect((await s.jobs.get(parent.id)).state).toBe('failed');

@@ -48,7 +48,7 @@ function catalog(calls: Json[][] = []): Catalog {
 
 function context(calls?: Json[][]): Context {
   const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
-  const config = { store: null };
+  const config = { store: null, trace: { join: 60_000 } };
   const clock = systemClock;
   return { catalog: catalog(calls), config, clock, engine: { find } } as unknown as Context;
 }

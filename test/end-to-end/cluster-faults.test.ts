@@ -165,11 +165,19 @@ it(
     const server = await clientOf(store);
     onTestFinished(() => server.end());
     let ended = 0;
+    let [before, endedAt] = [new Set<number>(), 0];
     await eventually(async () => {
-      const { rowCount } = await server.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ended' order by random() limit 1`,
+      const { rows: sessions } = await server.query<{ pid: number }>(
+        `select pid from pg_stat_activity where application_name = 'ended' order by random()`,
       );
-      ended += rowCount ?? 0;
+      const [next] = sessions;
+      // A slow machine, which would be busy with new sessions alone, is given time for each.
+      const isBack = sessions.some(({ pid }) => !before.has(pid));
+      if (next && (isBack || performance.now() - endedAt > 200)) {
+        await server.query('select pg_terminate_backend($1)', [next.pid]);
+        ended++;
+        [before, endedAt] = [new Set(sessions.map(({ pid }) => pid)), performance.now()];
+      }
       const { rows } = await server.query(`select from run where state <> 'done'`);
       return rows.length === 0;
     }, PATIENT);

@@ -48,7 +48,7 @@ class Kills {
   constructor(rig: Rig, size: Size, log: (text: string) => void) {
     this.#rig = rig;
     this.#load = new KillLoad(rig);
-    this.#most = size === 'full' ? 200 : 8;
+    this.#most = size === 'full' ? 200 : 5;
     this.#log = log;
     const seed = Math.floor(Math.random() * 2 ** 31);
     log(`seed ${seed}`);
