@@ -32,7 +32,7 @@ function inCode(error: JobrunError, { stack = '' }: { readonly stack?: string })
 
 /** `--replace` is `replace: true`, and `jobrun retry 3 --force` is `retry('3', { force: true })`. Other lines are for a shell. */
 export const hintInCode = (hint: string): string =>
-  hint.replace(/\bjobrun .*?(?=$|[;,:]|\. )|--[a-z][a-z-]*/g, (part) =>
+  hint.replace(/\bjobrun .*?(?=$|[;,:]|\. )|--[a-z][a-z-]*(?![\w:=-])/g, (part) =>
     part.startsWith('--') ? optionOf(part) : callOf(part),
   );
 

@@ -365,7 +365,7 @@ test('a run that was to follow one that has failed, or was removed, is not retri
   const unknown = await refusal(s.jobs.retry(last.id));
   expect([unknown.message, unknown.hint]).toEqual([
     `run ${last.id} runs after run ${late.id}, which was removed, so its result is not known`,
-    expect.stringContaining(`jobrun retry ${last.id} --force`),
+    expect.stringContaining(`retry('${last.id}', { force: true })`),
   ]);
   await s.jobs.retry(last.id, { force: true });
   expect((await s.settled(last.id)).output).toBe(2);

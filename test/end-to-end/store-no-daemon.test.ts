@@ -1,6 +1,7 @@
 // Commands on a host without a daemon of its own, where the runs are in a store: what goes on hears of what the daemons of
 // other hosts do. Where no host has a daemon, nothing would ever come, and that is said before anything is accepted.
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { hosts } from '../helpers/cluster.ts';
 import { freshStore } from '../helpers/postgres.ts';
@@ -85,6 +86,8 @@ it('the dashboard shows what other hosts change, acts on it, and is of the daemo
   await screen.shows(/> +1 +hello/, 20_000);
   screen.press('a');
   await screen.shows('Abort 1 hello?', 20_000);
+  // A key that comes sooner is taken for one of a pasted text.
+  await pause(200);
   screen.press('y');
   await screen.shows(/2 Scheduled 0 +3 Done 0 +4 Errors 1 /, 20_000);
   expect(await web.show('1')).toMatchObject({ state: 'aborted' });

@@ -18,7 +18,7 @@ function golden(name: string): Project {
 const withoutNext = ({ next: _, ...schedule }: Doc): Doc => schedule;
 
 /** Fields that views have got since: what was shown before is shown still. */
-const ADDED = ['host', 'inFile'];
+const ADDED = ['host', 'inFile', 'trace'];
 
 async function look(project: Project, ids: readonly string[]): Promise<Doc> {
   const shown = {
