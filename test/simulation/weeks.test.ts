@@ -12,7 +12,7 @@ import { Life } from './daemon.ts';
 import { Machine } from './machine.ts';
 
 const SEED = 3;
-const DAYS = 15;
+const DAYS = 11;
 /** What is kept for a day has come and gone a few times by then. */
 const FLAT_FROM = 5;
 /** The daemon of that day lives to the end: what it gathers is not lost with it. */
