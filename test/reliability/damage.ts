@@ -71,7 +71,7 @@ export default damage;
 type Case = readonly [name: string, file: string, damage: Damage];
 
 /** Places that are spread over all of a file. */
-const PLACES = { quick: 3, full: 40 } as const;
+const PLACES = { quick: 2, full: 40 } as const;
 
 function* spread(length: number, size: Size): Generator<number> {
   const step = Math.max(1, Math.floor(length / PLACES[size]));
