@@ -13,12 +13,7 @@ import { bootId, startTimeOf } from '../../workers/processes.ts';
 import { Reaper } from '../../workers/reaper.ts';
 import { isNotStarted, startProcess } from '../../workers/spawn.ts';
 import type { NotifyTarget } from './notify-rules.ts';
-
-/** `final`: another try would come to the same. */
-export interface Failed {
-  readonly why: string;
-  readonly final: boolean;
-}
+import type { Failed } from './post-json.ts';
 
 export const LATE: Failed = { why: `no end within ${NOTIFY_TIMEOUT_MS / SECOND}s`, final: false };
 

@@ -12,7 +12,6 @@ import type { Run } from '../../run/run.ts';
 import { type RunView, viewOf } from '../../run/view.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
-import { errnoOf } from '../../support/errors.ts';
 import {
   MAX_NOTIFY_QUEUE,
   MAX_NOTIFYING,
@@ -21,8 +20,9 @@ import {
   SECOND,
 } from '../../support/limits.ts';
 import { count } from '../../support/text.ts';
-import { type Failed, LATE, NotifyCommands } from './notify-command.ts';
+import { LATE, NotifyCommands } from './notify-command.ts';
 import { isAskedFor, type NotifyRule, type NotifyTarget } from './notify-rules.ts';
+import { type Failed, postJson } from './post-json.ts';
 
 export interface NotifyParts {
   readonly rules: readonly NotifyRule[];
@@ -139,33 +139,13 @@ export class Notify {
     const ends = AbortSignal.any([signal, limit.signal]);
     const trying =
       target.kind === 'url'
-        ? post(target.url, body, ends)
+        ? postJson(target.url, body, { signal: ends, late: LATE, isPassing: PASSING })
         : this.#commands.run(target, body, run, ends);
     return trying.finally(undo);
   }
 }
 
-async function post(url: string, body: string, signal: AbortSignal): Promise<Failed | null> {
-  try {
-    const headers = { 'Content-Type': 'application/json', 'User-Agent': 'jobrun' };
-    // The config does not say that the run may go to an address to which another one redirects us.
-    const response = await fetch(url, {
-      method: 'POST',
-      body,
-      headers,
-      signal,
-      redirect: 'manual',
-    });
-    await response.body?.cancel();
-    if (response.ok) return null;
-    const again = response.status >= 500 || [408, 425, 429].includes(response.status);
-    return { why: `it answered ${response.status}`, final: !again };
-  } catch (error) {
-    if (signal.aborted) return LATE;
-    const { cause, message } = error as Error;
-    return { why: errnoOf(cause) || message, final: false };
-  }
-}
+const PASSING = (status: number): boolean => status >= 500 || [408, 425, 429].includes(status);
 
 /** Without what may be a secret: the path of a URL, the arguments of a command. */
 function nameOf(target: NotifyTarget): string {

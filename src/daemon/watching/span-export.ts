@@ -4,8 +4,8 @@
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
 import { type Clock, delay } from '../../support/clock.ts';
-import { errnoOf } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
+import { type Failed, postJson } from './post-json.ts';
 import { type Attribute, attributes, type Span, spanOf } from './spans.ts';
 import type { TraceSettings } from './trace-settings.ts';
 
@@ -117,33 +117,19 @@ export class SpanExport {
     return { resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] };
   }
 
-  async #try(body: string): Promise<{ readonly why: string; readonly final: boolean } | null> {
-    const { to, headers: own } = this.#p.settings;
+  #try(body: string): Promise<Failed | null> {
+    const { to, headers } = this.#p.settings;
     const limit = new AbortController();
     const undo = this.#p.clock.after(TRY_MS, () => limit.abort());
     const signal = AbortSignal.any([this.#ending.signal, limit.signal]);
-    try {
-      const headers = { 'User-Agent': 'jobrun', ...own, 'Content-Type': 'application/json' };
-      const response = await fetch(to, {
-        method: 'POST',
-        body,
-        headers,
-        signal,
-        redirect: 'manual',
-      });
-      await response.body?.cancel();
-      if (response.ok) return null;
-      const again = [429, 502, 503, 504].includes(response.status);
-      return { why: `it answered ${response.status}`, final: !again };
-    } catch (error) {
-      const { cause, message } = error as Error;
-      const why = limit.signal.aborted ? 'it did not answer in time' : errnoOf(cause) || message;
-      return { why, final: false };
-    } finally {
-      undo();
-    }
+    return postJson(to, body, { signal, late: LATE, headers, isPassing: PASSING }).finally(undo);
   }
 }
+
+const LATE: Failed = { why: 'it did not answer in time', final: false };
+
+/** As the OTLP specification has it. */
+const PASSING = (status: number): boolean => [429, 502, 503, 504].includes(status);
 
 /** The flag of the caller decides; where there is none, the trace's own id, so that all attempts of a trace fare alike. */
 function isSampled({ flags, parentSpanId, traceId }: Span, share: number): boolean {
