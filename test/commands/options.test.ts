@@ -1,8 +1,16 @@
 // A table of options: what a request may be, whoever sends it, and the names by which code gives an option.
 import { expect, test } from 'vitest';
 import { abort } from '../../src/commands/abort.ts';
+import { commandOf } from '../../src/commands/dispatch.ts';
+import { ENTRIES } from '../../src/commands/index.ts';
 import { list } from '../../src/commands/list.ts';
-import { checked, fromNames } from '../../src/commands/shared/options.ts';
+import {
+  checked,
+  fromNames,
+  isOption,
+  readWords,
+  takesValue,
+} from '../../src/commands/shared/options.ts';
 import { requestFromCode } from '../../src/commands/shared/run-options.ts';
 import { stop } from '../../src/commands/stop.ts';
 
@@ -16,6 +24,22 @@ test('a request is checked field by field, with defaults filled in, and fields o
     ids: [7, 8],
     graceMs: 90_000,
   });
+});
+
+test('an option with a value that was typed is in the request; none is left out silently', async () => {
+  const typed = { q: 'param:city=Berlin', limit: '3' };
+  expect(await readWords(list.options, typed, { now: 0, config: {} as never })).toEqual({
+    q: 'param:city=Berlin',
+    limit: 3,
+  });
+  const commands = await Promise.all(ENTRIES.map(({ name }) => commandOf(name)));
+  const unread = commands.flatMap(({ name, options, ask }) =>
+    Object.values(options)
+      .filter((entry) => isOption(entry) && takesValue(entry) && entry.is !== 'unsent')
+      .filter(({ kind }) => !kind.read && !ask)
+      .map(({ words }) => `${name} ${words}`),
+  );
+  expect(unread).toEqual([]);
 });
 
 test.each([

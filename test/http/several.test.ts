@@ -71,7 +71,10 @@ test('runs are named or fit a filter, never both and never neither', async () =>
       expect([path, body, status, json.error.code]).toEqual([path, body, 400, 'bad-option']);
     }
   const unread = await project.api('POST', 'runs/abort', { q: 'since:2x' });
-  expect([unread.status, unread.json.error.message]).toEqual([400, 'q: cannot read "since:2x"']);
+  expect([unread.status, unread.json.error.message]).toEqual([
+    400,
+    'the filter: cannot read "since:2x"',
+  ]);
 });
 
 test('more than a thousand runs are an operation, whose progress is told and which can be stopped', async () => {

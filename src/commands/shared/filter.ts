@@ -40,6 +40,7 @@ export const NO_FILTER: Filter = {
 /** The field that carries a filter, in every request for a list. */
 export const FILTER = field<string>(
   {
+    read: (typed) => typed,
     schema: v.pipe(text, v.maxLength(1000, ' must have at most 1000 characters')),
     shape: { type: 'string', maxLength: 1000 },
   },
@@ -84,7 +85,7 @@ export function filterOf(typed: string | undefined, now: number): Filter {
   const [unread] = filter.unread;
   if (unread === undefined) return filter;
   const hint = `Write since:2h, since:3d, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
-  throw new JobrunError('bad-option', `q: cannot read "${plainLine(unread)}"`, hint);
+  throw new JobrunError('bad-option', `the filter: cannot read "${plainLine(unread)}"`, hint);
 }
 
 /** The states that a filter leaves of a list: `state:fail` is enough. */
