@@ -7,6 +7,7 @@ import { isSilence } from '../api/wire.ts';
 import { followed, handle } from '../commands/dispatch.ts';
 import type { Command, Context } from '../commands/shared/command.ts';
 import { noDaemon } from '../commands/shared/waiting.ts';
+import type { OfflineOptions } from '../daemon/offline.ts';
 import { UNSETTLED } from '../run/run.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import { CONFIG_FILE, type Config } from '../support/config.ts';
@@ -37,7 +38,11 @@ export interface Backend {
 const AGAIN_AFTER_MS = 100;
 
 /** Another process may hold the files for a moment, or be a daemon that begins to listen. */
-export async function openBackend(config: Config, command: Command): Promise<Backend> {
+export async function openBackend(
+  config: Config,
+  command: Command,
+  request: object,
+): Promise<Backend> {
   let since = systemClock.monotonic();
   let holder = '';
   for (;;) {
@@ -49,7 +54,10 @@ export async function openBackend(config: Config, command: Command): Promise<Bac
       throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
     refuseNoProject(config);
     try {
-      return await openFiles(config, command.reads === true);
+      return await openFiles(config, {
+        readOnly: command.reads === true,
+        jobs: command.needsJobs?.(request) ?? [],
+      });
     } catch (error) {
       const held = error instanceof JobrunError && error.code === 'daemon-running';
       if (!held) throw error;
@@ -201,9 +209,9 @@ class DaemonBackend implements Backend {
   }
 }
 
-async function openFiles(config: Config, readOnly: boolean): Promise<Backend> {
+async function openFiles(config: Config, how: OfflineOptions): Promise<Backend> {
   const { openOffline } = await import('../daemon/offline.ts');
-  const context: Context & { close(): Promise<void> } = await openOffline(config, { readOnly });
+  const context: Context & { close(): Promise<void> } = await openOffline(config, how);
   const { damage = [] } = context;
   let closing: Promise<void> | null = null;
   const { engine, members } = context;

@@ -49,7 +49,7 @@ export const dashboard: Command<typeof options, Reply> = {
 };
 
 async function listOnce(config: Config): Promise<Reply> {
-  const backend = await openBackend(config, list);
+  const backend = await openBackend(config, list, {});
   try {
     const listed = (await backend.call(list, {}, newId())) as Listed;
     return { listed, damage: backend.damage };

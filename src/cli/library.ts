@@ -48,11 +48,11 @@ export class Caller {
   /** The same for a request that is JSON already: a batch is not gone through a second time. */
   async send(name: string, args: object, again = false): Promise<unknown> {
     const command = await commandOf(name);
-    let shared = await this.#take(command);
+    let shared = await this.#take(command, args);
     const next = async (): Promise<Backend> => {
       const lost = shared;
       lost.retire();
-      shared = await this.#take(command);
+      shared = await this.#take(command, args);
       await lost.leave();
       return shared.backend;
     };
@@ -82,7 +82,7 @@ export class Caller {
     const command = await commandOf(name);
     const args = fromNames(command.options, fieldsOf(optionsJson(options)));
     const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
-    let shared: Shared | null = await this.#take(command);
+    let shared: Shared | null = await this.#take(command, args);
     // Left before another is taken: a daemon cannot begin while files are held.
     const leave = async (): Promise<void> => {
       const left = shared;
@@ -92,7 +92,10 @@ export class Caller {
     const next = async (daemonOnly: boolean): Promise<Backend> => {
       if (shared && !shared.backend.offline) shared.retire();
       await leave();
-      shared = await this.#take(daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command);
+      shared = await this.#take(
+        daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command,
+        args,
+      );
       return shared.backend;
     };
     try {
@@ -121,13 +124,13 @@ export class Caller {
   }
 
   /** A place for one call, which has to leave it. */
-  async #take(command: Command): Promise<Shared> {
+  async #take(command: Command, request: object): Promise<Shared> {
     this.#refuseClosed();
     // Alone: a missing daemon concerns no other call.
     if (command.needsDaemon !== undefined)
-      return this.#enter(this.#known() ?? this.#begin(command));
+      return this.#enter(this.#known() ?? this.#begin(command, request));
     if (command.reads !== true) {
-      this.#backend = this.#known() ?? this.#begin(command);
+      this.#backend = this.#known() ?? this.#begin(command, request);
       return this.#enter(this.#backend);
     }
     const known = this.#known();
@@ -135,7 +138,7 @@ export class Caller {
     const entered = known && (await this.#enter(known).catch(() => null));
     if (entered) return entered;
     this.#refuseClosed();
-    if (!this.#reading?.isOpen) this.#reading = this.#begin(command);
+    if (!this.#reading?.isOpen) this.#reading = this.#begin(command, request);
     return this.#enter(this.#reading);
   }
 
@@ -143,8 +146,8 @@ export class Caller {
     return this.#backend?.isOpen ? this.#backend : null;
   }
 
-  #begin(command: Command): Shared {
-    const shared = new Shared(openBackend(this.config, command));
+  #begin(command: Command, request: object): Shared {
+    const shared = new Shared(openBackend(this.config, command, request));
     this.#open.add(shared);
     void shared.over.then(() => this.#open.delete(shared));
     return shared;

@@ -135,7 +135,7 @@ async function withBackend(
   signal: AbortSignal,
   left: Left,
 ): Promise<number> {
-  let backend = await openBackend(config, command);
+  let backend = await openBackend(config, command, request);
   let code = 0;
   let told = false;
   const opened = (): void => {
@@ -151,6 +151,7 @@ async function withBackend(
     backend = await openBackend(
       config,
       daemonOnly ? { ...command, needsDaemon: START_DAEMON } : command,
+      request,
     );
     opened();
     return backend;

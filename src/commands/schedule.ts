@@ -120,6 +120,11 @@ export const schedule: Command<typeof options, Reply, Followed> = {
   cut: (request) =>
     request.lines ? cutBatch(request.lines).map((lines) => ({ lines })) : [request],
 
+  needsJobs: ({ job, lines = [] }) =>
+    [...new Set([job, ...lines.map((line) => ('run' in line ? line.run.job : undefined))])].filter(
+      (name) => name !== undefined,
+    ),
+
   async handle({ lines, ...request }, context) {
     const now = context.clock.now();
     if (lines) return { results: await acceptBatch(lines, context, now) };

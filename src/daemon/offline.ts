@@ -40,10 +40,16 @@ function once<T>(make: () => T): () => T {
   };
 }
 
+export interface OfflineOptions {
+  readonly readOnly?: boolean;
+  /** Jobs that will be asked: they are read before the lock is taken, for a daemon and other commands wait for it. */
+  readonly jobs?: readonly string[];
+}
+
 /** Throws `daemon-running` where a daemon holds the state, `state-unsafe` where it is not ours alone, `bad-config`. */
 export async function openOffline(
   config: Config,
-  options: { readonly readOnly?: boolean } = {},
+  { jobs: asked = [], ...options }: OfflineOptions = {},
   clock: Clock = systemClock,
 ): Promise<OfflineContext> {
   // A command that only looks needs no worker.
@@ -54,7 +60,12 @@ export async function openOffline(
   const ignore = (): void => undefined;
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
-  const opened = await openEngine(config, clock, { kind: 'command', ...options });
+  const opened = await Promise.all(asked.map((name) => jobs.catalog.known(name)))
+    .then(() => openEngine(config, clock, { kind: 'command', ...options }))
+    .catch(async (error) => {
+      await jobs.close();
+      throw error;
+    });
   const { engine, members, logs, damage, clock: time } = opened;
   await engine.advance(time.now());
   return {
@@ -77,8 +88,7 @@ export async function openOffline(
     release: () => opened.close(),
     closeJobs: () => jobs.close(),
     async close() {
-      await jobs.close();
-      await opened.close();
+      await Promise.all([opened.close(), jobs.close()]);
     },
   };
 }

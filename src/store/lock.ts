@@ -54,7 +54,9 @@ export interface StateLock {
 
 /** Between two commits the lock is looked at again when this much has passed. */
 const GUARD_EVERY_MS = 100;
-const POLL_MS = 25;
+/** Each look starts a process: many commands that wait would leave the one that they wait for no time. */
+const LEAST_POLL_MS = 25;
+const MOST_POLL_MS = 200;
 
 /**
  * Takes the lock of a state folder, made here if needed, private from its first moment. Waits for a command that
@@ -82,6 +84,7 @@ export async function lockState(
 function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
   let since = clock.monotonic();
   let before: number | undefined;
+  let pause = LEAST_POLL_MS;
   return async () => {
     const holder = readHolder(path);
     const now = clock.monotonic();
@@ -89,7 +92,8 @@ function waiting(dir: string, path: string, clock: Clock): () => Promise<void> {
     before = holder?.pid;
     const stays = holder?.kind === 'daemon' && isAlive(holder.pid);
     if (stays || now - since > LOCK_WAIT_MS) throw taken(dir, holder);
-    await delay(clock, POLL_MS);
+    await delay(clock, pause);
+    pause = Math.min(MOST_POLL_MS, pause * 1.2);
   };
 }
 

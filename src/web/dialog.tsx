@@ -2,7 +2,7 @@
 // focus, and each question shows the line of the shell that does the same.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Button } from './parts.tsx';
 import { ShellBlock } from './shell-block.tsx';
 import { Told, useTold } from './told.ts';
@@ -64,7 +64,7 @@ interface Props {
 /** A modal window. The element that opened it gets the focus back. */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const { current } = dialog;
     current?.showModal();
     current?.querySelector<HTMLElement>('[data-first], .act button')?.focus();

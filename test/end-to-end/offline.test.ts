@@ -163,6 +163,25 @@ describe('at the same time', () => {
     expect((await project.json('list')).total).toBe(10);
   }, 60_000);
 
+  test('one that waits for the code of a job keeps no other from the state, and is accepted all the same', async () => {
+    const project = new Project({
+      ...JOBS,
+      'jobs/slow.js': `import { existsSync, writeFileSync } from 'node:fs';
+        writeFileSync(new URL('../loads', import.meta.url), '');
+        while (!existsSync(new URL('../go', import.meta.url))) await new Promise((next) => setTimeout(next, 20));
+        export default () => 1;`,
+    });
+    const slow = project.start('schedule', 'slow', '-q');
+    await eventually(() => existsSync(join(project.dir, 'loads')), 20_000);
+    expect(await project.cli(['schedule', 'hello', '-q'])).toMatchObject({
+      code: 0,
+      stdout: '1\n',
+    });
+    project.write('go', '');
+    expect(await slow.exited).toEqual({ code: 0, signal: null });
+    expect(slow.stdout()).toBe('2\n');
+  }, 60_000);
+
   test('a daemon that comes and goes makes none of them fail, and none is lost or doubled', async () => {
     const project = new Project(JOBS);
     const made: Promise<{ code: number | null; stdout: string; stderr: string }>[] = [];
@@ -173,7 +192,7 @@ describe('at the same time', () => {
         await new Promise((next) => setTimeout(next, 120));
       }
       made.push(project.cli(['list', '-q']));
-      await eventually(() => daemon.stderr().includes('works on'), 20_000);
+      await eventually(() => daemon.stderr().includes(`daemon ${daemon.pid} works on`), 20_000);
       const stopped = daemon.kill('SIGTERM');
       made.push(project.cli(['schedule', 'hello', '-q']), project.cli(['list', '-q']));
       expect(await stopped).toEqual({ code: 0, signal: null });

@@ -29,6 +29,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   local?(request: Sent<T>, asked: Asked<T>): Promise<Reply | null> | Reply | null;
   /** Cuts a request that is too much for one call; the parts are done in turn and shown in turn. */
   cut?(request: Sent<T>): readonly Sent<T>[];
+  /** The jobs whose definitions it needs. */
+  needsJobs?(request: Sent<T>): readonly string[];
   /** True if the process of the command is to be the daemon for this request. */
   runsLocally?(request: Sent<T>): boolean;
   handle?(request: Checked<T>, context: Context): Promise<Reply>;
