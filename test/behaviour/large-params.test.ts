@@ -72,4 +72,4 @@ test('more settled runs in a page than the heap holds are listed, shown, folded 
   await small.up();
   expect((await small.jobs.get('7')).params).toEqual(params);
   expect((await small.jobs.get(last)).params).toEqual(params);
-}, 120_000);
+}, 300_000);

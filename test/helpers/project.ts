@@ -198,7 +198,7 @@ export class Project {
     await eventually(async () => {
       if (ended) throw new Error(`the daemon ended: ${stderr()}`);
       return (await this.ask('status'))?.pid === pid;
-    }, 15_000);
+    }, 60_000);
     return { pid, log: stderr, exited, kill };
   }
 }
