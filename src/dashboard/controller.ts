@@ -1,5 +1,5 @@
 // The effects of keys: each goes to the screen that is open. Those that take text are in typing.ts; the others read the
-// table of keys.ts.
+// table of bindings.ts.
 
 import { showTyped } from '../commands/shared/clock-texts.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
