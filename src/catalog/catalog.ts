@@ -55,9 +55,14 @@ export interface JobFile {
   readonly name: string;
   /** Absolute. */
   readonly file: string;
-  /** `external`: options alone, in JSON. */
-  readonly kind: 'module' | 'command' | 'external';
+  /** `external`: options alone, in JSON. `built-in`: there is no file, and each run says what it starts. */
+  readonly kind: 'module' | 'command' | 'external' | 'built-in';
 }
+
+/** The built-in job: runs of it start programs that were typed after `--`. A job file of this name takes its place. */
+export const BUILT_IN = 'command';
+
+export const isBuiltIn = (entry: JobEntry | null): boolean => entry?.kind === 'built-in';
 
 export interface Catalog {
   /** All jobs by name, broken ones too, in the order of their names. */

@@ -7,7 +7,7 @@ import { fromJson } from '../support/json.ts';
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import { programIn, readTextSync } from '../support/read-file.ts';
 import type { Fields } from '../support/schema.ts';
-import type { JobEntry, JobFile } from './catalog.ts';
+import { BUILT_IN, type JobEntry, type JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
 
 export const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
@@ -37,6 +37,15 @@ export function readCommand(file: JobFile, defaults: Fields): JobEntry {
     return { ...file, state: 'broken', error: `${options}: ${toJobrunError(error).message}` };
   }
 }
+
+/** The built-in job: its runs have the defaults of all jobs. */
+export const typedCommands = (defaults: Fields): JobEntry => ({
+  name: BUILT_IN,
+  file: '',
+  kind: 'built-in',
+  state: 'ok',
+  data: readOptions({ description: 'programs typed after --' }, defaults),
+});
 
 function optionsIn(path: string): unknown {
   try {

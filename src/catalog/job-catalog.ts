@@ -13,6 +13,7 @@ import { shared } from '../support/shared.ts';
 import { didYouMean } from '../support/text.ts';
 import { deferred } from '../support/wakeup.ts';
 import {
+  BUILT_IN,
   type Catalog,
   type Checked,
   changeOf,
@@ -25,7 +26,7 @@ import {
   type JobFile,
   policyOf,
 } from './catalog.ts';
-import { optionsOf, readCommand } from './command-file.ts';
+import { optionsOf, readCommand, typedCommands } from './command-file.ts';
 import { readExternal } from './external-file.ts';
 import { Imports } from './imports.ts';
 import {
@@ -42,6 +43,8 @@ export interface CatalogParts {
   /** The jobs folder, absolute. */
   readonly folder: string;
   readonly defaults: Fields;
+  /** True where programs typed in a shell of this machine may run as jobs. */
+  readonly builtIn?: boolean;
   readonly clock: Clock;
   /** Reads modules in a worker; tells each as soon as it is known, resolves when all are, or at the abort. */
   readonly inspect: (
@@ -70,6 +73,7 @@ export class JobCatalog implements Catalog {
   readonly #codeListeners = new Set<() => void>();
   readonly #changeListeners = new Set<(change: JobChange) => void>();
   #entries = new Map<string, JobEntry>();
+  #builtInEntry: JobEntry | null = null;
   #sorted: readonly JobEntry[] | null = null;
   /** The folder as the last pass found it; null before the first. */
   #listing: Listing | null = null;
@@ -117,7 +121,16 @@ export class JobCatalog implements Catalog {
   }
 
   find(name: string): JobEntry | null {
-    return this.#entries.get(name) ?? null;
+    return this.#entries.get(name) ?? (name === BUILT_IN ? this.#builtIn() : null);
+  }
+
+  /** Neither in lists nor among the names: nothing but a command line asks for it. */
+  #builtIn(): JobEntry | null {
+    const { builtIn, defaults } = this.#parts;
+    const files = this.#listing?.jobs ?? this.files();
+    if (!builtIn || files.some(({ name }) => name === BUILT_IN)) return null;
+    this.#builtInEntry ??= typedCommands(defaults);
+    return this.#builtInEntry;
   }
 
   /** Reads the definitions if that has not been done yet. */

@@ -75,6 +75,7 @@ function typedIn(all: readonly string[]): Typed {
 
 async function candidatesFor(typed: Typed, option: string): Promise<readonly Candidate[]> {
   const { command, words, current } = typed;
+  if (words.includes('--')) return offered('files', typed, []);
   const last = option || (words.at(-1) ?? '');
   if (command === null) {
     const general = entryIn(GENERAL_OPTIONS, last);

@@ -12,7 +12,7 @@ import { newId } from '../support/random.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { asTyped } from './called-by.ts';
 import { WORDS } from './entries.ts';
-import { type Parsed, parse } from './program.ts';
+import { atDashes, type Parsed, parse } from './program.ts';
 import { ASK_WORD } from './shells.ts';
 import { confirmer, guardStdout, readStdin } from './terminal.ts';
 
@@ -64,10 +64,13 @@ function report(error: JobrunError, out: Output): number {
 }
 
 /** How to print errors of words that could not be read. */
-const typedGenerals = (argv: readonly string[]): Parsed['general'] => ({
-  json: argv.includes('--json'),
-  verbose: argv.includes('-v') || argv.includes('--verbose'),
-});
+function typedGenerals(argv: readonly string[]): Parsed['general'] {
+  const { before } = atDashes(argv);
+  return {
+    json: before.includes('--json'),
+    verbose: before.includes('-v') || before.includes('--verbose'),
+  };
+}
 
 function outputFor(general: Parsed['general'], timezone: () => string): Output {
   const { color } = general;

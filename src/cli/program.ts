@@ -28,7 +28,8 @@ const GENERAL = 'General options:';
 
 /** Null where all was said by printing help or the version. Throws `bad-option`. */
 export async function parse(argv: readonly string[]): Promise<Parsed | null> {
-  const words = withDefaultCommand(withoutHelpCommand(argv));
+  const { before, after } = atDashes(argv);
+  const words = withDefaultCommand(withoutHelpCommand(before));
   // The file with the version is read only if the version is asked for.
   const program = makeProgram(words.some(isAnswered) ? version() : '');
   const word = commandWord(words);
@@ -41,8 +42,10 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   );
   const own = entry && subprograms.get(entry);
   const shared = command && own ? define(command, own) : [];
+  const takesRest = command !== null && 'command' in command.options;
+  const rest = after && !takesRest ? ['--', ...after] : [];
   try {
-    program.parse([...words], { from: 'user' });
+    program.parse([...words, ...rest], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return null;
@@ -51,9 +54,19 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
     throw refused(error, command?.name, own);
   }
   if (!command || !own) return null;
-  const given = own.opts();
+  const given = { ...own.opts(), ...(after && takesRest && { command: after }) };
   const general = { ...program.opts(), ...those(shared, given) };
   return { command, typed: typedIn(command.options, own.args, given), general };
+}
+
+/** Words after `--` are no options of ours. */
+export function atDashes(argv: readonly string[]): {
+  readonly before: readonly string[];
+  readonly after: readonly string[] | null;
+} {
+  const at = argv.indexOf('--');
+  if (at < 0) return { before: argv, after: null };
+  return { before: argv.slice(0, at), after: argv.slice(at + 1) };
 }
 
 const those = (names: readonly string[], of: Parsed['general']): Parsed['general'] =>
@@ -64,6 +77,7 @@ const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
 /** Gives the command its options and the general ones. Returns the names of the general ones. */
 export function define(command: Command, own: Program): readonly string[] {
   own.description(command.about);
+  if ('command' in command.options) own.usage('[options] [job] [-- command...]');
   for (const entry of Object.values(command.options)) {
     if (isArgument(entry)) own.argument(entry.words, entry.about);
     else if (isOption(entry)) own.addOption(optionOf(entry));

@@ -42,8 +42,9 @@ export const rerun: Command<typeof options, RunView> = {
 /** Params that were accepted once are not checked again: what a schema made of them need not fit it. */
 function draftLike(run: Run, policy: Policy): Draft {
   const { job, params, priority } = run;
-  const { retries, timeoutMs, lock } = run.origin ?? {};
+  const { command, retries, timeoutMs, lock } = run.origin ?? {};
   const own = {
+    ...(command && { command }),
     ...(retries !== undefined && { retries }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(lock !== undefined && { lock }),

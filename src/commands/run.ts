@@ -14,22 +14,25 @@ import {
 } from './shared/follow.ts';
 import { findJob } from './shared/job-lookup.ts';
 import { job } from './shared/kinds.ts';
-import { argument, flag } from './shared/options.ts';
+import { argument, flag, flagIn } from './shared/options.ts';
 import { tellTextNote } from './shared/params.ts';
 import {
   askRun,
   DRY_RUN,
   FORCE,
+  missingJob,
   NOTE,
   PARAMS,
   SETTINGS,
   TIMES,
   TRACE,
 } from './shared/run-options.ts';
+import { COMMAND, typedCommand, withCommand } from './shared/typed-command.ts';
 import { START_DAEMON } from './shared/waiting.ts';
 
 const options = {
-  job: argument('<job>', job, 'the job to run'),
+  job: argument('[job]', job, 'the job to run; or -- and a command'),
+  command: COMMAND,
   ...TIMES,
   ...PARAMS,
   ...SETTINGS,
@@ -50,16 +53,23 @@ export const run: Command<typeof options, NewRun, Followed> = {
     'run import-products -p file=spring.csv',
     'run backup --timeout 10m',
     'run hello --local',
+    'run -- make test',
   ],
   options,
 
-  ask: async (request, asked) => ({ ...request, ...(await askRun(request, asked)) }),
+  async ask(request, asked) {
+    const command = typedCommand(asked.typed, (key) => flagIn(options, key));
+    if (request.job === undefined && !command.command) throw missingJob();
+    return { ...request, ...command, ...(await askRun(request, asked)) };
+  },
 
   // No daemon is looked for here: with --local this process is it.
   async handle(request, context) {
-    if (request.local) await refuseExternal(request.job, context);
+    const { job, ...typed } = withCommand(request, context);
+    if (job === undefined) throw missingJob();
+    if (request.local) await refuseExternal(job, context);
     const follow = !request.dryRun;
-    return acceptRun({ ...request, follow }, context, context.clock.now());
+    return acceptRun({ ...typed, job, follow }, context, context.clock.now());
   },
 
   runsLocally: ({ local }) => local === true,

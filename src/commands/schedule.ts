@@ -58,11 +58,13 @@ import {
   TRACE,
   traceOfEnvironment,
 } from './shared/run-options.ts';
+import { COMMAND, typedCommand, withCommand } from './shared/typed-command.ts';
 import { viewRun } from './shared/views.ts';
 import { durably, isAwaited, noDaemon } from './shared/waiting.ts';
 
 const options = {
-  job: argument('[job]', job, 'the job to run'),
+  job: argument('[job]', job, 'the job to run; or -- and a command'),
+  command: COMMAND,
   ...TIMES,
   ...RULE,
   ...PARAMS,
@@ -106,15 +108,17 @@ export const schedule: Command<typeof options, Reply, Followed> = {
     'schedule import-products --at 18:30 -p file=spring.csv -p limit:=5000',
     'schedule send-newsletter --in 20m --key weekly',
     "schedule cleanup --cron '0 3 * * *' --tz Europe/Berlin --name nightly",
+    'schedule --in 2h -- make test',
     'schedule --batch runs.jsonl',
   ],
   options,
 
   async ask(request, asked) {
     if (asked.typed.batch !== undefined) return askBatch(asked);
-    if (request.job === undefined) throw missingJob();
+    const command = typedCommand(asked.typed, flagOf);
+    if (request.job === undefined && !command.command) throw missingJob();
     isRule(asked.typed, flagOf);
-    return { ...request, ...(await askRun(request, asked)) };
+    return { ...request, ...command, ...(await askRun(request, asked)) };
   },
 
   cut: (request) =>
@@ -128,9 +132,9 @@ export const schedule: Command<typeof options, Reply, Followed> = {
   async handle({ lines, ...request }, context) {
     const now = context.clock.now();
     if (lines) return { results: await acceptBatch(lines, context, now) };
-    const { job, dryRun = false } = request;
+    const { job, dryRun = false, ...typed } = withCommand(request, context);
     if (job === undefined) throw missingJob();
-    const asked = { ...request, job };
+    const asked = { ...typed, job, dryRun };
     if (!makesSchedule(request)) return { run: await acceptRun(asked, context, now) };
     const { schedule, replaced } = await makeSchedule(asked, context, now, dryRun);
     const view = await durably(context.engine, async () => scheduleViewer(context)(schedule));

@@ -24,6 +24,7 @@ export function assignmentOf(
     attempt: latestAttempt(run),
     fence: begunAttempts(run),
     params: run.params,
+    ...(file === '' && origin?.command && { command: origin.command }),
     dueAt: run.state.dueAt,
     schedule: origin?.schedule ?? null,
     initialized: life?.initialized ?? false,

@@ -97,6 +97,8 @@ export function openJobs({ config, clock, onMessage, stray, members, workers }: 
   const catalog = new JobCatalog({
     folder: config.jobs,
     defaults,
+    // On a store any host could take the run.
+    builtIn: config.store === null,
     clock,
     inspect: async (files, known, outdated) => {
       const signal = AbortSignal.any([closing.signal, outdated]);

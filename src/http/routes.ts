@@ -41,7 +41,7 @@ export interface Route {
   readonly answer?: (reply: Json) => Reply;
 }
 
-const FOR_SHELLS = ['param', 'wait', 'follow', 'lines', 'note', 'following'];
+const FOR_SHELLS = ['command', 'param', 'wait', 'follow', 'lines', 'note', 'following'];
 const OF_RUNS = ['key', 'after', 'retries', 'timeout', 'traceparent', 'tracestate'];
 const OF_FILTERS = ['q', 'list', 'until', 'dryRun'];
 const OF_SCHEDULES = ['every', 'cron', 'timezone', 'name', 'catchUp', 'overlap', 'replace'];

@@ -35,6 +35,12 @@ function hintFor(run: Run, what: string): string {
   return `See it: jobrun show ${run.id}`;
 }
 
+/** Its params only show what it starts. */
+export function fixedCommand(id: number): JobrunError {
+  const hint = `Abort it, and type the other: jobrun abort ${id}; jobrun schedule -- <command…>`;
+  return new JobrunError('refused', `run ${id} starts a command, which cannot be changed`, hint);
+}
+
 export const unknownRun = (id: number): JobrunError =>
   new JobrunError('unknown-run', `there is no run ${id}`, 'See which there are: jobrun list');
 

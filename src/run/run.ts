@@ -74,8 +74,17 @@ export interface Trace {
   readonly tracestate: string | null;
 }
 
+/** A program that was typed in a shell, and the folder where it was. */
+export interface TypedCommand {
+  readonly argv: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+}
+
 /** How the run was asked for, beyond job, params and time. */
 export interface Origin {
+  /** Starts this program. No request can change it; the params only show it. */
+  readonly command?: TypedCommand;
   readonly key?: string;
   readonly parent?: number;
   /** The trace of the caller. */

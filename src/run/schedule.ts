@@ -6,7 +6,7 @@ import type { Json } from '../support/json.ts';
 import { MIN_EVERY_MS } from '../support/limits.ts';
 import { nextCron } from './cron.ts';
 import type { CatchUp, Overlap } from './policy.ts';
-import type { Draft } from './run.ts';
+import type { Draft, TypedCommand } from './run.ts';
 import { hideParams } from './secrets.ts';
 
 export interface Schedule {
@@ -18,6 +18,8 @@ export interface Schedule {
   readonly params: Json;
   /** The text that the job's `lock` function made of the params, which are the same for every run. */
   readonly lock?: string | null;
+  /** Starts this program; the params only show it. */
+  readonly command?: TypedCommand;
   readonly priority: number | null;
   readonly catchUp: CatchUp;
   readonly overlap: Overlap;
@@ -85,7 +87,9 @@ export const newSchedule = (asked: Asked, now: number): Schedule => ({
 /** A schedule whose definition was changed: it keeps its history, and its next slot where the rule is the same. */
 export function revised(schedule: Schedule, asked: Asked, now: number): Schedule {
   const { rule } = schedule;
-  const next = { ...schedule, ...asked };
+  // A schedule in its place must not start the program that was typed for it.
+  const { command: _, ...before } = schedule;
+  const next = { ...before, ...asked };
   const anew = isAside(schedule);
   if (!anew && JSON.stringify(rule) === JSON.stringify(asked.rule)) return next;
   const { trouble, startAt, startWaitMs, gap, ahead, ...sound } = next;
@@ -178,7 +182,11 @@ export function draftOf(
     params: schedule.params,
     priority: schedule.priority ?? priority,
     dueAt: slot,
-    origin: { schedule: schedule.name, ...(own !== null && { lock: own }) },
+    origin: {
+      schedule: schedule.name,
+      ...(own !== null && { lock: own }),
+      ...(schedule.command && { command: schedule.command }),
+    },
   };
 }
 

@@ -61,7 +61,10 @@ const STATES: Readonly<Record<StateName, Schema>> = {
   aborted: object({ ...settled, reason: text }),
 };
 
+export const TYPED_COMMAND = object({ argv: list(text), cwd: text });
+
 const ORIGIN = {
+  command: v.optional(TYPED_COMMAND),
   key: v.optional(text),
   parent: v.optional(RUN_ID),
   after: v.optional(list(RUN_ID)),

@@ -24,7 +24,7 @@ import {
 import { checkCron } from './cron.ts';
 import { CATCH_UPS, OVERLAPS } from './policy.ts';
 import { isAside, type Rule, type Schedule } from './schedule.ts';
-import { RUN_ID } from './stored-run.ts';
+import { RUN_ID, TYPED_COMMAND } from './stored-run.ts';
 
 const NAME = textUpTo(MAX_JOB_NAME);
 export const RULE = variant<Rule['kind']>('kind', {
@@ -54,6 +54,7 @@ const FIELDS = {
   priority: v.nullable(number),
   skipped: whole(0),
   lock: v.optional(v.nullable(text)),
+  command: v.optional(TYPED_COMMAND),
   startAt: v.optional(instant),
   startWaitMs: v.optional(milliseconds),
   gap: v.optional(object({ after: instant, until: instant, lastAt: v.nullable(instant) })),

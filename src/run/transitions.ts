@@ -21,7 +21,7 @@ import { endAttempt, lifeOf, withAttempt } from './attempts.ts';
 import { isHeldOutside, takenBy } from './external.ts';
 import type { Decision, Outcome } from './outcome.ts';
 import type { Policy } from './policy.ts';
-import { refuseUnless, refuseUnlessPending } from './refusal.ts';
+import { fixedCommand, refuseUnless, refuseUnlessPending } from './refusal.ts';
 import { backoffMs, maxAttempts, retriesOf } from './retries.ts';
 import {
   type Due,
@@ -213,6 +213,7 @@ export interface Changes extends Partial<Due> {
 /** Changes a run that has not started, or that waits for its next attempt. */
 export function update(run: Run, changes: Changes, now: number): Run {
   refuseUnless(run, ['scheduled', 'queued', 'waiting'], 'be updated');
+  if (run.origin?.command && changes.params !== undefined) throw fixedCommand(run.id);
   const { state: before } = run;
   const { dueAt, waitMs } = changes;
   const due = dueAt !== undefined && { dueAt, ...(waitMs !== undefined && { waitMs }) };

@@ -1,6 +1,7 @@
 // A command job under way: any executable, with its params on stdin and in its environment. Its output is its log, but
 // for lines on stdout that begin with `::`, which do what a module does through `ctx`. To the daemon it is a Runner
-// like a worker process, for exactly one assignment.
+// like a worker process, for exactly one assignment. A command that was typed after `--` says in its assignment what is
+// started and where, and reads nothing from stdin.
 //
 // The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
 // its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
@@ -8,12 +9,15 @@
 // starts; if it dies later, the reaper ends the command, of which it was told before the orders. The gate holds descriptor
 // 3 open until then, so its end tells when the command itself begins.
 import type { ChildProcess } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { scriptProblem } from '../catalog/command-file.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
+import { orElseSync } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
+import { programIn } from '../support/read-file.ts';
 import { shellQuoted } from '../support/text.ts';
 import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
@@ -27,7 +31,7 @@ import { toJson } from './values.ts';
 
 export interface CommandOptions {
   readonly mark: string;
-  /** The executable, absolute. */
+  /** The executable, absolute; empty for a command that was typed. */
   readonly file: string;
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
@@ -63,6 +67,8 @@ export class CommandRunner implements Runner {
   #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
+  /** Why nothing is started. */
+  #refused: string | null = null;
 
   constructor(options: CommandOptions) {
     this.#options = options;
@@ -115,15 +121,23 @@ export class CommandRunner implements Runner {
 
   #start(assignment: Assignment): void {
     this.#assignment = assignment;
-    const params = JSON.stringify(assignment.params);
+    const { file } = this.#options;
+    const { command } = assignment;
+    this.#refused = file === '' ? whyNotStarted(assignment) : null;
+    // The gate ends without its orders.
+    if (this.#refused !== null) return void this.#process.stdin?.end();
+    const params = command ? null : JSON.stringify(assignment.params);
     const variables = Object.entries(this.#variables(assignment, params)).map(
       ([name, value]) => `${name}=${quoted(value)}`,
     );
-    const orders = `export ${variables.join(' ')};exec 3>&-;exec ${quoted(this.#options.file)}`;
-    this.#process.stdin?.end(`${orders}\n${params}\n`);
+    const start = command
+      ? `cd ${quoted(command.cwd)}||exit 1;exec ${command.argv.map(quoted).join(' ')} </dev/null`
+      : `exec ${quoted(file)}`;
+    this.#process.stdin?.end(`export ${variables.join(' ')};exec 3>&-;${start}\n${params ?? ''}\n`);
   }
 
-  #variables(assignment: Assignment, params: string): Record<string, string> {
+  /** `params` null: it has them as its arguments. */
+  #variables(assignment: Assignment, params: string | null): Record<string, string> {
     const { traceparent, tracestate, baggage } = assignment.trace;
     const variables: Record<string, string> = {
       TRACEPARENT: traceparent,
@@ -140,6 +154,7 @@ export class CommandRunner implements Runner {
       ['JOBRUN_PARAMS', params] as const,
       ['JOBRUN_CHECKPOINT', checkpoint] as const,
     ]) {
+      if (value === null) continue;
       if (Buffer.byteLength(value) <= MAX_VARIABLE_BYTES) variables[name] = value;
       else this.#log('warn', 'log', `${name} is left out: it is too large for the environment`);
     }
@@ -171,7 +186,8 @@ export class CommandRunner implements Runner {
 
   #outcomeOf(exit: Exit): Outcome {
     if (exit.exitCode === 0) return { kind: 'returned', output: this.#output };
-    const failed = `the command ended with ${exitText(exit)}${this.#noStart(exit)}`;
+    const failed =
+      this.#refused ?? `the command ended with ${exitText(exit)}${this.#noStart(exit)}`;
     const error = { name: 'Error', message: failed, stack: `Error: ${failed}` };
     return { kind: 'threw', error, ...deathOf(exit) };
   }
@@ -180,6 +196,8 @@ export class CommandRunner implements Runner {
   #noStart({ exitCode }: Exit): string {
     if (!isNotStarted(exitCode)) return '';
     const { file, dir, env } = this.#options;
+    const command = this.#assignment?.command;
+    if (command) return noProgram(command.argv[0] ?? '', env.PATH ?? '');
     const problem = scriptProblem(file, env.PATH ?? '');
     return problem === null ? '' : `: ${relative(dir, file)}:1: ${problem}`;
   }
@@ -243,6 +261,20 @@ export class CommandRunner implements Runner {
   #emit(message: FromRun): void {
     this.#listener?.(message);
   }
+}
+
+/** Why a command that was typed cannot be started; null where nothing speaks against it. */
+function whyNotStarted({ file, command }: Assignment): string | null {
+  if (file !== '') return `${file} has taken the name of the built-in job: rename it, then retry`;
+  if (!command) return 'this run names no program: only `jobrun run -- …` makes one that does';
+  const isFolder = orElseSync(false, () => statSync(command.cwd).isDirectory());
+  return isFolder ? null : `the folder where it was typed is gone: ${command.cwd}`;
+}
+
+/** The shell that would start it searches the daemon's PATH, which may be another than that of who typed it. */
+function noProgram(program: string, path: string): string {
+  if (program.includes('/') || programIn(path, program) !== null) return '';
+  return `: ${program} is in no folder of the daemon's PATH`;
 }
 
 /** One word of the shell, whatever is in it, on one line: `$n` is the gate's line break. */

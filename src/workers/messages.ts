@@ -2,7 +2,7 @@
 // many lines a write. Nothing that a job prints or sends elsewhere can be taken for one of these.
 import type { JobFile } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
-import type { RunError } from '../run/run.ts';
+import type { RunError, TypedCommand } from '../run/run.ts';
 import type { StepValues } from '../run/steps.ts';
 import type { AttemptTrace } from '../run/trace.ts';
 import type { LogLine, RunView } from '../run/view.ts';
@@ -19,6 +19,8 @@ export interface Assignment {
   readonly attempt: number;
   readonly fence: number;
   readonly params: Json;
+  /** The program to start, where the job has no file. */
+  readonly command?: TypedCommand;
   readonly dueAt: number;
   readonly schedule: string | null;
   readonly initialized: boolean;

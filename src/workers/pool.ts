@@ -20,7 +20,7 @@
 //   stop();
 //   pool.release(runner, { reusable: true });                               // or false: it is retired
 import { readFileSync } from 'node:fs';
-import { type JobEntry, policyOf } from '../catalog/catalog.ts';
+import { isBuiltIn, type JobEntry, policyOf } from '../catalog/catalog.ts';
 import type { WorkerKind } from '../run/pick.ts';
 import type { Isolation } from '../run/policy.ts';
 import { type Run, runsAlone } from '../run/run.ts';
@@ -376,11 +376,12 @@ const workerKindOf = (task: Task): WorkerKind => (isShared(task) ? 'shared' : 'd
 function taskOf(run: Run, entry: JobEntry | null): AttemptTask {
   const { isolation, memoryMb } = policyOf(entry);
   const alone = isolation === 'shared' && runsAlone(run) ? 'process' : isolation;
+  const typed = run.origin?.command !== undefined || isBuiltIn(entry);
   return {
     type: 'attempt',
     job: run.job,
-    file: entry?.file ?? '',
-    isolation: entry?.kind === 'command' ? 'command' : alone,
+    file: typed ? '' : (entry?.file ?? ''),
+    isolation: typed || entry?.kind === 'command' ? 'command' : alone,
     memoryMb,
   };
 }

@@ -82,7 +82,12 @@ function lineOf(table: Options, chance: Chance): Line {
     if (!isArgument(entry) || (entry.is !== 'needed' && chance.below(2) === 0)) continue;
     const texts = isVariadic(entry) ? [chance.of(PLAIN), chance.of(PLAIN)] : [chance.of(PLAIN)];
     line.typed[key] = isVariadic(entry) ? texts : texts[0];
-    if (chance.below(4) === 0) line.after.push('--', ...texts);
+    const isLast = chance.below(4) === 0;
+    if (isLast && 'command' in table) {
+      line.typed.command = [...texts, '--json', '--'];
+      delete line.typed[key];
+      line.after.push('--', ...texts, '--json', '--');
+    } else if (isLast) line.after.push('--', ...texts);
     else if (chance.below(2) === 0) line.after.unshift(...texts);
     else line.after.push(...texts);
   }
@@ -166,7 +171,7 @@ test.each([
     'schedule mail --after 1 2 -p a=1 -p b=2',
     { typed: { after: ['1', '2'], texts: ['a=1', 'b=2'] } },
   ],
-  ['run -- mail', { typed: { job: 'mail' } }],
+  ['run -- mail', { typed: { command: ['mail'] } }],
   ['daemon --no-watch', { typed: { watch: false } }],
   ['daemon', { typed: { watch: true } }],
   ['logs -fn5 12', { typed: { follow: true, last: '5', id: '12' } }],

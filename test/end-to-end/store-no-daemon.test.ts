@@ -28,6 +28,12 @@ const documents = (text: string): Doc[] =>
 it('run, schedule --wait and schedule --follow end with the run that another host carries out', async () => {
   const { web, shell } = await hosts(['web', 'shell'], { files: FILES });
   await web.daemon();
+  // Any host could take it.
+  const typed = await shell.cli(['run', '--', 'date']);
+  expect([typed.code, typed.stderr]).toEqual([
+    5,
+    expect.stringContaining('a typed command needs a state folder'),
+  ]);
   const ran = await shell.cli(['run', 'hello']);
   expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining('said on the way')]);
   expect(ran.stdout).toMatch(/^1 hello done/m);

@@ -54,6 +54,11 @@ describe('a changed definition', () => {
     expect(next).toEqual({ ...old, overlap: 'queue' });
   });
 
+  it('no longer starts the command that it was typed for', () => {
+    const typed = { ...old, command: { argv: ['make'], cwd: '/' } };
+    expect(revised(typed, { ...asked, job: 'mail' }, NOON).command).toBe(undefined);
+  });
+
   it('gets a new next slot with a new rule, and keeps its history', () => {
     const next = revised(old, { ...asked, rule: cron('30 * * * *') }, NOON);
     expect([next.nextAt, next.lastRun, next.skipped]).toEqual([NOON + HOUR / 2, 7, 3]);

@@ -1,7 +1,13 @@
 // From a request for runs to drafts that an engine can take in: the job exists and is sound, params fit its schema, the
 // runs to wait for are there. The same rules hold for the command line, the library and a job that emits. `force` says
 // what may differ: from code, a job may be named before it exists.
-import { type Catalog, checksParams, type JobEntry, policyOf } from '../../catalog/catalog.ts';
+import {
+  type Catalog,
+  checksParams,
+  isBuiltIn,
+  type JobEntry,
+  policyOf,
+} from '../../catalog/catalog.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { withLimit } from '../../run/retries.ts';
 import type { Draft, Due, Origin, Run, Trace } from '../../run/run.ts';
@@ -18,6 +24,7 @@ import { withTexts } from './params.ts';
 import type { AcceptedView } from './replies.ts';
 import { RUN, type RunRequest } from './run-options.ts';
 import { inTurns } from './several.ts';
+import { notTyped } from './typed-command.ts';
 import { viewerOfAccepted } from './views.ts';
 
 /** One draft or error for each request, in order. `parent` is the run that asked. */
@@ -99,6 +106,7 @@ function prepare(request: RunRequest, catalog: Catalog, jobs: JobLookup): Soon<P
 }
 
 function withParams(request: RunRequest, entry: JobEntry | null): Prepared {
+  if (isBuiltIn(entry) && request.command === undefined) throw notTyped();
   const params = paramsOf(request, entry);
   checkJson(params, 'params');
   return { request, entry, params, lock: null };
@@ -219,9 +227,10 @@ function originOf(
   parent: Run | undefined,
   joinMs: number,
 ): Origin | null {
-  const { key, retries, timeoutMs, after = [], traceparent, tracestate } = request;
+  const { command, key, retries, timeoutMs, after = [], traceparent, tracestate } = request;
   const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent, joinMs) : null);
   const origin = {
+    ...(command && { command }),
     ...(key !== undefined && { key }),
     ...(retries !== undefined && { retries }),
     ...(timeoutMs !== undefined && { timeoutMs }),

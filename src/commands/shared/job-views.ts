@@ -1,5 +1,5 @@
 // Jobs as handlers tell them: each with the counts of its runs, its schedule and whether it is paused.
-import type { JobEntry } from '../../catalog/catalog.ts';
+import { isBuiltIn, type JobEntry } from '../../catalog/catalog.ts';
 import type { Pauses } from '../../engine/engine.ts';
 import type { Counts } from '../../run/run.ts';
 import { type Schedule, scheduleView } from '../../run/schedule.ts';
@@ -91,7 +91,7 @@ function view(
     state: jobState(name, entry, pauses),
     description: data?.description ?? null,
     group: data?.group ?? null,
-    file: entry && shortPath(dir, entry.file),
+    file: entry && !isBuiltIn(entry) ? shortPath(dir, entry.file) : null,
     error: entry?.state === 'broken' ? entry.error : null,
     schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
     params: data?.schema ?? null,

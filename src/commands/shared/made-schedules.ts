@@ -1,6 +1,7 @@
 // A schedule as it is asked for with `--every` or `--cron`. Its name is its key, so a second one of the same name is
 // refused unless it is to replace the first.
 import { isDeepStrictEqual } from 'node:util';
+import { isBuiltIn } from '../../catalog/catalog.ts';
 import { checkCron } from '../../run/cron.ts';
 import { unknownSchedule } from '../../run/refusal.ts';
 import {
@@ -44,6 +45,7 @@ export async function makeSchedule(
     rule: ruleOf(request, context.config.timezone),
     params: draft.params,
     lock: draft.origin?.lock ?? null,
+    ...(draft.origin?.command && { command: draft.origin.command }),
     priority: request.priority === undefined ? null : draft.priority,
     catchUp,
     overlap,
@@ -91,15 +93,20 @@ function refuseUnless(replace: boolean, present: Schedule): void {
 
 /** How schedules are shown: with what is hidden in their params, and whether their job is there. */
 export function scheduleViewer({ catalog, config }: Context): (schedule: Schedule) => ScheduleView {
-  const names = new Set(catalog.names());
+  const isThere = jobsThere(catalog);
   const { redact } = config;
-  return (one) => scheduleView(one, { redact, missing: !names.has(one.job) });
+  return (one) => scheduleView(one, { redact, missing: !isThere(one.job) });
 }
 
 /** How they are shown in rows. */
 export function shortScheduleViewer({ catalog }: Context): (schedule: Schedule) => ShortSchedule {
+  const isThere = jobsThere(catalog);
+  return (one) => shortSchedule(one, !isThere(one.job));
+}
+
+function jobsThere(catalog: Context['catalog']): (job: string) => boolean {
   const names = new Set(catalog.names());
-  return (one) => shortSchedule(one, !names.has(one.job));
+  return (job) => names.has(job) || isBuiltIn(catalog.find(job));
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { CATCH_UPS, OVERLAPS } from '../../run/policy.ts';
+import type { TypedCommand } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_KEY_LENGTH } from '../../support/limits.ts';
@@ -162,7 +163,7 @@ export const RUN = {
   ...TRACE,
   force: FORCE,
 };
-export type RunRequest = Checked<typeof RUN>;
+export type RunRequest = Checked<typeof RUN> & { readonly command?: TypedCommand };
 
 /** A schedule as it is asked for. */
 export const SCHEDULE = {
@@ -175,7 +176,7 @@ export const SCHEDULE = {
     'if there is a schedule of this name that is just the same, that one is the reply',
   ),
 };
-export type ScheduleRequest = Checked<typeof SCHEDULE>;
+export type ScheduleRequest = Checked<typeof SCHEDULE> & Pick<RunRequest, 'command'>;
 
 /** A line of a batch. Its times are words, as they are typed. */
 export const LINE = { job: RUN.job, params, dueAt, inMs, ...SETTINGS, ...TRACE, force: FORCE };
