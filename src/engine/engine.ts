@@ -217,6 +217,8 @@ export interface Found {
   /** How many stand before the run asked for in `around`; null where it is not in the list. */
   readonly at: number | null;
   readonly complete: boolean;
+  /** How many runs were looked through, where that is known. */
+  readonly searched?: number;
   /** The parts of the state that could not be read; all else is found. */
   readonly damage?: readonly JobrunError[];
 }

@@ -17,6 +17,7 @@ import type { Ask } from './conductor/updates.ts';
 import { sendEvents } from './events.ts';
 import { Repeats } from './idempotency.ts';
 import { type Access, bearerOf, Keys } from './keys.ts';
+import { sendLines } from './lines.ts';
 import { Operations } from './operations.ts';
 import { hasBody, NO_PATH, notAllowed, type Reply, refusal } from './reply.ts';
 import {
@@ -180,6 +181,7 @@ export class Api {
     const stream = isMany || how === 'first' || how === 'events';
     const asked = { v: 1, id: 0, command, args: args as Json, request: id, stream } as const;
     const ends = AbortSignal.any([signal, this.#ending.signal]);
+    if (how === 'search') return this.#search({ ...asked, stream: true }, ends, response, served);
     if (how === 'events') return this.#events(response, itemsOf(served.handle(asked, ends)));
     return durably(command, served, async () => {
       if (isMany) return this.#operations.take((stop) => this.#many(asked, stop, served));
@@ -188,6 +190,24 @@ export class Api {
         how === 'first' ? await firstOf(itemsOf(answered)) : await (answered as Promise<Json>);
       return route.answer?.(reply) ?? { status: 200, body: reply };
     });
+  }
+
+  /** It ends when its client has gone, and with the API. */
+  async #search(
+    asked: Request,
+    ends: AbortSignal,
+    response: ServerResponse,
+    served: Served,
+  ): Promise<Reply | null> {
+    const { command } = asked;
+    const args = asked.args as Fields;
+    const items = itemsOf(
+      served.handle({ ...asked, args: { ...args, parts: args.parts || true } as Json }, ends),
+    );
+    if (args.parts !== true)
+      return durably(command, served, async () => ({ status: 200, body: await wholeOf(items) }));
+    await sendLines(response, items, this.#onError);
+    return null;
   }
 
   /** It goes on when its client has gone, and ends with the API. */
@@ -260,6 +280,15 @@ const itemsOf = (answered: ReturnType<Handle>): AsyncIterable<Json> =>
 async function firstOf(items: AsyncIterable<Json>): Promise<Json> {
   for await (const item of items) return item;
   throw new JobrunError('interrupted', 'the wait was ended', 'Ask again.');
+}
+
+/** The last part of a search, which has all of it. */
+async function wholeOf(items: AsyncIterable<Json>): Promise<Json> {
+  let last: Fields = {};
+  for await (const item of items) last = item as Fields;
+  const { complete, ...whole } = last;
+  if (complete) return whole as Json;
+  throw new JobrunError('interrupted', 'the search was ended', 'Ask again.');
 }
 
 const NO_BODY = { text: '' };

@@ -3,7 +3,9 @@
 // is written down (schemas).
 import { type Entry, fieldsIn, type NamedField, type Shape } from '../commands/shared/options.ts';
 import type { Json } from '../support/json.ts';
+import { LINES_TYPE } from './reply.ts';
 import type { Prepared } from './requests.ts';
+import type { Route } from './routes.ts';
 import { ref, SCHEMAS, type Schema } from './schemas.ts';
 
 const JSON_TYPE = 'application/json';
@@ -134,17 +136,26 @@ const OF_CHANGES = ['409', '413', '415'];
 function responsesOf({ route }: Prepared): Schema {
   const { method, replies, how } = route;
   const refused = method === 'GET' ? REFUSALS : [...REFUSALS, ...OF_CHANGES].sort();
-  const type = how === 'events' ? 'text/event-stream' : JSON_TYPE;
+  const types = TYPES[how] ?? [JSON_TYPE];
   const told = Object.entries(replies).map(([status, names]) => [
     status,
     {
       description: DESCRIPTIONS[status] ?? 'The reply.',
-      ...(names !== null && { content: { [type]: { schema: schemaOf(names) } } }),
+      ...(names !== null && { content: contentOf(types, schemaOf(names)) }),
     },
   ]);
   const error = { $ref: '#/components/responses/Error' };
   return Object.fromEntries([...told, ...refused.map((status) => [status, error])]);
 }
+
+/** The types of a reply, where they are not JSON alone. With `parts` a search is told in lines. */
+const TYPES: Readonly<Partial<Record<Route['how'], readonly string[]>>> = {
+  events: ['text/event-stream'],
+  search: [JSON_TYPE, LINES_TYPE],
+};
+
+const contentOf = (types: readonly string[], schema: Schema): Schema =>
+  Object.fromEntries(types.map((type) => [type, { schema }]));
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   201: 'It was made.',

@@ -21,6 +21,9 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A line of JSON for each part of a reply. */
+export const LINES_TYPE = 'application/x-ndjson';
+
 /** Nothing is loaded from elsewhere, no page may frame ours, and no script may write HTML. */
 const POLICY = [
   "default-src 'none'",

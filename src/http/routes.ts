@@ -32,9 +32,10 @@ export interface Route {
   /**
    * `reply`: the handler's. `first`: the first item of the stream, which may take a while. `events`: all of them, as
    * server-sent events. `several`: where a filter is given, the items say how far it is. `operation`: no command, but one
-   * of those that go on by themselves. `document`: the description of the API.
+   * of those that go on by themselves. `document`: the description of the API. `search`: the last item of the stream or,
+   * where `parts` is given, each of them as a line.
    */
-  readonly how: 'reply' | 'first' | 'events' | 'several' | 'operation' | 'document';
+  readonly how: 'reply' | 'search' | 'first' | 'events' | 'several' | 'operation' | 'document';
   /** The name of each reply's schema, by its status. */
   readonly replies: Readonly<Record<number, string | null>>;
   /** The handling of the handler's reply. Default: the body of a 200. */
@@ -59,7 +60,7 @@ const post = (path: string, command: string, about: string, schema: string): Rou
 });
 
 export const ROUTES: readonly Route[] = [
-  { ...get('runs', 'list', 'List runs', 'RunList'), without: ['watch', 'parts'] },
+  { ...get('runs', 'list', 'List runs', 'RunList'), how: 'search', without: ['watch'] },
   get('runs/{id}', 'show', 'All of one run', 'RunDetails'),
   { ...get('runs/{id}/log', 'log', 'The log of a run', 'Log'), how: 'first' },
   get('runs/{id}/results', 'results', 'The result table of a run', 'Results'),

@@ -168,7 +168,10 @@ const refused = object({ id: text, error: ref('Problem') });
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Run: object({ ...run, ...large }, { existing: flag }),
   RunRow: object(run, large),
-  RunList: object({ total: whole, runs: listOf(ref('RunRow')) }, { at: wholeOrNull, ...damage }),
+  RunList: object(
+    { total: whole, runs: listOf(ref('RunRow')) },
+    { at: wholeOrNull, ...damage, complete: flag, searched: whole, toSearch: whole },
+  ),
   RunDetails: object({
     ...run,
     ...large,
@@ -216,7 +219,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     results: listOf({ anyOf: [object({ id: text, state: text, tookMs: whole }), refused] }),
   }),
   Retried: object({ results: listOf({ anyOf: [ref('Run'), refused] }) }),
-  Matched: object({ matched: whole }, { done: whole, failed: whole }),
+  Matched: object({ matched: whole }, { done: whole, failed: whole, until: instant }),
   Started: object({ operation: text }),
   Operation: object({
     operation: text,

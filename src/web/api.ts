@@ -1,7 +1,7 @@
 // Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and zone.
 // An error is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
-import { ownClock, setClock } from '../support/page-clock.ts';
+import { after, ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
 import { Told } from './told.ts';
 
@@ -40,18 +40,74 @@ export const pathOf = (...parts: readonly string[]): string =>
 
 /** The reply's body. Its shape is the API's promise, which the type names. */
 export async function ask<Reply>(path: string, asking: Asking = {}): Promise<Reply> {
-  const response = await send(path, asking);
+  return replyIn(await send(path, asking), asking.signal);
+}
+
+/** The whole reply; where it comes in parts, `tell` gets what is found so far. */
+export async function askParts<Reply>(
+  path: string,
+  signal: AbortSignal,
+  tell: (part: Reply) => void,
+): Promise<Reply> {
+  let [last, rest] = [null as Reply | null, ''];
+  const response = await hear(path, signal, SILENT_MS, (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const part = JSON.parse(line);
+      if (part.complete === false) tell(part);
+      last = part;
+    }
+  });
+  return replyIn(response, signal, last);
+}
+
+async function replyIn<Reply>(
+  response: Response,
+  signal?: AbortSignal,
+  read: Reply | null = null,
+): Promise<Reply> {
   const allowed = response.headers.get('Jobrun-Access');
   if (allowed === 'read' || allowed === 'all') access.tell(allowed);
   if (response.status === 204) return null as Reply;
-  const body = await response.json().catch(() => null);
-  if (response.ok && body !== null) return body as Reply;
+  const body = read ?? (await response.json().catch(() => null));
+  if (response.ok && body !== null && !body.error?.code) return body as Reply;
   // The reply had begun when it was no longer needed.
-  throw asking.signal?.aborted ? interrupted() : errorOf(response.status, body);
+  throw signal?.aborted ? interrupted() : errorOf(response.status, body);
 }
 
-/** The response as it comes, for a stream. */
-export async function send(path: string, asking: Asking = {}): Promise<Response> {
+/** Reads a reply as it comes, with an empty text as its beginning. It ends where nothing comes for so long. */
+export async function hear(
+  path: string,
+  signal: AbortSignal,
+  silentMs: number,
+  tell: (text: string) => void,
+): Promise<Response> {
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  let undo = after(silentMs, end);
+  try {
+    const ends = AbortSignal.any([signal, ending.signal]);
+    const response = await send(path, { signal: ends, patient: true });
+    if (!response.ok || !response.body) return response;
+    tell('');
+    const decoder = new TextDecoder();
+    for await (const part of response.body) {
+      undo();
+      undo = after(silentMs, end);
+      tell(decoder.decode(part, { stream: true }));
+    }
+    return response;
+  } catch (error) {
+    throw error instanceof JobrunError && !ending.signal.aborted
+      ? error
+      : unanswered(error, signal);
+  } finally {
+    undo();
+  }
+}
+
+async function send(path: string, asking: Asking = {}): Promise<Response> {
   const { method = 'GET', body, signal, patient = false } = asking;
   const signals = [signal, patient ? undefined : AbortSignal.timeout(SILENT_MS)];
   try {
@@ -65,15 +121,14 @@ export async function send(path: string, asking: Asking = {}): Promise<Response>
       signal: AbortSignal.any(signals.filter((one) => one !== undefined)),
     });
   } catch (error) {
-    if (signal?.aborted) throw interrupted(error);
-    throw new JobrunError(
-      'no-daemon',
-      'the daemon does not answer',
-      'Start it: jobrun daemon',
-      error,
-    );
+    throw unanswered(error, signal);
   }
 }
+
+const unanswered = (error: unknown, signal?: AbortSignal): JobrunError =>
+  signal?.aborted
+    ? interrupted(error)
+    : new JobrunError('no-daemon', 'the daemon does not answer', 'Start it: jobrun daemon', error);
 
 const interrupted = (error?: unknown): JobrunError =>
   new JobrunError('interrupted', 'no longer needed', 'Ask again.', error);

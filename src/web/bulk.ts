@@ -3,8 +3,7 @@
 import type { Matched } from '../commands/shared/by-filter.ts';
 import { SETTLED } from '../run/run.ts';
 import { LISTS, type ListName } from '../run/run-lists.ts';
-import { isoOf } from '../support/clock.ts';
-import { delay, now } from '../support/page-clock.ts';
+import { delay } from '../support/page-clock.ts';
 import { count, shellQuoted } from '../support/text.ts';
 import { ask, pathOf } from './api.ts';
 import { askFirst } from './dialog.tsx';
@@ -79,14 +78,20 @@ export const underWay = new Told<UnderWay | null>(null);
 const EVERY_MS = 400;
 
 export async function askMatching(what: Many, list: ListName, q: string): Promise<void> {
-  const chosen = { list, ...(q !== '' && { q }), until: isoOf(now()) };
-  const send = <Reply>(body: object): Promise<Reply> =>
-    ask<Reply>(`runs/${what}`, { method: 'POST', body: { ...chosen, ...body }, patient: true });
+  const send = <Reply>(more: object): Promise<Reply> => {
+    const body = { list, ...(q !== '' && { q }), ...more };
+    return ask<Reply>(`runs/${what}`, { method: 'POST', body, patient: true });
+  };
   try {
-    const { matched } = await send<Matched>({ dryRun: true });
+    const { matched, until } = await send<Matched>({ dryRun: true });
     if (matched === 0) return say('no run matches');
     const which = `all ${count(matched, 'run')} that match`;
-    askMany(what, which, matchingLine(what, list, q), () => void act(what, matched, send({})));
+    askMany(
+      what,
+      which,
+      matchingLine(what, list, q),
+      () => void act(what, matched, send({ until })),
+    );
   } catch (error) {
     complain(error);
   }

@@ -3,9 +3,9 @@
 // Only a visible tab asks for the lock, and it gives the lock back when it is hidden: a hidden page asks for nothing.
 // When the tab with the stream is closed, the browser gives the lock to the next one. Pages that are not at a safe
 // address (plain HTTP under a host name) get no locks; each of them has a stream of its own.
-import { after, delay } from '../support/page-clock.ts';
+import { delay } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
-import { askClock, send } from './api.ts';
+import { askClock, hear } from './api.ts';
 import { Told } from './told.ts';
 
 /** `locked`: there is no key, or a wrong one. */
@@ -91,32 +91,16 @@ function lose(next: Link): void {
 
 /** Tells of changes as long as the stream lasts. False where the key was refused. */
 async function listen(signal: AbortSignal): Promise<boolean> {
-  const silent = new AbortController();
-  const end = (): void => silent.abort();
-  let undo = after(SILENT_MS, end);
-  const heard = (): void => {
-    undo();
-    undo = after(SILENT_MS, end);
-  };
   try {
-    const both = AbortSignal.any([signal, silent.signal]);
-    const response = await send('changes', { signal: both, patient: true });
-    if (response.status === 401) return false;
-    if (!response.ok || !response.body) return true;
-    lose('live');
-    const decoder = new TextDecoder();
-    for await (const part of response.body) {
-      heard();
-      if (!decoder.decode(part, { stream: true }).includes('data:')) continue;
+    const { status } = await hear('changes', signal, SILENT_MS, (text) => {
+      if (text === '') lose('live');
+      if (!text.includes('data:')) return;
       changed();
       channel.postMessage({ changed: true });
-    }
+    });
+    return status !== 401;
   } catch {
     // Ended from there, or silent: the same to those who look.
     return true;
-  } finally {
-    undo();
-    end();
   }
-  return true;
 }

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobrunError } from '../support/errors.ts';
 import { after, monotonic } from '../support/page-clock.ts';
-import { ask, errorIn } from './api.ts';
+import { askParts, errorIn } from './api.ts';
 import { changes, isVisible } from './live.ts';
 
 const SOON_MS = 100;
@@ -63,6 +63,8 @@ function lookAt<T>(
   let isLooking = false;
   let isWanted = false;
   let again: number | null = null;
+  // After the first whole reply no part is shown in its place.
+  let isWhole = false;
   let undo = (): void => undefined;
   const want = (ms: number): void => {
     isWanted = isLooking;
@@ -77,7 +79,10 @@ function lookAt<T>(
     isWanted = false;
     const began = monotonic();
     try {
-      const data = await ask<T>(path, { signal });
+      const data = await askParts<T>(path, signal, (part) => {
+        if (!isWhole) show(() => ({ path, data: part, error: null }));
+      });
+      isWhole = true;
       again = every(data);
       show(() => ({ path, data, error: null }));
     } catch (thrown) {

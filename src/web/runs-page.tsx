@@ -52,13 +52,13 @@ export function RunsPage({ query, status }: Props) {
   const shown = shownIn(query);
   const { list, q, offset } = shown;
   const path = withQuery('runs', {
-    ...{ list, q, limit: PAGE, offset, short: true },
+    ...{ list, q, limit: PAGE, offset, short: true, parts: true },
   });
   const { data, error, isOld } = useLoaded<Listed<ShortRun>>(path, paceOf);
   const marks = useMarks(`${list} ${q}`);
   const mayAct = useMayAct();
   useKeys(mayAct ? keysFor(data?.runs ?? [], marks) : {});
-  const isEmpty = data !== null && data.runs.length === 0 && !isOld;
+  const isEmpty = data?.complete && data.runs.length === 0 && !isOld;
   return (
     <>
       <h1 class="hidden">Runs</h1>
@@ -80,6 +80,11 @@ export function RunsPage({ query, status }: Props) {
         {data && (
           <div class="foot">
             <Paging shown={shown} total={data.total} count={data.runs.length} />
+            {data.complete || (
+              <span role="status">
+                searched {showCount(data.searched ?? 0)} of {showCount(data.toSearch ?? 0)}
+              </span>
+            )}
             <span class="grow" />
             {mayAct && data.total > 0 && <MatchingButtons list={list} q={q} />}
           </div>

@@ -22,10 +22,9 @@ test('what fits a filter is aborted, but for what came after `until`, and a dry 
   for (const n of [1, 2, 3]) await later(project, 'work', { n });
   await later(project, 'other');
   const { createdAt } = (await later(project, 'work', { n: 4 })).json;
-  const until = new Date(Date.parse(createdAt) - 1).toISOString();
-  const filter = { q: 'job:work', list: 'scheduled', until };
+  const filter = { q: 'job:work', list: 'scheduled', until: createdAt };
   const dry = await project.api('POST', 'runs/abort', { ...filter, dryRun: true });
-  expect([dry.status, dry.json]).toEqual([200, { matched: 3 }]);
+  expect([dry.status, dry.json]).toEqual([200, { matched: 3, until: createdAt }]);
   expect((await project.get('status')).counts).toMatchObject({ scheduled: 5, aborted: 0 });
   const { status, json } = await project.api('POST', 'runs/abort', { ...filter, reason: 'wrong' });
   expect([status, json]).toEqual([200, { matched: 3, done: 3, failed: 0 }]);
@@ -38,6 +37,15 @@ test('what fits a filter is aborted, but for what came after `until`, and a dry 
   expect((await project.get('status')).counts).toMatchObject({ scheduled: 2, aborted: 3 });
   const again = await project.api('POST', 'runs/abort', filter);
   expect(again.json).toEqual({ matched: 0, done: 0, failed: 0 });
+
+  // A dry run names the daemon's own time, whatever a client's clock shows.
+  const rest = { q: 'job:work', list: 'scheduled' };
+  const counted = (await project.api('POST', 'runs/abort', { ...rest, dryRun: true })).json;
+  await later(project, 'work', { n: 5 });
+  const counts = { matched: 1, done: 1, failed: 0 };
+  const bound = { ...rest, until: counted.until };
+  expect((await project.api('POST', 'runs/abort', bound)).json).toEqual(counts);
+  expect((await project.get('status')).counts).toMatchObject({ scheduled: 2, aborted: 4 });
 }, 30_000);
 
 test('what failed and fits is retried, and a run that cannot be is counted', async () => {

@@ -3,6 +3,7 @@
 // alone. Then they are done some at a time, and it is told how far it is.
 import type { Run, StateName } from '../../run/run.ts';
 import { LIST_NAMES } from '../../run/run-lists.ts';
+import { isoOf } from '../../support/clock.ts';
 import type { Context } from './command.ts';
 import { FILTER } from './filter.ts';
 import { choice, instant } from './kinds.ts';
@@ -13,7 +14,7 @@ import { AT_ONCE, each, idsOf, isRefused } from './several.ts';
 export const BY_FILTER = {
   q: FILTER,
   list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
-  until: field(instant, 'only what was accepted before then; default: now'),
+  until: field(instant, 'only what was accepted before then; a dry run replies with its own'),
   dryRun: field(yesOrNo, 'tell how many runs fit, and change nothing'),
 };
 
@@ -24,6 +25,8 @@ export interface Matched {
   readonly matched: number;
   readonly done?: number;
   readonly failed?: number;
+  /** The time before which the counted runs were accepted; only in the reply of a dry run. */
+  readonly until?: string;
 }
 
 export const isByFilter = ({ q, list }: Pick<ByFilter, 'q' | 'list'>): boolean =>
@@ -37,9 +40,11 @@ export async function* eachMatching(
   context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<Matched> {
-  const ids = await matchingIds(request, states, context);
+  // By this clock, which stamps the runs: that of a client may be another one.
+  const until = request.until ?? (request.dryRun ? context.clock.now() : Infinity);
+  const ids = await matchingIds({ ...request, until }, states, context);
   const matched = ids.length;
-  if (request.dryRun) return yield { matched };
+  if (request.dryRun) return yield { matched, until: isoOf(until) };
   const act = doer(ids);
   let [done, failed] = [0, 0];
   yield { matched, done, failed };
@@ -54,11 +59,10 @@ export async function* eachMatching(
 
 /** Newest first: in that order runs can be gone through while they change. */
 async function matchingIds(
-  { q, list, until }: ByFilter,
+  { q, list, until = Infinity }: ByFilter,
   states: readonly StateName[],
   context: Context,
 ): Promise<readonly number[]> {
-  const before = until ?? context.clock.now();
   const asked = {
     states,
     limit: 0,
@@ -67,5 +71,5 @@ async function matchingIds(
     ...(list && { list }),
   };
   const { order: _, limit: _limit, ...query } = await queryOf(asked, context);
-  return idsOf({ ...query, light: true }, context, (run: Run) => run.createdAt <= before);
+  return idsOf({ ...query, light: true }, context, (run: Run) => run.createdAt < until);
 }

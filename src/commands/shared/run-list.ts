@@ -1,6 +1,6 @@
 // A list of runs as it is asked for: which runs fit, and the part of them that is shown, at once or as it is found.
 import type { Query } from '../../engine/engine.ts';
-import { isSettledName, type StateName } from '../../run/run.ts';
+import { type Counts, isSettledName, STATE_NAMES, type StateName } from '../../run/run.ts';
 import { LIST_NAMES, LIST_ORDERS, LISTS, RUN_ORDERS } from '../../run/run-lists.ts';
 import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
@@ -51,6 +51,9 @@ export interface Listed<Row extends ShortRun = RunView> {
   readonly at?: number | null;
   /** In parts: false while the search goes on. There may be more then, and `total` counts what was found. */
   readonly complete?: boolean;
+  /** How many runs were looked through, and of how many; only while the search goes on. */
+  readonly searched?: number;
+  readonly toSearch?: number;
   /** The runs that could not be read; left out if all could. */
   readonly damage?: readonly ErrorShape[];
 }
@@ -80,6 +83,7 @@ async function shownOf(
 }
 
 const AT_MOST_EVERY_MS = 200;
+const PACE = 9;
 /** A search that is over by then shows nothing halfway. */
 const FIRST_PART_MS = 30;
 /** Also where nothing was found meanwhile: who asked knows that the search goes on. */
@@ -95,18 +99,32 @@ export async function* listedInParts(
   let next = clock.monotonic() + FIRST_PART_MS;
   let told = { what: '', at: clock.monotonic() };
   let last: Found | null = null;
-  for await (const found of context.engine.search(await queryOf(request, context))) {
+  const query = await queryOf(request, context);
+  for await (const found of context.engine.search(query)) {
     if (signal.aborted) return;
     last = found;
     const now = clock.monotonic();
     if (now < next || found.complete) continue;
-    next = now + AT_MOST_EVERY_MS;
     const what = `${found.total} ${found.runs.length}`;
+    next = now + AT_MOST_EVERY_MS;
     if (what === told.what && now - told.at < PART_MS) continue;
     told = { what, at: now };
-    yield { ...(await shownOf(found, request, context)), complete: false };
+    const { searched } = found;
+    const far = searched !== undefined && { searched, toSearch: await sumOf(query, context) };
+    yield { ...(await shownOf(found, request, context)), complete: false, ...far };
+    // A long list takes long to show: the search goes on in between.
+    next = Math.max(next, clock.monotonic() + PACE * (clock.monotonic() - now));
   }
   if (last) yield { ...(await shownOf(last, request, context)), complete: true };
+}
+
+/** How many runs are in the states and of the jobs that a query names. */
+async function sumOf({ states, jobs }: Query, { engine }: Context): Promise<number> {
+  const byJob = jobs && (await engine.countsByJob());
+  const all = byJob ? jobs.map((job) => byJob.get(job)) : [await engine.counts()];
+  const sum = (counts: Counts | undefined): number =>
+    counts ? (states ?? STATE_NAMES).reduce((n, state) => n + counts[state], 0) : 0;
+  return all.reduce((n, counts) => n + sum(counts), 0);
 }
 
 /** Returns the query that a request puts to the engine. */

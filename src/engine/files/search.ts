@@ -77,10 +77,11 @@ export class Search {
     const runs: Run[] = [];
     const damage: JobrunError[] = [];
     let at: number | null = null;
-    let seen = 0;
+    let [seen, searched] = [0, 0];
     for (const page of pages) {
       const most = tally.matching(page, plan.states, plan.jobs);
       if (most === 0 || page > pageOf(plan.below)) continue;
+      searched += most;
       const isCut = page === pageOf(plan.below);
       const count = isCut ? null : this.#countOf(page, most, plan, known);
       const isWanted = count !== 0 && seen < plan.until && seen + (count ?? 1) > plan.from;
@@ -100,7 +101,7 @@ export class Search {
       if (seen < plan.until)
         runs.push(...fitting.slice(Math.max(0, plan.from - seen), plan.until - seen));
       seen += fitting.length;
-      yield { total: all ?? seen, runs, at, complete: false, damage };
+      yield { total: all ?? seen, runs, at, complete: false, searched, damage };
       await turn();
     }
     yield { total: all ?? seen, runs, at, complete: true, damage };
@@ -119,9 +120,11 @@ export class Search {
     const around = plan.around === null ? null : await this.#settled(plan.around, plan, known);
     const window = new SettledWindow(this.#parts(plan, known), plan.from, plan.until, around);
     const { runs } = window;
+    let searched = 0;
     for (let part = window.next(); part; part = window.next()) {
       window.take(part, await readable(this.#fitting(part.page, plan, known), damage));
-      yield { total: all ?? window.total, runs, at: null, complete: false, damage };
+      searched += part.most;
+      yield { total: all ?? window.total, runs, at: null, complete: false, searched, damage };
       await turn();
     }
     yield { total: all ?? window.total, runs, at: window.at, complete: true, damage };

@@ -115,7 +115,7 @@ export class Search {
     const { offset = 0, limit, around } = query;
     const filter = new WordFilter(query);
     const runs: Run[] = [];
-    let total = 0;
+    let [total, searched] = [0, 0];
     let at: number | null = null;
     for (let after: Place | null = null, isOver = false; !isOver; ) {
       const page: Page = await this.#pageAfter(plan, after, filter.only, query.words ?? []);
@@ -125,9 +125,10 @@ export class Search {
         if (run.id === around) at = total;
         total++;
       }
+      searched += page.looked;
       after = page.end;
       isOver = page.looked < PAGE;
-      yield { total, runs, at, complete: false };
+      yield { total, runs, at, complete: false, searched };
     }
     yield { total, runs, at, complete: true };
   }

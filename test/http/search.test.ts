@@ -1,0 +1,72 @@
+// A list whose filter asks for each run to be looked at: it is told as it is found, with how far the search is, and a
+// client that goes ends it.
+import { request } from 'node:http';
+import { expect, test } from 'vitest';
+import { ApiProject } from '../helpers/api.ts';
+import { settledRun, writeRuns } from '../helpers/many-runs.ts';
+import type { Doc } from '../helpers/project.ts';
+
+const RUNS = 40_000;
+const BEGAN = Date.UTC(2026, 10, 1);
+const RARE = [39_990, 7];
+
+/** Reads a reply line by line until `leave` says so, or it is over. */
+function lines(
+  project: ApiProject,
+  path: string,
+  leave: (line: Doc) => boolean = () => false,
+): Promise<{ readonly type: string | undefined; readonly all: readonly Doc[] }> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${project.key()}` };
+    const asked = request(`${project.url}/api/v1/${path}`, { headers }, (response) => {
+      const all: Doc[] = [];
+      let rest = '';
+      const end = (): void => resolve({ type: response.headers['content-type'], all });
+      response.on('data', (chunk) => {
+        const whole = `${rest}${chunk}`.split('\n');
+        rest = whole.pop() ?? '';
+        for (const line of whole) {
+          all.push(JSON.parse(line));
+          if (!leave(all.at(-1))) continue;
+          asked.destroy();
+          return end();
+        }
+      });
+      response.on('end', end);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+test('a search tells what is found so far and how far it is; a client that leaves ends it', async () => {
+  const project = new ApiProject({ 'jobs/work.mjs': 'export default () => 1;' });
+  await writeRuns(project.state, RUNS, (id) => {
+    const run = settledRun(id, BEGAN + id);
+    return RARE.includes(id) ? { ...run, params: { city: 'Berlin' } } : run;
+  });
+  await project.serve();
+  const asking = (filter: string): string => `runs?parts=true&q=${encodeURIComponent(filter)}`;
+
+  const left = await lines(project, asking('param:city=Berlin'), () => true);
+  expect(left.all).toMatchObject([{ total: 1, runs: [{ id: '39990' }], complete: false }]);
+  const [{ searched, toSearch }] = left.all as [Doc];
+  expect([searched > 0, searched < RUNS, toSearch]).toEqual([true, true, RUNS]);
+
+  // As long as the first one would have taken: what it has found by then, it knows.
+  const other = await lines(project, asking('param:city=Rome'));
+  expect(other.all.at(-1)).toEqual({ total: 0, runs: [], complete: true });
+  const again = await lines(project, asking('param:city=Berlin'));
+  expect(again.type).toBe('application/x-ndjson');
+  expect(again.all.length, 'the search that was left did not go on').toBeGreaterThan(1);
+  const ids = (list: Doc): string[] => list.runs.map(({ id }: Doc) => id);
+  expect([again.all.at(-1).complete, ids(again.all.at(-1))]).toEqual([true, RARE.map(String)]);
+
+  // Without parts it is one reply, and the words that can be counted need no search.
+  const whole = await project.get('runs?q=param:city=Berlin');
+  expect([Object.keys(whole), ids(whole)]).toEqual([['total', 'runs'], RARE.map(String)]);
+  const counted = await lines(project, 'runs?parts=true&limit=1');
+  expect(counted.all).toMatchObject([{ total: RUNS, complete: true }]);
+  const { status, json } = await project.api('GET', asking('since:2x'));
+  expect([status, json.error.code]).toEqual([400, 'bad-option']);
+}, 60_000);
