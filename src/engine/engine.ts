@@ -85,7 +85,10 @@ export interface Engine {
   counts(): Promise<Counts>;
   countsByJob(): Promise<ReadonlyMap<string, Counts>>;
   /** The same list until one of them changes, and the same schedule until it does. */
-  schedules(): Promise<readonly Schedule[]>;
+  schedules(how?: {
+    /** As `advance` saw them last is enough. It stirs where it sees that they have changed. */
+    readonly lately?: boolean;
+  }): Promise<readonly Schedule[]>;
   /** The runs of a schedule that are not settled, oldest first. */
   unsettledOf(schedule: string): Promise<readonly Run[]>;
   pauses(): Promise<Pauses>;

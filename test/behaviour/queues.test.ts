@@ -1,7 +1,6 @@
 // Queues that can be held and seen: pause and resume, keys, jobs that are not there yet, and what is kept of each job.
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { logSizes } from '../helpers/log-sizes.ts';
 import { eventually } from '../helpers/project.ts';
 import { refusal, Site, site } from '../helpers/site.ts';
 
@@ -155,8 +154,8 @@ test('the newest ten of each job stay with params, output, error and log, howeve
   expect((await s.jobs.list({ job: 'gone' })).runs).toMatchObject([{ state: 'failed' }]);
   expect((await s.jobs.list({ job: 'long' })).total, 'what is not over must not go').toBe(12);
   expect((await refusal(s.jobs.get('1'))).code).toBe('unknown-run');
-  expect(existsSync(join(s.project.state, 'logs', '1.jsonl'))).toBe(false);
-  expect(existsSync(join(s.project.state, 'logs', `${failed.id}.jsonl`))).toBe(true);
+  const logs = await logSizes(s.project);
+  expect([logs.has('1'), logs.has(failed.id)]).toEqual([false, true]);
   const again = await s.project.json('rerun', runs[0]?.id ?? '');
   expect(await s.settled(again.id)).toMatchObject({ state: 'done', output: { n: 25 } });
   await s.kill9();
@@ -202,17 +201,17 @@ test('a bound in bytes lets the oldest go with their logs until the files fit, a
   await s.up();
   const quiet = await s.run('quiet');
   await s.jobs.scheduleMany(Array.from({ length: 24 }, (_, n) => ({ job: 'loud', params: { n } })));
-  const logs = join(s.project.state, 'logs');
-  const bytes = (): number =>
-    readdirSync(logs).reduce((sum, name) => sum + statSync(join(logs, name)).size, 0);
+  const bytes = async (): Promise<number> =>
+    [...(await logSizes(s.project)).values()].reduce((sum, one) => sum + one, 0);
   await eventually(async () => (await s.jobs.status()).counts.done === 25, 60_000);
   await eventually(async () => (await s.jobs.list({ job: 'loud' })).total < 24, 60_000);
-  await eventually(() => bytes() <= bound, 60_000);
+  await eventually(async () => (await bytes()) <= bound, 60_000);
   const { runs } = await s.jobs.list({ job: 'loud', limit: 100 });
   const kept = runs.map(({ params }) => (params as { n: number }).n);
   expect(kept, 'the newest, without a gap').toEqual(kept.map((_, i) => 23 - i));
-  expect(bytes(), 'no more than had to go').toBeGreaterThan(bound - 3 * 205_000);
-  expect(new Set(readdirSync(logs))).toEqual(new Set(runs.map(({ id }) => `${id}.jsonl`)));
+  expect(await bytes(), 'no more than had to go').toBeGreaterThan(bound - 3 * 205_000);
+  const logs = await logSizes(s.project);
+  expect(new Set(logs.keys())).toEqual(new Set(runs.map(({ id }) => id)));
   expect(await s.jobs.get(quiet.id), 'one of the newest ten of its job').toMatchObject({
     state: 'done',
   });

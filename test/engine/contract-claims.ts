@@ -158,6 +158,8 @@ export function claimsContract(bench: Bench): void {
   });
 
   test('whoever hands out is told when something may be able to start or to fire, and not of each change', async () => {
+    const limited = () => ({ ...FREE, concurrency: 9 });
+    bench.engine.configure(limited, () => DEFAULT_POLICY);
     await bench.listening();
     let stirs = 0;
     const undo = bench.engine.onStir(() => stirs++);

@@ -168,21 +168,15 @@ async function acceptEach(
   context: Context,
   now: number,
 ): Promise<readonly Answer[]> {
-  const { engine } = context;
-  const before = await Promise.all(
-    asked.map(({ request }) => acceptedBefore(1, { ...context, request }, now)),
+  const drafts = await draftsOfLines(asked, context, now);
+  return Promise.all(
+    drafts.map(async (draft, i) => {
+      const request = asked[i]?.request;
+      if (!(draft instanceof JobrunError))
+        return orError(context.engine.accept([draft], now, { request }));
+      return (await acceptedBefore(1, { ...context, request }, now))?.[0] ?? draft;
+    }),
   );
-  const fresh = asked.filter((_, i) => !before[i]);
-  const drafts = await draftsOfLines(fresh, context, now);
-  const answers = await Promise.all(
-    drafts.map((draft, i) =>
-      draft instanceof JobrunError
-        ? draft
-        : orError(engine.accept([draft], now, { request: fresh[i]?.request })),
-    ),
-  );
-  const next = answers.values();
-  return before.flatMap((again) => again?.[0] ?? next.next().value ?? []);
 }
 
 async function orError(accepting: Promise<readonly Accepted[]>): Promise<Answer> {

@@ -258,17 +258,22 @@ export function dueOf(
 }
 
 /**
- * Takes a single run in: it is durable when this resolves, and shown as it was then. A repeated request is known before
- * its job is looked at: what was accepted is not refused because the job has changed since.
+ * Takes a single run in: it is durable when this resolves, and shown as it was then. A repeated request is not refused
+ * because its job has changed since: only then is it looked for before the engine does, which is rare.
  */
 export async function acceptOne(
   draftOf: () => Draft | Promise<Draft>,
   context: Context,
   now: number,
 ): Promise<AcceptedView> {
-  const again = await acceptedBefore(1, context, now);
-  if (again?.[0]) return viewOfAccepted(again[0], context);
-  const draft = await draftOf();
+  let draft: Draft;
+  try {
+    draft = await draftOf();
+  } catch (error) {
+    const again = await acceptedBefore(1, context, now);
+    if (again?.[0]) return viewOfAccepted(again[0], context);
+    throw error;
+  }
   const [accepted] = await context.engine.accept([draft], now, { request: context.request });
   if (!accepted) throw new JobrunError('internal', 'a run was lost', 'Please report this.');
   return viewOfAccepted(accepted, context);

@@ -94,7 +94,7 @@ export class Recurring {
 
   /** Fires what is due. Returns when to look again; null where nothing is to come. */
   async fire(now: number): Promise<number | null> {
-    await this.#sync();
+    await this.#sync(true);
     for (const name of this.#nextRuns.due()) this.#look(this.#due.find(name));
     const { rests } = this;
     const kept = this.#firing || rests;
@@ -141,9 +141,9 @@ export class Recurring {
     }
   }
 
-  async #sync(): Promise<void> {
+  async #sync(lately = false): Promise<void> {
     const { engine, onError } = this.#p;
-    const list = await engine.schedules();
+    const list = await engine.schedules({ lately });
     for (const schedule of this.#due.sync(list)) this.#look(schedule);
     const moved = this.#intervals.moved(list);
     if (moved.length === 0) return;

@@ -11,13 +11,15 @@ import { before } from '../../run/run-heap.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import { claim } from '../../run/transitions.ts';
 import { whyQueued } from '../../run/why.ts';
+import { assert } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS } from '../../support/limits.ts';
 import type { Claimed, Pauses, Want } from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
-import type { Meta } from './decided.ts';
+import { pausesOf } from './decided.ts';
+import { type Glance, glanceOf, type Rate } from './glance.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions, Statement } from './session.ts';
-import type { Ask, Claiming, Operation } from './turn.ts';
+import type { Ask, Claiming, Looking, Operation } from './turn.ts';
 import type { Unit } from './unit.ts';
 
 /**
@@ -50,8 +52,6 @@ const LINES = `with wanted as (
   select 'queued' as kind, job as name, n::float8 as n, null::json as doc from queued
   union all select 'line', job, running::float8, starts from room
   union all select 'run', null, r.bytes::float8, r.doc from first f join run r on r.id = f.id`;
-
-const PAUSES: Statement = { name: 'jobrun_pauses', text: 'select pauses from meta' };
 
 interface Row {
   readonly kind: 'queued' | 'line' | 'run';
@@ -125,19 +125,33 @@ export class Claims {
     return isPaused && limits.blocked === null ? { ...limits, blocked: 'paused' } : limits;
   }
 
-  /** Jobs with a rate that may have runs in the queue. */
-  rates(): readonly { readonly job: string; readonly limits: JobLimits }[] {
-    const all = [...this.#jobs].map((job) => ({ job, limits: this.#limitsOf?.(job) ?? UNREAD }));
-    return all.filter(({ limits }) => limits.rateLimit !== null);
+  /** The rates of jobs that may have runs in the queue. */
+  rates(): readonly Rate[] {
+    return [...this.#jobs].flatMap((job) => {
+      const { rateLimit } = this.#limitsOf?.(job) ?? UNREAD;
+      return rateLimit === null ? [] : { job, ...rateLimit };
+    });
   }
 
-  next(given: Asked): Claiming<Claimed[]> {
+  /** True where some job that may have runs in the queue has a limit on how many run at once. */
+  hasLimits(): boolean {
+    return [...this.#jobs].some((job) => (this.#limitsOf?.(job) ?? UNREAD).concurrency !== null);
+  }
+
+  glance(now: number): Looking {
+    return { patience: 'none', ask: glanceOf(this.rates(), now) };
+  }
+
+  /** Null where nothing may start, as was `seen` a moment ago. */
+  next(given: Asked, seen: Glance | null): Claiming<Claimed[]> | null {
+    if (seen && !this.#mayFind(given.want, seen)) return null;
     const asked = { ...given, workerFor: onceEach(given.workerFor) };
     const { workerKind, most } = asked.want;
     const look = async (ask: Ask): Promise<Claimed[] | null> => {
-      const [row] = await ask<Pick<Meta, 'pauses'>>(PAUSES);
-      const { all = false, jobs = [] } = row?.pauses ?? {};
-      const found = await this.#candidates(ask, asked, { all, jobs: new Set(jobs) }, most);
+      const glance = seen ?? (await ask<Glance>(glanceOf([], asked.now)))[0];
+      assert(glance, 'a glance is a row');
+      if (!this.#mayFind(asked.want, glance)) return [];
+      const found = await this.#candidates(ask, asked, pausesOf(glance.pauses), most);
       if (found.runs.length > 0) return null;
       this.nextPlaceAt = placeIn(found.lines, asked.now);
       return [];
@@ -147,6 +161,20 @@ export class Claims {
       look: this.#idle.has(workerKind) ? look : null,
       claim: (unit, ask) => this.#claim(unit, ask, asked),
     };
+  }
+
+  /** But for what their limits say. */
+  #mayFind({ workerKind, jobs }: Want, glance: Glance): boolean {
+    const pauses = pausesOf(glance.pauses);
+    this.#learn(glance.queued.map(([job]) => job));
+    return glance.queued.some(([job, ordinary, alone]) => {
+      const { blocked, workerKind: kind } = this.limitsOf(job, pauses);
+      if (blocked !== null) return false;
+      if (workerKind === 'external')
+        return kind === 'external' && jobs?.includes(job) === true && (ordinary || alone);
+      if (kind === 'external') return false;
+      return (ordinary && kind === workerKind) || (alone && workerKind === 'dedicated');
+    });
   }
 
   /** Claims of the next runs ask for it themselves. */

@@ -1,6 +1,7 @@
 // The beginning of a turn, and its decisions, as data.
 import type { News } from '../../run/intake.ts';
 import type { Run } from '../../run/run.ts';
+import type { Pauses } from '../engine.ts';
 import type { Held } from './run-row.ts';
 
 /** The row of `meta`, as it is under its lock. */
@@ -13,6 +14,8 @@ export interface Meta {
   readonly untold: readonly News[];
   readonly clock_mark: unknown;
 }
+
+export const pausesOf = ({ all, jobs }: Meta['pauses']): Pauses => ({ all, jobs: new Set(jobs) });
 
 /** A run as it is now. */
 export interface Known {

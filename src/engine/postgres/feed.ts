@@ -8,6 +8,7 @@ import { applyDifference, type Difference } from '../../run/difference.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import type { Change, Told } from '../engine.ts';
 import type { Sessions } from './session.ts';
+import { STIRS, type Stir } from './stirs.ts';
 import type { Writer } from './writes.ts';
 
 /** Read at once. */
@@ -28,6 +29,8 @@ export interface FeedOptions {
   readonly sessions: Sessions;
   readonly writer: Writer;
   readonly now: () => number;
+  /** A place in the limits of a job may let something start here. */
+  readonly hasLimits: () => boolean;
   /** Changes there were when it began. */
   readonly seen: number;
   readonly onError: (error: unknown) => void;
@@ -59,14 +62,15 @@ export class Feed {
     return () => this.#stirred.delete(listener);
   }
 
-  stir(): void {
+  stir(stir: Stir = 'anything'): void {
+    if (stir === 'nothing' || (stir === 'place' && !this.#o.hasLimits())) return;
     for (const listener of this.#stirred) listener();
   }
 
   /** Tells of what this engine has committed, after all that came before. */
-  async committed(changes: readonly Change[], stirs: boolean): Promise<void> {
+  async committed(changes: readonly Change[], stir: Stir): Promise<void> {
     if (changes.length > 0) await this.#inTurn(() => this.#tellOwn(changes));
-    if (stirs) this.stir();
+    this.stir(stir);
   }
 
   async close(): Promise<void> {
@@ -80,11 +84,12 @@ export class Feed {
   }
 
   #notified(text: string | null): void {
-    const [from, last, stirs] = (text ?? '').split(' ').map(Number);
+    const [from, last, stir] = (text ?? '').split(' ').map(Number);
     if (from === this.#o.writer.id) return;
     if (text === null || (last ?? 0) > this.#seen)
       this.#inTurn(() => this.#catchUp(Number.POSITIVE_INFINITY)).catch(this.#o.onError);
-    if (text === null || stirs === 1) this.stir();
+    if (text === null || stir === STIRS.anything) this.stir();
+    else if (stir === STIRS.place) this.stir('place');
   }
 
   #inTurn(tell: () => Promise<void>): Promise<void> {

@@ -18,9 +18,11 @@ import type { Token, WorkerRef } from '../members.ts';
 import { Claims, type Holder, isHeld } from './claims.ts';
 import type { Asked } from './decided.ts';
 import { Feed } from './feed.ts';
+import type { Glance } from './glance.ts';
 import { Reads } from './reads.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions } from './session.ts';
+import { stirHere } from './stirs.ts';
 import type { Operation, TurnContext } from './turn.ts';
 import { Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
@@ -62,6 +64,8 @@ export class PostgresEngine extends Reads implements E.Engine {
   readonly #sessions: Sessions;
   readonly #onError: (error: unknown) => void;
   #telling = false;
+  /** As `advance` has left it, for the rest of this turn of the loop. */
+  #glance: Glance | null = null;
 
   constructor(options: EngineOptions, writer: { id: number; channel: string }, seen: number) {
     const { sessions, clock, patienceMs, onError } = options;
@@ -69,10 +73,15 @@ export class PostgresEngine extends Reads implements E.Engine {
     this.id = writer.id;
     this.#sessions = sessions;
     this.#onError = onError;
-    this.#feed = new Feed({ sessions, writer, now: () => clock.now(), seen, onError });
-    const committed: TurnContext['committed'] = async (changes, stirs, isUntold) => {
-      if (isUntold) this.#tellOn();
-      await this.#feed.committed(changes, stirs);
+    const hasLimits = (): boolean => this.claims.hasLimits();
+    const now = (): number => clock.now();
+    this.#feed = new Feed({ sessions, writer, now, hasLimits, seen, onError });
+    const committed: TurnContext['committed'] = async (changes, unit, version) => {
+      this.#glance = null;
+      this.sawSchedules(version);
+      if (unit.untold().length > 0) this.#tellOn();
+      const stir = stirHere(unit, (job, pauses) => this.claims.limitsOf(job, pauses));
+      await this.#feed.committed(changes, stir);
     };
     this.#turns = new Turns({ sessions, clock, writer, patienceMs, committed });
   }
@@ -164,14 +173,25 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   async advance(now: number): Promise<number | null> {
     if (this.id === READER_ID) return null;
-    let seen = await this.#next(now);
+    let seen = await this.#look(now);
     if (seen.isDue) {
       await this.#fallDue(now);
-      seen = await this.#next(now);
+      seen = await this.#look(now);
     }
     if (seen.untold > 0) this.#tellOn();
+    if (this.sawSchedules(seen.schedules)) this.#feed.stir();
     this.claims.nextPlaceAt = seen.place;
+    this.#glance = seen;
+    setImmediate(() => {
+      if (this.#glance === seen) this.#glance = null;
+    });
     return soonest(seen);
+  }
+
+  async #look(now: number): Promise<Glance> {
+    const [seen] = await this.#turns.do<readonly Glance[]>(this.claims.glance(now));
+    assert(seen, 'meta has a row');
+    return seen;
   }
 
   async #fallDue(now: number): Promise<void> {
@@ -195,31 +215,6 @@ export class PostgresEngine extends Reads implements E.Engine {
     return rows.map(({ id }) => id).sort((a, b) => a - b);
   }
 
-  /** When a scheduled run becomes due, and when a job that has reached its rate gets a place. */
-  async #next(now: number): Promise<Next> {
-    const rates = this.claims.rates();
-    const [row] = await this.#sessions.read<Next>({
-      name: 'jobrun_next',
-      text: `select (select min(due_at) from run where state = 'scheduled') as next,
-        (exists (select from run where state = 'scheduled' and due_at <= $4::float8)
-          or exists (select from run where wait_from > $5::float8)) as "isDue",
-        (select json_array_length(untold) from meta) as untold,
-        (select min(s.at + j.per) from unnest($1::text[], $2::integer[], $3::float8[]) as j (job, most, per),
-          lateral (select at from start where job = j.job and at > $4::float8 - j.per and at <= $5::float8
-            order by at desc offset j.most - 1 limit 1) s
-          where exists (select from tally t where t.job = j.job and t.state = 'queued' and t.n > 0)) as place`,
-      values: [
-        rates.map(({ job }) => columnOf(job)),
-        rates.map(({ limits }) => limits.rateLimit?.limit ?? 0),
-        rates.map(({ limits }) => limits.rateLimit?.perMs ?? 0),
-        now,
-        now + CLOCK_JUMP_MS,
-      ],
-    });
-    assert(row, 'it asks for one row');
-    return row;
-  }
-
   async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
     const { only, most } = want;
     if (most < 1) return [];
@@ -227,7 +222,9 @@ export class PostgresEngine extends Reads implements E.Engine {
     const asked = { want, workerFor, now };
     const before = this.claims.nextPlaceAt;
     const { doubts } = this.#turns;
-    const work = only === undefined ? this.claims.next(asked) : this.claims.only(only, asked);
+    const work =
+      only === undefined ? this.claims.next(asked, this.#glance) : this.claims.only(only, asked);
+    if (!work) return [];
     const all = await this.#turns.do<E.Claimed[]>(work);
     const claimed = this.#turns.doubts === doubts ? all : await this.#stillHeld(all);
     // A search for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
@@ -388,7 +385,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   }
 
   durable(): Promise<void> {
-    return this.#turns.idle();
+    return this.#turns.soFar();
   }
 
   /** No run stays in memory. */
@@ -412,16 +409,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   }
 }
 
-interface Next {
-  /** `#due` finds some. */
-  readonly isDue: boolean;
-  readonly next: number | null;
-  readonly place: number | null;
-  /** News that not all have heard. */
-  readonly untold: number;
-}
-
-const soonest = ({ next, place }: Next): number | null =>
+const soonest = ({ next, place }: Glance): number | null =>
   next === null || place === null ? (next ?? place) : Math.min(next, place);
 
 const OPEN: E.Pauses = { all: false, jobs: new Set() };

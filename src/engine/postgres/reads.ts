@@ -7,7 +7,7 @@ import { keptRun } from '../../run/stored-run.ts';
 import { whyQueued, whyWaiting } from '../../run/why.ts';
 import type * as E from '../engine.ts';
 import type { Claims } from './claims.ts';
-import type { Meta } from './decided.ts';
+import { type Meta, pausesOf } from './decided.ts';
 import { historyOf } from './history.ts';
 import { columnOf } from './run-row.ts';
 import { Search } from './search.ts';
@@ -41,6 +41,8 @@ export class Reads {
   readonly #wanted = new Set<number>();
   #finding: Promise<ReadonlyMap<number, Run>> | null = null;
   #version = -1;
+  /** The version that is known to be there. */
+  #latest = 0;
   #schedules: readonly Schedule[] = [];
   /** By their text, so that one that did not change stays the same. */
   #parsed = new Map<string, Schedule>();
@@ -112,7 +114,8 @@ export class Reads {
     return byJob as unknown as ReadonlyMap<string, Counts>;
   }
 
-  async schedules(): Promise<readonly Schedule[]> {
+  async schedules(how: { readonly lately?: boolean } = {}): Promise<readonly Schedule[]> {
+    if (how.lately && this.#latest === this.#version) return this.#schedules;
     const rows = await this.sessions.read<{ version: number; doc: string | null }>({
       name: 'jobrun_schedules',
       text: `select m.schedules::float8 as version, s.doc::text as doc
@@ -120,6 +123,7 @@ export class Reads {
       values: [this.#version],
     });
     const version = rows[0]?.version ?? 0;
+    this.sawSchedules(version);
     if (version === this.#version) return this.#schedules;
     const parsed = new Map<string, Schedule>();
     for (const { doc } of rows)
@@ -128,6 +132,13 @@ export class Reads {
     this.#parsed = parsed;
     this.#schedules = [...parsed.values()];
     return this.#schedules;
+  }
+
+  /** True where it is later than what was known. */
+  protected sawSchedules(version: number): boolean {
+    const isLater = version > this.#latest;
+    if (isLater) this.#latest = version;
+    return isLater;
   }
 
   unsettledOf(schedule: string): Promise<readonly Run[]> {
@@ -183,8 +194,6 @@ export class Reads {
 const NONE: Readonly<Record<string, number>> = Object.fromEntries(
   STATE_NAMES.map((name) => [name, 0]),
 );
-
-export const pausesOf = ({ all, jobs }: Meta['pauses']): E.Pauses => ({ all, jobs: new Set(jobs) });
 
 class Reasons {
   readonly pauses: E.Pauses;

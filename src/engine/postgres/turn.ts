@@ -8,7 +8,7 @@ import { linesOf } from './locks.ts';
 import type { Session, Statement } from './session.ts';
 import { Unit } from './unit.ts';
 import { type Found, reading, Wanted } from './wanted.ts';
-import { lastOf, rowsOf, stirsOthers, type Writer, wereWritten } from './writes.ts';
+import { lastOf, rowsOf, versionOf, type Writer, wereWritten } from './writes.ts';
 
 export type Patience = 'none' | 'some' | 'endless';
 
@@ -31,7 +31,12 @@ export interface Claiming<T> extends Common {
   readonly claim: (unit: Unit, ask: Ask) => Promise<T>;
 }
 
-export type Work<T> = Operation<T> | Claiming<T>;
+/** Asks ahead of the turn, for what is committed by then. */
+export interface Looking extends Common {
+  readonly ask: Statement;
+}
+
+export type Work<T> = Operation<T> | Claiming<T> | Looking;
 
 /** Asks in the session of the turn. */
 export type Ask = <Row>(statement: Statement) => Promise<readonly Row[]>;
@@ -53,12 +58,8 @@ export interface Doubt {
 export interface TurnContext {
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   readonly writer: Writer;
-  /** Called once a turn is committed, before those who wait for it are answered. */
-  readonly committed: (
-    changes: readonly Change[],
-    stirs: boolean,
-    isUntold: boolean,
-  ) => Promise<void>;
+  /** Called once a turn is committed, with the version of the schedules, before those who wait for it are answered. */
+  readonly committed: (changes: readonly Change[], unit: Unit, version: number) => Promise<void>;
 }
 
 export const BEGIN: Statement = { text: 'begin isolation level read committed read write' };
@@ -81,12 +82,14 @@ export async function carryOut(
   noteDoubt: (doubt: Doubt) => void,
 ): Promise<() => Promise<void>> {
   const answers: (() => void)[] = [];
-  const left = await withoutIdle(session, all, answers);
+  const looks = all.map((one) => look(session, one));
+  const others = all.filter(({ work }) => !('ask' in work));
+  const begun = begin(session, others, answers);
   const done = async (): Promise<void> => {
     for (const answer of answers) answer();
   };
-  if (left.length === 0) return done;
-  const turn = await Turn.begin(session, left);
+  const [{ left, turn }] = await settled([begun, ...looks] as const);
+  if (!turn) return done;
   for (const one of left) if ('decide' in one.work) answers.push(await turn.decide(one, one.work));
   for (const one of left) if ('claim' in one.work) answers.push(await turn.claim(one, one.work));
   if (!turn.unit.hasChanged) {
@@ -94,13 +97,32 @@ export async function carryOut(
     return done;
   }
   const changes = turn.changes(context.clock.now());
-  const stirs = stirsOthers(turn.unit);
   const finish = async (): Promise<void> => {
-    await context.committed(changes, stirs, turn.unit.untold().length > 0);
+    await context.committed(changes, turn.unit, turn.version);
     await done();
   };
   await turn.commit(context, () => noteDoubt({ turn: turn.unit.turn, finish }));
   return finish;
+}
+
+interface Begun {
+  readonly left: readonly Handed[];
+  /** Null where there is nothing left to do. */
+  readonly turn: Turn | null;
+}
+
+async function begin(
+  session: Session,
+  all: readonly Handed[],
+  answers: (() => void)[],
+): Promise<Begun> {
+  const left = await withoutIdle(session, all, answers);
+  return { left, turn: left.length === 0 ? null : await Turn.begin(session, left) };
+}
+
+/** Answered at once: it has nothing to do with how the turn ends. */
+async function look(session: Session, { work, resolve }: Handed): Promise<void> {
+  if ('ask' in work) resolve(await session.query(work.ask));
 }
 
 /** If there is nothing but claims, those that find nothing need no turn. */
@@ -186,6 +208,10 @@ class Turn {
       this.unit.undo();
       return () => reject(error);
     }
+  }
+
+  get version(): number {
+    return versionOf(this.unit, this.#meta);
   }
 
   changes(at: number): readonly Change[] {

@@ -34,6 +34,7 @@
 import { delay } from '../../support/clock.ts';
 import { errnoOf } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
+import { deferred } from '../../support/wakeup.ts';
 import { isAway } from './connection.ts';
 import type { Session, Sessions } from './session.ts';
 import {
@@ -55,6 +56,8 @@ export interface TurnsOptions extends TurnContext {
 
 interface Waiting extends Handed {
   readonly since: number;
+  /** Settles when it is over. */
+  readonly over: Promise<unknown>;
 }
 
 /** How far the attempts at one turn have come. */
@@ -85,6 +88,7 @@ export const TURN_SETTINGS = {
 export class Turns {
   readonly #o: TurnsOptions;
   #queue: Waiting[] = [];
+  #underWay: readonly Waiting[] = [];
   #session: Session | null = null;
   #pumping: Promise<void> | null = null;
   #closed = false;
@@ -96,14 +100,20 @@ export class Turns {
   }
 
   do<T>(work: Work<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const since = this.#o.clock.monotonic();
-      this.#queue.push({ work, since, resolve: resolve as Handed['resolve'], reject });
-      this.#pumping ??= this.#pump();
-    });
+    const { promise, resolve, reject } = deferred<T>();
+    const since = this.#o.clock.monotonic();
+    const handed = { work, since, over: promise, resolve: resolve as Handed['resolve'], reject };
+    this.#queue.push(handed);
+    this.#pumping ??= this.#pump();
+    return promise;
   }
 
-  /** Resolves when all that has been handed in is over. */
+  /** Resolves when all that was handed in before is over: under load there is always more behind it. */
+  async soFar(): Promise<void> {
+    await Promise.allSettled([...this.#underWay, ...this.#queue].map(({ over }) => over));
+  }
+
+  /** Resolves when nothing is left. */
   async idle(): Promise<void> {
     while (this.#pumping) await this.#pumping;
   }
@@ -118,7 +128,11 @@ export class Turns {
   async #pump(): Promise<void> {
     // Operations of one turn of the loop stand together.
     await new Promise(setImmediate);
-    while (this.#queue.length > 0) await this.#carryOut(this.#take());
+    while (this.#queue.length > 0) {
+      this.#underWay = this.#take();
+      await this.#carryOut(this.#underWay);
+    }
+    this.#underWay = [];
     this.#pumping = null;
   }
 

@@ -7,6 +7,7 @@ import type { Meta } from './decided.ts';
 import { awaitsRuns, COLUMNS, columnOf, isOver, rowOf } from './run-row.ts';
 import type { Statement } from './session.ts';
 import { composed, type Part } from './statement.ts';
+import { STIRS, stirOf } from './stirs.ts';
 import type { Unit } from './unit.ts';
 
 /** The connection that writes, and the one that it notifies. */
@@ -108,26 +109,29 @@ export function lastOf(unit: Unit, meta: Meta, { id, channel }: Writer, at: numb
   if (asked.length > 0) add('asked', REQUESTS, JSON.stringify(asked));
   const pauses = JSON.stringify({ all: unit.pauses.all, jobs: [...unit.pauses.jobs].sort() });
   const mark = unit.clockMark === null ? null : JSON.stringify(unit.clockMark);
-  const version = meta.schedules + (schedules.length > 0 ? 1 : 0);
   const untold = JSON.stringify(unit.untold());
-  const counters = [meta.turn + 1, unit.nextId, last, version, pauses, mark, id, at, untold];
+  const counters = [
+    meta.turn + 1,
+    unit.nextId,
+    last,
+    versionOf(unit, meta),
+    pauses,
+    mark,
+    id,
+    at,
+    untold,
+  ];
   add('meta', META, ...counters, unit.grown);
   const isDue = Math.floor(meta.changes / CUT_EVERY) !== Math.floor(last / CUT_EVERY);
   if (isDue) add('cut', CUT, last - 2 * MAX_EVENTS_KEPT, at - REQUEST_MEMORY_MS, at - DAY);
-  const stirs = stirsOthers(unit);
-  if (changes.length > 0 || stirs) add('tell', TELL, channel, `${id} ${last} ${stirs ? 1 : 0}`);
+  const stir = STIRS[stirOf(unit)];
+  if (changes.length > 0 || stir > 0) add('tell', TELL, channel, `${id} ${last} ${stir}`);
   return statementOf(parts);
 }
 
-/** A run that waits for its turn or its time, or one that has left its place, its lock and its share of a limit. */
-export const stirsOthers = ({ stirs, changes }: Unit): boolean =>
-  stirs ||
-  changes.some(
-    ({ prev, run: { state } }) =>
-      state.name === 'queued' ||
-      state.name === 'scheduled' ||
-      (prev?.state.name === 'running' && state.name !== 'running'),
-  );
+/** The version of the schedules as the turn leaves them. */
+export const versionOf = ({ changedSchedules }: Unit, { schedules }: Meta): number =>
+  schedules + (changedSchedules.size > 0 ? 1 : 0);
 
 const statementOf = (parts: readonly Part[]): Statement =>
   composed('write', parts, (texts) => {

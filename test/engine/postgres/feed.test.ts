@@ -5,7 +5,7 @@ import { openSession } from '../../../src/engine/postgres/connection.ts';
 import { FORMAT, prepareSchema } from '../../../src/engine/postgres/schema.ts';
 import type { Run } from '../../../src/run/run.ts';
 import { save } from '../../../src/run/transitions.ts';
-import { all, DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
+import { all, DONE, draft, finish, schedule, T0 } from '../../helpers/engine-values.ts';
 import { freshStore, query } from '../../helpers/postgres.ts';
 import { openStore, reachOf } from '../../helpers/postgres-engine.ts';
 import { eventually } from '../../helpers/project.ts';
@@ -94,6 +94,45 @@ test('one that was away for longer than changes are kept is told of each run tha
   const { runs } = await all(one.engine);
   expect(told.map(({ n }) => n)).toEqual([12, 13]);
   expect(told.map(({ run }) => run)).toEqual([1, 2].map((id) => runs.find((run) => run.id === id)));
+});
+
+test('runs of a paused job wake no host, and a schedule that one host makes is seen by the look of the other', async () => {
+  const url = await freshStore();
+  const [one, two] = [await opened(url), await opened(url)];
+  const stirred = new Set<Engine>();
+  for (const { engine } of [one, two]) engine.onStir(() => stirred.add(engine));
+  await one.engine.pause({ job: 'mail' }, true);
+  for (const { engine } of [one, two]) await engine.accept([draft(1)], T0);
+  // Both listen by then, and have heard of the pause.
+  await eventually(() => one.told.length === 2 && two.told.length === 2);
+  stirred.clear();
+  await one.engine.accept([draft(3)], T0);
+  await eventually(() => two.told.length === 3);
+  expect([...stirred]).toEqual([]);
+  await one.engine.accept([draft(4, null, { job: 'other' })], T0);
+  await eventually(() => stirred.size === 2);
+  const lately = async (): Promise<readonly string[]> =>
+    (await two.engine.schedules({ lately: true })).map(({ name }) => name);
+  expect(await lately()).toEqual([]);
+  await one.engine.changeSchedule('s', () => schedule('s'));
+  await eventually(async () => {
+    await two.engine.advance(T0);
+    return (await lately()).join() === 's';
+  });
+});
+
+test('what was handed in before is durable soon, however much is handed in behind it', async () => {
+  const { engine } = await opened(await freshStore());
+  await engine.accept([draft(1)], T0);
+  let goesOn = true;
+  const load = async (): Promise<void> => {
+    while (goesOn) await engine.change(1, raise);
+  };
+  const loads = [load(), load(), load()];
+  await engine.durable();
+  expect((await engine.find(1))?.priority).toBeGreaterThan(0);
+  goesOn = false;
+  await Promise.all(loads);
 });
 
 test('twenty that begin on an empty database at the same moment make one schema', async () => {
