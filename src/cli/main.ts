@@ -116,7 +116,9 @@ function configOf({ command, general }: Parsed): Config {
 
 async function perform(parsed: Parsed, config: Config, out: Output): Promise<number> {
   const { command, typed, general } = parsed;
-  const confirm = confirmer(typed.yes === true, general.json === true);
+  const confirm = confirmer(typed.yes === true, general.json === true, (other, request) =>
+    callOnce(config, other, request),
+  );
   const asked: Asked = { config, now: systemClock.now(), typed, general, readStdin, confirm };
   const request = await requestOf(command, asked);
   const done = (await command.local?.(request, asked)) ?? null;
@@ -128,6 +130,16 @@ async function perform(parsed: Parsed, config: Config, out: Output): Promise<num
   const left: Left = { run: command.leaves?.(request, null) ?? null };
   const signal = endOnSignals(() => tellLeft(left, out));
   return withBackend(command, request, config, out, signal, left);
+}
+
+/** Nothing is held while a question waits for its answer. */
+async function callOnce(config: Config, command: Command, request: object): Promise<unknown> {
+  const backend = await openBackend(config, command, request);
+  try {
+    return await backend.call(command, request, newId());
+  } finally {
+    await backend.close();
+  }
 }
 
 async function withBackend(

@@ -3,6 +3,7 @@
 // document that ends where the disk was full would look like success.
 
 import { fstatSync, writeSync } from 'node:fs';
+import type { Asked, CallOther } from '../commands/shared/command.ts';
 import { errnoOf, JobrunError } from '../support/errors.ts';
 
 export async function readStdin(): Promise<string> {
@@ -12,17 +13,18 @@ export async function readStdin(): Promise<string> {
 }
 
 /** Asks on stderr; without a terminal there is no one to answer, so `-y` has to say it. */
-export function confirmer(yes: boolean, json: boolean): (question: string) => Promise<boolean> {
-  return async (question) => {
+export function confirmer(yes: boolean, json: boolean, call: CallOther): Asked['confirm'] {
+  return async (what, question) => {
     if (yes) return true;
     if (json || !process.stdin.isTTY || !process.stderr.isTTY) {
-      const message = `${question} There is no terminal to ask.`;
+      const message = `${what} There is no terminal to ask.`;
       throw new JobrunError('bad-option', message, 'Say yes beforehand: -y');
     }
+    const asked = await question(call);
     const { createInterface } = await import('node:readline/promises');
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     try {
-      return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+      return /^y(?:es)?$/i.test((await lines.question(`${asked} [y/N] `)).trim());
     } finally {
       lines.close();
     }

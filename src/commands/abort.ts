@@ -7,17 +7,17 @@ import { abortIdle } from '../run/transitions.ts';
 import type { RunView } from '../run/view.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError } from '../support/errors.ts';
-import { count as counted } from '../support/text.ts';
 import { list } from './list.ts';
 import { BY_FILTER, eachMatching, isByFilter, type Matched } from './shared/by-filter.ts';
-import type { Command, Context } from './shared/command.ts';
+import type { CallOther, Command, Context } from './shared/command.ts';
 import { duration, job, runs, text } from './shared/kinds.ts';
 import { getRun, refuseUnknownJob } from './shared/named.ts';
 import { argument, flag, option, shellFlag, wrong } from './shared/options.ts';
 import { paintState } from './shared/output.ts';
-import type { Aborted, Refused } from './shared/replies.ts';
-import { each, eachGiven, idsOf, isRefused, showRefused } from './shared/several.ts';
+import type { Aborted, Refused, Status } from './shared/replies.ts';
+import { countsText, each, eachGiven, idsOf, isRefused, showRefused } from './shared/several.ts';
 import { noDaemon } from './shared/waiting.ts';
+import { status } from './status.ts';
 
 interface Reply {
   readonly results: readonly (Aborted | Refused)[];
@@ -54,7 +54,7 @@ export const abort: Command<typeof options, Reply, Matched> = {
       const hint = 'For example: jobrun abort 12';
       throw new JobrunError('bad-option', 'give one of: ids, --job, --all', hint);
     }
-    if (all && !(await confirm('Abort all runs that are not settled?'))) {
+    if (all && !(await confirm('Abort all runs that are not settled?', askHowMany))) {
       throw new JobrunError('interrupted', 'nothing was aborted', 'Say yes, or give -y.');
     }
     return typed.force ? { ...request, graceMs: 0 } : request;
@@ -115,13 +115,18 @@ export const abort: Command<typeof options, Reply, Matched> = {
   },
 };
 
+async function askHowMany(call: CallOther): Promise<string> {
+  const { counts } = (await call(status as Command, {})) as Status;
+  return `Abort ${countsText(UNSETTLED.map((state) => [state, counts[state]]))}?`;
+}
+
 /** `5 runs: 4 aborted, 1 done`: one may have ended by itself meanwhile. */
 function summary(all: readonly Aborted[]): string {
   const states = [...new Set(all.map(({ state }) => state))];
   const counts = states.map(
-    (name) => `${all.filter(({ state }) => state === name).length} ${name}`,
+    (name) => [name, all.filter(({ state }) => state === name).length] as const,
   );
-  return `${counted(all.length, 'run')}: ${counts.join(', ')}`;
+  return countsText(counts);
 }
 
 /** A program outside has none: its run is over at once. */

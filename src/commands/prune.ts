@@ -1,17 +1,19 @@
 // `jobrun prune`: forgets settled runs by age, number or state, just as asked.
 import { isOfState } from '../run/refusal.ts';
-import { type Run, SETTLED } from '../run/run.ts';
+import { type Run, SETTLED, type StateName } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { count as counted } from '../support/text.ts';
-import type { Command, Context } from './shared/command.ts';
+import type { CallOther, Command, Context } from './shared/command.ts';
 import { count, duration, states } from './shared/kinds.ts';
-import { type Checked, flag, option, shellFlag } from './shared/options.ts';
-import { AT_ONCE, idsOf } from './shared/several.ts';
+import { type Checked, flag, option, type Sent, shellFlag } from './shared/options.ts';
+import { AT_ONCE, countsText, idsOf } from './shared/several.ts';
 
 interface Reply {
   readonly removed: number;
   readonly dryRun: boolean;
   readonly ids: readonly string[];
+  /** With `--dry-run`: how many of each state. */
+  readonly counts?: Chosen['counts'];
 }
 
 const options = {
@@ -39,24 +41,24 @@ export const prune: Command<typeof options, Reply> = {
 
   async ask(request, { confirm }) {
     refuseUnsaid(request);
-    if (request.dryRun || (await confirm('Remove these settled runs and their logs for good?')))
-      return request;
+    const question = (call: CallOther): Promise<string> => askHowMany(request, call);
+    const what = 'Remove these settled runs and their logs for good?';
+    if (request.dryRun || (await confirm(what, question))) return request;
     throw new JobrunError('interrupted', 'nothing was removed', 'Say yes, or give -y.');
   },
 
   async handle(request, context) {
     refuseUnsaid(request);
-    const chosen = await idsToRemove(request, context);
+    const { ids: chosen, counts } = await runsToRemove(request, context);
     const { dryRun = false } = request;
     const ids = dryRun ? chosen : await removeAll(chosen, context);
-    return { removed: ids.length, dryRun, ids: ids.map(String) };
+    return { removed: ids.length, dryRun, ids: ids.map(String), ...(dryRun && { counts }) };
   },
 
   show(reply, out) {
     if (out.done(reply, reply.ids)) return undefined;
-    const runs = counted(reply.removed, 'run');
-    if (reply.dryRun) out.line`Would remove ${runs}`;
-    else out.line`Removed ${runs}`;
+    if (reply.dryRun) out.line`Would remove ${statesText(reply)}`;
+    else out.line`Removed ${counted(reply.removed, 'run')}`;
     return undefined;
   },
 };
@@ -68,12 +70,33 @@ function refuseUnsaid({ olderThanMs, keep, states }: Checked<typeof options>): v
   throw new JobrunError('bad-option', 'nothing says which runs', hint);
 }
 
-async function idsToRemove(
+async function askHowMany(request: Sent<typeof options>, call: CallOther): Promise<string> {
+  const asked = { ...request, dryRun: true };
+  const reply = (await call(prune as Command, asked)) as Reply;
+  return `Remove for good ${statesText(reply)}?`;
+}
+
+const statesText = ({ counts }: Reply): string =>
+  countsText(SETTLED.map((state) => [state, counts?.[state] ?? 0]));
+
+interface Chosen {
+  readonly ids: readonly number[];
+  readonly counts: Partial<Record<StateName, number>>;
+}
+
+async function runsToRemove(
   { olderThanMs = 0, keep = 0, states = SETTLED }: Checked<typeof options>,
   context: Context,
-): Promise<readonly number[]> {
+): Promise<Chosen> {
   const before = context.clock.now() - olderThanMs;
-  return idsOf({ states, offset: keep }, context, (run) => settledBefore(run, before));
+  const counts: Partial<Record<StateName, number>> = {};
+  const ids = await idsOf({ states, offset: keep }, context, (run) => {
+    const { name } = run.state;
+    const isOld = settledBefore(run, before);
+    if (isOld) counts[name] = (counts[name] ?? 0) + 1;
+    return isOld;
+  });
+  return { ids, counts };
 }
 
 const settledBefore = ({ state }: Run, before: number): boolean =>

@@ -24,13 +24,15 @@ export interface Context {
   readonly everything: boolean;
   /** The marks are being read. */
   readonly marking: boolean;
+  /** Something goes through all that match. */
+  readonly stoppable: boolean;
   readonly filtered: boolean;
   /** The marked runs that can be retried. */
   readonly retryable: number;
 }
 
 type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
-type Lists = 'filter' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy' | 'mouse';
+type Lists = 'filter' | 'stop' | 'clear' | 'order' | 'mark' | 'mark-all' | 'copy' | 'mouse';
 /** Actions that change a run, a job or a schedule. */
 export type Steers =
   | 'abort'
@@ -118,7 +120,7 @@ const motion = (keys: string, how: Move, help = '', weight = 0): Binding =>
   bind(keys, { do: 'move', how }, moving, weight, 'move', help);
 const tab = (keys: string, to: Tab): Binding => bind(keys, { do: 'tab', to }, reading);
 
-const BACK_HELP = 'back; in a list: away with marks and filter';
+const BACK_HELP = 'back; in a list: stop what goes on, away with marks and filter';
 const RETRY_HELP = 'retry what failed, run now what waits, again what is done';
 const SCHEDULE_HELP = 'schedule a run: a form made from what the job takes';
 const ORDER_HELP = 'another order: newest, oldest, next due, last settled; jobs by their counts';
@@ -141,6 +143,7 @@ export const BINDINGS: readonly Binding[] = [
   motion('ctrl-u', 'halfup', 'half a page'),
   motion('ctrl-d', 'halfdown'),
   bind('enter', 'open', onRow, 8, 'open', 'all of the run, job or schedule under the cursor'),
+  bind('esc', 'stop', (c) => listed(c) && c.stoppable, 11, 'stop'),
   bind('esc left backspace h', 'back', opened, 9, 'back', BACK_HELP),
   bind('esc', 'clear', mayClear, 6, clearLabel),
   bind('/', 'filter', listed, 6, 'filter', 'filter as you type, as told below'),

@@ -99,6 +99,7 @@ export function contextOf(model: Model): Context {
     marks: marksOf(model).size,
     everything: everythingOf(model) !== null,
     marking: isMarking(model),
+    stoppable: model.stop !== null,
     filtered: model.filter !== '',
     retryable: retryTarget(model)?.ids.length ?? 0,
   };

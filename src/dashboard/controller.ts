@@ -195,6 +195,8 @@ export class Controller {
         return store.show('from' in screen ? screen.from : { kind: 'list' });
       case 'filter':
         return store.show({ kind: 'filter', line: lineOf(model.filter) });
+      case 'stop':
+        return model.stop?.();
       case 'clear':
         return this.#clear();
       case 'order':

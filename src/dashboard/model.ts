@@ -39,6 +39,8 @@ export interface Model {
   readonly log: Log | null;
   /** Runs that something was asked for which has not been answered: `aborting`. */
   readonly pending: ReadonlyMap<string, string>;
+  /** Stops what goes through all that match; null where nothing does. */
+  readonly stop: (() => void) | null;
 }
 
 /** Holds as long as its marks are those of the model. */
@@ -126,4 +128,5 @@ export const newModel = (size: Size, readOnly: boolean, timezone: string): Model
   detail: null,
   log: null,
   pending: new Map(),
+  stop: null,
 });

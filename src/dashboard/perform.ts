@@ -45,16 +45,28 @@ export async function perform(request: Request, desk: Desk): Promise<string | nu
   }
 }
 
-/** Tells how far it is while it goes through them. */
+/** Tells how far it is while it goes through them, and stops where that is asked for. */
 async function throughAll({ command, args, doing, done }: Request, desk: Desk): Promise<null> {
   const { store, link } = desk;
-  const items = link.stream(command, args, new AbortController().signal);
+  const ended = new AbortController();
+  const stop = (): void => ended.abort();
+  store.set({ stop });
+  const items = link.stream(command, args, ended.signal);
   let last: Matched | null = null;
-  for await (const item of items ?? []) {
-    last = item as Matched;
-    store.say(`${doing} ${showCount(last.done ?? 0)} of ${showCount(last.matched)} …`);
+  try {
+    for await (const item of items ?? []) {
+      last = item as Matched;
+      store.say(`${doing} ${showCount(last.done ?? 0)} of ${showCount(last.matched)} …`);
+    }
+  } finally {
+    store.change((model) => (model.stop === stop ? { ...model, stop: null } : model));
   }
-  const { done: count = 0, failed = 0 } = last ?? { matched: 0 };
+  const { done: count = 0, failed = 0, matched } = last ?? { matched: 0 };
+  if (ended.signal.aborted) {
+    const all = matched === 0 ? '' : ` of ${showCount(matched)}`;
+    store.say(`stopped: ${showCount(count)}${all} done, and what was under way`);
+    return null;
+  }
   const refused = failed > 0 ? `, ${showCount(failed)} refused` : '';
   store.say(`${done}: ${showCount(count)}${refused}`, failed > 0);
   return null;

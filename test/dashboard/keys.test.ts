@@ -70,6 +70,7 @@ const context: Context = {
   marks: 0,
   everything: false,
   marking: false,
+  stoppable: false,
   retryable: 0,
   filtered: false,
 };

@@ -139,6 +139,38 @@ describe('the dashboard in a terminal', () => {
     expect([counts.aborted, counts.scheduled]).toEqual([27, 3]);
   }, 40_000);
 
+  it('Escape stops what goes through all that match: what is under way is finished, the rest is left alone', async () => {
+    const { project, screen } = await opened();
+    project.write(
+      'jobs/deaf.mjs',
+      `export default { grace: '4s', run: () => new Promise((done) => setTimeout(done, 600_000)) };`,
+    );
+    const later = (n: number): Promise<unknown> => {
+      const lines = Array.from({ length: n }, () => JSON.stringify({ job: 'walk', in: '2h' }));
+      return project.cli(['schedule', '--batch', '-'], lines.join('\n'));
+    };
+    await later(1200);
+    const { id } = await project.json('schedule', 'deaf');
+    await later(200);
+    await project.until(id, ['running']);
+    screen.press('5');
+    await screen.shows('of 1,401');
+    screen.press('*');
+    await screen.shows('all 1,401 are marked');
+    screen.press('a');
+    await screen.shows('Abort all 1,401 that match?');
+    await pause(200);
+    screen.press('y');
+    await screen.shows('aborting 200 of 1,401 …');
+    expect(screen.lines.at(-1)).toContain('Esc stop');
+    screen.press('Escape');
+    await screen.shows('stopped: 200 of 1,401 done, and what was under way');
+    expect(screen.lines.at(-1)).not.toContain('Esc stop');
+    await project.until(id);
+    const { counts } = await project.json('status');
+    expect([counts.aborted, counts.scheduled]).toEqual([400, 1001]);
+  }, 40_000);
+
   it('lists schedules, pauses one and removes one, but not one that a job file defines', async () => {
     const { project, screen } = await opened();
     await project.json('schedule', 'walk', '--cron', '0 3 * * *', '--tz', 'UTC', '--name', 'early');

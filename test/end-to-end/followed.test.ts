@@ -77,4 +77,18 @@ test('a terminal shows one line of progress below the log, and Ctrl-C says that 
   expect(screen.text).toContain('attempt 2');
   expect((await project.show('1')).state).toBe('done');
   await daemon.kill('SIGTERM');
+
+  // Questions about many runs say how many they are, and wait without holding the state.
+  await project.json('schedule', 'gated', '--in', '1h');
+  await project.json('schedule', 'gated');
+  screen.type('clear\njobrun abort --all\n');
+  await screen.shows('Abort 2 runs: 1 scheduled, 1 queued? [y/N]');
+  expect((await project.json('schedule', 'gated', '--in', '1h')).id).toBe('4');
+  screen.type('n\n');
+  await screen.shows('nothing was aborted');
+  expect((await project.show('2')).state).toBe('scheduled');
+  screen.type('clear\njobrun prune --keep 0\n');
+  await screen.shows('Remove for good 1 run: 1 done? [y/N]');
+  screen.type('y\n');
+  await screen.shows('Removed 1 run');
 }, 60_000);

@@ -9,7 +9,10 @@ import { FILTER } from './filter.ts';
 import { choice, instant } from './kinds.ts';
 import { type Checked, field, yesOrNo } from './options.ts';
 import { queryOf } from './run-list.ts';
-import { AT_ONCE, each, idsOf, isRefused } from './several.ts';
+import { each, idsOf, isRefused } from './several.ts';
+
+/** A stop lets the part under way finish: few enough runs for that to be soon, and enough to share a commit. */
+const AT_ONCE = 200;
 
 export const BY_FILTER = {
   q: FILTER,

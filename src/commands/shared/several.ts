@@ -1,9 +1,10 @@
 // Commands that take several ids do each on its own and tell of each: one that cannot be done does not stop the
 // others. The exit code is 0 where all went well, that of the refusals where all were refused alike, else 1.
 import type { Query } from '../../engine/engine.ts';
-import type { Run } from '../../run/run.ts';
+import type { Run, StateName } from '../../run/run.ts';
 import type { Clock } from '../../support/clock.ts';
 import { errorFromShape, exitCodeOf, JobrunError } from '../../support/errors.ts';
+import { showCount } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import type { Output } from './output.ts';
 import type { Refused } from './replies.ts';
@@ -75,6 +76,14 @@ export async function each<T>(
     results.push(...(await Promise.all(part.map((id) => orRefused(id, act)))));
   }
   return results;
+}
+
+/** `5 runs: 4 queued, 1 running`. */
+export function countsText(counts: readonly (readonly [state: StateName, n: number])[]): string {
+  const some = counts.filter(([, n]) => n > 0);
+  const all = some.reduce((sum, [, n]) => sum + n, 0);
+  const each = some.map(([state, n]) => `${showCount(n)} ${state}`).join(', ');
+  return `${showCount(all)} ${all === 1 ? 'run' : 'runs'}${each && `: ${each}`}`;
 }
 
 async function orRefused<T>(id: number, act: (id: number) => Promise<T>): Promise<T | Refused> {
