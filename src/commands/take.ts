@@ -12,7 +12,7 @@ import { list } from '../support/schema.ts';
 import type { Command, Context } from './shared/command.ts';
 import { findJob } from './shared/job-lookup.ts';
 import { count, duration, job, text } from './shared/kinds.ts';
-import { field, type Kind, needed, wrong } from './shared/options.ts';
+import { field, take as fromSchema, type Kind, needed, wrong } from './shared/options.ts';
 import { noDaemon } from './shared/waiting.ts';
 
 export interface Lease {
@@ -41,7 +41,7 @@ const options = {
   worker: needed(text(MAX_NAME), 'its name, as it is shown'),
   count: field(count(1, MAX_TAKEN), 'most runs at once; default: 1'),
   wait: field(duration, 'how long to wait for a run, at most 30s; default: 30s'),
-  domain: field(text(MAX_NAME), 'taken, and without a meaning: any worker gets any run'),
+  domain: field(text(MAX_NAME), 'a folder of jobs: runs of <domain>/<job> instead of <job>'),
 };
 
 export const take: Command<typeof options, undefined, readonly Lease[]> = {
@@ -50,8 +50,9 @@ export const take: Command<typeof options, undefined, readonly Lease[]> = {
   examples: [],
   options,
 
-  async *stream({ jobs, worker, count = 1, wait = 30 * SECOND }, context, signal) {
+  async *stream({ domain, worker, count = 1, wait = 30 * SECOND, ...asked }, context, signal) {
     if (!context.daemon) throw noDaemon('taking a run');
+    const jobs = asked.jobs.map((name) => inDomain(name, domain));
     if (jobs.length === 0 || jobs.length > MOST_JOBS)
       throw wrong('jobs', `a list of 1 to ${MOST_JOBS} names`);
     await refuseOthers(jobs, context);
@@ -62,6 +63,10 @@ export const take: Command<typeof options, undefined, readonly Lease[]> = {
 
   show: () => undefined,
 };
+
+/** Other workers take the runs of each domain: it is a folder of jobs. */
+export const inDomain = (name: string, domain: string | undefined): string =>
+  domain === undefined ? name : fromSchema(job.schema, `${domain}/${name}`, 'domain');
 
 /** An unknown job may still come. */
 async function refuseOthers(jobs: readonly string[], { catalog }: Context): Promise<void> {
@@ -86,6 +91,6 @@ function leaseView(run: Run, { catalog, config }: Context): Lease {
     checkpoint: life?.checkpoint ?? null,
     dueAt: isoOf(run.state.dueAt),
     lockTimeMs: policyOf(catalog.find(job)).lockTimeMs ?? until - heardAt,
-    traceparent: attemptTrace(run, config.trace.join).traceparent,
+    traceparent: attemptTrace(run, config.trace).traceparent,
   };
 }

@@ -3,7 +3,7 @@
 import { begunAttempts } from '../run/attempts.ts';
 import { latestAttempt, type Run } from '../run/run.ts';
 import { type Mask, maskOf } from '../run/secrets.ts';
-import { attemptTrace } from '../run/trace.ts';
+import { attemptTrace, type TraceRules } from '../run/trace.ts';
 import type { Saved } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { isoOf } from '../support/clock.ts';
@@ -13,7 +13,7 @@ import type { Assignment, FromRun } from '../workers/messages.ts';
 export function assignmentOf(
   run: Run,
   file: string,
-  joinMs: number,
+  rules: TraceRules,
   reportStart = false,
 ): Assignment {
   const { life, origin } = run;
@@ -33,7 +33,7 @@ export function assignmentOf(
     rowBytes: life?.rowBytes ?? 0,
     steps: life?.steps?.toJSON() ?? {},
     reportStart,
-    trace: attemptTrace(run, joinMs),
+    trace: attemptTrace(run, rules),
   };
 }
 

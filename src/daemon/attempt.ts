@@ -18,6 +18,7 @@ import { withStart } from '../run/attempts.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone, withProgress } from '../run/run.ts';
+import type { TraceRules } from '../run/trace.ts';
 import { type Saved, save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
@@ -81,7 +82,7 @@ export interface AttemptOwn {
   /** Takes out of what the job says what must not be shown. */
   readonly hide: (message: FromRun) => FromRun;
   /** How soon it must begin to be a part of its caller's trace. */
-  readonly joinMs: number;
+  readonly trace: TraceRules;
 }
 
 export interface Ended {
@@ -248,7 +249,7 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const assignment = assignmentOf(this.run, this.#own.file, this.#own.joinMs, this.#reportStart);
+    const assignment = assignmentOf(this.run, this.#own.file, this.#own.trace, this.#reportStart);
     logs.begin(this.run.id, this.#number, assignment.rows, this.#token);
     this.runner.send({ type: 'run', assignment });
     const { outcome, spent, unclean } = await this.#finished;

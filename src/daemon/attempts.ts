@@ -128,7 +128,7 @@ export class Attempts {
       policy: policyOf(entry),
       file: entry?.file ?? '',
       hide: hiderOf(run.params, config.redact),
-      joinMs: config.trace.join,
+      trace: config.trace,
     });
     this.#under.set(run.id, attempt);
     const wish = this.#wishes.get(run.id);
@@ -321,7 +321,7 @@ export class Attempts {
     try {
       const answer = await this.#p.caller.hook({
         hook,
-        assignment: assignmentOf(run, file, this.#p.config.trace.join),
+        assignment: assignmentOf(run, file, this.#p.config.trace),
         ...what,
       });
       if (!answer.ok) this.#hookFailed(run, hook, answer.message);
@@ -342,7 +342,7 @@ export class Attempts {
   askOnError(run: Run, error: RunError): Promise<Decision | undefined> {
     return this.#askOnError(
       run,
-      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? '', this.#p.config.trace.join),
+      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? '', this.#p.config.trace),
       error,
     );
   }

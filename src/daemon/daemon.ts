@@ -33,6 +33,7 @@ import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
 import { Upkeep } from './upkeep.ts';
 import { copyText, drainText, leapText, lostText, unstartedText } from './watching/log.ts';
+import { withSampler } from './watching/trace-settings.ts';
 import { Watching } from './watching/watching.ts';
 
 export class Daemon {
@@ -65,10 +66,12 @@ export class Daemon {
   #finish: (exitCode: number) => void = () => undefined;
 
   /** Opens the state and everything on it; the daemon serves when this resolves. */
-  static async start(options: DaemonOptions): Promise<Daemon> {
-    const { config, clock, log } = options;
+  static async start(given: DaemonOptions): Promise<Daemon> {
+    const { clock, log } = given;
     // Read first, so that a wrong TZ is reported once and not by each job with a cron.
-    log.logger.debug(`the time zone is ${config.timezone}`);
+    log.logger.debug(`the time zone is ${given.config.timezone}`);
+    const config = withSampler(given.config, process.env);
+    const options = { ...given, config };
     refuseMissingFiles();
     const onError = (error: unknown): void => {
       // Said once, and not by each part that misses it.

@@ -14,8 +14,15 @@ export interface AttemptTrace extends Trace {
   readonly baggage: string;
 }
 
-/** The first attempt of a run joins the trace of its caller where it begins within this time. */
-export const JOIN_MS = MINUTE;
+/** `trace` of the config, as far as it decides what an attempt is told. */
+export interface TraceRules {
+  /** The first attempt of a run joins the trace of its caller where it begins within this time. */
+  readonly join: number;
+  /** The share of the traces that begin here and are sent, from 0 to 1. Default: all. */
+  readonly sample?: number | undefined;
+}
+
+const USUAL: TraceRules = { join: MINUTE };
 
 const PARENT =
   /^(?!ff)([\da-f]{2})-((?!0{32})[\da-f]{32})-((?!0{16})[\da-f]{16})-([\da-f]{2})(-.*)?$/;
@@ -47,26 +54,30 @@ export function traceOf(traceparent: unknown, tracestate?: unknown): Trace | nul
 }
 
 /** The context of the attempt that began last. */
-export function attemptTrace(run: Run, joinMs = JOIN_MS): AttemptTrace {
+export function attemptTrace(run: Run, rules = USUAL): AttemptTrace {
   const number = begunAttempts(run);
-  const caller = joinedBy(run, number, joinMs);
+  const caller = joinedBy(run, number, rules.join);
   return {
-    traceparent: textOf(idsOf(run, number, joinMs)),
+    traceparent: textOf(idsOf(run, number, rules)),
     tracestate: caller?.tracestate ?? null,
     baggage: `jobrun.job=${run.job},jobrun.run=${run.id},jobrun.attempt=${number}`,
   };
 }
 
-/** The ids of an attempt by its place among those that have begun, from 1. */
-export function idsOf(run: Run, number: number, joinMs = JOIN_MS): SpanIds {
+/**
+ * The ids of an attempt by its place among those that have begun, from 1. In the caller's trace the caller has decided whether
+ * it is sampled; for a trace that begins here its own id decides, so that all who are told of it do the same.
+ */
+export function idsOf(run: Run, number: number, { join, sample = 1 } = USUAL): SpanIds {
   const own = createHash('sha256')
     .update([run.id, run.job, run.createdAt, number].join(' '))
     .digest('hex');
   const spanId = own.slice(32, 48);
-  const caller = readTraceparent(joinedBy(run, number, joinMs)?.traceparent);
-  return caller
-    ? { traceId: caller.traceId, spanId, flags: caller.flags }
-    : { traceId: own.slice(0, 32), spanId, flags: SAMPLED };
+  const caller = readTraceparent(joinedBy(run, number, join)?.traceparent);
+  if (caller) return { traceId: caller.traceId, spanId, flags: caller.flags };
+  const traceId = own.slice(0, 32);
+  const isSampled = Number.parseInt(traceId.slice(-13), 16) < sample * 16 ** 13;
+  return { traceId, spanId, flags: isSampled ? SAMPLED : LEFT_OUT };
 }
 
 /** The trace that an attempt is a part of; null for one that begins a trace of its own. */
@@ -82,5 +93,6 @@ export function joinedBy(
 }
 
 const SAMPLED = '01';
+const LEFT_OUT = '00';
 
 const textOf = ({ traceId, spanId, flags }: SpanIds): string => `00-${traceId}-${spanId}-${flags}`;

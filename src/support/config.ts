@@ -77,7 +77,6 @@ export interface TraceConfig {
   /** The first attempt joins the trace of its caller if it begins within this time. */
   readonly join: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly link?: string | undefined;
 }
 
 /** Milliseconds, a number of runs, and bytes. */
@@ -124,7 +123,6 @@ const TRACE = strict(
     sample: v.optional(numberBetween(0, 1)),
     join: v.optional(duration, MINUTE),
     headers: v.optional(mapOf(text), {}),
-    link: v.optional(text),
   },
   { noun: 'setting' },
 );

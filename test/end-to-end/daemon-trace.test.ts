@@ -21,6 +21,9 @@ test('neither jobs, commands nor notifications inherit the trace of the daemon; 
     }),
   });
   for (const name of [...NAMES, 'OTHER']) project.env[name] = `of the daemon: ${name}`;
+  // None of the traces that begin here is sent, and what the job calls is told so.
+  project.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:9';
+  project.env.OTEL_TRACES_SAMPLER = 'always_off';
   await project.daemon();
   for (const name of NAMES) delete project.env[name];
   const expected = [null, null, null, 'of the daemon: OTHER'];
@@ -28,7 +31,7 @@ test('neither jobs, commands nor notifications inherit the trace of the daemon; 
   expect((await project.until(id)).output).toEqual(expected);
   const shell = await project.json('schedule', 'shell');
   expect((await project.until(shell.id)).output, 'a command has those of its own attempt').toEqual([
-    expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-01$/),
+    expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-00$/),
     null,
     `jobrun.job=shell,jobrun.run=${shell.id},jobrun.attempt=1`,
     'of the daemon: OTHER',
@@ -174,7 +177,9 @@ test('attempts are sent to a collector as spans: children of the caller, retries
     return all.length >= 3 ? all : null;
   });
   expect(collector.received[1]).toMatchObject({ url: '/v1/traces', type: 'application/json' });
-  const [failed, done, receipt] = spans as [Doc, Doc, Doc];
+  // The emitted run may end before the attempt that emitted it.
+  const [failed, done] = spans.filter(({ name }) => name === 'process order') as [Doc, Doc];
+  const receipt = spans.find(({ name }) => name === 'process receipt');
   expect(failed).toEqual({
     ...{ traceId: traceId(5), spanId: expect.stringMatching(/^[\da-f]{16}$/) },
     ...{ parentSpanId: '00f067aa0ba902b7', traceState: 'a=1', name: 'process order', kind: 5 },
@@ -231,4 +236,4 @@ test('a collector that hangs slows no run and no stop; another protocol stops th
     2,
     expect.stringContaining('grpc is not spoken'),
   ]);
-});
+}, 60_000);

@@ -195,7 +195,7 @@ it('a command goes on after a restart of the daemon, and without one it runs her
   await daemon.kill('SIGKILL');
   await alone.daemon();
   expect(await alone.until(started.id)).toMatchObject({ state: 'done', attempt: 2 });
-});
+}, 60_000);
 
 it('a job file of that name takes its place: it runs, and what was typed before does not', async () => {
   const alone = new Project({ 'jobs/.keep': '' });
@@ -216,4 +216,4 @@ it('a job file of that name takes its place: it runs, and what was typed before 
   expect((await alone.until(before.id)).error.message).toContain(
     'has taken the name of the built-in',
   );
-});
+}, 60_000);

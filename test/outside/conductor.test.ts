@@ -249,6 +249,30 @@ test('a name with a slash is polled encoded or not, logs are added, and queues a
   expect((await sdk.asks('DELETE', 'workflow/2')).status).toBe(409);
 });
 
+test('a domain is a folder of jobs: its workers take the runs of that domain, and no others do', async () => {
+  const [project, sdk] = await conductorProject({}, { 'jobs/blue/resize.json': external() });
+  const workflow = (more: object): Promise<Reply> =>
+    sdk.asks('POST', 'workflow', { name: 'resize', input: { n: 1 }, ...more });
+  const started = await workflow({ taskToDomain: { '*': 'blue' } });
+  expect([started.status, started.text]).toEqual([200, '1']);
+  expect(await project.get('runs/1')).toMatchObject({ job: 'blue/resize', params: { n: 1 } });
+  expect(await sdk.poll()).toEqual([]);
+  const [task] = await sdk.poll('workerid=w-1&count=1&timeout=5000&domain=blue');
+  expect(task).toMatchObject({ taskId: '1.1', taskDefName: 'resize', domain: 'blue' });
+  await sdk.reports(task, { status: 'COMPLETED', outputData: { n: 2 } });
+  expect(await project.get('runs/1')).toMatchObject({ state: 'done', output: { n: 2 } });
+  expect((await workflow({ taskToDomain: { other: 'blue' } })).text).toBe('2');
+  expect(await project.get('runs/2')).toMatchObject({ job: 'resize' });
+  const unknown = await workflow({ taskToDomain: { resize: 'red' } });
+  expect([unknown.status, unknown.json.message]).toEqual([
+    404,
+    expect.stringContaining('there is no job named "red/resize"'),
+  ]);
+  expect((await workflow({ taskToDomain: 'blue' })).status).toBe(400);
+  const odd = await sdk.asks('GET', 'tasks/poll/batch/resize?timeout=10&domain=..');
+  expect(odd.status).toBe(400);
+});
+
 test('a bad request is told with a number as its status, and changes nothing; an unknown task is no error', async () => {
   const [project, sdk] = await conductorProject({}, { 'jobs/own.mjs': 'export default () => 1;' });
   await accept(project);

@@ -35,6 +35,21 @@ test('a context is taken in as it is, one of a later version as far as it is kno
     });
 });
 
+test('a trace that begins here is marked as left out where the share of those that are sent leaves it out', () => {
+  const flagsOf = (sample: number): string[] =>
+    Array.from({ length: 200 }, (_, i) => {
+      const run = claim(queuedRun(i + 1), policy(), 1, NOW);
+      return attemptTrace(run, { join: 0, sample }).traceparent.slice(-2);
+    });
+  expect([new Set(flagsOf(1)), new Set(flagsOf(0))]).toEqual([new Set(['01']), new Set(['00'])]);
+  const half = flagsOf(0.5).filter((flags) => flags === '01').length;
+  expect(Math.abs(half - 100)).toBeLessThan(40);
+  const joined = claim(queuedRun(7, { origin: { trace } }), policy(), 1, NOW);
+  expect(attemptTrace(joined, { join: 1000, sample: 0 }).traceparent, 'its caller decides').toMatch(
+    /-01$/,
+  );
+});
+
 test('the first attempt joins the trace of its caller if it begins soon; later ones, and late ones, begin their own', () => {
   const run = claim(queuedRun(7, { origin: { trace } }), policy(), 1, NOW + 5000);
   const first = attemptTrace(run);

@@ -11,7 +11,7 @@ import {
 import type { Accepted } from '../../engine/engine.ts';
 import { withLimit } from '../../run/retries.ts';
 import type { Draft, Due, Origin, Run, Trace } from '../../run/run.ts';
-import { attemptTrace, traceOf } from '../../run/trace.ts';
+import { attemptTrace, type TraceRules, traceOf } from '../../run/trace.ts';
 import { waitOf } from '../../run/waits.ts';
 import { JobrunError, toJobrunError } from '../../support/errors.ts';
 import { checkJson, type Json } from '../../support/json.ts';
@@ -203,12 +203,12 @@ function finish(
   parent: Run | undefined,
 ): Soon<Draft> {
   const { after = [] } = one.request;
-  const draft = finished(one, now, parent, context.config.trace.join);
+  const draft = finished(one, now, parent, context.config.trace);
   if (after.length === 0) return draft;
   return Promise.all(after.map((id) => getRun(id, context))).then(() => draft);
 }
 
-function finished(one: Prepared, now: number, parent: Run | undefined, joinMs: number): Draft {
+function finished(one: Prepared, now: number, parent: Run | undefined, rules: TraceRules): Draft {
   const { request, entry, params } = one;
   const policy = policyOf(entry);
   const draft: Draft = {
@@ -217,7 +217,7 @@ function finished(one: Prepared, now: number, parent: Run | undefined, joinMs: n
     params,
     priority: request.priority ?? policy.priority,
     ...(dueOf(request, now) ?? { dueAt: null }),
-    origin: originOf(one, parent, joinMs),
+    origin: originOf(one, parent, rules),
   };
   return withLimit(draft, policy);
 }
@@ -225,10 +225,10 @@ function finished(one: Prepared, now: number, parent: Run | undefined, joinMs: n
 function originOf(
   { request, lock }: Prepared,
   parent: Run | undefined,
-  joinMs: number,
+  rules: TraceRules,
 ): Origin | null {
   const { command, key, retries, timeoutMs, after = [], traceparent, tracestate } = request;
-  const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent, joinMs) : null);
+  const trace = traceOf(traceparent, tracestate) ?? (parent ? ofAttempt(parent, rules) : null);
   const origin = {
     ...(command && { command }),
     ...(key !== undefined && { key }),
@@ -243,8 +243,8 @@ function originOf(
 }
 
 /** The attempt is the caller of its emits. */
-function ofAttempt(parent: Run, joinMs: number): Trace {
-  const { traceparent, tracestate } = attemptTrace(parent, joinMs);
+function ofAttempt(parent: Run, rules: TraceRules): Trace {
+  const { traceparent, tracestate } = attemptTrace(parent, rules);
   return { traceparent, tracestate };
 }
 

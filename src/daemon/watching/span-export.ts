@@ -17,6 +17,7 @@ const TRY_MS = 10 * SECOND;
 /** Before the second and the third try; after that it is given up. */
 const AGAIN_AFTER_MS = [SECOND, 5 * SECOND];
 const STOP_MS = 2 * SECOND;
+const SAMPLED = 1;
 
 export interface SpanCounts {
   sent: number;
@@ -55,8 +56,8 @@ export class SpanExport {
 
   changed(change: Change): void {
     const { settings, clock } = this.#p;
-    const span = spanOf(change, settings.joinMs);
-    if (!span || !isSampled(span, settings.sample)) return;
+    const span = spanOf(change, settings);
+    if (!span || (span.flags & SAMPLED) === 0) return;
     if (this.#waiting.length >= MOST_WAITING) this.counts.dropped++;
     else this.#waiting.push(span);
     if (this.#waiting.length >= MOST_AT_ONCE) this.#send();
@@ -130,9 +131,3 @@ const LATE: Failed = { why: 'it did not answer in time', final: false };
 
 /** As the OTLP specification has it. */
 const PASSING = (status: number): boolean => [429, 502, 503, 504].includes(status);
-
-/** The flag of the caller decides; where there is none, the trace's own id, so that all attempts of a trace fare alike. */
-function isSampled({ flags, parentSpanId, traceId }: Span, share: number): boolean {
-  if (parentSpanId !== undefined) return (flags & 1) === 1;
-  return Number.parseInt(traceId.slice(-13), 16) < share * 16 ** 13;
-}

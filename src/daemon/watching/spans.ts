@@ -3,7 +3,13 @@
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import type { Attempt, Run } from '../../run/run.ts';
-import { idsOf, joinedBy, readTraceparent, type SpanIds } from '../../run/trace.ts';
+import {
+  idsOf,
+  joinedBy,
+  readTraceparent,
+  type SpanIds,
+  type TraceRules,
+} from '../../run/trace.ts';
 
 type Value = { stringValue: string } | { intValue: number } | { boolValue: boolean };
 export interface Attribute {
@@ -37,13 +43,13 @@ const [HAS_IS_REMOTE, IS_REMOTE] = [0x100, 0x200];
 const FAILURES: readonly string[] = ['threw', 'timeout', 'stale', 'lost'];
 
 /** The span of the attempt that has ended with this change; null where none has. */
-export function spanOf({ prev, run }: Change, joinMs: number): Span | null {
+export function spanOf({ prev, run }: Change, rules: TraceRules): Span | null {
   const attempt = run.life?.attempts.at(-1);
   const hasEnded = prev?.state.name === 'running' && run.state.name !== 'running';
   if (!attempt || !hasEnded || attempt.endedAt === undefined) return null;
   const number = begunAttempts(run);
-  const { traceId, spanId, flags } = idsOf(run, number, joinMs);
-  const caller = joinedBy(run, number, joinMs);
+  const { traceId, spanId, flags } = idsOf(run, number, rules);
+  const caller = joinedBy(run, number, rules.join);
   const parent = readTraceparent(caller?.traceparent);
   return {
     ...{ traceId, spanId },
@@ -58,7 +64,7 @@ export function spanOf({ prev, run }: Change, joinMs: number): Span | null {
     events: exceptionsOf(attempt),
     droppedEventsCount: 0,
     status: statusOf(attempt),
-    links: parent ? [] : linksOf(run, number, joinMs),
+    links: parent ? [] : linksOf(run, number, rules),
     droppedLinksCount: 0,
     flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE | (parent ? IS_REMOTE : 0),
   };
@@ -115,9 +121,9 @@ const statusOf = ({ outcome, error }: Attempt): Span['status'] =>
     : { code: UNSET };
 
 /** To the caller, and to the attempt before. */
-function linksOf(run: Run, number: number, joinMs: number): readonly object[] {
+function linksOf(run: Run, number: number, rules: TraceRules): readonly object[] {
   const caller = readTraceparent(run.origin?.trace?.traceparent);
-  const before = number > 1 ? idsOf(run, number - 1, joinMs) : null;
+  const before = number > 1 ? idsOf(run, number - 1, rules) : null;
   return [caller, before].flatMap((one) => (one ? linkTo(one) : []));
 }
 

@@ -1,15 +1,14 @@
 // The target of spans: `trace` of the config, else the variables that OpenTelemetry names. Null: nowhere, which is the default.
+import type { TraceRules } from '../../run/trace.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';
 
-export interface TraceSettings {
+export interface TraceSettings extends TraceRules {
   /** The whole address. */
   readonly to: string;
   readonly headers: Readonly<Record<string, string>>;
   /** The share of traces that begin here and are sent, from 0 to 1. */
   readonly sample: number;
-  /** The first attempt joins the trace of its caller where it begins within this time. */
-  readonly joinMs: number;
   readonly service: string;
   readonly resource: Readonly<Record<string, string>>;
 }
@@ -39,11 +38,17 @@ export function traceSettings(
     to: isWhole ? address : withPath(address),
     headers: { ...pairsOf(of(env, 'HEADERS')), ...headers },
     sample: sample ?? sampleOf(env),
-    joinMs: join,
+    join,
     service:
       env.OTEL_SERVICE_NAME || pairsOf(env.OTEL_RESOURCE_ATTRIBUTES)['service.name'] || 'jobrun',
     resource: pairsOf(env.OTEL_RESOURCE_ATTRIBUTES),
   };
+}
+
+/** The config with the share of traces that the environment may give. */
+export function withSampler(config: Config, env: Environment): Config {
+  const settings = traceSettings(config, env);
+  return settings ? { ...config, trace: { ...config.trace, sample: settings.sample } } : config;
 }
 
 const of = (env: Environment, name: string): string | undefined =>

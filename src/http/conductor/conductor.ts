@@ -13,7 +13,7 @@
 // The key of the API is the `keySecret`, and the token that an SDK gets for it is the key itself: it holds as long as the
 // key does, also over a restart. Refusals come in the order of door.ts.
 import type { JobView } from '../../commands/shared/replies.ts';
-import type { Lease } from '../../commands/take.ts';
+import { inDomain, type Lease } from '../../commands/take.ts';
 import type { LogLine } from '../../run/view.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { fromJson, type Json } from '../../support/json.ts';
@@ -195,7 +195,12 @@ async function poll(
     },
     'first',
   );
-  return (taken as unknown as readonly Lease[]).map((lease) => polledTask(lease, worker));
+  // A worker is told the name that it asked for.
+  const named: Fields = domain ? { taskType: job, taskDefName: job, domain } : {};
+  return (taken as unknown as readonly Lease[]).map((lease) => ({
+    ...polledTask(lease, worker),
+    ...named,
+  }));
 }
 
 const DEFAULT_WAIT_MS = 100;
@@ -264,14 +269,26 @@ async function settleByName({ named: [run = '', job = '', status = ''], body, as
 }
 
 async function startWorkflow({ body, trace, ask }: Asked): Promise<Answer> {
-  const { name, input, priority } = (jsonOf(body) ?? {}) as Fields;
+  const { name, input, priority, taskToDomain } = (jsonOf(body) ?? {}) as Fields;
   if (typeof name !== 'string')
     throw new JobrunError('bad-request', 'name must be a job', 'Name it.');
   const reply = await ask('schedule', {
-    ...{ ...trace, job: name, params: input ?? {} },
+    ...{ ...trace, job: inDomain(name, domainOf(name, taskToDomain)), params: input ?? {} },
     ...(typeof priority === 'number' && priority !== 0 && { priority }),
   });
   return { text: (reply as { run: { id: string } }).run.id };
+}
+
+/** `{ "resize": "blue" }`, or `*` for any task. The first of several domains is taken. */
+function domainOf(name: string, taskToDomain: Json | undefined): string | undefined {
+  if (taskToDomain === undefined || taskToDomain === null) return undefined;
+  const given = isFields(taskToDomain) ? (taskToDomain[name] ?? taskToDomain['*'] ?? '') : null;
+  if (typeof given !== 'string') {
+    const hint = 'For example: {"resize": "blue"}';
+    throw new JobrunError('bad-request', 'taskToDomain must be an object of texts', hint);
+  }
+  const [first = ''] = given.split(',');
+  return first.trim() || undefined;
 }
 
 async function endWorkflow({ named: [run = ''], query, ask }: Asked): Promise<Answer> {
