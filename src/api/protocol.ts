@@ -16,6 +16,7 @@ import {
   textUpTo,
   whole,
 } from '../support/schema.ts';
+import { expectedHeap } from './expected-heap.ts';
 import { endOfText, type Oversized, oversizedIn } from './oversized.ts';
 
 export interface Request {
@@ -147,21 +148,29 @@ export class FrameReader {
     return this.#decode(this.#pass());
   }
 
+  /** The heap that its content is expected to take. */
+  get nextHeap(): number {
+    return expectedHeap(this.#whole());
+  }
+
   /** Passes over the frame where its bytes tell that it has a value that is too large; null where they do not. */
   nextOversized(): Oversized | null {
-    const whole = this.nextBytes;
-    this.#gather(whole);
-    const found = oversizedIn(this.#bytes.subarray(this.#at + HEADER, this.#at + whole));
+    const found = oversizedIn(this.#whole());
     if (found) this.#pass();
     return found;
   }
 
+  /** The bytes of the next frame, without its header. */
+  #whole(): Buffer {
+    const bytes = this.nextBytes;
+    this.#gather(bytes);
+    return this.#bytes.subarray(this.#at + HEADER, this.#at + bytes);
+  }
+
   #pass(): Buffer {
-    const whole = this.nextBytes;
-    this.#gather(whole);
-    const bytes = this.#bytes.subarray(this.#at + HEADER, this.#at + whole);
-    this.#at += whole;
-    this.#held -= whole;
+    const bytes = this.#whole();
+    this.#at += HEADER + bytes.length;
+    this.#held -= HEADER + bytes.length;
     this.#rest();
     return bytes;
   }
