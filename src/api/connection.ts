@@ -20,6 +20,7 @@ import {
   type Request,
   readRequest,
 } from './protocol.ts';
+import { neverFinished, tooMany } from './refusals.ts';
 import type { Turns } from './turns.ts';
 
 export interface Service {
@@ -189,36 +190,44 @@ export class Connection implements Sender {
     this.#socket.pause();
     this.#giveSigns();
     const bytes = this.#reader.nextBytes;
-    this.#service.turns.take(this, costOf(bytes), () => {
-      this.#inTurn = false;
-      if (this.#closing) return;
-      try {
-        if (!this.#readLarge(bytes)) return;
-      } catch (error) {
-        this.close(toJobrunError(error));
-        return;
+    this.#service.turns.take(this, costOf(bytes), () => void this.#readLarge(bytes));
+  }
+
+  /** Never rejects. Others are served while it is parsed; on this connection nothing is read meanwhile. */
+  async #readLarge(bytes: number): Promise<void> {
+    if (this.#closing) return;
+    try {
+      if (await this.#passLarge(bytes)) {
+        this.#isComplete = false;
+        this.#expected = 0;
       }
-      this.#isComplete = false;
-      this.#expected = 0;
-      this.#read();
-      this.readOn();
-    });
+    } catch (error) {
+      this.close(toJobrunError(error));
+    }
+    this.#inTurn = false;
+    if (!this.#closing && !this.#isComplete) this.#read();
+    this.readOn();
   }
 
   /** False where there is no room for its values yet. */
-  #readLarge(bytes: number): boolean {
+  async #passLarge(bytes: number): Promise<boolean> {
+    const { intake } = this.#service;
     const oversized = this.#expected === 0 ? this.#reader.nextOversized() : null;
-    if (oversized) {
-      const { id, what } = oversized;
-      this.#send({ id, ok: false, error: tooLarge(what).toJSON() });
-      return true;
-    }
+    const error = oversized && tooLarge(oversized.what).toJSON();
+    if (error) this.#send({ id: oversized.id, ok: false, error });
+    if (error) return true;
     if (this.#expected === 0) this.#expected = Math.max(bytes, this.#reader.nextHeap);
-    if (!this.#service.intake.hasRoom(this, this.#expected)) return false;
-    const asked = this.#take(readRequest(this.#reader.next()), bytes, this.#expected);
-    this.#service.intake.forget(this);
-    // Not in the turn in which it was parsed: others have theirs between.
-    if (asked) this.#serveInTurn(asked);
+    if (!intake.hasRoom(this, this.#expected)) return false;
+    intake.forget(this);
+    const heap = this.#expected;
+    this.#hold(0, heap);
+    try {
+      const frame = await this.#reader.nextInTurns(heap);
+      const asked = this.#closing ? null : this.#take(readRequest(frame), bytes, heap);
+      if (asked) this.#serveInTurn(asked);
+    } finally {
+      this.#hold(0, -heap);
+    }
     return true;
   }
 
@@ -246,7 +255,7 @@ export class Connection implements Sender {
     }
     if (request.stream && this.#streams >= MAX_STREAMS) {
       // Not made to wait, as calls are: that one of them is given up is told on this same connection.
-      this.#send({ id: request.id, ok: false, error: tooMany().toJSON() });
+      this.#send({ id: request.id, ok: false, error: tooMany(MAX_STREAMS).toJSON() });
       return null;
     }
     // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
@@ -438,13 +447,3 @@ export class Connection implements Sender {
 }
 
 const costOf = (bytes: number): number => 1 + bytes / COSTLY;
-
-function neverFinished(): JobrunError {
-  const hint = 'Send each frame in one go.';
-  return new JobrunError('bad-request', 'a frame was begun and not finished', hint);
-}
-
-function tooMany(): JobrunError {
-  const hint = 'End some of them, or use another connection.';
-  return new JobrunError('refused', `${MAX_STREAMS} streams are open on this connection`, hint);
-}
