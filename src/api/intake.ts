@@ -61,8 +61,10 @@ export class Intake {
 
   /** It waits for something else, or has gone. */
   forget(sender: Sender): void {
-    if (this.#unparsed.delete(sender)) this.#first()?.readOn();
-    if (this.#waiting.delete(sender) && this.#isFull) this.#next()?.readOn();
+    const wasUnparsed = this.#unparsed.delete(sender);
+    const waited = this.#waiting.delete(sender);
+    if (wasUnparsed) this.#first()?.readOn();
+    if ((wasUnparsed || waited) && this.#isFull) this.#next()?.readOn();
   }
 
   get #isFull(): boolean {
