@@ -1,5 +1,9 @@
 // `jobrun show`: all there is to know of one run.
+import { begunAttempts } from '../run/attempts.ts';
+import type { Run } from '../run/run.ts';
+import { idsOf } from '../run/trace.ts';
 import { attemptView } from '../run/view.ts';
+import { type Config, TRACE_ID } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { showMillisecond, showTime } from './shared/clock-texts.ts';
@@ -44,6 +48,7 @@ export const show: Command<typeof options, Details> = {
       // Reading either is reading the file of the log.
       results: results === 0 ? [] : lastOf(await context.logs.rows(run.id), results),
       log: log === 0 ? [] : await context.logs.lines(run.id, { last: log }),
+      ...traceUrlOf(run, context.config.trace),
     };
   },
 
@@ -59,6 +64,12 @@ export const show: Command<typeof options, Details> = {
     return undefined;
   },
 };
+
+function traceUrlOf(run: Run, rules: Config['trace']): { readonly traceUrl?: string } {
+  const number = begunAttempts(run);
+  if (!rules.link || number === 0) return {};
+  return { traceUrl: rules.link.replaceAll(TRACE_ID, idsOf(run, number, rules).traceId) };
+}
 
 async function facts(run: Details, out: Output): Promise<[string, Value][]> {
   const alive = lastAlive(run, out);
@@ -85,6 +96,7 @@ async function facts(run: Details, out: Output): Promise<[string, Value][]> {
     ['schedule', run.schedule],
     ['parent', run.parent],
     ['worker', run.worker && workerText(run.worker)],
+    ['trace', run.traceUrl ?? null],
     ['params', JSON.stringify(run.params)],
     ['checkpoint', run.checkpoint === null ? null : JSON.stringify(run.checkpoint)],
     ['output', run.output === null ? null : JSON.stringify(run.output)],

@@ -172,13 +172,16 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     { total: whole, runs: listOf(ref('RunRow')) },
     { at: wholeOrNull, ...damage, complete: flag, searched: whole, toSearch: whole },
   ),
-  RunDetails: object({
-    ...run,
-    ...large,
-    attempts: listOf(attempt),
-    results: listOf(anyJson),
-    log: listOf(ref('Line')),
-  }),
+  RunDetails: object(
+    {
+      ...run,
+      ...large,
+      attempts: listOf(attempt),
+      results: listOf(anyJson),
+      log: listOf(ref('Line')),
+    },
+    { traceUrl: text },
+  ),
   Line: object({
     at: instant,
     level: oneOf('debug', 'info', 'warn', 'error'),

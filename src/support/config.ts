@@ -77,6 +77,8 @@ export interface TraceConfig {
   /** The first attempt joins the trace of its caller if it begins within this time. */
   readonly join: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** The address of a trace in the tool that shows it. */
+  readonly link?: string | undefined;
 }
 
 /** Milliseconds, a number of runs, and bytes. */
@@ -117,12 +119,21 @@ const url = v.pipe(
   v.check((one) => /^https?:\/\//.test(one) && URL.canParse(one), must('an http or https address')),
 );
 
+/** The place of the id in the address of a trace. */
+export const TRACE_ID = '{traceId}';
+
 const TRACE = strict(
   {
     to: v.optional(url),
     sample: v.optional(numberBetween(0, 1)),
     join: v.optional(duration, MINUTE),
     headers: v.optional(mapOf(text), {}),
+    link: v.optional(
+      v.pipe(
+        url,
+        v.check((one) => one.includes(TRACE_ID), must(`an address with ${TRACE_ID} in it`)),
+      ),
+    ),
   },
   { noun: 'setting' },
 );

@@ -52,6 +52,7 @@ export function RunFacts({ run }: { readonly run: Details }) {
           ['Ended', run.settledAt && <Time at={run.settledAt} />],
           ['Took', took === null ? null : <Took run={run} />],
           ['Worker', worker && asText(workerText(worker))],
+          ['Trace', run.traceUrl ? <a href={run.traceUrl}>open</a> : null],
           ['Priority', run.priority],
           ['Key', key && asText(key)],
           ['Schedule', schedule && asText(schedule)],

@@ -162,7 +162,7 @@ test('attempts are sent to a collector as spans: children of the caller, retries
 };`,
     'jobs/receipt.sh': '#!/bin/sh\nexit 0\n',
     'jobrun.config.json': JSON.stringify({
-      trace: { to: collector.url, headers: { 'x-team': 'a' } },
+      trace: { to: collector.url, headers: { 'x-team': 'a' }, link: 'https://tool.test/{traceId}' },
     }),
   });
   const caller = { traceparent: parentOf(5), tracestate: 'a=1' };
@@ -180,6 +180,8 @@ test('attempts are sent to a collector as spans: children of the caller, retries
   // The emitted run may end before the attempt that emitted it.
   const [failed, done] = spans.filter(({ name }) => name === 'process order') as [Doc, Doc];
   const receipt = spans.find(({ name }) => name === 'process receipt');
+  const { traceUrl } = await project.until(json.id);
+  expect(traceUrl, 'that of its latest attempt').toBe(`https://tool.test/${done.traceId}`);
   expect(failed).toEqual({
     ...{ traceId: traceId(5), spanId: expect.stringMatching(/^[\da-f]{16}$/) },
     ...{ parentSpanId: '00f067aa0ba902b7', traceState: 'a=1', name: 'process order', kind: 5 },

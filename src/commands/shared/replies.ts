@@ -34,6 +34,8 @@ export type Details = RunView & {
   readonly attempts: readonly AttemptView[];
   readonly results: readonly Json[];
   readonly log: readonly LogLine[];
+  /** The address of the trace of its latest attempt, where the config has one for traces. */
+  readonly traceUrl?: string;
 };
 
 /** A job: its definition as far as it is known, its schedule, and how many runs it has in each state. */
