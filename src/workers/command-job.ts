@@ -67,6 +67,7 @@ export class CommandRunner implements Runner {
   #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
+  #stdout: RawOutput | null = null;
   /** Why nothing is started. */
   #refused: string | null = null;
 
@@ -89,9 +90,10 @@ export class CommandRunner implements Runner {
     this.exited = this.#watch(this.#process);
   }
 
-  /** `run` starts the command; there is nothing that a command could be told besides. */
+  /** `run` starts the command; what else a module is told, a command is not. */
   send(message: ToWorker): void {
     if (message.type === 'run' && this.#assignment === null) this.#start(message.assignment);
+    if (message.type === 'answer') this.#stdout?.done();
     // SIGTERM is for a command, and its children, what ctx.signal is for a module.
     if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
   }
@@ -164,6 +166,7 @@ export class CommandRunner implements Runner {
   #watch(child: ChildProcess): Promise<Exit> {
     const { clock } = this.#options;
     const stdout = new RawOutput(child.stdout as Readable, clock, (text) => this.#line(text));
+    this.#stdout = stdout;
     const stderr = new RawOutput(child.stderr as Readable, clock, (text) => {
       this.#log('error', 'stderr', text);
     });
@@ -225,7 +228,7 @@ export class CommandRunner implements Runner {
       }
       case 'save':
         return this.#value(rest, (checkpoint) =>
-          this.#emit({ type: 'save', run, call: ++this.#calls, checkpoint }),
+          this.#ask({ type: 'save', run, call: ++this.#calls, checkpoint }),
         );
       case 'output':
         return this.#value(rest, (output) => {
@@ -233,7 +236,7 @@ export class CommandRunner implements Runner {
         });
       default:
         return this.#value(tail || '{}', (params) =>
-          this.#emit({ type: 'emit', run, call: ++this.#calls, job: first, params, options: {} }),
+          this.#ask({ type: 'emit', run, call: ++this.#calls, job: first, params, options: {} }),
         );
     }
   }
@@ -256,6 +259,12 @@ export class CommandRunner implements Runner {
   #log(level: 'info' | 'warn' | 'error', stream: 'log' | 'stdout' | 'stderr', text: string): void {
     const at = isoOf(this.#options.clock.now());
     this.#emit({ type: 'log', run: this.#run, line: { at, level, stream, text, fields: null } });
+  }
+
+  /** An answer follows. */
+  #ask(message: FromRun): void {
+    if (this.#listener) this.#stdout?.asks();
+    this.#emit(message);
   }
 
   #emit(message: FromRun): void {

@@ -78,6 +78,8 @@ export class Flow {
 const LINE_END = 10;
 /** A few milliseconds of work. */
 const LINES_A_TURN = 500;
+/** Of lines that ask the daemon for something: each is a change of the state, written to the disk. */
+const ASKING_A_TURN = 20;
 /** More than a full pipe of the shortest lines; a grandchild that prints on and on is not waited for. */
 const MOST_TURNS = 150;
 
@@ -88,6 +90,12 @@ export class RawOutput {
   #rest: Buffer | null = null;
   /** Something was read since this was asked last. */
   #active = false;
+  /** Calls of the lines that were read, which are not answered yet. */
+  #asked = 0;
+  #most = LINES_A_TURN;
+  /** Nothing is read before they are. */
+  #holds = false;
+  #hurries = false;
 
   constructor(stream: Readable, clock: Clock, line: (text: string) => void) {
     this.#stream = stream;
@@ -111,9 +119,22 @@ export class RawOutput {
     return active;
   }
 
+  /** A line asks for something: no more is read until it is done, as a module waits for its own calls. */
+  asks(): void {
+    this.#asked++;
+    this.#most = ASKING_A_TURN;
+  }
+
+  done(): void {
+    this.#asked = Math.max(0, this.#asked - 1);
+    if (this.#asked === 0 && this.#holds) this.#step();
+  }
+
   /** The process has ended: what little is left is read without waiting. */
   hurry(): void {
+    this.#hurries = true;
     this.#flow.free(true);
+    if (this.#holds) this.#step();
   }
 
   /** More was printed than could be read at once. */
@@ -140,17 +161,24 @@ export class RawOutput {
   }
 
   #step(): void {
+    this.#holds = false;
     const rest = this.#rest;
     if (!rest) {
       this.#stream.resume();
       return;
     }
-    const { end, lines } = linesOf(rest);
+    const { end, lines } = linesOf(rest, this.#most);
+    this.#most = LINES_A_TURN;
     this.#rest = end < rest.length ? rest.subarray(end) : null;
     this.#flow.read(end, () => {
       this.#lines.write(rest.subarray(0, end));
       return lines;
     });
+    if (this.#asked > 0 && !this.#hurries) {
+      this.#holds = true;
+      this.#stream.pause();
+      return;
+    }
     if (this.#flow.wait(() => this.#step())) {
       this.#stream.pause();
       return;
@@ -192,12 +220,12 @@ export function afterExit(
 }
 
 /** The end of the lines of one turn, and their number. */
-function linesOf(bytes: Buffer): { readonly end: number; readonly lines: number } {
+function linesOf(bytes: Buffer, most: number): { readonly end: number; readonly lines: number } {
   let end = 0;
-  for (let lines = 0; lines < LINES_A_TURN; lines++) {
+  for (let lines = 0; lines < most; lines++) {
     const at = bytes.indexOf(LINE_END, end);
     if (at < 0) return { end: bytes.length, lines };
     end = at + 1;
   }
-  return { end, lines: LINES_A_TURN };
+  return { end, lines: most };
 }

@@ -1,6 +1,6 @@
 // Command jobs: real scripts, with their words to jobrun, their environment, and their ends.
-import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
@@ -60,6 +60,32 @@ test('its words on stdout are progress, saves, emits and the output; on stderr t
     { type: 'outcome', outcome: { kind: 'returned', output: [1, 2] } },
   ]);
   expect([...said.lines].sort()).toEqual(['stderr: ::progress 400', 'stdout: ::other thing']);
+});
+
+test('what a command asks for is read on when what it asked for before is answered; an ended one is read to its end', async () => {
+  const { runner, file } = command(`#!/bin/sh
+    i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo '::emit mail'; done
+    while [ ! -e ended ]; do sleep 0.05; done; echo '::emit mail'; echo '::output 1'`);
+  const calls: number[] = [];
+  let ended: unknown = null;
+  runner.listen(1, (message) => {
+    if (message.type === 'emit') calls.push(message.call);
+    if (message.type === 'outcome') ended = message.outcome;
+  });
+  runner.send({ type: 'run', assignment: assignment(file, { run: 1 }) });
+  const answer = (call: number): void =>
+    runner.send({ type: 'answer', run: 1, call, answer: { ok: true, value: null } });
+  await until(() => calls.length > 0);
+  await delay(systemClock, 300);
+  expect(calls.length, 'nothing is answered').toBeLessThanOrEqual(500);
+  for (let answered = 0; answered < 3000; answered++) {
+    await until(() => calls.length > answered);
+    answer(calls[answered] as number);
+  }
+  writeFileSync(join(dirname(file), '..', 'ended'), '');
+  await until(() => ended !== null);
+  expect(ended).toEqual({ kind: 'returned', output: 1 });
+  expect(calls.length, 'the last is not answered').toBe(3001);
 });
 
 test('a word that is wrong is shown with what is wrong, and does nothing', async () => {
