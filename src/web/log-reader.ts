@@ -55,9 +55,16 @@ function holder(id: string, signal: AbortSignal) {
     const { window } = shown.value;
     set({ total: log.total, error: null, ...(piece && { window: withNext(window, piece) }) });
   };
-  const before = async (first: number): Promise<void> => {
+  const before = async (): Promise<void> => {
+    const first = shown.value.window[0]?.first ?? 1;
+    if (first <= 1) return;
     const piece = pieceOf(await askLog(id, { before: first, last: PART }, signal));
     if (piece) set({ window: withBefore(shown.value.window, piece) });
+  };
+  const next = async (): Promise<void> => {
+    const { window, total } = shown.value;
+    const last = window.at(-1)?.last ?? 0;
+    if (last < total) await more(last);
   };
   // The lines since then: shown if the end is followed, else only counted.
   const look = async (): Promise<void> => {
@@ -67,13 +74,13 @@ function holder(id: string, signal: AbortSignal) {
     const log = await askLog(id, { after: total, limit: 0 }, signal);
     set({ total: log.total, error: null });
   };
-  return { shown, set, end, more, before, look };
+  return { shown, set, end, before, next, look };
 }
 
 export function readLog(id: string, isRunning: () => boolean): LogReader {
   const ending = new AbortController();
   let searching = new AbortController();
-  const { shown, set, end, more, before, look } = holder(id, ending.signal);
+  const { shown, set, end, before, next, look } = holder(id, ending.signal);
   const fail = (error: unknown): void => {
     if (!(error instanceof JobrunError)) throw error;
     if (error.code !== 'interrupted') set({ error });
@@ -94,15 +101,8 @@ export function readLog(id: string, isRunning: () => boolean): LogReader {
       set({ follows: on });
       if (on) turns.take(end);
     },
-    before() {
-      const first = shown.value.window[0]?.first ?? 1;
-      if (first > 1) turns.take(() => before(first));
-    },
-    next() {
-      const { window, total } = shown.value;
-      const last = window.at(-1)?.last ?? 0;
-      if (last < total) turns.take(() => more(last));
-    },
+    before: () => turns.take(before),
+    next: () => turns.take(next),
     search(text) {
       searching.abort();
       searching = new AbortController();

@@ -6,7 +6,7 @@ const EVERY_MS = 700;
 const PACE = 9;
 
 export interface Turns {
-  /** Does this now; where something else is under way, there is another look after it instead. */
+  /** Does this now, or as soon as what is under way is over; the last one that was asked for counts. */
   readonly take: (act: () => Promise<void>) => void;
   /** Looks as soon as it can: something has changed. */
   readonly look: () => void;
@@ -19,7 +19,7 @@ export function inTurns(
   fail: (error: unknown) => void,
 ): Turns {
   let isBusy = false;
-  let isWanted = false;
+  let wanted: (() => Promise<void>) | null = null;
   let isOver = false;
   let undo = (): void => undefined;
   const soon = (ms: number): void => {
@@ -28,7 +28,7 @@ export function inTurns(
   };
   const one = async (act: () => Promise<void>): Promise<void> => {
     isBusy = true;
-    isWanted = false;
+    wanted = null;
     const began = monotonic();
     try {
       await act();
@@ -36,11 +36,12 @@ export function inTurns(
       fail(error);
     }
     isBusy = false;
-    if (!isOver && (isWanted || isRunning()))
+    if (wanted && wanted !== look) take(wanted);
+    else if (!isOver && (wanted || isRunning()))
       soon(Math.max(EVERY_MS, PACE * (monotonic() - began)));
   };
   const take = (act: () => Promise<void>): void => {
-    if (isBusy) isWanted = true;
+    if (isBusy) wanted = act === look && wanted ? wanted : act;
     else if (!isOver) void one(act);
   };
   return {
