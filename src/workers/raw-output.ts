@@ -78,7 +78,7 @@ export class Flow {
 const LINE_END = 10;
 /** A few milliseconds of work. */
 const LINES_A_TURN = 500;
-/** Of lines that ask the daemon for something: each is a change of the state, written to the disk. */
+/** Lines that ask the daemon for something are fewer: each is a change of the state, written to the disk. */
 const ASKING_A_TURN = 20;
 /** More than a full pipe of the shortest lines; a grandchild that prints on and on is not waited for. */
 const MOST_TURNS = 150;
