@@ -64,6 +64,23 @@ export class WordFilter {
     return this.#words.find(({ isId }) => isId)?.id ?? null;
   }
 
+  /**
+   * Tells of a run's JSON, unread, that the run cannot fit (false), or that it may; null where no JSON can tell. What
+   * is looked for stands in it letter by letter.
+   */
+  get inLine(): ((line: Buffer) => boolean) | null {
+    const values = this.#params.flatMap(({ value }) => writtenIn(value) ?? []);
+    const words = this.#words.flatMap(({ text, isId }) => (isId || !PLAIN.test(text) ? [] : text));
+    if (values.length + words.length === 0) return null;
+    const exact = values.map((value) => Buffer.from(value));
+    return (line) => {
+      if (!exact.every((value) => line.includes(value))) return false;
+      if (words.length === 0) return true;
+      const letters = line.toString('utf8').toLowerCase();
+      return words.every((word) => letters.includes(word));
+    };
+  }
+
   /** Null where the params decide, and the run is at hand without them. */
   fits(run: Run, isLight = false): boolean | null {
     const isAtHand = (word: Word): boolean => isOutside(word, run);
@@ -97,6 +114,16 @@ export function isNarrower(wide: Words, narrow: Words): boolean {
     (wide.params ?? []).every((one) => params.some((other) => isSame(one, other))) &&
     JSON.stringify(wide.hidden ?? []) === JSON.stringify(narrow.hidden ?? [])
   );
+}
+
+/** Letters that JSON has as they are. A colon may stand between the name of an error and its message. */
+const PLAIN = /^[!#-9;-[\]-~]+$/;
+
+/** A param's value as JSON has it; null where it may have it in several ways: 1.0 is 1. */
+function writtenIn(value: string): string | null {
+  if (value === '') return null;
+  if (value.trim() === '' || Number.isNaN(Number(value))) return JSON.stringify(value).slice(1, -1);
+  return Number.isSafeInteger(Number(value)) && String(Number(value)) === value ? value : null;
 }
 
 const isSame = (one: ParamWord, other: ParamWord): boolean =>

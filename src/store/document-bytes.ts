@@ -129,11 +129,11 @@ const [COMMA, LINE_FEED, CLOSE] = [44, 10, 93];
 /** The handling of each element of a list as soon as it is read. */
 export type Take = (element: unknown) => unknown;
 
-/** Bytes that come in pieces, made into data: all at once where there is one piece, else element by element. */
+/** Bytes that come in pieces, made into data: all at once where all of one piece is wanted, else element by element. */
 export class Reading {
   bytes = 0;
   readonly #takeElement: Take;
-  readonly #isWanted: (line: Buffer) => boolean;
+  readonly #isWanted: ((line: Buffer) => boolean) | null;
   #sum = 0;
   /** The bytes not looked at yet: the only piece so far, then the pieces of the last line, which may be whole. */
   #rest: Buffer[] = [];
@@ -145,13 +145,16 @@ export class Reading {
   #isBroken = false;
 
   /** Elements on lines that are not wanted may be null, and `takeElement` does not get them. */
-  constructor(takeElement: Take = (element) => element, isWanted = (_line: Buffer) => true) {
+  constructor(
+    takeElement: Take = (element) => element,
+    isWanted: ((line: Buffer) => boolean) | null = null,
+  ) {
     this.#takeElement = takeElement;
     this.#isWanted = isWanted;
   }
 
   take(piece: Buffer): void {
-    this.#isOne = this.bytes === 0;
+    this.#isOne = this.bytes === 0 && this.#isWanted === null;
     this.bytes += piece.length;
     const goesOn = this.#rest.at(-1)?.at(-1) !== LINE_FEED && !isEndInside(piece);
     this.#rest.push(piece);
@@ -202,7 +205,7 @@ export class Reading {
       if (this.#frame.length > MOST_LINE_BYTES) this.#isBroken = true;
       this.#list = text.endsWith('[') ? [] : null;
       if (this.#list) this.#lists.push(this.#list);
-    } else if (line.length > 0 && !this.#isWanted(line)) this.#list.push(null);
+    } else if (line.length > 0 && this.#isWanted?.(line) === false) this.#list.push(null);
     else if (line.length > 0) {
       const text = line.at(-1) === COMMA ? line.subarray(0, -1) : line;
       const item = parseJson(text.toString('utf8'));

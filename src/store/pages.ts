@@ -370,6 +370,41 @@ export class Pages<R extends Row> {
     return records;
   }
 
+  /**
+   * The same without those of which the line in the file tells that they are not wanted, which then cost nothing but a
+   * look at their bytes.
+   */
+  async currentLike(page: number, isWanted: (line: Buffer) => boolean): Promise<R[]> {
+    const known = this.collect(page, new Map());
+    if (this.#isWhole(page, known) || this.#cache.has(page)) return this.current(page);
+    for (;;) {
+      const version = this.#versionOf(page);
+      const isSame = (): boolean => this.#versionOf(page) === version;
+      try {
+        const filed = await this.#filedLike(page, isWanted);
+        if (isSame()) return this.collect(page, filed);
+      } catch (error) {
+        if (isSame()) throw error;
+      }
+    }
+  }
+
+  async #filedLike(
+    page: number,
+    isWanted: (line: Buffer) => boolean,
+  ): Promise<ReadonlyMap<number, R>> {
+    const filed = new Map<number, R>();
+    if (!this.filed.has(page)) return filed;
+    for await (const element of elementsOf(this.#disk, this.path(page), isWanted)) {
+      const record = this.table.read(
+        this.#lightened(element, () => false),
+        () => undefined,
+      );
+      if (typeof record !== 'string') filed.set(record.id, record);
+    }
+    return filed;
+  }
+
   /** Returns what only the file of a page knows; nothing is read if memory has all of its records. */
   async onlyFiled(page: number): Promise<ReadonlyMap<number, R>> {
     return this.#isWhole(page, this.collect(page, new Map())) ? new Map() : this.filedIn(page);

@@ -247,12 +247,15 @@ export class Search {
     const { tally } = this.#memory;
     const before = known.get(page);
     if (before?.runs && before.version === tally.versionOf(page)) return [...before.runs];
-    const all = plan.live
+    const { live, mayFit } = plan;
+    const all = live
       ? this.#pages.collect(page, NOTHING_FILED)
-      : await this.#pages.current(page);
+      : mayFit
+        ? await this.#pages.currentLike(page, mayFit)
+        : await this.#pages.current(page);
     // No wait lies between the look at the runs and their version.
     const version = tally.versionOf(page);
-    if (!plan.live) this.#ages.set(page, agesOf(all, version));
+    if (!live && !mayFit) this.#ages.set(page, agesOf(all, version));
     const fitting = await this.#chosen(all.filter(plan.fitsBut), plan);
     const isKept = fitting.length <= FEW && this.#kept < RUNS_KEPT;
     if (isKept) this.#kept += fitting.length;
@@ -337,6 +340,8 @@ interface Plan {
   /** The tally can count what fits. */
   readonly counted: boolean;
   readonly words: WordFilter | null;
+  /** Tells of a run's line in a page whether it may have the words; null where no line can tell. */
+  readonly mayFit: ((line: Buffer) => boolean) | null;
   /** All but the words. */
   readonly fitsBut: (run: Run) => boolean;
   /** For a run with all its values. */
@@ -374,6 +379,7 @@ function planOf(query: Query, names: () => Iterable<string>): Plan {
     live: states?.every((name) => !isSettledName(name)) ?? false,
     counted: key === undefined && words === null && since === undefined,
     words,
+    mayFit: words?.inLine ?? null,
     fitsBut,
     fits: (run) => fitsBut(run) && (words === null || words.fits(run) === true),
     from,
