@@ -59,7 +59,7 @@ export async function startDaemon(options: StartOptions = {}): Promise<RunningDa
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
-    log: openLog(log, systemClock, false),
+    log: openLog(log, systemClock, false, config.trace),
     chance: random,
     workers: workers ?? null,
     watch,

@@ -44,7 +44,7 @@ export function savedOf({ checkpoint, rows, rowBytes, initialized, step }: Saved
     ...(rows !== undefined && { rows }),
     ...(rowBytes !== undefined && { rowBytes }),
     ...(initialized && { initialized }),
-    ...(step && { step }),
+    ...(step && { step: { name: step.name, value: step.value } }),
   };
 }
 

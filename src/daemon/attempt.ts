@@ -19,7 +19,7 @@ import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone, withProgress } from '../run/run.ts';
 import type { TraceRules } from '../run/trace.ts';
-import { type Saved, save, settle } from '../run/transitions.ts';
+import { save, settle } from '../run/transitions.ts';
 import type { LogLine } from '../run/view.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
@@ -60,6 +60,8 @@ export interface AttemptParts {
   /** Reads the job's file anew; true where it is sound. */
   readonly isSound: (job: string) => Promise<boolean>;
   readonly onProgress: (run: Run, progress: Progress) => void;
+  /** A step of it has been taken, in so long, and is durable. */
+  readonly onStep: (run: Run, name: string, ms: number) => void;
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
   /** Asked where its process could not be started: true where it is worth another try. */
@@ -397,12 +399,13 @@ export class Attempt {
     return this.#rows || this.#p.logs.owes(this.run.id);
   }
 
-  async #save(saved: Saved): Promise<Json> {
+  async #save(saved: Extract<FromRun, { type: 'save' }>): Promise<Json> {
     if (this.#owes()) await this.#p.logs.flush(this.run.id, true);
     const run = await this.#p.engine.changeHeld(this.run.id, this.#token, (held) =>
       save(withProgress(held, this.progress), savedOf(saved)),
     );
     if (run === null) throw new Error('this attempt no longer holds its run');
+    if (saved.step) this.#p.onStep(run, saved.step.name, saved.step.ms);
     return null;
   }
 

@@ -345,6 +345,7 @@ export class Daemon {
         emit(this.context, parent, job, params, options, () => this.#sharing.isFenced),
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
+      onStep: (run, name, ms) => this.#watching.stepped(run, name, ms),
       onUnstarted: (run, why) => {
         this.#scheduler.rest();
         this.#o.log.logger.error({ run: String(run.id), job: run.job }, unstartedText(why));

@@ -25,7 +25,7 @@ export interface RunDaemonOptions {
 export async function runDaemon(config: Config, options: RunDaemonOptions = {}): Promise<number> {
   const clock = systemClock;
   const output = new LogOutput(options.log ?? null, clock);
-  const log = openLog(output, clock, options.verbose ?? false);
+  const log = openLog(output, clock, options.verbose ?? false, config.trace);
   const reopen = (): void => {
     try {
       const reopened = output.reopen();

@@ -69,16 +69,25 @@ export function attemptTrace(run: Run, rules = USUAL): AttemptTrace {
  * it is sampled; for a trace that begins here its own id decides, so that all who are told of it do the same.
  */
 export function idsOf(run: Run, number: number, { join, sample = 1 } = USUAL): SpanIds {
-  const own = createHash('sha256')
-    .update([run.id, run.job, run.createdAt, number].join(' '))
-    .digest('hex');
-  const spanId = own.slice(32, 48);
+  const own = hashOf(run, number);
+  const spanId = own.slice(...OF_A_SPAN);
   const caller = readTraceparent(joinedBy(run, number, join)?.traceparent);
   if (caller) return { traceId: caller.traceId, spanId, flags: caller.flags };
   const traceId = own.slice(0, 32);
   const isSampled = Number.parseInt(traceId.slice(-13), 16) < sample * 16 ** 13;
   return { traceId, spanId, flags: isSampled ? SAMPLED : LEFT_OUT };
 }
+
+/** The id of the span of one step of an attempt. */
+export const stepIdOf = (run: Run, number: number, name: string): string =>
+  hashOf(run, number, name).slice(...OF_A_SPAN);
+
+const OF_A_SPAN = [32, 48] as const;
+
+const hashOf = ({ id, job, createdAt }: Run, number: number, ...more: readonly string[]): string =>
+  createHash('sha256')
+    .update([id, job, createdAt, number, ...more].join(' '))
+    .digest('hex');
 
 /** The trace that an attempt is a part of; null for one that begins a trace of its own. */
 export function joinedBy(

@@ -129,7 +129,8 @@ export type FromRun =
       readonly rows?: number;
       readonly rowBytes?: number;
       readonly initialized?: true;
-      readonly step?: { readonly name: string; readonly value: Json };
+      /** `ms`: how long it took. */
+      readonly step?: { readonly name: string; readonly value: Json; readonly ms: number };
     }
   | {
       readonly type: 'emit';

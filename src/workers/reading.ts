@@ -155,7 +155,9 @@ const MESSAGES: { readonly [Type in FromWorker['type']]: Schema } = {
     rows: v.optional(whole(0, MAX_RESULT_ROWS)),
     rowBytes: v.optional(whole(0, MAX_RESULT_BYTES)),
     initialized: v.optional(yes),
-    step: v.optional(exactly<NonNullable<Said<'save'>['step']>>({ name: text, value: small })),
+    step: v.optional(
+      exactly<NonNullable<Said<'save'>['step']>>({ name: text, value: small, ms: positive }),
+    ),
   }),
   emit: exactly<Said<'emit'>>({ ...run, call: whole(0), job: text, params: small, options }),
 };

@@ -153,12 +153,15 @@ export class RunContext implements JobContext {
 
   async #take(name: string, fn: () => unknown): Promise<Json> {
     this.#mustBeOpen('step');
+    const { clock, run } = this.#scope;
+    const began = clock.monotonic();
     const value = toJson(await fn(), `the result of the step "${name}"`);
+    const ms = clock.monotonic() - began;
     const bytes = stepBytes([name, value]);
     this.#stepBytes ??= Object.entries(this.#scope.assignment.steps).reduce(addStep, 0);
     if (this.#stepBytes + bytes > MAX_STEPS_BYTES) throw stepsFull(name);
     this.#stepBytes += bytes;
-    await this.#ask({ type: 'save', run: this.#scope.run, step: { name, value } });
+    await this.#ask({ type: 'save', run, step: { name, value, ms } });
     return value;
   }
 

@@ -157,6 +157,7 @@ test('attempts are sent to a collector as spans: children of the caller, retries
   retries: { limit: 1, delay: 1 },
   run: async (params, ctx) => {
     if (ctx.attempt === 1) throw new TypeError('no stock');
+    await ctx.step('reserve', () => 'hidden too');
     await ctx.emit('receipt');
   },
 };`,
@@ -174,12 +175,18 @@ test('attempts are sent to a collector as spans: children of the caller, retries
   );
   const spans = await eventually(() => {
     const all = spansIn(collector.received.slice(1));
-    return all.length >= 3 ? all : null;
+    return all.length >= 4 ? all : null;
   });
   expect(collector.received[1]).toMatchObject({ url: '/v1/traces', type: 'application/json' });
   // The emitted run may end before the attempt that emitted it.
   const [failed, done] = spans.filter(({ name }) => name === 'process order') as [Doc, Doc];
   const receipt = spans.find(({ name }) => name === 'process receipt');
+  const step = spans.find(({ name }) => name === 'step reserve');
+  expect(step).toMatchObject({ kind: 1, traceId: done.traceId, parentSpanId: done.spanId });
+  expect(step?.spanId).not.toBe(done.spanId);
+  expect(step?.endTimeUnixNano <= done.endTimeUnixNano, 'it ends with its attempt or before').toBe(
+    true,
+  );
   const { traceUrl } = await project.until(json.id);
   expect(traceUrl, 'that of its latest attempt').toBe(`https://tool.test/${done.traceId}`);
   expect(failed).toEqual({
@@ -217,7 +224,7 @@ test('attempts are sent to a collector as spans: children of the caller, retries
   const resource = JSON.parse(collector.received[1]?.body ?? '').resourceSpans[0].resource;
   expect(valuesOf(resource.attributes)).toMatchObject({ 'service.name': 'jobrun' });
   const metrics = await ask(`${project.url}/metrics`);
-  expect(metrics.body).toContain('jobrun_spans_total{result="sent"} 3');
+  expect(metrics.body).toContain('jobrun_spans_total{result="sent"} 4');
 });
 
 test('a collector that hangs slows no run and no stop; another protocol stops the start', async () => {

@@ -160,6 +160,7 @@ export class Daemon {
       chance: () => machine.chance.next(),
       emit: (parent, job, params, options) => emit(this.context, parent, job, params, options),
       release: (runner, reusable) => release(runner as FakeWorker, reusable),
+      onStep: () => undefined,
       onProgress: () => undefined,
       onUnstarted: () => undefined,
       onHookFailed: () => undefined,

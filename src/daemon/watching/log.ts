@@ -6,7 +6,7 @@ import type { JobChange } from '../../catalog/catalog.ts';
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
-import { idsOf } from '../../run/trace.ts';
+import { idsOf, type TraceRules } from '../../run/trace.ts';
 import type { LogLine } from '../../run/view.ts';
 import type { Clock } from '../../support/clock.ts';
 import { showDuration } from '../../support/durations.ts';
@@ -36,7 +36,13 @@ export interface LogTarget {
   write(line: string): unknown;
 }
 
-export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonLog {
+/** `trace`: as the config has it; default: as where it has none. */
+export function openLog(
+  out: LogTarget,
+  clock: Clock,
+  verbose: boolean,
+  trace?: TraceRules,
+): DaemonLog {
   const stream: DestinationStream = out.isTTY
     ? prettyTo(out)
     : { write: (line) => out.write(line) };
@@ -62,7 +68,7 @@ export function openLog(out: LogTarget, clock: Clock, verbose: boolean): DaemonL
       const text = textOf(change);
       const level = run.state.name === 'failed' ? 'error' : 'info';
       const told = { run: String(run.id), job: run.job, state: run.state.name };
-      const traced = run.life ? { trace_id: idsOf(run, begunAttempts(run)).traceId } : {};
+      const traced = run.life ? { trace_id: idsOf(run, begunAttempts(run), trace).traceId } : {};
       logger[level]({ ...told, ...traced }, text);
     },
     progress(run, { percent, text }) {

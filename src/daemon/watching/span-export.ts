@@ -3,10 +3,11 @@
 // be sent is counted and dropped.
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
+import type { Run } from '../../run/run.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { SECOND } from '../../support/limits.ts';
 import { type Failed, postJson } from './post-json.ts';
-import { type Attribute, attributes, type Span, spanOf } from './spans.ts';
+import { type Attribute, attributes, type Span, spanOf, spanOfStep } from './spans.ts';
 import type { TraceSettings } from './trace-settings.ts';
 
 /** As many as OpenTelemetry's own batches. */
@@ -55,9 +56,18 @@ export class SpanExport {
   }
 
   changed(change: Change): void {
+    const span = spanOf(change, this.#p.settings);
+    if (span) this.#put(span);
+  }
+
+  stepped(run: Run, name: string, ms: number): void {
     const { settings, clock } = this.#p;
-    const span = spanOf(change, settings);
-    if (!span || (span.flags & SAMPLED) === 0) return;
+    this.#put(spanOfStep(run, { name, ms, endedAt: clock.now() }, settings));
+  }
+
+  #put(span: Span): void {
+    const { clock } = this.#p;
+    if ((span.flags & SAMPLED) === 0) return;
     if (this.#waiting.length >= MOST_WAITING) this.counts.dropped++;
     else this.#waiting.push(span);
     if (this.#waiting.length >= MOST_AT_ONCE) this.#send();

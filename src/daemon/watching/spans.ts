@@ -1,5 +1,5 @@
-// An attempt that has ended as a span in the JSON of OTLP, with the fields that OpenTelemetry's own exporter writes. It tells
-// how the attempt went and how it failed, and never params, outputs or lines of the log.
+// An attempt that has ended, and each step that it took, as a span in the JSON of OTLP, with the fields that OpenTelemetry's own
+// exporter writes. They tell how it went and how it failed, and never params, outputs or lines of the log.
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import type { Attempt, Run } from '../../run/run.ts';
@@ -8,6 +8,7 @@ import {
   joinedBy,
   readTraceparent,
   type SpanIds,
+  stepIdOf,
   type TraceRules,
 } from '../../run/trace.ts';
 
@@ -36,7 +37,7 @@ export interface Span {
   readonly flags: number;
 }
 
-const CONSUMER = 5;
+const [INTERNAL, CONSUMER] = [1, 5];
 const [UNSET, ERROR] = [0, 2];
 /** The parent is known to be in another process. */
 const [HAS_IS_REMOTE, IS_REMOTE] = [0x100, 0x200];
@@ -55,20 +56,53 @@ export function spanOf({ prev, run }: Change, rules: TraceRules): Span | null {
     ...{ traceId, spanId },
     ...(parent && { parentSpanId: parent.spanId }),
     ...(caller?.tracestate && { traceState: caller.tracestate }),
-    name: `process ${run.job}`,
-    kind: CONSUMER,
-    startTimeUnixNano: nanosOf(attempt.startedAt),
-    endTimeUnixNano: nanosOf(Math.max(attempt.startedAt, attempt.endedAt)),
+    ...{ name: `process ${run.job}`, kind: CONSUMER },
+    ...between(attempt.startedAt, attempt.endedAt),
     attributes: attributes(attributesOf(run, prev, attempt)),
-    droppedAttributesCount: 0,
     events: exceptionsOf(attempt),
-    droppedEventsCount: 0,
     status: statusOf(attempt),
     links: parent ? [] : linksOf(run, number, rules),
-    droppedLinksCount: 0,
+    ...NONE_DROPPED,
     flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE | (parent ? IS_REMOTE : 0),
   };
 }
+
+/** The span of a step that the attempt under way has taken: a child of the attempt's own. */
+export function spanOfStep(run: Run, { name, ms, endedAt }: Step, rules: TraceRules): Span {
+  const number = begunAttempts(run);
+  const { traceId, spanId: parentSpanId, flags } = idsOf(run, number, rules);
+  const state = joinedBy(run, number, rules.join)?.tracestate;
+  return {
+    ...{ traceId, spanId: stepIdOf(run, number, name), parentSpanId },
+    ...(state && { traceState: state }),
+    ...{ name: `step ${name}`, kind: INTERNAL },
+    ...between(endedAt - ms, endedAt),
+    attributes: attributes({ 'messaging.message.id': String(run.id), 'jobrun.attempt': number }),
+    ...{ events: [], status: { code: UNSET }, links: [] },
+    ...NONE_DROPPED,
+    flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE,
+  };
+}
+
+interface Step {
+  readonly name: string;
+  readonly ms: number;
+  readonly endedAt: number;
+}
+
+const NONE_DROPPED = {
+  droppedAttributesCount: 0,
+  droppedEventsCount: 0,
+  droppedLinksCount: 0,
+} as const;
+
+const between = (
+  startedAt: number,
+  endedAt: number,
+): Pick<Span, 'startTimeUnixNano' | 'endTimeUnixNano'> => ({
+  startTimeUnixNano: nanosOf(startedAt),
+  endTimeUnixNano: nanosOf(Math.max(startedAt, endedAt)),
+});
 
 export const attributes = (
   values: Readonly<Record<string, string | number | undefined>>,

@@ -141,6 +141,11 @@ export class Watching {
     this.#spans?.changed(change);
   }
 
+  /** A step of a run was taken a moment ago, in so long. */
+  stepped(run: Run, name: string, ms: number): void {
+    this.#spans?.stepped(run, name, ms);
+  }
+
   /** The scheduler has ticked. */
   ticked(): void {
     this.#supervisor.ticked(async () => {

@@ -300,6 +300,7 @@ export class Member {
       chance: () => machine.chance.next(),
       emit: (parent, job, params, options) => emit(context, parent, job, params, options),
       release,
+      onStep: () => undefined,
       onProgress: () => undefined,
       onUnstarted: () => undefined,
       onHookFailed: () => undefined,
