@@ -7,6 +7,7 @@ import { weightOf } from '../run/weight.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
+import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseFewFilesOffline } from '../support/system.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import { abortElsewhere } from './abort-elsewhere.ts';
@@ -57,6 +58,8 @@ export async function openOffline(
     refuseFewFilesOffline();
     refuseMissingFiles();
   }
+  // None of its code is started where others may write it.
+  if (asked.length > 0) refuseForeignJobs(config.jobs);
   const ignore = (): void => undefined;
   // Before the lock is taken: it refuses what the config has wrong.
   const jobs = openJobs({ config, clock, onMessage: ignore, stray: ignore });
