@@ -1,7 +1,7 @@
 // All attempts that are under way: begun with a claim, ended from outside by their run's id, and, when one is over, its
 // worker given back and the job told. The daemon stops when none is left.
 
-import { policyOf } from '../catalog/catalog.ts';
+import { isBuiltIn, policyOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
@@ -24,6 +24,7 @@ import type { Config } from '../support/config.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { JobCaller } from '../workers/caller.ts';
+import { Child } from '../workers/child.ts';
 import {
   type Answer,
   type Assignment,
@@ -118,15 +119,17 @@ export class Attempts {
   begin(claimed: Claimed, runner: Runner): void {
     const { catalog, config, onError, isFenced } = this.#p;
     const { run } = claimed;
+    const entry = catalog.find(run.job);
+    // Its file went while it was claimed: this worker is none for what there is now.
+    const isOther = entry === null || (isBuiltIn(entry) && runner instanceof Child);
     // Claimed, and told so late that its lease may be over.
-    if (isFenced()) {
+    if (isOther || isFenced()) {
       this.#giveBack(claimed, runner).catch(onError);
       return;
     }
-    const entry = catalog.find(run.job);
     const attempt = new Attempt(claimed, runner, this.#common, {
       policy: policyOf(entry),
-      file: entry?.file ?? '',
+      file: entry.file,
       hide: hiderOf(run.params, config.redact),
       trace: config.trace,
     });

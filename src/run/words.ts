@@ -65,8 +65,8 @@ export class WordFilter {
   }
 
   /**
-   * Tells of a run's JSON, unread, that the run cannot fit (false), or that it may; null where no JSON can tell. What
-   * is looked for stands in it letter by letter.
+   * Tells of a run's JSON, unread, that the run cannot fit (false), or that it may; null where no JSON can tell. Each
+   * word stands in the JSON of a run that fits, letter by letter.
    */
   get inLine(): ((line: Buffer) => boolean) | null {
     const values = this.#params.flatMap(({ value }) => writtenIn(value) ?? []);

@@ -247,13 +247,18 @@ export class Pages<R extends Row> {
   }
 
   /** The records of a page as its file has them, by id; never those of a file that was replaced while it was read. */
-  async filedIn(page: number): Promise<ReadonlyMap<number, R>> {
+  filedIn(page: number): Promise<ReadonlyMap<number, R>> {
+    return this.#steady(page, () => this.#cached(page));
+  }
+
+  /** Reads again until the file has stayed as it is meanwhile. */
+  async #steady<T>(page: number, read: () => Promise<T>): Promise<T> {
     for (;;) {
       const version = this.#versionOf(page);
       const isSame = (): boolean => this.#versionOf(page) === version;
       try {
-        const records = await this.#cached(page);
-        if (isSame()) return records;
+        const found = await read();
+        if (isSame()) return found;
       } catch (error) {
         // A page that is removed just now is not missing.
         if (isSame()) throw error;
@@ -377,16 +382,7 @@ export class Pages<R extends Row> {
   async currentLike(page: number, isWanted: (line: Buffer) => boolean): Promise<R[]> {
     const known = this.collect(page, new Map());
     if (this.#isWhole(page, known) || this.#cache.has(page)) return this.current(page);
-    for (;;) {
-      const version = this.#versionOf(page);
-      const isSame = (): boolean => this.#versionOf(page) === version;
-      try {
-        const filed = await this.#filedLike(page, isWanted);
-        if (isSame()) return this.collect(page, filed);
-      } catch (error) {
-        if (isSame()) throw error;
-      }
-    }
+    return this.collect(page, await this.#steady(page, () => this.#filedLike(page, isWanted)));
   }
 
   async #filedLike(

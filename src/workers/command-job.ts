@@ -17,6 +17,7 @@ import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
 import { orElseSync } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
+import { MINUTE } from '../support/limits.ts';
 import { programIn } from '../support/read-file.ts';
 import { shellQuoted } from '../support/text.ts';
 import { exitText } from './child.ts';
@@ -69,7 +70,7 @@ export class CommandRunner implements Runner {
   #calls = 0;
   #stdout: RawOutput | null = null;
   /** Why nothing is started. */
-  #refused: string | null = null;
+  #refused: Refused | null = null;
 
   constructor(options: CommandOptions) {
     this.#options = options;
@@ -188,11 +189,13 @@ export class CommandRunner implements Runner {
   }
 
   #outcomeOf(exit: Exit): Outcome {
-    if (exit.exitCode === 0) return { kind: 'returned', output: this.#output };
-    const failed =
-      this.#refused ?? `the command ended with ${exitText(exit)}${this.#noStart(exit)}`;
+    const refused = this.#refused;
+    if (exit.exitCode === 0 && !refused) return { kind: 'returned', output: this.#output };
+    const failed = refused?.why ?? `the command ended with ${exitText(exit)}${this.#noStart(exit)}`;
     const error = { name: 'Error', message: failed, stack: `Error: ${failed}` };
-    return { kind: 'threw', error, ...deathOf(exit) };
+    if (!refused?.waits) return { kind: 'threw', error, ...deathOf(exit) };
+    const dueAt = this.#options.clock.now() + LOOK_AGAIN_MS;
+    return { kind: 'callback', error, dueAt, waitMs: LOOK_AGAIN_MS };
   }
 
   /** The reason if the shell could not start it, if its first line shows that. */
@@ -272,12 +275,24 @@ export class CommandRunner implements Runner {
   }
 }
 
-/** Why a command that was typed cannot be started; null where nothing speaks against it. */
-function whyNotStarted({ file, command }: Assignment): string | null {
-  if (file !== '') return `${file} has taken the name of the built-in job: rename it, then retry`;
-  if (!command) return 'this run names no program: only `jobrun run -- …` makes one that does';
+/** The reason why nothing is started; it `waits` for the job file that it needs, or that is in its place. */
+interface Refused {
+  readonly why: string;
+  readonly waits: boolean;
+}
+
+/** A run that waits for a job file is looked at again after this. */
+const LOOK_AGAIN_MS = MINUTE;
+
+/** Null where nothing speaks against the start. */
+function whyNotStarted({ file, command }: Assignment): Refused | null {
+  const waiting = (why: string): Refused => ({ why, waits: true });
+  if (file !== '') return waiting(`${file} has taken the name of the built-in job: rename it`);
+  if (!command)
+    return waiting('the file of the job "command" is gone, and this run names no program');
   const isFolder = orElseSync(false, () => statSync(command.cwd).isDirectory());
-  return isFolder ? null : `the folder where it was typed is gone: ${command.cwd}`;
+  if (isFolder) return null;
+  return { why: `the folder where it was typed is gone: ${command.cwd}`, waits: false };
 }
 
 /** The shell that would start it searches the daemon's PATH, which may be another than that of who typed it. */

@@ -8,7 +8,7 @@ import { eventually, isAlive, Project } from '../helpers/project.ts';
 const FILES = {
   'jobs/module.mjs': `import { appendFileSync } from 'node:fs';
     export default async (_, ctx) => { appendFileSync('began', '.'); await ctx.sleep(600_000); };`,
-  'jobs/command.sh': '#!/bin/sh\nprintf . >> began\nexec sleep 600\n',
+  'jobs/shell.sh': '#!/bin/sh\nprintf . >> began\nexec sleep 600\n',
 };
 
 test.each([
@@ -20,7 +20,7 @@ test.each([
   async (_, args, lost) => {
     const project = new Project(FILES);
     const daemon = await project.daemon();
-    for (const job of ['module', 'command']) await project.json('schedule', job);
+    for (const job of ['module', 'shell']) await project.json('schedule', job);
     await eventually(() => sizeOf(join(project.dir, 'began')) === 2);
     const pids = await Promise.all(
       ['1', '2'].map(async (id) => (await project.show(id)).worker.pid),

@@ -1,6 +1,6 @@
 // Commands that are typed after `--`: what they are started as, that they are runs like any other, and that nothing but a
 // command line can name a program.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { apiProject } from '../helpers/api.ts';
@@ -197,7 +197,7 @@ it('a command goes on after a restart of the daemon, and without one it runs her
   expect(await alone.until(started.id)).toMatchObject({ state: 'done', attempt: 2 });
 }, 60_000);
 
-it('a job file of that name takes its place: it runs, and what was typed before does not', async () => {
+it('a job file of that name takes its place: what was typed before waits while it is there, and its own runs while it is not', async () => {
   const alone = new Project({ 'jobs/.keep': '' });
   await alone.daemon();
   const before = await typed(alone, ['touch', 'typed'], { inMs: HOUR });
@@ -212,8 +212,21 @@ it('a job file of that name takes its place: it runs, and what was typed before 
     5,
     expect.stringContaining('a job file has the name of the built-in job'),
   ]);
-  await alone.ask('update', { id: before.id, dueAt: 0 });
-  expect((await alone.until(before.id)).error.message).toContain(
-    'has taken the name of the built-in',
-  );
+  const own = await alone.json('schedule', 'command', '--in', '1h', '-p', 'argv=y');
+  const waits = async (id: string, why: string): Promise<void> => {
+    await alone.ask('update', { id, inMs: 0 });
+    await eventually(async () => (await alone.show(id)).error?.message.includes(why) || null);
+    expect(await alone.show(id)).toMatchObject({ state: 'scheduled', settledAt: null });
+  };
+  await waits(before.id, 'has taken the name of the built-in');
+  renameSync(join(alone.dir, 'jobs/command.mjs'), join(alone.dir, 'away'));
+  await eventually(async () => (await alone.cli(['run', '--dry-run', '--', 'ls'])).code === 0);
+  await waits(own.id, 'is gone');
+  await alone.ask('update', { id: before.id, inMs: 0 });
+  expect((await alone.until(before.id)).state).toBe('done');
+  expect(existsSync(join(alone.dir, 'typed'))).toBe(true);
+  renameSync(join(alone.dir, 'away'), join(alone.dir, 'jobs/command.mjs'));
+  await eventually(async () => (await alone.cli(['run', '--dry-run', '--', 'ls'])).code === 5);
+  await alone.ask('update', { id: own.id, inMs: 0 });
+  expect(await alone.until(own.id)).toMatchObject({ error: null, output: 'a job, given y' });
 }, 60_000);
