@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { type Doc, eventually, Project } from '../helpers/project.ts';
 
-const ROUNDS = 6;
+const ROUNDS = 4;
 const BATCH = 50;
 
 const JOB = `import { appendFileSync } from 'node:fs';
