@@ -414,6 +414,8 @@ describe.runIf(platform.hasBrowser)('the page', { timeout: 60_000 }, () => {
     await page.keyboard.press('?');
     await page.getByRole('dialog').getByText('go through the rows').waitFor();
     await page.keyboard.press('Escape');
+    // The browser closes it, a moment after the key.
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.keyboard.press('6');
     await page.getByRole('heading', { name: 'Jobs' }).first().waitFor();
   });
