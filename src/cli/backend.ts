@@ -45,7 +45,8 @@ export async function openBackend(
 ): Promise<Backend> {
   let since = systemClock.monotonic();
   let holder = '';
-  for (;;) {
+  // Read once: a daemon that holds the files will answer soon, and needs none that we have read.
+  for (let jobs = command.needsJobs?.(request) ?? []; ; jobs = []) {
     const { state } = config;
     const client = await reachDaemon(state);
     if (client) return new DaemonBackend(client);
@@ -54,10 +55,7 @@ export async function openBackend(
       throw noDaemon(`jobrun ${command.name}`, command.needsDaemon);
     refuseNoProject(config);
     try {
-      return await openFiles(config, {
-        readOnly: command.reads === true,
-        jobs: command.needsJobs?.(request) ?? [],
-      });
+      return await openFiles(config, { readOnly: command.reads === true, jobs });
     } catch (error) {
       const held = error instanceof JobrunError && error.code === 'daemon-running';
       if (!held) throw error;

@@ -77,7 +77,10 @@ export function spanOfStep(run: Run, { name, ms, endedAt }: Step, rules: TraceRu
     ...(state && { traceState: state }),
     ...{ name: `step ${name}`, kind: INTERNAL },
     ...between(endedAt - ms, endedAt),
-    attributes: attributes({ 'messaging.message.id': String(run.id), 'jobrun.attempt': number }),
+    attributes: attributes({
+      'messaging.message.id': String(run.id),
+      'jobrun.attempt': run.life?.attempts.at(-1)?.number,
+    }),
     ...{ events: [], status: { code: UNSET }, links: [] },
     ...NONE_DROPPED,
     flags: Number.parseInt(flags, 16) | HAS_IS_REMOTE,

@@ -119,6 +119,7 @@ export class Feed {
     if (this.#listeners.size === 0) return;
     for (let isLeft = true; isLeft; ) {
       const rows = await this.#after();
+      // Numbers have no holes: fewer than a page are the last.
       isLeft = rows.length === PAGE;
       const [first] = rows;
       if (first && first.n > this.#seen + 1) await this.#tellMissed(first.n);
