@@ -99,7 +99,10 @@ test('windows of jobs and schedules are filtered and ordered too, and a list wit
     [draft({ job: 'gone' }), draft({ job: 'gone' })],
     context.clock.now(),
   );
-  await ask('schedule', { job: 'import', cron: '0 4 * * *', timezone: 'UTC', name: 'early' });
+  // Two days ahead: whatever the time of day, the job that is due daily comes first.
+  const far = new Date(context.clock.now() + 48 * 3_600_000);
+  const cron = `0 4 ${far.getUTCDate()} ${far.getUTCMonth() + 1} *`;
+  await ask('schedule', { job: 'import', cron, timezone: 'UTC', name: 'far' });
   const jobs = async (args: object): Promise<string[]> => namesOf((await ask('jobs', args)).jobs);
   expect(await jobs({})).toEqual(['gone', 'import', 'mail']);
   expect(await jobs({ order: 'next' })).toEqual(['mail', 'import', 'gone']);
@@ -114,18 +117,18 @@ test('windows of jobs and schedules are filtered and ordered too, and a list wit
     short: true,
   });
   expect([part.total, part.at, namesOf(part.jobs)]).toEqual([3, 2, ['import']]);
-  expect(part.jobs[0].schedule).toMatchObject({ name: 'early', inFile: false });
+  expect(part.jobs[0].schedule).toMatchObject({ name: 'far', inFile: false });
   const schedules = await ask('schedules', {
     order: 'next',
     limit: 1,
-    around: 'early',
+    around: 'far',
     short: true,
   });
   expect([schedules.total, schedules.at, namesOf(schedules.schedules)]).toEqual([2, 1, ['mail']]);
   expect(schedules.schedules[0]).toMatchObject({ inFile: true });
   expect(schedules.schedules[0]).not.toHaveProperty('next');
   const { schedules: all } = await ask('schedules');
-  expect([namesOf(all), all[0].next.length]).toEqual([['early', 'mail'], 5]);
+  expect([namesOf(all), all[0].next.length]).toEqual([['far', 'mail'], 5]);
 });
 
 test('the count of changes stays where nothing changes, grows with whatever does, and is told on a stream', async () => {
