@@ -10,7 +10,6 @@ import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../
 import { myTurn } from '../support/turn-taking.ts';
 import { weightOfValue } from '../support/weight.ts';
 import type { Intake, Sender } from './intake.ts';
-import type { Oversized } from './oversized.ts';
 import {
   type Cancel,
   FrameReader,
@@ -21,6 +20,7 @@ import {
   type Request,
   readRequest,
 } from './protocol.ts';
+import { neverFinished, tooMany } from './refusals.ts';
 import type { Turns } from './turns.ts';
 
 export interface Service {
@@ -42,6 +42,8 @@ const MAX_STREAMS = 10_000;
 const MAX_HELD = 2 * MAX_FRAME_BYTES;
 /** Bytes that may wait for a client before its further requests have to wait as well. */
 const READ_AHEAD = 1024 * 1024;
+/** A frame that brings less in its time is given up. */
+const MOVES_ON = 64 * 1024;
 /** A write is cut into these, so that it can be seen whether the client takes any of it. */
 const PIECE = 256 * 1024;
 /** Items of streams are gathered up to this, then the loop gets its turn. */
@@ -91,6 +93,8 @@ export class Connection implements Sender {
   #unfinished = 0;
   /** It is complete, and read when its turn comes. */
   #isComplete = false;
+  /** The heap that it will take as values; 0 before it was looked at. */
+  #expected = 0;
   #inTurn = false;
   #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
@@ -153,7 +157,7 @@ export class Connection implements Sender {
   #receive(chunk: Buffer): void {
     this.activeAt = this.#service.clock.monotonic();
     this.#reader.add(chunk);
-    if (!this.#inTurn) this.#read();
+    if (!this.#inTurn && this.#expected === 0) this.#read();
   }
 
   /** Reads what is complete, as far as that takes no time from others; the rest when its turn comes. */
@@ -186,24 +190,45 @@ export class Connection implements Sender {
     this.#socket.pause();
     this.#giveSigns();
     const bytes = this.#reader.nextBytes;
-    this.#service.turns.take(this, costOf(bytes), () => {
-      this.#inTurn = false;
-      this.#isComplete = false;
-      if (this.#closing) return;
-      try {
-        const oversized = this.#reader.nextOversized();
-        if (oversized) this.#refuse(oversized);
-        else {
-          const asked = this.#take(readRequest(this.#reader.next()), bytes);
-          if (asked) void this.#serve(asked);
-        }
-      } catch (error) {
-        this.close(toJobrunError(error));
-        return;
+    this.#service.turns.take(this, costOf(bytes), () => void this.#readLarge(bytes));
+  }
+
+  /** Never rejects. Others are served while it is parsed; on this connection nothing is read meanwhile. */
+  async #readLarge(bytes: number): Promise<void> {
+    if (this.#closing) return;
+    try {
+      if (await this.#passLarge(bytes)) {
+        this.#isComplete = false;
+        this.#expected = 0;
       }
-      this.#read();
-      this.readOn();
-    });
+    } catch (error) {
+      this.close(toJobrunError(error));
+    }
+    this.#inTurn = false;
+    if (!this.#closing && !this.#isComplete) this.#read();
+    this.readOn();
+  }
+
+  /** False where there is no room for its values yet. */
+  async #passLarge(bytes: number): Promise<boolean> {
+    const { intake } = this.#service;
+    const oversized = this.#expected === 0 ? this.#reader.nextOversized() : null;
+    const error = oversized && tooLarge(oversized.what).toJSON();
+    if (error) this.#send({ id: oversized.id, ok: false, error });
+    if (error) return true;
+    if (this.#expected === 0) this.#expected = Math.max(bytes, this.#reader.nextHeap);
+    if (!intake.hasRoom(this, this.#expected)) return false;
+    intake.forget(this);
+    const heap = this.#expected;
+    this.#hold(0, heap);
+    try {
+      const frame = await this.#reader.nextInTurns(heap);
+      const asked = this.#closing ? null : this.#take(readRequest(frame), bytes, heap);
+      if (asked) this.#serveInTurn(asked);
+    } finally {
+      this.#hold(0, -heap);
+    }
+    return true;
   }
 
   #serveInTurn(asked: Asked): void {
@@ -214,12 +239,8 @@ export class Connection implements Sender {
     });
   }
 
-  #refuse({ id, what }: Oversized): void {
-    this.#send({ id, ok: false, error: tooLarge(what).toJSON() });
-  }
-
   /** Null where nothing is to be served. */
-  #take(request: Request | Cancel | Ping, bytes: number): Asked | null {
+  #take(request: Request | Cancel | Ping, bytes: number, expected?: number): Asked | null {
     if ('cancel' in request) {
       this.#underWay.get(request.id)?.abort();
       return null;
@@ -234,14 +255,15 @@ export class Connection implements Sender {
     }
     if (request.stream && this.#streams >= MAX_STREAMS) {
       // Not made to wait, as calls are: that one of them is given up is told on this same connection.
-      this.#send({ id: request.id, ok: false, error: tooMany().toJSON() });
+      this.#send({ id: request.id, ok: false, error: tooMany(MAX_STREAMS).toJSON() });
       return null;
     }
     // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
     const controller = request.stream ? new AbortController() : null;
     this.#underWay.set(request.id, controller);
     const signal = controller?.signal ?? NEVER;
-    const heap = bytes > LARGE_REQUEST ? Math.max(bytes, weightOfValue(request.args)) : bytes;
+    const heap =
+      expected ?? (bytes > LARGE_REQUEST ? Math.max(bytes, weightOfValue(request.args)) : bytes);
     this.#hold(bytes, heap);
     if (request.stream) this.#streams++;
     return { request, signal, bytes, heap };
@@ -346,23 +368,31 @@ export class Connection implements Sender {
   }
 
   #mustWait(): boolean {
+    return this.#isBusy() || this.#service.intake.mustWait(this);
+  }
+
+  #isBusy(): boolean {
     const calls = this.#underWay.size - this.#streams;
-    const waits =
+    const isBusy =
       calls >= MAX_IN_FLIGHT ||
       this.#heldBytes > MAX_HELD ||
       this.#socket.writableLength > READ_AHEAD;
-    if (waits) this.#service.intake.forget(this);
-    return waits || this.#service.intake.mustWait(this);
+    if (isBusy) this.#service.intake.forget(this);
+    return isBusy;
   }
 
   readOn(): void {
-    if (this.#closing || this.#inTurn || !this.#socket.isPaused() || this.#mustWait()) return;
-    if (this.#isComplete) {
-      this.#readInTurn();
+    if (this.#closing || this.#inTurn || !this.#socket.isPaused()) return;
+    if (this.#expected > 0) {
+      if (!this.#isBusy() && this.#service.intake.hasRoom(this, this.#expected)) this.#readInTurn();
       return;
     }
-    this.#socket.resume();
-    this.#watchFrame(true);
+    if (this.#mustWait()) return;
+    if (this.#isComplete) this.#readInTurn();
+    else {
+      this.#socket.resume();
+      this.#watchFrame(true);
+    }
   }
 
   #giveSigns(): void {
@@ -382,9 +412,12 @@ export class Connection implements Sender {
     this.#stopFrameTimer?.();
     this.#stopFrameTimer = null;
     if (!watched) return;
+    const before = this.#reader.unfinished;
     this.#stopFrameTimer = this.#service.clock.after(FRAME_TIMEOUT_MS, () => {
-      const hint = 'Send each frame in one go.';
-      this.close(new JobrunError('bad-request', 'a frame was begun and not finished', hint));
+      this.#stopFrameTimer = null;
+      // On a machine that is busy it is we who read slowly.
+      if (this.#reader.unfinished >= before + MOVES_ON) this.#watchFrame(true);
+      else this.close(neverFinished());
     });
   }
 
@@ -414,8 +447,3 @@ export class Connection implements Sender {
 }
 
 const costOf = (bytes: number): number => 1 + bytes / COSTLY;
-
-function tooMany(): JobrunError {
-  const hint = 'End some of them, or use another connection.';
-  return new JobrunError('refused', `${MAX_STREAMS} streams are open on this connection`, hint);
-}

@@ -16,7 +16,9 @@ import {
   textUpTo,
   whole,
 } from '../support/schema.ts';
+import { expectedHeap } from './expected-heap.ts';
 import { endOfText, type Oversized, oversizedIn } from './oversized.ts';
+import { parseInTurns } from './parse-in-turns.ts';
 
 export interface Request {
   readonly v: 1;
@@ -100,6 +102,8 @@ export class FrameWriter {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** Heap that many small values take, so many that they are parsed in pieces. */
+const MANY_VALUES = 1024 * 1024;
 
 /** Cuts a stream of bytes into frames, however they were split on their way. */
 export class FrameReader {
@@ -147,21 +151,38 @@ export class FrameReader {
     return this.#decode(this.#pass());
   }
 
+  /** The same of a large frame that takes so much heap, in which others have their turns. */
+  async nextInTurns(heap: number): Promise<Json> {
+    const bytes = this.#pass();
+    // Long texts take no time.
+    if (heap - 2 * bytes.length < MANY_VALUES) return this.#decode(bytes);
+    if (isDeep(bytes)) throw tooDeep();
+    return parseInTurns(bytes, { parse, pause: () => new Promise(setImmediate) });
+  }
+
+  /** The heap that its content is expected to take. */
+  get nextHeap(): number {
+    return expectedHeap(this.#whole());
+  }
+
   /** Passes over the frame where its bytes tell that it has a value that is too large; null where they do not. */
   nextOversized(): Oversized | null {
-    const whole = this.nextBytes;
-    this.#gather(whole);
-    const found = oversizedIn(this.#bytes.subarray(this.#at + HEADER, this.#at + whole));
+    const found = oversizedIn(this.#whole());
     if (found) this.#pass();
     return found;
   }
 
+  /** The bytes of the next frame, without its header. */
+  #whole(): Buffer {
+    const bytes = this.nextBytes;
+    this.#gather(bytes);
+    return this.#bytes.subarray(this.#at + HEADER, this.#at + bytes);
+  }
+
   #pass(): Buffer {
-    const whole = this.nextBytes;
-    this.#gather(whole);
-    const bytes = this.#bytes.subarray(this.#at + HEADER, this.#at + whole);
-    this.#at += whole;
-    this.#held -= whole;
+    const bytes = this.#whole();
+    this.#at += HEADER + bytes.length;
+    this.#held -= HEADER + bytes.length;
     this.#rest();
     return bytes;
   }
@@ -189,9 +210,11 @@ export class FrameReader {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function decode(bytes: Buffer): Json {
-  if (bytes.length > SMALL && isDeep(bytes)) throw refused('JSON that is nested too deeply');
+  if (bytes.length > SMALL && isDeep(bytes)) throw tooDeep();
   return parse(bytes);
 }
+
+const tooDeep = (): JobrunError => refused('JSON that is nested too deeply');
 
 function parse(bytes: Buffer): Json {
   const value = parseJson(textOf(bytes));

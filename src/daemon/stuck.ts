@@ -33,14 +33,9 @@ export class Stuck {
     this.#logger.error({ err: error }, 'a result could not be kept; it is tried again');
     if (now - this.#since < WRITE_GIVE_UP_MS) return;
     const message = 'results could not be written for a minute';
-    this.#giveUp(
-      new JobrunError(
-        'write-failed',
-        message,
-        'Look at the disk (df, dmesg), then start it again: nothing accepted is lost.',
-        error,
-      ),
-    );
+    const look = error instanceof JobrunError ? error.hint : 'Look at the disk (df, dmesg).';
+    const hint = `${look} Then start it again: nothing accepted is lost.`;
+    this.#giveUp(new JobrunError('write-failed', message, hint, error));
   }
 }
 

@@ -328,6 +328,12 @@ export function notWritten(cause: unknown, what = 'not accepted'): JobrunError {
       : 'Make the state folder writable again; nothing was lost.';
     return new JobrunError('state-read-only', `${what}: ${why}`, hint, cause);
   }
+  if (errno === 'EFBIG') {
+    const hint =
+      'Raise the limit: ulimit -f unlimited, or LimitFSIZE=infinity in a unit of systemd. Nothing was lost.';
+    const why = `${what}: a file would be larger than the limit on file size allows`;
+    return new JobrunError('write-failed', why, hint, cause);
+  }
   const hint = 'Look at the disk (dmesg, jobrun doctor); what was accepted before is kept.';
   const why = `${what}: the disk failed (${(cause as Error).message})`;
   return new JobrunError('write-failed', why, hint, cause);

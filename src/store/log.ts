@@ -1,6 +1,6 @@
 // The files of one record's log: `logs/<id>.jsonl` is its head, with all rows, and two tails beside it; log-format.ts says what
 // goes where.
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../support/clock.ts';
@@ -40,13 +40,17 @@ export function logPaths(folder: string, id: number): LogPaths {
 }
 
 /** The bytes that the log of a record takes, file by file; null for one that is not there, or is no file. */
-export const sizesOf = ({ head, tails }: LogPaths): Promise<(number | null)[]> =>
-  Promise.all([head, ...tails].map(sizeOf));
+export const sizesOf = async (paths: LogPaths): Promise<(number | null)[]> =>
+  (await statsOf(paths)).map((stat) => stat?.size ?? null);
 
-async function sizeOf(path: string): Promise<number | null> {
+/** The stats of its files, in the same order. */
+export const statsOf = ({ head, tails }: LogPaths): Promise<(Stats | null)[]> =>
+  Promise.all([head, ...tails].map(statOf));
+
+async function statOf(path: string): Promise<Stats | null> {
   try {
     const stat = await lstat(path);
-    return stat.isFile() ? stat.size : null;
+    return stat.isFile() ? stat : null;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;
@@ -241,7 +245,7 @@ export class LogWriter<L extends TextLine> {
   /** Attempts without end that each add a table and save nothing must not fill the disk. */
   async #dropVoidRows(): Promise<void> {
     const { head } = this.#paths;
-    if (((await sizeOf(head)) ?? 0) <= MOST_HEAD_BYTES) return;
+    if (((await statOf(head))?.size ?? 0) <= MOST_HEAD_BYTES) return;
     const { entries = [] } = (await readPart(this.#p.kind, head)) ?? {};
     const text = withoutVoidRows(entries).map(textOf).join('');
     await replaceFile(realDisk, head, text);

@@ -1,8 +1,10 @@
 // Frames, however they are split on their way, and what is refused as none.
 import { expect, test } from 'vitest';
+import { expectedHeap } from '../../src/api/expected-heap.ts';
 import { FrameReader, FrameWriter, readReply, readRequest } from '../../src/api/protocol.ts';
 import type { Json } from '../../src/support/json.ts';
 import { MAX_FRAME_BYTES } from '../../src/support/limits.ts';
+import { weightOfValue } from '../../src/support/weight.ts';
 import { encodeFrame } from '../helpers/frames.ts';
 
 const values: Json[] = [{ text: 'grüße ✓ 🎉' }, [1, 2, 3], 'x', { deep: { er: [null, true] } }];
@@ -47,6 +49,29 @@ test('what nobody needs so deep is refused, but a reply of our own daemon is tak
   expect(() => read(1100, false)).toThrow('nested too deeply');
   expect(read(1100, true)).toHaveLength(1);
 });
+
+test.each<[string, Json]>([
+  ['empty objects', {}],
+  ['empty lists', []],
+  ['lists of lists', [[[], []]]],
+  ['records', { id: 7, name: 'Ada', tags: ['x', null, true] }],
+  ['whole numbers', 1],
+  ['fractions', 0.5],
+  ['large numbers', 1e300],
+  ['short texts', 'ab'],
+  ['long texts', 'x'.repeat(500)],
+  ['texts beyond Latin-1', '漢'.repeat(300)],
+  ['texts with quotes, brackets and backslashes', '\\"[{,\\\\'.repeat(20)],
+])(
+  'the heap of %s is known from their bytes: no less than they take, and no more than some times that',
+  (_, value) => {
+    const list = Array(200).fill(value);
+    const expected = expectedHeap(Buffer.from(JSON.stringify(list)));
+    const weight = weightOfValue(list);
+    expect(expected).toBeGreaterThan(0.9 * weight);
+    expect(expected).toBeLessThan(3 * weight);
+  },
+);
 
 test.each([
   ['a length beyond the limit', Buffer.from([0x7f, 0xff, 0xff, 0xff])],

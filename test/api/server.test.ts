@@ -64,6 +64,11 @@ async function client(path: string): Promise<Client> {
   return made;
 }
 
+/** Both ends are in this process: what one has written the other has read some turns later, however busy the machine is. */
+async function exchanged(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+}
+
 /** A socket without manners, and what it was told until it was closed. */
 async function raw(
   path: string,
@@ -261,6 +266,22 @@ test('a frame that is begun and not finished ends its connection, not the others
   expect(await other.call('echo', 2)).toBe(2);
   expect(await closed).toMatchObject([{ error: { code: 'bad-request' } }]);
   expect(await other.call('echo', 3)).toBe(3);
+});
+
+test('a large frame may take its time as long as it goes on, and no longer', async () => {
+  const clock = new FakeClock(0);
+  const { path } = await served(echo, { clock });
+  const { socket, told, closed } = await raw(path);
+  const whole = frame(1, { args: 'x'.repeat(500_000) });
+  const send = async (from: number, to: number): Promise<void> => {
+    socket.write(whole.subarray(from, to));
+    await exchanged();
+    await clock.advance(4000, exchanged);
+  };
+  for (let at = 0; at < whole.length; at += 70_000) await send(at, at + 70_000);
+  await vi.waitFor(() => expect(told).toMatchObject([{ id: 1, ok: true }]));
+  for (let at = 0; at < 9; at += 1) await send(at, at + 1);
+  expect(await closed).toMatchObject([{ id: 1 }, { error: { code: 'bad-request' } }]);
 });
 
 test('a client that asks for much and reads nothing is cut off, and the others are answered', async () => {
@@ -475,14 +496,14 @@ test('a call that takes long does not keep the others from being read, however m
 const LARGE = 'x'.repeat(4 * 1024 * 1024 - 200);
 
 /** Many clients at once, and a handler that holds what is large until it is released. */
-async function crowd(size: number) {
+async function crowd(size: number, isLarge = (args: Json): boolean => args === LARGE) {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
   const seen = { large: 0 };
   const { path } = await served(async ({ args }) => {
-    if (args !== LARGE) return args;
+    if (!isLarge(args)) return args;
     seen.large++;
     await released;
     return 'done';
@@ -505,10 +526,22 @@ const allDone = (clients: readonly { readonly told: readonly Json[] }[]): Promis
 test('large requests of many clients are read as far as there is room for them, and small ones at once', async () => {
   const { path, clients, release, seen } = await crowd(40);
   for (const { socket } of clients) socket.write(frame(1, { args: LARGE }));
-  await vi.waitFor(() => expect(seen.large).toBeGreaterThan(14), 20_000);
+  await vi.waitFor(() => expect(seen.large).toBeGreaterThan(12), 30_000);
   await delay(systemClock, 500);
   await answeredAtOnce(path);
   expect(seen.large).toBeLessThan(24);
+  release();
+  await allDone(clients);
+}, 60_000);
+
+test('they are weighed as values before they are parsed: many small objects take twenty times their bytes', async () => {
+  const { path, clients, release, seen } = await crowd(6, Array.isArray);
+  const whole = frame(1, { args: Array(330_000).fill({}) });
+  for (const { socket } of clients) socket.write(whole);
+  await vi.waitFor(() => expect(seen.large).toBeGreaterThan(0), 20_000);
+  await delay(systemClock, 300);
+  await answeredAtOnce(path);
+  expect(seen.large).toBeLessThan(4);
   release();
   await allDone(clients);
 }, 60_000);
@@ -590,10 +623,6 @@ test('a daemon that reads no more of a client until it has answered is not taken
   open.push(made);
   const calls = Promise.all(Array.from({ length: 2000 }, (_, i) => made.call('echo', i)));
   calls.catch(() => undefined);
-  // Both ends are in this process: what one has written the other has read some turns later, however busy the machine is.
-  const exchanged = async (): Promise<void> => {
-    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-  };
   for (let last = -1; begun === 0 || last < begun; await exchanged()) last = begun;
   await clock.advance(40_000, exchanged);
   expect(begun).toBeLessThan(2000);

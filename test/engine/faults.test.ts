@@ -359,6 +359,19 @@ test('a file of the state that may not be opened is named; a read-only disk has 
   expect(told[0]?.hint).toContain('ls -ld /s/runs/000000.json');
 });
 
+test('a write that a limit on file size stops is no fault of the disk: the limit is named, and how to raise it', () => {
+  const cause = Object.assign(new Error('EFBIG: file too large, write'), { code: 'EFBIG' });
+  const told = notWritten(cause);
+  expect(told).toMatchObject({ code: 'write-failed', cause });
+  expect(told.message).toBe(
+    'not accepted: a file would be larger than the limit on file size allows',
+  );
+  expect(told.hint).toContain('ulimit -f unlimited');
+  const other = notWritten(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+  expect(other.message).toBe('not accepted: the disk failed (EIO: i/o error)');
+  expect(other.hint).not.toContain('ulimit');
+});
+
 test('that a run is queued is told before that it runs, even where both stand in one line', async () => {
   const engine = await open(new SimulatedDisk().process());
   engine.members.putWorker(worker(1));

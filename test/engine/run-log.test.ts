@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { LogFollower } from '../../src/engine/files/log-follower.ts';
+import { LogReads } from '../../src/engine/files/log-reads.ts';
 import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
 import { systemClock } from '../../src/support/clock.ts';
@@ -230,6 +231,21 @@ test('what a follower leaves lying is let go, and read again when it goes on', (
   follower.add(read, 3);
   expect(follower.take()?.n).toBe(3);
   expect(follower.take()).toBeNull();
+});
+
+test('a long log is read once while its files stay as they are, and anew when a line was added', async () => {
+  const { logs, folder } = bench();
+  for (let i = 0; i < 3000; i++) logs.append(7, line(`${i} ${'x'.repeat(80)}`));
+  await logs.flush(7, false);
+  const reads = new LogReads(folder);
+  const first = await reads.read(7);
+  expect(first.count).toBe(3000);
+  expect(await reads.read(7)).toBe(first);
+  logs.append(7, line('one more'));
+  await logs.flush(7, false);
+  expect([(await reads.read(7)).count, first.count]).toEqual([3001, 3000]);
+  await logs.remove(7);
+  expect((await reads.read(7)).count).toBe(0);
 });
 
 test('many who ask for a long log at once share its reading; short ones wait for nobody', async () => {

@@ -1,7 +1,9 @@
 // Reading the logs of runs. A long log takes a tenth of a second and ten times its size in memory. Long ones are read one
-// after the other, and a request for one that is not begun yet shares it. Short ones never wait.
+// after the other, and a request for one that is not begun yet shares it. Short ones never wait. The long one that was
+// read last is given again while its files are as they were: a page asks for a part after the other. It is held weakly,
+// so that the collector decides how long.
 import type { LogLine } from '../../run/view.ts';
-import { logPaths, readLog, sizesOf } from '../../store/log.ts';
+import { logPaths, readLog, statsOf } from '../../store/log.ts';
 import { type LogContent, wholeTable } from '../../store/log-format.ts';
 import { MB } from '../../support/limits.ts';
 import { RUN_LOG } from './log-lines.ts';
@@ -14,6 +16,7 @@ export class LogReads {
   readonly #folder: string;
   /** Those that have not begun, by run. */
   readonly #asked = new Map<number, Promise<Content>>();
+  #known = { stamp: '', content: null as WeakRef<Content> | null };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
@@ -23,10 +26,10 @@ export class LogReads {
   async read(run: number): Promise<Content> {
     const asked = this.#asked.get(run);
     if (asked) return asked;
-    const sizes = await sizesOf(logPaths(this.#folder, run)).catch(() => []);
-    const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    const { bytes, stamp } = await this.#look(run);
     if (bytes <= LONG_BYTES) return this.#readNow(run);
-    return this.#asked.get(run) ?? this.#inLine(run);
+    const known = this.#known.stamp === stamp ? this.#known.content?.deref() : null;
+    return known ?? this.#asked.get(run) ?? this.#inLine(run);
   }
 
   /** The table is made whole here, once for all who share it. */
@@ -35,10 +38,21 @@ export class LogReads {
     return { lines, rows: wholeTable(rows), count };
   }
 
+  async #look(run: number): Promise<{ readonly bytes: number; readonly stamp: string }> {
+    const stats = await statsOf(logPaths(this.#folder, run)).catch(() => []);
+    const stamps = stats.map((stat) => stat && [stat.ino, stat.size, stat.mtimeMs]);
+    const bytes = stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
+    return { bytes, stamp: JSON.stringify([run, stamps]) };
+  }
+
   #inLine(run: number): Promise<Content> {
-    const reading = this.#last.then(() => {
+    const reading = this.#last.then(async () => {
       this.#asked.delete(run);
-      return this.#readNow(run);
+      // Lines that are appended while it is read make another log of it.
+      const { stamp } = await this.#look(run);
+      const content = await this.#readNow(run);
+      this.#known = { stamp, content: new WeakRef(content) };
+      return content;
     });
     this.#asked.set(run, reading);
     this.#last = reading.catch(() => undefined);
