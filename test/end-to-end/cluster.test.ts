@@ -139,6 +139,52 @@ it('every host tells of all, an abort reaches a run of the other one, and a job 
   expect(await one.show(id)).toMatchObject({ state: 'aborted', reason: 'from elsewhere' });
 }, 120_000);
 
+it('a trace goes with its run from the host that accepts it to the one that runs it, and with what it emits to the next one', async () => {
+  const { one, two } = await hosts(['one', 'two'], { files, lease: '30s' });
+  two.write(
+    'jobs/first.js',
+    'export default async (_params, ctx) => { await ctx.emit("second"); return ctx.trace; };',
+  );
+  one.write('jobs/second.js', 'export default async (_params, ctx) => ctx.trace;');
+  const daemons = { one: await one.daemon(), two: await two.daemon() };
+  await eventually(async () => (await one.json('status')).hosts[1]?.jobs.length === 2, 20_000);
+  const traceId = '5'.repeat(32);
+  const caller = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, tracestate: 'a=1' };
+  one.env.TRACEPARENT = caller.traceparent;
+  one.env.TRACESTATE = caller.tracestate;
+  const first = await one.json('schedule', 'first');
+  expect(first.trace).toEqual(caller);
+  const ran = await one.until(first.id);
+  expect(ran).toMatchObject({ trace: caller, attempts: [{ host: 'two' }] });
+  const span = new RegExp(`^00-${traceId}-(?!00f067)[\\da-f]{16}-01$`);
+  expect(ran.output).toMatchObject({ traceparent: expect.stringMatching(span), tracestate: 'a=1' });
+  const second = await two.until(String(Number(first.id) + 1));
+  const { traceparent } = ran.output;
+  expect(second).toMatchObject({
+    parent: first.id,
+    trace: { traceparent, tracestate: 'a=1' },
+    attempts: [{ host: 'one' }],
+    output: { traceparent: expect.stringMatching(span) },
+  });
+  expect(second.output.traceparent, 'a span of its own').not.toBe(traceparent);
+
+  delete one.env.TRACEPARENT;
+  delete one.env.TRACESTATE;
+  const apart = await one.json('schedule', 'second');
+  expect(apart.trace).toBeNull();
+  await one.until(apart.id);
+  const tracesIn = (host: 'one' | 'two', run: string): string[] => {
+    const told = daemons[host].log().split('\n').filter(Boolean);
+    const traces = told.map((line) => JSON.parse(line)).filter((line) => line.run === run);
+    return [...new Set(traces.flatMap(({ trace_id }) => trace_id ?? []))];
+  };
+  await eventually(() => tracesIn('one', apart.id).length > 0);
+  expect([tracesIn('two', first.id), tracesIn('one', second.id)]).toEqual([[traceId], [traceId]]);
+  expect(tracesIn('one', apart.id), 'a run without a caller has a trace of its own').not.toContain(
+    traceId,
+  );
+}, 120_000);
+
 it('a store that goes away stops nothing that runs, and what was reached meanwhile is kept when it is back', async () => {
   const server = await Server.start({ fsync: true });
   const { one } = await hosts(['one'], { store: server.store(), files, lease: '1m' });

@@ -9,6 +9,7 @@ export const FILES: Readonly<Record<string, string>> = {
   'end-to-end/removed-files': 'it removes files of state/',
   'end-to-end/copied-state': 'it copies state/',
   'end-to-end/full-start': 'it fills the disk of state/',
+  'end-to-end/typed-command': 'a store takes no typed command: store-no-daemon.test.ts',
   'end-to-end/upgrade': 'it starts from a state/ of an earlier version',
 };
 
