@@ -3,18 +3,21 @@
 // a list of empty objects.
 
 import { isAscii } from 'node:buffer';
-import { endOfText } from './oversized.ts';
+import { OF_A_FIELD, OF_A_LIST, OF_A_TEXT, OF_AN_OBJECT, POINTER } from '../support/weight.ts';
+import {
+  CLOSE,
+  CLOSE_LIST,
+  COLON,
+  COMMA,
+  endOfText,
+  OPEN,
+  OPEN_LIST,
+  QUOTE,
+  SPACE,
+} from './json-bytes.ts';
 
-/** As in support/weight.ts, which weighs values; each has the pointer to it. */
-const OF_A_LIST = 56;
-const OF_AN_OBJECT = 64;
-const OF_A_TEXT = 24;
-const OF_A_FIELD = 48;
-const POINTER = 8;
 /** For each byte of a number. */
 const OF_A_DIGIT = 5;
-const [QUOTE, COMMA, COLON, SPACE] = [0x22, 0x2c, 0x3a, 0x20];
-const [OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 export function expectedHeap(bytes: Buffer): number {
   let heap = 0;
@@ -26,8 +29,8 @@ export function expectedHeap(bytes: Buffer): number {
       heap += OF_A_TEXT;
       inText += end - at;
       at = end;
-    } else if (byte === OPEN) heap += OF_AN_OBJECT;
-    else if (byte === OPEN_LIST) heap += OF_A_LIST;
+    } else if (byte === OPEN) heap += POINTER + OF_AN_OBJECT;
+    else if (byte === OPEN_LIST) heap += POINTER + OF_A_LIST;
     else if (byte === COMMA) heap += POINTER;
     else if (byte === COLON) heap += OF_A_FIELD;
     else if (byte > SPACE && byte !== CLOSE && byte !== CLOSE_LIST) heap += OF_A_DIGIT;

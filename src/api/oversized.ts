@@ -2,6 +2,17 @@
 // passing over them. Params and outputs have a limit; what is over it, however it is written, is found by the end of it.
 // The checks of single values refuse later what this look misses.
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
+import {
+  CLOSE,
+  CLOSE_LIST,
+  COLON,
+  COMMA,
+  ESCAPE,
+  endOfText,
+  OPEN,
+  OPEN_LIST,
+  QUOTE,
+} from './json-bytes.ts';
 
 export interface Oversized {
   /** The number of the request. */
@@ -13,8 +24,6 @@ export interface Oversized {
 /** The values that a request may have at any depth; within one of them there is no other. */
 const LIMITED: Readonly<Record<string, string>> = { params: 'params', output: 'the output' };
 const LONGEST_NAME = 6;
-const [QUOTE, ESCAPE, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
-const [OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [0x5b, 0x5d, 0x7b, 0x7d];
 /** `\u0061` is one character. */
 const MOST_WRITTEN = 6;
 
@@ -74,14 +83,4 @@ const leastOf = (written: number, hasEscape: boolean): number =>
 function placeOf(bytes: Buffer, byte: number, from: number): number {
   const at = bytes.indexOf(byte, from);
   return at < 0 ? bytes.length : at;
-}
-
-/** Returns the end of the text that begins at `from`. */
-export function endOfText(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(QUOTE, from + 1); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
-    let escapes = 0;
-    while (bytes[at - 1 - escapes] === ESCAPE) escapes++;
-    if (escapes % 2 === 0) return at;
-  }
-  return bytes.length;
 }

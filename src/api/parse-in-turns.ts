@@ -2,12 +2,20 @@
 // objects blocks the event loop for a second on a busy machine. Each piece is read by JSON.parse itself, which refuses
 // what is no JSON. This file only finds where the values of a list or an object end.
 import type { Json } from '../support/json.ts';
-import { endOfText } from './oversized.ts';
+import {
+  CLOSE,
+  CLOSE_LIST,
+  COLON,
+  COMMA,
+  endOfText,
+  OPEN,
+  OPEN_LIST,
+  QUOTE,
+  SPACE,
+} from './json-bytes.ts';
 
 /** Bytes of a piece: some hundredths of a second, whatever is in it. */
 const A_PIECE = 64 * 1024;
-const [QUOTE, COMMA, COLON, SPACE] = [0x22, 0x2c, 0x3a, 0x20];
-const [OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 export interface Parsing {
   /** Reads a JSON text, or throws what its sender is told. */

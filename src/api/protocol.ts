@@ -17,7 +17,8 @@ import {
   whole,
 } from '../support/schema.ts';
 import { expectedHeap } from './expected-heap.ts';
-import { endOfText, type Oversized, oversizedIn } from './oversized.ts';
+import { CLOSE, CLOSE_LIST, endOfText, OPEN, OPEN_LIST, QUOTE } from './json-bytes.ts';
+import { type Oversized, oversizedIn } from './oversized.ts';
 import { parseInTurns } from './parse-in-turns.ts';
 
 export interface Request {
@@ -235,15 +236,14 @@ function textOf(bytes: Buffer): string {
 const SMALL = 16 * 1024;
 /** Far more than any request has; what is deeper costs more to read than it could ever mean. */
 const DEEPEST = 10 * MAX_JSON_DEPTH;
-const QUOTE = 0x22;
 
 function isDeep(bytes: Buffer): boolean {
   let depth = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === QUOTE) at = endOfText(bytes, at);
-    else if (byte === 0x5b || byte === 0x7b) depth++;
-    else if (byte === 0x5d || byte === 0x7d) depth--;
+    else if (byte === OPEN_LIST || byte === OPEN) depth++;
+    else if (byte === CLOSE_LIST || byte === CLOSE) depth--;
     if (depth > DEEPEST) return true;
   }
   return false;

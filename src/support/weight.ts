@@ -2,13 +2,13 @@
 // small ones must count. The length of the JSON says too little: V8 takes 1 byte for a character, 21 for one of `[{},{}]`.
 
 /** A pointer to a value. A small integer is stored in its place. */
-const POINTER = 8;
+export const POINTER = 8;
 const OF_A_NUMBER = 16;
-const OF_A_TEXT = 24;
-const OF_A_LIST = 48;
-const OF_AN_OBJECT = 56;
+export const OF_A_TEXT = 24;
+export const OF_A_LIST = 48;
+export const OF_AN_OBJECT = 56;
 /** A field with its name: less where many objects share their shape, somewhat more where each has another one. */
-const OF_A_FIELD = 48;
+export const OF_A_FIELD = 48;
 /** Shorter texts count as two bytes a character: a search for a wide one would cost more than it saves. */
 const SHORT = 64;
 const WIDE = /[^\0-\xff]/;
