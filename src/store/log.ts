@@ -130,6 +130,8 @@ export class LogWriter<L extends TextLine> {
   readonly #paths: LogPaths;
   #pending: Entry<L>[] = [];
   #writing: Promise<void> | null = null;
+  /** The write after that one, which takes all that is gathered until it begins. */
+  #next: Promise<void> | null = null;
   #timer: (() => void) | null = null;
   /** Rows in the head that are not durable yet: written again if the head is removed before they are. */
   #unsynced = '';
@@ -153,6 +155,7 @@ export class LogWriter<L extends TextLine> {
 
   push(entry: Entry<L>): void {
     this.#pending.push(entry);
+    if (this.#next) return;
     this.#timer ??= this.#p.clock.after(GATHER_MS, () => {
       this.flush(false).catch(this.#p.onError);
     });
@@ -165,15 +168,30 @@ export class LogWriter<L extends TextLine> {
   async flush(sync: boolean): Promise<void> {
     this.#timer?.();
     this.#timer = null;
-    // The caller that waits for that write hears of it.
-    while (this.#writing) await this.#writing.catch(() => undefined);
-    if (this.#pending.length > 0) {
-      this.#writing = this.#write(this.#pending.splice(0)).finally(() => {
-        this.#writing = null;
-      });
-      await this.#writing;
-    }
+    await this.#append();
     if (sync && this.#unsynced !== '') await this.#sync();
+  }
+
+  /** However many wait, and however fast more is gathered, each waits for two writes at most. */
+  #append(): Promise<void> {
+    if (this.#next) return this.#next;
+    if (this.#writing === null) return this.#begin();
+    // A caller that waits for the present write hears of its errors.
+    this.#next = this.#writing
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null;
+        return this.#begin();
+      });
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    if (this.#pending.length === 0) return Promise.resolve();
+    this.#writing = this.#write(this.#pending.splice(0)).finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
   }
 
   async #write(entries: readonly Entry<L>[]): Promise<void> {

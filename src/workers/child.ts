@@ -70,6 +70,8 @@ export class Child implements Runner {
   readonly #emits = new Set<string>();
   #isFlooded = false;
   #isDead = false;
+  /** A run of it was told to end. */
+  #isAborted = false;
   #unsent: string[] = [];
 
   constructor(options: ChildOptions) {
@@ -93,6 +95,7 @@ export class Child implements Runner {
   send(message: ToWorker): void {
     if (this.#unsent.length === 0) process.nextTick(() => this.#flush());
     this.#unsent.push(JSON.stringify(message));
+    if (message.type === 'abort') this.#isAborted = true;
     if (message.type !== 'answer') return;
     this.#emits.delete(`${message.run} ${message.call}`);
     this.#readOn();
@@ -203,7 +206,9 @@ export class Child implements Runner {
       // A signal that did not arrive: the exit tells more.
       child.on('error', () => undefined);
       const { stdout, stderr } = this.#raw;
-      afterExit(child, [stdout, stderr], this.#options.clock, (exitCode, signal) =>
+      const { clock } = this.#options;
+      const isAborted = (): boolean => this.#isAborted;
+      afterExit(child, [stdout, stderr], clock, isAborted, (exitCode, signal) =>
         finish({ exitCode, signal }),
       );
     });

@@ -68,6 +68,7 @@ export class CommandRunner implements Runner {
   #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
+  #isAborted = false;
   #stdout: RawOutput | null = null;
   /** Why nothing is started. */
   #refused: Refused | null = null;
@@ -96,7 +97,9 @@ export class CommandRunner implements Runner {
     if (message.type === 'run' && this.#assignment === null) this.#start(message.assignment);
     if (message.type === 'answer') this.#stdout?.done();
     // SIGTERM is for a command, and its children, what ctx.signal is for a module.
-    if (message.type === 'abort' && !this.exit) signal(-this.pid, 'SIGTERM');
+    if (message.type !== 'abort' || this.exit) return;
+    this.#isAborted = true;
+    signal(-this.pid, 'SIGTERM');
   }
 
   listen(
@@ -184,7 +187,10 @@ export class CommandRunner implements Runner {
       };
       // A signal that did not arrive: the exit tells more.
       child.on('error', () => undefined);
-      afterExit(child, [stdout, stderr], clock, (exitCode, signal) => finish({ exitCode, signal }));
+      const isAborted = (): boolean => this.#isAborted;
+      afterExit(child, [stdout, stderr], clock, isAborted, (exitCode, signal) =>
+        finish({ exitCode, signal }),
+      );
     });
   }
 

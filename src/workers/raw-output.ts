@@ -195,20 +195,24 @@ export class RawOutput {
 /** After the exit, for pipes that a grandchild still holds open: until they are silent, and in all. */
 const SILENT_MS = 200;
 const LONGEST_MS = 5 * SECOND;
+/** The same if the end was asked for: what prints on has not obeyed, and is ended next. */
+const LONGEST_OF_ENDED_MS = 2 * SILENT_MS;
 
 /** Calls back when the process has ended and what it printed has been read. */
 export function afterExit(
   child: ChildProcess,
   outputs: readonly RawOutput[],
   clock: Clock,
+  isEnded: () => boolean,
   over: (exitCode: number | null, signal: string | null) => void,
 ): void {
   child.on('exit', (exitCode, signal) => {
     for (const output of outputs) output.hurry();
-    const end = clock.monotonic() + LONGEST_MS;
+    const exitedAt = clock.monotonic();
     const look = (): void => {
       const active = outputs.map((output) => output.isActive()).includes(true);
-      if (active && clock.monotonic() < end) undo = clock.after(SILENT_MS, look);
+      const longest = isEnded() ? LONGEST_OF_ENDED_MS : LONGEST_MS;
+      if (active && clock.monotonic() - exitedAt < longest) undo = clock.after(SILENT_MS, look);
       else over(exitCode, signal);
     };
     let undo = clock.after(SILENT_MS, look);

@@ -12,9 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { LogFollower } from '../../src/engine/files/log-follower.ts';
+import { RUN_LOG } from '../../src/engine/files/log-lines.ts';
 import { LogReads } from '../../src/engine/files/log-reads.ts';
 import { RunLogFiles } from '../../src/engine/files/run-log.ts';
 import type { LogLine } from '../../src/run/view.ts';
+import { LogWriter, readLog } from '../../src/store/log.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { realDisk } from '../../src/support/files.ts';
 import { eventually } from '../helpers/project.ts';
@@ -117,6 +119,37 @@ for (const what of ['the file', 'the folder', 'what is in the file'])
     expect(resumed.seen).toEqual(['4 four', '5 five']);
     expect(texts(await logs.lines(1))).toEqual([MISSING, 'three', 'four', 'five']);
   });
+
+test('readers of a log that is added to without end wait for two writes at most, however many they are', async () => {
+  const { folder } = bench();
+  let writes = 0;
+  let isTelling = false;
+  const told = (): void => {
+    if (isTelling) return;
+    isTelling = true;
+    writes++;
+    setImmediate(() => {
+      isTelling = false;
+    });
+  };
+  const onError = (error: unknown): void => expect(error).toBeUndefined();
+  const log = new LogWriter({ kind: RUN_LOG, folder, id: 7, clock: systemClock, told, onError });
+  let isOver = false;
+  const talk = (): void => {
+    if (isOver) return;
+    log.push(line('on and on'));
+    setImmediate(talk);
+  };
+  talk();
+  log.push(line('asked for'));
+  await Promise.all(Array.from({ length: 50 }, () => log.flush(false)));
+  isOver = true;
+  expect(writes).toBeLessThanOrEqual(2);
+  expect(texts((await readLog(RUN_LOG, folder, 7)).lines.map((one) => one.line))).toContain(
+    'asked for',
+  );
+  await log.flush(false);
+});
 
 test('a follower misses nothing if the log is removed between two attempts', async () => {
   const { logs, folder } = bench();

@@ -2,13 +2,14 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { delay, systemClock } from '../../src/support/clock.ts';
+import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { Reaper } from '../../src/workers/reaper.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { assignment, atEnd, carry, ENV, newMark, project, type Reply, until } from './harness.ts';
 
-function command(script: string) {
+function command(script: string, clock: Clock = systemClock) {
   const dir = project({ 'jobs/job.sh': script });
   const file = join(dir, 'jobs/job.sh');
   chmodSync(file, 0o755);
@@ -19,7 +20,7 @@ function command(script: string) {
     file,
     dir,
     env: { ...ENV, OWN: 'yes' },
-    clock: systemClock,
+    clock,
     reaper,
   });
   atEnd(() => runner.end({ force: true }));
@@ -146,4 +147,35 @@ test('an abort is SIGTERM, and the end takes what the command started', async ()
   expect(processInfo(pid)?.alive).toBe(true);
   await runner.end();
   expect(processInfo(pid)?.alive ?? false).toBe(false);
+});
+
+test.each([
+  ['not waited for where the command was aborted', true, 'wait'],
+  ['waited for a while where it ended by itself', false, 'exit 0'],
+])('a child of a command that prints on after its end is %s', async (_, isAborted, end) => {
+  const clock = new FakeClock(0);
+  const flood = `setsid sh -c 'echo $$; exec yes' &`;
+  const { runner, file } = command(`#!/bin/sh\n${flood} read go; ${end}`, clock);
+  let pid = 0;
+  let lines = 0;
+  let isOver = false;
+  const said = carry(runner, assignment(file), undefined, (message) => {
+    if (message.type === 'log' && lines++ === 0) pid = Number(message.line.text);
+  }).then((all) => {
+    isOver = true;
+    return all;
+  });
+  await until(() => lines > 1);
+  if (isAborted) runner.send({ type: 'abort', run: 1, cause: 'abort', reason: 'unwanted' });
+  await until(() => processInfo(runner.pid)?.alive !== true);
+  for (let looks = 0; looks < 5; looks++) {
+    const before = lines;
+    await until(() => isOver || lines > before);
+    await clock.advance(200, () => new Promise(setImmediate));
+  }
+  if (isAborted) await said;
+  expect(isOver).toBe(isAborted);
+  process.kill(pid, 'SIGKILL');
+  await until(() => processInfo(pid)?.alive !== true);
+  await said;
 });
