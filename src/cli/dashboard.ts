@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reachDaemon } from '../api/client.ts';
 import { commandOf, handle } from '../commands/dispatch.ts';
+import { COMMANDS } from '../commands/index.ts';
 import { list } from '../commands/list.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { flag, type Sent } from '../commands/shared/options.ts';
@@ -13,6 +14,7 @@ import type { Config } from '../support/config.ts';
 import { errorLine, exitCodeOf, type JobrunError } from '../support/errors.ts';
 import { newId } from '../support/random.ts';
 import { openBackend, refuseNoProject } from './backend.ts';
+import { asTyped } from './called-by.ts';
 import { openStoreClient } from './store-client.ts';
 
 type Reply =
@@ -48,6 +50,8 @@ export const dashboard: Command<typeof options, Reply> = {
   },
 };
 
+const WORDS = [...COMMANDS.map(({ name }) => name), 'daemon', 'doctor'];
+
 async function listOnce(config: Config): Promise<Reply> {
   const backend = await openBackend(config, list, {});
   try {
@@ -73,6 +77,7 @@ async function open(
     theme: themeFor(process.env, { ascii, color }),
     readOnly,
     timezone: config.timezone,
+    asTyped: (text) => asTyped(text, process.env, WORDS),
     clock: systemClock,
     onOpen: giveBack,
   });

@@ -36,12 +36,12 @@ export function askAbort(target: Target, { now }: TimeReference): Ask {
   const many = target.all !== null;
   const request: Request = { command: 'abort', args, ids, doing: 'aborting', done, many };
   const running = run?.state === 'running' && ids.length === 1;
-  const far = running
-    ? `, running ${showRunning(now - startedOf(run, now))}, ${Math.floor(run.progress.percent)}% done`
-    : '';
+  const { percent } = run?.progress ?? { percent: 0 };
+  const far = percent > 0 ? `, ${Math.floor(percent)}% done` : '';
+  const since = running ? `, running ${showRunning(now - startedOf(run, now))}${far}` : '';
   const kill = { ...request, args: { ...args, graceMs: 0 } };
   return {
-    question: `Abort ${named(target)}${far}?${many ? ' What is settled stays.' : ''}`,
+    question: `Abort ${named(target)}${since}?${many ? ' What is settled stays.' : ''}`,
     answers: [
       { key: 'y', label: running ? 'abort (it gets time to clean up)' : 'abort', request },
       ...(running || ids.length > 1 ? [{ key: 'f', label: 'kill now', request: kill }] : []),
@@ -61,7 +61,7 @@ export function askRetry(target: Target): Ask | Request {
     args: which(target),
     ids,
     doing: 'retrying',
-    done: `${named(target)}: on again`,
+    done: `${named(target)}: retried`,
     many: target.all !== null,
   };
   if (target.all)

@@ -20,6 +20,8 @@ export interface DashboardOptions extends TerminalStreams {
   readonly theme: Theme;
   readonly readOnly: boolean;
   readonly timezone: string;
+  /** The text with the lines to type in it as they work in the user's shell. */
+  readonly asTyped: (text: string) => string;
   readonly clock: Clock;
   /** Gets what gives the terminal back, to be called however the process ends. */
   readonly onOpen: (leave: () => void) => void;
@@ -47,11 +49,12 @@ class Dashboard {
   #ended = false;
 
   constructor(options: DashboardOptions, done: (error: unknown) => void) {
-    const { clock, readOnly, places, timezone } = options;
+    const { clock, readOnly, places, timezone, asTyped } = options;
     this.#o = options;
     this.#done = done;
     this.#terminal = new Terminal(options, clock);
-    this.#store = new Store(newModel(this.#terminal.size, readOnly, timezone), clock);
+    const model = newModel(this.#terminal.size, readOnly, timezone, asTyped);
+    this.#store = new Store(model, clock);
     this.#screen = new Screen(this.#terminal.write, this.#terminal.size);
     this.#link = new Link(places, clock, {
       onLink: (link, aliveAt) =>

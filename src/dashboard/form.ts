@@ -15,6 +15,8 @@ export interface FormJob {
   readonly name: string;
   readonly state: string;
   readonly description: string | null;
+  /** Null for the built-in job, whose programs come from a command line and never from a form. */
+  readonly file: string | null;
   readonly params: Json;
 }
 

@@ -82,11 +82,12 @@ function namedRows<Item>(
   return [titleRow(table, theme), ...rows];
 }
 
-function emptyText({ filter, tab, list, status }: Model): string {
+function emptyText({ filter, tab, list, status, asTyped }: Model): string {
   if (list?.complete === false) return 'searching; any key goes on';
   if (filter !== '') return 'nothing fits this filter; Esc shows all';
-  if (tab === 'jobs') return 'no jobs yet: make one with jobrun new <job>';
-  if (tab === 'schedules') return 'no schedules yet: jobrun schedule <job> --every 1h makes one';
+  if (tab === 'jobs') return asTyped('no jobs yet: make one with jobrun new <job>');
+  if (tab === 'schedules')
+    return asTyped('no schedules yet: jobrun schedule <job> --every 1h makes one');
   const waiting = status ? countOf(infoOf('scheduled'), status) : 0;
   if (tab === 'running' && waiting > 0)
     return `nothing runs; ${showCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}: press 2`;

@@ -29,6 +29,8 @@ export interface Model {
   readonly readOnly: boolean;
   /** Zone of all times, shown and typed: the config's, else that of the shell that started the dashboard. */
   readonly timezone: string;
+  /** The text with the lines to type in it as they work in the user's shell. */
+  readonly asTyped: (text: string) => string;
   /** The instant at which the daemon that has gone was last known to be alive; null if one runs, or if unknown. */
   readonly aliveAt: number | null;
   readonly status: Status | null;
@@ -106,9 +108,15 @@ export type Screen =
     }
   | { readonly kind: 'form'; readonly form: Form };
 
-export const newModel = (size: Size, readOnly: boolean, timezone: string): Model => ({
+export const newModel = (
+  size: Size,
+  readOnly: boolean,
+  timezone: string,
+  asTyped: Model['asTyped'] = (text) => text,
+): Model => ({
   size,
   timezone,
+  asTyped,
   tab: 'running',
   filter: '',
   place: START,

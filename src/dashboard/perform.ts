@@ -2,6 +2,7 @@
 // of the run lives any more, not when the key was pressed.
 import type { Matched } from '../commands/shared/by-filter.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
+import { isRefused } from '../commands/shared/several.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { errorLine, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
@@ -140,9 +141,8 @@ function setPending(store: Store, ids: readonly string[], doing: string | null):
 
 /** Some of several runs may have been refused. */
 function refusalsIn(reply: Json): readonly string[] {
-  const results = (reply as { results?: { id?: string; error?: { message?: string } }[] }).results;
-  if (!Array.isArray(results)) return [];
-  return results.flatMap(({ error }) => (error?.message ? [plainLine(error.message)] : []));
+  const { results = [] } = reply as unknown as { readonly results?: readonly object[] };
+  return results.filter(isRefused).map(({ error }) => plainLine(error.message));
 }
 
 /** A new run says its id. */

@@ -61,7 +61,7 @@ export class Store {
   }
 
   say(text: string, bad = false): void {
-    const message: Message | null = text === '' ? null : { text, bad };
+    const message: Message | null = text === '' ? null : { text: this.model.asTyped(text), bad };
     this.#undoMessage();
     this.set({ message });
     if (!message) return;

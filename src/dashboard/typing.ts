@@ -118,6 +118,11 @@ export function readOutcome({
   return output === undefined ? { ok: false } : { ok: true, args: { output } };
 }
 
+/** True for the built-in job: no file defines it, and its programs come from a command line. */
+const isTyped = (job: FormJob): boolean => job.file === null && isSound(job);
+const isSound = ({ state }: FormJob): boolean => state !== 'missing' && state !== 'broken';
+const TYPED = 'programs are started in a shell: jobrun run -- <command…>';
+
 /** The form of the job of a run, with the params that it had. */
 export async function openFormLike(id: string, desk: Desk): Promise<void> {
   const { store, link } = desk;
@@ -128,7 +133,10 @@ export async function openFormLike(id: string, desk: Desk): Promise<void> {
     const run = (await link.call('show', asked)) as LikeRun & { job: string };
     const { jobs } = (await link.call('jobs', { name: run.job })) as { jobs: [FormJob] };
     if (store.model.screen.kind !== 'pick') return;
-    store.show({ kind: 'form', form: formFor(jobs[0], run) });
+    if (isTyped(jobs[0])) {
+      store.show(from);
+      store.say(TYPED, true);
+    } else store.show({ kind: 'form', form: formFor(jobs[0], run) });
   } catch (error) {
     if (store.model.screen.kind !== 'pick') return;
     store.show(from);
@@ -149,13 +157,15 @@ export async function openForm(desk: Desk): Promise<void> {
     };
     const { screen } = store.model;
     if (screen.kind !== 'pick') return;
-    const sound = jobs.filter(({ state }) => state !== 'missing' && state !== 'broken');
+    const sound = jobs.filter((job) => isSound(job) && !isTyped(job));
     const own = sound.find(({ name }) => name === known);
     const at = Math.max(
       0,
       sound.findIndex(({ name }) => name === near),
     );
     store.show(own ? { kind: 'form', form: formFor(own) } : { ...screen, jobs: sound, at });
+    const meant = own ? undefined : jobs.find(({ name }) => name === known);
+    if (meant) store.say(isTyped(meant) ? TYPED : `${meant.name} is ${meant.state}`, true);
   } catch (error) {
     store.show({ kind: 'list' });
     store.say(errorLine(error), true);

@@ -18,6 +18,7 @@ const job = {
   name: 'import',
   state: 'ok',
   description: null,
+  file: 'jobs/x.ts',
   params: {
     type: 'object',
     properties: {
@@ -135,6 +136,9 @@ describe('what ends work', () => {
   it('is asked for by a letter, and Enter is none', () => {
     const ask = askAbort({ ids: ['12'], run: rowOf(12), all: null }, here);
     expect(ask.question).toBe('Abort 12 import-products, running 2m 11s, 58% done?');
+    const untold = { ...rowOf(12), progress: { percent: 0, text: null } };
+    const other = askAbort({ ids: ['12'], run: untold, all: null }, here);
+    expect(other.question).toBe('Abort 12 import-products, running 2m 11s?');
     expect(ask.answers.map(({ key }) => key)).toEqual(['y', 'f']);
     expect(ask.answers[1]?.request.args).toMatchObject({ ids: ['12'], graceMs: 0 });
   });

@@ -111,7 +111,7 @@ const SCREENS: readonly Screen[] = [
     kind: 'pick',
     line: EMPTY,
     at: 0,
-    jobs: [{ name: 'x', state: 'ok', description: NASTY, params: null }],
+    jobs: [{ name: 'x', state: 'ok', description: NASTY, file: NASTY, params: null }],
   },
   {
     kind: 'form',
@@ -119,6 +119,7 @@ const SCREENS: readonly Screen[] = [
       name: 'x',
       state: 'ok',
       description: null,
+      file: 'jobs/x.ts',
       params: { type: 'object', properties: { [NASTY]: { type: 'string' } } },
     }),
   },

@@ -139,7 +139,7 @@ test('what is typed while the jobs to choose from are read finds its job, and go
   press('x');
   await turn();
   const jobs = ['trip', 'walk'].map((name) => ({
-    ...{ name, state: 'ok', description: null },
+    ...{ name, state: 'ok', description: null, file: `jobs/${name}.ts` },
     params: { type: 'object', properties: { steps: { type: 'number' } } },
   }));
   asked.find(({ command }) => command === 'jobs')?.answer({ jobs });
@@ -147,5 +147,58 @@ test('what is typed while the jobs to choose from are read finds its job, and go
   expect(store.model.screen).toMatchObject({
     kind: 'form',
     form: { job: 'walk', fields: [{ name: 'steps', line: { text: 'x' } }, {}, {}, {}] },
+  });
+});
+
+test('the built-in job has no form: neither s offers it nor R edits a run of it, and both say how to start a program', async () => {
+  const entry = (name: string, file: string | null, state = 'ok') => ({
+    ...{ name, state, file, description: null, params: null },
+  });
+  const command = entry('command', null, 'paused');
+  press('s');
+  await turn();
+  const jobs = [command, entry('trip', 'jobs/trip.ts'), entry('gone', null, 'missing')];
+  asked.find(({ command: name }) => name === 'jobs')?.answer({ jobs });
+  await turn();
+  expect(store.model.screen).toMatchObject({ kind: 'pick', jobs: [{ name: 'trip' }] });
+  press('\u001b');
+  store.set({ tab: 'done', screen: { kind: 'list' }, asTyped: (text) => `npx ${text}` });
+  store.change((model) =>
+    withList(model, listWith([rowOf(9, { state: 'done', settledAt: NOW })]), listKey(model), {
+      around: '9',
+    }),
+  );
+  await turn();
+  asked.splice(0);
+  press('R');
+  await turn();
+  const shown = { id: '9', job: 'command', params: {}, priority: 1 };
+  asked.find(({ command: name }) => name === 'show')?.answer(shown);
+  await turn();
+  asked.find(({ command: name }) => name === 'jobs')?.answer({ jobs: [command] });
+  await turn();
+  expect(store.model.screen).toMatchObject({ kind: 'list' });
+  expect(store.model.message?.text).toMatch(/^npx .*jobrun run -- /);
+});
+
+test('several runs that are retried are no refusals, although each still has its last error; a refused one is', async () => {
+  const failed = [9, 8].map((id) => rowOf(id, { state: 'failed', settledAt: NOW }));
+  const retryBoth = async (results: readonly object[]): Promise<unknown> => {
+    store.set({ tab: 'errors', marks: new Set(['9', '8']) });
+    store.change((model) => withList(model, listWith(failed), listKey(model), { around: '9' }));
+    press('r');
+    await clock.advance(200, turn);
+    press('y');
+    await turn();
+    asked.find(({ command }) => command === 'retry')?.answer({ results });
+    asked.splice(0);
+    await turn();
+    return store.model.message;
+  };
+  const view = (id: number) => ({ ...rowOf(id), error: { name: 'Error', message: 'boom' } });
+  expect(await retryBoth([view(9), view(8)])).toEqual({ text: '2 runs: retried', bad: false });
+  const error = { code: 'refused', message: 'run 8 is done', hint: '' };
+  expect(await retryBoth([view(9), { id: '8', error }])).toEqual({
+    ...{ text: 'run 8 is done', bad: true },
   });
 });
