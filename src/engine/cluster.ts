@@ -31,4 +31,6 @@ export interface OtherMember extends Member {
   readonly pid: number;
   readonly beats: number;
   readonly leaseMs: number;
+  /** The age of its latest renewal, by the clock of the store. */
+  readonly silentMs: number;
 }

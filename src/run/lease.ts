@@ -5,6 +5,9 @@
 // takes over when it has *seen* no new renewal for a whole lease, which is later, for it cannot see one before it was
 // asked for. Both measure how long something took, each by its own monotonic clock: no clock is compared with another.
 //
+// A renewal is seen up to a fifth of a lease after it was made. The store says how old it is, by its one clock. That clock
+// may have been set meanwhile, so at most a fifth is believed: the reaper still comes before a take-over.
+//
 // A daemon that could not look for a while knows nothing of that time, in which no daemon may have been able to renew.
 // It begins to count anew, so that after an outage of the store no daemon is given up before another whole lease.
 
@@ -29,6 +32,8 @@ export interface Beating {
   readonly id: number;
   readonly beats: number;
   readonly leaseMs: number;
+  /** The age of its latest renewal, by the clock of the store. */
+  readonly silentMs: number;
 }
 
 interface Seen {
@@ -65,10 +70,13 @@ export class Watch {
     const there = new Set(others.map(({ id }) => id));
     for (const id of this.#seen.keys()) if (!there.has(id)) this.#seen.delete(id);
     this.goneAt = Number.POSITIVE_INFINITY;
-    return others.filter(({ id, beats, leaseMs }) => {
+    return others.filter(({ id, beats, leaseMs, silentMs }) => {
       const before = this.#seen.get(id);
-      const since = before?.beats === beats ? before.since : answeredAt;
-      if (since === answeredAt) this.#seen.set(id, { beats, since });
+      const isNew = before?.beats !== beats;
+      // Nothing is believed of the time before the first look.
+      const ageMs = before ? Math.min(Math.max(silentMs, 0), renewEveryMs(leaseMs)) : 0;
+      const since = isNew ? answeredAt - ageMs : before.since;
+      if (isNew) this.#seen.set(id, { beats, since });
       if (askedAt - since >= leaseMs) return true;
       this.goneAt = Math.min(this.goneAt, since + leaseMs);
       return false;

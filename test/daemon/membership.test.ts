@@ -11,6 +11,7 @@ const LEASE = 30_000;
 interface Row {
   beats: number;
   leaseMs: number;
+  silentMs: number;
 }
 
 /** What all members share, and what each of them can reach. */
@@ -21,7 +22,7 @@ class Store {
   #last = 0;
 
   join(leaseMs: number): number {
-    this.members.set(++this.#last, { beats: 0, leaseMs });
+    this.members.set(++this.#last, { beats: 0, leaseMs, silentMs: 0 });
     return this.#last;
   }
 }

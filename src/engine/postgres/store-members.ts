@@ -51,7 +51,8 @@ const ANCESTORS =
 const RENEW = `with beat as (update member set beats = beats + 1, beat_at = ${NOW}, info = $2::json
     where id = $1::bigint returning id)
   select ${NOW} as at, exists (select from beat) as "isMember",
-    coalesce((select json_agg(json_build_object('id', id, 'host', host, 'pid', pid, 'beats', beats, 'leaseMs', lease_ms))
+    coalesce((select json_agg(json_build_object('id', id, 'host', host, 'pid', pid, 'beats', beats, 'leaseMs', lease_ms,
+      'silentMs', ${NOW} - beat_at))
       from member where id <> $1::bigint), '[]') as others,
     exists (select from run r where r.state = 'running' and ${unheld('r')}) as "hasAbandoned"`;
 
