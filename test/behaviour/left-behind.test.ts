@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test as plain } from 'vitest';
+import { describe, expect, test as plain } from 'vitest';
 import { eventually, isAlive } from '../helpers/project.ts';
+import { shared, whenOver } from '../helpers/shared.ts';
 import { outcomes, type Site, site } from '../helpers/site.ts';
 
 const LOOK = `export default () => ({
@@ -26,13 +27,26 @@ describe('what a job changes in its process', () => {
     'the umask': `process.umask(0o000);`,
     'the folder': `process.chdir('/');`,
   };
-  plain.each(Object.entries(CHANGES))(
+  const ours = shared(() =>
+    one({
+      ...Object.fromEntries(
+        Object.entries(CHANGES).map(([what, change]) => [
+          what.replaceAll(' ', '-'),
+          `export default () => { ${change} };`,
+        ]),
+      ),
+      imported: `process.env.DATABASE = 'x'; export default () => 1;`,
+      careful: `export default () => { process.env.X = '1'; delete process.env.X; return process.pid; };`,
+    }),
+  );
+
+  plain.each(Object.keys(CHANGES))(
     '%s, does not reach the next job',
-    async (_what, change) => {
-      const s = await one({ changes: `export default () => { ${change} };` });
+    async (what) => {
+      const s = ours();
       s.project.write('other.env', 'DATABASE=of a file\n');
       const before = await s.run('look');
-      expect((await s.run('changes')).state).toBe('done');
+      expect((await s.run(what.replaceAll(' ', '-'))).state).toBe('done');
       const { pid: _, ...after } = (await s.run('look')).output as Record<string, unknown>;
       expect(before.output).toMatchObject(after);
     },
@@ -40,15 +54,13 @@ describe('what a job changes in its process', () => {
   );
 
   test('nor what its file changes while it is imported', async () => {
-    const s = await one({ changes: `process.env.DATABASE = 'x'; export default () => 1;` });
-    await s.run('changes');
+    const s = ours();
+    await s.run('imported');
     expect((await s.run('look')).output).toMatchObject({ database: null });
   });
 
   test('is no reason for a new process where it is put back, or nothing was changed', async () => {
-    const s = await one({
-      careful: `export default () => { process.env.X = '1'; delete process.env.X; return process.pid; };`,
-    });
+    const s = ours();
     const { output: first } = await s.run('careful');
     expect((await s.run('look')).output).toMatchObject({ pid: first });
     expect((await s.run('careful')).output).toBe(first);
@@ -71,26 +83,31 @@ describe('a process that a run leaves behind', () => {
       if (ctx.attempt === 2) return 'second';
       const left = ${start};
       left.unref();
-      writeFileSync('left', String(left.pid));
+      writeFileSync('left ' + ctx.id, String(left.pid));
       if (how === 'throw') throw new Error('the first attempt fails');
       if (how === 'exit') process.exit(3);
       return left.pid;
     } };`;
 
-  for (const [way, start] of Object.entries(WAYS)) {
+  const ours = shared(() =>
+    one(
+      Object.fromEntries(Object.values(WAYS).map((start, i) => [`leaves-${i}.mjs`, LEAVES(start)])),
+    ),
+  );
+
+  for (const [i, way] of Object.keys(WAYS).entries()) {
     test(`${way}, is ended with a run that is done`, async () => {
-      const s = await one({ 'leaves.mjs': LEAVES(start) });
-      const { output: pid } = await s.run('leaves');
+      const { output: pid } = await ours().run(`leaves-${i}`);
       await eventually(() => !isAlive(pid as number));
     });
 
     plain.each(['throw', 'exit'])(
       `${way}, is dead before the next attempt begins: %s`,
       async (how) => {
-        const s = await one({ 'leaves.mjs': LEAVES(start) });
-        const { id } = await s.jobs.schedule('leaves', { how });
+        const s = ours();
+        const { id } = await s.jobs.schedule(`leaves-${i}`, { how });
         const run = await s.when(id, ({ attempt }) => attempt === 2);
-        expect(isAlive(pidIn(s, 'left'))).toBe(false);
+        expect(isAlive(pidIn(s, `left ${id}`))).toBe(false);
         expect(outcomes(run)[0]).toBe('threw');
         expect(await s.settled(id)).toMatchObject({ state: 'done', output: 'second' });
       },
@@ -147,9 +164,9 @@ describe('a chain of processes that each start the next and end, a thousand in a
   async function begin(job: string) {
     const s = await one({ 'chain.sh': job });
     const link = join(s.project.dir, 'link');
-    onTestFinished(() => void s.project.write('STOP', ''));
+    whenOver(() => void s.project.write('STOP', ''));
     const stranger = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
-    onTestFinished(() => void stranger.kill('SIGKILL'));
+    whenOver(() => void stranger.kill('SIGKILL'));
     const { id } = await s.jobs.schedule('chain');
     await eventually(() => existsSync(link), 30_000);
     const hasLink = async (): Promise<boolean> => {

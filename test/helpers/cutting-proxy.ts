@@ -2,8 +2,8 @@
 // connection cut at the moment of a commit, before the server has heard of it or before the client has its answer.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
 import { deferred } from '../../src/support/wakeup.ts';
+import { whenOver } from './shared.ts';
 
 export type Cut = 'request' | 'answer';
 
@@ -28,7 +28,7 @@ export class CuttingProxy {
     const server = createServer((client) => proxy.#connect(client, port));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const proxy = new CuttingProxy((server.address() as AddressInfo).port);
-    onTestFinished(() => {
+    whenOver(() => {
       proxy.cut();
       server.close();
     });

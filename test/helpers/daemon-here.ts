@@ -1,11 +1,11 @@
 // A whole daemon in the process of the test, with real workers and real files; it is stopped when the test is over.
-import { onTestFinished } from 'vitest';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { DaemonOptions } from '../../src/daemon/options.ts';
 import { openLog } from '../../src/daemon/watching/log.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { loadConfig } from '../../src/support/config.ts';
 import type { Project } from './project.ts';
+import { whenOver } from './shared.ts';
 
 export async function daemonHere(
   { dir }: Project,
@@ -22,7 +22,7 @@ export async function daemonHere(
     drainMs: 0,
     ...options,
   });
-  onTestFinished(async () => {
+  whenOver(async () => {
     daemon.stop(true);
     await daemon.stopped;
   });

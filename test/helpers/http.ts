@@ -1,7 +1,7 @@
 // Requests as a test needs them: with any method and any Host, and servers on a port that is free.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { whenOver } from './shared.ts';
 
 export interface Answer {
   readonly status: number;
@@ -57,7 +57,7 @@ export async function receiver(
     if (code !== null) response.writeHead(code).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  onTestFinished(() => {
+  whenOver(() => {
     server.closeAllConnections();
     server.close();
   });

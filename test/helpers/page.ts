@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { Project, ROOT } from './project.ts';
+import { whenOver } from './shared.ts';
 
 interface Block {
   readonly language: string;
@@ -54,7 +54,7 @@ export async function tryPage(path: string, write: boolean): Promise<readonly Ty
   const project = makeProject();
   const port = await freePort();
   const here = (text: string): string => text.replaceAll(PORT, port);
-  onTestFinished(async () => {
+  whenOver(async () => {
     await type(project, 'jobrun stop --now');
   });
   const typed: Typed[] = [];

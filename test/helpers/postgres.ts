@@ -18,11 +18,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { onTestFinished } from 'vitest';
 import { signal } from '../../src/workers/death.ts';
 import { startTimeOf } from '../../src/workers/processes.ts';
 import { needProgram, platform } from './platform.ts';
 import { eventually } from './project.ts';
+import { whenOver } from './shared.ts';
 
 export interface ServerOptions {
   /** Whether what is committed survives a crash of the server. Off it is faster, and jobrun refuses it where it opens by a config. */
@@ -89,7 +89,7 @@ export class Server {
 
   static async start(options: ServerOptions = {}): Promise<Server> {
     const server = await Server.open(options);
-    onTestFinished(() => server.close());
+    whenOver(() => server.close());
     return server;
   }
 

@@ -1,8 +1,8 @@
 // A project with jobs, a daemon as a real process on it, and the library connected to that: what the tests of the
 // behaviour of jobs stand on. Jobs tell what they did with `mark`, in a file that outlives them.
-import { onTestFinished } from 'vitest';
 import { connect, type Details, JobrunError, type Jobs, type RunOptions } from '../../src/index.ts';
 import { type DaemonProcess, type Doc, eventually, Project } from './project.ts';
+import { whenOver } from './shared.ts';
 
 const MARK = `import { appendFileSync } from 'node:fs';
 export const mark = (name, more = {}) =>
@@ -35,7 +35,7 @@ export class Site {
     this.#daemon = await this.project.daemon(...args);
     this.#jobs ??= await connect({ dir: this.project.dir });
     const { jobs } = this;
-    onTestFinished(() => jobs.close());
+    whenOver(() => jobs.close());
     return this;
   }
 

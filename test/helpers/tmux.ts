@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
 import { needProgram } from './platform.ts';
 import { eventually } from './project.ts';
+import { whenOver } from './shared.ts';
 
 export class Screen {
   readonly #socket: string;
@@ -41,7 +41,7 @@ export class Screen {
     execFileSync('tmux', ['-S', this.#socket, '-f', '/dev/null', '-u', ...args], {
       env: { ...outer, ...env, TERM: 'xterm-256color' },
     });
-    onTestFinished(async () => {
+    whenOver(async () => {
       spawnSync('tmux', ['-S', this.#socket, 'kill-server']);
       // What ran in it is told to end, and may look at its project once more.
       await pause(300);
