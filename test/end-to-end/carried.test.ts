@@ -31,7 +31,7 @@ test('rates go on where they were, a run under way is taken up from its checkpoi
   for (const n of [1, 2, 3]) made.push((await request(project, `request-${n}`, n)).id);
   const { id: long } = await project.json('schedule', 'long');
   await eventually(async () => (await project.show(long)).checkpoint !== null, 20_000);
-  await eventually(async () => (await project.json('status')).counts.done === 2, 20_000);
+  await eventually(async () => (await project.ask('status')).counts.done === 2, 20_000);
   const held = await project.show(made[2]);
   expect([held.state, held.reason]).toEqual(['queued', expect.stringContaining('rate')]);
   const { stdout } = await project.cli(['export']);

@@ -1,9 +1,10 @@
 // A state that is looked at, damaged, repaired, carried away and brought back, as somebody does it at a terminal.
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Doc, Project } from '../helpers/project.ts';
+import { shared } from '../helpers/shared.ts';
 
 const JOBS = {
   'jobs/hello.js': `export default { retries: 1, rateLimit: { limit: 9, per: '1h' }, run: async (params, ctx) => {
@@ -16,7 +17,7 @@ const JOBS = {
 };
 
 /** Settled, failed and scheduled runs, one that waits, a key, a schedule, a pause. */
-async function lived(): Promise<Project> {
+const original = shared(async () => {
   const project = new Project(JOBS);
   await project.json('schedule', 'hello', '-p', 'name=Ada');
   await project.json('schedule', 'hello', '-p', 'fail:=true', '--retries', '0');
@@ -25,6 +26,13 @@ async function lived(): Promise<Project> {
   await project.json('schedule', 'hello', '--after', '3');
   await project.json('schedule', 'hello', '--every', '10m', '--name', 'ten', '--in', '1h');
   await project.json('pause', 'hello');
+  return project;
+});
+
+/** A project of its own with that state. */
+function lived(): Project {
+  const project = new Project(JOBS);
+  cpSync(original().state, project.state, { recursive: true, preserveTimestamps: true });
   return project;
 }
 
@@ -61,7 +69,7 @@ const READING = [
 ];
 
 test('commands that only read change no file of the state, nor make one where there is none', async () => {
-  const project = await lived();
+  const project = lived();
   const before = stateOf(project);
   for (const args of READING) await project.cli(args);
   expect(stateOf(project)).toEqual(before);
@@ -71,7 +79,7 @@ test('commands that only read change no file of the state, nor make one where th
 }, 120_000);
 
 test('a rotten page: what can be read is shown with 8, a daemon refuses, doctor repairs', async () => {
-  const project = await lived();
+  const project = lived();
   expect((await doctor(project)).code).toBe(0);
   const page = join(project.state, 'runs/000000.json');
   const sound = readFileSync(page, 'utf8');
@@ -113,7 +121,7 @@ test('a rotten page: what can be read is shown with 8, a daemon refuses, doctor 
 }, 120_000);
 
 test('a page edited by hand is taken as it is', async () => {
-  const project = await lived();
+  const project = lived();
   const page = join(project.state, 'runs/000000.json');
   writeFileSync(page, readFileSync(page, 'utf8').replace('"name":"Ada"', '"name":"Grace"'));
   const before = await doctor(project);
@@ -124,7 +132,7 @@ test('a page edited by hand is taken as it is', async () => {
 }, 120_000);
 
 test('beside a live daemon all is sound, and a repair is refused', async () => {
-  const project = await lived();
+  const project = lived();
   const daemon = await project.daemon();
   const { code, doc } = await doctor(project);
   expect([code, doc.sound]).toEqual([0, true]);
@@ -135,7 +143,7 @@ test('beside a live daemon all is sound, and a repair is refused', async () => {
 }, 120_000);
 
 test('what was exported and imported is the same in every word, keys and requests too', async () => {
-  const project = await lived();
+  const project = lived();
   const out = await project.cli(['export']);
   expect(out.code).toBe(0);
   const lines = out.stdout.trimEnd().split('\n');
@@ -158,7 +166,7 @@ test('what was exported and imported is the same in every word, keys and request
 }, 120_000);
 
 test('a stream that was cut, changed or lengthened is refused whole', async () => {
-  const project = await lived();
+  const project = lived();
   const { stdout } = await project.cli(['export']);
   const cut = stdout.slice(0, stdout.lastIndexOf('{"end"'));
   const changed = stdout.replace('"name":"Ada"', '"name":"Eve"');
@@ -172,7 +180,7 @@ test('a stream that was cut, changed or lengthened is refused whole', async () =
 }, 120_000);
 
 test('whoever stops reading an export ends it without a word', async () => {
-  const project = await lived();
+  const project = lived();
   const bin = join(import.meta.dirname, '../../bin/jobrun.js');
   const script = `"${process.execPath}" "${bin}" export | head -n 1`;
   const first = execFileSync('sh', ['-c', script], { cwd: project.dir, env: project.env });

@@ -33,7 +33,7 @@ describe('a schedule that is made', () => {
     expect(project.ledger()[0].params).toEqual({ to: 'ann', copies: 1 });
     await project.json('pause', 'mail');
     // Another run with the same lock stands behind it, and says so.
-    await eventually(async () => (await project.json('list', '--state', 'queued')).total > 0);
+    await eventually(async () => (await project.ask('list', { states: ['queued'] })).total > 0);
     const { runs } = await project.json('list');
     expectOneRunPerSlot(runs);
   });
@@ -142,9 +142,9 @@ describe('a job file', () => {
     const project = new Project({ 'jobs/a.mjs': job(`every: '1h',`), 'jobs/b.mjs': job() });
     await project.daemon();
     await eventually(() => project.ledger().length === 1);
-    const seen = async (): Promise<Doc> => (await project.json('schedules')).schedules[0] ?? null;
+    const seen = async (): Promise<Doc> => (await project.ask('schedules')).schedules[0] ?? null;
     const jobState = async (): Promise<string | undefined> =>
-      (await project.json('jobs')).jobs.find(({ name }: Doc) => name === 'a')?.state;
+      (await project.ask('jobs')).jobs.find(({ name }: Doc) => name === 'a')?.state;
 
     project.write('jobs/a.mjs', job(`every: '2h',`));
     await eventually(async () => (await seen()).every === 7_200_000);

@@ -49,7 +49,7 @@ test('no process list and no log of the daemon shows params or variables of the 
     const scheduled = await project.cli(['schedule', job, '--params', '-', '-q'], PARAMS);
     expect(scheduled.code).toBe(0);
   }
-  await eventually(async () => (await project.json('status')).counts.running >= 2);
+  await eventually(async () => (await project.ask('status')).counts.running >= 2);
   expect(allCommandLines()).not.toMatch(new RegExp(`${SECRET}|${FROM_CONFIG}`));
   await project.until('3');
   const secrets = new RegExp(`${SECRET}|${FROM_CONFIG}`);

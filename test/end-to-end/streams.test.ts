@@ -77,7 +77,7 @@ describe('following', () => {
       expect.objectContaining({ state: 'failed' }),
     ]);
     const waits = project.start('schedule', 'waits', '--follow');
-    await eventually(async () => (await project.json('status')).counts.running === 1, 20_000);
+    await eventually(async () => (await project.ask('status')).counts.running === 1, 20_000);
     await project.json('abort', '--job', 'waits');
     expect((await waits.exited).code).toBe(7);
   }, 60_000);

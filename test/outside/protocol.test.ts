@@ -55,7 +55,7 @@ test('a poll waits for a run and gets it at once; without one it ends empty, and
   expect(performance.now() - began).toBeGreaterThan(250);
   expect(await worker.take(['resize'], { wait: 0 })).toEqual([]);
   const polling = worker.take(['other', 'resize']);
-  await eventually(async () => (await project.json('status')).external[0]?.jobs.length === 2);
+  await eventually(async () => (await project.ask('status')).external[0]?.jobs.length === 2);
   const at = performance.now();
   const id = await accept(project);
   expect((await polling).map(({ lease }) => lease)).toEqual([`${id}.1`]);
@@ -67,7 +67,7 @@ test('a poll waits for a run and gets it at once; without one it ends empty, and
     body: JSON.stringify({ jobs: ['resize'], worker: 'gone' }),
     signal: gone.signal,
   }).catch(() => null);
-  await eventually(async () => (await project.json('status')).external.length === 2);
+  await eventually(async () => (await project.ask('status')).external.length === 2);
   gone.abort();
   await lost;
   await new Promise((resolve) => setTimeout(resolve, 100));
