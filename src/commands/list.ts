@@ -23,6 +23,10 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   ],
   options: LIST_OPTIONS,
 
+  /** A search may take seconds. As a stream it ends with the command: Ctrl-C ends it in the daemon too. */
+  ask: (request) =>
+    request.q === undefined || request.watch ? request : { ...request, parts: true },
+
   /** Its parts come on the stream. */
   handle: async (request, context) =>
     request.parts ? { total: 0, runs: [] } : whole(await listed(request, context)),
@@ -30,9 +34,11 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   follows: ({ watch, parts }) => watch === true || parts === true,
 
   async *stream(request, context, signal, first) {
-    if (!hearsOfChanges(context)) throw noDaemon('watching');
     const again = async (): Promise<Listed> => whole(await listed(request, context));
-    if (request.watch) return yield* watched(first, again, context, signal);
+    if (request.watch) {
+      if (!hearsOfChanges(context)) throw noDaemon('watching');
+      return yield* watched(first, again, context, signal);
+    }
     for await (const part of listedInParts(request, context, signal)) {
       // A change that the disk takes back is right again at the next look.
       await context.engine.durable().catch(() => undefined);
@@ -40,8 +46,9 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
     }
   },
 
-  showItem(listed, out) {
-    if (!out.json) out.clear();
+  showItem({ complete = true, ...listed }, out, { watch }) {
+    if (!complete) return undefined;
+    if (watch && !out.json) out.clear();
     return showList(listed, out);
   },
 

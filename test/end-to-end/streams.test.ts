@@ -1,10 +1,9 @@
 // What goes on until it is ended: it can be read line by line, stopped at any line, and tells its end by its exit
 // code. And what all commands keep: one document with --json, 80 columns, nothing that moves a terminal.
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Doc, eventually, type Going, linkOf, Project, ROOT } from '../helpers/project.ts';
+import { connected, type Doc, eventually, type Going, Project, ROOT } from '../helpers/project.ts';
 
 const BIN = join(ROOT, 'bin/jobrun.js');
 const ESC = '\u001b';
@@ -39,13 +38,6 @@ async function heard(project: Project, events: Going): Promise<void> {
     return events.stdout().includes('run.settled');
   }, 20_000);
 }
-
-/** It has a connection besides its two pipes: what it asks is under way. */
-const connected = ({ pid }: Going): Promise<boolean> =>
-  eventually(() => {
-    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
-    return open.filter((link) => link?.startsWith('socket:')).length > 2;
-  }, 20_000);
 
 const isSettled = ({ type }: Doc): boolean => type === 'run.settled';
 

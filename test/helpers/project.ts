@@ -305,3 +305,10 @@ export function commandOf(pid: number): string {
     return '';
   }
 }
+
+/** It has this many connections besides its two pipes: what it asks is under way. */
+export const connected = ({ pid }: Going, connections = 1): Promise<boolean> =>
+  eventually(() => {
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return open.filter((link) => link?.startsWith('socket:')).length > 1 + connections;
+  }, 20_000);

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { expect, test } from 'vitest';
 import { ApiProject } from '../helpers/api.ts';
 import { settledRun, writeRuns } from '../helpers/many-runs.ts';
-import type { Doc } from '../helpers/project.ts';
+import { connected, type Doc } from '../helpers/project.ts';
 
 const RUNS = 60_000;
 const BEGAN = Date.UTC(2026, 10, 1);
@@ -48,9 +48,10 @@ test('a search tells what is found so far and how far it is; a client that leave
   await project.serve();
   const asking = (filter: string): string => `runs?parts=true&q=${encodeURIComponent(filter)}`;
 
-  const left = await lines(project, asking('param:city=Berlin'), () => true);
-  expect(left.all).toMatchObject([{ total: 1, runs: [{ id: '59990' }], complete: false }]);
-  const [{ searched, toSearch }] = left.all as [Doc];
+  const left = await lines(project, asking('param:city=Berlin'), ({ total }) => total > 0);
+  const first = left.all.at(-1);
+  expect(first).toMatchObject({ total: 1, runs: [{ id: '59990' }], complete: false });
+  const { searched, toSearch } = first;
   expect([searched > 0, searched < RUNS, toSearch]).toEqual([true, true, RUNS]);
 
   // As long as the first one would have taken: what it has found by then, it knows.
@@ -69,4 +70,24 @@ test('a search tells what is found so far and how far it is; a client that leave
   expect(counted.all.at(-1)).toMatchObject({ total: RUNS, complete: true });
   const { status, json } = await project.api('GET', asking('since:2x'));
   expect([status, json.error.code]).toEqual([400, 'bad-option']);
+
+  // A command prints the whole list, and Ctrl-C ends its search in the daemon: what that finds by then, it would know.
+  const printed = await project.json('list', '--filter', 'param:city=Berlin');
+  expect([Object.keys(printed), ids(printed)]).toEqual([['total', 'runs'], RARE.map(String)]);
+  const [city] = await interrupted(project);
+  await lines(project, asking('param:city=Bern'));
+  const after = await lines(project, asking(`param:city=${city}`));
+  expect(after.all.length, 'the search that was interrupted did not go on').toBeGreaterThan(1);
 }, 60_000);
+
+/** Interrupts a search from the command line as soon as the daemon works on it; again where that was too late. */
+async function interrupted(project: ApiProject): Promise<[string]> {
+  for (let i = 0; ; i++) {
+    const city = `Nowhere${i}`;
+    const going = project.start('list', '--filter', `param:city=${city}`);
+    // One for calls, and one for the search.
+    await connected(going, 2);
+    const { code } = await going.kill('SIGINT');
+    if (code === 130) return [city];
+  }
+}
