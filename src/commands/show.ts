@@ -40,18 +40,14 @@ export const show: Command<typeof options, Details> = {
 
   async handle({ id, attempts, results, log = LAST_LINES }, context) {
     const run = await getRun(id, context);
-    // Asked for together, one reading of a long log serves both. Reading either is reading its file.
-    const [rows, lines] = await Promise.all([
-      results === 0 ? [] : context.logs.rows(run.id),
-      log === 0 ? [] : context.logs.lines(run.id, { last: log }),
-    ]);
     return {
       ...(await viewRun(run, context)),
       attempts: lastOf(run.life?.attempts ?? [], attempts).map((one) =>
         attemptView(one, context.config.host),
       ),
-      results: lastOf(rows, results),
-      log: lines,
+      // Reading either is reading the file of the log.
+      results: results === 0 ? [] : lastOf(await context.logs.rows(run.id), results),
+      log: log === 0 ? [] : await context.logs.lines(run.id, { last: log }),
       ...traceUrlOf(run, context.config.trace),
     };
   },
