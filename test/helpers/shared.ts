@@ -22,7 +22,7 @@ export function shared<T>(make: () => Promise<T>): () => T {
     } finally {
       ofFile = null;
     }
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     for (const undo of undos.reverse()) await undo();
   });
