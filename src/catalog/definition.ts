@@ -154,7 +154,7 @@ const wrongIn =
     // The author of the file sees the message alone.
     const meant = hint && `: ${hint.charAt(0).toLowerCase()}${hint.slice(1).replace(/\.$/, '')}`;
     const message = `${place || whole}${says}${meant}`;
-    return new JobrunError('broken-job', message, 'Mend it there.', { field: path });
+    return new JobrunError('broken-job', message, 'Fix it there.', { field: path });
   };
 
 /** The field that an error in a definition is about (`retries.delay`), or null: its line in the file can be looked for. */

@@ -236,7 +236,7 @@ export class JobCatalog implements Catalog {
     if (entry?.state === 'ok') return entry;
     if (entry) {
       const message = `the job ${job} is broken: ${entry.error}`;
-      throw new JobrunError('broken-job', message, 'Mend its file.');
+      throw new JobrunError('broken-job', message, 'Fix its file.');
     }
     const hint = didYouMean(job, this.#entries.keys(), 'See `jobrun jobs`.');
     throw new JobrunError('unknown-job', `there is no job named ${job}`, hint);

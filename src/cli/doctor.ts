@@ -131,7 +131,7 @@ async function checkJobs(config: Config): Promise<Check> {
   const broken = status?.broken ?? (await readBroken(config));
   if (broken === null) {
     const message = 'no job is read with settings that are wrong for all of them';
-    const hint = 'Mend what is said of the config.';
+    const hint = 'Fix what is said of the config.';
     return checkOf('jobs', 'none loads', [{ level: 'problem', file: config.jobs, message, hint }]);
   }
   const findings = broken.map((name): Finding => {

@@ -48,6 +48,7 @@ const WORDS: Readonly<Record<string, (rest: Rest) => string>> = {
   enqueue: schedule,
   queue: schedule,
   push: schedule,
+  batch: as('schedule --batch', '<file>'),
   at: ([at = '18:30', job = JOB]) => `schedule ${job} --at ${quoted(at)}`,
   every: ([every = '1h', job = JOB]) => `schedule ${job} --every ${quoted(every)}`,
   cron: () => `schedule <job> --cron '0 3 * * *'`,

@@ -6,6 +6,7 @@ import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
+import { findJob, stillRead } from './shared/job-lookup.ts';
 import { jobNames, jobView, jobViews, NO_RUNS, schedulesByJob } from './shared/job-views.ts';
 import { choice, job } from './shared/kinds.ts';
 import { unknownJob } from './shared/named.ts';
@@ -50,7 +51,11 @@ export const jobs: Command<typeof options, Reply> = {
     // A user who checks has perhaps just installed a missing package.
     if (check) await catalog.rereadBroken();
     if (name === undefined) return window(request, context);
+    // A file may be younger than the last look into the folder.
+    if (!catalog.find(name)) await catalog.rescan();
+    await findJob(name, catalog);
     const job = await jobView(name, context);
+    if (!job && catalog.names().includes(name)) throw stillRead(name);
     if (!job) throw unknownJob(name, catalog.names());
     return { jobs: [job], ...job, runs: await latestRuns(name, short, context) };
   },

@@ -67,7 +67,7 @@ export const prune: Command<typeof options, Reply> = {
 function refuseUnsaid({ olderThanMs, keep, states }: Checked<typeof options>): void {
   if (olderThanMs !== undefined || keep !== undefined || states !== undefined) return;
   const hint = 'For example: jobrun prune --older-than 30d';
-  throw new JobrunError('bad-option', 'nothing says which runs', hint);
+  throw new JobrunError('bad-option', 'it is not said which runs to remove', hint);
 }
 
 async function askHowMany(request: Sent<typeof options>, call: CallOther): Promise<string> {

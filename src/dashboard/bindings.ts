@@ -120,7 +120,7 @@ const motion = (keys: string, how: Move, help = '', weight = 0): Binding =>
   bind(keys, { do: 'move', how }, moving, weight, 'move', help);
 const tab = (keys: string, to: Tab): Binding => bind(keys, { do: 'tab', to }, reading);
 
-const BACK_HELP = 'back; in a list: stop what goes on, away with marks and filter';
+const BACK_HELP = 'back; in a list: stop what goes on, clear marks and filter';
 const RETRY_HELP = 'retry what failed, run now what waits, again what is done';
 const SCHEDULE_HELP = 'schedule a run: a form made from what the job takes';
 const ORDER_HELP = 'another order: newest, oldest, next due, last settled; jobs by their counts';
@@ -146,7 +146,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('esc', 'stop', (c) => listed(c) && c.stoppable, 11, 'stop'),
   bind('esc left backspace h', 'back', opened, 9, 'back', BACK_HELP),
   bind('esc', 'clear', mayClear, 6, clearLabel),
-  bind('/', 'filter', listed, 6, 'filter', 'filter as you type, as told below'),
+  bind('/', 'filter', listed, 6, 'filter', 'filter as you type; its words stand below'),
   bind('space', 'mark', mayMark, 3, 'mark', 'mark for abort and retry; * marks all that match'),
   bind('*', 'mark-all', mayMark),
   bind('a', 'abort', mayAbort, 7, abortLabel, 'abort; asks first'),

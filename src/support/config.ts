@@ -275,7 +275,7 @@ function readJson(file: string): Json {
   } catch (error) {
     // Node shows some letters around the mistake: they may be those of a password.
     const why = (error as Error).message.replace(/,? (?:\.\.\.)?"[\s\S]*" is not valid JSON$/, '');
-    throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Mend it there.', error);
+    throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Fix it there.', error);
   }
 }
 
@@ -283,7 +283,7 @@ function readJson(file: string): Json {
 export function mistakeOf(dir: string, found: unknown): unknown {
   if (!(found instanceof JobrunError)) return found;
   const message = `${join(dir, CONFIG_FILE)}: ${found.message}`;
-  return new JobrunError('bad-config', message, found.hint || 'Mend it there.', found);
+  return new JobrunError('bad-config', message, found.hint || 'Fix it there.', found);
 }
 
 /** Makes an error of what is wrong in the config file of this project. */
@@ -291,8 +291,8 @@ export const wrongIn =
   (dir: string) =>
   ({ place, says, hint }: Problem): JobrunError => {
     const message = `${join(dir, CONFIG_FILE)}: ${place || 'the file'}${says}`;
-    return new JobrunError('bad-config', message, hint || 'Mend it there.');
+    return new JobrunError('bad-config', message, hint || 'Fix it there.');
   };
 
 const wrongVariable = ({ place, says, hint }: Problem): JobrunError =>
-  new JobrunError('bad-config', `${place}${says}`, hint || 'Mend it in the environment.');
+  new JobrunError('bad-config', `${place}${says}`, hint || 'Fix it in the environment.');

@@ -151,7 +151,7 @@ function timeOfDay(parts: readonly (string | undefined)[], asked: Asked): number
   const fits = half === undefined ? h <= 23 : h >= 1 && h <= 12;
   if (!fits || m > 59 || s > 59) {
     const hint = 'Write it as 18:30, 18:30:15 or 6:30pm.';
-    throw refused(asked, 'names a time that no clock shows', hint);
+    throw refused(asked, 'is a time that no clock shows', hint);
   }
   const ofDay = half === undefined ? h : (h % 12) + (half === 'pm' ? 12 : 0);
   return ofDay * HOUR + m * MINUTE + s * SECOND;

@@ -43,7 +43,7 @@ interface Results {
 }
 
 const doneText = (what: Many, done: number, failed: number): string =>
-  `${count(done, 'run')}: ${what === 'abort' ? 'over' : 'on again'}${failed > 0 ? `, ${failed} refused` : ''}`;
+  `${count(done, 'run')}: ${what === 'abort' ? 'over' : 'retried'}${failed > 0 ? `, ${failed} refused` : ''}`;
 
 export function askMarked(what: Many, ids: readonly string[], unmark: () => void): void {
   const act = async (): Promise<void> => {

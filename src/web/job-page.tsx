@@ -35,7 +35,8 @@ export function JobPage({ name }: { readonly name: string }) {
   const isPaused = job?.state === 'paused';
   const turn = (): void => pause({ kind: 'jobs', name }, !isPaused);
   useKeys({
-    ...(mayAct && { s: () => go(to.newRun(name)), P: turn }),
+    ...(mayAct && { P: turn }),
+    ...(mayAct && job?.file && { s: () => go(to.newRun(name)) }),
     Escape: () => go(to.jobs),
   });
   if (!job || isOld) return <Missing error={error} />;
@@ -46,9 +47,11 @@ export function JobPage({ name }: { readonly name: string }) {
         {mayAct && !isMissing && (
           <>
             <Button act={turn}>{isPaused ? 'Resume' : 'Pause'}</Button>
-            <Go to={to.newRun(name)} class="btn first">
-              New run
-            </Go>
+            {job.file && (
+              <Go to={to.newRun(name)} class="btn first">
+                New run
+              </Go>
+            )}
           </>
         )}
       </Head>
@@ -61,7 +64,7 @@ export function JobPage({ name }: { readonly name: string }) {
         </div>
         <Panel title="Last runs" side={<Go to={runsOf(name)}>all of them</Go>}>
           <RunBars runs={job.runs} />
-          <RunTable runs={job.runs} marks={null} withJob={false} />
+          {job.runs.length > 0 && <RunTable runs={job.runs} marks={null} withJob={false} />}
         </Panel>
       </div>
     </>
@@ -92,7 +95,7 @@ function JobFacts({ job: { name, description, file, group, counts } }: { readonl
 
 function Broken({ error }: { readonly error: string }) {
   return (
-    <Panel title="It cannot be loaded, and starts nothing until its file is mended" is="wrong">
+    <Panel title="Broken: fix its file" is="wrong">
       <pre tabIndex={0} role="region" aria-label="Why">
         {asText(error)}
       </pre>

@@ -78,7 +78,7 @@ function Outside({ workers }: { readonly workers: Status['external'] }) {
 }
 
 function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean }) {
-  const { name, state, error, description, counts, schedule } = job;
+  const { name, file, state, error, description, counts, schedule } = job;
   return (
     <tr data-id={name}>
       <td class="name">
@@ -100,9 +100,11 @@ function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean 
       <td class="nowrap">{schedule?.nextAt && <Time at={schedule.nextAt} />}</td>
       {mayAct && (
         <td class="num">
-          <Go to={to.newRun(name)} class="btn small" aria-label={`New run of ${name}`}>
-            New run
-          </Go>
+          {file && (
+            <Go to={to.newRun(name)} class="btn small" aria-label={`New run of ${name}`}>
+              New run
+            </Go>
+          )}
         </td>
       )}
     </tr>

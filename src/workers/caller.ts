@@ -223,12 +223,12 @@ const WRITTEN_BY_JOB: Answer = {
   ok: false,
   code: 'broken-job',
   message: FORGED,
-  hint: 'Mend the job file.',
+  hint: 'Fix the job file.',
 };
 
 const LATE: Answer = {
   ok: false,
   code: 'broken-job',
   message: "the job's code did not answer within its time",
-  hint: 'Mend the job file.',
+  hint: 'Fix the job file.',
 };

@@ -36,7 +36,7 @@ export async function inspect(call: CallOf<'inspect'>, clock: Clock): Promise<Js
     const data = readDefinition(raw, call.defaults);
     return dataToJson({ ...data, schema: data.schema ?? schemaOf(raw) });
   } catch (error) {
-    throw new JobrunError('broken-job', loadProblem(file, error), 'Mend the file.', error);
+    throw new JobrunError('broken-job', loadProblem(file, error), 'Fix the file.', error);
   }
 }
 
@@ -45,7 +45,7 @@ async function getJob(file: string): Promise<LoadedJob> {
   try {
     return await loadJob(file);
   } catch (error) {
-    throw new JobrunError('broken-job', loadProblem(file, error), 'Mend the file.', error);
+    throw new JobrunError('broken-job', loadProblem(file, error), 'Fix the file.', error);
   }
 }
 
@@ -110,7 +110,7 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
   const ctx = new RunContext(scope, 'hook');
   const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
   const late = (): JobrunError =>
-    new JobrunError('broken-job', `${call.hook} never finished`, 'Mend the job file.');
+    new JobrunError('broken-job', `${call.hook} never finished`, 'Fix the job file.');
   const work = async (): Promise<Json> => {
     if (call.hook === 'onError') return ((await decide(job, error, scope, ctx)) ?? null) as Json;
     if (call.hook === 'onStale') await job.onStale?.(ctx);
@@ -124,7 +124,7 @@ export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json>
     const { stack } = toRunError(thrown);
     if (thrown instanceof JobrunError && !/^\s+at /m.test(stack)) throw thrown;
     // Its author has nothing but the logs to find out by: they get the stack.
-    throw new JobrunError('broken-job', stack, 'Mend the job file.', thrown);
+    throw new JobrunError('broken-job', stack, 'Fix the job file.', thrown);
   } finally {
     scope.flush();
     scope.over = true;

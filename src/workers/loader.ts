@@ -132,7 +132,7 @@ export async function loadJob(file: string): Promise<LoadedJob> {
   const job = typeof raw === 'function' ? { run: raw } : raw;
   if (job !== null && typeof job === 'object' && 'run' in job) return job as LoadedJob;
   if (job !== null && typeof job === 'object' && 'external' in job) return withoutSchema(job);
-  throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Mend the file.');
+  throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Fix the file.');
 }
 
 /** An external job has hooks at most. Params that are JSON Schema are checked by the daemon, and are no validator here. */

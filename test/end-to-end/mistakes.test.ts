@@ -55,7 +55,7 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello -p n=1 -p n=2', 2, 'bad-option', '-p n', 'Give it once'],
   ['schedule hello -p n:=one', 2, 'bad-option', 'no JSON', '-p n=text'],
   ['schedule hello --params {n:1}', 2, 'bad-option', 'no JSON', 'Quote it'],
-  ['schedule hello --params @not.json', 2, 'bad-option', 'not.json', 'Mend it there'],
+  ['schedule hello --params @not.json', 2, 'bad-option', 'not.json', 'Fix it there'],
   ['schedule hello --params @none.json', 2, 'bad-option', 'none.json', 'path'],
   ['schedule hello --params [1] -p n=1', 2, 'bad-params', 'an object', '--params'],
   ['schedule hello --params {"__proto__":1}', 2, 'bad-params', '__proto__', 'another name'],

@@ -36,7 +36,7 @@ export class JobLookup {
     const entry = await this.#foundAnew(job, found);
     if (entry?.state === 'ok') return entry;
     if (entry) {
-      const hint = `Mend ${entry.file}, or queue it all the same with --force.`;
+      const hint = `Fix ${entry.file}, or queue it anyway with --force.`;
       throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
     }
     if (this.#files().has(job)) throw stillRead(job);
@@ -74,7 +74,7 @@ export async function findJob(
   return catalog.find(job);
 }
 
-function stillRead(job: string): JobrunError {
-  const hint = 'Try again in a moment, or queue it all the same with --force.';
+export function stillRead(job: string): JobrunError {
+  const hint = 'Try again in a moment, or queue it anyway with --force.';
   return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
 }

@@ -45,7 +45,7 @@ export async function readParams({ typed, readStdin }: TypedParams): Promise<Giv
 function badPair(pair: string): JobrunError {
   const hint =
     'Write -p name=text, or -p name:=json for a number, a list, an object; all at once: --params JSON.';
-  return new JobrunError('bad-option', `-p ${pair}: that is no name and value`, hint);
+  return new JobrunError('bad-option', `-p ${pair}: it must be a name and a value`, hint);
 }
 
 /** One value would be lost. */
@@ -61,7 +61,7 @@ async function readValue(given: string, readStdin: () => Promise<string>): Promi
   if (given === '-') return jsonOf(await readStdin(), '--params on stdin');
   if (!given.startsWith('@')) return jsonOf(given, '--params');
   const path = given.slice(1);
-  return jsonOf(await readText(path), path, 'Mend it there.');
+  return jsonOf(await readText(path), path, 'Fix it there.');
 }
 
 export async function readText(path: string): Promise<string> {
