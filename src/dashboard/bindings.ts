@@ -29,6 +29,8 @@ export interface Context {
   readonly filtered: boolean;
   /** The marked runs that can be retried. */
   readonly retryable: number;
+  /** How many of them are not settled. */
+  readonly abortable: number;
 }
 
 type Opens = 'open' | 'back' | 'log' | 'help' | 'quit';
@@ -96,7 +98,7 @@ const isIn = (c: Context, ...states: readonly string[]): boolean => states.inclu
 const mayAct: When = (c) => c.link === 'online' && !c.readOnly && reading(c);
 const onRuns: When = (c) => mayAct(c) && ofRuns(c) && (c.row || c.marks > 0);
 const mayMark: When = (c) => mayAct(c) && listed(c) && c.row && ofRuns(c);
-const mayAbort: When = (c) => onRuns(c) && (c.marks > 0 || !isIn(c, ...SETTLED));
+const mayAbort: When = (c) => onRuns(c) && (c.marks > 0 ? c.abortable > 0 : !isIn(c, ...SETTLED));
 const mayRetry: When = (c) =>
   onRuns(c) && (c.marks > 0 ? c.retryable > 0 : isIn(c, ...SETTLED, 'scheduled', 'queued'));
 const mayMove: When = (c) => onRuns(c) && c.row && isIn(c, 'scheduled', 'waiting', 'queued');
@@ -104,8 +106,8 @@ const mayRepeat: When = (c) => onRuns(c) && c.row && c.marks === 0 && isIn(c, ..
 const mayComplete: When = (c) => onRuns(c) && c.row && c.marks === 0 && c.forResult;
 const mayRemove: When = (c) => mayAct(c) && c.removable;
 
-const abortLabel = ({ marks, everything }: Context): string =>
-  everything ? 'abort all' : marks > 0 ? `abort ${marks}` : 'abort';
+const abortLabel = ({ marks, everything, abortable }: Context): string =>
+  everything ? 'abort all' : marks > 0 ? `abort ${abortable}` : 'abort';
 const retryLabel = (c: Context): string => {
   if (c.everything) return 'retry all';
   if (c.marks > 0) return `retry ${c.retryable}`;

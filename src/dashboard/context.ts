@@ -3,6 +3,7 @@
 import type { JobView } from '../commands/shared/replies.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
+import { type StateName, UNSETTLED } from '../run/run.ts';
 import { LISTS } from '../run/run-lists.ts';
 import type { ShortSchedule } from '../run/schedule.ts';
 import { isForResult } from '../run/why.ts';
@@ -102,6 +103,7 @@ export function contextOf(model: Model): Context {
     stoppable: model.stop !== null,
     filtered: model.filter !== '',
     retryable: retryTarget(model)?.ids.length ?? 0,
+    abortable: abortTarget(model)?.ids.length ?? 0,
   };
 }
 
@@ -128,16 +130,22 @@ export function targetOf(model: Model): Target | null {
  * The runs of `r`: of several marked ones only those that can be retried, and those whose rows are elsewhere in a list
  * with failed and aborted runs.
  */
-export function retryTarget(model: Model): Target | null {
+export const retryTarget = (model: Model): Target | null =>
+  targetOnly(model, (state) => state === 'failed' || state === 'aborted');
+
+/** The runs of `a`: the same with those that are not settled. */
+export const abortTarget = (model: Model): Target | null =>
+  targetOnly(model, (state) => UNSETTLED.includes(state));
+
+function targetOnly(model: Model, fits: (state: StateName) => boolean): Target | null {
   const target = targetOf(model);
   if (target === null || target.run) return target;
   const shown = infoOf(model.tab).list;
-  if (target.all) return shown && LISTS[shown].includes('failed') ? target : null;
-  if (shown && !LISTS[shown].includes('failed')) return null;
+  const isListed = shown !== null && LISTS[shown].some(fits);
+  if (target.all) return isListed ? target : null;
+  if (shown && !isListed) return null;
   const list = listOf(model);
-  const others = (list?.of === 'run' ? list.rows : []).filter(
-    ({ state }) => state !== 'failed' && state !== 'aborted',
-  );
+  const others = (list?.of === 'run' ? list.rows : []).filter(({ state }) => !fits(state));
   const not = new Set(others.map(({ id }) => id));
   const ids = target.ids.filter((id) => !not.has(id));
   return ids.length > 0 ? { ...target, ids } : null;

@@ -8,6 +8,7 @@ import type { TimeReference } from '../support/typed-times.ts';
 import { askAbort, askPause, askRemove, askRetry } from './asks.ts';
 import { type Action, actionFor, type Simple, type Steers } from './bindings.ts';
 import {
+  abortTarget,
   contextOf,
   hereOf,
   isMarking,
@@ -16,7 +17,6 @@ import {
   retryTarget,
   scheduleOf,
   subjectOf,
-  targetOf,
 } from './context.ts';
 import type { Key, Spot } from './key-reader.ts';
 import { layoutFor } from './layout.ts';
@@ -251,7 +251,7 @@ export class Controller {
       store.show({ kind: 'due', id, job, line, was: line.text, from });
       return;
     }
-    const target = what === 'retry' ? retryTarget(model) : targetOf(model);
+    const target = what === 'retry' ? retryTarget(model) : abortTarget(model);
     if (!target) return;
     if (what === 'abort') return show(askAbort(target, this.#here()));
     const retry = askRetry(target);

@@ -156,7 +156,7 @@ function statusRow(model: Model, layout: Layout, theme: Theme, where: string): R
   const { message, status } = model;
   if (message) return styled(message.bad ? 'red' : 'green', ` ${tame(message.text, theme)}`);
   if (!status || model.screen.kind !== 'list') return styled('dim', ` ${where}`);
-  const right = layout.kind === 'wide' ? '' : `${throughputText(status, theme)} `;
+  const right = layout.kind === 'wide' ? '' : `  ${throughputText(status, theme)} `;
   const left = styled('dim', ` ${whereText(model, layout, theme)}`);
   return ends(left, styled('dim', right), layout.columns, theme);
 }

@@ -8,7 +8,17 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { showCount } from '../support/text.ts';
 import { headRow, noteRows, valueRows } from './detail-rows.ts';
-import { type Row, ruleRow, styled, tableRow, tame, textWidth, titleRow, wrap } from './rows.ts';
+import {
+  cut,
+  type Row,
+  ruleRow,
+  styled,
+  tableRow,
+  tame,
+  textWidth,
+  titleRow,
+  wrap,
+} from './rows.ts';
 import { runTable } from './run-table.ts';
 import { type Sheet, sparkline } from './theme.ts';
 import type { Detail } from './told.ts';
@@ -34,7 +44,9 @@ export function jobRows(detail: JobDetail, sheet: Sheet): Row[] {
 /** For a pane of a few rows: half of it for what the job is, and half for its last runs. */
 export function fewJobRows(detail: JobDetail, sheet: Sheet, room: number): Row[] {
   const last = lastRuns(detail, sheet);
-  const facts = factRows(detail, sheet).flatMap(([first = '']) => [first]);
+  const facts = factRows(detail, sheet).map(([first = '', ...more]) =>
+    more.length > 0 ? cut(`${first} ${more.join('')}`, sheet.columns - 1, sheet.theme) : first,
+  );
   const own = [...noteRows(detail.job.error, sheet), ...facts, ...historyRows(detail, sheet)];
   const shown = own.slice(0, room - Math.min(last.length, Math.floor(room / 2)));
   return [...shown, ...last.slice(0, room - shown.length)];

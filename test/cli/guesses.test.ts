@@ -35,6 +35,7 @@ test('other guesses are refused and name the line that does it, which is one', a
     [['submit', 'hello', '-p', 'name=Ada L'], "jobrun schedule hello -p 'name=Ada L'"],
     [['enqueue', 'hello'], 'jobrun schedule hello'],
     [['at', '18:00', 'hello'], 'jobrun schedule hello --at 18:00'],
+    [['batch', 'runs.jsonl'], 'jobrun schedule --batch runs.jsonl'],
     [['cron'], "jobrun schedule <job> --cron '0 3 * * *'"],
     [['tail', '5'], 'jobrun logs -f 5'],
     [['watch'], 'jobrun list --watch'],

@@ -18,12 +18,15 @@ const FILES = {
 
 async function here(): Promise<{
   context: Context;
+  project: Project;
   ask: (name: string, args?: object) => Promise<Doc>;
 }> {
-  const { context } = await daemonHere(new Project(FILES));
+  const project = new Project(FILES);
+  const { context } = await daemonHere(project);
   await eventually(async () => (await context.engine.schedules()).length > 0);
   return {
     context,
+    project,
     ask: async (name, args = {}) => (await handle(await commandOf(name), args, context)) as Doc,
   };
 }
@@ -182,4 +185,11 @@ test('how much there is of everything is told only to those who ask', async () =
   const { overview } = await ask('status', { overview: true });
   expect(overview).toMatchObject({ jobs: 2, schedules: 1 });
   expect(overview.throughput.ended).toHaveLength(16);
+});
+
+test('a job is found by its name as soon as its file is there, and one without a file is not', async () => {
+  const { project, ask } = await here();
+  project.write('jobs/late.mjs', `export default { description: 'Just written', run() {} };`);
+  expect(await ask('jobs', { name: 'late' })).toMatchObject({ description: 'Just written' });
+  await expect(ask('jobs', { name: 'later' })).rejects.toMatchObject({ code: 'unknown-job' });
 });

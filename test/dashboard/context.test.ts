@@ -1,7 +1,14 @@
 // What keys are about: the run under the cursor, the one that is open, or those that are marked; never a neighbour.
 import { expect, test } from 'vitest';
 import type { ShortRun } from '../../src/commands/shared/views.ts';
-import { contextOf, jobOf, retryTarget, subjectOf, targetOf } from '../../src/dashboard/context.ts';
+import {
+  abortTarget,
+  contextOf,
+  jobOf,
+  retryTarget,
+  subjectOf,
+  targetOf,
+} from '../../src/dashboard/context.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
 import type { Detail } from '../../src/dashboard/told.ts';
 import { listWith, modelWith, NOW, PLAIN, rowOf, runViewOf } from '../helpers/models.ts';
@@ -57,7 +64,7 @@ test('in a list it is the row under the cursor, not the detail of another that i
   expect(contextOf(model)).toMatchObject({ state: 'running', row: true });
 });
 
-test('of marked runs only those are retried that can be, as far as their rows are at hand', () => {
+test('of marked runs only those are retried or aborted that can be, as far as their rows are at hand', () => {
   const states = ['failed', 'running', 'aborted', 'scheduled', 'done'] as const;
   const runs = states.map((state, i) => rowOf(i + 1, { state }));
   const model = (marks: readonly string[], tab: Model['tab'] = 'all'): Model => {
@@ -70,7 +77,11 @@ test('of marked runs only those are retried that can be, as far as their rows ar
   // A list without failed and aborted runs has none of them farther down either.
   expect(retryTarget(model(['98', '99'], 'scheduled'))).toBe(null);
   expect(retryTarget(model(['98', '99'], 'errors'))?.ids).toEqual(['98', '99']);
-  expect(contextOf(model(['1', '2']))).toMatchObject({ marks: 2, retryable: 1 });
+  expect(contextOf(model(['1', '2']))).toMatchObject({ marks: 2, retryable: 1, abortable: 1 });
+  // The same holds for an abort, of those that are not settled.
+  expect(abortTarget(model(['1', '2', '3', '4', '5', '99']))?.ids).toEqual(['2', '4', '99']);
+  expect(abortTarget(model(['1', '5']))).toBe(null);
+  expect(abortTarget(model(['98', '99'], 'done'))).toBe(null);
   expect(targetOf(model(['1', '2']))?.ids).toEqual(['1', '2']);
 });
 

@@ -72,6 +72,7 @@ const context: Context = {
   marking: false,
   stoppable: false,
   retryable: 0,
+  abortable: 0,
   filtered: false,
 };
 
@@ -83,7 +84,9 @@ describe('a key', () => {
     expect(actionFor('e', context)).toBeNull();
     expect(actionFor('e', { ...context, state: 'scheduled' })).toEqual({ do: 'due' });
     expect(actionFor('a', { ...context, state: 'done' })).toBeNull();
-    expect(actionFor('a', { ...context, state: 'done', marks: 2 })).toEqual({ do: 'abort' });
+    const marked = { ...context, state: 'done', marks: 2 } as const;
+    expect(actionFor('a', { ...marked, abortable: 1 })).toEqual({ do: 'abort' });
+    expect(actionFor('a', marked), 'all of them are settled').toBeNull();
   });
 
   it('that changes something has no meaning when nothing may be changed', () => {
