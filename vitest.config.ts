@@ -29,9 +29,8 @@ export default defineConfig({
     ...(process.env.JOBRUN_ENGINE ? onStore : {}),
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // Real processes, files and clocks: a few at a time keeps their timing honest. Each waits for a third of its time, so
-    // three of them keep two processors busy.
-    maxWorkers: 3,
+    // Real processes, files and clocks: two at a time keeps their timing honest on a small machine. Three took longer in all.
+    maxWorkers: 2,
     sequence: { sequencer: LongFirst },
     // Where others share the machine a process may be late by more than any bound that still means something. A test
     // that fails twice has failed; one that needed its second try is printed as such.
