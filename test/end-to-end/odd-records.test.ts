@@ -10,8 +10,8 @@ import { type Doc, eventually, Project } from '../helpers/project.ts';
 import { Site } from '../helpers/site.ts';
 
 const JOBS = {
-  work: `export default ({ i = 0 }) => i;`,
-  boom: `export default () => { throw new Error('no'); };`,
+  work: `export default { isolation: 'shared', run: ({ i = 0 }) => i };`,
+  boom: `export default { isolation: 'shared', run: () => { throw new Error('no'); } };`,
   slow: `export default { isolation: 'fresh', run: async (_p, ctx) => { ctx.log.info('up'); mark('slow', { attempt: ctx.attempt }); if (ctx.attempt === 1) await sleep(600_000); } };`,
 };
 
