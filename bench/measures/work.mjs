@@ -95,8 +95,8 @@ export async function commands({ rounds, scale, million }) {
     await site.start({ workers: WORKERS });
     await site.client.pause('shared');
     await site.fill('shared', held);
-    const count = Math.max(100, 1500 * scale);
-    await drain(site, 'command', 50);
+    const count = Math.max(10, 1500 * scale);
+    await drain(site, 'command', Math.min(50, count));
     const taken = await inTurn(rounds, {
       limit: () => spawnTrue(count, WORKERS),
       figure: () => drain(site, 'command', count),
