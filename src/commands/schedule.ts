@@ -237,7 +237,7 @@ async function showAccepted(reply: NewRun, out: Output, timezone: string): Promi
     return;
   }
   if (run.reason === 'paused')
-    out.note`  let it start: jobrun resume ${run.job}    or, where all jobs are paused: jobrun resume`;
+    out.note`  let it start: jobrun resume (all jobs), or jobrun resume ${run.job}`;
   if (out.offline && !run.reason) out.note`  no daemon runs here: it starts with jobrun daemon`;
   else if (out.offline) out.note`  no daemon runs here: start one with jobrun daemon`;
   out.note`  follow it: jobrun logs -f ${id}    cancel it: jobrun abort ${id}`;
