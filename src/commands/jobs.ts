@@ -51,8 +51,8 @@ export const jobs: Command<typeof options, Reply> = {
     // A user who checks has perhaps just installed a missing package.
     if (check) await catalog.rereadBroken();
     if (name === undefined) return window(request, context);
-    // A file may be younger than the last look into the folder.
-    if (!catalog.find(name)) await catalog.rescan();
+    // A file may be younger than the last look into the folder. Rows that are asked for again and again wait for the next.
+    if (!short && !catalog.find(name)) await catalog.rescan();
     await findJob(name, catalog);
     const job = await jobView(name, context);
     if (!job && catalog.names().includes(name)) throw stillRead(name);

@@ -70,8 +70,8 @@ export class Child implements Runner {
   readonly #emits = new Set<string>();
   #isFlooded = false;
   #isDead = false;
-  /** A run of it was told to end. */
-  #isAborted = false;
+  /** Runs of it that were told to end. */
+  readonly #aborted = new Set<number>();
   #unsent: string[] = [];
 
   constructor(options: ChildOptions) {
@@ -95,7 +95,7 @@ export class Child implements Runner {
   send(message: ToWorker): void {
     if (this.#unsent.length === 0) process.nextTick(() => this.#flush());
     this.#unsent.push(JSON.stringify(message));
-    if (message.type === 'abort') this.#isAborted = true;
+    if (message.type === 'abort') this.#aborted.add(message.run);
     if (message.type !== 'answer') return;
     this.#emits.delete(`${message.run} ${message.call}`);
     this.#readOn();
@@ -118,7 +118,9 @@ export class Child implements Runner {
     // It may have died between the claim and now.
     if (this.exit) gone(this.exit);
     return () => {
-      if (this.#runs.get(run) === listener) this.#runs.delete(run);
+      if (this.#runs.get(run) !== listener) return;
+      this.#runs.delete(run);
+      this.#aborted.delete(run);
     };
   }
 
@@ -207,7 +209,9 @@ export class Child implements Runner {
       child.on('error', () => undefined);
       const { stdout, stderr } = this.#raw;
       const { clock } = this.#options;
-      const isAborted = (): boolean => this.#isAborted;
+      // A run beside those that were aborted has its output whole.
+      const isAborted = (): boolean =>
+        [...this.#runs.keys()].every((run) => this.#aborted.has(run));
       afterExit(child, [stdout, stderr], clock, isAborted, (exitCode, signal) =>
         finish({ exitCode, signal }),
       );
