@@ -27,6 +27,8 @@ export function Shell({ status, children }: Props) {
   const mayAct = useMayAct();
   return (
     <>
+      {/* First: a page's own meaning of a key goes before the one on every page. */}
+      <Help />
       <header class="top">
         <div class="bar">
           <Go to={to.runs()} class="brand">
@@ -58,7 +60,6 @@ export function Shell({ status, children }: Props) {
       <main id="main" tabIndex={-1}>
         {children}
       </main>
-      <Help />
       <QuestionDialog />
       <Toast />
     </>

@@ -418,6 +418,11 @@ describe.runIf(platform.hasBrowser)('the page', { timeout: 60_000 }, () => {
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.keyboard.press('6');
     await page.getByRole('heading', { name: 'Jobs' }).first().waitFor();
+    // A page that was opened by its address too: s is its own key before it is the one of every page.
+    const other = await open('/jobs/keys');
+    await other.getByRole('link', { name: 'all of them' }).waitFor();
+    await other.keyboard.press('s');
+    await other.getByRole('heading', { name: 'New run of keys' }).waitFor();
   });
 
   test('shows no action to those who may only read', async () => {
