@@ -4,10 +4,12 @@
 //   events    the system tells of changes
 //   polling   the system refuses to: every second the whole folder is looked at
 //
-// In each of them it looks a few times a second which folder the path leads to. Another one (made anew, moved there, or
-// behind a link that was turned) is followed, and tried with events first. A watch stays on the folder that was there
-// when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a folder on
-// a network has none: everything is looked at every minute as well.
+// Another folder at the path (made anew, moved there, or behind a link that was turned) is followed, and tried with events
+// first. That the folder went away, or that a link on the way to it was turned, is told by the system too, and looked at
+// at once; that one of the folders above it was moved is told by nobody, and seen within three seconds. While there is
+// no folder, and where the system gives no watch, it looks a few times a second. A watch stays on the folder that was
+// there when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a
+// folder on a network has none: everything is looked at every minute as well.
 //
 // Editors save in bursts, so it waits for a short calm before it tells. A file that is saved without end must not keep
 // everything else from being noticed, so the wait has an upper bound.
@@ -16,6 +18,7 @@ import { join, relative } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';
 import { orElse } from '../support/errors.ts';
 import { MINUTE, SECOND } from '../support/limits.ts';
+import { LinkWatches } from './links.ts';
 import { identityOf, type Told, Watches } from './watches.ts';
 
 /** How changes are noticed, and why no better. */
@@ -51,6 +54,8 @@ const CALM_MS = 50;
 const LONGEST_WAIT_MS = 400;
 /** A release must be in use within a second. */
 const LOOK_EVERY_MS = 300;
+/** The same where the system tells what happens to the folder and the links to it: an idle daemon should sleep. */
+const FAR_LOOK_EVERY_MS = 3 * SECOND;
 const POLL_EVERY_MS = SECOND;
 /** Polling takes at most a tenth of the time: a folder that is slow to read is read less often. */
 const POLL_SHARE = 10;
@@ -70,6 +75,9 @@ class FolderWatcher implements Watcher {
   /** The folder that the path led to at the last look; null where there was none. */
   #root: string | null = null;
   #watches: Watches | null = null;
+  #links: LinkWatches | null = null;
+  /** Ends the pause before the next look: the path may lead elsewhere. */
+  #turned = new AbortController();
   /** When all of the folder is looked at, and when the watches are. */
   #allAt = Number.POSITIVE_INFINITY;
   #watchesAt = Number.POSITIVE_INFINITY;
@@ -83,8 +91,10 @@ class FolderWatcher implements Watcher {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#turned.abort();
     this.#burst.stop();
     await this.#over;
+    this.#links?.close();
     await this.#watches?.close();
   }
 
@@ -92,19 +102,36 @@ class FolderWatcher implements Watcher {
     const { clock } = this.#o;
     await this.ready;
     for (;;) {
-      await delay(clock, LOOK_EVERY_MS, this.#closing.signal);
+      const turned = this.#turned.signal;
+      await delay(clock, this.#pauseMs(), turned);
       if (this.#closing.signal.aborted) return;
+      if (turned.aborted) await this.#watchLinks();
       await this.#followRoot();
       if (clock.monotonic() >= this.#watchesAt) await this.#checkWatches();
       if (clock.monotonic() >= this.#allAt) await this.#lookAtAll();
     }
   }
 
+  #pauseMs(): number {
+    const isTold = this.#root !== null && this.refusal === null && this.#links?.areWhole;
+    return isTold ? FAR_LOOK_EVERY_MS : LOOK_EVERY_MS;
+  }
+
   async #followRoot(): Promise<void> {
-    const root = await rootOf(this.#o.folder);
-    if (root === this.#root) return;
-    this.#root = root;
-    await this.#watch();
+    // Until nothing has changed: what happens while the watches are made is told by none of them.
+    while (!this.#closing.signal.aborted) {
+      const root = await rootOf(this.#o.folder);
+      if (root === this.#root) return;
+      this.#root = root;
+      await this.#watchLinks();
+      await this.#watch();
+    }
+  }
+
+  async #watchLinks(): Promise<void> {
+    this.#turned = new AbortController();
+    this.#links?.close();
+    this.#links = await LinkWatches.on(this.#o.folder, () => this.#turned.abort());
   }
 
   /** Watches are kept by their path in the process: the old ones have to go before there are new ones. */
@@ -117,6 +144,7 @@ class FolderWatcher implements Watcher {
     if (real !== null) {
       const told: Told = {
         seen: (path) => this.#burst.seen(join(folder, relative(real, path))),
+        rootSeen: () => this.#turned.abort(),
         folderSeen: () => {
           this.#watchesAt = this.#o.clock.monotonic() + FOLLOWED_MS;
         },

@@ -2,7 +2,7 @@
 // thousand data files cost nothing. The watch of a folder names the file in it that has come, gone or changed.
 import type { Stats } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { FSWatcher } from 'chokidar';
 import type { Clock } from '../support/clock.ts';
 import { orElse } from '../support/errors.ts';
@@ -13,6 +13,8 @@ export interface Told {
   readonly seen: (path: string) => void;
   /** A folder has: whether the watches still lie on what is there can be asked in a moment. */
   readonly folderSeen: () => void;
+  /** The folder that all of them lie in was moved or removed. May be called for less. */
+  readonly rootSeen: () => void;
   /** The system gives no more watches, or takes one back. May be called again and again. */
   readonly refused: (error: unknown) => void;
 }
@@ -137,6 +139,8 @@ export class Watches {
     this.#watcher.on('unlinkDir', (path) => this.#gone(path));
     this.#watcher.on('raw', (_event, name, details) => {
       const { watchedPath } = details as { readonly watchedPath: string };
+      // What happens to the watched folder itself is told by the folder's own name.
+      if (watchedPath === root && (name === null || name === basename(root))) told.rootSeen();
       this.#changed(join(watchedPath, name ?? ''));
     });
     this.#watcher.on('error', told.refused);

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { watchJobs } from '../../src/catalog/watcher.ts';
-import { delay, systemClock } from '../../src/support/clock.ts';
+import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
 import { eventually } from '../helpers/project.ts';
 
 function home(): string {
@@ -33,11 +33,11 @@ class Watched {
   #told: string[] = [];
   calls = 0;
 
-  constructor(folder: string) {
+  constructor(folder: string, clock = systemClock) {
     this.folder = folder;
     this.#watcher = watchJobs({
       folder,
-      clock: systemClock,
+      clock,
       onChange: async (paths) => {
         this.calls++;
         this.#told.push(...(paths?.map((path) => relative(folder, path)) ?? ['all']));
@@ -68,8 +68,8 @@ class Watched {
   }
 }
 
-async function watched(folder: string): Promise<Watched> {
-  const watcher = new Watched(folder);
+async function watched(folder: string, clock?: Clock): Promise<Watched> {
+  const watcher = new Watched(folder, clock);
   await watcher.ready();
   watcher.take();
   return watcher;
@@ -195,3 +195,34 @@ test('a folder of very many files that is written to all the time is not listed 
     return watched.take().includes('data/later/b.mjs');
   }, 60_000);
 }, 120_000);
+
+test('a folder above that is replaced is followed too, though nobody tells of it', async () => {
+  const dir = home();
+  for (const n of ['app', 'next']) write(dir, `${n}/jobs/v.ts`);
+  const w = await watched(join(dir, 'app/jobs'));
+  await w.sees('v.ts');
+  renameSync(join(dir, 'app'), join(dir, 'old'));
+  renameSync(join(dir, 'next'), join(dir, 'app'));
+  await eventually(() => w.take().includes('all'));
+  await w.sees('v.ts');
+});
+
+test('at rest the path is looked at every three seconds, and a few times a second only while it leads nowhere', async () => {
+  const dir = home();
+  write(dir, 'release/jobs/v.ts');
+  symlinkSync('release', join(dir, 'current'));
+  let pause = 0;
+  const after: Clock['after'] = (ms, ...rest) => {
+    pause = ms;
+    return systemClock.after(ms, ...rest);
+  };
+  const folder = join(dir, 'current/jobs');
+  const w = await watched(folder, { ...systemClock, after });
+  expect(pause).toBe(3000);
+  rmSync(folder, { recursive: true });
+  await eventually(() => w.take().includes('all'));
+  expect(pause).toBe(300);
+  write(dir, 'release/jobs/v.ts');
+  await eventually(() => w.take().includes('all'));
+  await eventually(() => pause === 3000);
+});
