@@ -5,9 +5,9 @@
 //   polling   the system refuses to: every second the whole folder is looked at
 //
 // Another folder at the path (made anew, moved there, or behind a link that was turned) is followed, and tried with events
-// first. That the folder went away, or that a link on the way to it was turned, is told by the system too, and looked at
-// at once; that one of the folders above it was moved is told by nobody, and seen within three seconds. While there is
-// no folder, and where the system gives no watch, it looks a few times a second. A watch stays on the folder that was
+// first. The system also tells that the folder went away, or that a link on the way to it was turned: it looks at once
+// then. A folder above it that is moved is told of by no event, and is seen within three seconds. While there is no
+// folder, and where the system gives no watch, it looks a few times a second. A watch stays on the folder that was
 // there when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a
 // folder on a network has none: everything is looked at every minute as well.
 //
@@ -118,7 +118,7 @@ class FolderWatcher implements Watcher {
   }
 
   async #followRoot(): Promise<void> {
-    // Until nothing has changed: what happens while the watches are made is told by none of them.
+    // The watches tell of no change that came while they were made: so it looks until there is none.
     while (!this.#closing.signal.aborted) {
       const root = await rootOf(this.#o.folder);
       if (root === this.#root) return;

@@ -139,7 +139,7 @@ export class Watches {
     this.#watcher.on('unlinkDir', (path) => this.#gone(path));
     this.#watcher.on('raw', (_event, name, details) => {
       const { watchedPath } = details as { readonly watchedPath: string };
-      // What happens to the watched folder itself is told by the folder's own name.
+      // The system names the watched folder itself where that was moved or removed.
       if (watchedPath === root && (name === null || name === basename(root))) told.rootSeen();
       this.#changed(join(watchedPath, name ?? ''));
     });

@@ -129,16 +129,17 @@ export const schedule: Command<typeof options, Reply, Followed> = {
       (name) => name !== undefined,
     ),
 
-  async handle({ lines, ...request }, context) {
+  async handle(request, context) {
     const now = context.clock.now();
-    if (lines) return { results: await acceptBatch(lines, context, now) };
-    const { job, dryRun = false, ...typed } = withCommand(request, context);
-    if (job === undefined) throw missingJob();
-    const asked = { ...typed, job, dryRun };
-    if (!makesSchedule(request)) return { run: await acceptRun(asked, context, now) };
+    if (request.lines) return { results: await acceptBatch(request.lines, context, now) };
+    const asked = withCommand(request, context);
+    if (!namesJob(asked)) throw missingJob();
+    // Not taken apart and put together again: this is the path of each single run.
+    if (!makesSchedule(asked)) return { run: await acceptRun(asked, context, now) };
+    const { job, texts, dryRun = false } = asked;
     const { schedule, replaced } = await makeSchedule(asked, context, now, dryRun);
     const view = await durably(context.engine, async () => scheduleViewer(context)(schedule));
-    return { schedule: { ...view, ...textNoteOf(job, request.texts, context) }, dryRun, replaced };
+    return { schedule: { ...view, ...textNoteOf(job, texts, context) }, dryRun, replaced };
   },
 
   follows: (request) =>
@@ -165,6 +166,10 @@ export const schedule: Command<typeof options, Reply, Followed> = {
 
 const makesSchedule = ({ everyMs, cron }: Pick<Request, 'everyMs' | 'cron'>): boolean =>
   everyMs !== undefined || cron !== undefined;
+
+const namesJob = <T extends { readonly job?: string }>(
+  request: T,
+): request is T & { readonly job: string } => request.job !== undefined;
 
 const flagOf = (key: string): string => flagIn(options, key);
 

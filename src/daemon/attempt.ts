@@ -24,6 +24,7 @@ import type { LogLine } from '../run/view.ts';
 import { type Clock, elapsedOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
+import { type Deferred, deferred } from '../support/wakeup.ts';
 import { exitText } from '../workers/child.ts';
 import { leftBehind, type OnUndying } from '../workers/death.ts';
 import {
@@ -119,13 +120,14 @@ const ended = new WeakSet<Runner>();
 
 const NEVER = new Promise<never>(() => undefined);
 
+/** One for all: a thousand attempts are under way at once. */
+const nothing = (): void => undefined;
+
 export class Attempt {
   readonly run: Run;
   readonly runner: Runner;
   /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
   readonly ended: Promise<Ended>;
-  /** Resolves when nothing of it lives, whether that is written down yet or not. */
-  readonly dead: Promise<void>;
   progress: Progress | null = null;
   readonly #p: AttemptParts;
   readonly #own: AttemptOwn;
@@ -136,12 +138,15 @@ export class Attempt {
   readonly #shared: boolean;
   readonly #reportStart: boolean;
   readonly #stopListening: () => void;
-  #over: (over: Over) => void = () => undefined;
+  #over: (over: Over) => void = nothing;
   readonly #finished: Promise<Over>;
   #undyingPids: readonly number[] | null = null;
-  #onUndying: OnUndying = () => undefined;
-  #onDead: () => void = () => undefined;
-  #killed: Promise<void> = Promise.resolve();
+  #onUndying: OnUndying = nothing;
+  #isDead = false;
+  /** Null until a caller waits for it. */
+  #death: Deferred<void> | null = null;
+  /** Null where its process was never to be ended. */
+  #killed: Promise<void> | null = null;
   readonly #began: number;
   #cause: Cause | null = null;
   #rows = false;
@@ -163,9 +168,6 @@ export class Attempt {
     this.#shared = own.policy.isolation === 'shared' && !runsAlone(claimed.run);
     this.#finished = new Promise((resolve) => {
       this.#over = resolve;
-    });
-    this.dead = new Promise((resolve) => {
-      this.#onDead = resolve;
     });
     const { lockTimeMs } = own.policy;
     const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
@@ -235,6 +237,13 @@ export class Attempt {
     });
   }
 
+  /** Resolves when nothing of it lives, whether that is written down yet or not. */
+  untilDead(): Promise<void> {
+    this.#death ??= deferred();
+    if (this.#isDead) this.#death.resolve();
+    return this.#death.promise;
+  }
+
   /** The daemon ends before the process does, and leaves the run to the next one. */
   abandon(): void {
     this.#abandoned = true;
@@ -251,9 +260,8 @@ export class Attempt {
 
   async #carry(): Promise<Ended> {
     const { logs } = this.#p;
-    const assignment = assignmentOf(this.run, this.#own.file, this.#own.trace, this.#reportStart);
-    logs.begin(this.run.id, this.#number, assignment.rows, this.#token);
-    this.runner.send({ type: 'run', assignment });
+    logs.begin(this.run.id, this.#number, this.run.life?.rows ?? 0, this.#token);
+    this.runner.send({ type: 'run', assignment: this.#assignment() });
     const { outcome, spent, unclean } = await this.#finished;
     this.#isOver = true;
     this.#deadlines.cancel();
@@ -264,10 +272,11 @@ export class Attempt {
     const over = exit !== null && (outcome?.kind !== 'returned' || leftBehind(this.runner));
     const clean = this.#cause === null && !unclean && !over;
     if (!clean && !this.#shared) await this.#endProcess(false);
-    await this.#killed;
-    this.#onDead();
+    if (this.#killed !== null) await this.#killed;
+    this.#isDead = true;
+    this.#death?.resolve();
     if (this.#abandoned) await NEVER;
-    const final = await this.#final(assignment, outcome);
+    const final = await this.#final(outcome);
     this.#settling = true;
     // An end that was asked for meanwhile must not reach whatever has its process next.
     this.#deadlines.cancel();
@@ -285,8 +294,13 @@ export class Attempt {
     return { run, outcome: final, early: early && !this.#refused };
   }
 
+  /** Made anew where it is needed again: it is not to live as long as a thousand attempts under way do. */
+  #assignment(): Assignment {
+    return assignmentOf(this.run, this.#own.file, this.#own.trace, this.#reportStart);
+  }
+
   /** The outcome of the attempt, seen from its cause if there is one. */
-  async #final(assignment: Assignment, outcome: Outcome | null): Promise<Outcome> {
+  async #final(outcome: Outcome | null): Promise<Outcome> {
     const isFenced = this.#cause === null ? this.#p.isFenced() : this.#cause.kind === 'fence';
     // A reached result is written down, unless another daemon has the run by then.
     if (isFenced) return outcome?.kind === 'returned' ? outcome : { kind: 'lost', handedOn: true };
@@ -317,7 +331,7 @@ export class Attempt {
       case 'timeout':
       case 'stale': {
         const error = { name: OVERDUE_NAMES[cause.kind], message: cause.reason, stack: '' };
-        const decision = await this.#p.askOnError(this.run, assignment, error);
+        const decision = await this.#p.askOnError(this.run, this.#assignment(), error);
         // An attempt that would not end took its neighbours with it: it goes on alone.
         const alone = this.#own.policy.isolation === 'shared' && this.runner.exit;
         const death = alone ? deathOf(alone) : {};

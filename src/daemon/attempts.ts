@@ -217,7 +217,7 @@ export class Attempts {
     const all = [...this.#under.values()];
     for (const attempt of all)
       attempt.end('fence', 'cut off from the store', 0).catch(this.#p.onError);
-    await Promise.all(all.map(({ dead }) => dead));
+    await Promise.all(all.map((attempt) => attempt.untilDead()));
   }
 
   /** The messages of a hook while it is called: it logs and emits like an attempt. */

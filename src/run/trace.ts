@@ -4,7 +4,7 @@
 //
 // The first attempt is a part of the caller's trace where it begins soon enough. A trace that goes on for days can be shown by
 // no tool, so every later attempt begins a trace of its own.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { MINUTE } from '../support/limits.ts';
 import { begunAttempts } from './attempts.ts';
 import type { Run, Trace } from './run.ts';
@@ -84,10 +84,9 @@ export const stepIdOf = (run: Run, number: number, name: string): string =>
 
 const OF_A_SPAN = [32, 48] as const;
 
+/** In one call: a `Hash` object for each attempt costs the collector of garbage more than the hash itself. */
 const hashOf = ({ id, job, createdAt }: Run, number: number, ...more: readonly string[]): string =>
-  createHash('sha256')
-    .update([id, job, createdAt, number, ...more].join(' '))
-    .digest('hex');
+  hash('sha256', [id, job, createdAt, number, ...more].join(' '));
 
 /** The trace that an attempt is a part of; null for one that begins a trace of its own. */
 export function joinedBy(
