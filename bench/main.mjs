@@ -1,10 +1,10 @@
 // `npm run bench`: measures jobrun on this machine, each figure beside its limit taken in the same run.
 //
-//   npm run bench                     all of it, with a million runs: about a quarter of an hour
+//   npm run bench                     all of it, with a million runs: about ten minutes
 //   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
 //   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
 //   npm run bench -- --engine postgres   jobrun on a store, in turn with pg-boss and graphile-worker on the same server
-//   npm run bench -- --page           and writes the table into docs/performance.md
+//   npm run bench -- --page           and writes what was measured into the pages on performance (also with the two above)
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     peers: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     engine: { type: 'string', default: 'files' },
+    docs: { type: 'string', default: fileURLToPath(new URL('../docs', import.meta.url)) },
     /** How large a part of the full work is done: for a look whether the bench itself is sound. */
     scale: { type: 'string' },
     out: { type: 'string', default: fileURLToPath(new URL('./results.json', import.meta.url)) },
@@ -67,6 +68,7 @@ const busy =
 const part = scale === 1 ? '' : `, at ${scale} of the full size`;
 const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}${busy}${part}`;
 console.log(`${table(rows)}\n\n${machine}`);
-if (values.page) writePage(rows, machine);
+const kind = values.engine === 'postgres' ? 'store' : values.peers ? 'peers' : 'full';
+if (values.page) writePage(kind, rows, machine, values.docs);
 const result = { at: new Date().toISOString(), machine, ...options, rows };
 writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
