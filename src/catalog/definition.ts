@@ -38,6 +38,7 @@ import {
 } from '../support/schema.ts';
 import { processZone } from '../support/zone-names.ts';
 import { JOB_FUNCTIONS, type JobData, type JobFunction, type Recurrence } from './catalog.ts';
+import { FIELD_WORDS, someFields } from './field-words.ts';
 
 /** Below it Node itself does not start. */
 const LEAST_MEMORY_MB = 16;
@@ -65,6 +66,7 @@ const RETRIES = {
   jitter: v.optional(numberBetween(0, 1), DEFAULT_RETRIES.jitter),
 };
 const manyRetries = strict(RETRIES, {
+  meant: FIELD_WORDS,
   wanted: `a number, or an object with ${Object.keys(RETRIES).join(', ')}`,
 });
 const justRetries = v.pipe(
@@ -77,7 +79,7 @@ const DATA = {
   group: v.nullish(text, null),
   priority: v.optional(whole(Number.MIN_SAFE_INTEGER), DEFAULT_POLICY.priority),
   concurrency: v.nullish(limit(1), null),
-  rateLimit: v.nullish(strict({ limit: whole(1), per: someTime }), null),
+  rateLimit: v.nullish(strict({ limit: whole(1), per: someTime }, { meant: FIELD_WORDS }), null),
   retries: v.optional(v.lazy((value) => (typeof value === 'number' ? justRetries : manyRetries))),
   timeout: v.nullish(someTime, null),
   lockTime: v.nullish(someTime, null),
@@ -126,8 +128,9 @@ const FUNCTIONS = {
 
 // By their names: what they hold is looked at once the defaults stand in where they say nothing.
 const NAMED = Object.fromEntries(Object.keys(DATA).map((name) => [name, v.optional(anything)]));
-const job = strict({ ...NAMED, ...FUNCTIONS, run: method });
-const options = strict(NAMED);
+const TOLD = { meant: FIELD_WORDS, otherwise: someFields };
+const job = strict({ ...NAMED, ...FUNCTIONS, run: method }, TOLD);
+const options = strict(NAMED, TOLD);
 
 // An external job has no function that does the work, and none that begins it.
 const { initialize: _, ...HOOKS } = FUNCTIONS;
@@ -140,13 +143,14 @@ const jsonSchema = v.pipe(
   }),
 );
 const paramsOfExternal = v.lazy((value) => (isStandard(value) ? validator : jsonSchema));
-const external = strict({
-  ...NAMED,
-  ...HOOKS,
-  external: yes,
-  params: v.optional(paramsOfExternal),
-});
-const externalOptions = strict({ ...NAMED, external: yes, params: v.optional(jsonSchema) });
+const external = strict(
+  { ...NAMED, ...HOOKS, external: yes, params: v.optional(paramsOfExternal) },
+  TOLD,
+);
+const externalOptions = strict({ ...NAMED, external: yes, params: v.optional(jsonSchema) }, TOLD);
+
+/** The fields that a job may have, but for `external`. */
+export const FIELD_NAMES: readonly string[] = [...Object.keys({ ...NAMED, ...FUNCTIONS }), 'run'];
 
 const wrongIn =
   (whole: string) =>

@@ -32,6 +32,7 @@ import {
   wholeOrText,
   zone,
 } from './schema.ts';
+import { SETTING_WORDS } from './setting-words.ts';
 import { type StorePlace, storePlaceOf } from './store-place.ts';
 import { processZone } from './zone-names.ts';
 
@@ -135,7 +136,7 @@ const TRACE = strict(
       ),
     ),
   },
-  { noun: 'setting' },
+  { noun: 'setting', meant: SETTING_WORDS },
 );
 
 const FILE = strict(
@@ -156,7 +157,7 @@ const FILE = strict(
     host: v.optional(textUpTo(MAX_HOST_LENGTH)),
     lease: v.optional(lease, 30 * SECOND),
   },
-  { noun: 'setting' },
+  { noun: 'setting', meant: SETTING_WORDS },
 );
 
 const VARIABLES = object({
@@ -184,7 +185,7 @@ const KEEP = object({
           ),
         ),
       },
-      { noun: 'setting' },
+      { noun: 'setting', meant: SETTING_WORDS },
     ),
     {},
   ),

@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { HTTP_OFF, type HttpSettings } from './http-address.ts';
 import { be, flag, httpAddress, isFields, list, type Schema, strict } from './schema.ts';
+import { SETTING_WORDS } from './setting-words.ts';
 
 const isBase = (path: unknown): boolean =>
   typeof path === 'string' && /^(?:\/[\w.~-]+)*$/.test(path);
@@ -17,7 +18,7 @@ const AS_OBJECT = strict(
     names: v.optional(list(be<string>("a host name such as 'jobs.example.com'", isHostName)), []),
     readOnly: v.optional(flag, false),
   },
-  { noun: 'setting' },
+  { noun: 'setting', meant: SETTING_WORDS },
 );
 
 export const httpSettings: Schema<HttpSettings> = v.pipe(

@@ -188,9 +188,9 @@ export const size = (wanted: string, least: number): Schema<number> =>
   });
 
 /** The result of `reader` for a text, and the fault that it reports. */
-const readBy = (reader: (text: string) => string): Schema<string> =>
+const readBy = (reader: (text: string) => string, wanted = 'a text'): Schema<string> =>
   v.pipe(
-    text,
+    v.string(must(wanted)),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
         return reader(dataset.value);
@@ -203,13 +203,13 @@ const readBy = (reader: (text: string) => string): Schema<string> =>
   );
 
 /** The name of a time zone, as `zoneNamed` writes it. */
-export const zone = readBy((name) => zoneNamed(name, ''));
+export const zone = readBy((name) => zoneNamed(name, ''), "a time zone such as 'Europe/Berlin'");
 
 /** An address to serve on, as it was written. */
 export const httpAddress = readBy((address) => {
   httpAddressOf(address, '');
   return address;
-});
+}, "an address such as '127.0.0.1:9464'");
 
 export const list = <T>(item: Schema<T>): Schema<T[]> => v.array(item, must('a list'));
 
@@ -239,20 +239,44 @@ export const object = <const E extends v.ObjectEntries>(
 ): Schema<v.InferOutput<v.ObjectSchema<E, undefined>>> =>
   v.pipe(fields, v.looseObject(entries, missingOf(entries)));
 
+interface Strict {
+  readonly noun?: string;
+  readonly wanted?: string;
+  /** Names that other programs give to fields, each with a sentence, or with names of this one: `every|per`. The first that exists counts. */
+  readonly meant?: Readonly<Record<string, string>>;
+  /** The hint where no field is near; else all of them. */
+  readonly otherwise?: (known: readonly string[]) => string;
+}
+
 /** An object with these fields and no others: a misspelt one would silently do nothing. */
 export function strict<const E extends v.ObjectEntries>(
   entries: E,
-  { noun = 'field', wanted = `an object with ${Object.keys(entries).join(', ')}` } = {},
+  { noun = 'field', wanted, meant = {}, otherwise }: Strict = {},
 ): Schema<v.InferOutput<v.ObjectSchema<E, undefined>>> {
   const missing = missingOf(entries);
+  const known = Object.keys(entries);
   return v.pipe(
-    be<Fields>(wanted, isFields),
+    be<Fields>(wanted ?? `an object with ${known.join(', ')}`, isFields),
     v.strictObject(entries, (issue) => {
       if (issue.expected !== NO_SUCH_FIELD) return missing(issue);
       const key = String(issue.input);
-      return ` has no ${noun} "${plainLine(key)}"\n${didYouMean(key, Object.keys(entries))}`;
+      const hint = hintOf(key, known, meant) ?? didYouMean(key, known, otherwise?.(known));
+      return ` has no ${noun} "${plainLine(key)}"\n${hint}`;
     }),
   );
+}
+
+/** `max_retries` is looked for as `maxretries`. Null where the word is in no table, or names no field here. */
+function hintOf(
+  key: string,
+  known: readonly string[],
+  meant: Readonly<Record<string, string>>,
+): string | null {
+  const word = key.replace(/[_-]/g, '').toLowerCase();
+  const said = Object.hasOwn(meant, word) ? (meant[word] ?? '') : '';
+  if (said.includes(' ')) return said;
+  const name = said.split('|').find((one) => known.includes(one));
+  return name === undefined ? null : `Did you mean "${name}"?`;
 }
 
 /** Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added here. */

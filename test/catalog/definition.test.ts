@@ -126,6 +126,17 @@ describe('what is read', () => {
 describe('what is refused, with the field and what it takes', () => {
   test.each([
     [{ timout: '5s' }, 'no field "timout": did you mean "timeout"'],
+    [{ max_retries: 3 }, 'no field "max_retries": did you mean "retries"?'],
+    [{ handler() {} }, 'no field "handler": did you mean "run"?'],
+    [{ schedule: '@daily' }, 'no field "schedule": did you mean "cron" or "every"?'],
+    [{ name: 'mail' }, 'no field "name": a job\'s name is that of its file'],
+    [{ backoff: 'fixed' }, 'no field "backoff": it stands in "retries"'],
+    [
+      { colour: 'red' },
+      'no field "colour": known are: run, params, retries, timeout, cron, every, concurrency and 20 more: see "All fields"',
+    ],
+    [{ retries: { attempts: 3 } }, 'retries has no field "attempts": did you mean "limit"?'],
+    [{ rateLimit: { max: 1, per: '1m' } }, 'rateLimit has no field "max": did you mean "limit"?'],
     [{ retries: -1 }, 'retries must be a whole number from 0, not -1'],
     [{ retries: '3' }, 'retries must be'],
     [{ retries: { tries: 3 } }, 'retries has no field "tries"'],

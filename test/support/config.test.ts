@@ -213,6 +213,10 @@ describe('settings', () => {
 describe('what is wrong', () => {
   it.each([
     ['a misspelt key', { wrokers: 3 }, 'the file has no setting "wrokers"', 'workers'],
+    ['a word of other programs', { concurrency: 3 }, 'no setting "concurrency"', '"workers"'],
+    ['the port alone', { port: 9464 }, 'no setting "port"', '"http"'],
+    ['a field of a job', { retries: 3 }, 'no setting "retries"', 'write it in "defaults"'],
+    ['a port within http', { http: { port: 1 } }, 'http has no setting "port"', '"listen"'],
     ['a key of every object', { constructor: 1 }, 'constructor', ''],
     ['no JSON', '{ "workers": 3,', 'is not JSON', ''],
     ['no object', [], 'the file', ''],
@@ -270,7 +274,12 @@ describe('what is wrong', () => {
       '',
     ],
     ['a misspelt setting of HTTP', { http: { name: [] } }, 'http has no setting "name"', '"names"'],
-    ['an address that is no text', { http: 9464 }, 'http must be a text, not 9464', ''],
+    [
+      'an address that is no text',
+      { http: 9464 },
+      "http must be an address such as '127.0.0.1:9464', not 9464",
+      '',
+    ],
   ])('%s is refused, with file and key', (_what, content, message, hint) => {
     write(content);
     expect(() => ({ ...load() })).toThrow(

@@ -16,6 +16,7 @@ import {
   systemText,
   textUpTo,
 } from '../../support/schema.ts';
+import { SETTING_WORDS } from '../../support/setting-words.ts';
 
 export interface NotifyRule {
   /** States that a run comes into, and outcomes of its attempts. */
@@ -53,7 +54,7 @@ const rule = v.pipe(
       ),
       url: v.optional(address),
     },
-    { noun: 'setting' },
+    { noun: 'setting', meant: SETTING_WORDS },
   ),
   v.check(
     ({ command, url }) => (command === undefined) !== (url === undefined),

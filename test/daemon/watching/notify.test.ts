@@ -173,6 +173,7 @@ test.each([
   [{ on: ['failed'], command: ' ' }, '.command must be a line for the shell', ''],
   [{ on: ['failed'], command: ['x', 1] }, '.command[1] must be a text', ''],
   [{ on: ['failed'], comand: 'x' }, ' has no setting "comand"', 'Did you mean "command"?'],
+  [{ on: ['failed'], webhook: 'http://a' }, ' has no setting "webhook"', 'Did you mean "url"?'],
   [{ on: ['failed'], command: 'x', job: 3 }, '.job must be a text', ''],
   ['failed', ' must be an object with on, job, command, url, not "failed"', ''],
 ])('a mistake in the config is named: %j', (entry, message, hint) => {
