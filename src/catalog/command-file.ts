@@ -7,6 +7,7 @@ import { fromJson } from '../support/json.ts';
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import { programIn, readTextSync } from '../support/read-file.ts';
 import type { Fields } from '../support/schema.ts';
+import { shellWord } from '../support/text.ts';
 import { BUILT_IN, type JobEntry, type JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
 
@@ -18,6 +19,30 @@ export function isCommand(file: string, stats: Stats): boolean {
   const head = headOf(file);
   return scriptLine(head) !== null || isProgram(head) || existsSync(optionsOf(file));
 }
+
+/**
+ * Returns what a file that is no command lacks. `isMeant`: it could start, or may be started. A script that has neither
+ * its first line nor its run bit may be there for others to read. Null where nothing speaks for a command.
+ */
+export function lackOf(
+  file: string,
+  stats: Stats,
+): { readonly lacks: string; readonly isMeant: boolean } | null {
+  const head = headOf(file);
+  const isWhole = scriptLine(head) !== null || isProgram(head) || existsSync(optionsOf(file));
+  const bit = `its run bit: chmod +x ${shellWord(file)}`;
+  if (isWhole) return isRunnable(stats) ? null : { lacks: `lacks ${bit}`, isMeant: true };
+  if (!SCRIPT_NAME.test(file)) return null;
+  if (isRunnable(stats)) return { lacks: FIRST_LINE, isMeant: true };
+  return { lacks: `${FIRST_LINE}, and ${bit}`, isMeant: false };
+}
+
+const FIRST_LINE = 'needs a first line with its interpreter, such as #!/bin/sh';
+const SCRIPT_NAME = /\.(?:sh|bash|zsh|ksh|fish|py|rb|pl|php|lua|tcl|awk)$/i;
+
+/** True for the name of a script, and for one without an ending, as programs have. */
+export const mayBeCommand = (name: string): boolean =>
+  SCRIPT_NAME.test(name) || !name.includes('.');
 
 /** The file with the options of a command. */
 export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`;

@@ -7,7 +7,7 @@ import { errnoOf, orElseSync } from '../support/errors.ts';
 import { JOB_NAME_PART, MAX_JOB_NAME } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import type { JobFile } from './catalog.ts';
-import { isCommand, withoutEnding } from './command-file.ts';
+import { isCommand, mayBeCommand, withoutEnding } from './command-file.ts';
 import { claimsExternal } from './external-file.ts';
 
 /** A file, and why it cannot be a job where it cannot. */
@@ -19,6 +19,8 @@ export interface Listing {
   readonly jobs: readonly Found[];
   /** Every file that jobs may import, with a stamp that changes with its content. */
   readonly code: ReadonlyMap<string, string>;
+  /** Files that define no job, and have the name of a script or of a program. */
+  readonly scripts: readonly string[];
 }
 
 const MODULE = /\.(?:ts|mts|js|mjs|cjs)$/;
@@ -28,6 +30,9 @@ const NO_JOB = /^[._#]|\.d\.[mc]?ts$|\.test\.|\.json$|^node_modules$/;
 /** Copies that editors, patches and package managers leave beside the file itself. */
 const COPY = /~$|\.(?:bak|old|orig|rej|save|tmp|temp|part|sw[a-z]|dpkg-\w+|rpm\w+|pac\w+)$/i;
 const HIDDEN = /^\.|^node_modules$/;
+
+/** True for a name that no job has, whatever is in the file. */
+export const isLeftOut = (name: string): boolean => NO_JOB.test(name) || COPY.test(name);
 
 /** True for a file that jobs may import. */
 export const isCode = (path: string): boolean => CODE.test(path);
@@ -46,7 +51,7 @@ export function scanJobs(folder: string): readonly Found[] {
 export async function listFolder(folder: string): Promise<Listing> {
   const scan = scanOf(folder);
   for (const _ of walk(scan, folder, '', true)) await new Promise(setImmediate);
-  return { jobs: refuseDoubles(scan.found), code: scan.code };
+  return { jobs: refuseDoubles(scan.found), code: scan.code, scripts: scan.scripts };
 }
 
 /** The code files of which one listing tells something else than the other. */
@@ -67,6 +72,7 @@ interface Scan {
   readonly real: string;
   readonly found: Found[];
   readonly code: Map<string, string>;
+  readonly scripts: string[];
   /** Real paths of folders on the way: a link to a folder above would never end. */
   readonly seen: Set<string>;
   entries: number;
@@ -77,6 +83,7 @@ const scanOf = (folder: string): Scan => ({
   real: realPath(folder) ?? folder,
   found: [],
   code: new Map(),
+  scripts: [],
   seen: new Set(),
   entries: 0,
 });
@@ -94,7 +101,7 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
     if (isHidden(entry.name)) continue;
     const file = join(path, entry.name);
     const stats = entry.isDirectory() ? null : statOf(file);
-    const mayBeJob = jobs && !NO_JOB.test(entry.name) && !COPY.test(entry.name);
+    const mayBeJob = jobs && !isLeftOut(entry.name);
     if (stats?.isFile() && isCode(entry.name)) scan.code.set(file, stampOf(stats));
     if (entry.isSymbolicLink() && isStray(scan, file)) {
       if (mayBeJob) addStray(scan, file, prefix + entry.name, stats);
@@ -104,7 +111,7 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
       addFile(scan, file, prefix + entry.name);
     } else if (jobs && stats?.isFile() && isExternalFile(prefix, entry.name, file, stats)) {
       add(scan, withoutEnding(prefix + entry.name), file, 'external', null);
-    }
+    } else if (mayBeJob && stats?.isFile() && mayBeCommand(entry.name)) scan.scripts.push(file);
   }
 }
 

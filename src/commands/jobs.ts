@@ -1,7 +1,9 @@
 // `jobrun jobs`: the jobs there are; with a name, one of them and its latest runs.
+import { unfitIn } from '../catalog/unfit.ts';
 import type { Counts } from '../run/run.ts';
 import { ruleText } from '../run/schedule.ts';
 import type { RunView } from '../run/view.ts';
+import { shortPath } from '../support/read-file.ts';
 import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
@@ -18,7 +20,18 @@ import { byRank, WINDOW, type Windowed, windowOf } from './shared/window.ts';
 
 type One = JobView & { readonly runs: readonly RunView[] };
 /** `jobs` is there with a name too, so that a script need not tell the two apart. */
-type Reply = { readonly jobs: readonly JobView[] } & Windowed & Partial<One>;
+type Reply = {
+  readonly jobs: readonly JobView[];
+  /** Files that were probably meant to be jobs; left out where there are none. */
+  readonly skipped?: readonly Skipped[];
+} & Windowed &
+  Partial<One>;
+
+interface Skipped {
+  readonly file: string;
+  /** To be read behind the name of the file. */
+  readonly lacks: string;
+}
 
 export const JOB_ORDERS = ['name', 'waiting', 'errors', 'next'] as const;
 
@@ -50,13 +63,16 @@ export const jobs: Command<typeof options, Reply> = {
     if (!short || daemon === null) await catalog.ready();
     // A user who checks has perhaps just installed a missing package.
     if (check) await catalog.rereadBroken();
-    if (name === undefined) return window(request, context);
+    if (name === undefined) {
+      const skipped = short ? [] : await skippedIn(context);
+      return { ...(await window(request, context)), ...(skipped.length > 0 && { skipped }) };
+    }
     // A file may be younger than the last look into the folder. Rows that are asked for again and again wait for the next.
     if (!short && !catalog.find(name)) await catalog.rescan();
     await findJob(name, catalog);
     const job = await jobView(name, context);
     if (!job && catalog.names().includes(name)) throw stillRead(name);
-    if (!job) throw unknownJob(name, catalog.names());
+    if (!job) throw unknownJob(name, catalog.names(), context.config.jobs);
     return { jobs: [job], ...job, runs: await latestRuns(name, short, context) };
   },
 
@@ -64,11 +80,16 @@ export const jobs: Command<typeof options, Reply> = {
     const names = reply.jobs.map(({ name }) => name);
     if (!out.done(reply, names)) {
       if (reply.runs) showOne(reply as One, out);
-      else showAll(reply.jobs, out);
+      else showAll(reply, out);
     }
     return check && reply.jobs.some(({ state }) => state === 'broken') ? 1 : undefined;
   },
 };
+
+async function skippedIn({ config }: Context): Promise<readonly Skipped[]> {
+  const unfit = await unfitIn(config.jobs);
+  return unfit.map(({ file, lacks }) => ({ file: shortPath(config.dir, file), lacks }));
+}
 
 async function latestRuns(
   job: string,
@@ -116,7 +137,7 @@ const RANK: Readonly<Record<(typeof JOB_ORDERS)[number], (job: Ranked) => number
   next: ({ nextAt }) => nextAt,
 };
 
-function showAll(all: readonly JobView[], out: Output): void {
+function showAll({ jobs: all, skipped = [] }: Reply, out: Output): void {
   // Without schedules their column is room for the descriptions.
   const timed = all.some(({ schedule }) => schedule !== null);
   const counts = ['WAIT', 'RUN', 'DONE', 'ERR'];
@@ -139,6 +160,7 @@ function showAll(all: readonly JobView[], out: Output): void {
   );
   for (const { name, error } of all) if (error !== null) out.note`broken: ${name}: ${error}`;
   for (const { name, schedule } of all) if (schedule?.note) out.note`${name}: ${schedule.note}`;
+  for (const { file, lacks } of skipped) out.note`no job: ${file} ${lacks}`;
   if (all.length === 0) out.note`no jobs yet: make one with jobrun new <job>`;
 }
 

@@ -210,7 +210,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   ),
   Results: object({ total: whole, results: listOf(anyJson) }),
   Job: object(job),
-  JobList: object({ jobs: listOf(ref('Job')) }, windowed),
+  JobList: object(
+    { jobs: listOf(ref('Job')) },
+    { ...windowed, skipped: listOf(object({ file: text, lacks: text })) },
+  ),
   JobDetails: object({ ...job, jobs: listOf(ref('Job')), runs: listOf(ref('RunRow')) }),
   Schedule: object({ ...schedule, ...ofSchedule }),
   ScheduleRow: object(schedule, ofSchedule),

@@ -117,6 +117,10 @@ export const count = (n: number, noun: string): string =>
 /** One word of a POSIX shell, whatever is in it. */
 export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
+/** The same, left as it is where a shell takes it so. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : shellQuoted(text);
+
 const NAMED = 5;
 
 /** `2, 5, 9, 12, 14 and 83 more`: the lowest of many numbers, without sorting them all. */

@@ -143,7 +143,15 @@ test('a command that cannot be started, ignores its stdin, or is killed, is a fa
     expect(run.state).toBe('failed');
     expect(run.error?.message).toContain(why);
   }
-  expect((await s.project.cli(['schedule', 'plain'])).code, 'no run bit, no job').toBe(3);
+  const refused = await s.project.cli(['schedule', 'plain']);
+  const file = join(s.project.dir, 'jobs/plain.sh');
+  expect([refused.code, refused.stderr]).toEqual([
+    3,
+    `error: there is no job named "plain"\n  ${file} lacks its run bit: chmod +x ${file}\n`,
+  ]);
+  const listed = await s.project.cli(['jobs']);
+  expect(listed.stderr).toContain(`no job: jobs/plain.sh lacks its run bit: chmod +x ${file}\n`);
+  expect(listed.stdout).not.toContain('plain');
   chmodSync(join(s.project.dir, 'jobs/plain.sh'), 0o755);
   await eventually(async () => (await s.project.cli(['schedule', 'plain'])).code === 0);
 });

@@ -160,7 +160,11 @@ describe('the catalog', () => {
     writeFileSync(join(dir, 'b.ts'), '');
     const pass = catalog.reload();
     await delay(systemClock, 50);
-    const context = { catalog, config: { store: null }, members: { list: async () => [] } };
+    const context = {
+      catalog,
+      config: { store: null, jobs: dir },
+      members: { list: async () => [] },
+    };
     const found = new JobLookup(context).entry('b', false);
     const missing = refusal(new JobLookup(context).entry('c', false));
     await delay(systemClock, 50);

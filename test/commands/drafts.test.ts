@@ -48,7 +48,7 @@ function catalog(calls: Json[][] = []): Catalog {
 
 function context(calls?: Json[][]): Context {
   const find = async (id: number): Promise<Run | null> => (id === 7 ? queuedRun(7) : null);
-  const config = { store: null, trace: { join: 60_000 } };
+  const config = { store: null, jobs: '/nowhere', trace: { join: 60_000 } };
   const clock = systemClock;
   return { catalog: catalog(calls), config, clock, engine: { find } } as unknown as Context;
 }
@@ -189,7 +189,7 @@ describe('a thousand lines that are all wrong', () => {
           return [];
         },
       };
-      const config = { store: {} };
+      const config = { store: {}, jobs: '/nowhere' };
       // Each look at the clock takes half a millisecond, as a slow line does.
       let now = 0;
       const clock = { ...systemClock, monotonic: () => (now += 0.5) };

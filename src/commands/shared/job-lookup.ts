@@ -1,21 +1,28 @@
 // The jobs that a request names, looked up by their names. A batch names a thousand: for all of them the folder is looked
 // at once, each name is looked up once, and other hosts are asked once.
 import type { Catalog, JobEntry } from '../../catalog/catalog.ts';
+import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { newEffort } from '../../support/text.ts';
 import type { Context } from './command.ts';
 import { type Elsewhere, hostsElsewhere } from './hosts.ts';
 import { unknownJob } from './named.ts';
 
+type Looked = Pick<Context, 'catalog'> & Elsewhere & { readonly config: Pick<Config, 'jobs'> };
+
+/** So many unknown names of a request are compared with the files of the folder. */
+const MOST_LOOKS = 10;
+
 export class JobLookup {
-  readonly #context: Pick<Context, 'catalog'> & Elsewhere;
+  readonly #context: Looked;
   readonly #entries = new Map<string, Promise<JobEntry | null>>();
   readonly #suggesting = newEffort();
+  #looks = MOST_LOOKS;
   #names: ReadonlySet<string> | null = null;
   #rescan: Promise<void> | null = null;
   #hosts: ReturnType<typeof hostsElsewhere> | null = null;
 
-  constructor(context: Pick<Context, 'catalog'> & Elsewhere) {
+  constructor(context: Looked) {
     this.#context = context;
   }
 
@@ -39,10 +46,11 @@ export class JobLookup {
       const hint = `Fix ${entry.file}, or queue it anyway with --force.`;
       throw new JobrunError('broken-job', `the job ${job} is broken: ${entry.error}`, hint);
     }
-    if (this.#files().has(job)) throw stillRead(job);
+    if (this.#files().has(job)) throw stillRead(job, ', or queue it anyway with --force');
     this.#hosts ??= hostsElsewhere(this.#context);
     if ((await this.#hosts).has(job)) return null;
-    throw unknownJob(job, [...this.#files()], this.#suggesting);
+    const folder = this.#looks-- > 0 ? this.#context.config.jobs : null;
+    throw unknownJob(job, [...this.#files()], folder, this.#suggesting);
   }
 
   /** Before it is refused: its file may be younger than the last look into the folder, and what it lacked be there now. */
@@ -74,7 +82,8 @@ export async function findJob(
   return catalog.find(job);
 }
 
-export function stillRead(job: string): JobrunError {
-  const hint = 'Try again in a moment, or queue it anyway with --force.';
+/** `or`: what else can be done, where the command has an option for it. */
+export function stillRead(job: string, or = ''): JobrunError {
+  const hint = `Try again in a moment${or}.`;
   return new JobrunError('broken-job', `the file of the job ${job} is still loading`, hint);
 }

@@ -1,4 +1,5 @@
 // The name in a request: of a run, or of a job. It is found, or refused with what was probably meant.
+import { unfitOf } from '../../catalog/unfit.ts';
 import { unknownRun } from '../../run/refusal.ts';
 import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
@@ -13,7 +14,7 @@ export async function refuseUnknownJob(job: string, context: Context): Promise<v
   if ((await engine.pauses()).jobs.has(job)) return;
   const names = catalog.names();
   if (names.includes(job) || (await isElsewhere(job, context))) return;
-  throw unknownJob(job, names);
+  throw unknownJob(job, names, context.config.jobs);
 }
 
 /** A run by its id. Throws `unknown-run`. */
@@ -23,14 +24,24 @@ export async function getRun(id: number, { engine }: Pick<Context, 'engine'>): P
   throw unknownRun(id);
 }
 
-/** `effort`: what looking for a name that was meant may take, for all that one request names. */
+/**
+ * The refusal of a job that is not there. A file of its name that is no job says more than a name that is near.
+ *
+ * @param folder the jobs folder; null: it is not looked at
+ * @param effort what looking for a name that was meant may take, for all that one request names
+ */
 export function unknownJob(
   job: string,
   names: readonly string[],
+  folder: string | null,
   effort = newEffort(),
 ): JobrunError {
-  const typed = job.replace(/^jobs\//, '').replace(/\.\w+$/, '');
+  const message = `there is no job named "${job}"`;
+  const path = job.replace(/^jobs\//, '');
+  const unfit = folder === null || names.includes(path) ? null : unfitOf(folder, path);
+  if (unfit) return new JobrunError('unknown-job', message, `${unfit.file} ${unfit.lacks}`);
+  const typed = path.replace(/\.\w+$/, '');
   const meant = names.includes(typed) ? typed : job;
   const hint = didYouMean(meant, names, 'See which there are: jobrun jobs', effort);
-  return new JobrunError('unknown-job', `there is no job named "${job}"`, hint);
+  return new JobrunError('unknown-job', message, hint);
 }
