@@ -51,9 +51,11 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
+const GUESSED: ReadonlySet<string> = new Set(['bad-option', 'unknown-job', 'unknown-schedule']);
+
 /** Prints the command that a user of another program's words may have meant. */
 async function answered(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
-  if (error.code !== 'bad-option' && error.code !== 'unknown-job') return error;
+  if (!GUESSED.has(error.code)) return error;
   const { withGuess } = await import('./guesses.ts');
   return withGuess(error, argv);
 }

@@ -162,7 +162,9 @@ function refused(error: CommanderError, command?: string, own?: Program): Jobrun
   const isOneTooMany = error.code === 'commander.excessArguments';
   const hasParams = own?.options.some(({ long }) => long === '--params') === true;
   const params =
-    isOneTooMany && hasParams ? 'Params are given with -p name=text or --params JSON. ' : '';
+    isOneTooMany && hasParams
+      ? 'Params are given with -p name=text or --params JSON, a time with --at or --in. '
+      : '';
   const see = `${params}See jobrun ${command ? `${command} ` : ''}--help`;
   return new JobrunError('bad-option', what, suggestion === '' ? see : suggestion, error);
 }

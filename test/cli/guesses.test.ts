@@ -1,7 +1,9 @@
 // What people type first who know another program: some of it simply works, and the rest is refused with the line that does
 // it, which is read by the same parser here.
 import { expect, test, vi } from 'vitest';
+import { withGuess } from '../../src/cli/guesses.ts';
 import { parse } from '../../src/cli/program.ts';
+import { JobrunError } from '../../src/support/errors.ts';
 import { Project } from '../helpers/project.ts';
 
 const JOB = { 'jobs/hello.mjs': 'export default ({ name }) => name;' };
@@ -72,3 +74,146 @@ test('params that were typed as options or as a file are answered by how to give
   const { code, stderr } = await project.cli(['schedule', 'jobs/mail/send.mjs', '--in', '5m']);
   expect([code, stderr]).toEqual([3, expect.stringContaining('jobrun schedule mail/send --in 5m')]);
 }, 60_000);
+
+/** A line as words; in quotes a word with blanks. */
+const wordsIn = (line: string): string[] =>
+  (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''));
+
+/** The hint for a line that is refused: by the parser, or later with this message. */
+async function hintFor(typed: string, message = 'it is refused'): Promise<string> {
+  const argv = wordsIn(typed);
+  const refused = await parse(argv).then(
+    () => new JobrunError('bad-option', message, ''),
+    (error: JobrunError) => error,
+  );
+  return (await withGuess(refused, argv)).hint;
+}
+
+const LINES = `
+logs --tail 20                    > logs -n 20 <id>
+logs --tail=20 5                  > logs -n 20 5
+logs -w 5                         > logs -f 5
+logs -f hello                     > list --job hello --limit 1
+prune --older 7d                  > prune --older-than 7d
+prune --all                       > prune --keep 0
+prune --force --older-than 1d     > prune -y --older-than 1d
+prune --failed                    > prune --state failed --keep 0
+ps --status failed                > list --state failed
+list --failed                     > list --state failed
+list -n 3                         > list --limit 3
+list -w                           > list --watch
+ls -la                            > list
+list --queue mail                 > list --job mail
+list -o json                      > list --json
+show 1 --format=json              > show 1 --json
+list --no-color                   > list --color never
+running                           > list --state running
+errors                            > list --state failed,aborted
+history hello                     > list --job hello
+runs                              > list
+run hello n=5                     > run hello -p n=5
+run hello n:=5 to=a -q            > run hello -p n:=5 -p to=a -q
+run hello '{"n":5}'               > run hello --params '{"n":5}'
+run hello -d                      > schedule hello
+run --rm hello                    > run hello
+run -it hello                     > run hello
+run hello --args n=1              > run hello -p n=1
+run hello --data '{"n":1}'        > run hello --params '{"n":1}'
+run list                          > list
+trigger hello                     > run hello
+schedule hello tomorrow 9:00      > schedule hello --at 'tomorrow 9:00'
+schedule hello in 5m              > schedule hello --in 5m
+schedule hello 5m -p n=1          > schedule hello --in 5m -p n=1
+schedule hello at 18:00           > schedule hello --at 18:00
+schedule hello every 1h           > schedule hello --every 1h
+schedule hello '0 3 * * *'        > schedule hello --cron '0 3 * * *'
+schedule hello @daily             > schedule hello --cron @daily
+schedule hello --daily            > schedule hello --cron @daily
+schedule hello --interval 5m      > schedule hello --every 5m
+schedule hello --delay 5m         > schedule hello --in 5m
+schedule hello --max-retries 3    > schedule hello --retries 3
+schedule hello --unique u         > schedule hello --key u
+schedule hello -n a --cron @daily > schedule hello --name a --cron @daily
+schedule list                     > schedules
+schedules ls                      > schedules
+schedules delete nightly          > unschedule nightly
+schedules pause nightly           > pause --schedule nightly
+crontab -l                        > schedules
+delay 5m hello                    > schedule hello --in 5m
+defer hello                       > schedule hello --in 20m
+reschedule 1 5m                   > update 1 --in 5m
+update 1 tomorrow                 > update 1 --at 'tomorrow 9:00'
+postpone 1                        > update 1
+promote 1                         > update 1 --now
+kill -9 1                         > abort --force 1
+kill hello                        > abort --job hello
+abort all                         > abort --all
+abort --signal TERM 1             > abort --force 1
+stop hello                        > abort --job hello
+stop -f                           > stop --now
+rm -f 1                           > remove 1
+rm all                            > prune --keep 0
+retry failed                      > retry --failed
+retry hello                       > retry --job hello
+retry --all                       > retry --failed
+restart 1                         > rerun 1
+restart hello                     > run hello
+status 1                          > show 1
+status hello                      > jobs hello
+show hello                        > jobs hello
+jobs list                         > jobs
+job hello                         > jobs hello
+new job hello                     > new hello
+create hello                      > new hello
+init shop                         > init --dir shop
+setup                             > init
+daemon start                      > daemon --detach
+daemon stop                       > stop
+daemon -d                         > daemon --detach
+daemon --port 9000                > daemon --http 127.0.0.1:9000
+daemon --concurrency=8            > daemon --workers 8
+jobs:work                         > daemon
+scale worker=4                    > daemon --workers 4
+up -d                             > daemon --detach
+pause all                         > pause
+pause --all                       > pause
+resume 1                          > retry 1
+suspend hello                     > pause hello
+unpause hello                     > resume hello
+monit                             > dashboard
+open                              > web
+install                           > service --user
+restore all.jsonl                 > import all.jsonl
+check                             > jobs --check
+`
+  .trim()
+  .split('\n')
+  .map((line) => line.split(/ +> /) as [string, string]);
+
+test.each(LINES)('%s means %s', async (typed, line) => {
+  const hint = await hintFor(typed);
+  const [said = ''] = hint.split('\nA param is given');
+  expect(said).toBe(`Try: jobrun ${line}`);
+  await expect(parse(wordsIn(line))).resolves.not.toBeNull();
+});
+
+test('where no line does the same, a sentence says what does', async () => {
+  expect(await hintFor('restart')).toBe('Restart it: jobrun stop && jobrun daemon --detach');
+  expect(await hintFor('daemon restart')).toContain('jobrun stop && jobrun daemon --detach');
+  expect(await hintFor('list --all')).toContain('every state');
+  expect(await hintFor('logs --timestamps 5')).toContain('begins with its time');
+  expect(await hintFor('backup')).toContain('jobrun export > backup.jsonl');
+  expect(await hintFor('pause 12')).toContain('jobrun abort <id>');
+  expect(await hintFor('rm --all')).toContain('jobrun prune --keep 0');
+});
+
+test('an option that may be a param keeps that way too, and a mere switch is no param', async () => {
+  expect(await hintFor('schedule hello --delay 5m')).toMatch(/--in 5m\nA param .* -p delay=5m\.$/);
+  expect(await hintFor('run hello --detach')).not.toContain('-p');
+  expect(await hintFor('run hello --n 5')).toContain('-p n=5');
+});
+
+test('what is unknown stays unanswered', async () => {
+  for (const typed of ['frobnicate', 'list --nothing', 'show', 'schedule hello sometime soon'])
+    expect(await hintFor(typed), typed).not.toContain('Try:');
+});
