@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly in?: Duration;
   /** Higher runs first. Default: the job's, else 1. */
   readonly priority?: number;
-  /** While an unsettled run of this job has the key, that one is given instead of a new one. */
+  /** If a run of this job with this key has not finished, that run is returned instead of a new one. */
   readonly key?: string;
   /** Further attempts after the first, in place of the job's. */
   readonly retries?: number;

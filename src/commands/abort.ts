@@ -31,8 +31,8 @@ const options = {
   graceMs: option('--grace <duration>', duration, 'time to clean up before the process is killed'),
   force: shellFlag('--force', 'kill at once'),
   reason: option('--reason <text>', text(MAX_REASON), 'a reason, kept with the run'),
-  job: option('--job <job>', job, 'all unsettled runs of this job'),
-  all: flag('--all', 'all unsettled runs'),
+  job: option('--job <job>', job, 'every run of this job that has not finished'),
+  all: flag('--all', 'every run that has not finished'),
   yes: shellFlag('-y, --yes', 'do not ask'),
   ...BY_FILTER,
 };

@@ -3,8 +3,9 @@ import type { Watch } from '../catalog/watcher.ts';
 import type { SeenWorker } from '../engine/members.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
+import { textWidth } from '../support/graphemes.ts';
 import { SECOND } from '../support/limits.ts';
-import { showMegabytes } from '../support/text.ts';
+import { plainLine, showMegabytes } from '../support/text.ts';
 import type { Command, Context } from './shared/command.ts';
 import { hostViews, seenWorkers } from './shared/hosts.ts';
 import { jobNames } from './shared/job-views.ts';
@@ -75,7 +76,7 @@ export const status: Command<typeof options, Status> = {
       out.line`state     ${status.state}`;
       if (status.engine !== undefined && status.engine !== 'json') {
         out.line`store     ${status.engine}`;
-        for (const one of hosts) out.line`host      ${hostText(one)}`;
+        for (const text of aligned(hosts.map(hostCells))) out.line`host      ${text}`;
       }
       if (running) out.line`workers   ${workers.busy} of ${workers.total} busy`;
       const counts = Object.entries(status.counts).filter(([, n]) => n > 0);
@@ -90,7 +91,8 @@ export const status: Command<typeof options, Status> = {
       else if (paused?.jobs.length) out.line`paused    ${paused.jobs.join(', ')}`;
       // The same.
       if (status.http) out.line`http      ${status.http}`;
-      for (const one of status.external ?? []) out.line`outside   ${outsideText(one, out.now)}`;
+      const outside = (status.external ?? []).map((one) => outsideCells(one, out.now));
+      for (const text of aligned(outside)) out.line`outside   ${text}`;
       const watch = watchText(status.watch);
       if (watch !== null) out.line`watch     ${watch}`;
       if (!running) out.note`start it: jobrun daemon`;
@@ -99,10 +101,19 @@ export const status: Command<typeof options, Status> = {
   },
 };
 
-function hostText({ host, pid, workers, state, silentMs }: HostView): string {
-  const busy = `${workers.busy} of ${workers.total} busy`;
-  const silent = state === 'silent' ? `   silent for ${showDuration(silentMs)}` : '';
-  return `${host}   pid ${pid}   ${busy}${silent}`;
+/** One line for each, with what belongs together below one another. */
+function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, i) =>
+    Math.max(...rows.map((row) => textWidth(row[i] ?? ''))),
+  );
+  const padded = (cell: string, i: number): string =>
+    cell + ' '.repeat((widths[i] ?? 0) - textWidth(cell));
+  return rows.map((row) => row.map(padded).join('   ').trimEnd());
+}
+
+function hostCells({ host, pid, workers, state, silentMs }: HostView): readonly string[] {
+  const silent = state === 'silent' ? `silent for ${showDuration(silentMs)}` : '';
+  return [plainLine(host), `pid ${pid}`, `${workers.busy} of ${workers.total} busy`, silent];
 }
 
 const externalView = (seen: SeenWorker): ExternalWorkerView => ({
@@ -110,9 +121,12 @@ const externalView = (seen: SeenWorker): ExternalWorkerView => ({
   seenAt: isoOf(seen.seenAt),
 });
 
-function outsideText({ name, jobs, seenAt, running }: ExternalWorkerView, now: number): string {
+function outsideCells(
+  { name, jobs, seenAt, running }: ExternalWorkerView,
+  now: number,
+): readonly string[] {
   const ago = showDuration(Math.max(0, now - instantOf(seenAt)));
-  return `${name}   ${jobs.join(', ')}   ${running} running   heard ${ago} ago`;
+  return [plainLine(name), `${running} running`, `heard ${ago} ago`, plainLine(jobs.join(', '))];
 }
 
 const overviewOf = async (context: Context): Promise<Overview> => ({

@@ -69,7 +69,7 @@ export function formFor(job: FormJob, like: LikeRun | null = null): Form {
       return field(name, kind, paramHint(one), { choices, required, type, line });
     }),
     field('when', 'when', 'now, 18:30, in 20m, tomorrow 9:00, 2026-12-01 18:30'),
-    field('key', 'key', 'at most one unsettled run has it'),
+    field('key', 'key', 'one unfinished run per key'),
     field('priority', 'priority', 'a number; higher runs first', {
       line: lineOf(like && like.priority !== 1 ? String(like.priority) : ''),
     }),

@@ -37,7 +37,7 @@ const MISTAKES: readonly Mistake[] = [
   ['service --http here', 2, 'bad-option', '"here"', '127.0.0.1:9464'],
   ['daemon --http here', 2, 'bad-option', '"here"', '127.0.0.1:9464'],
   ['daemon --detach --log nowhere/d.log', 2, 'bad-option', 'cannot be written', '--log'],
-  ['completion tcsh', 2, 'bad-option', '"tcsh"', 'bash'],
+  ['completion tcsh', 2, 'bad-option', '"tcsh"', 'one for each of bash, zsh, fish'],
   ['prune', 2, 'bad-option', 'which runs', '--older-than'],
   ['prune --older-than 1d', 2, 'bad-option', 'no terminal', '-y'],
   ['schedule hello --in 5', 2, 'bad-time', '"5"', '20m'],
