@@ -4,8 +4,19 @@
 const IN_RETRIES = 'It stands in "retries": retries: { limit: 3, delay: \'10s\', … }.';
 const WITH_A_RUN = 'It is given with a run: jobrun schedule <job> --key <text>.';
 
+const IN_FILE = 'It stands in the file of a job, as code.';
+
 /** Each by its letters alone, in lower case. */
 export const FIELD_WORDS: Readonly<Record<string, string>> = {
+  run: IN_FILE,
+  initialize: IN_FILE,
+  params: IN_FILE,
+  lock: IN_FILE,
+  nextrun: IN_FILE,
+  onerror: IN_FILE,
+  onstale: IN_FILE,
+  ondone: IN_FILE,
+  onfailed: IN_FILE,
   name: "A job's name is that of its file.",
   id: "A job's name is that of its file.",
   title: 'description',

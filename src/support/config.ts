@@ -97,7 +97,7 @@ export interface ConfigOptions {
 
 const lease = v.pipe(
   duration,
-  v.check((ms) => ms >= MIN_LEASE_MS, must(`at least ${MIN_LEASE_MS / SECOND}s`)),
+  v.check((ms) => ms >= MIN_LEASE_MS, ` must be at least ${MIN_LEASE_MS / SECOND}s`),
 );
 
 /** Linux takes no variable of 128 KB, and no process could be started with it. */
@@ -149,10 +149,10 @@ const FILE = strict(
     drain: v.optional(duration, 30 * SECOND),
     defaults: v.optional(fields, {}),
     keep: v.optional(anything),
-    notify: v.optional(list(anything), []),
+    notify: v.optional(list(anything, 'a list such as [{ "on": ["failed"], "command": "…" }]'), []),
     trace: v.optional(TRACE, {}),
-    env: v.optional(mapOf(VARIABLE), {}),
-    redact: v.optional(list(text), []),
+    env: v.optional(mapOf(VARIABLE, 'an object such as { "NODE_ENV": "production" }'), {}),
+    redact: v.optional(list(text, 'a list such as ["password"]'), []),
     engine: v.optional(text, 'json'),
     host: v.optional(textUpTo(MAX_HOST_LENGTH)),
     lease: v.optional(lease, 30 * SECOND),
@@ -276,8 +276,18 @@ function readJson(file: string): Json {
   } catch (error) {
     // Node shows some letters around the mistake: they may be those of a password.
     const why = (error as Error).message.replace(/,? (?:\.\.\.)?"[\s\S]*" is not valid JSON$/, '');
-    throw new JobrunError('bad-config', `${file} is not JSON: ${why}`, 'Fix it there.', error);
+    const message = `${file} is not JSON: ${why.replace(/\bat position (\d+)$/, (_, at) => lineOf(content, Number(at)))}`;
+    throw new JobrunError('bad-config', message, JSON_FORM, error);
   }
+}
+
+const JSON_FORM =
+  'Names stand in double quotes. Comments, and a comma behind the last entry, are not allowed.';
+
+/** The place of a character as an editor shows it. */
+function lineOf(content: string, at: number): string {
+  const lines = content.slice(0, at).split('\n');
+  return `in line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`;
 }
 
 /** A fault that another reader found in a setting, as a mistake of the file that has it. A defect stays one. */

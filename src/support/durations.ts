@@ -41,12 +41,23 @@ export function durationOf(value: unknown): number | null {
 
 /** Returns the milliseconds of a duration as people type it (`5 minutes`, `1 hour 30 min`, `20m`), or null. */
 export function spelledDuration(text: string): number | null {
-  const short = text.toLowerCase().replace(SPELLED, (_, amount, word) => {
+  const short = shortOf(text);
+  const ms = WHOLE.test(short) ? sumOfParts(short) : isoMs(text.toUpperCase());
+  return ms !== null && ms <= LONGEST_MS ? ms : null;
+}
+
+const shortOf = (text: string): string =>
+  text.toLowerCase().replace(SPELLED, (_, amount, word) => {
     const unit = Object.keys(SPELLINGS).find((one) => SPELLINGS[one]?.test(word));
     return `${amount}${unit ?? word}`;
   });
-  const ms = WHOLE.test(short) ? sumOfParts(short) : isoMs(text.toUpperCase());
-  return ms !== null && ms <= LONGEST_MS ? ms : null;
+
+/** The hint for a text that is no duration: the form in which it is one, or an empty text. */
+export function durationHint(value: unknown): string {
+  if (typeof value !== 'string') return '';
+  const short = shortOf(value.trim());
+  if (/^\d+$/.test(short)) return `Give its unit: "${short}s", "${short}m" or "${short}h".`;
+  return durationOf(short) === null ? '' : `Write it as "${short}".`;
 }
 
 const SPELLED = /(\d+(?:\.\d+)?) ?([a-z]+) ?/g;
@@ -74,7 +85,7 @@ function isoMs(text: string): number | null {
 }
 
 function refused(text: string, what: string): JobrunError {
-  const hint = 'Write it as 500ms, 90s, 20m, 1h30m, 2d, 1w or PT20M.';
+  const hint = durationHint(text) || 'Write it as 500ms, 90s, 20m, 1h30m, 2d, 1w or PT20M.';
   return new JobrunError('bad-time', `${what}: "${text}" is not a duration`, hint);
 }
 

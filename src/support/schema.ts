@@ -5,8 +5,9 @@
 //
 // Objects are made by `object` and `strict` alone, because valibot takes a list for an object without fields.
 import * as v from 'valibot';
+import { CHOICE_WORDS } from './choice-words.ts';
 import { isInstant } from './clock.ts';
-import { durationOf } from './durations.ts';
+import { durationHint, durationOf } from './durations.ts';
 import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
 import { httpAddressOf } from './http-address.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
@@ -71,15 +72,19 @@ type Message = (issue: { readonly input: unknown }) => string;
 
 /** The message of a value that should be `wanted`. */
 export const must =
-  (wanted: string, code: ErrorCode | '' = ''): Message =>
+  (
+    wanted: string,
+    code: ErrorCode | '' = '',
+    hint: (input: unknown) => string = () => '',
+  ): Message =>
   ({ input }) =>
     input === undefined
       ? ` is missing: it must be ${wanted}\n\n${code}`
-      : ` must be ${wanted}, not ${shown(input)}\n\n${code}`;
+      : ` must be ${wanted}, not ${shown(input)}\n${hint(input)}\n${code}`;
 
 /** The message of a word that is none of those which there are. */
 export const noSuch = (word: string, choices: readonly string[], of = ''): string =>
-  `${of}: there is no "${plainLine(word)}"\n${didYouMean(word, choices)}\nbad-option`;
+  `${of}: there is no "${plainLine(word)}"\n${hintOf(word, choices, CHOICE_WORDS) ?? didYouMean(word, choices)}\nbad-option`;
 
 const MOST_SHOWN = 80;
 
@@ -112,7 +117,7 @@ export const textUpTo = (most: number): Schema<string> =>
 
 /** The texts that the system takes as a path or an argument. */
 export const systemText = be<string>(
-  'a text',
+  ({ input }) => must(input === '' ? 'a text that is not empty' : 'a text')({ input }),
   (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
 );
 
@@ -167,6 +172,7 @@ export const duration = made(
   must(
     "a duration: milliseconds or a text such as '500ms', '90s', '20m', '1h30m', '2d', '1w', 'PT20M'",
     'bad-time',
+    durationHint,
   ),
   durationOf,
 );
@@ -211,15 +217,20 @@ export const httpAddress = readBy((address) => {
   return address;
 }, "an address such as '127.0.0.1:9464'");
 
-export const list = <T>(item: Schema<T>): Schema<T[]> => v.array(item, must('a list'));
+/** `wanted` says what the list is of. */
+export const list = <T>(item: Schema<T>, wanted = 'a list'): Schema<T[]> =>
+  v.array(item, must(wanted));
 
 /** A list that begins with these. */
 export const tuple = (...items: readonly Schema[]): Schema => v.looseTuple(items, must('a list'));
 
 /** An object that has such a value under each name, whatever that is: the record of valibot leaves out `constructor`. */
-export const mapOf = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> =>
+export const mapOf = <T>(
+  item: Schema<T>,
+  wanted = 'an object',
+): Schema<Readonly<Record<string, T>>> =>
   v.pipe(
-    be<Readonly<Record<string, T>>>('an object', isFields),
+    be<Readonly<Record<string, T>>>(wanted, isFields),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
       const input = dataset.value;

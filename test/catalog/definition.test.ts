@@ -137,6 +137,8 @@ describe('what is refused, with the field and what it takes', () => {
     ],
     [{ retries: { attempts: 3 } }, 'retries has no field "attempts": did you mean "limit"?'],
     [{ rateLimit: { max: 1, per: '1m' } }, 'rateLimit has no field "max": did you mean "limit"?'],
+    [{ timeout: '1 hour' }, 'not "1 hour": write it as "1h"'],
+    [{ overlap: 'forbid' }, 'overlap: there is no "forbid": did you mean "skip"?'],
     [{ retries: -1 }, 'retries must be a whole number from 0, not -1'],
     [{ retries: '3' }, 'retries must be'],
     [{ retries: { tries: 3 } }, 'retries has no field "tries"'],

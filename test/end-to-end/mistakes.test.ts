@@ -29,6 +29,8 @@ const MISTAKES: readonly Mistake[] = [
   ['schedule hello --retries many', 2, 'bad-option', '"many"', 'infinite'],
   ['schedule hello --priority 1.5', 2, 'bad-option', '"1.5"', 'whole number'],
   ['list --state faild', 2, 'bad-option', '"faild"', '"failed"'],
+  ['list --state success', 2, 'bad-option', '"success"', '"done"'],
+  ['schedule hello --timeout 5;minutes', 2, 'bad-time', '"5 minutes"', 'Write it as "5m"'],
   ['abort 1 --all', 2, 'bad-option', 'one of', 'jobrun abort 12'],
   ['retry', 2, 'bad-option', 'either', 'jobrun retry 12'],
   ['show one', 2, 'bad-option', '"one"', 'jobrun list'],
@@ -40,7 +42,7 @@ const MISTAKES: readonly Mistake[] = [
   ['completion tcsh', 2, 'bad-option', '"tcsh"', 'one for each of bash, zsh, fish'],
   ['prune', 2, 'bad-option', 'which runs', '--older-than'],
   ['prune --older-than 1d', 2, 'bad-option', 'no terminal', '-y'],
-  ['schedule hello --in 5', 2, 'bad-time', '"5"', '20m'],
+  ['schedule hello --in 5', 2, 'bad-time', '"5"', '"5s", "5m" or "5h"'],
   ['schedule hello --at tomorow', 2, 'bad-time', '"tomorow"', 'tomorrow 9:00'],
   ['schedule hello --at 18:00 --tz Europe/Berlim', 2, 'bad-time', 'Berlim', 'Europe/Berlin'],
   ['schedule hello --tz Mars/Phobos', 2, 'bad-time', 'Mars', 'Europe/Berlin'],
@@ -113,6 +115,7 @@ test('a mistake in the config is told of the config, not of each job that it wou
   for (const [config, says] of [
     ['{ "defaults": { "retires": 1 } }', 'defaults has no field "retires"'],
     ['{ "defaults": { "retries": "x" } }', 'defaults: retries must be a number'],
+    ['{ "defaults": { "onDone": 1 } }', 'defaults has no field "onDone": it stands in the file'],
     ['{ "keep": { "done": "x" } }', 'keep.done must be a duration'],
   ] as const) {
     project.write('jobrun.config.json', config);

@@ -22,19 +22,27 @@ describe('a duration as text', () => {
   });
 
   it.each([
+    ['5', 'Give its unit: "5s", "5m" or "5h".'],
+    ['5 s', 'Write it as "5s".'],
+    ['5S', 'Write it as "5s".'],
+    ['1h 30m', 'Write it as "1h30m".'],
+    ['2 Hours 5 minutes', 'Write it as "2h5m".'],
+  ])('"%s" is refused, with the form in which it is one', (text, hint) => {
+    expect(() => parseDuration(text, 'timeout')).toThrow(
+      expect.objectContaining({ code: 'bad-time', hint }),
+    );
+  });
+
+  it.each([
     '',
-    '5',
-    '5 s',
     '-5s',
     'soon',
     '5 parsecs',
-    '1h 30m',
     'P',
     'PT',
     'P1M',
     '1e3s',
     '.5s',
-    '5S',
     '99999999999w',
     `${'9'.repeat(400)}s`,
     'Infinity',

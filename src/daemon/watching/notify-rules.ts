@@ -41,13 +41,14 @@ const address = be<string>(
     URL.canParse(url) &&
     ['http:', 'https:'].includes(new URL(url).protocol),
 );
-const someOf = (item: Schema<string>): Schema<string[]> =>
-  v.pipe(list(item), v.nonEmpty(' must not be an empty list'));
+const ON = "a list of states and outcomes such as ['failed', 'timeout']";
+const someOf = (item: Schema<string>, wanted?: string): Schema<string[]> =>
+  v.pipe(list(item, wanted), v.nonEmpty(' must not be an empty list'));
 
 const rule = v.pipe(
   strict(
     {
-      on: v.lazy((on) => (typeof on === 'string' ? words : someOf(words))),
+      on: v.lazy((on) => (typeof on === 'string' ? words : someOf(words, ON))),
       job: v.optional(textUpTo(MAX_JOB_NAME)),
       command: v.optional(
         v.lazy((command) => (Array.isArray(command) ? someOf(systemText) : line)),
