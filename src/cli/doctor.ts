@@ -23,6 +23,7 @@ import {
 } from '../daemon/checkup.ts';
 import { missingFolder } from '../daemon/follow-files.ts';
 import { bootOf } from '../daemon/history-clock.ts';
+import { warningsOfJobs } from '../daemon/job-checkup.ts';
 import { readJobs } from '../daemon/jobs.ts';
 import { checkStore, clockWasSet } from '../daemon/store-checkup.ts';
 import {
@@ -143,6 +144,7 @@ async function checkJobs(config: Config): Promise<Check> {
   if (missing) findings.push({ level: 'warning', file: config.jobs, ...missing });
   if (problem !== null)
     findings.push({ level: 'warning', file: config.jobs, message: problem, hint: hint ?? '' });
+  findings.push(...(await warningsOfJobs(config)));
   const summary = broken.length === 0 ? 'none broken' : count(broken.length, 'broken job');
   return checkOf('jobs', summary, findings);
 }

@@ -1,6 +1,6 @@
 // A state that is looked at, damaged, repaired, carried away and brought back, as somebody does it at a terminal.
 import { execFileSync } from 'node:child_process';
-import { cpSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Doc, Project } from '../helpers/project.ts';
@@ -186,6 +186,24 @@ test('whoever stops reading an export ends it without a word', async () => {
   const first = execFileSync('sh', ['-c', script], { cwd: project.dir, env: project.env });
   expect(JSON.parse(String(first))).toMatchObject({ jobrun: 'export', format: 2 });
 }, 60_000);
+
+test('a script without its run bit, and a rule for a job without a file, are warnings', async () => {
+  const project = new Project(JOBS);
+  const script = project.write('jobs/deploy.sh', '#!/bin/sh\n');
+  chmodSync(script, 0o644);
+  const notify = [
+    { on: ['failed'], job: 'hello', command: 'true' },
+    { on: ['failed'], job: 'helo', command: 'true' },
+  ];
+  project.write('jobrun.config.json', JSON.stringify({ notify }));
+  const { code, doc } = await doctor(project);
+  const jobs = doc.checks.find((one: Doc) => one.name === 'jobs');
+  expect([code, jobs.status]).toEqual([0, 'warning']);
+  expect(jobs.findings.map(({ message, hint }: Doc) => [message, hint])).toEqual([
+    [`${script} is no job`, `It lacks its run bit: chmod +x ${script}`],
+    ['notify[1] is for the job "helo", which has no file', 'Did you mean "hello"?'],
+  ]);
+});
 
 test('what the next daemon would refuse in the config is a problem, and a jobs folder that is not there is told', async () => {
   const project = new Project(JOBS);
