@@ -11,6 +11,7 @@ import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { MAX_HTTP_STREAMS } from '../support/limits.ts';
+import { nearest } from '../support/text.ts';
 import { Bodies, refuseType } from './body.ts';
 import type { Conductor } from './conductor/conductor.ts';
 import type { Ask } from './conductor/updates.ts';
@@ -19,7 +20,7 @@ import { Repeats } from './idempotency.ts';
 import { type Access, bearerOf, Keys } from './keys.ts';
 import { sendLines } from './lines.ts';
 import { Operations } from './operations.ts';
-import { hasBody, NO_PATH, notAllowed, type Reply, refusal } from './reply.ts';
+import { hasBody, noPath, notAllowed, type Reply, refusal } from './reply.ts';
 import {
   matched,
   type Prepared,
@@ -91,7 +92,7 @@ export class Api {
     const found = routesOf(await this.#routes, target.parts);
     const { request, response } = visit;
     const one = found.find(({ prepared }) => prepared.route.method === request.method);
-    if (found.length === 0) return NO_PATH;
+    if (found.length === 0) return noPath(nearestOf(target.parts, await this.#routes));
     if (!one) return notAllowed([...new Set(found.map(({ prepared }) => prepared.route.method))]);
     const served = this.#open();
     if (!served) return NOT_SERVING;
@@ -250,6 +251,14 @@ function routesOf(routes: readonly Prepared[], parts: readonly string[]): readon
     return path ? [{ prepared, path }] : [];
   });
   return found.sort((a, b) => a.prepared.inPath.size - b.prepared.inPath.size);
+}
+
+/** The beginning of a path that is there, for one that is not: `run`, or `/api/runs` without its version. */
+function nearestOf(parts: readonly string[], routes: readonly Prepared[]): string | null {
+  const isWhole = parts[1] === PREFIX[1];
+  const asked = parts[isWhole ? 2 : 1] ?? '';
+  const meant = nearest(asked, new Set(routes.map(({ route }) => route.path.split('/')[0] ?? '')));
+  return isWhole && meant === asked ? null : meant;
 }
 
 /** A request for a command, with the id that makes a repeat the same. */

@@ -34,7 +34,7 @@ import { isVisit, PageFiles, pageFileOf } from './page.ts';
 import {
   errorReply,
   hasBody,
-  NO_PATH,
+  noPath,
   notAllowed,
   type Reply,
   refusal,
@@ -195,7 +195,7 @@ export class Door {
     if (isFromElsewhere(headers, this.#own) && !(isOfPage && isVisit(request)))
       return FROM_ELSEWHERE;
     const isServed = WATCHED.includes(parts.join('/')) || APIS.includes(parts[0] ?? '');
-    return isOfPage || isServed ? null : NO_PATH;
+    return isOfPage || isServed ? null : noPath();
   }
 
   async #show(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -91,10 +91,12 @@ export const refusal = (
   headers: Readonly<Record<string, string>> = {},
 ): Reply => ({ status, body: { error: { ...error.toJSON() } }, headers });
 
-export const NO_PATH = refusal(
-  404,
-  new JobrunError('unknown-path', 'there is no such path', 'See /api/v1/openapi.json.'),
-);
+/** `first`: the beginning of a path that was probably meant. */
+export function noPath(first: string | null = null): Reply {
+  const meant = first === null ? '' : `Did you mean /api/v1/${first}? `;
+  const hint = `${meant}See /api/v1/openapi.json.`;
+  return refusal(404, new JobrunError('unknown-path', 'there is no such path', hint));
+}
 
 export const notAllowed = (methods: readonly string[]): Reply =>
   refusal(

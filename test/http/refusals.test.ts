@@ -177,3 +177,13 @@ test('a thousand slow connections leave room for those who watch and for those w
   for (const socket of sockets) socket.destroy();
   await eventually(async () => (await project.api('GET', 'status')).status === 200);
 });
+
+test('a path that is nearly one is answered with the one that was meant', async () => {
+  const project = await apiProject(JOBS);
+  const hintOf = async (path: string): Promise<string> =>
+    JSON.parse((await ask(`${project.url}${path}`, {})).body).error.hint;
+  for (const path of ['/api/v1/run', '/api/v1/run/5', '/api/runs'])
+    expect([path, await hintOf(path)]).toEqual([path, expect.stringContaining('/api/v1/runs?')]);
+  for (const path of ['/api/v1/runs/5/nothing', '/api/v1/zzz'])
+    expect([path, await hintOf(path)]).toEqual([path, 'See /api/v1/openapi.json.']);
+});
