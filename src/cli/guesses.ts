@@ -22,6 +22,8 @@ const EXTENSION = /\.(?:[cm]?[jt]s|sh|py|rb|pl)$/;
 
 /** The same error, and how to type what was meant where that is known. */
 export async function withGuess(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
+  // A hint that names the file of the job knows better.
+  if (error.code === 'unknown-job' && !/^(?:See|Did) /.test(error.hint)) return error;
   const said = meant(argv, error);
   const line = said === null || isSentence(said) ? said : await typable(said);
   const hint = line !== null && !isSentence(line) ? `Try: ${textOf(line)}` : line;

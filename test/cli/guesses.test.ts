@@ -213,6 +213,12 @@ test('an option that may be a param keeps that way too, and a mere switch is no 
   expect(await hintFor('run hello --n 5')).toContain('-p n=5');
 });
 
+test('a refusal that names the file of the job keeps its hint', async () => {
+  const hint = '/p/jobs/deploy.sh lacks its run bit: chmod +x /p/jobs/deploy.sh';
+  const refused = new JobrunError('unknown-job', 'there is no job named "jobs/deploy.sh"', hint);
+  expect((await withGuess(refused, ['run', 'jobs/deploy.sh'])).hint).toBe(hint);
+});
+
 test('what is unknown stays unanswered', async () => {
   for (const typed of ['frobnicate', 'list --nothing', 'show', 'schedule hello sometime soon'])
     expect(await hintFor(typed), typed).not.toContain('Try:');
