@@ -154,6 +154,13 @@ function help(program: Program): null {
 const STATE_HINT =
   'The state folder is --state-dir <folder>. --state is the filter of list and prune.';
 
+/** The place to find an argument that was left out. */
+const MISSING: Readonly<Record<string, string>> = {
+  id: 'The ids of runs: jobrun list. ',
+  name: 'The names of schedules: jobrun schedules. ',
+  shell: 'For example: jobrun completion bash. ',
+};
+
 function refused(error: CommanderError, command?: string, own?: Program): JobrunError {
   const [what = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   if (/ '--state[='](?!dir)/.test(what))
@@ -165,6 +172,7 @@ function refused(error: CommanderError, command?: string, own?: Program): Jobrun
     isOneTooMany && hasParams
       ? 'Params are given with -p name=text or --params JSON, a time with --at or --in. '
       : '';
-  const see = `${params}See jobrun ${command ? `${command} ` : ''}--help`;
+  const [, missing = ''] = /^missing required argument '(.+)'/.exec(what) ?? [];
+  const see = `${params}${MISSING[missing] ?? ''}See jobrun ${command ? `${command} ` : ''}--help`;
   return new JobrunError('bad-option', what, suggestion === '' ? see : suggestion, error);
 }

@@ -31,6 +31,8 @@ const MISTAKES: readonly Mistake[] = [
   ['list --state faild', 2, 'bad-option', '"faild"', '"failed"'],
   ['list --state success', 2, 'bad-option', '"success"', '"done"'],
   ['schedule hello --timeout 5;minutes', 2, 'bad-time', '"5 minutes"', 'Write it as "5m"'],
+  ['logs', 2, 'bad-option', "'id'", 'jobrun list'],
+  ['unschedule', 2, 'bad-option', "'name'", 'jobrun schedules'],
   ['abort 1 --all', 2, 'bad-option', 'one of', 'jobrun abort 12'],
   ['retry', 2, 'bad-option', 'either', 'jobrun retry 12'],
   ['show one', 2, 'bad-option', '"one"', 'jobrun list'],
