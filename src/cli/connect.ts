@@ -85,8 +85,9 @@ export class Jobs {
 
   /**
    * Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. A job that does not exist
-   * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`,
-   * and `refused` for a schedule whose name is taken.
+   * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with
+   * `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`, and `refused` for a schedule
+   * whose name is taken.
    *
    * A definition made by `defineJob` in a file of the jobs folder may stand for the name. Then TypeScript checks its
    * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name, and

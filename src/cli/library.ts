@@ -1,5 +1,5 @@
-// `connect`: the commands for programs. Each call is the request that the command line makes too, to the daemon if one
-// runs and on the files if none does. So checks, errors and results are the same. One connection to a daemon is kept.
+// The calls of `connect.ts`, carried out. Each is the request that the command line makes too, to the daemon if one runs
+// and on the files if none does. So checks, errors and results are the same. One connection to a daemon is kept.
 // The files are held only while a call is under way. Calls that only look hold them as any reader does: nothing is made
 // or written, and others may look meanwhile.
 import { commandOf } from '../commands/dispatch.ts';

@@ -7,8 +7,9 @@
 // begun: the worker has the run. Its messages are carried on: progress is noted, log lines and rows are kept, saves and
 // emits are made durable and answered. Its outcome, or the end of its process, settles the run.
 // ending: something from outside has decided the end: an abort, a start that took too long, the timeout, no heartbeat
-// within lockTime, the daemon's own stop, or the fence of its lease (membership.ts). The first such cause wins. The job is told by its signal; when its grace is over, its process group is ended;
-// in any case nothing of it lives when the run is settled, so that no second process can ever hold it.
+// within lockTime, the daemon's own stop, or the fence of its lease (membership.ts). The first such cause wins. The
+// job's signal is aborted. When its grace is over, its process group is ended. Nothing of it lives when the run is
+// settled, so that no second process can ever hold it.
 // settling: the result goes to the engine. If the disk refuses it, it is kept here and tried again: a result that was
 // reached is not thrown away because the disk is full for a moment.
 import type { Claimed, Engine } from '../engine/engine.ts';

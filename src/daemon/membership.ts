@@ -6,7 +6,8 @@
 //     '--given up--> outsider --attempts dead, joined anew--> member
 //
 // member: the store has answered the last renewal. Runs are taken and carried out.
-// away: it has not, and neither one that was asked for at once after it. Attempts go on, nothing new begins, and it asks again several times a second. It says so once.
+// away: it has answered neither that renewal nor one that was asked for at once after it. Attempts go on, nothing new
+//   begins, and it asks again several times a second. It says so once.
 // fenced: six tenths of the lease have passed since the last renewal that was answered was asked for. All attempts are
 //   ended, whole process groups; they are `lost`. Their results are written when the store answers, if no other has the
 //   runs by then.

@@ -94,7 +94,7 @@ function emptyText({ filter, tab, list, status, asTyped }: Model): string {
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 
-/** The most important facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule separates it. */
+/** The main facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule comes first. */
 export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
   const { place, detail } = model;
   const isTall = layout.kind === 'tall';

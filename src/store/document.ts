@@ -68,7 +68,10 @@ export async function readWeighed<T extends Document>(
   return low.data && { data: upgraded(path, low.data), bytes: adapter.bytes };
 }
 
-/** Gives the elements of all lists of a document, in order; others than those on wanted lines may be left out. It throws at the end where they are not what was written. */
+/**
+ * Yields the elements of all lists of a document, in order; those on lines that are not wanted may be left out. Throws
+ * at the end where they are not what was written.
+ */
 export async function* elementsOf(
   disk: Disk,
   path: string,

@@ -1,6 +1,6 @@
-// The loader of job files. A job is the default export of its file (`loadJob`). It puts two things into Node's own loader, the same on every Node: the hooks of `import`
-// (`import-hooks.ts`) and the functions behind `require` (below). Node does all else: it links, evaluates, keeps each
-// module once, and finds packages.
+// The loader of job files. A job is the default export of its file (`loadJob`). It puts two things into Node's own
+// loader, the same on every Node: the hooks of `import` (`import-hooks.ts`) and the functions behind `require` (below).
+// Node does all else: it links, evaluates, keeps each module once, and finds packages.
 //
 // A file is in one of these states:
 //   foreign     plain JavaScript in node_modules, a builtin, an addon. Node alone loads it, at Node's speed.

@@ -2,10 +2,10 @@
 //
 //   starting --> ready <--> busy --> retiring --> ended
 //
-// starting: the process has its mark, and an task may be sent to it: that waits in its pipe. `onStart` has been called,
+// starting: the process has its mark, and a task may be sent to it: that waits in its pipe. `onStart` has been called,
 //   so that the claim of a run can name the process, and a daemon that starts after a crash finds it.
 // ready: it has no task. Ready ones above the first are retired after a minute.
-// busy: it has an task, or several that may share it (`mayTake` is the table of who shares with whom).
+// busy: it has a task, or several that may share it (`mayTake` is the table of who shares with whom).
 // retiring: it gets no further task, and ends when it has given back the last one. The job files have changed, it
 //   died, a run has changed it, it has had its runs, or it holds too much memory: `#isSpent` and `retire` decide.
 // ended: nothing of it lives any more (death.ts proves it). Only then `onEnd` is called, and a run of it may go on.
@@ -154,7 +154,7 @@ export class WorkerPool {
     return runner instanceof Child ? runner : null;
   }
 
-  /** Gives a worker back after an task. A worker that is not to be used again, outdated or worn out, is ended. */
+  /** Gives a worker back after a task. A worker that is not to be used again, outdated or worn out, is ended. */
   release(runner: Runner, { reusable }: { readonly reusable: boolean }): void {
     const worker = this.#workers.get(runner);
     if (!worker) return;
@@ -335,7 +335,7 @@ export class WorkerPool {
     return worker.ended;
   }
 
-  /** Without an task there is nothing in it that would want to be told first. */
+  /** Without a task there is nothing in it that would want to be told first. */
   async #endProcess({ runner, task, onUndying }: Worker): Promise<void> {
     await runner.end({ force: true, together: runner.exit !== null, onUndying });
     this.#reaper.forget(runner);

@@ -165,8 +165,8 @@ export class Output {
   }
 
   /**
-   * How far something is: on a terminal a line below all that is printed, drawn over each time; in a pipe a line every ten seconds.
-   * Null ends it.
+   * How far something is: on a terminal a line below all that is printed, drawn over each time; in a pipe a line every
+   * ten seconds. Null ends it.
    */
   progress(now: { readonly percent: number; readonly text: string | null } | null): void {
     const { stderr, json, quiet } = this.#options;

@@ -1,6 +1,6 @@
-// The room on the heap for runs, and for schedules, whose params are as large. V8 ends a process whose heap is full, so new runs are refused before that: what was
-// accepted can be carried on. A run that has started can always save and be settled, and a start takes in whatever the state
-// has.
+// The room on the heap for runs, and for schedules, whose params are as large. V8 ends a process whose heap is full, so
+// new runs are refused before that: what was accepted can be carried on. A run that has started can always save and be
+// settled, and a start takes in whatever the state has.
 //
 // Settled runs are held until a fold has written their page. They count as well, and a fold makes their room free.
 import { getHeapStatistics } from 'node:v8';

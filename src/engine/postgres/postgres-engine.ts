@@ -393,7 +393,7 @@ export class PostgresEngine extends Reads implements E.Engine {
     return { bytes: 0, limit: Number.POSITIVE_INFINITY };
   }
 
-  /** The size of what rows hold. Their files keep the room of removed rows for new ones: a bound of those would be passed for ever. */
+  /** Sums what the rows hold. Their files never shrink: once over the bound of history, they would stay over it. */
   async size(): Promise<number> {
     const text = `select (bytes + coalesce((select sum(bytes) from log), 0))::float8 as n from meta`;
     return (await this.#sessions.read<{ n: number }>({ name: 'jobrun_size', text }))[0]?.n ?? 0;
