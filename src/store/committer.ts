@@ -228,8 +228,6 @@ export class Committer {
       const batch = this.#batches[0];
       batch.closed = true;
       const began = this.#o.clock.monotonic();
-      // A line after a journal that was cut short would leave a hole between them.
-      if (!this.#segment.over && !this.#segment.isNamed) this.lose();
       try {
         await this.#writeSomehow(batch);
       } catch (error) {

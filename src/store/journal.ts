@@ -90,7 +90,8 @@ export class Segment {
     };
     const { bytes } = encode(JSON.stringify(header), position.crc);
     const path = segmentPath(folder, number);
-    const file = await disk.create(path);
+    // A line after a journal that was cut short must not look as if nothing was missing before it.
+    const file = await disk.create(path, 'append');
     try {
       await file.write(bytes, 0);
       await file.sync();

@@ -393,7 +393,7 @@ export function lockedDisk(disk: Disk, guard: StateLock['guard']): Disk {
     makeFolder: held((path) => disk.makeFolder(path)),
     rename: held((from, to) => disk.rename(from, to)),
     remove: held((path) => disk.remove(path)),
-    create: held(async (path) => lockedFile(await disk.create(path), guard)),
+    create: held(async (path, how) => lockedFile(await disk.create(path, how), guard)),
   };
 }
 

@@ -22,8 +22,11 @@ import { crc32 } from 'node:zlib';
 import { errnoOf, JobrunError } from './errors.ts';
 
 export interface Disk {
-  /** A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. */
-  create(path: string): Promise<DiskFile>;
+  /**
+   * A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. With `append` it takes
+   * everything at its end: if others cut it short, it gets no hole and stays too short, which `isAt` sees.
+   */
+  create(path: string, how?: 'append'): Promise<DiskFile>;
   /** The whole file, or null where there is none. Anything but a regular file is refused. */
   read(path: string): Promise<Buffer | null>;
   /** The same in pieces of some megabytes, to be taken one after the other to the end. */
@@ -49,7 +52,7 @@ export interface Space {
 }
 
 export interface DiskFile {
-  /** Writes all bytes at a place in the file, or fails. */
+  /** Writes all bytes at a place in the file, or fails. A file that is made to append takes its end as the place. */
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Makes the bytes durable. After a failure the file must not be trusted any more: Linux forgets what it failed to
    *  write, and a second sync succeeds although the data is gone (the "fsyncgate" of 2018). */
@@ -76,10 +79,10 @@ const synced = (sync: typeof fsync, { fd }: FileHandle): Promise<void> =>
 const MASKED = (process.umask() & 0o700) !== 0;
 
 export const realDisk: Disk = {
-  async create(path) {
-    const file = await open(path, 'wx', 0o600);
+  async create(path, how) {
+    const file = await open(path, how === 'append' ? 'ax' : 'wx', 0o600);
     if (MASKED) await file.chmod(0o600);
-    return new RealFile(file);
+    return new RealFile(file, how === 'append');
   },
   async read(path) {
     const pieces = await this.pieces(path);
@@ -185,11 +188,13 @@ const WRITE_AT_ONCE_BYTES = 64 * 1024;
 
 class RealFile implements DiskFile {
   readonly #file: FileHandle;
+  readonly #appends: boolean;
   #syncing: Promise<void> | null = null;
   #own: Stats | null = null;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, appends: boolean) {
     this.#file = file;
+    this.#appends = appends;
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -202,7 +207,9 @@ class RealFile implements DiskFile {
     }
   }
 
-  async #writeSome(bytes: Uint8Array, position: number): Promise<number> {
+  async #writeSome(bytes: Uint8Array, place: number): Promise<number> {
+    // POSIX leaves open where `pwrite` puts bytes in a file that appends; `write` goes to its end everywhere.
+    const position = this.#appends ? null : place;
     if (bytes.length <= WRITE_AT_ONCE_BYTES)
       return writeSync(this.#file.fd, bytes, 0, bytes.length, position);
     return (await this.#file.write(bytes, 0, bytes.length, position)).bytesWritten;

@@ -116,13 +116,13 @@ test('the check notices an engine that takes any line that parses, whatever its 
 /** Removes all segments but the last as soon as a new manifest is begun. */
 function removingEarly(process: SimulatedProcess): SimulatedProcess {
   const create = process.create.bind(process);
-  process.create = async (path) => {
+  process.create = async (path, how) => {
     const journal = join(DIR, 'journal');
     const segments = (await process.list(journal)).sort();
     const isManifest = dirname(path) === DIR && basename(path).startsWith('.manifest');
     for (const old of isManifest ? segments.slice(0, -1) : [])
       await process.remove(join(journal, old));
-    return create(path);
+    return create(path, how);
   };
   return process;
 }

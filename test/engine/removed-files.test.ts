@@ -76,6 +76,29 @@ test.each([0, 0.5])(
   },
 );
 
+test('so it is at whatever moment between a request and its answer the journal is cut', async () => {
+  let moments = 0;
+  for (let isOpen = true; isOpen; moments++) {
+    const disk = newDisk();
+    const { engine, process } = await opened(disk, []);
+    await engine.accept([draft(0)], T0);
+    isOpen = false;
+    let isAnswered = false;
+    const accepted = engine.accept([draft(1)], T0).then(() => {
+      isAnswered = true;
+    });
+    for (let turn = 0; turn < moments && !isAnswered; turn++) await new Promise(setImmediate);
+    if (!isAnswered) {
+      isOpen = true;
+      await cutJournal(disk, 0.5);
+    }
+    await accepted;
+    process.kill();
+    expect(await foundAfterKill(disk), `cut after ${moments} turns`).toBe(2);
+  }
+  expect(moments).toBeGreaterThan(3);
+});
+
 test('so is what is accepted at once by many while it is removed again and again', async () => {
   const disk = newDisk();
   const { engine, process } = await opened(disk);

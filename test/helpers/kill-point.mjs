@@ -78,7 +78,7 @@ function passFile(verb, handle) {
 const { open, rename, unlink, mkdir } = fs;
 fs.open = async (path, ...rest) => {
   const part = partOf(path);
-  if (part && rest[0] === 'wx') pass('create', part);
+  if (part && /^[aw]x$/.test(rest[0])) pass('create', part);
   const handle = await open(path, ...rest);
   if (part) {
     paths.set(handle, part);

@@ -214,14 +214,14 @@ export class SimulatedProcess implements Disk {
     return this.#performed.get(kind) ?? 0;
   }
 
-  async create(path: string): Promise<DiskFile> {
+  async create(path: string, how?: 'append'): Promise<DiskFile> {
     await this.#turn('create');
     if (this.#disk.look(path) !== undefined) throw errno('EEXIST', path);
     if (this.#disk.look(dirname(path)) === undefined) throw errno('ENOENT', path);
     if (this.#disk.names >= this.#disk.inodes) throw errno('ENOSPC', path);
     const file = this.#disk.nextFile();
     this.#disk.perform({ kind: 'create', path, file });
-    return this.#open(file, path.includes('/journal/'));
+    return this.#open(file, path.includes('/journal/'), how === 'append');
   }
 
   async read(path: string): Promise<Buffer | null> {
@@ -276,14 +276,16 @@ export class SimulatedProcess implements Disk {
     if (!this.#disk.weakness.noFolderSync) this.#disk.perform({ kind: 'syncFolder', path });
   }
 
-  #open(file: number, isJournal: boolean): DiskFile {
+  #open(file: number, isJournal: boolean, appends: boolean): DiskFile {
     return {
-      write: async (bytes, position) => {
+      write: async (bytes, place) => {
         const torn = (): void => {
           const half = Buffer.from(bytes.subarray(0, bytes.length >> 1));
+          const position = appends ? this.#disk.bytesOf(file).length : place;
           this.#disk.perform({ kind: 'write', file, bytes: half, position });
         };
         await this.#turn('write', torn);
+        const position = appends ? this.#disk.bytesOf(file).length : place;
         const room = this.#disk.bytesOf(file).length + this.#disk.free - position;
         if (bytes.length > room) {
           const part = Buffer.from(bytes.subarray(0, room));
