@@ -42,7 +42,7 @@ export async function parse(argv: readonly string[]): Promise<Parsed | null> {
   );
   const own = entry && subprograms.get(entry);
   const shared = command && own ? define(command, own) : [];
-  const takesRest = command !== null && 'command' in command.options;
+  const takesRest = command !== null && takesCommand(command);
   const rest = after && !takesRest ? ['--', ...after] : [];
   try {
     program.parse([...words, ...rest], { from: 'user' });
@@ -69,6 +69,9 @@ export function atDashes(argv: readonly string[]): {
   return { before: argv.slice(0, at), after: argv.slice(at + 1) };
 }
 
+/** True where the words after `--` are a program and its arguments. */
+const takesCommand = ({ options }: Command): boolean => 'command' in options;
+
 const those = (names: readonly string[], of: Parsed['general']): Parsed['general'] =>
   Object.fromEntries(names.map((name) => [name, of[name]]).filter(isSet));
 
@@ -77,7 +80,7 @@ const isSet = ([, value]: readonly unknown[]): boolean => value !== undefined;
 /** Gives the command its options and the general ones. Returns the names of the general ones. */
 export function define(command: Command, own: Program): readonly string[] {
   own.description(command.about);
-  if ('command' in command.options) own.usage('[options] [job] [-- command...]');
+  if (takesCommand(command)) own.usage('[options] [job] [-- command...]');
   for (const entry of Object.values(command.options)) {
     if (isArgument(entry)) own.argument(entry.words, entry.about);
     else if (isOption(entry)) own.addOption(optionOf(entry));

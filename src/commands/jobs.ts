@@ -8,7 +8,7 @@ import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
-import { findJob, stillRead } from './shared/job-lookup.ts';
+import { findJob, JobLookup, stillRead } from './shared/job-lookup.ts';
 import { jobNames, jobView, jobViews, NO_RUNS, schedulesByJob } from './shared/job-views.ts';
 import { choice, job } from './shared/kinds.ts';
 import { unknownJob } from './shared/named.ts';
@@ -67,9 +67,8 @@ export const jobs: Command<typeof options, Reply> = {
       const skipped = short ? [] : await skippedIn(context);
       return { ...(await window(request, context)), ...(skipped.length > 0 && { skipped }) };
     }
-    // A file may be younger than the last look into the folder. Rows that are asked for again and again wait for the next.
-    if (!short && !catalog.find(name)) await catalog.rescan();
-    await findJob(name, catalog);
+    // Rows that are asked for again and again wait for the next look into the folder.
+    await (short ? findJob(name, catalog) : new JobLookup(context).find(name));
     const job = await jobView(name, context);
     if (!job && catalog.names().includes(name)) throw stillRead(name);
     if (!job) throw unknownJob(name, catalog.names(), context.config.jobs);

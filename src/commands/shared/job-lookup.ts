@@ -37,10 +37,25 @@ export class JobLookup {
     return entry;
   }
 
+  /** The job of this name, broken or not; null where it is not here. Its file may be younger than the last look. */
+  async find(job: string): Promise<JobEntry | null> {
+    const { catalog } = this.#context;
+    const found = await findJob(job, catalog, this.#files());
+    if (found) return found;
+    this.#rescan ??= catalog.rescan().then(() => {
+      this.#names = null;
+    });
+    await this.#rescan;
+    return catalog.find(job);
+  }
+
   async #look(job: string, force: boolean): Promise<JobEntry | null> {
-    const found = await findJob(job, this.#context.catalog, this.#files());
-    if (force || found?.state === 'ok') return found;
-    const entry = await this.#foundAnew(job, found);
+    const { catalog } = this.#context;
+    if (force) return findJob(job, catalog, this.#files());
+    const found = await this.find(job);
+    if (found?.state === 'ok') return found;
+    // A package or a file that it lacked may be there now.
+    const entry = found && (await catalog.reread(job));
     if (entry?.state === 'ok') return entry;
     if (entry) {
       const hint = `Fix ${entry.file}, or queue it anyway with --force.`;
@@ -51,17 +66,6 @@ export class JobLookup {
     if ((await this.#hosts).has(job)) return null;
     const folder = this.#looks-- > 0 ? this.#context.config.jobs : null;
     throw unknownJob(job, [...this.#files()], folder, this.#suggesting);
-  }
-
-  /** Before it is refused: its file may be younger than the last look into the folder, and what it lacked be there now. */
-  async #foundAnew(job: string, found: JobEntry | null): Promise<JobEntry | null> {
-    const { catalog } = this.#context;
-    if (found) return catalog.reread(job);
-    this.#rescan ??= catalog.rescan().then(() => {
-      this.#names = null;
-    });
-    await this.#rescan;
-    return catalog.find(job);
   }
 
   #files(): ReadonlySet<string> {
