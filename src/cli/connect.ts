@@ -57,7 +57,7 @@ import type {
 } from './call-options.ts';
 import { jobNameOf } from './job-names.ts';
 import { Caller, WHERE } from './library.ts';
-import { asCalled } from './thrown-to-code.ts';
+import { asCalled, thrownFrom } from './thrown-to-code.ts';
 
 /**
  * Reaches the jobs of a project, with a daemon or without one, from as many processes as you like. Calls that need a
@@ -71,8 +71,11 @@ import { asCalled } from './thrown-to-code.ts';
  * console.log(await jobs.result(run.id));
  * await jobs.close();
  */
-export async function connect(options: ConfigOptions = {}): Promise<Jobs> {
-  return new Jobs(new Caller(checked(WHERE, fromNames(WHERE, options))));
+export function connect(options: ConfigOptions = {}): Promise<Jobs> {
+  return thrownFrom(
+    connect,
+    async () => new Jobs(new Caller(checked(WHERE, fromNames(WHERE, options)))),
+  );
 }
 
 export class Jobs {
@@ -331,12 +334,14 @@ export class Jobs {
    * const { removed } = await jobs.prune({ olderThan: '30d', state: 'done' });
    * console.log(removed);
    */
-  async prune(options: {
-    readonly olderThan?: Duration;
-    readonly keep?: number;
-    readonly state?: StateName | readonly StateName[];
-    readonly dryRun?: boolean;
-  }): Promise<{ removed: number; dryRun: boolean; ids: readonly string[] }> {
+  async prune(
+    options: {
+      readonly olderThan?: Duration;
+      readonly keep?: number;
+      readonly state?: StateName | readonly StateName[];
+      readonly dryRun?: boolean;
+    } = {},
+  ): Promise<{ removed: number; dryRun: boolean; ids: readonly string[] }> {
     return this.#caller.call<typeof prune>('prune', options);
   }
 

@@ -110,7 +110,7 @@ const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
     ...many('--keep', '--keep-last', '--last', '-n'),
     ...many('--state', '--status', '-s'),
     ...Object.fromEntries(
-      ['done', 'failed', 'aborted'].map((name) => [`--${name}`, `--state ${name} --keep 0`]),
+      ['done', 'failed', 'aborted'].map((name) => [`--${name}`, `--state ${name}`]),
     ),
     ...many('--dry-run', '--dry', '--pretend'),
   },

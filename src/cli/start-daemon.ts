@@ -10,6 +10,7 @@ import { random } from '../support/random.ts';
 import { refuseFewFiles } from '../support/system.ts';
 import { refuseNoProject } from './backend.ts';
 import { WHERE } from './library.ts';
+import { thrownFrom } from './thrown-to-code.ts';
 
 export interface StartOptions {
   /** The project. Default as for the command line. */
@@ -48,7 +49,11 @@ export interface RunningDaemon {
  * const daemon = await startDaemon({ dir: '/srv/shop', workers: 8 });
  * process.once('SIGTERM', () => daemon.stop());
  */
-export async function startDaemon(options: StartOptions = {}): Promise<RunningDaemon> {
+export function startDaemon(options: StartOptions = {}): Promise<RunningDaemon> {
+  return thrownFrom(startDaemon, () => startHere(options));
+}
+
+async function startHere(options: StartOptions): Promise<RunningDaemon> {
   const { log = nowhere, ...given } = options;
   const { workers, drain, watch = true, ...where } = checked(OPTIONS, fromNames(OPTIONS, given));
   const config = loadConfig(where, process.env, process.cwd());

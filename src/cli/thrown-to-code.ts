@@ -23,6 +23,18 @@ export function asCalled(prototype: object): void {
   }
 }
 
+/** The same for a function: its errors begin where it was called, which `called` is. */
+export function thrownFrom<T>(
+  called: (options?: never) => unknown,
+  make: () => Promise<T>,
+): Promise<T> {
+  const place: { stack?: string } = {};
+  Error.captureStackTrace(place, called);
+  return make().catch((error) => {
+    throw error instanceof JobrunError ? inCode(error, place) : error;
+  });
+}
+
 function inCode(error: JobrunError, { stack = '' }: { readonly stack?: string }): JobrunError {
   const [, ...frames] = stack.split('\n');
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
@@ -37,7 +49,7 @@ export const hintInCode = (hint: string): string =>
   );
 
 const CALL =
-  /^jobrun (schedule|update|abort|retry|rerun|remove|prune|list)((?: [^-\s]\S*)*)((?: --[a-z][a-z-]*)+)$/;
+  /^jobrun (schedule|update|abort|retry|rerun|remove|prune|list)((?: [^-\s]\S*)*)((?: --[a-z][a-z-]*(?: [^-\s]\S*)?)+)$/;
 
 function callOf(line: string): string {
   const [, command, words = '', flags = ''] = CALL.exec(line) ?? [];
@@ -47,7 +59,10 @@ function callOf(line: string): string {
     .filter(Boolean)
     .map((word) => `'${word}'`);
   const given = more.length > 0 ? `[${[only, ...more].join(', ')}], ` : only ? `${only}, ` : '';
-  return `${command}(${given}{ ${flags.trim().split(' ').map(optionOf).join(', ')} })`;
+  const options = [...flags.matchAll(/ (--[a-z-]+)(?: (\S+))?/g)].map(([, flag = '', value]) =>
+    value === undefined ? optionOf(flag) : `${optionOf(flag)}: '${value}'`,
+  );
+  return `${command}(${given}{ ${options.join(', ')} })`;
 }
 
 /** Those that take no value. */

@@ -277,8 +277,8 @@ export function strict<const E extends v.ObjectEntries>(
   );
 }
 
-/** `max_retries` is looked for as `maxretries`. Null where the word is in no table, or names no field here. */
-function hintOf(
+/** Returns the hint for a name of other programs. `max_retries` is looked for as `maxretries`. Null where the word is in no table, or names no field here. */
+export function hintOf(
   key: string,
   known: readonly string[],
   meant: Readonly<Record<string, string>>,

@@ -97,7 +97,7 @@ logs -f hello                     > list --job hello --limit 1
 prune --older 7d                  > prune --older-than 7d
 prune --all                       > prune --keep 0
 prune --force --older-than 1d     > prune -y --older-than 1d
-prune --failed                    > prune --state failed --keep 0
+prune --failed                    > prune --state failed
 ps --status failed                > list --state failed
 list --failed                     > list --state failed
 list -n 3                         > list --limit 3

@@ -1,7 +1,7 @@
 // The errors of the library as a program gets them.
 import { expect, test } from 'vitest';
 import { hintInCode } from '../../src/cli/thrown-to-code.ts';
-import { connect } from '../../src/index.ts';
+import { connect, startDaemon } from '../../src/index.ts';
 import { refusal, Site } from '../helpers/site.ts';
 
 test('their stacks begin where the program called, whatever was asked for', async () => {
@@ -12,6 +12,15 @@ test('their stacks begin where the program called, whatever was asked for', asyn
     },
     function badTime() {
       return jobs.schedule('work', {}, { at: 'never' });
+    },
+    function unknownOption() {
+      return connect({ folder: '/srv/shop' } as object);
+    },
+    function noProject() {
+      return startDaemon({ dir: '/nowhere/at/all' });
+    },
+    function unsaid() {
+      return jobs.prune();
     },
     function noDaemon() {
       return jobs.result('999');
@@ -34,8 +43,23 @@ test('their hints write options as code does, and leave lines for a shell as the
   expect(
     hintInCode('Retry both: jobrun retry 3 4. Or this one alone: jobrun retry 4 --force'),
   ).toBe("Retry both: jobrun retry 3 4. Or this one alone: retry('4', { force: true })");
+  expect(hintInCode('For example: jobrun prune --older-than 30d')).toBe(
+    "For example: prune({ olderThan: '30d' })",
+  );
   for (const line of ['Set it right: jobrun doctor --repair', 'See which there are: jobrun list'])
     expect(hintInCode(line)).toBe(line);
+});
+
+test('an option of another library is told with the name that it has here', async () => {
+  const jobs = await connect({ dir: new Site({ work: 'export default () => 1;' }).project.dir });
+  const hintOf = async (call: Promise<unknown>): Promise<string> => (await refusal(call)).hint;
+  const wrong = (options: object) => hintOf(jobs.schedule('work', {}, options));
+  expect(await wrong({ delay: '5m' })).toBe('Did you mean "in"?');
+  expect(await wrong({ attempts: 3 })).toBe('Did you mean "retries"?');
+  expect(await wrong({ prioritty: 3 })).toBe('Did you mean "priority"?');
+  expect(await hintOf(jobs.list({ status: 'done' } as object))).toBe('Did you mean "state"?');
+  expect(await hintOf(connect({ cwd: '/srv/shop' } as object))).toBe('Did you mean "dir"?');
+  expect(await hintOf(jobs.prune())).toBe("For example: prune({ olderThan: '30d' })");
 });
 
 test('the same schedule asked for again is one schedule; another of its name is refused', async () => {

@@ -8,6 +8,7 @@ import type { Json } from '../../support/json.ts';
 import type { Schema } from '../../support/schema.ts';
 import * as schemas from '../../support/schema.ts';
 import { didYouMean, plainLine } from '../../support/text.ts';
+import { OPTION_WORDS } from './option-words.ts';
 
 /** Everything that Tab can offer for a value. Runs are offered by their states. */
 export type Offer =
@@ -328,5 +329,6 @@ export const wrong = (name: string, wanted: string): JobrunError =>
 
 export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
   const message = `${what}: there is no "${plainLine(given)}"`;
-  return new JobrunError('bad-option', message, didYouMean(given, choices));
+  const hint = schemas.hintOf(given, choices, OPTION_WORDS) ?? didYouMean(given, choices);
+  return new JobrunError('bad-option', message, hint);
 }
