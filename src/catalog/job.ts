@@ -170,14 +170,15 @@ export interface JobContext<Checkpoint = any> {
    * `emit<typeof price>('price', …)` checks the params against that definition; with the file that `jobrun types` writes
    * every name and its params are checked.
    */
-  emit<Name extends JobName>(
-    job: Name,
-    ...more: ParamsAndMore<NamedJob<Name>, Readonly<Record<string, unknown>>>
-  ): Promise<string>;
   emit<Job extends AnyJob = AnyJob>(
     job: OtherName<Job>,
     params?: ParamsOf<Job>,
     options?: Readonly<Record<string, unknown>>,
+  ): Promise<string>;
+  // The compiler shows why the last one does not fit, so that it is the one that most calls mean.
+  emit<Name extends KnownName>(
+    job: Name,
+    ...more: ParamsAndMore<NamedJob<Name>, Readonly<Record<string, unknown>>>
   ): Promise<string>;
   /** Rejects with the signal's reason on abort. */
   sleep(duration: Duration): Promise<void>;
@@ -238,8 +239,13 @@ export type JobOf<Export> = Export extends AnyJob
     ? JobDefinition<Params, Awaited<Output>, Params, Any>
     : AnyJob;
 
-export type NamedJob<Name extends JobName> = JobTypes[Name] extends AnyJob
-  ? JobTypes[Name]
+/** The same, and any name where there is no such file. */
+export type KnownName = [JobName] extends [never] ? string : JobName;
+
+export type NamedJob<Name extends string> = Name extends keyof JobTypes
+  ? JobTypes[Name] extends AnyJob
+    ? JobTypes[Name]
+    : AnyJob
   : AnyJob;
 
 type Same<A, B> =

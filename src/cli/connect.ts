@@ -3,7 +3,7 @@
 
 import type {
   AnyJob,
-  JobName,
+  KnownName,
   NamedJob,
   OtherName,
   ParamsAndMore,
@@ -101,15 +101,6 @@ export class Jobs {
    * const nightly = await jobs.schedule('clean-up', {}, { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' });
    * console.log(run.id, nightly.nextAt);
    */
-  schedule<Name extends JobName>(
-    job: Name,
-    params: ParamsOf<NamedJob<Name>>,
-    options: RuleOptions & ({ every: Duration } | { cron: string }),
-  ): Promise<ScheduleView>;
-  schedule<Name extends JobName>(
-    job: Name,
-    ...more: ParamsAndMore<NamedJob<Name>, RunOptions>
-  ): Promise<AcceptedOf<NamedJob<Name>>>;
   schedule<Job extends AnyJob = AnyJob>(
     job: OtherName<Job> | Job,
     params: ParamsOf<Job>,
@@ -120,6 +111,16 @@ export class Jobs {
     params?: ParamsOf<Job>,
     options?: RunOptions,
   ): Promise<AcceptedOf<Job>>;
+  schedule<Name extends KnownName>(
+    job: Name,
+    params: ParamsOf<NamedJob<Name>>,
+    options: RuleOptions & ({ every: Duration } | { cron: string }),
+  ): Promise<ScheduleView>;
+  // The compiler shows why the last one does not fit, so that it is the one that most calls mean.
+  schedule<Name extends KnownName>(
+    job: Name,
+    ...more: ParamsAndMore<NamedJob<Name>, RunOptions>
+  ): Promise<AcceptedOf<NamedJob<Name>>>;
   async schedule(
     job: string | AnyJob,
     params: unknown = {},

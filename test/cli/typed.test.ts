@@ -155,10 +155,27 @@ console.log(cents.toFixed(), letters);
     }),
   );
   expect((await project.cli(['types'])).stdout).toContain('Wrote jobs.d.ts with 4 jobs');
-  const { status, stdout } = spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], {
-    cwd: project.dir,
-    encoding: 'utf8',
-  });
+  const check = () =>
+    spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], {
+      cwd: project.dir,
+      encoding: 'utf8',
+    });
+  const { status, stdout } = check();
   expect(stdout).toBe('');
   expect(status).toBe(0);
+  // The compiler says which name or param is wrong, not that a text is no definition.
+  project.write(
+    'wrong.ts',
+    `import { connect } from 'jobrun';
+const jobs = await connect();
+await jobs.schedule('pirce', { sku: 'A' });
+await jobs.schedule('price', { skoo: 'A' });
+await jobs.schedule('backup', {}, { prioritty: 3 });
+`,
+  );
+  const said = check().stdout;
+  expect(said).toContain(`'"pirce"' is not assignable to parameter of type 'JobName'`);
+  expect(said).toContain("'skoo' does not exist in type '{ sku: string;");
+  expect(said).toContain("Did you mean to write 'priority'?");
+  expect(said).not.toContain('AnyJob');
 }, 60_000);
