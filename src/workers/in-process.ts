@@ -1,9 +1,12 @@
 // `runJob`, for the tests of a project: one attempt of a job in the process of the test, with the `ctx` that workers give
 // too. No daemon, no files: what the job asks of its daemon is granted and recorded, and time passes only while it sleeps.
+import * as v from 'valibot';
+import { readDefinition } from '../catalog/definition.ts';
 import type { JobContext, JobDefinition } from '../catalog/job.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { anything, fields, isFields, read, strict, text, whole } from '../support/schema.ts';
 import { checkOne } from './calls.ts';
 import { paramsFor } from './carry-out.ts';
 import type { Assignment, FromWorker } from './messages.ts';
@@ -84,7 +87,8 @@ export async function runJob<Params = Any, Output = unknown, Input = Params, Che
   params: Input,
   options: RunJobOptions = {},
 ): Promise<JobResult<Awaited<Output>>> {
-  const definition: JobDefinition<Any, Any> = typeof job === 'function' ? { run: job } : job;
+  const definition = definitionOf(job);
+  refuseWrong(options);
   const clock = new TestClock(
     options.now === undefined ? systemClock.now() : instantOf(options.now),
   );
@@ -106,6 +110,39 @@ export async function runJob<Params = Any, Output = unknown, Input = Params, Che
     signal?.removeEventListener('abort', abort);
   }
 }
+
+/** Throws what would make the job broken: a test shows it before the daemon does. */
+function definitionOf(job: Any): JobDefinition<Any, Any> {
+  if (typeof job !== 'function' && !isFields(job)) {
+    const message = `runJob takes the job itself, not ${typeof job === 'string' ? 'its name' : String(job)}`;
+    throw new JobrunError(
+      'bad-option',
+      message,
+      'Import it: it is the default export of its file.',
+    );
+  }
+  if (isFields(job) && 'default' in job) {
+    const message = 'runJob takes the job itself, not the module that exports it';
+    throw new JobrunError('bad-option', message, 'Give it the default export of the module.');
+  }
+  readDefinition(job, {});
+  return typeof job === 'function' ? { run: job } : job;
+}
+
+const OPTIONS = strict({
+  checkpoint: v.optional(anything),
+  attempt: v.optional(whole(1)),
+  now: v.optional(anything),
+  steps: v.optional(fields),
+  signal: v.optional(anything),
+  job: v.optional(text),
+});
+
+const refuseWrong = (options: RunJobOptions): unknown =>
+  read(OPTIONS, options, ({ place, says, hint }) => {
+    const message = `${place || 'the options'}${says}`;
+    return new JobrunError('bad-option', message, hint || 'Correct it.');
+  });
 
 interface Ended {
   readonly output?: unknown;

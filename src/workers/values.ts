@@ -42,12 +42,14 @@ export function optionsJson(options: unknown): Json {
   return copy(given, { what: OPTIONS, stand: undefined, levels }, '', []) ?? null;
 }
 
+const A_TIME = 'Give a Date, an ISO text such as 2026-12-01T09:00:00Z, or milliseconds.';
+
 /** The instant that job code gave: a Date, an ISO text, or milliseconds. */
 export function instantOf(value: unknown): number {
   const instant =
     value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : value;
   if (isInstant(instant)) return instant;
-  throw new JobrunError('bad-time', `${String(value)} is not a time`, 'Give a valid Date.');
+  throw new JobrunError('bad-time', `${String(value)} is not a time`, A_TIME);
 }
 
 interface Target {

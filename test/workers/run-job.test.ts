@@ -96,6 +96,25 @@ describe('a job in the process of a test', () => {
     expect(String(error)).toContain('the output');
   });
 
+  it('refuses what is no job, a job that would be broken, and options that are none', async () => {
+    const given = (job: unknown, options?: object): Promise<unknown> =>
+      runJob(job as () => number, {}, options);
+    for (const [job, options, code, says, hint] of [
+      ['mail', {}, 'bad-option', 'not its name', 'Import it'],
+      [undefined, {}, 'bad-option', 'not undefined', 'Import it'],
+      [{ default: () => 1 }, {}, 'bad-option', 'not the module', 'default export'],
+      [{ run: () => 1, retires: 3 }, {}, 'broken-job', 'mean "retries"', 'Fix it'],
+      [() => 1, { chekpoint: 1 }, 'bad-option', 'no field "chekpoint"', '"checkpoint"'],
+      [() => 1, { attempt: 0 }, 'bad-option', 'attempt must be a whole number from 1', 'Correct'],
+      [() => 1, { now: 'soon' }, 'bad-time', 'soon is not a time', 'an ISO text such as'],
+    ] as const)
+      await expect(given(job, options), says).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(says),
+        hint: expect.stringContaining(hint),
+      });
+  });
+
   it('is aborted by a signal; its sleeps end in the order of their times', async () => {
     const ended = new AbortController();
     const order: string[] = [];
