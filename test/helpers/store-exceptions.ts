@@ -26,5 +26,7 @@ export const TESTS: Readonly<Record<string, string>> = {
   'a mistake in the config is told of the config': 'it counts the checks of doctor for files',
   'a run that a killed daemon left running':
     'what leaves its group outlives a daemon on files alone: on a store the reaper ends it',
+  'before the first request of events':
+    'on a store they tell of what any host changes, with a daemon or without one',
   'and does not come back': 'a killed daemon is believed alive until its lease is over',
 };
