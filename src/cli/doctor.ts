@@ -40,7 +40,7 @@ import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { showDuration } from '../support/durations.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
-import { SECOND } from '../support/limits.ts';
+import { SECOND, STATUS_ANSWER_MS } from '../support/limits.ts';
 import type { StorePlace } from '../support/store-place.ts';
 import { count } from '../support/text.ts';
 import { endGroup, type WorkerIdentity } from '../workers/death.ts';
@@ -174,7 +174,7 @@ async function notListening({ state }: Config): Promise<Finding | null> {
 /** Null where no daemon runs. */
 async function daemonStatus({ state }: Config): Promise<Status | JobrunError | null> {
   try {
-    return (await askDaemon(state, 'status', {}, 5 * SECOND)) as Status | null;
+    return (await askDaemon(state, 'status', {}, STATUS_ANSWER_MS)) as Status | null;
   } catch (error) {
     // Any error is a finding: the rest of the state is to be looked at all the same.
     return toJobrunError(error);

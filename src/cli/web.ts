@@ -12,7 +12,7 @@ import { keyOf, makeKeys } from '../http/keys.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
 import { realDisk, replaceFile } from '../support/files.ts';
-import { SECOND } from '../support/limits.ts';
+import { STATUS_ANSWER_MS } from '../support/limits.ts';
 import { programIn } from '../support/read-file.ts';
 import { refuseNoProject } from './backend.ts';
 
@@ -23,7 +23,6 @@ interface Reply {
   readonly opened: boolean;
 }
 
-const ANSWER_MS = 5 * SECOND;
 const START = 'Start one with HTTP: jobrun daemon --http 127.0.0.1:9464';
 
 const options = {
@@ -64,7 +63,7 @@ export const web: Command<typeof options, Reply> = {
 
 /** The address that the daemon serves on; null where it need not be there. */
 async function addressOf({ state }: Config, isOptional: boolean): Promise<string | null> {
-  const status = (await askDaemon(state, 'status', {}, ANSWER_MS)) as Status | null;
+  const status = (await askDaemon(state, 'status', {}, STATUS_ANSWER_MS)) as Status | null;
   const served = status?.http ?? null;
   if (served === null && isOptional) return null;
   if (status === null) throw noDaemon('the web page', START);

@@ -4,7 +4,7 @@ import type { SeenWorker } from '../engine/members.ts';
 import { isoOf } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
 import { textWidth } from '../support/graphemes.ts';
-import { SECOND } from '../support/limits.ts';
+import { STATUS_ANSWER_MS } from '../support/limits.ts';
 import { plainLine, showMegabytes } from '../support/text.ts';
 import type { Command, Context } from './shared/command.ts';
 import { hostViews, seenWorkers } from './shared/hosts.ts';
@@ -29,7 +29,7 @@ export const status: Command<typeof options, Status> = {
   name: 'status',
   reads: true,
   withoutDaemon: true,
-  answerMs: 5 * SECOND,
+  answerMs: STATUS_ANSWER_MS,
   about: 'Show whether a daemon runs, and its workers and runs. Exits with 4 if none does.',
   examples: ['status', 'status --json | jq .counts'],
   options,

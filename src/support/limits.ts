@@ -118,6 +118,8 @@ export const START_TIMEOUT_MS = MINUTE;
 export const HOOK_TIMEOUT_MS = 30 * SECOND;
 /** Commands that follow a run wait this long for a daemon that went away: a deploy restarts it within that. */
 export const RESTART_MS = MINUTE;
+/** A daemon that has not told its status after this hangs: one whose store is away takes 5 s, and up to 2 s for its last try, to say so. */
+export const STATUS_ANSWER_MS = 8 * SECOND;
 /** A daemon that starts while a command holds the lock waits this long for it. */
 export const LOCK_WAIT_MS = 5 * SECOND;
 /** Results that could not be written are kept and tried again this long before the daemon gives up (exit 74). */

@@ -94,7 +94,7 @@ it(
   async () => {
     const server = await Server.start({ fsync: true });
     const store = server.store();
-    const { hosts, ledger } = hostsOn({ patient: [store, '2m'], hasty: [store, '6s'] });
+    const { hosts, ledger } = hostsOn({ patient: [store, '2m'], hasty: [store, '33s'] });
     const { patient, hasty } = hosts;
     const begins = (n: number) =>
       eventually(() => (ledger('begin').length >= n ? ledger('begin') : null), PATIENT);
@@ -112,7 +112,8 @@ it(
     await sleep(2000);
     await server.restart();
     await eventually(() => isBack(1), PATIENT);
-    expect(isAlive(first.pid)).toBe(true);
+    // Far from its fence, also where the server takes its time to come back: that is 13 s after it went, at the earliest.
+    expect([isAlive(first.pid), isAlive(second.pid)]).toEqual([true, true]);
 
     const before = ledger('begin').length;
     await server.stop('immediate');

@@ -75,8 +75,7 @@ export async function reachStore(
     } catch (error) {
       const cause = error instanceof JobrunError ? error.cause : null;
       if (isFewFiles(cause)) throw toJobrunError(cause);
-      const passes = isAway(cause);
-      if (!passes || until - clock.monotonic() <= AGAIN_AFTER_MS) throw error;
+      if (!isAwayNow(error) || until - clock.monotonic() <= AGAIN_AFTER_MS) throw error;
       await delay(clock, AGAIN_AFTER_MS);
     }
   }
@@ -322,6 +321,10 @@ const isUnanswered = (error: unknown): boolean =>
 
 /** States of a server that passes by themselves: it starts, stops, fails over, has no place left, or was cut off. */
 const PASSING = /^(?:08...|57P0[1-5]|53[23]00|25006|25P03)$/;
+
+/** The same of a session that could not be opened: a wrong password, for one, does not pass by itself. */
+export const isAwayNow = (error: unknown): boolean =>
+  isAway(error instanceof JobrunError ? error.cause : error);
 
 /** True where the store may be there again in a moment: then the same is to be tried again, in a new session. */
 export function isAway(error: unknown): boolean {

@@ -405,7 +405,8 @@ export class PostgresEngine extends Reads implements E.Engine {
     await this.#feed.close();
     if (this.id === READER_ID) return;
     const text = 'delete from writer where id = $1';
-    await this.#sessions.read({ text, values: [this.id] }).catch(this.#onError);
+    const statement = { text, values: [this.id] };
+    await this.#sessions.read(statement, { isPatient: false }).catch(this.#onError);
   }
 }
 

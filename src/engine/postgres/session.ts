@@ -21,11 +21,16 @@ export interface Session {
   close(): Promise<void>;
 }
 
+export interface ReadOptions {
+  /** Whether it waits for a store that is away, as a command does: true where it is not given. */
+  readonly isPatient?: boolean;
+}
+
 export interface Sessions {
   /** Opens one more; `set` are settings of the server for it. Tries once: rejects with `store-unreachable`. */
   open(set?: Readonly<Record<string, string>>): Promise<Session>;
-  /** Asks through any idle session, on which nothing stays behind. A lost one is replaced once. */
-  read<Row>(statement: Statement): Promise<readonly Row[]>;
+  /** Asks through any idle session, on which nothing stays behind. Rejects with `store-unreachable`. */
+  read<Row>(statement: Statement, options?: ReadOptions): Promise<readonly Row[]>;
   /**
    * Calls back with each text of a channel; and with null once it listens, and whenever it does again after texts may have
    * been missed. Returns its undo.

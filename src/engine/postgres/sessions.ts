@@ -1,10 +1,17 @@
 // The sessions of one process with its store: some to read with, and one for each channel that is listened to. A
-// session that was lost is replaced: for a read at once, for a channel again and again until the store is back.
+// session that was lost is replaced: for a read as long as it has patience, for a channel until the store is back.
 import { onAbort } from '../../support/aborts.ts';
 import { type Clock, delay } from '../../support/clock.ts';
 import { SECOND } from '../../support/limits.ts';
-import { isAway, openSession, type Reach, type ServerSession } from './connection.ts';
-import type { Session, Sessions, Statement } from './session.ts';
+import {
+  isAway,
+  isAwayNow,
+  openSession,
+  REACH_MS,
+  type Reach,
+  type ServerSession,
+} from './connection.ts';
+import type { ReadOptions, Session, Sessions, Statement } from './session.ts';
 
 export interface Asking {
   readonly ask: <Row>(statement: Statement) => Promise<readonly Row[]>;
@@ -13,8 +20,7 @@ export interface Asking {
 
 /** Reads at once: more wait for their turn. */
 const MOST_READING = 3;
-const MEND_MS = SECOND;
-/** A store that is back is listened to again within this and a moment. */
+/** A store that is back is read from and listened to again within this and a moment. */
 const AGAIN_AFTER_MS = SECOND / 4;
 /** A connection may be cut without a word: who only listens would never know. */
 const ASK_EVERY_MS = 5 * SECOND;
@@ -59,18 +65,40 @@ export class StoreSessions implements Sessions {
     };
   }
 
-  /** A lost read is asked again: once in any case, and as long as sessions are ended one after the other. */
-  async read<Row>(statement: Statement): Promise<readonly Row[]> {
+  /**
+   * A read whose session was lost is asked again at once. While the store is away it waits as long as a command does, and
+   * then rejects.
+   */
+  async read<Row>(
+    statement: Statement,
+    { isPatient = true }: ReadOptions = {},
+  ): Promise<readonly Row[]> {
     const { clock } = this.#reach;
     const since = clock.monotonic();
+    const isTooLate = (): boolean => {
+      const patienceMs = isPatient ? REACH_MS : 0;
+      return this.#closing.signal.aborted || clock.monotonic() - since >= patienceMs;
+    };
     for (let tries = 1; ; tries++) {
-      const session = await this.#take();
+      const session = await this.#taken(isTooLate);
       try {
         return await session.query<Row>(statement);
       } catch (error) {
-        if (!isAway(error) || (tries > 1 && clock.monotonic() - since >= MEND_MS)) throw error;
+        if (!isAway(error) || (tries > 1 && isTooLate())) throw error;
       } finally {
         this.#giveBack(session);
+      }
+    }
+  }
+
+  /** Tries again while there is none to be had. */
+  async #taken(isTooLate: () => boolean): Promise<ServerSession> {
+    for (;;) {
+      try {
+        return await this.#take();
+      } catch (error) {
+        if (!isAwayNow(error) || isTooLate()) throw error;
+        await delay(this.#reach.clock, AGAIN_AFTER_MS, this.#closing.signal);
       }
     }
   }

@@ -1,20 +1,33 @@
 // Sessions that were lost are replaced: a read goes on, a channel is listened to again, and who asks late is told so.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { openSession, type Reach } from '../../../src/engine/postgres/connection.ts';
+import {
+  openSession,
+  type Reach,
+  type ServerSession,
+} from '../../../src/engine/postgres/connection.ts';
 import { loadDriver } from '../../../src/engine/postgres/driver.ts';
 import { StoreSessions } from '../../../src/engine/postgres/sessions.ts';
 import { systemClock } from '../../../src/support/clock.ts';
 import { type StorePlace, storePlaceOf } from '../../../src/support/store-place.ts';
-import { freshStore, query, Server } from '../../helpers/postgres.ts';
+import { freshStore, query, Server, WITH_PASSWORD } from '../../helpers/postgres.ts';
 import { eventually } from '../../helpers/project.ts';
 import { ROOT } from '../../helpers/source.ts';
 
-async function sessionsOn(store: string): Promise<StoreSessions> {
+function reachOf(store: string, monotonic = systemClock.monotonic): Reach {
   const place = storePlaceOf(store, {}) as StorePlace;
-  const reach: Reach = { driver: loadDriver(ROOT), place, clock: systemClock, env: {} };
-  const sessions = new StoreSessions(reach, await openSession(reach), () => undefined);
+  return { driver: loadDriver(ROOT), place, clock: { ...systemClock, monotonic }, env: {} };
+}
+
+function sessionsFrom(first: ServerSession, reach: Reach): StoreSessions {
+  const sessions = new StoreSessions(reach, first, () => undefined);
   onTestFinished(() => sessions.close());
   return sessions;
+}
+
+async function sessionsOn(store: string, monotonic?: () => number): Promise<StoreSessions> {
+  const reach = reachOf(store, monotonic);
+  return sessionsFrom(await openSession(reach), reach);
 }
 
 const ENDED = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`;
@@ -76,17 +89,40 @@ it('who listens is told when it begins, of each text, and again when texts may h
   expect(told).toHaveLength(4);
 });
 
-it('a server that hangs, and one that is gone, end what waits; one that is back serves again', async () => {
+it('a server that hangs, and one that is gone, end what waits; reads wait for one that comes back, as long as a command does', async () => {
   const server = await Server.start();
-  const sessions = await sessionsOn(server.store());
+  let now = 0;
+  const sessions = await sessionsOn(server.store(), () => now);
   const session = await sessions.open();
   onTestFinished(() => session.close());
-  const waits = session.query({ text: 'select pg_sleep(60)' }).catch((error) => error);
+  const hangs = session.query({ text: 'select pg_sleep(60)' }).catch((error) => error);
   await server.kill();
-  expect(await waits).toMatchObject({ code: 'store-unreachable' });
+  expect(await hangs).toMatchObject({ code: 'store-unreachable' });
+  const statement = { text: 'select 1 as n' };
+  const away = { code: 'store-unreachable', message: expect.stringContaining('ECONNREFUSED') };
+  await expect(sessions.read(statement, { isPatient: false })).rejects.toMatchObject(away);
+  const reads = [1, 2, 3, 4, 5].map(() => sessions.read(statement));
+  await server.restart();
+  for (const read of reads) expect(await read).toEqual([{ n: 1 }]);
+
+  await server.kill();
+  const late = sessions.read(statement).catch((error) => error);
+  await sleep(300);
+  now += 5000;
+  expect(await late).toMatchObject(away);
+}, 90_000);
+
+it('a login that the server refuses ends a read at once', async () => {
+  const store = await freshStore();
+  const first = await openSession(reachOf(store));
+  await first.close();
+  const guarded = store.replace('jobrun@', `${WITH_PASSWORD.user}:wrong@`);
+  const sessions = sessionsFrom(
+    first,
+    reachOf(guarded, () => 0),
+  );
   await expect(sessions.read({ text: 'select' })).rejects.toMatchObject({
     code: 'store-unreachable',
+    message: expect.stringContaining('password'),
   });
-  await server.restart();
-  expect(await sessions.read({ text: 'select 1 as n' })).toEqual([{ n: 1 }]);
 });
