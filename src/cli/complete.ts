@@ -170,7 +170,7 @@ async function ask(config: Config, name: 'list' | 'schedules', request: object):
   const { state } = config;
   const reply = await askDaemon(state, name, { ...request }, ANSWER_MS);
   if (reply !== null) return reply;
-  if (!existsSync(state)) return { runs: [], schedules: [] };
+  if (!config.store && !existsSync(state)) return { runs: [], schedules: [] };
   const { openOffline } = await import('../daemon/offline.ts');
   const command = await entryOf(name)?.load();
   // Read only: a Tab makes nothing, and does not wait for a process that holds the files.

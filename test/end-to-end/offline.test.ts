@@ -121,7 +121,6 @@ describe('without a daemon', () => {
       ['schedule', 'hello', '--follow'],
       ['logs', '-f', '1'],
       ['wait', '1'],
-      ['events'],
     ]) {
       const result = await project.cli(args);
       expect([args, result.code, result.stdout]).toEqual([args, 4, '']);

@@ -44,6 +44,24 @@ it('run, schedule --wait and schedule --follow end with the run that another hos
   expect((await web.json('show', '3')).attempts).toMatchObject([{ host: 'web' }]);
 }, 90_000);
 
+it('why a run waits is told without a daemon here as with one', async () => {
+  const { web, shell } = await hosts(['web', 'shell'], { files: FILES });
+  web.write('jobs/rare.js', 'export default () => 1;');
+  shell.write('jobs/other.js', 'export default () => 1;');
+  await web.daemon();
+  await web.json('pause', 'hello');
+  const reasons = [
+    (await shell.json('schedule', 'hello')).reason,
+    (await shell.json('show', '1')).reason,
+    (await web.json('show', '1')).reason,
+  ];
+  expect(reasons).toEqual(Array(3).fill('paused'));
+  await web.json('pause');
+  expect((await shell.json('schedule', 'rare')).reason).toBe('only on web');
+  await shell.cli(['schedule', 'other', '--force']);
+  expect((await shell.json('show', '3')).reason).toBe('no job named other');
+}, 90_000);
+
 it('events and list --watch tell of what another host changes, as the daemon there does', async () => {
   const { web, shell } = await hosts(['web', 'shell'], { files: FILES });
   await web.daemon();

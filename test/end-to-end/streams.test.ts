@@ -261,8 +261,9 @@ describe('a daemon that goes away', () => {
     async (...args) => {
       const project = new Project(JOBS);
       await project.json('schedule', 'talks');
-      const { code, stderr } = await project.cli(args);
-      expect(code).toBe(4);
+      const { code, stdout, stderr } = await project.cli(args);
+      expect([code, stdout]).toEqual([4, '']);
+      expect(stderr).toContain('jobrun daemon');
       expect(stderr).not.toContain('went away');
     },
     60_000,

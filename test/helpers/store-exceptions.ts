@@ -17,6 +17,8 @@ export const FILES: Readonly<Record<string, string>> = {
 export const TESTS: Readonly<Record<string, string>> = {
   'a state folder that others may write to': 'without a daemon a store needs no state/',
   'folders of another user': 'without a daemon a store needs no state/',
+  'a file or a folder in the place of the socket': 'without a daemon a store needs no state/',
+  'another program on the socket is told': 'without a daemon a store needs no state/',
   'a state folder, or a folder in it, that is a link': 'without a daemon a store needs no state/',
   'of the terminal that it logs to stops it cleanly': 'it reads leases in state/locks.json',
   'garbage, huge lengths and frames':
@@ -28,5 +30,7 @@ export const TESTS: Readonly<Record<string, string>> = {
     'what leaves its group outlives a daemon on files alone: on a store the reaper ends it',
   'before the first request of events':
     'on a store they tell of what any host changes, with a daemon or without one',
+  'a run whose daemon was killed shows when it was last known':
+    'a killed daemon is believed alive until its lease is over',
   'and does not come back': 'a killed daemon is believed alive until its lease is over',
 };

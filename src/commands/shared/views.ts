@@ -42,14 +42,15 @@ export async function viewsOfChanged(
   context: Context,
 ): Promise<readonly RunView[]> {
   const queued = runs.flatMap(({ job, state }) => (state.name === 'queued' ? job : []));
-  const view = await viewerWith(queued, context);
+  const hosts = await elsewhere(queued, context);
+  const view = viewerWith(hosts, context);
   const reasons = await askedElsewhere(
     runs,
     await context.engine.why(runs, context.clock.now()),
     context,
   );
-  const withoutDaemon = (run: Run): string | null =>
-    context.daemon === null && run.state.name === 'queued' ? NO_DAEMON : null;
+  const withoutDaemon = ({ job, state }: Run): string | null =>
+    context.daemon === null && state.name === 'queued' && !hosts.has(job) ? NO_DAEMON : null;
   return runs.map((run, i) => view(run, reasons[i] ?? withoutDaemon(run)));
 }
 
@@ -71,39 +72,46 @@ export async function viewerOfAccepted(
   jobs: readonly string[],
   context: Context,
 ): Promise<(accepted: Accepted) => AcceptedView> {
-  const view = await viewerWith(jobs, context);
+  const view = viewerWith(await elsewhere(jobs, context), context);
   return ({ run, reason, existing }) => {
     const seen = view(asSaid(run, context), reason);
     return existing ? { ...seen, existing } : seen;
   };
 }
 
-/** `jobs`: those of the runs, as far as it matters why they wait. */
-async function viewerWith(
-  jobs: readonly string[],
-  context: Context,
-): Promise<(run: Run, why: string | null) => RunView> {
-  const { config } = context;
-  const hosts = await elsewhere(jobs, context);
+/** `hosts`: those of the jobs, as `elsewhere` returns them. */
+function viewerWith(
+  hosts: ReadonlyMap<string, readonly string[]>,
+  { catalog, daemon, config }: Context,
+): (run: Run, why: string | null) => RunView {
   let names: ReadonlySet<string> | null = null;
+  const isNamed = (job: string): boolean => {
+    names ??= new Set(catalog.names());
+    return names.has(job);
+  };
   const blocked = ({ job, state }: Run): string | null => {
-    const others = state.name === 'queued' ? hosts?.get(job) : undefined;
-    if (others && !context.catalog.find(job)) return onlyOn(others);
+    if (state.name !== 'queued') return null;
+    const entry = catalog.find(job);
+    const others = hosts.get(job);
+    if (others && !entry) return daemon === null && isNamed(job) ? null : onlyOn(others);
     // No daemon has told the engine which jobs there are.
-    if (context.daemon !== null || state.name !== 'queued') return null;
-    names ??= new Set(context.catalog.names());
-    const entry = context.catalog.find(job);
-    return entry || !names.has(job) ? blockOf(job, entry, true) : null;
+    if (daemon !== null || others) return null;
+    if (hosts.size > 0) return blockOf(job, null, true);
+    return entry || !isNamed(job) ? blockOf(job, entry, true) : null;
   };
   return (run, why) => viewOf(run, blocked(run) ?? why, config);
 }
 
-/** The hosts by their jobs, where any of these is not here. */
+/**
+ * The hosts by their jobs, where it matters: any of these is not here, or no daemon is. Without one, jobs are here by their
+ * names alone.
+ */
 async function elsewhere(
   jobs: readonly string[],
-  { config, members, catalog }: Context,
-): Promise<ReadonlyMap<string, readonly string[]> | null> {
-  return config.store && jobs.some((job) => !catalog.find(job)) ? hostsByJob(members) : null;
+  { config, members, catalog, daemon }: Context,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const matters = daemon === null ? jobs.length > 0 : jobs.some((job) => !catalog.find(job));
+  return config.store && matters ? hostsByJob(members) : new Map();
 }
 
 const NO_DAEMON = 'no daemon is running';

@@ -22,7 +22,7 @@ export interface Session {
 }
 
 export interface ReadOptions {
-  /** Whether it waits for a store that is away, as a command does: true where it is not given. */
+  /** Waits for a store that is away, as a command does: true where it is not given. */
   readonly isPatient?: boolean;
 }
 
