@@ -26,7 +26,6 @@ import { type Clock, elapsedOf } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import { type Deferred, deferred } from '../support/wakeup.ts';
-import { exitText } from '../workers/child.ts';
 import { leftBehind, type OnUndying } from '../workers/death.ts';
 import {
   type AbortCause,
@@ -35,7 +34,7 @@ import {
   answerOf,
   type FromRun,
 } from '../workers/messages.ts';
-import { deathOf, type Exit, type Runner } from '../workers/runner.ts';
+import { deathOf, type Exit, exitText, type Runner } from '../workers/runner.ts';
 import { assignmentOf, ownLine, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import type { StopTime } from './signals.ts';

@@ -141,7 +141,7 @@ function setPending(store: Store, ids: readonly string[], doing: string | null):
 
 /** Some of several runs may have been refused. */
 function refusalsIn(reply: Json): readonly string[] {
-  const { results = [] } = reply as unknown as { readonly results?: readonly object[] };
+  const { results = [] } = reply as { readonly results?: object[] };
   return results.filter(isRefused).map(({ error }) => plainLine(error.message));
 }
 

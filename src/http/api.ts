@@ -117,13 +117,15 @@ export class Api {
 
   #askerOf(served: Served, { signal }: Visit): Ask {
     const ends = AbortSignal.any([signal, this.#ending.signal]);
-    return (command, args, how) =>
+    const ask = (command: string, args: Json, how?: 'first'): Promise<Json> =>
       durably(command, served, () => {
         const stream = how === 'first';
         const asked = { v: 1, id: 0, command, args, request: null, stream } as const;
         const answered = served.handle(asked, ends);
         return stream ? firstOf(itemsOf(answered)) : (answered as Promise<Json>);
       });
+    // The type of a reply is its command's, which the caller names.
+    return ask as Ask;
   }
 
   /** A reply tells what its key allows, so that a page shows no button that would be refused. */

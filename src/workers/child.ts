@@ -9,7 +9,6 @@ import { endGroup, signal } from './death.ts';
 import {
   type Answer,
   type Call,
-  FORGED,
   Frames,
   type FromRun,
   type FromWorker,
@@ -20,7 +19,7 @@ import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, Flow, RawOutput } from './raw-output.ts';
 import { readMessage } from './reading.ts';
-import type { EndRunner, Exit, Runner, Stray } from './runner.ts';
+import { type EndRunner, type Exit, exitText, type Runner, type Stray } from './runner.ts';
 import { startProcess } from './spawn.ts';
 
 export interface ChildOptions {
@@ -328,10 +327,3 @@ const goneAnswer = (exit: Exit): Answer =>
         message: `the worker process ended: ${exitText(exit)}`,
         hint: 'A job must not end its process.',
       };
-
-/** `exit code 3`, `signal SIGSEGV`. */
-export function exitText(exit: Exit): string {
-  const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
-  if (exit.forged) return `${FORGED} (${how})`;
-  return exit.outOfMemory ? `out of memory (${how})` : how;
-}

@@ -20,13 +20,12 @@ import { type Json, parseJson } from '../support/json.ts';
 import { MINUTE } from '../support/limits.ts';
 import { programIn } from '../support/read-file.ts';
 import { shellQuoted } from '../support/text.ts';
-import { exitText } from './child.ts';
 import { endGroup, signal } from './death.ts';
 import type { Assignment, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import type { Reaper } from './reaper.ts';
-import { deathOf, type EndRunner, type Exit, type Runner } from './runner.ts';
+import { deathOf, type EndRunner, type Exit, exitText, type Runner } from './runner.ts';
 import { isNotStarted, startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
 

@@ -10,11 +10,11 @@ import { showDuration } from '../support/durations.ts';
 import { LOAD_TIMEOUT_MS, START_TIMEOUT_MS } from '../support/limits.ts';
 import { seenTime } from '../support/seen-time.ts';
 import { deferred } from '../support/wakeup.ts';
-import { type Child, exitText } from './child.ts';
+import type { Child } from './child.ts';
 import { type Answer, FORGED, isUnready } from './messages.ts';
 import type { WorkerPool } from './pool.ts';
 import { dataFromJson } from './reading.ts';
-import type { Exit } from './runner.ts';
+import { type Exit, exitText } from './runner.ts';
 import { isScarce } from './spawn.ts';
 
 export interface InspectOptions {

@@ -11,7 +11,7 @@ import { type Json, parseJson } from '../support/json.ts';
 import { MAX_FRAME_BYTES } from '../support/limits.ts';
 import type { Left } from './traces.ts';
 
-/** Everything an attempt needs to know; `token` comes back with each message about it. */
+/** Everything an attempt needs to know. Each message about it carries its `run`. */
 export interface Assignment {
   readonly run: number;
   readonly job: string;

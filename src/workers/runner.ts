@@ -3,7 +3,7 @@
 import type { Death } from '../run/outcome.ts';
 import type { LogLine } from '../run/view.ts';
 import type { OnUndying, WorkerIdentity } from './death.ts';
-import type { FromRun, ToWorker } from './messages.ts';
+import { FORGED, type FromRun, type ToWorker } from './messages.ts';
 
 export interface Runner extends WorkerIdentity {
   /** Starts a run (`run`), aborts it, answers it. Never throws: what cannot arrive shows as the exit. */
@@ -55,6 +55,13 @@ export const deathOf = ({ exitCode, signal }: Exit): Partial<Death> => ({
   ...(exitCode !== null && { exitCode }),
   ...(signal !== null && { signal }),
 });
+
+/** `exit code 3`, `signal SIGSEGV`. */
+export function exitText(exit: Exit): string {
+  const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
+  if (exit.forged) return `${FORGED} (${how})`;
+  return exit.outOfMemory ? `out of memory (${how})` : how;
+}
 
 /** Output that no run can be named for. */
 export type Stray = (line: Pick<LogLine, 'stream' | 'text'>, mark: string) => void;

@@ -225,6 +225,7 @@ function cut(client: Client): void {
   streamOf(client).destroy();
 }
 
+/** The socket, which the types of `pg` do not name. */
 const streamOf = (client: Client): Duplex =>
   (client as unknown as { connection: { stream: Duplex } }).connection.stream;
 

@@ -31,7 +31,6 @@ import { keyOf, type Wanted } from './wanted.ts';
 export interface EngineOptions {
   readonly sessions: Sessions;
   readonly schema: string;
-  /** The identity of the store. */
   readonly clock: Clock;
   /** How long a request waits for a store that is away. */
   readonly patienceMs: number;

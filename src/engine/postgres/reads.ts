@@ -1,7 +1,7 @@
 // The queries of the store, beside lists. Reads see what is committed.
 import type { Standing } from '../../run/pick.ts';
 import { Starts } from '../../run/rate.ts';
-import { type Counts, type Run, STATE_NAMES, UNSETTLED } from '../../run/run.ts';
+import { type Counts, type Run, STATE_NAMES, type StateName, UNSETTLED } from '../../run/run.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import { whyQueued, whyWaiting } from '../../run/why.ts';
@@ -93,25 +93,25 @@ export class Reads {
   }
 
   async counts(): Promise<Counts> {
-    const sum: Record<string, number> = { ...NONE };
+    const sum: Record<StateName, number> = { ...NONE };
     for (const counts of (await this.countsByJob()).values())
-      for (const name of STATE_NAMES) sum[name] = (sum[name] ?? 0) + counts[name];
-    return sum as Counts;
+      for (const name of STATE_NAMES) sum[name] += counts[name];
+    return sum;
   }
 
   async countsByJob(): Promise<ReadonlyMap<string, Counts>> {
     const text = 'select job, state, n::float8 from tally where n > 0';
-    const rows = await this.sessions.read<{ job: string; state: string; n: number }>({
+    const rows = await this.sessions.read<{ job: string; state: StateName; n: number }>({
       name: 'jobrun_tally',
       text,
     });
-    const byJob = new Map<string, Record<string, number>>();
+    const byJob = new Map<string, Record<StateName, number>>();
     for (const { job, state, n } of rows) {
       const counts = byJob.get(job) ?? { ...NONE };
       counts[state] = n;
       byJob.set(job, counts);
     }
-    return byJob as unknown as ReadonlyMap<string, Counts>;
+    return byJob;
   }
 
   async schedules(how: { readonly lately?: boolean } = {}): Promise<readonly Schedule[]> {
@@ -191,9 +191,7 @@ export class Reads {
   }
 }
 
-const NONE: Readonly<Record<string, number>> = Object.fromEntries(
-  STATE_NAMES.map((name) => [name, 0]),
-);
+const NONE: Counts = Object.fromEntries(STATE_NAMES.map((name) => [name, 0])) as Counts;
 
 class Reasons {
   readonly pauses: E.Pauses;

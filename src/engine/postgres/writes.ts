@@ -218,6 +218,7 @@ function withoutSaved(prev: Run, { life }: Run): Run {
   const kept = Object.entries(prev.life).filter(
     ([name, value]) => !isLarge(name) || value === life[name],
   );
+  // No life has to have what is left out.
   return { ...prev, life: Object.fromEntries(kept) as unknown as Life };
 }
 

@@ -186,7 +186,7 @@ async function poll(
   // The SDKs' default is an empty id.
   const worker = query.get('workerid') || 'conductor';
   const domain = query.get('domain');
-  const taken = await ask(
+  const taken = await ask<readonly Lease[]>(
     'take',
     {
       ...{ jobs: [job], worker, count: Math.min(most, MAX_TAKEN) },
@@ -197,7 +197,7 @@ async function poll(
   );
   // A worker is told the name that it asked for.
   const named: Fields = domain ? { taskType: job, taskDefName: job, domain } : {};
-  return (taken as unknown as readonly Lease[]).map((lease) => ({
+  return taken.map((lease) => ({
     ...polledTask(lease, worker),
     ...named,
   }));
@@ -249,7 +249,7 @@ async function readTask({ named: [id = ''], ask }: Asked): Promise<Answer> {
 async function readLog({ named: [id = ''], ask }: Asked): Promise<Answer> {
   const { run = '', attempt } = readTaskId(id) ?? {};
   await get(run, ask);
-  const { lines } = (await ask('log', { id: run }, 'first')) as unknown as { lines: LogLine[] };
+  const { lines } = await ask<{ readonly lines: LogLine[] }>('log', { id: run }, 'first');
   return lines
     .filter((line) => line.attempt === attempt)
     .map(({ text, at }) => ({ log: text, createdTime: Date.parse(at), taskId: id }));
@@ -300,7 +300,7 @@ async function endWorkflow({ named: [run = ''], query, ask }: Asked): Promise<An
 
 async function jobOf(name: string, ask: Ask): Promise<JobView | null> {
   try {
-    return (await ask('jobs', { name })) as unknown as JobView;
+    return await ask<JobView>('jobs', { name });
   } catch (error) {
     if (error instanceof JobrunError && error.code === 'unknown-job') return null;
     throw error;
@@ -308,7 +308,7 @@ async function jobOf(name: string, ask: Ask): Promise<JobView | null> {
 }
 
 async function definitions({ ask }: Asked): Promise<Answer> {
-  const { jobs } = (await ask('jobs', {})) as unknown as { readonly jobs: readonly JobView[] };
+  const { jobs } = await ask<{ readonly jobs: readonly JobView[] }>('jobs', {});
   return jobs.filter(({ external }) => external).map(definitionOf);
 }
 

@@ -21,7 +21,7 @@ import { isFields } from '../../support/schema.ts';
 import { type Fields, readTaskId, taskIdOf } from './tasks.ts';
 
 /** Asks a command of the daemon; what it tells is durable. */
-export type Ask = (command: string, args: Fields, how?: 'first') => Promise<Json>;
+export type Ask = <Reply = Json>(command: string, args: Fields, how?: 'first') => Promise<Reply>;
 
 const STATUSES = [
   'IN_PROGRESS',
@@ -83,7 +83,7 @@ export async function addLog(taskId: string, line: string, ask: Ask): Promise<vo
 /** The run of a task, or null where there is none. */
 export async function find(run: string, ask: Ask): Promise<Task | null> {
   try {
-    return (await ask('task', { id: run })) as unknown as Task;
+    return await ask<Task>('task', { id: run });
   } catch (error) {
     if (error instanceof JobrunError && error.code === 'unknown-run') return null;
     throw error;
