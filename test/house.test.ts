@@ -144,6 +144,21 @@ describe('files', () => {
     ).toEqual([]);
   });
 
+  it('export only functions, values and classes that another file uses', () => {
+    const users = new Map<string, number>();
+    for (const { lines } of [...src, ...tests, ...others])
+      for (const word of new Set(lines.join('\n').match(/\w+/g)))
+        users.set(word, (users.get(word) ?? 0) + 1);
+    const exported = /^export (?:async )?(?:function\*?|const|class) (\w+)/;
+    const unused = src.flatMap(({ path, code }) =>
+      code.flatMap((text, i) => {
+        const name = exported.exec(text)?.[1];
+        return name !== undefined && users.get(name) === 1 ? [`${path}:${i + 1} ${name}`] : [];
+      }),
+    );
+    expect(unused, 'exported for no other file').toEqual([]);
+  });
+
   it('have at most 450 lines', () => {
     const long = src.filter((source) => source.lines.length > 450);
     expect(long.map((source) => `${source.path} has ${source.lines.length}`)).toEqual([]);

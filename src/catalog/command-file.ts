@@ -11,7 +11,7 @@ import { shellWord } from '../support/text.ts';
 import { BUILT_IN, type JobEntry, type JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
 
-export const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
+const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
 
 /** True for a script or a program that may be run, and for any other such file that has options beside it. */
 export function isCommand(file: string, stats: Stats): boolean {

@@ -95,7 +95,7 @@ export const daemon: Command<typeof options, Reply> = {
 };
 
 /** Nothing of it is loaded where HTTP is off. */
-export const doorOf = async ({ http }: Config): Promise<OpenDoor | null> =>
+const doorOf = async ({ http }: Config): Promise<OpenDoor | null> =>
   http.listen === null ? null : (await import('../http/door.ts')).openDoor;
 
 async function startDetached(config: Config, given?: string): Promise<Reply> {

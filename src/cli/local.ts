@@ -132,7 +132,7 @@ class Patience {
   }
 }
 
-export interface LocalRuns {
+interface LocalRuns {
   readonly context: Context;
   /** This run may start, and no other. */
   start(id: number): void;
@@ -143,7 +143,7 @@ export interface LocalRuns {
 const NONE = 0;
 
 /** Throws `daemon-running` where a daemon holds the state. */
-export async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRuns> {
+async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRuns> {
   let only = NONE;
   const daemon = await Daemon.start({
     config: { ...config, http: HTTP_OFF },

@@ -77,7 +77,7 @@ async function feedOf({ daemon, changes }: Context): Promise<Feed<Change>> {
 export const isMark = (item: unknown): item is Mark =>
   typeof item === 'object' && item !== null && 'seen' in item;
 
-export async function eventOf(change: Change, context: Context): Promise<EventView> {
+async function eventOf(change: Change, context: Context): Promise<EventView> {
   const [run] = await viewsOfChanged([change.run], context);
   return { n: change.n, at: isoOf(change.at), type: typeOf(change), run: run as RunView };
 }

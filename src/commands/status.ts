@@ -136,7 +136,7 @@ const overviewOf = async (context: Context): Promise<Overview> => ({
 });
 
 /** Null where there is nothing to say. A daemon of the version before says nothing. */
-export function watchText(watch: Watch | null | undefined): string | null {
+function watchText(watch: Watch | null | undefined): string | null {
   if (!watch || watch.by === 'events') return null;
   return watch.problem ?? 'off: changes of job files are read with jobrun reload';
 }

@@ -84,7 +84,7 @@ function checkRights({ user, lacking, format }: StoreInspection): Check {
  * The store's clock decides: one that is wrong here only misleads who reads it. If the store's own clock was set, the
  * same waits for it as on files.
  */
-export function checkStoreClock({ aheadMs, content }: StoreInspection): Check {
+function checkStoreClock({ aheadMs, content }: StoreInspection): Check {
   const apart = Math.abs(aheadMs);
   const way = aheadMs < 0 ? 'behind' : 'ahead of';
   const summary =

@@ -17,7 +17,7 @@ export const styled = (style: Style, text: string): Span => ({ text, style });
 const spanOf = (part: string | Span): Span =>
   typeof part === 'string' ? styled('plain', part) : part;
 
-export const spansOf = (row: Row): readonly Span[] =>
+const spansOf = (row: Row): readonly Span[] =>
   typeof row === 'string' || 'text' in row ? [spanOf(row)] : row.map(spanOf);
 
 export const textOf = (row: Row): string =>
@@ -155,7 +155,7 @@ export interface Column<Item> {
 
 const GAP = 2;
 /** Width of the cursor, the mark and a blank in front of a row. */
-export const FRONT = 3;
+const FRONT = 3;
 
 /** Width of a table with columns of these widths. */
 export const tableWidth = (...widths: readonly number[]): number =>

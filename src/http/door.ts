@@ -95,7 +95,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   return new Door(server, connections, { ...place, port, names }, parts);
 }
 
-export class Door {
+class Door {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #own: OwnNames;

@@ -160,7 +160,7 @@ function countMissed({ rule, ahead }: Schedule, after: number, until: number): n
 }
 
 /** All that a schedule makes now goes into one line of the journal: of large runs that takes fewer. */
-export function mostRuns({ params }: Schedule): number {
+function mostRuns({ params }: Schedule): number {
   if (mostBytes(params) * MAX_CATCH_UP <= MAX_FIRING_BYTES) return MAX_CATCH_UP;
   const bytes = Buffer.byteLength(JSON.stringify(params));
   return Math.min(MAX_CATCH_UP, Math.max(1, Math.floor(MAX_FIRING_BYTES / bytes)));

@@ -153,7 +153,7 @@ export function stepsFrom(format: number): readonly Step[] | null {
 }
 
 /** The form of a sound document of any format in this version; its `format` stays what the file says. */
-export function upgraded<T extends { readonly format: number }>(path: string, data: T): T {
+function upgraded<T extends { readonly format: number }>(path: string, data: T): T {
   const steps = stepsFrom(data.format);
   if (!steps) throw foreign(path, data.format);
   if (steps.length === 0) return data;

@@ -21,7 +21,7 @@ export interface HttpSettings {
 
 export const HTTP_OFF: HttpSettings = { listen: null, base: '', names: [], readOnly: false };
 
-export const LOOPBACK = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 export const LOOPBACKS: readonly string[] = ['localhost', LOOPBACK, '::1'];
 
 /**

@@ -128,7 +128,7 @@ const ESCAPES =
  * The same JSON with U+FFFD for each half of a surrogate pair. JSON of JavaScript may hold one, and no other reader
  * takes a list that has it: `'xxxxxxxxx😀'.slice(0, 10)` in one run would hide all others from jq.
  */
-export function withWholePairs(json: string): string {
+function withWholePairs(json: string): string {
   if (!json.includes('\\ud') && !json.includes('\\uD')) return json;
   return json.replace(ESCAPES, (whole, half) => (half === undefined ? whole : '\\ufffd'));
 }

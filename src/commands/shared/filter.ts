@@ -32,7 +32,7 @@ export interface Filter {
 /** More would be looked for one after the other in each of a million runs. */
 const MAX_PARTS = 20;
 
-export const NO_FILTER: Filter = {
+const NO_FILTER: Filter = {
   ...{ words: [], without: [], job: [], params: [], unread: [] },
   ...{ states: null, group: null, key: null, since: null },
 };

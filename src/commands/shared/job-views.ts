@@ -101,11 +101,7 @@ function view(
   };
 }
 
-export function jobState(
-  name: string,
-  entry: JobEntry | null,
-  { all, jobs }: Pauses,
-): JobView['state'] {
+function jobState(name: string, entry: JobEntry | null, { all, jobs }: Pauses): JobView['state'] {
   if (!entry) return 'missing';
   if (entry.state === 'broken') return 'broken';
   return all || jobs.has(name) ? 'paused' : 'ok';

@@ -327,7 +327,7 @@ export const take = <T>(schema: Schema<T>, value: unknown, what: string): T =>
 export const wrong = (name: string, wanted: string): JobrunError =>
   new JobrunError('bad-request', `${name} must be ${wanted}`, `Give ${wanted}.`);
 
-export function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
+function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
   const message = `${what}: there is no "${plainLine(given)}"`;
   const hint = schemas.hintOf(given, choices, OPTION_WORDS) ?? didYouMean(given, choices);
   return new JobrunError('bad-option', message, hint);
