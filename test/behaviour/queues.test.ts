@@ -1,6 +1,6 @@
 // Queues that can be held and seen: pause and resume, keys, jobs that are not there yet, and what is kept of each job.
 import { expect, test } from 'vitest';
-import { logSizes } from '../helpers/log-sizes.ts';
+import { logSizes } from '../helpers/kept-logs.ts';
 import { eventually } from '../helpers/project.ts';
 import { refusal, Site, site } from '../helpers/site.ts';
 

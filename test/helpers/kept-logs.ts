@@ -1,9 +1,10 @@
-// The bytes of each log of a project by its run, whichever engine keeps them.
-import { readdirSync, statSync } from 'node:fs';
+// The logs of a project as they are kept, whichever engine keeps them.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { query } from './postgres.ts';
 import type { Project } from './project.ts';
 
+/** The bytes of each log by its run. */
 export async function logSizes({ env, state }: Project): Promise<ReadonlyMap<string, number>> {
   const { JOBRUN_ENGINE: store } = env;
   if (store) {
@@ -16,4 +17,13 @@ export async function logSizes({ env, state }: Project): Promise<ReadonlyMap<str
   return new Map(
     names.map((name) => [name.replace('.jsonl', ''), statSync(join(logs, name)).size]),
   );
+}
+
+/** The log of a run as it lies on the disk of its engine. */
+export async function logText({ env, state }: Project, run: string): Promise<string> {
+  const { JOBRUN_ENGINE: store } = env;
+  if (!store) return readFileSync(join(state, 'logs', `${run}.jsonl`), 'utf8');
+  const text = 'select body from log where run = $1::bigint order by n';
+  const rows = await query<{ body: string }>(store, text, [run]);
+  return rows.map(({ body }) => body).join('');
 }
