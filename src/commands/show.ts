@@ -117,7 +117,9 @@ function showError({ error }: Details, out: Output): void {
 function showAttempts({ attempts }: Details, out: Output): void {
   if (attempts.length === 0) return;
   out.line`attempts`;
-  const columns = ['NO', 'OUTCOME', 'STARTED', 'TOOK', 'PID', 'EXIT', 'ERROR'].map((title) => ({
+  // Programs outside are known by their names.
+  const by = attempts.some(({ worker }) => worker !== undefined) ? 'WORKER' : 'PID';
+  const columns = ['NO', 'OUTCOME', 'STARTED', 'TOOK', by, 'EXIT', 'ERROR'].map((title) => ({
     title,
     flex: title === 'ERROR',
   }));
@@ -130,7 +132,7 @@ function showAttempts({ attempts }: Details, out: Output): void {
       attempt.endedAt === null
         ? ''
         : showDuration(Math.max(0, instantOf(attempt.endedAt) - instantOf(attempt.startedAt))),
-      attempt.pid ?? '',
+      attempt.worker ?? attempt.pid ?? '',
       attempt.signal ?? attempt.exitCode ?? '',
       attempt.error?.message ?? '',
     ]),

@@ -101,7 +101,7 @@ test('the worker in shell does runs, says what failed, and outlives the daemon',
     project,
     await accept(project, { params: { file: 'x' }, retries: 0 }),
   );
-  expect(failed).toMatchObject({ state: 'failed', error: { message: 'there is no x\n' } });
+  expect(failed).toMatchObject({ state: 'failed', error: { message: 'there is no x' } });
   await restarted(project);
   const second = await settled(project, await accept(project, { params: { file: 'cat.png' } }));
   expect(second).toMatchObject({ state: 'done', attempt: 1 });

@@ -18,7 +18,9 @@ test('a worker takes a run, reports, and its result is that of the run', async (
   expect((await project.json('status')).external).toEqual([
     { name: 'w1', jobs: ['resize'], seenAt: expect.any(String), running: 1 },
   ]);
-  expect((await project.cli(['show', id])).stdout).toContain('w1 (outside)');
+  const { stdout } = await project.cli(['show', id]);
+  expect(stdout).toContain('w1 (outside)');
+  expect(stdout).toMatch(/^NO +OUTCOME +STARTED +TOOK +WORKER .*\n1 +running .* w1\b/m);
   const heard = await worker.says(lease.lease, {
     ...{ progress: { percent: 40, text: 'half' }, log: ['a line', { level: 'warn', text: 'b' }] },
     ...{ save: { at: 3 }, rows: [{ n: 1 }, { error: 'no' }] },
