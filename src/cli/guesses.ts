@@ -125,12 +125,23 @@ function schedulesOf(word: string, name = '<name>'): Guess {
   return word === 'pause' || word === 'resume' ? [word, '--schedule', name] : null;
 }
 
-/** `list failed`, `list mail`, `list -n 3`. */
+/** `list failed`, `list mail`, `list mail failed`. */
 function listOf(rest: Line): Guess {
   const [first = ''] = rest;
   if (first.startsWith('-') || first === '') return null;
-  const isState = STATE_NAMES.some((state) => state === first.toLowerCase());
-  return isState ? ['list', '--state', first.toLowerCase()] : ['list', '--job', first];
+  const isState = (word: string): boolean =>
+    STATE_NAMES.some((name) => name === word.toLowerCase());
+  const end = rest.findIndex((word) => word.startsWith('-'));
+  const words = end < 0 ? rest : rest.slice(0, end);
+  const states = words.filter(isState).map((word) => word.toLowerCase());
+  const [job, ...more] = words.filter((word) => !isState(word));
+  if (more.length > 0) return null;
+  return [
+    'list',
+    ...(job === undefined ? [] : ['--job', job]),
+    ...(states.length > 0 ? ['--state', states.join(',')] : []),
+    ...rest.slice(words.length),
+  ];
 }
 
 /** The job of a file that was named by its path; null where that is no path of one. */

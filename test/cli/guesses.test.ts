@@ -109,6 +109,8 @@ show 1 --format=json              > show 1 --json
 list --no-color                   > list --color never
 running                           > list --state running
 errors                            > list --state failed,aborted
+list hello failed --json          > list --job hello --state failed --json
+list Failed aborted               > list --state failed,aborted
 history hello                     > list --job hello
 runs                              > list
 run hello n=5                     > run hello -p n=5
