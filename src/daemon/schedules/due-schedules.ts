@@ -16,6 +16,11 @@ export class DueSchedules {
   #list: readonly Schedule[] = [];
   #byName = new Map<string, Schedule>();
   #heap = new Heap<Entry>((a, b) => a.at < b.at);
+  readonly #intervals: Intervals;
+
+  constructor(clock: Clock) {
+    this.#intervals = new Intervals(clock);
+  }
 
   /** Takes over the engine's list. Returns those that are new or have changed. */
   sync(list: readonly Schedule[]): readonly Schedule[] {
@@ -25,10 +30,12 @@ export class DueSchedules {
     const changed = list.filter(
       (schedule, i) => before[i] !== schedule && this.#byName.get(schedule.name) !== schedule,
     );
-    for (const schedule of changed) this.#byName.set(schedule.name, schedule);
-    if (this.#byName.size > list.length)
-      this.#byName = new Map(list.map((schedule) => [schedule.name, schedule]));
-    for (const schedule of changed) this.#push(schedule);
+    for (const schedule of changed) {
+      this.#intervals.replace(this.find(schedule.name), schedule);
+      this.#byName.set(schedule.name, schedule);
+      this.#push(schedule);
+    }
+    if (this.#byName.size > list.length) this.#forgetRemoved(list);
     if (this.#heap.size > 2 * list.length + 100) this.#heap.keep((entry) => this.#counts(entry));
     return changed;
   }
@@ -61,6 +68,18 @@ export class DueSchedules {
     for (const schedule of this.#list) this.#push(schedule);
   }
 
+  /** Those whose next time has another name since the clock was set, each with that. */
+  moved(): readonly (readonly [Schedule, nextAt: number])[] {
+    return this.#intervals.moved();
+  }
+
+  #forgetRemoved(list: readonly Schedule[]): void {
+    const before = this.#byName;
+    this.#byName = new Map(list.map((schedule) => [schedule.name, schedule]));
+    for (const [name, schedule] of before)
+      if (!this.#byName.has(name)) this.#intervals.replace(schedule, null);
+  }
+
   #push(schedule: Schedule): void {
     const at = wakeAt(schedule);
     if (at !== null) this.#heap.push({ at, schedule });
@@ -74,36 +93,29 @@ export class DueSchedules {
 // When the runs of `every` are due in steady time, which no set clock moves: run/waits.ts tells why. Each schedule is met
 // here as soon as it has changed, and keeps its moment as long as it is the same.
 
-export class Intervals {
+class Intervals {
   readonly #time: SteadyTime;
-  #list: readonly Schedule[] = [];
   #offset = 0;
   /** The moment of each. */
-  #until = new Map<Schedule, number>();
+  readonly #until = new Map<Schedule, number>();
 
   constructor(clock: Clock) {
     this.#time = new SteadyTime(clock);
   }
 
-  /** Those whose next time has another name since the clock was set, each with that. */
-  moved(list: readonly Schedule[]): readonly (readonly [Schedule, nextAt: number])[] {
+  replace(before: Schedule | null, schedule: Schedule | null): void {
+    if (before) this.#until.delete(before);
+    if (schedule === null || waitMsOf(schedule) === null) return;
+    this.#until.set(schedule, (schedule.nextAt ?? 0) - this.#time.offset);
+  }
+
+  moved(): readonly (readonly [Schedule, nextAt: number])[] {
     const { offset } = this.#time;
-    if (list !== this.#list) this.#take(list, offset);
     if (offset === this.#offset) return [];
     this.#offset = offset;
     return [...this.#until].flatMap(([schedule, until]) => {
       const nextAt = until + offset;
       return nextAt === schedule.nextAt ? [] : [[schedule, nextAt] as const];
     });
-  }
-
-  #take(list: readonly Schedule[], offset: number): void {
-    const before = this.#until;
-    this.#list = list;
-    this.#until = new Map();
-    for (const schedule of list) {
-      if (waitMsOf(schedule) === null) continue;
-      this.#until.set(schedule, before.get(schedule) ?? (schedule.nextAt ?? 0) - offset);
-    }
   }
 }

@@ -18,7 +18,7 @@ import { toJobrunError } from '../../support/errors.ts';
 import { mostBytes } from '../../support/json.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, MAX_FIRING_BYTES, SECOND } from '../../support/limits.ts';
 import type { JobCaller } from '../../workers/caller.ts';
-import { DueSchedules, Intervals } from './due-schedules.ts';
+import { DueSchedules } from './due-schedules.ts';
 import { followJobs } from './job-schedules.ts';
 import { NextRuns } from './next-runs.ts';
 
@@ -55,7 +55,7 @@ const REST_MS = SECOND;
 
 export class Recurring {
   readonly #p: RecurringParts;
-  readonly #due = new DueSchedules();
+  readonly #due: DueSchedules;
   readonly #nextRuns: NextRuns;
   /**
    * The instant until which the clock has been looked at: slots before that were not missed, but by schedules that were
@@ -64,7 +64,6 @@ export class Recurring {
   #seenSince: number | null = null;
   #held = false;
   readonly #aside = new Set<string>();
-  readonly #intervals: Intervals;
   #last: { readonly wall: number; readonly monotonic: number } | null = null;
   /** Jobs whose files this process has heard. */
   #heard: ReadonlySet<string> = new Set();
@@ -79,7 +78,7 @@ export class Recurring {
   constructor(parts: RecurringParts) {
     this.#p = parts;
     this.#nextRuns = new NextRuns(parts);
-    this.#intervals = new Intervals(parts.clock);
+    this.#due = new DueSchedules(parts.clock);
   }
 
   /** Something is on its way that may start a run. */
@@ -145,7 +144,7 @@ export class Recurring {
     const { engine, onError } = this.#p;
     const list = await engine.schedules({ lately });
     for (const schedule of this.#due.sync(list)) this.#look(schedule);
-    const moved = this.#intervals.moved(list);
+    const moved = this.#due.moved();
     if (moved.length === 0) return;
     for (const [{ name, nextAt: before }, nextAt] of moved) {
       const move = (present: Schedule | null): Schedule | null =>
