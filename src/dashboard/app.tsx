@@ -10,7 +10,7 @@ import { detailRows, listRows } from './list-rows.ts';
 import type { Size } from './model.ts';
 import { ruleRow, styled } from './rows.ts';
 import { nextTickMs, type Scene, sceneOf } from './scene.ts';
-import type { Screen } from './screen.ts';
+import type { ScreenOutput } from './screen.ts';
 import { paced, type Store, type View } from './store.ts';
 import { TextRow, TextRows, ThemeContext } from './text-rows.tsx';
 import type { Theme } from './theme.ts';
@@ -19,12 +19,12 @@ import type { Theme } from './theme.ts';
 export function draw(
   store: Store,
   theme: Theme,
-  screen: Screen,
+  screen: ScreenOutput,
   onCrash: (error: unknown) => void,
 ): () => void {
   let closed = false;
   const ink = render(<Live store={store} theme={theme} />, {
-    // Ink uses `write`, `columns` and `rows` of its stdout. `Screen` has these and nothing else of a terminal.
+    // Ink uses `write`, `columns` and `rows` of its stdout. `ScreenOutput` has these and nothing else of a terminal.
     stdout: screen as unknown as NodeJS.WriteStream,
     debug: true,
     patchConsole: false,

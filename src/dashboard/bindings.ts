@@ -2,14 +2,14 @@
 // disagree, and a key whose condition does not hold does nothing.
 import { SETTLED } from '../run/run.ts';
 import { infoOf, type Move, type Tab } from './lists.ts';
-import type { Link, Screen } from './model.ts';
+import type { LinkState, Screen } from './model.ts';
 import type { Glyphs } from './theme.ts';
 
 /** The facts that decide which keys work. */
 export interface Context {
   readonly screen: Screen['kind'];
   readonly tab: Tab;
-  readonly link: Link;
+  readonly link: LinkState;
   readonly readOnly: boolean;
   /** The state of the run under the cursor; null where there is none. */
   readonly state: string | null;

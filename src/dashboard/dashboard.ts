@@ -10,7 +10,7 @@ import { newModel } from './model.ts';
 import { Refresh } from './refresh.ts';
 import { textOf } from './rows.ts';
 import { sceneOf } from './scene.ts';
-import { Screen } from './screen.ts';
+import { ScreenOutput } from './screen.ts';
 import { Store } from './store.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
 import type { Theme } from './theme.ts';
@@ -44,7 +44,7 @@ class Dashboard {
   readonly #refresh: Refresh;
   readonly #log: LogFollower;
   readonly #undo: (() => void)[] = [];
-  readonly #screen: Screen;
+  readonly #screen: ScreenOutput;
   #stopDrawing = (): void => undefined;
   #ended = false;
 
@@ -55,7 +55,7 @@ class Dashboard {
     this.#terminal = new Terminal(options, clock);
     const model = newModel(this.#terminal.size, readOnly, timezone, asTyped);
     this.#store = new Store(model, clock);
-    this.#screen = new Screen(this.#terminal.write, this.#terminal.size);
+    this.#screen = new ScreenOutput(this.#terminal.write, this.#terminal.size);
     this.#link = new Link(places, clock, {
       onLink: (link, aliveAt) =>
         this.#store.change(({ silentSince, ...model }) => ({

@@ -7,7 +7,7 @@ import { delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
-import type { Link as LinkState } from './model.ts';
+import type { LinkState } from './model.ts';
 
 /** The means from the command line: how to reach a daemon or the store, and how to read the files. */
 export interface Places {
@@ -30,7 +30,7 @@ export interface Files {
   close(): Promise<void>;
 }
 
-export interface Told {
+interface LinkListener {
   readonly onLink: (link: LinkState, aliveAt: number | null) => void;
   readonly onChange: () => void;
   readonly onError: (error: unknown) => void;
@@ -43,12 +43,12 @@ const AGAIN_MS = 5 * SECOND;
 export class Link {
   readonly #places: Places;
   readonly #clock: Clock;
-  readonly #told: Told;
+  readonly #told: LinkListener;
   readonly #ended = new AbortController();
   #client: Client | null = null;
   #files: Files | null = null;
 
-  constructor(places: Places, clock: Clock, told: Told) {
+  constructor(places: Places, clock: Clock, told: LinkListener) {
     this.#places = places;
     this.#clock = clock;
     this.#told = told;

@@ -20,7 +20,7 @@ export interface Model {
   readonly marking: string | null;
   readonly screen: Screen;
   readonly message: Message | null;
-  readonly link: Link;
+  readonly link: LinkState;
   /** When a daemon was asked that has not answered yet, although it should have. */
   readonly silentSince: number | null;
   /** The order of each list, if the user chose one. */
@@ -60,7 +60,7 @@ export interface Size {
 }
 
 /** `silent`: a daemon that is there and does not answer. */
-export type Link = 'opening' | 'online' | 'offline' | 'silent';
+export type LinkState = 'opening' | 'online' | 'offline' | 'silent';
 
 export interface Log {
   readonly id: string;

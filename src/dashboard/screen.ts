@@ -12,7 +12,7 @@ const BEGIN = `${ESC}[?2026h`;
 const END = `${ESC}[?2026l`;
 const CLEAR = `${ESC}[0m${ESC}[2J`;
 
-export class Screen extends Writable {
+export class ScreenOutput extends Writable {
   columns: number;
   rows: number;
   readonly #send: (text: string) => void;

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';
 import { importApp } from '../../src/dashboard/dashboard.ts';
-import { Screen } from '../../src/dashboard/screen.ts';
+import { ScreenOutput } from '../../src/dashboard/screen.ts';
 import { paced, Store } from '../../src/dashboard/store.ts';
 import { Terminal } from '../../src/dashboard/terminal.ts';
 import type { Clock } from '../../src/support/clock.ts';
@@ -21,7 +21,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 describe('the screen', () => {
   const make = () => {
     const sent: string[] = [];
-    return { sent, screen: new Screen((text) => sent.push(text), SIZE) };
+    return { sent, screen: new ScreenOutput((text) => sent.push(text), SIZE) };
   };
   const clears = (texts: readonly string[]): number => texts.join('').split('\u001b[2J').length - 1;
 
@@ -123,7 +123,7 @@ describe('drawing with Ink', () => {
     const after = () => (): void => undefined;
     const clock: Clock = { now: () => NOW, monotonic: () => time, after };
     let sent = '';
-    const screen = new Screen((text) => (sent = text), size);
+    const screen = new ScreenOutput((text) => (sent = text), size);
     const store = new Store(modelWith(size, listWith([])), clock);
     const crashes: unknown[] = [];
     const { draw } = await importApp();
