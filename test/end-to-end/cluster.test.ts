@@ -1,8 +1,10 @@
 // Two daemons on one store: what a user sees of them.
 import { beforeAll, expect, it } from 'vitest';
 import { hosts } from '../helpers/cluster.ts';
+import { ask } from '../helpers/http.ts';
 import { freshStore, Server } from '../helpers/postgres.ts';
 import { eventually, isAlive } from '../helpers/project.ts';
+import { samplesOf } from '../helpers/prometheus.ts';
 
 beforeAll(async () => void (await freshStore({ fsync: true })), 120_000);
 
@@ -98,7 +100,7 @@ it('a daemon that starts again on its state folder takes its runs back at once',
 it('every host tells of all, an abort reaches a run of the other one, and a job of one alone waits for it', async () => {
   const { one, two } = await hosts(['one', 'two'], { files, lease: '30s' });
   two.write('jobs/rare.js', 'export default async () => "rare";');
-  await one.daemon();
+  const first = await one.daemon('--http', '127.0.0.1:0');
   const second = await two.daemon();
   const status = await eventually(async () => {
     const seen = await one.json('status');
@@ -121,6 +123,10 @@ it('every host tells of all, an abort reaches a run of the other one, and a job 
   expect((await one.cli(['schedule', 'nowhere'])).code).toBe(3);
   await one.cli(['resume']);
   expect(await one.until(rare.id)).toMatchObject({ state: 'done', attempts: [{ host: 'two' }] });
+  const url = /http:\/\/[\d.]+:\d+/.exec(first.log())?.[0];
+  const samples = samplesOf((await ask(`${url}/metrics`)).body);
+  expect(samples.get('jobrun_runs{state="done"}')).toBe(1);
+  expect(samples.get('jobrun_commit_seconds_count')).toBeGreaterThan(0);
 
   await one.cli(['pause', 'where']);
   const { id } = await two.json('schedule', 'where', '-p', 'ms:=60000');

@@ -24,7 +24,7 @@ export async function openStore(
   config: Config,
   place: StorePlace,
   own: Clock,
-  { kind, readOnly = false, pids = '', onError = () => undefined }: OpenAs,
+  { kind, readOnly = false, pids = '', onCommit, onError = () => undefined }: OpenAs,
   lock: Pick<StateLock, 'guard' | 'isHeld' | 'lost' | 'release'>,
 ): Promise<Opened> {
   const { host, leaseMs, state } = config;
@@ -32,7 +32,7 @@ export async function openStore(
   const clock = new StoreClock(own);
   await askTime(sessions, clock);
   const { schema } = place;
-  const options = { sessions, schema, clock, patienceMs: REACH_MS, readOnly, onError };
+  const options = { sessions, schema, clock, patienceMs: REACH_MS, readOnly, onCommit, onError };
   const engine = await openPostgresEngine(options);
   const answerMs = leaseMs / ANSWERS_PER_LEASE;
   const asking = sessions.asking(Math.min(MOST_ANSWER_MS, Math.max(LEAST_ANSWER_MS, answerMs)));

@@ -36,6 +36,7 @@ export interface EngineOptions {
   readonly patienceMs: number;
   /** Nothing is written: for a role that may only read. */
   readonly readOnly?: boolean;
+  readonly onCommit?: ((ms: number) => void) | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -67,7 +68,7 @@ export class PostgresEngine extends Reads implements E.Engine {
   #glance: Glance | null = null;
 
   constructor(options: EngineOptions, writer: { id: number; channel: string }, seen: number) {
-    const { sessions, clock, patienceMs, onError } = options;
+    const { sessions, clock, patienceMs, onCommit, onError } = options;
     super(sessions, new Claims({ id: writer.id }));
     this.id = writer.id;
     this.#sessions = sessions;
@@ -82,7 +83,7 @@ export class PostgresEngine extends Reads implements E.Engine {
       const stir = stirHere(unit, (job, pauses) => this.claims.limitsOf(job, pauses));
       await this.#feed.committed(changes, stir);
     };
-    this.#turns = new Turns({ sessions, clock, writer, patienceMs, committed });
+    this.#turns = new Turns({ sessions, clock, writer, patienceMs, onCommit, committed });
   }
 
   /** Runs handed out from now on are leased to this one. */

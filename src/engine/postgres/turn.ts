@@ -58,6 +58,8 @@ export interface Doubt {
 export interface TurnContext {
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   readonly writer: Writer;
+  /** Called with the time that it took to make the changes of a turn durable. */
+  readonly onCommit?: ((ms: number) => void) | undefined;
   /** Called once a turn is committed, with the version of the schedules, before those who wait for it are answered. */
   readonly committed: (changes: readonly Change[], unit: Unit, version: number) => Promise<void>;
 }
@@ -219,12 +221,14 @@ class Turn {
     return this.unit.changes.map(({ prev, run }, i) => ({ n: before + i + 1, at, prev, run }));
   }
 
-  async commit({ writer, clock }: TurnContext, sent: () => void): Promise<void> {
+  async commit({ writer, clock, onCommit }: TurnContext, sent: () => void): Promise<void> {
     const session = this.#session;
+    const began = clock.monotonic();
     const last = session.query(lastOf(this.unit, this.#meta, writer, clock.now()));
     const lines = this.#sendLines();
     sent();
     await settled([last, ...lines, session.query(COMMIT)]);
+    onCommit?.(clock.monotonic() - began);
   }
 
   #sendRows(): readonly Promise<unknown>[] {
