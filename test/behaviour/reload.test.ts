@@ -173,7 +173,7 @@ test('5,000 job files: the daemon is there at once, all are read in bounded time
   began = performance.now();
   s.put('job-4997.mjs', `export default { description: 'other', run: () => 'x' };`);
   await eventually(
-    async () => (await s.project.json('jobs', 'job-4997')).description === 'other',
+    async () => (await s.project.ask('jobs', { name: 'job-4997' })).description === 'other',
     20_000,
   );
   const told = performance.now() - began;

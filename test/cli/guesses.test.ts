@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { withGuess } from '../../src/cli/guesses.ts';
 import { parse } from '../../src/cli/program.ts';
 import { JobrunError } from '../../src/support/errors.ts';
-import { Project } from '../helpers/project.ts';
+import { Project, type Result } from '../helpers/project.ts';
 
 const JOB = { 'jobs/hello.mjs': 'export default ({ name }) => name;' };
 
@@ -47,8 +47,9 @@ test('other guesses are refused and name the line that does it, which is one', a
     [['list', 'hello'], 'jobrun list --job hello'],
     [['list', '-n', '3'], 'jobrun list --limit 3'],
   ];
-  for (const [words, line] of answers) {
-    const { code, stderr } = await project.cli(words);
+  const told = await project.calls(answers.map(([words]) => words));
+  for (const [i, [words, line]] of answers.entries()) {
+    const { code, stderr } = told[i] as Result;
     expect([words, code, stderr], words.join(' ')).toEqual([
       words,
       2,

@@ -250,9 +250,6 @@ console.log(JSON.stringify(ids));
   const ids = answers.flatMap(({ stdout }) => JSON.parse(stdout) as string[]);
   expect([ids.length, new Set(ids).size]).toEqual([20, 20]);
   await project.daemon();
-  await eventually(
-    async () => (await project.json('list', '--state', 'done')).total === 20,
-    30_000,
-  );
+  await eventually(async () => (await project.ask('status')).counts.done === 20, 30_000);
   expect((await project.json('list')).total).toBe(20);
 }, 120_000);

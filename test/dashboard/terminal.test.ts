@@ -93,7 +93,9 @@ describe('the dashboard in a terminal', () => {
     screen.type('9999-12-31');
     await screen.shows('runs Fri 31 Dec 9999');
     screen.press('Enter');
-    await eventually(async () => (await project.show('2')).dueAt.startsWith('9999-12-31'));
+    await eventually(async () =>
+      (await project.ask('show', { id: '2' })).dueAt.startsWith('9999-12-31'),
+    );
     screen.press('P');
     await screen.shows('Pause or resume?');
     await pause(200);

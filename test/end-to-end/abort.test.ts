@@ -12,6 +12,7 @@ import {
   Project,
   processesIn,
 } from '../helpers/project.ts';
+import { shared } from '../helpers/shared.ts';
 
 const TELL = `import { appendFileSync } from 'node:fs';
 const tell = (what) => appendFileSync('ledger.jsonl', JSON.stringify({ what, pid: process.pid }) + '\\n');
@@ -72,24 +73,22 @@ async function polled(project: Project): Promise<() => Promise<number>> {
   };
 }
 
-/** A run that has really begun: its job said so. */
+/** A run that has really begun: its job said so. And what its job says from then on. */
 async function begun(project: Project, job: string): Promise<Doc> {
   const before = project.ledger().length;
-  const { id } = await project.json('schedule', job);
-  await eventually(
-    () =>
-      project
-        .ledger()
-        .slice(before)
-        .some((one) => one.what === 'begun'),
-    30_000,
-  );
-  return await project.show(id);
+  const said = (what: string): boolean =>
+    project
+      .ledger()
+      .slice(before)
+      .some((one) => one.what === what);
+  const id = await project.accept(job);
+  await eventually(() => said('begun'), 30_000);
+  return { id, said };
 }
 
 /** Live processes of the project but for the daemon and the workers that it keeps ready. */
 async function left(project: Project, daemon: DaemonProcess, run: Doc): Promise<number[]> {
-  const { attempts } = await project.show(run.id);
+  const { attempts } = await project.ask('show', { id: run.id });
   const gone = attempts.map((one: Doc) => one.pid).filter(isAlive);
   const others = processesIn(project.dir).filter((pid) => pid !== daemon.pid && !isWorker(pid));
   return [...gone, ...others];
@@ -98,11 +97,15 @@ async function left(project: Project, daemon: DaemonProcess, run: Doc): Promise<
 const isWorker = (pid: number): boolean => commandOf(pid).includes('dist/workers/entry');
 
 describe('a running job', () => {
+  const lasting = shared(async () => {
+    const project = new Project(JOBS);
+    return { project, daemon: await project.daemon() };
+  });
+
   test.each(['waits', 'ignores', 'spins', 'blocks', 'spawns'])(
     'that %s ends within its grace plus a second, and leaves nothing behind',
     async (job) => {
-      const project = new Project(JOBS);
-      const daemon = await project.daemon();
+      const { project, daemon } = lasting();
       const run = await begun(project, job);
       const stop = await polled(project);
       const idle = (await project.cli(['status'])).ms;
@@ -128,25 +131,23 @@ describe('a running job', () => {
   );
 
   test('is told by its signal and has its whole grace; --force gives it none', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
+    const { project } = lasting();
     const patient = await begun(project, 'waits');
     const told = await project.json('abort', patient.id, '--grace', '1m', '--reason', 'wrong file');
     expect(told.results[0].tookMs, 'it need not wait where the job obeys').toBeLessThan(15_000);
-    expect((await project.show(patient.id)).reason).toBe('wrong file');
+    expect((await project.ask('show', { id: patient.id })).reason).toBe('wrong file');
 
     const stubborn = await begun(project, 'ignores');
     const forced = await project.json('abort', stubborn.id, '--force');
     expect(forced.results[0].tookMs).toBeLessThan(1000 + SLACK_MS);
-    expect(project.ledger().some((one) => one.what === 'SIGTERM')).toBe(false);
+    expect(stubborn.said('SIGTERM')).toBe(false);
   }, 60_000);
 
   test('gets a kill at once from a second, less patient abort', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
+    const { project } = lasting();
     const run = await begun(project, 'ignores');
     const first = project.start('abort', run.id, '--grace', '5m', '--json');
-    await eventually(() => project.ledger().some((one) => one.what === 'signal'), 20_000);
+    await eventually(() => run.said('signal'), 20_000);
     const second = await project.json('abort', run.id, '--force');
     expect(second.results[0]).toMatchObject({ state: 'aborted' });
     expect((await first.exited).code).toBe(0);
@@ -158,7 +159,7 @@ describe('a running job', () => {
     const daemon = await project.daemon();
     const run = await begun(project, 'ignores');
     const abort = project.start('abort', run.id, '--grace', '5m');
-    await eventually(() => project.ledger().some((one) => one.what === 'signal'), 20_000);
+    await eventually(() => run.said('signal'), 20_000);
     await daemon.kill('SIGKILL');
     expect((await abort.exited).code, 'it ends what the daemon left').toBe(0);
     expect((await project.cli(['abort', run.id])).code, 'it is over').toBe(5);
@@ -224,11 +225,13 @@ describe('runs that have not begun', () => {
     const other = await project.json('schedule', 'quick', '--in', '1h');
     const { results } = await project.json('abort', '--job', 'waits', '--grace', '1s');
     expect(results).toHaveLength(2);
-    expect((await project.show(one.id)).state).toBe('aborted');
-    expect((await project.show(other.id)).state).toBe('scheduled');
+    expect((await project.ask('show', { id: one.id })).state).toBe('aborted');
+    expect((await project.ask('show', { id: other.id })).state).toBe('scheduled');
     const asked = await project.cli(['abort', '--all']);
     expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('-y')]);
-    expect((await project.show(other.id)).state, 'no answer is no yes').toBe('scheduled');
+    expect((await project.ask('show', { id: other.id })).state, 'no answer is no yes').toBe(
+      'scheduled',
+    );
     expect((await project.json('abort', '--all', '-y')).results).toHaveLength(1);
     expect((await project.json('abort', '--all', '-y')).results).toEqual([]);
   }, 60_000);

@@ -50,7 +50,8 @@ test('a command with a byte order mark before its "#!" is broken and not run by 
   ]);
   await project.daemon();
   const { id } = await project.json('schedule', 'marked', '--force');
-  await eventually(async () => (await project.show(id)).reason?.includes('byte order mark'));
+  const reason = async (): Promise<string | null> => (await project.ask('show', { id })).reason;
+  await eventually(async () => (await reason())?.includes('byte order mark') || null);
   project.write('jobs/marked.cmd', script);
   const run = await project.until(id);
   expect([run.state, run.log.map(({ text }: { text: string }) => text)]).toEqual(['done', ['awk']]);

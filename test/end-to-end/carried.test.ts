@@ -30,7 +30,10 @@ test('rates go on where they were, a run under way is taken up from its checkpoi
   const made = [];
   for (const n of [1, 2, 3]) made.push((await request(project, `request-${n}`, n)).id);
   const { id: long } = await project.json('schedule', 'long');
-  await eventually(async () => (await project.show(long)).checkpoint !== null, 20_000);
+  await eventually(
+    async () => (await project.ask('show', { id: long })).checkpoint !== null,
+    20_000,
+  );
   await eventually(async () => (await project.ask('status')).counts.done === 2, 20_000);
   const held = await project.show(made[2]);
   expect([held.state, held.reason]).toEqual(['queued', expect.stringContaining('rate')]);

@@ -153,7 +153,7 @@ it('a trace goes with its run from the host that accepts it to the one that runs
   );
   one.write('jobs/second.js', 'export default async (_params, ctx) => ctx.trace;');
   const daemons = { one: await one.daemon(), two: await two.daemon() };
-  await eventually(async () => (await one.json('status')).hosts[1]?.jobs.length === 2, 20_000);
+  await eventually(async () => (await one.ask('status')).hosts[1]?.jobs.length === 2, 20_000);
   const traceId = '5'.repeat(32);
   const caller = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, tracestate: 'a=1' };
   one.env.TRACEPARENT = caller.traceparent;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Doc, eventually, isAlive, Project, processesIn, ROOT } from '../helpers/project.ts';
+import { shared } from '../helpers/shared.ts';
 
 const TELL = `import { appendFileSync } from 'node:fs';
 const tell = (what) => appendFileSync('ledger.jsonl', JSON.stringify({ what }) + '\\n');
@@ -25,6 +26,12 @@ const JOBS = {
 
 const begun = (project: Project): Promise<unknown> =>
   eventually(() => project.ledger().length > 0, 20_000);
+
+/** For tests that leave a daemon as it was. */
+const lasting = shared(async () => {
+  const project = new Project(JOBS);
+  return { project, daemon: await project.daemon() };
+});
 
 describe('the beginning', () => {
   test.each([
@@ -70,8 +77,7 @@ describe('the beginning', () => {
   }, 60_000);
 
   test('a second daemon is refused with 5 and the pid of the first, which is not disturbed', async () => {
-    const project = new Project(JOBS);
-    const first = await project.daemon();
+    const { project, daemon: first } = lasting();
     for (const args of [['daemon'], ['daemon', '--detach'], ['daemon', '--until-idle']]) {
       const second = await project.cli([...args, '--json']);
       expect([args, second.code]).toEqual([args, 5]);
@@ -84,9 +90,8 @@ describe('the beginning', () => {
   }, 60_000);
 
   test('the state is for its owner alone', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
-    await project.cli(['run', 'quick']);
+    const { project } = lasting();
+    await project.until(await project.accept('quick'));
     const wrong = everything(project.state).filter(({ path, mode, folder }) => {
       if (path.endsWith('README.md')) return false;
       return mode !== (folder ? 0o700 : 0o600);
@@ -128,10 +133,11 @@ describe('the beginning', () => {
   test('--workers bounds what runs at once', async () => {
     const project = new Project(JOBS);
     await project.daemon('--workers', '2');
-    for (let i = 0; i < 4; i++) await project.json('schedule', 'steps');
+    for (let i = 0; i < 4; i++) await project.accept('steps');
     await eventually(async () => (await project.ask('status')).counts.running === 2, 20_000);
     for (let look = 0; look < 5; look++) {
-      const { counts, workers } = await project.json('status');
+      await pause(300);
+      const { counts, workers } = await project.ask('status');
       expect(counts.running).toBeLessThanOrEqual(2);
       expect(workers.total).toBe(2);
     }
@@ -144,8 +150,8 @@ describe('the end', () => {
   test('SIGTERM lets what runs end, starts nothing more, and exits with 0', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon('--workers', '1');
-    await project.json('schedule', 'steps');
-    await project.json('schedule', 'quick');
+    await project.accept('steps');
+    await project.accept('quick');
     await begun(project);
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(await project.show('1')).toMatchObject({ state: 'done', output: 'all' });
@@ -165,7 +171,7 @@ describe('the end', () => {
   test('a second SIGTERM hastens it: the attempt is stopped, not counted, and goes on with the next daemon', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon();
-    await project.json('schedule', 'steps');
+    await project.accept('steps');
     await eventually(async () => (await project.ask('show', { id: '1' })).checkpoint >= 2, 20_000);
     process.kill(daemon.pid, 'SIGTERM');
     // Sooner it would be the same signal, passed on by a supervisor.
@@ -182,20 +188,21 @@ describe('the end', () => {
   test('stop --now does the same, also to a job that does not listen', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon();
-    await project.json('schedule', 'stubborn');
+    await project.accept('stubborn');
     await begun(project);
     const stop = await project.cli(['stop', '--now', '--json']);
     expect([stop.code, JSON.parse(stop.stdout)]).toEqual([0, { stopped: true, pid: daemon.pid }]);
     expect((await daemon.exited).code).toBe(0);
     expect(processesIn(project.dir)).toEqual([]);
-    expect(await project.show('1')).toMatchObject({ state: 'queued', attempt: 1 });
-    expect((await project.show('1')).attempts).toMatchObject([{ number: 1, outcome: 'stopped' }]);
+    const stopped = await project.show('1');
+    expect(stopped).toMatchObject({ state: 'queued', attempt: 1 });
+    expect(stopped.attempts).toMatchObject([{ number: 1, outcome: 'stopped' }]);
   }, 60_000);
 
   test('a drain that takes longer than --drain is cut short', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon('--drain', '500ms');
-    await project.json('schedule', 'stubborn');
+    await project.accept('stubborn');
     await begun(project);
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect((await project.show('1')).attempts).toMatchObject([{ outcome: 'stopped' }]);
@@ -204,7 +211,7 @@ describe('the end', () => {
   test('while it drains it answers, and accepts what the next one will do', async () => {
     const project = new Project(JOBS);
     const daemon = await project.daemon();
-    await project.json('schedule', 'steps');
+    await project.accept('steps');
     await begun(project);
     process.kill(daemon.pid, 'SIGTERM');
     expect((await project.cli(['status'])).code).toBe(0);
@@ -237,8 +244,7 @@ describe('the end', () => {
 
 describe('jobs while it runs', () => {
   test('a new job is there, a broken one keeps its queue and starts nothing, a mended one goes on', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
+    const { project } = lasting();
     project.write('jobs/late.js', `export default () => 'late';`);
     expect(await outputOf(project, 'late')).toBe('late');
     project.write('jobs/late.js', 'export default (');
@@ -246,16 +252,16 @@ describe('jobs while it runs', () => {
     expect((await project.cli(['schedule', 'late'])).code).toBe(5);
     const { id } = await project.json('schedule', 'late', '--force');
     await pause(500);
-    expect(await project.show(id)).toMatchObject({ state: 'queued', attempt: 0 });
-    expect((await project.show(id)).reason).toContain('broken');
+    const held = await project.show(id);
+    expect(held).toMatchObject({ state: 'queued', attempt: 0 });
+    expect(held.reason).toContain('broken');
     project.write('jobs/late.js', `export default () => 'mended';`);
     expect((await project.until(id)).output).toBe('mended');
-    expect((await project.json('status')).broken).toEqual([]);
+    expect((await project.ask('status')).broken).toEqual([]);
   }, 60_000);
 
   test('runs of a deleted job are kept with the reason, and go on when it comes back', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
+    const { project } = lasting();
     const { id } = await project.json('schedule', 'quick', '--in', '1s');
     unlinkSync(join(project.dir, 'jobs/quick.js'));
     await eventually(

@@ -104,24 +104,34 @@ const residentMb = (pid: number): number =>
 
 const seen = new Set<string>();
 
+type Refused = readonly [args: readonly string[], exit: number, code: string];
+
 /** Refused on the command line: the exit code, the code in the JSON, and no letter that a terminal acts on. */
-async function refused(project: Project, args: readonly string[], exit: number, code: string) {
+async function refused(project: Project, ...all: readonly Refused[]): Promise<void> {
   // As text once for each command and code, and wherever something is named that a terminal acts on.
-  const kind = `${args[0]} ${code}`;
-  if (!seen.has(kind) || !/^[ -~]*$/.test(args.join(' '))) {
+  const asText = all.filter(([args, , code]) => {
+    const kind = `${args[0]} ${code}`;
+    const isNew = !seen.has(kind);
     seen.add(kind);
-    const plain = await project.cli(args);
+    return isNew || !/^[ -~]*$/.test(args.join(' '));
+  });
+  const plains = await project.calls(asText.map(([args]) => args));
+  for (const [i, plain] of plains.entries()) {
+    const [args, exit] = asText[i] as Refused;
     expect([args, plain.code, plain.stdout]).toEqual([args, exit, '']);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     expect(plain.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(plain.stderr).toMatch(/^error: .+\n {2}\S/);
     expect(plain.stderr).not.toContain('    at ');
   }
-  const json = await project.cli([...args, '--json']);
-  expect([args, json.code, json.stdout]).toEqual([args, exit, '']);
-  const { error } = JSON.parse(json.stderr);
-  expect([args, error.code]).toEqual([args, code]);
-  expect([error.message.length > 0, error.hint.length > 0]).toEqual([true, true]);
+  const jsons = await project.calls(all.map(([args]) => [...args, '--json']));
+  for (const [i, json] of jsons.entries()) {
+    const [args, exit, code] = all[i] as Refused;
+    expect([args, json.code, json.stdout]).toEqual([args, exit, '']);
+    const { error } = JSON.parse(json.stderr);
+    expect([args, error.code]).toEqual([args, code]);
+    expect([error.message.length > 0, error.hint.length > 0]).toEqual([true, true]);
+  }
 }
 
 describe('on the command line', () => {
@@ -129,17 +139,24 @@ describe('on the command line', () => {
     const project = new Project(JOBS);
     await project.daemon();
     const names = ['../mail', '/etc/passwd', 'a//b', '.hidden', '_private', 'a/../b', ''];
-    for (const name of [...names, `${ESC}[31mred`, 'm\u202eail', 'a b', 'ä', 'x'.repeat(101)])
-      await refused(project, ['schedule', name], 2, 'bad-option');
-    await refused(project, ['schedule', 'mial'], 3, 'unknown-job');
-    expect((await project.cli(['schedule', 'mial'])).stderr).toContain('Did you mean "mail"?');
-    for (const command of ['show', 'logs', 'abort', 'update', 'retry', 'rerun', 'remove', 'wait']) {
+    const odd = [...names, `${ESC}[31mred`, 'm\u202eail', 'a b', 'ä', 'x'.repeat(101)];
+    const commands = ['show', 'logs', 'abort', 'update', 'retry', 'rerun', 'remove', 'wait'];
+    const ids = ['0', '01', '1e3', '1.5', '9'.repeat(30), `1${ESC}[2J`];
+    const on = (command: string): readonly Refused[] => {
       const more = command === 'update' ? ['--now'] : [];
-      await refused(project, [command, '99', ...more], 3, 'unknown-run');
-      await refused(project, [command, 'one', ...more], 2, 'bad-option');
-    }
-    for (const id of ['0', '01', '1e3', '1.5', '9'.repeat(30), `1${ESC}[2J`])
-      await refused(project, ['show', id], 2, 'bad-option');
+      return [
+        [[command, '99', ...more], 3, 'unknown-run'],
+        [[command, 'one', ...more], 2, 'bad-option'],
+      ];
+    };
+    await refused(
+      project,
+      ...odd.map((name): Refused => [['schedule', name], 2, 'bad-option']),
+      [['schedule', 'mial'], 3, 'unknown-job'],
+      ...commands.flatMap(on),
+      ...ids.map((id): Refused => [['show', id], 2, 'bad-option']),
+    );
+    expect((await project.cli(['schedule', 'mial'])).stderr).toContain('Did you mean "mail"?');
     expect((await project.json('status')).counts.queued).toBe(0);
     expect((await project.json('list')).total, 'nothing was accepted').toBe(0);
   }, 120_000);
@@ -148,18 +165,28 @@ describe('on the command line', () => {
     const project = new Project(JOBS);
     await project.daemon();
     const file = project.write('large.json', JSON.stringify({ text: 'x'.repeat(MB) }));
-    await refused(project, ['schedule', 'mail', '--params', `@${file}`], 2, 'too-large');
     project.write('huge.json', JSON.stringify({ text: 'x'.repeat(20 * MB) }));
-    await refused(project, ['schedule', 'mail', '--params', '@huge.json'], 2, 'too-large');
-    await refused(project, ['schedule', 'mail', '--params', deep(101)], 2, 'too-large');
-    await refused(project, ['schedule', 'mail', '--params', deep(50_000)], 2, 'too-large');
-    for (const params of ['{"__proto__":{}}', '{"a":[{"__proto__":1}]}'])
-      await refused(project, ['schedule', 'mail', '--params', params], 2, 'bad-params');
-    await refused(project, ['schedule', 'mail', '-p', '__proto__=x'], 2, 'bad-params');
-    await refused(project, ['schedule', 'mail', '-p', '__proto__:={"a":1}'], 2, 'bad-params');
-    for (const params of ['{', 'undefined', '@none.json', 'NaN'])
-      await refused(project, ['schedule', 'mail', '--params', params], 2, 'bad-option');
-    await refused(project, ['schedule', 'mail', '-p', 'novalue'], 2, 'bad-option');
+    const mail = (code: string, option: string, params: string): Refused => [
+      ['schedule', 'mail', option, params],
+      2,
+      code,
+    ];
+    await refused(
+      project,
+      mail('too-large', '--params', `@${file}`),
+      mail('too-large', '--params', '@huge.json'),
+      mail('too-large', '--params', deep(101)),
+      mail('too-large', '--params', deep(50_000)),
+      mail('bad-params', '--params', '{"__proto__":{}}'),
+      mail('bad-params', '--params', '{"a":[{"__proto__":1}]}'),
+      mail('bad-params', '-p', '__proto__=x'),
+      mail('bad-params', '-p', '__proto__:={"a":1}'),
+      mail('bad-option', '--params', '{'),
+      mail('bad-option', '--params', 'undefined'),
+      mail('bad-option', '--params', '@none.json'),
+      mail('bad-option', '--params', 'NaN'),
+      mail('bad-option', '-p', 'novalue'),
+    );
     const ok = await project.cli(['schedule', 'mail', '--params', deep(100), '-q']);
     expect([ok.code, ok.stdout], 'a hundred levels are allowed').toEqual([0, '1\n']);
     expect((await project.json('list')).total).toBe(1);
@@ -169,12 +196,15 @@ describe('on the command line', () => {
     const project = new Project(JOBS);
     project.env.TZ = 'Europe/Berlin';
     await project.daemon();
-    for (const at of ['01/02/2027', '5', '25:00', '2027-02-30', '2027-03-28 02:30', 'soon', ''])
-      await refused(project, ['schedule', 'mail', '--at', at], 2, 'bad-time');
-    for (const time of ['5', '-5s', 'soon', '1e9s', ''])
-      await refused(project, ['schedule', 'mail', `--in=${time}`], 2, 'bad-time');
-    await refused(project, ['schedule', 'mail', '--cron', '61 * * * *'], 2, 'bad-time');
-    await refused(project, ['schedule', 'mail', '--at', 'now', '--in', '5s'], 2, 'bad-option');
+    const ats = ['01/02/2027', '5', '25:00', '2027-02-30', '2027-03-28 02:30', 'soon', ''];
+    const ins = ['5', '-5s', 'soon', '1e9s', ''];
+    await refused(
+      project,
+      ...ats.map((at): Refused => [['schedule', 'mail', '--at', at], 2, 'bad-time']),
+      ...ins.map((time): Refused => [['schedule', 'mail', `--in=${time}`], 2, 'bad-time']),
+      [['schedule', 'mail', '--cron', '61 * * * *'], 2, 'bad-time'],
+      [['schedule', 'mail', '--at', 'now', '--in', '5s'], 2, 'bad-option'],
+    );
     expect((await project.json('list')).total).toBe(0);
     const far = await project.json('schedule', 'mail', '--at', '9999-12-31 23:59:59');
     expect([far.state, far.dueAt]).toEqual(['scheduled', '9999-12-31T22:59:59.000Z']);
@@ -182,15 +212,19 @@ describe('on the command line', () => {
 
   test('words that are no option or command get the one that was meant', async () => {
     const project = new Project(JOBS);
-    await refused(project, ['shedule', 'mail'], 2, 'bad-option');
+    const wrong = (...args: string[]): Refused => [args, 2, 'bad-option'];
+    await refused(
+      project,
+      wrong('shedule', 'mail'),
+      wrong('schedule', 'mail', '--prioriti', '1'),
+      wrong('schedule'),
+      wrong('list', '--limit', 'many'),
+      wrong('list', '--state', 'finished'),
+    );
     expect((await project.cli(['shedule', 'mail'])).stderr).toContain('schedule');
-    await refused(project, ['schedule', 'mail', '--prioriti', '1'], 2, 'bad-option');
     expect((await project.cli(['schedule', 'mail', '--prioriti', '1'])).stderr).toContain(
       '--priority',
     );
-    await refused(project, ['schedule'], 2, 'bad-option');
-    await refused(project, ['list', '--limit', 'many'], 2, 'bad-option');
-    await refused(project, ['list', '--state', 'finished'], 2, 'bad-option');
   }, 60_000);
 
   test('lines of a batch are refused one by one, and the others are accepted', async () => {

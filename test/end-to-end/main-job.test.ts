@@ -29,7 +29,7 @@ function shop(): Project {
 
 /** The daemon makes the run by itself, when it has read the jobs. */
 const started = async (project: Project): Promise<Doc> =>
-  (await project.json('list')).runs[0] ?? null;
+  (await project.ask('list')).runs[0] ?? null;
 
 function edit(project: Project, name: string, from: string, to: string): void {
   const text = readFileSync(join(project.dir, name), 'utf8');
@@ -46,7 +46,7 @@ test('an import whose daemon is killed five times goes on each time, and neither
     const before = rows.at(-1) ?? 0;
     await eventually(() => started(project), 20_000);
     await eventually(async () => {
-      const { state, checkpoint, attempt } = await project.show('1');
+      const { state, checkpoint, attempt } = await project.ask('show', { id: '1' });
       expect(state, 'it must not be over before it was killed').not.toBe('done');
       return attempt === kill + 1 && (checkpoint?.row ?? 0) >= before + 3000;
     }, 30_000);

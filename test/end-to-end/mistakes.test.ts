@@ -1,7 +1,7 @@
 // The mistakes that people make, one by one: each is told with what is wrong, and with what to type instead; a script gets
 // its code and its exit code.
 import { expect, test } from 'vitest';
-import { Project } from '../helpers/project.ts';
+import { Project, type Result } from '../helpers/project.ts';
 
 const FILES = {
   'jobs/hello.mjs': 'export default ({ n = 1 }) => n;',
@@ -94,8 +94,9 @@ test('each mistake says what is wrong, and what to do', async () => {
   await project.json('schedule', 'hello');
   await project.json('schedule', 'hello', '--cron', '@daily', '--name', 'nightly');
   const before = await project.json('list');
-  for (const [typed, exit, code, says, hint] of MISTAKES) {
-    const { code: exited, stdout, stderr } = await project.cli(['--json', ...wordsOf(typed)]);
+  const results = await project.calls(MISTAKES.map(([typed]) => ['--json', ...wordsOf(typed)]));
+  for (const [i, [typed, exit, code, says, hint]] of MISTAKES.entries()) {
+    const { code: exited, stdout, stderr } = results[i] as Result;
     expect([typed, exited, stdout]).toEqual([typed, exit, '']);
     expect([typed, JSON.parse(stderr)]).toEqual([
       typed,
@@ -121,14 +122,15 @@ test('a mistake in the config is told of the config, not of each job that it wou
     ['{ "keep": { "done": "x" } }', 'keep.done must be a duration'],
   ] as const) {
     project.write('jobrun.config.json', config);
-    for (const args of [['jobs'], ['schedule', 'hello'], ['daemon'], ['daemon', '--detach']]) {
-      const { code, stderr } = await project.cli([...args, '--json']);
+    const commands = [['jobs'], ['schedule', 'hello'], ['daemon'], ['daemon', '--detach']];
+    const told = await project.calls([...commands, ['doctor']].map((args) => [...args, '--json']));
+    // What else is wrong is found all the same.
+    const { code, stdout } = told.pop() as Result;
+    for (const [i, { code, stderr }] of told.entries()) {
       const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
-      expect([args, code, error.code]).toEqual([args, 2, 'bad-config']);
+      expect([commands[i], code, error.code]).toEqual([commands[i], 2, 'bad-config']);
       expect(error.message).toContain(`jobrun.config.json: ${says}`);
     }
-    // What else is wrong is found all the same.
-    const { code, stdout } = await project.cli(['doctor', '--json']);
     const { checks } = JSON.parse(stdout);
     expect([code, checks.length, checks.at(-2)]).toEqual([
       8,

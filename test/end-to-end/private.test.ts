@@ -78,9 +78,8 @@ async function refused(
   text: string,
   calls = [...DAEMONS, ...COMMANDS],
 ): Promise<void> {
-  for (const args of calls) {
-    const { code, stderr } = await project.cli(args);
-    expect([args, code]).toEqual([args, 8]);
+  for (const [i, { code, stderr }] of (await project.calls(calls)).entries()) {
+    expect([calls[i], code]).toEqual([calls[i], 8]);
     expect(stderr).toContain(text);
   }
 }

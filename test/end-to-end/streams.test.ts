@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { connected, type Doc, eventually, type Going, Project, ROOT } from '../helpers/project.ts';
+import { shared } from '../helpers/shared.ts';
 
 const BIN = join(ROOT, 'bin/jobrun.js');
 const ESC = '\u001b';
@@ -34,9 +35,14 @@ const JOBS = {
 /** Whether it listens already shows only when something happens. */
 async function heard(project: Project, events: Going): Promise<void> {
   await eventually(async () => {
-    await project.json('run', 'talks', '-p', 'lines:=1', '-p', 'ms:=0');
+    await project.until(await project.accept('talks', { lines: 1, ms: 0 }));
     return events.stdout().includes('run.settled');
   }, 20_000);
+}
+
+async function aborted(project: Project, id: string): Promise<void> {
+  await project.ask('abort', { ids: [id] });
+  await project.until(id);
 }
 
 const isSettled = ({ type }: Doc): boolean => type === 'run.settled';
@@ -48,15 +54,20 @@ const lines = (text: string): Doc[] =>
     .map((line) => JSON.parse(line));
 
 describe('following', () => {
-  test('run shows the log as it comes and ends with the result', async () => {
+  const made = shared(async () => {
     const project = new Project(JOBS);
     await project.daemon();
+    return project;
+  });
+
+  test('run shows the log as it comes and ends with the result', async () => {
+    const project = made();
     const going = project.start('run', 'talks', '-p', 'lines:=30');
     await eventually(() => going.stdout().includes('line 2'), 20_000);
     expect(going.stdout(), 'while it runs').not.toContain('done');
     expect((await going.exited).code).toBe(0);
     expect(going.stdout().match(/line \d+/g)).toHaveLength(30);
-    expect(going.stdout()).toMatch(/1 talks done, took .+\n {2}\{"lines":30\}\n$/);
+    expect(going.stdout()).toMatch(/\d+ talks done, took .+\n {2}\{"lines":30\}\n$/);
 
     const failed = await project.cli(['run', 'fails']);
     expect([failed.code, failed.stdout]).toEqual([
@@ -75,13 +86,12 @@ describe('following', () => {
   }, 60_000);
 
   test('logs -f gives every line once, from the first, and ends with the run', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
-    await project.json('schedule', 'talks', '-p', 'lines:=200', '-p', 'ms:=10');
-    await eventually(async () => (await project.ask('show', { id: '1' })).log.length > 0, 20_000);
+    const project = made();
+    const id = await project.accept('talks', { lines: 200, ms: 10 });
+    await eventually(async () => (await project.ask('show', { id })).log.length > 0, 20_000);
     const followers = [
-      project.start('logs', '-f', '1', '--json'),
-      project.start('logs', '-f', '1', '--json'),
+      project.start('logs', '-f', id, '--json'),
+      project.start('logs', '-f', id, '--json'),
     ];
     for (const follower of followers) {
       expect((await follower.exited).code).toBe(0);
@@ -89,24 +99,23 @@ describe('following', () => {
         Array.from({ length: 200 }, (_, i) => i + 1),
       );
     }
-    expect((await project.cli(['logs', '1', '-n', '3'])).stdout.trim().split('\n')).toHaveLength(3);
-    const first = await project.cli(['logs', '1', '--attempt', '1']);
+    expect((await project.cli(['logs', id, '-n', '3'])).stdout.trim().split('\n')).toHaveLength(3);
+    const first = await project.cli(['logs', id, '--attempt', '1']);
     expect([first.stdout.trim().split('\n').length, first.stderr]).toEqual([200, '']);
-    const second = await project.cli(['logs', '1', '--attempt', '2']);
+    const second = await project.cli(['logs', id, '--attempt', '2']);
     expect([second.stdout, second.stderr]).toEqual(['', 'it has begun 1 attempt so far\n']);
     expect(
-      (await project.cli(['logs', '-f', '1', '-n', '2'])).stdout.trim().split('\n'),
+      (await project.cli(['logs', '-f', id, '-n', '2'])).stdout.trim().split('\n'),
     ).toHaveLength(2);
   }, 60_000);
 
   test('events tells the life of a run in order, and again from any of its numbers', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
+    const project = made();
     const going = project.start('events', '--job', 'talks');
     await heard(project, going);
     const before = lines(going.stdout()).length;
-    await project.json('run', 'fails').catch(() => null);
-    await project.json('run', 'talks');
+    await project.until(await project.accept('fails'));
+    await project.until(await project.accept('talks'));
     const since = (): Doc[] => lines(going.stdout()).slice(before);
     await eventually(() => since().at(-1)?.type === 'run.settled', 20_000);
     const told = since();
@@ -123,16 +132,18 @@ describe('following', () => {
   }, 60_000);
 
   test('events of a run under way, told again, have the progress of their time and not of now', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
-    await project.json('schedule', 'talks', '-p', 'lines:=1000');
-    const now = async (): Promise<number> => (await project.json('show', '1')).progress.percent;
+    const project = made();
+    const id = await project.accept('talks', { lines: 1000 });
+    const now = async (): Promise<number> =>
+      (await project.ask('show', { id })).progress.percent ?? 0;
     await eventually(async () => (await now()) > 0.3, 20_000);
     const going = project.start('events', '--since', '0');
-    await eventually(() => going.stdout().includes('at 6'), 20_000);
-    await project.json('abort', '1');
-    await eventually(() => going.stdout().includes('run.settled'), 20_000);
-    const told = lines(going.stdout()).filter((event) => event.run);
+    const ofRun = (): Doc[] => lines(going.stdout()).filter(({ run }) => run?.id === id);
+    const isAt6 = ({ run }: Doc): boolean => run.progress.text === 'at 6';
+    await eventually(() => ofRun().some(isAt6), 20_000);
+    await aborted(project, id);
+    await eventually(() => ofRun().some(isSettled), 20_000);
+    const told = ofRun();
     const at = (type: string): (number | null)[] =>
       told
         .filter((event) => event.type === type)
@@ -153,38 +164,36 @@ describe('following', () => {
   }, 60_000);
 
   test('wait ends with the worst of the results, with --any at the first, and with 124 when time is up', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
-    await project.json('schedule', 'talks');
-    await project.json('schedule', 'fails');
-    await project.json('schedule', 'waits');
-    expect((await project.cli(['wait', '1'])).code).toBe(0);
-    expect((await project.cli(['wait', '1', '2'])).code).toBe(6);
-    expect((await project.cli(['wait', '3', '1', '--any'])).code).toBe(0);
-    const late = await project.cli(['wait', '3', '--timeout', '300ms', '--json']);
+    const project = made();
+    const done = await project.accept('talks');
+    const failed = await project.accept('fails');
+    const waits = await project.accept('waits');
+    expect((await project.cli(['wait', done])).code).toBe(0);
+    expect((await project.cli(['wait', done, failed])).code).toBe(6);
+    expect((await project.cli(['wait', waits, done, '--any'])).code).toBe(0);
+    const late = await project.cli(['wait', waits, '--timeout', '300ms', '--json']);
     expect([late.code, late.stdout]).toEqual([124, '']);
-    const waiting = project.start('wait', '3', '--json');
+    const waiting = project.start('wait', waits, '--json');
     await connected(waiting);
-    await project.json('abort', '3');
+    await aborted(project, waits);
     expect((await waiting.exited).code).toBe(7);
-    expect(JSON.parse(waiting.stdout()).runs).toMatchObject([{ id: '3', state: 'aborted' }]);
+    expect(JSON.parse(waiting.stdout()).runs).toMatchObject([{ id: waits, state: 'aborted' }]);
   }, 60_000);
 
   test('Ctrl-C ends the command with 130 and SIGTERM with 143; the run goes on', async () => {
-    const project = new Project(JOBS);
-    await project.daemon();
-    await project.json('schedule', 'talks', '-p', 'lines:=80');
-    const follow = project.start('logs', '-f', '1');
+    const project = made();
+    const id = await project.accept('talks', { lines: 80 });
+    const follow = project.start('logs', '-f', id);
     await eventually(() => follow.stdout().includes('line 1'), 20_000);
     expect(await follow.kill('SIGINT')).toEqual({ code: 130, signal: null });
-    const wait = project.start('wait', '1');
+    const wait = project.start('wait', id);
     await connected(wait);
     expect(await wait.kill('SIGTERM')).toEqual({ code: 143, signal: null });
     expect(follow.stderr()).toMatch(
-      /Run 1 continues. Follow: jobrun logs -f 1. Stop: jobrun abort 1\n$/,
+      new RegExp(`Run ${id} continues. Follow: jobrun logs -f ${id}. Stop: jobrun abort ${id}\n$`),
     );
     expect(wait.stderr()).toBe('');
-    expect((await project.until('1')).state).toBe('done');
+    expect((await project.until(id)).state).toBe('done');
   }, 60_000);
 });
 
@@ -366,8 +375,9 @@ describe('what is printed', () => {
 
   test('--json is one document on one line and nothing else; -q is ids', async () => {
     const project = await shown();
-    for (const args of COMMANDS) {
-      const { stdout, stderr } = await project.cli([...args, '--json']);
+    const results = await project.calls(COMMANDS.map((args) => [...args, '--json']));
+    for (const [i, { stdout, stderr }] of results.entries()) {
+      const args = COMMANDS[i] as string[];
       // A log is a line for each of its lines.
       const wanted = args[0] === 'logs' ? stdout.trim().split('\n').length + 1 : 2;
       expect([args, stdout.split('\n').length, stderr]).toEqual([args, wanted, '']);
@@ -401,8 +411,9 @@ describe('what is printed', () => {
       ([, name]) => name,
     );
     expect(names.length).toBeGreaterThan(24);
-    for (const name of names) {
-      const { stdout, code } = await project.cli([name as string, '--help']);
+    const helps = await project.calls(names.map((name) => [String(name), '--help']));
+    for (const [i, { stdout, code }] of helps.entries()) {
+      const name = names[i];
       expect([name, code, stdout.includes('Examples:')]).toEqual([name, 0, true]);
       for (const line of stdout.split('\n'))
         expect([line, line.length <= 80]).toEqual([line, true]);

@@ -215,7 +215,9 @@ it('a job file of that name takes its place: what was typed before waits while i
   const own = await alone.json('schedule', 'command', '--in', '1h', '-p', 'argv=y');
   const waits = async (id: string, why: string): Promise<void> => {
     await alone.ask('update', { id, inMs: 0 });
-    await eventually(async () => (await alone.show(id)).error?.message.includes(why) || null);
+    await eventually(
+      async () => (await alone.ask('show', { id })).error?.message.includes(why) || null,
+    );
     expect(await alone.show(id)).toMatchObject({ state: 'scheduled', settledAt: null });
   };
   await waits(before.id, 'has taken the name of the built-in');

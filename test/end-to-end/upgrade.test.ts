@@ -98,8 +98,8 @@ test.each([
         .map((name) => `${name} ${readFileSync(join(project.state, name), 'base64')}`)
         .sort();
     const before = files();
-    for (const args of COMMANDS) {
-      const { code, stderr } = await project.cli(args);
+    for (const [i, { code, stderr }] of (await project.calls(COMMANDS)).entries()) {
+      const args = COMMANDS[i];
       expect([args, code, stderr.includes(`format ${format}`)]).toEqual([args, 8, true]);
     }
     expect(files()).toEqual(before);

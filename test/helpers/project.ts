@@ -24,6 +24,7 @@ import { whenOver } from './shared.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'bin/jobrun.js');
+const IN_TURN = join(ROOT, 'test/helpers/calls-in-turn.mjs');
 
 export interface Result {
   readonly code: number | null;
@@ -52,6 +53,8 @@ export interface Going {
   readonly exited: Promise<Exited>;
   kill(signal: NodeJS.Signals): Promise<Exited>;
 }
+
+const SETTLED = ['done', 'failed', 'aborted'];
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON of a command, whose shape is what the tests look at
 export type Doc = any;
@@ -132,6 +135,16 @@ export class Project {
     return run([process.execPath, this.#bin, ...args], folder, this.env, '');
   }
 
+  /** Commands one after the other in one process, for what does not depend on its start or its end. */
+  async calls(all: readonly (readonly string[])[]): Promise<Result[]> {
+    // In a file: the words of a program are bounded.
+    const calls = join(this.dir, '../calls.json');
+    writeFileSync(calls, JSON.stringify(all));
+    const { stdout, stderr } = await this.node(IN_TURN, this.#bin, calls);
+    if (stdout === '') throw new Error(`no call has ended: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
   /** A program of the project's. */
   node(...args: string[]): Promise<Result> {
     return run([process.execPath, ...args], this.dir, this.env, '');
@@ -149,11 +162,25 @@ export class Project {
     return this.json('show', id);
   }
 
-  async until(id: string, states = ['done', 'failed', 'aborted'], withinMs = 20_000): Promise<Doc> {
+  async until(id: string, states = SETTLED, withinMs = 20_000): Promise<Doc> {
+    if (states === SETTLED) await this.#settled(id, withinMs);
     return await eventually(async () => {
       const shown = (await this.ask('show', { id })) ?? (await this.show(id));
       return states.includes(shown.state) ? shown : null;
     }, withinMs);
+  }
+
+  /** Waits for the daemon to say that it is over, where there is one: to ask again and again costs both of them more. */
+  async #settled(id: string, withinMs: number): Promise<void> {
+    const client = await connectDaemon(socketPaths(this.state, this.env)).catch(() => null);
+    const signal = AbortSignal.timeout(withinMs);
+    try {
+      for await (const _ of client?.stream('wait', { ids: [id] }, signal) ?? []) break;
+    } catch {
+      // It has gone, or knows no such run: the looks that follow tell.
+    } finally {
+      client?.close();
+    }
   }
 
   /** What the daemon answers, null without one: for what is looked at again and again, where a process is too dear. */
@@ -164,6 +191,11 @@ export class Project {
     } finally {
       client?.close();
     }
+  }
+
+  /** Asks the daemon for a run, for what a test only begins with. Gives its id. */
+  async accept(job: string, params: Json = {}): Promise<string> {
+    return (await this.ask('schedule', { job, params })).run.id;
   }
 
   /** Starts a command and does not wait for its end. */

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type ApiProject, apiProject } from '../helpers/api.ts';
 import { ask } from '../helpers/http.ts';
 import { eventually } from '../helpers/project.ts';
+import { shared } from '../helpers/shared.ts';
 
 const JOBS = { 'jobs/work.mjs': 'export default ({ n = 0 }) => n * 2;' };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -24,8 +25,11 @@ const statusOf = async (
   return [answer.status, answer.body === '' ? undefined : JSON.parse(answer.body).error?.code];
 };
 
+/** For requests that leave a daemon as it was. */
+const lasting = shared(() => apiProject(JOBS));
+
 test('what is wrong is told in one order: host, site, path, method, key, right, type, size', async () => {
-  const project = await apiProject(JOBS);
+  const project = lasting();
   const key = { authorization: `Bearer ${project.key()}` };
   const readKey = { authorization: `Bearer ${project.key('read-key')}` };
   const elsewhere = { origin: 'https://evil.example' };
@@ -65,7 +69,7 @@ test('what is wrong is told in one order: host, site, path, method, key, right, 
 });
 
 test('a path tells which methods it has, and no preflight is answered', async () => {
-  const project = await apiProject(JOBS);
+  const project = lasting();
   const { status, headers } = await project.api('OPTIONS', 'runs');
   expect([status, headers.allow]).toEqual([405, 'GET, POST']);
   expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -143,7 +147,7 @@ test.each([
   ['application/x-www-form-urlencoded', 415],
   ['text/plain; application/json', 415],
 ])('a body of type %s: %i', async (type, status) => {
-  const project = await apiProject(JOBS);
+  const project = lasting();
   const answer = await project.api('POST', 'runs', { job: 'work' }, { 'content-type': type });
   expect(answer.status).toBe(status);
 });
@@ -179,7 +183,7 @@ test('a thousand slow connections leave room for those who watch and for those w
 });
 
 test('a path that is nearly one is answered with the one that was meant', async () => {
-  const project = await apiProject(JOBS);
+  const project = lasting();
   const hintOf = async (path: string): Promise<string> =>
     JSON.parse((await ask(`${project.url}${path}`, {})).body).error.hint;
   for (const path of ['/api/v1/run', '/api/v1/run/5', '/api/runs'])

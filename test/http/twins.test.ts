@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ROUTES } from '../../src/http/routes.ts';
 import { apiProject } from '../helpers/api.ts';
 import { faultsOf } from '../helpers/json-schema.ts';
-import { type Doc, Project } from '../helpers/project.ts';
+import { type Doc, Project, type Result } from '../helpers/project.ts';
 
 const JOBS = {
   'jobs/work.mjs': `export default ({ n = 0 }, ctx) => { ctx.log.info('said ' + n); ctx.result({ n }); return n * 2; };`,
@@ -259,10 +259,11 @@ test('each route replies with what its command prints, and refuses with what its
       alike(printed, here),
     ]);
   }
-  for (const [method, path, body, status, ...typed] of REFUSED) {
+  const refused = await here.calls(REFUSED.map(([, , , , ...typed]) => [...typed, '--json']));
+  for (const [i, [method, path, body, status]] of REFUSED.entries()) {
     const answer = await there.api(method, path, body);
     expect(faultsOf(answer.json, { $ref: '#/components/schemas/Error' }, document)).toEqual([]);
-    const { stderr } = await here.cli([...typed, '--json']);
+    const { stderr } = refused[i] as Result;
     const step = `${method} ${path}`;
     expect([step, answer.status, answer.json]).toEqual([step, status, JSON.parse(stderr)]);
   }
