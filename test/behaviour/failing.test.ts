@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { commandOf, eventually, isAlive, processesIn } from '../helpers/project.ts';
-import { outcomes, refusal, site } from '../helpers/site.ts';
+import { outcomes, refusal, sharedSite, site } from '../helpers/site.ts';
 
 const waits = (run: {
   attempts: readonly { startedAt: string; endedAt: string | null }[];
@@ -14,16 +14,20 @@ const waits = (run: {
 const fails = (fields: string): string =>
   `export default { ${fields}, run: (_p, ctx) => { mark('try', { job: ctx.job, attempt: ctx.attempt }); throw new Error('no ' + ctx.attempt); } };`;
 
+const shop = sharedSite();
+
+shop.add({
+  fixed: fails("retries: { limit: 3, delay: 200, backoff: 'fixed', jitter: 0 }"),
+  linear: fails("retries: { limit: 3, delay: 150, backoff: 'linear', jitter: 0 }"),
+  exponential: fails(
+    "retries: { limit: 3, delay: 150, backoff: 'exponential', factor: 2, jitter: 0, maxDelay: 400 }",
+  ),
+  jittered: fails("retries: { limit: 4, delay: 300, backoff: 'fixed', jitter: 0.5 }"),
+  never: fails('retries: 0'),
+});
+
 test('retries wait as their backoff says, never sooner, and end at the limit with the last error', async () => {
-  const s = await site({
-    fixed: fails("retries: { limit: 3, delay: 200, backoff: 'fixed', jitter: 0 }"),
-    linear: fails("retries: { limit: 3, delay: 150, backoff: 'linear', jitter: 0 }"),
-    exponential: fails(
-      "retries: { limit: 3, delay: 150, backoff: 'exponential', factor: 2, jitter: 0, maxDelay: 400 }",
-    ),
-    jittered: fails("retries: { limit: 4, delay: 300, backoff: 'fixed', jitter: 0.5 }"),
-    never: fails('retries: 0'),
-  });
+  const s = shop.begin();
   const [fixed, linear, exponential, jittered, never] = await Promise.all(
     ['fixed', 'linear', 'exponential', 'jittered', 'never'].map((job) => s.run(job)),
   );
@@ -50,19 +54,21 @@ test('retries wait as their backoff says, never sooner, and end at the limit wit
   expect(s.marks('try').filter(({ job }) => job === 'never')).toHaveLength(1);
 });
 
+shop.add({
+  again: `export default { run: (_p, ctx) => { if (ctx.attempt < 3) throw new Error('x'); return ctx.attempt; },
+    onError: (error, ctx) => { mark('asked', { message: error.message, attempt: ctx.attempt }); return { retry: { in: 100 } }; } };`,
+  at: `export default { run: (_p, ctx) => { if (ctx.attempt < 2) throw new Error('x'); return ctx.attempt; },
+    onError: () => ({ retry: { at: new Date(Date.now() + 150) } }) };`,
+  dismissed: `export default { retries: 5, run: () => { throw new Error('useless'); }, onError: () => 'dismiss' };`,
+  undecided: `export default { retries: { limit: 1, delay: 50, jitter: 0 }, run: () => { throw new Error('x'); }, onError: () => undefined };`,
+  itself: `export default { retries: { limit: 1, delay: 50, jitter: 0 }, run: () => { throw new Error('the job'); },
+    onError: () => { throw new Error('the hook'); } };`,
+  late: `export default { timeout: 300, grace: 100, run: async (_p, ctx) => { if (ctx.attempt === 1) await sleep(60_000); return 'second'; },
+    onError: (error) => { mark('late', { error: error.name }); return { retry: { in: 50 } }; } };`,
+});
+
 test('the author decides: onError retries when it says, dismisses for good, and its own failure decides nothing', async () => {
-  const s = await site({
-    again: `export default { run: (_p, ctx) => { if (ctx.attempt < 3) throw new Error('x'); return ctx.attempt; },
-      onError: (error, ctx) => { mark('asked', { message: error.message, attempt: ctx.attempt }); return { retry: { in: 100 } }; } };`,
-    at: `export default { run: (_p, ctx) => { if (ctx.attempt < 2) throw new Error('x'); return ctx.attempt; },
-      onError: () => ({ retry: { at: new Date(Date.now() + 150) } }) };`,
-    dismissed: `export default { retries: 5, run: () => { throw new Error('useless'); }, onError: () => 'dismiss' };`,
-    silent: `export default { retries: { limit: 1, delay: 50, jitter: 0 }, run: () => { throw new Error('x'); }, onError: () => undefined };`,
-    itself: `export default { retries: { limit: 1, delay: 50, jitter: 0 }, run: () => { throw new Error('the job'); },
-      onError: () => { throw new Error('the hook'); } };`,
-    late: `export default { timeout: 300, grace: 100, run: async (_p, ctx) => { if (ctx.attempt === 1) await sleep(60_000); return 'second'; },
-      onError: (error) => { mark('late', { error: error.name }); return { retry: { in: 50 } }; } };`,
-  });
+  const s = shop.begin();
   expect(await s.run('again')).toMatchObject({ state: 'done', output: 3 });
   expect(s.marks('asked').map(({ attempt }) => attempt)).toEqual([1, 2]);
   expect(await s.run('at')).toMatchObject({ state: 'done', output: 2 });
@@ -71,7 +77,7 @@ test('the author decides: onError retries when it says, dismisses for good, and 
     attempt: 1,
     error: { message: 'useless' },
   });
-  expect(await s.run('silent')).toMatchObject({ state: 'failed', attempt: 2 });
+  expect(await s.run('undecided')).toMatchObject({ state: 'failed', attempt: 2 });
   const itself = await s.run('itself');
   expect(itself).toMatchObject({ state: 'failed', attempt: 2, error: { message: 'the job' } });
   expect(itself.log.some(({ text }) => text.includes('the hook'))).toBe(true);
@@ -80,14 +86,16 @@ test('the author decides: onError retries when it says, dismisses for good, and 
   expect(new Set(s.marks('late').map(({ error }) => error))).toEqual(new Set(['TimeoutError']));
 });
 
+shop.add({
+  fatal: `export default { retries: 5, run: () => { mark('fatal'); throw new FatalError('closed'); } };`,
+  plain: `export default { retries: 5, run: () => { mark('plain'); throw Object.assign(new Error('no'), { retryable: false }); } };`,
+  later: `export default { run: async (_p, ctx) => { const n = (ctx.checkpoint ?? 0) + 1; await ctx.save(n);
+    mark('later', { attempt: ctx.attempt });
+    if (n < 4) throw new RetryAt(n === 1 ? new Date(Date.now() + 100) : 100, 'busy'); return n; } };`,
+});
+
 test('FatalError and retryable: false fail at once whatever retries says; RetryAt does not count', async () => {
-  const s = await site({
-    fatal: `export default { retries: 5, run: () => { mark('fatal'); throw new FatalError('closed'); } };`,
-    plain: `export default { retries: 5, run: () => { mark('plain'); throw Object.assign(new Error('no'), { retryable: false }); } };`,
-    later: `export default { run: async (_p, ctx) => { const n = (ctx.checkpoint ?? 0) + 1; await ctx.save(n);
-      mark('later', { attempt: ctx.attempt });
-      if (n < 4) throw new RetryAt(n === 1 ? new Date(Date.now() + 100) : 100, 'busy'); return n; } };`,
-  });
+  const s = shop.begin();
   const [fatal, plain, later] = await Promise.all(
     ['fatal', 'plain', 'later'].map((job) => s.run(job)),
   );
@@ -150,16 +158,18 @@ test('a daemon that was stopped alone reads the heartbeats that came meanwhile b
   expect(runs.map((run) => run.output)).toEqual([1, 1, 1, 1]);
 }, 60_000);
 
+shop.add({
+  deaf: `import { spawn } from 'node:child_process';
+    export default { timeout: 400, grace: 200, run: async () => { const child = spawn('sleep', ['1000']); mark('child', { child: child.pid });
+      process.on('SIGTERM', () => {}); for (;;) await sleep(50); } };`,
+  blocked: `export default { timeout: 400, grace: 200, run: () => { for (;;); } };`,
+  polite: `export default { timeout: 400, grace: 20_000, run: (_p, ctx) => new Promise((_, reject) => {
+    const told = () => { mark('told', { cause: ctx.signal.reason.cause }); reject(ctx.signal.reason); };
+    if (ctx.signal.aborted) told(); else ctx.signal.addEventListener('abort', told); }) };`,
+});
+
 test('an attempt past its timeout is told, then killed with all that it started; a run that obeys is not', async () => {
-  const s = await site({
-    deaf: `import { spawn } from 'node:child_process';
-      export default { timeout: 400, grace: 200, run: async () => { const child = spawn('sleep', ['1000']); mark('child', { child: child.pid });
-        process.on('SIGTERM', () => {}); for (;;) await sleep(50); } };`,
-    blocked: `export default { timeout: 400, grace: 200, run: () => { for (;;); } };`,
-    polite: `export default { timeout: 400, grace: 20_000, run: (_p, ctx) => new Promise((_, reject) => {
-      const told = () => { mark('told', { cause: ctx.signal.reason.cause }); reject(ctx.signal.reason); };
-      if (ctx.signal.aborted) told(); else ctx.signal.addEventListener('abort', told); }) };`,
-  });
+  const s = shop.begin();
   const [deaf, blocked, polite] = await Promise.all(
     ['deaf', 'blocked', 'polite'].map((job) => s.run(job)),
   );
@@ -174,17 +184,19 @@ test('an attempt past its timeout is told, then killed with all that it started;
   );
 });
 
+shop.add({
+  silent: `import { spawn } from 'node:child_process';
+    export default { lockTime: 1500, grace: 100, onStale: (ctx) => mark('stale', { id: ctx.id }),
+    run: async (_p, ctx) => { mark('begin', { attempt: ctx.attempt }); if (ctx.attempt === 1) { spawn('sleep', ['1000']); for (;;); } return 'ok'; } };`,
+  lively: `export default { lockTime: 2500, run: async (_p, ctx) => { const signs = [() => ctx.progress(1), () => ctx.log.info('x'), () => ctx.save(1), () => console.log('y')];
+    for (let i = 0; i < 6; i++) { await sleep(600); await signs[i % 4](); } return ctx.attempt; } };`,
+  extended: `export default { lockTime: 2000, run: async (_p, ctx) => { ctx.extendLock('30s'); await sleep(3000); return ctx.attempt; } };`,
+  shortened: `export default { lockTime: '1h', grace: 50, run: async (_p, ctx) => { if (ctx.attempt > 1) return ctx.attempt; ctx.extendLock(200); await sleep(60_000); } };`,
+  limited: `export default { lockTime: 200, grace: 50, retries: { limit: 1, delay: 10 }, onFailed: () => mark('given-up'), run: () => { for (;;); } };`,
+});
+
 test('a silent attempt is stale: its process is gone before the next begins, onStale is told once, and signs of life keep it', async () => {
-  const s = await site({
-    silent: `import { spawn } from 'node:child_process';
-      export default { lockTime: 1500, grace: 100, onStale: (ctx) => mark('stale', { id: ctx.id }),
-      run: async (_p, ctx) => { mark('begin', { attempt: ctx.attempt }); if (ctx.attempt === 1) { spawn('sleep', ['1000']); for (;;); } return 'ok'; } };`,
-    lively: `export default { lockTime: 2500, run: async (_p, ctx) => { const signs = [() => ctx.progress(1), () => ctx.log.info('x'), () => ctx.save(1), () => console.log('y')];
-      for (let i = 0; i < 6; i++) { await sleep(600); await signs[i % 4](); } return ctx.attempt; } };`,
-    extended: `export default { lockTime: 2000, run: async (_p, ctx) => { ctx.extendLock('30s'); await sleep(3000); return ctx.attempt; } };`,
-    shortened: `export default { lockTime: '1h', grace: 50, run: async (_p, ctx) => { if (ctx.attempt > 1) return ctx.attempt; ctx.extendLock(200); await sleep(60_000); } };`,
-    limited: `export default { lockTime: 200, grace: 50, retries: { limit: 1, delay: 10 }, onFailed: () => mark('given-up'), run: () => { for (;;); } };`,
-  });
+  const s = shop.begin();
   const [silent, lively, extended, shortened, limited] = await Promise.all(
     ['silent', 'lively', 'extended', 'shortened', 'limited'].map((job) => s.run(job)),
   );
@@ -255,18 +267,20 @@ test('a process that ends under its run is a failed attempt that says how, and n
   expect(await s.jobs.status()).toMatchObject({ running: true, pid: s.daemon.pid });
 });
 
+shop.add({
+  belated: `export default { retries: { limit: 1, delay: 300, jitter: 0 }, run: async (_p, ctx) => {
+    if (ctx.attempt === 2) { await sleep(600); return ctx.checkpoint ?? 'clean'; }
+    const old = ctx;
+    setTimeout(async () => { old.progress(77, 'late'); const told = []; for (const what of [() => old.save('late'), () => old.emit('other'), () => old.step('s', () => 1), () => old.result({ a: 1 })])
+      try { await what(); told.push('took'); } catch (error) { told.push(error.code); } mark('late', { told }); }, 100);
+    throw new Error('first'); } };`,
+  other: `export default () => mark('other');`,
+  twice: `export default () => new Promise((resolve, reject) => { resolve(1); reject(new Error('no')); resolve(2); });`,
+});
+
 test('what an attempt still says after it is over changes nothing', async () => {
-  const s = await site({
-    late: `export default { retries: { limit: 1, delay: 300, jitter: 0 }, run: async (_p, ctx) => {
-      if (ctx.attempt === 2) { await sleep(600); return ctx.checkpoint ?? 'clean'; }
-      const old = ctx;
-      setTimeout(async () => { old.progress(77, 'late'); const told = []; for (const what of [() => old.save('late'), () => old.emit('other'), () => old.step('s', () => 1), () => old.result({ a: 1 })])
-        try { await what(); told.push('took'); } catch (error) { told.push(error.code); } mark('late', { told }); }, 100);
-      throw new Error('first'); } };`,
-    other: `export default () => mark('other');`,
-    twice: `export default () => new Promise((resolve, reject) => { resolve(1); reject(new Error('no')); resolve(2); });`,
-  });
-  const run = await s.run('late');
+  const s = shop.begin();
+  const run = await s.run('belated');
   expect(run).toMatchObject({ state: 'done', output: 'clean', checkpoint: null, results: [] });
   expect(run.progress.text).toBe(null);
   for (const { told } of s.marks('late'))
@@ -276,13 +290,15 @@ test('what an attempt still says after it is over changes nothing', async () => 
   expect(await s.run('twice')).toMatchObject({ state: 'done', output: 1 });
 });
 
+shop.add({
+  good: `export default { run: () => ({ n: 1 }), onDone: (output, ctx) => mark('done', { output, id: ctx.id }), onFailed: () => mark('wrong') };`,
+  bad: `export default { retries: { limit: 1, delay: 20 }, run: () => { throw new Error('no'); }, onFailed: (error) => mark('failed', { message: error.message }), onDone: () => mark('wrong') };`,
+  broken: `export default { run: () => 1, onDone: () => { throw new Error('the hook broke'); } };`,
+  ends: `export default { run: () => 1, onDone: () => process.exit(9) };`,
+});
+
 test('hooks are told of the end once each, and what goes wrong in them changes nothing', async () => {
-  const s = await site({
-    good: `export default { run: () => ({ n: 1 }), onDone: (output, ctx) => mark('done', { output, id: ctx.id }), onFailed: () => mark('wrong') };`,
-    bad: `export default { retries: { limit: 1, delay: 20 }, run: () => { throw new Error('no'); }, onFailed: (error) => mark('failed', { message: error.message }), onDone: () => mark('wrong') };`,
-    broken: `export default { run: () => 1, onDone: () => { throw new Error('the hook broke'); } };`,
-    ends: `export default { run: () => 1, onDone: () => process.exit(9) };`,
-  });
+  const s = shop.begin();
   const runs = await Promise.all(['good', 'bad', 'broken', 'ends'].map((job) => s.run(job)));
   expect(runs.map(({ state }) => state)).toEqual(['done', 'failed', 'done', 'done']);
   await eventually(() => s.marks('done').length > 0 && s.marks('failed').length > 0);
@@ -336,12 +352,14 @@ test('a run whose daemon was killed goes on with the next number, and fails when
   expect(new Set(s.marks('lost').map(({ pid }) => pid)).size).toBe(6);
 }, 90_000);
 
+shop.add({
+  parent: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('not yet'); return 1; };`,
+  child: `export default () => 2;`,
+  once: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('once'); return 3; };`,
+});
+
 test('a run that was to follow one that has failed, or was removed, is not retried alone, but with it, or with force', async () => {
-  const s = await site({
-    parent: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('not yet'); return 1; };`,
-    child: `export default () => 2;`,
-    once: `export default (_, ctx) => { if (ctx.attempt < 2) throw new Error('once'); return 3; };`,
-  });
+  const s = shop.begin();
   const parent = await s.jobs.schedule('parent');
   const child = await s.jobs.schedule('child', {}, { after: [parent.id] });
   const other = await s.jobs.schedule('child', {}, { after: [parent.id] });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Details } from '../../src/index.ts';
 import { eventually, isAlive } from '../helpers/project.ts';
-import { outcomes, site } from '../helpers/site.ts';
+import { outcomes, sharedSite, site } from '../helpers/site.ts';
 
 const SPOIL = `globalThis.poisoned = true; process.env.POISON = 'yes'; process.chdir('/'); Array.prototype.map = null; JSON.parse = () => 'spoilt';`;
 const LOOK = `return { pid: process.pid, poisoned: globalThis.poisoned ?? null, env: process.env.POISON ?? null, cwd: process.cwd(), map: typeof [].map };`;
@@ -110,19 +110,23 @@ test('500 shared runs that each wait a second finish together in about a second,
   }
 }, 60_000);
 
+const shop = sharedSite();
+
+shop.add({
+  shares: `export default { isolation: 'shared', run: async ({ n }, ctx) => { mark('shares', { n, attempt: ctx.attempt }); await ctx.sleep(1500); return [n, ctx.attempt]; } };`,
+  other: `export default { isolation: 'shared', run: async () => { await sleep(2500); return process.pid; } };`,
+  single: `export default async () => { await sleep(2500); return 'fine'; };`,
+});
+
 test('shared runs whose process dies are lost and made good, other jobs do not notice, and one abort ends one run', async () => {
-  const s = await site({
-    io: `export default { isolation: 'shared', run: async ({ n }, ctx) => { mark('io', { n, attempt: ctx.attempt }); await ctx.sleep(1500); return [n, ctx.attempt]; } };`,
-    other: `export default { isolation: 'shared', run: async () => { await sleep(2500); return process.pid; } };`,
-    single: `export default async () => { await sleep(2500); return 'fine'; };`,
-  });
+  const s = shop.begin();
   const others = [await s.jobs.schedule('other'), await s.jobs.schedule('single')];
   const runs = (await s.jobs.scheduleMany(
-    Array.from({ length: 20 }, (_, n) => ({ job: 'io', params: { n } })),
+    Array.from({ length: 20 }, (_, n) => ({ job: 'shares', params: { n } })),
   )) as { id: string }[];
-  await eventually(() => s.marks('io').length === 20);
+  await eventually(() => s.marks('shares').length === 20);
   await s.jobs.abort(runs[7]?.id ?? '');
-  process.kill(s.marks('io')[0].pid, 'SIGKILL');
+  process.kill(s.marks('shares')[0].pid, 'SIGKILL');
   for (const [n, { id }] of runs.entries()) {
     const run = await s.settled(id);
     if (n === 7) expect(run).toMatchObject({ state: 'aborted', attempt: 1 });
@@ -173,17 +177,19 @@ test('a shared run that ends its process ends it once for the others: it dies al
   expect(outcomes(guilty as Details)).toEqual(['lost', 'threw', 'threw']);
 }, 60_000);
 
+shop.add({
+  blocks: `export default { isolation: 'shared', timeout: '3s', grace: 100, run: async ({ n }) => {
+    mark('begin', { n });
+    await sleep(500);
+    while (n === 0);
+    await sleep(400);
+    return n;
+  } };`,
+});
+
 test('a shared run that blocks its process past its timeout costs the others nothing: it is tried alone, and fails', async () => {
-  const s = await site({
-    io: `export default { isolation: 'shared', timeout: '3s', grace: 100, run: async ({ n }) => {
-      mark('begin', { n });
-      await sleep(500);
-      while (n === 0);
-      await sleep(400);
-      return n;
-    } };`,
-  });
-  const params = [0, 1, 2, 3].map((n) => ({ job: 'io', params: { n } }));
+  const s = shop.begin();
+  const params = [0, 1, 2, 3].map((n) => ({ job: 'blocks', params: { n } }));
   const [deaf, ...others] = (await s.jobs.scheduleMany(params)) as { id: string }[];
   for (const { id } of others)
     expect(await s.settled(id)).toMatchObject({ state: 'done', attempt: 2 });
@@ -191,7 +197,7 @@ test('a shared run that blocks its process past its timeout costs the others not
   expect([failed.state, ...outcomes(failed)]).toEqual(['failed', 'timeout', 'timeout']);
   const shared = s.marks('begin')[0].pid;
   const again = failed.attempts.slice(1).map(({ pid }) => pid);
-  const probe = await s.run('io', { n: 5 });
+  const probe = await s.run('blocks', { n: 5 });
   expect([shared, probe.attempts[0]?.pid].some((pid) => again.includes(pid ?? 0))).toBe(false);
   expect(probe).toMatchObject({ state: 'done', attempt: 1 });
 }, 60_000);
@@ -222,11 +228,13 @@ test('an abort that comes while onError is asked about a shared attempt ends no 
   expect((await s.settled(timed.id)).state).toBe('aborted');
 });
 
+shop.add({
+  small: `import v8 from 'node:v8'; export default { memory: '128MB', run: () => v8.getHeapStatistics().heap_size_limit };`,
+  usual: `import v8 from 'node:v8'; export default () => v8.getHeapStatistics().heap_size_limit;`,
+});
+
 test('memory limits the heap of its own job alone', async () => {
-  const s = await site({
-    small: `import v8 from 'node:v8'; export default { memory: '128MB', run: () => v8.getHeapStatistics().heap_size_limit };`,
-    usual: `import v8 from 'node:v8'; export default () => v8.getHeapStatistics().heap_size_limit;`,
-  });
+  const s = shop.begin();
   const MB = 1024 * 1024;
   const [small, usual] = [
     (await s.run('small')).output as number,
@@ -236,11 +244,13 @@ test('memory limits the heap of its own job alone', async () => {
   expect(usual).toBeGreaterThan(small);
 });
 
+shop.add({
+  asks: `import { connect } from 'jobrun'; export default async (_p, ctx) => { const jobs = await connect(); const { job } = await jobs.get(ctx.id); const made = await jobs.schedule('leaf', { n: 1 }); await jobs.close(); return [job, made.state, made.id]; };`,
+  leaf: `export default ({ n }) => n;`,
+});
+
 test('a job sees the daemon that runs it: connect in a job and jobrun in a command reach the same state', async () => {
-  const s = await site({
-    asks: `import { connect } from 'jobrun'; export default async (_p, ctx) => { const jobs = await connect(); const { job } = await jobs.get(ctx.id); const made = await jobs.schedule('leaf', { n: 1 }); await jobs.close(); return [job, made.state, made.id]; };`,
-    leaf: `export default ({ n }) => n;`,
-  });
+  const s = shop.begin();
   const { output } = await s.run('asks');
   expect(output).toEqual(['asks', 'queued', expect.any(String)]);
   expect(await s.jobs.result((output as string[])[2] ?? '')).toBe(1);

@@ -1,7 +1,7 @@
 // Work that outlives its attempts: steps, call-backs, outside results, checkpoints, and jobs that start by themselves.
 import { expect, test } from 'vitest';
 import { eventually } from '../helpers/project.ts';
-import { outcomes, refusal, site } from '../helpers/site.ts';
+import { outcomes, refusal, sharedSite, site } from '../helpers/site.ts';
 
 test('a step never runs twice once it is saved, over failures, kill -9 of the worker and of the daemon', async () => {
   const s = await site({
@@ -34,15 +34,19 @@ test('a step never runs twice once it is saved, over failures, kill -9 of the wo
   expect(s.marks('same')).toHaveLength(1);
 }, 60_000);
 
+const shop = sharedSite();
+
+shop.add({
+  large: `export default { retries: { limit: 1, delay: 10 }, run: async (_p, ctx) => {
+    const take = (n) => ctx.step('s' + n, () => { mark('step', { n }); return 'x'.repeat(1024 * 1024 - 1000); });
+    let sum = 0;
+    for (let n = 0; n < 8; n++) sum += (await take(n)).length;
+    if (ctx.attempt === 1) throw new Error('once');
+    try { await take(8); } catch (error) { return [sum, error.code, error.message]; } } };`,
+});
+
 test('steps of 8 MB in all come back in the next attempt; one more is refused, and the attempt says so', async () => {
-  const s = await site({
-    large: `export default { retries: { limit: 1, delay: 10 }, run: async (_p, ctx) => {
-      const take = (n) => ctx.step('s' + n, () => { mark('step', { n }); return 'x'.repeat(1024 * 1024 - 1000); });
-      let sum = 0;
-      for (let n = 0; n < 8; n++) sum += (await take(n)).length;
-      if (ctx.attempt === 1) throw new Error('once');
-      try { await take(8); } catch (error) { return [sum, error.code, error.message]; } } };`,
-  });
+  const s = shop.begin();
   const run = await s.run('large');
   expect(run).toMatchObject({ state: 'done', attempt: 2 });
   const message = 'the step "s8" does not fit: the steps of a run save 8 MB at most';
@@ -50,12 +54,14 @@ test('steps of 8 MB in all come back in the next attempt; one more is refused, a
   expect(s.marks('step').map(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
 }, 60_000);
 
+shop.add({
+  poll: `export default { run: async (_p, ctx) => { const n = (ctx.checkpoint ?? 0) + 1; await ctx.save(n); mark('poll', { attempt: ctx.attempt });
+    return n < 4 ? ctx.callback({ in: 150, output: { n } }) : { all: n }; } };`,
+  far: `export default { run: (_p, ctx) => ctx.callback({ in: '1h', output: 'so far' }) };`,
+});
+
 test('a call-back comes again with its checkpoint and the same attempt count, and shows its output meanwhile', async () => {
-  const s = await site({
-    poll: `export default { run: async (_p, ctx) => { const n = (ctx.checkpoint ?? 0) + 1; await ctx.save(n); mark('poll', { attempt: ctx.attempt });
-      return n < 4 ? ctx.callback({ in: 150, output: { n } }) : { all: n }; } };`,
-    far: `export default { run: (_p, ctx) => ctx.callback({ in: '1h', output: 'so far' }) };`,
-  });
+  const s = shop.begin();
   const run = await s.run('poll');
   expect(run).toMatchObject({
     state: 'done',
@@ -108,18 +114,20 @@ test('a pending run waits without a process until it is completed or failed, ove
   expect(s.marks('ask'), 'never started again').toHaveLength(3);
 });
 
+shop.add({
+  saves: `export default { retries: 1, run: async ({ size }, ctx) => { if (ctx.attempt === 1) { await ctx.save({ text: 'x'.repeat(size) }); throw new Error('again'); } return ctx.checkpoint.text.length; } };`,
+  wrong: `export default async (_p, ctx) => { const circle = {}; circle.me = circle; const told = [];
+    for (const value of [circle, 5n, { f() {} }, Array.from({ length: 200 }).reduce((inner) => [inner], 1)]) try { await ctx.save(value); } catch (error) { told.push(error.code + ' ' + error.message); }
+    return { told, kept: ctx.checkpoint ?? null }; };`,
+});
+
 test('checkpoints up to 1 MB are kept, a larger one and one that is no JSON are refused with what is wrong', async () => {
-  const s = await site({
-    large: `export default { retries: 1, run: async ({ size }, ctx) => { if (ctx.attempt === 1) { await ctx.save({ text: 'x'.repeat(size) }); throw new Error('again'); } return ctx.checkpoint.text.length; } };`,
-    wrong: `export default async (_p, ctx) => { const circle = {}; circle.me = circle; const told = [];
-      for (const value of [circle, 5n, { f() {} }, Array.from({ length: 200 }).reduce((inner) => [inner], 1)]) try { await ctx.save(value); } catch (error) { told.push(error.code + ' ' + error.message); }
-      return { told, kept: ctx.checkpoint ?? null }; };`,
-  });
-  expect(await s.run('large', { size: 1024 * 1024 - 20 })).toMatchObject({
+  const s = shop.begin();
+  expect(await s.run('saves', { size: 1024 * 1024 - 20 })).toMatchObject({
     state: 'done',
     output: 1024 * 1024 - 20,
   });
-  const over = await s.run('large', { size: 1024 * 1024 + 20 });
+  const over = await s.run('saves', { size: 1024 * 1024 + 20 });
   expect(over.state).toBe('failed');
   expect(over.attempts[0]?.error?.message).toMatch(/checkpoint.*(1 MB|too large|bytes)/i);
   const { told, kept } = (await s.run('wrong')).output as { told: string[]; kept: unknown };
@@ -167,12 +175,14 @@ test('an autostart job initializes once, executes until it has succeeded, goes o
   expect(await s.settled(again.id)).toMatchObject({ state: 'done' });
 }, 60_000);
 
+shop.add({
+  step: `export default async (_p, ctx) => { await ctx.step('n'.repeat(500), () => 1);
+    await ctx.step('n'.repeat(501), () => mark('long')); };`,
+  lock: `export default { lock: ({ n }) => 'l'.repeat(n), run: () => 'ran' };`,
+});
+
 test('a step or a lock is named, not described: a long name is refused and says so', async () => {
-  const s = await site({
-    step: `export default async (_p, ctx) => { await ctx.step('n'.repeat(500), () => 1);
-      await ctx.step('n'.repeat(501), () => mark('long')); };`,
-    lock: `export default { lock: ({ n }) => 'l'.repeat(n), run: () => 'ran' };`,
-  });
+  const s = shop.begin();
   const run = await s.run('step');
   expect(run.error?.message).toBe("a step's name has 501 characters: at most 500 are kept");
   expect(s.marks('long')).toEqual([]);

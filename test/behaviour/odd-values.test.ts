@@ -3,22 +3,26 @@
 import { expect, test } from 'vitest';
 import { connect } from '../../src/index.ts';
 import { Project } from '../helpers/project.ts';
-import { outcomes, refusal, Site, site } from '../helpers/site.ts';
+import { outcomes, refusal, Site, sharedSite } from '../helpers/site.ts';
 
 const HALF = "'xxxxxxxxx😀'.slice(0, 10)";
 const MENDED = 'xxxxxxxxx\ufffd';
 
+const shop = sharedSite();
+
+shop.add({
+  late: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: 8.64e15 + 1 } }) };`,
+  none: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: new Date(NaN) } }) };`,
+  back: `export default (_p, ctx) => ctx.callback({ at: 8.64e15 + 1 });`,
+  moved: `export default () => { const at = new Date(); const error = new RetryAt(at); at.setTime(NaN); throw error; };`,
+  lock: `export default (_p, ctx) => ctx.extendLock(NaN);`,
+  nap: `export default (_p, ctx) => ctx.sleep(Infinity);`,
+  last: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: 8.64e15 } }) };`,
+  shown: `export default (_p, ctx) => { ctx.progress(40); ctx.progress(NaN, 'still'); ctx.progress(-Infinity); };`,
+});
+
 test('a time from job code that no Date can hold is refused by name, and the last one of all is kept', async () => {
-  const s = await site({
-    late: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: 8.64e15 + 1 } }) };`,
-    none: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: new Date(NaN) } }) };`,
-    back: `export default (_p, ctx) => ctx.callback({ at: 8.64e15 + 1 });`,
-    moved: `export default () => { const at = new Date(); const error = new RetryAt(at); at.setTime(NaN); throw error; };`,
-    lock: `export default (_p, ctx) => ctx.extendLock(NaN);`,
-    nap: `export default (_p, ctx) => ctx.sleep(Infinity);`,
-    last: `export default { run: () => { throw new Error('x'); }, onError: () => ({ retry: { at: 8.64e15 } }) };`,
-    shown: `export default (_p, ctx) => { ctx.progress(40); ctx.progress(NaN, 'still'); ctx.progress(-Infinity); };`,
-  });
+  const s = shop.begin();
   for (const job of ['late', 'none']) {
     const run = await s.run(job);
     expect(run).toMatchObject({ state: 'failed', error: { message: 'x' } });
@@ -105,16 +109,18 @@ const LOST = {
   first: '',
 };
 
+shop.add({
+  ...Object.fromEntries(
+    Object.entries(LOST).map(([name, body]) => [
+      name,
+      `export default { initialize: () => ${name === 'first' ? '({ n: NaN })' : '1'}, async run(_p, ctx) { ${body} } };`,
+    ]),
+  ),
+  says: `export default (_p, ctx) => { ctx.log.info('said', { n: NaN, all: [Infinity], at: new Date(NaN), 1: 1 }); return { n: null, left: undefined }; };`,
+});
+
 test('a number or a date of which JSON would make null fails the attempt that gave it, with its place, and is not lost', async () => {
-  const s = await site({
-    ...Object.fromEntries(
-      Object.entries(LOST).map(([name, body]) => [
-        name,
-        `export default { initialize: () => ${name === 'first' ? '({ n: NaN })' : '1'}, async run(_p, ctx) { ${body} } };`,
-      ]),
-    ),
-    says: `export default (_p, ctx) => { ctx.log.info('said', { n: NaN, all: [Infinity], at: new Date(NaN), 1: 1 }); return { n: null, left: undefined }; };`,
-  });
+  const s = shop.begin();
   for (const job of Object.keys(LOST)) {
     const { state, error, output, checkpoint, results } = await s.run(job);
     expect([job, state, output, results]).toEqual([job, 'failed', null, []]);
@@ -130,21 +136,25 @@ test('a number or a date of which JSON would make null fails the attempt that ga
   expect(said.log.find(({ text }) => text === 'said')?.fields).toEqual(fields);
 }, 60_000);
 
+shop.add({
+  emits: `const values = { retries: NaN, priority: -Infinity, key: NaN, at: new Date(NaN), after: [Infinity] };
+    export default async (_p, ctx) => {
+      const said = {};
+      for (const [name, value] of Object.entries(values))
+        said[name] = await ctx.emit('afterwards', {}, { [name]: value }).then(() => 'accepted', (error) => error.message);
+      return { said, id: await ctx.emit('afterwards', {}, { retries: Infinity, at: new Date(8.64e15) }) };
+    };`,
+});
+
 test('ctx.emit refuses the same by name in the job that called it, and nothing is accepted', async () => {
-  const s = await site({
-    emits: `const values = { retries: NaN, priority: -Infinity, key: NaN, at: new Date(NaN), after: [Infinity] };
-      export default async (_p, ctx) => {
-        const said = {};
-        for (const [name, value] of Object.entries(values))
-          said[name] = await ctx.emit('later', {}, { [name]: value }).then(() => 'accepted', (error) => error.message);
-        return { said, id: await ctx.emit('later', {}, { retries: Infinity, at: new Date(8.64e15) }) };
-      };`,
-  });
+  const s = shop.begin();
+  const total = async (): Promise<number> => (await s.jobs.list({ job: 'afterwards' })).total;
+  const before = await total();
   const { output } = await s.run('emits');
   const { said, id } = output as unknown as { said: Record<string, string>; id: string };
   for (const [name, message] of Object.entries(said)) expect(message).toContain(name);
   expect(await s.jobs.get(id)).toMatchObject({ state: 'scheduled', maxAttempts: null });
-  expect((await s.jobs.list({ job: 'later' })).total).toBe(1);
+  expect(await total()).toBe(before + 1);
 });
 
 const WRONG_FIELDS = [
@@ -180,22 +190,24 @@ test('a definition with a number that is none is broken and names the field; ret
   expect(listed.find(({ name }) => name === 'fine')?.state).toBe('ok');
 });
 
+shop.add({
+  half: `const half = ${HALF};
+    export default { retries: 1, description: half, run: async (params, ctx) => {
+      if (ctx.attempt === 1) { await ctx.save({ half }); throw Object.assign(new Error(half), { name: half }); }
+      ctx.progress(10, half);
+      ctx.result({ [half]: half });
+      ctx.log.info(half, { half });
+      console.log(half);
+      const step = await ctx.step(half, () => ({ half }));
+      await ctx.emit('half', { half }, { in: '1h', key: half });
+      await ctx.sleep(100);
+      return { half, step, params, saved: ctx.checkpoint, whole: '😀', text: '\\\\ud83d' };
+    } };`,
+  'cmd.sh': `#!/bin/sh\necho '::output {"half":"xxxxxxxxx\\ud83d","whole":"\\ud83d\\ude00"}'\n`,
+});
+
 test('half a character from a job, in whatever it says, becomes U+FFFD where it is taken in, and whole ones stay', async () => {
-  const s = await site({
-    half: `const half = ${HALF};
-      export default { retries: 1, description: half, run: async (params, ctx) => {
-        if (ctx.attempt === 1) { await ctx.save({ half }); throw Object.assign(new Error(half), { name: half }); }
-        ctx.progress(10, half);
-        ctx.result({ [half]: half });
-        ctx.log.info(half, { half });
-        console.log(half);
-        const step = await ctx.step(half, () => ({ half }));
-        await ctx.emit('half', { half }, { in: '1h', key: half });
-        await ctx.sleep(100);
-        return { half, step, params, saved: ctx.checkpoint, whole: '😀', text: '\\\\ud83d' };
-      } };`,
-    'cmd.sh': `#!/bin/sh\necho '::output {"half":"xxxxxxxxx\\ud83d","whole":"\\ud83d\\ude00"}'\n`,
-  });
+  const s = shop.begin();
   const run = await s.run('half', { half: 'xxxxxxxxx\ud83d' }, { key: 'a\ud83d' });
   expect(run).toMatchObject({
     state: 'done',

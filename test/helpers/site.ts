@@ -1,8 +1,10 @@
 // A project with jobs, a daemon as a real process on it, and the library connected to that: what the tests of the
 // behaviour of jobs stand on. Jobs tell what they did with `mark`, in a file that outlives them.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect, type Details, JobrunError, type Jobs, type RunOptions } from '../../src/index.ts';
 import { type DaemonProcess, type Doc, eventually, Project } from './project.ts';
-import { whenOver } from './shared.ts';
+import { shared, whenOver } from './shared.ts';
 
 const MARK = `import { appendFileSync } from 'node:fs';
 export const mark = (name, more = {}) =>
@@ -58,13 +60,24 @@ export class Site {
     return this.project.ledger().filter((one) => name === undefined || one.name === name);
   }
 
+  /** Forgets the marks so far: they are of another test, or of its first try. */
+  forget(): void {
+    rmSync(join(this.project.dir, 'ledger.jsonl'), { force: true });
+  }
+
   /** Asks for a run and waits for its end. */
   async run(job: string, params: unknown = {}, options: RunOptions = {}): Promise<Details> {
     return this.settled((await this.jobs.schedule(job, params, options)).id);
   }
 
   async settled(id: string, withinMs = 30_000): Promise<Details> {
-    return this.when(id, (run) => SETTLED.includes(run.state), withinMs);
+    const is = (run: Details): boolean => SETTLED.includes(run.state);
+    const now = await this.jobs.get(id);
+    if (is(now)) return now;
+    // The daemon says when it is over. Asked again and again, it would have more to do than the run itself.
+    const signal = AbortSignal.timeout(withinMs);
+    await this.jobs.result(id, { signal }).catch(() => undefined);
+    return this.when(id, is, withinMs);
   }
 
   /** The run as soon as it is as it is to be. */
@@ -94,6 +107,24 @@ export class Site {
 
 export const site = (jobs: Readonly<Record<string, string>>, ...args: string[]): Promise<Site> =>
   new Site(jobs).up(...args);
+
+/** A site for tests of one file that do not disturb each other. Each adds its jobs, which have names of their own. */
+export function sharedSite(...args: string[]) {
+  const jobs = new Map<string, string>();
+  const made = shared(() => site(Object.fromEntries(jobs), ...args));
+  return {
+    add(own: Readonly<Record<string, string>>): void {
+      for (const [name, text] of Object.entries(own)) {
+        if (jobs.has(name)) throw new Error(`two tests have a job ${name}`);
+        jobs.set(name, text);
+      }
+    },
+    begin(): Site {
+      made().forget();
+      return made();
+    },
+  };
+}
 
 /** The code and message of what a call is refused with. */
 export async function refusal(call: Promise<unknown>): Promise<JobrunError> {
