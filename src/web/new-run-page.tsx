@@ -176,7 +176,7 @@ function MoreFields({ more: { at, key, priority }, onType }: MoreProps) {
         <WhenField typed={at} otherwise="at once" onType={(next) => onType({ at: next })} />
       </section>
       <section class="panel form pair">
-        <Field name="Key" hint="while a run with this key has not finished, no second one is made">
+        <Field name="Key" hint="one unfinished run per key">
           {(id) => (
             <input id={id} value={key} onInput={(e) => onType({ key: e.currentTarget.value })} />
           )}
