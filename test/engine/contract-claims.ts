@@ -74,6 +74,18 @@ export function claimsContract(bench: Bench): void {
     expect(ids(await claim(9))).toEqual([2]);
   });
 
+  test('the run behind one that stands aside for a lock keeps its place before others', async () => {
+    bench.engine.configure(
+      (job) => ({ ...FREE, concurrency: job === 'narrow' ? 1 : null }),
+      () => DEFAULT_POLICY,
+    );
+    await accept(1, { priority: 3 }, { lock: 'a' });
+    await accept(2, { priority: 3, job: 'narrow' }, { lock: 'a' });
+    await accept(3, { priority: 2, job: 'narrow' });
+    await accept(4, { priority: 1 });
+    expect(ids(await claim(3))).toEqual([1, 3, 4]);
+  });
+
   test('a lock keeps a second run with the same text waiting, one with another text not', async () => {
     await accept(1, {}, { lock: 'a' });
     await accept(2, { job: 'other' }, { lock: 'a' });

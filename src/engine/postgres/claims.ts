@@ -210,7 +210,7 @@ export class Claims {
       const taken = this.#take(unit, lines, runs, asked);
       claimed.push(...taken);
       this.nextPlaceAt = placeIn(lines, asked.now);
-      // If all were taken, no others may start. A run that was passed over stood before some that may.
+      // If all were taken, no others may start. Those behind one that may not have not been looked at.
       if (taken.length === 0 || taken.length === runs.length) break;
     }
     if (claimed.length > 0) this.#idle.delete(workerKind);
@@ -225,17 +225,24 @@ export class Claims {
     { workerFor, now }: Asked,
   ): readonly Claimed[] {
     const locks = new Set<string>();
-    return runs.flatMap(({ run, bytes }) => {
+    const claimed: Claimed[] = [];
+    for (const { run, bytes } of runs) {
       const line = lines.get(run.job);
       const lock = run.origin?.lock;
-      if (!line || !hasRoom(line, now) || (lock !== undefined && locks.has(lock))) return [];
+      const mayStart = line && hasRoom(line, now) && (lock === undefined || !locks.has(lock));
+      if (!mayStart) {
+        // The next of its line, which was not read, may stand before all that follow.
+        if (claimed.length > 0) break;
+        continue;
+      }
       if (lock !== undefined) locks.add(lock);
       line.running++;
       line.queued--;
       line.starts.add(now);
       unit.know(run.id, run, null, bytes);
-      return this.#start(unit, run, line.limits, workerFor(run), now);
-    });
+      claimed.push(this.#start(unit, run, line.limits, workerFor(run), now));
+    }
+    return claimed;
   }
 
   #start(unit: Unit, prev: Run, limits: JobLimits, worker: WorkerRef, now: number): Claimed {
