@@ -30,6 +30,8 @@ export const TESTS: Readonly<Record<string, string>> = {
     'what leaves its group outlives a daemon on files alone: on a store the reaper ends it',
   'before the first request of events':
     'on a store they tell of what any host changes, with a daemon or without one',
+  'a result and the start that takes its place are one commit': 'it counts lines in state/journal',
+  'an abort that comes while onError is asked about a shared': 'it looks into state/journal',
   'a run whose daemon was killed shows when it was last known':
     'a killed daemon is believed alive until its lease is over',
   'and does not come back': 'a killed daemon is believed alive until its lease is over',
