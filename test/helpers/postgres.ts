@@ -88,16 +88,19 @@ export class Server {
   #keeper: ChildProcess;
 
   static async start(options: ServerOptions = {}): Promise<Server> {
-    const server = await Server.open(options);
+    const server = await Server.open(options, copyCluster);
     whenOver(() => server.close());
     return server;
   }
 
   /** For who is no test, and closes it. */
-  static async open(options: ServerOptions = {}): Promise<Server> {
+  static async open(
+    options: ServerOptions = {},
+    make: (home: string) => void | Promise<void> = makeCluster,
+  ): Promise<Server> {
     const home = mkdtempSync(join(tmpdir(), 'jobrun-postgres-'));
     const port = await freePort();
-    makeCluster(home);
+    await make(home);
     const files = options.tls ? placeKeys(home, options.tls) : {};
     const settings = settingsOf(home, port, {
       ...options,
@@ -186,15 +189,12 @@ export class Server {
 
 /** The port of the server that the tests of this run share: whoever is first starts it. */
 async function sharedPort(fsync: boolean): Promise<number> {
-  // Test files are processes below the one of the run.
   const run = process.ppid;
-  const kind = fsync ? 'durable' : 'fast';
-  const name = `jobrun-postgres-${run}-${startTimeOf(run)}-${kind}`;
-  const home = join(tmpdir(), name);
+  const home = folderOfRun(fsync ? 'durable' : 'fast');
   const ready = join(home, 'port');
   if (isNew(home)) {
     const port = await freePort();
-    makeCluster(home);
+    await copyCluster(home);
     const keeper = keep(home, settingsOf(home, port, { fsync }), run, true);
     await untilReady(home, port, keeper);
     await makeRole(port);
@@ -204,6 +204,10 @@ async function sharedPort(fsync: boolean): Promise<number> {
   await eventually(() => existsSync(ready), START_MS);
   return Number(readFileSync(ready, 'utf8'));
 }
+
+/** What the test files of a run share, which are processes below the one of the run. */
+const folderOfRun = (name: string): string =>
+  join(tmpdir(), `jobrun-postgres-${process.ppid}-${startTimeOf(process.ppid)}-${name}`);
 
 function isNew(folder: string): boolean {
   try {
@@ -220,11 +224,13 @@ const KEEPER = `home=$1 owner=$2 apart=$3; shift 3
 trap '' HUP INT TERM
 "$@" >>"$home/log" 2>&1 </dev/null &
 server=$!
+# A server of one test is awaited when it ends; the others are there as long as the run, and each look is a process.
+[ "$apart" = no ] && pace=0.2 || pace=2
 while kill -0 "$server" 2>/dev/null; do
   if ! kill -0 "$owner" 2>/dev/null; then
     kill -QUIT "$server"; wait "$server"; rm -rf "$home"; exit
   fi
-  sleep 0.2
+  sleep "$pace"
 done
 wait "$server"
 [ "$apart" = no ] || rm -rf "$home"`;
@@ -244,6 +250,25 @@ function keep(
   });
   if (apart) child.unref();
   return child;
+}
+
+const REMOVER = 'while kill -0 "$1" 2>/dev/null; do sleep 2; done; rm -rf "$2"';
+
+/** A cluster like one that was made once for this run: making each anew takes longer than most tests. */
+async function copyCluster(home: string): Promise<void> {
+  const first = folderOfRun('first');
+  const ready = join(first, 'ready');
+  if (isNew(first)) {
+    const args = ['-c', REMOVER, 'remover', String(process.ppid), first];
+    spawn('/bin/sh', args, { detached: true, stdio: 'ignore' }).unref();
+    makeCluster(first);
+    writeFileSync(ready, '');
+  }
+  await eventually(() => existsSync(ready), START_MS);
+  chmodSync(home, 0o755);
+  const [uid, gid] = nobody();
+  if (uid !== null) chownSync(home, uid, gid);
+  execFileSync('cp', ['-a', join(first, 'data'), home]);
 }
 
 function makeCluster(home: string): void {
