@@ -228,6 +228,8 @@ export class Committer {
       const batch = this.#batches[0];
       batch.closed = true;
       const began = this.#o.clock.monotonic();
+      // A line that is refused must not stand in a folder that was put away and may come back.
+      if (!this.#segment.over && !this.#segment.isNamed) this.lose();
       try {
         await this.#writeSomehow(batch);
       } catch (error) {
