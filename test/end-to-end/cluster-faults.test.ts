@@ -162,7 +162,12 @@ it(
     const { one } = hosts;
     await one.daemon();
     const batch = '{"job":"hold","params":{"ms":1}}\n'.repeat(60);
-    expect((await one.cli(['schedule', '--batch', '-'], batch)).code).toBe(0);
+    let asked = 0;
+    const ask = async (): Promise<void> => {
+      expect((await one.cli(['schedule', '--batch', '-'], batch)).code).toBe(0);
+      asked += 60;
+    };
+    await ask();
     const server = await clientOf(store);
     onTestFinished(() => server.end());
     let ended = 0;
@@ -180,10 +185,12 @@ it(
         [before, endedAt] = [new Set(sessions.map(({ pid }) => pid)), performance.now()];
       }
       const { rows } = await server.query(`select from run where state <> 'done'`);
-      return rows.length === 0;
+      if (rows.length > 0) return false;
+      // A fast machine is through with them before many have been ended.
+      if (ended <= 20) await ask();
+      return ended > 20;
     }, PATIENT);
-    expect(ended).toBeGreaterThan(20);
-    expect(ledger('begin').length).toBe(60);
+    expect(ledger('begin').length).toBe(asked);
     const isIdle = async (): Promise<boolean> => (await one.ask('status')).workers.busy === 0;
     await eventually(() => isIdle().catch(() => false), PATIENT);
     expect(await faultsOf(store)).toEqual({});
