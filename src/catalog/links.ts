@@ -36,7 +36,7 @@ function watchOf({ folder, name }: Link, onTurned: () => void): FSWatcher | null
     const watcher = watch(folder, { persistent: false }, (_event, changed) => {
       if (changed === name || changed === null) onTurned();
     });
-    // The folder itself may go: what is there then is found by a look.
+    // The folder itself may go: a look finds what is there then.
     return watcher.on('error', onTurned);
   } catch {
     return null;
@@ -47,7 +47,7 @@ function watchOf({ folder, name }: Link, onTurned: () => void): FSWatcher | null
 const MAX_LINKS = 40;
 
 /** The links on the way to an absolute path, also those that a link leads over. */
-export async function linksOf(path: string): Promise<readonly Link[]> {
+async function linksOf(path: string): Promise<readonly Link[]> {
   const links: Link[] = [];
   const { root } = parse(path);
   let way = root;

@@ -161,20 +161,6 @@ test('in a batch each has its own result in order, and a job checks all its para
 test('a job whose file came after the last look at the folder is found by one more look, which a batch shares', async () => {
   let looks = 0;
   const here = context();
-  const names = (): string[] => JOBS.map(({ name }) => name).filter(() => looks > 0);
-  const find = (name: string): JobEntry | null => (looks > 0 ? here.catalog.find(name) : null);
-  const rescan = async (): Promise<void> => void looks++;
-  const late = { ...here, catalog: { ...here.catalog, names, find, rescan } };
-  const requests = [{ job: 'mail' }, { job: 'broken' }, { job: 'none' }].map(runOf);
-  const [mail, ...others] = await draftsOf(requests, late, NOW);
-  expect(mail).toMatchObject({ job: 'mail', priority: 4 });
-  expect(others).toMatchObject([{ code: 'broken-job' }, { code: 'unknown-job' }]);
-  expect(looks).toBe(1);
-});
-
-test('a job whose file came after the last look at the folder is found by one more look, which a batch shares', async () => {
-  let looks = 0;
-  const here = context();
   const names = (): readonly string[] => (looks > 0 ? here.catalog.names() : []);
   const find = (name: string): JobEntry | null => (looks > 0 ? here.catalog.find(name) : null);
   const rescan = async (): Promise<void> => void looks++;
