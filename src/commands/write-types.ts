@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { JobEntry } from '../catalog/catalog.ts';
 import type { Json } from '../support/json.ts';
 import { shortPath } from '../support/read-file.ts';
+import { count } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
 import { text } from './shared/kinds.ts';
 import { writeAnew } from './shared/new-files.ts';
@@ -45,7 +46,7 @@ export const writeTypes: Command<typeof options, Reply> = {
     await writeAnew(reply.file, content);
     const file = shortPath(process.cwd(), reply.file);
     if (out.done(reply, [file])) return undefined;
-    out.line`Wrote ${file} with ${reply.jobs.length} jobs`;
+    out.line`Wrote ${file} with ${count(reply.jobs.length, 'job')}`;
     if (asked === undefined) out.note`  see docs/library.md for what it checks`;
     return undefined;
   },

@@ -137,11 +137,24 @@ export class LogAssembler<L extends TextLine> implements LogContent<L> {
 }
 
 const gap = (missing: number): string =>
-  `… ${missing} lines left out: the log of a run is kept up to 10 MB, its begin and its end …`;
+  `… ${missing} ${missing === 1 ? 'line' : 'lines'} left out: the log of a run is kept up to 10 MB, its begin and its end …`;
 
 /** The begin of a log is always kept by jobrun itself. */
 const removed = (missing: number): string =>
-  `… ${missing} lines are missing: they were removed from the log …`;
+  missing === 1
+    ? '… 1 line is missing: it was removed from the log …'
+    : `… ${missing} lines are missing: they were removed from the log …`;
+
+/** The same, with a word at its end about lines that were written and are not there any more. */
+export function withMissing<L extends TextLine>(
+  kind: LogKind<L>,
+  read: LogContent<L>,
+  written: number,
+): LogContent<L> {
+  if (read.count >= written) return read;
+  const line = kind.remark(removed(written - read.count), read.lines.at(-1)?.line);
+  return { ...read, lines: [...read.lines, { n: written, line }], count: written };
+}
 
 /** The table of a run; a row that was removed from the disk, or is damaged, is marked as an error in its place. */
 export const wholeTable = (rows: readonly Json[]): Json[] =>

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../support/clock.ts';
 import { errnoOf } from '../support/errors.ts';
 import { realDisk, replaceFile, syncData } from '../support/files.ts';
+import { count } from '../support/text.ts';
 import {
   EMPTY,
   type Entry,
@@ -136,6 +137,8 @@ export class LogWriter<L extends TextLine> {
   /** Rows in the head that are not durable yet: written again if the head is removed before they are. */
   #unsynced = '';
   #lost = 0;
+  /** Lines that have a number and no place in the files. */
+  #refused = 0;
   #known = 0;
   #at: Place | null = null;
 
@@ -146,6 +149,11 @@ export class LogWriter<L extends TextLine> {
 
   get isEmpty(): boolean {
     return this.#pending.length === 0 && this.#writing === null;
+  }
+
+  /** So many lines at least were put into the files: where they hold fewer, some were removed. */
+  get written(): number {
+    return Math.max(0, (this.#at?.count ?? this.#known) - this.#refused);
   }
 
   /** So many lines of the log were read by a client: no later one may have their numbers, whatever is left of it. */
@@ -223,8 +231,9 @@ export class LogWriter<L extends TextLine> {
     try {
       for (const step of stepsOf(this.#at ?? EMPTY, lines.map(textOf))) await this.#take(step);
     } catch (error) {
-      this.#lost += lines.length;
       // Followers have counted them.
+      this.#lost += lines.length;
+      this.#refused += lines.length;
       this.#at = { ...(this.#at ?? EMPTY), count: before + lines.length };
       this.#p.onError(error);
     } finally {
@@ -255,7 +264,7 @@ export class LogWriter<L extends TextLine> {
   /** Tells of lines that could not be written, in the place of the next ones that can. */
   #lossLine(next: L | undefined): L[] {
     if (this.#lost === 0 || !next) return [];
-    const text = `${this.#lost} lines before this one could not be written`;
+    const text = `${count(this.#lost, 'line')} before this one could not be written`;
     this.#lost = 0;
     return [this.#p.kind.remark(text, next)];
   }

@@ -102,7 +102,8 @@ test('what a run says after its log was removed is kept, and whoever follows mis
   const said = Array.from({ length: 120 }, (_, i) => `line ${i + 1}`);
   /** The lines without the number of those that are missing at the begin, if any are. */
   const withoutGap = (texts: readonly string[]): string[] => {
-    const gap = /^… (\d+) lines are missing: they were removed from the log …$/;
+    const gap =
+      /^… (\d+) (?:line is missing: it was|lines are missing: they were) removed from the log …$/;
     const missing = gap.exec(texts[0] ?? '')?.[1];
     return missing ? [...said.slice(0, Number(missing)), ...texts.slice(1)] : [...texts];
   };

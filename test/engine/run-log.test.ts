@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -75,7 +76,7 @@ test('rows that cannot be written are said and kept for the next try; lost lines
   await logs.flush(1, true);
   expect(await logs.rows(1)).toEqual(['kept']);
   expect(texts(await logs.lines(1))).toEqual([
-    '1 lines before this one could not be written',
+    '1 line before this one could not be written',
     'after',
   ]);
 });
@@ -119,6 +120,37 @@ for (const what of ['the file', 'the folder', 'what is in the file'])
     expect(resumed.seen).toEqual(['4 four', '5 five']);
     expect(texts(await logs.lines(1))).toEqual([MISSING, 'three', 'four', 'five']);
   });
+
+test('a log that was removed and not said anything in since tells what is missing, and what comes later has its number', async () => {
+  const { logs, folder } = bench();
+  for (const text of ['one', 'two']) logs.append(1, line(text));
+  await logs.flush(1, false);
+  rmSync(join(folder, '1.jsonl'));
+  expect(texts(await logs.lines(1))).toEqual([MISSING]);
+  const late = follow(logs, 1);
+  await eventually(() => late.seen.length === 1);
+  logs.append(1, line('three'));
+  await eventually(() => late.seen.length === 2);
+  await late.end();
+  expect(late.seen).toEqual([`2 ${MISSING}`, '3 three']);
+  expect(texts(await logs.lines(1))).toEqual([MISSING, 'three']);
+});
+
+test('lines that could not be written are not said to be removed', async () => {
+  const { logs, folder } = bench();
+  logs.append(1, line('one'));
+  await logs.flush(1, false);
+  renameSync(join(folder, '1.jsonl'), join(folder, 'kept'));
+  mkdirSync(join(folder, '1.jsonl'));
+  logs.append(1, line('two'));
+  await logs.flush(1, false);
+  rmSync(join(folder, '1.jsonl'), { recursive: true });
+  renameSync(join(folder, 'kept'), join(folder, '1.jsonl'));
+  expect(texts(await logs.lines(1))).toEqual(['one']);
+  logs.append(1, line('three'));
+  const lost = '1 line before this one could not be written';
+  expect(texts(await logs.lines(1))).toEqual(['one', lost, 'three']);
+});
 
 test('readers of a log that is added to without end wait for two writes at most, however many they are', async () => {
   const { folder } = bench();

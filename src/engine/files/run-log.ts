@@ -4,7 +4,7 @@
 
 import type { LogLine } from '../../run/view.ts';
 import { LogWriter, logPaths, removeLog, sizesOf } from '../../store/log.ts';
-import type { LogContent } from '../../store/log-format.ts';
+import { type LogContent, withMissing } from '../../store/log-format.ts';
 import { onAbort } from '../../support/aborts.ts';
 import type { Clock } from '../../support/clock.ts';
 import { isFull } from '../../support/errors.ts';
@@ -94,14 +94,19 @@ export class RunLogFiles implements Logs {
   }
 
   async lines(run: number, which: ReadLog = {}): Promise<LogLine[]> {
-    await this.flush(run, false).catch(this.#onError);
-    const { lines } = await this.#reads.read(run);
+    const { lines } = await this.#read(run);
     return chosen(lines, which).map(({ line }) => line);
   }
 
   async rows(run: number): Promise<readonly Json[]> {
+    return (await this.#read(run)).rows;
+  }
+
+  async #read(run: number, begins = (): void => undefined): Promise<LogContent<LogLine>> {
     await this.flush(run, false).catch(this.#onError);
-    return (await this.#reads.read(run)).rows;
+    const written = this.#open.get(run)?.written ?? 0;
+    begins();
+    return withMissing(RUN_LOG, await this.#reads.read(run), written);
   }
 
   async *follow(
@@ -113,7 +118,7 @@ export class RunLogFiles implements Logs {
     const stop = this.#subscribe(run, follower);
     const unlisten = onAbort(signal, follower.arrivals.wake);
     try {
-      const { lines, count } = await this.#readFor(follower, run);
+      const { lines, count } = await this.#read(run, () => follower.beginReading());
       this.#writer(run).knows(count);
       const asked = chosen(lines, which);
       // Lines that a full disk refused were shown, but do not count any more.
@@ -123,7 +128,7 @@ export class RunLogFiles implements Logs {
       for (;;) {
         for (let one = follower.take(); one; one = follower.take()) yield one;
         if (follower.isBehind) {
-          const read = await this.#readFor(follower, run);
+          const read = await this.#read(run, () => follower.beginReading());
           follower.add(read.lines, read.count);
         } else if (signal.aborted) return;
         else await follower.arrivals.sleepInTurn();
@@ -132,12 +137,6 @@ export class RunLogFiles implements Logs {
       stop();
       unlisten();
     }
-  }
-
-  async #readFor(follower: LogFollower, run: number): Promise<LogContent<LogLine>> {
-    await this.flush(run, false).catch(this.#onError);
-    follower.beginReading();
-    return this.#reads.read(run);
   }
 
   async remove(run: number): Promise<void> {

@@ -38,6 +38,7 @@ import {
 import { type Clock, delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { MB, SECOND } from '../../support/limits.ts';
+import { count } from '../../support/text.ts';
 import { RUN_LOG } from '../files/log-lines.ts';
 import type { Token } from '../members.ts';
 import { isAway } from './connection.ts';
@@ -150,7 +151,7 @@ export class LogBatches {
       return;
     }
     if (log.lost > 0 && isLine(entry)) {
-      const text = `${log.lost} lines before this one could not be written`;
+      const text = `${count(log.lost, 'line')} before this one could not be written`;
       log.lost = 0;
       this.#add(run, log, RUN_LOG.remark(text, entry));
     }

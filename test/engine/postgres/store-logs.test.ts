@@ -216,7 +216,7 @@ test('lines that the store refuses are told of, and rows are kept for the next t
   await logs.flush(1, true);
   expect(await store.logs.rows(1)).toEqual(['kept']);
   expect(texts(await store.logs.lines(1))).toEqual([
-    '1 lines before this one could not be written',
+    '1 line before this one could not be written',
     'after',
   ]);
 }, 60_000);
