@@ -30,13 +30,17 @@ export class Bodies {
     const chunks: Buffer[] = [];
     let bytes = 0;
     try {
-      for await (const chunk of request as AsyncIterable<Buffer>) {
+      // The rest of a body that is refused has to be read away: the client may see its reply only then.
+      for await (const chunk of request.iterator({ destroyOnReturn: false })) {
         bytes += chunk.length;
         this.#arriving += chunk.length;
         if (bytes > MAX_HTTP_BODY_BYTES) return TOO_LARGE;
         if (this.#arriving > MAX_HTTP_BODIES_BYTES) return TOO_MANY;
         chunks.push(chunk);
       }
+    } catch (error) {
+      if (!request.destroyed) throw error;
+      throw new JobrunError('interrupted', 'the client has gone', 'Send it again.', error);
     } finally {
       this.#arriving -= bytes;
     }

@@ -30,6 +30,7 @@ import { plainLine } from '../support/text.ts';
 import { Api, type Served } from './api.ts';
 import { Connections } from './connections.ts';
 import { makeKeys } from './keys.ts';
+import { isLingering, lingerAfter } from './linger.ts';
 import { isVisit, PageFiles, pageFileOf } from './page.ts';
 import {
   errorReply,
@@ -65,10 +66,6 @@ const HEADERS_MS = 5 * SECOND;
 const KEEP_ALIVE_MS = 5 * SECOND;
 /** A client that takes nothing of a reply for so long is cut off. */
 const UNREAD_MS = 30 * SECOND;
-/**
- * The rest of a refused body is read and thrown away for so long: a client that is still writing would lose the reply.
- */
-const LINGER_MS = SECOND;
 
 /** Serves until closed. Throws `bad-option` for an address that cannot be, `refused` for a port that others have. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
@@ -123,11 +120,12 @@ class Door {
     server.on('request', answer(false));
     // A client that asks before it sends a large body is answered before it has sent any of it.
     server.on('checkContinue', answer(true));
-    server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      lingerAfter(request, parts.clock);
       setCommonHeaders(response);
       send(response, UNMET);
     });
-    server.on('clientError', refuseMalformed);
+    server.on('clientError', (error, socket) => refuseMalformed(error, socket, parts.clock));
   }
 
   /** The address, with the port that was given and the path behind a proxy. */
@@ -162,6 +160,8 @@ class Door {
     isExpected: boolean,
   ): Promise<void> {
     const { socket } = request;
+    if (isLingering(socket)) return;
+    if (hasBody(request)) lingerAfter(request, this.#parts.clock);
     setCommonHeaders(response);
     const { base } = this.#parts.config.http;
     const target = targetOf(request.url ?? '', base);
@@ -172,7 +172,6 @@ class Door {
       ended.abort();
       this.#connections.leave(socket);
     });
-    response.on('finish', () => this.#finish(request));
     const refused = this.#refusal(request, target);
     if (refused) return send(response, refused);
     if (!hasRoom) return send(response, NO_ROOM);
@@ -214,14 +213,6 @@ class Door {
     }
     const { type, text } = await watched.metrics();
     sendText(response, 200, type, text);
-  }
-
-  /** The reply is out. If the body was not read, it is thrown away for a moment. */
-  #finish(request: IncomingMessage): void {
-    if (request.complete || !hasBody(request)) return;
-    const { socket } = request;
-    request.resume();
-    this.#parts.clock.after(LINGER_MS, () => socket.destroy(), { idle: true });
   }
 }
 

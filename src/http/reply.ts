@@ -3,6 +3,7 @@
 // in order, and the first refusal is the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../support/clock.ts';
 import {
   type ErrorCode,
   errnoOf,
@@ -12,6 +13,7 @@ import {
 } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { harmlessJson } from '../support/text.ts';
+import { isLingering, linger } from './linger.ts';
 import type { PageFile } from './page.ts';
 
 export interface Reply {
@@ -55,7 +57,9 @@ const OF_PARSER: Readonly<Record<string, string>> = {
 };
 
 /** Replies to what is no HTTP, too long a header, or a request that did not come in time. */
-export function refuseMalformed(error: Error, socket: Duplex): void {
+export function refuseMalformed(error: Error, socket: Duplex, clock: Clock): void {
+  // The rest of what was refused comes as further faults.
+  if (isLingering(socket)) return;
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -63,7 +67,8 @@ export function refuseMalformed(error: Error, socket: Duplex): void {
   const headers = Object.entries({ ...ALWAYS, Connection: 'close', 'Content-Length': '0' });
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const status = OF_PARSER[errnoOf(error)] ?? '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\n${lines}\r\n`, () => socket.destroy());
+  socket.write(`HTTP/1.1 ${status}\r\n${lines}\r\n`);
+  linger(socket, clock);
 }
 
 const OF_EXIT_CODES: Readonly<Record<number, number>> = {

@@ -11,10 +11,13 @@ export interface ApiAnswer extends Answer {
 
 export class ApiProject extends Project {
   url = '';
+  /** What its last daemon has said so far. */
+  log: () => string = () => '';
 
   /** Starts a daemon and learns its address. */
   async serve(...args: string[]): Promise<DaemonProcess> {
     const daemon = await this.daemon('--http', '127.0.0.1:0', ...args);
+    this.log = daemon.log;
     this.url = await eventually(
       () => /http: (http:\/\/\S+)\/api\/v1/.exec(daemon.log())?.[1] ?? null,
     );

@@ -105,39 +105,141 @@ test('where the config allows reading only, no key allows a change', async () =>
   expect((await project.api('GET', 'runs')).json).toMatchObject({ total: 0 });
 });
 
-test('a body is bounded while it comes, and a client that asks first is spared from sending it', async () => {
-  const project = await apiProject(JOBS);
-  const { hostname, port } = new URL(project.url);
-  const head = `POST /api/v1/runs HTTP/1.1\r\nHost: localhost:${port}\r\nAuthorization: Bearer ${project.key()}\r\nContent-Type: application/json\r\n`;
-  const sent = (rest: string, more: () => string | null): Promise<string> =>
-    new Promise((resolve) => {
-      let text = '';
-      const socket = connect(Number(port), hostname, () => {
-        socket.write(head + rest);
-        for (let next = more(); next !== null; next = more()) socket.write(next);
-      });
-      socket.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk;
-      });
-      socket.on('error', () => resolve(text)).on('close', () => resolve(text));
+/** All that comes on a connection on which `head`, and then what `more` gives, is sent as fast as it is taken. */
+const sentTo = (
+  { url }: ApiProject,
+  head: string,
+  more: () => string | null,
+): Promise<{ readonly text: string; readonly error: unknown }> =>
+  new Promise((resolve) => {
+    const { hostname, port } = new URL(url);
+    let [text, error] = ['', null as unknown];
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    const send = (): void => {
+      for (let isTaken = true; isTaken && !socket.destroyed; ) {
+        const next = more();
+        if (next === null) {
+          over();
+          return;
+        }
+        isTaken = socket.write(next);
+      }
+      socket.once('drain', send);
+    };
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
     });
-  // Without a length, and without an end.
-  let pieces = 100;
-  const chunk = 'x'.repeat(0x8000);
-  const endless = await sent('Transfer-Encoding: chunked\r\n\r\n', () =>
-    pieces-- > 0 ? `8000\r\n${chunk}\r\n` : null,
+    socket.on('error', (thrown) => {
+      error = thrown;
+    });
+    // A client that has more to send goes on, whatever it was told.
+    let left = 2;
+    const over = (): void => {
+      if (--left === 0) socket.end();
+    };
+    socket.on('end', over);
+    socket.on('close', () => resolve({ text, error }));
+    socket.write(head, send);
+  });
+
+const headOf = (project: ApiProject, ...lines: readonly string[]): string =>
+  [
+    'POST /api/v1/runs HTTP/1.1',
+    `Host: localhost:${new URL(project.url).port}`,
+    `Authorization: Bearer ${project.key()}`,
+    'Content-Type: application/json',
+    ...lines,
+    '\r\n',
+  ].join('\r\n');
+
+const CHUNK = `8000\r\n${'x'.repeat(0x8000)}\r\n`;
+const OF_MANY = 2000;
+
+test('a body is bounded while it comes, and a client that asks first is spared from sending it', async () => {
+  const project = lasting();
+  // Without a length.
+  let pieces = OF_MANY;
+  const long = await sentTo(project, headOf(project, 'Transfer-Encoding: chunked'), () =>
+    pieces === 0 ? null : --pieces === 0 ? '0\r\n\r\n' : CHUNK,
   );
-  expect(endless).toMatch(/^HTTP\/1.1 413 /);
-  expect(endless).toMatch(/^Connection: close/m);
-  const asking = await sent('Content-Length: 2000000\r\nExpect: 100-continue\r\n\r\n', () => null);
-  expect(asking).toMatch(/^HTTP\/1.1 413 /);
+  expect(long.text).toMatch(/^HTTP\/1.1 413 /);
+  expect(long.text).toMatch(/^Connection: close/m);
+  const waits = 'Expect: 100-continue';
+  const asking = await sentTo(
+    project,
+    headOf(project, 'Content-Length: 2000000', waits),
+    () => null,
+  );
+  expect(asking.text).toMatch(/^HTTP\/1.1 413 /);
   const body = '{"job":"work"}';
   const parts = [body];
-  const small = await sent(
-    `Content-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`,
+  const small = await sentTo(
+    project,
+    headOf(project, `Content-Length: ${body.length}`, waits, 'Connection: close'),
     () => parts.pop() ?? null,
   );
-  expect(small).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+  expect(small.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+});
+
+test('a client that sends without end gets its reply, is cut off, and harms no daemon', async () => {
+  const project = lasting();
+  const known = headOf(project, 'Transfer-Encoding: chunked');
+  const unknown = known.replace(/^Authorization.*\r\n/m, '');
+  const sent = await Promise.all(
+    [known, unknown].map((head) => sentTo(project, head, () => CHUNK)),
+  );
+  expect(sent.map(({ text }) => text.split(' ')[1])).toEqual(['413', '401']);
+  expect((await project.api('POST', 'runs', { job: 'work' })).status).toBe(201);
+});
+
+test.each([
+  ['a body', (project: ApiProject) => headOf(project, 'Content-Length: 40000000'), 413],
+  ['headers', () => 'GET /healthz HTTP/1.1\r\n', 431],
+  ['what is no HTTP', () => 'HELO jobrun\r\n', 400],
+])(
+  'a client that sends all of %s before it reads gets its reply, and no reset',
+  async (_, head, status) => {
+    const project = lasting();
+    let left = 1000;
+    const sent = await sentTo(project, head(project), () =>
+      left-- > 0 ? `X-Header: ${'x'.repeat(20_000)}\r\n` : null,
+    );
+    expect(sent).toEqual({
+      text: expect.stringMatching(new RegExp(`^HTTP/1.1 ${status} `)),
+      error: null,
+    });
+  },
+);
+
+test('a request that comes behind a refused body is not carried out', async () => {
+  const project = lasting();
+  const total = async (): Promise<unknown> => (await project.api('GET', 'runs')).json;
+  const before = await total();
+  const large = LARGE.length;
+  const head = headOf(project, `Content-Length: ${large}`);
+  const body = '{"job":"work"}';
+  const second = headOf(project, `Content-Length: ${body.length}`) + body;
+  const parts = [second, LARGE];
+  const { text } = await sentTo(project, head, () => parts.pop() ?? null);
+  expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 413']);
+  expect(await total()).toEqual(before);
+});
+
+test('a client that goes away amid its body is no fault in the log of the daemon', async () => {
+  const project = lasting();
+  const before = project.log().length;
+  const { hostname, port } = new URL(project.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`${headOf(project, 'Content-Length: 100')}{`);
+  await once(socket, 'connect');
+  // The daemon has this request before it has the next.
+  await project.api('GET', 'status');
+  socket.destroy();
+  // What it says of a run comes after what it might have said before.
+  await project.until((await project.api('POST', 'runs', { job: 'work' })).json.id);
+  const said = (): string => project.log().slice(before);
+  await eventually(() => said().includes('done'));
+  expect(said()).not.toContain('aborted');
 });
 
 test.each([
