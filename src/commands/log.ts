@@ -61,9 +61,10 @@ async function linesOf(asked: Asked, context: Context): Promise<Log> {
   await getRun(id, context);
   const all: NumberedLine[] = [];
   for await (const line of context.logs.follow(id, { after }, OVER)) all.push(line);
-  const end = all.at(-1) ?? (await lastLine(id, context));
+  // A line that came between the two looks is not in this reply, so it does not count yet.
+  const total = all.at(-1)?.n ?? Math.min(after, (await lastLine(id, context))?.n ?? 0);
   const lines = lastOf(all.filter(({ n }) => n < before).slice(0, limit), last);
-  const told = { total: end?.n ?? 0, lines: lines.map(({ line }) => line) };
+  const told = { total, lines: lines.map(({ line }) => line) };
   const isPart = before !== Infinity || limit !== Infinity || last !== undefined;
   return isPart ? { ...told, first: lines[0]?.n ?? null, last: lines.at(-1)?.n ?? null } : told;
 }

@@ -1,6 +1,7 @@
-// The end of a connection whose client still sends what nobody reads. If it were closed at once, the system would answer
-// the rest with a reset, and a client that writes before it reads would never see its reply (RFC 9112, 9.6). So only the
-// daemon's side is closed. What comes is thrown away until the client has closed its side, but not for long.
+// The end of a connection on which a client still sends what will not be read. If it were closed at once, the system would
+// answer the rest with a reset, and a client that writes before it reads would never see its reply (RFC 9112, 9.6). So
+// only the daemon's side is closed. All that comes is thrown away until the client has closed its side as well, for a few
+// seconds at most.
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -11,7 +12,7 @@ const LINGER_MS = 3 * SECOND;
 
 const lingering = new WeakSet<Duplex>();
 
-/** True for a connection whose last reply is on its way: a further request on it has nobody to answer. */
+/** True for a connection whose last reply is on its way: a further request on it gets none. */
 export const isLingering = (socket: Duplex): boolean => lingering.has(socket);
 
 /** Closes this side. The other one is cut off if the client does not close it in time. */
