@@ -38,7 +38,6 @@ import {
 } from '../support/schema.ts';
 import { processZone } from '../support/zone-names.ts';
 import { JOB_FUNCTIONS, type JobData, type JobFunction, type Recurrence } from './catalog.ts';
-import { FIELD_WORDS, someFields } from './field-words.ts';
 
 /** Below it Node itself does not start. */
 const LEAST_MEMORY_MB = 16;
@@ -66,7 +65,7 @@ const RETRIES = {
   jitter: v.optional(numberBetween(0, 1), DEFAULT_RETRIES.jitter),
 };
 const manyRetries = strict(RETRIES, {
-  meant: FIELD_WORDS,
+  place: 'fields',
   wanted: `a number, or an object with ${Object.keys(RETRIES).join(', ')}`,
 });
 const justRetries = v.pipe(
@@ -79,7 +78,7 @@ const DATA = {
   group: v.nullish(text, null),
   priority: v.optional(whole(Number.MIN_SAFE_INTEGER), DEFAULT_POLICY.priority),
   concurrency: v.nullish(limit(1), null),
-  rateLimit: v.nullish(strict({ limit: whole(1), per: someTime }, { meant: FIELD_WORDS }), null),
+  rateLimit: v.nullish(strict({ limit: whole(1), per: someTime }, { place: 'fields' }), null),
   retries: v.optional(v.lazy((value) => (typeof value === 'number' ? justRetries : manyRetries))),
   timeout: v.nullish(someTime, null),
   lockTime: v.nullish(someTime, null),
@@ -128,7 +127,16 @@ const FUNCTIONS = {
 
 // By their names: what they hold is looked at once the defaults stand in where they say nothing.
 const NAMED = Object.fromEntries(Object.keys(DATA).map((name) => [name, v.optional(anything)]));
-const TOLD = { meant: FIELD_WORDS, otherwise: someFields };
+/** The fields that most jobs have, and the place of the others. */
+const COMMON = ['run', 'params', 'retries', 'timeout', 'cron', 'every', 'concurrency'];
+
+function someFields(known: readonly string[]): string {
+  const some = COMMON.filter((name) => known.includes(name));
+  const more = known.length - some.length;
+  return `Known are: ${some.join(', ')} and ${more} more: see "All fields" in docs/writing-jobs.md.`;
+}
+
+const TOLD = { place: 'fields', otherwise: someFields } as const;
 const job = strict({ ...NAMED, ...FUNCTIONS, run: method }, TOLD);
 const options = strict(NAMED, TOLD);
 

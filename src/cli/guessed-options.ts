@@ -1,6 +1,11 @@
 // Options that are none here, as docker, kubectl, pm2, systemctl, heroku and other programs have them, and those that do the
-// same. The rest of the line stays as it was typed.
+// same. Most are named as the field is elsewhere (support/foreign-words); the table here has those that differ by command,
+// short ones above all. The rest of the line stays as it was typed.
+import type { Command } from '../commands/shared/command.ts';
+import { flagsByName } from '../commands/shared/options.ts';
 import { STATE_NAMES } from '../run/run.ts';
+import { isSentence, meantBy } from '../support/foreign-words.ts';
+import { GENERAL_OPTIONS } from './entries.ts';
 import type { Guess, Line } from './guessed-words.ts';
 
 /**
@@ -18,7 +23,7 @@ const many = (to: Swap, ...flags: readonly string[]): Swaps =>
 const EVERYWHERE: Swaps = {
   ...many('=--json', '--format', '-o', '--output'),
   ...many('--color never', '--no-color', '--no-colors'),
-  ...many('--dir', '--project', '--cwd', '-C', '--root', '--chdir'),
+  ...many('--dir', '-C'),
   ...many('-v', '--debug', '--trace'),
   ...many('-q', '--silent', '-s'),
   ...many('--help', '-help', '-?'),
@@ -26,62 +31,49 @@ const EVERYWHERE: Swaps = {
 };
 
 const HOW_RUN: Swaps = {
-  ...many('--in', '--delay', '--wait-for'),
-  ...many('--at', '--when', '--time', '--on', '--date', '--run-at', '--start-at', '--eta'),
-  ...many('--params', '--data', '-d', '--payload', '--input', '--body', '--args', '--json-params'),
-  ...many('--retries', '--tries', '--attempts', '--max-attempts', '--max-retries', '--retry'),
-  ...many('--timeout', '--ttl', '--max-time', '--time-limit'),
-  ...many('--key', '--id', '--job-id', '--unique', '--idempotency-key', '--dedupe'),
-  ...many('--after', '--depends-on', '--depends', '--dependency', '--needs'),
-  ...many('--tz', '--time-zone', '--zone', '--cron-tz'),
-  ...many('--priority', '--prio', '-P'),
-  ...many('Variables for all jobs stand in "env" of jobrun.config.json.', '--env', '-e'),
-};
-
-const RUN: Swaps = {
-  ...HOW_RUN,
-  // `run` waits and prints the log anyway.
-  ...many('', '--rm', '-it', '-i', '-t', '--wait', '-w', '--follow', '-f', '--attach'),
-  ...many('', '--now'),
+  ...many('--params', '-d'),
+  ...many('--priority', '-P'),
+  ...many(meantBy('env', 'options', []) ?? '', '-e'),
 };
 
 /** In place of `run`: what is accepted and not waited for. */
 const DETACHED = ['-d', '--detach', '--background', '-b', '--async', '--no-wait'];
 
 const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
-  run: RUN,
+  run: {
+    ...HOW_RUN,
+    // `run` waits and prints the log anyway.
+    ...many('', '--rm', '-it', '-i', '-t', '--wait', '-w', '--follow', '-f', '--attach', '--now'),
+  },
   schedule: {
     ...HOW_RUN,
-    ...many('--every', '--interval', '--repeat', '--repeat-every'),
     ...Object.fromEntries(
       ['hourly', 'daily', 'weekly', 'monthly', 'yearly'].map((one) => [
         `--${one}`,
         `--cron @${one}`,
       ]),
     ),
-    ...many('--name', '-n', '--schedule-name'),
+    ...many('--name', '-n'),
     ...many('--wait', '-w'),
     ...many('--follow', '-f'),
-    ...many('--replace', '--overwrite', '--update'),
     ...many('', ...DETACHED.filter((flag) => flag !== '-d'), '--now'),
   },
   update: HOW_RUN,
   abort: {
     ...many('--force', '-f', '-9', '--kill', '--now'),
     ...many('=--force', '--signal', '-s'),
-    ...many('--grace', '--timeout', '-t', '--time', '--grace-period'),
+    ...many('--grace', '-t'),
     ...many('--all', '-a'),
   },
   retry: { ...many('--failed', '--all', '-a') },
   list: {
-    ...many('--state', '--status', '-s'),
+    ...many('--state', '-s'),
     ...Object.fromEntries(STATE_NAMES.map((name) => [`--${name}`, `--state ${name}`])),
     ...many('--state failed,aborted', '--errors'),
-    ...many('--limit', '-n', '--last', '--count', '--max', '--tail', '--lines'),
-    ...many('--offset', '--skip'),
-    ...many('--job', '-j', '--name', '--queue'),
+    ...many('--limit', '-n'),
+    ...many('--job', '-j'),
     ...many('--watch', '-w', '-f', '--follow'),
-    ...many('--filter', '--search', '--grep', '--query', '-g'),
+    ...many('--filter', '-g'),
     ...many('', '-l', '-la', '-al'),
     ...many('Runs of every state are listed, 50 of them: more with --limit.', '-a', '--all'),
     ...many(
@@ -104,24 +96,20 @@ const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
     ...many('All settled runs: jobrun prune --keep 0', '--all', '-a'),
   },
   prune: {
-    ...many('--older-than', '--older', '--before', '--until', '--age', '--max-age', '--days'),
     ...many('--keep 0', '--all', '-a'),
     ...many('-y', '-f', '--force'),
-    ...many('--keep', '--keep-last', '--last', '-n'),
-    ...many('--state', '--status', '-s'),
+    ...many('--keep', '-n'),
+    ...many('--state', '-s'),
     ...Object.fromEntries(
       ['done', 'failed', 'aborted'].map((name) => [`--${name}`, `--state ${name}`]),
     ),
-    ...many('--dry-run', '--dry', '--pretend'),
   },
   stop: { ...many('--now', '-f', '--force', '-9', '--kill', '--hard') },
   daemon: {
-    ...many('--detach', '-d', '-D', '--background', '--daemonize', '--daemon', '--fork'),
+    ...many('--detach', '-d', '-D'),
     ...many('--http 127.0.0.1:', '--port'),
-    ...many('--http', '--listen', '--bind', '--address'),
-    ...many('--workers', '--concurrency', '-c', '-w', '--threads', '--processes', '--max-workers'),
-    ...many('--until-idle', '--once', '--exit', '--burst', '--stop-when-empty'),
-    ...many('--log', '--log-file', '--logfile', '-l'),
+    ...many('--workers', '-c', '-w'),
+    ...many('--log', '-l'),
     ...many('', '--watch', '--foreground', '-f'),
   },
   web: {
@@ -131,29 +119,34 @@ const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
       '--host',
       '--listen',
     ),
-    ...many('--print', '--no-open', '--no-browser'),
   },
   pause: { ...many('', '--all', '-a') },
   resume: { ...many('', '--all', '-a') },
-  new: {
-    ...many('', '--ts', '--typescript'),
-    ...many('--js', '--javascript'),
-    ...many('--sh', '--bash', '--shell'),
-  },
+  new: { ...many('', '--ts', '--typescript') },
 };
 
 /** The line with the option that was meant, for a refusal that names one which is not there. */
-export function optionGuess(command: string, rest: Line, message: string): Guess {
+export function optionGuess(command: Command, rest: Line, message: string): Guess {
+  const { name } = command;
   const [, flag = ''] = /^unknown option '([^'=]+)/.exec(message) ?? [];
   const at = rest.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
   if (at < 0) return null;
-  if (command === 'run' && DETACHED.includes(flag) && !isJson(rest[at + 1]))
+  if (name === 'run' && DETACHED.includes(flag) && !isJson(rest[at + 1]))
     return ['schedule', ...without(rest, at)];
-  const own = OF_COMMANDS[command];
-  const swap = own && Object.hasOwn(own, flag) ? own[flag] : EVERYWHERE[flag];
-  if (swap === undefined) return null;
+  const swap = swapFor(command, flag);
+  if (swap === null) return null;
   if (/^[A-Z]/.test(swap)) return swap;
-  return [command, ...swapped(rest, at, swap)];
+  return [name, ...swapped(rest, at, swap)];
+}
+
+function swapFor({ name, options }: Command, flag: string): Swap | null {
+  const own = OF_COMMANDS[name] ?? {};
+  if (Object.hasOwn(own, flag)) return own[flag] ?? null;
+  if (Object.hasOwn(EVERYWHERE, flag)) return EVERYWHERE[flag] ?? null;
+  if (!flag.startsWith('--')) return null;
+  const flags = flagsByName({ dir: GENERAL_OPTIONS.dir, ...options });
+  const to = meantBy(flag, 'options', Object.keys(flags));
+  return to === null || isSentence(to) ? to : (flags[to] ?? null);
 }
 
 const isJson = (word = ''): boolean => /^[{[@]/.test(word);

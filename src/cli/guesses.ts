@@ -24,7 +24,7 @@ const EXTENSION = /\.(?:[cm]?[jt]s|sh|py|rb|pl)$/;
 export async function withGuess(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
   // A hint that names the file of the job knows better.
   if (error.code === 'unknown-job' && !/^(?:See|Did) /.test(error.hint)) return error;
-  const said = meant(argv, error);
+  const said = await meant(argv, error);
   const line = said === null || isSentence(said) ? said : await typable(said);
   const hint = line !== null && !isSentence(line) ? `Try: ${textOf(line)}` : line;
   const param = paramHint(error, argv, hint !== null);
@@ -38,13 +38,15 @@ export async function withGuess(error: JobrunError, argv: readonly string[]): Pr
 }
 
 /** The line or sentence that was meant; null if that is unknown. */
-function meant(argv: readonly string[], error: JobrunError): Guess {
+async function meant(argv: readonly string[], error: JobrunError): Promise<Guess> {
   const at = commandAt(argv);
   const word = argv[at] ?? '';
   const rest = argv.slice(at + 1);
   if (error.message.startsWith('unknown command')) return wordGuess(word, rest);
-  const command = entryOf(word)?.name ?? word;
-  if (error.message.startsWith('unknown option')) return optionGuess(command, rest, error.message);
+  const entry = entryOf(word);
+  if (error.message.startsWith('unknown option'))
+    return entry ? optionGuess(await entry.load(), rest, error.message) : null;
+  const command = entry?.name ?? word;
   const names = rest.filter((one) => !one.startsWith('-'));
   const own = OF_COMMANDS[command]?.(names, rest) ?? null;
   if (own !== null) return own;

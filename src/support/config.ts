@@ -32,7 +32,6 @@ import {
   wholeOrText,
   zone,
 } from './schema.ts';
-import { SETTING_WORDS } from './setting-words.ts';
 import { type StorePlace, storePlaceOf } from './store-place.ts';
 import { processZone } from './zone-names.ts';
 
@@ -136,7 +135,7 @@ const TRACE = strict(
       ),
     ),
   },
-  { noun: 'setting', meant: SETTING_WORDS },
+  { noun: 'setting', place: 'settings' },
 );
 
 const FILE = strict(
@@ -157,7 +156,7 @@ const FILE = strict(
     host: v.optional(textUpTo(MAX_HOST_LENGTH)),
     lease: v.optional(lease, 30 * SECOND),
   },
-  { noun: 'setting', meant: SETTING_WORDS },
+  { noun: 'setting', place: 'settings' },
 );
 
 const VARIABLES = object({
@@ -185,7 +184,7 @@ const KEEP = object({
           ),
         ),
       },
-      { noun: 'setting', meant: SETTING_WORDS },
+      { noun: 'setting', place: 'settings' },
     ),
     {},
   ),

@@ -3,7 +3,6 @@
 import * as v from 'valibot';
 import { HTTP_OFF, type HttpSettings } from './http-address.ts';
 import { be, flag, httpAddress, isFields, list, type Schema, strict } from './schema.ts';
-import { SETTING_WORDS } from './setting-words.ts';
 
 const isBase = (path: unknown): boolean =>
   typeof path === 'string' && /^(?:\/[\w.~-]+)*$/.test(path);
@@ -18,7 +17,7 @@ const AS_OBJECT = strict(
     names: v.optional(list(be<string>("a host name such as 'jobs.example.com'", isHostName)), []),
     readOnly: v.optional(flag, false),
   },
-  { noun: 'setting', meant: SETTING_WORDS },
+  { noun: 'setting', place: 'settings' },
 );
 
 export const httpSettings: Schema<HttpSettings> = v.pipe(

@@ -5,10 +5,10 @@
 //
 // Objects are made by `object` and `strict` alone, because valibot takes a list for an object without fields.
 import * as v from 'valibot';
-import { CHOICE_WORDS } from './choice-words.ts';
 import { isInstant } from './clock.ts';
 import { durationHint, durationOf } from './durations.ts';
 import { type ErrorCode, JobrunError, type Problem } from './errors.ts';
+import { isSentence, meantBy, type Place } from './foreign-words.ts';
 import { httpAddressOf } from './http-address.ts';
 import { LAST_INSTANT, MAX_JSON_DEPTH } from './limits.ts';
 import { didYouMean, firstOf, plainLine } from './text.ts';
@@ -84,7 +84,7 @@ export const must =
 
 /** The message of a word that is none of those which there are. */
 export const noSuch = (word: string, choices: readonly string[], of = ''): string =>
-  `${of}: there is no "${plainLine(word)}"\n${hintOf(word, choices, CHOICE_WORDS) ?? didYouMean(word, choices)}\nbad-option`;
+  `${of}: there is no "${plainLine(word)}"\n${hintOf(word, choices, 'choices') ?? didYouMean(word, choices)}\nbad-option`;
 
 const MOST_SHOWN = 80;
 
@@ -253,8 +253,8 @@ export const object = <const E extends v.ObjectEntries>(
 interface Strict {
   readonly noun?: string;
   readonly wanted?: string;
-  /** Names that other programs give to fields, each with a sentence, or with names of this one: `every|per`. The first that exists counts. */
-  readonly meant?: Readonly<Record<string, string>>;
+  /** Names that other programs give to what stands in such a place are answered with the one here. */
+  readonly place?: Place;
   /** The hint where no field is near; else all of them. */
   readonly otherwise?: (known: readonly string[]) => string;
 }
@@ -262,7 +262,7 @@ interface Strict {
 /** An object with these fields and no others: a misspelt one would silently do nothing. */
 export function strict<const E extends v.ObjectEntries>(
   entries: E,
-  { noun = 'field', wanted, meant = {}, otherwise }: Strict = {},
+  { noun = 'field', wanted, place, otherwise }: Strict = {},
 ): Schema<v.InferOutput<v.ObjectSchema<E, undefined>>> {
   const missing = missingOf(entries);
   const known = Object.keys(entries);
@@ -271,23 +271,17 @@ export function strict<const E extends v.ObjectEntries>(
     v.strictObject(entries, (issue) => {
       if (issue.expected !== NO_SUCH_FIELD) return missing(issue);
       const key = String(issue.input);
-      const hint = hintOf(key, known, meant) ?? didYouMean(key, known, otherwise?.(known));
+      const hint =
+        (place && hintOf(key, known, place)) ?? didYouMean(key, known, otherwise?.(known));
       return ` has no ${noun} "${plainLine(key)}"\n${hint}`;
     }),
   );
 }
 
-/** Returns the hint for a name of other programs. `max_retries` is looked for as `maxretries`. Null where the word is in no table, or names no field here. */
-export function hintOf(
-  key: string,
-  known: readonly string[],
-  meant: Readonly<Record<string, string>>,
-): string | null {
-  const word = key.replace(/[_-]/g, '').toLowerCase();
-  const said = Object.hasOwn(meant, word) ? (meant[word] ?? '') : '';
-  if (said.includes(' ')) return said;
-  const name = said.split('|').find((one) => known.includes(one));
-  return name === undefined ? null : `Did you mean "${name}"?`;
+/** Returns the hint for a name of other programs; null if it means nothing here. */
+export function hintOf(word: string, known: readonly string[], place: Place): string | null {
+  const to = meantBy(word, place, known);
+  return to === null || isSentence(to) ? to : `Did you mean "${to}"?`;
 }
 
 /** Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added here. */

@@ -8,7 +8,6 @@ import type { Json } from '../../support/json.ts';
 import type { Schema } from '../../support/schema.ts';
 import * as schemas from '../../support/schema.ts';
 import { didYouMean, plainLine } from '../../support/text.ts';
-import { OPTION_WORDS } from './option-words.ts';
 
 /** Everything that Tab can offer for a value. Runs are offered by their states. */
 export type Offer =
@@ -232,6 +231,14 @@ export const nameIn = (table: Options, key: string): string =>
 export const flagIn = (table: Options, key: string): string =>
   (table[key] && flagsOf(table[key]).at(-1)) ?? key;
 
+/** Returns the long flags, by the names that code has for their fields. */
+export const flagsByName = (table: Options): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    itemsOf(table)
+      .filter(({ entry }) => isOption(entry))
+      .map(({ name, entry }) => [name, flagsOf(entry).at(-1) ?? name]),
+  );
+
 /** Returns the request that the words make, but for the options that the command's own `ask` reads. */
 export async function readWords<T extends Options>(
   table: T,
@@ -329,6 +336,6 @@ export const wrong = (name: string, wanted: string): JobrunError =>
 
 function notOneOf(what: string, given: string, choices: readonly string[]): JobrunError {
   const message = `${what}: there is no "${plainLine(given)}"`;
-  const hint = schemas.hintOf(given, choices, OPTION_WORDS) ?? didYouMean(given, choices);
+  const hint = schemas.hintOf(given, choices, 'options') ?? didYouMean(given, choices);
   return new JobrunError('bad-option', message, hint);
 }

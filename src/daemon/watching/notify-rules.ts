@@ -16,7 +16,6 @@ import {
   systemText,
   textUpTo,
 } from '../../support/schema.ts';
-import { SETTING_WORDS } from '../../support/setting-words.ts';
 
 export interface NotifyRule {
   /** States that a run comes into, and outcomes of its attempts. */
@@ -55,7 +54,7 @@ const rule = v.pipe(
       ),
       url: v.optional(address),
     },
-    { noun: 'setting', meant: SETTING_WORDS },
+    { noun: 'setting', place: 'settings' },
   ),
   v.check(
     ({ command, url }) => (command === undefined) !== (url === undefined),
