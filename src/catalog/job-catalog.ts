@@ -150,13 +150,15 @@ export class JobCatalog implements Catalog {
   async #untilKnown(name: string): Promise<void> {
     const { promise: here, resolve } = deferred();
     this.#awaited.push({ name, resolve });
-    const any = Promise.race([here, this.#allRead(), this.#readAhead(name)]);
+    const any = Promise.race([here, this.#allRead(name), this.#readAhead(name)]);
     await within(this.#parts.clock, any, START_TIMEOUT_MS, () => undefined);
   }
 
-  /** Resolves when nothing is being read any more of what is in the folder now. */
-  async #allRead(): Promise<void> {
+  /** Resolves when the job is known, or nothing is being read any more of what is in the folder now. */
+  async #allRead(name: string): Promise<void> {
     await this.ready();
+    // Without a watcher, a look at the folder would take in whatever else has changed there.
+    if (this.#entries.has(name)) return;
     await this.rescan();
     while (this.#next ?? this.#pass) await (this.#next ?? this.#pass?.over);
   }

@@ -174,6 +174,32 @@ describe('the catalog', () => {
     await pass;
   });
 
+  test('a job that is known is looked for no further: what changes while others are read is not taken in', async () => {
+    const dir = folder('asked.ts', 'slow.ts');
+    let read = (): void => undefined;
+    const catalog = catalogOf(dir, async (files, known) => {
+      await readAll(
+        files.filter(({ name }) => name === 'asked'),
+        known,
+      );
+      await new Promise<void>((resolve) => {
+        read = resolve;
+      });
+      await readAll(files, known);
+    });
+    const changes: string[] = [];
+    catalog.onCode(() => changes.push('code'));
+    const ready = catalog.ready();
+    expect((await findJob('asked', catalog))?.state).toBe('ok');
+    writeFileSync(join(dir, 'asked.ts'), 'changed');
+    read();
+    await ready;
+    // A look at the folder that had begun by then would be over before this one.
+    expect(await catalog.isOutdated()).toBe(true);
+    await delay(systemClock, 50);
+    expect(changes).toEqual([]);
+  });
+
   test('rescan reloads only where a file became a job or ceased to be one', async () => {
     const dir = folder('a.ts', 'run.sh');
     let passes = 0;
