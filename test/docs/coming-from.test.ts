@@ -121,7 +121,7 @@ test('Darklang: fan-out by emit, a pause that keeps accepting, and events for a 
   await s.jobs.resume('my-worker');
   expect(await s.jobs.result(held.id)).toBe('held');
   const unknown = await s.jobs.schedule('not-yet', { a: 1 });
-  expect((await s.jobs.get(unknown.id)).reason).toBe('no job named not-yet');
+  await s.when(unknown.id, ({ reason }) => reason === 'no job named not-yet');
   s.project.write('jobs/not-yet.js', 'export default (event) => event;');
   expect(await s.jobs.result(unknown.id)).toEqual({ a: 1 });
 }, 60_000);
