@@ -30,7 +30,7 @@ export interface Service {
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
   /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
   readonly durable: (command: string, isError: boolean) => Promise<void> | null;
-  /** Told of defects: what a handler threw that was no JobrunError. */
+  /** Called with each defect: what a handler threw that was no JobrunError. */
   readonly onError: (error: unknown) => void;
 }
 

@@ -19,7 +19,7 @@ export interface Listening extends Omit<Service, 'turns' | 'intake'> {
   readonly path: string;
   /** Makes the folder of the socket. Throws where another daemon may listen there by now. */
   readonly prepare: () => void;
-  /** Told where the socket was gone and is there again. */
+  /** Called where the socket was gone and is there again. */
   readonly onAnew: () => void;
   /** Called with each look at the socket: whatever else may be removed is looked at with it, and nothing more wakes. */
   readonly onLook: () => void;

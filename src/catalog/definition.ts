@@ -136,9 +136,9 @@ function someFields(known: readonly string[]): string {
   return `Known are: ${some.join(', ')} and ${more} more: see "All fields" in docs/writing-jobs.md.`;
 }
 
-const TOLD = { place: 'fields', otherwise: someFields } as const;
-const job = strict({ ...NAMED, ...FUNCTIONS, run: method }, TOLD);
-const options = strict(NAMED, TOLD);
+const REFUSED = { place: 'fields', otherwise: someFields } as const;
+const job = strict({ ...NAMED, ...FUNCTIONS, run: method }, REFUSED);
+const options = strict(NAMED, REFUSED);
 
 // An external job has no function that does the work, and none that begins it.
 const { initialize: _, ...HOOKS } = FUNCTIONS;
@@ -153,9 +153,12 @@ const jsonSchema = v.pipe(
 const paramsOfExternal = v.lazy((value) => (isStandard(value) ? validator : jsonSchema));
 const external = strict(
   { ...NAMED, ...HOOKS, external: yes, params: v.optional(paramsOfExternal) },
-  TOLD,
+  REFUSED,
 );
-const externalOptions = strict({ ...NAMED, external: yes, params: v.optional(jsonSchema) }, TOLD);
+const externalOptions = strict(
+  { ...NAMED, external: yes, params: v.optional(jsonSchema) },
+  REFUSED,
+);
 
 /** The fields that a job may have, but for `external`. */
 export const FIELD_NAMES: readonly string[] = [...Object.keys({ ...NAMED, ...FUNCTIONS }), 'run'];

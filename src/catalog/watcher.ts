@@ -19,7 +19,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import { orElse } from '../support/errors.ts';
 import { MINUTE, SECOND } from '../support/limits.ts';
 import { LinkWatches } from './links.ts';
-import { identityOf, type Told, Watches } from './watches.ts';
+import { identityOf, Watches, type WatchListeners } from './watches.ts';
 
 /** How changes are noticed, and why no better. */
 export interface Watch {
@@ -142,7 +142,7 @@ class FolderWatcher implements Watcher {
     this.refusal = null;
     const real = await orElse(null, () => realpath(folder));
     if (real !== null) {
-      const told: Told = {
+      const listeners: WatchListeners = {
         seen: (path) => this.#burst.seen(join(folder, relative(real, path))),
         rootSeen: () => this.#turned.abort(),
         folderSeen: () => {
@@ -150,7 +150,7 @@ class FolderWatcher implements Watcher {
         },
         refused: (error) => this.#poll(watches, error),
       };
-      const watches: Watches = new Watches(real, told, this.#o.clock);
+      const watches: Watches = new Watches(real, listeners, this.#o.clock);
       this.#watches = watches;
       await watches.ready;
     }

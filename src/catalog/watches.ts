@@ -8,7 +8,7 @@ import type { Clock } from '../support/clock.ts';
 import { orElse } from '../support/errors.ts';
 import { isHidden } from './loader.ts';
 
-export interface Told {
+export interface WatchListeners {
   /** Something has come, gone or changed here. */
   readonly seen: (path: string) => void;
   /** A folder has: whether the watches still lie on what is there can be asked in a moment. */
@@ -111,7 +111,7 @@ export class Watches {
   /** Resolves when every change from now on will be told, or after `close`. */
   readonly ready: Promise<void>;
   readonly #root: string;
-  readonly #told: Told;
+  readonly #listeners: WatchListeners;
   readonly #watcher: FSWatcher;
   /** By its path, which folder was there when its watch began. */
   readonly #folders = new Map<string, string>();
@@ -120,9 +120,9 @@ export class Watches {
   #isOpen = false;
 
   /** `root` must lead over no link. */
-  constructor(root: string, told: Told, clock: Clock) {
+  constructor(root: string, listeners: WatchListeners, clock: Clock) {
     this.#root = root;
-    this.#told = told;
+    this.#listeners = listeners;
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve;
     });
@@ -140,10 +140,10 @@ export class Watches {
     this.#watcher.on('raw', (_event, name, details) => {
       const { watchedPath } = details as { readonly watchedPath: string };
       // The system names the watched folder itself where that was moved or removed.
-      if (watchedPath === root && (name === null || name === basename(root))) told.rootSeen();
+      if (watchedPath === root && (name === null || name === basename(root))) listeners.rootSeen();
       this.#changed(join(watchedPath, name ?? ''));
     });
-    this.#watcher.on('error', told.refused);
+    this.#watcher.on('error', listeners.refused);
     this.#watcher.once('ready', () => {
       this.#isOpen = true;
       this.#isReady();
@@ -181,8 +181,8 @@ export class Watches {
 
   #tell(path: string, isFolder: boolean): void {
     if (!this.#isOpen) return;
-    this.#told.seen(path);
-    if (isFolder) this.#told.folderSeen();
+    this.#listeners.seen(path);
+    if (isFolder) this.#listeners.folderSeen();
   }
 
   #isBelowHidden(path: string): boolean {

@@ -116,7 +116,7 @@ export interface Resuming {
   readonly single?: boolean;
   /** Opens what there is now. `daemonOnly`: the files were asked already. */
   next(daemonOnly: boolean): Promise<Backend>;
-  /** Told once for each daemon that went away. */
+  /** Called once for each daemon that went away. */
   readonly onLost?: () => void;
 }
 

@@ -60,7 +60,7 @@ export interface AttemptsParts
 const SOON_TURNS = 20;
 const SOON_MS = 100;
 
-/** Told after the fact. */
+/** Called after the fact. */
 const TOLD: readonly HookName[] = ['onStale', 'onDone', 'onFailed'];
 
 export class Attempts {

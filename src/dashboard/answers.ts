@@ -6,7 +6,7 @@ import { layoutFor } from './layout.ts';
 import { covers, follow } from './lists.ts';
 import type { Model } from './model.ts';
 import type { ListQuestion } from './questions.ts';
-import { type Detail, idOf, type List } from './told.ts';
+import { type Detail, idOf, type List } from './replies.ts';
 
 /** The model of a daemon that answers. */
 const answered = (model: Model): Model =>

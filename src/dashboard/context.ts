@@ -13,7 +13,7 @@ import type { Context } from './bindings.ts';
 import { under } from './layout.ts';
 import { infoOf, orderOf } from './lists.ts';
 import type { Everything, Log, Model } from './model.ts';
-import { type Detail, idOf, type List } from './told.ts';
+import { type Detail, idOf, type List } from './replies.ts';
 
 /** The list (tab, order and filter) that the screen is about. */
 export const listKey = (model: Pick<Model, 'tab' | 'filter' | 'orders'>): string =>

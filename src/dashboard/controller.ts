@@ -37,9 +37,9 @@ import { pageRows } from './pages.ts';
 import { type Desk, markAll, perform } from './perform.ts';
 import { targetAt } from './pointer.ts';
 import { refusalOf } from './refusals.ts';
+import { namesIn } from './replies.ts';
 import { SOON_MS } from './store.ts';
 import type { Sheet, Theme } from './theme.ts';
-import { namesIn } from './told.ts';
 import { commits, openForm, openFormLike, takesText, typeKey } from './typing.ts';
 
 /** The actions that only the terminal can do. */

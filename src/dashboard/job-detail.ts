@@ -8,6 +8,7 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { showCount } from '../support/text.ts';
 import { headRow, noteRows, valueRows } from './detail-rows.ts';
+import type { Detail } from './replies.ts';
 import {
   cut,
   type Row,
@@ -21,7 +22,6 @@ import {
 } from './rows.ts';
 import { runTable } from './run-table.ts';
 import { type Sheet, sparkline } from './theme.ts';
-import type { Detail } from './told.ts';
 
 type JobDetail = Extract<Detail, { kind: 'job' }>;
 

@@ -6,6 +6,7 @@ import { fewJobRows, jobRows } from './job-detail.ts';
 import { jobTable } from './job-table.ts';
 import { countOf, infoOf } from './lists.ts';
 import type { Model } from './model.ts';
+import { idOf, type List } from './replies.ts';
 import {
   type Column,
   cursorRow,
@@ -22,7 +23,6 @@ import type { Scene } from './scene.ts';
 import { fewScheduleRows, scheduleRows } from './schedule-detail.ts';
 import { scheduleTable } from './schedule-table.ts';
 import type { Sheet } from './theme.ts';
-import { idOf, type List } from './told.ts';
 
 /** The titles and rows of the list, or the reason why it is empty. */
 export function listRows({ model, layout, sheet }: Scene): readonly Row[] {

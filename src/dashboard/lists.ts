@@ -4,7 +4,7 @@ import { JOB_ORDERS } from '../commands/jobs.ts';
 import { SCHEDULE_ORDERS } from '../commands/schedules.ts';
 import type { Status } from '../commands/shared/replies.ts';
 import { LIST_ORDERS, LIST_TITLES, LISTS, type ListName, type RunOrder } from '../run/run-lists.ts';
-import { type List, namesIn } from './told.ts';
+import { type List, namesIn } from './replies.ts';
 
 export type Tab = ListName | 'jobs' | 'schedules';
 export type Order = RunOrder | (typeof JOB_ORDERS | typeof SCHEDULE_ORDERS)[number];

@@ -5,8 +5,8 @@ import type { Json } from '../support/json.ts';
 import type { Form, FormJob } from './form.ts';
 import type { Line } from './line.ts';
 import { type Order, type Place, START, type Tab } from './lists.ts';
+import type { Detail, List } from './replies.ts';
 import type { Ask } from './request.ts';
-import type { Detail, List } from './told.ts';
 
 export interface Model {
   readonly size: Size;

@@ -5,11 +5,11 @@ import { logOf, subjectOf } from './context.ts';
 import { jobRows } from './job-detail.ts';
 import { under } from './layout.ts';
 import type { Model } from './model.ts';
+import { idOf } from './replies.ts';
 import { type Row, ruleRow, styled, tame, wrap } from './rows.ts';
 import { logRows, runRows } from './run-detail.ts';
 import { scheduleRows } from './schedule-detail.ts';
 import type { Sheet } from './theme.ts';
-import { idOf } from './told.ts';
 
 export interface Page {
   /** The rule above the rows. */

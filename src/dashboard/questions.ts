@@ -13,7 +13,7 @@ import { layoutFor } from './layout.ts';
 import type { Link } from './link.ts';
 import { infoOf, orderOf, windowFor } from './lists.ts';
 import type { Model } from './model.ts';
-import type { Detail, List, Window } from './told.ts';
+import type { Detail, List, Window } from './replies.ts';
 
 export interface ListQuestion {
   readonly of: List['of'];

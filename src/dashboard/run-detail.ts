@@ -7,6 +7,7 @@ import { showDuration } from '../support/durations.ts';
 import type { Json } from '../support/json.ts';
 import { factRows, headRow, valueRows } from './detail-rows.ts';
 import type { Log } from './model.ts';
+import type { Detail } from './replies.ts';
 import {
   type Column,
   type Row,
@@ -19,7 +20,6 @@ import {
   wrap,
 } from './rows.ts';
 import { bar, type Sheet, type Style } from './theme.ts';
-import type { Detail } from './told.ts';
 
 type RunDetail = Extract<Detail, { kind: 'run' }>;
 

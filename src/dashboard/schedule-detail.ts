@@ -5,9 +5,9 @@ import { ruleText } from '../run/schedule.ts';
 import { MINUTE } from '../support/limits.ts';
 import { showCount } from '../support/text.ts';
 import { factRows, headRow, noteRows, valueRows } from './detail-rows.ts';
+import type { Detail } from './replies.ts';
 import { type Row, ruleRow, tame } from './rows.ts';
 import type { Sheet } from './theme.ts';
-import type { Detail } from './told.ts';
 
 type ScheduleDetail = Extract<Detail, { kind: 'schedule' }>;
 

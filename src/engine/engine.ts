@@ -97,7 +97,7 @@ export interface Engine {
   /** The number of the last change of a run: there were as many. */
   changes(): Promise<number>;
   /** Calls back for each change once it is durable, in the order of commits, from any caller. Returns its undo. */
-  onChange(listener: (change: Told) => void): () => void;
+  onChange(listener: (change: ChangeEvent) => void): () => void;
   /** Calls back where something may be able to start, or to fire, that was not before. Returns its undo. */
   onStir(listener: () => void): () => void;
   /** Resolves when all that has been changed so far is durable. */
@@ -234,7 +234,7 @@ export interface Change {
   readonly run: Run;
 }
 
-export interface Told extends Change {
+export interface ChangeEvent extends Change {
   /** Made through this engine: of all that share a store, the one that tells of it elsewhere. */
   readonly own: boolean;
 }

@@ -42,6 +42,6 @@ export interface OpenAs {
   /** The scope in which pids mean the same as here; missing or empty if unknown. */
   readonly pids?: string;
   readonly onError?: (error: unknown) => void;
-  /** Told after each group commit how long it took. */
+  /** Called after each group commit with the time that it took. */
   readonly onCommit?: (ms: number) => void;
 }

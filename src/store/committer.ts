@@ -63,9 +63,9 @@ export interface CommitterOptions {
   readonly segment: Segment;
   /** Given up where a line finds the disk full; the line is then tried once more. */
   readonly reserve: Reserve | null;
-  /** Told once where the journal was removed: a fold is needed, and then `restored`. */
+  /** Called once where the journal was removed: a fold is needed, and then `restored`. */
   readonly onGone: (error: JobrunError) => void;
-  /** Told how long each line took to get onto the disk. */
+  /** Called with the time that each line took to get onto the disk. */
   readonly onCommit: (ms: number) => void;
 }
 

@@ -121,7 +121,7 @@ export interface LogWriterParts<L extends TextLine> {
   readonly folder: string;
   readonly id: number;
   readonly clock: Clock;
-  /** Told of each line with its number, once it is written. */
+  /** Called with each line and its number, once it is written. */
   readonly told: (n: number, line: L) => void;
   readonly onError: (error: unknown) => void;
 }

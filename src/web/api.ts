@@ -3,14 +3,14 @@
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { after, ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
-import { Told } from './told.ts';
+import { Observable } from './observable.ts';
 
 /** The rights of this page; null until a reply has told them. */
-export const access = new Told<'read' | 'all' | null>(null);
+export const access = new Observable<'read' | 'all' | null>(null);
 
 /** The project's zone; the browser's own until it is known. */
 export const ownZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
-export const zone = new Told(ownZone);
+export const zone = new Observable(ownZone);
 
 /** An answer that is not there by then does not come: the daemon is stopped, or the machine is. */
 const SILENT_MS = 10_000;
@@ -68,7 +68,7 @@ async function replyIn<Reply>(
   read: Reply | null = null,
 ): Promise<Reply> {
   const allowed = response.headers.get('Jobrun-Access');
-  if (allowed === 'read' || allowed === 'all') access.tell(allowed);
+  if (allowed === 'read' || allowed === 'all') access.set(allowed);
   if (response.status === 204) return null as Reply;
   const body = read ?? (await response.json().catch(() => null));
   if (response.ok && body !== null && !body.error?.code) return body as Reply;
@@ -151,5 +151,5 @@ export async function askClock(): Promise<void> {
   const sent = ownClock();
   const here = await ask<{ readonly at: string; readonly zone: string }>('when?at=now');
   setClock(Date.parse(here.at), sent, ownClock());
-  zone.tell(here.zone);
+  zone.set(here.zone);
 }

@@ -8,16 +8,16 @@ import { link } from './live.ts';
 import { useLoaded } from './loaded.ts';
 import { Locked } from './locked.tsx';
 import { NewRunPage } from './new-run-page.tsx';
+import { useObservable } from './observable.ts';
 import { type Place, place } from './router.ts';
 import { RunPage } from './run-page.tsx';
 import { RunsPage } from './runs-page.tsx';
 import { SchedulesPage } from './schedules-page.tsx';
 import { Shell } from './shell.tsx';
-import { useTold } from './told.ts';
 
 export function App() {
-  const shown = useTold(place);
-  const isLocked = useTold(link) === 'locked';
+  const shown = useObservable(place);
+  const isLocked = useObservable(link) === 'locked';
   const status = useLoaded<Status>(isLocked ? null : 'status?overview=true');
   const title = titleOf(shown);
   useEffect(() => {

@@ -3,9 +3,9 @@
 import type { ListName } from '../run/run-lists.ts';
 import { count, showCount } from '../support/text.ts';
 import { askMarked, askMatching, statesFor, underWay } from './bulk.ts';
+import { useObservable } from './observable.ts';
 import { Button } from './parts.tsx';
 import type { Marks } from './run-table.tsx';
-import { useTold } from './told.ts';
 
 export function MarkedBar({ marks }: { readonly marks: Marks }) {
   const ids = [...marks.ids];
@@ -28,7 +28,7 @@ export function MarkedBar({ marks }: { readonly marks: Marks }) {
 }
 
 export function OperationBar() {
-  const now = useTold(underWay);
+  const now = useObservable(underWay);
   if (!now) return null;
   const { matched, done, what, stop } = now;
   return (

@@ -7,10 +7,10 @@ import { delay } from '../support/page-clock.ts';
 import { count, shellQuoted } from '../support/text.ts';
 import { ask, pathOf } from './api.ts';
 import { askFirst } from './dialog.tsx';
+import { Observable } from './observable.ts';
 import { seen } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
 import { complain, say, saying } from './toast.tsx';
-import { Told } from './told.ts';
 
 export type Many = 'abort' | 'retry';
 
@@ -73,7 +73,7 @@ export interface UnderWay {
   readonly stop: () => void;
 }
 
-export const underWay = new Told<UnderWay | null>(null);
+export const underWay = new Observable<UnderWay | null>(null);
 
 const EVERY_MS = 400;
 
@@ -109,7 +109,7 @@ async function act(
   } catch (error) {
     complain(error);
   }
-  underWay.tell(null);
+  underWay.set(null);
   seen();
 }
 
@@ -118,7 +118,7 @@ async function follow(what: Many, matched: number, id: string): Promise<void> {
   const stop = (): void => void ask(path, { method: 'DELETE' }).catch(complain);
   for (;;) {
     const { state, done = 0, failed = 0 } = await ask<Operation>(path);
-    underWay.tell({ what, matched, done: done + failed, stop });
+    underWay.set({ what, matched, done: done + failed, stop });
     if (state !== 'running') return say(`${state}: ${doneText(what, done, failed)}`);
     await delay(EVERY_MS);
   }

@@ -3,9 +3,9 @@
 
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { Observable, useObservable } from './observable.ts';
 import { Button } from './parts.tsx';
 import { ShellBlock } from './shell-block.tsx';
-import { Told, useTold } from './told.ts';
 
 export interface Answer {
   readonly label: string;
@@ -23,15 +23,15 @@ export interface Question {
   readonly answers: readonly Answer[];
 }
 
-const asked = new Told<Question | null>(null);
+const asked = new Observable<Question | null>(null);
 
-export const askFirst = (question: Question): void => asked.tell(question);
+export const askFirst = (question: Question): void => asked.set(question);
 
 export function QuestionDialog() {
-  const question = useTold(asked);
+  const question = useObservable(asked);
   if (question === null) return null;
   const { title, about, shell, keep = 'Leave it', answers } = question;
-  const close = (): void => asked.tell(null);
+  const close = (): void => asked.set(null);
   return (
     <Dialog title={title} onClose={close}>
       <div class="about">{about}</div>

@@ -6,15 +6,15 @@
 import { delay } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
 import { askClock, hear } from './api.ts';
-import { Told } from './told.ts';
+import { Observable } from './observable.ts';
 
 /** `locked`: there is no key, or a wrong one. */
 export type Link = 'connecting' | 'live' | 'off' | 'locked';
 
-export const link = new Told<Link>('connecting');
+export const link = new Observable<Link>('connecting');
 
 /** Grows when what is shown may be out of date. */
-export const changes = new Told(0);
+export const changes = new Observable(0);
 
 export const isVisible = (): boolean => document.visibilityState !== 'hidden';
 
@@ -46,12 +46,12 @@ export function startLive(): void {
   look();
 }
 
-const changed = (): void => changes.tell(changes.value + 1);
+const changed = (): void => changes.set(changes.value + 1);
 
 /** The link as it is now. Changes that were missed while it was down are asked for. */
 function become(next: Link): void {
   const was = link.value;
-  link.tell(next);
+  link.set(next);
   if (next === 'live' && was !== 'live') {
     // The zone, or the clock, may be another one since; without an answer they stay as they are.
     askClock().catch(() => undefined);

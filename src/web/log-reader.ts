@@ -5,7 +5,7 @@ import { changes } from './live.ts';
 import { askLog, type Found, findIn } from './log-parts.ts';
 import { inTurns } from './log-turns.ts';
 import { pieceOf, type Window, withBefore, withNext } from './log-window.ts';
-import { Told } from './told.ts';
+import { Observable } from './observable.ts';
 
 /** Lines that are asked for at once. */
 const PART = 1000;
@@ -28,7 +28,7 @@ const NOTHING: Shown = {
 };
 
 export interface LogReader {
-  readonly shown: Told<Shown>;
+  readonly shown: Observable<Shown>;
   readonly close: () => void;
   readonly follow: (on: boolean) => void;
   /** Asks for the lines before the first one that is held. */
@@ -40,9 +40,9 @@ export interface LogReader {
 
 /** The part of the log that is held, and how it becomes another. */
 function holder(id: string, signal: AbortSignal) {
-  const shown = new Told<Shown>(NOTHING);
+  const shown = new Observable<Shown>(NOTHING);
   const set = (next: Partial<Shown>): void => {
-    if (!signal.aborted) shown.tell({ ...shown.value, ...next });
+    if (!signal.aborted) shown.set({ ...shown.value, ...next });
   };
   const end = async (): Promise<void> => {
     const log = await askLog(id, { last: PART }, signal);

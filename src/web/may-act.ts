@@ -1,5 +1,5 @@
 // True if this page shows actions: with the key for reading only it does not.
 import { access } from './api.ts';
-import { useTold } from './told.ts';
+import { useObservable } from './observable.ts';
 
-export const useMayAct = (): boolean => useTold(access) === 'all';
+export const useMayAct = (): boolean => useObservable(access) === 'all';

@@ -2,7 +2,7 @@
 // person. Addresses are paths below `base`; a `/` in a job's name is `%2F`.
 import { BASE } from './address.ts';
 import { pathOf, type Query, withQuery } from './api.ts';
-import { Told } from './told.ts';
+import { Observable } from './observable.ts';
 
 export type Place =
   | { readonly page: 'runs'; readonly query: URLSearchParams }
@@ -35,11 +35,11 @@ export function placeOf(path: string, search: string): Place {
 
 const here = (): Place => placeOf(location.pathname.slice(BASE.length), location.search);
 
-export const place = new Told<Place>({ page: 'runs', query: new URLSearchParams() });
+export const place = new Observable<Place>({ page: 'runs', query: new URLSearchParams() });
 
 export function startRouter(): void {
-  place.tell(here());
-  addEventListener('popstate', () => place.tell(here()));
+  place.set(here());
+  addEventListener('popstate', () => place.set(here()));
 }
 
 /** Shows another page. `replace`: going back does not come here again. */
@@ -47,6 +47,6 @@ export function go(path: string, replace = false): void {
   const url = BASE + path;
   if (replace) history.replaceState(null, '', url);
   else history.pushState(null, '', url);
-  place.tell(here());
+  place.set(here());
   if (!replace) scrollTo(0, 0);
 }

@@ -8,13 +8,13 @@ import { showDuration } from '../support/durations.ts';
 import { now } from '../support/page-clock.ts';
 import { zone } from './api.ts';
 import { Go } from './go.tsx';
+import { useObservable } from './observable.ts';
 import { Panel } from './parts.tsx';
 import { to } from './router.ts';
 import { Took } from './run-table.tsx';
 import { CopyButton } from './shell-block.tsx';
 import { asText } from './text.tsx';
 import { clockText, hoverText, Time, useNow } from './times.tsx';
-import { useTold } from './told.ts';
 
 export type Fact = readonly [name: ComponentChildren, value: ComponentChildren];
 
@@ -80,7 +80,7 @@ export function Attempts({ attempts }: { readonly attempts: readonly AttemptView
 function Attempt({ attempt }: { readonly attempt: AttemptView }) {
   const { number, startedAt, endedAt, outcome, error, signal, exitCode } = attempt;
   const present = useNow();
-  const timezone = useTold(zone);
+  const timezone = useObservable(zone);
   const lasted = Math.max(
     0,
     (endedAt === null ? present : Date.parse(endedAt)) - Date.parse(startedAt),

@@ -8,11 +8,11 @@ import { zone } from './api.ts';
 import { fileOf } from './log-parts.ts';
 import { type LogReader, readLog, type Shown } from './log-reader.ts';
 import { fieldsText, type Piece } from './log-window.ts';
+import { useObservable } from './observable.ts';
 import { Button } from './parts.tsx';
 import { asText } from './text.tsx';
 import { clockText, hoverText } from './times.tsx';
 import { complain } from './toast.tsx';
-import { useTold } from './told.ts';
 
 /** So near to its end a log is at its end. */
 const NEAR = 24;
@@ -28,7 +28,7 @@ export function RunLog({ id, isRunning }: Props) {
   running.current = isRunning;
   const reader = useMemo(() => readLog(id, () => running.current), [id]);
   useEffect(() => () => reader.close(), [reader]);
-  const shown = useTold(reader.shown);
+  const shown = useObservable(reader.shown);
   const [typed, setTyped] = useState('');
   useEffect(() => after(TYPING_MS, () => reader.search(typed)), [typed, reader]);
   return (
@@ -84,7 +84,7 @@ interface LinesProps {
 
 function Lines({ reader, shown }: LinesProps) {
   const { window, total, follows } = shown;
-  const timezone = useTold(zone);
+  const timezone = useObservable(zone);
   const box = useRef<HTMLDivElement>(null);
   const held = useRef(0);
   useLayoutEffect(() => {

@@ -16,7 +16,7 @@ import { say, saying } from './toast.tsx';
 const REASON = 'aborted on the web page';
 
 /** Something was done, and should be seen at once. */
-export const seen = (): void => changes.tell(changes.value + 1);
+export const seen = (): void => changes.set(changes.value + 1);
 
 /** Says what came of it, or why it was refused, and shows it at once. */
 export const doing = <T>(work: Promise<T>, text: (reply: T) => string): void =>

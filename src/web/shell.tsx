@@ -8,13 +8,13 @@ import { Go } from './go.tsx';
 import { Help } from './help.tsx';
 import { type Link, link } from './live.ts';
 import { useMayAct } from './may-act.ts';
+import { useObservable } from './observable.ts';
 import { Button } from './parts.tsx';
 import { place, to } from './router.ts';
 import { Sign } from './state-mark.tsx';
 import { asText } from './text.tsx';
 import { chooseTheme, nextTheme, theme } from './theme.ts';
 import { Toast } from './toast.tsx';
-import { useTold } from './told.ts';
 
 interface Props {
   readonly status: Status | null;
@@ -22,7 +22,7 @@ interface Props {
 }
 
 export function Shell({ status, children }: Props) {
-  const { page } = useTold(place);
+  const { page } = useObservable(place);
   const isAt = (...pages: readonly string[]) => (pages.includes(page) ? 'page' : undefined);
   const mayAct = useMayAct();
   return (
@@ -74,7 +74,7 @@ const LINK_WORDS: Readonly<Record<Link, string>> = {
 };
 
 function LinkMark({ isReadOnly }: { readonly isReadOnly: boolean }) {
-  const now = useTold(link);
+  const now = useObservable(link);
   return (
     <span class={now === 'live' ? 'live' : 'live off'} role="status">
       <i />
@@ -88,7 +88,7 @@ function LinkMark({ isReadOnly }: { readonly isReadOnly: boolean }) {
 
 /** Everything that is shown is as it was when the daemon last replied. */
 function OffBar() {
-  if (useTold(link) !== 'off') return null;
+  if (useObservable(link) !== 'off') return null;
   return (
     <p class="offbar" role="alert">
       The daemon does not answer. This is how it was; the page goes on by itself. Start it:{' '}
@@ -100,7 +100,7 @@ function OffBar() {
 const HALF = 'M8 2a6 6 0 0 1 0 12zM14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0z';
 
 function ThemeButton() {
-  const now = useTold(theme);
+  const now = useObservable(theme);
   const next = nextTheme(now);
   return (
     <Button is="icon" label={`Theme: ${now}. Change to ${next}`} act={() => chooseTheme(next)}>

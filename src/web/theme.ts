@@ -1,5 +1,5 @@
 // Dark or light: as the system says, until the reader has chosen.
-import { Told } from './told.ts';
+import { Observable } from './observable.ts';
 
 const NAME = 'jobrun theme';
 const ALL = ['auto', 'light', 'dark'] as const;
@@ -7,7 +7,7 @@ export type Theme = (typeof ALL)[number];
 
 const known = (text: string | null): Theme => ALL.find((one) => one === text) ?? 'auto';
 
-export const theme = new Told<Theme>('auto');
+export const theme = new Observable<Theme>('auto');
 
 export const nextTheme = (now: Theme): Theme => ALL[(ALL.indexOf(now) + 1) % ALL.length] ?? 'auto';
 
@@ -23,5 +23,5 @@ export function chooseTheme(next: Theme): void {
 function use(next: Theme): void {
   if (next === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = next;
-  theme.tell(next);
+  theme.set(next);
 }

@@ -4,13 +4,13 @@ import { showRelative } from '../commands/shared/clock-texts.ts';
 import { after, now } from '../support/page-clock.ts';
 import { ownZone, zone } from './api.ts';
 import { isVisible } from './live.ts';
-import { Told, useTold } from './told.ts';
+import { Observable, useObservable } from './observable.ts';
 
-const second = new Told(now());
+const second = new Observable(now());
 
 export function startClock(): void {
   const tick = (): void => {
-    if (isVisible()) second.tell(now());
+    if (isVisible()) second.set(now());
     after(1000, tick);
   };
   tick();
@@ -18,7 +18,7 @@ export function startClock(): void {
 
 /** The daemon's clock; its users are drawn once a second. */
 export function useNow(): number {
-  useTold(second);
+  useObservable(second);
   return now();
 }
 
@@ -54,7 +54,7 @@ interface Props {
 
 export function Time({ at, isInstant = false }: Props) {
   const present = useNow();
-  const projectZone = useTold(zone);
+  const projectZone = useObservable(zone);
   return (
     <time dateTime={at} title={hoverText(at, projectZone)}>
       {isInstant ? instantText(at, projectZone) : showRelative(at, present)}

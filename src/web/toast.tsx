@@ -3,8 +3,8 @@ import { useEffect } from 'preact/hooks';
 import { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
 import { errorIn } from './api.ts';
+import { Observable, useObservable } from './observable.ts';
 import { asText } from './text.tsx';
-import { Told, useTold } from './told.ts';
 
 interface Said {
   readonly text: string;
@@ -12,13 +12,13 @@ interface Said {
 }
 
 const SHOWN_MS = 6000;
-const said = new Told<Said | null>(null);
+const said = new Observable<Said | null>(null);
 
-export const say = (text: string): void => said.tell({ text, isError: false });
+export const say = (text: string): void => said.set({ text, isError: false });
 
 export function complain(thrown: unknown): void {
   const { message, hint } = errorIn(thrown);
-  said.tell({ text: hint ? `${message}. ${hint}` : message, isError: true });
+  said.set({ text: hint ? `${message}. ${hint}` : message, isError: true });
 }
 
 /** Says what comes of it; null where that is an error. */
@@ -35,8 +35,8 @@ export async function saying<T>(work: Promise<T>, text: (reply: T) => string): P
 }
 
 export function Toast() {
-  const shown = useTold(said);
-  useEffect(() => (shown === null ? undefined : after(SHOWN_MS, () => said.tell(null))), [shown]);
+  const shown = useObservable(said);
+  useEffect(() => (shown === null ? undefined : after(SHOWN_MS, () => said.set(null))), [shown]);
   return (
     <div role="status" class="toasts">
       {shown && <p class={shown.isError ? 'toast harm' : 'toast'}>{asText(shown.text)}</p>}

@@ -32,7 +32,7 @@ export interface EndOptions {
   readonly own?: boolean;
   /** No caller waits: one look at the system's processes serves all who ask within a moment. */
   readonly together?: boolean;
-  /** Told once, with pids, where SIGKILL does not end them: who waits may want to do something else. */
+  /** Called once, with pids, where SIGKILL does not end them: who waits may want to do something else. */
   readonly onUndying?: OnUndying;
 }
 

@@ -10,7 +10,7 @@ import {
   targetOf,
 } from '../../src/dashboard/context.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
-import type { Detail } from '../../src/dashboard/told.ts';
+import type { Detail } from '../../src/dashboard/replies.ts';
 import { listWith, modelWith, NOW, PLAIN, rowOf, runViewOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 

@@ -7,10 +7,10 @@ import { formFor } from '../../src/dashboard/form.ts';
 import { layoutFor } from '../../src/dashboard/layout.ts';
 import { EMPTY, lineOf } from '../../src/dashboard/line.ts';
 import type { Model, Screen } from '../../src/dashboard/model.ts';
+import type { Detail } from '../../src/dashboard/replies.ts';
 import { tame, textWidth, wrap } from '../../src/dashboard/rows.ts';
 import { nextTickMs } from '../../src/dashboard/scene.ts';
 import { themeFor } from '../../src/dashboard/theme.ts';
-import type { Detail } from '../../src/dashboard/told.ts';
 import { NARROW } from '../../src/support/graphemes.ts';
 import {
   ASCII,

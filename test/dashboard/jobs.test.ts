@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import type { JobView } from '../../src/commands/shared/replies.ts';
 import type { ShortRun } from '../../src/commands/shared/views.ts';
 import { jobRows } from '../../src/dashboard/job-detail.ts';
+import type { List } from '../../src/dashboard/replies.ts';
 import { textOf } from '../../src/dashboard/rows.ts';
-import type { List } from '../../src/dashboard/told.ts';
 import { HERE, modelWith, NOW, PLAIN, rowOf } from '../helpers/models.ts';
 import { frame } from '../helpers/screens.ts';
 

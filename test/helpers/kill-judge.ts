@@ -4,7 +4,7 @@ import type { KillLoad } from './kill-load.ts';
 import type { Doc } from './rig.ts';
 
 /** What clients know. */
-export type Told = Pick<KillLoad, 'accepted' | 'settled' | 'aborted' | 'updated'>;
+export type ClientHistory = Pick<KillLoad, 'accepted' | 'settled' | 'aborted' | 'updated'>;
 
 export interface Findings {
   readonly lost: string[];
@@ -19,7 +19,7 @@ export interface Findings {
 export function judgeRuns(
   runs: readonly Doc[],
   ledger: readonly Doc[],
-  told: Told,
+  history: ClientHistory,
   lines: readonly string[],
 ): Findings {
   const byId = new Map<string, Doc>(runs.map((run) => [run.id, run]));
@@ -29,17 +29,17 @@ export function judgeRuns(
   const isFine = (id: string): boolean =>
     stateOf(id) === 'aborted' || waits(id) || (stateOf(id) === 'done' && begun.has(id));
   return {
-    lost: [...told.accepted]
+    lost: [...history.accepted]
       .filter((id) => !isFine(id))
       .map((id) => `run ${id} was accepted and is ${stateOf(id)}`),
-    again: begunAgain(lines, told.settled),
+    again: begunAgain(lines, history.settled),
     double: ledger
       .filter(({ kind }) => kind === 'double')
       .map(({ run, attempt }) => `two processes on run ${run}, attempt ${attempt}`),
-    aborts: [...told.aborted]
+    aborts: [...history.aborted]
       .filter((id) => stateOf(id) !== 'aborted')
       .map((id) => `the abort of run ${id} was acknowledged, and it is ${stateOf(id)}`),
-    updates: [...told.updated]
+    updates: [...history.updated]
       .filter(([id, n]) => byId.get(id)?.params.v !== n || byId.get(id)?.state !== 'done')
       .map(([id]) => `the update of run ${id} was acknowledged, and it is ${stateOf(id)}`),
     repeated: twice(runs.flatMap(({ params }) => params?.n ?? [])).map((n) => `two runs of ${n}`),
@@ -50,7 +50,7 @@ export function judgeRuns(
 }
 
 /** What several clients know together. */
-export const toldOf = (all: readonly Told[]): Told => ({
+export const historyOf = (all: readonly ClientHistory[]): ClientHistory => ({
   accepted: new Set(all.flatMap(({ accepted }) => [...accepted])),
   aborted: new Set(all.flatMap(({ aborted }) => [...aborted])),
   updated: new Map(all.flatMap(({ updated }) => [...updated])),

@@ -3,8 +3,8 @@ import type { Status } from '../../src/commands/shared/replies.ts';
 import type { ShortRun } from '../../src/commands/shared/views.ts';
 import { listKey } from '../../src/dashboard/context.ts';
 import { type Model, newModel, type Size } from '../../src/dashboard/model.ts';
+import type { Detail, List } from '../../src/dashboard/replies.ts';
 import { type Theme, themeFor } from '../../src/dashboard/theme.ts';
-import type { Detail, List } from '../../src/dashboard/told.ts';
 import type { RunView } from '../../src/run/view.ts';
 import { isoOf } from '../../src/support/clock.ts';
 

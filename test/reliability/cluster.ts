@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../src/api/client.ts';
 import type { Experiment, Row, Size } from '../helpers/experiment.ts';
-import { judgeRuns, toldOf, twice } from '../helpers/kill-judge.ts';
+import { historyOf, judgeRuns, twice } from '../helpers/kill-judge.ts';
 import { KillLoad } from '../helpers/kill-load.ts';
 import { LEDGER_JOBS } from '../helpers/ledger-jobs.ts';
 import { query, Server } from '../helpers/postgres.ts';
@@ -201,8 +201,8 @@ class Cluster {
     await Promise.all(this.#hosts.map((host) => host.stop()));
     const [{ rig }] = this.#hosts as [Host];
     const ledger = rig.ledger();
-    const told = toldOf(loads);
-    const findings = judgeRuns(runs, ledger, told, rig.read('ledger.jsonl'));
+    const history = historyOf(loads);
+    const findings = judgeRuns(runs, ledger, history, rig.read('ledger.jsonl'));
     const begins = ledger.filter(({ kind }) => kind === 'begin');
     const attempts = twice(begins.map(({ run, attempt }) => `attempt ${attempt} of run ${run}`));
     const faults = Object.entries(await faultsOf(this.#store)).map(
@@ -218,16 +218,16 @@ class Cluster {
     });
     return [
       ...this.#killRows(),
-      row('accepted runs: there in the end, and done', told.accepted.size, findings.lost.length),
-      row('settled runs: never begun again', told.settled.size, findings.again.length),
+      row('accepted runs: there in the end, and done', history.accepted.size, findings.lost.length),
+      row('settled runs: never begun again', history.settled.size, findings.again.length),
       row(
         'attempts: begun once, and no process of an earlier one alive on any host',
         begins.length,
         findings.double.length + attempts.length,
         `${again} second attempts`,
       ),
-      row('acknowledged aborts: aborted', told.aborted.size, findings.aborts.length),
-      row('acknowledged updates: in force', told.updated.size, findings.updates.length),
+      row('acknowledged aborts: aborted', history.aborted.size, findings.aborts.length),
+      row('acknowledged updates: in force', history.updated.size, findings.updates.length),
       row(
         'requests: none became two runs, those asked again too',
         loads.reduce((sum, { requests }) => sum + requests, 0),

@@ -41,15 +41,15 @@ export async function* stepsOf(
   const changes = new Wakeup();
   const undo = onRun(id, context.engine, changes.wake);
   const unlisten = onAbort(signal, changes.wake);
-  const told = new Told(since);
+  const cursor = new StepCursor(since);
   try {
     while (!signal.aborted) {
       const run = await context.engine.find(id);
       if (!run || isSettled(run)) return;
-      const ended = told.attempts(run);
+      const ended = cursor.attempts(run);
       if (ended.length > 0) await said(id, context);
       yield* ended;
-      const step = told.news(await viewRun(run, context));
+      const step = cursor.news(await viewRun(run, context));
       if (step) yield step;
       const stop = context.clock.after(LOOK_EVERY_MS, changes.wake, { idle: true });
       await changes.sleepInTurn();
@@ -67,8 +67,8 @@ async function said(id: number, { logs, clock }: Context): Promise<void> {
   await delay(clock, SETTLE_MS);
 }
 
-/** The news that one follower has heard. */
-class Told {
+/** The steps that one follower has got. */
+class StepCursor {
   #attempt: number;
   #reason: string | null = null;
   #progress = '0';

@@ -48,12 +48,12 @@ export async function untilSettled(
 export const isAwaited = async (context: Context): Promise<boolean> =>
   context.daemon !== null || (await hostViews(context)).some(({ state }) => state === 'alive');
 
-type Told = (run: Run) => void;
+type RunListener = (run: Run) => void;
 
 /** Waits for runs. All on one listener: a change of a run costs nothing to those who wait for others. */
 class Waits {
   readonly #engine: Engine;
-  readonly #told = new Map<number, Set<Told>>();
+  readonly #listeners = new Map<number, Set<RunListener>>();
   #stopListening: (() => void) | null = null;
 
   constructor(engine: Engine) {
@@ -61,33 +61,33 @@ class Waits {
   }
 
   /** Calls back for each change of these runs; returns its undo. */
-  add(ids: ReadonlySet<number>, told: Told): () => void {
+  add(ids: ReadonlySet<number>, listener: RunListener): () => void {
     for (const id of ids) {
-      const others = this.#told.get(id);
-      if (others) others.add(told);
-      else this.#told.set(id, new Set([told]));
+      const others = this.#listeners.get(id);
+      if (others) others.add(listener);
+      else this.#listeners.set(id, new Set([listener]));
     }
     this.#stopListening ??= this.#engine.onChange(({ run }) => {
-      for (const tell of this.#told.get(run.id) ?? []) tell(run);
+      for (const notify of this.#listeners.get(run.id) ?? []) notify(run);
     });
-    return () => this.#remove(ids, told);
+    return () => this.#remove(ids, listener);
   }
 
-  #remove(ids: ReadonlySet<number>, told: Told): void {
+  #remove(ids: ReadonlySet<number>, listener: RunListener): void {
     for (const id of ids) {
-      const others = this.#told.get(id);
-      others?.delete(told);
-      if (others?.size === 0) this.#told.delete(id);
+      const others = this.#listeners.get(id);
+      others?.delete(listener);
+      if (others?.size === 0) this.#listeners.delete(id);
     }
-    if (this.#told.size > 0) return;
+    if (this.#listeners.size > 0) return;
     this.#stopListening?.();
     this.#stopListening = null;
   }
 }
 
 /** Calls back for each change of this run; returns its undo. */
-export const onRun = (id: number, engine: Engine, told: () => void): (() => void) =>
-  waitsOf(engine).add(new Set([id]), told);
+export const onRun = (id: number, engine: Engine, listener: () => void): (() => void) =>
+  waitsOf(engine).add(new Set([id]), listener);
 
 const waits = new WeakMap<Engine, Waits>();
 

@@ -2,11 +2,11 @@
 // which they will stand in the journal; they are told when that line is durable.
 import type { Run } from '../../run/run.ts';
 import type { Transaction } from '../../store/table.ts';
-import type { Told } from '../engine.ts';
+import type { ChangeEvent } from '../engine.ts';
 import type { RunChange } from './run-table.ts';
 
 export class Announcer {
-  readonly #listeners = new Set<(change: Told) => void>();
+  readonly #listeners = new Set<(change: ChangeEvent) => void>();
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   #count: number;
@@ -22,7 +22,7 @@ export class Announcer {
     return this.#count;
   }
 
-  listen(listener: (change: Told) => void): () => void {
+  listen(listener: (change: ChangeEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -38,7 +38,7 @@ export class Announcer {
       if (this.#listeners.size === 0) return;
       const at = this.#now();
       let n = before;
-      for (const { prev, run } of changes) this.#tell({ n: ++n, at, prev, run, own: true });
+      for (const { prev, run } of changes) this.#notify({ n: ++n, at, prev, run, own: true });
     };
   }
 
@@ -55,11 +55,11 @@ export class Announcer {
     return (refused) => {
       const n = refused ? this.#count : before;
       for (const { prev, run } of promoted)
-        if (!refused || stands(run)) this.#tell({ n, at, prev, run, own: true });
+        if (!refused || stands(run)) this.#notify({ n, at, prev, run, own: true });
     };
   }
 
-  #tell(change: Told): void {
+  #notify(change: ChangeEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(change);

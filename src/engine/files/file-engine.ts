@@ -289,7 +289,7 @@ export class FileEngine extends Reads implements E.Engine {
     return this.#announcer.count;
   }
 
-  onChange(listener: (change: E.Told) => void): () => void {
+  onChange(listener: (change: E.ChangeEvent) => void): () => void {
     return this.#announcer.listen(listener);
   }
 

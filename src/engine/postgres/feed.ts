@@ -6,7 +6,7 @@
 // run that has changed since, as it is now.
 import { applyDifference, type Difference } from '../../run/difference.ts';
 import { keptRun } from '../../run/stored-run.ts';
-import type { Change, Told } from '../engine.ts';
+import type { Change, ChangeEvent } from '../engine.ts';
 import type { Sessions } from './session.ts';
 import { STIRS, type Stir } from './stirs.ts';
 import type { Writer } from './writes.ts';
@@ -40,7 +40,7 @@ export interface FeedOptions {
 
 export class Feed {
   readonly #o: FeedOptions;
-  readonly #listeners = new Set<(change: Told) => void>();
+  readonly #listeners = new Set<(change: ChangeEvent) => void>();
   readonly #stirred = new Set<() => void>();
   #seen: number;
   /** One at a time tells. */
@@ -52,7 +52,7 @@ export class Feed {
     this.#seen = options.seen;
   }
 
-  onChange(listener: (change: Told) => void): () => void {
+  onChange(listener: (change: ChangeEvent) => void): () => void {
     this.#listen();
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -112,7 +112,7 @@ export class Feed {
       this.#o.onError(error);
       return;
     }
-    for (const change of changes) this.#tell({ ...change, own: true });
+    for (const change of changes) this.#notify({ ...change, own: true });
   }
 
   async #catchUp(until: number): Promise<void> {
@@ -127,7 +127,7 @@ export class Feed {
         if (n > until) return;
         const run = keptRun(doc);
         const prev = back && applyDifference(run, back);
-        this.#tell({ n, at, prev, run, own: writer === this.#o.writer.id });
+        this.#notify({ n, at, prev, run, own: writer === this.#o.writer.id });
       }
     }
   }
@@ -144,12 +144,12 @@ export class Feed {
     const rows = await sessions.read<Pick<Row, 'n' | 'doc'>>({ text: MISSED, values });
     for (const { n, doc } of rows) {
       const run = keptRun(doc);
-      this.#tell({ n, at: now(), prev: run, run, own: false });
+      this.#notify({ n, at: now(), prev: run, run, own: false });
     }
     this.#seen = until - 1;
   }
 
-  #tell(change: Told): void {
+  #notify(change: ChangeEvent): void {
     if (change.n <= this.#seen) return;
     this.#seen = change.n;
     for (const listener of this.#listeners) {

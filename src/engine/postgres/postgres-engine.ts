@@ -376,7 +376,7 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   // -------------------------------------------------------------------------------------------------- upkeep, end
 
-  onChange(listener: (change: E.Told) => void): () => void {
+  onChange(listener: (change: E.ChangeEvent) => void): () => void {
     return this.#feed.onChange(listener);
   }
 

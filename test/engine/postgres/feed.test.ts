@@ -1,6 +1,6 @@
 // Changes as they are told to all that share a store: each once, in order, without gaps, also to one that was away.
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { Engine, Told } from '../../../src/engine/engine.ts';
+import type { ChangeEvent, Engine } from '../../../src/engine/engine.ts';
 import { openSession } from '../../../src/engine/postgres/connection.ts';
 import { FORMAT, prepareSchema } from '../../../src/engine/postgres/schema.ts';
 import type { Run } from '../../../src/run/run.ts';
@@ -13,18 +13,18 @@ import { eventually } from '../../helpers/project.ts';
 // The first who asks starts the server.
 beforeAll(async () => void (await freshStore()), 120_000);
 
-async function opened(url: string): Promise<{ engine: Engine; told: Told[] }> {
+async function opened(url: string): Promise<{ engine: Engine; told: ChangeEvent[] }> {
   const { engine, close } = await openStore(url);
   onTestFinished(close);
-  const told: Told[] = [];
+  const told: ChangeEvent[] = [];
   engine.onChange((change) => told.push(change));
   return { engine, told };
 }
 
 const raise = (run: Run): Run => ({ ...run, priority: run.priority + 1 });
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
-const numbers = (told: readonly Told[]): number[] => told.map(({ n }) => n);
-const shape = ({ own: _, at: __, ...change }: Told): unknown => change;
+const numbers = (told: readonly ChangeEvent[]): number[] => told.map(({ n }) => n);
+const shape = ({ own: _, at: __, ...change }: ChangeEvent): unknown => change;
 
 test('two that change the same store are told all in one order, each of its own as its own', async () => {
   const url = await freshStore();
@@ -58,7 +58,7 @@ test('another host sees each change from what it was: also what was saved, which
   await change((run) => finish(run, DONE, T0));
   await eventually(() => two.told.length === 6);
   expect(two.told.map(({ run }) => run)).toEqual(one.told.map(({ run }) => run));
-  const states = (told: readonly Told[]) => told.map(({ prev }) => prev?.state ?? null);
+  const states = (told: readonly ChangeEvent[]) => told.map(({ prev }) => prev?.state ?? null);
   expect(states(two.told)).toEqual(states(one.told));
   const isKept = (what: 'checkpoint' | 'steps') =>
     two.told.slice(2).map(({ prev, run }) => prev?.life?.[what] === run.life?.[what]);
@@ -88,7 +88,7 @@ test('one that was away for longer than changes are kept is told of each run tha
   onTestFinished(two.close);
   for (let i = 0; i < 10; i++) await one.engine.change((i % 2) + 1, raise);
   await query(url, 'delete from change where n <= 12');
-  const told: Told[] = [];
+  const told: ChangeEvent[] = [];
   two.engine.onChange((change) => told.push(change));
   await eventually(() => told.length === 2);
   const { runs } = await all(one.engine);

@@ -1,7 +1,7 @@
 // A value that components watch: its users are drawn again when it becomes another one.
 import { useEffect, useState } from 'preact/hooks';
 
-export class Told<T> {
+export class Observable<T> {
   #value: T;
   readonly #listeners = new Set<() => void>();
 
@@ -13,7 +13,7 @@ export class Told<T> {
     return this.#value;
   }
 
-  tell(next: T): void {
+  set(next: T): void {
     if (Object.is(next, this.#value)) return;
     this.#value = next;
     for (const listener of [...this.#listeners]) listener();
@@ -26,8 +26,8 @@ export class Told<T> {
   }
 }
 
-export function useTold<T>(told: Told<T>): T {
+export function useObservable<T>(observable: Observable<T>): T {
   const [, draw] = useState({});
-  useEffect(() => told.on(() => draw({})), [told]);
-  return told.value;
+  useEffect(() => observable.on(() => draw({})), [observable]);
+  return observable.value;
 }
