@@ -317,6 +317,17 @@ describe('what is left behind', () => {
     expect(lines(/catch(?: \(\w+\))? \{\s*\}|@ts-(?:ignore|nocheck)/)).toEqual([]);
   });
 
+  it('a catch that takes any error begins with the reason', () => {
+    const bare = src.flatMap(({ path, lines }) =>
+      lines.flatMap((text, i) =>
+        /\bcatch \{$/.test(text) && !/^\s*\/\//.test(lines[i + 1] ?? '')
+          ? [`${path}:${i + 1}`]
+          : [],
+      ),
+    );
+    expect(bare).toEqual([]);
+  });
+
   it('no path of a machine', () => {
     expect(lines(/\/(?:home|root|work|Users)\/\w/)).toEqual([]);
   });

@@ -305,6 +305,7 @@ export class JobCatalog implements Catalog {
     this.#next = null;
     const abort = new AbortController();
     const over = this.#read(abort.signal);
+    // The caller of this pass hears of its error; the next pass only waits for its end.
     const pass = { abort, over: over.catch(() => undefined) };
     this.#pass = pass;
     try {

@@ -3,7 +3,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { join, parse, resolve, sep } from 'node:path';
-import { orElse } from '../support/errors.ts';
+import { errnoOf, orElse } from '../support/errors.ts';
 
 interface Link {
   readonly folder: string;
@@ -38,7 +38,9 @@ function watchOf({ folder, name }: Link, onTurned: () => void): FSWatcher | null
     });
     // The folder itself may go: a look finds what is there then.
     return watcher.on('error', onTurned);
-  } catch {
+  } catch (error) {
+    // Gone, not to be read, or no watches are left: the looks at the links find what has turned.
+    if (errnoOf(error) === '') throw error;
     return null;
   }
 }

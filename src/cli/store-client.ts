@@ -40,6 +40,7 @@ class StoreClient implements Client {
     const { signal } = this.#closed;
     while (!signal.aborted) {
       await delay(systemClock, LOOK_EVERY_MS, signal);
+      // A daemon that cannot be reached yet is looked for again.
       const daemon = await reachDaemon(state).catch(() => null);
       daemon?.close();
       if (daemon) this.close();

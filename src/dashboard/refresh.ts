@@ -254,6 +254,7 @@ async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promi
   const aborted = new Promise<void>((resolve) => {
     undo = onAbort(signal, resolve);
   });
+  // After an abort its error does not matter, and must not end the process.
   work.catch(() => undefined);
   await Promise.race([work, aborted]).finally(undo);
 }

@@ -68,6 +68,7 @@ export class RepeatFile {
   /** Resolves when it is on disk. */
   add(reply: KeptReply): Promise<void> {
     const adding = this.#last.then(() => this.#add(reply));
+    // Its caller hears of its error; the next reply is kept all the same.
     this.#last = adding.catch(() => undefined);
     return adding;
   }

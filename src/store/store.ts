@@ -364,6 +364,7 @@ async function keepInJournal(f: Folding, page: number, error: unknown): Promise<
   for (const record of pages.collect(page, new Map())) {
     if (pages.isLight(record)) continue;
     const ops = [JSON.stringify(operations.whole(record))];
+    // The batch that is awaited below fails with it.
     committer.commit({ ops, undo: () => undefined, told: () => undefined }).catch(() => undefined);
   }
   await committer.written();

@@ -276,6 +276,7 @@ export async function replaceFile(
     }
     await disk.rename(temp, path);
   } catch (error) {
+    // The first error says what is wrong; a file that stays is swept away later.
     await disk.remove(temp).catch(() => undefined);
     throw error;
   }

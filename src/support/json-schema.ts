@@ -239,7 +239,9 @@ function regexOf(pattern: unknown): RegExp | null {
 function madeRegex(text: string): RegExp | null {
   try {
     return new RegExp(text, 'u');
-  } catch {
+  } catch (error) {
+    // A pattern that is none here: no value is held against it.
+    if (!(error instanceof SyntaxError)) throw error;
     return null;
   }
 }

@@ -9,6 +9,7 @@ export function shared<T>(look: () => Promise<T>): () => Promise<T> {
     await last;
     next = null;
     const looking = look();
+    // Its callers hear of its error; the next look only waits for its end.
     last = looking.catch(() => undefined);
     return looking;
   };

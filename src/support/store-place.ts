@@ -153,6 +153,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
+    // A URIError, and nothing else can go wrong there.
     throw refusal('it has a % that begins no character: write a % itself as %25');
   }
 }

@@ -26,6 +26,7 @@ function paramWords(text: string, isAdded: boolean): readonly string[] {
     const added = Object.entries(JSON.parse(text) as object);
     return added.flatMap(([name, value]) => ['-p', `${name}:=${JSON.stringify(value)}`]);
   } catch {
+    // No JSON yet: the field says so, and no line stands there meanwhile.
     return [];
   }
 }

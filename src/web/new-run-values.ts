@@ -22,6 +22,7 @@ function valueIn(text: string, { type, schema }: ParamField): Json {
   try {
     return JSON.parse(text) as Json;
   } catch {
+    // No JSON: it goes as the text that it is, and the check of the params says what it should be.
     return text;
   }
 }

@@ -29,12 +29,12 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
   );
 }
 
-/** A browser has no clipboard for pages at an address that is not safe, and may refuse it to others. */
 async function copied(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
+    // A browser has no clipboard for pages at an address that is not safe, and may refuse it to others.
     return false;
   }
 }

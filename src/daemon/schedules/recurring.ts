@@ -109,6 +109,7 @@ export class Recurring {
   /** Takes over what the job files say now. `loaded`: all of them have been read. */
   async follow(loaded: boolean): Promise<void> {
     const following = this.#following.then(() => this.#follow(loaded));
+    // This caller hears of its error, and the next one takes over the files all the same.
     this.#following = following.catch(() => undefined);
     await this.#busyWith(following).finally(this.#p.wake);
   }

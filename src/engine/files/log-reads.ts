@@ -39,6 +39,7 @@ export class LogReads {
   }
 
   async #look(run: number): Promise<{ readonly bytes: number; readonly stamp: string }> {
+    // Files that cannot be looked at have an empty stamp, and the read itself says what is wrong.
     const stats = await statsOf(logPaths(this.#folder, run)).catch(() => []);
     const stamps = stats.map((stat) => stat && [stat.ino, stat.size, stat.mtimeMs]);
     const bytes = stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
@@ -55,6 +56,7 @@ export class LogReads {
       return content;
     });
     this.#asked.set(run, reading);
+    // Its reader hears of its error; the next one reads all the same.
     this.#last = reading.catch(() => undefined);
     return reading;
   }

@@ -202,6 +202,7 @@ export class LogBatches {
 
   async closeSession(): Promise<void> {
     this.#ended = true;
+    // Those who wait for that batch hear of its error.
     await this.#writing?.catch(() => undefined);
     await this.#session?.close();
   }

@@ -188,6 +188,7 @@ async function makeTables(session: Session, schema: string): Promise<void> {
     else if (found < FORMAT) await migrate(session, schema, found);
     await session.query({ text: 'commit' });
   } catch (error) {
+    // The first error says what is wrong; a session that is lost has been rolled back.
     await session.query({ text: 'rollback' }).catch(() => undefined);
     throw error;
   }

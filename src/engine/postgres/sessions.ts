@@ -55,12 +55,14 @@ export class StoreSessions implements Sessions {
   asking(answerMs: number): Asking {
     let opened: Promise<ServerSession> | null = null;
     const session = async (): Promise<ServerSession> => {
+      // The question that opened it has its error; this one opens another.
       const known = await opened?.catch(() => null);
       if (!known || known.lost) opened = openSession(this.#reach, { answerMs });
       return opened as Promise<ServerSession>;
     };
     return {
       ask: async (statement) => (await session()).query(statement),
+      // A session that was never opened needs no end.
       close: async () => (await opened?.catch(() => null))?.close(),
     };
   }
@@ -151,6 +153,7 @@ export class StoreSessions implements Sessions {
 
   #giveBack(session: ServerSession): void {
     if (session.lost || this.#closing.signal.aborted) {
+      // Its connection ends in any case, and no answer is awaited any more.
       session.close().catch(() => undefined);
       this.#giveUp();
       return;

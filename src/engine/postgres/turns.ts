@@ -243,6 +243,7 @@ export class Turns {
     try {
       return await carryOut(session, all, this.#o, noteDoubt);
     } catch (error) {
+      // The first error says what is wrong; a session that is lost has been rolled back.
       await session.query(ROLLBACK).catch(() => undefined);
       throw error;
     }
