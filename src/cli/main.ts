@@ -9,6 +9,7 @@ import { type Config, loadConfig } from '../support/config.ts';
 import { exitCodeOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { SECOND } from '../support/limits.ts';
 import { newId } from '../support/random.ts';
+import { misspeltVariables } from '../support/variables.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
 import { asTyped } from './called-by.ts';
 import { WORDS } from './entries.ts';
@@ -43,6 +44,8 @@ async function run(argv: readonly string[]): Promise<number> {
   try {
     const parsed = await parse(argv);
     if (!parsed) return 0;
+    out = outputFor(parsed.general, () => 'UTC');
+    for (const line of misspeltVariables(process.env)) out.warn(line);
     const config = configOf(parsed);
     out = outputFor(parsed.general, () => config.timezone);
     return await perform(parsed, config, out);

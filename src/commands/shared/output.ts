@@ -149,6 +149,14 @@ export class Output {
     this.#print('stderr', `${this.#typed(said)}\n`);
   }
 
+  /** A line that is read also by a program, and where only ids are printed: what was asked for may not be what is done. */
+  warn(text: string): void {
+    const { stderr, json } = this.#options;
+    this.progress(null);
+    const line = json ? harmlessJson({ warning: { message: text } }) : plainLine(text);
+    stderr.write(`${line}\n`);
+  }
+
   error(error: JobrunError): void {
     const { stderr, json, verbose } = this.#options;
     const hint = error.hint === '' ? 'See jobrun --help.' : error.hint;
