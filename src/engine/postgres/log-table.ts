@@ -118,7 +118,8 @@ export const appendOf = (
       select p.run, p.n, p.part, p.first, p.lines, p.bytes, p.body
         from json_to_recordset($2::json) as p
           (run bigint, n bigint, part smallint, first bigint, lines integer, bytes integer, body text)
-        join held h on h.run = p.run where p.part <> ${ROWS} or h.holds
+        where p.run in (select run from held where holds)
+          or (p.part <> ${ROWS} and p.run in (select run from held))
       on conflict (run, n) do nothing)
     select run::float8 from held`,
   values: [

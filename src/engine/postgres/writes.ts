@@ -3,7 +3,7 @@
 import { differenceOf, LARGE } from '../../run/difference.ts';
 import type { Life, Run } from '../../run/run.ts';
 import { DAY, MAX_EVENTS_KEPT, REQUEST_MEMORY_MS } from '../../support/limits.ts';
-import type { Meta } from './decided.ts';
+import type { Made, Meta } from './decided.ts';
 import { awaitsRuns, COLUMNS, columnOf, isOver, rowOf } from './run-row.ts';
 import type { Statement } from './session.ts';
 import { composed, type Part } from './statement.ts';
@@ -24,7 +24,7 @@ const CHANGES = [...Object.keys(COLUMNS), 'doc']
   .map((name) => `${name} = excluded.${name}`);
 
 const RUNS = `rows as materialized (
-    select * from json_to_recordset($1::json) as r (${TYPED.join(', ')}, doc text)),
+    select * from json_to_recordset($1::json) as r (${TYPED.join(', ')}, doc text, fed boolean, back text)),
   put as (insert into run (${NAMES}, doc) select ${NAMES}, doc::json from rows
     on conflict (id) do update set ${CHANGES.join(', ')})`;
 
@@ -39,11 +39,14 @@ const TALLY = `counted as (insert into tally (job, state, n)
     select * from json_to_recordset($1::json) as t (job text, state text, n bigint)
     on conflict (job, state) do update set n = tally.n + excluded.n)`;
 
-/** The JSON of a run as it is now stands in its row: it is sent once. */
+/**
+ * The latest change of a run is in the feed with its row, so that its JSON is sent once and nothing has to be joined: a
+ * turn joins by nested loops (TURN_SETTINGS), and a thousand rows with a thousand changes took six times all else.
+ */
 const FEED = `feed as (insert into change (n, at, run, writer, back, doc)
-    select c.n, $2::float8, c.run, $3::bigint, c.back::json, coalesce(c.doc, r.doc)::json
-    from json_to_recordset($1::json) as c (n bigint, run bigint, back text, doc text)
-    left join rows r on c.doc is null and r.id = c.run)`;
+    select changed, $2::float8, id, $3::bigint, back::json, doc::json from rows where fed
+    union all select n, $2::float8, run, $3::bigint, back::json, doc::json
+      from json_to_recordset($1::json) as c (n bigint, run bigint, back text, doc text))`;
 
 const SCHEDULES = `rules as (insert into schedule (name, doc)
     select name, doc::json from json_to_recordset($1::json) as s (name text, doc text)
@@ -84,15 +87,17 @@ export function rowsOf(unit: Unit, meta: Meta): Statement | null {
 
 /** The rest of it, with what was not written before. `at` is the time of its changes. */
 export function lastOf(unit: Unit, meta: Meta, { id, channel }: Writer, at: number): Statement {
-  const changes = feedOf(unit, meta.changes);
+  const { changes } = unit;
   const last = meta.changes + changes.length;
+  const earlier = earlierOf(unit, meta.changes);
   const parts = rowParts(unit, meta);
   // The feed takes from the rows: they are there, were they none.
   if (parts[0]?.name !== 'runs') parts.unshift({ name: 'runs', text: RUNS, values: [null] });
   const add = (name: string, text: string, ...values: unknown[]): void => {
     parts.push({ name, text, values });
   };
-  if (changes.length > 0) add('feed', FEED, JSON.stringify(changes), at, id);
+  if (changes.length > 0)
+    add('feed', FEED, earlier.length > 0 ? JSON.stringify(earlier) : null, at, id);
   const schedules = [...unit.changedSchedules].map(
     (name) => [name, unit.schedules.get(name)] as const,
   );
@@ -142,7 +147,9 @@ const statementOf = (parts: readonly Part[]): Statement =>
 /** Counts what the rows grow by: each is written once. */
 function rowParts(unit: Unit, { changes }: Meta): Part[] {
   const parts: Part[] = [];
-  const numbers = new Map(unit.changes.map(({ run }, i) => [run.id, changes + i + 1]));
+  const latest = new Map(
+    unit.changes.map((made, i) => [made.run.id, { made, n: changes + i + 1 }]),
+  );
   const rows: unknown[] = [];
   const removed: number[] = [];
   const tally = new Map<string, { job: string; state: string; n: number }>();
@@ -157,8 +164,9 @@ function rowParts(unit: Unit, { changes }: Meta): Part[] {
   for (const id of unit.dirty) {
     const { run, held, text } = unit.runs.get(id) ?? { run: null, held: null, text: '' };
     const before = unit.written.get(id) ?? null;
-    const row = run && rowOf(run, held, text || JSON.stringify(run), numbers.get(id) ?? changes);
-    if (row) rows.push(row);
+    const { made, n = changes } = latest.get(id) ?? {};
+    const row = run && rowOf(run, held, text || JSON.stringify(run), n);
+    if (row) rows.push(made?.run === run ? { ...row, fed: true, back: backOf(made) } : row);
     else if (before) removed.push(id);
     const bytes = row?.bytes ?? 0;
     unit.grown += bytes - (unit.sizes.get(id) ?? 0);
@@ -197,18 +205,20 @@ interface Fed {
   readonly n: number;
   readonly run: number;
   readonly back: string | null;
-  readonly doc: string | null;
+  readonly doc: string;
 }
 
-/** The changes of a turn as others read them; `before` is the number of the last change before it. */
-function feedOf(unit: Unit, before: number): readonly Fed[] {
-  return unit.changes.map(({ prev, run, text }, i) => {
-    const back = prev && JSON.stringify(differenceOf(run, withoutSaved(prev, run)) ?? {});
-    const now = unit.runs.get(run.id);
-    const isRow = unit.dirty.has(run.id) && now?.run === run;
-    return { n: before + i + 1, run: run.id, back, doc: isRow ? null : text };
+/** The changes of a turn that no row stands for, as others read them; `before` is the number of the last change before it. */
+function earlierOf(unit: Unit, before: number): readonly Fed[] {
+  return unit.changes.flatMap((made, i) => {
+    const { run, text } = made;
+    const isRow = unit.dirty.has(run.id) && unit.runs.get(run.id)?.run === run;
+    return isRow ? [] : { n: before + i + 1, run: run.id, back: backOf(made), doc: text };
   });
 }
+
+const backOf = ({ prev, run }: Made): string | null =>
+  prev && JSON.stringify(differenceOf(run, withoutSaved(prev, run)) ?? {});
 
 /**
  * The values that a run had saved before may be megabytes: it only matters that they were something else, or not there.
