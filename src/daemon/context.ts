@@ -4,8 +4,7 @@ import type { Feed } from '../api/feed.ts';
 import type { Context } from '../commands/shared/command.ts';
 import { draftOf } from '../commands/shared/drafts.ts';
 import { makeSchedule } from '../commands/shared/made-schedules.ts';
-import { checked } from '../commands/shared/options.ts';
-import { requestFromCode, SCHEDULE } from '../commands/shared/run-options.ts';
+import { emittedRequest, isScheduleRequest } from '../commands/shared/run-options.ts';
 import type { Change } from '../engine/engine.ts';
 import type { Run } from '../run/run.ts';
 import { delay } from '../support/clock.ts';
@@ -72,8 +71,8 @@ export async function emit(
 ): Promise<string> {
   const { engine, clock, config } = context;
   const now = clock.now();
-  const request = checked(SCHEDULE, requestFromCode(job, params, options));
-  if (request.everyMs !== undefined || request.cron !== undefined) {
+  const request = emittedRequest(job, params, options);
+  if (isScheduleRequest(request)) {
     const { schedule } = await makeSchedule(request, context, now);
     return schedule.name;
   }

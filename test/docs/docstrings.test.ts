@@ -11,7 +11,7 @@ const PUBLIC = [
   'src/cli/connect.ts',
   'src/cli/start-daemon.ts',
   'src/support/errors.ts',
-  'src/workers/in-process.ts',
+  'src/cli/run-job.ts',
 ];
 
 interface Example {

@@ -115,6 +115,34 @@ describe('a job in the process of a test', () => {
       });
   });
 
+  it('refuses options of emit as the daemon would, and answers with the name of a schedule', async () => {
+    const emit = (options: object): Promise<{ error: unknown; emitted: readonly unknown[] }> =>
+      runJob((_: object, ctx) => ctx.emit('mail', {}, { ...options }), {});
+    for (const [options, code, says] of [
+      [{ dealy: '5m' }, 'bad-option', 'no "dealy"'],
+      [{ delay: '5m' }, 'bad-option', 'no "delay"'],
+      [{ in: 'soon' }, 'bad-time', 'in must be a duration'],
+      [{ in: '5m', at: 5 }, 'bad-option', 'at and in exclude each other'],
+      [{ overlap: 'skip' }, 'bad-option', 'overlap has a meaning only with every or cron'],
+      [{ priority: 'high' }, 'bad-request', 'priority must be'],
+      [{ cron: 'often' }, 'bad-time', 'often'],
+    ] as const) {
+      const { error, emitted } = await emit(options);
+      expect(error, says).toMatchObject({ code, message: expect.stringContaining(says) });
+      expect(emitted).toEqual([]);
+    }
+    const all = await runJob(
+      async (_: object, ctx) => [
+        await ctx.emit('mail', {}, { cron: '@daily' }),
+        await ctx.emit('mail', {}, { every: '1h', name: 'hourly' }),
+        await ctx.emit('mail', {}, { at: new Date(5), priority: 2, key: 'k', retries: 0 }),
+      ],
+      {},
+    );
+    expect(all).toMatchObject({ error: null, output: ['mail', 'hourly', '4'] });
+    expect(all.emitted).toHaveLength(3);
+  });
+
   it('is aborted by a signal; its sleeps end in the order of their times', async () => {
     const ended = new AbortController();
     const order: string[] = [];

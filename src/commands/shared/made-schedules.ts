@@ -2,12 +2,10 @@
 // refused unless it is to replace the first.
 import { isDeepStrictEqual } from 'node:util';
 import { isBuiltIn } from '../../catalog/catalog.ts';
-import { checkCron } from '../../run/cron.ts';
 import { unknownSchedule } from '../../run/refusal.ts';
 import {
   isAside,
   newSchedule,
-  type Rule,
   revised,
   type Schedule,
   type ScheduleView,
@@ -20,8 +18,7 @@ import {
 import { JobrunError } from '../../support/errors.ts';
 import type { Context } from './command.ts';
 import { draftOf } from './drafts.ts';
-import { wrong } from './options.ts';
-import type { ScheduleRequest } from './run-options.ts';
+import { ruleOf, type ScheduleRequest } from './run-options.ts';
 
 export interface Made {
   readonly schedule: Schedule;
@@ -71,14 +68,6 @@ export async function makeSchedule(
 /** A start time counts only where the schedule is made: it has begun since. */
 const isSame = (present: Schedule, asked: Partial<Schedule>): boolean =>
   !isAside(present) && isDeepStrictEqual({ ...present, ...asked }, present);
-
-function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {
-  if (everyMs !== undefined) return { kind: 'every', everyMs };
-  if (cron === undefined) throw wrong('cron', 'a cron expression');
-  const zone = timezone ?? here;
-  checkCron(cron, zone);
-  return { kind: 'cron', cron, timezone: zone };
-}
 
 function refuseUnless(replace: boolean, present: Schedule): void {
   if (present.source === 'job') {

@@ -2,8 +2,10 @@
 // the library and jobs that emit share. Also the rules by which they are read if they depend on each other.
 
 import * as v from 'valibot';
+import { checkCron } from '../../run/cron.ts';
 import { CATCH_UPS, OVERLAPS } from '../../run/policy.ts';
 import type { TypedCommand } from '../../run/run.ts';
+import type { Rule } from '../../run/schedule.ts';
 import { JobrunError } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_KEY_LENGTH } from '../../support/limits.ts';
@@ -26,6 +28,7 @@ import {
 import {
   argument,
   type Checked,
+  checked,
   field,
   fieldsOf,
   flag,
@@ -35,6 +38,7 @@ import {
   option,
   optionMany,
   type Sent,
+  wrong,
   yesOrNo,
 } from './options.ts';
 import { type GivenParams, readParams, type Texts } from './params.ts';
@@ -278,4 +282,20 @@ export function requestFromCode(
   const makes = isRule(given, shown, [...OF_RULE, 'timezone']);
   const same = makes && { same: true };
   return { ...given, job, ...(params !== undefined && { params }), force: true, ...same };
+}
+
+/** The request of a job that emits. */
+export const emittedRequest = (job: string, params: Json, options: Json): ScheduleRequest =>
+  checked(SCHEDULE, requestFromCode(job, params, options));
+
+export const isScheduleRequest = ({ everyMs, cron }: ScheduleRequest): boolean =>
+  everyMs !== undefined || cron !== undefined;
+
+/** Returns when a schedule is due. `here` is the zone of an expression that names none. */
+export function ruleOf({ everyMs, cron, timezone }: ScheduleRequest, here: string): Rule {
+  if (everyMs !== undefined) return { kind: 'every', everyMs };
+  if (cron === undefined) throw wrong('cron', 'a cron expression');
+  const zone = timezone ?? here;
+  checkCron(cron, zone);
+  return { kind: 'cron', cron, timezone: zone };
 }

@@ -3,17 +3,18 @@
 import * as v from 'valibot';
 import { readDefinition } from '../catalog/definition.ts';
 import type { JobContext, JobDefinition } from '../catalog/job.ts';
+import { emittedRequest, isScheduleRequest, ruleOf } from '../commands/shared/run-options.ts';
 import { type Clock, systemClock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { anything, fields, isFields, read, strict, text, whole } from '../support/schema.ts';
-import { checkOne } from './calls.ts';
-import { paramsFor } from './carry-out.ts';
-import type { Assignment, FromWorker } from './messages.ts';
-import { RunContext } from './run-context.ts';
-import { RunScope, type Voice } from './scope.ts';
-import { callbackOf, isPending, retryAtOf } from './thrown.ts';
-import { instantOf, toJson } from './values.ts';
+import { checkOne } from '../workers/calls.ts';
+import { paramsFor } from '../workers/carry-out.ts';
+import type { Assignment, FromWorker } from '../workers/messages.ts';
+import { RunContext } from '../workers/run-context.ts';
+import { RunScope, type Voice } from '../workers/scope.ts';
+import { callbackOf, isPending, retryAtOf } from '../workers/thrown.ts';
+import { instantOf, toJson } from '../workers/values.ts';
 
 export interface RunJobOptions {
   /** The checkpoint of earlier attempts. With it `initialize` is not called. */
@@ -234,8 +235,11 @@ class Recorder implements Voice {
   ask: Voice['ask'] = async (message): Promise<Json> => {
     if (message.type === 'emit') {
       const { job, params, options } = message;
+      const request = emittedRequest(job, params, options);
+      const makes = isScheduleRequest(request);
+      if (makes) ruleOf(request, 'UTC');
       this.#emitted.push({ job, params, options: options as Record<string, unknown> });
-      return String(FIRST_EMITTED + this.#emitted.length);
+      return makes ? (request.name ?? job) : String(FIRST_EMITTED + this.#emitted.length);
     }
     if (message.step) this.#steps[message.step.name] = message.step.value;
     if ('checkpoint' in message) this.#saved.push(message.checkpoint);
