@@ -172,14 +172,15 @@ export interface JobContext<Checkpoint = any> {
    */
   emit<Job extends AnyJob = AnyJob>(
     job: OtherName<Job>,
-    params?: ParamsOf<Job>,
-    options?: Readonly<Record<string, unknown>>,
+    ...more: OwnParamsAndMore<Job, Readonly<Record<string, unknown>>>
   ): Promise<string>;
   // The compiler shows why the last one does not fit, so that it is the one that most calls mean.
   emit<Name extends KnownName>(
     job: Name,
     ...more: ParamsAndMore<NamedJob<Name>, Readonly<Record<string, unknown>>>
   ): Promise<string>;
+  /** Fits nothing: the compiler names the params that are missing. */
+  emit<Job extends string | AnyJob>(job: Job & FaultOf<Job>): Promise<string>;
   /** Rejects with the signal's reason on abort. */
   sleep(duration: Duration): Promise<void>;
   /** Runs `fn` once per run: later attempts get its JSON result back. */
@@ -257,6 +258,44 @@ export type OtherName<Job> = [JobName] extends [never]
   : Same<Job, AnyJob> extends true
     ? never
     : string;
+
+declare const FAULT: unique symbol;
+
+/** Stands for params that must be given. It fits nothing: the compiler's message has their names in it. */
+export interface MissingParams<Names> {
+  readonly [FAULT]: Names;
+}
+
+/** Stands for a name that no job has. */
+export interface UnknownJob {
+  readonly [FAULT]: never;
+}
+
+/** The fault of a call that gives no params, or no such job. A definition of which no more is known has none. */
+export type FaultOf<Job> =
+  Same<Job, AnyJob> extends true
+    ? unknown
+    : Job extends AnyJob
+      ? MissingParams<RequiredIn<ParamsOf<Job>>>
+      : Job extends KnownName
+        ? MissingParams<RequiredIn<ParamsOf<NamedJob<Job>>>>
+        : UnknownJob;
+
+/** Params and more for a definition of which no more is known. */
+export type AnyParamsAndMore<Job, More> =
+  Same<Job, AnyJob> extends true ? [params?: Any, options?: More] : [];
+
+type RequiredIn<Params> = keyof {
+  [Name in keyof Params as Record<never, never> extends Pick<Params, Name> ? never : Name]: 1;
+};
+
+/** The same for a definition. A name of that file is left to the overload that looks it up there. */
+export type OwnParamsAndMore<Job, More> =
+  Same<Job, AnyJob> extends true
+    ? [JobName] extends [never]
+      ? [params?: Any, options?: More]
+      : [params: never, options: never, more: never]
+    : ParamsAndMore<Job, More>;
 
 /** Params may be left out where all of them may. */
 export type ParamsAndMore<Job, More> =

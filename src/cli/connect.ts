@@ -3,9 +3,12 @@
 
 import type {
   AnyJob,
+  AnyParamsAndMore,
+  FaultOf,
   KnownName,
   NamedJob,
   OtherName,
+  OwnParamsAndMore,
   ParamsAndMore,
   ParamsOf,
 } from '../catalog/job.ts';
@@ -108,8 +111,7 @@ export class Jobs {
   ): Promise<ScheduleView>;
   schedule<Job extends AnyJob = AnyJob>(
     job: OtherName<Job> | Job,
-    params?: ParamsOf<Job>,
-    options?: RunOptions,
+    ...more: OwnParamsAndMore<Job, RunOptions>
   ): Promise<AcceptedOf<Job>>;
   schedule<Name extends KnownName>(
     job: Name,
@@ -121,6 +123,11 @@ export class Jobs {
     job: Name,
     ...more: ParamsAndMore<NamedJob<Name>, RunOptions>
   ): Promise<AcceptedOf<NamedJob<Name>>>;
+  /** For any definition. Else it fits nothing: the compiler names the params that are missing. */
+  schedule<Job extends string | AnyJob>(
+    job: Job & FaultOf<Job>,
+    ...more: AnyParamsAndMore<Job, RunOptions>
+  ): Promise<Accepted>;
   async schedule(
     job: string | AnyJob,
     params: unknown = {},

@@ -20,6 +20,8 @@ const price = defineJob({
     void (() => ctx.save({ side: 2 }));
     // @ts-expect-error the other job takes a number
     void (() => ctx.emit<typeof plain>('plain', { n: 'x' }));
+    // @ts-expect-error the other job needs a number
+    void (() => ctx.emit<typeof plain>('plain'));
     return { sku, cents: 100 };
   },
 });
@@ -41,6 +43,10 @@ async function calls(jobs: Jobs): Promise<void> {
   await jobs.schedule(price, { sku: 5 });
   // @ts-expect-error it needs a sku
   await jobs.schedule(price, {});
+  // @ts-expect-error it needs params
+  await jobs.schedule(price);
+  // @ts-expect-error it needs params
+  await jobs.schedule<typeof price>('price');
   // @ts-expect-error n is a number
   await jobs.schedule<typeof plain>('plain', { n: 'x' });
 }
@@ -166,14 +172,24 @@ console.log(cents.toFixed(), letters);
   // The compiler says which name or param is wrong, not that a text is no definition.
   project.write(
     'wrong.ts',
-    `import { connect } from 'jobrun';
+    `import { type AnyJob, connect } from 'jobrun';
+import price from './jobs/price.js';
 const jobs = await connect();
 await jobs.schedule('pirce', { sku: 'A' });
 await jobs.schedule('price', { skoo: 'A' });
 await jobs.schedule('backup', {}, { prioritty: 3 });
+await jobs.schedule('price');
+await jobs.schedule('shop/mail');
+await jobs.schedule(price);
+const every: AnyJob[] = [price];
+for (const job of every) await jobs.schedule(job, { sku: 'A' }, { in: '5m' });
 `,
   );
   const said = check().stdout;
+  expect(said).toContain(`parameter of type '"price" & MissingParams<"sku">'`);
+  expect(said).toContain(`parameter of type '"shop/mail" & MissingParams<"to">'`);
+  expect(said).toContain('any> & MissingParams<"sku">');
+  expect(said.match(/wrong\.ts\(/g)).toHaveLength(6);
   expect(said).toContain(`'"pirce"' is not assignable to parameter of type 'JobName'`);
   expect(said).toContain("'skoo' does not exist in type '{ sku: string;");
   expect(said).toContain("Did you mean to write 'priority'?");
