@@ -74,8 +74,7 @@ export class PostgresEngine extends Reads implements E.Engine {
     this.#sessions = sessions;
     this.#onError = onError;
     const hasLimits = (): boolean => this.claims.hasLimits();
-    const now = (): number => clock.now();
-    this.#feed = new Feed({ sessions, writer, now, hasLimits, seen, onError });
+    this.#feed = new Feed({ sessions, writer, clock, hasLimits, seen, onError });
     const committed: TurnContext['committed'] = async (changes, unit, version) => {
       this.#glance = null;
       this.sawSchedules(version);
