@@ -207,8 +207,18 @@ class DaemonBackend implements Backend {
   }
 }
 
+type OfflineCode = typeof import('../daemon/offline.ts');
+
+let offline: OfflineCode | null = null;
+
+/** The code for the files. It is kept here: Node looks for the file again at an import from another place. */
+export async function offlineCode(): Promise<OfflineCode> {
+  offline ??= await import('../daemon/offline.ts');
+  return offline;
+}
+
 async function openFiles(config: Config, how: OfflineOptions): Promise<Backend> {
-  const { openOffline } = await import('../daemon/offline.ts');
+  const { openOffline } = await offlineCode();
   const context: Context & { close(): Promise<void> } = await openOffline(config, how);
   const { damage = [] } = context;
   let closing: Promise<void> | null = null;

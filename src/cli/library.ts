@@ -12,6 +12,7 @@ import { assert, JobrunError } from '../support/errors.ts';
 import { deferred } from '../support/wakeup.ts';
 import { optionsJson } from '../workers/values.ts';
 import { type Backend, callAnywhere, openBackend, streamAnywhere } from './backend.ts';
+import { loadAhead } from './load-ahead.ts';
 import { RunBatcher } from './run-batcher.ts';
 
 /** The location of a project, as code gives it. */
@@ -30,12 +31,14 @@ export class Caller {
   readonly #open = new Set<Shared>();
   #closed = false;
   readonly #ending = new AbortController();
+  readonly #stopLoading: () => void;
 
   /** Runs, of which those of one turn go out as one request. */
   readonly runs = new RunBatcher((name, args) => this.send(name, args));
 
   constructor(options: ConfigOptions) {
     this.config = loadConfig(options, process.env, process.cwd());
+    this.#stopLoading = loadAhead(this.config);
   }
 
   /** Does one command, as code asks for it; calls of the same time share the connection, or the files. */
@@ -119,6 +122,7 @@ export class Caller {
   /** Resolves when all is given back. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopLoading();
     this.#ending.abort();
     await Promise.all([...this.#open].map((shared) => shared.end()));
   }

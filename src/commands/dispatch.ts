@@ -10,18 +10,24 @@ import { ENTRIES, findCommand } from './index.ts';
 import type { Asked, Command, Context } from './shared/command.ts';
 import { checked, readWords } from './shared/options.ts';
 import { durably } from './shared/waiting.ts';
+import { version } from './version.ts';
 
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
 /**
- * The function that `api/server` calls for each request. All commands are loaded ahead: looking a module up takes
- * longer than most requests, and a daemon must not depend on files that an update replaces under it.
+ * Loads all commands, for a process that stays: looking a module up takes longer than most requests, and a daemon must not
+ * depend on files that an update replaces under it.
  */
+export async function loadCommands(): Promise<void> {
+  version();
+  await Promise.all(ENTRIES.map(({ name }) => commandOf(name)));
+}
+
+/** The function that `api/server` calls for each request. */
 export function dispatcher(context: Context): Handle {
   const known = new Remembered(context);
   // A field that is there is replaced: to add one to a copy takes as long as a tenth of a request.
   const asked = { ...context, request: '' };
-  for (const { name } of ENTRIES) void commandOf(name);
   return (request, signal) => {
     const own = request.request === null ? context : { ...asked, request: request.request };
     return request.stream ? follow(request, own, signal) : answer(request, own, known);

@@ -4,7 +4,7 @@ import { prepareFolder, socketPaths } from '../api/address.ts';
 import { Feed } from '../api/feed.ts';
 import { type Serving, serve } from '../api/server.ts';
 import { limitsOf, policyOf } from '../catalog/catalog.ts';
-import { dispatcher, tellsOwn } from '../commands/dispatch.ts';
+import { dispatcher, loadCommands, tellsOwn } from '../commands/dispatch.ts';
 import type { Context } from '../commands/shared/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { Members } from '../engine/members.ts';
@@ -177,6 +177,9 @@ export class Daemon {
   async #begin(): Promise<void> {
     const { config, log } = this.#o;
     const { catalog } = this.#jobs;
+    const commands = loadCommands();
+    // It is awaited below, and what is done until then may take longer.
+    commands.catch(() => undefined);
     this.#engine.onChange((change) => this.#changed(change));
     this.#configure();
     catalog.onReload(() => this.#reloaded());
@@ -192,6 +195,7 @@ export class Daemon {
     await this.#opened.cluster?.inherited();
     await this.#outside.begin();
     if (runs > 0) log.logger.warn(lostText(runs));
+    await commands;
     this.#serving = await this.#listen();
     this.#files.begin();
     log.logger.info(

@@ -9,10 +9,12 @@ import type { Config } from '../support/config.ts';
 import type { JobrunError } from '../support/errors.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
 import { refuseFewFilesOffline } from '../support/system.ts';
-import { refuseMissingFiles } from '../workers/own-files.ts';
+import { refuseMissingFiles, untilInstalled } from '../workers/own-files.ts';
 import { abortElsewhere } from './abort-elsewhere.ts';
 import { openJobs } from './jobs.ts';
 import { abortOrphan } from './rescue.ts';
+
+export { storeCode } from '../engine/open.ts';
 
 export interface OfflineContext extends Context {
   /** The damage of the state, which then can only be read. */
@@ -56,6 +58,7 @@ export async function openOffline(
   // A command that only looks needs no worker.
   if (!options.readOnly) {
     refuseFewFilesOffline();
+    await untilInstalled(clock);
     refuseMissingFiles();
   }
   // None of its code is started where others may write it.

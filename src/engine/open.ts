@@ -73,6 +73,16 @@ export async function openEngine(config: Config, clock: Clock, as: OpenAs): Prom
   }
 }
 
+type StoreCode = typeof import('./postgres/open-store.ts');
+
+let store: StoreCode | null = null;
+
+/** The code of a store: loaded once, also ahead, for a process that may open one when the file has gone. */
+export async function storeCode(): Promise<StoreCode> {
+  store ??= await import('./postgres/open-store.ts');
+  return store;
+}
+
 /** The state folder, for who holds its lock. */
 const placeOf = ({ state }: Config, clock: Clock, { guard }: StateLock): OpenOptions => ({
   disk: lockedDisk(realDisk, guard),
@@ -86,7 +96,7 @@ async function openStored(
   clock: Clock,
   as: OpenAs,
 ): Promise<Opened> {
-  const { openStore } = await import('./postgres/open-store.ts');
+  const { openStore } = await storeCode();
   if (as.kind !== 'daemon') return openStore(config, place, clock, as, UNLOCKED);
   const lock = await lockState(config.state, as.kind, clock);
   try {

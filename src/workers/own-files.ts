@@ -3,7 +3,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Clock, delay } from '../support/clock.ts';
 import { errnoOf, isMissingModule, JobrunError } from '../support/errors.ts';
+import { START_TIMEOUT_MS } from '../support/limits.ts';
+
+const LOOK_EVERY_MS = 200;
 
 // Under the tests this is a source file, and a plain Node cannot run the entry's: they need a build.
 const isSource = import.meta.url.endsWith('.ts');
@@ -27,9 +31,21 @@ export function lacksOwnFile(thrown: unknown): boolean {
   return first.includes(OWN) || requireStack?.[0]?.startsWith(OWN) === true;
 }
 
+const missingFile = (): string | undefined => NEEDED.find((file) => !existsSync(file));
+
+/** Files that were there once are being installed if they are missing later. */
+const wereThere = missingFile() === undefined;
+
+/** Resolves when they are there again, or an installation would be over. */
+export async function untilInstalled(clock: Clock): Promise<void> {
+  const until = clock.monotonic() + START_TIMEOUT_MS;
+  while (wereThere && missingFile() !== undefined && clock.monotonic() < until)
+    await delay(clock, LOOK_EVERY_MS);
+}
+
 /** Throws `bad-config` where one of them is missing. Without this, runs would stay queued and nothing would say why. */
 export function refuseMissingFiles(): void {
-  const missing = NEEDED.find((file) => !existsSync(file));
+  const missing = missingFile();
   if (missing === undefined) return;
   const hint =
     'Install jobrun again. If a bundler made this program, tell it to leave jobrun out: esbuild --external:jobrun';
