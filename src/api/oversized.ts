@@ -8,10 +8,10 @@ import {
   COLON,
   COMMA,
   ESCAPE,
-  endOfText,
   OPEN,
   OPEN_LIST,
   QUOTE,
+  ShapeWalk,
 } from './json-bytes.ts';
 
 export interface Oversized {
@@ -31,15 +31,14 @@ const MOST_WRITTEN = 6;
 export function oversizedIn(bytes: Buffer): Oversized | null {
   const id = idOf(bytes);
   if (id === null || bytes.length <= MAX_VALUE_BYTES) return null;
-  let depth = 0;
+  const walk = new ShapeWalk(bytes);
   let limited: { readonly what: string; readonly depth: number } | null = null;
   /** Bytes that the value has at least, written without spaces and escapes; of one with a comma before it one is the comma's. */
   let least = 0;
   let escapeAt = -1;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
+  for (let byte = walk.next(); byte !== null; byte = walk.next()) {
+    const { at, end, depth } = walk;
     if (byte === QUOTE) {
-      const end = endOfText(bytes, at);
       if (escapeAt < at) escapeAt = placeOf(bytes, ESCAPE, at);
       if (limited)
         least += leastOf(end - at - 1, escapeAt < end) + (bytes[end + 1] === COLON ? 3 : 1);
@@ -48,12 +47,8 @@ export function oversizedIn(bytes: Buffer): Oversized | null {
         if (what) limited = { what, depth };
         least = 0;
       }
-      at = end;
-    } else if (byte === OPEN || byte === OPEN_LIST) {
-      depth++;
-      least++;
-    } else if (byte === CLOSE || byte === CLOSE_LIST) {
-      depth--;
+    } else if (byte === OPEN || byte === OPEN_LIST) least++;
+    else if (byte === CLOSE || byte === CLOSE_LIST) {
       if (limited && depth < limited.depth) limited = null;
     } else if (byte === COMMA) {
       // Behind each stands a value, of one byte or more.

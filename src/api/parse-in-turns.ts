@@ -11,6 +11,7 @@ import {
   OPEN,
   OPEN_LIST,
   QUOTE,
+  ShapeWalk,
   SPACE,
 } from './json-bytes.ts';
 
@@ -98,20 +99,11 @@ function* partsOf(content: Buffer, parsing: Parsing): Generator<Part> {
 
 /** Places of the commas between the values, and of the bracket behind the last one. */
 function* endsIn(content: Buffer, parsing: Parsing): Generator<number> {
-  let depth = 0;
-  for (let at = 0; at < content.length; at++) {
-    const byte = content[at];
-    if (byte === QUOTE) at = endOfText(content, at);
-    else if (byte === OPEN_LIST || byte === OPEN) depth++;
-    else if (byte === CLOSE_LIST || byte === CLOSE) depth--;
-    else if (byte === COMMA && depth === 1) yield at;
-    if (depth === 0 && at < content.length - 1) break;
-    if (depth === 0) {
-      yield at;
-      return;
-    }
-  }
-  throw refusal(parsing);
+  const walk = new ShapeWalk(content);
+  for (let byte = walk.next(); byte !== null && walk.depth > 0; byte = walk.next())
+    if (byte === COMMA && walk.depth === 1) yield walk.at;
+  if (walk.depth !== 0 || walk.at !== content.length - 1) throw refusal(parsing);
+  yield walk.at;
 }
 
 function refusal({ parse }: Parsing): unknown {

@@ -17,7 +17,7 @@ import {
   whole,
 } from '../support/schema.ts';
 import { expectedHeap } from './expected-heap.ts';
-import { CLOSE, CLOSE_LIST, endOfText, OPEN, OPEN_LIST, QUOTE } from './json-bytes.ts';
+import { ShapeWalk } from './json-bytes.ts';
 import { type Oversized, oversizedIn } from './oversized.ts';
 import { parseInTurns } from './parse-in-turns.ts';
 
@@ -238,14 +238,8 @@ const SMALL = 16 * 1024;
 const DEEPEST = 10 * MAX_JSON_DEPTH;
 
 function isDeep(bytes: Buffer): boolean {
-  let depth = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) at = endOfText(bytes, at);
-    else if (byte === OPEN_LIST || byte === OPEN) depth++;
-    else if (byte === CLOSE_LIST || byte === CLOSE) depth--;
-    if (depth > DEEPEST) return true;
-  }
+  const walk = new ShapeWalk(bytes);
+  while (walk.next() !== null) if (walk.depth > DEEPEST) return true;
   return false;
 }
 
