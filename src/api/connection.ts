@@ -1,25 +1,16 @@
-// One client of the daemon. Many requests may be under way on it at once; their replies go out in the order in which
-// they are ready, all of one turn in one write. Bounds the memory that a client can cost the daemon. Reading stops
-// while too much is under way or unread, on it or on all connections together (intake.ts). A frame once begun has to
-// arrive, and a client that never reads is cut off.
+// One client of the daemon. Many requests may be under way on it at once; their replies go out (outgoing.ts) in the order
+// in which they are ready. Bounds the memory that a client can cost the daemon. Reading stops while too much is under
+// way or unread, on it or on all connections together (intake.ts). A frame once begun has to arrive.
 import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Json, tooLarge } from '../support/json.ts';
-import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_UNREAD_BYTES, SECOND } from '../support/limits.ts';
+import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
 import { myTurn } from '../support/turn-taking.ts';
 import { weightOfValue } from '../support/weight.ts';
 import type { Intake, Sender } from './intake.ts';
-import {
-  type Cancel,
-  FrameReader,
-  FrameWriter,
-  MAX_REPLY_BYTES,
-  type Ping,
-  type Reply,
-  type Request,
-  readRequest,
-} from './protocol.ts';
+import { Outgoing } from './outgoing.ts';
+import { type Cancel, FrameReader, type Ping, type Request, readRequest } from './protocol.ts';
 import { neverFinished, tooMany } from './refusals.ts';
 import type { Turns } from './turns.ts';
 
@@ -44,16 +35,10 @@ const MAX_HELD = 2 * MAX_FRAME_BYTES;
 const READ_AHEAD = 1024 * 1024;
 /** A frame that brings less in its time is given up. */
 const MOVES_ON = 64 * 1024;
-/** A write is cut into these, so that it can be seen whether the client takes any of it. */
-const PIECE = 256 * 1024;
-/** Items of streams are gathered up to this, then the loop gets its turn. */
-const GATHER = 64 * 1024;
 /** After so many items of one stream others may have theirs. */
 const SENT_IN_TURN = 16;
 /** While it is not read, so often it is told that the daemon lives: a ping that waits in the socket gets no answer. */
 const SIGN_EVERY_MS = 2 * SECOND;
-/** Time to take at least one piece. */
-const UNREAD_PATIENCE_MS = 5 * SECOND;
 const GOODBYE_MS = SECOND;
 
 const NEVER = new AbortController().signal;
@@ -81,7 +66,7 @@ export class Connection implements Sender {
   readonly #service: Service;
   readonly #reader = new FrameReader(MAX_FRAME_BYTES);
   readonly #underWay = new Map<number, AbortController | null>();
-  readonly #out = new FrameWriter(MAX_REPLY_BYTES);
+  readonly #out: Outgoing;
   /** How many of them are streams. */
   #streams = 0;
   /** Bytes of the requests that are under way, and the heap that they take. */
@@ -96,9 +81,7 @@ export class Connection implements Sender {
   /** The heap that it will take as values; 0 before it was looked at. */
   #expected = 0;
   #inTurn = false;
-  #onRoom: (() => void)[] = [];
   #stopFrameTimer: (() => void) | null = null;
-  #stopUnreadTimer: (() => void) | null = null;
   #stopSignTimer: (() => void) | null = null;
   #closing = false;
   /** When it last sent something, by the monotonic clock. */
@@ -107,6 +90,7 @@ export class Connection implements Sender {
   constructor(socket: Socket, service: Service, onClosed: () => void) {
     this.#socket = socket;
     this.#service = service;
+    this.#out = new Outgoing(socket, service.clock);
     this.activeAt = service.clock.monotonic();
     socket.on('data', (chunk) => this.#receive(chunk as Buffer));
     socket.on('drain', () => this.#drained());
@@ -132,7 +116,7 @@ export class Connection implements Sender {
   }
 
   get unread(): number {
-    return this.#out.bytes + this.#socket.writableLength;
+    return this.#out.unread;
   }
 
   /** Tells why, if there is a reason, and closes once that has been read, or soon. */
@@ -143,8 +127,8 @@ export class Connection implements Sender {
     this.#service.intake.forget(this);
     this.#stopFrameTimer?.();
     this.#socket.removeAllListeners('data');
-    if (reason) this.#send({ id: null, ok: false, error: reason.toJSON() });
-    this.#flush();
+    if (reason) this.#out.send({ id: null, ok: false, error: reason.toJSON() });
+    this.#out.flush();
     const undo = this.#service.clock.after(GOODBYE_MS, () => this.#socket.destroy(), {
       idle: true,
     });
@@ -214,7 +198,7 @@ export class Connection implements Sender {
     const { intake } = this.#service;
     const oversized = this.#expected === 0 ? this.#reader.nextOversized() : null;
     const error = oversized && tooLarge(oversized.what).toJSON();
-    if (error) this.#send({ id: oversized.id, ok: false, error });
+    if (error) this.#out.send({ id: oversized.id, ok: false, error });
     if (error) return true;
     if (this.#expected === 0) this.#expected = Math.max(bytes, this.#reader.nextHeap);
     if (!intake.hasRoom(this, this.#expected)) return false;
@@ -246,7 +230,7 @@ export class Connection implements Sender {
       return null;
     }
     if ('ping' in request) {
-      this.#send({ id: request.id, end: true });
+      this.#out.send({ id: request.id, end: true });
       return null;
     }
     if (this.#underWay.has(request.id)) {
@@ -255,7 +239,7 @@ export class Connection implements Sender {
     }
     if (request.stream && this.#streams >= MAX_STREAMS) {
       // Not made to wait, as calls are: that one of them is given up is told on this same connection.
-      this.#send({ id: request.id, ok: false, error: tooMany(MAX_STREAMS).toJSON() });
+      this.#out.send({ id: request.id, ok: false, error: tooMany(MAX_STREAMS).toJSON() });
       return null;
     }
     // Only a stream can be cancelled; the others do not need what costs as much as a small reply.
@@ -303,8 +287,8 @@ export class Connection implements Sender {
     const durable = this.#service.durable(command, false);
     if (durable) await durable;
     // As a value it may be shared with other replies, as text it is not.
-    while (this.unread > READ_AHEAD && !this.#socket.destroyed) await this.#room();
-    this.#send({ id, ok: true, reply, end: true });
+    while (this.unread > READ_AHEAD && !this.#socket.destroyed) await this.#out.room();
+    this.#out.send({ id, ok: true, reply, end: true });
   }
 
   async #stream(asked: Asked, items: AsyncIterable<Json>): Promise<void> {
@@ -316,12 +300,12 @@ export class Connection implements Sender {
       // The request has been taken in: a run that is followed for hours holds its params by itself.
       if (asked.heap > 0) this.#hold(0, -asked.heap);
       asked.heap = 0;
-      this.#send({ id, item });
-      if (this.#out.bytes > GATHER || this.#socket.writableNeedDrain) await this.#room();
+      this.#out.send({ id, item });
+      if (this.#out.isFull) await this.#out.room();
       if (++sent % SENT_IN_TURN === 0) await myTurn();
     }
     // A stream that ends because the daemon does has no end that a client could take for the real one.
-    if (!this.#closing && !this.#socket.destroyed) this.#send({ id, end: true });
+    if (!this.#closing && !this.#socket.destroyed) this.#out.send({ id, end: true });
   }
 
   async #fail({ id, command }: Request, thrown: unknown): Promise<void> {
@@ -333,36 +317,11 @@ export class Connection implements Sender {
     } catch (failure) {
       error = toJobrunError(failure);
     }
-    this.#send({ id, ok: false, error: error.toJSON() });
-  }
-
-  #send(reply: Reply): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    const first = this.#out.bytes === 0;
-    this.#out.put(reply);
-    if (first) process.nextTick(() => this.#flush());
-  }
-
-  #flush(): void {
-    if (this.#out.bytes === 0 || this.#socket.destroyed) return;
-    const all = this.#out.take();
-    for (let at = 0; at < all.length; at += PIECE) {
-      this.#socket.write(all.subarray(at, at + PIECE));
-    }
-    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#watchUnread();
-  }
-
-  /** Resolves when the client has taken what was written. */
-  async #room(): Promise<void> {
-    this.#flush();
-    if (this.#socket.destroyed || !this.#socket.writableNeedDrain) return;
-    await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+    this.#out.send({ id, ok: false, error: error.toJSON() });
   }
 
   #drained(): void {
-    const waiting = this.#onRoom;
-    this.#onRoom = [];
-    for (const resolve of waiting) resolve();
+    this.#out.drained();
     this.readOn();
     this.#service.turns.wake();
   }
@@ -400,7 +359,7 @@ export class Connection implements Sender {
       this.#stopSignTimer = null;
       if (this.#closing || !this.#socket.isPaused()) return;
       // A client that takes no replies needs no heartbeat either, and must not gather them.
-      if (this.#socket.writableLength === 0) this.#send(SIGN);
+      if (this.#socket.writableLength === 0) this.#out.send(SIGN);
       this.#giveSigns();
     });
   }
@@ -421,22 +380,12 @@ export class Connection implements Sender {
     });
   }
 
-  #watchUnread(): void {
-    const before = this.#socket.writableLength;
-    this.#stopUnreadTimer ??= this.#service.clock.after(UNREAD_PATIENCE_MS, () => {
-      this.#stopUnreadTimer = null;
-      const now = this.#socket.writableLength;
-      if (now > MAX_UNREAD_BYTES && now >= before) this.#socket.destroy();
-      else if (now > MAX_UNREAD_BYTES) this.#watchUnread();
-    });
-  }
-
   #ended(): void {
     this.#closing = true;
     this.#unfinish(0);
     this.#service.intake.forget(this);
     this.#stopFrameTimer?.();
-    this.#stopUnreadTimer?.();
+    this.#out.stop();
     this.#stopSignTimer?.();
     for (const controller of this.#underWay.values()) controller?.abort();
     this.#service.turns.forget(this);
