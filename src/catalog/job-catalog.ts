@@ -4,28 +4,23 @@
 // is handed in, for this folder knows no workers.
 import { dirname, relative, sep } from 'node:path';
 import { type Clock, within } from '../support/clock.ts';
-import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { fitTo } from '../support/json-schema.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
 import type { Fields } from '../support/schema.ts';
 import { shared } from '../support/shared.ts';
-import { didYouMean } from '../support/text.ts';
 import { deferred } from '../support/wakeup.ts';
 import {
   BUILT_IN,
   type Catalog,
   type Checked,
   changeOf,
-  checksBySchema,
-  checksParams,
   isExternal,
   type JobChange,
-  type JobData,
   type JobEntry,
   type JobFile,
   policyOf,
 } from './catalog.ts';
+import { type CheckInWorker, checkParams } from './check-params.ts';
 import { optionsOf, readCommand, typedCommands } from './command-file.ts';
 import { readExternal } from './external-file.ts';
 import { Imports } from './imports.ts';
@@ -52,8 +47,7 @@ export interface CatalogParts {
     known: (entry: JobEntry) => void,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** Checks params and makes their lock texts, in a worker. */
-  readonly check: (file: string, params: readonly Json[]) => Promise<Checked[]>;
+  readonly check: CheckInWorker;
 }
 
 /** Listeners hear of a long reload in steps this far apart, not once for each of a thousand files. */
@@ -199,49 +193,8 @@ export class JobCatalog implements Catalog {
     return this.reload([]);
   }
 
-  async check(job: string, params: readonly Json[]): Promise<Checked[]> {
-    const { file, data } = await this.#getSound(job);
-    if (checksBySchema(data)) return this.#checkBySchema(file, data, params);
-    if (!checksParams(data))
-      return params.map((value) => ({ ok: true, params: value, lock: null }));
-    try {
-      return await this.#parts.check(file, params);
-    } catch (error) {
-      if (!(error instanceof JobrunError) || error.code !== 'broken-job') throw error;
-      // It was sound when it was read: what it lacked may be there now, or it is broken.
-      await this.reread(job);
-      return this.#parts.check((await this.#getSound(job)).file, params);
-    }
-  }
-
-  /** Only where a function makes a lock text of the params is job code asked. */
-  async #checkBySchema(
-    file: string,
-    { schema, has }: JobData,
-    params: readonly Json[],
-  ): Promise<Checked[]> {
-    const checked: Checked[] = [];
-    for (const value of params) {
-      const fitted = fitTo(schema, value);
-      const isWrong = fitted.issues.length > 0;
-      const { value: made, issues } = fitted;
-      if (isWrong) checked.push({ ok: false, issues });
-      else if (!has.has('lock')) checked.push({ ok: true, params: made, lock: null });
-      else checked.push(...(await this.#parts.check(file, [made])));
-    }
-    return checked;
-  }
-
-  async #getSound(job: string): Promise<Extract<JobEntry, { state: 'ok' }>> {
-    const known = this.find(job);
-    const entry = known?.state === 'broken' ? await this.reread(job) : known;
-    if (entry?.state === 'ok') return entry;
-    if (entry) {
-      const message = `the job ${job} is broken: ${entry.error}`;
-      throw new JobrunError('broken-job', message, 'Fix its file.');
-    }
-    const hint = didYouMean(job, this.#entries.keys(), 'See `jobrun jobs`.');
-    throw new JobrunError('unknown-job', `there is no job named ${job}`, hint);
+  check(job: string, params: readonly Json[]): Promise<Checked[]> {
+    return checkParams(job, params, this, this.#parts.check);
   }
 
   /** Calls back when entries have changed. Returns its undo. */
