@@ -238,7 +238,8 @@ const LARGE_BYTES = 16 * 1024;
 
 /** Returns a run without its values; null if it is not large, not settled, or makes no sense. */
 export function lightOf(raw: unknown): Run | null {
-  if (weightOfValue(raw) <= LARGE_BYTES) return null;
+  // Most runs that a start reads are waiting. They are not weighed for this.
+  if (!saysSettled(raw) || weightOfValue(raw) <= LARGE_BYTES) return null;
   const run = readRun(raw);
   if (run !== raw || typeof run === 'string' || !isSettled(run)) return null;
   const { state, life } = run;
@@ -249,6 +250,9 @@ export function lightOf(raw: unknown): Run | null {
     life: life && withoutSaved(life),
   };
 }
+
+const saysSettled = (raw: unknown): boolean =>
+  isFields(raw) && isFields(raw.state) && raw.state.settledAt !== undefined;
 
 function withoutSaved({ checkpoint: _c, steps: _s, output: _o, ...rest }: Life): Life {
   return rest;

@@ -4,6 +4,7 @@
 //
 // A page may be larger than any text can be (some runs with full steps are enough: 512 MB). So no text is ever longer
 // than an element or a piece, and a writer or reader lets others run between two pieces.
+import { isAscii } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { hex } from '../support/files.ts';
 import { parseJson } from '../support/json.ts';
@@ -165,7 +166,7 @@ export class Reading {
   data(): unknown {
     const rest = joined(this.#rest);
     if (this.#isBroken || rest.length > MOST_LINE_BYTES) return null;
-    const data = parseJson(this.#frame + rest.toString('utf8')) ?? null;
+    const data = parseJson(this.#frame + textOf(rest)) ?? null;
     if (data === null) return null;
     for (const [name, value] of Object.entries(data)) {
       if (!Array.isArray(value)) continue;
@@ -217,6 +218,9 @@ export class Reading {
 
 const joined = (pieces: readonly Buffer[]): Buffer =>
   pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+
+/** Decodes the bytes of a page. Most are ASCII, which is copied: a UTF-8 decoder takes half as long again. */
+const textOf = (bytes: Buffer): string => bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 
 /** True if a line ends before the last byte does. */
 const isEndInside = (piece: Buffer): boolean => {

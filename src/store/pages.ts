@@ -352,9 +352,9 @@ export class Pages<R extends Row> {
   ): Pick<ReadPage<R>, 'records' | 'oddities'> {
     const records: R[] = [];
     const oddities: Omit<Oddity, 'path'>[] = [];
+    const note: Note = (what, setAside = false) => oddities.push({ what, setAside });
+    const wrong = (why: string): void => note(`a ${this.table.what} makes no sense: ${why}`);
     for (const [i, one] of raw.entries()) {
-      const note: Note = (what, setAside = false) => oddities.push({ what, setAside });
-      const wrong = (why: string): void => note(`a ${this.table.what} makes no sense: ${why}`);
       const record = this.table.read(one, note);
       if (typeof record === 'string') wrong(record);
       else if (isElsewhere(record.id)) wrong(`${record.id} is in another page`);

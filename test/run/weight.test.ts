@@ -28,6 +28,14 @@ test('a small run weighs little', () => {
   expect(weightOf(runWith({ to: 'ada', n: 3 }))).toBeLessThan(1000);
 });
 
+test('each run has its own weight, whichever was weighed before it', () => {
+  const [light, heavy] = [runWith({ to: 'ada' }), runWith({ text: 'x'.repeat(MB) })];
+  const [few, many] = [weightOf(light), weightOf(heavy)];
+  expect(many - few).toBeGreaterThan(MB / 2);
+  expect([heavy, light, light, heavy].map(weightOf)).toEqual([many, few, few, many]);
+  expect(weightOf({ ...heavy, params: { to: 'ada' } })).toBe(few);
+});
+
 test.each<[string, Run]>([
   ['params', runWith({ text: 'x'.repeat(MB) })],
   ['output', runWith(null, ['x'.repeat(MB)])],

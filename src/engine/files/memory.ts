@@ -112,9 +112,9 @@ export class Memory implements PagedTable<Run> {
   load(run: Run): void {
     this.tally.add(run, 1);
     // It was parsed a moment ago and is not shared: the one change of a run in place.
-    const state =
-      run.state.name === 'queued' ? queuedSince(run.state.dueAt, run.state.waitMs) : run.state;
-    Object.assign(run, { state, job: this.#nameOf(run.job) });
+    const own: { -readonly [Field in keyof Run]: Run[Field] } = run;
+    if (run.state.name === 'queued') own.state = queuedSince(run.state.dueAt, run.state.waitMs);
+    own.job = this.#nameOf(run.job);
     this.#noteHeldUp(run.id, run);
     if (isSettled(run)) return;
     this.#weigh(run, 1);
