@@ -12,7 +12,8 @@ import { keptRun } from '../../run/stored-run.ts';
 import type { Pauses } from '../engine.ts';
 import type { Asked, Known, Made, Meta, Started } from './decided.ts';
 import { Dependents, isDependent } from './dependents.ts';
-import { awaitsRuns, columnOf, type Held } from './run-row.ts';
+import { askedName, Lookups } from './lookups.ts';
+import { awaitsRuns, type Held } from './run-row.ts';
 import { type Found, keyOf, type RunFound, type ScheduleFound, Wanted } from './wanted.ts';
 
 const NONE: ReadonlySet<number> = new Set();
@@ -63,13 +64,8 @@ export class Unit implements UnitOfWork {
   /** Runs of which all have heard by now. */
   readonly told: number[] = [];
   readonly #others = new Map<number, Run>();
-  readonly #keys = new Map<string, number | null>();
+  readonly #lookups = new Lookups();
   readonly #dependents = new Dependents();
-  readonly #slots = new Map<string, readonly number[]>();
-  readonly #counts = new Map<string, number>();
-  readonly #running = new Map<string, readonly number[]>();
-  readonly #holders = new Map<string, number | null>();
-  readonly #starts = new Map<string, readonly number[]>();
   /** Runs that this turn has touched, by what they are found by. Their present state says whether they are it still. */
   readonly #touched = new Map<string, Set<number>>();
   readonly #before: readonly unknown[];
@@ -150,9 +146,8 @@ export class Unit implements UnitOfWork {
   }
 
   withKey(job: string, key: string): Run | null {
-    const at = keyOf(job, key);
-    if (!this.#keys.has(at)) this.missing.keys.set(at, [job, key]);
-    const ids = [this.#keys.get(at) ?? 0, ...this.#touchedBy(`key ${at}`)];
+    const known = this.#lookups.withKey(job, key, this.missing);
+    const ids = [known ?? 0, ...this.#touchedBy(`key ${keyOf(job, key)}`)];
     return this.#unsettled(ids)[0] ?? null;
   }
 
@@ -290,7 +285,7 @@ export class Unit implements UnitOfWork {
 
   /** The unsettled runs of a schedule that was asked for, oldest first. */
   unsettledOf(schedule: string): readonly Run[] {
-    const ids = [...(this.#slots.get(schedule) ?? []), ...this.#touchedBy(`slot ${schedule}`)];
+    const ids = [...this.#lookups.slotsOf(schedule), ...this.#touchedBy(`slot ${schedule}`)];
     return this.#unsettled(ids).toSorted((a, b) => a.id - b.id);
   }
 
@@ -307,9 +302,8 @@ export class Unit implements UnitOfWork {
   }
 
   hasRun(job: string): boolean {
-    const count = this.#counts.get(job);
-    if (count === undefined) this.missing.jobs.add(job);
-    return (count ?? 0) > 0 || this.changes.some(({ run }) => run.job === job);
+    const isKnown = this.#lookups.hasRun(job, this.missing);
+    return isKnown || this.changes.some(({ run }) => run.job === job);
   }
 
   start(started: Started): void {
@@ -332,21 +326,18 @@ export class Unit implements UnitOfWork {
   }
 
   #startsOf(job: string, since: number): readonly number[] {
-    const starts = this.#starts.get(job);
-    if (!starts) this.missing.starts.set(job, since);
-    return [...(starts ?? []), ...this.started.flatMap((one) => (one.job === job ? one.at : []))];
+    const starts = this.#lookups.startsOf(job, since, this.missing);
+    return [...starts, ...this.started.flatMap((one) => (one.job === job ? one.at : []))];
   }
 
   #runningOf(job: string): ReadonlySet<number> {
-    const ids = this.#running.get(job);
-    if (!ids) this.missing.running.add(job);
-    return new Set([...(ids ?? []), ...this.#touchedBy(`running ${job}`)].filter(this.#runs));
+    const ids = this.#lookups.runningOf(job, this.missing);
+    return new Set([...ids, ...this.#touchedBy(`running ${job}`)].filter(this.#runs));
   }
 
   #holderOf(lock: string): number | undefined {
-    const id = this.#holders.get(lock);
-    if (id === undefined) this.missing.locks.add(lock);
-    return [...this.#touchedBy(`lock ${lock}`), ...(id == null ? [] : [id])].find(this.#runs);
+    const id = this.#lookups.holderOf(lock, this.missing);
+    return [...this.#touchedBy(`lock ${lock}`), ...(id === null ? [] : [id])].find(this.#runs);
   }
 
   /** A run that this turn knows nothing of is as it was read. */
@@ -361,6 +352,7 @@ export class Unit implements UnitOfWork {
   take(wanted: Wanted, rows: readonly Found[]): void {
     this.#takeNothing(wanted);
     for (const row of rows) this.#takeRow(row, wanted);
+    this.#lookups.take(wanted, rows);
     this.#dependents.take(wanted, rows);
     for (const row of rows)
       if (isDependent(row) && !wanted.chains.has(row.id)) this.#takeOthers(row as RunFound);
@@ -369,23 +361,13 @@ export class Unit implements UnitOfWork {
   /** A thing that no row speaks of is not there. */
   #takeNothing(wanted: Wanted): void {
     for (const id of wanted.runs) if (!this.runs.has(id)) this.know(id, null, null, 0);
-    for (const at of wanted.keys.keys()) this.#keys.set(at, null);
     for (const id of wanted.requests) if (!this.requests.has(id)) this.requests.set(id, null);
-    for (const name of wanted.schedules) {
+    for (const name of wanted.schedules)
       if (!this.schedules.has(name)) this.schedules.set(name, null);
-      this.#slots.set(name, []);
-    }
-    for (const job of wanted.jobs) this.#counts.set(job, 0);
-    for (const job of wanted.running) this.#running.set(job, []);
-    for (const lock of wanted.locks) this.#holders.set(lock, null);
-    for (const job of wanted.starts.keys()) this.#starts.set(job, []);
   }
 
   #takeRow(row: Found, wanted: Wanted): void {
-    const { kind, id, name, doc } = row;
-    // A column has some texts in other words: they are found by those that were asked for.
-    const asked = (names: Iterable<string>): string =>
-      [...names].find((one) => columnOf(one) === name) ?? name;
+    const { kind, id, doc } = row;
     switch (kind) {
       case 'run':
       case 'key':
@@ -395,31 +377,18 @@ export class Unit implements UnitOfWork {
         this.#takeRun(row as RunFound);
         break;
       case 'request': {
-        const request = asked(wanted.requests);
+        const request = askedName(row, wanted.requests);
         this.requests.set(request, { id: request, ids: doc as number[], at: id });
         break;
       }
       case 'schedule': {
         const { doc: schedule } = row as ScheduleFound;
         if (!this.changedSchedules.has(schedule.name)) this.schedules.set(schedule.name, schedule);
-        break;
       }
-      case 'job':
-        this.#counts.set(asked(wanted.jobs), id);
-        break;
-      case 'running':
-        this.#running.set(asked(wanted.running), doc as number[]);
-        break;
-      case 'holder':
-        this.#holders.set(asked(wanted.locks), id);
-        break;
-      case 'starts':
-        this.#starts.set(asked(wanted.starts.keys()), doc as number[]);
-        break;
     }
   }
 
-  #takeRun({ kind, id, doc, token_turn, token_n, member, mark, bytes }: RunFound): void {
+  #takeRun({ id, doc, token_turn, token_n, member, mark, bytes }: RunFound): void {
     const held =
       token_turn === null || token_n === null
         ? null
@@ -427,10 +396,6 @@ export class Unit implements UnitOfWork {
     const before = this.runs.get(id);
     if (!before || (before.run === null && !this.dirty.has(id)))
       this.know(id, keptRun(doc), held, bytes);
-    const { key, schedule } = doc.origin ?? {};
-    if (kind === 'key' && key !== undefined) this.#keys.set(keyOf(doc.job, key), id);
-    if (kind === 'slot' && schedule !== undefined)
-      this.#slots.set(schedule, [...(this.#slots.get(schedule) ?? []), id]);
   }
 
   /** The runs of a dependent that are over are known now. */
