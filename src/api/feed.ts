@@ -2,8 +2,9 @@
 // `{ type: 'gap' }`, and continues with the newest. It can never slow the source or the other readers, nor grow memory.
 // The history is bounded by number and by bytes, for readers that were away and come back.
 
+import { getHeapStatistics } from 'node:v8';
 import { onAbort } from '../support/aborts.ts';
-import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../support/limits.ts';
+import { MAX_EVENT_BYTES, MAX_EVENT_SHARE, MAX_EVENTS_KEPT } from '../support/limits.ts';
 import { Wakeup } from '../support/wakeup.ts';
 
 /** Some events were missed: the reader was too slow, or the daemon that kept them has ended. */
@@ -18,6 +19,10 @@ export interface Numbered {
 /** Events that wait for one reader: a burst of a second; more of them mean that it does not read. */
 const MAX_WAITING = 5_000;
 
+/** The bytes that events may hold in a heap of this size. */
+export const eventBytes = (heap: number): number =>
+  Math.min(MAX_EVENT_BYTES, heap * MAX_EVENT_SHARE);
+
 interface Weighed<Item> {
   readonly item: Item;
   readonly bytes: number;
@@ -25,6 +30,7 @@ interface Weighed<Item> {
 
 export class Feed<Item extends Numbered> {
   readonly #weigh: (item: Item) => number;
+  readonly #most: number;
   #last: number;
   /** The oldest that is kept stands at `#first`; what was before it is null until the list is cut. */
   #kept: (Weighed<Item> | null)[] = [];
@@ -32,9 +38,17 @@ export class Feed<Item extends Numbered> {
   #bytes = 0;
   readonly #readers = new Set<Reader<Item>>();
 
-  /** `weigh` tells about how many bytes an event holds; `last` is the number of the last one before this feed began. */
-  constructor(weigh: (item: Item) => number, last: number) {
+  /**
+   * `weigh` tells about how many bytes an event holds, of which `most` are kept; `last` is the number of the last one
+   * before this feed began.
+   */
+  constructor(
+    weigh: (item: Item) => number,
+    last: number,
+    most = eventBytes(getHeapStatistics().heap_size_limit),
+  ) {
     this.#weigh = weigh;
+    this.#most = most;
     this.#last = last;
   }
 
@@ -53,7 +67,7 @@ export class Feed<Item extends Numbered> {
     this.#last = item.n;
     this.#kept.push(weighed);
     this.#bytes += weighed.bytes;
-    while (this.#kept.length - this.#first > MAX_EVENTS_KEPT || this.#bytes > MAX_EVENT_BYTES) {
+    while (this.#kept.length - this.#first > MAX_EVENTS_KEPT || this.#bytes > this.#most) {
       this.#bytes -= this.#kept[this.#first]?.bytes ?? 0;
       this.#kept[this.#first++] = null;
     }
@@ -64,7 +78,7 @@ export class Feed<Item extends Numbered> {
 
   /** Everything published from now on, after the kept ones with a number above `since`. Ends with the signal. */
   async *read(since: number | null, signal: AbortSignal): AsyncGenerator<Item | Gap> {
-    const reader = new Reader<Item>();
+    const reader = new Reader<Item>(this.#most);
     this.#readers.add(reader);
     const unlisten = onAbort(signal, () => reader.end());
     if (signal.aborted) reader.end();
@@ -88,14 +102,19 @@ export class Feed<Item extends Numbered> {
 }
 
 class Reader<Item> {
+  readonly #most: number;
   #waiting: Item[] = [];
   #bytes = 0;
   #lost = false;
   #ended = false;
   readonly #arrivals = new Wakeup();
 
+  constructor(most: number) {
+    this.#most = most;
+  }
+
   put({ item, bytes }: Weighed<Item>): void {
-    if (this.#waiting.length >= MAX_WAITING || this.#bytes > MAX_EVENT_BYTES) {
+    if (this.#waiting.length >= MAX_WAITING || this.#bytes > this.#most) {
       this.#take();
       this.#lost = true;
     }

@@ -102,6 +102,8 @@ export const MAX_REQUESTS_REMEMBERED = 10_000;
 /** Events kept for `events --since`; fewer of large runs. As many bytes may wait for one reader. */
 export const MAX_EVENTS_KEPT = 10_000;
 export const MAX_EVENT_BYTES = 64 * MB;
+/** The same as a share of a small heap: on a store no two events have their values in common. */
+export const MAX_EVENT_SHARE = 1 / 8;
 /** Settled pages held in memory for `show` and `list`; fewer of large ones, but for the last. */
 export const PAGES_CACHED = 16;
 export const PAGES_CACHED_BYTES = 64 * MB;

@@ -1,7 +1,7 @@
 // The feed: each reader gets every event or is told of a gap, and none holds up another.
 import { expect, test } from 'vitest';
-import { Feed } from '../../src/api/feed.ts';
-import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT } from '../../src/support/limits.ts';
+import { eventBytes, Feed } from '../../src/api/feed.ts';
+import { MAX_EVENT_BYTES, MAX_EVENTS_KEPT, MB } from '../../src/support/limits.ts';
 
 interface Event {
   readonly n: number;
@@ -57,6 +57,14 @@ test('of large events fewer are kept: what they hold together is bounded, for ea
   expect(((await slow.next()).value as Event).n).toBeGreaterThan(12_290);
   await slow.return?.(undefined);
   expect(await take(feed.read(12_344, never()), 1)).toEqual([{ n: 12_345 }]);
+});
+
+test('in a small heap events take a part of it, and of a large one no more than they need', async () => {
+  expect(eventBytes(72 * MB)).toBeLessThan(10 * MB);
+  expect(eventBytes(8000 * MB)).toBe(MAX_EVENT_BYTES);
+  const feed = new Feed<Event>(() => MB, 0, eventBytes(72 * MB));
+  publish(feed, 1, 100);
+  expect(await take(feed.read(0, never()), 2)).toEqual([{ type: 'gap' }, { n: 92 }]);
 });
 
 test('a feed that begins after a restart tells a gap to who missed something, and to nobody else', async () => {
