@@ -438,8 +438,10 @@ export class Attempt {
       onStuck(error);
     };
     if (this.#owes()) await untilWritten(() => logs.flush(this.run.id, true), clock, told);
+    // A store decides later, and its place may have gone to the next run before that.
+    const now = clock.now();
     const decide = (run: Run): Run =>
-      settle(withProgress(run, this.progress), outcome, policy, clock.now(), chance(), tookMs);
+      settle(withProgress(run, this.progress), outcome, policy, now, chance(), tookMs);
     const write = () => engine.changeHeld(this.run.id, this.#token, decide);
     const run = await untilWritten(write, clock, told);
     return run ?? (await engine.find(this.run.id)) ?? this.run;

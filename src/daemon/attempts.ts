@@ -142,9 +142,10 @@ export class Attempts {
   async #giveBack({ run, token }: Claimed, runner: Runner): Promise<void> {
     const { engine, clock, chance, catalog, onStuck, release } = this.#p;
     release(runner, true);
+    const now = clock.now();
     const decide = (held: Run): Run => {
       const policy = policyOf(catalog.find(held.job));
-      return settle(held, { kind: 'stopped' }, policy, clock.now(), chance());
+      return settle(held, { kind: 'stopped' }, policy, now, chance());
     };
     await untilWritten(() => engine.changeHeld(run.id, token, decide), clock, onStuck);
   }

@@ -148,7 +148,7 @@ export class Scheduler {
     this.#dueAt = await this.#p.engine.advance(now);
     const restMs = this.#restUntil - this.#p.clock.monotonic();
     if (this.#state === 'running' && restMs <= 0) {
-      for (const workerKind of ['dedicated', 'shared'] as const) this.#claim(workerKind, now);
+      for (const workerKind of ['dedicated', 'shared'] as const) this.#claim(workerKind);
       this.#p.handOut();
     }
     this.#p.onTick();
@@ -157,10 +157,12 @@ export class Scheduler {
     return { at, sharp: at === due };
   }
 
-  #claim(workerKind: WorkerKind, now: number): void {
+  #claim(workerKind: WorkerKind): void {
     const only = this.#p.only?.();
     const free = this.#p.free(workerKind);
     if (free <= 0) return;
+    // Later than this pass began: a place may have become free since, and its next run begins after the one before.
+    const now = this.#p.clock.now();
     const acquired: Runner[] = [];
     const workerFor = (run: Run): Runner => {
       const runner = this.#p.acquire(run);

@@ -36,6 +36,26 @@ it('either host takes runs of both, sees them alike, and has ids and order in co
   expect((await two.json('list')).runs.map(({ id }: { id: string }) => id)).toEqual(['2', '1']);
 }, 120_000);
 
+it('of a daemon with two places no three runs are under way at one instant, and status says at once how many are', async () => {
+  const { one } = await hosts(['one'], { files, lease: '30s' });
+  await one.daemon();
+  await one.cli(['pause']);
+  const ids = await Promise.all(Array.from({ length: 10 }, () => one.accept('where', { ms: 40 })));
+  await one.cli(['resume']);
+  const spans: [from: number, to: number][] = [];
+  for (const id of ids) {
+    const { startedAt, settledAt } = await one.until(id);
+    spans.push([Date.parse(startedAt), Date.parse(settledAt)]);
+  }
+  const under = ([at]: [number, number]): number =>
+    spans.filter(([from, to]) => from <= at && at < to).length;
+  expect(Math.max(...spans.map(under))).toBe(2);
+  const long = await one.accept('where', { ms: 60_000 });
+  await one.until(long, ['running']);
+  expect((await one.ask('status')).workers).toEqual({ busy: 1, total: 2 });
+  await one.cli(['abort', long, '--force']);
+}, 120_000);
+
 it('params that are added to a run are added to those that it has, on any host', async () => {
   const { one, two } = await hosts(['one', 'two'], { files });
   const { id } = await one.json(

@@ -17,7 +17,10 @@ export function hostView(member: ListedMember): HostView {
 /** All daemons at work: on files the one that answers, if one does. */
 export async function hostViews(context: Context): Promise<readonly HostView[]> {
   const { daemon, members, config, catalog } = context;
-  if (config.store) return (await members.list()).map(hostView);
+  // Its own workers a daemon knows as they are now; the store knows them as they were at the last renewal.
+  const asNow = (one: ListedMember): ListedMember =>
+    daemon && one.id === members.self.id ? { ...one, workers: daemon.workers() } : one;
+  if (config.store) return (await members.list()).map((one) => hostView(asNow(one)));
   if (!daemon) return [];
   const { pid, since, workers } = daemon;
   const jobs = catalog.all().flatMap(({ name, state }) => (state === 'ok' ? [name] : []));
