@@ -83,8 +83,9 @@ export const status: Command<typeof options, Status> = {
       out.line`runs      ${counts.map(([state, n]) => `${n} ${state}`).join(', ') || 'none'}`;
       // A daemon of the version before does not say.
       const { memory } = status;
-      if (running && memory)
-        out.line`memory    ${showMegabytes(memory.bytes)} of ${showMegabytes(memory.limit)} taken by runs`;
+      const { bytes = 0, limit = null } = memory ?? {};
+      if (running && limit !== null)
+        out.line`memory    ${showMegabytes(bytes)} of ${showMegabytes(limit)} taken by runs`;
       if (broken.length > 0) out.line`broken    ${broken.join(', ')}`;
       // A daemon of the version before may still answer.
       if (paused?.all) out.line`paused    all jobs`;

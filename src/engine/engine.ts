@@ -183,7 +183,8 @@ export interface SettledRun {
 /** Bytes, estimated. */
 export interface MemoryUse {
   readonly bytes: number;
-  readonly limit: number;
+  /** Null on a store, whose runs do not stay in memory. */
+  readonly limit: number | null;
 }
 
 export interface Pauses {

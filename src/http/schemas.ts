@@ -145,7 +145,7 @@ const status = object(
     broken: listOf(text),
     paused: object({ all: flag, jobs: listOf(text) }),
     http: textOrNull,
-    memory: object({ bytes: { type: 'number' }, limit: { type: 'number' } }),
+    memory: object({ bytes: { type: 'number' }, limit: { type: ['number', 'null'] } }),
     watch: orNull(object({ by: text, problem: textOrNull, hint: textOrNull })),
     external: listOf(object({ name: text, jobs: listOf(text), seenAt: instant, running: whole })),
   },

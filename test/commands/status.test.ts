@@ -57,6 +57,12 @@ test('workers outside stand in columns, and the jobs that they take come last', 
   expect(await printed({}, 'outside')).toEqual([]);
 });
 
+test('the memory that runs take stands against its limit; on a store, where they take none, it is left out', async () => {
+  const memory = { bytes: 3 * 1024 ** 2, limit: 900 * 1024 ** 2 };
+  expect(await printed({ memory }, 'memory')).toEqual(['memory    3 MB of 900 MB taken by runs']);
+  expect(await printed({ memory: { bytes: 0, limit: null } }, 'memory')).toEqual([]);
+});
+
 test('hosts that share a store stand in columns', async () => {
   const hosts = [
     { host: 'a', pid: 1, workers: { busy: 0, total: 4 }, state: 'alive', silentMs: 0 },

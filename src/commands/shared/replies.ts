@@ -94,7 +94,7 @@ export interface Status {
   readonly broken: readonly string[];
   /** The jobs that start nothing new until they are resumed. */
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
-  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused. */
+  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused: null on a store. */
   readonly memory: MemoryUse;
   /** The address that the daemon serves HTTP on; null where it does not, or none runs. */
   readonly http: string | null;

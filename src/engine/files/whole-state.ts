@@ -31,7 +31,7 @@ export interface Known {
   /** The latest instant that anything in it has; 0 where there is none. */
   readonly newest: number;
   readonly schedules: readonly Schedule[];
-  readonly memory: MemoryUse;
+  readonly memory: MemoryUse & { readonly limit: number };
 }
 
 export async function inspectState(disk: Disk, dir: string, clock: Clock): Promise<Inspection> {

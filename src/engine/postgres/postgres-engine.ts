@@ -387,9 +387,8 @@ export class PostgresEngine extends Reads implements E.Engine {
     return this.#turns.soFar();
   }
 
-  /** No run stays in memory. */
   async memoryUse(): Promise<E.MemoryUse> {
-    return { bytes: 0, limit: Number.POSITIVE_INFINITY };
+    return { bytes: 0, limit: null };
   }
 
   /** Sums what the rows hold. Their files never shrink: once over the bound of history, they would stay over it. */
