@@ -64,6 +64,15 @@ export const BUILT_IN = 'command';
 
 export const isBuiltIn = (entry: JobEntry | null): boolean => entry?.kind === 'built-in';
 
+/** The same of a job as it is shown. A job of another host has no file here either. */
+export const isTypedJob = ({
+  name,
+  file,
+}: {
+  readonly name: string;
+  readonly file: unknown;
+}): boolean => name === BUILT_IN && file === null;
+
 export interface Catalog {
   /** All jobs by name, broken ones too, in the order of their names. */
   all(): readonly JobEntry[];

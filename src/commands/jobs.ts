@@ -8,6 +8,7 @@ import { showRuns } from './list.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
 import { filterOf, fitsTexts } from './shared/filter.ts';
+import { jobsAnywhere } from './shared/hosts.ts';
 import { findJob, JobLookup, stillRead } from './shared/job-lookup.ts';
 import { jobNames, jobView, jobViews, NO_RUNS, schedulesByJob } from './shared/job-views.ts';
 import { choice, job } from './shared/kinds.ts';
@@ -71,7 +72,7 @@ export const jobs: Command<typeof options, Reply> = {
     await (short ? findJob(name, catalog) : new JobLookup(context).find(name));
     const job = await jobView(name, context);
     if (!job && catalog.names().includes(name)) throw stillRead(name);
-    if (!job) throw unknownJob(name, catalog.names(), context.config.jobs);
+    if (!job) throw unknownJob(name, [...(await jobsAnywhere(context))], context.config.jobs);
     return { jobs: [job], ...job, runs: await latestRuns(name, short, context) };
   },
 

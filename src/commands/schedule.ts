@@ -138,7 +138,9 @@ export const schedule: Command<typeof options, Reply, Followed> = {
     if (!makesSchedule(asked)) return { run: await acceptRun(asked, context, now) };
     const { job, texts, dryRun = false } = asked;
     const { schedule, replaced } = await makeSchedule(asked, context, now, dryRun);
-    const view = await durably(context.engine, async () => scheduleViewer(context)(schedule));
+    const view = await durably(context.engine, async () =>
+      (await scheduleViewer(context))(schedule),
+    );
     return { schedule: { ...view, ...textNoteOf(job, texts, context) }, dryRun, replaced };
   },
 

@@ -37,11 +37,11 @@ export const schedules: Command<typeof options, Reply> = {
     fitting.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (order === 'next') fitting.sort(byRank(({ nextAt }) => nextAt ?? Number.POSITIVE_INFINITY));
     const { rows, windowed } = windowOf(fitting, request);
-    const view: (one: Schedule) => ShortSchedule = (short ? shortScheduleViewer : scheduleViewer)(
-      context,
-    );
+    const viewer: (of: Context) => Promise<(one: Schedule) => ShortSchedule> = short
+      ? shortScheduleViewer
+      : scheduleViewer;
     const reply: Reply<ShortSchedule> = {
-      schedules: await inTurns(context.clock, rows, view),
+      schedules: await inTurns(context.clock, rows, await viewer(context)),
       ...windowed,
     };
     // Only who asks for short rows gets them.

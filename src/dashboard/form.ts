@@ -15,7 +15,7 @@ export interface FormJob {
   readonly name: string;
   readonly state: string;
   readonly description: string | null;
-  /** Null for the built-in job, whose programs come from a command line and never from a form. */
+  /** Null for the built-in job, whose programs come from a command line and never from a form, and for a job of another host. */
   readonly file: string | null;
   readonly params: Json;
 }

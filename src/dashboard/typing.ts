@@ -1,5 +1,6 @@
 // The screens that take keys as text: the filter, the due time, the choice of a job, the form, and the letter that
 // answers a question.
+import { isTypedJob } from '../catalog/catalog.ts';
 import { errorLine } from '../support/errors.ts';
 import { type Json, parseJson } from '../support/json.ts';
 import type { TimeReference } from '../support/typed-times.ts';
@@ -118,8 +119,8 @@ export function readOutcome({
   return output === undefined ? { ok: false } : { ok: true, args: { output } };
 }
 
-/** True for the built-in job: no file defines it, and its programs come from a command line. */
-const isTyped = (job: FormJob): boolean => job.file === null && isSound(job);
+/** True for the built-in job, whose programs come from a command line. */
+const isTyped = (job: FormJob): boolean => isTypedJob(job) && isSound(job);
 const isSound = ({ state }: FormJob): boolean => state !== 'missing' && state !== 'broken';
 const TYPED = 'programs are started in a shell: jobrun run -- <command…>';
 

@@ -1,5 +1,6 @@
 // One job: what it is, its schedule, and how its last runs went.
 
+import { isTypedJob } from '../catalog/catalog.ts';
 import type { JobView } from '../commands/shared/replies.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { showCount } from '../support/text.ts';
@@ -26,6 +27,9 @@ const RUNNING_MS = 1000;
 const paceOf = ({ runs }: Job): number | null =>
   runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
 
+/** Runs of the built-in job begin in a shell. */
+const hasForm = (job: Job): boolean => job.state !== 'missing' && !isTypedJob(job);
+
 const runsOf = (name: string, q = ''): string => to.runs({ q: `job:${name}${q}` });
 
 export function JobPage({ name }: { readonly name: string }) {
@@ -36,7 +40,7 @@ export function JobPage({ name }: { readonly name: string }) {
   const turn = (): void => pause({ kind: 'jobs', name }, !isPaused);
   useKeys({
     ...(mayAct && { P: turn }),
-    ...(mayAct && job?.file && { s: () => go(to.newRun(name)) }),
+    ...(mayAct && job && hasForm(job) && { s: () => go(to.newRun(name)) }),
     Escape: () => go(to.jobs),
   });
   if (!job || isOld) return <Missing error={error} />;
@@ -47,7 +51,7 @@ export function JobPage({ name }: { readonly name: string }) {
         {mayAct && !isMissing && (
           <>
             <Button act={turn}>{isPaused ? 'Resume' : 'Pause'}</Button>
-            {job.file && (
+            {hasForm(job) && (
               <Go to={to.newRun(name)} class="btn first">
                 New run
               </Go>

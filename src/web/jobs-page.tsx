@@ -1,5 +1,6 @@
-// The jobs there are: those with a file, and those that runs ask for although there is none.
+// The jobs there are: those with a file, here or on another host, and those that runs ask for although there is none.
 
+import { isTypedJob } from '../catalog/catalog.ts';
 import type { JobView, Status } from '../commands/shared/replies.ts';
 import { showShortCount } from '../support/text.ts';
 import { Go } from './go.tsx';
@@ -78,7 +79,7 @@ function Outside({ workers }: { readonly workers: Status['external'] }) {
 }
 
 function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean }) {
-  const { name, file, state, error, description, counts, schedule } = job;
+  const { name, state, error, description, counts, schedule } = job;
   return (
     <tr data-id={name}>
       <td class="name">
@@ -100,7 +101,7 @@ function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean 
       <td class="nowrap">{schedule?.nextAt && <Time at={schedule.nextAt} />}</td>
       {mayAct && (
         <td class="num">
-          {file && (
+          {!isTypedJob(job) && (
             <Go to={to.newRun(name)} class="btn small" aria-label={`New run of ${name}`}>
               New run
             </Go>

@@ -163,7 +163,7 @@ describe('the catalog', () => {
     const context = {
       catalog,
       config: { store: null, jobs: dir },
-      members: { list: async () => [] },
+      members: { list: async () => [], self: { id: 1, host: 'here' } },
     };
     const found = new JobLookup(context).entry('b', false);
     const missing = refusal(new JobLookup(context).entry('c', false));

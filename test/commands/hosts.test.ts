@@ -1,6 +1,7 @@
 // Which hosts there are and which jobs they have, as it is shown: of daemons that share a store.
 import { expect, it } from 'vitest';
-import { hostsByJob, hostView, isElsewhere } from '../../src/commands/shared/hosts.ts';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { hostsElsewhere, hostView, jobsAnywhere } from '../../src/commands/shared/hosts.ts';
 import type { ListedMember } from '../../src/engine/members.ts';
 import type { StorePlace } from '../../src/support/store-place.ts';
 
@@ -24,7 +25,8 @@ const all = [
   member({ id: 3, host: 'web-3', jobs: ['old'], silentMs: 20_000 }),
   member({ id: 4, host: 'web-2', jobs: ['import'] }),
 ];
-const members = { list: async () => all };
+const self = { id: 9, host: 'web-9' };
+const members = { list: async () => all, self };
 
 it('a host that has missed renewals is silent, one that lives is not', () => {
   expect(all.map(hostView)).toMatchObject([
@@ -36,17 +38,22 @@ it('a host that has missed renewals is silent, one that lives is not', () => {
 });
 
 it('a job is on the hosts that live and have it, each named once', async () => {
-  expect(Object.fromEntries(await hostsByJob(members))).toEqual({
+  const config = { store: {} as StorePlace };
+  expect(Object.fromEntries(await hostsElsewhere({ config, members }))).toEqual({
     mail: ['web-1', 'web-2'],
     import: ['web-2'],
   });
+  const own = { ...members, self: { id: 2, host: 'web-2' } };
+  expect(
+    Object.fromEntries(await hostsElsewhere({ config, members: own })),
+    'of its own jobs a daemon knows itself',
+  ).toEqual({ mail: ['web-1'], import: ['web-2'] });
 });
 
-it('a job is elsewhere where a living host has it, and never without a store', async () => {
-  const store = {} as StorePlace;
-  const asked = ['mail', 'old', 'none'].map((job) =>
-    isElsewhere(job, { config: { store }, members }),
-  );
-  expect(await Promise.all(asked)).toEqual([true, false, false]);
-  expect(await isElsewhere('mail', { config: { store: null }, members })).toBe(false);
+it('a job is known that has a file here or that a living host has, and without a store those here alone', async () => {
+  const catalog = { names: () => ['here', 'mail'] } as unknown as Catalog;
+  const known = async (store: StorePlace | null): Promise<readonly string[]> =>
+    [...(await jobsAnywhere({ config: { store }, members, catalog }))].sort();
+  expect(await known({} as StorePlace)).toEqual(['here', 'import', 'mail']);
+  expect(await known(null)).toEqual(['here', 'mail']);
 });

@@ -158,9 +158,11 @@ test('the built-in job has no form: neither s offers it nor R edits a run of it,
   press('s');
   await turn();
   const jobs = [command, entry('trip', 'jobs/trip.ts'), entry('gone', null, 'missing')];
-  asked.find(({ command: name }) => name === 'jobs')?.answer({ jobs });
+  const ofAnotherHost = entry('walk', null);
+  asked.find(({ command: name }) => name === 'jobs')?.answer({ jobs: [...jobs, ofAnotherHost] });
   await turn();
-  expect(store.model.screen).toMatchObject({ kind: 'pick', jobs: [{ name: 'trip' }] });
+  const offered = [{ name: 'trip' }, { name: 'walk' }];
+  expect(store.model.screen).toMatchObject({ kind: 'pick', jobs: offered });
   press('\u001b');
   store.set({ tab: 'done', screen: { kind: 'list' }, asTyped: (text) => `npx ${text}` });
   store.change((model) =>

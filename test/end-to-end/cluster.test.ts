@@ -133,9 +133,16 @@ it('every host tells of all, an abort reaches a run of the other one, and a job 
     { host: 'two', state: 'alive', pid: second.pid, jobs: ['rare', 'where'] },
   ]);
   const { jobs } = await one.json('jobs');
-  expect(jobs.map(({ name, hosts }: { name: string; hosts: string[] }) => [name, hosts])).toEqual([
-    ['where', ['one', 'two']],
+  expect(jobs).toMatchObject([
+    { name: 'rare', hosts: ['two'], state: 'ok', file: null },
+    { name: 'where', hosts: ['one', 'two'], state: 'ok' },
   ]);
+  expect(await one.json('jobs', 'rare')).toMatchObject({ hosts: ['two'], state: 'ok', runs: [] });
+  const made = await one.json('schedule', 'rare', '--cron', '0 0 1 1 *', '--name', 'rarely');
+  expect(made.state).toBe('ok');
+  expect((await one.json('schedules')).schedules).toMatchObject([{ name: 'rarely', state: 'ok' }]);
+  const near = await one.cli(['schedule', 'rar']);
+  expect([near.code, near.stderr]).toEqual([3, expect.stringContaining('Did you mean "rare"?')]);
 
   await one.cli(['pause']);
   const rare = await one.json('schedule', 'rare');

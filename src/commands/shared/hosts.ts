@@ -33,11 +33,9 @@ export async function hostViews(context: Context): Promise<readonly HostView[]> 
 }
 
 /** By the name of a job: the hosts with a daemon that lives and can run it. */
-export async function hostsByJob(
-  members: Pick<Members, 'list'>,
-): Promise<ReadonlyMap<string, readonly string[]>> {
+function hostsByJob(members: readonly ListedMember[]): ReadonlyMap<string, readonly string[]> {
   const hosts = new Map<string, string[]>();
-  for (const { host, jobs, silentMs, leaseMs } of await members.list()) {
+  for (const { host, jobs, silentMs, leaseMs } of members) {
     if (isSilent(silentMs, leaseMs)) continue;
     for (const job of jobs) {
       const known = hosts.get(job);
@@ -53,18 +51,26 @@ export const onlyOn = (hosts: readonly string[]): string => `only on ${hosts.joi
 
 export interface Elsewhere {
   readonly config: Pick<Config, 'store'>;
-  readonly members: Pick<Members, 'list'>;
+  readonly members: Pick<Members, 'list' | 'self'>;
 }
 
-/** The hosts of each job that a daemon elsewhere can run; none without a store. */
-export const hostsElsewhere = async ({
+/**
+ * The hosts of each job that a daemon elsewhere can run; none without a store. A daemon itself is not among them: it knows
+ * its own jobs as they are now, and the store knows them as they were at its last renewal.
+ */
+export async function hostsElsewhere({
   config,
   members,
-}: Elsewhere): ReturnType<typeof hostsByJob> => (config.store ? hostsByJob(members) : new Map());
+}: Elsewhere): Promise<ReturnType<typeof hostsByJob>> {
+  if (!config.store) return new Map();
+  return hostsByJob((await members.list()).filter(({ id }) => id !== members.self.id));
+}
 
-/** True where a daemon elsewhere can run a job that is not here. */
-export const isElsewhere = async (job: string, elsewhere: Elsewhere): Promise<boolean> =>
-  (await hostsElsewhere(elsewhere)).has(job);
+/** The names of the jobs that have a file here, and of those that a daemon elsewhere can run. */
+export const jobsAnywhere = async (
+  context: Elsewhere & Pick<Context, 'catalog'>,
+): Promise<ReadonlySet<string>> =>
+  new Set([...context.catalog.names(), ...(await hostsElsewhere(context)).keys()]);
 
 /**
  * The workers outside that any daemon of the store has heard within a minute. Each daemon knows of all runs that are held, so

@@ -63,9 +63,10 @@ export class JobLookup {
     }
     if (this.#files().has(job)) throw stillRead(job, ', or queue it anyway with --force');
     this.#hosts ??= hostsElsewhere(this.#context);
-    if ((await this.#hosts).has(job)) return null;
+    const hosts = await this.#hosts;
+    if (hosts.has(job)) return null;
     const folder = this.#looks-- > 0 ? this.#context.config.jobs : null;
-    throw unknownJob(job, [...this.#files()], folder, this.#suggesting);
+    throw unknownJob(job, [...this.#files(), ...hosts.keys()], folder, this.#suggesting);
   }
 
   #files(): ReadonlySet<string> {

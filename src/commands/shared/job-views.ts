@@ -5,7 +5,7 @@ import type { Counts } from '../../run/run.ts';
 import { type Schedule, scheduleView } from '../../run/schedule.ts';
 import { shortPath } from '../../support/read-file.ts';
 import type { Context } from './command.ts';
-import { hostsByJob } from './hosts.ts';
+import { hostsElsewhere } from './hosts.ts';
 import type { JobView } from './replies.ts';
 
 export const NO_RUNS: Counts = {
@@ -27,22 +27,24 @@ export async function jobViews(
   return names.map((name) => view(name, context.catalog.find(name), known, context));
 }
 
-/** All jobs by name: those with a file, and those that only runs or schedules still ask for. */
-export async function jobNames({ engine, catalog, daemon }: Context): Promise<readonly string[]> {
+/** All jobs by name: those with a file here or on another host, and those that only runs or schedules still ask for. */
+export async function jobNames(context: Context): Promise<readonly string[]> {
+  const { engine, catalog, daemon } = context;
   const known = catalog.all().map(({ name }) => name);
   // Without a daemon the definitions may not have been read, but the files tell their names.
   const filed = daemon || known.length > 0 ? known : catalog.names();
   const counts = await engine.countsByJob();
   const asked = [...counts].flatMap(([name, own]) => (isWanted(own) ? [name] : []));
   const left = (await engine.schedules()).map(({ job }) => job);
-  return [...new Set([...filed, ...asked, ...left])].sort();
+  const elsewhere = (await hostsElsewhere(context)).keys();
+  return [...new Set([...filed, ...elsewhere, ...asked, ...left])].sort();
 }
 
 export async function jobView(name: string, context: Context): Promise<JobView | null> {
   const known = await knownOf(context);
   const entry = context.catalog.find(name);
   const asked = known.counts.has(name) || known.schedules.some(({ job }) => job === name);
-  return entry || asked ? view(name, entry, known, context) : null;
+  return entry || asked || known.hosts.has(name) ? view(name, entry, known, context) : null;
 }
 
 /** The engine's records of all jobs. */
@@ -51,17 +53,19 @@ interface Known {
   readonly pauses: Pauses;
   readonly schedules: readonly Schedule[];
   readonly byJob: ReadonlyMap<string, Schedule>;
+  /** The other hosts that can run it. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
 }
 
-async function knownOf({ engine, members }: Context): Promise<Known> {
+async function knownOf(context: Context): Promise<Known> {
+  const { engine } = context;
   const schedules = await engine.schedules();
   return {
     counts: await engine.countsByJob(),
     pauses: await engine.pauses(),
     schedules,
     byJob: schedulesByJob(schedules),
-    hosts: await hostsByJob(members),
+    hosts: await hostsElsewhere(context),
   };
 }
 
@@ -84,25 +88,27 @@ function view(
   context: Context,
 ): JobView {
   const { dir, redact, store, host } = context.config;
+  const others = hosts.get(name) ?? [];
   const schedule = byJob.get(name);
   const data = entry?.state === 'ok' ? entry.data : null;
+  const isMissing = !entry && others.length === 0;
+  const isHere = data !== null && (!store || context.daemon !== null);
   return {
     name,
-    state: jobState(name, entry, pauses),
+    state: isMissing ? 'missing' : jobState(name, entry, pauses),
     description: data?.description ?? null,
     group: data?.group ?? null,
     file: entry && !isBuiltIn(entry) ? shortPath(dir, entry.file) : null,
     error: entry?.state === 'broken' ? entry.error : null,
-    schedule: schedule ? scheduleView(schedule, { redact, missing: !entry }) : null,
+    schedule: schedule ? scheduleView(schedule, { redact, missing: isMissing }) : null,
     params: data?.schema ?? null,
     external: data?.external ?? false,
     counts: { ...NO_RUNS, ...counts.get(name) },
-    hosts: store ? (hosts.get(name) ?? []) : data ? [host] : [],
+    hosts: [...new Set([...(isHere ? [host] : []), ...others])].sort(),
   };
 }
 
 function jobState(name: string, entry: JobEntry | null, { all, jobs }: Pauses): JobView['state'] {
-  if (!entry) return 'missing';
-  if (entry.state === 'broken') return 'broken';
+  if (entry?.state === 'broken') return 'broken';
   return all || jobs.has(name) ? 'paused' : 'ok';
 }

@@ -18,6 +18,7 @@ import {
 import { JobrunError } from '../../support/errors.ts';
 import type { Context } from './command.ts';
 import { draftOf } from './drafts.ts';
+import { jobsAnywhere } from './hosts.ts';
 import { ruleOf, type ScheduleRequest } from './run-options.ts';
 
 export interface Made {
@@ -81,21 +82,26 @@ function refuseUnless(replace: boolean, present: Schedule): void {
 }
 
 /** How schedules are shown: with what is hidden in their params, and whether their job is there. */
-export function scheduleViewer({ catalog, config }: Context): (schedule: Schedule) => ScheduleView {
-  const isThere = jobsThere(catalog);
-  const { redact } = config;
+export async function scheduleViewer(
+  context: Context,
+): Promise<(schedule: Schedule) => ScheduleView> {
+  const isThere = await jobsThere(context);
+  const { redact } = context.config;
   return (one) => scheduleView(one, { redact, missing: !isThere(one.job) });
 }
 
 /** How they are shown in rows. */
-export function shortScheduleViewer({ catalog }: Context): (schedule: Schedule) => ShortSchedule {
-  const isThere = jobsThere(catalog);
+export async function shortScheduleViewer(
+  context: Context,
+): Promise<(schedule: Schedule) => ShortSchedule> {
+  const isThere = await jobsThere(context);
   return (one) => shortSchedule(one, !isThere(one.job));
 }
 
-function jobsThere(catalog: Context['catalog']): (job: string) => boolean {
-  const names = new Set(catalog.names());
-  return (job) => names.has(job) || isBuiltIn(catalog.find(job));
+/** Here, or on another host. */
+async function jobsThere(context: Context): Promise<(job: string) => boolean> {
+  const names = await jobsAnywhere(context);
+  return (job) => names.has(job) || isBuiltIn(context.catalog.find(job));
 }
 
 /** A schedule by its name. Throws `unknown-schedule`. */

@@ -5,16 +5,16 @@ import type { Run } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { didYouMean, newEffort } from '../../support/text.ts';
 import type { Context } from './command.ts';
-import { isElsewhere } from './hosts.ts';
+import { jobsAnywhere } from './hosts.ts';
 
 /** A job that is gone can still be let go, and one that is only asked for can be held. */
 export async function refuseUnknownJob(job: string, context: Context): Promise<void> {
   const { catalog, engine } = context;
   if (catalog.find(job) || (await engine.countsByJob()).has(job)) return;
   if ((await engine.pauses()).jobs.has(job)) return;
-  const names = catalog.names();
-  if (names.includes(job) || (await isElsewhere(job, context))) return;
-  throw unknownJob(job, names, context.config.jobs);
+  const names = await jobsAnywhere(context);
+  if (names.has(job)) return;
+  throw unknownJob(job, [...names], context.config.jobs);
 }
 
 /** A run by its id. Throws `unknown-run`. */

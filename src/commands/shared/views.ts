@@ -9,7 +9,7 @@ import { NO_WORKER } from '../../run/why.ts';
 import { isStoreAway } from '../../support/errors.ts';
 import { firstOf } from '../../support/text.ts';
 import type { Context } from './command.ts';
-import { hostsByJob, onlyOn, seenWorkers } from './hosts.ts';
+import { hostsElsewhere, onlyOn, seenWorkers } from './hosts.ts';
 import type { AcceptedView } from './replies.ts';
 
 /** Params that the config names are hidden from all readers: shown values are copied, piped and photographed. */
@@ -108,10 +108,11 @@ function viewerWith(
  */
 async function elsewhere(
   jobs: readonly string[],
-  { config, members, catalog, daemon }: Context,
+  context: Context,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { catalog, daemon } = context;
   const matters = daemon === null ? jobs.length > 0 : jobs.some((job) => !catalog.find(job));
-  return config.store && matters ? hostsByJob(members) : new Map();
+  return matters ? hostsElsewhere(context) : new Map();
 }
 
 const NO_DAEMON = 'no daemon is running';
