@@ -1,8 +1,8 @@
 // Whatever a job does wrong stays its own affair: the daemon answers within a second throughout, its memory stays
 // bounded, and other runs go on.
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { isLogCut, logSizes } from '../helpers/kept-logs.ts';
 import { eventually, isAlive } from '../helpers/project.ts';
 import { type Site, site } from '../helpers/site.ts';
 
@@ -43,14 +43,8 @@ test.each(Object.entries(FLOODS))(
     expect(most - before, 'memory of the daemon').toBeLessThan(250 * MB);
     expect(await s.jobs.get(run.id)).toMatchObject({ state: 'done', output: 'over' });
     expect(await s.run('other')).toMatchObject({ state: 'done' });
-    const log = ['', '.tail-1', '.tail-2'].map((part) => {
-      try {
-        return statSync(join(s.project.state, 'logs', `${run.id}${part}.jsonl`)).size;
-      } catch {
-        return 0;
-      }
-    });
-    expect(log.reduce((sum, size) => sum + size)).toBeLessThan(12 * MB);
+    const logs = [...(await logSizes(s.project)).values()];
+    expect(logs.reduce((sum, size) => sum + size, 0)).toBeLessThan(12 * MB);
   },
   150_000,
 );
@@ -68,9 +62,7 @@ test('floods of tiny lines that do not end, all of them together, keep no client
     other: `export default () => 1;`,
   });
   const runs = await Promise.all(['yes', 'write', 'inherit'].map((job) => s.jobs.schedule(job)));
-  const isFull = ({ id }: { id: string }): boolean =>
-    existsSync(join(s.project.state, 'logs', `${id}.tail-2.jsonl`));
-  await eventually(() => runs.every(isFull), 90_000);
+  for (const { id } of runs) await eventually(() => isLogCut(s.project, id), 90_000);
   const [began, cpu] = [performance.now(), cpuMs(s.daemon.pid)];
   let slowest = 0;
   while (performance.now() - began < 4000) {

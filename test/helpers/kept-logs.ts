@@ -1,6 +1,7 @@
 // The logs of a project as they are kept, whichever engine keeps them.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { partOf } from '../../src/engine/postgres/log-table.ts';
 import { query } from './postgres.ts';
 import type { Project } from './project.ts';
 
@@ -26,4 +27,13 @@ export async function logText({ env, state }: Project, run: string): Promise<str
   const text = 'select body from log where run = $1::bigint order by n';
   const rows = await query<{ body: string }>(store, text, [run]);
   return rows.map(({ body }) => body).join('');
+}
+
+/** True where a log is so long that its middle is left out. */
+export async function isLogCut({ env, state }: Project, run: string): Promise<boolean> {
+  const { JOBRUN_ENGINE: store } = env;
+  if (!store) return existsSync(join(state, 'logs', `${run}.tail-2.jsonl`));
+  const text = 'select exists (select from log where run = $1::bigint and part = $2) as is';
+  const [row] = await query<{ is: boolean }>(store, text, [run, partOf(1)]);
+  return row?.is ?? false;
 }

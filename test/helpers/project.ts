@@ -243,6 +243,8 @@ function storeOfItsOwn(): Record<string, string> {
   if (!server) return {};
   const url = new URL(server);
   url.searchParams.set('schema', `project_${process.pid}_${++stores}`);
+  // What a test does in its own process, without a daemon, it does in the project that it has made last.
+  process.env.JOBRUN_ENGINE = String(url);
   return { JOBRUN_ENGINE: String(url) };
 }
 

@@ -1,4 +1,4 @@
-// What of the tests of end to end says nothing where they are run on a store (on-store.ts), and why.
+// What of the tests says nothing where they are run on a store (on-store.ts), and why.
 
 /** Whole files, by what their paths hold. */
 export const FILES: Readonly<Record<string, string>> = {
@@ -10,6 +10,8 @@ export const FILES: Readonly<Record<string, string>> = {
   'end-to-end/copied-state': 'it copies state/',
   'end-to-end/full-start': 'it fills the disk of state/',
   'end-to-end/typed-command': 'a store takes no typed command: store-no-daemon.test.ts',
+  'outside/shared': 'it has stores of its own',
+  'http/search': 'it writes runs into state/',
   'end-to-end/upgrade': 'it starts from a state/ of an earlier version',
 };
 
@@ -30,6 +32,8 @@ export const TESTS: Readonly<Record<string, string>> = {
     'what leaves its group outlives a daemon on files alone: on a store the reaper ends it',
   'before the first request of events':
     'on a store they tell of what any host changes, with a daemon or without one',
+  'more params than fit are refused':
+    'a store holds what waits: the memory of a daemon is no limit of it',
   'a result and the start that takes its place are one commit': 'it counts lines in state/journal',
   'an abort that comes while onError is asked about a shared': 'it looks into state/journal',
   'a run whose daemon was killed shows when it was last known':
