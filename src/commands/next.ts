@@ -13,6 +13,7 @@ import { JobrunError } from '../support/errors.ts';
 import { didYouMean } from '../support/text.ts';
 import { showTime } from './shared/clock-texts.ts';
 import type { Command, Context } from './shared/command.ts';
+import { jobsAnywhere } from './shared/hosts.ts';
 import { count, jobName, text, zone } from './shared/kinds.ts';
 import { argument, option, optionOr } from './shared/options.ts';
 
@@ -102,7 +103,8 @@ async function findSchedule(name: string, context: Context): Promise<Schedule> {
   const written = entry?.state === 'ok' ? entry.data.recurrence : null;
   // No daemon has seen the job yet.
   if (written) return newSchedule(asWritten(name, written), context.clock.now());
-  throw unknown(name, entry !== null, all);
+  const isJob = entry !== null || (await jobsAnywhere(context)).has(name);
+  throw unknown(name, isJob, all);
 }
 
 const asWritten = (name: string, written: Recurrence): Parameters<typeof newSchedule>[0] => ({

@@ -138,6 +138,8 @@ it('every host tells of all, an abort reaches a run of the other one, and a job 
     { name: 'where', hosts: ['one', 'two'], state: 'ok' },
   ]);
   expect(await one.json('jobs', 'rare')).toMatchObject({ hosts: ['two'], state: 'ok', runs: [] });
+  const next = await one.cli(['next', 'rare']);
+  expect(next.stderr).toContain('the job rare has no schedule');
   const made = await one.json('schedule', 'rare', '--cron', '0 0 1 1 *', '--name', 'rarely');
   expect(made.state).toBe('ok');
   expect((await one.json('schedules')).schedules).toMatchObject([{ name: 'rarely', state: 'ok' }]);
