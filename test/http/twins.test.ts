@@ -209,7 +209,8 @@ const REFUSED: readonly (readonly [
 const alike = (doc: Doc, project: Project): Doc =>
   JSON.parse(
     JSON.stringify(doc ?? null, (name, value) => {
-      if (['memory', 'tookMs', 'pid', 'stack', 'http'].includes(name)) return typeof value;
+      if (['memory', 'tookMs', 'pid', 'stack', 'http', 'engine', 'silentMs'].includes(name))
+        return typeof value;
       return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? '<instant>' : value;
     }).replaceAll(project.dir, '<dir>'),
   );
