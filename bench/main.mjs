@@ -4,7 +4,8 @@
 //   npm run bench -- --quick          smaller, under two minutes; figures of a million runs are not judged
 //   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
 //   npm run bench -- --engine postgres   jobrun on a store, in turn with pg-boss and graphile-worker on the same server
-//   npm run bench -- --page           and writes what was measured into the pages on performance (also with the two above)
+//   npm run bench -- --web            requests over HTTP, and the page in a browser with a million runs
+//   npm run bench -- --page           and writes what was measured into the pages on performance (also with the three above)
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     page: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    web: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     engine: { type: 'string', default: 'files' },
     docs: { type: 'string', default: fileURLToPath(new URL('../docs', import.meta.url)) },
@@ -53,6 +55,9 @@ if (!['files', 'postgres'].includes(values.engine)) throw new Error('--engine fi
 if (values.engine === 'postgres') {
   const { store } = await import('./store/store.mjs');
   rows.push(...(await store(options)));
+} else if (values.web) {
+  const { web } = await import('./web/web.mjs');
+  rows.push(...(await web(options)));
 } else if (values.peers) {
   const { peers } = await import('./peers/peers.mjs');
   rows.push(...(await peers(options)));
@@ -68,7 +73,8 @@ const busy =
 const part = scale === 1 ? '' : `, at ${scale} of the full size`;
 const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}${busy}${part}`;
 console.log(`${table(rows)}\n\n${machine}`);
-const kind = values.engine === 'postgres' ? 'store' : values.peers ? 'peers' : 'full';
+const kind =
+  values.engine === 'postgres' ? 'store' : values.web ? 'web' : values.peers ? 'peers' : 'full';
 if (values.page) writePage(kind, rows, machine, values.docs);
 const result = { at: new Date().toISOString(), machine, ...options, rows };
 writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);

@@ -27,7 +27,7 @@ const EXPECTED = {
   'start-waiting': 'start with 1,000,000 runs waiting, beyond an empty one',
 };
 
-/** Writes the tables of a full run, of one with `--peers` or of one with `--engine postgres` into the pages in `docs`. */
+/** Writes the tables of a full run, or of one with `--peers`, `--web` or `--engine postgres` into the pages in `docs`. */
 export function writePage(kind, rows, machine, docs) {
   for (const [file, mark, text] of PAGES[kind](rows)) {
     const path = join(docs, file);
@@ -43,6 +43,7 @@ const PAGES = {
     [FOR_MAINTAINERS, 'bench', fullTable(rows)],
   ],
   peers: (rows) => [[FOR_USERS, 'peers', peersTable(beside(rows))]],
+  web: (rows) => [[FOR_MAINTAINERS, 'web', fullTable(rows)]],
   store: (rows) => [[FOR_MAINTAINERS, 'store', fullTable(rows)]],
 };
 

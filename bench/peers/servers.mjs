@@ -18,7 +18,7 @@ import { scratch } from '../site.mjs';
 const DEBIAN = '/usr/lib/postgresql';
 
 /** The path of a program, or null where it is not installed. */
-function find(program) {
+export function find(program) {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).map((v) => join(DEBIAN, v, 'bin')) : [];
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...versions]) {
     const path = join(folder, program);

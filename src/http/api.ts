@@ -6,6 +6,7 @@ import type { Handle } from '../commands/dispatch.ts';
 import { type ByFilter, isByFilter, type Matched } from '../commands/shared/by-filter.ts';
 import type { Fields } from '../commands/shared/options.ts';
 import { version } from '../commands/version.ts';
+import { onAbort } from '../support/aborts.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -80,6 +81,11 @@ export class Api {
     this.#ending.abort();
   }
 
+  /** Calls `fn` when it ends, and returns its undo. */
+  onEnd(fn: () => void): () => void {
+    return onAbort(this.#ending.signal, fn);
+  }
+
   /** For a door whose connections have ended. */
   close(): Promise<void> {
     return this.#repeats.close();
@@ -116,12 +122,11 @@ export class Api {
   }
 
   #askerOf(served: Served, { signal }: Visit): Ask {
-    const ends = AbortSignal.any([signal, this.#ending.signal]);
     const ask = (command: string, args: Json, how?: 'first'): Promise<Json> =>
       durably(command, served, () => {
         const stream = how === 'first';
         const asked = { v: 1, id: 0, command, args, request: null, stream } as const;
-        const answered = served.handle(asked, ends);
+        const answered = served.handle(asked, signal);
         return stream ? firstOf(itemsOf(answered)) : (answered as Promise<Json>);
       });
     // The type of a reply is its command's, which the caller names.
@@ -183,12 +188,11 @@ export class Api {
     const isMany = how === 'several' && isByFilter(args as ByFilter);
     const stream = isMany || how === 'first' || how === 'events';
     const asked = { v: 1, id: 0, command, args: args as Json, request: id, stream } as const;
-    const ends = AbortSignal.any([signal, this.#ending.signal]);
-    if (how === 'search') return this.#search({ ...asked, stream: true }, ends, response, served);
-    if (how === 'events') return this.#events(response, itemsOf(served.handle(asked, ends)));
+    if (how === 'search') return this.#search({ ...asked, stream: true }, signal, response, served);
+    if (how === 'events') return this.#events(response, itemsOf(served.handle(asked, signal)));
     return durably(command, served, async () => {
       if (isMany) return this.#operations.take((stop) => this.#many(asked, stop, served));
-      const answered = served.handle(asked, ends);
+      const answered = served.handle(asked, signal);
       const reply =
         how === 'first' ? await firstOf(itemsOf(answered)) : await (answered as Promise<Json>);
       return route.answer?.(reply) ?? { status: 200, body: reply };
@@ -198,14 +202,14 @@ export class Api {
   /** It ends when its client has gone, and with the API. */
   async #search(
     asked: Request,
-    ends: AbortSignal,
+    signal: AbortSignal,
     response: ServerResponse,
     served: Served,
   ): Promise<Reply | null> {
     const { command } = asked;
     const args = asked.args as Fields;
     const items = itemsOf(
-      served.handle({ ...asked, args: { ...args, parts: args.parts || true } as Json }, ends),
+      served.handle({ ...asked, args: { ...args, parts: args.parts || true } as Json }, signal),
     );
     if (args.parts !== true)
       return durably(command, served, async () => ({ status: 200, body: await wholeOf(items) }));
@@ -330,6 +334,10 @@ const READ_ONLY = refusal(
 
 const TOO_MANY_STREAMS = refusal(
   503,
-  new JobrunError('refused', 'too many streams of changes are open', 'Close one of them.'),
+  new JobrunError(
+    'refused',
+    `${MAX_HTTP_STREAMS} streams of changes are open, and no more are served`,
+    'Close a page or a stream.',
+  ),
   { 'Retry-After': '1' },
 );

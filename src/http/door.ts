@@ -168,8 +168,11 @@ class Door {
     const isWatcher = target !== null && WATCHED.includes(target.parts.join('/'));
     const hasRoom = this.#connections.enter(socket, isWatcher ? 'watcher' : kindOf(target ?? {}));
     const ended = new AbortController();
+    const forget = this.#api.onEnd(() => ended.abort());
     response.on('close', () => {
-      ended.abort();
+      forget();
+      // Whatever has been answered asks for nothing more, and to abort it takes as long as to answer it.
+      if (!response.writableFinished) ended.abort();
       this.#connections.leave(socket);
     });
     const refused = this.#refusal(request, target);

@@ -1,8 +1,8 @@
 // The two keys of the HTTP API: `state/http-key` allows everything, `state/http-read-key` allows reading. Each file is one
 // line of base64url, private to its user. `jobrun web --new-key` replaces both while a daemon runs, so the daemon looks at
 // the files with each request, and reads them anew where they are other files than before.
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { hash, timingSafeEqual } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../support/errors.ts';
 import { realDisk, replaceFile } from '../support/files.ts';
@@ -57,7 +57,7 @@ export class Keys {
   }
 
   async #digest(access: Access): Promise<Buffer | null> {
-    const mark = await markOf(join(this.#state, FILES[access]));
+    const mark = markOf(join(this.#state, FILES[access]));
     if (mark !== this.#known[access].mark) {
       const key = await keyOf(this.#state, access);
       this.#known[access] = { mark, digest: key === null ? null : digestOf(key) };
@@ -74,12 +74,15 @@ interface Known {
 const UNKNOWN: Known = { mark: 'not looked at yet', digest: null };
 
 /** Texts of any length become comparable in constant time. */
-const digestOf = (key: string): Buffer => createHash('sha256').update(key).digest();
+const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer');
 
-/** Another text for another file of this name. */
-async function markOf(path: string): Promise<string> {
+/**
+ * Another text for another file of this name. Not asked in the background: each request asks for both keys, and two turns through
+ * the thread pool took a third of the daemon's time for a request (`npm run bench -- --web`).
+ */
+function markOf(path: string): string {
   try {
-    const { ino, mtimeMs, size } = await stat(path);
+    const { ino, mtimeMs, size } = statSync(path);
     return `${ino} ${mtimeMs} ${size}`;
   } catch (error) {
     return errnoOf(error);

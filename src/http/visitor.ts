@@ -50,7 +50,7 @@ export interface Visit {
   readonly response: ServerResponse;
   /** The client waits to be told to send its body. */
   readonly isExpected: boolean;
-  /** Aborted when the connection has gone. */
+  /** Aborted when the connection has gone before its reply, and when the API ends. */
   readonly signal: AbortSignal;
 }
 

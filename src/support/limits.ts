@@ -150,14 +150,14 @@ export const MAX_METRIC_JOBS = 500;
 /** Connections that ask for metrics and health: those who watch are a few. */
 export const MAX_HTTP_WATCHERS = 32;
 /** Connections that use the API or the page: a browser opens six. */
-export const MAX_HTTP_CLIENTS = 128;
+export const MAX_HTTP_CLIENTS = 384;
 /** Connections that the system keeps for the daemon until it takes them. With fewer, a burst makes others wait a second. */
 export const HTTP_BACKLOG = 511;
 /** Connections that have not asked for anything yet: more than the system hands over at once, so that none of these is
  *  closed before it could ask. */
 export const MAX_HTTP_NEW = 600;
 /** Streams of changes: each browser has one. */
-export const MAX_HTTP_STREAMS = 64;
+export const MAX_HTTP_STREAMS = 256;
 /** Body of a request: params of 1 MB, and what is around them. */
 export const MAX_HTTP_BODY_BYTES = 1.1 * MB;
 /** Bodies that are arriving, of all requests together: slow ones must not fill the heap. */

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { platform } from '../helpers/platform.ts';
 import { ROOT } from '../helpers/source.ts';
 
 const FIGURES = `accept-bulk accept-100 accept-1 drain end-to-end process commands commands-full start-p50 start-p99
@@ -49,6 +50,25 @@ test('the bench takes every figure, beside its limit and its target, and writes 
   const expected = readFileSync(join(docs, 'performance.md'), 'utf8');
   expect(expected.match(/^\| .* \/s \|$/gm)).toHaveLength(6);
 });
+
+test.runIf(platform.hasBrowser)(
+  'requests over HTTP and pages in a browser are measured too',
+  {
+    timeout: 180_000,
+  },
+  () => {
+    const out = join(scratch(), 'results.json');
+    const args = ['bench/main.mjs', '--web', '--scale', '0.001', '--out', out];
+    const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+    expect(done.status, done.stderr).toBe(0);
+    const { rows } = JSON.parse(readFileSync(out, 'utf8')) as {
+      rows: { id: string; figure: number }[];
+    };
+    const ids = `http-100 http-1 watched watched-status page-paint page-list page-first page-only page-log page-memory`;
+    expect(rows.map(({ id }) => id)).toEqual(ids.split(' '));
+    for (const { id, figure } of rows) expect(figure, id).toBeGreaterThanOrEqual(0);
+  },
+);
 
 test('the chart shows each rate beside the largest of its kind, and a name is no markup', () => {
   const rates = [

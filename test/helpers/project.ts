@@ -229,7 +229,8 @@ export class Project {
     });
     await eventually(async () => {
       if (ended) throw new Error(`the daemon ended: ${stderr()}`);
-      return (await this.ask('status'))?.pid === pid;
+      // The one before it may have been killed a moment ago, and go away with what it was asked.
+      return (await this.ask('status').catch(() => null))?.pid === pid;
     }, 60_000);
     return { pid, log: stderr, exited, kill };
   }

@@ -2,9 +2,11 @@
 // seen, and the first one without any is answered.
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
+import { type ClientRequest, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { MAX_HTTP_STREAMS } from '../../src/support/limits.ts';
 import { type ApiProject, apiProject } from '../helpers/api.ts';
 import { ask } from '../helpers/http.ts';
 import { eventually } from '../helpers/project.ts';
@@ -282,6 +284,33 @@ test('a thousand slow connections leave room for those who watch and for those w
   expect((await project.ask('status')).running, 'the command line is not concerned').toBe(true);
   for (const socket of sockets) socket.destroy();
   await eventually(async () => (await project.api('GET', 'status')).status === 200);
+});
+
+test('two hundred browsers watch at once and anyone can ask beside them; one stream too many is refused with the number', async () => {
+  const project = await apiProject(JOBS);
+  const headers = { authorization: `Bearer ${project.key()}` };
+  const streams: ClientRequest[] = [];
+  onTestFinished(() => streams.forEach((stream) => void stream.destroy()));
+  const open = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const url = `${project.url}/api/v1/changes`;
+      const stream = request(url, { headers, agent: false }, (response) => {
+        response.on('error', () => undefined).resume();
+        resolve(response.statusCode ?? 0);
+      });
+      streams.push(stream.on('error', reject));
+      stream.end();
+    });
+  for (let i = 0; i < MAX_HTTP_STREAMS; i++) expect(await open()).toBe(200);
+  expect(streams.length).toBeGreaterThan(200);
+  const refused = await project.api('GET', 'changes');
+  expect([refused.status, refused.json.error.message]).toEqual([
+    503,
+    `${MAX_HTTP_STREAMS} streams of changes are open, and no more are served`,
+  ]);
+  expect((await project.get('status')).running).toBe(true);
+  streams.pop()?.destroy();
+  await eventually(async () => (await open()) === 200);
 });
 
 test('a path that is nearly one is answered with the one that was meant', async () => {
