@@ -171,7 +171,7 @@ class Door {
     const forget = this.#api.onEnd(() => ended.abort());
     response.on('close', () => {
       forget();
-      // Whatever has been answered asks for nothing more, and to abort it takes as long as to answer it.
+      // A request that was answered asks for nothing more, and an abort takes as long as the answer.
       if (!response.writableFinished) ended.abort();
       this.#connections.leave(socket);
     });
