@@ -8,6 +8,7 @@ import {
   type Overlap,
   type Policy,
 } from '../run/policy.ts';
+import type { Run, TypedCommand } from '../run/run.ts';
 import type { Rule } from '../run/schedule.ts';
 import type { Json } from '../support/json.ts';
 
@@ -44,25 +45,55 @@ export interface Recurrence {
   readonly overlap: Overlap;
 }
 
-export type JobEntry = JobFile &
+/** A job of a file. */
+export type FileEntry = JobFile &
   (
     | { readonly state: 'ok'; readonly data: JobData }
     | { readonly state: 'broken'; readonly error: string }
   );
+
+/** The built-in job has no file: each run says what it starts. */
+export interface BuiltInEntry {
+  readonly name: string;
+  readonly kind: 'built-in';
+  readonly state: 'ok';
+  readonly data: JobData;
+}
+
+export type JobEntry = FileEntry | BuiltInEntry;
 
 /** A file that defines a job, before it was read. */
 export interface JobFile {
   readonly name: string;
   /** Absolute. */
   readonly file: string;
-  /** `external`: options alone, in JSON. `built-in`: there is no file, and each run says what it starts. */
-  readonly kind: 'module' | 'command' | 'external' | 'built-in';
+  /** `external`: options alone, in JSON. */
+  readonly kind: 'module' | 'command' | 'external';
 }
 
 /** The built-in job: runs of it start programs that were typed after `--`. A job file of this name takes its place. */
 export const BUILT_IN = 'command';
 
-export const isBuiltIn = (entry: JobEntry | null): boolean => entry?.kind === 'built-in';
+export const isBuiltIn = (entry: JobEntry | null): entry is BuiltInEntry =>
+  entry?.kind === 'built-in';
+
+/** The file or command that an attempt starts. With `nothing` it waits for a job file to come, or to go. */
+export type Program =
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'typed'; readonly command: TypedCommand }
+  | { readonly kind: 'nothing'; readonly why: string };
+
+export function programOf(entry: JobEntry, { origin }: Pick<Run, 'origin'>): Program {
+  const command = origin?.command;
+  if (!isBuiltIn(entry)) {
+    if (!command) return { kind: 'file', file: entry.file };
+    const why = `${entry.file} has taken the name of the built-in job: rename it`;
+    return { kind: 'nothing', why };
+  }
+  if (command) return { kind: 'typed', command };
+  const why = 'the file of the job "command" is gone, and this run names no program';
+  return { kind: 'nothing', why };
+}
 
 /** The same of a job as it is shown. A job of another host has no file here either. */
 export const isTypedJob = ({
@@ -75,7 +106,7 @@ export const isTypedJob = ({
 
 export interface Catalog {
   /** All jobs by name, broken ones too, in the order of their names. */
-  all(): readonly JobEntry[];
+  all(): readonly FileEntry[];
   find(name: string): JobEntry | null;
   /** The names that the files have, sound or not yet read. Loads nothing. */
   names(): readonly string[];

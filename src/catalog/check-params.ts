@@ -8,6 +8,7 @@ import {
   type Checked,
   checksBySchema,
   checksParams,
+  isBuiltIn,
   type JobData,
   type JobEntry,
 } from './catalog.ts';
@@ -24,18 +25,23 @@ export async function checkParams(
   jobs: Jobs,
   inWorker: CheckInWorker,
 ): Promise<Checked[]> {
-  const { file, data } = await soundJob(job, jobs);
+  const entry = await soundJob(job, jobs);
+  if (isBuiltIn(entry) || !checksParams(entry.data)) return asTheyAre(params);
+  const { file, data } = entry;
   if (checksBySchema(data)) return checkBySchema(file, data, params, inWorker);
-  if (!checksParams(data)) return params.map((value) => ({ ok: true, params: value, lock: null }));
   try {
     return await inWorker(file, params);
   } catch (error) {
     if (!(error instanceof JobrunError) || error.code !== 'broken-job') throw error;
     // It was sound when it was read: what it lacked may be there now, or it is broken.
     await jobs.reread(job);
-    return inWorker((await soundJob(job, jobs)).file, params);
+    const now = await soundJob(job, jobs);
+    return isBuiltIn(now) ? asTheyAre(params) : inWorker(now.file, params);
   }
 }
+
+const asTheyAre = (params: readonly Json[]): Checked[] =>
+  params.map((value) => ({ ok: true, params: value, lock: null }));
 
 /** Only where a function makes a lock text of the params is job code asked. */
 async function checkBySchema(

@@ -8,7 +8,7 @@ import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import { programIn, readTextSync } from '../support/read-file.ts';
 import type { Fields } from '../support/schema.ts';
 import { shellWord } from '../support/text.ts';
-import { BUILT_IN, type JobEntry, type JobFile } from './catalog.ts';
+import { BUILT_IN, type BuiltInEntry, type FileEntry, type JobFile } from './catalog.ts';
 import { readOptions } from './definition.ts';
 
 const isRunnable = ({ mode }: Stats): boolean => (mode & 0o111) !== 0;
@@ -50,7 +50,7 @@ export const optionsOf = (file: string): string => `${withoutEnding(file)}.json`
 export const withoutEnding = (name: string): string => name.replace(/(?<=[^/])\.[^./]+$/, '');
 
 /** The entry of a command job: all there is to know stands in its option file. */
-export function readCommand(file: JobFile, defaults: Fields): JobEntry {
+export function readCommand(file: JobFile, defaults: Fields): FileEntry {
   // The system would not start it, and a shell would take the lines of any language for its own.
   if (isMarkedScript(headOf(file.file)))
     return { ...file, state: 'broken', error: `${file.file}:1: ${MARKED}` };
@@ -64,9 +64,8 @@ export function readCommand(file: JobFile, defaults: Fields): JobEntry {
 }
 
 /** The built-in job: its runs have the defaults of all jobs. */
-export const typedCommands = (defaults: Fields): JobEntry => ({
+export const typedCommands = (defaults: Fields): BuiltInEntry => ({
   name: BUILT_IN,
-  file: '',
   kind: 'built-in',
   state: 'ok',
   data: readOptions({ description: 'programs typed after --' }, defaults),

@@ -7,7 +7,7 @@ import { fromJson } from '../support/json.ts';
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import { readTextSync } from '../support/read-file.ts';
 import { type Fields, isFields } from '../support/schema.ts';
-import type { JobEntry, JobFile } from './catalog.ts';
+import type { FileEntry, JobFile } from './catalog.ts';
 import { readExternalOptions } from './definition.ts';
 
 const CLAIM = /"external"\s*:\s*true/;
@@ -39,7 +39,7 @@ function saysExternal(text: string): boolean {
 }
 
 /** The entry of an external job: all there is to know stands in its file. */
-export function readExternal(file: JobFile, defaults: Fields): JobEntry {
+export function readExternal(file: JobFile, defaults: Fields): FileEntry {
   try {
     const options = fromJson(readTextSync(file.file, MAX_VALUE_BYTES));
     return { ...file, state: 'ok', data: readExternalOptions(options, defaults) };

@@ -14,6 +14,7 @@ import {
   type Catalog,
   type Checked,
   changeOf,
+  type FileEntry,
   isExternal,
   type JobChange,
   type JobEntry,
@@ -44,7 +45,7 @@ export interface CatalogParts {
   /** Reads modules in a worker; tells each as soon as it is known, resolves when all are, or at the abort. */
   readonly inspect: (
     files: readonly JobFile[],
-    known: (entry: JobEntry) => void,
+    known: (entry: FileEntry) => void,
     signal: AbortSignal,
   ) => Promise<void>;
   readonly check: CheckInWorker;
@@ -66,9 +67,9 @@ export class JobCatalog implements Catalog {
   readonly #listeners = new Set<() => void>();
   readonly #codeListeners = new Set<() => void>();
   readonly #changeListeners = new Set<(change: JobChange) => void>();
-  #entries = new Map<string, JobEntry>();
+  #entries = new Map<string, FileEntry>();
   #builtInEntry: JobEntry | null = null;
-  #sorted: readonly JobEntry[] | null = null;
+  #sorted: readonly FileEntry[] | null = null;
   /** The folder as the last pass found it; null before the first. */
   #listing: Listing | null = null;
   #lately: { readonly until: number; readonly files: readonly JobFile[] } | null = null;
@@ -109,7 +110,7 @@ export class JobCatalog implements Catalog {
     return this.files().map((file) => file.name);
   }
 
-  all(): readonly JobEntry[] {
+  all(): readonly FileEntry[] {
     this.#sorted ??= [...this.#entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return this.#sorted;
   }
@@ -178,7 +179,7 @@ export class JobCatalog implements Catalog {
     const module = found && this.#putUnlessModule(found);
     if (!found) this.#forget(name);
     if (module) {
-      const known = (entry: JobEntry): void => this.#put(entry);
+      const known = (entry: FileEntry): void => this.#put(entry);
       await this.#parts.inspect([module], known, new AbortController().signal);
     }
     this.#tell();
@@ -309,7 +310,7 @@ export class JobCatalog implements Catalog {
       const asked = new Map(this.#stale);
       const stale = modules.filter(({ name }) => asked.has(name));
       stale.sort((a, b) => (asked.get(b.name) ?? 0) - (asked.get(a.name) ?? 0));
-      const known = (entry: JobEntry): void => {
+      const known = (entry: FileEntry): void => {
         if (signal.aborted) return;
         // A file that has changed again meanwhile is to be read again.
         if (this.#stale.get(entry.name) === asked.get(entry.name)) this.#stale.delete(entry.name);
@@ -365,7 +366,7 @@ export class JobCatalog implements Catalog {
     this.#changed();
   }
 
-  #put(entry: JobEntry): void {
+  #put(entry: FileEntry): void {
     const before = this.#entries.get(entry.name);
     this.#entries.set(entry.name, entry);
     for (const { name, resolve } of this.#awaited) if (name === entry.name) resolve();
@@ -398,5 +399,5 @@ export class JobCatalog implements Catalog {
 }
 
 /** The fields that decide whether, and into which process, a run of the job is handed out. */
-const handOutOf = (entry: JobEntry): string =>
+const handOutOf = (entry: FileEntry): string =>
   `${entry.kind} ${entry.state} ${isExternal(entry)} ${policyOf(entry).isolation}`;

@@ -180,6 +180,9 @@ function misfit(issues: readonly string[]): JobrunError {
   return new JobrunError('bad-params', message, 'Give what its schema asks for.');
 }
 
+/** Nothing is loaded: the job is at hand. */
+const HERE = { kind: 'nothing', why: 'it runs in the process of a test' } as const;
+
 /** No caller is there: the same context for each call, so that a test can compare it. */
 const TRACE = {
   traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
@@ -190,7 +193,7 @@ const TRACE = {
 function assignmentFor(options: RunJobOptions, now: number): Assignment {
   const { attempt: number = 1, checkpoint, job = 'job', steps = {} } = options;
   return {
-    ...{ run: 1, job, file: '', attempt: number, fence: number, params: null },
+    ...{ run: 1, job, program: HERE, attempt: number, fence: number, params: null },
     ...{ dueAt: now, schedule: null, initialized: false, rows: 0, rowBytes: 0 },
     ...(checkpoint !== undefined && { checkpoint: toJson(checkpoint, 'the checkpoint') }),
     steps: toJson(steps, 'the steps') as Assignment['steps'],

@@ -1,7 +1,7 @@
 // `jobrun types`: writes a file of types, so that TypeScript checks names and params of jobs where a program gives them as
 // texts. A TypeScript job has the types of its definition, any other those of its schema.
 import { dirname, join, resolve } from 'node:path';
-import type { JobEntry } from '../catalog/catalog.ts';
+import type { FileEntry } from '../catalog/catalog.ts';
 import type { Json } from '../support/json.ts';
 import { shortPath } from '../support/read-file.ts';
 import { count } from '../support/text.ts';
@@ -66,7 +66,7 @@ const FOOT = `
 const quoted = (name: string): string => `'${name}'`;
 
 /** Only TypeScript tells types of itself; what the schema of another job takes is told by its JSON Schema. */
-function typeOf(job: JobEntry, folder: string): string {
+function typeOf(job: FileEntry, folder: string): string {
   if (/\.[cm]?ts$/.test(job.file)) {
     const path = shortPath(folder, job.file);
     const from = path.startsWith('.') || path.startsWith('/') ? path : `./${path}`;

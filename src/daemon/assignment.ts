@@ -1,5 +1,6 @@
 // The data between the daemon and a run in its worker: the assignment that goes in, the parts of a save that are kept,
 // the values that are masked before they are shown, reported or written down, and the log lines that the daemon adds.
+import type { Program } from '../catalog/catalog.ts';
 import { begunAttempts } from '../run/attempts.ts';
 import { latestAttempt, type Run } from '../run/run.ts';
 import { type Mask, maskOf } from '../run/secrets.ts';
@@ -12,7 +13,7 @@ import type { Assignment, FromRun } from '../workers/messages.ts';
 
 export function assignmentOf(
   run: Run,
-  file: string,
+  program: Program,
   rules: TraceRules,
   reportStart = false,
 ): Assignment {
@@ -20,11 +21,10 @@ export function assignmentOf(
   return {
     run: run.id,
     job: run.job,
-    file,
+    program,
     attempt: latestAttempt(run),
     fence: begunAttempts(run),
     params: run.params,
-    ...(file === '' && origin?.command && { command: origin.command }),
     dueAt: run.state.dueAt,
     schedule: origin?.schedule ?? null,
     initialized: life?.initialized ?? false,

@@ -12,6 +12,7 @@
 // settled, so that no second process can ever hold it.
 // settling: the result goes to the engine. If the disk refuses it, it is kept here and tried again: a result that was
 // reached is not thrown away because the disk is full for a moment.
+import type { Program } from '../catalog/catalog.ts';
 import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Token } from '../engine/members.ts';
@@ -81,7 +82,7 @@ export interface AttemptParts {
 /** The parts of one attempt alone. */
 export interface AttemptOwn {
   readonly policy: Policy;
-  readonly file: string;
+  readonly program: Program;
   /** Takes out of what the job says what must not be shown. */
   readonly hide: (message: FromRun) => FromRun;
   /** How soon it must begin to be a part of its caller's trace. */
@@ -171,14 +172,12 @@ export class Attempt {
     });
     const { lockTimeMs } = own.policy;
     const timeoutMs = this.run.origin?.timeoutMs ?? own.policy.timeoutMs;
+    const file = own.program.kind === 'file' ? own.program.file : null;
+    const isLoaded = file !== null && runner.loaded.has(file);
     // To report its start costs as much as a small run. A shared process may be blocked by its other runs.
-    this.#reportStart =
-      this.#shared || timeoutMs !== null || lockTimeMs !== null || !runner.loaded.has(own.file);
-    const limits = {
-      timeoutMs,
-      lockTimeMs,
-      startMs: this.#reportStart ? START_TIMEOUT_MS : null,
-    };
+    this.#reportStart = this.#shared || timeoutMs !== null || lockTimeMs !== null || !isLoaded;
+    const startMs = this.#reportStart ? START_TIMEOUT_MS : null;
+    const limits = { timeoutMs, lockTimeMs, startMs };
     this.#deadlines = new Deadlines(parts.clock, limits, (kind, reason) => {
       // Before its own code has begun, no job is there to obey.
       this.end(kind, reason, kind === 'start' ? 0 : null).catch(parts.onError);
@@ -188,7 +187,7 @@ export class Attempt {
       (said) => this.#message(own.hide(said)),
       (exit) => this.#over(this.#afterExit(exit)),
       () => {
-        runner.loaded.add(own.file);
+        if (file !== null) runner.loaded.add(file);
         this.#deadlines.begin();
       },
     );
@@ -296,7 +295,7 @@ export class Attempt {
 
   /** Made anew where it is needed again: it is not to live as long as a thousand attempts under way do. */
   #assignment(): Assignment {
-    return assignmentOf(this.run, this.#own.file, this.#own.trace, this.#reportStart);
+    return assignmentOf(this.run, this.#own.program, this.#own.trace, this.#reportStart);
   }
 
   /** The outcome of the attempt, seen from its cause if there is one. */

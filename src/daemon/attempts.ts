@@ -1,7 +1,7 @@
 // All attempts that are under way: begun with a claim, ended from outside by their run's id, and, when one is over, its
 // worker given back and the job told. The daemon stops when none is left.
 
-import { isBuiltIn, policyOf } from '../catalog/catalog.ts';
+import { isBuiltIn, policyOf, programOf } from '../catalog/catalog.ts';
 import type { JobCatalog } from '../catalog/job-catalog.ts';
 import { durably } from '../commands/shared/waiting.ts';
 import type { Claimed } from '../engine/engine.ts';
@@ -129,7 +129,7 @@ export class Attempts {
     }
     const attempt = new Attempt(claimed, runner, this.#common, {
       policy: policyOf(entry),
-      file: entry.file,
+      program: programOf(entry, run),
       hide: hiderOf(run.params, config.redact),
       trace: config.trace,
     });
@@ -321,11 +321,12 @@ export class Attempts {
   async #hook(hook: HookName, run: Run, what: { error?: RunError; output?: Json }): Promise<void> {
     const file = this.#fileWith(run.job, hook);
     if (file === null) return;
+    const program = { kind: 'file', file } as const;
     this.#hooks++;
     try {
       const answer = await this.#p.caller.hook({
         hook,
-        assignment: assignmentOf(run, file, this.#p.config.trace),
+        assignment: assignmentOf(run, program, this.#p.config.trace),
         ...what,
       });
       if (!answer.ok) this.#hookFailed(run, hook, answer.message);
@@ -339,16 +340,17 @@ export class Attempts {
   /** The file of a job that has this hook; null where it has not, or cannot be asked. */
   #fileWith(job: string, hook: HookName): string | null {
     const entry = this.#p.catalog.find(job);
-    return entry?.state === 'ok' && entry.data.has.has(hook) ? entry.file : null;
+    return entry?.state === 'ok' && !isBuiltIn(entry) && entry.data.has.has(hook)
+      ? entry.file
+      : null;
   }
 
   /** The same of a worker outside, which cannot be asked at all. */
-  askOnError(run: Run, error: RunError): Promise<Decision | undefined> {
-    return this.#askOnError(
-      run,
-      assignmentOf(run, this.#p.catalog.find(run.job)?.file ?? '', this.#p.config.trace),
-      error,
-    );
+  async askOnError(run: Run, error: RunError): Promise<Decision | undefined> {
+    const file = this.#fileWith(run.job, 'onError');
+    if (file === null) return undefined;
+    const program = { kind: 'file', file } as const;
+    return this.#askOnError(run, assignmentOf(run, program, this.#p.config.trace), error);
   }
 
   /** The process of the attempt cannot be asked any more: another one is. */

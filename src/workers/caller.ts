@@ -10,7 +10,7 @@ import { HOOK_TIMEOUT_MS, SECOND, START_TIMEOUT_MS } from '../support/limits.ts'
 import { fits } from '../support/schema.ts';
 import { seenTime } from '../support/seen-time.ts';
 import type { Child } from './child.ts';
-import { type Answer, type Call, FORGED, type FromRun, isUnready } from './messages.ts';
+import { type Answer, type Call, FORGED, type FromRun, fileOf, isUnready } from './messages.ts';
 import type { CallTask, WorkerPool } from './pool.ts';
 import { ANSWERS } from './reading.ts';
 
@@ -209,7 +209,9 @@ export class JobCaller {
 }
 
 function taskOf(call: Call): CallTask {
-  return call.type === 'hook' ? { type: 'hook', file: call.assignment.file } : { type: call.type };
+  return call.type === 'hook'
+    ? { type: 'hook', file: fileOf(call.assignment) }
+    : { type: call.type };
 }
 
 const CLOSED: Answer = {

@@ -13,7 +13,7 @@ import { seenTime } from '../support/seen-time.ts';
 import { ANYTHING, decide, describe } from './carry-out.ts';
 import { loadProblem } from './load-problem.ts';
 import { type LoadedJob, loadExport, loadJob } from './loader.ts';
-import type { Call } from './messages.ts';
+import { type Call, fileOf } from './messages.ts';
 import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import { errorOf, toRunError } from './thrown.ts';
@@ -106,7 +106,7 @@ export async function next(call: CallOf<'next'>, clock: Clock): Promise<string |
 }
 
 export async function hook(call: CallOf<'hook'>, scope: RunScope): Promise<Json> {
-  const job = await getJob(call.assignment.file);
+  const job = await getJob(fileOf(call.assignment));
   const ctx = new RunContext(scope, 'hook');
   const error = errorOf(call.error ?? { name: 'Error', message: '', stack: '' });
   const late = (): JobrunError =>

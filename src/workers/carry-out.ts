@@ -9,6 +9,7 @@ import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
 import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
+import { fileOf } from './messages.ts';
 import { RunContext } from './run-context.ts';
 import type { RunScope } from './scope.ts';
 import {
@@ -24,12 +25,13 @@ import { instantOf, survivesJson, toJson } from './values.ts';
 export async function carryOut(scope: RunScope): Promise<Outcome> {
   const { assignment } = scope;
   const { trace } = assignment;
+  const file = fileOf(assignment);
   const ctx = new RunContext(scope, 'attempt');
   let job: LoadedJob | null = null;
   // Edited a moment ago, before the daemon could replace this process: the run goes to a new one.
-  if (!isLoaded(assignment.file) && isOutdated()) return { kind: 'stopped' };
+  if (!isLoaded(file) && isOutdated()) return { kind: 'stopped' };
   try {
-    const loaded = await loadJob(assignment.file);
+    const loaded = await loadJob(file);
     job = loaded;
     if (assignment.reportStart) await scope.channel.started(scope.run);
     const params = await paramsFor(job, assignment.params);

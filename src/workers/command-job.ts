@@ -12,6 +12,7 @@ import type { ChildProcess } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { Program } from '../catalog/catalog.ts';
 import { scriptProblem } from '../catalog/command-file.ts';
 import type { Outcome } from '../run/outcome.ts';
 import { type Clock, isoOf } from '../support/clock.ts';
@@ -31,8 +32,6 @@ import { toJson } from './values.ts';
 
 export interface CommandOptions {
   readonly mark: string;
-  /** The executable, absolute; empty for a command that was typed. */
-  readonly file: string;
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -126,19 +125,18 @@ export class CommandRunner implements Runner {
 
   #start(assignment: Assignment): void {
     this.#assignment = assignment;
-    const { file } = this.#options;
-    const { command } = assignment;
-    this.#refused = file === '' ? whyNotStarted(assignment) : null;
+    const { program } = assignment;
+    this.#refused = whyNotStarted(program);
     // The gate ends without its orders.
-    if (this.#refused !== null) return void this.#process.stdin?.end();
-    const params = command ? null : JSON.stringify(assignment.params);
+    if (this.#refused !== null || program.kind === 'nothing')
+      return void this.#process.stdin?.end();
+    const params = program.kind === 'typed' ? null : JSON.stringify(assignment.params);
     const variables = Object.entries(this.#variables(assignment, params)).map(
       ([name, value]) => `${name}=${quoted(value)}`,
     );
-    const start = command
-      ? `cd ${quoted(command.cwd)}||exit 1;exec ${command.argv.map(quoted).join(' ')} </dev/null`
-      : `exec ${quoted(file)}`;
-    this.#process.stdin?.end(`export ${variables.join(' ')};exec 3>&-;${start}\n${params ?? ''}\n`);
+    this.#process.stdin?.end(
+      `export ${variables.join(' ')};exec 3>&-;${startOf(program)}\n${params ?? ''}\n`,
+    );
   }
 
   /** `params` null: it has them as its arguments. */
@@ -206,11 +204,12 @@ export class CommandRunner implements Runner {
   /** The reason if the shell could not start it, if its first line shows that. */
   #noStart({ exitCode }: Exit): string {
     if (!isNotStarted(exitCode)) return '';
-    const { file, dir, env } = this.#options;
-    const command = this.#assignment?.command;
-    if (command) return noProgram(command.argv[0] ?? '', env.PATH ?? '');
-    const problem = scriptProblem(file, env.PATH ?? '');
-    return problem === null ? '' : `: ${relative(dir, file)}:1: ${problem}`;
+    const { dir, env } = this.#options;
+    const program = this.#assignment?.program;
+    if (program?.kind === 'typed') return noProgram(program.command.argv[0] ?? '', env.PATH ?? '');
+    if (program?.kind !== 'file') return '';
+    const problem = scriptProblem(program.file, env.PATH ?? '');
+    return problem === null ? '' : `: ${relative(dir, program.file)}:1: ${problem}`;
   }
 
   /** A line of stdout: a word to jobrun, or log. A line that is no proper word is log too, with its fault. */
@@ -290,14 +289,19 @@ interface Refused {
 const LOOK_AGAIN_MS = MINUTE;
 
 /** Null where nothing speaks against the start. */
-function whyNotStarted({ file, command }: Assignment): Refused | null {
-  const waiting = (why: string): Refused => ({ why, waits: true });
-  if (file !== '') return waiting(`${file} has taken the name of the built-in job: rename it`);
-  if (!command)
-    return waiting('the file of the job "command" is gone, and this run names no program');
-  const isFolder = orElseSync(false, () => statSync(command.cwd).isDirectory());
-  if (isFolder) return null;
-  return { why: `the folder where it was typed is gone: ${command.cwd}`, waits: false };
+function whyNotStarted(program: Program): Refused | null {
+  if (program.kind === 'nothing') return { why: program.why, waits: true };
+  if (program.kind === 'file') return null;
+  const { cwd } = program.command;
+  if (orElseSync(false, () => statSync(cwd).isDirectory())) return null;
+  return { why: `the folder where it was typed is gone: ${cwd}`, waits: false };
+}
+
+/** The line by which the shell of the gate becomes the program. */
+function startOf(program: Exclude<Program, { readonly kind: 'nothing' }>): string {
+  if (program.kind === 'file') return `exec ${quoted(program.file)}`;
+  const { cwd, argv } = program.command;
+  return `cd ${quoted(cwd)}||exit 1;exec ${argv.map(quoted).join(' ')} </dev/null`;
 }
 
 /** The shell that would start it searches the daemon's PATH, which may be another than that of who typed it. */

@@ -3,7 +3,7 @@
 // behind a blocked file in a fresh worker at once, without waiting for its time to run out.
 
 import { relative } from 'node:path';
-import type { JobEntry, JobFile } from '../catalog/catalog.ts';
+import type { FileEntry, JobFile } from '../catalog/catalog.ts';
 import { onAbort } from '../support/aborts.ts';
 import { type Clock, delay, within } from '../support/clock.ts';
 import { showDuration } from '../support/durations.ts';
@@ -39,7 +39,7 @@ const BLOCKED_MS = 1000;
 export async function inspectJobs(
   files: readonly JobFile[],
   options: InspectOptions,
-  known: (entry: JobEntry) => void,
+  known: (entry: FileEntry) => void,
 ): Promise<void> {
   await new Reading(options, known).read(files);
 }
@@ -56,12 +56,12 @@ interface Sent {
 
 class Reading {
   readonly #options: InspectOptions;
-  readonly #known: (entry: JobEntry) => void;
+  readonly #known: (entry: FileEntry) => void;
   readonly #timeoutMs: number;
   /** When files of jobrun were first found missing, by the monotonic clock. */
   #unreadySince: number | null = null;
 
-  constructor(options: InspectOptions, known: (entry: JobEntry) => void) {
+  constructor(options: InspectOptions, known: (entry: FileEntry) => void) {
     this.#options = options;
     this.#known = known;
     this.#timeoutMs = options.loadTimeoutMs ?? LOAD_TIMEOUT_MS;
@@ -184,7 +184,7 @@ const endOf = (exit: Exit): string =>
     ? `no worker process could be started to load it: ${exitText(exit)}`
     : `ended its process while it was loaded: ${exitText(exit)}`;
 
-function entryOf(file: JobFile, answer: Answer): JobEntry {
+function entryOf(file: JobFile, answer: Answer): FileEntry {
   if (!answer.ok) return { ...file, state: 'broken', error: answer.message };
   const data = dataFromJson(answer.value);
   return data ? { ...file, state: 'ok', data } : { ...file, state: 'broken', error: FORGED };

@@ -1,8 +1,8 @@
 // The messages between the daemon and a worker process, over a pipe of their own (descriptor 3): one JSON text a line,
 // many lines a write. Nothing that a job prints or sends elsewhere can be taken for one of these.
-import type { JobFile } from '../catalog/catalog.ts';
+import type { JobFile, Program } from '../catalog/catalog.ts';
 import type { Outcome } from '../run/outcome.ts';
-import type { RunError, TypedCommand } from '../run/run.ts';
+import type { RunError } from '../run/run.ts';
 import type { StepValues } from '../run/steps.ts';
 import type { AttemptTrace } from '../run/trace.ts';
 import type { LogLine, RunView } from '../run/view.ts';
@@ -15,12 +15,10 @@ import type { Left } from './traces.ts';
 export interface Assignment {
   readonly run: number;
   readonly job: string;
-  readonly file: string;
+  readonly program: Program;
   readonly attempt: number;
   readonly fence: number;
   readonly params: Json;
-  /** The program to start, where the job has no file. */
-  readonly command?: TypedCommand;
   readonly dueAt: number;
   readonly schedule: string | null;
   readonly initialized: boolean;
@@ -32,6 +30,12 @@ export interface Assignment {
   /** The worker sends `started` before it calls the job's own code. */
   readonly reportStart: boolean;
   readonly trace: AttemptTrace;
+}
+
+/** The file of a job whose code a worker runs. */
+export function fileOf({ program, job }: Assignment): string {
+  if (program.kind === 'file') return program.file;
+  throw new Error(`${job} has no file that a worker could load`);
 }
 
 export type AbortCause = 'abort' | 'start' | 'timeout' | 'stale' | 'shutdown' | 'fence';

@@ -39,7 +39,6 @@ import { canTie, isScarce } from './spawn.ts';
 export interface AttemptTask {
   readonly type: 'attempt';
   readonly job: string;
-  readonly file: string;
   /** A command is its own process. */
   readonly isolation: Isolation | 'command';
   readonly memoryMb: number | null;
@@ -102,7 +101,6 @@ const MAX_HOOK_WORKERS = 4;
 const USUAL: AttemptTask = {
   type: 'attempt',
   job: '',
-  file: '',
   isolation: 'process',
   memoryMb: null,
 };
@@ -280,7 +278,7 @@ export class WorkerPool {
     if (task.type !== 'attempt') return this.#startChild({ ...options, memoryMb: null }, false);
     if (start) return start(task, mark);
     if (task.isolation === 'command')
-      return new CommandRunner({ ...options, file: task.file, reaper: this.#reaper });
+      return new CommandRunner({ ...options, reaper: this.#reaper });
     const { memoryMb } = task;
     return this.#startChild({ ...options, memoryMb }, this.#reaper.isBeaten);
   }
@@ -380,7 +378,6 @@ function taskOf(run: Run, entry: JobEntry | null): AttemptTask {
   return {
     type: 'attempt',
     job: run.job,
-    file: typed ? '' : (entry?.file ?? ''),
     isolation: typed || entry?.kind === 'command' ? 'command' : alone,
     memoryMb,
   };

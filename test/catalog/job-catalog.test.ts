@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { changeOf, type JobEntry, type JobFile } from '../../src/catalog/catalog.ts';
+import { changeOf, type FileEntry, type JobFile } from '../../src/catalog/catalog.ts';
 import { readDefinition } from '../../src/catalog/definition.ts';
 import { JobCatalog } from '../../src/catalog/job-catalog.ts';
 import { findJob, JobLookup } from '../../src/commands/shared/job-lookup.ts';
@@ -22,7 +22,7 @@ function folder(...files: string[]): string {
   return dir;
 }
 
-const sound = (file: JobFile, has: object = {}): JobEntry => ({
+const sound = (file: JobFile, has: object = {}): FileEntry => ({
   ...file,
   state: 'ok',
   data: readDefinition({ run() {}, ...has }, {}),
@@ -30,7 +30,7 @@ const sound = (file: JobFile, has: object = {}): JobEntry => ({
 
 function catalogOf(
   dir: string,
-  inspect: (files: readonly JobFile[], known: (entry: JobEntry) => void) => Promise<void>,
+  inspect: (files: readonly JobFile[], known: (entry: FileEntry) => void) => Promise<void>,
 ) {
   return new JobCatalog({
     folder: dir,
@@ -43,7 +43,7 @@ function catalogOf(
 
 const readAll = async (
   files: readonly JobFile[],
-  known: (entry: JobEntry) => void,
+  known: (entry: FileEntry) => void,
 ): Promise<void> => {
   for (const file of files) known(sound(file, file.name === 'locked' ? { lock: () => 'l' } : {}));
 };
@@ -226,7 +226,7 @@ describe('the catalog', () => {
 describe('what becomes of a job', () => {
   const file: JobFile = { name: 'a', file: '/a.ts', kind: 'module' };
   const ok = sound(file);
-  const broken: JobEntry = { ...file, state: 'broken', error: 'why' };
+  const broken: FileEntry = { ...file, state: 'broken', error: 'why' };
 
   test('is told where it becomes broken, whole, new or gone', () => {
     expect(changeOf(null, ok)).toEqual({ job: 'a', became: 'new', error: null });

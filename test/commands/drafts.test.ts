@@ -1,6 +1,6 @@
 // From a request to a draft: what is filled in, and what is refused by which code.
 import { describe, expect, test } from 'vitest';
-import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
+import type { Catalog, Checked, FileEntry, JobEntry } from '../../src/catalog/catalog.ts';
 import type { Context } from '../../src/commands/shared/command.ts';
 import { draftsOf, runOf } from '../../src/commands/shared/drafts.ts';
 import { inTurns } from '../../src/commands/shared/several.ts';
@@ -11,13 +11,13 @@ import { JobrunError } from '../../src/support/errors.ts';
 import type { Json } from '../../src/support/json.ts';
 import { jobData, NOW, policy, queuedRun, retries } from '../helpers/runs.ts';
 
-function sound(name: string, own: Partial<Policy> = {}, checked = false): JobEntry {
+function sound(name: string, own: Partial<Policy> = {}, checked = false): FileEntry {
   const has = new Set(checked ? (['params'] as const) : []);
   const data = jobData({ policy: policy(own), has });
   return { name, file: `/jobs/${name}.js`, kind: 'module', state: 'ok', data };
 }
 
-const JOBS: readonly JobEntry[] = [
+const JOBS: readonly FileEntry[] = [
   sound('mail', { priority: 4, retries: retries(2) }),
   sound('strict', {}, true),
   { name: 'broken', file: '/jobs/broken.js', kind: 'module', state: 'broken', error: 'line 3' },

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Catalog, Checked, JobEntry } from '../../src/catalog/catalog.ts';
+import type { Catalog, Checked, FileEntry } from '../../src/catalog/catalog.ts';
 import { Scheduler } from '../../src/daemon/scheduler.ts';
 import { Recurring } from '../../src/daemon/schedules/recurring.ts';
 import type { Claimed } from '../../src/engine/engine.ts';
@@ -286,8 +286,8 @@ const outcomeOf = (job: FakeJob | undefined): Outcome =>
 const policyOf = (job: FakeJob | undefined): Policy => ({ ...DEFAULT_POLICY, ...job?.policy });
 
 function catalogOf({ jobs, dir }: World): Catalog {
-  const entries = new Map<string, readonly [FakeJob, JobEntry]>();
-  const find = (name: string): JobEntry | null => {
+  const entries = new Map<string, readonly [FakeJob, FileEntry]>();
+  const find = (name: string): FileEntry | null => {
     const job = jobs.get(name);
     const known = entries.get(name);
     if (!job) return null;
@@ -313,7 +313,7 @@ function catalogOf({ jobs, dir }: World): Catalog {
   };
 }
 
-function entryOf(name: string, job: FakeJob, file: string): JobEntry {
+function entryOf(name: string, job: FakeJob, file: string): FileEntry {
   const { rule, catchUp = 'once', overlap = 'skip', policy, nextRun, check, text = '' } = job;
   writeFileSync(file, text);
   return {

@@ -1,5 +1,5 @@
 // The jobs that a simulated project has: each has a rule of its own that must be kept, and they share keys and locks.
-import type { Catalog, JobEntry } from '../../src/catalog/catalog.ts';
+import type { Catalog, FileEntry } from '../../src/catalog/catalog.ts';
 import {
   CATCH_UPS,
   DEFAULT_POLICY,
@@ -48,14 +48,14 @@ export const JOBS: readonly string[] = Object.keys(PARTS);
 
 /** The folder of jobs: its files are broken, go and come back. */
 export class Cast {
-  readonly #entries = new Map<string, JobEntry>();
+  readonly #entries = new Map<string, FileEntry>();
   readonly #state = new Map<string, 'broken' | 'missing'>();
 
   constructor(chance: Random) {
     for (const name of JOBS) this.#entries.set(name, entryOf(name, PARTS[name] ?? {}, chance));
   }
 
-  find(name: string): JobEntry | null {
+  find(name: string): FileEntry | null {
     const entry = this.#entries.get(name) ?? null;
     const state = this.#state.get(name);
     if (entry === null || state === 'missing') return null;
@@ -89,7 +89,7 @@ export class Cast {
 
   /** The catalog of one daemon, which has read the files or not. */
   catalog(isLoaded: () => boolean): Catalog {
-    const find = (name: string): JobEntry | null => (isLoaded() ? this.find(name) : null);
+    const find = (name: string): FileEntry | null => (isLoaded() ? this.find(name) : null);
     return {
       find,
       all: () => JOBS.toSorted().flatMap((name) => find(name) ?? []),
@@ -111,7 +111,7 @@ export class Cast {
 
 const lockOf = (params: unknown): string => `lock ${(params as { k?: number }).k ?? 0}`;
 
-function entryOf(name: string, part: Part, chance: Random): JobEntry {
+function entryOf(name: string, part: Part, chance: Random): FileEntry {
   const catchUp = chance.of(CATCH_UPS);
   const overlap = chance.of(OVERLAPS);
   return {

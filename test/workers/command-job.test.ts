@@ -17,7 +17,6 @@ function command(script: string, clock: Clock = systemClock) {
   atEnd(() => reaper.close());
   const runner = new CommandRunner({
     mark: newMark(),
-    file,
     dir,
     env: { ...ENV, OWN: 'yes' },
     clock,

@@ -215,7 +215,7 @@ test.each([
       const newMark = () => '${newMark()}';
       const pool = new WorkerPool({ capacity: 1, dir: process.cwd(), env: { ...process.env }, clock, newMark, stray() {} });
       const runner = pool.acquire(${JSON.stringify(queuedRun(1))}, null);
-      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file: process.cwd() + '/jobs/job.mjs' } });`,
+      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, program: { kind: 'file', file: process.cwd() + '/jobs/job.mjs' } } });`,
     });
     const daemon = spawn(process.execPath, ['daemon.mjs'], {
       cwd: dir,

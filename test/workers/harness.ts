@@ -65,7 +65,7 @@ export function poolOn(dir: string, more: Partial<PoolOptions> = {}): WorkerPool
 export const assignment = (file: string, more: Partial<Assignment> = {}): Assignment => ({
   run: 1,
   job: 'job',
-  file,
+  program: { kind: 'file', file },
   attempt: 1,
   fence: 1,
   params: {},

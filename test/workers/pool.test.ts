@@ -2,7 +2,7 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { JobEntry } from '../../src/catalog/catalog.ts';
+import type { FileEntry } from '../../src/catalog/catalog.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/run/policy.ts';
 import { claim, settle } from '../../src/run/transitions.ts';
 import { systemClock } from '../../src/support/clock.ts';
@@ -39,14 +39,14 @@ function setUp(capacity = 4) {
   const entry = (
     policy: Partial<Policy> = {},
     kind: 'module' | 'command' = 'module',
-  ): JobEntry => ({
+  ): FileEntry => ({
     name: 'job',
     file: join(dir, kind === 'module' ? 'jobs/job.mjs' : 'jobs/command'),
     kind,
     state: 'ok',
     data: jobData({ policy: { ...DEFAULT_POLICY, ...policy } }),
   });
-  const run = async (of: JobEntry): Promise<number> => {
+  const run = async (of: FileEntry): Promise<number> => {
     const runner = pool.acquire(queuedRun(1, { job: of.name }), of);
     const said = await carry(runner, assignment(of.file));
     pool.release(runner, { reusable: true });

@@ -81,8 +81,8 @@ test('a command dies with its daemon, and so does what it started', async () => 
       const { systemClock: clock } = await jiti.import('${src}support/clock.ts');
       const file = process.cwd() + '/jobs/job.sh';
       const reaper = new Reaper(clock);
-      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, file, clock, reaper });
-      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, file } });`,
+      const runner = new CommandRunner({ mark: '${newMark()}', dir: process.cwd(), env: { ...process.env }, clock, reaper });
+      runner.send({ type: 'run', assignment: { ...${JSON.stringify(assignment(''))}, program: { kind: 'file', file } } });`,
   });
   chmodSync(join(dir, 'jobs/job.sh'), 0o755);
   const daemon = spawn(process.execPath, ['daemon.mjs'], { cwd: dir });

@@ -1,7 +1,7 @@
 // The schedules that job files define follow those files: they come, change and go with each reload. One whose file is
 // gone stays, silent, and is shown as missing; one whose job does not take the params that it gives (none) stays
 // silent too, and says why.
-import type { Catalog, Checked, JobEntry } from '../../catalog/catalog.ts';
+import type { Catalog, Checked, FileEntry } from '../../catalog/catalog.ts';
 import type { Engine } from '../../engine/engine.ts';
 import {
   type Asked,
@@ -23,7 +23,7 @@ export interface JobScheduleParts {
   readonly warn: (job: string, text: string) => void;
 }
 
-type Sound = Extract<JobEntry, { readonly state: 'ok' }>;
+type Sound = Extract<FileEntry, { readonly state: 'ok' }>;
 
 /** The present content of a file: its schedule, or that it has none. */
 interface Said {

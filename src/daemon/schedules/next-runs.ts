@@ -4,7 +4,7 @@
 // with the schedule: it is not asked again, not by a later daemon either, before its file has changed.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Catalog, JobEntry } from '../../catalog/catalog.ts';
+import { type Catalog, type FileEntry, isBuiltIn, type JobEntry } from '../../catalog/catalog.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { awaitsAnswer, decided } from '../../run/firing.ts';
 import type { Run } from '../../run/run.ts';
@@ -65,7 +65,7 @@ export class NextRuns {
     if ((this.#notBefore.get(name) ?? 0) > this.#p.clock.monotonic()) return;
     if (!awaitsAnswer(schedule, 0)) return;
     const entry = catalog.find(schedule.job);
-    if (entry?.state !== 'ok' || !entry.data.has.has('nextRun')) return;
+    if (entry?.state !== 'ok' || isBuiltIn(entry) || !entry.data.has.has('nextRun')) return;
     this.#notBefore.delete(name);
     this.#asking.add(name);
     this.#ask(schedule, entry)
@@ -94,7 +94,7 @@ export class NextRuns {
     return Math.max(0, Math.min(...this.#notBefore.values()) - this.#p.clock.monotonic());
   }
 
-  async #ask(schedule: Schedule, entry: JobEntry): Promise<void> {
+  async #ask(schedule: Schedule, entry: FileEntry): Promise<void> {
     const { engine, caller, clock } = this.#p;
     const { name } = schedule;
     if ((await engine.unsettledOf(name)).length > 0) return;
