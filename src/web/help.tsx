@@ -7,19 +7,19 @@ import { ROW_KEYS, useKeys } from './keys.ts';
 import { Button } from './parts.tsx';
 import { go, to } from './router.ts';
 
-const KEYS = `j k ↑ ↓ g G   go through the rows
-Enter         open the row
-1 2 3 4 5     the lists of runs
-6 7           jobs, schedules
-/             filter
-Space *       mark the row, mark all
-a             abort; asks first
-r             retry, run now, run again
-e             change a run
-s             schedule a run
-P             pause or resume
-l             the log
-Esc           back`;
+const KEYS = `j k ↑ ↓ g G\tgo through the rows
+Enter\topen the row
+1 2 3 4 5\tthe lists of runs
+6 7\tjobs, schedules
+/\tfilter
+Space *\tmark the row, mark all
+a\tabort; asks first
+r\tretry, run now, run again
+e\tchange a run
+s\tschedule a run
+P\tpause or resume
+l\tthe log
+Esc\tback`;
 
 /** The keys that work on every page. */
 export function Help() {
