@@ -24,18 +24,18 @@ import type { remove } from '../commands/remove.ts';
 import type { rerun } from '../commands/rerun.ts';
 import type { retry } from '../commands/retry.ts';
 import type { schedules } from '../commands/schedules.ts';
-import { type BatchLine, cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
+import { cutBatch, resultsOf, type ToldResult } from '../commands/shared/batch.ts';
 import { checked, fromNames, take } from '../commands/shared/options.ts';
 import { requestFromCode } from '../commands/shared/run-options.ts';
 import type { show } from '../commands/show.ts';
 import type { status } from '../commands/status.ts';
 import type { update } from '../commands/update.ts';
 import type { NumberedLine } from '../engine/logs.ts';
-import { activeTrace } from '../support/active-trace.ts';
 import type { ConfigOptions } from '../support/config.ts';
-import { errorFromShape, JobrunError, toJobrunError } from '../support/errors.ts';
-import { anything, fields, list as listOf } from '../support/schema.ts';
+import { errorFromShape, JobrunError } from '../support/errors.ts';
+import { fields } from '../support/schema.ts';
 import { optionsJson, toJson } from '../workers/values.ts';
+import { linesOf, traced } from './asked-runs.ts';
 import type {
   Aborted,
   Accepted,
@@ -157,7 +157,7 @@ export class Jobs {
     runs: readonly ({ readonly job: string; readonly params?: unknown } & RunOptions)[],
   ): Promise<(Accepted | JobrunError)[]> {
     const results: (Accepted | JobrunError)[] = [];
-    for (const lines of cutBatch(take(many, runs, 'runs').map(lineOf))) {
+    for (const lines of cutBatch(linesOf(runs))) {
       if (lines.length === 0) continue;
       const reply = (await this.#caller.send('schedule', { lines })) as {
         readonly results: readonly ToldResult[];
@@ -412,26 +412,6 @@ export class Jobs {
     } | null;
     if (waited) return waited.runs;
     throw new JobrunError('interrupted', 'the wait was ended before the runs were', 'Ask again.');
-  }
-}
-
-/** Asked for within a span of the caller, the run belongs to its trace. */
-const traced = <Asked extends { readonly traceparent?: string }>(asked: Asked): Asked =>
-  asked.traceparent === undefined ? { ...activeTrace(), ...asked } : asked;
-
-const many = listOf(anything);
-
-function lineOf(one: unknown, i: number): BatchLine {
-  const line = i + 1;
-  try {
-    const { job, params = {}, ...options } = take(fields, one, 'a run');
-    const given = toJson(params, 'the params');
-    return {
-      line,
-      run: traced(requestFromCode(job as string, given, optionsJson(options), 'run')),
-    };
-  } catch (error) {
-    return { line, error: toJobrunError(error).toJSON() };
   }
 }
 

@@ -33,9 +33,10 @@ import { LOG_NAME, logFolder, readLog } from './log.ts';
 import { readEntry } from './log-format.ts';
 import { readClockNote, WITNESS } from './notes.ts';
 import type { ReadPage, Row, Tables } from './pages.ts';
-import { BETWEEN_LOOKS_MS, type Recovered, readSteadily, salvageState } from './reader.ts';
+import { type Recovered, salvageState } from './reader.ts';
 import { type OpenOptions, serveRecovered } from './recovery.ts';
 import type { SalvageReport } from './salvage.ts';
+import { BETWEEN_LOOKS_MS, readSteadily } from './steady-reader.ts';
 import type { Aside } from './table.ts';
 import { pageOf } from './tally.ts';
 

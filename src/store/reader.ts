@@ -10,7 +10,6 @@
 //
 // A repair reads the same way, but every page, and goes on where a start stops: with what salvage.ts says is still proven.
 import { join } from 'node:path';
-import { type Clock, delay } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { PAGE_SIZE } from '../support/limits.ts';
@@ -79,26 +78,6 @@ export async function salvageState(
   const salvage = new Salvage(disk, dir, now, tables);
   const recovered = await new Reader(disk, dir, salvage.tables, salvage).read();
   return { recovered, report: salvage.report };
-}
-
-const LOOKS = 4;
-export const BETWEEN_LOOKS_MS = 60;
-
-/** The same beside a process that works there: what is wrong at every look is wrong, the rest was its work. */
-export async function readSteadily<T extends Tables>(
-  disk: Disk,
-  dir: string,
-  clock: Clock,
-  tables: () => T,
-): Promise<Recovered<T>> {
-  let recovered = await readState(disk, dir, tables());
-  for (let look = 1; look < LOOKS && recovered.problems.length > 0; look++) {
-    await delay(clock, BETWEEN_LOOKS_MS);
-    const before = new Set(recovered.problems.map(({ path }) => path));
-    const again = await readState(disk, dir, tables());
-    recovered = { ...again, problems: again.problems.filter(({ path }) => before.has(path)) };
-  }
-  return recovered;
 }
 
 class Reader {

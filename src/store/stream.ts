@@ -14,8 +14,9 @@ import { journalFolder, Segment } from './journal.ts';
 import { LOG_NAME, logFolder } from './log.ts';
 import type { Imported } from './manifest.ts';
 import { Pages, type Row, readable, type Tables } from './pages.ts';
-import { type Recovered, readState, readSteadily } from './reader.ts';
+import { type Recovered, readState } from './reader.ts';
 import { type OpenOptions, openState } from './recovery.ts';
+import { readSteadily } from './steady-reader.ts';
 import {
   broken,
   type Import,

@@ -9,7 +9,7 @@ import { type FileEngine, openFileEngine } from '../../src/engine/files/file-eng
 import { history } from '../../src/engine/files/settled-order.ts';
 import { newTables } from '../../src/engine/files/tables.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/store/manifest.ts';
-import { readSteadily } from '../../src/store/reader.ts';
+import { readSteadily } from '../../src/store/steady-reader.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { type Disk, realDisk } from '../../src/support/files.ts';
 import { T0 } from '../helpers/engine-values.ts';
