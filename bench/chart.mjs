@@ -1,5 +1,5 @@
-// The chart of jobrun beside other queues, drawn from what was measured. It has a ground of its own, so that it reads the
-// same on a light and a dark page.
+// The chart of jobrun beside other queues, drawn from what was measured. It has a ground of its own, so that it reads
+// the same on a light and a dark page.
 import { show } from './stats.mjs';
 
 const WIDTH = 840;

@@ -5,7 +5,7 @@
 //   npm run bench -- --peers          the same work on BullMQ, pg-boss and graphile-worker, in turn with jobrun
 //   npm run bench -- --engine postgres   jobrun on a store, in turn with pg-boss and graphile-worker on the same server
 //   npm run bench -- --web            requests over HTTP, and the page in a browser with a million runs
-//   npm run bench -- --page           and writes what was measured into the pages on performance (also with the three above)
+//   npm run bench -- --page           and writes what was measured into the pages on performance (also with others)
 //   npm run bench -- --only accept    only these groups (accept, shared, process, commands, latency, size, cli, idle)
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';

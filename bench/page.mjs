@@ -1,5 +1,5 @@
-// What `--page` writes: the tables of the two pages on performance, each between its marks, and the chart. Only a run at
-// full size on a machine with nothing else to do should be written down.
+// What `--page` writes: the tables of the two pages on performance, each between its marks, and the chart. Only a run
+// at full size on a machine with nothing else to do should be written down.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chart } from './chart.mjs';
@@ -27,7 +27,9 @@ const EXPECTED = {
   'start-waiting': 'start with 1,000,000 runs waiting, beyond an empty one',
 };
 
-/** Writes the tables of a full run, or of one with `--peers`, `--web` or `--engine postgres` into the pages in `docs`. */
+/**
+ * Writes the tables of a full run, or of one with `--peers`, `--web` or `--engine postgres` into the pages in `docs`.
+ */
 export function writePage(kind, rows, machine, docs) {
   for (const [file, mark, text] of PAGES[kind](rows)) {
     const path = join(docs, file);

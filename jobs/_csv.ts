@@ -1,6 +1,6 @@
-// A CSV file as a stream of records, from any byte on, parsed by the package `csv-parse`. Each record says at which byte
-// the next one begins: a job that saves this number continues from there after any interruption, without reading again
-// what it has done.
+// A CSV file as a stream of records, from any byte on, parsed by the package `csv-parse`. Each record says at which
+// byte the next one begins: a job that saves this number continues from there after any interruption, without reading
+// again what it has done.
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { CsvError, type Info, type Options, parse } from 'csv-parse';
@@ -26,7 +26,9 @@ const OPTIONS: Options = {
   max_record_size: 64 * 1024,
 };
 
-/** Memory holds a few chunks of the file, however large it is. A record that cannot be parsed ends at its line break. */
+/**
+ * Memory holds a few chunks of the file, however large it is. A record that cannot be parsed ends at its line break.
+ */
 export async function* readCsv(
   file: string,
   start: number,

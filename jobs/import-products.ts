@@ -1,6 +1,6 @@
 // Imports a product list: reads a large and rather dirty CSV file, checks each row, and writes a catalogue as JSON,
-// one product a line. Kill it at any moment, the process, the daemon or the machine: it goes on where it was, and neither
-// loses a row nor writes one twice.
+// one product a line. Kill it at any moment, the process, the daemon or the machine: it goes on where it was, and
+// neither loses a row nor writes one twice.
 //
 // How: every 500 rows it makes what it has written safe (`datasync`), and only then saves how far it has come in both
 // files (`ctx.save`). The next attempt cuts the output back to that place and reads on from there. The catalogue gets

@@ -16,7 +16,10 @@ import { manPage } from './man-page.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist`;
 
-/** Packages that each command needs go into its file; Ink has one of its own (below), the others stay where npm installs them. */
+/**
+ * Packages that each command needs go into its file; Ink has one of its own (below), the others stay where npm installs
+ * them.
+ */
 const INLINED = [
   'commander',
   'lowdb',

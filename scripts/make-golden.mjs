@@ -1,6 +1,6 @@
 // Makes test/golden/<name>: a state folder as this version writes it, by its own commands, and what they show of it.
-// `format-2` was stopped, `format-2-killed` has all in its journal that a kill left there. Made once for each format, by
-// the version that brings it: later ones have to read it for ever, so none is made anew.
+// `format-2` was stopped, `format-2-killed` has all in its journal that a kill left there. Made once for each format,
+// by the version that brings it: later ones have to read it for ever, so none is made anew.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -39,7 +39,9 @@ export function screenSvg(screen, label) {
   ].join('\n');
 }
 
-/** Line by line the pieces that look alike, with the column where each begins and ends; a look goes on in the next line. */
+/**
+ * Line by line the pieces that look alike, with the column where each begins and ends; a look goes on in the next line.
+ */
 function partsOf(screen) {
   let style = PLAIN;
   return screen.split('\n').map((line) => {

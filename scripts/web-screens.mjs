@@ -1,5 +1,5 @@
-// Takes the pictures of docs/web.md from the real thing: a project in a temporary folder, its daemon, and Chromium on its web
-// page.
+// Takes the pictures of docs/web.md from the real thing: a project in a temporary folder, its daemon, and Chromium on
+// its web page.
 //
 //   npm run build && node scripts/web-screens.mjs
 import { execFileSync, spawn } from 'node:child_process';

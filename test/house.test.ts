@@ -288,6 +288,15 @@ describe('comments', () => {
     expect(breaking(wrong)).toEqual([]);
   });
 
+  it('are at most 120 columns wide', () => {
+    const wide = [...src, ...tests, ...others].flatMap(({ path, lines }) =>
+      lines.flatMap((text, i) =>
+        text.length > 120 && /^\s*(?:\/\/|\/?\*)/.test(text) ? [`${path}:${i + 1}`] : [],
+      ),
+    );
+    expect(wide).toEqual([]);
+  });
+
   it('name the program, the user or the job', () => {
     expect(breaking(/\b(?:whoever|somebody|nobody|anybody|himself)\b/i)).toEqual([]);
   });

@@ -1,5 +1,5 @@
-// The worker of a peer in a process of its own: says how many jobs it has worked off, every few milliseconds. Its modules
-// are loaded before it says that it is ready, and it works from the next message on.
+// The worker of a peer in a process of its own: says how many jobs it has worked off, every few milliseconds. Its
+// modules are loaded before it says that it is ready, and it works from the next message on.
 import { once } from 'node:events';
 import { PEERS } from './adapters.mjs';
 

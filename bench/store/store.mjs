@@ -1,5 +1,5 @@
-// `npm run bench -- --engine postgres`: jobrun on a store beside pg-boss and graphile-worker, on one server, in turn. Two
-// daemons of jobrun, and two consumers of each peer, work off what waits.
+// `npm run bench -- --engine postgres`: jobrun on a store beside pg-boss and graphile-worker, on one server, in turn.
+// Two daemons of jobrun, and two consumers of each peer, work off what waits.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Peer, perSecond, range } from '../peers/peers.mjs';
 import { startPostgres } from '../peers/servers.mjs';

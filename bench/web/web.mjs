@@ -1,5 +1,5 @@
-// `npm run bench -- --web`: requests over HTTP beside those of the library, and the page in a real browser, with a million
-// runs. It needs Debian's chromium.
+// `npm run bench -- --web`: requests over HTTP beside those of the library, and the page in a real browser, with a
+// million runs. It needs Debian's chromium.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';

@@ -1,6 +1,6 @@
-// One client of the daemon. Many requests may be under way on it at once; their replies go out (outgoing.ts) in the order
-// in which they are ready. Bounds the memory that a client can cost the daemon. Reading stops while too much is under
-// way or unread, on it or on all connections together (intake.ts). A frame once begun has to arrive.
+// One client of the daemon. Many requests may be under way on it at once; their replies go out (outgoing.ts) in the
+// order in which they are ready. Bounds the memory that a client can cost the daemon. Reading stops while too much is
+// under way or unread, on it or on all connections together (intake.ts). A frame once begun has to arrive.
 import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';

@@ -1,6 +1,6 @@
-// Estimates the heap that a frame takes as values, from its bytes, before the values exist. A bound of memory that counts
-// bytes would be passed many times over: one byte of JSON takes 1 byte in a plain text, 4 in a list of numbers and 20 in
-// a list of empty objects.
+// Estimates the heap that a frame takes as values, from its bytes, before the values exist. A bound of memory that
+// counts bytes would be passed many times over: one byte of JSON takes 1 byte in a plain text, 4 in a list of numbers
+// and 20 in a list of empty objects.
 
 import { isAscii } from 'node:buffer';
 import { OF_A_FIELD, OF_A_LIST, OF_A_TEXT, OF_AN_OBJECT, POINTER } from '../support/weight.ts';

@@ -1,8 +1,8 @@
 // Requests in flight: sent by clients and not answered yet, of all connections together. Each has a bound of its own,
 // and hundreds of them would still fill the heap. So above this bound those that hold much are not read on until there
 // is room, and a large one that is complete is parsed only when there is room for its values, which take up to twenty
-// times its bytes. If requests that have only begun to come take all of it, they are read one at a time: a request can be
-// answered only when it is complete. A client that holds little is read at any time.
+// times its bytes. If requests that have only begun to come take all of it, they are read one at a time: a request can
+// be answered only when it is complete. A client that holds little is read at any time.
 import { getHeapStatistics } from 'node:v8';
 import { MAX_INTAKE_BYTES, MAX_INTAKE_SHARE } from '../support/limits.ts';
 

@@ -1,6 +1,6 @@
 // Refuses a large frame by its bytes, before its values exist: making 350,000 fields takes a hundred times as long as
-// passing over them. Params and outputs have a limit; what is over it, however it is written, is found by the end of it.
-// The checks of single values refuse later what this look misses.
+// passing over them. Params and outputs have a limit; what is over it, however it is written, is found by the end of
+// it. The checks of single values refuse later what this look misses.
 import { MAX_VALUE_BYTES } from '../support/limits.ts';
 import {
   CLOSE,
@@ -33,7 +33,10 @@ export function oversizedIn(bytes: Buffer): Oversized | null {
   if (id === null || bytes.length <= MAX_VALUE_BYTES) return null;
   const walk = new ShapeWalk(bytes);
   let limited: { readonly what: string; readonly depth: number } | null = null;
-  /** Bytes that the value has at least, written without spaces and escapes; of one with a comma before it one is the comma's. */
+  /**
+   * Bytes that the value has at least, written without spaces and escapes; of one with a comma before it one is the
+   * comma's.
+   */
   let least = 0;
   let escapeAt = -1;
   for (let byte = walk.next(); byte !== null; byte = walk.next()) {

@@ -1,6 +1,6 @@
-// Parses a large JSON text in pieces, so that others are served between them: one call of JSON.parse for a million small
-// objects blocks the event loop for a second on a busy machine. Each piece is read by JSON.parse itself, which refuses
-// what is no JSON. This file only finds where the values of a list or an object end.
+// Parses a large JSON text in pieces, so that others are served between them: one call of JSON.parse for a million
+// small objects blocks the event loop for a second on a busy machine. Each piece is read by JSON.parse itself, which
+// refuses what is no JSON. This file only finds where the values of a list or an object end.
 import type { Json } from '../support/json.ts';
 import {
   CLOSE,

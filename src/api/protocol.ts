@@ -138,7 +138,9 @@ export class FrameReader {
     this.#held += chunk.length;
   }
 
-  /** Bytes of the frame that `next` gives; 0 where it is not complete. Throws `bad-request` where there will be none. */
+  /**
+   * Bytes of the frame that `next` gives; 0 where it is not complete. Throws `bad-request` where there will be none.
+   */
   get nextBytes(): number {
     if (this.#held < HEADER) return 0;
     this.#gather(HEADER);

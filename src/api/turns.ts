@@ -29,7 +29,10 @@ const FIRST = 64;
 const MOST = 256;
 /** After a turn that took longer the next one begins fewer. */
 const LONG_TURN_MS = 15;
-/** Before one that costs so much the loop goes round after a long turn: a client that came meanwhile is let in, and read. */
+/**
+ * Before one that costs so much the loop goes round after a long turn: a client that came meanwhile is let in, and
+ * read.
+ */
 const DEAR = 2;
 const ROUNDS = 2;
 /** Unread replies of one connection, and of all, with which further requests wait: one long list is enough. */

@@ -18,7 +18,10 @@ export type CheckInWorker = (file: string, params: readonly Json[]) => Promise<C
 
 type Jobs = Pick<Catalog, 'all' | 'find' | 'reread'>;
 
-/** Gives each its params with defaults filled in, or what is wrong with it. Throws where the job is not there, or broken. */
+/**
+ * Gives each its params with defaults filled in, or what is wrong with it. Throws where the job is not there, or
+ * broken.
+ */
 export async function checkParams(
   job: string,
   params: readonly Json[],

@@ -172,7 +172,9 @@ const wrongIn =
     return new JobrunError('broken-job', message, 'Fix it there.', { field: path });
   };
 
-/** The field that an error in a definition is about (`retries.delay`), or null: its line in the file can be looked for. */
+/**
+ * The field that an error in a definition is about (`retries.delay`), or null: its line in the file can be looked for.
+ */
 export function fieldOf(error: unknown): string | null {
   const cause = (error as { cause?: { field?: unknown } | null } | null)?.cause;
   return typeof cause?.field === 'string' ? cause.field : null;
@@ -341,8 +343,8 @@ function ruleOf(name: (typeof RULES)[number], { every, cron, timezone }: Data): 
 }
 
 /**
- * JobData as JSON, to go from the worker to the daemon (workers/reading.ts reads it there): a set becomes a list, and retries
- * without end a limit of null.
+ * JobData as JSON, to go from the worker to the daemon (workers/reading.ts reads it there): a set becomes a list, and
+ * retries without end a limit of null.
  */
 export function dataToJson(data: JobData): Json {
   const { retries } = data.policy;

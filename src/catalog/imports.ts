@@ -1,6 +1,7 @@
-// Which job files a change concerns: the changed ones, and those that import them, by any way round. Read from the texts
-// of the files, with the loader's own rules for what an import means (`resolution.ts`); a name that is put together at run
-// time is not seen. It decides only whose definition is read anew; the code of a run is always loaded anew.
+// Which job files a change concerns: the changed ones, and those that import them, by any way round. Read from the
+// texts of the files, with the loader's own rules for what an import means (`resolution.ts`); a name that is put
+// together at run time is not seen. It decides only whose definition is read anew; the code of a run is always loaded
+// anew.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orElse } from '../support/errors.ts';

@@ -226,7 +226,9 @@ export class JobCatalog implements Catalog {
     else if (paths.some(mayHoldJob)) await this.rescan();
   }
 
-  /** JSON in a folder `data` is what jobs work on, and must not reload all jobs at each write, unless one imports it. */
+  /**
+   * JSON in a folder `data` is what jobs work on, and must not reload all jobs at each write, unless one imports it.
+   */
   async #isCode(path: string): Promise<boolean> {
     if (!isCode(path)) return false;
     const folders = relative(this.#parts.folder, dirname(path)).split(sep);
@@ -274,8 +276,8 @@ export class JobCatalog implements Catalog {
   }
 
   /**
-   * Reloads only if files have come, gone or changed, or have become able to run: cheap enough for every stray file that
-   * changes. A file that was found already may still be read just now: that is waited for.
+   * Reloads only if files have come, gone or changed, or have become able to run: cheap enough for every stray file
+   * that changes. A file that was found already may still be read just now: that is waited for.
    */
   async rescan(): Promise<void> {
     if (this.#listing === null || (await this.isOutdated())) await this.reload([]);

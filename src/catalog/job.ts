@@ -82,7 +82,10 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   readonly retries?: number | Retries;
   /** Longest time of one attempt, from the first line of its own code. Default: none. */
   readonly timeout?: Duration;
-  /** Longest time, from the first line of its own code, without a sign of life (progress, log, save, extendLock). Default: none. */
+  /**
+   * Longest time, from the first line of its own code, without a sign of life (progress, log, save, extendLock).
+   * Default: none.
+   */
   readonly lockTime?: Duration;
   /** Again this long after the previous run ended, at least 1s. Excludes `cron` and `nextRun`. */
   readonly every?: Duration;
@@ -97,7 +100,9 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   readonly catchUp?: 'skip' | 'once' | 'all';
   /** The handling of a schedule that fires while its previous run is not settled. Default `skip`. */
   readonly overlap?: 'skip' | 'queue' | 'replace' | 'allow';
-  /** The daemon keeps exactly one run of this job: started when it first sees it, done when it returns. Default false. */
+  /**
+   * The daemon keeps exactly one run of this job: started when it first sees it, done when it returns. Default false.
+   */
   readonly autostart?: boolean;
   /** How long settled runs are kept; the newest 10 are in any case, but with 0 none is. Default 7d and 30d. */
   readonly keep?: { readonly done?: Duration; readonly failed?: Duration };
@@ -138,14 +143,16 @@ export interface JobContext<Checkpoint = any> {
    */
   readonly attempt: number;
   /**
-   * A number that grows with each attempt of this run. A system outside that remembers the largest it has seen can refuse
-   * what an attempt still asks for that was given up: hand it over with each request.
+   * A number that grows with each attempt of this run. A system outside that remembers the largest it has seen can
+   * refuse what an attempt still asks for that was given up: hand it over with each request.
    */
   readonly fence: number;
   readonly dueAt: Date;
   /** Name of the schedule that made the run, or null. */
   readonly schedule: string | null;
-  /** The trace context of this attempt, to hand on to what it calls: headers or environment variables of these names. */
+  /**
+   * The trace context of this attempt, to hand on to what it calls: headers or environment variables of these names.
+   */
   readonly trace: {
     readonly traceparent: string;
     readonly tracestate: string | null;
@@ -167,8 +174,8 @@ export interface JobContext<Checkpoint = any> {
   result(row: unknown): void;
   /**
    * Asks for a run of a job, with the options of the library's `schedule`. Resolves with its id when it is on disk.
-   * `emit<typeof price>('price', …)` checks the params against that definition; with the file that `jobrun types` writes
-   * every name and its params are checked.
+   * `emit<typeof price>('price', …)` checks the params against that definition; with the file that `jobrun types`
+   * writes every name and its params are checked.
    */
   emit<Job extends AnyJob = AnyJob>(
     job: OtherName<Job>,
@@ -311,8 +318,8 @@ export const placeOf = (definition: object): string | undefined =>
   places.get(definition)?.stack?.split('\n')[1];
 
 /**
- * A job whose runs programs outside take over HTTP: no `run`, and params may be plain JSON Schema. `lockTime` is how long
- * such a program may be silent, by default 1h.
+ * A job whose runs programs outside take over HTTP: no `run`, and params may be plain JSON Schema. `lockTime` is how
+ * long such a program may be silent, by default 1h.
  */
 export interface ExternalDefinition<Params, Output, Input = Params>
   extends Omit<JobDefinition<Params, Output>, 'run' | 'initialize' | 'params'> {

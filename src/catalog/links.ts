@@ -1,5 +1,5 @@
-// Watches on the links that a path leads over, each by the folder that holds it: a release that is switched by a link is
-// seen at once, without a look at the path a few times a second.
+// Watches on the links that a path leads over, each by the folder that holds it: a release that is switched by a link
+// is seen at once, without a look at the path a few times a second.
 import { type FSWatcher, watch } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { join, parse, resolve, sep } from 'node:path';

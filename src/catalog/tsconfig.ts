@@ -1,5 +1,6 @@
-// The parts of a tsconfig.json that change what an import means and how a file is compiled: `paths`, `baseUrl`, `extends`
-// and the decorator options. A file that cannot be read counts as absent: the type checker reports its mistakes.
+// The parts of a tsconfig.json that change what an import means and how a file is compiled: `paths`, `baseUrl`,
+// `extends` and the decorator options. A file that cannot be read counts as absent: the type checker reports its
+// mistakes.
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { orElseSync } from '../support/errors.ts';

@@ -1,5 +1,5 @@
-// Files of the jobs folder that were probably meant to be jobs, and what they lack: a script without its run bit, a module
-// with an ending that no job has. Looked at only when a job is not found, and when all jobs are listed.
+// Files of the jobs folder that were probably meant to be jobs, and what they lack: a script without its run bit, a
+// module with an ending that no job has. Looked at only when a job is not found, and when all jobs are listed.
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { orElseSync } from '../support/errors.ts';
@@ -13,7 +13,9 @@ export interface Unfit {
   readonly lacks: string;
 }
 
-/** The file that has the name of a job, or that name with its ending, and defines none; null if there is no such file. */
+/**
+ * The file that has the name of a job, or that name with its ending, and defines none; null if there is no such file.
+ */
 export function unfitOf(folder: string, name: string): Unfit | null {
   if (!name.split('/').every((part) => JOB_NAME_PART.test(part))) return null;
   const path = join(folder, name);

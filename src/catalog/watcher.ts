@@ -4,12 +4,12 @@
 //   events    the system tells of changes
 //   polling   the system refuses to: every second the whole folder is looked at
 //
-// Another folder at the path (made anew, moved there, or behind a link that was turned) is followed, and tried with events
-// first. The system also tells that the folder went away, or that a link on the way to it was turned: it looks at once
-// then. A folder above it that is moved is told of by no event, and is seen within three seconds. While there is no
-// folder, and where the system gives no watch, it looks a few times a second. A watch stays on the folder that was
-// there when it began: where one below has been replaced, all watches are made anew. A system may drop events, and a
-// folder on a network has none: everything is looked at every minute as well.
+// Another folder at the path (made anew, moved there, or behind a link that was turned) is followed, and tried with
+// events first. The system also tells that the folder went away, or that a link on the way to it was turned: it looks
+// at once then. A folder above it that is moved is told of by no event, and is seen within three seconds. While there
+// is no folder, and where the system gives no watch, it looks a few times a second. A watch stays on the folder that
+// was there when it began: where one below has been replaced, all watches are made anew. A system may drop events, and
+// a folder on a network has none: everything is looked at every minute as well.
 //
 // Editors save in bursts, so it waits for a short calm before it tells. A file that is saved without end must not keep
 // everything else from being noticed, so the wait has an upper bound.

@@ -20,8 +20,8 @@ export interface WatchListeners {
 }
 
 /**
- * chokidar looks at every file of a folder whenever one of them changes, to find the folders among them. Here it is given
- * nothing but the folders: of 60,000 data files in one, each write would take a second of the processor.
+ * chokidar looks at every file of a folder whenever one of them changes, to find the folders among them. Here it is
+ * given nothing but the folders: of 60,000 data files in one, each write would take a second of the processor.
  */
 class FolderWatcher extends FSWatcher {
   readonly #pace: Pace;

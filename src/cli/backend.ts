@@ -121,8 +121,8 @@ export interface Resuming {
 }
 
 /**
- * Items of a stream that outlives its daemon: a restarted one is asked for the rest. Rejects with `no-daemon` where none
- * comes back in time.
+ * Items of a stream that outlives its daemon: a restarted one is asked for the rest. Rejects with `no-daemon` where
+ * none comes back in time.
  */
 export async function* streamAnywhere(
   first: Backend,

@@ -12,7 +12,9 @@ export function callerIn({ npm_command, npm_config_user_agent = '' }: Env): stri
   return npm_command === undefined ? null : 'npx';
 }
 
-/** The text with its lines to type as they work in that shell. `words` are those that follow `jobrun` in such a line. */
+/**
+ * The text with its lines to type as they work in that shell. `words` are those that follow `jobrun` in such a line.
+ */
 export function asTyped(text: string, env: Env, words: readonly string[]): string {
   const caller = callerIn(env);
   if (caller === null || !text.includes('jobrun ')) return text;

@@ -92,16 +92,17 @@ export class Jobs {
   /**
    * Accepts a run, or with `every` or `cron` a schedule. It is on disk when this resolves. A job that does not exist
    * yet or is broken is accepted too, and `reason` says why the run waits (`note`, of a schedule). Rejects with
-   * `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`, and `refused` for a schedule
-   * whose name is taken.
+   * `bad-params` where the job's schema refuses them, `bad-time`, `bad-option`, `too-large`, and `refused` for a
+   * schedule whose name is taken.
    *
    * A definition made by `defineJob` in a file of the jobs folder may stand for the name. Then TypeScript checks its
-   * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name, and
-   * the file that `jobrun types` writes does it for every name.
+   * params, and `result(run)` has the type of its output. `schedule<typeof price>('price', …)` does the same by name,
+   * and the file that `jobrun types` writes does it for every name.
    *
    * @example
    * const run = await jobs.schedule('import-products', { file: 'spring.csv' }, { priority: 5 });
-   * const nightly = await jobs.schedule('clean-up', {}, { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' });
+   * const rule = { cron: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' };
+   * const nightly = await jobs.schedule('clean-up', {}, rule);
    * console.log(run.id, nightly.nextAt);
    */
   schedule<Job extends AnyJob = AnyJob>(
@@ -177,7 +178,8 @@ export class Jobs {
    * Runs, newest first, of settled states alone the last settled first; `total` counts all that fit.
    *
    * @example
-   * const { total, runs } = await jobs.list({ state: ['failed', 'aborted'], since: Date.now() - 3_600_000, limit: 10 });
+   * const since = Date.now() - 3_600_000;
+   * const { total, runs } = await jobs.list({ state: ['failed', 'aborted'], since, limit: 10 });
    * console.log(total, runs.map(({ id, job, error }) => [id, job, error?.message]));
    */
   async list(filter: ListFilter = {}): Promise<{ total: number; runs: readonly RunView[] }> {
@@ -205,7 +207,9 @@ export class Jobs {
     return this.#caller.call<typeof abort>('abort', given);
   }
 
-  /** Changes a run that has not started; `params` take the place of the old ones. Rejects with `refused` where it has. */
+  /**
+   * Changes a run that has not started; `params` take the place of the old ones. Rejects with `refused` where it has.
+   */
   async update(
     id: string,
     changes: {
@@ -225,8 +229,8 @@ export class Jobs {
   }
 
   /**
-   * Lets a failed or aborted run go on, its attempts renewed; `fresh` forgets its checkpoint. Else it is `refused`, and where
-   * a run that it waited for has failed, unless `force` is given.
+   * Lets a failed or aborted run go on, its attempts renewed; `fresh` forgets its checkpoint. Else it is `refused`, and
+   * where a run that it waited for has failed, unless `force` is given.
    */
   async retry(
     id: string,
@@ -237,8 +241,8 @@ export class Jobs {
 
   /**
    * Resolves with the output when the run is done. Rejects with a JobrunError of code `run-failed` or `run-aborted`
-   * that carries `.run`, with `no-daemon` where none runs, and with `interrupted` after `signal` or `close`. A daemon that is
-   * restarted meanwhile is waited for, a minute at most.
+   * that carries `.run`, with `no-daemon` where none runs, and with `interrupted` after `signal` or `close`. A daemon
+   * that is restarted meanwhile is waited for, a minute at most.
    *
    * @example
    * const { id } = await jobs.schedule('import-products', { file: 'spring.csv' });
@@ -317,7 +321,10 @@ export class Jobs {
     return (await this.#caller.call<typeof schedules>('schedules', {})).schedules;
   }
 
-  /** Removes a schedule; its runs stay. Rejects with `unknown-schedule`, and with `refused` where a job's file has the rule. */
+  /**
+   * Removes a schedule; its runs stay. Rejects with `unknown-schedule`, and with `refused` where a job's file has the
+   * rule.
+   */
   async unschedule(name: string): Promise<void> {
     await this.#caller.call('unschedule', { name });
   }
@@ -335,8 +342,8 @@ export class Jobs {
   }
 
   /**
-   * Forgets settled runs by age, number or state, of which one has to be given: `olderThan` since they ended, all but the
-   * newest `keep`, only of these states. `dryRun` says which and removes nothing.
+   * Forgets settled runs by age, number or state, of which one has to be given: `olderThan` since they ended, all but
+   * the newest `keep`, only of these states. `dryRun` says which and removes nothing.
    *
    * @example
    * const { removed } = await jobs.prune({ olderThan: '30d', state: 'done' });
@@ -354,8 +361,8 @@ export class Jobs {
   }
 
   /**
-   * The log of a run: the lines there are, and with `follow` those that come until it ends. `lines`: only the last so many;
-   * `attempt`: only of this one. Following needs a daemon; one that is restarted is waited for, a minute at most.
+   * The log of a run: the lines there are, and with `follow` those that come until it ends. `lines`: only the last so
+   * many; `attempt`: only of this one. Following needs a daemon; one that is restarted is waited for, a minute at most.
    *
    * @example
    * const { id } = await jobs.schedule('import-products', { file: 'spring.csv' });
@@ -381,8 +388,8 @@ export class Jobs {
   }
 
   /**
-   * Resolves when all these runs are settled, or with `any` one of them, whatever their outcome: with all of them as they are
-   * then. Rejects with `timed-out` after `timeout`, and as `result` does otherwise.
+   * Resolves when all these runs are settled, or with `any` one of them, whatever their outcome: with all of them as
+   * they are then. Rejects with `timed-out` after `timeout`, and as `result` does otherwise.
    */
   async wait(
     ids: string | readonly string[],

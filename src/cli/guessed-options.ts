@@ -1,6 +1,6 @@
-// Options that are none here, as docker, kubectl, pm2, systemctl, heroku and other programs have them, and those that do the
-// same. Most are named as the field is elsewhere (support/foreign-words); the table here has those that differ by command,
-// short ones above all. The rest of the line stays as it was typed.
+// Options that are none here, as docker, kubectl, pm2, systemctl, heroku and other programs have them, and those that
+// do the same. Most are named as the field is elsewhere (support/foreign-words); the table here has those that differ
+// by command, short ones above all. The rest of the line stays as it was typed.
 import type { Command } from '../commands/shared/command.ts';
 import { flagsByName } from '../commands/shared/options.ts';
 import { STATE_NAMES } from '../run/run.ts';
@@ -9,9 +9,9 @@ import { GENERAL_OPTIONS } from './entries.ts';
 import type { Guess, Line } from './guessed-words.ts';
 
 /**
- * The replacement of an option: the options for the same thing, the last of which takes its value. With `=` in front they
- * replace its value too, and a last one that ends in `:` begins the value. An empty text removes the option. A text with a
- * capital is a sentence, where no option does the same.
+ * The replacement of an option: the options for the same thing, the last of which takes its value. With `=` in front
+ * they replace its value too, and a last one that ends in `:` begins the value. An empty text removes the option. A
+ * text with a capital is a sentence, where no option does the same.
  */
 type Swap = string;
 type Swaps = Readonly<Record<string, Swap>>;

@@ -1,4 +1,5 @@
-// Words that are no commands here, each with the line that does the same, and times that were typed without their option.
+// Words that are no commands here, each with the line that does the same, and times that were typed without their
+// option.
 import { checkCron } from '../run/cron.ts';
 import { STATE_NAMES } from '../run/run.ts';
 import { systemClock } from '../support/clock.ts';

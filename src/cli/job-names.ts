@@ -1,12 +1,15 @@
-// The name of a job that is given by its definition: the path of the file in which `defineJob` was called, as the jobs folder
-// gives names.
+// The name of a job that is given by its definition: the path of the file in which `defineJob` was called, as the jobs
+// folder gives names.
 import { realpathSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type AnyJob, placeOf } from '../catalog/job.ts';
 import { JobrunError, orElseSync } from '../support/errors.ts';
 
-/** Throws `bad-option` if the definition was not made by `defineJob` in a file of the jobs folder. Names stay as they are. */
+/**
+ * Throws `bad-option` if the definition was not made by `defineJob` in a file of the jobs folder. Names stay as they
+ * are.
+ */
 export function jobNameOf(job: string | AnyJob, jobs: string): string {
   // Any other word is refused as a name.
   if (typeof job !== 'object' || job === null) return job;

@@ -1,5 +1,5 @@
-// The calls of `connect.ts`, carried out. Each is the request that the command line makes too, to the daemon if one runs
-// and on the files if none does. So checks, errors and results are the same. One connection to a daemon is kept.
+// The calls of `connect.ts`, carried out. Each is the request that the command line makes too, to the daemon if one
+// runs and on the files if none does. So checks, errors and results are the same. One connection to a daemon is kept.
 // The files are held only while a call is under way. Calls that only look hold them as any reader does: nothing is made
 // or written, and others may look meanwhile.
 import { commandOf } from '../commands/dispatch.ts';
@@ -75,7 +75,10 @@ export class Caller {
     }
   }
 
-  /** Items of a stream, also over a restart of the daemon; ends with the signal, with `close`, or when its reader leaves. */
+  /**
+   * Items of a stream, also over a restart of the daemon; ends with the signal, with `close`, or when its reader
+   * leaves.
+   */
   async *stream(
     name: string,
     options: object,

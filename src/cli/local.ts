@@ -1,7 +1,7 @@
-// `jobrun run --local`: this process is the daemon for as long as its run takes, and leaves with the result of it. It holds
-// the lock and answers as any daemon does, so that other commands see and abort the run; but schedules do not fire, and
-// other runs wait. The first Ctrl-C or SIGTERM aborts the run, a second one without patience; what was accepted is settled in
-// any case.
+// `jobrun run --local`: this process is the daemon for as long as its run takes, and leaves with the result of it. It
+// holds the lock and answers as any daemon does, so that other commands see and abort the run; but schedules do not
+// fire, and other runs wait. The first Ctrl-C or SIGTERM aborts the run, a second one without patience; what was
+// accepted is settled in any case.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { abort } from '../commands/abort.ts';

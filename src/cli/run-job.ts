@@ -1,5 +1,6 @@
-// `runJob`, for the tests of a project: one attempt of a job in the process of the test, with the `ctx` that workers give
-// too. No daemon, no files: what the job asks of its daemon is granted and recorded, and time passes only while it sleeps.
+// `runJob`, for the tests of a project: one attempt of a job in the process of the test, with the `ctx` that workers
+// give too. No daemon, no files: what the job asks of its daemon is granted and recorded, and time passes only while it
+// sleeps.
 import * as v from 'valibot';
 import { readDefinition } from '../catalog/definition.ts';
 import type { JobContext, JobDefinition } from '../catalog/job.ts';

@@ -1,4 +1,5 @@
-// `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this one.
+// `startDaemon`: the daemon inside a program of the user's. Jobs still run in processes of their own, never in this
+// one.
 
 import { count, duration } from '../commands/shared/kinds.ts';
 import { checked, field, fromNames, yesOrNo } from '../commands/shared/options.ts';

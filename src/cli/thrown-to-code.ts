@@ -42,7 +42,10 @@ function inCode(error: JobrunError, { stack = '' }: { readonly stack?: string })
   return error;
 }
 
-/** `--replace` is `replace: true`, and `jobrun retry 3 --force` is `retry('3', { force: true })`. Other lines are for a shell. */
+/**
+ * `--replace` is `replace: true`, and `jobrun retry 3 --force` is `retry('3', { force: true })`. Other lines are for a
+ * shell.
+ */
 export const hintInCode = (hint: string): string =>
   hint.replace(/\bjobrun .*?(?=$|[;,:]|\. )|--[a-z][a-z-]*(?![\w:=-])/g, (part) =>
     part.startsWith('--') ? optionOf(part) : callOf(part),

@@ -1,5 +1,6 @@
-// `jobrun web`: the address of the page, with the key behind `#`, where no server and no log gets to see it. A browser is
-// opened through a file that only its user can read: the arguments of a program can be read by everybody on the machine.
+// `jobrun web`: the address of the page, with the key behind `#`, where no server and no log gets to see it. A browser
+// is opened through a file that only its user can read: the arguments of a program can be read by everybody on the
+// machine.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { askDaemon } from '../api/client.ts';

@@ -15,8 +15,8 @@ import { version } from './version.ts';
 export type Handle = (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
 
 /**
- * Loads all commands, for a process that stays: looking a module up takes longer than most requests, and a daemon must not
- * depend on files that an update replaces under it.
+ * Loads all commands, for a process that stays: looking a module up takes longer than most requests, and a daemon must
+ * not depend on files that an update replaces under it.
  */
 export async function loadCommands(): Promise<void> {
   version();

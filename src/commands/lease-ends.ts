@@ -1,6 +1,6 @@
-// How a worker outside ends an attempt: with a result, a failure, a call-back, or because a result will come from elsewhere.
-// The run goes on, or ends, as after any other attempt. No commands of their own: docs/workers.md tells how programs
-// ask for them over HTTP.
+// How a worker outside ends an attempt: with a result, a failure, a call-back, or because a result will come from
+// elsewhere. The run goes on, or ends, as after any other attempt. No commands of their own: docs/workers.md tells how
+// programs ask for them over HTTP.
 import type { Outcome } from '../run/outcome.ts';
 import type { RunView } from '../run/view.ts';
 import { waitOf } from '../run/waits.ts';

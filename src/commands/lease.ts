@@ -1,5 +1,6 @@
-// The messages of a worker outside about a run that it has: it lives, it is so far, and this is to be kept. Each message makes
-// its lease last for longer. No command of its own: docs/workers.md tells how programs ask for it over HTTP.
+// The messages of a worker outside about a run that it has: it lives, it is so far, and this is to be kept. Each
+// message makes its lease last for longer. No command of its own: docs/workers.md tells how programs ask for it over
+// HTTP.
 import { LEASE } from '../run/external.ts';
 import type { Draft, Progress, Run } from '../run/run.ts';
 import { isoOf } from '../support/clock.ts';

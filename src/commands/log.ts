@@ -1,5 +1,5 @@
-// The log of a run behind the lines that a client has seen, for clients that can follow no stream: where there is nothing
-// new, the reply waits for it. No command of its own: `logs` prints a log for people, and follows it.
+// The log of a run behind the lines that a client has seen, for clients that can follow no stream: where there is
+// nothing new, the reply waits for it. No command of its own: `logs` prints a log for people, and follows it.
 import type { NumberedLine } from '../engine/logs.ts';
 import { isSettled } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';

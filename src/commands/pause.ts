@@ -1,5 +1,5 @@
-// `jobrun pause` and `jobrun resume`: of everything, of one job, of one schedule. Nothing new starts; what is asked for is
-// kept, and the pause outlives the daemon.
+// `jobrun pause` and `jobrun resume`: of everything, of one job, of one schedule. Nothing new starts; what is asked for
+// is kept, and the pause outlives the daemon.
 import { withPause } from '../run/schedule.ts';
 import { JobrunError } from '../support/errors.ts';
 import type { Command, Context } from './shared/command.ts';

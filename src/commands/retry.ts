@@ -84,8 +84,8 @@ function retrier(
 }
 
 /**
- * A run that follows a failed run would go on without the result it waited for. The result of one that was removed is not
- * known; but a run that has begun before had all that it waited for.
+ * A run that follows a failed run would go on without the result it waited for. The result of one that was removed is
+ * not known; but a run that has begun before had all that it waited for.
  */
 async function refuseLostParent(
   id: number,

@@ -1,5 +1,5 @@
-// A worker outside asks for runs of external jobs: the answer waits for one. No command of its own: programs ask over HTTP,
-// and docs/workers.md tells how.
+// A worker outside asks for runs of external jobs: the answer waits for one. No command of its own: programs ask over
+// HTTP, and docs/workers.md tells how.
 import { isExternal, policyOf } from '../catalog/catalog.ts';
 import { leaseOf } from '../run/external.ts';
 import type { Run } from '../run/run.ts';

@@ -1,5 +1,6 @@
-// A run as another system's protocol names it: by attempt, and settled from outside whether or not a worker has taken it. No
-// commands of their own: http/conductor asks for them, and its results go the way of every other message under a lease.
+// A run as another system's protocol names it: by attempt, and settled from outside whether or not a worker has taken
+// it. No commands of their own: http/conductor asks for them, and its results go the way of every other message under a
+// lease.
 import { isExternal } from '../catalog/catalog.ts';
 import { isHeldOutside, leaseOf } from '../run/external.ts';
 import { isSettled, latestAttempt, type Run } from '../run/run.ts';

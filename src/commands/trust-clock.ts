@@ -1,5 +1,5 @@
-// The clock is right, says `jobrun doctor --repair`: schedules that wait for it to catch up go on from now, and history is
-// removed by it again. No command of its own: it is not in the help.
+// The clock is right, says `jobrun doctor --repair`: schedules that wait for it to catch up go on from now, and history
+// is removed by it again. No command of its own: it is not in the help.
 import { clockOf, keepTime, trusting } from '../run/keep-clock.ts';
 import type { Schedule } from '../run/schedule.ts';
 import { resumed, waitsForClock } from '../run/served.ts';

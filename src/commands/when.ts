@@ -1,5 +1,5 @@
-// The instant that a typed time means, for a form that shows it while it is typed. No command of its own: `schedule --at`
-// echoes what it has read.
+// The instant that a typed time means, for a form that shows it while it is typed. No command of its own: `schedule
+// --at` echoes what it has read.
 import { isoOf } from '../support/clock.ts';
 import type { Command } from './shared/command.ts';
 import { text, zone } from './shared/kinds.ts';

@@ -1,5 +1,5 @@
-// `jobrun types`: writes a file of types, so that TypeScript checks names and params of jobs where a program gives them as
-// texts. A TypeScript job has the types of its definition, any other those of its schema.
+// `jobrun types`: writes a file of types, so that TypeScript checks names and params of jobs where a program gives them
+// as texts. A TypeScript job has the types of its definition, any other those of its schema.
 import { dirname, join, resolve } from 'node:path';
 import type { FileEntry } from '../catalog/catalog.ts';
 import type { Json } from '../support/json.ts';

@@ -56,7 +56,10 @@ export interface AttemptsParts
   readonly onEnded: () => void;
 }
 
-/** A claim is durable within some turns of the loop; where the disk is slow an abort looks again each time this has passed. */
+/**
+ * A claim is durable within some turns of the loop; where the disk is slow an abort looks again each time this has
+ * passed.
+ */
 const SOON_TURNS = 20;
 const SOON_MS = 100;
 
@@ -196,8 +199,8 @@ export class Attempts {
   }
 
   /**
-   * Ends all attempts for a stop of the daemon: their runs are queued again. One whose process cannot be ended keeps its
-   * lease, and the next daemon waits for it.
+   * Ends all attempts for a stop of the daemon: their runs are queued again. One whose process cannot be ended keeps
+   * its lease, and the next daemon waits for it.
    */
   async stop(): Promise<void> {
     const all = [...this.#under.values()];
@@ -240,8 +243,8 @@ export class Attempts {
   }
 
   /**
-   * The attempt of a run that is to be aborted, null where it has none; one that was claimed a moment ago begins when its
-   * claim is durable.
+   * The attempt of a run that is to be aborted, null where it has none; one that was claimed a moment ago begins when
+   * its claim is durable.
    */
   async #find(id: number, reason: string): Promise<Attempt | 'elsewhere' | null> {
     const { engine, members, clock } = this.#p;
@@ -279,7 +282,9 @@ export class Attempts {
     attempt.end('abort', abort, abortGraceMs).catch(this.#p.onError);
   }
 
-  /** The program of the workers may be replaced just now, as by an upgrade: a run waits for it as long as for a start. */
+  /**
+   * The program of the workers may be replaced just now, as by an upgrade: a run waits for it as long as for a start.
+   */
   #startsAgain(run: Run, why: string): boolean {
     const now = this.#p.clock.monotonic();
     const since = this.#unstarted.get(run.id) ?? now;

@@ -58,8 +58,8 @@ export function contextOf(parts: ContextParts): Context {
 const AGAIN_AFTER_MS = SECOND / 2;
 
 /**
- * Resolves with the id of the run, or the name of the schedule, when it is durable. A store that is away is waited for as
- * long as the attempt that asks may live.
+ * Resolves with the id of the run, or the name of the schedule, when it is durable. A store that is away is waited for
+ * as long as the attempt that asks may live.
  */
 export async function emit(
   context: Context,

@@ -1,5 +1,5 @@
-// Warnings of doctor about the jobs folder: files that were meant to be jobs, and notification rules for a job that has no
-// file. Both do nothing, and say so nowhere else.
+// Warnings of doctor about the jobs folder: files that were meant to be jobs, and notification rules for a job that has
+// no file. Both do nothing, and say so nowhere else.
 import { join } from 'node:path';
 import { scanJobs } from '../catalog/loader.ts';
 import { unfitIn } from '../catalog/unfit.ts';

@@ -104,7 +104,9 @@ function keepOf(run: Kept, entry: JobEntry | null): number {
   return run.state === 'done' ? policy.keepDoneMs : policy.keepFailedMs;
 }
 
-/** The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for. */
+/**
+ * The newest settled runs of each job, which are kept whatever their age: found once a round, when they are asked for.
+ */
 export class Newest {
   readonly #engine: Engine;
   readonly #keeping: Keeping;

@@ -15,13 +15,13 @@
 //   has taken over. All attempts are ended, and only when nothing of them lives does it join under a new number.
 //
 // The order of effects, on the side that is silent:
-//   1. a renewal is asked for, at t by its own clock;          4. at t + 3/4 of it, for a daemon that does not move itself,
-//   2. it is answered: fence and reaper count from t;             the reaper kills whatever still lives;
-//   3. at t + 3/5 of the lease the fence ends its attempts;    5. before t + the whole lease none takes over.
+//   1. a renewal is asked for, at t by its own clock;       4. at t + 3/4 of it, for a daemon that does not move,
+//   2. it is answered: fence and reaper count from t;          the reaper kills whatever still lives;
+//   3. at t + 3/5 of the lease the fence ends its attempts; 5. before t + the whole lease none takes over.
 // On the side that takes over:
-//   1. it sees no new renewal for the whole lease;             3. ends what of its processes may live on this machine;
-//   2. the member is given up, in one statement that fails     4. each of its runs is taken back under its token: what the
-//      where it has renewed: from now on no claim of it           attempt still writes changes nothing.
+//   1. it sees no new renewal for the whole lease;          3. ends what of its processes may live on this machine;
+//   2. the member is given up, in one statement that fails  4. each of its runs is taken back under its token: what the
+//      where it has renewed: from now on no claim of it        attempt still writes changes nothing.
 //      commits;
 // So if a member dies between two of these, the next one to look finds what is left to do: runs without a holder.
 import type { Cluster, OtherMember, Renewal } from '../engine/cluster.ts';

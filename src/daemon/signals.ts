@@ -1,6 +1,6 @@
-// Signals to the daemon. The first SIGTERM or SIGINT drains, the second ends what runs, the third ends the daemon on the
-// spot, as kill -9 would: nothing is lost by that either. A hangup stops a daemon whose log is a terminal, which is being
-// closed; any other daemon opens its log anew.
+// Signals to the daemon. The first SIGTERM or SIGINT drains, the second ends what runs, the third ends the daemon on
+// the spot, as kill -9 would: nothing is lost by that either. A hangup stops a daemon whose log is a terminal, which is
+// being closed; any other daemon opens its log anew.
 import { looksStopped, type Outcome } from '../run/outcome.ts';
 import { type Clock, delay } from '../support/clock.ts';
 import { STOP_SIGNAL_MS } from '../support/limits.ts';

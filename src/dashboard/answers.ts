@@ -1,5 +1,5 @@
-// The model with what was answered, and whether all that is on the screen is there. A person may have gone on to another
-// list, or to another row, while the answer was on its way.
+// The model with what was answered, and whether all that is on the screen is there. A person may have gone on to
+// another list, or to another row, while the answer was on its way.
 import type { Status } from '../commands/shared/replies.ts';
 import { listKey, listOf } from './context.ts';
 import { layoutFor } from './layout.ts';

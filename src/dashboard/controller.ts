@@ -83,7 +83,9 @@ export class Controller {
     this.#outside = outside;
   }
 
-  /** `burst`: the key came with others at once. Not every terminal marks what is pasted, and that must change nothing. */
+  /**
+   * `burst`: the key came with others at once. Not every terminal marks what is pasted, and that must change nothing.
+   */
   readonly press = (key: Key, burst: boolean): void => {
     const { screen } = this.#desk.store.model;
     if (key.at) {
@@ -363,7 +365,9 @@ function isReading(model: Model): boolean {
   return list === null || (model.place.id === null && list.total > 0);
 }
 
-/** The jobs to choose from, or the one that a form is for, are being read, or what a form asks for is not answered yet. */
+/**
+ * The jobs to choose from, or the one that a form is for, are being read, or what a form asks for is not answered yet.
+ */
 const isChoosing = (screen: Screen): boolean =>
   (screen.kind === 'pick' && screen.jobs === null) || (screen.kind === 'form' && screen.form.busy);
 

@@ -1,5 +1,5 @@
-// The dashboard from start to end: takes the terminal, opens the link and loads Ink at the same time, then draws keys and
-// changes until it is closed.
+// The dashboard from start to end: takes the terminal, opens the link and loads Ink at the same time, then draws keys
+// and changes until it is closed.
 import type { Clock } from '../support/clock.ts';
 import { errorLine } from '../support/errors.ts';
 import { Controller } from './controller.ts';

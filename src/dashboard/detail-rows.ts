@@ -1,4 +1,5 @@
-// Rows that the details of runs, jobs and schedules are made of: the name with its state, what is wrong, facts, and values.
+// Rows that the details of runs, jobs and schedules are made of: the name with its state, what is wrong, facts, and
+// values.
 import type { Json } from '../support/json.ts';
 import { ends, type Row, styled, tame, textWidth, wrap } from './rows.ts';
 import { type Sheet, styleOfState } from './theme.ts';

@@ -1,5 +1,5 @@
-// The last three rows: a rule, a message or the position in the list, and the keys that work now. A question or an input
-// line takes their place.
+// The last three rows: a rule, a message or the position in the list, and the keys that work now. A question or an
+// input line takes their place.
 import { readFilter } from '../commands/shared/filter.ts';
 import { showCount } from '../support/text.ts';
 import { type Hint, hintsFor } from './bindings.ts';

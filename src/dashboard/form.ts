@@ -1,6 +1,6 @@
 // The form for a new run, made from the schema of the job's params: a field for each of them, and when, key and
-// priority. It gives texts, as `-p name=text` does; the daemon turns them into what the schema asks for. A fault stands at
-// its field: some are seen while the field is typed, the others are in the daemon's refusal.
+// priority. It gives texts, as `-p name=text` does; the daemon turns them into what the schema asks for. A fault stands
+// at its field: some are seen while the field is typed, the others are in the daemon's refusal.
 import { type ParamField, paramFields, paramHint } from '../commands/shared/param-fields.ts';
 import { typedFrom, wrongIn } from '../commands/shared/param-texts.ts';
 import { type Json, parseJson } from '../support/json.ts';
@@ -15,7 +15,10 @@ export interface FormJob {
   readonly name: string;
   readonly state: string;
   readonly description: string | null;
-  /** Null for the built-in job, whose programs come from a command line and never from a form, and for a job of another host. */
+  /**
+   * Null for the built-in job, whose programs come from a command line and never from a form, and for a job of another
+   * host.
+   */
   readonly file: string | null;
   readonly params: Json;
 }

@@ -94,7 +94,10 @@ function emptyText({ filter, tab, list, status, asTyped }: Model): string {
   return tab === 'running' ? 'nothing runs; s schedules a run' : 'none';
 }
 
-/** The main facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule comes first. */
+/**
+ * The main facts of the run, job or schedule under the cursor, and the end of its log. Under the list a rule comes
+ * first.
+ */
 export function detailRows({ model, layout, sheet }: Scene): readonly Row[] {
   const { place, detail } = model;
   const isTall = layout.kind === 'tall';

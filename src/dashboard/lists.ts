@@ -1,5 +1,5 @@
-// The lists: which runs each shows, which window of it is on the screen, and where its cursor is. The cursor belongs to a
-// run, not to a row: rows come and go above it, and it stays with its run.
+// The lists: which runs each shows, which window of it is on the screen, and where its cursor is. The cursor belongs to
+// a run, not to a row: rows come and go above it, and it stays with its run.
 import { JOB_ORDERS } from '../commands/jobs.ts';
 import { SCHEDULE_ORDERS } from '../commands/schedules.ts';
 import type { Status } from '../commands/shared/replies.ts';

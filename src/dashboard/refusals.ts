@@ -1,5 +1,5 @@
-// Why a key does nothing: it would work if a daemon answered, or if the dashboard were not read-only. Each says the line of
-// the shell that does the same, for commands work on the files where no daemon runs.
+// Why a key does nothing: it would work if a daemon answered, or if the dashboard were not read-only. Each says the
+// line of the shell that does the same, for commands work on the files where no daemon runs.
 import { actionFor, type Simple } from './bindings.ts';
 import { contextOf, jobOf, pausableOf, scheduleOf, targetOf } from './context.ts';
 import type { Model } from './model.ts';

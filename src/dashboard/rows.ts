@@ -1,5 +1,5 @@
-// Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters whose
-// width differs between terminals are replaced, so that everything behind them stays in its column.
+// Rows of the screen: spans of text, each in one style. Text from jobs loses its control characters, and characters
+// whose width differs between terminals are replaced, so that everything behind them stays in its column.
 import { eachGrapheme, NARROW, textWidth } from '../support/graphemes.ts';
 import { plainLine } from '../support/text.ts';
 import type { Sheet, Style, Theme } from './theme.ts';

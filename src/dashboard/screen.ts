@@ -1,6 +1,6 @@
-// Ink's stdout. Ink writes whole frames in its `debug` mode, and this class sends only the changed lines to the terminal,
-// as one synchronized update. It sends nothing for an equal frame and clears only at a new size. Ink's own writer erases
-// and rewrites every line, and clears the screen on every frame that uses the last row.
+// Ink's stdout. Ink writes whole frames in its `debug` mode, and this class sends only the changed lines to the
+// terminal, as one synchronized update. It sends nothing for an equal frame and clears only at a new size. Ink's own
+// writer erases and rewrites every line, and clears the screen on every frame that uses the last row.
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { Size } from './model.ts';

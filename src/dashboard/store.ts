@@ -15,7 +15,9 @@ export const SOON_MS = 60;
 /** A change that goes on by itself, a clock or a log, can wait for the next picture that is drawn anyway. */
 export const LATER_MS = 200;
 
-/** Frames are at most 15 a second in the long run. Bursts are allowed: a few keys at once need two or three frames each. */
+/**
+ * Frames are at most 15 a second in the long run. Bursts are allowed: a few keys at once need two or three frames each.
+ */
 const APART_MS = 1000 / 15;
 const AT_ONCE = 6;
 

@@ -1,5 +1,5 @@
-// The theme: characters and colours of the dashboard, chosen once at the start. Words or marks repeat what a colour says,
-// so nothing is lost without colours. Every character here is one column wide.
+// The theme: characters and colours of the dashboard, chosen once at the start. Words or marks repeat what a colour
+// says, so nothing is lost without colours. Every character here is one column wide.
 import type { TextProps } from 'ink';
 import { type ColorChoice, STATE_STYLES, wantsColor } from '../commands/shared/output.ts';
 import type { Beat } from '../commands/shared/run-words.ts';

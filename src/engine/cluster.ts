@@ -6,7 +6,10 @@ export interface Cluster extends Pick<Members, 'giveUp'> {
   readonly self: Member;
   /** When it was asked to become a member, by the elapsed time of this process. */
   readonly joinedAt: number;
-  /** Tells the store that this member lives, and how it is. Rejects with `store-unreachable` where that was not answered. */
+  /**
+   * Tells the store that this member lives, and how it is. Rejects with `store-unreachable` where that was not
+   * answered.
+   */
   renew(info: MemberInfo): Promise<Renewal>;
   /** Becomes a member under a new number, where the others have given up the old one. */
   rejoin(info: MemberInfo): Promise<void>;

@@ -30,9 +30,9 @@ export interface Engine {
    */
   advance(now: number): Promise<number | null>;
   /**
-   * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that `workerFor` names
-   * for it, as it is before it starts; fewer where fewer may start. `workerFor` may be asked for runs that are not claimed in the
-   * end. With `only` it is that run or none. To ask is cheap where nothing may start.
+   * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that
+   * `workerFor` names for it, as it is before it starts; fewer where fewer may start. `workerFor` may be asked for runs
+   * that are not claimed in the end. With `only` it is that run or none. To ask is cheap where nothing may start.
    */
   claim(want: Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. An error of `decide` is passed on, and nothing has changed. */
@@ -201,7 +201,9 @@ export interface Query extends Words {
   readonly since?: number;
   readonly offset?: number;
   readonly limit: number;
-  /** Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile. */
+  /**
+   * Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile.
+   */
   readonly below?: number;
   /** If it is set, settled runs may be given without their large values. */
   readonly light?: boolean;

@@ -1,5 +1,5 @@
-// The logs and result tables of runs, where they are kept. A log is no promise: its lines may lag, and the last ones before
-// a kill may be missing. Rows are one: those that belong to a checkpoint or a result are made durable before it.
+// The logs and result tables of runs, where they are kept. A log is no promise: its lines may lag, and the last ones
+// before a kill may be missing. Rows are one: those that belong to a checkpoint or a result are made durable before it.
 import type { LogLine } from '../run/view.ts';
 import type { Json } from '../support/json.ts';
 import type { Token } from './members.ts';

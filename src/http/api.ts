@@ -1,5 +1,5 @@
-// The API of the door: finds the route, checks the key and the body, and has the command answer. All that a reply tells is
-// durable before it is sent, as on the socket.
+// The API of the door: finds the route, checks the key and the body, and has the command answer. All that a reply tells
+// is durable before it is sent, as on the socket.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request } from '../api/protocol.ts';
 import type { Handle } from '../commands/dispatch.ts';

@@ -1,6 +1,6 @@
-// Bodies of requests, bounded while they arrive: one that is too large is refused at the first byte that is too much, and
-// where it says its length before any of it is read. All bodies that are arriving share one bound, so that many slow
-// clients cannot fill the heap.
+// Bodies of requests, bounded while they arrive: one that is too large is refused at the first byte that is too much,
+// and where it says its length before any of it is read. All bodies that are arriving share one bound, so that many
+// slow clients cannot fill the heap.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { JobrunError } from '../support/errors.ts';
 import { MAX_HTTP_BODIES_BYTES, MAX_HTTP_BODY_BYTES } from '../support/limits.ts';

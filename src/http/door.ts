@@ -1,10 +1,11 @@
-// The HTTP door of a daemon: metrics and health for those who watch, and the JSON API for those who hold a key. The door
-// knows no command. It is a client of `commands/dispatch`, as the socket is: a route says which command it is, and the
-// command's own table and handler do the rest.
+// The HTTP door of a daemon: metrics and health for those who watch, and the JSON API for those who hold a key. The
+// door knows no command. It is a client of `commands/dispatch`, as the socket is: a route says which command it is, and
+// the command's own table and handler do the rest.
 //
-// A door is opened before the daemon has read its state, so that an address that cannot be served on stops the start. It is
-// then `closed` to the API (503) and tells `starting` as its health. `begin` gives it the daemon: it is `open`. `end` ends
-// all streams and refuses further requests (503), while metrics and health are still answered. `close` ends connections.
+// A door is opened before the daemon has read its state, so that an address that cannot be served on stops the start.
+// It is then `closed` to the API (503) and tells `starting` as its health. `begin` gives it the daemon: it is `open`.
+// `end` ends all streams and refuses further requests (503), while metrics and health are still answered. `close` ends
+// connections.
 //
 // Refusals come in this order, and nothing is read that is not needed to refuse:
 //   1. 421  the Host is none of ours                 (visitor)

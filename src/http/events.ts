@@ -1,5 +1,5 @@
-// Server-sent events: each item of a command's stream is one event with its number as the id. A comment now and then tells
-// both sides that the other is still there; a client that takes nothing is cut off by the timeout of its socket.
+// Server-sent events: each item of a command's stream is one event with its number as the id. A comment now and then
+// tells both sides that the other is still there; a client that takes nothing is cut off by the timeout of its socket.
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';

@@ -1,7 +1,7 @@
-// `Idempotency-Key`: a POST that comes again is one request. The reply of the first one is kept for a day, also over restarts,
-// and given again, also while it is still being made. A request that was refused has changed nothing, so it is done anew.
-// Between a change and the note of its reply the daemon may be killed. So what makes runs also carries the key to the
-// engine, which notes it with the runs: the repeat makes no second ones.
+// `Idempotency-Key`: a POST that comes again is one request. The reply of the first one is kept for a day, also over
+// restarts, and given again, also while it is still being made. A request that was refused has changed nothing, so it
+// is done anew. Between a change and the note of its reply the daemon may be killed. So what makes runs also carries
+// the key to the engine, which notes it with the runs: the repeat makes no second ones.
 import { createHash } from 'node:crypto';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError } from '../support/errors.ts';

@@ -1,6 +1,6 @@
-// The two keys of the HTTP API: `state/http-key` allows everything, `state/http-read-key` allows reading. Each file is one
-// line of base64url, private to its user. `jobrun web --new-key` replaces both while a daemon runs, so the daemon looks at
-// the files with each request, and reads them anew where they are other files than before.
+// The two keys of the HTTP API: `state/http-key` allows everything, `state/http-read-key` allows reading. Each file is
+// one line of base64url, private to its user. `jobrun web --new-key` replaces both while a daemon runs, so the daemon
+// looks at the files with each request, and reads them anew where they are other files than before.
 import { hash, timingSafeEqual } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,8 +77,8 @@ const UNKNOWN: Known = { mark: 'not looked at yet', digest: null };
 const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer');
 
 /**
- * Another text for another file of this name. Not asked in the background: each request asks for both keys, and two turns through
- * the thread pool took a third of the daemon's time for a request (`npm run bench -- --web`).
+ * Another text for another file of this name. Not asked in the background: each request asks for both keys, and two
+ * turns through the thread pool took a third of the daemon's time for a request (`npm run bench -- --web`).
  */
 function markOf(path: string): string {
   try {

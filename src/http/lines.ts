@@ -1,5 +1,5 @@
-// A reply in parts: each item of a command's stream is a line of JSON, sent when it is there. An error that comes after the
-// first of them is the last line. Leaving the connection ends the stream.
+// A reply in parts: each item of a command's stream is a line of JSON, sent when it is there. An error that comes after
+// the first of them is the last line. Leaving the connection ends the stream.
 import type { ServerResponse } from 'node:http';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';

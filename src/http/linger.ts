@@ -1,7 +1,7 @@
-// The end of a connection on which a client still sends what will not be read. If it were closed at once, the system would
-// answer the rest with a reset, and a client that writes before it reads would never see its reply (RFC 9112, 9.6). So
-// only the daemon's side is closed. All that comes is thrown away until the client has closed its side as well, for a few
-// seconds at most.
+// The end of a connection on which a client still sends what will not be read. If it were closed at once, the system
+// would answer the rest with a reset, and a client that writes before it reads would never see its reply (RFC 9112,
+// 9.6). So only the daemon's side is closed. All that comes is thrown away until the client has closed its side as
+// well, for a few seconds at most.
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -24,7 +24,9 @@ export function linger(socket: Duplex, clock: Clock): void {
   socket.once('close', undo);
 }
 
-/** Has Node's server end the connection in this way if it is to end with the reply to a request that is not read whole. */
+/**
+ * Has Node's server end the connection in this way if it is to end with the reply to a request that is not read whole.
+ */
 export function lingerAfter(request: IncomingMessage, clock: Clock): void {
   const { socket } = request;
   socket.destroySoon = () => {

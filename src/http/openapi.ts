@@ -1,6 +1,6 @@
 // The OpenAPI 3.1 document of the API, made of the same routes and option tables that answer requests: a parameter or a
-// field of a body is an option of the route's command, with its help and the shape of its kind. Only what replies look like
-// is written down (schemas).
+// field of a body is an option of the route's command, with its help and the shape of its kind. Only what replies look
+// like is written down (schemas).
 import { type Entry, fieldsIn, type NamedField, type Shape } from '../commands/shared/options.ts';
 import type { Json } from '../support/json.ts';
 import { LINES_TYPE } from './reply.ts';

@@ -1,6 +1,6 @@
-// Aborting or retrying everything that fits a filter. Up to a thousand runs are done before the reply; more are an operation,
-// which goes on by itself: its progress can be asked for, and it can be stopped. It is no promise: an operation ends with
-// its daemon, and what it had not done by then is as it was.
+// Aborting or retrying everything that fits a filter. Up to a thousand runs are done before the reply; more are an
+// operation, which goes on by itself: its progress can be asked for, and it can be stopped. It is no promise: an
+// operation ends with its daemon, and what it had not done by then is as it was.
 
 import type { Matched } from '../commands/shared/by-filter.ts';
 import { text } from '../commands/shared/kinds.ts';

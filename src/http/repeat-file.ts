@@ -1,7 +1,7 @@
-// The replies behind `Idempotency-Key`s, kept over restarts in `state/http-requests-<n>.jsonl`: one line a reply, on disk
-// before the reply is sent. Each start writes what is still young enough into a file of the next number and then removes
-// the earlier ones, so a crash at any moment leaves a file with all of it. A line that cannot be read is left out: it is
-// the last one of a crash, and its request was never answered.
+// The replies behind `Idempotency-Key`s, kept over restarts in `state/http-requests-<n>.jsonl`: one line a reply, on
+// disk before the reply is sent. Each start writes what is still young enough into a file of the next number and then
+// removes the earlier ones, so a crash at any moment leaves a file with all of it. A line that cannot be read is left
+// out: it is the last one of a crash, and its request was never answered.
 import { join } from 'node:path';
 import { type Disk, type DiskFile, realDisk } from '../support/files.ts';
 import { type Json, parseJson } from '../support/json.ts';

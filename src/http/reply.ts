@@ -1,6 +1,6 @@
-// Replies of the HTTP door: the headers that each of them carries, errors as the command line prints them with `--json`,
-// and the status that belongs to the exit code of an error. A refusal is a value, not an exception: the door decides
-// in order, and the first refusal is the reply.
+// Replies of the HTTP door: the headers that each of them carries, errors as the command line prints them with
+// `--json`, and the status that belongs to the exit code of an error. A refusal is a value, not an exception: the door
+// decides in order, and the first refusal is the reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../support/clock.ts';

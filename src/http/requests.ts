@@ -1,6 +1,6 @@
-// From a path, a query or a body to the request of a command. Values of a path and a query are texts, read as the command
-// line reads them; those of a body are JSON, as the library sends them. Either way the command's own table checks them,
-// and an option that the route does not have is refused by its name.
+// From a path, a query or a body to the request of a command. Values of a path and a query are texts, read as the
+// command line reads them; those of a body are JSON, as the library sends them. Either way the command's own table
+// checks them, and an option that the route does not have is refused by its name.
 import { commandOf } from '../commands/dispatch.ts';
 import {
   type Fields,
@@ -61,7 +61,9 @@ async function prepare(route: Route): Promise<Prepared> {
 /** `id` of `{id}`. */
 const nameOf = (part: string): string | null => /^\{(\w+)\}$/.exec(part)?.[1] ?? null;
 
-/** The parts of a path in braces, by their names; null where it is another path. A part as it is written comes first. */
+/**
+ * The parts of a path in braces, by their names; null where it is another path. A part as it is written comes first.
+ */
 export function matched(
   { parts }: Prepared,
   asked: readonly string[],

@@ -1,7 +1,7 @@
-// The routes of the API, below `/api/v1/`. Each is a command under another name: its options are those of the command, by
-// the names that the library has for them, its handler is the command's, and its reply is what the command prints with
-// `--json`. So a command, its route and its entry in the OpenAPI document cannot disagree. A new option of a command
-// belongs to its routes by itself; `without` names what only a shell or a program of ours can use.
+// The routes of the API, below `/api/v1/`. Each is a command under another name: its options are those of the command,
+// by the names that the library has for them, its handler is the command's, and its reply is what the command prints
+// with `--json`. So a command, its route and its entry in the OpenAPI document cannot disagree. A new option of a
+// command belongs to its routes by itself; `without` names what only a shell or a program of ours can use.
 import { type Fields, nameIn, type Options } from '../commands/shared/options.ts';
 import { isRule, refuseBoth } from '../commands/shared/run-options.ts';
 import { JobrunError } from '../support/errors.ts';
@@ -31,9 +31,9 @@ export interface Route {
   readonly check?: (given: Fields, table: Options) => void;
   /**
    * `reply`: the handler's. `first`: the first item of the stream, which may take a while. `events`: all of them, as
-   * server-sent events. `several`: where a filter is given, the items say how far it is. `operation`: no command, but one
-   * of those that go on by themselves. `document`: the description of the API. `search`: the last item of the stream or,
-   * where `parts` is given, each of them as a line.
+   * server-sent events. `several`: where a filter is given, the items say how far it is. `operation`: no command, but
+   * one of those that go on by themselves. `document`: the description of the API. `search`: the last item of the
+   * stream or, where `parts` is given, each of them as a line.
    */
   readonly how: 'reply' | 'search' | 'first' | 'events' | 'several' | 'operation' | 'document';
   /** The name of each reply's schema, by its status. */

@@ -1,5 +1,6 @@
-// The JSON Schemas of what the API replies with, by the names that routes use. They stand beside the types of the views,
-// which say the same to the compiler; a test holds every reply of every route against them, so neither can move alone.
+// The JSON Schemas of what the API replies with, by the names that routes use. They stand beside the types of the
+// views, which say the same to the compiler; a test holds every reply of every route against them, so neither can move
+// alone.
 import { STATE_NAMES } from '../run/run.ts';
 import { ERROR_CODES } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';

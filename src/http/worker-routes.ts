@@ -1,5 +1,5 @@
-// The routes of workers outside: they take runs of external jobs, report, and end them. Each is a request of `commands/`, as
-// all routes are; docs/workers.md tells the protocol.
+// The routes of workers outside: they take runs of external jobs, report, and end them. Each is a request of
+// `commands/`, as all routes are; docs/workers.md tells the protocol.
 import type { Route } from './routes.ts';
 
 const post = (path: string, command: string, about: string, schema: string): Route => ({

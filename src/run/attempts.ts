@@ -5,8 +5,9 @@ import type { Outcome } from './outcome.ts';
 import type { Attempt, Life, Run } from './run.ts';
 
 /**
- * The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. They are written
- * down with each start and end, so that of a long error no more than its begin is kept once the next attempt begins.
+ * The first attempt tells how it began, the latest how it goes; a million between them tell nothing more. They are
+ * written down with each start and end, so that of a long error no more than its begin is kept once the next attempt
+ * begins.
  */
 export function withAttempt(
   before: readonly Attempt[],
@@ -36,7 +37,10 @@ function cut(text: string): string {
 
 const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
 
-/** The latest attempt has ended. How long it took by the monotonic clock says when it began, where the wall clock was set. */
+/**
+ * The latest attempt has ended. How long it took by the monotonic clock says when it began, where the wall clock was
+ * set.
+ */
 export function endAttempt(run: Run, outcome: Outcome, now: number, tookMs?: number): Life {
   const life = lifeOf(tookMs === undefined ? run : withStart(run, now, tookMs));
   const last = life.attempts.at(-1);
@@ -81,7 +85,9 @@ function endedAttempt(
 export const lastAliveAt = (run: Run, beat: number | null, now: number): number =>
   Math.min(now, Math.max(lifeOf(run).startedAt, beat ?? 0));
 
-/** The latest attempt began so long ago, and the wall clock was set since: its beginning is written down by that clock. */
+/**
+ * The latest attempt began so long ago, and the wall clock was set since: its beginning is written down by that clock.
+ */
 export function withStart(run: Run, now: number, ageMs: number): Run {
   const { life } = run;
   const last = life?.attempts.at(-1);

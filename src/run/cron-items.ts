@@ -1,6 +1,7 @@
-// Reads one field of a cron expression. A field is a list, and it matches what any of its items matches. The cron-parser
-// package expands one item at a time, because it refuses lists that overlap (`1-5,5`) and ranges that wrap (`fri-mon`).
-// This file refuses steps that are too large (cron-parser reads `*/90` as `0`) and `H` (it invents a value for it).
+// Reads one field of a cron expression. A field is a list, and it matches what any of its items matches. The
+// cron-parser package expands one item at a time, because it refuses lists that overlap (`1-5,5`) and ranges that wrap
+// (`fri-mon`). This file refuses steps that are too large (cron-parser reads `*/90` as `0`) and `H` (it invents a value
+// for it).
 import { createRequire } from 'node:module';
 import { JobrunError } from '../support/errors.ts';
 import { MONTHS, WEEKDAYS } from '../support/instants.ts';

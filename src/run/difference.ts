@@ -12,7 +12,9 @@ export interface Difference extends Partial<Omit<Run, 'life'>> {
   readonly life?: (Omit<Partial<Life>, 'steps'> & { readonly steps?: unknown }) | null;
   /** The part that `life` has from before. Only the steps in `life` are new. */
   readonly kept?: readonly Large[];
-  /** The attempts of `life` begin with this one, counted from 0 over all that have begun. Those before it are as before. */
+  /**
+   * The attempts of `life` begin with this one, counted from 0 over all that have begun. Those before it are as before.
+   */
   readonly attemptsFrom?: number;
 }
 

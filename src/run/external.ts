@@ -1,9 +1,9 @@
 // The lease of an outside worker: a user's program that takes runs of an external job over HTTP.
 //
-// A run that it takes is running, as any other is, and its lease is named `<run>.<attempt>`. A call-back, an outside result or
-// a stop gives the number of an attempt back, so from its second take on `.<n>` follows: no two takes of a run ever have
-// the same lease. `taken` keeps the last one in the run, so a lease outlives the daemon and is the same for each that
-// shares a store. A message counts only where its lease is that of the run as it is now.
+// A run that it takes is running, as any other is, and its lease is named `<run>.<attempt>`. A call-back, an outside
+// result or a stop gives the number of an attempt back, so from its second take on `.<n>` follows: no two takes of a
+// run ever have the same lease. `taken` keeps the last one in the run, so a lease outlives the daemon and is the same
+// for each that shares a store. A message counts only where its lease is that of the run as it is now.
 //
 // The worker may be silent for `lockTime` after its last message, and a margin beyond that, because heartbeats are late
 // on busy machines. `until` is noted without the margin, and less often than messages come. The daemon that got the

@@ -71,7 +71,8 @@ function dueByRun(schedule: Schedule, now: number, sight: Sight): Firing {
   if (slot === null || slot > now || schedule.paused) return moved(schedule, slot);
   // A run that `retry` brought back is still going: its end will set the next time.
   if (sight.unsettled > 0) return moved(schedule, null);
-  // `nextRun` must not be given an instant twice; for `every` it is only shown, and is true of a clock that was set back.
+  // `nextRun` must not be given an instant twice; for `every` it is only shown, and is true of a clock that was set
+  // back.
   const { rule } = schedule;
   const lastAt = rule.kind === 'every' ? slot : Math.max(slot, schedule.lastAt ?? slot);
   const { startAt, startWaitMs, ...begun } = schedule;

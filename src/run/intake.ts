@@ -113,8 +113,8 @@ const newsOf = ({ id, state }: Run, why: string): News => ({
 });
 
 /**
- * Lets go the runs that waited, or ends them, and those that wait for these. Returns what is left to tell. A list, not a
- * recursion: a chain of runs may be longer than the stack is deep.
+ * Lets go the runs that waited, or ends them, and those that wait for these. Returns what is left to tell. A list, not
+ * a recursion: a chain of runs may be longer than the stack is deep.
  */
 function tellSome(unit: UnitOfWork, news: readonly News[]): readonly News[] {
   const left = [...news];

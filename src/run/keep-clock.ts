@@ -6,10 +6,10 @@
 // by the second clock until the leap is confirmed. The clock confirms itself when it has stood for a day, where it
 // jumped again meanwhile the first jump before the others; a person does with `jobrun doctor --repair`.
 //
-// A mark of the second clock is kept with the state. A daemon that begins in the same life of the machine goes on from it
-// by the time that the machine has been up since. After a restart of the machine the wall clock alone tells how long no
-// daemon was there: up to a day is believed, and what stood before has stood meanwhile. After a longer time without a
-// daemon that costs a day, and nothing else.
+// A mark of the second clock is kept with the state. A daemon that begins in the same life of the machine goes on from
+// it by the time that the machine has been up since. After a restart of the machine the wall clock alone tells how long
+// no daemon was there: up to a day is believed, and what stood before has stood meanwhile. After a longer time without
+// a daemon that costs a day, and nothing else.
 //
 // A clock that is set back removes nothing too early. A run that has settled ahead of it is kept from the moment at
 // which a daemon found it there.
@@ -22,7 +22,9 @@ export interface ClockMark {
   readonly trusted: number;
   /** If the clock has leapt ahead of that: the time that it would have shown then. */
   readonly leapAt: number | null;
-  /** The clock itself at a moment of this life of the machine; missing where the system does not tell which one it is. */
+  /**
+   * The clock itself at a moment of this life of the machine; missing where the system does not tell which one it is.
+   */
   readonly since?: (KeepClock & Boot) | undefined;
 }
 

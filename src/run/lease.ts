@@ -2,13 +2,13 @@
 //
 // A member renews its lease in the store. Its runs are safe from the others for a whole lease after it *asked* for the
 // last renewal that it got. Before that time is over it ends its attempts by itself: that is its fence. Another one
-// takes over when the last renewal that it has seen is a whole lease old, which is later, for none is made before it was
-// asked for. Both measure how long something took, each by its own monotonic clock: no host's clock is compared with
-// another's.
+// takes over when the last renewal that it has seen is a whole lease old, which is later, for none is made before it
+// was asked for. Both measure how long something took, each by its own monotonic clock: no host's clock is compared
+// with another's.
 //
-// A renewal is seen up to a fifth of a lease after it was made, and the store says how old it is, by its one clock. If that
-// clock was set meanwhile the age is wrong. So at most a fifth is believed: a take-over comes after four fifths at the
-// earliest, and the reaper before that.
+// A renewal is seen up to a fifth of a lease after it was made, and the store says how old it is, by its one clock. If
+// that clock was set meanwhile the age is wrong. So at most a fifth is believed: a take-over comes after four fifths at
+// the earliest, and the reaper before that.
 //
 // A daemon that could not look for a while knows nothing of that time, in which no daemon may have been able to renew.
 // It begins to count anew, so that after an outage of the store no daemon is given up before another whole lease.
@@ -49,7 +49,9 @@ export class Watch {
   readonly #mostApartMs: number;
   readonly #seen = new Map<number, Seen>();
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** When the first of those that are watched will have been silent for its whole lease, if it does not renew before. */
+  /**
+   * When the first of those that are watched will have been silent for its whole lease, if it does not renew before.
+   */
   goneAt = Number.POSITIVE_INFINITY;
 
   constructor(leaseMs: number) {

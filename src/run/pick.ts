@@ -82,7 +82,9 @@ export class Picker {
   /** Which version of a run there is now: what a heap holds beyond that is out of date. */
   readonly #current: (id: number) => Run | undefined;
   readonly #holders = new Map<string, number>();
-  /** By lock, then by the queue they stood in: a paused job's run that is first for a lock must not keep out another's. */
+  /**
+   * By lock, then by the queue they stood in: a paused job's run that is first for a lock must not keep out another's.
+   */
   readonly #parked = new Map<string, Map<Queue, RunHeap>>();
   /** Jobs that have to be looked at again once the clock has reached their next place in the rate. */
   readonly #throttled = new Set<Line>();

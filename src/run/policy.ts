@@ -40,8 +40,8 @@ export interface Policy {
   readonly concurrency: number | null;
   readonly rateLimit: RateLimit | null;
   /**
-   * Null where the author said nothing, which is not 0: no retries, but a few lost or stale attempts are made good. So it
-   * is where only the waits are set and no limit.
+   * Null where the author said nothing, which is not 0: no retries, but a few lost or stale attempts are made good. So
+   * it is where only the waits are set and no limit.
    */
   readonly retries: (RetryWaits & { readonly limit?: number }) | null;
   readonly timeoutMs: number | null;

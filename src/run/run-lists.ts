@@ -1,5 +1,5 @@
-// The lists of runs that people look at, in a terminal and on the web page: which states each shows, how it is called, and
-// how it is ordered.
+// The lists of runs that people look at, in a terminal and on the web page: which states each shows, how it is called,
+// and how it is ordered.
 import { STATE_NAMES, type StateName } from './run.ts';
 
 export const LIST_NAMES = ['running', 'scheduled', 'done', 'errors', 'all'] as const;

@@ -35,7 +35,10 @@ export interface Schedule {
   readonly startAt?: number;
   /** The same, where a duration was asked for and no instant. */
   readonly startWaitMs?: number;
-  /** Slots after one instant and before another that made no run, and the latest that had made one before: see served.ts. */
+  /**
+   * Slots after one instant and before another that made no run, and the latest that had made one before: see
+   * served.ts.
+   */
   readonly gap?: { readonly after: number; readonly until: number; readonly lastAt: number | null };
   /** Slots that had their runs while the clock was ahead. */
   readonly ahead?: { readonly from: number; readonly to: number };

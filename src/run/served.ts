@@ -1,15 +1,15 @@
 // Which slots of a cron schedule have had their run, told in prose:
 //
-// `lastAt` is the latest slot that made a run. As long as the clock only goes forward, every slot up to it was dealt with.
-// A clock that was ahead for a while, and is set back, breaks that: slots were passed by that never came.
+// `lastAt` is the latest slot that made a run. As long as the clock only goes forward, every slot up to it was dealt
+// with. A clock that was ahead for a while, and is set back, breaks that: slots were passed by that never came.
 //
 // So where slots are passed by as missed, the schedule notes them as its `gap`: nothing between `after` and `until` has
 // made a run. A clock that is set back into the gap finds it to be served (`rewound`). Runs made beyond it are then
 // noted as `ahead`, and left out when the clock comes there again: no slot makes two runs.
 //
-// A clock that is set back over slots that did make their runs finds nothing to do until it has caught up. Only a person
-// can tell that those instants were wrong. `jobrun doctor` names such schedules, and with --repair they go on from now
-// (`resumed`).
+// A clock that is set back over slots that did make their runs finds nothing to do until it has caught up. Only a
+// person can tell that those instants were wrong. `jobrun doctor` names such schedules, and with --repair they go on
+// from now (`resumed`).
 import { firstAt, isAside, type Schedule } from './schedule.ts';
 
 export function hasRun({ ahead }: Schedule, slot: number): boolean {

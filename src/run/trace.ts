@@ -1,9 +1,9 @@
-// The trace that a run belongs to (W3C Trace Context), and the context of each of its attempts. A run keeps the context that it
-// was asked for in. The ids of an attempt are made of the run and of how many attempts have begun, so each daemon that tells of
-// it tells the same ones, over restarts and on every host, and nothing more has to be kept.
+// The trace that a run belongs to (W3C Trace Context), and the context of each of its attempts. A run keeps the context
+// that it was asked for in. The ids of an attempt are made of the run and of how many attempts have begun, so each
+// daemon that tells of it tells the same ones, over restarts and on every host, and nothing more has to be kept.
 //
-// The first attempt is a part of the caller's trace where it begins soon enough. A trace that goes on for days can be shown by
-// no tool, so every later attempt begins a trace of its own.
+// The first attempt is a part of the caller's trace where it begins soon enough. A trace that goes on for days can be
+// shown by no tool, so every later attempt begins a trace of its own.
 import { hash } from 'node:crypto';
 import { MINUTE } from '../support/limits.ts';
 import { begunAttempts } from './attempts.ts';
@@ -65,8 +65,8 @@ export function attemptTrace(run: Run, rules = USUAL): AttemptTrace {
 }
 
 /**
- * The ids of an attempt by its place among those that have begun, from 1. In the caller's trace the caller has decided whether
- * it is sampled; for a trace that begins here its own id decides, so that all who are told of it do the same.
+ * The ids of an attempt by its place among those that have begun, from 1. In the caller's trace the caller has decided
+ * whether it is sampled; for a trace that begins here its own id decides, so that all who are told of it do the same.
  */
 export function idsOf(run: Run, number: number, { join, sample = 1 } = USUAL): SpanIds {
   const own = hashOf(run, number);

@@ -72,8 +72,8 @@ export interface LogLine {
 }
 
 /**
- * `reason` is why a run that has not settled waits; a settled one knows its own. `redact` names params to hide, `host` is
- * where attempts ran that do not say so.
+ * `reason` is why a run that has not settled waits; a settled one knows its own. `redact` names params to hide, `host`
+ * is where attempts ran that do not say so.
  */
 export function viewOf(
   run: Run,

@@ -25,7 +25,9 @@ export interface Transaction {
   readonly ops: readonly string[];
   /** Takes back what was applied in memory. */
   readonly undo: () => void;
-  /** Called once durable, in the order of commits, before the promise resolves; of what is no operation also if refused. */
+  /**
+   * Called once durable, in the order of commits, before the promise resolves; of what is no operation also if refused.
+   */
   readonly told: (refused: boolean) => void;
 }
 

@@ -1,12 +1,12 @@
 // `jobrun doctor`: a look at every file of the state folder that changes nothing and takes no lock, and `--repair`.
 //
 // Sound files fit their checksums, the journal is one chain, everything is the kind of file it should be. Beside a live
-// daemon files are replaced while they are read, so what seems wrong is looked at again, and is told only if it is wrong
-// each time.
+// daemon files are replaced while they are read, so what seems wrong is looked at again, and is told only if it is
+// wrong each time.
 //
 // A repair sets the originals aside, then makes the state anew from all that is provable, by the same path that every
-// start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that is still
-// damaged and still has all its originals, and the next repair begins again.
+// start takes. It begins by copying, and the manifest is written last: a crash in the middle leaves a state that is
+// still damaged and still has all its originals, and the next repair begins again.
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, delay } from '../support/clock.ts';

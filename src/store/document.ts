@@ -179,7 +179,8 @@ export function foreign(path: string, format: number): JobrunError {
   return new JobrunError('state-older', message, hint);
 }
 
-// --------------------------------------------------------------------------------- what a damaged document still proves
+// --------------------------------------------------------------------------------- what a damaged document still
+// proves
 //
 // A document is sound; or it is JSON with another checksum, so a hand or rot has changed it, which is taken only where
 // the caller asks for it and every part has the right shape; or the parts that fit their own checksums are taken, the

@@ -3,11 +3,11 @@
 // Each file says which format it has. A change of a file's contents raises the number and adds the step that makes the
 // new one of the old, for good.
 //
-// There are two kinds of fault. Damage: a file is not what was written. It stops a start. An oddity: a record is what was
-// written and still makes no sense. It is left out, or set aside under its name, and all else goes on.
+// There are two kinds of fault. Damage: a file is not what was written. It stops a start. An oddity: a record is what
+// was written and still makes no sense. It is left out, or set aside under its name, and all else goes on.
 //
-// `aside/` has the originals of what was found damaged. A file is copied there, named after its content, so that no repair
-// can cost it and no second start makes a second copy; what is no file at all is moved there.
+// `aside/` has the originals of what was found damaged. A file is copied there, named after its content, so that no
+// repair can cost it and no second start makes a second copy; what is no file at all is moved there.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { errnoOf, JobrunError } from '../support/errors.ts';

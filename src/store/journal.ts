@@ -287,7 +287,8 @@ export function decode(line: Buffer): { json: Record<string, unknown>; crc: numb
   return hex(crc) === line.toString('latin1', 0, 8) ? { json, crc } : null;
 }
 
-// ---------------------------------------------------------------------------------- what a damaged journal still proves
+// ---------------------------------------------------------------------------------- what a damaged journal still
+// proves
 //
 // A line fits its own checksum and names the one before it, so one after a bad line is as certain as one before it. The
 // contents of the bad line are unknown: a hole in the numbers of commits.

@@ -41,8 +41,8 @@ export interface Holder {
 
 export interface StateLock {
   /**
-   * Throws where the lock file is no longer the one that was locked: another process may hold the new one. Looks at most
-   * every 100 ms, unless it must look `now`.
+   * Throws where the lock file is no longer the one that was locked: another process may hold the new one. Looks at
+   * most every 100 ms, unless it must look `now`.
    */
   readonly guard: (now?: 'now') => void;
   /** The same without an error; false once it is released, too. */
@@ -226,8 +226,8 @@ export function prepareState(dir: string): void {
 }
 
 /**
- * The state folder and the folders in it are ours alone, or it is refused: one that was turned into a link would have us
- * read and write somewhere else.
+ * The state folder and the folders in it are ours alone, or it is refused: one that was turned into a link would have
+ * us read and write somewhere else.
  */
 function refuseForeignState(dir: string): Stats {
   const stat = refuseForeign(dir);

@@ -1,6 +1,6 @@
-// The format of one record's log, wherever it is kept: entries, each a line of JSON with its checksum, and the parts that
-// they go to. Three kinds of entries: lines, the rows of a table, and the begin of each attempt at it with the number of
-// rows it goes on from.
+// The format of one record's log, wherever it is kept: entries, each a line of JSON with its checksum, and the parts
+// that they go to. Three kinds of entries: lines, the rows of a table, and the begin of each attempt at it with the
+// number of rows it goes on from.
 //
 // The head keeps the begin of a long log. Later lines go by turns into two tails, the older of which is emptied when
 // the newer is full. So the end of a flood is there too, and the count of what is missing between them. Rows always go

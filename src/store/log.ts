@@ -1,5 +1,5 @@
-// The files of one record's log: `logs/<id>.jsonl` is its head, with all rows, and two tails beside it; log-format.ts says what
-// goes where.
+// The files of one record's log: `logs/<id>.jsonl` is its head, with all rows, and two tails beside it; log-format.ts
+// says what goes where.
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -208,7 +208,8 @@ export class LogWriter<L extends TextLine> {
     try {
       this.#at ??= await this.#look();
       if (lines.length > 0) await this.#writeLines(lines, this.#at);
-      // The begin of an attempt cuts off rows of the one before: where nothing was written, thousands of retries need no file.
+      // The begin of an attempt cuts off rows of the one before: where nothing was written, thousands of retries need
+      // no file.
       const isNothing = this.#at.size === 0 && this.#at.count === 0;
       if (table.length === 0 || (isNothing && table.every((entry) => 'begin' in entry))) return;
       await this.#writeTable(table.map(textOf).join(''), this.#at);

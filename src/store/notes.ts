@@ -3,9 +3,9 @@
 // `witness` and `heartbeat` are written over in place, in the background, and never synced: they help to know something
 // later, and a start works without them. Many notes at once become one write.
 //
-// The witness is the last durable sequence, written after each sync. It may lag, and can never lead. A journal that ends
-// before it was cut off, which without it would look like a commit that was never acknowledged. The heartbeat is the
-// time at which a daemon was last alive with work under way; only a daemon writes it, so no later command hides it.
+// The witness is the last durable sequence, written after each sync. It may lag, and can never lead. A journal that
+// ends before it was cut off, which without it would look like a commit that was never acknowledged. The heartbeat is
+// the time at which a daemon was last alive with work under way; only a daemon writes it, so no later command hides it.
 //
 // `clock` must survive a power cut, which is when clocks are wrong: it is replaced durably, once an hour.
 import { join } from 'node:path';
@@ -42,7 +42,9 @@ export class NoteFile {
     return new NoteFile(disk, path, textOf, await disk.create(path));
   }
 
-  /** Writes the last note anew where others have removed or replaced the file. Returns false where it is still there. */
+  /**
+   * Writes the last note anew where others have removed or replaced the file. Returns false where it is still there.
+   */
   async restore(): Promise<boolean> {
     if (this.#file.isAt(this.path)) return false;
     await this.#writing;

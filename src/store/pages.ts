@@ -1,8 +1,8 @@
 // Records that lie in pages: `000042.json` holds those with the numbers 42,000 to 42,999, so that one is found by its
 // number alone. A page is rewritten only if one of its records changed since the last fold. Records of old pages to
 // which nothing happens any more are read when they are asked for, through a small cache. A page may be larger than the
-// heap, so large records at rest are held light, without their values: `whole` reads them again, and a page is rewritten
-// while the old file is read beside it.
+// heap, so large records at rest are held light, without their values: `whole` reads them again, and a page is
+// rewritten while the old file is read beside it.
 import { join } from 'node:path';
 import type { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
@@ -99,7 +99,7 @@ export interface Tables<R extends Row = Row> {
   readonly content: string | null;
   /** A person is told of what was set aside: takes it as it stands, and returns what to tell of each. */
   acknowledge(): readonly string[];
-  /** Settles the records of which more may have happened than is known, and what waits for them; returns all their ids. */
+  /** Settles records of which more may have happened than is known, and what waits for them; returns all their ids. */
   settleDoubted(isDoubted: (id: number) => boolean, now: number): readonly number[];
   /**
    * Makes the records that must be there because others are, and removes those that must not. Returns the document that
@@ -164,7 +164,7 @@ export class Pages<R extends Row> {
     return names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
   }
 
-  /** The file of a page as it is on the disk, or null. Large records at rest are light, but those that are wanted whole. */
+  /** The file of a page as it is on the disk, or null. Large records at rest are light, but for those wanted whole. */
   async read(
     page: number,
     isWanted = (_id: number): boolean => false,

@@ -8,7 +8,8 @@
 // good one, a journal that ends before the witness. Proven records are read all the same. If the manifest itself is
 // damaged, every page and the whole journal are looked at.
 //
-// A repair reads the same way, but every page, and goes on where a start stops: with what salvage.ts says is still proven.
+// A repair reads the same way, but every page, and goes on where a start stops: with what salvage.ts says is still
+// proven.
 import { join } from 'node:path';
 import { JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
@@ -90,7 +91,10 @@ class Reader {
   readonly #pages: Pages<Row>;
   /** Null where damage stops it: a start, and who only looks. */
   readonly #salvage: Salvage | null;
-  /** Pages that were looked at, with the sequence that each includes and its records at rest; null before they are needed. */
+  /**
+   * Pages that were looked at, with the sequence that each includes and its records at rest; null before they are
+   * needed.
+   */
   readonly #loaded = new Map<number, { seq: number; atRest: Map<number, Row> | null }>();
   /** The oldest of any document. */
   #format = FORMAT;

@@ -7,9 +7,9 @@
 // it. So names are synced, the last segment that holds a line is written anew, and so is every page that a line touched
 // (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Other pages stay as they are.
 //
-// A state of an older format was read by steps that make it of this one (folder.ts). Before it is written anew as a whole,
-// the manifest last, a copy goes to `aside/format-<format>-<epoch>/`. A crash in between leaves files of both formats, each
-// of which says its own; an older jobrun refuses them, and the next start does the same again.
+// A state of an older format was read by steps that make it of this one (folder.ts). Before it is written anew as a
+// whole, the manifest last, a copy goes to `aside/format-<format>-<epoch>/`. A crash in between leaves files of both
+// formats, each of which says its own; an older jobrun refuses them, and the next start does the same again.
 //
 // With damage, nothing is changed but a copy of the original put aside, and the state is opened for reading.
 

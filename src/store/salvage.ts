@@ -5,8 +5,8 @@
 // happened to it in a hole. Its table settles it, so that nothing starts again by itself, and a person looks. Numbers
 // (ids, epochs, commits) go on beyond all that can ever have been given.
 //
-// A lost record is named as exactly as possible: by a number that can still be read in a damaged page, or that a line of
-// the journal speaks of; the manifest tells how many more there are.
+// A lost record is named as exactly as possible: by a number that can still be read in a damaged page, or that a line
+// of the journal speaks of; the manifest tells how many more there are.
 import type { Disk } from '../support/files.ts';
 import { SECOND } from '../support/limits.ts';
 import { type Document, documentPath, type Salvaged, salvageDocument } from './document.ts';
@@ -145,7 +145,9 @@ export class Salvage {
     return { records, oddities, isAll: list !== null };
   }
 
-  /** Strings together what is proven of these segments, from the position where they begin; null where it is not known. */
+  /**
+   * Strings together what is proven of these segments, from the position where they begin; null where it is not known.
+   */
   async journal(
     segments: readonly number[],
     start: Position | null,

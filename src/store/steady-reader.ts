@@ -1,4 +1,5 @@
-// Reads the state folder beside a process that works there: what is wrong at every look is wrong, the rest was its work.
+// Reads the state folder beside a process that works there: what is wrong at every look is wrong, the rest was its
+// work.
 import { type Clock, delay } from '../support/clock.ts';
 import type { Disk } from '../support/files.ts';
 import type { Tables } from './pages.ts';

@@ -4,8 +4,8 @@
 //
 // The last line counts what came between and has the checksum of all of it: a stream that was cut or changed is known.
 // The first line has a checksum of its own, because it alone says when the stream was made: two streams of one state
-// differ in that line only. In format 1 the last line stands for the first one too. Records in pages come in the order of
-// their numbers, so that neither side holds more than a page of them.
+// differ in that line only. In format 1 the last line stands for the first one too. Records in pages come in the order
+// of their numbers, so that neither side holds more than a page of them.
 import { crc32 } from 'node:zlib';
 import { JobrunError } from '../support/errors.ts';
 import { hex } from '../support/files.ts';

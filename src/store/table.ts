@@ -6,7 +6,8 @@
 //
 //   applied   a transaction has changed it in memory. The next caller sees it; no process outside is told of it.
 //   durable   the line of the journal with the operation is on the disk. Now it may be told.
-//   folded    a document holds it too, and says up to which line. A start takes in the document and replays later lines.
+//   folded    a document holds it too, and says up to which line. A start takes in the document and replays later
+//             lines.
 //
 // Order of effects of a change: apply it in memory, write the operation, tell of it. If the disk refuses the line, the
 // transaction is undone, its last change first, and the record is what the disk holds.

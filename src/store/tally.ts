@@ -89,7 +89,9 @@ export class Tally<R, S extends string> {
     if (own && at !== null) own.span = widened(own.span, { first: at, last: at });
   }
 
-  /** Makes the span of a page exact: none has to be too narrow, and changes only widen it. These are all of its records. */
+  /**
+   * Makes the span of a page exact: none has to be too narrow, and changes only widen it. These are all of its records.
+   */
   measure(page: number, records: Iterable<R>): void {
     const own = this.#pages.get(page);
     if (own) own.span = this.#spanOf(records);

@@ -1,6 +1,6 @@
-// The active context of OpenTelemetry in this process, where a program has `@opentelemetry/api` and has set it up. The package is
-// not loaded here, and need not be there: it puts its parts behind a global symbol, under which all its copies find each
-// other. Without it nothing is read, and a function is called as it is.
+// The active context of OpenTelemetry in this process, where a program has `@opentelemetry/api` and has set it up. The
+// package is not loaded here, and need not be there: it puts its parts behind a global symbol, under which all its
+// copies find each other. Without it nothing is read, and a function is called as it is.
 
 interface TraceState {
   serialize(): string;

@@ -45,7 +45,9 @@ export class ById<V> {
     if (--block.count === 0) this.#blocks.delete(at);
   }
 
-  /** Neighbours in the order of their ids. While it is gone through, values may come and go; a new block is met as well. */
+  /**
+   * Neighbours in the order of their ids. While it is gone through, values may come and go; a new block is met as well.
+   */
   *values(): Generator<V> {
     for (const { values } of this.#blocks.values())
       for (const value of values) if (value !== undefined) yield value;

@@ -12,7 +12,9 @@ export interface Clock {
   monotonic(): number;
   /** The same, and goes on while the machine sleeps. Missing: a machine that never sleeps. */
   elapsed?(): number;
-  /** Milliseconds since the machine has started, its sleep included: the same for all its processes. Missing: not known. */
+  /**
+   * Milliseconds since the machine has started, its sleep included: the same for all its processes. Missing: not known.
+   */
   uptime?(): number;
   /** Calls `fn` once after `ms`; returns its undo. */
   after(ms: number, fn: () => void, options?: TimerOptions): () => void;
@@ -21,7 +23,9 @@ export interface Clock {
 export interface TimerOptions {
   /** A pending call does not keep the process alive. */
   readonly idle?: boolean;
-  /** To the millisecond of the wall clock, where a plain timer comes up to one late; for half of one it looks instead. */
+  /**
+   * To the millisecond of the wall clock, where a plain timer comes up to one late; for half of one it looks instead.
+   */
   readonly sharp?: boolean;
 }
 
@@ -37,8 +41,8 @@ export const elapsedOf = (clock: Clock): number => clock.elapsed?.() ?? clock.mo
 let asleep = { wall: Number.NaN, monotonic: 0, uptime: 0, ms: 0 };
 
 /**
- * The system tells how long it has been up, sleep included, but that takes as long as reading a file. So it is asked only
- * where the wall clock has moved in another way than the monotonic one: after a sleep, or because it was set.
+ * The system tells how long it has been up, sleep included, but that takes as long as reading a file. So it is asked
+ * only where the wall clock has moved in another way than the monotonic one: after a sleep, or because it was set.
  */
 function elapsed(): number {
   const wall = Date.now();

@@ -23,8 +23,8 @@ import { errnoOf, JobrunError } from './errors.ts';
 
 export interface Disk {
   /**
-   * A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. With `append` it takes
-   * everything at its end: if others cut it short, it gets no hole and stays too short, which `isAt` sees.
+   * A new file, 0600, open for writing; fails with EEXIST where there is one, even a dangling link. With `append` it
+   * takes everything at its end: if others cut it short, it gets no hole and stays too short, which `isAt` sees.
    */
   create(path: string, how?: 'append'): Promise<DiskFile>;
   /** The whole file, or null where there is none. Anything but a regular file is refused. */

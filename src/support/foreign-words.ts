@@ -1,5 +1,5 @@
-// Names that other programs give to the fields of a job, options, settings of the config and words of a choice. Most are
-// too far from the name here to be found as a misspelling, so that what is refused is told by this table.
+// Names that other programs give to the fields of a job, options, settings of the config and words of a choice. Most
+// are too far from the name here to be found as a misspelling, so that what is refused is told by this table.
 
 export type Place = 'fields' | 'options' | 'settings' | 'choices';
 
@@ -13,8 +13,8 @@ const BY_PAUSE = 'A job is held with jobrun pause <job>.';
 const OF_JOBS = 'It is a field of a job: for all jobs, write it in "defaults".';
 
 /**
- * The name here, or a sentence where there is none; the places; and the words that mean it there, by their letters alone,
- * in lower case. A word may have several names: the first that is known where it stands counts.
+ * The name here, or a sentence where there is none; the places; and the words that mean it there, by their letters
+ * alone, in lower case. A word may have several names: the first that is known where it stands counts.
  */
 const ROWS: readonly (readonly [to: string, places: string, words: string])[] = [
   [IN_FILE, 'fields', 'run initialize params lock nextrun onerror onstale ondone onfailed'],
@@ -129,8 +129,8 @@ const ROWS: readonly (readonly [to: string, places: string, words: string])[] = 
 ];
 
 /**
- * Returns the name that a word has here, or a sentence about it; null if no name for it is known there. `max_retries` is
- * looked for as `maxretries`.
+ * Returns the name that a word has here, or a sentence about it; null if no name for it is known there. `max_retries`
+ * is looked for as `maxretries`.
  */
 export function meantBy(word: string, place: Place, known: readonly string[]): string | null {
   const letters = word.replace(/[_-]/g, '').toLowerCase();

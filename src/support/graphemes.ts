@@ -1,5 +1,5 @@
-// The letters of a text as people count them, and the columns they take on a terminal. A job's text may have a megabyte,
-// and both stay linear in it.
+// The letters of a text as people count them, and the columns they take on a terminal. A job's text may have a
+// megabyte, and both stay linear in it.
 import stringWidth from 'string-width';
 
 /** Made when it is first needed: that takes longer than many a command. */

@@ -1,5 +1,5 @@
-// The entry `http` of the config: an address, or an object with the address and what else the HTTP door needs to know. The
-// address of `--http` or JOBRUN_HTTP takes the place of the written one; the rest of the entry stays in force.
+// The entry `http` of the config: an address, or an object with the address and what else the HTTP door needs to know.
+// The address of `--http` or JOBRUN_HTTP takes the place of the written one; the rest of the entry stays in force.
 import * as v from 'valibot';
 import { HTTP_OFF, type HttpSettings } from './http-address.ts';
 import { be, flag, httpAddress, isFields, list, type Schema, strict } from './schema.ts';

@@ -1,5 +1,6 @@
-// JSON Schema, as far as params of jobs need it: holds a value against a schema and fills in defaults, or says what does not
-// fit and where. A word that is not known here is refused when the schema is read, so that no part of one goes unchecked.
+// JSON Schema, as far as params of jobs need it: holds a value against a schema and fills in defaults, or says what
+// does not fit and where. A word that is not known here is refused when the schema is read, so that no part of one goes
+// unchecked.
 import type { Json } from './json.ts';
 import { isFields } from './schema.ts';
 import { firstOf, plainLine } from './text.ts';

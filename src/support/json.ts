@@ -68,8 +68,8 @@ export function mostBytes(value: unknown, levels = MAX_JSON_DEPTH, enough = Infi
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 /**
- * Bytes of the JSON of this; more than 1 MB where it has more than that, which are not all counted. Throws where it is too
- * deep, or has a key `__proto__`.
+ * Bytes of the JSON of this; more than 1 MB where it has more than that, which are not all counted. Throws where it is
+ * too deep, or has a key `__proto__`.
  */
 function bytesOf(value: Json, levels: number, what: string): number {
   if (typeof value === 'string') return bytesOfText(value);

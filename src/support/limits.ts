@@ -57,7 +57,9 @@ export const MAX_CONNECTIONS = 256;
 export const MAX_UNREAD_BYTES = 16 * MB;
 /** Heap that the program itself takes, with the garbage of a busy moment. */
 export const HEAP_OF_PROGRAM = 64 * MB;
-/** The part of the remaining heap that runs may fill: the other half holds requests, replies, caches and V8's own room. */
+/**
+ * The part of the remaining heap that runs may fill: the other half holds requests, replies, caches and V8's own room.
+ */
 export const HEAP_SHARE_OF_RUNS = 0.5;
 /** `accept` takes this many drafts at once; clients cut longer lists. */
 export const MAX_BATCH = 1000;
@@ -73,11 +75,15 @@ export const FOLD_BYTES = 8 * MB;
 export const MAX_FOLD_BYTES = 128 * MB;
 /** One segment of the journal: a start reads it whole. While a fold takes long, further ones follow. */
 export const MAX_SEGMENT_BYTES = 64 * MB;
-/** Removed runs before a fold, however short the journal: until then memory has to know of each that its page is wrong. */
+/**
+ * Removed runs before a fold, however short the journal: until then memory has to know of each that its page is wrong.
+ */
 export const FOLD_REMOVED = 20_000;
 /** Attempts kept in a run's history; older ones but the first are counted only. */
 export const MAX_ATTEMPTS_KEPT = 100;
-/** Characters of message and stack of an error, once a later attempt has begun: a hundred are written down with each. */
+/**
+ * Characters of message and stack of an error, once a later attempt has begun: a hundred are written down with each.
+ */
 export const MAX_PAST_ERROR = 1024;
 /** Attempts of one run that may be lost or stale where its job sets no retries. */
 export const MAX_LOSSES = 5;
@@ -85,8 +91,10 @@ export const MAX_LOSSES = 5;
 export const MAX_SLEEP_MS = 15 * SECOND;
 /** Wall and monotonic clock may drift apart by this much between two ticks before it counts as a jump. */
 export const CLOCK_JUMP_MS = 2 * SECOND;
-/** Runs of a reused worker process: bounds what a leaking job can gather, as its memory does. A process costs as much to
- *  start as some hundred small runs, and code is fast only once it has run for a while. */
+/**
+ * Runs of a reused worker process: bounds what a leaking job can gather, as its memory does. A process costs as much to
+ * start as some hundred small runs, and code is fast only once it has run for a while.
+ */
 export const MAX_RUNS_PER_WORKER = 10_000;
 /** How a machine is called: as long as a name in DNS may be. */
 export const MAX_HOST_LENGTH = 255;
@@ -120,13 +128,18 @@ export const START_TIMEOUT_MS = MINUTE;
 export const HOOK_TIMEOUT_MS = 30 * SECOND;
 /** Commands that follow a run wait this long for a daemon that went away: a deploy restarts it within that. */
 export const RESTART_MS = MINUTE;
-/** A daemon that has not told its status after this hangs: one whose store is away takes 5 s, and up to 2 s for its last try, to say so. */
+/**
+ * A daemon that has not told its status after this hangs: one whose store is away takes 5 s, and up to 2 s for its last
+ * try, to say so.
+ */
 export const STATUS_ANSWER_MS = 8 * SECOND;
 /** A daemon that starts while a command holds the lock waits this long for it. */
 export const LOCK_WAIT_MS = 5 * SECOND;
 /** Results that could not be written are kept and tried again this long before the daemon gives up (exit 74). */
 export const WRITE_GIVE_UP_MS = MINUTE;
-/** Signals this close together are one stop: a supervisor sends them to each process in turn, and programs pass them on. */
+/**
+ * Signals this close together are one stop: a supervisor sends them to each process in turn, and programs pass them on.
+ */
 export const STOP_SIGNAL_MS = SECOND;
 /** Between SIGTERM and SIGKILL when an attempt's grace is over; with it an abort ends within grace plus a second. */
 export const TERM_TO_KILL_MS = 300;
@@ -151,7 +164,9 @@ export const MAX_METRIC_JOBS = 500;
 export const MAX_HTTP_WATCHERS = 32;
 /** Connections that use the API or the page: a browser opens six. */
 export const MAX_HTTP_CLIENTS = 384;
-/** Connections that the system keeps for the daemon until it takes them. With fewer, a burst makes others wait a second. */
+/**
+ * Connections that the system keeps for the daemon until it takes them. With fewer, a burst makes others wait a second.
+ */
 export const HTTP_BACKLOG = 511;
 /** Connections that have not asked for anything yet: more than the system hands over at once, so that none of these is
  *  closed before it could ask. */

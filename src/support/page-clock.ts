@@ -1,5 +1,5 @@
-// Time as a page in a browser has it: `support/clock` is Node's. The daemon's clock decides what is shown, so a page tells
-// how far its own is from that one.
+// Time as a page in a browser has it: `support/clock` is Node's. The daemon's clock decides what is shown, so a page
+// tells how far its own is from that one.
 
 let ahead = 0;
 

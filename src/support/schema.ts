@@ -224,7 +224,9 @@ export const list = <T>(item: Schema<T>, wanted = 'a list'): Schema<T[]> =>
 /** A list that begins with these. */
 export const tuple = (...items: readonly Schema[]): Schema => v.looseTuple(items, must('a list'));
 
-/** An object that has such a value under each name, whatever that is: the record of valibot leaves out `constructor`. */
+/**
+ * An object that has such a value under each name, whatever that is: the record of valibot leaves out `constructor`.
+ */
 export const mapOf = <T>(
   item: Schema<T>,
   wanted = 'an object',
@@ -284,7 +286,10 @@ export function hintOf(word: string, known: readonly string[], place: Place): st
   return to === null || isSentence(to) ? to : `Did you mean "${to}"?`;
 }
 
-/** Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added here. */
+/**
+ * Exactly the fields of a type, each with its schema: one which is added there does not compile before it is added
+ * here.
+ */
 export const exactly = <T>(entries: { readonly [K in keyof T]-?: Schema }): Schema =>
   strict(entries);
 

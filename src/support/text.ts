@@ -75,7 +75,9 @@ export function nearest(
   return best;
 }
 
-/** Returns the hint for a name that does not exist: the one that was probably meant, else `otherwise`, or all of them. */
+/**
+ * Returns the hint for a name that does not exist: the one that was probably meant, else `otherwise`, or all of them.
+ */
 export function didYouMean(
   word: string,
   candidates: Iterable<string>,

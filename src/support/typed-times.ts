@@ -1,5 +1,6 @@
-// Reads times that people type: `--at` looks ahead, `--since` looks back, and both accept the same words. A text that can
-// be read in two ways is refused with a hint, never guessed. Times without a zone are on the wall clock of the given zone.
+// Reads times that people type: `--at` looks ahead, `--since` looks back, and both accept the same words. A text that
+// can be read in two ways is refused with a hint, never guessed. Times without a zone are on the wall clock of the
+// given zone.
 import { showDuration, spelledDuration } from './durations.ts';
 import { JobrunError } from './errors.ts';
 import { MONTHS, showInstant, WEEKDAYS, wallDate, wallTime } from './instants.ts';
@@ -249,7 +250,9 @@ function chosen(days: Days, time: number | null, asked: Asked): Instant {
   throw outside(days, time, asked);
 }
 
-/** True if the end of the gap stands in for a skipped time: for `--since`, and for a day that begins without midnight. */
+/**
+ * True if the end of the gap stands in for a skipped time: for `--since`, and for a day that begins without midnight.
+ */
 function isMeant({ at }: Resolved, day: number, time: number | null, asked: Asked): boolean {
   const isSameDay = localTime(asked.timezone, at) < day + DAY;
   return time === null ? isSameDay : asked.back;

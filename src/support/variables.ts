@@ -24,7 +24,10 @@ const GIVEN = ['ID', 'JOB', 'ATTEMPT', 'FENCE', 'PARAMS', 'CHECKPOINT', 'WORKER'
 
 const KNOWN: ReadonlySet<string> = new Set([...SETTINGS, ...GIVEN].map((one) => `JOBRUN_${one}`));
 
-/** Returns a line for each variable that is probably a misspelt setting. A variable that is near to none is the user's own. */
+/**
+ * Returns a line for each variable that is probably a misspelt setting. A variable that is near to none is the user's
+ * own.
+ */
 export function misspeltVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const foreign = Object.keys(env).filter((name) => PREFIX.test(name) && !KNOWN.has(name));
   return foreign.flatMap((name) => {

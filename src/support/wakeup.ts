@@ -18,7 +18,10 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, ...settle };
 }
 
-/** A wake that comes while the loop is busy is kept: its next sleep ends at once, so that nothing is missed between two looks. */
+/**
+ * A wake that comes while the loop is busy is kept: its next sleep ends at once, so that nothing is missed between two
+ * looks.
+ */
 export class Wakeup {
   #woken = false;
   #resolve: (() => void) | null = null;

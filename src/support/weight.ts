@@ -1,5 +1,6 @@
-// Estimates the heap that a value takes, for every bound of memory. It visits the whole value: a large field behind many
-// small ones must count. The length of the JSON says too little: V8 takes 1 byte for a character, 21 for one of `[{},{}]`.
+// Estimates the heap that a value takes, for every bound of memory. It visits the whole value: a large field behind
+// many small ones must count. The length of the JSON says too little: V8 takes 1 byte for a character, 21 for one of
+// `[{},{}]`.
 
 /** A pointer to a value. A small integer is stored in its place. */
 export const POINTER = 8;

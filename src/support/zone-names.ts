@@ -38,7 +38,9 @@ export function processZone(env: Readonly<Record<string, string | undefined>>): 
   return zoneOf(new Intl.DateTimeFormat()) ?? 'UTC';
 }
 
-/** Returns the zone name in `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`, or behind the link `/etc/localtime`. */
+/**
+ * Returns the zone name in `:Europe/Berlin`, `/usr/share/zoneinfo/Europe/Berlin`, or behind the link `/etc/localtime`.
+ */
 function inPath(TZ: string): string {
   const path = TZ.replace(/^:/, '');
   const file = path.startsWith('/') && existsSync(path) ? realpathSync(path) : path;

@@ -1,5 +1,5 @@
-// Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and zone.
-// An error is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
+// Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and
+// zone. An error is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
 import { type ErrorShape, JobrunError } from '../support/errors.ts';
 import { after, ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';

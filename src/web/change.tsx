@@ -1,5 +1,5 @@
-// Changing a run that has not started: when it is due, its priority, and its params. Hidden params are not in the form, and
-// keep their values: what the form has is added to them.
+// Changing a run that has not started: when it is due, its priority, and its params. Hidden params are not in the form,
+// and keep their values: what the form has is added to them.
 
 import { useState } from 'preact/hooks';
 import { HIDDEN, withoutHidden } from '../commands/shared/param-texts.ts';

@@ -1,5 +1,5 @@
-// A link to one of our own pages: shown without loading anything but what it shows. Opened in another tab, it is a link as
-// any other.
+// A link to one of our own pages: shown without loading anything but what it shows. Opened in another tab, it is a link
+// as any other.
 import type { ComponentChildren } from 'preact';
 import { BASE } from './address.ts';
 import { go } from './router.ts';

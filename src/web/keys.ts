@@ -1,12 +1,14 @@
-// Keys, as in the dashboard: `j` and `k` go through the rows of a list, letters do what buttons do. A key means what the
-// page says that it means; in a field, in an open window and with another key held down it is the browser's.
+// Keys, as in the dashboard: `j` and `k` go through the rows of a list, letters do what buttons do. A key means what
+// the page says that it means; in a field, in an open window and with another key held down it is the browser's.
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
 export type Keys = Readonly<Record<string, () => void>>;
 
 const known: (() => Keys)[] = [];
 
-/** Binds these keys while the component is shown, from the moment that it can be seen: a fast typist is not waited for. */
+/**
+ * Binds these keys while the component is shown, from the moment that it can be seen: a fast typist is not waited for.
+ */
 export function useKeys(keys: Keys): void {
   const present = useRef(keys);
   present.current = keys;

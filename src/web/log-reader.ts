@@ -1,5 +1,5 @@
-// Reads the log of a run for its page: the end of it, then what is said while the run goes on, what is scrolled to, and what
-// is looked for. A daemon reads a whole log to reply, so a long one is asked for less often.
+// Reads the log of a run for its page: the end of it, then what is said while the run goes on, what is scrolled to, and
+// what is looked for. A daemon reads a whole log to reply, so a long one is asked for less often.
 import { JobrunError } from '../support/errors.ts';
 import { changes } from './live.ts';
 import { askLog, type Found, findIn } from './log-parts.ts';

@@ -1,5 +1,5 @@
-// The part of a log that a page holds: some thousand lines, in pieces as they came. A log has up to 10 MB; what is far from
-// the lines on the screen is dropped, and asked for again when it is scrolled to.
+// The part of a log that a page holds: some thousand lines, in pieces as they came. A log has up to 10 MB; what is far
+// from the lines on the screen is dropped, and asked for again when it is scrolled to.
 import type { LogPart } from '../commands/log.ts';
 import type { LogLine } from '../run/view.ts';
 

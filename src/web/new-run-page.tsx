@@ -1,5 +1,5 @@
-// The form for a new run: its fields are made from the schema of the job's params, its time is resolved while it is typed,
-// and a refusal stands at the field that it is about.
+// The form for a new run: its fields are made from the schema of the job's params, its time is resolved while it is
+// typed, and a refusal stands at the field that it is about.
 import { useState } from 'preact/hooks';
 import { type ParamField, paramFields } from '../commands/shared/param-fields.ts';
 import { type Typed, typedFrom, wrongIn } from '../commands/shared/param-texts.ts';

@@ -1,4 +1,5 @@
-// How it goes, above the list of runs: workers, what waits, what failed, and how many runs ended in each of the last minutes.
+// How it goes, above the list of runs: workers, what waits, what failed, and how many runs ended in each of the last
+// minutes.
 import type { Status, Throughput } from '../commands/shared/replies.ts';
 import { count, showCount } from '../support/text.ts';
 

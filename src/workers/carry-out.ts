@@ -1,5 +1,5 @@
-// One attempt inside its worker, from the assignment to the outcome. The first ending counts: what the function returned or
-// threw, an error that nothing caught, or that nothing is left which could resolve.
+// One attempt inside its worker, from the assignment to the outcome. The first ending counts: what the function
+// returned or threw, an error that nothing caught, or that nothing is left which could resolve.
 import type { StandardSchema } from '../catalog/job.ts';
 import type { Decision, Outcome } from '../run/outcome.ts';
 import type { Due } from '../run/run.ts';
@@ -120,11 +120,12 @@ function decisionOf(value: unknown, now: number): Decision | undefined {
   throw new JobrunError('bad-request', 'onError returned something that is no decision', hint);
 }
 
-// -------------------------------------------------------------------------------- the params of a run as its job gets them
+// -------------------------------------------------------------------------------- the params of a run as its job gets
+// them
 //
-// A schema may make values that JSON does not hold: a Date, a Set, a BigInt. Such a run keeps its params as they were given,
-// and each attempt has the schema make them again. All other params are kept as the schema made them once, with its
-// defaults: what it makes of those a second time is not used.
+// A schema may make values that JSON does not hold: a Date, a Set, a BigInt. Such a run keeps its params as they were
+// given, and each attempt has the schema make them again. All other params are kept as the schema made them once, with
+// its defaults: what it makes of those a second time is not used.
 
 export async function paramsFor(job: LoadedJob, kept: Json): Promise<unknown> {
   if (!job.params || givesJson(job.params)) return kept;

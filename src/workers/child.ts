@@ -123,7 +123,9 @@ export class Child implements Runner {
     };
   }
 
-  /** Has something done outside of an attempt. `loading` is called when the file of an `inspect` is about to be loaded. */
+  /**
+   * Has something done outside of an attempt. `loading` is called when the file of an `inspect` is about to be loaded.
+   */
   call(call: Call, loading: () => void = () => undefined): Promise<Answer> {
     const n = ++this.#lastCall;
     if (this.exit) return Promise.resolve(goneAnswer(this.exit));

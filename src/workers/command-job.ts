@@ -3,11 +3,11 @@
 // like a worker process, for exactly one assignment. A command that was typed after `--` says in its assignment what is
 // started and where, and reads nothing from stdin.
 //
-// The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits for
-// its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps the
-// pid, and finds its params on stdin behind them. If the daemon dies before, the orders never come and the command never
-// starts; if it dies later, the reaper ends the command, of which it was told before the orders. The gate holds descriptor
-// 3 open until then, so its end tells when the command itself begins.
+// The lease of a run names its process before the run may start. So the process begins as a gate, a shell that waits
+// for its orders on stdin; the orders set the environment and then replace the shell by the command itself, which keeps
+// the pid, and finds its params on stdin behind them. If the daemon dies before, the orders never come and the command
+// never starts; if it dies later, the reaper ends the command, of which it was told before the orders. The gate holds
+// descriptor 3 open until then, so its end tells when the command itself begins.
 import type { ChildProcess } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';

@@ -1,7 +1,7 @@
 // Compiled files, kept in `state/cache/` so that only the first start after an edit pays for the compiler. An entry is
 // named by the hash of everything that decides it, so it is never out of date. It is written under a temporary name and
-// renamed, and checked when it is read: processes that write the same one, or a crash, leave no half of it in use. A cache
-// that cannot be read or written is slow, not wrong.
+// renamed, and checked when it is read: processes that write the same one, or a crash, leave no half of it in use. A
+// cache that cannot be read or written is slow, not wrong.
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeCacheFile, writeCacheFile } from '../support/cache-files.ts';

@@ -139,7 +139,9 @@ function perform(message: Call & { readonly call: number }): Promise<unknown> {
   }
 }
 
-/** An error that nothing caught belongs to the run in whose context it arose; the process cannot be trusted after it. */
+/**
+ * An error that nothing caught belongs to the run in whose context it arose; the process cannot be trusted after it.
+ */
 function uncaught(thrown: unknown): void {
   const scope = scopes.getStore() ?? only();
   const error = toRunError(thrown);
@@ -158,8 +160,8 @@ function exhausted(): void {
 }
 
 /**
- * A stop of everything (systemd, Ctrl-C passed on by a supervisor) reaches the workers too. It is the daemon's to decide
- * what becomes of them: until that says so they ignore it, as far as the job has no handlers of its own.
+ * A stop of everything (systemd, Ctrl-C passed on by a supervisor) reaches the workers too. It is the daemon's to
+ * decide what becomes of them: until that says so they ignore it, as far as the job has no handlers of its own.
  */
 const ignore = (): void => undefined;
 for (const name of STOP_SIGNALS) process.on(name, ignore);

@@ -1,5 +1,5 @@
-// The loader's part in `import`: hooks that Node calls for each module. On Node 20 they run on a thread of their own and
-// this file is their module; newer Nodes call the same functions in place.
+// The loader's part in `import`: hooks that Node calls for each module. On Node 20 they run on a thread of their own
+// and this file is their module; newer Nodes call the same functions in place.
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import { isOurs } from '../catalog/resolution.ts';

@@ -5,9 +5,9 @@
 // A file is in one of these states:
 //   foreign     plain JavaScript in node_modules, a builtin, an addon. Node alone loads it, at Node's speed.
 //   unread      a file of the project, or TypeScript anywhere, that nothing has asked for.
-//   read        its text is held by this process. So is the text of what it names in `import('./x')` or `require('./x')`,
-//               and of what those import: code that loads a part later gets the part that it began with, also
-//               when the file has been edited or removed since.
+//   read        its text is held by this process. So is the text of what it names in `import('./x')` or
+//               `require('./x')`, and of what those import: code that loads a part later gets the part that it began
+//               with, also when the file has been edited or removed since.
 //   loaded      Node has evaluated it. A process never loads a file twice: after an edit there are new processes.
 //
 // The rules:
@@ -71,8 +71,8 @@ export function startLoader(cacheFolder: string | null): void {
 let started: ProjectFiles | null = null;
 
 /**
- * True where the disk no longer has what this process began with: another job loaded here could mix old and new code. The
- * files of jobs are not looked at: no other is likely to import them, and there may be thousands.
+ * True where the disk no longer has what this process began with: another job loaded here could mix old and new code.
+ * The files of jobs are not looked at: no other is likely to import them, and there may be thousands.
  */
 export const isOutdated = (): boolean => started?.isOutdated(isLoaded) === true;
 
@@ -135,7 +135,9 @@ export async function loadJob(file: string): Promise<LoadedJob> {
   throw new JobrunError('broken-job', `${file} has no job as its default export`, 'Fix the file.');
 }
 
-/** An external job has hooks at most. Params that are JSON Schema are checked by the daemon, and are no validator here. */
+/**
+ * An external job has hooks at most. Params that are JSON Schema are checked by the daemon, and are no validator here.
+ */
 function withoutSchema(job: object): LoadedJob {
   const { params } = job as { readonly params?: object };
   const isValidator = params === undefined || '~standard' in params;

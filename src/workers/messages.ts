@@ -159,8 +159,8 @@ export type FromWorker =
 const LINE_END = 10;
 
 /**
- * Bytes of the channel into messages. A character cut in two by a chunk's border comes out whole, because only whole lines
- * are decoded; a line over the bound is dropped, for no message of a worker is that long.
+ * Bytes of the channel into messages. A character cut in two by a chunk's border comes out whole, because only whole
+ * lines are decoded; a line over the bound is dropped, for no message of a worker is that long.
  */
 export class Frames {
   readonly #got: (message: object) => void;

@@ -116,7 +116,9 @@ export class WorkerPool {
     this.#reaper = new Reaper(options.clock, options.beatTickMs ?? null);
   }
 
-  /** Unless this is called again within that time, all workers for attempts are killed, also while this process stands. */
+  /**
+   * Unless this is called again within that time, all workers for attempts are killed, also while this process stands.
+   */
   beat(leftMs: number): void {
     this.#reaper.beat(leftMs);
   }

@@ -82,7 +82,9 @@ export function processInfo(pid: number): ProcessInfo | null {
   };
 }
 
-/** A chain of processes that each start the next and end is caught long before; only a machine that is swamped goes on. */
+/**
+ * A chain of processes that each start the next and end is caught long before; only a machine that is swamped goes on.
+ */
 const MOST_ROUNDS = 64;
 
 /**
@@ -153,8 +155,8 @@ export function textOrNull(path: string): string | null {
 
 /**
  * The mark of a worker, which everything that it starts carries: never the same twice, not even after a crash. It says
- * which daemon started the worker, and on which state folder. A copy of a state that is in use, as a backup that is tried
- * beside it, has leases of the same processes: these are at work for another daemon, and not to be ended.
+ * which daemon started the worker, and on which state folder. A copy of a state that is in use, as a backup that is
+ * tried beside it, has leases of the same processes: these are at work for another daemon, and not to be ended.
  */
 export function newMark(state: string): string {
   const { pid } = process;

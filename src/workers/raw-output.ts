@@ -1,6 +1,6 @@
 // Output of a job, read at the daemon's pace: of a flood of tiny lines so many a turn are taken, and the next piece is
-// read only when this one is done with, and when the flow of it allows. The job waits meanwhile, and everybody else gets
-// their turns.
+// read only when this one is done with, and when the flow of it allows. The job waits meanwhile, and everybody else
+// gets their turns.
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../support/clock.ts';

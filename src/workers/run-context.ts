@@ -63,7 +63,8 @@ export class RunContext implements JobContext {
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
     for (const [name, value] of Object.entries(assignment.steps))
       this.#steps.set(name, Promise.resolve(value));
-    // Fields of its own, so that they go along where the ctx is spread: the checkpoint changes, and few ask for the signal.
+    // Fields of its own, so that they go along where the ctx is spread: the checkpoint changes, and few ask for the
+    // signal.
     Object.defineProperty(this, 'checkpoint', { get: () => this.#checkpoint, enumerable: true });
     Object.defineProperty(this, 'signal', { get: () => scope.signal, enumerable: true });
   }

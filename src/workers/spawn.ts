@@ -1,6 +1,6 @@
 // Starts a process as every worker is started: in its own group and session, marked, and tied to the daemon, where the
-// system can: the kernel kills it when the daemon dies. Else, and for commands, which it would cost too much, the reaper
-// does that.
+// system can: the kernel kills it when the daemon dies. Else, and for commands, which it would cost too much, the
+// reaper does that.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { errnoOf, fewFiles, JobrunError } from '../support/errors.ts';

@@ -83,7 +83,9 @@ const hasTimers = (): boolean =>
 /** The place of `cminflt` after the name, in proc(5). */
 const CHILD_FAULTS = 8;
 
-/** A file of /proc that is read again and again: it stays open, for opening it costs most. Empty where there is none. */
+/**
+ * A file of /proc that is read again and again: it stays open, for opening it costs most. Empty where there is none.
+ */
 class ProcFile {
   readonly #path: string;
   #file: number | null = null;

@@ -64,7 +64,9 @@ async function client(path: string): Promise<Client> {
   return made;
 }
 
-/** Both ends are in this process: what one has written the other has read some turns later, however busy the machine is. */
+/**
+ * Both ends are in this process: what one has written the other has read some turns later, however busy the machine is.
+ */
 async function exchanged(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
 }

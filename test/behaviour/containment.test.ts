@@ -70,8 +70,9 @@ test('floods of tiny lines that do not end, all of them together, keep no client
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const share = (cpuMs(s.daemon.pid) - cpu) / (performance.now() - began);
-  // Reading is held to a tenth by the time that it takes. As much again goes into writing the lines down and into memory,
-  // twice over on a machine that is busy with others, and the questions of this test and the notes of the runs come on top.
+  // Reading is held to a tenth by the time that it takes. As much again goes into writing the lines down and into
+  // memory, twice over on a machine that is busy with others, and the questions of this test and the notes of the runs
+  // come on top.
   expect(share, 'of a core').toBeLessThan(1);
   expect(slowest, 'on a machine with other work too').toBeLessThan(6000);
   expect(await s.run('other')).toMatchObject({ state: 'done' });

@@ -1,5 +1,5 @@
-// The jobs folder while the daemon runs: it may be another one at any moment, larger than the system can watch, and full
-// of what is no code. What becomes of a job is said.
+// The jobs folder while the daemon runs: it may be another one at any moment, larger than the system can watch, and
+// full of what is no code. What becomes of a job is said.
 import {
   mkdirSync,
   readdirSync,

@@ -1,5 +1,5 @@
-// A package that is missing for a moment, as during `npm ci` under a running daemon: the job waits, and goes on when it is
-// back, although no job file has changed. What is missing is the job's, and no defect of jobrun.
+// A package that is missing for a moment, as during `npm ci` under a running daemon: the job waits, and goes on when it
+// is back, although no job file has changed. What is missing is the job's, and no defect of jobrun.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// What people type first who know another program: some of it simply works, and the rest is refused with the line that does
-// it, which is read by the same parser here.
+// What people type first who know another program: some of it simply works, and the rest is refused with the line that
+// does it, which is read by the same parser here.
 import { expect, test, vi } from 'vitest';
 import { withGuess } from '../../src/cli/guesses.ts';
 import { parse } from '../../src/cli/program.ts';

@@ -1,5 +1,5 @@
-// What the built programs load at once. Node pays for each file, so a command has few; nothing of the HTTP door is loaded
-// by a command, or by a daemon without HTTP.
+// What the built programs load at once. Node pays for each file, so a command has few; nothing of the HTTP door is
+// loaded by a command, or by a daemon without HTTP.
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// A job's definition in the place of its name: the name is that of its file, and the types of params, output, checkpoint and
-// emitted runs are checked by the compiler, which reads this file as well.
+// A job's definition in the place of its name: the name is that of its file, and the types of params, output,
+// checkpoint and emitted runs are checked by the compiler, which reads this file as well.
 import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';

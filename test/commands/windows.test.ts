@@ -1,5 +1,5 @@
-// What a client asks for that shows lists: a window in an order, the place of one row, short rows, and a count of changes
-// that says whether to ask again.
+// What a client asks for that shows lists: a window in an order, the place of one row, short rows, and a count of
+// changes that says whether to ask again.
 import { expect, onTestFinished, test } from 'vitest';
 import { commandOf, followed, handle } from '../../src/commands/dispatch.ts';
 import type { Context } from '../../src/commands/shared/command.ts';

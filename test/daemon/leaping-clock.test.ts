@@ -1,6 +1,6 @@
-// The history under a clock that jumps ahead: a real engine on a real folder, the upkeep of one daemon after the other, and
-// a clock that the test moves. Beside it runs the time that has really passed, by which no run may go over a day early
-// before the new clock has stood for a day.
+// The history under a clock that jumps ahead: a real engine on a real folder, the upkeep of one daemon after the other,
+// and a clock that the test moves. Beside it runs the time that has really passed, by which no run may go over a day
+// early before the new clock has stood for a day.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

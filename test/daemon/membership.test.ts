@@ -1,5 +1,5 @@
-// A daemon and its lease: what it does when the store does not answer, when others have given it up, and when others fall
-// silent. The store is one table in memory, time is a clock that the test moves.
+// A daemon and its lease: what it does when the store does not answer, when others have given it up, and when others
+// fall silent. The store is one table in memory, time is a clock that the test moves.
 import { expect, it } from 'vitest';
 import { Membership } from '../../src/daemon/membership.ts';
 import type { Cluster, OtherMember } from '../../src/engine/cluster.ts';

@@ -1,4 +1,5 @@
-// What upkeep looks at: a history of six pages on a real disk, whose reads are counted, and a clock that the test moves.
+// What upkeep looks at: a history of six pages on a real disk, whose reads are counted, and a clock that the test
+// moves.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

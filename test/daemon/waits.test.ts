@@ -1,4 +1,5 @@
-// Waits that were asked for as a duration, while somebody sets the clock: engine and scheduler on a clock that the test moves.
+// Waits that were asked for as a duration, while somebody sets the clock: engine and scheduler on a clock that the test
+// moves.
 import { describe, expect, it } from 'vitest';
 import { openFileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Draft, Run } from '../../src/run/run.ts';

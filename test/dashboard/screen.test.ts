@@ -1,5 +1,5 @@
-// What reaches the terminal: only what has changed, never a clear but at a new size, and not faster than people see; and
-// what it takes to draw all day long.
+// What reaches the terminal: only what has changed, never a clear but at a new size, and not faster than people see;
+// and what it takes to draw all day long.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';

@@ -1,5 +1,5 @@
-// Each dependency is accounted for: its line in docs/dependencies.md with its licence, and no package that runs anything
-// when it is installed.
+// Each dependency is accounted for: its line in docs/dependencies.md with its licence, and no package that runs
+// anything when it is installed.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

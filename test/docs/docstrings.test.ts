@@ -1,5 +1,5 @@
-// The examples in the docstrings of what `import 'jobrun'` and `'jobrun/testing'` give: compiled with the strictest settings, and run against a
-// daemon with jobs of the names that they use.
+// The examples in the docstrings of what `import 'jobrun'` and `'jobrun/testing'` give: compiled with the strictest
+// settings, and run against a daemon with jobs of the names that they use.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
-// Commands that stand within a sentence or a table of the documentation, in a hint of an error, or among the examples of a
-// help: the program takes them. What they print is not shown there, so it is their options and arguments that have to
-// be true.
+// Commands that stand within a sentence or a table of the documentation, in a hint of an error, or among the examples
+// of a help: the program takes them. What they print is not shown there, so it is their options and arguments that have
+// to be true.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';

@@ -1,5 +1,5 @@
-// The documentation is true: each command that a page shows is typed, in a project of the files that the page shows, and
-// prints what the page says. `npm run docs` writes what was really printed into the pages.
+// The documentation is true: each command that a page shows is typed, in a project of the files that the page shows,
+// and prints what the page says. `npm run docs` writes what was really printed into the pages.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
-// Daemons on one store, and what a network and a server may do to them. Jobs write down whom they have met: an attempt that
-// finds a process of an earlier one alive says so.
+// Daemons on one store, and what a network and a server may do to them. Jobs write down whom they have met: an attempt
+// that finds a process of an earlier one alive says so.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,7 +112,8 @@ it(
     await sleep(2000);
     await server.restart();
     await eventually(() => isBack(1), PATIENT);
-    // Far from its fence, also where the server takes its time to come back: that is 13 s after it went, at the earliest.
+    // Far from its fence, also where the server takes its time to come back: that is 13 s after it went, at the
+    // earliest.
     expect([isAlive(first.pid), isAlive(second.pid)]).toEqual([true, true]);
 
     const before = ledger('begin').length;

@@ -1,5 +1,5 @@
-// A copy of a state that is in use: a backup that is tried beside it. It names the processes that are at work there, and
-// whatever is done with the copy, they go on.
+// A copy of a state that is in use: a backup that is tried beside it. It names the processes that are at work there,
+// and whatever is done with the copy, they go on.
 import { cpSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// After a kill -9 of the daemon: what is shown says that no daemon runs, and until when its runs were known to be alive.
+// After a kill -9 of the daemon: what is shown says that no daemon runs, and until when its runs were known to be
+// alive.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Project } from '../helpers/project.ts';

@@ -1,5 +1,5 @@
-// The daemon's log where it cannot be written: a reader that went away, a full disk, a terminal that was closed. None of
-// them ends the daemon, and lines that were lost are counted in the next one that gets through.
+// The daemon's log where it cannot be written: a reader that went away, a full disk, a terminal that was closed. None
+// of them ends the daemon, and lines that were lost are counted in the next one that gets through.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Trace context: that of the daemon belongs to whoever started it, and to no run; that of a caller goes along with its run, from
-// each way in, to the job and to what the job emits.
+// Trace context: that of the daemon belongs to whoever started it, and to no run; that of a caller goes along with its
+// run, from each way in, to the job and to what the job emits.
 import { expect, test } from 'vitest';
 import { ApiProject, apiProject } from '../helpers/api.ts';
 import { ask, receiver } from '../helpers/http.ts';

@@ -1,5 +1,5 @@
-// Whoever follows a run is told what goes on between the lines of its log: why it waits, how attempts end, how far it is, and
-// that it goes on when they leave. In a pipe these are plain lines beside the output.
+// Whoever follows a run is told what goes on between the lines of its log: why it waits, how attempts end, how far it
+// is, and that it goes on when they leave. In a pipe these are plain lines beside the output.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually, type Going, Project, ROOT } from '../helpers/project.ts';

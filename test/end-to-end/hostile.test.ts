@@ -277,8 +277,8 @@ describe('on the socket', () => {
     // Twenty clients that announce 4 MB each and send almost all of it, but never the end.
     const stalled = Buffer.alloc(4 * MB, 0x20);
     stalled.writeUInt32BE(4 * MB, 0);
-    // If all arrive evenly, they fill the room for requests before one is whole, and are cut off one after the other until
-    // the others have room: up to five times ten seconds.
+    // If all arrive evenly, they fill the room for requests before one is whole, and are cut off one after the other
+    // until the others have room: up to five times ten seconds.
     const sent = Array.from({ length: 20 }, () => send(project, stalled, 100_000));
     expect((await project.cli(['status'])).code).toBe(0);
     await Promise.all(sent);

@@ -1,5 +1,5 @@
-// The mistakes that people make, one by one: each is told with what is wrong, and with what to type instead; a script gets
-// its code and its exit code.
+// The mistakes that people make, one by one: each is told with what is wrong, and with what to type instead; a script
+// gets its code and its exit code.
 import { expect, test } from 'vitest';
 import { Project, type Result } from '../helpers/project.ts';
 

@@ -1,5 +1,5 @@
-// A daemon and its commands on a state in which many records make no sense, each in another field: it starts, goes on with
-// all that makes sense, says of the rest what is wrong, and is whole again once somebody has looked.
+// A daemon and its commands on a state in which many records make no sense, each in another field: it starts, goes on
+// with all that makes sense, says of the rest what is wrong, and is whole again once somebody has looked.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// A daemon under systemd: a unit that systemd finds nothing wrong with, and the messages that it waits for, of which the
-// sign of life comes from the scheduler alone.
+// A daemon under systemd: a unit that systemd finds nothing wrong with, and the messages that it waits for, of which
+// the sign of life comes from the scheduler alone.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Commands on a host without a daemon of its own, where the runs are in a store: what goes on hears of what the daemons of
-// other hosts do. Where no host has a daemon, nothing would ever come, and that is said before anything is accepted.
+// Commands on a host without a daemon of its own, where the runs are in a store: what goes on hears of what the daemons
+// of other hosts do. Where no host has a daemon, nothing would ever come, and that is said before anything is accepted.
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';

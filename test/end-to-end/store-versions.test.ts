@@ -1,5 +1,5 @@
-// Hosts with different versions of jobrun on one store: a later one changes the tables when no earlier one is alive, and an
-// earlier one touches nothing of a later one's.
+// Hosts with different versions of jobrun on one store: a later one changes the tables when no earlier one is alive,
+// and an earlier one touches nothing of a later one's.
 import { beforeAll, expect, it } from 'vitest';
 import { FORMAT } from '../../src/engine/postgres/schema.ts';
 import { hosts } from '../helpers/cluster.ts';

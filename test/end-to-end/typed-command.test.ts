@@ -1,5 +1,5 @@
-// Commands that are typed after `--`: what they are started as, that they are runs like any other, and that nothing but a
-// command line can name a program.
+// Commands that are typed after `--`: what they are started as, that they are runs like any other, and that nothing but
+// a command line can name a program.
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -1,5 +1,5 @@
-// The program of the workers is gone for a moment: jobrun or Node are being installed anew under a live daemon. What was
-// accepted waits until it is there again: no code of it has run, so it has not failed.
+// The program of the workers is gone for a moment: jobrun or Node are being installed anew under a live daemon. What
+// was accepted waits until it is there again: no code of it has run, so it has not failed.
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

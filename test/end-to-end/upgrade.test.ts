@@ -1,4 +1,5 @@
-// What this version writes, every later one has to read: state folders that are kept for ever, and what was shown of them.
+// What this version writes, every later one has to read: state folders that are kept for ever, and what was shown of
+// them.
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';

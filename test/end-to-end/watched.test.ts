@@ -1,4 +1,5 @@
-// A daemon that is watched: its numbers are those of its runs, its health is its own, and its port is told from others'.
+// A daemon that is watched: its numbers are those of its runs, its health is its own, and its port is told from
+// others'.
 import { renameSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Which zone it is: what is typed is read in the zone of whoever types it, whatever that of the daemon is, and a TZ that
-// names no zone is told once, by its name.
+// Which zone it is: what is typed is read in the zone of whoever types it, whatever that of the daemon is, and a TZ
+// that names no zone is told once, by its name.
 import { describe, expect, it } from 'vitest';
 import { type Doc, eventually, Project } from '../helpers/project.ts';
 

@@ -11,7 +11,10 @@ import { outsideContract } from './contract-outside.ts';
 import { settledContract } from './contract-settled.ts';
 
 export interface Store extends Pick<Opened, 'engine' | 'members' | 'logs' | 'tidy' | 'close'> {
-  /** Waits until an engine that has just been opened hears of others, which stirs once; not there where it has no others. */
+  /**
+   * Waits until an engine that has just been opened hears of others, which stirs once; not there where it has no
+   * others.
+   */
   readonly listening?: () => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// The state folder is replaced by another (a restore, a new volume, `rm -rf` and a start) under a process that holds the
-// lock of the first and has been busy or asleep meanwhile: nothing that it writes goes into the new one.
+// The state folder is replaced by another (a restore, a new volume, `rm -rf` and a start) under a process that holds
+// the lock of the first and has been busy or asleep meanwhile: nothing that it writes goes into the new one.
 import {
   mkdirSync,
   mkdtempSync,

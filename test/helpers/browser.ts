@@ -1,6 +1,6 @@
-// A real browser for the tests of the web page: Chromium as the system has it, one for each test file, with a profile of its
-// own for each test. Whatever a page complains of in its console is an error of the test. On a machine without a browser
-// these tests are left out, and say so; in CI they fail.
+// A real browser for the tests of the web page: Chromium as the system has it, one for each test file, with a profile
+// of its own for each test. Whatever a page complains of in its console is an error of the test. On a machine without a
+// browser these tests are left out, and say so; in CI they fail.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';

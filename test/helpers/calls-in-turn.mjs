@@ -1,5 +1,6 @@
-// The command line several times in one process, as it is built: for many short calls whose start would take longer than
-// all that they do. The words of each call stand in a file as JSON; what each printed, and its exit code, are printed as JSON.
+// The command line several times in one process, as it is built: for many short calls whose start would take longer
+// than all that they do. The words of each call stand in a file as JSON; what each printed, and its exit code, are
+// printed as JSON.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 

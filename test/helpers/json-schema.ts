@@ -1,5 +1,5 @@
-// Holds a value against a JSON Schema, as far as ours go: what is wrong, or nothing. A word of JSON Schema that is not known
-// here is an error, so that no part of a schema goes unchecked; so is a field that a schema does not have.
+// Holds a value against a JSON Schema, as far as ours go: what is wrong, or nothing. A word of JSON Schema that is not
+// known here is an error, so that no part of a schema goes unchecked; so is a field that a schema does not have.
 import type { Doc } from './project.ts';
 
 const KNOWN = new Set(

@@ -1,5 +1,5 @@
-// After the kills: compares what clients were told, and what the jobs wrote into their ledger, with what the last daemon
-// says.
+// After the kills: compares what clients were told, and what the jobs wrote into their ledger, with what the last
+// daemon says.
 import type { KillLoad } from './kill-load.ts';
 import type { Doc } from './rig.ts';
 

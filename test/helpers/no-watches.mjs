@@ -1,5 +1,5 @@
-// Loaded into a real daemon before its own code (`node --import`): a system on which all watches are taken but as many as
-// JOBRUN_TEST_WATCHES says.
+// Loaded into a real daemon before its own code (`node --import`): a system on which all watches are taken but as many
+// as JOBRUN_TEST_WATCHES says.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 

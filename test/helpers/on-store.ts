@@ -1,5 +1,6 @@
-// The tests of end to end on a store instead of files: with `JOBRUN_ENGINE=postgres` this run has a server of its own, and with
-// a URL the server is the one that it names. Each project of a test then keeps its runs in a schema of its own.
+// The tests of end to end on a store instead of files: with `JOBRUN_ENGINE=postgres` this run has a server of its own,
+// and with a URL the server is the one that it names. Each project of a test then keeps its runs in a schema of its
+// own.
 import { Server } from './postgres.ts';
 
 export async function setup(): Promise<(() => Promise<void>) | undefined> {

@@ -1,7 +1,7 @@
 // A page of the documentation as something that can be tried. Its code blocks that name a file (`file=` behind the
-// language, or a comment in their first line) become that file of a project; its `console` blocks are typed there, line by line
-// in the order of the page, and what is printed is compared with what the page says. What no two times are the same,
-// such as instants, pids and durations, is compared as a kind of thing only.
+// language, or a comment in their first line) become that file of a project; its `console` blocks are typed there, line
+// by line in the order of the page, and what is printed is compared with what the page says. What no two times are the
+// same, such as instants, pids and durations, is compared as a kind of thing only.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

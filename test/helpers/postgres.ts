@@ -1,6 +1,6 @@
-// PostgreSQL servers for tests. One is shared by all test files of a run, each test with a schema of its own; a test that
-// stops, kills or cuts off its server has one for itself. Each server stands below a shell, its keeper, which ends it and
-// removes its folder when the process that it was started for has ended, however that ended.
+// PostgreSQL servers for tests. One is shared by all test files of a run, each test with a schema of its own; a test
+// that stops, kills or cuts off its server has one for itself. Each server stands below a shell, its keeper, which ends
+// it and removes its folder when the process that it was started for has ended, however that ended.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -25,7 +25,10 @@ import { eventually } from './project.ts';
 import { whenOver } from './shared.ts';
 
 export interface ServerOptions {
-  /** Whether what is committed survives a crash of the server. Off it is faster, and jobrun refuses it where it opens by a config. */
+  /**
+   * Whether what is committed survives a crash of the server. Off it is faster, and jobrun refuses it where it opens by
+   * a config.
+   */
   readonly fsync?: boolean;
   /** Further settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;

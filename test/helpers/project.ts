@@ -170,7 +170,9 @@ export class Project {
     }, withinMs);
   }
 
-  /** Waits for the daemon to say that it is over, where there is one: to ask again and again costs both of them more. */
+  /**
+   * Waits for the daemon to say that it is over, where there is one: to ask again and again costs both of them more.
+   */
   async #settled(id: string, withinMs: number): Promise<void> {
     const client = await connectDaemon(socketPaths(this.state, this.env)).catch(() => null);
     const signal = AbortSignal.timeout(withinMs);
@@ -238,7 +240,9 @@ export class Project {
 
 let stores = 0;
 
-/** The tests may be run on a store instead of files (on-store.ts): then each project has a schema that nobody has used. */
+/**
+ * The tests may be run on a store instead of files (on-store.ts): then each project has a schema that nobody has used.
+ */
 function storeOfItsOwn(): Record<string, string> {
   const { JOBRUN_ENGINE: server } = process.env;
   if (!server) return {};

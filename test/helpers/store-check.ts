@@ -1,4 +1,5 @@
-// What must hold of the tables of a store at any moment, asked of the database itself. Each question finds what is wrong.
+// What must hold of the tables of a store at any moment, asked of the database itself. Each question finds what is
+// wrong.
 import { query } from './postgres.ts';
 
 const UNSETTLED = `('scheduled', 'waiting', 'queued', 'running')`;

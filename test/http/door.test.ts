@@ -1,5 +1,5 @@
-// Who is let in by the HTTP door, and in which order others are refused: a daemon that serves is not to be found by a page
-// in a browser, and nobody locks out those who watch it.
+// Who is let in by the HTTP door, and in which order others are refused: a daemon that serves is not to be found by a
+// page in a browser, and nobody locks out those who watch it.
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';

@@ -1,5 +1,5 @@
-// The OpenAPI document is valid in itself, has every route and no other, and says of each option what the API makes of it.
-// That replies are as it describes them is held where the routes are gone through (twins).
+// The OpenAPI document is valid in itself, has every route and no other, and says of each option what the API makes of
+// it. That replies are as it describes them is held where the routes are gone through (twins).
 import { expect, test } from 'vitest';
 import { fieldsIn } from '../../src/commands/shared/options.ts';
 import { openApi } from '../../src/http/openapi.ts';

@@ -1,5 +1,5 @@
-// The order in which the API refuses: each request here has one fault more than the one that is told, so that the order is
-// seen, and the first one without any is answered.
+// The order in which the API refuses: each request here has one fault more than the one that is told, so that the order
+// is seen, and the first one without any is answered.
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { type ClientRequest, request } from 'node:http';

@@ -1,5 +1,5 @@
-// Aborting and retrying everything that fits a filter: at once where that is little, as an operation where it is much. And
-// a request that comes twice, which is one.
+// Aborting and retrying everything that fits a filter: at once where that is little, as an operation where it is much.
+// And a request that comes twice, which is one.
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Each route of the API and its twin on the command line. Two projects of the same jobs go through the same steps, one over
-// HTTP and one with commands: both get the same JSON at every step. A route without a step here is found.
+// Each route of the API and its twin on the command line. Two projects of the same jobs go through the same steps, one
+// over HTTP and one with commands: both get the same JSON at every step. A route without a step here is found.
 import { expect, test } from 'vitest';
 import { ROUTES } from '../../src/http/routes.ts';
 import { apiProject } from '../helpers/api.ts';

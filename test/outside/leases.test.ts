@@ -1,5 +1,5 @@
-// Leases of workers outside: how long a worker may be silent, by clocks that are moved, and what stays of a lease where the
-// daemon, or the worker, is killed.
+// Leases of workers outside: how long a worker may be silent, by clocks that are moved, and what stays of a lease where
+// the daemon, or the worker, is killed.
 import { expect, test } from 'vitest';
 import { Leases } from '../../src/daemon/outside/leases.ts';
 import { heard, isHeldUnder, leaseOf, marginMs } from '../../src/run/external.ts';

@@ -1,5 +1,5 @@
-// The workers of docs/workers.md, as they stand there: they do runs, report failures, and go on where the daemon or they
-// themselves are killed.
+// The workers of docs/workers.md, as they stand there: they do runs, report failures, and go on where the daemon or
+// they themselves are killed.
 import { spawn } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
 import { type ApiProject, apiProject } from '../helpers/api.ts';

@@ -1,4 +1,5 @@
-// Workers outside over real HTTP: they take runs, report and end them; what is late, wrong or from another hand changes nothing.
+// Workers outside over real HTTP: they take runs, report and end them; what is late, wrong or from another hand changes
+// nothing.
 import { expect, test } from 'vitest';
 import { accept, OutsideWorker, outsideProject } from '../helpers/outside.ts';
 import { eventually } from '../helpers/project.ts';

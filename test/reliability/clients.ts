@@ -1,5 +1,5 @@
-// Clients that behave badly, by the hundred: while they are at it, others are answered within a second, and the daemon's
-// memory stays bounded.
+// Clients that behave badly, by the hundred: while they are at it, others are answered within a second, and the
+// daemon's memory stays bounded.
 
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
-// `npm run reliability [-- --quick] [-- --minutes=n] [name …]`: runs the experiments of this folder and puts their tables
-// into docs/reliability.md, each between its own marks, with the machine that they were made on. With --quick, or with
-// minutes for the ones that last by the clock, the tables are only printed. Exits 1 where anything was lost.
+// `npm run reliability [-- --quick] [-- --minutes=n] [name …]`: runs the experiments of this folder and puts their
+// tables into docs/reliability.md, each between its own marks, with the machine that they were made on. With --quick,
+// or with minutes for the ones that last by the clock, the tables are only printed. Exits 1 where anything was lost.
 import { readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';

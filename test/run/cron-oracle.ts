@@ -2,7 +2,10 @@
 // Intl prints it. It shares no code with src, so that the two can only agree by both being right.
 const MINUTE = 60_000;
 
-/** What an expression matches, field by field; null is `*`. A day field that is `anyDate` or `anyWeekday` begins with `*`. */
+/**
+ * What an expression matches, field by field; null is `*`. A day field that is `anyDate` or `anyWeekday` begins with
+ * `*`.
+ */
 export interface Fields {
   readonly seconds: readonly number[];
   readonly minutes: readonly number[] | null;

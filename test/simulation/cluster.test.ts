@@ -1,6 +1,6 @@
-// Lives of three daemons on one store, from seeds: those that once failed, and fresh ones, as many as the time for them allows.
-// A seed that fails is printed, and plays the same faults again. Between two statements that hosts send at the same moment a real
-// server decides, so a life is not the same to the last word.
+// Lives of three daemons on one store, from seeds: those that once failed, and fresh ones, as many as the time for them
+// allows. A seed that fails is printed, and plays the same faults again. Between two statements that hosts send at the
+// same moment a real server decides, so a life is not the same to the last word.
 import { beforeAll, expect, test } from 'vitest';
 import { SECOND } from '../../src/support/limits.ts';
 import { freshStore } from '../helpers/postgres.ts';

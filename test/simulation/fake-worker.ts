@@ -1,6 +1,6 @@
-// A process that runs jobs, as the daemon sees it: it gets assignments, says things, and ends. What a job does is drawn when
-// it begins: it returns, throws, hangs, dies, calls back, goes on talking after its end, obeys an abort or does not.
-// It belongs to the machine, not to the daemon: after a kill -9 of the daemon it may live on for a while.
+// A process that runs jobs, as the daemon sees it: it gets assignments, says things, and ends. What a job does is drawn
+// when it begins: it returns, throws, hangs, dies, calls back, goes on talking after its end, obeys an abort or does
+// not. It belongs to the machine, not to the daemon: after a kill -9 of the daemon it may live on for a while.
 
 import type { Json } from '../../src/support/json.ts';
 import { HOUR } from '../../src/support/limits.ts';

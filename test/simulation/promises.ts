@@ -100,7 +100,8 @@ export class Promises {
       const doubts = this.#doubts.get(id);
       if (doubts) doubts.push(next);
       else this.#doubts.set(id, [next]);
-      // What the disk refuses is taken back, results and what a start finds lost: the run is what it was, and starts not.
+      // What the disk refuses is taken back, results and what a start finds lost: the run is what it was, and starts
+      // not.
       if (prev?.state.name === 'running') running.add(prev);
       if (next?.state.name !== 'running') return;
       if (prev?.state.name === 'queued' && !running.has(next)) this.#startsNow(next);

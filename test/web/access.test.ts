@@ -1,5 +1,5 @@
-// Every page for everybody: axe finds nothing wrong with it by WCAG 2.2 AA, light and dark, wide and narrow, and nothing on
-// it is wider than the screen.
+// Every page for everybody: axe finds nothing wrong with it by WCAG 2.2 AA, light and dark, wide and narrow, and
+// nothing on it is wider than the screen.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// The page behind the nginx of the documentation, under a path and with TLS; and those who try it from elsewhere: another
-// site, a frame, a name that was bound to this machine, and a key for reading only.
+// The page behind the nginx of the documentation, under a path and with TLS; and those who try it from elsewhere:
+// another site, a frame, a name that was bound to this machine, and a key for reading only.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

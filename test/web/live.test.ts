@@ -1,5 +1,5 @@
-// What the tabs of one browser cost and know: one stream of changes for all of them, nothing for those that are hidden, and
-// a daemon that stops is seen by all.
+// What the tabs of one browser cost and know: one stream of changes for all of them, nothing for those that are hidden,
+// and a daemon that stops is seen by all.
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { delay, systemClock } from '../../src/support/clock.ts';

@@ -1,5 +1,5 @@
-// The web page in a real browser, as its user sees it: what each page shows and does. The tests share one daemon and one
-// tab, and each has a job of its own.
+// The web page in a real browser, as its user sees it: what each page shows and does. The tests share one daemon and
+// one tab, and each has a job of its own.
 import { readFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Many runs in one request: the lines of `schedule --batch`, one JSON object each, and the runs that a program asks for at
-// the same time. Each has its result, in the same order, and one that is refused does not stop the others.
+// Many runs in one request: the lines of `schedule --batch`, one JSON object each, and the runs that a program asks for
+// at the same time. Each has its result, in the same order, and one that is refused does not stop the others.
 import { MAX_REQUEST_ID } from '../../api/protocol.ts';
 import type { Accepted } from '../../engine/engine.ts';
 import { isSettled } from '../../run/run.ts';
@@ -162,7 +162,9 @@ async function acceptAll(
   );
 }
 
-/** Each under its own request: one that was accepted before is answered as then, one that is refused is refused alone. */
+/**
+ * Each under its own request: one that was accepted before is answered as then, one that is refused is refused alone.
+ */
 async function acceptEach(
   asked: readonly AskedLine[],
   context: Context,

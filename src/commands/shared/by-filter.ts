@@ -1,6 +1,6 @@
-// Doing one thing to every run that fits a filter, for `abort` and `retry`: what a page or a program asks for that has no
-// list of ids. The runs are chosen first, by when they were accepted: what comes while the first ones are done is left
-// alone. Then they are done some at a time, and it is told how far it is.
+// Doing one thing to every run that fits a filter, for `abort` and `retry`: what a page or a program asks for that has
+// no list of ids. The runs are chosen first, by when they were accepted: what comes while the first ones are done is
+// left alone. Then they are done some at a time, and it is told how far it is.
 import type { Run, StateName } from '../../run/run.ts';
 import { LIST_NAMES } from '../../run/run-lists.ts';
 import { isoOf } from '../../support/clock.ts';

@@ -47,8 +47,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   /** The text to show while a call is not answered within a second; null: there is none. */
   waitsFor?(request: Sent<T>, call: CallOther, here: ParseContext): Promise<string | null>;
   /**
-   * The request that takes a stream up again with the next daemon: after the last item that came, so long after it began.
-   * Left out where the same request does.
+   * The request that takes a stream up again with the next daemon: after the last item that came, so long after it
+   * began. Left out where the same request does.
    */
   again?(request: Sent<T>, last: Item | null, elapsedMs: number): Sent<T>;
   /** How long to wait for the next daemon, where it is not the usual. */
@@ -70,7 +70,9 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
   readonly once?: boolean;
   /** True where the engine itself can give this reply again when its request comes again: it need not be kept. */
   engineKnows?(reply: Reply): boolean;
-  /** True where a reply tells nothing but what was durable when its handler was through: it waits for no later change. */
+  /**
+   * True where a reply tells nothing but what was durable when its handler was through: it waits for no later change.
+   */
   readonly tellsOwn?: boolean;
   /** Longest wait for the daemon's answer, where it does not depend on what jobs do. */
   readonly answerMs?: number;
@@ -88,8 +90,8 @@ export interface Asked<T extends Options = Options> extends ParseContext {
   readonly general: Readonly<Record<string, unknown>>;
   readonly readStdin: () => Promise<string>;
   /**
-   * Asks in the terminal; true where `-y` was given. Throws `bad-option` with `what` where there is neither. `question` looks
-   * up how much it is about.
+   * Asks in the terminal; true where `-y` was given. Throws `bad-option` with `what` where there is neither. `question`
+   * looks up how much it is about.
    */
   readonly confirm: (
     what: string,
@@ -122,7 +124,9 @@ export interface DaemonControl {
   readonly workers: () => { readonly busy: number; readonly total: number };
   /** The latest progress of a running attempt; newer than what is kept. */
   readonly progress: (id: number) => Progress | null;
-  /** Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more. */
+  /**
+   * Ends a run, whether it runs or waits; resolves with the run when it is settled and nothing of it lives any more.
+   */
   readonly abort: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
   /** Begins to stop: drains, or with `now` ends the attempts. Resolves at once. */
   readonly stop: (now: boolean) => void;

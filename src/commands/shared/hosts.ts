@@ -55,8 +55,8 @@ export interface Elsewhere {
 }
 
 /**
- * The hosts of each job that a daemon elsewhere can run; none without a store. A daemon itself is not among them: it knows
- * its own jobs as they are now, and the store knows them as they were at its last renewal.
+ * The hosts of each job that a daemon elsewhere can run; none without a store. A daemon itself is not among them: it
+ * knows its own jobs as they are now, and the store knows them as they were at its last renewal.
  */
 export async function hostsElsewhere({
   config,
@@ -73,8 +73,8 @@ export const jobsAnywhere = async (
   new Set([...context.catalog.names(), ...(await hostsElsewhere(context)).keys()]);
 
 /**
- * The workers outside that any daemon of the store has heard within a minute. Each daemon knows of all runs that are held, so
- * these are not added up.
+ * The workers outside that any daemon of the store has heard within a minute. Each daemon knows of all runs that are
+ * held, so these are not added up.
  */
 export async function seenWorkers({
   daemon,

@@ -1,5 +1,5 @@
-// The jobs that a request names, looked up by their names. A batch names a thousand: for all of them the folder is looked
-// at once, each name is looked up once, and other hosts are asked once.
+// The jobs that a request names, looked up by their names. A batch names a thousand: for all of them the folder is
+// looked at once, each name is looked up once, and other hosts are asked once.
 import type { Catalog, JobEntry } from '../../catalog/catalog.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';

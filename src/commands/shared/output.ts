@@ -149,7 +149,9 @@ export class Output {
     this.#print('stderr', `${this.#typed(said)}\n`);
   }
 
-  /** A line that is read also by a program, and where only ids are printed: what was asked for may not be what is done. */
+  /**
+   * A line that is read also by a program, and where only ids are printed: what was asked for may not be what is done.
+   */
   warn(text: string): void {
     const { stderr, json } = this.#options;
     this.progress(null);

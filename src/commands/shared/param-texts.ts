@@ -1,5 +1,5 @@
-// Params as the texts of a form's fields: those of a run that is run again, and the refusals that are about one of them. The
-// dashboard and the web page share them.
+// Params as the texts of a form's fields: those of a run that is run again, and the refusals that are about one of
+// them. The dashboard and the web page share them.
 import type { Json } from '../../support/json.ts';
 import { type ParamField, paramText } from './param-fields.ts';
 

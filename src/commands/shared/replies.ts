@@ -1,5 +1,5 @@
-// The replies that the library gives as they are: their types are part of what `import 'jobrun'` gives, and nothing that
-// reads a command line belongs to them.
+// The replies that the library gives as they are: their types are part of what `import 'jobrun'` gives, and nothing
+// that reads a command line belongs to them.
 import type { Gap } from '../../api/feed.ts';
 import type { Watch } from '../../catalog/watcher.ts';
 import type { MemoryUse } from '../../engine/engine.ts';
@@ -94,7 +94,10 @@ export interface Status {
   readonly broken: readonly string[];
   /** The jobs that start nothing new until they are resumed. */
   readonly paused: { readonly all: boolean; readonly jobs: readonly string[] };
-  /** Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused: null on a store. */
+  /**
+   * Bytes of memory that runs take in the process that answers, and the limit above which new ones are refused: null on
+   * a store.
+   */
   readonly memory: MemoryUse;
   /** The address that the daemon serves HTTP on; null where it does not, or none runs. */
   readonly http: string | null;

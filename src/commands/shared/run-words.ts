@@ -57,7 +57,9 @@ export function tookMs(run: ShortRun, now?: number): number | null {
   return Math.max(0, end - instantOf(run.startedAt));
 }
 
-/** The remaining time, estimated after 10 % and 10 seconds: earlier estimates are unstable. Null where there is none. */
+/**
+ * The remaining time, estimated after 10 % and 10 seconds: earlier estimates are unstable. Null where there is none.
+ */
 export function leftMs(run: ShortRun, now: number): number | null {
   const { state, progress, attempt } = run;
   const spent = tookMs(run, now) ?? 0;

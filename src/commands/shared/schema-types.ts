@@ -1,5 +1,5 @@
-// From JSON Schema to the text of a TypeScript type: as far as TypeScript has words for it. The rest is `unknown` or wider,
-// never narrower than what the schema takes.
+// From JSON Schema to the text of a TypeScript type: as far as TypeScript has words for it. The rest is `unknown` or
+// wider, never narrower than what the schema takes.
 import type { Json } from '../../support/json.ts';
 
 type Schema = Readonly<Record<string, Json | undefined>>;

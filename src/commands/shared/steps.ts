@@ -1,5 +1,6 @@
-// The steps of a followed run between the lines of its log: why it waits, how an attempt ended and when the next one begins,
-// how far it is. A change is told at once; reasons and progress, which change without one, are looked at twice a second.
+// The steps of a followed run between the lines of its log: why it waits, how an attempt ended and when the next one
+// begins, how far it is. A change is told at once; reasons and progress, which change without one, are looked at twice
+// a second.
 import { type AttemptOutcome, isSettled, type Run, type RunError } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';

@@ -1,6 +1,6 @@
-// A command that was typed after `--`: a run of the built-in job `command`. It comes from a command line of this machine,
-// and from nothing else: neither HTTP, nor the library, nor a job can name a program. On a store, where any host could take
-// the run, it is refused.
+// A command that was typed after `--`: a run of the built-in job `command`. It comes from a command line of this
+// machine, and from nothing else: neither HTTP, nor the library, nor a job can name a program. On a store, where any
+// host could take the run, it is refused.
 import { BUILT_IN, isBuiltIn } from '../../catalog/catalog.ts';
 import type { TypedCommand } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';

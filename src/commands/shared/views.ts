@@ -103,8 +103,8 @@ function viewerWith(
 }
 
 /**
- * The hosts by their jobs, where it matters: any of these is not here, or no daemon is. Without one, jobs are here by their
- * names alone.
+ * The hosts by their jobs, where it matters: any of these is not here, or no daemon is. Without one, jobs are here by
+ * their names alone.
  */
 async function elsewhere(
   jobs: readonly string[],

@@ -1,5 +1,5 @@
-// A part of a list of jobs or schedules, in an order, with the place of the one that a client has under its cursor. With
-// these fields a list of any length costs what a screen of it costs.
+// A part of a list of jobs or schedules, in an order, with the place of the one that a client has under its cursor.
+// With these fields a list of any length costs what a screen of it costs.
 
 import { FILTER } from './filter.ts';
 import { count, text } from './kinds.ts';

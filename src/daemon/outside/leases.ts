@@ -2,8 +2,9 @@
 // last. It learns of them from changes of runs, on any daemon. So a lease that another daemon gave or renewed is
 // watched here too. It also learns of them from messages that are not written down.
 //
-// All is measured by time that this process was there to see: while it stood still, no message could reach it. A lease whose
-// messages go to another daemon, or went to the one before, ends later here, by as much as that one may leave unwritten.
+// All is measured by time that this process was there to see: while it stood still, no message could reach it. A lease
+// whose messages go to another daemon, or went to the one before, ends later here, by as much as that one may leave
+// unwritten.
 import type { Token } from '../../engine/members.ts';
 import { isHeldOutside, leaseOf, leftAtStart, marginMs, noteEveryMs } from '../../run/external.ts';
 import type { Policy } from '../../run/policy.ts';

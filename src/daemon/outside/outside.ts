@@ -16,12 +16,16 @@
 // The order of effects of a take: 1. the claim, with the lease, is durable; 2. the answer goes out. A worker that never
 // gets the answer leaves a run without work: it becomes stale in time. The order of a message, one at a time for each
 // run:
-//   1. all of it is checked: one bad part, and nothing of it is done;      4. runs that it emits are accepted, if the lease is
-//   2. the lease is in force, and the worker is heard;                        still in force, once for each Idempotency-Key;
-//   3. lines and rows go to the log; rows are synced;                      5. checkpoint and number of rows are durable; 6. answer.
-// A daemon that dies in between has answered nothing. The worker says it again, and the rows take the place of the same ones.
-// The order of an ending: 1. the hook `onError`, where there is one; 2. the settled run is durable; 3. answer; 4. the other hooks.
-// A message that says nothing durable is only remembered; every so often one is written down (run/external says how often).
+//   1. all of it is checked: one bad part, and nothing of it is done;
+//   2. the lease is in force, and the worker is heard;
+//   3. lines and rows go to the log; rows are synced;
+//   4. runs that it emits are accepted, if the lease is still in force, once for each Idempotency-Key;
+//   5. checkpoint and number of rows are durable;
+//   6. answer.
+// A daemon that dies in between has answered nothing. The worker says it again, and the rows take the place of the same
+// ones. The order of an ending: 1. the hook `onError`, where there is one; 2. the settled run is durable; 3. answer; 4.
+// the other hooks. A message that says nothing durable is only remembered; every so often one is written down
+// (run/external says how often).
 
 import { policyOf } from '../../catalog/catalog.ts';
 import type { JobCatalog } from '../../catalog/job-catalog.ts';

@@ -90,8 +90,8 @@ export class DueSchedules {
   }
 }
 
-// When the runs of `every` are due in steady time, which no set clock moves: run/waits.ts tells why. Each schedule is met
-// here as soon as it has changed, and keeps its moment as long as it is the same.
+// When the runs of `every` are due in steady time, which no set clock moves: run/waits.ts tells why. Each schedule is
+// met here as soon as it has changed, and keeps its moment as long as it is the same.
 
 class Intervals {
   readonly #time: SteadyTime;

@@ -1,6 +1,6 @@
-// Sends spans to a collector, as OTLP over HTTP in JSON. It stands beside the work and never in its way: spans wait in a bounded
-// line, one request is under way at a time, each with a limit of time and three tries, and a stop waits a moment. Spans that cannot
-// be sent is counted and dropped.
+// Sends spans to a collector, as OTLP over HTTP in JSON. It stands beside the work and never in its way: spans wait in
+// a bounded line, one request is under way at a time, each with a limit of time and three tries, and a stop waits a
+// moment. Spans that cannot be sent is counted and dropped.
 import type { Logger } from 'pino';
 import type { Change } from '../../engine/engine.ts';
 import type { Run } from '../../run/run.ts';

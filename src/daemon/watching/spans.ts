@@ -1,5 +1,6 @@
-// An attempt that has ended, and each step that it took, as a span in the JSON of OTLP, with the fields that OpenTelemetry's own
-// exporter writes. They tell how it went and how it failed, and never params, outputs or lines of the log.
+// An attempt that has ended, and each step that it took, as a span in the JSON of OTLP, with the fields that
+// OpenTelemetry's own exporter writes. They tell how it went and how it failed, and never params, outputs or lines of
+// the log.
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import type { Attempt, Run } from '../../run/run.ts';

@@ -1,4 +1,5 @@
-// The target of spans: `trace` of the config, else the variables that OpenTelemetry names. Null: nowhere, which is the default.
+// The target of spans: `trace` of the config, else the variables that OpenTelemetry names. Null: nowhere, which is the
+// default.
 import type { TraceRules } from '../../run/trace.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';

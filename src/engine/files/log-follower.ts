@@ -1,5 +1,5 @@
-// A follower of a run's log, with the lines that it has not taken yet. They are bounded, and untaken ones are dropped: a
-// terminal that was stopped must not gather in memory all that a job prints meanwhile. It reads on in the file.
+// A follower of a run's log, with the lines that it has not taken yet. They are bounded, and untaken ones are dropped:
+// a terminal that was stopped must not gather in memory all that a job prints meanwhile. It reads on in the file.
 import type { LogLine } from '../../run/view.ts';
 import { MB } from '../../support/limits.ts';
 import { Wakeup } from '../../support/wakeup.ts';

@@ -1,4 +1,5 @@
-// The lines of a run's log: what one is, as it is kept, and which of them are asked for. The same wherever logs are kept.
+// The lines of a run's log: what one is, as it is kept, and which of them are asked for. The same wherever logs are
+// kept.
 import type { LogLine } from '../../run/view.ts';
 import type { LogKind } from '../../store/log-format.ts';
 import { isInstant, isoOf } from '../../support/clock.ts';

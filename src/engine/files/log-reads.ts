@@ -1,7 +1,7 @@
-// Reading the logs of runs. A long log takes a tenth of a second and ten times its size in memory. Long ones are read one
-// after the other, and a request for one that is not begun yet shares it. Short ones never wait. The long one that was
-// read last is given again while its files are as they were: a page asks for a part after the other. It is held weakly,
-// so that the collector decides how long.
+// Reading the logs of runs. A long log takes a tenth of a second and ten times its size in memory. Long ones are read
+// one after the other, and a request for one that is not begun yet shares it. Short ones never wait. The long one that
+// was read last is given again while its files are as they were: a page asks for a part after the other. It is held
+// weakly, so that the collector decides how long.
 import type { LogLine } from '../../run/view.ts';
 import { logPaths, readLog, statsOf } from '../../store/log.ts';
 import { type LogContent, wholeTable } from '../../store/log-format.ts';

@@ -3,7 +3,8 @@
 // that could not be written is undone.
 //
 // A million waiting runs must fit: the heaps hold the runs themselves and are lazy (an entry is true while `live` has
-// that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has something to say.
+// that very object; run/run-heap.ts tells of large ones), and everything else is per run only where the run has
+// something to say.
 
 import { Picker } from '../../run/pick.ts';
 import {

@@ -2,8 +2,8 @@
 // with the first. In the same millisecond the higher id is the later one.
 //
 // Pages hold runs by id, and a run may settle long after its neighbours: because it took days, or was retried. So each
-// page has a span (store/tally.ts), the times at which the first and the last of its settled runs settled. It may be too
-// wide but never too narrow: each change widens it, and a look at all runs of the page makes it exact.
+// page has a span (store/tally.ts), the times at which the first and the last of its settled runs settled. It may be
+// too wide but never too narrow: each change widens it, and a look at all runs of the page makes it exact.
 //
 // Spans and counts tell which pages a window has to read:
 //

@@ -1,6 +1,7 @@
 // The tables of the engine, beside the runs: schedules and pauses (`schedules.json`), leases and the worker processes
 // that hold them (`locks.json`), and in the manifest the requests that were answered, so that a repeated one is known,
-// the starts of jobs with a rate, and what runs that wait for others have not heard yet. A new durable fact is a table here.
+// the starts of jobs with a rate, and what runs that wait for others have not heard yet. A new durable fact is a table
+// here.
 import * as v from 'valibot';
 import type { Difference } from '../../run/difference.ts';
 import type { News } from '../../run/intake.ts';
@@ -65,8 +66,8 @@ import {
 export type Answered = readonly [request: string, ids: Ids, at: number];
 
 /**
- * Ids in their order; neighbours, as a batch gets them, are the first of them and how many they are. Ten thousand batches
- * of a thousand would be 80 MB, and as much text in every manifest.
+ * Ids in their order; neighbours, as a batch gets them, are the first of them and how many they are. Ten thousand
+ * batches of a thousand would be 80 MB, and as much text in every manifest.
  */
 export type Ids = readonly (number | readonly [first: number, count: number])[];
 

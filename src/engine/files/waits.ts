@@ -1,5 +1,6 @@
-// Runs that wait for a duration, by the moment in steady time at which that is over; run/waits.ts tells why. The heap is
-// lazy, as that of instants. A run that waits for other runs first has its moment too, which it keeps once they are done.
+// Runs that wait for a duration, by the moment in steady time at which that is over; run/waits.ts tells why. The heap
+// is lazy, as that of instants. A run that waits for other runs first has its moment too, which it keeps once they are
+// done.
 import { Heap } from '../../run/heap.ts';
 import type { Run } from '../../run/run.ts';
 import { type Entry, entryOf, runOf } from '../../run/run-heap.ts';

@@ -20,7 +20,9 @@ const PAGE = 500;
  */
 const READ_EVERY_MS = 20;
 
-/** Between two bounds, so that the planner takes the index: a table that has just grown it would else sort as a whole. */
+/**
+ * Between two bounds, so that the planner takes the index: a table that has just grown it would else sort as a whole.
+ */
 const AFTER = `select n::float8, at, writer::float8, back, doc from change
   where n > $1 and n < (select min(n) from change where n > $1) + ${PAGE} order by n limit ${PAGE}`;
 const MISSED = `select changed::float8 as n, doc from run where changed > $1 and changed <= $2 order by changed`;

@@ -1,5 +1,5 @@
-// The one look at the store of each pass of the scheduler: what is due, which jobs have runs that may start, and whether
-// a schedule has changed. It goes ahead of a turn, in its session, and takes no lock.
+// The one look at the store of each pass of the scheduler: what is due, which jobs have runs that may start, and
+// whether a schedule has changed. It goes ahead of a turn, in its session, and takes no lock.
 import { CLOCK_JUMP_MS } from '../../support/limits.ts';
 import type { Meta } from './decided.ts';
 import { columnOf } from './run-row.ts';

@@ -1,4 +1,5 @@
-// Settled runs in the order in which they settled, a page at a time. Each page begins after the last run of the one before.
+// Settled runs in the order in which they settled, a page at a time. Each page begins after the last run of the one
+// before.
 import type { SettledName } from '../../run/run.ts';
 import type { History, Period, SettledRun } from '../engine.ts';
 import type { Sessions } from './session.ts';

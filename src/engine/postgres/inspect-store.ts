@@ -1,6 +1,6 @@
-// A look at a store for doctor: what the server says of itself, who shares the store, and whether its rows fit each other.
-// It makes nothing and changes nothing. A look that the server refuses is told with the server's own words, and the other
-// looks go on: what a database has lost, only a backup has.
+// A look at a store for doctor: what the server says of itself, who shares the store, and whether its rows fit each
+// other. It makes nothing and changes nothing. A look that the server refuses is told with the server's own words, and
+// the other looks go on: what a database has lost, only a backup has.
 import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import type { Schedule } from '../../run/schedule.ts';
 import { readSchedule } from '../../run/stored-schedule.ts';

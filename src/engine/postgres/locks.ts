@@ -1,8 +1,8 @@
 // Runs with a lock, told in prose:
 //
-// A million runs may wait for one lock. A claim must not go over them, so of the queued runs with one lock only the best
-// of each line (a job, and whether it runs alone) can be claimed; the others are parked, and no index of those to claim
-// has them. While a run holds the lock, all of them are.
+// A million runs may wait for one lock. A claim must not go over them, so of the queued runs with one lock only the
+// best of each line (a job, and whether it runs alone) can be claimed; the others are parked, and no index of those to
+// claim has them. While a run holds the lock, all of them are.
 //
 // A run is parked whenever it is written as queued. Then, in the same turn, the lines of each lock that the turn has
 // touched are put right.

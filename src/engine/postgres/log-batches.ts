@@ -1,20 +1,23 @@
 // How what runs say gets into a store, told in prose.
 //
-// Lines and rows of all runs of this process are gathered for a moment and become pieces, which go in one statement: a batch.
-// One batch is under way at a time. A run's log is in one of these states:
+// Lines and rows of all runs of this process are gathered for a moment and become pieces, which go in one statement: a
+// batch. One batch is under way at a time. A run's log is in one of these states:
 //
-//   unknown   this process does not know how far the log has come, or whether it may write: an attempt has begun, or what it
-//             wrote last was refused.
-//   taken     it is the writer of the log, under the token of its lease, and knows the number and the place of its newest piece.
+//   unknown   this process does not know how far the log has come, or whether it may write: an attempt has begun, or
+//             what it wrote last was refused.
+//   taken     it is the writer of the log, under the token of its lease, and knows the number and the place of its
+//             newest piece.
 //   written   its pieces are under way in a batch. They have their numbers, and keep them.
 //
 // The order of effects of a batch:
-//   1. logs that are unknown are taken, in one statement. That waits for whatever an earlier writer has under way, and from
-//      then on refuses that writer. A run that another host holds, or that is gone, is not taken: what was said is dropped.
+//   1. logs that are unknown are taken, in one statement. That waits for whatever an earlier writer has under way, and
+//      from then on refuses that writer. A run that another host holds, or that is gone, is not taken: what was said is
+//      dropped.
 //   2. the place of each taken log is read, which no other moves any more.
-//   3. where a new attempt finds more rows than a table can have, those that are void are read, to be written without them.
-//   4. one statement appends all pieces, and empties the tails that begin anew, of those runs of which this is the writer and
-//      which no other holds. Rows are taken from the holder of the run alone.
+//   3. where a new attempt finds more rows than a table can have, those that are void are read, to be written without
+//      them.
+//   4. one statement appends all pieces, and empties the tails that begin anew, of those runs of which this is the
+//      writer and which no other holds. Rows are taken from the holder of the run alone.
 //   5. followers here look; callers that wait for the batch are answered.
 // A checkpoint or a result is committed after 5, so its readers find the lines and the rows before it. The session does
 // not wait for the disk of the server: a log is no promise, and the commit of the checkpoint carries with it what was

@@ -38,7 +38,8 @@ export interface Claimant {
 
 /**
  * Makes each of them the writer of its log, but for those whose run another one holds, or whose log has a later writer.
- * The row of a writer is locked while it writes: so what an earlier one has begun to write is there once this is answered.
+ * The row of a writer is locked while it writes: so what an earlier one has begun to write is there once this is
+ * answered.
  */
 export const takeOf = (all: readonly Claimant[]): Statement => ({
   name: 'jobrun_log_take',
@@ -95,8 +96,8 @@ export function reachedOf(extents: readonly Extent[]): Reached {
 }
 
 /**
- * Appends pieces to the logs of their writers; those that are writers no longer change nothing, and are not returned. Rows are
- * for the holder of the run alone. The same pieces once more are the same pieces.
+ * Appends pieces to the logs of their writers; those that are writers no longer change nothing, and are not returned.
+ * Rows are for the holder of the run alone. The same pieces once more are the same pieces.
  */
 export const appendOf = (
   writers: readonly Taken[],

@@ -1,5 +1,5 @@
-// Answers of the database to what a turn asks beside single runs: who has a key or a lock, which runs a schedule or a job
-// has. They are of the beginning of the turn; what the turn itself has changed since is not in them.
+// Answers of the database to what a turn asks beside single runs: who has a key or a lock, which runs a schedule or a
+// job has. They are of the beginning of the turn; what the turn itself has changed since is not in them.
 import { columnOf } from './run-row.ts';
 import { type Found, keyOf, type RunFound, type Wanted } from './wanted.ts';
 

@@ -1,5 +1,5 @@
-// From a config to an engine in its store. A daemon becomes a member, under the lock of its state folder; a command works on
-// the store as it is, beside any number of others.
+// From a config to an engine in its store. A daemon becomes a member, under the lock of its state folder; a command
+// works on the store as it is, beside any number of others.
 import type { StateLock } from '../../store/lock.ts';
 import { type Clock, elapsedOf } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';

@@ -1,5 +1,5 @@
-// The engine on PostgreSQL: each method that changes something is an operation of a turn (turns.ts), by the rules of run/;
-// reads go past the turns. `claims.ts` hands out, `feed.ts` tells of changes.
+// The engine on PostgreSQL: each method that changes something is an operation of a turn (turns.ts), by the rules of
+// run/; reads go past the turns. `claims.ts` hands out, `feed.ts` tells of changes.
 import { removeRuns, repeatedRuns, replaceRun, takeIn, tellMore } from '../../run/intake.ts';
 import { type ClockMark, readMark } from '../../run/keep-clock.ts';
 import type { JobLimits } from '../../run/pick.ts';

@@ -167,9 +167,9 @@ export const TABLES: readonly string[] = [
 ].map(([, name = '']) => name);
 
 /**
- * Makes the tables where there are none, and today's of those of an earlier version. Many that come at the same moment do it
- * once: the first one does, the others wait for it. Throws `store-newer` where a later version has made them, or where
- * daemons are at work on earlier ones.
+ * Makes the tables where there are none, and today's of those of an earlier version. Many that come at the same moment
+ * do it once: the first one does, the others wait for it. Throws `store-newer` where a later version has made them, or
+ * where daemons are at work on earlier ones.
  */
 export async function prepareSchema(session: Session, schema: string): Promise<void> {
   const found = await formatOf(session, schema);

@@ -1,6 +1,6 @@
-// Lists. The first runs of a window come from an index, however many there are: of one state, or of one job and state, at a
-// time. How many fit is added up from `tally`; where the filter asks for more than that knows (key, time, id), they are
-// counted, and the window is given before. Runs that have words are looked for one by one, a page at a time.
+// Lists. The first runs of a window come from an index, however many there are: of one state, or of one job and state,
+// at a time. How many fit is added up from `tally`; where the filter asks for more than that knows (key, time, id),
+// they are counted, and the window is given before. Runs that have words are looked for one by one, a page at a time.
 //
 // The statements have no name: each is planned for what it asks.
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
@@ -49,7 +49,9 @@ interface Page {
   readonly end: Place | null;
 }
 
-/** It stands in JSON as it is, and in one piece: the name of an error and its message are looked through as one text. */
+/**
+ * It stands in JSON as it is, and in one piece: the name of an error and its message are looked through as one text.
+ */
 const isPlain = (word: string): boolean => /^[!$-.0-9;-[\]-~]+$/.test(word);
 
 /** The database looks where letters have no case but that of ASCII. Elsewhere the run itself is looked at. */

@@ -32,8 +32,8 @@ export interface Sessions {
   /** Asks through any idle session, on which nothing stays behind. Rejects with `store-unreachable`. */
   read<Row>(statement: Statement, options?: ReadOptions): Promise<readonly Row[]>;
   /**
-   * Calls back with each text of a channel; and with null once it listens, and whenever it does again after texts may have
-   * been missed. Returns its undo.
+   * Calls back with each text of a channel; and with null once it listens, and whenever it does again after texts may
+   * have been missed. Returns its undo.
    */
   listen(channel: string, told: (text: string | null) => void): () => void;
 }

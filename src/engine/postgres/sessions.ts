@@ -68,8 +68,8 @@ export class StoreSessions implements Sessions {
   }
 
   /**
-   * A read whose session was lost is asked again at once. While the store is away it waits as long as a command does, and
-   * then rejects.
+   * A read whose session was lost is asked again at once. While the store is away it waits as long as a command does,
+   * and then rejects.
    */
   async read<Row>(
     statement: Statement,

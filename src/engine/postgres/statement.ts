@@ -1,5 +1,6 @@
 // Statements put together from parts, so that all that a turn reads is one statement and all that it writes is another.
-// There are as many of them as there are mixtures of parts, which are few; each keeps its name for the life of the process.
+// There are as many of them as there are mixtures of parts, which are few; each keeps its name for the life of the
+// process.
 import type { Statement } from './session.ts';
 
 /** A piece of a statement, whose values are `$1`, `$2` … in its own text. */

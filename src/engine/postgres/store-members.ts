@@ -1,8 +1,9 @@
 // The members that share the store, and their leases. A lease is a running run with a token; its holder is the member
 // whose number stands beside it. A member that is given up is a row that is gone: what it held is found by that.
 //
-// An earlier daemon of the same state folder, in the same life of the machine and the same name space of pids, is dead for certain
-// while we hold the lock of that folder. Its heir is who proves its processes dead, and takes back its runs at once.
+// An earlier daemon of the same state folder, in the same life of the machine and the same name space of pids, is dead
+// for certain while we hold the lock of that folder. Its heir is who proves its processes dead, and takes back its runs
+// at once.
 import { elapsedOf } from '../../support/clock.ts';
 import { isStoreAway } from '../../support/errors.ts';
 import { HOUR, SECOND } from '../../support/limits.ts';

@@ -1,5 +1,5 @@
-// One turn in one session, from its beginning to the answer to `commit`; turns.ts tells what its states are. All that it
-// sends is answered when it resolves or rejects, so that the session is at rest.
+// One turn in one session, from its beginning to the answer to `commit`; turns.ts tells what its states are. All that
+// it sends is answered when it resolves or rejects, so that the session is at rest.
 import type { Clock } from '../../support/clock.ts';
 import { assert } from '../../support/errors.ts';
 import type { Change } from '../engine.ts';

@@ -3,8 +3,8 @@
 // Each change of the store is an operation, and waits in a queue. A turn takes all of the queue and carries it out in
 // one transaction. It is in one of these states:
 //
-//   beginning   the row of `meta` is locked. In the whole cluster one turn is past this at a time, so ids and the numbers
-//               of changes come in the order of commits, without holes, and what is read now stays as it is.
+//   beginning   the row of `meta` is locked. In the whole cluster one turn is past this at a time, so ids and the
+//               numbers of changes come in the order of commits, without holes, and what is read now stays as it is.
 //   reading     one statement reads all that its operations are sure to need.
 //   deciding    the operations decide one after the other, in the order in which they came, by the rules of run/, each
 //               on what the one before left. If it needs more, it is undone, more is read, and it decides
@@ -17,10 +17,11 @@
 // A turn that has decided nothing is rolled back: that costs the server no sync.
 //
 // The session may be lost in each state: the server was stopped, it has ended the session, the network broke, no answer
-// came for too long. Before `commit` was sent nothing has happened, and the turn is repeated from its beginning in a new
-// session; so what decides may be asked twice, and must touch nothing. Afterwards the turn is in doubt. A new session
-// locks `meta`, which waits until the old one is over for certain, and looks up the last turn that this writer committed:
-// every turn has a number, and writes it beside the writer. If it is that turn, it was committed; else it is repeated.
+// came for too long. Before `commit` was sent nothing has happened, and the turn is repeated from its beginning in a
+// new session; so what decides may be asked twice, and must touch nothing. Afterwards the turn is in doubt. A new
+// session locks `meta`, which waits until the old one is over for certain, and looks up the last turn that this writer
+// committed: every turn has a number, and writes it beside the writer. If it is that turn, it was committed; else it is
+// repeated.
 //
 // While there is no session to be had, operations wait as long as they have patience: none for what the present decides
 // (claims, firing), some for what people wait for, and no end of it for what an attempt has come to. A session that is
@@ -73,7 +74,9 @@ const MOST_SIZE = 2000;
 /** Between two looks for the store that is away: together with the connection it is found again within two seconds. */
 const LOOK_AGAIN_MS = SECOND / 4;
 const MOST_REPEATS = 10;
-/** Work that depends on the present is still worth doing at this age: as long as a scheduler rests before it asks again. */
+/**
+ * Work that depends on the present is still worth doing at this age: as long as a scheduler rests before it asks again.
+ */
 const YOUNG_MS = SECOND;
 
 /** For the session of turns alone. Tables grow from nothing to millions between two looks of the planner at them. */

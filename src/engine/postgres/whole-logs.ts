@@ -1,4 +1,5 @@
-// The logs of a store in a stream, out and in: each part of a log is a file there, as the engine on files has it, to the byte.
+// The logs of a store in a stream, out and in: each part of a log is a file there, as the engine on files has it, to
+// the byte.
 import type { LogLine } from '../../run/view.ts';
 import { type Entry, isLine, readEntry } from '../../store/log-format.ts';
 import { broken, logItems } from '../../store/stream-format.ts';
@@ -52,7 +53,10 @@ interface Reading {
   rest: string;
 }
 
-/** Tails come after all that the head has, the older one first: their numbers follow from the lines that they begin after. */
+/**
+ * Tails come after all that the head has, the older one first: their numbers follow from the lines that they begin
+ * after.
+ */
 const FIRST_OF_TAILS = 2 ** 32;
 
 const INSERT = `insert into log (run, n, part, first, lines, bytes, body)

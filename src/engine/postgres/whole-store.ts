@@ -206,7 +206,9 @@ class StoreSink implements StreamSink<Run> {
   }
 }
 
-/** A waiting run waits for those that are not over, that were set aside before they were, or whose end it has not heard. */
+/**
+ * A waiting run waits for those that are not over, that were set aside before they were, or whose end it has not heard.
+ */
 const EDGES = `insert into dependency (run, other)
   select distinct r.id, o.id from run r
     cross join lateral json_array_elements_text(r.doc->'origin'->'after') as a (id)

@@ -1,5 +1,5 @@
-// The one statement by which a turn writes what it has decided. Everything in it sees the tables as they were before it, so
-// no two parts of it touch the same row.
+// The one statement by which a turn writes what it has decided. Everything in it sees the tables as they were before
+// it, so no two parts of it touch the same row.
 import { differenceOf, LARGE } from '../../run/difference.ts';
 import type { Life, Run } from '../../run/run.ts';
 import { DAY, MAX_EVENTS_KEPT, REQUEST_MEMORY_MS } from '../../support/limits.ts';
@@ -79,7 +79,10 @@ const CUT_EVERY = 1000;
 
 const TELL = `told as (select pg_notify($1::text, $2::text))`;
 
-/** Runs, what they wait for and how many there are: what claims of the same turn have to see. Null where nothing changed. */
+/**
+ * Runs, what they wait for and how many there are: what claims of the same turn have to see. Null where nothing
+ * changed.
+ */
 export function rowsOf(unit: Unit, meta: Meta): Statement | null {
   const parts = rowParts(unit, meta);
   return parts.length === 0 ? null : statementOf(parts);
@@ -208,7 +211,10 @@ interface Fed {
   readonly doc: string;
 }
 
-/** The changes of a turn that no row stands for, as others read them; `before` is the number of the last change before it. */
+/**
+ * The changes of a turn that no row stands for, as others read them; `before` is the number of the last change before
+ * it.
+ */
 function earlierOf(unit: Unit, before: number): readonly Fed[] {
   return unit.changes.flatMap((made, i) => {
     const { run, text } = made;

@@ -1,17 +1,18 @@
 // Conductor's protocol below `/conductor/api`, so that its official SDKs run unmodified. It is another spelling of the
-// requests of docs/workers.md, and has no rules of its own: each route asks commands, as the routes of the API do. `tasks` tells
-// the shapes, `updates` what a report means.
+// requests of docs/workers.md, and has no rules of its own: each route asks commands, as the routes of the API do.
+// `tasks` tells the shapes, `updates` what a report means.
 //
 //   SCHEDULED --poll--> IN_PROGRESS --update--> COMPLETED | FAILED | FAILED_WITH_TERMINAL_ERROR | CANCELED
 //       ^                   |
 //       '---IN_PROGRESS-----'   with callbackAfterSeconds: the same task again. A retry is a task with the next number
 //
-// The SDKs found out what they need, by trial (each is held by a test): an empty poll is `200 []`; `update-v2` answers 204 with no
-// Content-Type, because an empty JSON body would be an error there; unknown and late tasks are a success; a body of 401
-// has a number as its `status`, else an SDK asks on at full speed; names may have `/` in them, encoded or not.
+// The SDKs found out what they need, by trial (each is held by a test): an empty poll is `200 []`; `update-v2` answers
+// 204 with no Content-Type, because an empty JSON body would be an error there; unknown and late tasks are a success; a
+// body of 401 has a number as its `status`, else an SDK asks on at full speed; names may have `/` in them, encoded or
+// not.
 //
-// The key of the API is the `keySecret`, and the token that an SDK gets for it is the key itself: it holds as long as the
-// key does, also over a restart. Refusals come in the order of door.ts.
+// The key of the API is the `keySecret`, and the token that an SDK gets for it is the key itself: it holds as long as
+// the key does, also over a restart. Refusals come in the order of door.ts.
 import type { JobView } from '../../commands/shared/replies.ts';
 import { inDomain, type Lease } from '../../commands/take.ts';
 import type { LogLine } from '../../run/view.ts';

@@ -1,5 +1,5 @@
-// Runs in the shapes of Conductor's protocol. A run is a workflow of one task; each attempt is a task of its own, whose id is
-// the lease without the number of its take, so that a task keeps its id over a call-back, as it does there.
+// Runs in the shapes of Conductor's protocol. A run is a workflow of one task; each attempt is a task of its own, whose
+// id is the lease without the number of its take, so that a task keeps its id over a call-back, as it does there.
 
 import type { JobView } from '../../commands/shared/replies.ts';
 import type { Lease } from '../../commands/take.ts';

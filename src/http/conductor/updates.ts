@@ -7,12 +7,12 @@
 //   extendLease                             a heartbeat; nothing else of the body is looked at
 //   no status                               failed: the SDK sends that where a worker returned an error, or nothing
 //
-// The order of effects: 1. a body that makes no sense is refused; 2. the task names the lease in force, and the worker is the one
-// that has it, else nothing is done; 3. log lines; 4. the end of the attempt is durable; 5. the answer. An SDK whose
-// answer is lost sends the same again: where 4 was done, the lease is over, and the report is a late one.
+// The order of effects: 1. a body that makes no sense is refused; 2. the task names the lease in force, and the worker
+// is the one that has it, else nothing is done; 3. log lines; 4. the end of the attempt is durable; 5. the answer. An
+// SDK whose answer is lost sends the same again: where 4 was done, the lease is over, and the report is a late one.
 //
-// An SDK takes an error as a reason to try again for a minute, and a 404 as one never to use this route again. So unknown and
-// late tasks are answered with success, and have no effect.
+// An SDK takes an error as a reason to try again for a minute, and a 404 as one never to use this route again. So
+// unknown and late tasks are answered with success, and have no effect.
 import type { Task } from '../../commands/task.ts';
 import { SETTLED } from '../../run/run.ts';
 import { JobrunError } from '../../support/errors.ts';

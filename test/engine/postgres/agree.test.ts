@@ -1,5 +1,5 @@
-// The same random history through the engine on files and the one on PostgreSQL, and through two on PostgreSQL that take
-// turns in one store: every answer must be the same. `JOBRUN_AGREE` is how many seeds and steps: `20x2000`.
+// The same random history through the engine on files and the one on PostgreSQL, and through two on PostgreSQL that
+// take turns in one store: every answer must be the same. `JOBRUN_AGREE` is how many seeds and steps: `20x2000`.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

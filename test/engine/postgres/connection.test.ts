@@ -1,4 +1,5 @@
-// How a session with a store is opened: as whom, with which password, over TLS or not, and what is said where it cannot be.
+// How a session with a store is opened: as whom, with which password, over TLS or not, and what is said where it cannot
+// be.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

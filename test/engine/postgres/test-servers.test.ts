@@ -1,4 +1,5 @@
-// The servers that tests of the store stand on: they start, are apart from each other, and die and come back when asked.
+// The servers that tests of the store stand on: they start, are apart from each other, and die and come back when
+// asked.
 import { expect, it } from 'vitest';
 import { freshStore, query, Server, storeUrl, WITH_PASSWORD } from '../../helpers/postgres.ts';
 

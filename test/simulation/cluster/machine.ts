@@ -1,5 +1,5 @@
-// What the daemons of a simulated cluster have in common: the clock, chance, the processes of jobs, the store, and what was
-// promised to anyone, which is compared with what the store has.
+// What the daemons of a simulated cluster have in common: the clock, chance, the processes of jobs, the store, and what
+// was promised to anyone, which is compared with what the store has.
 import { createHash } from 'node:crypto';
 import type { Run } from '../../../src/run/run.ts';
 import type { Assignment } from '../../../src/workers/messages.ts';
@@ -128,7 +128,10 @@ export class ClusterMachine implements Surroundings {
     if (n < saved) this.break(`run ${run} begins from checkpoint ${n}, saved was ${saved}`);
   }
 
-  /** Nothing is on its way: the store is whole, and has all that anybody was told of. `late` are members that are gone for too long. */
+  /**
+   * Nothing is on its way: the store is whole, and has all that anybody was told of. `late` are members that are gone
+   * for too long.
+   */
   async check(late: ReadonlySet<number>): Promise<void> {
     const { store } = this;
     for (const [what, rows] of Object.entries(await faultsOf('', (text) => store.ask(text))))

@@ -1,6 +1,6 @@
-// One daemon of several that share a simulated store: engine, membership, scheduler, attempts, recurring jobs and pool as
-// they are, wired as in src/daemon/daemon.ts and sharing.ts. It is killed, stands still and goes on, and its line to the
-// store does what the seed says.
+// One daemon of several that share a simulated store: engine, membership, scheduler, attempts, recurring jobs and pool
+// as they are, wired as in src/daemon/daemon.ts and sharing.ts. It is killed, stands still and goes on, and its line to
+// the store does what the seed says.
 import { Feed } from '../../../src/api/feed.ts';
 import { limitsOf, policyOf } from '../../../src/catalog/catalog.ts';
 import type { Context } from '../../../src/commands/shared/command.ts';

@@ -1,6 +1,7 @@
-// Minutes of three daemons that share a store, from one seed: clients ask any of them, jobs do what they like, lines to the store
-// are cut and stand still, answers to commits are lost, the server ends sessions and goes away, daemons are killed and stopped.
-// At rest the store must be whole and have all that anybody was told; in the end everything that was accepted is over.
+// Minutes of three daemons that share a store, from one seed: clients ask any of them, jobs do what they like, lines to
+// the store are cut and stand still, answers to commits are lost, the server ends sessions and goes away, daemons are
+// killed and stopped. At rest the store must be whole and have all that anybody was told; in the end everything that
+// was accepted is over.
 
 import { openSession } from '../../../src/engine/postgres/connection.ts';
 import { prepareSchema } from '../../../src/engine/postgres/schema.ts';

@@ -1,9 +1,9 @@
-// The ways of simulated daemons to one real store, and what happens on them: a line is cut, stands still, loses a commit
-// before the server has it or its answer after, and the server ends a session or is away. All of this comes at a moment that
-// the seed decides; real is what the server makes of it.
+// The ways of simulated daemons to one real store, and what happens on them: a line is cut, stands still, loses a
+// commit before the server has it or its answer after, and the server ends a session or is away. All of this comes at a
+// moment that the seed decides; real is what the server makes of it.
 //
-// One statement at a time is at the server, in the order in which they were sent, and the server takes its time from the
-// simulated clock. So a seed gives much the same life again.
+// One statement at a time is at the server, in the order in which they were sent, and the server takes its time from
+// the simulated clock. So a seed gives much the same life again.
 import {
   openSession,
   type ServerSession,
