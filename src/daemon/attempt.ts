@@ -35,7 +35,7 @@ import {
   answerOf,
   type FromRun,
 } from '../workers/messages.ts';
-import { deathOf, type Exit, exitText, type Runner } from '../workers/runner.ts';
+import { deathOf, type Exit, exitText, type RunListener, type Runner } from '../workers/runner.ts';
 import { assignmentOf, ownLine, savedOf } from './assignment.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import type { StopTime } from './signals.ts';
@@ -124,7 +124,7 @@ const NEVER = new Promise<never>(() => undefined);
 /** One for all: a thousand attempts are under way at once. */
 const nothing = (): void => undefined;
 
-export class Attempt {
+export class Attempt implements RunListener {
   readonly run: Run;
   readonly runner: Runner;
   /** Resolves when the run is settled, or waits for its next attempt, and that is durable. */
@@ -138,7 +138,6 @@ export class Attempt {
   /** Other runs may be in its process. */
   readonly #shared: boolean;
   readonly #reportStart: boolean;
-  readonly #stopListening: () => void;
   #over: (over: Over) => void = nothing;
   readonly #finished: Promise<Over>;
   #undyingPids: readonly number[] | null = null;
@@ -182,15 +181,7 @@ export class Attempt {
       // Before its own code has begun, no job is there to obey.
       this.end(kind, reason, kind === 'start' ? 0 : null).catch(parts.onError);
     });
-    this.#stopListening = runner.listen(
-      this.run.id,
-      (said) => this.#message(own.hide(said)),
-      (exit) => this.#over(this.#afterExit(exit)),
-      () => {
-        if (file !== null) runner.loaded.add(file);
-        this.#deadlines.begin();
-      },
-    );
+    runner.listen(this.run.id, this);
     this.ended = this.#carry();
   }
 
@@ -284,7 +275,7 @@ export class Attempt {
     const early = reusable && !this.#owes();
     if (early) this.#p.release(this.runner, true);
     const settled = this.#settle(final);
-    this.#stopListening();
+    this.runner.unlisten(this.run.id, this);
     const run = await settled;
     // Most runs have no log.
     const closing = logs.close(this.run.id);
@@ -357,7 +348,18 @@ export class Attempt {
     return { ...end, outcome: { kind: 'lost', ...death } };
   }
 
-  #message(message: FromRun): void {
+  onStarted(): void {
+    const { program } = this.#own;
+    if (program.kind === 'file') this.runner.loaded.add(program.file);
+    this.#deadlines.begin();
+  }
+
+  onExit(exit: Exit): void {
+    this.#over(this.#afterExit(exit));
+  }
+
+  onMessage(whole: FromRun): void {
+    const message = this.#own.hide(whole);
     this.#deadlines.heartbeat();
     switch (message.type) {
       case 'outcome':

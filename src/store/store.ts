@@ -75,8 +75,8 @@ export class Store<T extends Tables> {
   }
 
   /** Resolves once the changes are on the disk; rejects, with their effects taken back, if they could not be. */
-  async commit(changes: Transaction): Promise<void> {
-    await this.writable().commit(changes);
+  commit(changes: Transaction): Promise<void> {
+    return this.writable().commit(changes);
   }
 
   /** Calls back in the order of commits, though nothing is written. */

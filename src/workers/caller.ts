@@ -199,12 +199,15 @@ export class JobCaller {
   }
 
   #listen(child: Child, run: number): () => void {
-    return child.listen(run, (message) => {
+    const onMessage = (message: FromRun): void => {
       const call = 'call' in message ? message.call : 0;
       this.#options.onMessage(message, (answer) =>
         child.send({ type: 'answer', run, call, answer }),
       );
-    });
+    };
+    const listener = { onMessage };
+    child.listen(run, listener);
+    return () => child.unlisten(run, listener);
   }
 }
 

@@ -19,7 +19,14 @@ import { ENTRY } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, Flow, RawOutput } from './raw-output.ts';
 import { readMessage } from './reading.ts';
-import { type EndRunner, type Exit, exitText, type Runner, type Stray } from './runner.ts';
+import {
+  type EndRunner,
+  type Exit,
+  exitText,
+  type RunListener,
+  type Runner,
+  type Stray,
+} from './runner.ts';
 import { startProcess } from './spawn.ts';
 
 export interface ChildOptions {
@@ -53,7 +60,7 @@ export class Child implements Runner {
   exit: Exit | null = null;
   readonly #options: ChildOptions;
   readonly #channel: Socket;
-  readonly #runs = new Map<number, Listener>();
+  readonly #runs = new Map<number, RunListener>();
   readonly #calls = new Map<number, OpenCall>();
   readonly #flow: Flow;
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
@@ -106,21 +113,16 @@ export class Child implements Runner {
     if (this.#channel.writable) this.#channel.write(text);
   }
 
-  listen(
-    run: number,
-    message: (message: FromRun) => void,
-    gone: (exit: Exit) => void = () => undefined,
-    started: () => void = () => undefined,
-  ): () => void {
-    const listener = { message, gone, started };
+  listen(run: number, listener: RunListener): void {
     this.#runs.set(run, listener);
     // It may have died between the claim and now.
-    if (this.exit) gone(this.exit);
-    return () => {
-      if (this.#runs.get(run) !== listener) return;
-      this.#runs.delete(run);
-      this.#aborted.delete(run);
-    };
+    if (this.exit) listener.onExit?.(this.exit);
+  }
+
+  unlisten(run: number, listener: RunListener): void {
+    if (this.#runs.get(run) !== listener) return;
+    this.#runs.delete(run);
+    this.#aborted.delete(run);
   }
 
   /**
@@ -203,7 +205,7 @@ export class Child implements Runner {
         for (const ending of [...this.#endings]) this.#tell(ending);
         for (const { resolve: answer } of this.#calls.values()) answer(goneAnswer(exit));
         this.#calls.clear();
-        for (const { gone } of [...this.#runs.values()]) gone(exit);
+        for (const listener of [...this.#runs.values()]) listener.onExit?.(exit);
         resolve(exit);
       };
       // A signal that did not arrive: the exit tells more.
@@ -225,7 +227,7 @@ export class Child implements Runner {
         this.#ready = true;
         return;
       case 'started':
-        for (const run of message.runs) this.#runs.get(run)?.started();
+        for (const run of message.runs) this.#runs.get(run)?.onStarted?.();
         return;
       case 'loading':
         this.#calls.get(message.call)?.loading();
@@ -247,7 +249,7 @@ export class Child implements Runner {
   #toRun(message: FromRun): void {
     const listener = this.#runs.get(message.run);
     if (listener && message.type === 'emit') this.#emits.add(`${message.run} ${message.call}`);
-    listener?.message(message);
+    listener?.onMessage(message);
   }
 
   /** Lines printed before the end may still lie in the other pipes: they are read in this same turn. */
@@ -270,7 +272,7 @@ export class Child implements Runner {
   #tell(ending: Ending): void {
     if (!this.#endings.delete(ending)) return;
     if (ending.type === 'result') this.#result(ending);
-    else this.#runs.get(ending.run)?.message(ending);
+    else this.#runs.get(ending.run)?.onMessage(ending);
   }
 
   #result({ call, answer }: Result): void {
@@ -290,7 +292,7 @@ export class Child implements Runner {
       this.#options.stray({ stream, text }, this.mark);
       return;
     }
-    const [run, { message }] = only;
+    const [run, listener] = only;
     const line = {
       at: isoOf(this.#options.clock.now()),
       level: stream === 'stdout' ? ('info' as const) : ('error' as const),
@@ -298,7 +300,7 @@ export class Child implements Runner {
       text,
       fields: null,
     };
-    message({ type: 'log', run, line });
+    listener.onMessage({ type: 'log', run, line });
   }
 }
 
@@ -309,12 +311,6 @@ type Ending = Result | Extract<FromRun, { readonly type: 'outcome' }>;
 interface OpenCall {
   readonly resolve: (answer: Answer) => void;
   readonly loading: () => void;
-}
-
-interface Listener {
-  readonly message: (message: FromRun) => void;
-  readonly gone: (exit: Exit) => void;
-  readonly started: () => void;
 }
 
 /** The text that V8 prints past everything before it ends the process. */

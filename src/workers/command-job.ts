@@ -26,7 +26,14 @@ import type { Assignment, FromRun, ToWorker } from './messages.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, RawOutput } from './raw-output.ts';
 import type { Reaper } from './reaper.ts';
-import { deathOf, type EndRunner, type Exit, exitText, type Runner } from './runner.ts';
+import {
+  deathOf,
+  type EndRunner,
+  type Exit,
+  exitText,
+  type RunListener,
+  type Runner,
+} from './runner.ts';
 import { isNotStarted, startProcess } from './spawn.ts';
 import { toJson } from './values.ts';
 
@@ -60,9 +67,7 @@ export class CommandRunner implements Runner {
   exit: Exit | null = null;
   readonly #options: CommandOptions;
   readonly #process: ChildProcess;
-  #listener: ((message: FromRun) => void) | null = null;
-  #gone: ((exit: Exit) => void) | null = null;
-  #started: (() => void) | null = null;
+  #listener: RunListener | null = null;
   #assignment: Assignment | null = null;
   #output: Json = null;
   #calls = 0;
@@ -85,7 +90,7 @@ export class CommandRunner implements Runner {
     // A command that does not read its stdin breaks the pipe: it did not want the params.
     for (const stream of this.#process.stdio) stream?.on('error', () => undefined);
     const gate = this.#process.stdio[3] as Readable;
-    gate.on('end', () => this.#started?.()).resume();
+    gate.on('end', () => this.#listener?.onStarted?.()).resume();
     options.reaper.watch(this);
     this.exited = this.#watch(this.#process);
   }
@@ -100,21 +105,13 @@ export class CommandRunner implements Runner {
     signal(-this.pid, 'SIGTERM');
   }
 
-  listen(
-    _run: number,
-    listener: (message: FromRun) => void,
-    gone: (exit: Exit) => void = () => undefined,
-    started: () => void = () => undefined,
-  ): () => void {
+  listen(_run: number, listener: RunListener): void {
     this.#listener = listener;
-    this.#gone = gone;
-    this.#started = started;
-    if (this.exit) gone(this.exit);
-    return () => {
-      this.#listener = null;
-      this.#gone = null;
-      this.#started = null;
-    };
+    if (this.exit) listener.onExit?.(this.exit);
+  }
+
+  unlisten(): void {
+    this.#listener = null;
   }
 
   async end(options?: EndRunner): Promise<void> {
@@ -179,7 +176,7 @@ export class CommandRunner implements Runner {
         this.exit = exit;
         this.#emit({ type: 'outcome', run: this.#run, outcome: this.#outcomeOf(exit) });
         for (const stream of child.stdio) stream?.destroy();
-        this.#gone?.(exit);
+        this.#listener?.onExit?.(exit);
         resolve(exit);
       };
       // A signal that did not arrive: the exit tells more.
@@ -275,7 +272,7 @@ export class CommandRunner implements Runner {
   }
 
   #emit(message: FromRun): void {
-    this.#listener?.(message);
+    this.#listener?.onMessage(message);
   }
 }
 

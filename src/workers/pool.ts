@@ -14,10 +14,10 @@
 //
 //   const runner = pool.acquire(run, catalog.find(run.job));                // at once; its pid is known
 //   const [claimed] = await engine.claim(…);                                // the start is durable
-//   const stop = runner.listen(claimed.run.id, (message) => …);             // up to `outcome`, or runner.exited
+//   runner.listen(claimed.run.id, listener);                                // up to `outcome`, or runner.exited
 //   runner.send({ type: 'run', assignment });
 //   …
-//   stop();
+//   runner.unlisten(claimed.run.id, listener);
 //   pool.release(runner, { reusable: true });                               // or false: it is retired
 import { readFileSync } from 'node:fs';
 import { isBuiltIn, type JobEntry, policyOf } from '../catalog/catalog.ts';

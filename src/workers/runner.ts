@@ -8,17 +8,10 @@ import { FORGED, type FromRun, type ToWorker } from './messages.ts';
 export interface Runner extends WorkerIdentity {
   /** Starts a run (`run`), aborts it, answers it. Never throws: what cannot arrive shows as the exit. */
   send(message: ToWorker): void;
-  /**
-   * Hands the messages of this run to the listener, and the end of the process to `gone`, until the returned undo is
-   * called: a worker that serves a hundred thousand runs keeps nothing of those that are over. `started` hears when the
-   * process is there, the file is loaded, and the job's own code begins.
-   */
-  listen(
-    run: number,
-    listener: (message: FromRun) => void,
-    gone?: (exit: Exit) => void,
-    started?: () => void,
-  ): () => void;
+  /** Hands what comes from this run to the listener, until `unlisten` is called for it. */
+  listen(run: number, listener: RunListener): void;
+  /** A worker that serves a hundred thousand runs keeps nothing of those that are over. */
+  unlisten(run: number, listener: RunListener): void;
   /** Files of jobs that have started in it: what they load is loaded. */
   readonly loaded: Set<string>;
   /** How the process ended, after its last message was handed out. */
@@ -30,6 +23,15 @@ export interface Runner extends WorkerIdentity {
    * `together` the look for it waits a moment for others that end, if no caller waits.
    */
   end(options?: EndRunner): Promise<void>;
+}
+
+/** An object instead of three functions: a thousand attempts listen at once. */
+export interface RunListener {
+  onMessage(message: FromRun): void;
+  /** The process has ended. */
+  onExit?(exit: Exit): void;
+  /** The process is there, the file is loaded, and the job's own code begins. */
+  onStarted?(): void;
 }
 
 export interface EndRunner {

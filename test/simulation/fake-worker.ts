@@ -5,7 +5,7 @@
 import type { Json } from '../../src/support/json.ts';
 import { HOUR } from '../../src/support/limits.ts';
 import type { Assignment, FromRun, ToWorker } from '../../src/workers/messages.ts';
-import type { Exit, Runner } from '../../src/workers/runner.ts';
+import type { Exit, RunListener, Runner } from '../../src/workers/runner.ts';
 import type { Machine } from './machine.ts';
 
 /** A run in this process, until it has said what became of it. */
@@ -26,12 +26,6 @@ export interface Surroundings
   readonly promises: Pick<Machine['promises'], 'begins' | 'saved' | 'accepted'>;
 }
 
-interface Listener {
-  readonly message: (message: FromRun) => void;
-  readonly gone: (exit: Exit) => void;
-  readonly started: () => void;
-}
-
 export class FakeWorker implements Runner {
   readonly mark: string;
   readonly pid: number;
@@ -44,7 +38,7 @@ export class FakeWorker implements Runner {
   #parentLives: () => boolean;
   /** Brings the daemon what it is told; one that stands still gets it later. */
   readonly #bring: (tell: () => void) => void;
-  readonly #listeners = new Map<number, Listener>();
+  readonly #listeners = new Map<number, RunListener>();
   readonly #tasks = new Map<number, Task>();
   #resolve: (exit: Exit) => void = () => undefined;
   #ending: Promise<void> | null = null;
@@ -84,19 +78,14 @@ export class FakeWorker implements Runner {
     });
   }
 
-  readonly listen: Runner['listen'] = (
-    run,
-    message,
-    gone = () => undefined,
-    started = () => undefined,
-  ) => {
-    const listener = { message, gone, started };
+  listen(run: number, listener: RunListener): void {
     this.#listeners.set(run, listener);
-    if (this.exit) gone(this.exit);
-    return () => {
-      if (this.#listeners.get(run) === listener) this.#listeners.delete(run);
-    };
-  };
+    if (this.exit) listener.onExit?.(this.exit);
+  }
+
+  unlisten(run: number, listener: RunListener): void {
+    if (this.#listeners.get(run) === listener) this.#listeners.delete(run);
+  }
 
   end(): Promise<void> {
     if (this.#machine.weakening?.name === 'ends before it is dead') this.#pretend();
@@ -118,7 +107,8 @@ export class FakeWorker implements Runner {
     if (!this.#pretends) this.#machine.workers.delete(this.pid);
     this.#machine.note(`worker ${this.pid} ends: ${exit.signal ?? exit.exitCode}`);
     this.#bring(() => {
-      if (this.#parentLives()) for (const { gone } of [...this.#listeners.values()]) gone(exit);
+      if (this.#parentLives())
+        for (const listener of [...this.#listeners.values()]) listener.onExit?.(exit);
       this.#resolve(exit);
     });
   }
@@ -168,7 +158,7 @@ export class FakeWorker implements Runner {
     this.#machine.promises.begins(assignment, this);
     this.#tasks.set(assignment.run, task);
     this.#bring(() => {
-      if (this.#parentLives()) this.#listeners.get(assignment.run)?.started();
+      if (this.#parentLives()) this.#listeners.get(assignment.run)?.onStarted?.();
     });
     this.#live(task, this.#machine.chance.whole(0, 4));
   }
@@ -274,7 +264,7 @@ export class FakeWorker implements Runner {
   #say(message: FromRun): void {
     this.#machine.note(`from ${this.pid}: ${JSON.stringify(message)}`);
     this.#bring(() => {
-      if (this.#parentLives()) this.#listeners.get(message.run)?.message(message);
+      if (this.#parentLives()) this.#listeners.get(message.run)?.onMessage(message);
     });
   }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { delay, systemClock } from '../../src/support/clock.ts';
+import type { FromRun } from '../../src/workers/messages.ts';
 import { assignment, carry, child, jobOf, project, runBody, until } from './harness.ts';
 
 describe('what a job gives back', () => {
@@ -371,12 +372,13 @@ test('of emits that a job does not wait for, a few are read at once, and all are
   const answer = (call: number): void =>
     worker.send({ type: 'answer', run: 1, call, answer: { ok: true, value: '2' } });
   const outcome = new Promise((resolve) => {
-    worker.listen(1, (message) => {
+    const onMessage = (message: FromRun): void => {
       if (message.type === 'outcome') resolve(message.outcome);
       if (message.type !== 'emit') return;
       if (isAnswering) answer(message.call);
       else calls.push(message.call);
-    });
+    };
+    worker.listen(1, { onMessage });
   });
   worker.send({ type: 'run', assignment: assignment(join(dir, 'jobs/job.mjs')) });
   await until(() => calls.length > 999);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Clock, delay, systemClock } from '../../src/support/clock.ts';
 import { CommandRunner } from '../../src/workers/command-job.ts';
+import type { FromRun } from '../../src/workers/messages.ts';
 import { processInfo } from '../../src/workers/processes.ts';
 import { Reaper } from '../../src/workers/reaper.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -68,10 +69,11 @@ test('what a command asks for is read on when what it asked for before is answer
     while [ ! -e ended ]; do sleep 0.05; done; echo '::emit mail'; echo '::output 1'`);
   const calls: number[] = [];
   let ended: unknown = null;
-  runner.listen(1, (message) => {
+  const onMessage = (message: FromRun): void => {
     if (message.type === 'emit') calls.push(message.call);
     if (message.type === 'outcome') ended = message.outcome;
-  });
+  };
+  runner.listen(1, { onMessage });
   runner.send({ type: 'run', assignment: assignment(file, { run: 1 }) });
   const answer = (call: number): void =>
     runner.send({ type: 'answer', run: 1, call, answer: { ok: true, value: null } });
@@ -121,7 +123,7 @@ test('large params come on stdin, and that they are not in the environment is sa
 test('a command that was never told to run never starts', async () => {
   const { runner } = command('#!/bin/sh\necho started');
   const lines: string[] = [];
-  runner.listen(1, (message) => void lines.push(message.type));
+  runner.listen(1, { onMessage: (message) => void lines.push(message.type) });
   await delay(systemClock, 100);
   await runner.end();
   expect(lines).toEqual(['outcome']);

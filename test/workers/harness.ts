@@ -103,7 +103,7 @@ export async function carry(
 ): Promise<Said> {
   const messages: FromRun[] = [];
   const over = new Promise<Extract<FromRun, { type: 'outcome' }>>((resolve) => {
-    runner.listen(given.run, (message) => {
+    const onMessage = (message: FromRun): void => {
       messages.push(message);
       seen(message);
       if (message.type === 'outcome') resolve(message);
@@ -114,7 +114,8 @@ export async function carry(
           ? { ok: false as const, code: 'refused', message: value.message, hint: '' }
           : { ok: true as const, value };
       runner.send({ type: 'answer', run: given.run, call: message.call, answer });
-    });
+    };
+    runner.listen(given.run, { onMessage });
   });
   runner.send({ type: 'run', assignment: given });
   const end = await Promise.race([over, runner.exited.then(() => null)]);

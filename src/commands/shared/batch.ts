@@ -172,14 +172,17 @@ async function acceptEach(
 ): Promise<readonly Answer[]> {
   const drafts = await draftsOfLines(asked, context, now);
   return Promise.all(
-    drafts.map(async (draft, i) => {
+    drafts.map((draft, i) => {
       const request = asked[i]?.request;
-      if (!(draft instanceof JobrunError))
-        return orError(context.engine.accept([draft], now, { request }));
-      return (await acceptedBefore(1, { ...context, request }, now))?.[0] ?? draft;
+      return draft instanceof JobrunError
+        ? acceptedOr(draft, { ...context, request }, now)
+        : orError(context.engine.accept([draft], now, { request }));
     }),
   );
 }
+
+const acceptedOr = async (refused: JobrunError, context: Context, now: number): Promise<Answer> =>
+  (await acceptedBefore(1, context, now))?.[0] ?? refused;
 
 async function orError(accepting: Promise<readonly Accepted[]>): Promise<Answer> {
   try {

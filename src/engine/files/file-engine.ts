@@ -196,10 +196,11 @@ export class FileEngine extends Reads implements E.Engine {
     });
   }
 
-  async changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null> {
+  changeHeld(id: number, token: Token, decide: (run: Run) => Run): Promise<Run | null> {
     const held = this.tables.leases.get(id);
     const run = this.memory.live.get(id);
-    if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1]) return null;
+    if (!held || !run || held.token[0] !== token[0] || held.token[1] !== token[1])
+      return Promise.resolve(null);
     return this.#apply((tx) => replaceRun(this.#unit(tx), run, decide(run)));
   }
 
@@ -360,19 +361,22 @@ export class FileEngine extends Reads implements E.Engine {
       tx.undo();
       throw error;
     }
-    await this.#commit(tx);
+    const changed = tx.ops.length > 0;
+    // The only wait of a change: each further one is half a kilobyte for the garbage collector.
+    await (changed ? this.#commit(tx) : this.#store.durable());
+    if (changed) {
+      this.#store.foldIfLarge(this.#room.wantsFold);
+      this.#tellOn();
+    }
     return result;
   }
 
-  async #commit(tx: Transaction): Promise<void> {
-    if (tx.ops.length === 0) return this.#store.durable();
+  #commit(tx: Transaction): Promise<void> {
     const changes = this.tables.runs.changesIn(tx);
     const told = this.#announcer.number(tx, changes);
     // Before the line begins to gather: what starts by this goes into the same one.
     if (changes.some(letsStart)) this.#stir();
-    await this.#store.commit({ ops: tx.ops, undo: () => tx.undo(), told });
-    this.#store.foldIfLarge(this.#room.wantsFold);
-    this.#tellOn();
+    return this.#store.commit({ ops: tx.ops, undo: () => tx.undo(), told });
   }
 
   /** Others are answered between two parts of what very many have to hear. */
@@ -404,7 +408,8 @@ export class FileEngine extends Reads implements E.Engine {
   }
 
   #unit(tx: Transaction, others: ReadonlyMap<number, Run> | null = null): Unit {
-    return new Unit(tx, { ...this.tables, ids: this.#ids, refuse: this.#room.refuse }, others);
+    const { runs, untold } = this.tables;
+    return new Unit(tx, { runs, untold, ids: this.#ids, refuse: this.#room.refuse }, others);
   }
 
   #claimOne(tx: Transaction, prev: Run, worker: WorkerRef, now: number): E.Claimed {
