@@ -6,6 +6,7 @@
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import { isSearched, WordFilter } from '../../run/words.ts';
+import { MB } from '../../support/limits.ts';
 import type { Found, Query } from '../engine.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions } from './session.ts';
@@ -35,8 +36,9 @@ const AFTER: Readonly<Record<Order, string>> = {
   settled: BEFORE.settled.replace('>', '<'),
 };
 
-/** Runs that are looked into at once. */
+/** Runs that are looked into at once; fewer of large ones, whose JSON takes several times its bytes in memory. */
 const PAGE = 2000;
+const PAGE_BYTES = 4 * MB;
 
 /** The place of a run in any order: its id, and when it is due and has settled. */
 type Place = readonly (number | null)[];
@@ -45,8 +47,17 @@ interface Page {
   /** Those that may have the words. */
   readonly runs: readonly Run[];
   readonly looked: number;
+  readonly isLast: boolean;
   /** The place where it ends. */
   readonly end: Place | null;
+}
+
+/** A run that may have the words, or at the end the place where the page ends. */
+interface PageRow {
+  readonly doc: unknown;
+  readonly place: Place;
+  readonly n: number | null;
+  readonly last: boolean | null;
 }
 
 /**
@@ -129,7 +140,7 @@ export class Search {
       }
       searched += page.looked;
       after = page.end;
-      isOver = page.looked < PAGE;
+      isOver = page.isLast;
       yield { total, runs, at, complete: false, searched };
     }
     yield { total, runs, at, complete: true };
@@ -148,19 +159,21 @@ export class Search {
     const by = ORDERS[plan.order];
     const may = words.filter(isPlain).map((word) => mayHave(values.add(word.toLowerCase())));
     const text = `with page as materialized (
-        select r.id, r.due_at, r.settled_at, r.bytes, r.doc, row_number() over (order by ${by}) as n
-        from run r where ${where.join(' and ') || 'true'} order by ${by} limit ${PAGE})
-      (select r.doc, null::float8[] as place, null::float8 as n from page r
-        where ${may.join(' and ') || 'true'} order by ${by})
-      union all (select null, array[r.id, r.due_at, r.settled_at], n from page r order by n desc limit 1)`;
-    const rows = await this.#sessions.read<{ doc: unknown; place: Place; n: number | null }>({
-      text,
-      values: values.all,
-    });
+        select r.id, r.due_at, r.settled_at, r.bytes, r.doc, row_number() over way as n,
+          sum(r.bytes) over way - r.bytes as before
+        from run r where ${where.join(' and ') || 'true'}
+        window way as (order by ${by} rows unbounded preceding) order by ${by} limit ${PAGE})
+      (select r.doc, null::float8[] as place, null::float8 as n, null::boolean as last from page r
+        where ${[`before < ${PAGE_BYTES}`, ...may].join(' and ')})
+      union all (select null, array[r.id, r.due_at, r.settled_at], n,
+          n < ${PAGE} and n = (select max(n) from page) from page r
+        where before < ${PAGE_BYTES} order by n desc limit 1)`;
+    const rows = await this.#sessions.read<PageRow>({ text, values: values.all });
     const end = rows.find(({ n }) => n !== null);
     const runs = rows.flatMap(({ doc }) => (doc === null ? [] : keptRun(doc)));
     runs.sort(SORTS[plan.order]);
-    return { runs, end: end?.place ?? null, looked: end?.n ?? 0 };
+    const isLast = end?.last ?? true;
+    return { runs, end: end?.place ?? null, looked: end?.n ?? 0, isLast };
   }
 
   /** Null where the run is not in the list. */
