@@ -5,7 +5,13 @@ import { latestAttempt } from '../run/run.ts';
 import type { LogLine } from '../run/view.ts';
 import { count as counted } from '../support/text.ts';
 import type { Command } from './shared/command.ts';
-import { logOf, logWithSteps, type NumberedStep, showLine } from './shared/follow.ts';
+import {
+  type FollowedLine,
+  type FollowedStep,
+  logOf,
+  logWithSteps,
+  showLine,
+} from './shared/follow.ts';
 import { count, run } from './shared/kinds.ts';
 import { getRun } from './shared/named.ts';
 import { argument, field, flag, option, yesOrNo } from './shared/options.ts';
@@ -27,9 +33,11 @@ const options = {
   after: field(count(0)),
   /** Also what the run does between its lines. */
   steps: field(yesOrNo),
+  /** The last attempt whose end was shown already. */
+  told: field(count(0)),
 };
 
-export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> = {
+export const logs: Command<typeof options, Reply, NumberedLine | FollowedLine | FollowedStep> = {
   name: 'logs',
   reads: true,
   about: "Print a run's log.",
@@ -47,12 +55,12 @@ export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> =
 
   follows: (request) => request.follow === true,
 
-  async *stream({ id, last, attempt, after = 0, steps }, context, signal) {
+  async *stream({ id, last, attempt, after = 0, steps, told }, context, signal) {
     const which = { last, attempt, after };
     if (!steps) yield* logOf(id, which, context, signal);
     else {
-      const told = latestAttempt(await getRun(id, context)) - 1;
-      yield* logWithSteps(id, { ...which, told }, context, signal);
+      const known = told ?? Math.max(0, latestAttempt(await getRun(id, context)) - 1);
+      yield* logWithSteps(id, { ...which, told: known }, context, signal);
     }
   },
 
@@ -61,7 +69,7 @@ export const logs: Command<typeof options, Reply, NumberedLine | NumberedStep> =
   again(request, item) {
     if (item === null) return request;
     const { last: _, ...rest } = request;
-    return { ...rest, after: item.n };
+    return { ...rest, after: item.n, ...('told' in item && { told: item.told }) };
   },
 
   showItem(item, out) {

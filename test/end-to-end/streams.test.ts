@@ -235,6 +235,8 @@ describe('a daemon that goes away', () => {
       const followed = numbersIn(others[0]?.stdout() ?? '');
       expect(followed).toEqual(shown.slice(-followed.length));
       expect(others[2]?.stdout().match(/line 20\b/g)).toHaveLength(1);
+      for (const one of [run, others[0]])
+        expect(one?.stderr().match(/attempt 1 .*the next one begins/g)).toHaveLength(1);
       expect((await project.json('list')).total, 'nothing was accepted twice').toBe(2);
 
       const settled = (): boolean => lines(events.stdout()).filter(isSettled).length === 2;

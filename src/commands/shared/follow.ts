@@ -2,7 +2,6 @@
 
 import * as v from 'valibot';
 import type { NumberedLine } from '../../engine/logs.ts';
-import { latestAttempt } from '../../run/run.ts';
 import type { LogLine, RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
 import { showDuration } from '../../support/durations.ts';
@@ -21,18 +20,28 @@ import { instantOf } from './times.ts';
 import { viewRun } from './views.ts';
 import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
+/** Up to which attempt their ends were told of: the next daemon goes on from there. */
+interface Told {
+  readonly told: number;
+}
+
 /** With the number of the line that it came after. */
-export type NumberedStep = Step & { readonly n: number };
+export type FollowedStep = Step & Told & { readonly n: number };
+export type FollowedLine = NumberedLine & Told;
 
 export type Followed =
   | { readonly accepted: AcceptedView }
-  | (NumberedLine & { readonly id: string })
-  | (NumberedStep & { readonly id: string })
+  | (FollowedLine & { readonly id: string })
+  | (FollowedStep & { readonly id: string })
   | { readonly run: RunView };
 
-const FOLLOWING = { id: argument('<id>', aRun(), ''), after: field(count(0)) };
+const FOLLOWING = {
+  id: argument('<id>', aRun(), ''),
+  after: field(count(0)),
+  told: field(count(0)),
+};
 
-/** A run that was followed at another daemon, and the number of its last line that was shown. */
+/** A run that was followed at another daemon, and what was shown of it: the number of its last line, its last attempt. */
 export const following = field<Checked<typeof FOLLOWING>, Sent<typeof FOLLOWING>>({
   schema: v.pipe(
     fields,
@@ -49,9 +58,8 @@ export async function* followRun(
 ): AsyncGenerator<Followed> {
   const id = runId(accepted.id);
   if (!following) yield { accepted };
-  const after = following?.after ?? 0;
+  const { after = 0, told = 0 } = following ?? {};
   if (log) {
-    const told = following ? latestAttempt(await getRun(id, context)) : 0;
     for await (const item of logWithSteps(id, { after, told }, context, signal))
       yield { ...item, id: accepted.id };
   }
@@ -65,7 +73,8 @@ export function followAgain<Request extends object>(
   followed: Followed | null,
 ): Request {
   if (followed === null) return request;
-  if ('n' in followed) return { ...request, following: { id: followed.id, after: followed.n } };
+  if ('n' in followed)
+    return { ...request, following: { id: followed.id, after: followed.n, told: followed.told } };
   const { id } = 'accepted' in followed ? followed.accepted : followed.run;
   return { ...request, following: { id, after: 0 } };
 }
@@ -105,17 +114,19 @@ export async function* logOf(
 /** The same, and what the run does between its lines. `told`: attempts up to this number are not told of. */
 export async function* logWithSteps(
   id: number,
-  { told, ...which }: Parameters<typeof logOf>[1] & { readonly told: number },
+  { told: before, ...which }: Parameters<typeof logOf>[1] & Told,
   context: Context,
   signal: AbortSignal,
-): AsyncGenerator<NumberedLine | NumberedStep> {
+): AsyncGenerator<FollowedLine | FollowedStep> {
   const over = new AbortController();
   const end = (): void => over.abort();
   const lines = logOf(id, which, context, signal);
   let n = which.after ?? 0;
-  for await (const item of beside(lines, stepsOf(id, told, context, over.signal), end)) {
+  let told = before;
+  for await (const item of beside(lines, stepsOf(id, before, context, over.signal), end)) {
     if ('line' in item) n = item.n;
-    yield 'line' in item ? item : { ...item, n };
+    else if (item.step === 'ended') told = item.attempt;
+    yield { ...item, n, told };
   }
 }
 
