@@ -41,7 +41,7 @@ const FOLLOWING = {
   told: field(count(0)),
 };
 
-/** A run that was followed at another daemon, and what was shown of it: the number of its last line, its last attempt. */
+/** A run that was followed at another daemon, and what was shown: its last line, and its last attempt that ended. */
 export const following = field<Checked<typeof FOLLOWING>, Sent<typeof FOLLOWING>>({
   schema: v.pipe(
     fields,
