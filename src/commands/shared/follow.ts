@@ -20,14 +20,14 @@ import { instantOf } from './times.ts';
 import { viewRun } from './views.ts';
 import { exitCodeOfRuns, untilSettled } from './waiting.ts';
 
-/** Up to which attempt their ends were told of: the next daemon goes on from there. */
-interface Told {
+/** The last attempt whose end was shown: the next daemon goes on from there. */
+interface FollowCursor {
   readonly told: number;
 }
 
 /** With the number of the line that it came after. */
-export type FollowedStep = Step & Told & { readonly n: number };
-export type FollowedLine = NumberedLine & Told;
+export type FollowedStep = Step & FollowCursor & { readonly n: number };
+export type FollowedLine = NumberedLine & FollowCursor;
 
 export type Followed =
   | { readonly accepted: AcceptedView }
@@ -114,7 +114,7 @@ export async function* logOf(
 /** The same, and what the run does between its lines. `told`: attempts up to this number are not told of. */
 export async function* logWithSteps(
   id: number,
-  { told: before, ...which }: Parameters<typeof logOf>[1] & Told,
+  { told: before, ...which }: Parameters<typeof logOf>[1] & FollowCursor,
   context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<FollowedLine | FollowedStep> {
