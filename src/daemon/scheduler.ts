@@ -162,7 +162,7 @@ export class Scheduler {
     const free = this.#p.free(workerKind);
     if (free <= 0) return;
     // Later than this pass began: a place may have become free since, and its next run begins after the one before.
-    const now = this.#p.clock.now();
+    const now = (): number => this.#p.clock.now();
     const acquired: Runner[] = [];
     const workerFor = (run: Run): Runner => {
       const runner = this.#p.acquire(run);

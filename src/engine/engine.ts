@@ -32,9 +32,10 @@ export interface Engine {
   /**
    * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that
    * `workerFor` names for it, as it is before it starts; fewer where fewer may start. `workerFor` may be asked for runs
-   * that are not claimed in the end. With `only` it is that run or none. To ask is cheap where nothing may start.
+   * that are not claimed in the end. With `only` it is that run or none. To ask is cheap where nothing may start. `now`
+   * as a function is asked within the commit: on a store that may be seconds later, when other hosts have had theirs.
    */
-  claim(want: Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<Claimed[]>;
+  claim(want: Want, workerFor: (run: Run) => WorkerRef, now: When): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. An error of `decide` is passed on, and nothing has changed. */
   change(id: number, decide: (run: Run) => Run): Promise<Run>;
   /** The same for the holder of a lease. Null, with nothing changed, where the token is no longer in force. */
@@ -107,6 +108,9 @@ export interface Engine {
   /** Bytes that runs and their logs take; what was removed is no part of it. */
   size(): Promise<number>;
 }
+
+/** An instant, or a clock that tells it. */
+export type When = number | (() => number);
 
 export interface Want {
   readonly workerKind: WorkerKind;

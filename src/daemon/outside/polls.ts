@@ -152,7 +152,8 @@ export class Polls {
       const want = { workerKind: 'external', jobs, most: count } as const;
       const ref = { mark: OUTSIDE, pid: 0, outside: worker };
       try {
-        const claimed = await this.#p.engine.claim(want, () => ref, this.#p.clock.now());
+        const now = (): number => this.#p.clock.now();
+        const claimed = await this.#p.engine.claim(want, () => ref, now);
         if (claimed.length === 0) inVain.add(key);
         else if (this.#waiting.has(poll)) poll.done(claimed);
         else this.#p.giveBack(claimed);

@@ -160,8 +160,9 @@ export class FileEngine extends Reads implements E.Engine {
       : picker.nextOnly(only, workerKind, steady);
   }
 
-  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.When): Promise<E.Claimed[]> {
     this.#store.writable();
+    const now = typeof at === 'number' ? at : at();
     const { most } = want;
     const next = (): Run | null => this.#next(want, now);
     const first = most < 1 ? null : next();

@@ -82,6 +82,12 @@ interface Candidate {
 interface Asked {
   readonly want: Want;
   readonly workerFor: (run: Run) => WorkerRef;
+  /** Asked within the turn, which may have waited for those of other hosts: what they did came before this claim. */
+  readonly now: () => number;
+}
+
+/** The same at one moment of the turn. */
+interface Asking extends Omit<Asked, 'now'> {
   readonly now: number;
 }
 
@@ -148,18 +154,19 @@ export class Claims {
     const asked = { ...given, workerFor: onceEach(given.workerFor) };
     const { workerKind, most } = asked.want;
     const look = async (ask: Ask): Promise<Claimed[] | null> => {
-      const glance = seen ?? (await ask<Glance>(glanceOf([], asked.now)))[0];
+      const now = asked.now();
+      const glance = seen ?? (await ask<Glance>(glanceOf([], now)))[0];
       assert(glance, 'a glance is a row');
       if (!this.#mayFind(asked.want, glance)) return [];
-      const found = await this.#candidates(ask, asked, pausesOf(glance.pauses), most);
+      const found = await this.#candidates(ask, { ...asked, now }, pausesOf(glance.pauses), most);
       if (found.runs.length > 0) return null;
-      this.nextPlaceAt = placeIn(found.lines, asked.now);
+      this.nextPlaceAt = placeIn(found.lines, now);
       return [];
     };
     return {
       patience: 'none',
       look: this.#idle.has(workerKind) ? look : null,
-      claim: (unit, ask) => this.#claim(unit, ask, asked),
+      claim: (unit, ask) => this.#claim(unit, ask, { ...asked, now: asked.now() }),
     };
   }
 
@@ -184,12 +191,13 @@ export class Claims {
   }
 
   /** That run or none. */
-  only(id: number, { want: { workerKind }, workerFor, now }: Asked): Operation<Claimed[]> {
+  only(id: number, { want: { workerKind }, workerFor, now: clock }: Asked): Operation<Claimed[]> {
     const workerOf = onceEach(workerFor);
     return {
       patience: 'none',
       wants: (wanted) => wanted.runs.add(id),
       decide: (unit) => {
+        const now = clock();
         const run = unit.find(id);
         if (run?.state.name !== 'queued') return [];
         const limits = this.limitsOf(run.job, unit.pauses);
@@ -202,7 +210,7 @@ export class Claims {
     };
   }
 
-  async #claim(unit: Unit, ask: Ask, asked: Asked): Promise<Claimed[]> {
+  async #claim(unit: Unit, ask: Ask, asked: Asking): Promise<Claimed[]> {
     const { most, workerKind } = asked.want;
     const claimed: Claimed[] = [];
     for (let rest = most; rest > 0; rest = most - claimed.length) {
@@ -222,7 +230,7 @@ export class Claims {
     unit: Unit,
     lines: ReadonlyMap<string, Line>,
     runs: readonly Candidate[],
-    { workerFor, now }: Asked,
+    { workerFor, now }: Asking,
   ): readonly Claimed[] {
     const locks = new Set<string>();
     const claimed: Claimed[] = [];
@@ -260,7 +268,7 @@ export class Claims {
   }
 
   /** The first runs that may start, in their order. Unknown jobs are asked for a second time. */
-  async #candidates(ask: Ask, asked: Asked, pauses: Pauses, most: number): Promise<Candidates> {
+  async #candidates(ask: Ask, asked: Asking, pauses: Pauses, most: number): Promise<Candidates> {
     for (;;) {
       const rows = await ask<Row>(this.#statement(asked, pauses, most));
       const queued = rows.filter(({ kind }) => kind === 'queued');
@@ -299,7 +307,7 @@ export class Claims {
   }
 
   #statement(
-    { want: { workerKind, jobs: asked }, now }: Asked,
+    { want: { workerKind, jobs: asked }, now }: Asking,
     pauses: Pauses,
     most: number,
   ): Statement {

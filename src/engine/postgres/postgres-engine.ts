@@ -214,9 +214,10 @@ export class PostgresEngine extends Reads implements E.Engine {
     return rows.map(({ id }) => id).sort((a, b) => a - b);
   }
 
-  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, now: number): Promise<E.Claimed[]> {
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.When): Promise<E.Claimed[]> {
     const { only, most } = want;
     if (most < 1) return [];
+    const now = typeof at === 'number' ? () => at : at;
     if (only !== undefined && !(await this.claims.isMember(this.#sessions))) return [];
     const asked = { want, workerFor, now };
     const before = this.claims.nextPlaceAt;
@@ -227,8 +228,8 @@ export class PostgresEngine extends Reads implements E.Engine {
     const all = await this.#turns.do<E.Claimed[]>(work);
     const claimed = this.#turns.doubts === doubts ? all : await this.#stillHeld(all);
     // A search for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
-    const at = this.claims.nextPlaceAt;
-    if (at !== null && at !== before) this.#feed.stir();
+    const placeAt = this.claims.nextPlaceAt;
+    if (placeAt !== null && placeAt !== before) this.#feed.stir();
     return claimed;
   }
 
