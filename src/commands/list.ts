@@ -23,9 +23,14 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   ],
   options: LIST_OPTIONS,
 
-  /** A search may take seconds. As a stream it ends with the command: Ctrl-C ends it in the daemon too. */
-  ask: (request) =>
-    request.q === undefined || request.watch ? request : { ...request, parts: true },
+  /**
+   * A search may take seconds. As a stream it ends with the command: Ctrl-C ends it in the daemon too. The rows of a
+   * table need no values, which may be megabytes each.
+   */
+  ask(request, { general }) {
+    const shown = general.json === true ? request : { ...request, short: true };
+    return request.q === undefined || request.watch ? shown : { ...shown, parts: true };
+  },
 
   /** Its parts come on the stream. */
   handle: async (request, context) =>

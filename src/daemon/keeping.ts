@@ -130,7 +130,7 @@ export class Newest {
   }
 
   async #find(job: string): Promise<ReadonlySet<number>> {
-    const query = { jobs: [job], states: SETTLED, limit: NEWEST_KEPT };
+    const query = { jobs: [job], states: SETTLED, limit: NEWEST_KEPT, light: true };
     const { runs } = await this.#engine.list(query);
     return new Set(runs.map(({ id }) => id));
   }

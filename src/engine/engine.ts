@@ -209,7 +209,7 @@ export interface Query extends Words {
    * Only runs before this one: who goes through all by id misses none and meets none twice, whatever changes meanwhile.
    */
   readonly below?: number;
-  /** If it is set, settled runs may be given without their large values. */
+  /** If it is set, runs may be given without their params, output and what they have saved. */
   readonly light?: boolean;
   /**
    * By default the newest first. `due`: of the runs that wait, the next due first. `settled`: of the settled runs, the

@@ -234,14 +234,18 @@ export function acknowledged(run: Run): Run {
 // shown.
 
 /** A page of a thousand runs that are not large takes 16 MB at most. */
-const LARGE_BYTES = 16 * 1024;
+export const LARGE_BYTES = 16 * 1024;
 
 /** Returns a run without its values; null if it is not large, not settled, or makes no sense. */
 export function lightOf(raw: unknown): Run | null {
   // Most runs that a start reads are waiting. They are not weighed for this.
   if (!saysSettled(raw) || weightOfValue(raw) <= LARGE_BYTES) return null;
   const run = readRun(raw);
-  if (run !== raw || typeof run === 'string' || !isSettled(run)) return null;
+  return run === raw && typeof run !== 'string' && isSettled(run) ? withoutValues(run) : null;
+}
+
+/** The run without its params, its output and all that it has saved. */
+export function withoutValues(run: Run): Run {
   const { state, life } = run;
   return {
     ...run,

@@ -65,6 +65,9 @@ export const HEAP_SHARE_OF_RUNS = 0.5;
 export const MAX_BATCH = 1000;
 /** Runs that one commit lets go or ends because they waited for another: some hundredths of a second. */
 export const MAX_TOLD = 2000;
+/** JSON of the runs that one list gives with all their values, as a share of the heap; and in a small heap at least. */
+export const LIST_SHARE = 1 / 16;
+export const LEAST_LIST_BYTES = 8 * MB;
 /** One line of the journal: bounds the memory and the loop time of one group commit. */
 export const MAX_COMMIT_BYTES = MB;
 /** Runs in one page file: about 250 KB, a few milliseconds to read or write. */

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { JobrunError } from '../../src/index.ts';
 import { eventually } from '../helpers/project.ts';
-import { Site } from '../helpers/site.ts';
+import { refusal, Site } from '../helpers/site.ts';
 
 const MB = 1024 * 1024;
 const LENGTHS = { length: 'export default { run: (params) => params.text.length };' };
@@ -67,6 +67,11 @@ test('more settled runs in a page than the heap holds are listed, shown, folded 
   const { total, runs } = await small.jobs.list({ limit: 5, state: ['done'] });
   expect([total, runs.map((run) => run.params)]).toEqual([85, Array(5).fill(params)]);
   expect((await small.jobs.get('1')).params).toEqual(params);
+  const shown = await small.project.cli(['list', '--limit', '100']);
+  expect([shown.code, shown.stdout.match(/ done /g)?.length]).toEqual([0, 85]);
+  expect((await refusal(small.jobs.list({ limit: 100 }))).code).toBe('too-large');
+  const printed = await small.project.cli(['list', '--limit', '100', '--json']);
+  expect([printed.code, printed.stderr]).toEqual([2, expect.stringContaining('--offset')]);
   expect((await small.jobs.status()).pid).toBe(pid);
   await small.daemon.kill('SIGTERM');
   await small.up();

@@ -73,6 +73,6 @@ async function matchingIds(
     ...(q !== undefined && { q }),
     ...(list && { list }),
   };
-  const { order: _, limit: _limit, ...query } = await queryOf(asked, context);
-  return idsOf({ ...query, light: true }, context, (run: Run) => run.createdAt < until);
+  const { order: _, limit: _limit, light: _light, ...query } = await queryOf(asked, context);
+  return idsOf(query, context, (run: Run) => run.createdAt < until);
 }

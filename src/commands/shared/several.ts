@@ -19,20 +19,20 @@ const A_TURN_MS = 5;
  * part begins below the last run seen, not after so many. Throws where a part of the state cannot be read.
  */
 export async function idsOf(
-  query: Omit<Query, 'limit' | 'below' | 'order'>,
+  query: Omit<Query, 'limit' | 'below' | 'order' | 'light'>,
   { engine }: Pick<Context, 'engine'>,
   fits: (run: Run) => boolean = () => true,
 ): Promise<readonly number[]> {
   const ids: number[] = [];
   const { offset = 0, ...rest } = query;
-  let part: Query = { ...rest, offset, limit: AT_ONCE };
+  let part: Query = { ...rest, offset, limit: AT_ONCE, light: true };
   for (;;) {
     const { runs, damage = [] } = await engine.list(part);
     if (damage[0]) throw damage[0];
     ids.push(...runs.filter(fits).map(({ id }) => id));
     const last = runs.at(-1);
     if (!last || runs.length < AT_ONCE) return ids;
-    part = { ...rest, below: last.id, limit: AT_ONCE };
+    part = { ...rest, below: last.id, limit: AT_ONCE, light: true };
   }
 }
 

@@ -8,6 +8,7 @@ import type { Pages } from '../../store/pages.ts';
 import { pageOf } from '../../store/tally.ts';
 import { assert } from '../../support/errors.ts';
 import type * as E from '../engine.ts';
+import { refuseLongList } from '../list-bytes.ts';
 import type { Memory } from './memory.ts';
 import { Search } from './search.ts';
 import { history } from './settled-order.ts';
@@ -65,6 +66,7 @@ export class Reads {
         yield found;
         continue;
       }
+      refuseLongList(found.runs.filter(isLight).map((run) => this.pages.sizeOf(run)));
       const more = found.runs.filter((run) => isLight(run) && !whole.has(run.id));
       for (const run of more.length > 0 ? await this.pages.whole(more) : []) whole.set(run.id, run);
       const runs = found.runs.map((run) => (isLight(run) ? (whole.get(run.id) ?? run) : run));

@@ -8,12 +8,15 @@ import { applyDifference, type Difference } from '../../run/difference.ts';
 import { keptRun } from '../../run/stored-run.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Change, ChangeEvent } from '../engine.ts';
+import { PART_BYTES, partsOf } from './listed-runs.ts';
 import type { Sessions } from './session.ts';
 import { STIRS, type Stir } from './stirs.ts';
 import type { Writer } from './writes.ts';
 
-/** Read at once. */
+/** Read at once; fewer of large runs. */
 const PAGE = 500;
+/** Runs whose numbers are looked up at once. */
+const MISSED_PAGE = 10_000;
 /**
  * Between two reads of what others have changed: the first change is read at once, and what others change one by one is
  * read together. Without it each change cost each other host a read, a third of a millisecond of it and its store.
@@ -22,10 +25,20 @@ const READ_EVERY_MS = 20;
 
 /**
  * Between two bounds, so that the planner takes the index: a table that has just grown it would else sort as a whole.
+ * How large a change is follows from its run as it is now: to measure the JSON itself is to unpack all of it.
  */
-const AFTER = `select n::float8, at, writer::float8, back, doc from change
-  where n > $1 and n < (select min(n) from change where n > $1) + ${PAGE} order by n limit ${PAGE}`;
-const MISSED = `select changed::float8 as n, doc from run where changed > $1 and changed <= $2 order by changed`;
+const AFTER = `with page as materialized (
+    select n, at, writer, back, doc,
+      greatest((select r.bytes from run r where r.id = c.run), pg_column_size(doc)) as bytes
+    from change c where n > $1 and n < (select min(n) from change where n > $1) + ${PAGE} order by n limit ${PAGE})
+  select n::float8, at, writer::float8, back, doc, size::integer from (
+      select *, count(*) over () as size, sum(bytes) over (order by n rows unbounded preceding) - bytes as before
+      from page) p
+    where before < ${PART_BYTES} order by n`;
+/** No index has the numbers of changes: few looks at all runs are better than many. */
+const MISSED = `select id::float8, bytes from run where changed > $1 and changed <= $2 order by changed limit ${MISSED_PAGE}`;
+const MISSED_RUNS = `select changed::float8 as n, doc from run
+  where id = any($1::bigint[]) and changed > $2 and changed <= $3 order by changed`;
 
 interface Row {
   readonly n: number;
@@ -33,6 +46,13 @@ interface Row {
   readonly writer: number;
   readonly back: Difference | null;
   readonly doc: unknown;
+  /** So many are in the page. Those that are too large for one answer are not given. */
+  readonly size: number;
+}
+
+interface Missed {
+  readonly id: number;
+  readonly bytes: number;
 }
 
 export interface FeedOptions {
@@ -151,8 +171,8 @@ export class Feed {
     for (let isLeft = true; isLeft; ) {
       const rows = await this.#after();
       // Numbers have no holes: fewer than a page are the last.
-      isLeft = rows.length === PAGE;
       const [first] = rows;
+      isLeft = first !== undefined && (first.size === PAGE || rows.length < first.size);
       if (first && first.n > this.#seen + 1) await this.#tellMissed(first.n);
       for (const { n, at, writer, back, doc } of rows) {
         if (n > until) return;
@@ -171,11 +191,18 @@ export class Feed {
   /** The changes that were cut away before change `until` was read. */
   async #tellMissed(until: number): Promise<void> {
     const { sessions, clock } = this.#o;
-    const values = [this.#seen, until - 1];
-    const rows = await sessions.read<Pick<Row, 'n' | 'doc'>>({ text: MISSED, values });
-    for (const { n, doc } of rows) {
-      const run = keptRun(doc);
-      this.#notify({ n, at: clock.now(), prev: run, run, own: false });
+    for (let isLeft = true; isLeft; ) {
+      const values = [this.#seen, until - 1];
+      const missed = await sessions.read<Missed>({ text: MISSED, values });
+      isLeft = missed.length === MISSED_PAGE;
+      for (const part of partsOf(missed)) {
+        const ids = part.map(({ id }) => id);
+        const asked = { text: MISSED_RUNS, values: [ids, this.#seen, until - 1] };
+        for (const { n, doc } of await sessions.read<Pick<Row, 'n' | 'doc'>>(asked)) {
+          const run = keptRun(doc);
+          this.#notify({ n, at: clock.now(), prev: run, run, own: false });
+        }
+      }
     }
     this.#seen = until - 1;
   }

@@ -4,10 +4,17 @@
 //
 // The statements have no name: each is planned for what it asks.
 import { isSettledName, type Run, SETTLED, STATE_NAMES, type StateName } from '../../run/run.ts';
-import { keptRun } from '../../run/stored-run.ts';
+import { keptRun, withoutValues } from '../../run/stored-run.ts';
 import { isSearched, WordFilter } from '../../run/words.ts';
-import { MB } from '../../support/limits.ts';
 import type { Found, Query } from '../engine.ts';
+import { refuseLongList } from '../list-bytes.ts';
+import {
+  type ListedRow,
+  ListedRuns,
+  listedColumns,
+  mostListed,
+  PART_BYTES,
+} from './listed-runs.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions } from './session.ts';
 
@@ -36,25 +43,31 @@ const AFTER: Readonly<Record<Order, string>> = {
   settled: BEFORE.settled.replace('>', '<'),
 };
 
-/** Runs that are looked into at once; fewer of large ones, whose JSON takes several times its bytes in memory. */
+/** Runs that are looked into at once; fewer of large ones. */
 const PAGE = 2000;
-const PAGE_BYTES = 4 * MB;
 
 /** The place of a run in any order: its id, and when it is due and has settled. */
 type Place = readonly (number | null)[];
 
 interface Page {
   /** Those that may have the words. */
-  readonly runs: readonly Run[];
+  readonly runs: readonly Sized[];
   readonly looked: number;
   readonly isLast: boolean;
   /** The place where it ends. */
   readonly end: Place | null;
 }
 
+/** A run with the length of its JSON. */
+interface Sized {
+  readonly run: Run;
+  readonly bytes: number;
+}
+
 /** A run that may have the words, or at the end the place where the page ends. */
 interface PageRow {
   readonly doc: unknown;
+  readonly bytes: number;
   readonly place: Place;
   readonly n: number | null;
   readonly last: boolean | null;
@@ -81,9 +94,11 @@ const WAITING: readonly StateName[] = ['scheduled', 'waiting', 'queued'];
 
 export class Search {
   readonly #sessions: Sessions;
+  readonly #listed: ListedRuns;
 
   constructor(sessions: Sessions) {
     this.#sessions = sessions;
+    this.#listed = new ListedRuns(sessions);
   }
 
   async all(query: Query): Promise<Found> {
@@ -112,32 +127,41 @@ export class Search {
     const values = new Values();
     const ids = plan.page(values);
     const total = plan.isCounted ? plan.tally(values) : 'null';
+    const columns = listedColumns(`${values.add(mostListed(plan.isLight))}::integer`);
     const text = `with page as materialized (${ids})
-      select null::json as doc, ${total}::float8 as n
-      union all select r.doc, null from page p join run r on r.id = p.id`;
-    const rows = await this.#sessions.read<{ doc: Run | null; n: number | null }>({
+      select null::float8 as id, null::float8 as changed, 0 as bytes, null::json as doc, ${total}::float8 as n
+      union all select ${columns}, null from page p join run r on r.id = p.id`;
+    const rows = await this.#sessions.read<ListedRow & { n: number | null }>({
       text,
       values: values.all,
     });
-    const runs = rows.flatMap(({ doc }) => (doc === null ? [] : keptRun(doc)));
-    runs.sort(SORTS[plan.order]);
-    return { total: rows.find(({ doc }) => doc === null)?.n ?? null, runs };
+    const found = rows.filter(({ id }) => id !== null);
+    const runs = await this.#listed.of(found, plan.isLight);
+    return {
+      total: rows.find(({ id }) => id === null)?.n ?? null,
+      runs: runs.toSorted(SORTS[plan.order]),
+    };
   }
 
   async *#withWords(plan: Plan, query: Query): AsyncGenerator<Found> {
     const { offset = 0, limit, around } = query;
     const filter = new WordFilter(query);
     const runs: Run[] = [];
+    const lengths: number[] = [];
     let [total, searched] = [0, 0];
     let at: number | null = null;
     for (let after: Place | null = null, isOver = false; !isOver; ) {
       const page: Page = await this.#pageAfter(plan, after, filter.only, query.words ?? []);
-      for (const run of page.runs) {
+      for (const { run, bytes } of page.runs) {
         if (!filter.fits(run)) continue;
-        if (total >= offset && total < offset + limit) runs.push(run);
+        if (total >= offset && total < offset + limit) {
+          runs.push(plan.isLight ? withoutValues(run) : run);
+          lengths.push(bytes);
+        }
         if (run.id === around) at = total;
         total++;
       }
+      if (!plan.isLight) refuseLongList(lengths);
       searched += page.looked;
       after = page.end;
       isOver = page.isLast;
@@ -163,15 +187,17 @@ export class Search {
           sum(r.bytes) over way - r.bytes as before
         from run r where ${where.join(' and ') || 'true'}
         window way as (order by ${by} rows unbounded preceding) order by ${by} limit ${PAGE})
-      (select r.doc, null::float8[] as place, null::float8 as n, null::boolean as last from page r
-        where ${[`before < ${PAGE_BYTES}`, ...may].join(' and ')})
-      union all (select null, array[r.id, r.due_at, r.settled_at], n,
+      (select r.doc, r.bytes, null::float8[] as place, null::float8 as n, null::boolean as last from page r
+        where ${[`before < ${PART_BYTES}`, ...may].join(' and ')})
+      union all (select null, 0, array[r.id, r.due_at, r.settled_at], n,
           n < ${PAGE} and n = (select max(n) from page) from page r
-        where before < ${PAGE_BYTES} order by n desc limit 1)`;
+        where before < ${PART_BYTES} order by n desc limit 1)`;
     const rows = await this.#sessions.read<PageRow>({ text, values: values.all });
     const end = rows.find(({ n }) => n !== null);
-    const runs = rows.flatMap(({ doc }) => (doc === null ? [] : keptRun(doc)));
-    runs.sort(SORTS[plan.order]);
+    const runs = rows.flatMap(({ doc, bytes }) =>
+      doc === null ? [] : { run: keptRun(doc), bytes },
+    );
+    runs.sort((a, b) => SORTS[plan.order](a.run, b.run));
     const isLast = end?.last ?? true;
     return { runs, end: end?.place ?? null, looked: end?.n ?? 0, isLast };
   }
@@ -220,6 +246,7 @@ interface Plan {
   /** Null: any. */
   readonly states: readonly StateName[] | null;
   readonly isCounted: boolean;
+  readonly isLight: boolean;
   readonly conditions: (values: Values) => string[];
   /** The ids of the window. */
   readonly page: (values: Values) => string;
@@ -263,7 +290,8 @@ function planOf(query: Query): Plan {
   };
   const tally = (values: Values): string => `(select coalesce(sum(t.n), 0) from ${cells(values)})`;
   const isCounted = [key, since, below].every((one) => one === undefined);
-  return { order, states, isCounted, conditions, page, tally };
+  const isLight = query.light === true;
+  return { order, states, isCounted, isLight, conditions, page, tally };
 }
 
 /** Null where any will do; none where no run of the order fits. */

@@ -1,0 +1,105 @@
+// Large runs on a store: no answer of it is larger than a small daemon has memory for, whoever asks for how many runs.
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { withoutValues } from '../../../src/run/stored-run.ts';
+import { MB } from '../../../src/support/limits.ts';
+import { DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
+import { freshStore, query } from '../../helpers/postgres.ts';
+import { type OpenedStore, openStore } from '../../helpers/postgres-engine.ts';
+import { eventually } from '../../helpers/project.ts';
+
+// The first who asks starts the server.
+beforeAll(async () => void (await freshStore()), 120_000);
+
+const TEXT = 'x'.repeat(900_000);
+const large = (i: number) => draft(i, null, { params: { text: TEXT, n: i % 10 } });
+
+async function opened(url: string): Promise<OpenedStore> {
+  const store = await openStore(url);
+  onTestFinished(store.close);
+  return store;
+}
+
+async function acceptMany({ engine }: OpenedStore, many: number): Promise<void> {
+  for (let i = 0; i < many; i++) await engine.accept([large(i)], T0);
+}
+
+/** The megabytes of JSON in each answer from now on that has any. */
+function answersOf({ sessions }: OpenedStore): number[] {
+  const answers: number[] = [];
+  const { read } = sessions;
+  sessions.read = async (...asked) => {
+    const rows = await read.apply(sessions, asked);
+    const bytes = JSON.stringify(rows).length;
+    if (bytes > MB / 2) answers.push(bytes / MB);
+    return rows as never;
+  };
+  return answers;
+}
+
+test('a few large runs are looked into at once, and each of them is', async () => {
+  const store = await opened(await freshStore());
+  await acceptMany(store, 20);
+  const searched: number[] = [];
+  let found: readonly number[] = [];
+  for await (const part of store.engine.search({
+    limit: 10,
+    params: [{ path: 'n', value: '7' }],
+  })) {
+    if (!part.complete) searched.push(part.searched ?? 0);
+    found = part.runs.map(({ id }) => id);
+  }
+  expect(found).toEqual([18, 8]);
+  expect(searched).toEqual([5, 10, 15, 20]);
+});
+
+test('a list of large runs without their values reads some at a time, and none of them twice until it has changed', async () => {
+  const store = await opened(await freshStore());
+  await acceptMany(store, 20);
+  const { engine } = store;
+  await engine.accept([draft(99)], T0);
+  const answers = answersOf(store);
+  const list = async () => (await engine.list({ limit: 100, light: true })).runs;
+  const first = await list();
+  expect(first.map(({ id }) => id)).toEqual(Array.from({ length: 21 }, (_, i) => 21 - i));
+  expect([answers.length, Math.max(...answers) < 5]).toEqual([5, true]);
+  expect(JSON.stringify(first).length).toBeLessThan(20_000);
+  expect(await list()).toEqual(first);
+  expect(answers.length).toBe(5);
+  const changed = await engine.change(7, (run) => ({ ...run, priority: 5 }));
+  expect((await list()).find(({ id }) => id === 7)).toEqual(withoutValues(changed));
+  expect(answers.length).toBe(6);
+});
+
+test('runs that another host has changed are read some at a time, also those whose changes are no longer kept', async () => {
+  const url = await freshStore();
+  const [one, two] = [await opened(url), await opened(url)];
+  const told: number[] = [];
+  two.engine.onChange(({ run }) => told.push(run.id));
+  const answers = answersOf(two);
+  const ids = (many: number) => Array.from({ length: many }, (_, i) => i + 1);
+  await one.engine.accept(ids(12).map(large), T0);
+  await eventually(() => told.length === 12);
+  expect(told).toEqual(ids(12));
+  expect(Math.max(...answers)).toBeLessThan(6);
+  const three = await opened(url);
+  const seen: number[] = [];
+  const missed = answersOf(three);
+  three.engine.onChange(({ run }) => seen.push(run.id));
+  const { read: readOf } = three.sessions;
+  let hold: Promise<void> = Promise.resolve();
+  three.sessions.read = async (...asked) => {
+    await hold;
+    return readOf.apply(three.sessions, asked) as never;
+  };
+  let release = (): void => undefined;
+  hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  for (const id of ids(12)) await one.engine.change(id, (run) => finish(run, DONE, T0));
+  await query(url, 'delete from change');
+  await one.engine.accept([draft(13)], T0);
+  release();
+  await eventually(() => seen.includes(13));
+  expect(seen).toEqual(ids(13));
+  expect([missed.length > 2, Math.max(...missed) < 6]).toEqual([true, true]);
+});
