@@ -1,10 +1,11 @@
 // One worker process as the daemon holds it. It speaks over descriptor 3; what comes over its stdout and stderr was
-// printed past jobrun (by a grandchild, by native code) and becomes log lines of the run that is under way. Messages
+// printed past jobrun (by a grandchild, by native code) and becomes log lines of the run that is under way. The end of
+// a run is handed out after everything that it printed, so that none of it gets into the log of the next run. Messages
 // of one turn go out in one write, and all that a dying worker still said is handed out before `exited` resolves.
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { type Clock, isoOf } from '../support/clock.ts';
+import { type Clock, delay, isoOf } from '../support/clock.ts';
 import { endGroup, signal } from './death.ts';
 import {
   type Answer,
@@ -49,6 +50,12 @@ const NODE_FLAGS = [
 
 /** A job may emit without waiting for the answers. More than a commit takes are not read until some are answered. */
 const MOST_EMITS = 1000;
+/** Node reads at most so much at once, and goes on without a look at the other pipes. */
+const FULL_PIECE = 64 * 1024;
+/** More than a full pipe of the shortest lines. */
+const MOST_TURNS = 600;
+/** About as long as a flood is held back between two of its turns. */
+const HELD_MS = 10;
 
 export class Child implements Runner {
   readonly mark: string;
@@ -66,6 +73,15 @@ export class Child implements Runner {
   readonly #raw: Readonly<Record<'stdout' | 'stderr', RawOutput>>;
   /** Received, and told when what was printed before them has been read. */
   readonly #endings = new Set<Ending>();
+  /** Messages in the piece of the channel that is being read. */
+  #heard = 0;
+  /** An ending came behind other messages: lines printed in between may be there to read in the next turn only. */
+  #isLate = false;
+  /** Lines of a run that is over may still lie in the pipes: until those were seen empty, no run can be named. */
+  #isUnread = false;
+  #isMixed = false;
+  /** Waits for the pipes to be empty, once for all that need it; null where nothing does. */
+  #reading: Promise<boolean> | null = null;
   #lastCall = 0;
   #outOfMemory = false;
   #ready = false;
@@ -123,6 +139,7 @@ export class Child implements Runner {
     if (this.#runs.get(run) !== listener) return;
     this.#runs.delete(run);
     this.#aborted.delete(run);
+    if (this.#isUnread) this.#isMixed = true;
   }
 
   /**
@@ -144,13 +161,18 @@ export class Child implements Runner {
   }
 
   #connect(child: ChildProcess): void {
+    let isFull = false;
     const frames = new Frames((raw) => {
       const message = readMessage(raw);
       if (message === 'forged') this.#distrust();
       else if (message !== 'noise' && !this.#forged) this.#received(message);
+      this.#heard++;
     });
     this.#channel.on('data', (chunk: Buffer) => {
       this.#logs = 0;
+      // A piece that goes on with a message, or follows a full one, was not announced by its own first byte.
+      this.#heard = frames.isEmpty && !isFull ? 0 : 1;
+      isFull = chunk.length >= FULL_PIECE;
       this.#flow.read(chunk.length, () => {
         frames.write(chunk);
         return this.#logs || null;
@@ -252,27 +274,76 @@ export class Child implements Runner {
     listener?.onMessage(message);
   }
 
-  /** Lines printed before the end may still lie in the other pipes: they are read in this same turn. */
+  /** Lines printed before the end may still lie in the other pipes: they are read first. */
   #end(ending: Ending): void {
+    if (this.#heard > 0) this.#isLate = true;
     if (this.#endings.size === 0) setImmediate(() => void this.#tellEndings());
     this.#endings.add(ending);
   }
 
+  /**
+   * An ending waits until everything that its run printed has been read, but not for ever: a process that was left
+   * behind may print on, and then this worker serves no other run. If runs are side by side no ending waits, because
+   * lines that are read then belong to no run in particular.
+   */
   async #tellEndings(): Promise<void> {
-    const { stdout, stderr } = this.#raw;
-    if (this.#runs.size === 1) {
-      if (stdout.isBehind() || stderr.isBehind())
-        await Promise.all([stdout.catchUp(), stderr.catchUp()]);
-      stdout.flush();
-      stderr.flush();
-    }
-    for (const ending of [...this.#endings]) this.#tell(ending);
+    const isAlone = this.#runs.size === 1;
+    let isRead = this.#reading === null && this.#isQuiet();
+    if (!isRead && isAlone) isRead = await this.#readLeft();
+    if (isRead) this.#cleared();
+    else this.#isUnread = true;
+    for (const ending of [...this.#endings]) this.#tell(ending, isAlone && !isRead);
+    // A run beside those that have ended gets its lines again when none of theirs can be among them.
+    if (!isRead && !isAlone && (await this.#untilQuiet())) this.#cleared();
   }
 
-  #tell(ending: Ending): void {
+  /** The rest of a run that is over is little, and is read at once. */
+  async #readLeft(): Promise<boolean> {
+    const { stdout, stderr } = this.#raw;
+    for (const output of [stdout, stderr]) output.free(true);
+    const isRead = await this.#untilQuiet();
+    for (const output of [stdout, stderr]) output.free(false);
+    return isRead;
+  }
+
+  /** Resolves with true when the pipes were seen empty, with false where that takes too long. */
+  #untilQuiet(): Promise<boolean> {
+    this.#reading ??= this.#waitForQuiet().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #waitForQuiet(): Promise<boolean> {
+    const { stdout, stderr } = this.#raw;
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      const isHeld = stdout.isHeld || stderr.isHeld;
+      await (isHeld ? delay(this.#options.clock, HELD_MS) : new Promise(setImmediate));
+      if (this.#isQuiet()) return true;
+    }
+    return false;
+  }
+
+  /** True where nothing that was printed before this turn is left to read. To be asked once a turn. */
+  #isQuiet(): boolean {
+    const isLate = this.#isLate;
+    this.#isLate = false;
+    const { stdout, stderr } = this.#raw;
+    const quiet = [stdout.isQuiet(), stderr.isQuiet()];
+    return !isLate && !quiet.includes(false);
+  }
+
+  #cleared(): void {
+    this.#raw.stdout.flush();
+    this.#raw.stderr.flush();
+    this.#isUnread = false;
+    this.#isMixed = false;
+  }
+
+  #tell(ending: Ending, printsOn = false): void {
     if (!this.#endings.delete(ending)) return;
     if (ending.type === 'result') this.#result(ending);
-    else this.#runs.get(ending.run)?.onMessage(ending);
+    else this.#runs.get(ending.run)?.onMessage(printsOn ? { ...ending, tainted: true } : ending);
   }
 
   #result({ call, answer }: Result): void {
@@ -287,7 +358,7 @@ export class Child implements Runner {
 
   #rawLine(stream: 'stdout' | 'stderr', text: string): void {
     if (stream === 'stderr' && OUT_OF_MEMORY.test(text)) this.#outOfMemory = true;
-    const [only] = this.#runs.size === 1 ? this.#runs : [];
+    const [only] = this.#runs.size === 1 && !this.#isMixed ? this.#runs : [];
     if (!only) {
       this.#options.stray({ stream, text }, this.mark);
       return;

@@ -174,6 +174,11 @@ export class Frames {
     this.#most = most;
   }
 
+  /** The next piece begins with a message. */
+  get isEmpty(): boolean {
+    return this.#length === 0 && !this.#skipping;
+  }
+
   write(chunk: Buffer): void {
     const end = chunk.lastIndexOf(LINE_END);
     if (end < 0) {

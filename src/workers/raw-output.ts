@@ -60,6 +60,10 @@ export class Flow {
     return true;
   }
 
+  get isWaiting(): boolean {
+    return this.#waits !== null;
+  }
+
   /** The rest is little, and read at once: its process has ended, or the run that printed it. */
   free(free: boolean): void {
     this.#free = free;
@@ -80,8 +84,6 @@ const LINE_END = 10;
 const LINES_A_TURN = 500;
 /** Lines that ask the daemon for something are fewer: each is a change of the state, written to the disk. */
 const ASKING_A_TURN = 20;
-/** More than a full pipe of the shortest lines; a grandchild that prints on and on is not waited for. */
-const MOST_TURNS = 150;
 
 export class RawOutput {
   readonly #stream: Readable;
@@ -90,6 +92,8 @@ export class RawOutput {
   #rest: Buffer | null = null;
   /** Something was read since this was asked last. */
   #active = false;
+  /** The stream was being read when that was asked last. */
+  #wasRead = true;
   /** Calls of the lines that were read, which are not answered yet. */
   #asked = 0;
   #most = LINES_A_TURN;
@@ -137,19 +141,21 @@ export class RawOutput {
     if (this.#holds) this.#step();
   }
 
-  /** More was printed than could be read at once. */
-  isBehind(): boolean {
-    return this.#stream.isPaused();
+  /** True where all turn long it was being read, and nothing was there. To be asked once a turn. */
+  isQuiet(): boolean {
+    const wasRead = this.#wasRead;
+    this.#wasRead = !this.#stream.isPaused();
+    return !this.isActive() && wasRead && this.#wasRead;
   }
 
-  /** The run that printed it is over: what still lies in the pipe is its own, and not the next one's. */
-  async catchUp(): Promise<void> {
-    if (!this.isBehind()) return;
-    this.#flow.free(true);
-    this.#active = true;
-    for (let turns = 0; this.isActive() && turns < MOST_TURNS; turns++)
-      await new Promise(setImmediate);
-    this.#flow.free(false);
+  /** It is a flood, and is read at its pace. */
+  get isHeld(): boolean {
+    return this.#flow.isWaiting;
+  }
+
+  /** The rest is read without waiting, or, with false, at its pace again. */
+  free(free: boolean): void {
+    this.#flow.free(free);
   }
 
   #read(chunk: Buffer): void {
