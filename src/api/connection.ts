@@ -19,6 +19,8 @@ export interface Service {
   readonly turns: Turns;
   readonly intake: Intake;
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Json> | AsyncIterable<Json>;
+  /** How many rows the reply may have; 0 where the request does not say. */
+  readonly rows: (request: Request) => number;
   /** Resolves when everything that the reply, or an error, may tell is on disk; null where it is already. */
   readonly durable: (command: string, isError: boolean) => Promise<void> | null;
   /** Called with each defect: what a handler threw that was no JobrunError. */
@@ -37,7 +39,7 @@ const READ_AHEAD = 1024 * 1024;
 const MOVES_ON = 64 * 1024;
 /** After so many items of one stream others may have theirs. */
 const SENT_IN_TURN = 16;
-/** While it is not read, so often it is told that the daemon lives: a ping that waits in the socket gets no answer. */
+/** The interval of heartbeats while it is not read, or sends no more: a ping in the socket then gets no answer. */
 const SIGN_EVERY_MS = 2 * SECOND;
 const GOODBYE_MS = SECOND;
 
@@ -52,6 +54,10 @@ const LARGE_REQUEST = 4 * 1024;
 const LARGE_FRAME = 16 * 1024;
 /** A request takes as much of the loop as a small one, and as much again for each of these. */
 const COSTLY = 64 * 1024;
+/** And for so many rows of its reply, with params of half a KB each. */
+const COSTLY_ROWS = 25;
+/** A reply with more is a long one: some milliseconds. */
+const LONG_ROWS = 200;
 
 /** A request under way. */
 interface Asked {
@@ -78,6 +84,10 @@ export class Connection implements Sender {
   #unfinished = 0;
   /** It is complete, and read when its turn comes. */
   #isComplete = false;
+  /** Requests whose turn has not come. */
+  #inLine = 0;
+  /** It sends nothing more, and may still read. */
+  #isHalfClosed = false;
   /** The heap that it will take as values; 0 before it was looked at. */
   #expected = 0;
   #inTurn = false;
@@ -90,10 +100,11 @@ export class Connection implements Sender {
   constructor(socket: Socket, service: Service, onClosed: () => void) {
     this.#socket = socket;
     this.#service = service;
-    this.#out = new Outgoing(socket, service.clock);
+    this.#out = new Outgoing(socket, service.clock, () => service.turns.isCrowded);
     this.activeAt = service.clock.monotonic();
     socket.on('data', (chunk) => this.#receive(chunk as Buffer));
     socket.on('drain', () => this.#drained());
+    socket.on('end', () => this.#halfClosed());
     // A client that goes away without a word is no error; what it waited for ends with `close`.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -105,6 +116,11 @@ export class Connection implements Sender {
   /** Nothing that it asked for is under way: it can give way to another. */
   get idle(): boolean {
     return this.#underWay.size === 0;
+  }
+
+  /** All that it asked for waits for its turn: nothing is lost if it has to ask again. */
+  get waits(): boolean {
+    return this.#inLine > 0 && this.#inLine === this.#underWay.size;
   }
 
   get held(): number {
@@ -125,6 +141,7 @@ export class Connection implements Sender {
     this.#closing = true;
     this.#unfinish(0);
     this.#service.intake.forget(this);
+    this.#service.turns.forget(this);
     this.#stopFrameTimer?.();
     this.#socket.removeAllListeners('data');
     if (reason) this.#out.send({ id: null, ok: false, error: reason.toJSON() });
@@ -174,7 +191,8 @@ export class Connection implements Sender {
     this.#socket.pause();
     this.#giveSigns();
     const bytes = this.#reader.nextBytes;
-    this.#service.turns.take(this, costOf(bytes), () => void this.#readLarge(bytes));
+    const begin = (): void => void this.#readLarge(bytes);
+    this.#service.turns.take(this, { cost: costOf(bytes), begin });
   }
 
   /** Never rejects. Others are served while it is parsed; on this connection nothing is read meanwhile. */
@@ -191,6 +209,7 @@ export class Connection implements Sender {
     this.#inTurn = false;
     if (!this.#closing && !this.#isComplete) this.#read();
     this.readOn();
+    this.#endIfOver();
   }
 
   /** False where there is no room for its values yet. */
@@ -217,9 +236,18 @@ export class Connection implements Sender {
 
   #serveInTurn(asked: Asked): void {
     this.#waitingHeap += asked.heap;
-    this.#service.turns.take(this, costOf(asked.bytes), () => {
-      this.#waitingHeap -= asked.heap;
-      void this.#serve(asked);
+    this.#inLine++;
+    const { request, bytes } = asked;
+    // The items of a stream are made one at a time, as they are taken.
+    const rows = request.stream ? 0 : this.#service.rows(request);
+    this.#service.turns.take(this, {
+      cost: costOf(bytes, rows),
+      isLong: rows > LONG_ROWS,
+      begin: (made) => {
+        this.#waitingHeap -= asked.heap;
+        this.#inLine--;
+        void this.#serve(asked, made).finally(made);
+      },
     });
   }
 
@@ -266,13 +294,13 @@ export class Connection implements Sender {
   }
 
   /** Never rejects: whatever goes wrong is the reply. */
-  async #serve(asked: Asked): Promise<void> {
+  async #serve(asked: Asked, made: () => void): Promise<void> {
     const { request, signal, bytes } = asked;
     const { id } = request;
     try {
       const answer = this.#service.handle(request, signal);
       if (Symbol.asyncIterator in answer) await this.#stream(asked, answer);
-      else await this.#answer(request, answer);
+      else await this.#answer(request, answer, made);
     } catch (error) {
       await this.#fail(request, error);
     }
@@ -280,12 +308,14 @@ export class Connection implements Sender {
     if (request.stream) this.#streams--;
     this.#hold(-bytes, -asked.heap);
     this.readOn();
+    this.#endIfOver();
   }
 
-  async #answer({ id, command }: Request, answer: Promise<Json>): Promise<void> {
+  async #answer({ id, command }: Request, answer: Promise<Json>, made: () => void) {
     const reply = await answer;
     const durable = this.#service.durable(command, false);
     if (durable) await durable;
+    if (this.unread > READ_AHEAD) made();
     // As a value it may be shared with other replies, as text it is not.
     while (this.unread > READ_AHEAD && !this.#socket.destroyed) await this.#out.room();
     this.#out.send({ id, ok: true, reply, end: true });
@@ -354,10 +384,30 @@ export class Connection implements Sender {
     }
   }
 
+  /**
+   * A client that has gone is seen in the same way, but nothing can be written to it: the heartbeat fails, and its
+   * streams end. A living one gets all that it asked for.
+   */
+  #halfClosed(): void {
+    this.#isHalfClosed = true;
+    this.#endIfOver();
+    if (this.#socket.writableLength === 0) this.#out.send(SIGN);
+    this.#giveSigns();
+  }
+
+  /** Ends its connection when all that it asked for is answered. */
+  #endIfOver(): void {
+    const isOpen = this.#underWay.size > 0 || this.#inTurn || this.#isComplete;
+    if (!this.#isHalfClosed || isOpen || this.#socket.writableEnded) return;
+    this.#out.flush();
+    this.#socket.end();
+  }
+
   #giveSigns(): void {
     this.#stopSignTimer ??= this.#service.clock.after(SIGN_EVERY_MS, () => {
       this.#stopSignTimer = null;
-      if (this.#closing || !this.#socket.isPaused()) return;
+      const isWatched = this.#socket.isPaused() || this.#isHalfClosed;
+      if (this.#closing || !isWatched) return;
       // A client that takes no replies needs no heartbeat either, and must not gather them.
       if (this.#socket.writableLength === 0) this.#out.send(SIGN);
       this.#giveSigns();
@@ -395,4 +445,4 @@ export class Connection implements Sender {
   }
 }
 
-const costOf = (bytes: number): number => 1 + bytes / COSTLY;
+const costOf = (bytes: number, rows = 0): number => 1 + bytes / COSTLY + rows / COSTLY_ROWS;

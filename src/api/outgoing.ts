@@ -11,17 +11,22 @@ const PIECE = 256 * 1024;
 const GATHER = 64 * 1024;
 /** Time to take at least one piece. */
 const UNREAD_PATIENCE_MS = 5 * SECOND;
+/** While others wait for room, a client that takes nothing may keep so much. */
+const LITTLE = 64 * 1024;
 
 export class Outgoing {
   readonly #socket: Socket;
   readonly #clock: Clock;
+  readonly #isCrowded: () => boolean;
   readonly #frames = new FrameWriter(MAX_REPLY_BYTES);
   #onRoom: (() => void)[] = [];
   #stopTimer: (() => void) | null = null;
 
-  constructor(socket: Socket, clock: Clock) {
+  /** @param isCrowded true while what all clients leave unread keeps others waiting */
+  constructor(socket: Socket, clock: Clock, isCrowded: () => boolean) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#isCrowded = isCrowded;
   }
 
   /** Bytes that the client has not taken yet. */
@@ -47,7 +52,7 @@ export class Outgoing {
     for (let at = 0; at < all.length; at += PIECE) {
       this.#socket.write(all.subarray(at, at + PIECE));
     }
-    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#watch();
+    if (this.#socket.writableLength > LITTLE) this.#watch();
   }
 
   /** Resolves when the client has taken what was written. */
@@ -73,8 +78,9 @@ export class Outgoing {
     this.#stopTimer ??= this.#clock.after(UNREAD_PATIENCE_MS, () => {
       this.#stopTimer = null;
       const now = this.#socket.writableLength;
-      if (now > MAX_UNREAD_BYTES && now >= before) this.#socket.destroy();
-      else if (now > MAX_UNREAD_BYTES) this.#watch();
+      const most = this.#isCrowded() ? LITTLE : MAX_UNREAD_BYTES;
+      if (now > most && now >= before) this.#socket.destroy();
+      else if (now > LITTLE) this.#watch();
     });
   }
 }

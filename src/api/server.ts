@@ -1,6 +1,7 @@
 // The daemon's ear: a Unix socket that only its user can open. Only the holder of the state's lock listens, so a
 // socket file that is already there belongs to a process that is gone. When all places are taken, the client that has
-// been silent for longest gives way: a forgotten connection never locks out the person who wants to know what is on.
+// been silent for longest gives way: a forgotten connection never locks out the person who wants to know what is on. If
+// all are busy, it is the last one whose requests only wait for their turn: a crowd locks out no other program.
 // A socket that was removed while it was listened on would never be reached again: it is looked at, and made anew.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -55,7 +56,11 @@ class Ear implements Serving {
   async listen(): Promise<void> {
     const { path, prepare, onError } = this.#o;
     prepare();
-    const server = createServer((socket) => admit(socket, this.#service, this.#open));
+    // A client that closes its sending side may still read its replies.
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#service.turns.arrived();
+      admit(socket, this.#service, this.#open);
+    });
     server.on('error', onError);
     // Before the new one is there: as it stops, the system removes the name that it was given.
     this.#servers.at(-1)?.close();
@@ -107,13 +112,29 @@ class Ear implements Serving {
 
 function admit(socket: Socket, service: Service, open: Set<Connection>): void {
   const connection = new Connection(socket, service, () => open.delete(connection));
-  if (open.size >= MAX_CONNECTIONS && !dropIdlest(open)) {
-    const hint = 'Close one of them, and try again.';
-    const message = `${MAX_CONNECTIONS} clients are connected, and all of them are busy`;
-    connection.close(new JobrunError('refused', message, hint));
+  if (open.size >= MAX_CONNECTIONS && !dropIdlest(open) && !dropWaiting(open)) {
+    connection.close(tooManyClients());
     return;
   }
   open.add(connection);
+}
+
+function tooManyClients(): JobrunError {
+  const hint = 'Close one of them, and try again.';
+  const message = `${MAX_CONNECTIONS} clients are connected, and all of them are busy`;
+  return new JobrunError('refused', message, hint);
+}
+
+/** The one that has waited for the shortest time has lost least. */
+function dropWaiting(open: Set<Connection>): boolean {
+  let last: Connection | null = null;
+  for (const connection of open) {
+    if (connection.waits && (!last || connection.activeAt >= last.activeAt)) last = connection;
+  }
+  if (!last) return false;
+  open.delete(last);
+  last.close(tooManyClients());
+  return true;
 }
 
 function dropIdlest(open: Set<Connection>): boolean {

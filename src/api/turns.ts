@@ -4,19 +4,31 @@
 // loop, the client that would be through first goes first. A client that asks for little is answered soon, however much
 // others ask, and none waits for ever. A client that does not read its replies has to wait with its next request until
 // it does.
+//
+// The cost of a request includes that of its reply. A long reply is made after its handler has waited for a page or a
+// disk, so it is not part of the turn in which its request began: hundreds that begin together would all be made in one
+// later turn. So few long ones are under way at once, and the loop goes round before the next one begins. While clients
+// leave much unread, no further long one begins.
 import type { Clock } from '../support/clock.ts';
+import { HTTP_BACKLOG, MB, SECOND } from '../support/limits.ts';
 
 export interface Asking {
   /** Bytes of replies that it has not taken yet. */
   readonly unread: number;
 }
 
-interface Waiting {
-  /** Its share of the loop; 1 is a small request. */
+export interface Work {
+  /** Its share of the loop, with that of its reply; 1 is a small request. */
   readonly cost: number;
+  /** Making its reply takes a good part of a turn. */
+  readonly isLong?: boolean;
+  /** Begins it; `made` is to be called when its reply is made, or when there will be none. */
+  readonly begin: (made: () => void) => void;
+}
+
+interface Waiting extends Work {
   /** The share of each with which it would be through. */
   readonly through: number;
-  readonly begin: () => void;
 }
 
 /**
@@ -35,9 +47,18 @@ const LONG_TURN_MS = 15;
  */
 const DEAR = 2;
 const ROUNDS = 2;
+/**
+ * The loop lets in one client a round, so it goes round until none comes: at most as often as the system keeps clients
+ * waiting for it (HTTP_BACKLOG is the usual length of that queue).
+ */
+const MOST_ROUNDS = HTTP_BACKLOG + ROUNDS;
+/** Long ones that are under way at once: while one waits for its disk, another can be made. */
+const MOST_LONG = 2;
+/** After so long, a long one that waits for its disk or its store no longer keeps others waiting. */
+const LONG_PATIENCE_MS = SECOND;
 /** Unread replies of one connection, and of all, with which further requests wait: one long list is enough. */
 const MOST_UNREAD = 64 * 1024;
-const MOST_UNREAD_OF_ALL = 64 * 1024 * 1024;
+const MOST_UNREAD_OF_ALL = 64 * MB;
 
 export class Turns {
   readonly #clock: Clock;
@@ -48,6 +69,8 @@ export class Turns {
   readonly #asked = new Map<Asking, number>();
   #most = FIRST;
   #begun = 0;
+  #long = 0;
+  #arrivals = 0;
   /** When the turn began in which requests were begun last. */
   #since: number | null = null;
   #stepping = false;
@@ -62,19 +85,35 @@ export class Turns {
     return this.#since !== null && this.#clock.monotonic() - this.#since > LONG_TURN_MS;
   }
 
+  /** True while clients leave so much unread that no further long reply is begun. */
+  get isCrowded(): boolean {
+    return this.#unread() > MOST_UNREAD_OF_ALL;
+  }
+
   /** Begins the work now, or when its turn comes. */
-  take(who: Asking, cost: number, begin: () => void): void {
-    const through = Math.max(this.#share, this.#asked.get(who) ?? 0) + cost;
+  take(who: Asking, work: Work): void {
+    const through = Math.max(this.#share, this.#asked.get(who) ?? 0) + work.cost;
     this.#asked.set(who, through);
     const line = this.#lines.get(who);
     // The turn includes the work that a request does at once.
     const now = this.#clock.monotonic();
-    if (line) line.push({ cost, through, begin });
-    else if (this.#begun === 0 && this.#lines.size === 0 && who.unread <= MOST_UNREAD)
-      this.#begin({ cost, through, begin }, 1);
-    else this.#lines.set(who, [{ cost, through, begin }]);
+    const waiting = { ...work, through };
+    if (line) line.push(waiting);
+    else if (
+      this.#begun === 0 &&
+      this.#lines.size === 0 &&
+      who.unread <= MOST_UNREAD &&
+      !this.#mustWait(waiting)
+    )
+      this.#begin(waiting, 1);
+    else this.#lines.set(who, [waiting]);
     this.wake(now);
     this.#step();
+  }
+
+  /** A client was let in; others may stand behind it. */
+  arrived(): void {
+    this.#arrivals++;
   }
 
   /** Something may have changed: replies were taken. */
@@ -156,23 +195,64 @@ export class Turns {
     return tookMs > LONG_TURN_MS ? Math.max(1, this.#most >> 2) : Math.min(MOST, this.#most * 2);
   }
 
-  #begin({ cost, begin }: Waiting, askers: number): void {
+  #begin({ cost, isLong, begin }: Waiting, askers: number): void {
     this.#begun++;
     this.#share += cost / askers;
-    begin();
+    begin(isLong ? this.#beginLong() : nothing);
+  }
+
+  /** Returns what ends it. */
+  #beginLong(): () => void {
+    this.#long++;
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      undo();
+      this.#go(ROUNDS, MOST_ROUNDS);
+    };
+    const undo = this.#clock.after(LONG_PATIENCE_MS, end, { idle: true });
+    return end;
+  }
+
+  /** Clients that came while it was made are let in, read and answered before the next one begins. */
+  #go(rounds: number, most: number): void {
+    if (rounds === 0 || most === 0) {
+      this.#long--;
+      this.wake();
+      return;
+    }
+    const before = this.#arrivals;
+    setImmediate(() => {
+      const isQuiet = this.#arrivals === before;
+      this.#go(isQuiet ? rounds - 1 : ROUNDS, most - 1);
+    });
+  }
+
+  #mustWait({ isLong }: Waiting): boolean {
+    return isLong === true && (this.#long >= MOST_LONG || this.isCrowded);
+  }
+
+  #unread(): number {
+    let all = 0;
+    for (const who of this.#asked.keys()) all += who.unread;
+    return all;
   }
 
   #next(): Asking | null {
-    let all = 0;
-    for (const who of this.#asked.keys()) all += who.unread;
-    const most = all > MOST_UNREAD_OF_ALL ? 0 : MOST_UNREAD;
+    const isCrowded = this.isCrowded;
+    const most = isCrowded ? 0 : MOST_UNREAD;
+    const mayBeLong = this.#long < MOST_LONG && !isCrowded;
     let next: Asking | null = null;
     let soonest = Number.POSITIVE_INFINITY;
     for (const [who, [first]] of this.#lines) {
       if (!first || who.unread > most || first.through >= soonest) continue;
+      if (first.isLong && !mayBeLong) continue;
       soonest = first.through;
       next = who;
     }
     return next;
   }
 }
+
+const nothing = (): void => undefined;

@@ -46,6 +46,10 @@ async function answer(request: Request, context: Context, known: Remembered): Pr
 /** True if the replies of this command wait for no change beside their own. */
 export const tellsOwn = (name: string): boolean => loaded.get(name)?.tellsOwn === true;
 
+/** How many rows its reply may have; 0 where that is not known. */
+export const rowsOf = ({ command, args }: Request): number =>
+  loaded.get(command)?.rows?.(args) ?? 0;
+
 async function* follow(
   request: Request,
   context: Context,

@@ -5,7 +5,7 @@ import { count as counted } from '../support/text.ts';
 import { showRelative } from './shared/clock-texts.ts';
 import { type Command, hearsOfChanges } from './shared/command.ts';
 import { type Output, paintState, type Value } from './shared/output.ts';
-import { LIST_OPTIONS, type Listed, listed, listedInParts } from './shared/run-list.ts';
+import { LIST_OPTIONS, type Listed, listed, listedInParts, rowsAsked } from './shared/run-list.ts';
 import { lastAlive, sayOf, tookMs, whenOf } from './shared/run-words.ts';
 import type { ShortRun } from './shared/views.ts';
 import { noDaemon, watched } from './shared/waiting.ts';
@@ -35,6 +35,8 @@ export const list: Command<typeof LIST_OPTIONS, Listed, Listed> = {
   /** Its parts come on the stream. */
   handle: async (request, context) =>
     request.parts ? { total: 0, runs: [] } : whole(await listed(request, context)),
+
+  rows: rowsAsked,
 
   follows: ({ watch, parts }) => watch === true || parts === true,
 

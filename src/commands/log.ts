@@ -80,7 +80,7 @@ async function newLine(
   context: Context,
   signal: AbortSignal,
 ): Promise<void> {
-  if (isSettled(await getRun(id, context))) return;
+  if (signal.aborted || isSettled(await getRun(id, context))) return;
   const over = new AbortController();
   const end = (): void => over.abort();
   const unlisten = onAbort(signal, end);

@@ -4,7 +4,7 @@ import { prepareFolder, socketPaths } from '../api/address.ts';
 import { Feed } from '../api/feed.ts';
 import { type Serving, serve } from '../api/server.ts';
 import { limitsOf, policyOf } from '../catalog/catalog.ts';
-import { dispatcher, loadCommands, tellsOwn } from '../commands/dispatch.ts';
+import { dispatcher, loadCommands, rowsOf, tellsOwn } from '../commands/dispatch.ts';
 import type { Context } from '../commands/shared/command.ts';
 import type { Change, Engine } from '../engine/engine.ts';
 import type { Members } from '../engine/members.ts';
@@ -336,7 +336,8 @@ export class Daemon {
     const handle = dispatcher(this.context);
     this.#watching.answer({ handle, durable });
     const onLook = (): void => this.#opened.look();
-    return serve({ path, prepare, onAnew, onLook, clock, handle, durable, onError });
+    const asked = { handle, rows: rowsOf, durable, onError };
+    return serve({ path, prepare, onAnew, onLook, clock, ...asked });
   }
 
   #makeAttempts(): Attempts {

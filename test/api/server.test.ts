@@ -13,7 +13,7 @@ import {
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Client, connectDaemon } from '../../src/api/client.ts';
 import { FrameReader, type Request } from '../../src/api/protocol.ts';
 import { type Serving, serve } from '../../src/api/server.ts';
@@ -39,7 +39,7 @@ const echo: Handle = async ({ args }) => args;
 
 async function served(
   handle: Handle,
-  more: { durable?: Durable; clock?: Clock; path?: string } = {},
+  more: { durable?: Durable; clock?: Clock; path?: string; rows?: (asked: Request) => number } = {},
 ): Promise<{ path: string; serving: Serving; errors: unknown[] }> {
   const path = more.path ?? join(mkdtempSync(join(tmpdir(), 'jobrun-test-')), 's.sock');
   const errors: unknown[] = [];
@@ -50,6 +50,7 @@ async function served(
     onLook: () => undefined,
     clock: more.clock ?? systemClock,
     handle,
+    rows: more.rows ?? (() => 0),
     durable: more.durable ?? (async () => undefined),
     onError: (error) => errors.push(error),
   });
@@ -365,6 +366,135 @@ test('when every place is busy, a new client is told so', async () => {
   while (begun < MAX_CONNECTIONS) await delay(systemClock, 10);
   const { closed } = await raw(path);
   expect(await closed).toMatchObject([{ ok: false, error: { code: 'refused' } }]);
+});
+
+describe('a crowd that asks for long lists', () => {
+  const CROWD = 200;
+
+  /** A list waits for its page, as a real one does, and is made then. */
+  function lists(reply: Json = 'list') {
+    const seen = { made: 0 };
+    const handle: Handle = async ({ command, args }) => {
+      if (command !== 'list') return args;
+      await new Promise(setImmediate);
+      seen.made++;
+      return reply;
+    };
+    const rows = ({ command }: Request): number => (command === 'list' ? 1000 : 0);
+    return { seen, handle, rows };
+  }
+
+  const asksForList = (path: string): Socket => {
+    const socket = connect(path);
+    open.push({ close: () => socket.destroy() });
+    socket.on('error', () => undefined);
+    socket.on('connect', () => socket.write(frame(1, { command: 'list' })));
+    return socket.pause();
+  };
+
+  test('keeps no newcomer with a small request waiting, whether all are let in already or stand before it', async () => {
+    const { seen, handle, rows } = lists();
+    const { path } = await served(handle, { rows });
+    for (let i = 0; i < CROWD; i++) asksForList(path);
+    expect(await (await client(path)).call('echo', 'here')).toBe('here');
+    expect(seen.made).toBeLessThan(CROWD / 10);
+    const before = seen.made;
+    expect(await (await client(path)).call('echo', 'here')).toBe('here');
+    expect(seen.made - before).toBeLessThan(CROWD / 10);
+    await vi.waitFor(() => expect(seen.made).toBe(CROWD), 20_000);
+  });
+
+  test('and reads none of them fills no memory: they are made as far as there is room, and the rest when such clients are cut off', async () => {
+    const clock = new FakeClock(0);
+    const size = 4 * 1024 * 1024;
+    const { seen, handle, rows } = lists('x'.repeat(size));
+    const { path } = await served(handle, { rows, clock });
+    for (let i = 0; i < 40; i++) asksForList(path);
+    const room = (64 * 1024 * 1024) / size;
+    await vi.waitFor(() => expect(seen.made).toBeGreaterThanOrEqual(room), 20_000);
+    for (let i = 0; i < 5; i++) await (await client(path)).call('echo', i);
+    expect(seen.made).toBeLessThan(room + 5);
+    await vi.waitFor(async () => {
+      await clock.advance(5000, exchanged);
+      expect(seen.made).toBe(40);
+    }, 20_000);
+  });
+
+  test('and takes every place makes room for a newcomer', async () => {
+    const { path } = await served(
+      ({ command, args }) =>
+        command === 'list' ? new Promise(() => undefined) : Promise.resolve(args),
+      { rows: ({ command }) => (command === 'list' ? 1000 : 0) },
+    );
+    const busy = await Promise.all(Array.from({ length: MAX_CONNECTIONS }, () => raw(path)));
+    for (const { socket } of busy) {
+      socket.write(frame(1, { command: 'list' }));
+      socket.write(encodeFrame({ id: 2, ping: true }, 1000));
+    }
+    const told = (): readonly Json[] => busy.flatMap((one) => one.told);
+    await vi.waitFor(() => expect(told()).toHaveLength(MAX_CONNECTIONS), 20_000);
+    expect(await (await client(path)).call('echo', 'here')).toBe('here');
+    await vi.waitFor(() => expect(told()).toHaveLength(MAX_CONNECTIONS + 1));
+    expect(told().flatMap((one) => (one as { error?: Json }).error ?? [])).toMatchObject([
+      { code: 'refused' },
+    ]);
+  });
+});
+
+describe('a client that sends no more and still reads', () => {
+  /** It sends this, closes its sending side, and reads until the end. */
+  async function halfClosed(path: string, ...frames: readonly Buffer[]): Promise<readonly Json[]> {
+    const socket = connect({ path, allowHalfOpen: true });
+    open.push({ close: () => socket.destroy() });
+    const reader = new FrameReader(2 ** 28);
+    const told: Json[] = [];
+    socket.on('data', (chunk: Buffer) => told.push(...reader.read(chunk)));
+    socket.end(Buffer.concat(frames));
+    await new Promise((resolve) => socket.once('end', resolve));
+    socket.destroy();
+    return told.filter((one) => (one as { id: unknown }).id !== null);
+  }
+
+  const slow: Handle = async ({ args }) => {
+    await exchanged();
+    return args;
+  };
+
+  test('gets its replies, and then the end', async () => {
+    const { path } = await served(slow);
+    expect(await halfClosed(path, frame(1), frame(2))).toMatchObject([
+      { id: 1, reply: 1 },
+      { id: 2, reply: 2 },
+    ]);
+    expect(await halfClosed(path, frame(3, { args: 'x'.repeat(500_000) }))).toMatchObject([
+      { id: 3, ok: true },
+    ]);
+    expect(await halfClosed(path)).toEqual([]);
+    expect(await halfClosed(path, frame(1).subarray(0, 9))).toEqual([]);
+  });
+
+  test('gets a stream to its end; one that has gone holds none', async () => {
+    let held = 0;
+    const { path } = await served(async function* ({ args }, signal) {
+      held++;
+      try {
+        for (let i = 0; i < 3; i++) {
+          yield i;
+          await exchanged();
+        }
+        if (args === 'follow') await delay(systemClock, 60_000, signal);
+      } finally {
+        held--;
+      }
+    });
+    const items = await halfClosed(path, frame(1, { stream: true }));
+    expect(items).toMatchObject([{ item: 0 }, { item: 1 }, { item: 2 }, { end: true }]);
+    const { socket } = await raw(path);
+    socket.write(frame(2, { stream: true, args: 'follow' }));
+    await vi.waitFor(() => expect(held).toBe(1));
+    socket.destroy();
+    await vi.waitFor(() => expect(held).toBe(0), 10_000);
+  });
 });
 
 test('a stream comes item by item, ends, and leaves room for calls beside it', async () => {

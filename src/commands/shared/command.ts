@@ -74,6 +74,8 @@ export interface Command<T extends Options = Options, Reply = unknown, Item = un
    * True where a reply tells nothing but what was durable when its handler was through: it waits for no later change.
    */
   readonly tellsOwn?: boolean;
+  /** How many rows the reply to this request may have, where it may be hundreds. The request is not checked yet. */
+  rows?(request: unknown): number;
   /** Longest wait for the daemon's answer, where it does not depend on what jobs do. */
   readonly answerMs?: number;
 }

@@ -6,6 +6,7 @@ import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
+import { myTurn } from '../../support/turn-taking.ts';
 import type { Context } from './command.ts';
 import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
@@ -14,6 +15,9 @@ import { type ShortRun, shortOf, viewsOf } from './views.ts';
 
 /** A longer list is asked for in parts: it would hold up everybody else's requests. */
 const MAX_LIMIT = 10_000;
+const DEFAULT_LIMIT = 50;
+/** More take some milliseconds to show: hundreds of such lists must not be shown in one turn of the loop. */
+const A_LONG_LIST = 200;
 
 export const LIST_OPTIONS = {
   states: option('--state <states>', states(), `one or more of ${LISTS.all.join(', ')}`),
@@ -25,7 +29,7 @@ export const LIST_OPTIONS = {
     since,
     'accepted since then: 2h, 22:00, yesterday, monday, 2026-11-01',
   ),
-  limit: optionOr('--limit <n>', count(0, MAX_LIMIT), 'at most so many', 50),
+  limit: optionOr('--limit <n>', count(0, MAX_LIMIT), 'at most so many', DEFAULT_LIMIT),
   offset: optionOr('--offset <n>', count(0), 'leave out the first ones', 0),
   watch: flag('--watch', 'print the list again at each change'),
   list: field(choice(LIST_NAMES), 'only what this list of the dashboard shows'),
@@ -58,6 +62,12 @@ export interface Listed<Row extends ShortRun = RunView> {
   readonly damage?: readonly ErrorShape[];
 }
 
+/** How many runs a request for a list that is not checked yet may be answered with. */
+export function rowsAsked(request: unknown): number {
+  const { limit } = (request ?? {}) as { readonly limit?: unknown };
+  return typeof limit === 'number' && limit > 0 ? Math.min(limit, MAX_LIMIT) : DEFAULT_LIMIT;
+}
+
 /** How a list is ordered where nothing is said of it. */
 export const orderOf = (states: readonly StateName[]): 'newest' | 'settled' =>
   states.length > 0 && states.every(isSettledName) ? 'settled' : 'newest';
@@ -73,6 +83,7 @@ async function shownOf(
   { short, around }: ListRequest,
   context: Context,
 ): Promise<Listed<ShortRun>> {
+  if (runs.length > A_LONG_LIST) await myTurn();
   const views = await viewsOf(runs, context);
   return {
     total,
