@@ -17,6 +17,7 @@ import { Bodies, refuseType } from './body.ts';
 import type { Conductor } from './conductor/conductor.ts';
 import type { Ask } from './conductor/updates.ts';
 import { sendEvents } from './events.ts';
+import { waitSignal } from './half-closed.ts';
 import { Repeats } from './idempotency.ts';
 import { type Access, bearerOf, Keys } from './keys.ts';
 import { sendLines } from './lines.ts';
@@ -121,12 +122,13 @@ export class Api {
     return this.#conductor.answer(target, visit, served && this.#askerOf(served, visit));
   }
 
-  #askerOf(served: Served, { signal }: Visit): Ask {
+  #askerOf(served: Served, { request, response, signal }: Visit): Ask {
     const ask = (command: string, args: Json, how?: 'first'): Promise<Json> =>
       durably(command, served, () => {
         const stream = how === 'first';
         const asked = { v: 1, id: 0, command, args, request: null, stream } as const;
-        const answered = served.handle(asked, signal);
+        const ends = stream ? waitSignal(request, response, signal) : signal;
+        const answered = served.handle(asked, ends);
         return stream ? firstOf(itemsOf(answered)) : (answered as Promise<Json>);
       });
     // The type of a reply is its command's, which the caller names.
@@ -179,7 +181,7 @@ export class Api {
   async #ask(
     { route }: Prepared,
     { args, id }: Asked,
-    { response, signal }: Visit,
+    { request, response, signal }: Visit,
     served: Served,
   ): Promise<Reply | null> {
     const { command, how } = route;
@@ -192,7 +194,8 @@ export class Api {
     if (how === 'events') return this.#events(response, itemsOf(served.handle(asked, signal)));
     return durably(command, served, async () => {
       if (isMany) return this.#operations.take((stop) => this.#many(asked, stop, served));
-      const answered = served.handle(asked, signal);
+      const ends = how === 'first' ? waitSignal(request, response, signal) : signal;
+      const answered = served.handle(asked, ends);
       const reply =
         how === 'first' ? await firstOf(itemsOf(answered)) : await (answered as Promise<Json>);
       return route.answer?.(reply) ?? { status: 200, body: reply };
@@ -213,7 +216,7 @@ export class Api {
     );
     if (args.parts !== true)
       return durably(command, served, async () => ({ status: 200, body: await wholeOf(items) }));
-    await sendLines(response, items, this.#onError);
+    await sendLines(response, items, { clock: this.#clock, onError: this.#onError });
     return null;
   }
 

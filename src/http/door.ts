@@ -30,6 +30,7 @@ import { HTTP_BACKLOG, SECOND } from '../support/limits.ts';
 import { plainLine } from '../support/text.ts';
 import { Api, type Served } from './api.ts';
 import { Connections } from './connections.ts';
+import { keepHalfClosed } from './half-closed.ts';
 import { makeKeys } from './keys.ts';
 import { isLingering, lingerAfter } from './linger.ts';
 import { isVisit, PageFiles, pageFileOf } from './page.ts';
@@ -83,6 +84,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     // Refused here, as any wrong Host is.
     requireHostHeader: false,
   });
+  keepHalfClosed(server);
   const connections = new Connections(server);
   server.timeout = UNREAD_MS;
   server.on('timeout', (socket) => {

@@ -4,9 +4,12 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { SECOND } from '../support/limits.ts';
+import { probeHalfClosed } from './half-closed.ts';
 
 /** Often enough for a page to show within three seconds that the daemon is stopped. */
 const HEARTBEAT_MS = SECOND;
+
+const ALIVE = ': alive\n\n';
 
 /** Sends the items until the stream or the connection ends. */
 export async function sendEvents(
@@ -16,13 +19,14 @@ export async function sendEvents(
 ): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'text/event-stream' });
   response.flushHeaders();
+  probeHalfClosed(response, ALIVE, clock);
   let undo = (): void => undefined;
   const beat = (): void => {
     undo = clock.after(
       HEARTBEAT_MS,
       () => {
         // If the last one has not been taken, another would only wait behind it.
-        if (!response.writableNeedDrain) response.write(': alive\n\n');
+        if (!response.writableNeedDrain) response.write(ALIVE);
         beat();
       },
       { idle: true },

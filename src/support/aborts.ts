@@ -1,6 +1,13 @@
 // Listening for the abort of a signal. Node prints a warning when a signal gets its eleventh listener, but hundreds of
 // waits may share one signal. So each signal has a single listener, which calls all that wait.
 
+/** The reason of a wait's abort where its client has closed its sending side: the answer is still wanted. */
+export const HALF_CLOSED = 'the client has closed its sending side';
+
+/** True where the answer is no longer wanted. */
+export const hasGone = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted && reason !== HALF_CLOSED;
+
 interface Hub {
   readonly waiting: Set<() => void>;
   readonly listener: () => void;

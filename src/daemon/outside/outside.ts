@@ -54,6 +54,7 @@ import {
   withProgress,
 } from '../../run/run.ts';
 import { save, settle } from '../../run/transitions.ts';
+import { hasGone } from '../../support/aborts.ts';
 import { type Clock, isoOf } from '../../support/clock.ts';
 import type { Config } from '../../support/config.ts';
 import { JobrunError } from '../../support/errors.ts';
@@ -154,7 +155,7 @@ export class Outside implements OutsideWorkers {
       const held = this.#leases.find(run.id);
       if (held?.lease === leaseOf(run)) held.token = token;
     }
-    if (!signal.aborted) return claimed.map(({ run }) => run);
+    if (!hasGone(signal)) return claimed.map(({ run }) => run);
     await this.#giveBack(claimed);
     return [];
   }

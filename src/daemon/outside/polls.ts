@@ -1,11 +1,12 @@
 // Workers outside that ask for runs, and wait where there is none. A waiting one costs nothing: the scheduler looks
 // here when something may be able to start, and the polls are served in the order in which they came. A worker that has
-// gone gets no run: a run that was taken for it meanwhile is given back.
+// gone gets no run: a run that was taken for it meanwhile is given back. A worker that has closed its sending side may
+// have gone: it gets what is there when it asks, and waits for nothing.
 
 import type { Asking } from '../../commands/shared/outside.ts';
 import type { Claimed, Engine } from '../../engine/engine.ts';
 import { OUTSIDE } from '../../engine/members.ts';
-import { onAbort } from '../../support/aborts.ts';
+import { hasGone, onAbort } from '../../support/aborts.ts';
 import type { Clock } from '../../support/clock.ts';
 import { OUTSIDE_SEEN_MS } from '../../support/limits.ts';
 
@@ -65,16 +66,22 @@ export class Polls {
           reject(error);
         },
       };
+      let hasLooked = false;
       const end = (): void => poll.done([]);
+      const leave = (): void => {
+        if (hasLooked || hasGone(signal)) end();
+      };
       let undo = (): void => undefined;
       let unlisten = (): void => undefined;
       this.#waiting.add(poll);
-      unlisten = onAbort(signal, end);
-      if (signal.aborted) return end();
+      unlisten = onAbort(signal, leave);
+      if (hasGone(signal)) return end();
       // Without a wait the look that begins now is the only one.
       if (asking.waitMs > 0) undo = this.#p.clock.after(asking.waitMs, end, { idle: true });
       this.#look().then(() => {
-        if (asking.waitMs <= 0 && this.#waiting.has(poll)) end();
+        hasLooked = true;
+        const isOver = asking.waitMs <= 0 || signal.aborted;
+        if (isOver && this.#waiting.has(poll)) end();
       }, poll.failed);
     });
   }
