@@ -38,6 +38,7 @@ import {
 } from '../support/schema.ts';
 import { processZone } from '../support/zone-names.ts';
 import { JOB_FUNCTIONS, type JobData, type JobFunction, type Recurrence } from './catalog.ts';
+import { misfitIn } from './json-fit.ts';
 
 /** Below it Node itself does not start. */
 const LEAST_MEMORY_MB = 16;
@@ -113,7 +114,21 @@ const method = v.pipe(
 const isStandard = (value: unknown): boolean =>
   typeof (value as { '~standard'?: { validate?: unknown } } | null)?.['~standard']?.validate ===
   'function';
-const validator = be('a Standard Schema validator (zod, valibot, arktype, …)', isStandard);
+const validator = v.pipe(
+  be('a Standard Schema validator (zod, valibot, arktype, …)', isStandard),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const misfit = dataset.typed ? misfitIn(dataset.value) : null;
+    if (misfit === null) return;
+    const message = ` is ${misfit.kind}, which JSON cannot hold\n${misfit.hint}`;
+    const steps = misfit.path.map(stepTo);
+    const [first, ...more] = steps;
+    addIssue({ message, ...(first && { path: [first, ...more] }) });
+  }),
+);
+/** Valibot reads the key alone. */
+const stepTo = (key: string | number) =>
+  ({ type: 'object', origin: 'value', input: {}, key: key as string, value: null }) as const;
+
 const FUNCTIONS = {
   params: v.optional(validator),
   lock: v.optional(method),

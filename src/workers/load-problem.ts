@@ -55,7 +55,7 @@ function lineOfField(source: string, field: string): number | null {
   );
   const begin = Math.max(0, text.search(DEFINITION));
   let at = -1;
-  for (const part of field.split('.')) {
+  for (const part of field.replace(/\[\d+\]/g, '').split('.')) {
     const next =
       keyAfter(text, part, at < 0 ? begin : at) ?? (at < 0 ? keyAfter(text, part, 0) : null);
     if (next === null) break;
