@@ -3,6 +3,7 @@
 // one stands meanwhile, and one file that never finishes loading keeps no other waiting. The function that loads code
 // is handed in, for this folder knows no workers.
 import { dirname, relative, sep } from 'node:path';
+import type { Lack } from '../run/outcome.ts';
 import { type Clock, within } from '../support/clock.ts';
 import type { Json } from '../support/json.ts';
 import { START_TIMEOUT_MS } from '../support/limits.ts';
@@ -25,6 +26,7 @@ import { type CheckInWorker, checkParams } from './check-params.ts';
 import { optionsOf, readCommand, typedCommands } from './command-file.ts';
 import { readExternal } from './external-file.ts';
 import { Imports } from './imports.ts';
+import { Lacks } from './lacks.ts';
 import {
   changesBetween,
   type Found,
@@ -79,6 +81,7 @@ export class JobCatalog implements Catalog {
   /** Files that have changed since the last pass began; null for all of them. */
   #touched: readonly string[] | null = [];
   readonly #imports: Imports;
+  readonly #lacks = new Lacks();
   readonly #list: () => Promise<Listing>;
   readonly #compare = shared(() => this.#isOutdated());
   #pass: { readonly abort: AbortController; readonly over: Promise<void> } | null = null;
@@ -166,8 +169,12 @@ export class JobCatalog implements Catalog {
     await this.#parts.inspect([file], (entry) => this.#put(entry), new AbortController().signal);
   }
 
-  /** Reads the definition of one job at once, whatever is known of it. */
-  reread(name: string): Promise<JobEntry | null> {
+  /**
+   * Reads the definition of one job at once, whatever is known of it. `lack`: a run of it did not find this, so the job
+   * is broken until it is there.
+   */
+  reread(name: string, lack?: Lack): Promise<JobEntry | null> {
+    if (lack) this.#lacks.found(name, lack);
     const reading = this.#rereading.get(name) ?? this.#reread(name);
     this.#rereading.set(name, reading);
     return reading.finally(() => this.#rereading.delete(name));
@@ -354,8 +361,11 @@ export class JobCatalog implements Catalog {
         concerned ||
         !this.#entries.has(file.name) ||
         known.get(file.name) !== JSON.stringify(file)
-      )
+      ) {
         this.#stale.set(file.name, this.#changes);
+        // Its code may be another by now, that needs no such package.
+        this.#lacks.forget(file.name);
+      }
     }
     return found;
   }
@@ -363,12 +373,16 @@ export class JobCatalog implements Catalog {
   #forget(name: string): void {
     const before = this.find(name);
     this.#stale.delete(name);
+    this.#lacks.forget(name);
     this.#entries.delete(name);
     this.#tellChange(before, null);
     this.#changed();
   }
 
-  #put(entry: FileEntry): void {
+  #put(found: FileEntry): void {
+    const lack = found.state === 'ok' ? this.#lacks.of(found.name) : null;
+    const { name, file, kind } = found;
+    const entry: FileEntry = lack ? { name, file, kind, state: 'broken', error: lack } : found;
     const before = this.#entries.get(entry.name);
     this.#entries.set(entry.name, entry);
     for (const { name, resolve } of this.#awaited) if (name === entry.name) resolve();

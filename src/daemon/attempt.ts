@@ -17,7 +17,7 @@ import type { Claimed, Engine } from '../engine/engine.ts';
 import type { Logs } from '../engine/logs.ts';
 import type { Token } from '../engine/members.ts';
 import { withStart } from '../run/attempts.ts';
-import type { Decision, Outcome } from '../run/outcome.ts';
+import type { Decision, Lack, Outcome } from '../run/outcome.ts';
 import type { Policy } from '../run/policy.ts';
 import { type Progress, type Run, type RunError, runsAlone, withProgress } from '../run/run.ts';
 import type { TraceRules } from '../run/trace.ts';
@@ -59,8 +59,8 @@ export interface AttemptParts {
     assignment: Assignment,
     error: RunError,
   ) => Promise<Decision | undefined>;
-  /** Reads the job's file anew; true where it is sound. */
-  readonly isSound: (job: string) => Promise<boolean>;
+  /** Reads the job's file anew; true where it is sound. An attempt may have found that it lacks something. */
+  readonly isSound: (job: string, lacks?: Lack) => Promise<boolean>;
   readonly onProgress: (run: Run, progress: Progress) => void;
   /** A step of it has been taken, in so long, and is durable. */
   readonly onStep: (run: Run, name: string, ms: number) => void;
@@ -302,9 +302,9 @@ export class Attempt implements RunListener {
     }
     const cause = this.#cause;
     if (cause === null) {
-      if (outcome?.kind === 'threw' && outcome.unloaded) {
-        // Edited into a broken state a moment ago: its runs wait until it is mended.
-        const isSound = await this.#p.isSound(this.run.job);
+      if (outcome?.kind === 'threw' && (outcome.unloaded || outcome.lacks)) {
+        // Edited into a broken state a moment ago, or without a package: its runs wait until it is mended.
+        const isSound = await this.#p.isSound(this.run.job, outcome.lacks);
         // The missing process or file exists now: nothing of it has run, and it starts again.
         if (!isSound || outcome.missing) return { kind: 'stopped' };
       }

@@ -83,8 +83,8 @@ export class Attempts {
       ...parts,
       askOnError: (run, assignment, error) => this.#askOnError(run, assignment, error),
       startsAgain: (run, why) => this.#startsAgain(run, why),
-      isSound: (job) =>
-        parts.catalog.reread(job).then(
+      isSound: (job, lacks) =>
+        parts.catalog.reread(job, lacks).then(
           (entry) => entry?.state === 'ok',
           // It cannot be told just now: what the attempt came to stands.
           (error) => {

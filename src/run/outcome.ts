@@ -16,6 +16,8 @@ export type Outcome =
       readonly unloaded?: boolean;
       /** It could not be, because something that it imports was not there. */
       readonly missing?: boolean;
+      /** The job itself lacks a package that its code names, which it asked for while it ran. */
+      readonly lacks?: Lack;
       /** A process that the job waited for was ended by a signal that stops things. */
       readonly childStopped?: boolean;
       readonly decision?: Decision;
@@ -37,6 +39,16 @@ export type Outcome =
     } & Partial<Death> &
       CutOff)
   | { readonly kind: 'stopped' };
+
+/** A package, or a file of one, that was not there. */
+export interface Lack {
+  /** The name of the package, or the path of the file. */
+  readonly what: string;
+  /** The file that asked for it. */
+  readonly from: string;
+  /** As people are shown it, with the place in the job's file. */
+  readonly problem: string;
+}
 
 /** With a `Death` where it had to be ended in a shared process, which took its neighbours with it. */
 interface Overdue extends Partial<Death> {

@@ -8,6 +8,7 @@ import { withTrace } from '../support/active-trace.ts';
 import { durationMs } from '../support/durations.ts';
 import { isMissingModule, JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
+import { lackOf } from './lacks.ts';
 import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
 import { fileOf } from './messages.ts';
 import { RunContext } from './run-context.ts';
@@ -69,6 +70,9 @@ async function failureOf(
       unloaded: true,
       ...(isMissingModule(first) && { missing: true }),
     };
+  const lacks = lackOf(first, fileOf(scope.assignment));
+  // The daemon looks whether that is still so before it counts as a failure.
+  if (lacks) return { kind: 'threw', error, lacks };
   const fatal = isFatal(thrown) ? { fatal: true } : {};
   const stopped = isOfStoppedChild(thrown) ? { childStopped: true } : {};
   // An attempt that was told to end has its ending already: the daemon asks `onError` where that matters.

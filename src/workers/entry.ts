@@ -78,7 +78,8 @@ function finish(scope: RunScope, outcome: Outcome, untrusted = false): void {
   scope.over = true;
   active.delete(scope.run);
   // Node does not load again what could not be loaded once, although what it lacked may come.
-  const unloaded = outcome.kind === 'threw' && outcome.unloaded === true;
+  const unloaded =
+    outcome.kind === 'threw' && (outcome.unloaded === true || outcome.lacks !== undefined);
   if (finished.length === 0) process.nextTick(report);
   finished.push({ run: scope.run, outcome, untrusted: untrusted || unloaded });
   hold();

@@ -3,7 +3,7 @@
 // looked at, and a message has no other ones.
 import * as v from 'valibot';
 import { type Checked, JOB_FUNCTIONS, type JobData, type Recurrence } from '../catalog/catalog.ts';
-import type { Death, Decision, Outcome } from '../run/outcome.ts';
+import type { Death, Decision, Lack, Outcome } from '../run/outcome.ts';
 import {
   BACKOFFS,
   CATCH_UPS,
@@ -95,6 +95,7 @@ const outcome = variant('kind', {
     fatal: v.optional(flag),
     unloaded: v.optional(flag),
     missing: v.optional(flag),
+    lacks: v.optional(exactly<Lack>({ what: cut, from: cut, problem: cut })),
     childStopped: v.optional(flag),
     decision: v.optional(decision),
   }),

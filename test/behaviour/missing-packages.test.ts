@@ -115,3 +115,57 @@ test('params of a job that lacks a package are refused as those of a broken job,
   const { id } = await s.project.json('schedule', 'checked');
   expect(await s.settled(id)).toMatchObject({ state: 'done', output: 'part' });
 }, 60_000);
+
+test('a package that is imported only while a run is under way breaks the job while it is missing, and charges no run', async () => {
+  const { s, packages } = await started(
+    {
+      late: `export default async () => (await import('part')).part;`,
+      required: `import { createRequire } from 'node:module';
+        const require = createRequire(import.meta.url);
+        export default () => require('part').part;`,
+    },
+    false,
+  );
+  await eventually(async () => (await s.project.ask('jobs')).jobs.length === 2);
+  packages.remove();
+  const runs = [await s.jobs.schedule('late'), await s.jobs.schedule('required')];
+  for (const { id, job } of runs)
+    expect((await s.when(id, ({ reason }) => reason !== null)).reason).toMatch(
+      new RegExp(`${job} is broken: jobs/${job}\\.\\w+:.* .*'part'`),
+    );
+  expect((await s.jobs.status()).broken).toEqual(['late', 'required']);
+  expect((await s.project.cli(['schedule', 'late'])).code).toBe(5);
+  packages.restore();
+  for (const { id } of runs)
+    expect(await s.settled(id)).toMatchObject({ state: 'done', output: 'part', attempt: 1 });
+  expect((await s.jobs.status()).broken).toEqual([]);
+}, 60_000);
+
+test('a run that asks for a package by its params, or does without it, is no sign of a broken job', async () => {
+  const { s } = await started(
+    {
+      named: `export default async ({ name }) => (await import(name)).part;`,
+      spares: `export default () => import('no-such-package').then(() => 'with', () => 'without');`,
+    },
+    false,
+  );
+  const named = await s.jobs.schedule('named', { name: 'no-such-package' });
+  expect(await s.settled(named.id)).toMatchObject({ state: 'failed' });
+  const spares = await s.jobs.schedule('spares');
+  expect(await s.settled(spares.id)).toMatchObject({ state: 'done', output: 'without' });
+  const good = await s.jobs.schedule('named', { name: 'part' });
+  expect(await s.settled(good.id)).toMatchObject({ state: 'done', output: 'part' });
+}, 60_000);
+
+test('a job that no longer names the package that it lacked is whole', async () => {
+  const { s, packages } = await started(
+    { late: `export default async () => (await import('part')).part;` },
+    false,
+  );
+  await eventually(async () => (await s.project.ask('jobs')).jobs.length === 1);
+  packages.remove();
+  const { id } = await s.jobs.schedule('late');
+  await s.when(id, ({ reason }) => reason !== null);
+  s.put('late.mjs', `export default () => 'alone';`);
+  expect(await s.settled(id)).toMatchObject({ state: 'done', output: 'alone', attempt: 1 });
+}, 60_000);
