@@ -2,11 +2,12 @@
 // before.
 import type { SettledName } from '../../run/run.ts';
 import type { History, Period, SettledRun } from '../engine.ts';
+import { isAside } from './run-row.ts';
 import type { Sessions } from './session.ts';
 
 const PAGE = 1000;
 
-const TEXT = `select id::float8, job, state, settled_at, bytes, doc->'state'->'aside' is not null as aside
+const TEXT = `select id::float8, job, state, settled_at, bytes, ${isAside('doc')} as aside
   from run where (settled_at, id) > ($1::float8, $2::bigint) and settled_at < $3::float8
   order by settled_at, id limit ${PAGE}`;
 

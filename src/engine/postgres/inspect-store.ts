@@ -13,7 +13,7 @@ import { plainLine } from '../../support/text.ts';
 import { type MemberInfo, OUTSIDE } from '../members.ts';
 import { openOne, reachOf } from './connect-store.ts';
 import { isAway, reachStore, refuseForgetful, type ServerSession } from './connection.ts';
-import { textIn } from './run-row.ts';
+import { lookedInto, textIn } from './run-row.ts';
 import { COUNT_BYTES, FORMAT, formatOf, quoted, refuseNewer, TABLES } from './schema.ts';
 import type { Session } from './session.ts';
 
@@ -208,7 +208,8 @@ class Look {
       await this.#try(`the table ${table}`, () => this.#ask(text), []);
     }
     const text = `select id::float8, count(*) over ()::float8 as total from run
-      where (doc->>'id')::bigint is distinct from id or doc->'state'->>'name' is distinct from state
+      where (${lookedInto('doc')}->>'id')::bigint is distinct from id
+        or ${lookedInto('doc')}->'state'->>'name' is distinct from state
         or (state = 'running') <> (member is not null) order by id limit ${MOST_NAMED}`;
     const odd = await this.#try('the table run', () => this.#few(text), NO_FEW);
     if (odd.total > 0)
@@ -276,7 +277,7 @@ class Look {
       `select job, sum(runs)::float8 as runs, sum(schedules)::float8 as schedules from (
           select job, count(*) as runs, 0 as schedules from run
             where state in ('scheduled', 'waiting', 'queued') group by job
-          union all select doc->>'job', 0, count(*) from schedule group by 1) a
+          union all select ${lookedInto('doc')}->>'job', 0, count(*) from schedule group by 1) a
         group by job order by job`,
     );
     return new Map(rows.map(({ job, ...numbers }) => [textIn(job), numbers]));
@@ -291,7 +292,7 @@ class Look {
     });
     const [row] = await this.#ask<{ now: number; last: number | null; mark: unknown }>(
       `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, clock_mark as mark,
-        (select max(greatest(created_at, settled_at, (doc->'life'->>'startedAt')::float8)) from run) as last from meta`,
+        (select max(greatest(created_at, settled_at, (${lookedInto('doc')}->'life'->>'startedAt')::float8)) from run) as last from meta`,
     );
     const instants = schedules.flatMap(({ createdAt, lastAt }) => [createdAt, lastAt ?? 0]);
     return {

@@ -9,7 +9,7 @@ import type * as E from '../engine.ts';
 import type { Claims } from './claims.ts';
 import { type Meta, pausesOf } from './decided.ts';
 import { historyOf } from './history.ts';
-import { columnOf } from './run-row.ts';
+import { columnOf, isAside } from './run-row.ts';
 import { Search } from './search.ts';
 import type { Sessions } from './session.ts';
 
@@ -25,7 +25,7 @@ const REASONS = `select 'pauses' as kind, null as name, null::float8 as id, paus
   union all select 'pending', null, r.id::float8, null from run r
     where r.id = any($5::bigint[]) and (
       r.state in (${UNSETTLED.map((name) => `'${name}'`).join(', ')})
-      or (r.state = 'failed' and r.doc->'state'->'aside' is not null))`;
+      or (r.state = 'failed' and ${isAside('r.doc')}))`;
 
 interface Reason {
   readonly kind: 'pauses' | 'running' | 'holder' | 'starts' | 'pending';

@@ -85,6 +85,18 @@ export function columnOf(text: string | undefined): string | null {
   return ODD.test(text) ? JSON.stringify(text).slice(1, -1) : text;
 }
 
+/**
+ * JSON to look into. PostgreSQL looks into none that has a NUL anywhere, which our own JSON may have: the statement
+ * fails, and with it what it says of all other rows. So it sees another control character there.
+ */
+export const lookedInto = (json: string): string =>
+  `replace(${json}::text, E'\\\\u0000', E'\\\\u0001')::json`;
+
+/** True where a run was set aside. Few are, and the others are not parsed for it. */
+export const isAside = (json: string): string =>
+  `case when position('"aside"' in ${json}::text) > 0
+    then ${lookedInto(json)}->'state'->'aside' is not null else false end`;
+
 /** The text that a column stands for. */
 export const textIn = (column: string): string =>
   column.includes('\\') ? (JSON.parse(`"${column}"`) as string) : column;

@@ -18,6 +18,7 @@ import {
   type Progressed,
   type Worker,
 } from '../members.ts';
+import { lookedInto } from './run-row.ts';
 import type { Statement } from './session.ts';
 import type { StoreClock } from './store-clock.ts';
 
@@ -77,7 +78,7 @@ const REMOVE_WORKERS = `delete from worker w where mark = any($1::text[])
 
 const LEASES = `select r.id::float8 as run, array[r.token_turn, r.token_n]::bigint[] as token,
     r.mark, coalesce(w.pid, 0) as pid, coalesce(w.start_time, '') as "startTime", coalesce(w.boot, '') as boot,
-    r.member::float8 as member, coalesce(m.host, r.doc->'life'->'attempts'->-1->>'host', '') as host, m.beat_at as "aliveAt"
+    r.member::float8 as member, coalesce(m.host, ${lookedInto('r.doc')}->'life'->'attempts'->-1->>'host', '') as host, m.beat_at as "aliveAt"
   from run r left join worker w on w.mark = r.mark left join member m on m.id = r.member
   where r.state = 'running'`;
 
@@ -89,7 +90,7 @@ const LIST = `select id::float8, host, pid, since, lease_ms as "leaseMs", beats:
   order by id`;
 
 /** Those of the runs that each of them holds. */
-const PROGRESSED = `select p.value as said from member m cross join lateral json_array_elements(m.info->'progress') as p
+const PROGRESSED = `select p.value as said from member m cross join lateral json_array_elements(${lookedInto('m.info')}->'progress') as p
     join run r on r.id = (p.value->>0)::bigint and r.member = m.id and r.state = 'running'
   where m.id <> $1::bigint`;
 

@@ -17,7 +17,7 @@ import { newTables, packed, type Tables, unpacked } from '../files/tables.ts';
 import { openOne } from './connect-store.ts';
 import type { Meta } from './decided.ts';
 import { linesOfLocks } from './locks.ts';
-import { COLUMNS, columnOf, type RunRow, rowOf, textIn } from './run-row.ts';
+import { COLUMNS, columnOf, isAside, lookedInto, type RunRow, rowOf, textIn } from './run-row.ts';
 import { COUNT_BYTES, quoted } from './schema.ts';
 import type { Session } from './session.ts';
 import { LogSink, logsIn } from './whole-logs.ts';
@@ -136,7 +136,7 @@ export async function importIntoStore(
 async function refuseInUse(session: Session, place: StorePlace): Promise<void> {
   const [found] = await session.query<{ runs: number; schedules: boolean; hosts: string[] }>({
     text: `select (select count(*)::float8 from run) as runs,
-      exists (select from schedule where doc->>'source' = 'made') as schedules,
+      exists (select from schedule where ${lookedInto('doc')}->>'source' = 'made') as schedules,
       (select coalesce(json_agg(host order by id), '[]') from member
         where beat_at > extract(epoch from clock_timestamp()) * 1000 - lease_ms) as hosts`,
   });
@@ -211,10 +211,10 @@ class StoreSink implements StreamSink<Run> {
  */
 const EDGES = `insert into dependency (run, other)
   select distinct r.id, o.id from run r
-    cross join lateral json_array_elements_text(r.doc->'origin'->'after') as a (id)
+    cross join lateral json_array_elements_text(${lookedInto('r.doc')}->'origin'->'after') as a (id)
     join run o on o.id = a.id::bigint
-  where r.state = 'waiting' and r.doc->'state'->>'for' = 'runs'
-    and (o.settled_at is null or o.doc->'state'->'aside' is not null or o.id = any($1::bigint[]))`;
+  where r.state = 'waiting' and ${lookedInto('r.doc')}->'state'->>'for' = 'runs'
+    and (o.settled_at is null or ${isAside('o.doc')} or o.id = any($1::bigint[]))`;
 
 async function putTables(
   session: Session,
