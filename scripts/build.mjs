@@ -282,17 +282,52 @@ await bundle(
  * beside code that is not: no Node module may be left.
  */
 const PAGE = `${root}src/web`;
-/** Notes for bundlers that come after; none does. */
-const withoutNotes = {
-  name: 'without-notes',
+/** What Preact asks of components that are classes, and of markup; the page has neither. */
+const OF_CLASSES =
+  `getDerivedStateFromProps getDerivedStateFromError getSnapshotBeforeUpdate getChildContext
+  shouldComponentUpdate componentWillReceiveProps componentWillUpdate componentDidUpdate componentWillMount
+  componentDidMount componentWillUnmount componentDidCatch dangerouslySetInnerHTML`.split(/\s+/);
+/** Without notes for bundlers that come after, for none does, and without names that are longer than they need be. */
+const shortened = {
+  name: 'shortened',
   generateBundle: (_options, files) => {
     for (const file of Object.values(files))
       if (file.type === 'chunk')
-        file.code = file.code.replace(
-          /(\w?)\/\* @__PURE__ \*\/ /g,
-          (_, before) => before && `${before} `,
+        file.code = OF_CLASSES.reduce(
+          (code, name, i) => code.replaceAll(name, `_${i.toString(36)}`),
+          file.code
+            .replace(/(\w?)\/\* @__PURE__ \*\/ /g, (_, before) => before && `${before} `)
+            .replace(/(?<=^|[;}])const (?=[\w$[{])/gm, 'let '),
         );
   },
+};
+/**
+ * Preact can wait for promises, and take over markup that a server has made. The page does neither: what is only for
+ * that is left out, each part from its beginning up to its end.
+ */
+const UNUSED = [
+  ['128&u.__u&&(c=32&u.__u,', '(s=n.__b)&&s(r)', ''],
+  ['if(e.length=v,r.__v=null,c||o)', 'r.__k||(r.__k=u', 'e.length=v,r.__v=null,r.__e=u.__e;'],
+  ['!u&&(i=t.__c)&&(i=i.__z)', 'u||g(t.__e)', ''],
+];
+const plainPreact = {
+  name: 'plain-preact',
+  transform: (code, id) =>
+    id.endsWith('preact/dist/preact.mjs')
+      ? UNUSED.reduce((text, [begin, end, instead]) => {
+          const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+          if (from < 0 || to < from) throw new Error(`Preact is another one: ${begin}`);
+          return text.slice(0, from) + instead + text.slice(to);
+        }, code)
+      : null,
+};
+/** The page has one copy of the class of errors, and sends none: it needs no more of it than any class has. */
+const plainErrors = {
+  name: 'plain-errors',
+  transform: (code, id) =>
+    id.endsWith('support/errors.ts')
+      ? code.replace(/\n {2}static override \[Symbol[\s\S]*?\n {2}toJSON[\s\S]*?\n {2}\}\n/, '\n')
+      : null,
 };
 await bundle(
   {
@@ -306,7 +341,7 @@ await bundle(
       jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' },
       inject: { h: ['preact', 'h'], Fragment: ['preact', 'Fragment'] },
     },
-    plugins: [withoutNotes],
+    plugins: [plainPreact, plainErrors, shortened],
   },
   { format: 'esm', entryFileNames: '[name].js', sourcemap: false, minify: true, codeSplitting: {} },
 );
@@ -330,14 +365,18 @@ const styles = ['base', 'lists', 'run', 'forms', 'media'].map((name) =>
 );
 /** Variables get short names: no script knows them. */
 const names = [...new Set(styles.join('').match(/--[a-z-]+/g))].sort((a, b) => b.length - a.length);
-const shortened = names.reduce(
+const sheet = names.reduce(
   (text, name, i) => text.replaceAll(name, `--${i.toString(36)}`),
   styles.join(''),
 );
-writeFileSync(`${dist}/web/app.css`, shortened);
+writeFileSync(`${dist}/web/app.css`, sheet);
 writeFileSync(
   `${dist}/web/index.html`,
-  readFileSync(`${PAGE}/index.html`, 'utf8').replace(/>\s+</g, '><').replaceAll(' />', '>'),
+  readFileSync(`${PAGE}/index.html`, 'utf8')
+    .replace(/>\s+</g, '><')
+    .replaceAll(' />', '>')
+    // A browser knows where they are.
+    .replace(/<\/?(head|body)>|<\/html>/g, ''),
 );
 copyFileSync(`${PAGE}/icon.svg`, `${dist}/web/icon.svg`);
 

@@ -1,9 +1,11 @@
 // The lists: which runs each shows, which window of it is on the screen, and where its cursor is. The cursor belongs to
 // a run, not to a row: rows come and go above it, and it stays with its run.
+
 import { JOB_ORDERS } from '../commands/jobs.ts';
 import { SCHEDULE_ORDERS } from '../commands/schedules.ts';
 import type { Status } from '../commands/shared/replies.ts';
-import { LIST_ORDERS, LIST_TITLES, LISTS, type ListName, type RunOrder } from '../run/run-lists.ts';
+import { LIST_ORDERS, LISTS, type ListName, type RunOrder } from '../run/run-lists.ts';
+import { capital } from '../support/text.ts';
 import { type List, namesIn } from './replies.ts';
 
 export type Tab = ListName | 'jobs' | 'schedules';
@@ -23,7 +25,7 @@ export interface TabInfo {
 
 const runs = (tab: ListName, short: string): TabInfo => ({
   tab,
-  title: LIST_TITLES[tab],
+  title: capital(tab),
   short,
   of: 'run',
   list: tab,

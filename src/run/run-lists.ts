@@ -1,5 +1,5 @@
-// The lists of runs that people look at, in a terminal and on the web page: which states each shows, how it is called,
-// and how it is ordered.
+// The lists of runs that people look at, in a terminal and on the web page, which states each shows, and how it is
+// ordered.
 import { STATE_NAMES, type StateName } from './run.ts';
 
 export const LIST_NAMES = ['running', 'scheduled', 'done', 'errors', 'all'] as const;
@@ -14,24 +14,14 @@ export const LISTS: Readonly<Record<ListName, readonly StateName[]>> = {
   all: STATE_NAMES,
 };
 
-export const LIST_TITLES: Readonly<Record<ListName, string>> = {
-  running: 'Running',
-  scheduled: 'Scheduled',
-  done: 'Done',
-  errors: 'Errors',
-  all: 'All',
-};
-
 export const RUN_ORDERS = ['newest', 'oldest', 'due', 'settled'] as const;
 export type RunOrder = (typeof RUN_ORDERS)[number];
 
-const BY_ID: readonly RunOrder[] = ['newest', 'oldest'];
-
 /** How each can be ordered; at first as the first one says. */
 export const LIST_ORDERS: Readonly<Record<ListName, readonly RunOrder[]>> = {
-  running: BY_ID,
-  scheduled: ['due', ...BY_ID],
-  done: ['settled', ...BY_ID],
-  errors: ['settled', ...BY_ID],
-  all: BY_ID,
+  running: ['newest', 'oldest'],
+  scheduled: ['due', 'newest', 'oldest'],
+  done: ['settled', 'newest', 'oldest'],
+  errors: ['settled', 'newest', 'oldest'],
+  all: ['newest', 'oldest'],
 };

@@ -114,7 +114,7 @@ function editDistance(a: string, b: string, most: number): number {
 
 /** `1 run`, `2 runs`, `1,204 runs`. */
 export const count = (n: number, noun: string): string =>
-  `${String(n).replace(/\B(?=(\d{3})+$)/g, ',')} ${noun}${n === 1 ? '' : 's'}`;
+  `${showCount(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 /** One word of a POSIX shell, whatever is in it. */
 export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -143,8 +143,11 @@ export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 /** Bytes as people read them: `12 MB`. */
 export const showMegabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
 
+/** A word as a title. */
+export const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
 /** `1,204`; with few columns `1.2M`. */
-export const showCount = (n: number): string => n.toLocaleString('en-US');
+export const showCount = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
 export function showShortCount(n: number): string {
   if (n < 10_000) return showCount(n);

@@ -43,6 +43,10 @@ export async function ask<Reply>(path: string, asking: Asking = {}): Promise<Rep
   return replyIn(await send(path, asking), asking.signal);
 }
 
+/** Asks for a change; it is waited for as long as it takes. */
+export const post = <Reply>(path: string, body: unknown): Promise<Reply> =>
+  ask<Reply>(path, { method: 'POST', body, patient: true });
+
 /** The whole reply; where it comes in parts, `tell` gets what is found so far. */
 export async function askParts<Reply>(
   path: string,
@@ -130,8 +134,7 @@ const unanswered = (error: unknown, signal?: AbortSignal): JobrunError =>
     ? interrupted(error)
     : new JobrunError('no-daemon', 'the daemon does not answer', 'Start it: jobrun daemon', error);
 
-const interrupted = (error?: unknown): JobrunError =>
-  new JobrunError('interrupted', 'no longer needed', 'Ask again.', error);
+const interrupted = (error?: unknown): JobrunError => new JobrunError('interrupted', '', '', error);
 
 function errorOf(status: number, body: unknown): JobrunError {
   const shape = (body as { readonly error?: ErrorShape } | null)?.error;

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Status } from '../commands/shared/replies.ts';
+import { capital } from '../support/text.ts';
 import { JobPage } from './job-page.tsx';
 import { JobsPage } from './jobs-page.tsx';
 import { link } from './live.ts';
@@ -15,10 +16,13 @@ import { RunsPage } from './runs-page.tsx';
 import { SchedulesPage } from './schedules-page.tsx';
 import { Shell } from './shell.tsx';
 
+/** A minute goes by, and another host falls silent, without a change. */
+const STATUS_MS = 5000;
+
 export function App() {
   const shown = useObservable(place);
   const isLocked = useObservable(link) === 'locked';
-  const status = useLoaded<Status>(isLocked ? null : 'status?overview=true');
+  const status = useLoaded<Status>(isLocked ? null : 'status?overview=true', () => STATUS_MS);
   const title = titleOf(shown);
   useEffect(() => {
     document.title = `${title} · jobrun`;
@@ -32,7 +36,7 @@ function pageOf(shown: Place, status: Status | null): ComponentChildren {
     case 'runs':
       return <RunsPage query={shown.query} status={status} />;
     case 'run':
-      return <RunPage key={shown.id} id={shown.id} />;
+      return <RunPage key={shown.id} id={shown.id} status={status} />;
     case 'jobs':
       return <JobsPage status={status} />;
     case 'job':
@@ -44,9 +48,7 @@ function pageOf(shown: Place, status: Status | null): ComponentChildren {
   }
 }
 
-const TITLES = { runs: 'Runs', jobs: 'Jobs', schedules: 'Schedules' };
-
 function titleOf(shown: Place): string {
   if ('name' in shown) return shown.name;
-  return 'id' in shown ? `Run ${shown.id}` : TITLES[shown.page];
+  return 'id' in shown ? `Run ${shown.id}` : capital(shown.page);
 }

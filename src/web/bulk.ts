@@ -4,11 +4,12 @@ import type { Matched } from '../commands/shared/by-filter.ts';
 import { SETTLED } from '../run/run.ts';
 import { LISTS, type ListName } from '../run/run-lists.ts';
 import { delay } from '../support/page-clock.ts';
-import { count, shellQuoted } from '../support/text.ts';
-import { ask, pathOf } from './api.ts';
+import { capital, count, shellQuoted } from '../support/text.ts';
+import { ask, pathOf, post } from './api.ts';
 import { askFirst } from './dialog.tsx';
+import { changed } from './live.ts';
 import { Observable } from './observable.ts';
-import { seen } from './run-questions.ts';
+import { REASON } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
 import { complain, say, saying } from './toast.tsx';
 
@@ -27,7 +28,7 @@ const ABOUT: Readonly<Record<Many, string>> = {
 
 function askMany(what: Many, which: string, shell: string, act: () => void): void {
   const harms = what === 'abort';
-  const label = harms ? 'Abort' : 'Retry';
+  const label = capital(what);
   askFirst({
     title: `${label} ${which}?`,
     about: ABOUT[what],
@@ -48,14 +49,14 @@ const doneText = (what: Many, done: number, failed: number): string =>
 export function askMarked(what: Many, ids: readonly string[], unmark: () => void): void {
   const act = async (): Promise<void> => {
     say(`${count(ids.length, 'run')} …`);
-    const body = { ids, ...(what === 'abort' && { reason: 'aborted on the web page' }) };
-    const work = ask<Results>(`runs/${what}`, { method: 'POST', body, patient: true });
+    const body = { ids, ...(what === 'abort' && { reason: REASON }) };
+    const work = post<Results>(`runs/${what}`, body);
     const reply = await saying(work, ({ results }) => {
       const failed = results.filter(({ error }) => error && 'code' in error).length;
       return doneText(what, results.length - failed, failed);
     });
     if (reply) unmark();
-    seen();
+    changed();
   };
   askMany(what, count(ids.length, 'run'), shellLine(what, ...ids), () => void act());
 }
@@ -80,7 +81,7 @@ const EVERY_MS = 400;
 export async function askMatching(what: Many, list: ListName, q: string): Promise<void> {
   const send = <Reply>(more: object): Promise<Reply> => {
     const body = { list, ...(q !== '' && { q }), ...more };
-    return ask<Reply>(`runs/${what}`, { method: 'POST', body, patient: true });
+    return post<Reply>(`runs/${what}`, body);
   };
   try {
     const { matched, until } = await send<Matched>({ dryRun: true });
@@ -110,7 +111,7 @@ async function act(
     complain(error);
   }
   underWay.set(null);
-  seen();
+  changed();
 }
 
 async function follow(what: Many, matched: number, id: string): Promise<void> {

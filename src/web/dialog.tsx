@@ -40,7 +40,6 @@ export function QuestionDialog() {
         <Button act={close}>{keep}</Button>
         {answers.map(({ label, harms = false, act }) => (
           <Button
-            key={label}
             is={harms ? 'harm' : 'first'}
             act={() => {
               close();
@@ -61,7 +60,10 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** A modal window. The element that opened it gets the focus back. */
+/**
+ * A modal window. The element that opened it gets the focus back. Esc takes it away at once: a browser that closes one
+ * itself leaves the focus in it until the next frame, and the keys of that moment would be lost.
+ */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
@@ -71,7 +73,7 @@ export function Dialog({ title, children, onClose }: Props) {
     return () => current?.close();
   }, []);
   return (
-    <dialog ref={dialog} aria-labelledby="question" onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby="question" onCancel={onClose}>
       <h2 id="question">{title}</h2>
       {children}
     </dialog>

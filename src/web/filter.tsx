@@ -1,4 +1,5 @@
 // The field with the words of a filter: the list follows what is typed.
+import type { TargetedKeyboardEvent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { after } from '../support/page-clock.ts';
 
@@ -30,6 +31,11 @@ export function Filter({ q, onChange }: Props) {
       onChange(told.current);
     });
   };
+  /** As in the dashboard: Enter keeps the filter, Esc takes it away; both go back to the list. */
+  const leave = ({ key, currentTarget }: TargetedKeyboardEvent<HTMLInputElement>): void => {
+    if (key === 'Escape') type('');
+    if (['Enter', 'Escape'].includes(key)) currentTarget.blur();
+  };
   return (
     <label class="search">
       <span class="hidden">Filter runs</span>
@@ -42,6 +48,7 @@ export function Filter({ q, onChange }: Props) {
         spellcheck={false}
         data-filter
         onInput={(event) => type(event.currentTarget.value)}
+        onKeyDown={leave}
       />
       <kbd>/</kbd>
     </label>

@@ -3,8 +3,8 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { errorIn } from './api.ts';
 import { Dialog } from './dialog.tsx';
+import { changed } from './live.ts';
 import { Button } from './parts.tsx';
-import { seen } from './run-questions.ts';
 import { ShellBlock } from './shell-block.tsx';
 import { asText } from './text.tsx';
 import { say } from './toast.tsx';
@@ -43,7 +43,7 @@ export function FormDialog({ title, label, line, act, close, children }: Props) 
     event.preventDefault();
     try {
       say(await act());
-      seen();
+      changed();
       close();
     } catch (thrown) {
       const { message, hint } = errorIn(thrown);

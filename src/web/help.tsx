@@ -15,6 +15,7 @@ Enter\topen the row
 Space *\tmark the row, mark all
 a\tabort; asks first
 r\tretry, run now, run again
+R\tedit and run
 e\tchange a run
 s\tschedule a run
 P\tpause or resume

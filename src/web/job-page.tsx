@@ -1,12 +1,11 @@
 // One job: what it is, its schedule, and how its last runs went.
 
-import { isTypedJob } from '../catalog/catalog.ts';
 import type { JobView } from '../commands/shared/replies.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import { showCount } from '../support/text.ts';
 import { pathOf } from './api.ts';
 import { Go } from './go.tsx';
-import { pause } from './job-questions.ts';
+import { hasForm, pause } from './job-questions.ts';
 import { JobSchedule } from './job-schedule.tsx';
 import { useKeys } from './keys.ts';
 import { useLoaded } from './loaded.ts';
@@ -16,19 +15,14 @@ import { Button, Head, Panel } from './parts.tsx';
 import { go, to } from './router.ts';
 import { RunBars } from './run-bars.tsx';
 import { Facts } from './run-facts.tsx';
-import { RunTable } from './run-table.tsx';
+import { paceOf, RunTable } from './run-table.tsx';
 import { ShellBlock } from './shell-block.tsx';
 import { shellLine } from './shell-line.ts';
 import { asText } from './text.tsx';
 
 type Job = JobView & { readonly runs: readonly ShortRun[] };
 
-const RUNNING_MS = 1000;
-const paceOf = ({ runs }: Job): number | null =>
-  runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
-
-/** Runs of the built-in job begin in a shell. */
-const hasForm = (job: Job): boolean => job.state !== 'missing' && !isTypedJob(job);
+const TYPED = 'jobrun run -- <command…>';
 
 const runsOf = (name: string, q = ''): string => to.runs({ q: `job:${name}${q}` });
 
@@ -60,7 +54,7 @@ export function JobPage({ name }: { readonly name: string }) {
         )}
       </Head>
       {job.error !== null && <Broken error={job.error} />}
-      {isMissing && <ShellBlock line={shellLine('new', name)} />}
+      {!hasForm(job) && <ShellBlock line={isMissing ? shellLine('new', name) : TYPED} />}
       <div class="two">
         <div class="stack">
           <JobFacts job={job} />

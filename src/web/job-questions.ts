@@ -1,11 +1,16 @@
 // The actions on a job or a schedule: pausing, which ends nothing and is done at once, and what removes something,
 // which is asked first.
+import { isTypedJob } from '../catalog/catalog.ts';
+import type { JobView } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
-import { ask, pathOf, withQuery } from './api.ts';
+import { ask, pathOf, post, withQuery } from './api.ts';
 import { askFirst } from './dialog.tsx';
 import { doing } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
+
+/** Runs of the built-in job begin in a shell, and nowhere else. */
+export const hasForm = (job: JobView): boolean => job.state !== 'missing' && !isTypedJob(job);
 
 export type Pausable =
   | { readonly kind: 'all' }
@@ -42,7 +47,7 @@ export function discard(job: string): void {
     const path = withQuery('runs', { job, state: states, limit: AT_ONCE, short: true });
     const { runs } = await ask<Listed<ShortRun>>(path);
     const body = { ids: runs.map(({ id }) => id), reason: 'discarded on the web page' };
-    if (runs.length > 0) await ask('runs/abort', { method: 'POST', body, patient: true });
+    if (runs.length > 0) await post('runs/abort', body);
     // The rest, where there are more.
     if (runs.length === AT_ONCE) await act();
   };

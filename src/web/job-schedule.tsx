@@ -16,7 +16,7 @@ export function NextTimes({ next }: { readonly next: readonly string[] }) {
   return (
     <ol class="next">
       {next.map((at) => (
-        <li key={at}>
+        <li>
           <Time at={at} isInstant />
         </li>
       ))}

@@ -1,10 +1,9 @@
 // The jobs there are: those with a file, here or on another host, and those that runs ask for although there is none.
 
-import { isTypedJob } from '../catalog/catalog.ts';
 import type { JobView, Status } from '../commands/shared/replies.ts';
 import { showShortCount } from '../support/text.ts';
 import { Go } from './go.tsx';
-import { discard, pause } from './job-questions.ts';
+import { discard, hasForm, pause } from './job-questions.ts';
 import { Rule } from './job-schedule.tsx';
 import { focusedRow, useKeys } from './keys.ts';
 import { useLoaded } from './loaded.ts';
@@ -26,11 +25,17 @@ export function JobsPage({ status }: { readonly status: Status | null }) {
   const mayAct = useMayAct();
   const isPaused = status?.paused.all ?? false;
   const turn = (): void => pause({ kind: 'all' }, !isPaused);
+  const focused = (): JobView | undefined => data?.jobs.find(({ name }) => name === focusedRow());
   const start = (): void => {
-    const name = focusedRow();
-    if (name !== null) go(to.newRun(name));
+    const job = focused();
+    if (job && hasForm(job)) go(to.newRun(job.name));
   };
-  useKeys(mayAct ? { P: turn, s: start } : {});
+  const turnOne = (): void => {
+    const job = focused();
+    if (job) pause({ kind: 'jobs', name: job.name }, job.state !== 'paused');
+    else turn();
+  };
+  useKeys(mayAct ? { P: turnOne, s: start } : {});
   if (!data) return <Missing error={error} />;
   const missing = data.jobs.filter(({ state }) => state === 'missing');
   const others = data.jobs.filter(({ state }) => state !== 'missing');
@@ -101,7 +106,7 @@ function Row({ job, mayAct }: { readonly job: JobView; readonly mayAct: boolean 
       <td class="nowrap">{schedule?.nextAt && <Time at={schedule.nextAt} />}</td>
       {mayAct && (
         <td class="num">
-          {!isTypedJob(job) && (
+          {hasForm(job) && (
             <Go to={to.newRun(name)} class="btn small" aria-label={`New run of ${name}`}>
               New run
             </Go>

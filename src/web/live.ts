@@ -46,7 +46,8 @@ export function startLive(): void {
   look();
 }
 
-const changed = (): void => changes.set(changes.value + 1);
+/** Asks again for what is shown. */
+export const changed = (): void => changes.set(changes.value + 1);
 
 /** The link as it is now. Changes that were missed while it was down are asked for. */
 function become(next: Link): void {

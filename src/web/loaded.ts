@@ -1,15 +1,18 @@
 // The data of a page: asked for when the page opens, and again when something has changed. One look at a time, and the
 // slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A hidden page asks for
 // nothing. Shown data stays until there is something newer: a daemon that is gone leaves its last picture.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { JobrunError } from '../support/errors.ts';
 import { after, monotonic } from '../support/page-clock.ts';
 import { askParts, errorIn } from './api.ts';
+import { doHeldKeys } from './keys.ts';
 import { changes, isVisible } from './live.ts';
 
 const SOON_MS = 100;
 const PACE = 9;
 const SLOWEST_MS = 1000;
+const AGAIN_MS = 2000;
+const TRY_AGAIN = ['no-daemon', 'refused'];
 
 export interface Loaded<T> {
   /** The data of this path, or of the one before while this one is asked for. */
@@ -43,6 +46,7 @@ export function useLoaded<T>(
       present.close();
     };
   }, [path]);
+  useLayoutEffect(doHeldKeys);
   const isOld = shown.path !== path;
   return { data: shown.data, error: isOld ? null : shown.error, isOld };
 }
@@ -87,6 +91,8 @@ function lookAt<T>(
       show(() => ({ path, data, error: null }));
     } catch (thrown) {
       const error = errorIn(thrown);
+      // No change tells of an answer that is there by then.
+      again = TRY_AGAIN.includes(error.code) ? AGAIN_MS : null;
       if (!signal.aborted)
         show((before) => ({ path, data: before.path === path ? before.data : null, error }));
     }

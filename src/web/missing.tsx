@@ -3,7 +3,12 @@ import type { JobrunError } from '../support/errors.ts';
 import { asText } from './text.tsx';
 
 export function Missing({ error }: { readonly error: JobrunError | null }) {
-  if (error === null) return <p class="empty">loading …</p>;
+  if (error === null)
+    return (
+      <p class="empty" aria-busy="true">
+        loading …
+      </p>
+    );
   return (
     <div class="alone">
       <h1>{asText(error.message)}</h1>

@@ -9,6 +9,8 @@ import type { Json } from '../support/json.ts';
 import { ask, errorIn, pathOf } from './api.ts';
 import { Field } from './field.tsx';
 import { Go } from './go.tsx';
+import { JobPage } from './job-page.tsx';
+import { hasForm } from './job-questions.ts';
 import { useLoaded } from './loaded.ts';
 import { Missing } from './missing.tsx';
 import { paramsFrom, paramWords } from './new-run-values.ts';
@@ -32,6 +34,7 @@ export function NewRunPage({ name, from }: Props) {
   const run = useLoaded<RunView>(from === null ? null : `${pathOf('runs', from)}?log=0&results=0`);
   const error = job.error ?? run.error;
   if (error || !job.data || (from !== null && !run.data)) return <Missing error={error} />;
+  if (!hasForm(job.data)) return <JobPage name={name} />;
   const fields = paramFields(job.data.params);
   const first = run.data ? typedFrom(run.data.params, fields) : {};
   return <Form job={job.data} fields={fields} first={first} />;

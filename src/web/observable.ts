@@ -1,5 +1,5 @@
 // A value that components watch: its users are drawn again when it becomes another one.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export class Observable<T> {
   #value: T;
@@ -26,8 +26,9 @@ export class Observable<T> {
   }
 }
 
+/** Watched from the moment that it is shown: what changes before the next frame is not missed. */
 export function useObservable<T>(observable: Observable<T>): T {
   const [, draw] = useState({});
-  useEffect(() => observable.on(() => draw({})), [observable]);
+  useLayoutEffect(() => observable.on(() => draw({})), [observable]);
   return observable.value;
 }

@@ -4,14 +4,17 @@ import type { Status, Throughput } from '../commands/shared/replies.ts';
 import { count, showCount } from '../support/text.ts';
 
 export function Pulse({ status }: { readonly status: Status }) {
-  const { workers, counts, overview, broken, paused } = status;
+  const { workers, counts, overview, broken, paused, hosts } = status;
   const jobs = overview?.jobs ?? 0;
   return (
     <dl class="panel pulse">
       <div>
         <dt>Workers</dt>
         <dd>
-          {workers.busy} <small>of {workers.total} busy</small>
+          {workers.busy}{' '}
+          <small>
+            of {workers.total} busy{hosts.length > 1 && ` on ${hosts.length} hosts`}
+          </small>
           <Slots {...workers} />
         </dd>
       </div>
@@ -61,7 +64,7 @@ function Slots({ busy, total }: Status['workers']) {
   return (
     <div class="slots" aria-hidden="true">
       {Array.from({ length: shown }, (_, i) => (
-        <i key={i} class={i < on ? 'on' : ''} />
+        <i class={i < on ? 'on' : ''} />
       ))}
     </div>
   );
@@ -93,7 +96,7 @@ function Minutes({ ended, failed }: Throughput) {
             const bad = ((failed[i] ?? 0) / most) * (HEIGHT - 2);
             const at = { x: i * wide + wide * 0.1, width: wide * 0.8 };
             return (
-              <g key={i}>
+              <g>
                 <rect class="none" {...at} y={HEIGHT - 1} height={1} />
                 <rect class="ok" {...at} y={HEIGHT - tall} height={tall} />
                 <rect class="bad" {...at} y={HEIGHT - bad} height={bad} />

@@ -47,9 +47,7 @@ export function Results({ id, isRunning }: { readonly id: string; readonly isRun
           <thead>
             <tr>
               {names.map((name) => (
-                <th scope="col" key={name}>
-                  {asText(name)}
-                </th>
+                <th scope="col">{asText(name)}</th>
               ))}
             </tr>
           </thead>
@@ -57,7 +55,7 @@ export function Results({ id, isRunning }: { readonly id: string; readonly isRun
             {rows.map((row, i) => (
               <tr key={first + i} class={'error' in row ? 'bad' : ''}>
                 {names.map((name) => (
-                  <td key={name}>{asText(textOf(row[name]))}</td>
+                  <td>{asText(textOf(row[name]))}</td>
                 ))}
               </tr>
             ))}

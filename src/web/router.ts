@@ -33,7 +33,15 @@ export function placeOf(path: string, search: string): Place {
   return more ? { page: 'new', name, from: query.get('from') } : { page: 'job', name };
 }
 
-const here = (): Place => placeOf(location.pathname.slice(BASE.length), location.search);
+/** The list, or the job, that was shown last: the way back from a run. */
+export let above: string = to.runs();
+
+function here(): Place {
+  const path = location.pathname.slice(BASE.length);
+  const shown = placeOf(path, location.search);
+  if (!['run', 'new'].includes(shown.page)) above = path + location.search;
+  return shown;
+}
 
 export const place = new Observable<Place>({ page: 'runs', query: new URLSearchParams() });
 

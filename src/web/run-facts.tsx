@@ -36,10 +36,17 @@ export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
 
 const runLink = (id: string) => <Go to={to.run(id)}>{id}</Go>;
 
-export function RunFacts({ run }: { readonly run: Details }) {
+interface FactsProps {
+  readonly run: Details;
+  /** Several hosts may share the store. */
+  readonly withHost: boolean;
+}
+
+export function RunFacts({ run, withHost }: FactsProps) {
   const { attempt, maxAttempts, key, schedule, parent, after, worker, reason, state } = run;
   const limit = maxAttempts === null ? '' : ` of ${maxAttempts}`;
   const took = tookMs(run, now());
+  const host = run.attempts.at(-1)?.host;
   return (
     <Panel title="Run">
       <Facts
@@ -52,6 +59,7 @@ export function RunFacts({ run }: { readonly run: Details }) {
           ['Ended', run.settledAt && <Time at={run.settledAt} />],
           ['Took', took === null ? null : <Took run={run} />],
           ['Worker', worker && asText(workerText(worker))],
+          ['Host', withHost && host ? asText(host) : null],
           ['Trace', run.traceUrl ? <a href={run.traceUrl}>open</a> : null],
           ['Priority', run.priority],
           ['Key', key && asText(key)],
@@ -66,19 +74,25 @@ export function RunFacts({ run }: { readonly run: Details }) {
 
 export function Attempts({ attempts }: { readonly attempts: readonly AttemptView[] }) {
   if (attempts.length === 0) return null;
+  const withHost = attempts.some(({ host }) => host !== attempts[0]?.host);
   return (
     <Panel title="Attempts">
       <ol class="tries">
         {[...attempts].reverse().map((one) => (
-          <Attempt key={`${one.number} ${one.startedAt}`} attempt={one} />
+          <Attempt key={`${one.number} ${one.startedAt}`} attempt={one} withHost={withHost} />
         ))}
       </ol>
     </Panel>
   );
 }
 
-function Attempt({ attempt }: { readonly attempt: AttemptView }) {
-  const { number, startedAt, endedAt, outcome, error, signal, exitCode } = attempt;
+interface AttemptProps {
+  readonly attempt: AttemptView;
+  readonly withHost: boolean;
+}
+
+function Attempt({ attempt, withHost }: AttemptProps) {
+  const { host, number, startedAt, endedAt, outcome, error, signal, exitCode } = attempt;
   const present = useNow();
   const timezone = useObservable(zone);
   const lasted = Math.max(
@@ -95,6 +109,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
         <time dateTime={startedAt} title={hoverText(startedAt, timezone)}>
           {clockText(startedAt, timezone)}
         </time>
+        {withHost && asText(` on ${host}`)}
       </span>
       <em>{endedAt === null ? showRunning(lasted) : showDuration(lasted)}</em>
       {error && <small>{asText(error.message)}</small>}

@@ -1,11 +1,13 @@
 // All of one run: what can be done with it, how far it is, what it was given, what it made and what it said.
 
+import { BUILT_IN } from '../catalog/catalog.ts';
 import { showRunning } from '../commands/shared/clock-texts.ts';
-import type { Details } from '../commands/shared/replies.ts';
+import type { Details, JobView, Status } from '../commands/shared/replies.ts';
 import { leftMs } from '../commands/shared/run-words.ts';
 import { pathOf, withQuery } from './api.ts';
 import { ChangeButton } from './change.tsx';
 import { Go } from './go.tsx';
+import { hasForm } from './job-questions.ts';
 import { JsonView } from './json-view.tsx';
 import { type Keys, useKeys } from './keys.ts';
 import { useLoaded } from './loaded.ts';
@@ -13,27 +15,32 @@ import { useMayAct } from './may-act.ts';
 import { Missing } from './missing.tsx';
 import { Button, Head } from './parts.tsx';
 import { Results } from './results.tsx';
-import { go, to } from './router.ts';
+import { above, go, to } from './router.ts';
 import { mayBe } from './run-actions.ts';
 import { Attempts, RunError, RunFacts } from './run-facts.tsx';
 import { RunLog } from './run-log.tsx';
 import { askAbort, askAgain, askNow, askOnward, askRemove, askRetry } from './run-questions.ts';
+import { paceOf } from './run-table.tsx';
 import { SettleButton } from './settle.tsx';
 import { asText } from './text.tsx';
 import { useNow } from './times.tsx';
 
-const RUNNING_MS = 1000;
+interface Props {
+  readonly id: string;
+  readonly status: Status | null;
+}
 
-/** Progress is not told of as a change. */
-const paceOf = ({ state }: Details): number | null => (state === 'running' ? RUNNING_MS : null);
-
-export function RunPage({ id }: { readonly id: string }) {
+export function RunPage({ id, status }: Props) {
   const path = withQuery(pathOf('runs', id), { log: 0, results: 0 });
-  const { data: run, error, isOld } = useLoaded<Details>(path, paceOf);
+  const { data: run, error, isOld } = useLoaded<Details>(path, (one) => paceOf({ runs: [one] }));
+  // A file may have the name of the built-in job, which has no form.
+  const { data: job } = useLoaded<JobView>(run?.job === BUILT_IN ? pathOf('jobs', BUILT_IN) : null);
+  const mayEdit = run?.job !== BUILT_IN || (job !== null && hasForm(job));
   const mayAct = useMayAct();
   useKeys({
     ...(run && mayAct && keysFor(run)),
-    Escape: () => go(to.runs()),
+    ...(run && mayAct && mayEdit && formKeysFor(run)),
+    Escape: () => go(above),
   });
   if (!run || isOld) return <Missing error={error} />;
   const { checkpoint, output, state } = run;
@@ -52,13 +59,13 @@ export function RunPage({ id }: { readonly id: string }) {
         }
         state={state}
       >
-        {mayAct && <Actions run={run} />}
+        {mayAct && <Actions run={run} mayEdit={mayEdit} />}
       </Head>
       <Progress run={run} />
       {run.error && state !== 'running' && <RunError error={run.error} />}
       <div class="two">
         <div class="stack">
-          <RunFacts run={run} />
+          <RunFacts run={run} withHost={status?.engine !== 'json'} />
           <JsonView name="Params" value={run.params} />
           {checkpoint !== null && <JsonView name="Checkpoint" value={checkpoint} />}
           {output !== null && <JsonView name="Output" value={output} />}
@@ -78,10 +85,14 @@ const keysFor = (run: Details): Keys => ({
   r: () => askOnward(run),
   e: () => document.querySelector<HTMLElement>('.change')?.click(),
   l: () => document.querySelector<HTMLElement>('.log')?.focus(),
-  s: () => go(to.newRun(run.job)),
 });
 
-function Actions({ run }: { readonly run: Details }) {
+const formKeysFor = (run: Details): Keys => ({
+  s: () => go(to.newRun(run.job)),
+  R: () => mayBe('again', run) && go(to.newRun(run.job, run.id)),
+});
+
+function Actions({ run, mayEdit }: { readonly run: Details; readonly mayEdit: boolean }) {
   return (
     <>
       {mayBe('now', run) && <Button act={() => askNow(run)}>Run now</Button>}
@@ -100,9 +111,11 @@ function Actions({ run }: { readonly run: Details }) {
       {mayBe('again', run) && (
         <>
           <Button act={() => askAgain(run)}>Run again</Button>
-          <Go to={to.newRun(run.job, run.id)} class="btn">
-            Edit and run
-          </Go>
+          {mayEdit && (
+            <Go to={to.newRun(run.job, run.id)} class="btn">
+              Edit and run
+            </Go>
+          )}
           <Button is="harm" act={() => askRemove(run)}>
             Remove
           </Button>

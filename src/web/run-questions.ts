@@ -5,29 +5,25 @@ import { tookMs } from '../commands/shared/run-words.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
 import type { RunView } from '../run/view.ts';
 import { now } from '../support/page-clock.ts';
-import { ask, pathOf } from './api.ts';
+import { ask, pathOf, post } from './api.ts';
 import { askFirst } from './dialog.tsx';
-import { changes } from './live.ts';
-import { go, to } from './router.ts';
+import { changed } from './live.ts';
+import { above, go, to } from './router.ts';
 import { mayBe } from './run-actions.ts';
 import { shellLine } from './shell-line.ts';
 import { say, saying } from './toast.tsx';
 
-const REASON = 'aborted on the web page';
-
-/** Something was done, and should be seen at once. */
-export const seen = (): void => changes.set(changes.value + 1);
+export const REASON = 'aborted on the web page';
 
 /** Says what came of it, or why it was refused, and shows it at once. */
 export const doing = <T>(work: Promise<T>, text: (reply: T) => string): void =>
-  void saying(work, text).then(seen);
+  void saying(work, text).then(changed);
 
 export const actOn = <Reply>(
   { id }: Pick<ShortRun, 'id'>,
   what: string,
   body: object = {},
-): Promise<Reply> =>
-  ask<Reply>(`${pathOf('runs', id)}/${what}`, { method: 'POST', body, patient: true });
+): Promise<Reply> => post<Reply>(`${pathOf('runs', id)}/${what}`, body);
 
 export function askAbort(run: ShortRun): void {
   const { id, job, state, progress } = run;
@@ -102,7 +98,7 @@ export function askRemove(run: ShortRun): void {
   const { id, job } = run;
   const remove = async (): Promise<void> => {
     await ask(pathOf('runs', id), { method: 'DELETE' });
-    go(to.runs());
+    go(above);
   };
   askFirst({
     title: `Remove ${job} ${id}?`,

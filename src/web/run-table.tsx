@@ -15,6 +15,12 @@ export interface Marks {
   readonly set: (ids: readonly string[], isOn: boolean) => void;
 }
 
+const RUNNING_MS = 1000;
+
+/** How soon runs are asked for again: progress is not told of as a change. */
+export const paceOf = ({ runs }: { readonly runs: readonly Pick<ShortRun, 'state'>[] }) =>
+  runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
+
 interface Props {
   readonly runs: readonly ShortRun[];
   /** Null where runs cannot be marked. */
@@ -35,7 +41,7 @@ export function RunTable({ runs, marks, withJob = true }: Props) {
             </th>
           )}
           {TITLES.filter((name) => withJob || name !== 'Job').map((name) => (
-            <th scope="col" key={name} class={name === 'Took' ? 'num' : ''}>
+            <th scope="col" class={name === 'Took' ? 'num' : ''}>
               {name}
             </th>
           ))}

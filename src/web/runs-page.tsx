@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks';
 import type { Status } from '../commands/shared/replies.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { ShortRun } from '../commands/shared/views.ts';
-import { LIST_NAMES, LIST_TITLES, LISTS, type ListName } from '../run/run-lists.ts';
-import { showCount } from '../support/text.ts';
+import { LIST_NAMES, LISTS, type ListName } from '../run/run-lists.ts';
+import { capital, showCount } from '../support/text.ts';
 import { withQuery } from './api.ts';
 import { askMarked, type Many } from './bulk.ts';
 import { MarkedBar, MatchingButtons, OperationBar } from './bulk-bar.tsx';
@@ -18,15 +18,10 @@ import { Pulse } from './pulse.tsx';
 import { go, to } from './router.ts';
 import { mayBe } from './run-actions.ts';
 import { askAbort, askOnward } from './run-questions.ts';
-import { type Marks, RunTable } from './run-table.tsx';
+import { type Marks, paceOf, RunTable } from './run-table.tsx';
 import { asText } from './text.tsx';
 
 const PAGE = 50;
-const RUNNING_MS = 1000;
-
-/** Progress is not told of as a change. */
-const paceOf = ({ runs }: Listed<ShortRun>): number | null =>
-  runs.some(({ state }) => state === 'running') ? RUNNING_MS : null;
 
 interface Shown {
   readonly list: ListName;
@@ -142,11 +137,10 @@ function Tabs({ shown, status }: { readonly shown: Shown; readonly status: Statu
     <nav class="tabs" aria-label="Lists">
       {LIST_NAMES.map((name) => (
         <Go
-          key={name}
           to={addressOf({ ...shown, list: name, offset: 0 })}
           aria-current={name === shown.list ? 'page' : undefined}
         >
-          {LIST_TITLES[name]}
+          {capital(name)}
           {status && <b>{showCount(countOf(name))}</b>}
         </Go>
       ))}

@@ -4,6 +4,7 @@ import type { ScheduleView } from '../run/schedule.ts';
 import { Go } from './go.tsx';
 import { pause, unschedule } from './job-questions.ts';
 import { NextTimes, Rule } from './job-schedule.tsx';
+import { focusedRow, useKeys } from './keys.ts';
 import { useLoaded } from './loaded.ts';
 import { useMayAct } from './may-act.ts';
 import { Missing } from './missing.tsx';
@@ -18,6 +19,11 @@ const TITLES = 'Name State Job Rule Zone Next Last Skipped'.split(' ');
 export function SchedulesPage() {
   const { data, error } = useLoaded<{ readonly schedules: readonly ScheduleView[] }>('schedules');
   const mayAct = useMayAct();
+  const turn = (): void => {
+    const one = data?.schedules.find(({ name }) => name === focusedRow());
+    if (one) pause({ kind: 'schedules', name: one.name }, !one.paused);
+  };
+  useKeys(mayAct ? { P: turn } : {});
   if (!data) return <Missing error={error} />;
   return (
     <>

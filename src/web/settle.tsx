@@ -1,14 +1,15 @@
 // Settling a run that waits for an outside result: with an output it is done, with a message it has failed.
 
 import { useState } from 'preact/hooks';
+import { capital } from '../support/text.ts';
 import { Area, Field } from './field.tsx';
 import { DialogButton, FormDialog } from './form-dialog.tsx';
 import { actOn } from './run-questions.ts';
 import { shellLine } from './shell-line.ts';
 
 const WAYS = {
-  complete: { label: 'Complete', field: 'Output', kind: 'JSON', option: 'output', ended: 'done' },
-  fail: { label: 'Fail', field: 'Message', kind: '', option: 'message', ended: 'failed' },
+  complete: { field: 'Output', kind: 'JSON', option: 'output', ended: 'done' },
+  fail: { field: 'Message', kind: '', option: 'message', ended: 'failed' },
 } as const;
 
 interface Props {
@@ -17,13 +18,14 @@ interface Props {
 }
 
 export const SettleButton = ({ id, what }: Props) => (
-  <DialogButton label={WAYS[what].label} is={what === 'fail' ? 'harm' : 'first'}>
+  <DialogButton label={capital(what)} is={what === 'fail' ? 'harm' : 'first'}>
     {(close) => <SettleDialog id={id} what={what} close={close} />}
   </DialogButton>
 );
 
 function SettleDialog({ id, what, close }: Props & { readonly close: () => void }) {
-  const { label, field, kind, option, ended } = WAYS[what];
+  const label = capital(what);
+  const { field, kind, option, ended } = WAYS[what];
   const [text, setText] = useState('');
   const act = async (): Promise<string> => {
     const body = text && { [option]: kind ? JSON.parse(text) : text };

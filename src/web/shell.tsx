@@ -56,6 +56,7 @@ export function Shell({ status, children }: Props) {
           )}
         </div>
         <OffBar />
+        <SilentBar hosts={status?.hosts ?? []} />
       </header>
       <main id="main" tabIndex={-1}>
         {children}
@@ -66,12 +67,7 @@ export function Shell({ status, children }: Props) {
   );
 }
 
-const LINK_WORDS: Readonly<Record<Link, string>> = {
-  connecting: 'connecting',
-  live: 'live',
-  off: 'no answer',
-  locked: 'no key',
-};
+const LINK_WORDS: Partial<Record<Link, string>> = { off: 'no answer', locked: 'no key' };
 
 function LinkMark({ isReadOnly }: { readonly isReadOnly: boolean }) {
   const now = useObservable(link);
@@ -79,7 +75,7 @@ function LinkMark({ isReadOnly }: { readonly isReadOnly: boolean }) {
     <span class={now === 'live' ? 'live' : 'live off'} role="status">
       <i />
       <span>
-        {LINK_WORDS[now]}
+        {LINK_WORDS[now] ?? now}
         {isReadOnly && ', read only'}
       </span>
     </span>
@@ -93,6 +89,17 @@ function OffBar() {
     <p class="offbar" role="alert">
       The daemon does not answer. This is how it was; the page goes on by itself. Start it:{' '}
       <code>jobrun daemon</code>
+    </p>
+  );
+}
+
+/** The daemon of another host of the store: its runs go on elsewhere when its lease is over. */
+function SilentBar({ hosts }: Pick<Status, 'hosts'>) {
+  const silent = hosts.filter(({ state }) => state === 'silent').map(({ host }) => host);
+  if (silent.length === 0) return null;
+  return (
+    <p class="offbar" role="alert">
+      No sign of {asText(silent.join(', '))}. Other hosts take over its runs when its lease ends.
     </p>
   );
 }

@@ -4,14 +4,6 @@ import { partsOf } from './visible-text.ts';
 /** A function rather than a component: the page calls it sixty times, and its scripts have a limit of bytes. */
 export const asText = (text: string) => (
   <bdi>
-    {partsOf(text).map((part, i) =>
-      i % 2 === 0 ? (
-        part
-      ) : (
-        <span class="code" key={i}>
-          {part}
-        </span>
-      ),
-    )}
+    {partsOf(text).map((part, i) => (i % 2 === 0 ? part : <span class="code">{part}</span>))}
   </bdi>
 );

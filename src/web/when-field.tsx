@@ -71,7 +71,7 @@ export function WhenField({ typed, otherwise, onType }: Props) {
         />
         <div class="chips">
           {EXAMPLES.map((text) => (
-            <Button key={text} is="small" act={() => onType(text)}>
+            <Button is="small" act={() => onType(text)}>
               {text}
             </Button>
           ))}

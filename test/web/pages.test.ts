@@ -50,7 +50,7 @@ const TALK = `export default async (params, ctx) => {
 
 const SHOP = {
   ...Object.fromEntries(
-    ['work', 'asked', 'later', 'secret', 'keys', 'looked'].map((job) => [`jobs/${job}.mjs`, WORK]),
+    ['work', 'asked', 'later', 'secret', 'looked'].map((job) => [`jobs/${job}.mjs`, WORK]),
   ),
   'jobs/form.mjs': FORM,
   'jobs/hostile.mjs': HOSTILE,
@@ -388,41 +388,22 @@ describe.runIf(platform.hasBrowser)('the page', { timeout: 60_000 }, () => {
     expect(await counted('state:aborted')).toBe(2201);
   });
 
-  test('is used by keys alone, as the dashboard is', async () => {
+  test('offers no form for a run that was typed in a shell, and says how another is started', async () => {
     const { project } = shop();
-    const ids: string[] = [];
-    for (let i = 0; i < 3; i++) ids.push(await run(project, 'keys', { in: '2h' }));
-    const page = await open('/runs?q=job%3Akeys');
-    const focused = (): Promise<unknown> => page.evaluate('document.activeElement.textContent');
-    await page.getByText('1–3 of 3').waitFor();
-    await page.keyboard.press('j');
-    await page.keyboard.press('j');
-    expect(await focused()).toBe(ids[1]);
-    await page.keyboard.press('Space');
-    await page.getByText('1 run marked').waitFor();
-    await page.keyboard.press('Escape');
-    await run(project, 'keys', { in: '2h' });
-    await page.getByText('1–4 of 4').waitFor();
-    expect(await focused(), 'the focus stays with its run').toBe(ids[1]);
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: `#${ids[1]} keys` }).waitFor();
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('/');
-    await page.keyboard.type('work');
-    await page.getByLabel('Filter runs').and(page.locator(':focus')).waitFor();
-    await page.getByLabel('Filter runs').blur();
-    await page.keyboard.press('?');
-    await page.getByRole('dialog').getByText('go through the rows').waitFor();
-    await page.keyboard.press('Escape');
-    // The browser closes it, a moment after the key.
-    await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    await page.keyboard.press('6');
-    await page.getByRole('heading', { name: 'Jobs' }).first().waitFor();
-    // A page that was opened by its address too: s is its own key before it is the one of every page.
-    const other = await open('/jobs/keys');
-    await other.getByRole('link', { name: 'all of them' }).waitFor();
-    await other.keyboard.press('s');
-    await other.getByRole('heading', { name: 'New run of keys' }).waitFor();
+    const id = (await project.cli(['schedule', '-q', '--', 'true'])).stdout.trim();
+    const page = await open(`/runs/${id}`);
+    await button(page, 'Run again').waitFor();
+    const edit = page.getByRole('link', { name: 'Edit and run' });
+    expect(await edit.count()).toBe(0);
+    await page.keyboard.press('s');
+    await page.getByRole('row', { name: 'work' }).waitFor();
+    await open('/jobs/command/new');
+    await page.getByText('jobrun run -- <command…>').waitFor();
+    expect(await page.getByRole('link', { name: 'New run' }).count(), 'the one of each page').toBe(
+      1,
+    );
+    await open(`/runs/${await run(project, 'later', { in: 0 })}`);
+    await edit.waitFor();
   });
 
   test('shows no action to those who may only read', async () => {
