@@ -161,6 +161,9 @@ class FolderWatcher implements Watcher {
     if (this.#watches !== watches || this.refusal !== null) return;
     this.refusal = error;
     void watches.close();
+    // The watches may have worked until now, and the next look at everything be a minute away.
+    this.#allAt = this.#o.clock.monotonic();
+    this.#turned.abort();
     this.#o.onRefused(error);
   }
 

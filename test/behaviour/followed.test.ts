@@ -142,6 +142,21 @@ test('past the limit of watches the folder is polled: said once, by status and b
   expect((await s.project.cli(['status'])).stdout).toContain('read every second');
 }, 60_000);
 
+test('a folder that comes when no more watches are given has everything polled from then on', async () => {
+  const s = new Site({ v: text('1') });
+  s.project.env.NODE_OPTIONS = `--import ${join(ROOT, 'test/helpers/no-watches.mjs')}`;
+  s.project.env.JOBRUN_TEST_WATCHES = '10';
+  await s.up();
+  expect((await s.project.json('status')).watch.by).toBe('events');
+  s.put(`${'deep/'.repeat(12)}w.mjs`, text('1'));
+  await eventually(async () => (await s.project.json('status')).watch.by === 'polling');
+  s.put('new.mjs', text('1'));
+  const jobs = async (): Promise<number> => (await s.project.ask('jobs')).jobs.length;
+  await eventually(async () => (await jobs()) === 3, 20_000);
+  s.put('other.mjs', text('1'));
+  await eventually(async () => (await jobs()) === 4, 20_000);
+}, 60_000);
+
 test('reload reads everything anew and says what became of which job, and so does the log', async () => {
   const s = await site(
     { good: text('1'), bad: 'export default {', goes: text('1'), same: text('1') },
