@@ -6,9 +6,9 @@ import type { Due } from '../run/run.ts';
 import { waitOf } from '../run/waits.ts';
 import { withTrace } from '../support/active-trace.ts';
 import { durationMs } from '../support/durations.ts';
-import { isMissingModule, JobrunError } from '../support/errors.ts';
+import { JobrunError } from '../support/errors.ts';
 import type { Json } from '../support/json.ts';
-import { lackOf } from './lacks.ts';
+import { isMissing, lackOf } from './lacks.ts';
 import { isLoaded, isOutdated, type LoadedJob, loadJob } from './loader.ts';
 import { fileOf } from './messages.ts';
 import { RunContext } from './run-context.ts';
@@ -68,7 +68,7 @@ async function failureOf(
       kind: 'threw',
       error,
       unloaded: true,
-      ...(isMissingModule(first) && { missing: true }),
+      ...(isMissing(first) && { missing: true }),
     };
   const lacks = lackOf(first, fileOf(scope.assignment));
   // The daemon looks whether that is still so before it counts as a failure.

@@ -7,15 +7,20 @@ import { isOurs } from '../catalog/resolution.ts';
 import type { Lack } from '../run/outcome.ts';
 import { isMissingModule, orElseSync } from '../support/errors.ts';
 import { loadProblem } from './load-problem.ts';
+import { field } from './thrown.ts';
 
 const MISSING = /Cannot find (?:package|module) '([^'\n]+)'(?: imported from ([^\n]+))?/;
 const IN_PACKAGES = /[\\/]node_modules[\\/]/;
 
+/** True where Node did not find something that the code imports. */
+export const isMissing = (thrown: unknown): boolean =>
+  isMissingModule({ code: field(thrown, 'code') });
+
 /** The package that was missing where the job of this file threw; null for any other error. */
 export function lackOf(thrown: unknown, file: string): Lack | null {
-  if (!isMissingModule(thrown)) return null;
-  const { message, requireStack } = thrown as Error & { readonly requireStack?: unknown };
-  const [, what = '', importer] = MISSING.exec(message) ?? [];
+  if (!isMissing(thrown)) return null;
+  const requireStack = field(thrown, 'requireStack');
+  const [, what = '', importer] = MISSING.exec(String(field(thrown, 'message'))) ?? [];
   const from = importer ?? (Array.isArray(requireStack) ? String(requireStack[0]) : '');
   if (what === '' || from === '') return null;
   const isPath = /^(?:[./\\]|[a-z]:|node:|file:)/i.test(what);

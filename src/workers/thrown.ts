@@ -78,7 +78,8 @@ function textField(thrown: unknown, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-function field(value: unknown, name: PropertyKey): unknown {
+/** A field of something that job code made; undefined where it has none, or throws. */
+export function field(value: unknown, name: PropertyKey): unknown {
   if (!isObject(value) && typeof value !== 'function') return undefined;
   try {
     return Reflect.get(value, name);
