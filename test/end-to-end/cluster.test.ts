@@ -1,9 +1,9 @@
 // Two daemons on one store: what a user sees of them.
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { hosts } from '../helpers/cluster.ts';
-import { ask } from '../helpers/http.ts';
-import { freshStore, Server } from '../helpers/postgres.ts';
-import { eventually, isAlive } from '../helpers/project.ts';
+import { ask, receiver } from '../helpers/http.ts';
+import { clientOf, freshStore, query, Server } from '../helpers/postgres.ts';
+import { type Doc, eventually, isAlive } from '../helpers/project.ts';
 import { samplesOf } from '../helpers/prometheus.ts';
 
 beforeAll(async () => void (await freshStore({ fsync: true })), 120_000);
@@ -54,6 +54,24 @@ it('of a daemon with two places no three runs are under way at one instant, and 
   await one.until(long, ['running']);
   expect((await one.ask('status')).workers).toEqual({ busy: 1, total: 2 });
   await one.cli(['abort', long, '--force']);
+}, 120_000);
+
+it('status is told while the renewal of the lease has to wait', async () => {
+  const store = await freshStore({ fsync: true });
+  const { one } = await hosts(['one'], { store, files, lease: '30s' });
+  await one.daemon();
+  const blocker = await clientOf(store);
+  onTestFinished(() => blocker.end());
+  await blocker.query('begin');
+  await blocker.query('lock table member in share mode');
+  const [{ pid } = { pid: 0 }] = (await blocker.query('select pg_backend_pid() as pid')).rows;
+  const text = 'select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))';
+  const waiting = async () => (await query(store, text, [pid])).length;
+  await eventually(async () => (await waiting()) > 0, 20_000);
+  const status = await one.ask('status');
+  expect(status.hosts.map(({ host }: Doc) => host)).toEqual(['one']);
+  expect(await waiting(), 'its lease waits still').toBeGreaterThan(0);
+  await blocker.query('rollback');
 }, 120_000);
 
 it('params that are added to a run are added to those that it has, on any host', async () => {
@@ -174,6 +192,14 @@ it('every host tells of all, an abort reaches a run of the other one, and a job 
   expect(await one.show(id)).toMatchObject({ state: 'aborted', reason: 'from elsewhere' });
 }, 120_000);
 
+/** The spans that a collector has got, of all daemons. */
+const spansIn = (received: readonly { readonly body: string }[]): Doc[] =>
+  received.flatMap(({ body }) =>
+    JSON.parse(body).resourceSpans.flatMap((one: Doc) =>
+      one.scopeSpans.flatMap(({ spans }: Doc) => spans),
+    ),
+  );
+
 it('a trace goes with its run from the host that accepts it to the one that runs it, and with what it emits to the next one', async () => {
   const { one, two } = await hosts(['one', 'two'], { files, lease: '30s' });
   two.write(
@@ -181,6 +207,8 @@ it('a trace goes with its run from the host that accepts it to the one that runs
     'export default async (_params, ctx) => { await ctx.emit("second"); return ctx.trace; };',
   );
   one.write('jobs/second.js', 'export default async (_params, ctx) => ctx.trace;');
+  const collector = await receiver(() => 200);
+  for (const host of [one, two]) host.env.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url;
   const daemons = { one: await one.daemon(), two: await two.daemon() };
   await eventually(async () => (await one.ask('status')).hosts[1]?.jobs.length === 2, 20_000);
   const traceId = '5'.repeat(32);
@@ -202,6 +230,17 @@ it('a trace goes with its run from the host that accepts it to the one that runs
     output: { traceparent: expect.stringMatching(span) },
   });
   expect(second.output.traceparent, 'a span of its own').not.toBe(traceparent);
+  const spanOf = (name: string): Promise<Doc> =>
+    eventually(() => spansIn(collector.received).find((one) => one.name === name) ?? null);
+  const partsOf = (text: string): string[] => text.split('-').slice(1, 3);
+  for (const [name, own, parent] of [
+    ['process first', traceparent, caller.traceparent],
+    ['process second', second.output.traceparent, traceparent],
+  ]) {
+    const { traceId: trace, spanId, parentSpanId, links } = await spanOf(name);
+    expect([trace, spanId, links], name).toEqual([...partsOf(own), []]);
+    expect([trace, parentSpanId], name).toEqual(partsOf(parent));
+  }
 
   delete one.env.TRACEPARENT;
   delete one.env.TRACESTATE;

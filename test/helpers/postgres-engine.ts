@@ -49,6 +49,7 @@ export async function openStore(url: string, clock: Clock = systemClock): Promis
   });
   const members = new StoreMembers({
     ask: (statement) => sessions.read(statement),
+    read: (statement) => sessions.read(statement),
     clock: new StoreClock(systemClock),
     host: 'here',
     leaseMs: 30_000,

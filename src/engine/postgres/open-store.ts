@@ -37,6 +37,7 @@ export async function openStore(
   const answerMs = leaseMs / ANSWERS_PER_LEASE;
   const asking = sessions.asking(Math.min(MOST_ANSWER_MS, Math.max(LEAST_ANSWER_MS, answerMs)));
   const members = new StoreMembers({
+    read: (statement) => sessions.read(statement),
     ...{ ask: asking.ask, clock, host, leaseMs, state, pids, onError, id: engine.id },
     holdAs: (member) => engine.holdAs(member),
     onTrouble: (listener) => {

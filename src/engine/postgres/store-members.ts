@@ -23,7 +23,10 @@ import type { Statement } from './session.ts';
 import type { StoreClock } from './store-clock.ts';
 
 export interface StoreMembersOptions {
+  /** In the session of the lease, whose statements follow each other. */
   readonly ask: <Row>(statement: Statement) => Promise<readonly Row[]>;
+  /** In any other session: for what is shown, which must wait for no write of this member. */
+  readonly read: <Row>(statement: Statement) => Promise<readonly Row[]>;
   readonly clock: StoreClock;
   readonly host: string;
   readonly leaseMs: number;
@@ -226,7 +229,7 @@ export class StoreMembers implements Members, Cluster {
   }
 
   async list(): Promise<readonly ListedMember[]> {
-    const rows = await this.#o.ask<Omit<ListedMember, keyof MemberInfo> & { info: MemberInfo }>({
+    const rows = await this.#o.read<Omit<ListedMember, keyof MemberInfo> & { info: MemberInfo }>({
       text: LIST,
       values: [HOUR],
     });
@@ -244,7 +247,7 @@ export class StoreMembers implements Members, Cluster {
 
   async #askProgressed(): Promise<readonly Progressed[]> {
     const values = [this.#self.id];
-    const rows = await this.#o.ask<{ said: Progressed }>({ text: PROGRESSED, values });
+    const rows = await this.#o.read<{ said: Progressed }>({ text: PROGRESSED, values });
     return rows.map(({ said }) => said);
   }
 

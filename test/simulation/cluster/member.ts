@@ -220,6 +220,7 @@ export class Member {
     });
     const members = new StoreMembers({
       ask: line.asking(LEASE_MS / 6),
+      read: (statement) => line.read(statement),
       clock,
       host,
       leaseMs: LEASE_MS,
