@@ -80,9 +80,11 @@ test('a lock is held by one run at a time across jobs, and its other runs do not
   const text = (
     name: string,
   ) => `export default { lock: ({ account }) => 'account ' + account, run: async ({ account, ms = 150 }, ctx) => {
-    mark('begin', { account, id: ctx.id }); await ctx.sleep(ms); mark('end', { account, id: ctx.id }); return '${name}'; } };`;
+    mark('begin', { account, id: ctx.id });
+    try { await ctx.sleep(ms); } finally { mark('end', { account, id: ctx.id }); }
+    return '${name}'; } };`;
   const s = await site({ debit: text('debit'), credit: text('credit') }, '--workers', '8');
-  const first = await s.jobs.schedule('debit', { account: 1, ms: 1500 });
+  const first = await s.jobs.schedule('debit', { account: 1, ms: 600_000 });
   await s.state(first.id, 'running');
   const second = await s.jobs.schedule('credit', { account: 1 });
   const free = await s.jobs.schedule('credit', { account: 2 });
@@ -98,6 +100,7 @@ test('a lock is held by one run at a time across jobs, and its other runs do not
       params: { account: i % 3, ms: 30 },
     })),
   );
+  await s.jobs.abort(first.id);
   for (const one of [second, ...many]) await s.settled((one as { id: string }).id);
   const held = new Map<number, string>();
   for (const { name, account, id } of s.marks()) {
