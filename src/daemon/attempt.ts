@@ -67,7 +67,7 @@ export interface AttemptParts {
   /** The disk refuses a result; told at each try, and with null when it went through. */
   readonly onStuck: (error: unknown | null) => void;
   /** Asked where its process could not be started: true where it is worth another try. */
-  readonly startsAgain: (run: Run, why: string) => boolean;
+  readonly startsAgain: (run: Run) => boolean;
   /** Processes of the run cannot be ended: it is held until they end by themselves. */
   readonly onUndying: (run: Run, pids: readonly number[]) => void;
   readonly stopTime: Pick<StopTime, 'explains'>;
@@ -333,7 +333,7 @@ export class Attempt implements RunListener {
 
   /** Lost where the end of the process may be another run's doing: that is made good. */
   #afterExit(exit: Exit): Over {
-    if (exit.unready && this.#p.startsAgain(this.run, exitText(exit))) {
+    if (exit.unready && this.#p.startsAgain(this.run)) {
       const text = `its process could not be started (${exitText(exit)}): tried again`;
       this.#p.logs.append(this.run.id, this.#line('warn', text));
       return { spent: true, unclean: true, outcome: { kind: 'stopped' } };

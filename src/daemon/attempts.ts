@@ -47,8 +47,8 @@ export interface AttemptsParts
   readonly onHookFailed: (run: Run, hook: HookName, problem: string) => void;
   /** The processes of an earlier daemon that keep a run from going on; null where there are none. */
   readonly orphans: (run: number) => readonly number[] | null;
-  /** Its process could not be started, and is to be tried again in a moment. */
-  readonly onUnstarted: (run: Run, why: string) => void;
+  /** The process of a run could not be started, and is to be tried again in a moment. */
+  readonly onUnstarted: () => void;
   readonly members: Pick<Members, 'self' | 'leaseOf'>;
   /** Ends a run that another daemon holds; resolves with it when it no longer runs. */
   readonly abortElsewhere: (id: number, reason: string, graceMs: number | null) => Promise<Run>;
@@ -82,7 +82,7 @@ export class Attempts {
     this.#common = {
       ...parts,
       askOnError: (run, assignment, error) => this.#askOnError(run, assignment, error),
-      startsAgain: (run, why) => this.#startsAgain(run, why),
+      startsAgain: (run) => this.#startsAgain(run),
       isSound: (job, lacks) =>
         parts.catalog.reread(job, lacks).then(
           (entry) => entry?.state === 'ok',
@@ -285,12 +285,12 @@ export class Attempts {
   /**
    * The program of the workers may be replaced just now, as by an upgrade: a run waits for it as long as for a start.
    */
-  #startsAgain(run: Run, why: string): boolean {
+  #startsAgain(run: Run): boolean {
     const now = this.#p.clock.monotonic();
     const since = this.#unstarted.get(run.id) ?? now;
     if (now - since > START_TIMEOUT_MS) return false;
     this.#unstarted.set(run.id, since);
-    this.#p.onUnstarted(run, why);
+    this.#p.onUnstarted();
     return true;
   }
 

@@ -16,7 +16,7 @@ import { showDuration } from '../support/durations.ts';
 import { daemonExitCodeOf, isStoreAway, toJobrunError } from '../support/errors.ts';
 import { refuseMissingFiles } from '../workers/own-files.ts';
 import { pidSpace } from '../workers/processes.ts';
-import type { Runner, Stray } from '../workers/runner.ts';
+import type { OnStart, Runner, Stray } from '../workers/runner.ts';
 import { abortElsewhere } from './abort-elsewhere.ts';
 import { Attempts } from './attempts.ts';
 import { contextOf, emit } from './context.ts';
@@ -32,7 +32,7 @@ import { Sharing } from './sharing.ts';
 import { StopTime } from './signals.ts';
 import { Stuck } from './stuck.ts';
 import { Upkeep } from './upkeep.ts';
-import { copyText, drainText, leapText, lostText, unstartedText } from './watching/log.ts';
+import { copyText, drainText, leapText, lostText } from './watching/log.ts';
 import { withSampler } from './watching/trace-settings.ts';
 import { Watching } from './watching/watching.ts';
 
@@ -116,8 +116,9 @@ export class Daemon {
     });
     const onError = this.#onError('in the background');
     const stray: Stray = (line) => log.stray(line);
+    const onProcess: OnStart = (problem) => log.process(problem);
     const onMessage: JobsParts['onMessage'] = (said, reply) => this.#attempts.fromHook(said, reply);
-    this.#jobs = openJobs({ ...this.#o, members, stray, onMessage });
+    this.#jobs = openJobs({ ...this.#o, members, stray, onProcess, onMessage });
     this.#files = new FileFollower({
       ...this.#o,
       jobs: this.#jobs,
@@ -351,10 +352,7 @@ export class Daemon {
       release: (runner, reusable) => this.#release(runner, reusable),
       onProgress: (run, progress) => this.#progressed(run, progress),
       onStep: (run, name, ms) => this.#watching.stepped(run, name, ms),
-      onUnstarted: (run, why) => {
-        this.#scheduler.rest();
-        this.#o.log.logger.error({ run: String(run.id), job: run.job }, unstartedText(why));
-      },
+      onUnstarted: () => this.#scheduler.rest(),
       onHookFailed: (run, hook, problem) => this.#o.log.hookFailed(run, hook, problem),
       onStuck: (error) => this.#stuckBy(error),
       isFenced: () => this.#sharing.isFenced,

@@ -13,7 +13,7 @@ import { inspectJobs } from '../workers/inspector.ts';
 import type { Answer, FromRun } from '../workers/messages.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import { newMark } from '../workers/processes.ts';
-import type { Stray } from '../workers/runner.ts';
+import type { OnStart, Stray } from '../workers/runner.ts';
 
 export interface Jobs {
   readonly catalog: JobCatalog;
@@ -28,6 +28,7 @@ export interface JobsParts {
   /** The messages of a hook: log lines, emits. */
   readonly onMessage: (message: FromRun, reply: (answer: Answer) => void) => void;
   readonly stray: Stray;
+  readonly onProcess?: OnStart;
   /**
    * The folder where each worker for attempts is known before its first claim, so that one which outlives this daemon
    * is found.
@@ -77,7 +78,8 @@ export function refuseWrongDefaults(config: Config): void {
 const TICKS_PER_LEASE = 20;
 
 /** Throws `bad-config` for a mistake in `defaults` or `keep`. */
-export function openJobs({ config, clock, onMessage, stray, members, workers }: JobsParts): Jobs {
+export function openJobs(parts: JobsParts): Jobs {
+  const { config, clock, onMessage, stray, onProcess, members, workers } = parts;
   const { dir } = config;
   refuseWrongDefaults(config);
   const defaults = defaultsOf(config);
@@ -89,6 +91,7 @@ export function openJobs({ config, clock, onMessage, stray, members, workers }: 
     clock,
     newMark: () => newMark(config.state),
     stray,
+    onProcess,
     onStart: (worker) => members?.putWorker(worker),
     onEnd: (worker) => members?.removeWorker(worker.mark),
     ...(config.store && { beatTickMs: Math.min(SECOND, config.leaseMs / TICKS_PER_LEASE) }),

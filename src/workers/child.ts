@@ -16,7 +16,7 @@ import {
   type ToWorker,
   unreadyAnswer,
 } from './messages.ts';
-import { ENTRY } from './own-files.ts';
+import { ENTRY, unreadyReason } from './own-files.ts';
 import { bootId, startTimeOf } from './processes.ts';
 import { afterExit, Flow, RawOutput } from './raw-output.ts';
 import { readMessage } from './reading.ts';
@@ -24,6 +24,7 @@ import {
   type EndRunner,
   type Exit,
   exitText,
+  type OnStart,
   type RunListener,
   type Runner,
   type Stray,
@@ -39,6 +40,7 @@ export interface ChildOptions {
   readonly memoryMb: number | null;
   readonly clock: Clock;
   readonly stray: Stray;
+  readonly onStart?: OnStart | undefined;
 }
 
 const NODE_FLAGS = [
@@ -54,6 +56,8 @@ const MOST_EMITS = 1000;
 const FULL_PIECE = 64 * 1024;
 /** More than a full pipe of the shortest lines. */
 const MOST_TURNS = 600;
+/** More than a stack. */
+const MOST_EARLY_LINES = 100;
 /** About as long as a flood is held back between two of its turns. */
 const HELD_MS = 10;
 
@@ -85,6 +89,8 @@ export class Child implements Runner {
   #lastCall = 0;
   #outOfMemory = false;
   #ready = false;
+  /** Lines printed before it was ready; null from then on. If it never is, they say why, and are shown in one line. */
+  #early: { readonly stream: 'stdout' | 'stderr'; readonly text: string }[] | null = [];
   #forged = false;
   /** Log lines in the piece of the channel that is being read. */
   #logs = 0;
@@ -219,10 +225,11 @@ export class Child implements Runner {
         const exit: Exit = {
           ...end,
           ...(this.#outOfMemory && { outOfMemory: true }),
-          ...(!this.#ready && !this.#outOfMemory && end.exitCode !== null && { unready: true }),
+          ...this.#unreadyBy(end),
           ...(this.#forged && { forged: true }),
         };
         this.exit = exit;
+        if (exit.unready) this.#options.onStart?.(exitText(exit));
         for (const stream of child.stdio) stream?.destroy();
         for (const ending of [...this.#endings]) this.#tell(ending);
         for (const { resolve: answer } of this.#calls.values()) answer(goneAnswer(exit));
@@ -243,10 +250,29 @@ export class Child implements Runner {
     });
   }
 
+  /** Set where it ended by itself before it was ready. */
+  #unreadyBy({ exitCode }: Exit): Pick<Exit, 'unready' | 'why'> {
+    const printed = (this.#early ?? []).map(({ text }) => text);
+    if (this.#ready || this.#outOfMemory || exitCode === null) {
+      this.#handOutEarly();
+      return {};
+    }
+    const why = unreadyReason(printed);
+    return { unready: true, ...(why !== null && { why }) };
+  }
+
+  #handOutEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const { stream, text } of early) this.#rawLine(stream, text);
+  }
+
   #received(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
         this.#ready = true;
+        this.#handOutEarly();
+        this.#options.onStart?.(null);
         return;
       case 'started':
         for (const run of message.runs) this.#runs.get(run)?.onStarted?.();
@@ -358,6 +384,11 @@ export class Child implements Runner {
 
   #rawLine(stream: 'stdout' | 'stderr', text: string): void {
     if (stream === 'stderr' && OUT_OF_MEMORY.test(text)) this.#outOfMemory = true;
+    if (this.#early !== null) {
+      this.#early.push({ stream, text });
+      if (this.#early.length > MOST_EARLY_LINES) this.#handOutEarly();
+      return;
+    }
     const [only] = this.#runs.size === 1 && !this.#isMixed ? this.#runs : [];
     if (!only) {
       this.#options.stray({ stream, text }, this.mark);

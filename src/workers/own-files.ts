@@ -31,6 +31,19 @@ export function lacksOwnFile(thrown: unknown): boolean {
   return first.includes(OWN) || requireStack?.[0]?.startsWith(OWN) === true;
 }
 
+const REPLACED = 'the package of jobrun is being replaced, or its installation is incomplete';
+
+/**
+ * The reason, in one line, if a worker ended before it was ready, by what it printed; null where it printed nothing. A
+ * file of jobrun that is missing, or only half there, is being replaced, as by `npm ci`.
+ */
+export function unreadyReason(printed: readonly string[]): string | null {
+  const problem = printed.find((line) => /^\w*Error\b.*:/.test(line)) ?? printed.at(-1) ?? null;
+  const isOwn = missingFile() !== undefined || printed.some((line) => line.includes(OWN));
+  if (!isOwn) return problem;
+  return problem === null ? REPLACED : `${REPLACED}: ${problem}`;
+}
+
 const missingFile = (): string | undefined => NEEDED.find((file) => !existsSync(file));
 
 /** Files that were there once are being installed if they are missing later. */

@@ -32,7 +32,7 @@ import { Child, type ChildOptions } from './child.ts';
 import { CommandRunner } from './command-job.ts';
 import type { WorkerIdentity } from './death.ts';
 import { Reaper } from './reaper.ts';
-import type { Runner, Stray } from './runner.ts';
+import type { OnStart, Runner, Stray } from './runner.ts';
 import { canTie, isScarce } from './spawn.ts';
 
 /** Carrying out one run. */
@@ -60,6 +60,7 @@ export interface PoolOptions {
   /** Random text, never given twice. */
   readonly newMark: () => string;
   readonly stray: Stray;
+  readonly onProcess?: OnStart | undefined;
   /** Starts a process for attempts under a mark; missing: a real one, of node or of a command job. */
   readonly start?: (task: AttemptTask, mark: string) => Runner;
   /** A process for attempts was started; called before it is handed out. */
@@ -274,9 +275,9 @@ export class WorkerPool {
   }
 
   #startProcess(task: Task): Runner {
-    const { dir, env, clock, stray, newMark, start } = this.#options;
+    const { dir, env, clock, stray, onProcess, newMark, start } = this.#options;
     const mark = newMark();
-    const options = { mark, dir, env, clock, stray };
+    const options = { mark, dir, env, clock, stray, onStart: onProcess };
     if (task.type !== 'attempt') return this.#startChild({ ...options, memoryMb: null }, false);
     if (start) return start(task, mark);
     if (task.isolation === 'command')

@@ -48,6 +48,8 @@ export interface Exit {
   readonly outOfMemory?: true;
   /** It ended by itself before it was ready: no code of a job has run in it. */
   readonly unready?: true;
+  /** The reason of that, in one line. */
+  readonly why?: string;
   /** It was ended, for it had said what no worker says. */
   readonly forged?: true;
 }
@@ -62,8 +64,12 @@ export const deathOf = ({ exitCode, signal }: Exit): Partial<Death> => ({
 export function exitText(exit: Exit): string {
   const how = exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`;
   if (exit.forged) return `${FORGED} (${how})`;
-  return exit.outOfMemory ? `out of memory (${how})` : how;
+  if (exit.outOfMemory) return `out of memory (${how})`;
+  return exit.why === undefined ? how : `${exit.why} (${how})`;
 }
+
+/** Notes that a process could not be started, and why, or, with null, that one has started. */
+export type OnStart = (problem: string | null) => void;
 
 /** Output that no run can be named for. */
 export type Stray = (line: Pick<LogLine, 'stream' | 'text'>, mark: string) => void;

@@ -70,6 +70,10 @@ test.each(['dist/workers', 'dist/parts/typescript.cjs'])(
       attempt: 1,
     });
     expect(daemon.log()).not.toContain('broken');
+    // Told once, and not by the stack that each try prints.
+    const told = daemon.log().match(/no worker process could be started: .*is being replaced/g);
+    expect(told ?? []).toHaveLength(missing === 'dist/workers' ? 1 : 0);
+    expect(daemon.log()).not.toMatch(/printed outside a run|could not be started.*could not/);
     // What its own code does to the process is the job's fault, as before.
     project.write('jobs/ends.ts', 'process.exit(1);');
     const refused = await project.cli(['schedule', 'ends']);

@@ -87,9 +87,10 @@ const JOBS = {
     };`,
   'flood.mjs': `import { writeFileSync, writeSync } from 'node:fs';
     const part = Buffer.alloc(65536, 'noise\\n');
-    writeSync(1, part);
-    writeFileSync('flows', '');
-    for (;;) writeSync(1, part);`,
+    for (let parts = 0; ; parts++) {
+      writeSync(1, part);
+      if (parts === 8) writeFileSync('flows', '');
+    }`,
   'leaves.mjs': `import { spawn } from 'node:child_process';
     import { existsSync } from 'node:fs';
     export default async (_, ctx) => {
@@ -165,7 +166,11 @@ test('a process that is left behind and prints on keeps no run waiting, and none
   const { dir, file } = shop();
   const strays: string[] = [];
   const worker = child(dir, { strays });
-  const leaves = carried(worker, 1, file('leaves.mjs'));
+  let read = 0;
+  // The flood gets its turns on a busy machine too.
+  const leaves = carried(worker, 1, file('leaves.mjs'), () => {
+    if (++read % 500 === 0) Atomics.wait(nap, 0, 0, 2);
+  });
   expect(await leaves.over).toMatchObject({ outcome: { kind: 'returned' }, tainted: true });
   expect(leaves.lines).toContain('noise');
   const next = carried(worker, 2, file('silent.mjs'));

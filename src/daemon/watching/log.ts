@@ -20,6 +20,8 @@ export interface DaemonLog {
   progress(run: Run, progress: Progress): void;
   /** Lines that job code printed outside a run: while its file was read, or after its run was over. */
   stray(printed: Pick<LogLine, 'stream' | 'text'>): void;
+  /** Says, once and then by their number, that worker processes could not be started; null: one has started. */
+  process(problem: string | null): void;
   /** Says what became of a job whose file has changed, for each. */
   job(change: JobChange): void;
   /** `problem`: what it threw, with its stack. */
@@ -43,21 +45,14 @@ export function openLog(
   verbose: boolean,
   trace?: TraceRules,
 ): DaemonLog {
-  const stream: DestinationStream = out.isTTY
-    ? prettyTo(out)
-    : { write: (line) => out.write(line) };
-  const options = {
-    level: verbose ? 'debug' : 'info',
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-  };
-  const logger = pino(options, stream);
+  const logger = openLogger(out, verbose);
   const budget = new Budget(clock, (n) =>
     logger.info(`${n} more lines about runs in the last second`),
   );
   const printedBudget = new Budget(clock, (n) =>
     logger.info(`${n} more lines printed outside a run in the last second`),
   );
+  const unstarted = new Unstarted(clock, logger);
   const shownAt = new Map<number, number>();
   return {
     logger,
@@ -86,6 +81,7 @@ export function openLog(
     stray({ stream, text }) {
       if (printedBudget.take()) logger.info({ stream }, `printed outside a run: ${text}`);
     },
+    process: (problem) => unstarted.told(problem),
     job({ job, became, error }) {
       if (error === null) logger.info({ job, became }, `job ${job} is ${became}`);
       else logger.warn({ job, became }, `job ${job} is broken: ${plainLine(error)}`);
@@ -98,14 +94,23 @@ export function openLog(
   };
 }
 
+function openLogger(out: LogTarget, verbose: boolean): Logger {
+  const stream: DestinationStream = out.isTTY
+    ? prettyTo(out)
+    : { write: (line) => out.write(line) };
+  const options = {
+    level: verbose ? 'debug' : 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
+  return pino(options, stream);
+}
+
 export const drainText = (running: number, ms: number): string =>
   `stopping: ${count(running, 'run')} may end first, for ${showDuration(ms)} at most; asked again, at once`;
 
 export const lostText = (runs: number): string =>
   `${count(runs, 'run')} under way when the last daemon was cut off: taken back`;
-
-export const unstartedText = (why: string): string =>
-  `its process could not be started (${why}): tried again in a moment`;
 
 export const copyText = (pid: number): string =>
   `this state is a copy of the one that the daemon ${pid} works on: runs under way there begin here once more`;
@@ -157,6 +162,44 @@ class Budget {
       this.#taken = 0;
     }
     return ++this.#taken <= LINES_PER_SECOND;
+  }
+}
+
+const UNSTARTED_EVERY_MS = 10 * SECOND;
+
+/** Processes that cannot be started: a daemon tries again and again, each time for the same reason. */
+class Unstarted {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #tries = 0;
+  #since = 0;
+  #toldAt = 0;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  told(problem: string | null): void {
+    if (problem === null) this.#over();
+    else this.#more(problem);
+  }
+
+  #more(problem: string): void {
+    const now = this.#clock.monotonic();
+    if (++this.#tries === 1) this.#since = now;
+    else if (now - this.#toldAt < UNSTARTED_EVERY_MS) return;
+    this.#toldAt = now;
+    const took = showDuration(Math.round((now - this.#since) / SECOND) * SECOND);
+    const often = this.#tries === 1 ? '' : `, ${this.#tries} times in ${took}`;
+    const text = `no worker process could be started${often}: ${plainLine(problem)}: trying again`;
+    this.#logger.warn(text);
+  }
+
+  #over(): void {
+    if (this.#tries === 0) return;
+    this.#logger.info(`worker processes start again: it had failed ${count(this.#tries, 'time')}`);
+    this.#tries = 0;
   }
 }
 

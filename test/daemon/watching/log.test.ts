@@ -2,15 +2,19 @@
 import { expect, test } from 'vitest';
 import { openLog } from '../../../src/daemon/watching/log.ts';
 import type { Run } from '../../../src/run/run.ts';
-import { systemClock } from '../../../src/support/clock.ts';
+import { type Clock, systemClock } from '../../../src/support/clock.ts';
+import { FakeClock } from '../../helpers/fake-clock.ts';
 
 const run = { id: 12, job: 'import' } as Run;
 const ESC = '\u001b';
 
-function logTo(terminal: { readonly isTTY: boolean; readonly columns?: number }) {
+function logTo(
+  terminal: { readonly isTTY: boolean; readonly columns?: number },
+  clock: Clock = systemClock,
+) {
   const told: string[] = [];
   const out = { ...terminal, write: (text: string) => told.push(text) };
-  return { told, log: openLog(out as unknown as NodeJS.WriteStream, systemClock, false) };
+  return { told, log: openLog(out as unknown as NodeJS.WriteStream, clock, false) };
 }
 
 const bare = (text: string): string => text.replaceAll(new RegExp(`${ESC}\\[\\d+m`, 'g'), '');
@@ -46,4 +50,27 @@ test('what job code prints outside a run is told, and a flood of it is counted',
     stream: 'stdout',
     msg: 'printed outside a run: line 0',
   });
+});
+
+test('processes that cannot be started are told once, then by their number, and when they start again', async () => {
+  const clock = new FakeClock(0);
+  const { told, log } = logTo({ isTTY: false }, clock);
+  log.process(null);
+  for (let tries = 0; tries < 25; tries++) {
+    log.process('a file is missing\n    at stack (exit code 1)');
+    await clock.advance(1000, async () => undefined);
+  }
+  log.process(null);
+  log.process(null);
+  log.process('again');
+  const once = 'a file is missing     at stack (exit code 1): trying again';
+  expect(told.map((line) => JSON.parse(line).msg.replace(/\s+/g, ' '))).toEqual(
+    [
+      `no worker process could be started: ${once}`,
+      `no worker process could be started, 11 times in 10s: ${once}`,
+      `no worker process could be started, 21 times in 20s: ${once}`,
+      'worker processes start again: it had failed 25 times',
+      'no worker process could be started: again: trying again',
+    ].map((text) => text.replace(/\s+/g, ' ')),
+  );
 });
