@@ -17,6 +17,7 @@ import type { Claimed, Pauses, Want } from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
 import { pausesOf } from './decided.ts';
 import { type Glance, glanceOf, type Rate } from './glance.ts';
+import { PART_BYTES } from './listed-runs.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions, Statement } from './session.ts';
 import type { Ask, Claiming, Looking, Operation } from './turn.ts';
@@ -43,15 +44,18 @@ const LINES = `with wanted as (
     select r.job, l.alone, r.room from room r, lateral (
       select false as alone where r.own union all select true where $8::boolean) l
     where r.room > 0),
-  first as (
-    select f.id from line l, lateral (
+  first as materialized (
+    select f.* from line l, lateral (
       select r.id, r.priority, r.due_at from run r
       where r.job = l.job and r.alone = l.alone and r.state = 'queued' and not r.parked
       order by r.priority desc, r.due_at, r.id limit l.room) f
     order by f.priority desc, f.due_at, f.id limit $6::integer)
   select 'queued' as kind, job as name, n::float8 as n, null::json as doc from queued
   union all select 'line', job, running::float8, starts from room
-  union all select 'run', null, r.bytes::float8, r.doc from first f join run r on r.id = f.id`;
+  union all select 'run', null, bytes::float8, case when before < ${PART_BYTES} then doc end from (
+    select r.bytes, r.doc,
+      sum(r.bytes) over (order by f.priority desc, f.due_at, f.id rows unbounded preceding) - r.bytes as before
+    from first f join run r on r.id = f.id) r`;
 
 interface Row {
   readonly kind: 'queued' | 'line' | 'run';
@@ -71,6 +75,8 @@ interface Line {
 interface Candidates {
   readonly lines: ReadonlyMap<string, Line>;
   readonly runs: readonly Candidate[];
+  /** There are more, which are too large to be read with these. */
+  readonly isCut: boolean;
 }
 
 interface Candidate {
@@ -115,6 +121,8 @@ export class Claims {
   readonly #idle = new Set<WorkerKind>();
   /** When a job that has reached its rate gets its next place, as was found last. */
   nextPlaceAt: number | null = null;
+  /** A claim has left large runs to the next one: those of one claim are in memory together, several times over. */
+  hasMore = false;
 
   constructor(holder: Holder) {
     this.holder = holder;
@@ -214,12 +222,13 @@ export class Claims {
     const { most, workerKind } = asked.want;
     const claimed: Claimed[] = [];
     for (let rest = most; rest > 0; rest = most - claimed.length) {
-      const { lines, runs } = await this.#candidates(ask, asked, unit.pauses, rest);
+      const { lines, runs, isCut } = await this.#candidates(ask, asked, unit.pauses, rest);
       const taken = this.#take(unit, lines, runs, asked);
       claimed.push(...taken);
       this.nextPlaceAt = placeIn(lines, asked.now);
+      this.hasMore ||= isCut && taken.length > 0;
       // If all were taken, no others may start. Those behind one that may not have not been looked at.
-      if (taken.length === 0 || taken.length === runs.length) break;
+      if (isCut || taken.length === 0 || taken.length === runs.length) break;
     }
     if (claimed.length > 0) this.#idle.delete(workerKind);
     else this.#idle.add(workerKind);
@@ -278,10 +287,12 @@ export class Claims {
         lines.set(name, { limits: UNREAD, queued: n, running: 0, starts: new Starts() });
       for (const { kind, name, n, doc } of rows)
         if (kind === 'line') this.#takeLine(lines, name, n, doc as number[] | null, pauses);
-      const runs = rows.flatMap(({ kind, n, doc }) =>
-        kind === 'run' ? { run: keptRun(doc), bytes: n } : [],
+      const found = rows.filter(({ kind }) => kind === 'run');
+      const runs = found.flatMap(({ n, doc }) =>
+        doc === null ? [] : { run: keptRun(doc), bytes: n },
       );
-      return { lines, runs: runs.sort((a, b) => (before(a.run, b.run) ? -1 : 1)) };
+      runs.sort((a, b) => (before(a.run, b.run) ? -1 : 1));
+      return { lines, runs, isCut: runs.length < found.length };
     }
   }
 

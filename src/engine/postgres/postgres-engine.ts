@@ -19,6 +19,7 @@ import { Claims, type Holder, isHeld } from './claims.ts';
 import type { Asked } from './decided.ts';
 import { Feed } from './feed.ts';
 import type { Glance } from './glance.ts';
+import { partsOf } from './listed-runs.ts';
 import { Reads } from './reads.ts';
 import { columnOf } from './run-row.ts';
 import type { Sessions } from './session.ts';
@@ -195,23 +196,24 @@ export class PostgresEngine extends Reads implements E.Engine {
 
   async #fallDue(now: number): Promise<void> {
     for (let due = await this.#due(now); due.length > 0; due = await this.#due(now))
-      await this.#turns.do({
-        patience: 'none',
-        size: due.length,
-        wants: (wanted) => due.forEach((id) => void wanted.runs.add(id)),
-        decide: (unit) => due.forEach((id) => void fallDue(unit, id, now)),
-      });
+      for (const part of partsOf(due))
+        await this.#turns.do({
+          patience: 'none',
+          size: part.length,
+          wants: (wanted) => part.forEach(({ id }) => void wanted.runs.add(id)),
+          decide: (unit) => part.forEach(({ id }) => void fallDue(unit, id, now)),
+        });
   }
 
   /** The next scheduled runs that are due, or whose wait seems to last longer than its length. */
-  async #due(now: number): Promise<readonly number[]> {
-    const rows = await this.#sessions.read<{ id: number }>({
+  async #due(now: number): Promise<readonly { readonly id: number; readonly bytes: number }[]> {
+    const rows = await this.#sessions.read<{ id: number; bytes: number }>({
       name: 'jobrun_due',
-      text: `(select id::float8 from run where state = 'scheduled' and due_at <= $1 order by due_at limit $3)
-        union (select id::float8 from run where wait_from > $2 order by wait_from limit $3)`,
+      text: `(select id::float8, bytes from run where state = 'scheduled' and due_at <= $1 order by due_at limit $3)
+        union (select id::float8, bytes from run where wait_from > $2 order by wait_from limit $3)`,
       values: [now, now + CLOCK_JUMP_MS, MAX_BATCH],
     });
-    return rows.map(({ id }) => id).sort((a, b) => a - b);
+    return rows.toSorted((a, b) => a.id - b.id);
   }
 
   async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.When): Promise<E.Claimed[]> {
@@ -229,7 +231,8 @@ export class PostgresEngine extends Reads implements E.Engine {
     const claimed = this.#turns.doubts === doubts ? all : await this.#stillHeld(all);
     // A search for a run to start finds those that have to wait for a place: for longer than was told, perhaps.
     const placeAt = this.claims.nextPlaceAt;
-    if (placeAt !== null && placeAt !== before) this.#feed.stir();
+    if ((placeAt !== null && placeAt !== before) || this.claims.hasMore) this.#feed.stir();
+    this.claims.hasMore = false;
     return claimed;
   }
 

@@ -23,15 +23,21 @@ async function acceptMany({ engine }: OpenedStore, many: number): Promise<void> 
   for (let i = 0; i < many; i++) await engine.accept([large(i)], T0);
 }
 
-/** The megabytes of JSON in each answer from now on that has any. */
+/** The megabytes of JSON in each answer from now on that has any, to reads and to turns. */
 function answersOf({ sessions }: OpenedStore): number[] {
   const answers: number[] = [];
-  const { read } = sessions;
-  sessions.read = async (...asked) => {
-    const rows = await read.apply(sessions, asked);
+  const noted = <Rows>(rows: Rows): Rows => {
     const bytes = JSON.stringify(rows).length;
     if (bytes > MB / 2) answers.push(bytes / MB);
-    return rows as never;
+    return rows;
+  };
+  const { read, open } = sessions;
+  sessions.read = async (...asked) => noted(await read.apply(sessions, asked)) as never;
+  sessions.open = async (...asked) => {
+    const session = await open.apply(sessions, asked);
+    const { query } = session;
+    session.query = async (statement) => noted(await query.call(session, statement)) as never;
+    return session;
   };
   return answers;
 }
@@ -102,4 +108,33 @@ test('runs that another host has changed are read some at a time, also those who
   await eventually(() => seen.includes(13));
   expect(seen).toEqual(ids(13));
   expect([missed.length > 2, Math.max(...missed) < 6]).toEqual([true, true]);
+});
+
+test('large runs that become due together do so some at a time, and some of them are claimed at a time', async () => {
+  const url = await freshStore();
+  const other = await opened(url);
+  const store = await opened(url);
+  const answers = answersOf(store);
+  const { engine } = store;
+  for (let i = 1; i <= 12; i++) await other.engine.accept([{ ...large(i), dueAt: T0 + i }], T0);
+  await engine.advance(T0 + 1000);
+  expect((await engine.counts()).queued).toBe(12);
+  let stirs = 0;
+  engine.onStir(() => void stirs++);
+  // It may have missed something before it has listened.
+  await eventually(() => stirs > 0);
+  const claimed: number[][] = [];
+  for (const _ of [1, 2, 3]) {
+    stirs = 0;
+    const want = { workerKind: 'dedicated', most: 50 } as const;
+    const held = await engine.claim(want, () => ({ mark: 'w1', pid: 7 }), T0 + 2000);
+    claimed.push(held.map(({ run }) => run.id));
+    expect(stirs > 0, 'it is told to ask again as long as there are more').toBe(held.length === 5);
+  }
+  expect(claimed).toEqual([
+    [1, 2, 3, 4, 5],
+    [6, 7, 8, 9, 10],
+    [11, 12],
+  ]);
+  expect(Math.max(...answers)).toBeLessThan(6);
 });
