@@ -4,6 +4,7 @@ import type { Claimed } from '../../src/engine/engine.ts';
 import type { Token } from '../../src/engine/members.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';
+import { update } from '../../src/run/transitions.ts';
 import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
@@ -232,6 +233,50 @@ export function claimsContract(bench: Bench): void {
     expect((await bench.engine.pauses()).all).toBe(true);
     await bench.engine.pause({ all: true }, false);
     expect(ids(await claim(9))).toEqual([1]);
+  });
+
+  test('once a pause is answered none of its runs is handed out: no new one, and none that had begun before', async () => {
+    await bench.engine.accept([draft(1), draft(2), draft(3, null, { job: 'other' })], T0);
+    const [begun] = await claim(1);
+    const pausing = bench.engine.pause({ job: 'mail' }, true);
+    // Asked at the same moment, it stands before the pause or behind it.
+    const [beside] = await Promise.all([claim(1), pausing]);
+    const giveBack = ({ run: { id }, token }: Claimed) =>
+      bench.engine.changeHeld(id, token, (run) => finish(run, { kind: 'stopped' }, T0));
+    for (const one of [begun, ...beside]) if (one?.run.job === 'mail') await giveBack(one);
+    const late = (await Promise.all([claim(9), claim(9)])).flat();
+    expect([...beside, ...late].filter(({ run }) => run.job === 'other')).toHaveLength(1);
+    expect(late.filter(({ run }) => run.job === 'mail')).toEqual([]);
+    await bench.engine.pause({ job: 'mail' }, false);
+    expect(ids(await claim(9))).toEqual([1, 2]);
+  });
+
+  test('an update that is answered is in force for every later start; beside a claim it is in force, or is refused', async () => {
+    let n = 0;
+    const change = async (id: number): Promise<number> => {
+      const params = { n: ++n };
+      await bench.engine.change(id, (held) => update(held, { params }, T0));
+      return params.n;
+    };
+    for (const isFirst of [true, false]) {
+      const [accepted] = await accept(1);
+      const id = accepted?.run.id ?? 0;
+      const before = await change(id);
+      const claiming = isFirst ? null : claim(1);
+      const [changed, found] = await Promise.allSettled([change(id), claiming ?? claim(1)]);
+      if (found.status === 'rejected') throw found.reason;
+      const [one] = found.value.length > 0 ? found.value : await claim(1);
+      const answered = changed.status === 'fulfilled' ? changed.value : before;
+      expect(one?.run).toMatchObject({ id, params: { n: answered } });
+      await expect(change(id)).rejects.toMatchObject({ code: 'refused' });
+      await bench.engine.changeHeld(id, one?.token as Token, (run) =>
+        finish(run, { kind: 'stopped' }, T0),
+      );
+      const last = await change(id);
+      await bench.reopen();
+      const [again] = await claim(1);
+      expect(again?.run).toMatchObject({ id, params: { n: last } });
+    }
   });
 
   test('why says what a run waits for, and nothing of one that only waits for a worker', async () => {
