@@ -7,6 +7,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { MAX_CONNECTIONS, SECOND } from '../support/limits.ts';
+import { arrived } from '../support/turn-taking.ts';
 import { Connection, type Service } from './connection.ts';
 import { Intake } from './intake.ts';
 import { Turns } from './turns.ts';
@@ -58,7 +59,7 @@ class Ear implements Serving {
     prepare();
     // A client that closes its sending side may still read its replies.
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      this.#service.turns.arrived();
+      arrived();
       admit(socket, this.#service, this.#open);
     });
     server.on('error', onError);

@@ -10,7 +10,8 @@
 // later turn. So few long ones are under way at once, and the loop goes round before the next one begins. While clients
 // leave much unread, no further long one begins.
 import type { Clock } from '../support/clock.ts';
-import { HTTP_BACKLOG, MB, SECOND } from '../support/limits.ts';
+import { MB, SECOND } from '../support/limits.ts';
+import { untilQuiet } from '../support/turn-taking.ts';
 
 export interface Asking {
   /** Bytes of replies that it has not taken yet. */
@@ -47,11 +48,6 @@ const LONG_TURN_MS = 15;
  */
 const DEAR = 2;
 const ROUNDS = 2;
-/**
- * The loop lets in one client a round, so it goes round until none comes: at most as often as the system keeps clients
- * waiting for it (HTTP_BACKLOG is the usual length of that queue).
- */
-const MOST_ROUNDS = HTTP_BACKLOG + ROUNDS;
 /** Long ones that are under way at once: while one waits for its disk, another can be made. */
 const MOST_LONG = 2;
 /** After so long, a long one that waits for its disk or its store no longer keeps others waiting. */
@@ -70,7 +66,6 @@ export class Turns {
   #most = FIRST;
   #begun = 0;
   #long = 0;
-  #arrivals = 0;
   /** When the turn began in which requests were begun last. */
   #since: number | null = null;
   #stepping = false;
@@ -109,11 +104,6 @@ export class Turns {
     else this.#lines.set(who, [waiting]);
     this.wake(now);
     this.#step();
-  }
-
-  /** A client was let in; others may stand behind it. */
-  arrived(): void {
-    this.#arrivals++;
   }
 
   /** Something may have changed: replies were taken. */
@@ -209,24 +199,14 @@ export class Turns {
       if (isOver) return;
       isOver = true;
       undo();
-      this.#go(ROUNDS, MOST_ROUNDS);
+      // Clients that came while it was made are let in, read and answered before the next one begins.
+      void untilQuiet().then(() => {
+        this.#long--;
+        this.wake();
+      });
     };
     const undo = this.#clock.after(LONG_PATIENCE_MS, end, { idle: true });
     return end;
-  }
-
-  /** Clients that came while it was made are let in, read and answered before the next one begins. */
-  #go(rounds: number, most: number): void {
-    if (rounds === 0 || most === 0) {
-      this.#long--;
-      this.wake();
-      return;
-    }
-    const before = this.#arrivals;
-    setImmediate(() => {
-      const isQuiet = this.#arrivals === before;
-      this.#go(isQuiet ? rounds - 1 : ROUNDS, most - 1);
-    });
   }
 
   #mustWait({ isLong }: Waiting): boolean {

@@ -12,6 +12,7 @@ import {
   MAX_HTTP_WATCHERS,
   MAX_HTTP_WORKERS,
 } from '../support/limits.ts';
+import { arrived } from '../support/turn-taking.ts';
 
 export type Kind = 'watcher' | 'client' | 'worker';
 
@@ -34,6 +35,7 @@ export class Connections {
 
   constructor(server: Server) {
     server.on('connection', (socket) => {
+      arrived();
       const [oldest] = this.#new.size < MAX_HTTP_NEW ? [] : this.#new;
       oldest?.destroy();
       this.#new.add(socket);

@@ -2,6 +2,7 @@
 // change. They go on one after the other. When they have taken their time, the rest wait for the next turn of the loop,
 // in which requests and timers are served as well.
 import { performance } from 'node:perf_hooks';
+import { HTTP_BACKLOG } from './limits.ts';
 
 /** In one turn of the loop all of them together take this long, and the last of them as long as it takes. */
 const A_TURN_MS = 5;
@@ -41,4 +42,39 @@ function hasTime(): boolean {
     goOn();
   });
   return true;
+}
+
+// ------------------------------------------------------------------------------------------- work of some milliseconds
+//
+// The loop lets in one client a round. With something long in each round, a client behind hundreds of others waits for
+// seconds. So before something long the loop goes round until no client comes.
+
+let arrivals = 0;
+
+/** A client was let in, on the socket or over HTTP; others may stand behind it. */
+export function arrived(): void {
+  arrivals++;
+}
+
+/** One round lets a client in, and in the next its request is read. */
+const QUIET_ROUNDS = 2;
+/** As often as the system keeps clients waiting for the loop: those who come without end hold up nothing for ever. */
+const MOST_ROUNDS = HTTP_BACKLOG + QUIET_ROUNDS;
+
+/** Resolves when no further client comes. */
+export async function untilQuiet(): Promise<void> {
+  let quiet = 0;
+  for (let rounds = 0; quiet < QUIET_ROUNDS && rounds < MOST_ROUNDS; rounds++) {
+    const before = arrivals;
+    await new Promise(setImmediate);
+    quiet = arrivals === before ? quiet + 1 : 0;
+  }
+}
+
+let last = Promise.resolve();
+
+/** Resolves when the caller may do something that takes some milliseconds: one at a time, in the order of the calls. */
+export function longTurn(): Promise<void> {
+  last = last.then(untilQuiet);
+  return last;
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Turns } from '../../src/api/turns.ts';
 import type { Clock } from '../../src/support/clock.ts';
+import { arrived } from '../../src/support/turn-taking.ts';
 
 const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -174,7 +175,7 @@ describe('long replies', () => {
     await rounds(3);
     begun[0]?.();
     for (let i = 0; i < 100; i++) {
-      made.arrived();
+      arrived();
       await turnOfLoop();
     }
     expect(begun).toHaveLength(2);
@@ -188,7 +189,7 @@ describe('long replies', () => {
     await rounds(3);
     begun[0]?.();
     for (let i = 0; i < 600; i++) {
-      made.arrived();
+      arrived();
       await turnOfLoop();
     }
     expect(begun).toHaveLength(3);

@@ -6,7 +6,7 @@ import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
 import { SECOND } from '../../support/limits.ts';
-import { myTurn } from '../../support/turn-taking.ts';
+import { longTurn } from '../../support/turn-taking.ts';
 import type { Context } from './command.ts';
 import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
 import { choice, count, job, run, since, states, text } from './kinds.ts';
@@ -73,7 +73,9 @@ export const orderOf = (states: readonly StateName[]): 'newest' | 'settled' =>
   states.length > 0 && states.every(isSettledName) ? 'settled' : 'newest';
 
 export async function listed(request: ListRequest, context: Context): Promise<Listed<ShortRun>> {
-  return shownOf(await context.engine.list(await queryOf(request, context)), request, context);
+  const query = await queryOf(request, context);
+  if (request.limit > A_LONG_LIST) await longTurn();
+  return shownOf(await context.engine.list(query), request, context);
 }
 
 type Found = Awaited<ReturnType<Context['engine']['list']>>;
@@ -83,7 +85,6 @@ async function shownOf(
   { short, around }: ListRequest,
   context: Context,
 ): Promise<Listed<ShortRun>> {
-  if (runs.length > A_LONG_LIST) await myTurn();
   const views = await viewsOf(runs, context);
   return {
     total,
@@ -120,12 +121,14 @@ export async function* listedInParts(
     next = now + AT_MOST_EVERY_MS;
     if (what === told.what && now - told.at < PART_MS) continue;
     told = { what, at: now };
+    if (found.runs.length > A_LONG_LIST) await longTurn();
     const { searched } = found;
     const far = searched !== undefined && { searched, toSearch: await sumOf(query, context) };
     yield { ...(await shownOf(found, request, context)), complete: false, ...far };
     // A long list takes long to show: the search goes on in between.
     next = Math.max(next, clock.monotonic() + PACE * (clock.monotonic() - now));
   }
+  if (last && last.runs.length > A_LONG_LIST) await longTurn();
   if (last) yield { ...(await shownOf(last, request, context)), complete: true };
 }
 
