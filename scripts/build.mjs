@@ -302,10 +302,19 @@ const shortened = {
   },
 };
 /**
- * Preact can wait for promises, and take over markup that a server has made. The page does neither: what is only for
- * that is left out, each part from its beginning up to its end.
+ * Preact has components that are classes, contexts and portals, waits for promises, and takes over markup that a server
+ * has made. The page has none of that: what is only for it is left out, each part from its beginning up to its end.
  */
 const UNUSED = [
+  ['j=(s=V.contextType)', '(d=u.__c)?(r.__c=d', 'L=i,'],
+  ['C&&(d.__s||', 'k=d.props,b=d.state', ''],
+  ['M!==k&&C&&', 'r.__v==u.__v&&!(8', ''],
+  ['d.componentWillUpdate&&', 'd.context=L', '}'],
+  ['C&&(y.push.apply', 'd.state=d.__s,d.getChild', ''],
+  ['d.getChildContext&&', 'A=s&&s.type===$', ''],
+  ['M.__P&&(s=l,', 'l=I(t,w(A)', ''],
+  ['M.__P&&(r.__e=null', 'r.__u&=-161', ''],
+  ['for(var i,o,e;t=t.__;)', 'throw f=0,n}},t=0', ''],
   ['128&u.__u&&(c=32&u.__u,', '(s=n.__b)&&s(r)', ''],
   ['if(e.length=v,r.__v=null,c||o)', 'r.__k||(r.__k=u', 'e.length=v,r.__v=null,r.__e=u.__e;'],
   ['!u&&(i=t.__c)&&(i=i.__z)', 'u||g(t.__e)', ''],

@@ -123,7 +123,7 @@ const waitingIn = ({ counts }: JobView): number =>
 /** `of`: the title of its column, for narrow screens, which show none. */
 function Count({ of, n }: { readonly of: string; readonly n: number }) {
   return (
-    <td data-of={of} class={n === 0 ? 'muted none' : of === 'errors' ? 'note failed' : ''}>
+    <td data-of={of} class={`num ${n === 0 ? 'muted none' : of === 'errors' ? 'note failed' : ''}`}>
       {n === 0 ? '·' : showShortCount(n)}
     </td>
   );
@@ -143,7 +143,7 @@ function Unknown({ jobs, mayAct }: UnknownProps) {
             <Go to={to.job(job.name)} class="job">
               {asText(job.name)}
             </Go>
-            <span class="muted">{waitingIn(job)} wait</span>
+            <span class="muted">{waitingIn(job)} waiting</span>
             <ShellBlock line={shellLine('new', job.name)} />
             {mayAct && (
               <Button is="small harm" act={() => discard(job.name)}>

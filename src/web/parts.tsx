@@ -71,6 +71,8 @@ export function Head({ above, title, state, children }: HeadProps) {
   );
 }
 
+const NUMBERS = /Waits|Runs|Done|Errors|Skipped/;
+
 /** The titles of a table. */
 export function Titles({
   names,
@@ -83,7 +85,9 @@ export function Titles({
     <thead>
       <tr>
         {names.map((name) => (
-          <th scope="col">{name}</th>
+          <th scope="col" class={NUMBERS.test(name) ? 'num' : ''}>
+            {name}
+          </th>
         ))}
         {end && (
           <th scope="col">

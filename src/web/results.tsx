@@ -2,7 +2,7 @@
 
 import type { Results as Reply } from '../commands/results.ts';
 import type { Json } from '../support/json.ts';
-import { showCount } from '../support/text.ts';
+import { count, showCount } from '../support/text.ts';
 import { pathOf, withQuery } from './api.ts';
 import { useLoaded } from './loaded.ts';
 import { Panel } from './parts.tsx';
@@ -37,7 +37,7 @@ export function Results({ id, isRunning }: { readonly id: string; readonly isRun
           Results{' '}
           <span class="muted">
             {first > 0 ? `the last ${showCount(rows.length)} of ` : ''}
-            {showCount(data.total)} rows, {bad} with errors
+            {count(data.total, 'row')}, {bad} with errors
           </span>
         </>
       }

@@ -74,7 +74,9 @@ function Row({ one, mayAct }: { readonly one: ScheduleView; readonly mayAct: boo
           </Go>
         )}
       </td>
-      <td data-of="skipped">{one.skipped}</td>
+      <td class="num" data-of="skipped">
+        {one.skipped}
+      </td>
       {mayAct && (
         <td class="num nowrap">
           <Actions one={one} />

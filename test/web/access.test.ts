@@ -13,7 +13,13 @@ import { shared } from '../helpers/shared.ts';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
+/** As long as a name may be, and without a place to break it. */
+const LONG = 'long'.repeat(25);
+
 const FILES = {
+  [`jobs/${LONG}.mjs`]: `export default { description: '${LONG}', run(params, ctx) {
+    ctx.progress(50, '${LONG}'); ctx.log.info('${LONG}'); ctx.result({ '${LONG}': '${LONG}' });
+    throw Object.assign(new Error('${LONG}'), { name: '${LONG}' }); } };`,
   'jobs/tidy.mjs': `export default { description: 'Works', cron: '0 3 * * *', retries: 2, params: { '~standard': {
     version: 1, vendor: 'test', validate: (value) => ({ value }), jsonSchema: { input: () => ({ type: 'object',
     properties: { name: { type: 'string', description: 'whose' }, most: { type: 'integer' }, on: { type: 'boolean' },
@@ -36,6 +42,8 @@ const PAGES = [
   ['/jobs/tidy'],
   ['/jobs/tidy/new'],
   ['/schedules'],
+  ['/runs/6'],
+  [`/jobs/${LONG}`],
 ] as const;
 
 const LOOKS = [
@@ -52,12 +60,13 @@ describe.runIf(platform.hasBrowser)('pages', { timeout: 120_000 }, () => {
       await project.api('POST', 'runs', { job: 'tidy', params });
     await project.api('POST', 'runs', { job: 'asks' });
     await project.cli(['schedule', 'ghost', '--force']);
+    await project.cli(['run', LONG, '-p', `name=${LONG}`]);
     return { project, page: await visit(project, '/runs', { context: await profile() }) };
   });
 
   test('have nothing that keeps anybody out, light and dark, wide and narrow', async () => {
     const { project, page } = opened();
-    await page.getByText('1–5 of 5').waitFor();
+    await page.getByText('1–6 of 6').waitFor();
     const found: string[] = [];
     for (const [path, dialog] of PAGES) {
       await page.goto(project.url + path);
