@@ -69,7 +69,7 @@ export class Dependents {
 export const isDependent = ({ kind }: Found): boolean => kind === 'dependent' || kind === 'chain';
 
 const isRun = (kind: Found['kind']): boolean =>
-  ['run', 'key', 'slot', 'dependent', 'chain'].includes(kind);
+  ['run', 'bare', 'key', 'slot', 'dependent', 'chain'].includes(kind);
 
 function childrenOf(rows: readonly RunFound[]): ReadonlyMap<number, Set<number>> {
   const children = new Map<number, Set<number>>();

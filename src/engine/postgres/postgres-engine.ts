@@ -282,12 +282,12 @@ export class PostgresEngine extends Reads implements E.Engine {
       patience: 'some',
       size: ids.length,
       wants: (wanted) => {
-        for (const id of ids) wanted.runs.add(id);
+        for (const id of ids) wanted.bare.add(id);
       },
       decide: (unit) =>
         removeRuns(
           unit,
-          [...new Set(ids)].map((id) => present(unit, id)),
+          [...new Set(ids)].map((id) => there(unit.findBare(id), id)),
         ),
     });
   }
@@ -417,8 +417,9 @@ const soonest = ({ next, place }: Glance): number | null =>
 
 const OPEN: E.Pauses = { all: false, jobs: new Set() };
 
-function present(unit: Unit, id: number): Run {
-  const run = unit.find(id);
+const present = (unit: Unit, id: number): Run => there(unit.find(id), id);
+
+function there(run: Run | undefined, id: number): Run {
   if (run) return run;
   throw unknownRun(id);
 }

@@ -13,8 +13,15 @@ import type { Pauses } from '../engine.ts';
 import type { Asked, Known, Made, Meta, Started } from './decided.ts';
 import { Dependents, isDependent } from './dependents.ts';
 import { askedName, Lookups } from './lookups.ts';
-import { awaitsRuns, type Held } from './run-row.ts';
-import { type Found, keyOf, type RunFound, type ScheduleFound, Wanted } from './wanted.ts';
+import { awaitsRuns, type Held, textIn } from './run-row.ts';
+import {
+  type BareFound,
+  type Found,
+  keyOf,
+  type RunFound,
+  type ScheduleFound,
+  Wanted,
+} from './wanted.ts';
 
 const NONE: ReadonlySet<number> = new Set();
 
@@ -64,6 +71,8 @@ export class Unit implements UnitOfWork {
   /** Runs of which all have heard by now. */
   readonly told: number[] = [];
   readonly #others = new Map<number, Run>();
+  /** Runs of which only the state was read. */
+  readonly #bare = new Set<number>();
   readonly #lookups = new Lookups();
   readonly #dependents = new Dependents();
   /** Runs that this turn has touched, by what they are found by. Their present state says whether they are it still. */
@@ -129,10 +138,18 @@ export class Unit implements UnitOfWork {
 
   find(id: number): Run | undefined {
     const known = this.runs.get(id);
+    if (known?.run && this.#bare.has(id)) this.missing.runs.add(id);
     if (known) return known.run ?? undefined;
     const other = this.#others.get(id);
     if (!other) this.missing.runs.add(id);
     return other;
+  }
+
+  /** The run, maybe with nothing but its job and its state: all that its removal needs. */
+  findBare(id: number): Run | undefined {
+    const known = this.runs.get(id);
+    if (!known) this.missing.bare.add(id);
+    return known?.run ?? undefined;
   }
 
   /** True if a run that this turn has come across is not over. */
@@ -257,7 +274,9 @@ export class Unit implements UnitOfWork {
   #unsettled(ids: Iterable<number>): readonly Run[] {
     return [...new Set(ids)].flatMap((id) => {
       const run = this.runs.get(id)?.run;
-      return run && !isSettled(run) ? run : [];
+      if (!run || isSettled(run)) return [];
+      if (this.#bare.has(id)) this.missing.runs.add(id);
+      return run;
     });
   }
 
@@ -360,7 +379,8 @@ export class Unit implements UnitOfWork {
 
   /** A thing that no row speaks of is not there. */
   #takeNothing(wanted: Wanted): void {
-    for (const id of wanted.runs) if (!this.runs.has(id)) this.know(id, null, null, 0);
+    for (const id of [...wanted.runs, ...wanted.bare])
+      if (!this.runs.has(id)) this.know(id, null, null, 0);
     for (const id of wanted.requests) if (!this.requests.has(id)) this.requests.set(id, null);
     for (const name of wanted.schedules)
       if (!this.schedules.has(name)) this.schedules.set(name, null);
@@ -375,6 +395,9 @@ export class Unit implements UnitOfWork {
       case 'chain':
       case 'slot':
         this.#takeRun(row as RunFound);
+        break;
+      case 'bare':
+        this.#takeBare(row as BareFound);
         break;
       case 'request': {
         const request = askedName(row, wanted.requests);
@@ -393,9 +416,22 @@ export class Unit implements UnitOfWork {
       token_turn === null || token_n === null
         ? null
         : { token: [token_turn, token_n] as const, member: member ?? 0, mark: mark ?? '' };
+    const isBare = this.#bare.has(id) && !this.dirty.has(id);
+    if (!isBare && !this.#isNews(id)) return;
+    this.#bare.delete(id);
+    this.know(id, keptRun(doc), held, bytes);
+  }
+
+  #takeBare({ id, name, doc: { job, dueAt, settledAt }, bytes }: BareFound): void {
+    if (!this.#isNews(id)) return;
+    const state = { name, dueAt, ...(settledAt !== null && { settledAt }) } as Run['state'];
+    this.#bare.add(id);
+    this.know(id, { ...SOMEONE, id, job: textIn(job), state }, null, bytes);
+  }
+
+  #isNews(id: number): boolean {
     const before = this.runs.get(id);
-    if (!before || (before.run === null && !this.dirty.has(id)))
-      this.know(id, keptRun(doc), held, bytes);
+    return !before || (before.run === null && !this.dirty.has(id));
   }
 
   /** The runs of a dependent that are over are known now. */

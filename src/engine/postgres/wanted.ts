@@ -8,6 +8,8 @@ import { composed, type Part } from './statement.ts';
 
 export class Wanted {
   readonly runs = new Set<number>();
+  /** Runs of which nothing but the state is asked for, however large they are. */
+  readonly bare = new Set<number>();
   /** The run that has a key, by its job and itself. */
   readonly keys = new Map<string, readonly [job: string, key: string]>();
   /** Runs whose dependents are asked for, at most so many. */
@@ -37,6 +39,7 @@ export const keyOf = (job: string, key: string): string => `${job}\0${key}`;
 export interface Found {
   readonly kind:
     | 'run'
+    | 'bare'
     | 'key'
     | 'dependent'
     | 'chain'
@@ -61,6 +64,10 @@ export interface Found {
 }
 
 export type RunFound = Found & { readonly doc: Run };
+/** Its name is that of the state. */
+export type BareFound = Found & {
+  readonly doc: { readonly job: string; readonly dueAt: number; readonly settledAt: number | null };
+};
 export type ScheduleFound = Found & { readonly doc: Schedule };
 
 /** Runs that are read at once of those that wait for each other. */
@@ -69,8 +76,8 @@ const ONE = '1';
 
 const UNSETTLED_ROWS = `r.state in (${UNSETTLED.map((name) => `'${name}'`).join(', ')})`;
 
-const runs = (kind: string, name: string, awaited = ONE): string =>
-  `select '${kind}'::text as kind, r.id::float8 as id, ${name}::text as name, r.doc,
+const runs = (kind: string, name: string, awaited = ONE, doc = 'r.doc'): string =>
+  `select '${kind}'::text as kind, r.id::float8 as id, ${name}::text as name, ${doc},
     r.token_turn::float8 as token_turn, r.token_n, r.member::float8 as member, r.mark,
     (select count(*) from (select from dependency d where d.other = r.id limit ${awaited}) d)::integer as awaited, r.bytes`;
 
@@ -80,6 +87,13 @@ const other = (kind: string, id: string, name: string, doc: string): string =>
     0 as awaited, 0 as bytes`;
 
 const BY_ID = `${runs('run', 'null')} from run r where r.id = any($1::bigint[])`;
+
+const BARE = `${runs(
+  'bare',
+  'r.state',
+  ONE,
+  `json_build_object('job', r.job, 'dueAt', r.due_at, 'settledAt', r.settled_at) as doc`,
+)} from run r where r.id = any($1::bigint[])`;
 
 const BY_KEY = `${runs('key', 'null')} from unnest($1::text[], $2::text[]) as k (job, key)
   join run r on r.job = k.job and r.key = k.key and ${UNSETTLED_ROWS}`;
@@ -134,6 +148,7 @@ export function reading(wanted: Wanted, over: () => readonly number[]): Statemen
     [...texts].map((text) => columnOf(text));
   const pairs = [...wanted.keys.values()];
   ask('runs', BY_ID, [...wanted.runs]);
+  ask('bare', BARE, [...wanted.bare]);
   ask('keys', BY_KEY, columns(pairs.map(([job]) => job)), columns(pairs.map(([, key]) => key)));
   ask('direct', DIRECT, [...wanted.dependents.keys()], [...wanted.dependents.values()]);
   const free = [...wanted.free.keys()];

@@ -1,11 +1,13 @@
 // Large runs on a store: no answer of it is larger than a small daemon has memory for, whoever asks for how many runs.
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Run } from '../../../src/run/run.ts';
 import { withoutValues } from '../../../src/run/stored-run.ts';
 import { MB } from '../../../src/support/limits.ts';
 import { DONE, draft, finish, T0 } from '../../helpers/engine-values.ts';
 import { freshStore, query } from '../../helpers/postgres.ts';
 import { type OpenedStore, openStore } from '../../helpers/postgres-engine.ts';
 import { eventually } from '../../helpers/project.ts';
+import { faultsOf } from '../../helpers/store-check.ts';
 
 // The first who asks starts the server.
 beforeAll(async () => void (await freshStore()), 120_000);
@@ -137,4 +139,38 @@ test('large runs that become due together do so some at a time, and some of them
     [11, 12],
   ]);
   expect(Math.max(...answers)).toBeLessThan(6);
+});
+
+test('large runs are removed without being read, and who changes one in the same turn has all of it', async () => {
+  const url = await freshStore();
+  const other = await opened(url);
+  const store = await opened(url);
+  const { engine } = store;
+  await acceptMany(other, 8);
+  await other.engine.accept([draft(9, { key: 'k' }, { params: { text: 'kept' } })], T0);
+  for (let id = 1; id <= 7; id++) await other.engine.change(id, (run) => finish(run, DONE, T0));
+  const answers = answersOf(store);
+  await engine.remove([1, 2, 3, 4, 5, 6]);
+  expect(answers).toEqual([]);
+  const raise = (run: Run): Run => ({ ...run, priority: 7 });
+  const [kept, changed, again, gone, late] = await Promise.allSettled([
+    engine.remove([7, 8, 9]),
+    engine.change(8, raise),
+    engine.accept([draft(1, { key: 'k' })], T0),
+    engine.remove([7]),
+    engine.change(7, raise),
+  ]);
+  expect([kept.status, gone.status, late.status]).toEqual(['rejected', 'fulfilled', 'rejected']);
+  expect(changed).toMatchObject({ value: { id: 8, priority: 7, params: { text: TEXT } } });
+  expect(again).toMatchObject({
+    value: [{ existing: true, run: { id: 9, params: { text: 'kept' } } }],
+  });
+  expect((await engine.find(8))?.params).toEqual({ text: TEXT, n: 7 });
+  expect(await engine.counts()).toMatchObject({ queued: 2, done: 0 });
+  const rows = await query<{ bytes: string }>(
+    url,
+    'select coalesce(sum(bytes), 0) as bytes from run',
+  );
+  expect(await engine.size()).toBe(Number(rows[0]?.bytes));
+  expect(await faultsOf(url)).toEqual({});
 });
