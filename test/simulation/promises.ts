@@ -201,6 +201,8 @@ export class Promises {
       this.break(`run ${id} begins its attempt ${attempt}, told is ${told && textOf(told)}`);
     if (told?.life?.attempts.at(-1)?.pid !== worker.pid)
       this.break(`run ${id} begins in ${worker.pid}, which does not hold it`);
+    if (JSON.stringify(assignment.params) !== JSON.stringify(told?.params))
+      this.break(`run ${id} begins with other params than told: ${told && textOf(told)}`);
     const n = Number((assignment.checkpoint as { n?: number } | undefined)?.n ?? 0);
     if (n < (this.#saved.get(id) ?? 0) && !this.#fresh.has(id))
       this.break(`run ${id} begins from checkpoint ${n}, saved was ${this.#saved.get(id)}`);

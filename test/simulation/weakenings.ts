@@ -2,6 +2,7 @@
 import type { Claimed, Engine, Fired } from '../../src/engine/engine.ts';
 import type { FileEngine } from '../../src/engine/files/file-engine.ts';
 import type { Memory } from '../../src/engine/files/memory.ts';
+import type { Json } from '../../src/support/json.ts';
 import type { Weakness } from '../helpers/simulated-disk.ts';
 
 export interface Weakening {
@@ -54,6 +55,24 @@ export const WEAKENINGS: readonly Weakening[] = [
           return limits.blocked === 'paused' ? { ...limits, blocked: null } : limits;
         });
       return {};
+    },
+  },
+  {
+    name: 'hands out params from before an update',
+    engine: (engine) => {
+      const first = new Map<number, Json>();
+      return {
+        change: (id, decide) =>
+          engine.change(id, (run) => {
+            if (!first.has(id)) first.set(id, run.params);
+            return decide(run);
+          }),
+        claim: async (...asked) =>
+          (await engine.claim(...asked)).map((one) => {
+            const params = first.get(one.run.id) ?? one.run.params;
+            return { ...one, run: { ...one.run, params } };
+          }),
+      };
     },
   },
   { name: 'takes runs back from processes that live' },
