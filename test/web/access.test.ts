@@ -99,6 +99,10 @@ describe.runIf(platform.hasBrowser)('pages', { timeout: 120_000 }, () => {
       'none',
     ]);
     expect(await styleOf('.log', 'maxHeight')).toBe('none');
+    const instant = "getComputedStyle(document.querySelector('.facts time'), '::after').content";
+    expect(await page.evaluate(instant), 'paper does not move with the clock').toMatch(
+      /\d\d:\d\d:\d\d/,
+    );
     expect(await styleOf('.panel', 'backgroundColor')).toBe('rgb(255, 255, 255)');
   });
 });

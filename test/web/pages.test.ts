@@ -378,6 +378,8 @@ describe.runIf(platform.hasBrowser)('the page', { timeout: 60_000 }, () => {
     await dialog.getByText('Abort all 2,200 runs that match?').waitFor();
     await button(dialog, 'Abort').click();
     await page.getByText('abort: 1,000 of 2,200').waitFor();
+    const top = "document.querySelector('.bulk').getBoundingClientRect().top";
+    expect(Number(await page.evaluate(top)), 'seen from the end of the list').toBeGreaterThan(50);
     await button(page, 'Stop').click();
     project.write('go', '');
     await page.getByText('stopped: 1,200 runs: over').waitFor();
