@@ -12,6 +12,7 @@ import { showDuration } from '../support/durations.ts';
 import { errnoOf, JobrunError, toJobrunError } from '../support/errors.ts';
 import { MB, MINUTE } from '../support/limits.ts';
 import { refuseForeignJobs } from '../support/ownership.ts';
+import { textOrNull } from '../support/system.ts';
 import { count, showMegabytes } from '../support/text.ts';
 import type { WorkerIdentity } from '../workers/death.ts';
 import {
@@ -20,7 +21,6 @@ import {
   hasProc,
   MARK_VARIABLE,
   type ProcessInfo,
-  textOrNull,
 } from '../workers/processes.ts';
 import { refuseWrongDefaults } from './jobs.ts';
 import { notifyRules } from './watching/notify-rules.ts';

@@ -5,20 +5,16 @@
 // its own user may read. And, on Linux, as its limit of file locks (RLIMIT_LOCKS): the kernel has ignored that limit
 // since 2.4.25, but still hands it on to every child, through a new environment, session or user, and shows it to
 // everybody.
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { errnoOf, orElseSync } from '../support/errors.ts';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { orElseSync } from '../support/errors.ts';
 import { randomBytes } from '../support/random.ts';
+import { type ProcessStat, statOf, textOrNull } from '../support/system.ts';
 
 /** The variable by which everything that a worker ever started can be found. */
 export const MARK_VARIABLE = 'JOBRUN_WORKER';
 
-export interface ProcessInfo {
+export interface ProcessInfo extends ProcessStat {
   readonly pid: number;
-  readonly alive: boolean;
-  readonly parent: number;
-  readonly group: number;
-  readonly session: number;
-  readonly startTime: string;
 }
 
 let boot: string | null = null;
@@ -65,21 +61,8 @@ export const startTimeOf = (pid: number): string =>
 
 /** Null where no such process is. */
 export function processInfo(pid: number): ProcessInfo | null {
-  const stat = textOrNull(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  // The name in brackets may hold anything, brackets and spaces too: the fields begin after the last bracket.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state = 'X', parent, group, session] = fields;
-  // A zombie is dead, unless only its first thread has ended and others go on.
-  const threads = Number(fields[17]);
-  return {
-    pid,
-    alive: state !== 'X' && state !== 'x' && (state !== 'Z' || threads > 1),
-    parent: Number(parent),
-    group: Number(group),
-    session: Number(session),
-    startTime: fields[19] ?? '',
-  };
+  const stat = statOf(pid);
+  return stat && { pid, ...stat };
 }
 
 /**
@@ -134,23 +117,6 @@ export function carriesMark(pid: number, mark: string): boolean {
   if (limits?.includes(` ${limit} `)) return true;
   const environment = textOrNull(`/proc/${pid}/environ`);
   return environment !== null && `\0${environment}`.includes(`\0${MARK_VARIABLE}=${mark}\0`);
-}
-
-/** It has gone, or belongs to another user. */
-const NOT_OURS: readonly string[] = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
-
-/**
- * A file of a process; null if that has gone, or belongs to another user. Throws where it cannot be told (no file can
- * be opened, the system fails): what is not known to be gone must not be taken for dead.
- */
-export function textOrNull(path: string): string | null {
-  try {
-    // Node reads no other encoding without a large buffer for each file, and a look reads many.
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (NOT_OURS.includes(errnoOf(error))) return null;
-    throw error;
-  }
 }
 
 /**

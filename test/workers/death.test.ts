@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/support/clock.ts';
+import { isAlive } from '../../src/support/system.ts';
 import { endGroup, hasCompany } from '../../src/workers/death.ts';
 import {
   allProcesses,
@@ -130,6 +131,7 @@ ctypes.CDLL(None).pthread_exit(None)
   atEnd(() => started.kill('SIGKILL'));
   await until(() => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
   expect(lives(pid)).toBe(true);
+  expect(isAlive(pid), 'its files are open, and it may hold the lock of a state').toBe(true);
   const lease = { pid, mark: newMark(), ...identityOf(pid) };
   await endGroup(lease, { clock: systemClock });
   expect(lives(pid)).toBe(false);
@@ -190,6 +192,7 @@ test('a zombie is dead, though it has a pid', async () => {
   );
   await until(() => processInfo(pid)?.alive === false);
   expect(process.kill(pid, 0)).toBe(true);
+  expect(isAlive(pid), 'a holder of the lock is judged the same').toBe(false);
 });
 
 /** As a worker of Node 20 does while the thread of its loader has not begun. */
