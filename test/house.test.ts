@@ -82,6 +82,20 @@ describe('folders', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('know no other engine: what two of them need stands in engine/', () => {
+    // A stream has the records of the engine on files, and its tables read and check them.
+    const may = ['src/engine/postgres/whole-store.ts src/engine/files/tables.ts'];
+    const engine = /^src\/engine\/([^/]+)\//;
+    const between = src.flatMap((source) => {
+      const own = engine.exec(source.path)?.[1];
+      return importsOf(source).flatMap(({ file }) => {
+        const other = engine.exec(file ?? '')?.[1];
+        return own && other && other !== own ? [`${source.path} ${file}`] : [];
+      });
+    });
+    expect(between).toEqual(may);
+  });
+
   it('the contract of engines knows the seam alone', () => {
     const contract = /^test\/(?:engine\/contract|helpers\/(?:engine-values|random))/;
     const wrong = tests

@@ -21,13 +21,14 @@ import { assert } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
+import { packed, unpacked } from '../ids.ts';
 import type { Token, WorkerRef } from '../members.ts';
 import { Announcer } from './announcer.ts';
 import { FileMembers } from './members.ts';
 import { Reads } from './reads.ts';
 import { heapForRuns, Room, scheduleTakesRoom, takesRoom } from './room.ts';
 import { othersOf, type RunChange, Unit } from './run-table.ts';
-import { type Answered, newTables, packed, type RunStore, unpacked } from './tables.ts';
+import { type Answered, newTables, type RunStore } from './tables.ts';
 
 export interface OpenOptions extends StateOptions {
   /** Heap that runs may take, where it is not a part of this process's. */

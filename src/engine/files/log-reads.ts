@@ -6,7 +6,7 @@ import type { LogLine } from '../../run/view.ts';
 import { logPaths, readLog, statsOf } from '../../store/log.ts';
 import { type LogContent, wholeTable } from '../../store/log-format.ts';
 import { MB } from '../../support/limits.ts';
-import { RUN_LOG } from './log-lines.ts';
+import { RUN_LOG } from '../log-lines.ts';
 
 type Content = LogContent<LogLine>;
 

@@ -11,9 +11,9 @@ import { isFull } from '../../support/errors.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_RESULT_ROWS, SECOND } from '../../support/limits.ts';
 import { weightOfValue } from '../../support/weight.ts';
+import { chosen, RUN_LOG } from '../log-lines.ts';
 import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
 import { LogFollower } from './log-follower.ts';
-import { chosen, RUN_LOG } from './log-lines.ts';
 import { LogReads } from './log-reads.ts';
 
 /** Lines that a follower has not taken after this long are dropped. */

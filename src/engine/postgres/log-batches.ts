@@ -42,7 +42,7 @@ import { type Clock, delay } from '../../support/clock.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { MB, SECOND } from '../../support/limits.ts';
 import { count } from '../../support/text.ts';
-import { RUN_LOG } from '../files/log-lines.ts';
+import { RUN_LOG } from '../log-lines.ts';
 import type { Token } from '../members.ts';
 import { isAway } from './connection.ts';
 import {

@@ -2,7 +2,7 @@
 // which part. The pieces of a run are numbered, so what comes after a piece is found without reading it.
 import type { LogLine } from '../../run/view.ts';
 import { EMPTY, LogAssembler, type Place, readEntries } from '../../store/log-format.ts';
-import { RUN_LOG } from '../files/log-lines.ts';
+import { RUN_LOG } from '../log-lines.ts';
 import type { Token } from '../members.ts';
 import type { Statement } from './session.ts';
 

@@ -6,7 +6,7 @@ import { onAbort } from '../../support/aborts.ts';
 import type { Clock } from '../../support/clock.ts';
 import type { Json } from '../../support/json.ts';
 import { MAX_RESULT_ROWS } from '../../support/limits.ts';
-import { chosen } from '../files/log-lines.ts';
+import { chosen } from '../log-lines.ts';
 import type { Logs, NumberedLine, ReadLog } from '../logs.ts';
 import type { Token } from '../members.ts';
 import { LogBatches } from './log-batches.ts';

@@ -5,7 +5,7 @@ import { type Entry, isLine, readEntry } from '../../store/log-format.ts';
 import { broken, logItems } from '../../store/stream-format.ts';
 import { MB } from '../../support/limits.ts';
 import type { Fields } from '../../support/schema.ts';
-import { RUN_LOG } from '../files/log-lines.ts';
+import { RUN_LOG } from '../log-lines.ts';
 import { type Piece, ROWS } from './log-table.ts';
 import type { Session } from './session.ts';
 

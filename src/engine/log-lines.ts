@@ -1,12 +1,12 @@
 // The lines of a run's log: what one is, as it is kept, and which of them are asked for. The same wherever logs are
 // kept.
-import type { LogLine } from '../../run/view.ts';
-import type { LogKind } from '../../store/log-format.ts';
-import { isInstant, isoOf } from '../../support/clock.ts';
-import { be, json, object, oneOf, text, whole } from '../../support/schema.ts';
-import type { ReadLog } from '../logs.ts';
+import type { LogLine } from '../run/view.ts';
+import { isInstant, isoOf } from '../support/clock.ts';
+import { be, json, object, oneOf, text, whole } from '../support/schema.ts';
+import type { ReadLog } from './logs.ts';
 
-export const RUN_LOG: LogKind<LogLine> = {
+/** A `LogKind` of store/log-format. */
+export const RUN_LOG = {
   schema: object({
     at: be('an instant', (at) => typeof at === 'string' && isInstant(Date.parse(at))),
     level: oneOf(['debug', 'info', 'warn', 'error']),
@@ -15,7 +15,7 @@ export const RUN_LOG: LogKind<LogLine> = {
     text,
     fields: json,
   }),
-  remark: (said, beside) => {
+  remark: (said: string, beside?: LogLine): LogLine => {
     const { at = isoOf(0), attempt = 1 } = beside ?? {};
     return { at, level: 'warn', stream: 'log', attempt, text: said, fields: null };
   },
