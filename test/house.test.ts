@@ -351,6 +351,18 @@ describe('what is left behind', () => {
     expect(bare).toEqual([]);
   });
 
+  it('a rejection of any kind is taken with the reason close by', () => {
+    const isComment = (text: string): boolean => /^\s*(?:\/\/|\/?\*)/.test(text);
+    const bare = src.flatMap(({ path, lines }) =>
+      lines.flatMap((text, i) =>
+        /\.catch\(\(\) =>/.test(text) && !lines.slice(Math.max(0, i - 2), i).some(isComment)
+          ? [`${path}:${i + 1}`]
+          : [],
+      ),
+    );
+    expect(bare).toEqual([]);
+  });
+
   it('no path of a machine', () => {
     expect(lines(/\/(?:home|root|work|Users)\/\w/)).toEqual([]);
   });

@@ -61,10 +61,10 @@ class StoreClient implements Client {
   close(): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
-    // A session that was never opened has given the reason to its request.
     for (const opened of [this.#reader, this.#writer])
       Promise.resolve(opened)
         .then((context) => context?.close())
+        // A session that was never opened has given the reason to its request, and no caller waits for the end of one.
         .catch(() => undefined);
   }
 

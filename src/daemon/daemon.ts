@@ -330,7 +330,8 @@ export class Daemon {
       prepareFolder(path, config.state);
     };
     const onAnew = (): void => log.logger.warn(`${path} was gone: it is made anew`);
-    // A handler has made sure of what it did and saw: a later change that is refused is not its own.
+    // A handler has made sure of what it did and saw: a later change that is refused is not its own,
+    // and the command that made it has the error.
     const durable = (command: string, isError: boolean): Promise<void> | null =>
       !isError && tellsOwn(command) ? null : this.#engine.durable().catch(() => undefined);
     const onError = this.#onError('a request failed');

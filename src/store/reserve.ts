@@ -102,6 +102,7 @@ export class Reserve {
     } catch (error) {
       // A disk that fails in another way says so where it matters: at the next commit.
       this.#full = isFull(error);
+      // A part that stays is removed before the next try, and no start takes it for a whole one.
       await this.#disk.remove(this.#path).catch(() => undefined);
     }
   }

@@ -61,6 +61,7 @@ export function withTrace<T>(
 }
 
 function managerOf(): ContextManager | undefined {
+  // `globalThis` has no type for the symbol. The number in its name stands for the shape of what lies there.
   const parts = (globalThis as unknown as Record<symbol, { context?: ContextManager } | undefined>)[
     API
   ];

@@ -74,6 +74,7 @@ async function replyIn<Reply>(
   const allowed = response.headers.get('Jobrun-Access');
   if (allowed === 'read' || allowed === 'all') access.set(allowed);
   if (response.status === 204) return null as Reply;
+  // No JSON came from the daemon, but from something in front of it: then the status is all there is.
   const body = read ?? (await response.json().catch(() => null));
   if (response.ok && body !== null && !body.error?.code) return body as Reply;
   // The reply had begun when it was no longer needed.

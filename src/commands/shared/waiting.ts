@@ -132,6 +132,7 @@ export async function durably<T>(
   }
 }
 
+/** False where the disk refused a part. The command that made it has the error; a reader only looks anew. */
 const isKept = (engine: Pick<Engine, 'durable'>): Promise<boolean> =>
   engine.durable().then(
     () => true,
