@@ -6,6 +6,7 @@ import { askDaemon } from '../api/client.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { count, duration, text } from '../commands/shared/kinds.ts';
 import { flag, option } from '../commands/shared/options.ts';
+import { colorChoice } from '../commands/shared/output.ts';
 import { openLogOutput } from '../daemon/watching/log-output.ts';
 import type { OpenDoor } from '../daemon/watching/watching.ts';
 import { prepareState } from '../engine/open.ts';
@@ -73,7 +74,9 @@ export const daemon: Command<typeof options, Reply> = {
       const own = { ...config, http: { ...http, listen: request.http ?? http.listen } };
       const verbose = general.verbose === true;
       const look = asTyped('jobrun list', process.env, ['list']);
-      const asked = { ...request, untilIdle, watch, verbose, look, openDoor: await doorOf(own) };
+      const color = colorChoice(general.color);
+      const how = { untilIdle, watch, verbose, color, look };
+      const asked = { ...request, ...how, openDoor: await doorOf(own) };
       return { exitCode: await runDaemon(own, asked) };
     } catch (thrown) {
       const error = toJobrunError(thrown);

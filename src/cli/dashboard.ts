@@ -7,6 +7,7 @@ import { COMMANDS } from '../commands/index.ts';
 import { list } from '../commands/list.ts';
 import type { Command } from '../commands/shared/command.ts';
 import { flag, type Sent } from '../commands/shared/options.ts';
+import { colorChoice } from '../commands/shared/output.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import type { Files, Places } from '../dashboard/link.ts';
 import { systemClock } from '../support/clock.ts';
@@ -67,14 +68,13 @@ async function open(
   when: unknown,
   config: Config,
 ): Promise<void> {
-  const color = when === 'always' || when === 'never' ? when : 'auto';
   const { openDashboard } = await import('../dashboard/dashboard.ts');
   const { themeFor } = await import('../dashboard/theme.ts');
   await openDashboard({
     stdin: process.stdin,
     stdout: process.stdout,
     places: placesOf(config),
-    theme: themeFor(process.env, { ascii, color }),
+    theme: themeFor(process.env, { ascii, color: colorChoice(when) }),
     readOnly,
     timezone: config.timezone,
     asTyped: (text) => asTyped(text, process.env, WORDS),

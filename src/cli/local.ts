@@ -9,7 +9,7 @@ import { followed, handle } from '../commands/dispatch.ts';
 import type { Command, Context } from '../commands/shared/command.ts';
 import type { Output } from '../commands/shared/output.ts';
 import { Daemon } from '../daemon/daemon.ts';
-import { type DaemonLog, openLog } from '../daemon/watching/log.ts';
+import { type DaemonLog, type LogOptions, openLog } from '../daemon/watching/log.ts';
 import { delay, systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { JobrunError, orElseSync } from '../support/errors.ts';
@@ -29,11 +29,11 @@ export async function runLocally(
   request: object,
   config: Config,
   out: Output,
-  verbose: boolean,
+  how: LogOptions,
 ): Promise<number> {
   refuseNoProject(config);
   refuseFewFiles(1);
-  const local = await openLocalRuns(config, verbose);
+  const local = await openLocalRuns(config, how);
   const patience = new Patience();
   try {
     if (command.follows?.(request) === false)
@@ -143,12 +143,12 @@ interface LocalRuns {
 const NONE = 0;
 
 /** Throws `daemon-running` where a daemon holds the state. */
-async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRuns> {
+async function openLocalRuns(config: Config, how: LogOptions): Promise<LocalRuns> {
   let only = NONE;
   const daemon = await Daemon.start({
     config: { ...config, http: HTTP_OFF },
     clock: systemClock,
-    log: logOf(verbose),
+    log: logOf(how),
     chance: random,
     workers: 1,
     watch: false,
@@ -171,9 +171,9 @@ async function openLocalRuns(config: Config, verbose: boolean): Promise<LocalRun
 }
 
 /** The log of the run is what is shown; of the rest only what is wrong. */
-function logOf(verbose: boolean): DaemonLog {
-  const log = openLog(process.stderr, systemClock, verbose);
-  if (verbose) return log;
+function logOf(how: LogOptions): DaemonLog {
+  const log = openLog(process.stderr, systemClock, how);
+  if (how.verbose) return log;
   log.logger.level = 'warn';
   return {
     ...log,

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { requestOf } from '../commands/dispatch.ts';
 import type { Asked, CallOther, Command } from '../commands/shared/command.ts';
-import { Output } from '../commands/shared/output.ts';
+import { colorChoice, Output } from '../commands/shared/output.ts';
 import { START_DAEMON } from '../commands/shared/waiting.ts';
 import { systemClock } from '../support/clock.ts';
 import { type Config, loadConfig } from '../support/config.ts';
@@ -78,7 +78,6 @@ function typedGenerals(argv: readonly string[]): Parsed['general'] {
 }
 
 function outputFor(general: Parsed['general'], timezone: () => string): Output {
-  const { color } = general;
   return new Output({
     get stdout() {
       return process.stdout;
@@ -89,7 +88,7 @@ function outputFor(general: Parsed['general'], timezone: () => string): Output {
     json: general.json === true,
     quiet: general.quiet === true,
     verbose: general.verbose === true,
-    color: color === 'always' || color === 'never' ? color : 'auto',
+    color: colorChoice(general.color),
     env: process.env,
     timezone,
     now: systemClock.now,
@@ -130,7 +129,10 @@ async function perform(parsed: Parsed, config: Config, out: Output): Promise<num
   if (done !== null) return (await command.show(done, out, request)) ?? 0;
   if (command.runsLocally?.(request)) {
     const { runLocally } = await import('./local.ts');
-    return runLocally(command, request, config, out, general.verbose === true);
+    return runLocally(command, request, config, out, {
+      verbose: general.verbose === true,
+      color: colorChoice(general.color),
+    });
   }
   const left: Left = { run: command.leaves?.(request, null) ?? null };
   const signal = endOnSignals(() => tellLeft(left, out));

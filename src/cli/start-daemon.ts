@@ -65,7 +65,7 @@ async function startHere(options: StartOptions): Promise<RunningDaemon> {
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
-    log: openLog(log, systemClock, false, config.trace),
+    log: openLog(log, systemClock, { trace: config.trace }),
     chance: random,
     workers: workers ?? null,
     watch,

@@ -1,4 +1,5 @@
 // `jobrun daemon` in the foreground: from its options to its exit code.
+import type { ColorChoice } from '../commands/shared/output.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Config } from '../support/config.ts';
 import { random } from '../support/random.ts';
@@ -14,6 +15,7 @@ export interface RunDaemonOptions {
   readonly untilIdle?: boolean;
   readonly watch?: boolean;
   readonly verbose?: boolean;
+  readonly color?: ColorChoice;
   /** A file for what else goes to stderr; SIGHUP opens it anew. */
   readonly log?: string;
   readonly openDoor?: OpenDoor | null;
@@ -25,7 +27,7 @@ export interface RunDaemonOptions {
 export async function runDaemon(config: Config, options: RunDaemonOptions = {}): Promise<number> {
   const clock = systemClock;
   const output = new LogOutput(options.log ?? null, clock);
-  const log = openLog(output, clock, options.verbose ?? false, config.trace);
+  const log = openLog(output, clock, { ...options, trace: config.trace });
   const reopen = (): void => {
     try {
       const reopened = output.reopen();

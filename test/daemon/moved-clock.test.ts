@@ -127,7 +127,7 @@ it('a leap of a year removes nothing from the history before somebody has said t
 
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + 365 * DAY };
   const lines: string[] = [];
-  const log = openLog({ write: (line) => lines.push(line) }, clock, false);
+  const log = openLog({ write: (line) => lines.push(line) }, clock);
   const { context } = await daemonHere(project, { clock, log });
   await eventually(async () => (await context.engine.clockMark())?.leapAt);
   await eventually(() => lines.join('').includes('if it is right: jobrun doctor --repair'));

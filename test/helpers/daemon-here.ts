@@ -14,7 +14,7 @@ export async function daemonHere(
   const daemon = await Daemon.start({
     config: loadConfig({ dir }, {}, dir),
     clock: systemClock,
-    log: openLog({ write: () => true }, systemClock, false),
+    log: openLog({ write: () => true }, systemClock),
     chance: () => 0.5,
     workers: 2,
     watch: false,

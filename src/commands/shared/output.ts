@@ -254,6 +254,10 @@ export class Output {
   }
 }
 
+/** The choice of `--color`, which the command line has checked. */
+export const colorChoice = (given: unknown): ColorChoice =>
+  given === 'always' || given === 'never' ? given : 'auto';
+
 /** True where text is to be coloured. */
 export function wantsColor(
   { color, env }: Pick<OutputOptions, 'color' | 'env'>,

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { JobChange } from '../../catalog/catalog.ts';
+import { type ColorChoice, wantsColor } from '../../commands/shared/output.ts';
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
@@ -38,14 +39,23 @@ export interface LogTarget {
   write(line: string): unknown;
 }
 
-/** `trace`: as the config has it; default: as where it has none. */
+export interface LogOptions {
+  readonly verbose?: boolean;
+  /** Only a terminal has colours. */
+  readonly color?: ColorChoice;
+  /** As the config has it; default: as where it has none. */
+  readonly trace?: TraceRules;
+}
+
 export function openLog(
   out: LogTarget,
   clock: Clock,
-  verbose: boolean,
-  trace?: TraceRules,
+  { verbose = false, color = 'auto', trace }: LogOptions = {},
 ): DaemonLog {
-  const logger = openLogger(out, verbose);
+  const stream = out.isTTY
+    ? prettyTo(out, wantsColor({ color, env: process.env }, true))
+    : { write: (line: string) => out.write(line) };
+  const logger = openLogger(stream, verbose);
   const budget = new Budget(clock, (n) =>
     logger.info(`${n} more lines about runs in the last second`),
   );
@@ -94,10 +104,7 @@ export function openLog(
   };
 }
 
-function openLogger(out: LogTarget, verbose: boolean): Logger {
-  const stream: DestinationStream = out.isTTY
-    ? prettyTo(out)
-    : { write: (line) => out.write(line) };
+function openLogger(stream: DestinationStream, verbose: boolean): Logger {
   const options = {
     level: verbose ? 'debug' : 'info',
     base: null,
@@ -222,9 +229,7 @@ const STATE_STYLES: Readonly<Record<string, 'cyan' | 'green' | 'yellow'>> = {
 const BAR_CELLS = 10;
 
 /** `18:42:07 run 12 import-products: #####..... 54% 11659 imported` */
-function prettyTo(out: LogTarget): DestinationStream {
-  const { NO_COLOR, TERM } = process.env;
-  const colored = !NO_COLOR && TERM !== 'dumb';
+function prettyTo(out: LogTarget, colored: boolean): DestinationStream {
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     colored ? styleText(style, text, { validateStream: false }) : text;
   return {

@@ -1,6 +1,6 @@
 // What a person sees who looks at the daemon at work, and what a machine reads.
-import { expect, test } from 'vitest';
-import { openLog } from '../../../src/daemon/watching/log.ts';
+import { expect, test, vi } from 'vitest';
+import { type LogOptions, openLog } from '../../../src/daemon/watching/log.ts';
 import type { Run } from '../../../src/run/run.ts';
 import { type Clock, systemClock } from '../../../src/support/clock.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
@@ -11,10 +11,11 @@ const ESC = '\u001b';
 function logTo(
   terminal: { readonly isTTY: boolean; readonly columns?: number },
   clock: Clock = systemClock,
+  options: LogOptions = {},
 ) {
   const told: string[] = [];
   const out = { ...terminal, write: (text: string) => told.push(text) };
-  return { told, log: openLog(out as unknown as NodeJS.WriteStream, clock, false) };
+  return { told, log: openLog(out as unknown as NodeJS.WriteStream, clock, options) };
 }
 
 const bare = (text: string): string => text.replaceAll(new RegExp(`${ESC}\\[\\d+m`, 'g'), '');
@@ -26,6 +27,23 @@ test('progress is a bar on one line, cut where the terminal ends', () => {
   expect(bare(line)).toMatch(/^\d\d:\d\d:\d\d run 12 import: #####\.\.\.\.\. 54% row 12 x+…\n$/);
   expect(bare(line).length).toBeLessThanOrEqual(61);
   expect(line).not.toContain(`${ESC}[2J`);
+});
+
+test.each<[string, Readonly<Record<string, string>>, LogOptions, boolean]>([
+  ['a terminal', {}, {}, true],
+  ['NO_COLOR', { NO_COLOR: '1' }, {}, false],
+  ['a dumb terminal', { TERM: 'dumb' }, {}, false],
+  ['FORCE_COLOR in a dumb terminal', { TERM: 'dumb', FORCE_COLOR: '1' }, {}, true],
+  ['FORCE_COLOR=0', { FORCE_COLOR: '0' }, {}, false],
+  ['--color always', { NO_COLOR: '1' }, { color: 'always' }, true],
+  ['--color never', { FORCE_COLOR: '1' }, { color: 'never' }, false],
+])('the log has colours as all output has: %s', (_, variables, options, isColored) => {
+  const env = { NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...variables };
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  const { told, log } = logTo({ isTTY: true }, systemClock, options);
+  vi.unstubAllEnvs();
+  log.logger.error('went wrong');
+  expect(told.join('').includes(ESC)).toBe(isColored);
 });
 
 test('a failure is told whole, however narrow the terminal', () => {
