@@ -1,7 +1,12 @@
 // The theme: characters and colours of the dashboard, chosen once at the start. Words or marks repeat what a colour
 // says, so nothing is lost without colours. Every character here is one column wide.
 import type { TextProps } from 'ink';
-import { type ColorChoice, STATE_STYLES, wantsColor } from '../commands/shared/output.ts';
+import {
+  type ColorChoice,
+  fullCells,
+  STATE_STYLES,
+  wantsColor,
+} from '../commands/shared/output.ts';
 import type { Beat } from '../commands/shared/run-words.ts';
 import type { TimeReference } from '../support/typed-times.ts';
 
@@ -88,11 +93,9 @@ export type Style = keyof typeof STYLES;
 
 export const styleOfState = (state: string): Style => STATE_STYLES[state] ?? 'plain';
 
-/** Lengths of the two parts of a bar. It is empty only at 0 % and full only at 100 %. */
+/** Lengths of the two parts of a bar. */
 export function barLengths(percent: number, cells: number): { full: number; empty: number } {
-  const least = percent > 0 ? 1 : 0;
-  const most = percent < 100 ? cells - 1 : cells;
-  const full = Math.max(least, Math.min(Math.round((percent / 100) * cells), most));
+  const full = fullCells(percent, cells);
   return { full, empty: Math.max(0, cells - full) };
 }
 

@@ -126,6 +126,17 @@ test('progress is one line that is drawn over in a terminal, and a line every te
   }
 });
 
+test.each([
+  [0, '>                   '],
+  [0.1, '=>                  '],
+  [99.9, '===================>'],
+  [100, '===================='],
+])('a bar is empty only at 0 and full only at 100 percent: %d', (percent, bar) => {
+  const { out, stderr } = caught({}, { isTTY: true });
+  out.progress({ percent, text: null });
+  expect(stderr()).toBe(`[${bar}] ${Math.floor(percent)}%`);
+});
+
 test('an empty table prints nothing', () => {
   const { out, stdout } = caught();
   out.table([{ title: 'ID' }], []);

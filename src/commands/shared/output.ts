@@ -290,9 +290,16 @@ function barOf({
   readonly percent: number;
   readonly text: string | null;
 }): string {
-  const full = Math.floor((Math.min(100, Math.max(0, percent)) / 100) * BAR_CELLS);
+  const full = fullCells(percent, BAR_CELLS);
   const bar = `${'='.repeat(full)}${full < BAR_CELLS ? '>' : ''}`.padEnd(BAR_CELLS);
   return `[${bar}] ${Math.floor(percent)}%${text === null ? '' : ` ${plainLine(text)}`}`;
+}
+
+/** The number of filled cells of a bar. It is empty only at 0 % and full only at 100 %. */
+export function fullCells(percent: number, cells: number): number {
+  const least = percent > 0 ? 1 : 0;
+  const most = percent < 100 ? cells - 1 : cells;
+  return Math.max(least, Math.min(Math.round((percent / 100) * cells), most));
 }
 
 const GAP = 2;

@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { JobChange } from '../../catalog/catalog.ts';
-import { type ColorChoice, wantsColor } from '../../commands/shared/output.ts';
+import { type ColorChoice, fullCells, wantsColor } from '../../commands/shared/output.ts';
 import type { Change } from '../../engine/engine.ts';
 import { begunAttempts } from '../../run/attempts.ts';
 import { isSettled, latestAttempt, type Progress, type Run } from '../../run/run.ts';
@@ -252,6 +252,6 @@ function prettyTo(out: LogTarget, colored: boolean): DestinationStream {
 }
 
 function barOf(percent: number): string {
-  const full = Math.round((percent * BAR_CELLS) / 100);
+  const full = fullCells(percent, BAR_CELLS);
   return '#'.repeat(full) + '.'.repeat(BAR_CELLS - full);
 }

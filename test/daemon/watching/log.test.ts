@@ -29,6 +29,17 @@ test('progress is a bar on one line, cut where the terminal ends', () => {
   expect(line).not.toContain(`${ESC}[2J`);
 });
 
+test.each([
+  [0, '..........'],
+  [1, '#.........'],
+  [99.9, '#########.'],
+  [100, '##########'],
+])('the bar of the log is empty only at 0 and full only at 100 percent: %d', (percent, bar) => {
+  const { told, log } = logTo({ isTTY: true });
+  log.progress(run, { percent, text: null });
+  expect(bare(told.join(''))).toContain(`run 12 import: ${bar} `);
+});
+
 test.each<[string, Readonly<Record<string, string>>, LogOptions, boolean]>([
   ['a terminal', {}, {}, true],
   ['NO_COLOR', { NO_COLOR: '1' }, {}, false],
