@@ -63,7 +63,7 @@ export function changesBetween(before: Listing, after: Listing): readonly string
 
 /** True where a path that changed may be, hold or have held a job: a folder, or a command. */
 export function mayHoldJob(path: string): boolean {
-  const stats = statOf(path);
+  const stats = statsAt(path);
   return stats === null || stats.isDirectory() || (stats.isFile() && isCommand(path, stats));
 }
 
@@ -100,7 +100,7 @@ function* walk(scan: Scan, path: string, prefix: string, jobs: boolean): Generat
     if (++scan.entries % ENTRIES_A_TURN === 0) yield;
     if (isHidden(entry.name)) continue;
     const file = join(path, entry.name);
-    const stats = entry.isDirectory() ? null : statOf(file);
+    const stats = entry.isDirectory() ? null : statsAt(file);
     const mayBeJob = jobs && !isLeftOut(entry.name);
     if (stats?.isFile() && isCode(entry.name)) scan.code.set(file, stampOf(stats));
     if (entry.isSymbolicLink() && isStray(scan, file)) {
@@ -195,4 +195,5 @@ function refuseDoubles(found: readonly Found[]): readonly Found[] {
 /** Null where the file went away meanwhile, or cannot be reached. */
 const realPath = (path: string): string | null => orElseSync(null, () => realpathSync(path));
 
-const statOf = (path: string): Stats | null => orElseSync(null, () => statSync(path));
+/** Null where nothing is there, or it cannot be reached. */
+export const statsAt = (path: string): Stats | null => orElseSync(null, () => statSync(path));

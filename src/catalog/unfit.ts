@@ -1,11 +1,11 @@
 // Files of the jobs folder that were probably meant to be jobs, and what they lack: a script without its run bit, a
 // module with an ending that no job has. Looked at only when a job is not found, and when all jobs are listed.
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { orElseSync } from '../support/errors.ts';
 import { JOB_NAME_PART } from '../support/limits.ts';
 import { lackOf, withoutEnding } from './command-file.ts';
-import { isLeftOut, listFolder } from './loader.ts';
+import { isLeftOut, listFolder, statsAt } from './loader.ts';
 
 /** `lacks` is read behind the file's name, and says what to do. */
 export interface Unfit {
@@ -44,12 +44,11 @@ const OTHER_MODULE = /\.(?:cts|[jt]sx)$/;
 const ENDING = 'has an ending that no job has: it must be .ts, .mts, .js, .mjs or .cjs';
 
 function lookAt(file: string): (Unfit & { readonly isMeant: boolean }) | null {
-  const stats = statOf(file);
+  const stats = statsAt(file);
   if (!stats?.isFile()) return null;
   const lack = OTHER_MODULE.test(file) ? { lacks: ENDING, isMeant: true } : lackOf(file, stats);
   return lack && { file, ...lack };
 }
 
-const statOf = (file: string): Stats | null => orElseSync(null, () => statSync(file));
 const entriesOf = (folder: string): readonly string[] =>
   orElseSync([], () => readdirSync(folder).sort());
