@@ -3,6 +3,7 @@
 // slow clients cannot fill the heap.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { JobrunError } from '../support/errors.ts';
+import { fromJson, type Json } from '../support/json.ts';
 import { MAX_HTTP_BODIES_BYTES, MAX_HTTP_BODY_BYTES } from '../support/limits.ts';
 import { type Reply, refusal } from './reply.ts';
 
@@ -14,6 +15,16 @@ export function refuseType({ headers }: IncomingMessage, withBody: boolean): Rep
   if (type === undefined ? !withBody : IS_JSON.test(type)) return null;
   const hint = 'Send JSON with Content-Type: application/json.';
   return refusal(415, new JobrunError('bad-request', 'the body must be JSON', hint));
+}
+
+/** The value of a body. Throws `bad-request` where it is not JSON. */
+export function jsonOf(body: string, hint = 'Send JSON.'): Json {
+  try {
+    return fromJson(body);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new JobrunError('bad-request', `the body is not JSON: ${error.message}`, hint, error);
+  }
 }
 
 export class Bodies {

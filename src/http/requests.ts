@@ -13,7 +13,8 @@ import {
   yesOrNo,
 } from '../commands/shared/options.ts';
 import { JobrunError } from '../support/errors.ts';
-import { fromJson, type Json } from '../support/json.ts';
+import type { Json } from '../support/json.ts';
+import { jsonOf } from './body.ts';
 import { OPERATION } from './operations.ts';
 import { ROUTES, type Route } from './routes.ts';
 import { WORKER_ROUTES } from './worker-routes.ts';
@@ -102,7 +103,8 @@ export function requestOfBody(
   path: Readonly<Record<string, string>>,
   body: string,
 ): object {
-  return requestOf(prepared, path, body === '' ? {} : fieldsOf(jsonOf(body)), 'the body');
+  const given = body === '' ? {} : fieldsOf(jsonOf(body, 'Send one JSON object.'));
+  return requestOf(prepared, path, given, 'the body');
 }
 
 function requestOf(
@@ -147,13 +149,3 @@ async function readTexts(
 /** `?short`, `?short=true`. The table refuses any other field. */
 const flagOf = (text: string): unknown =>
   text === '' || text === 'true' ? true : text === 'false' ? false : text;
-
-function jsonOf(body: string): Json {
-  try {
-    return fromJson(body);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const message = `the body is not JSON: ${error.message}`;
-    throw new JobrunError('bad-request', message, 'Send one JSON object.', error);
-  }
-}

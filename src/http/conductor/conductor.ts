@@ -17,10 +17,10 @@ import type { JobView } from '../../commands/shared/replies.ts';
 import { inDomain, type Lease } from '../../commands/take.ts';
 import type { LogLine } from '../../run/view.ts';
 import { JobrunError } from '../../support/errors.ts';
-import { fromJson, type Json } from '../../support/json.ts';
+import type { Json } from '../../support/json.ts';
 import { MAX_TAKE_WAIT_MS, MAX_TAKEN } from '../../support/limits.ts';
 import { isFields } from '../../support/schema.ts';
-import type { Bodies } from '../body.ts';
+import { type Bodies, jsonOf } from '../body.ts';
 import { type Access, bearerOf, type Keys } from '../keys.ts';
 import { hasBody, type Reply, sendText, statusOf } from '../reply.ts';
 import { type Target, traceOfHeaders, type Visit } from '../visitor.ts';
@@ -330,15 +330,6 @@ async function define({ body, ask }: Asked): Promise<Answer> {
     await definition(name, ask);
   }
   return { text: '' };
-}
-
-function jsonOf(body: string): Json {
-  try {
-    return fromJson(body);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new JobrunError('bad-request', `the body is not JSON: ${error.message}`, 'Send JSON.');
-  }
 }
 
 const refusal = (status: number, message: string, code = ''): Reply => ({
