@@ -1,6 +1,7 @@
 // The attempts of a run: one begins, one ends. Hundreds of thousands of such lists wait for a fold. So they are made as
 // long as they are, and their objects field by field: grown and spread they would take twice the memory.
 import { CLOCK_JUMP_MS, MAX_ATTEMPTS_KEPT, MAX_PAST_ERROR } from '../support/limits.ts';
+import { cutTo } from '../support/text.ts';
 import type { Outcome } from './outcome.ts';
 import type { Attempt, Life, Run } from './run.ts';
 
@@ -29,11 +30,7 @@ function shortened(attempt: Attempt): Attempt {
   return { ...attempt, error: { name, message: cut(message), stack: cut(stack) } };
 }
 
-function cut(text: string): string {
-  const over = text.length - MAX_PAST_ERROR;
-  if (over <= 0) return text;
-  return `${text.slice(0, MAX_PAST_ERROR).toWellFormed()} … [cut: ${over} more characters]`;
-}
+const cut = (text: string): string => cutTo(MAX_PAST_ERROR, text);
 
 const UNCOUNTED = new Set<Outcome['kind']>(['callback', 'pending', 'stopped']);
 

@@ -21,6 +21,14 @@ export const plainLine = (text: string): string =>
 /** The first characters of a text, without half of a surrogate pair at the end. */
 export const firstOf = (text: string, most: number): string => text.slice(0, most).toWellFormed();
 
+/** At most so many characters, with a mark that says how many more there were: `more` were dropped before. */
+export function cutTo(most: number, text: string, more = 0): string {
+  const over = Math.max(0, text.length - most) + more;
+  if (over === 0) return text;
+  const end = FIRST_HALF.test(text.charAt(most - 1)) ? most - 1 : most;
+  return `${text.slice(0, end)} … [cut: ${over} more characters]`;
+}
+
 // JSON leaves these as they are, and a terminal would act on them; as escapes they are the same text.
 const ACTED_ON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -41,6 +49,7 @@ export function* piecesOf(text: string, size: number): Generator<string> {
   }
 }
 
+const FIRST_HALF = /[\ud800-\udbff]/;
 const SECOND_HALF = /[\udc00-\udfff]/;
 
 /** Letters that may still be compared to find what was meant. */

@@ -3,16 +3,9 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../support/clock.ts';
 import { MAX_LOG_TEXT, SECOND } from '../support/limits.ts';
+import { cutTo } from '../support/text.ts';
 
-/** At most MAX_LOG_TEXT characters, with a mark that says how many more there were. */
-export function cutText(text: string, more = 0): string {
-  const over = text.length - MAX_LOG_TEXT;
-  if (over <= 0 && more === 0) return text;
-  const end = isHighSurrogate(text.charCodeAt(MAX_LOG_TEXT - 1)) ? MAX_LOG_TEXT - 1 : MAX_LOG_TEXT;
-  return `${text.slice(0, end)} … [cut: ${Math.max(over, 0) + more} more characters]`;
-}
-
-const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
+export const cutText = (text: string, more = 0): string => cutTo(MAX_LOG_TEXT, text, more);
 
 /** A line that nothing was added to for so long is given out as it is: a prompt, or `copying ...`. */
 const PAUSE_MS = SECOND;

@@ -1,9 +1,24 @@
 // Text of jobs made harmless for a terminal, and suggestions for names that are nearly right.
 import { describe, expect, it } from 'vitest';
-import { count, nearest, plain, plainLine } from '../../src/support/text.ts';
+import { count, cutTo, nearest, plain, plainLine } from '../../src/support/text.ts';
 import { randomFrom } from '../helpers/random.ts';
 
 const ESC = '\u001b';
+
+describe('a text that is cut', () => {
+  it('says how much is missing, and is left alone where nothing is', () => {
+    expect(cutTo(3, 'abc')).toBe('abc');
+    expect(cutTo(3, 'abcde')).toBe('abc … [cut: 2 more characters]');
+    expect(cutTo(3, 'abc', 40)).toBe('abc … [cut: 40 more characters]');
+    expect(cutTo(3, 'abcd', 40)).toBe('abc … [cut: 41 more characters]');
+  });
+
+  it('ends with no half of a character', () => {
+    expect(cutTo(3, 'ab😀')).toBe('ab … [cut: 1 more characters]');
+    expect(cutTo(3, 'ab\ud83d', 1)).toBe('ab … [cut: 1 more characters]');
+    expect(cutTo(4, 'ab😀c')).toBe('ab😀 … [cut: 1 more characters]');
+  });
+});
 
 describe('text of a job', () => {
   it.each([
