@@ -16,11 +16,13 @@ import type { Clock } from '../support/clock.ts';
 import { errnoOf, isFull, JobrunError } from '../support/errors.ts';
 import type { Disk } from '../support/files.ts';
 import { MAX_COMMIT_BYTES, MAX_SEGMENT_BYTES } from '../support/limits.ts';
+import { type Deferred, deferred } from '../support/wakeup.ts';
 import { type Position, Segment } from './journal.ts';
 import type { NoteFile } from './notes.ts';
 import type { Reserve } from './reserve.ts';
 
-export interface Transaction {
+/** Changes that are applied in memory, and not on the disk yet. */
+export interface Applied {
   /** Operations as JSON texts. */
   readonly ops: readonly string[];
   /** Takes back what was applied in memory. */
@@ -31,30 +33,16 @@ export interface Transaction {
   readonly told: (refused: boolean) => void;
 }
 
-class Deferred {
-  resolve: () => void = () => undefined;
-  reject: (error: unknown) => void = () => undefined;
-  readonly promise = new Promise<void>((resolve, reject) => {
-    this.resolve = resolve;
-    this.reject = reject;
-  });
-
-  constructor() {
-    // The callers that wait hear of a failure; a batch without one (a worker's record) must not end the process.
-    this.promise.catch(() => undefined);
-  }
-}
-
 interface Batch {
   readonly seq: number;
   readonly ops: string[];
   bytes: number;
   closed: boolean;
-  readonly transactions: Transaction[];
+  readonly all: Applied[];
   /** The line is in the journal. */
-  readonly written: Deferred;
+  readonly written: Deferred<void>;
   /** And nothing on the disk is missing that it builds on. */
-  readonly done: Deferred;
+  readonly done: Deferred<void>;
 }
 
 export interface CommitterOptions {
@@ -128,11 +116,11 @@ export class Committer {
     this.#o.onGone(wasRemoved(this.#segment.path));
   }
 
-  /** Resolves when the transaction is on the disk; rejects, with its effects taken back, when it could not be. */
-  commit(transaction: Transaction): Promise<void> {
+  /** Resolves when the changes are on the disk; rejects, with their effects taken back, when it could not be. */
+  commit(applied: Applied): Promise<void> {
     const batch = this.#openBatch();
-    batch.transactions.push(transaction);
-    for (const op of transaction.ops) {
+    batch.all.push(applied);
+    for (const op of applied.ops) {
       batch.ops.push(op);
       batch.bytes += op.length + 1;
     }
@@ -144,7 +132,7 @@ export class Committer {
   /** Calls back in the order of commits: once all that was handed in so far is durable, or was refused. */
   tell(told: (refused: boolean) => void): void {
     const last = this.#last;
-    if (last) last.transactions.push({ ops: [], undo: () => undefined, told });
+    if (last) last.all.push({ ops: [], undo: () => undefined, told });
     else told(false);
   }
 
@@ -217,8 +205,10 @@ export class Committer {
     const last = this.#batches.at(-1);
     if (last && !last.closed) return last;
     const seq = (last?.seq ?? this.durableSeq) + 1;
-    const [written, done] = [new Deferred(), new Deferred()];
-    const batch = { seq, ops: [], bytes: 0, closed: false, transactions: [], written, done };
+    const [written, done] = [deferred(), deferred()];
+    // The callers that wait hear of a failure; a batch without one (a worker's record) must not end the process.
+    for (const { promise } of [written, done]) promise.catch(() => undefined);
+    const batch = { seq, ops: [], bytes: 0, closed: false, all: [], written, done };
     this.#batches.push(batch);
     return batch;
   }
@@ -250,7 +240,7 @@ export class Committer {
 
   #acknowledge(batch: Batch): void {
     this.#o.witness.note(batch.seq);
-    for (const transaction of batch.transactions) transaction.told(false);
+    for (const one of batch.all) one.told(false);
     batch.done.resolve();
   }
 
@@ -296,13 +286,11 @@ export class Committer {
     const failed = this.#batches;
     this.#batches = [];
     for (const batch of failed.toReversed()) {
-      for (const transaction of batch.transactions.toReversed()) transaction.undo();
+      for (const one of batch.all.toReversed()) one.undo();
     }
     const error = notWritten(cause);
     for (const { written, done } of failed) for (const one of [written, done]) one.reject(error);
-    const bare = failed.flatMap((batch) =>
-      batch.transactions.filter(({ ops }) => ops.length === 0),
-    );
+    const bare = failed.flatMap((batch) => batch.all.filter(({ ops }) => ops.length === 0));
     for (const { told } of bare) told(true);
   }
 }

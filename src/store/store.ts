@@ -4,7 +4,7 @@ import { type Clock, delay } from '../support/clock.ts';
 import { assert, JobrunError } from '../support/errors.ts';
 import { bytesIn, type Disk } from '../support/files.ts';
 import { FOLD_BYTES, FOLD_REMOVED, MAX_FOLD_BYTES, SECOND } from '../support/limits.ts';
-import { type Committer, type Transaction, wasRemoved } from './committer.ts';
+import { type Applied, type Committer, wasRemoved } from './committer.ts';
 import { documentPath, writeDocument } from './document.ts';
 import { FORMAT, isDamage } from './folder.ts';
 import { journalFolder, listSegments, type Position, segmentPath } from './journal.ts';
@@ -75,12 +75,12 @@ export class Store<T extends Tables> {
   }
 
   /** Resolves once the changes are on the disk; rejects, with their effects taken back, if they could not be. */
-  commit(changes: Transaction): Promise<void> {
+  commit(changes: Applied): Promise<void> {
     return this.writable().commit(changes);
   }
 
   /** Calls back in the order of commits, though nothing is written. */
-  tell(told: Transaction['told']): void {
+  tell(told: Applied['told']): void {
     this.opened.writes?.committer.tell(told);
   }
 
