@@ -279,8 +279,8 @@ describe('names that stand in one place only', () => {
     expect(found(src, /\bprocess\.exit\(/, isIn('src/cli', 'src/workers'))).toEqual([]);
   });
 
-  it('error classes: JobrunError, and those that a job throws', () => {
-    const may = isIn('src/support/errors.ts', 'src/catalog/job.ts');
+  it('error classes: JobrunError, those that a job throws, and the small one of the web page', () => {
+    const may = isIn('src/support/errors.ts', 'src/catalog/job.ts', 'src/web/api-error.ts');
     expect(found(src, /class \w+ extends \w*Error\b/, may)).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 // Requests to the API, and what is known from its replies: whether the key allows changes, and the daemon's clock and
-// zone. An error is a `JobrunError`, as everywhere: with the daemon's own message and hint where it replied.
-import { type ErrorShape, JobrunError } from '../support/errors.ts';
+// zone. An error has the daemon's own message and hint where it replied.
+import type { ErrorShape } from '../support/errors.ts';
 import { after, ownClock, setClock } from '../support/page-clock.ts';
 import { BASE, currentKey } from './address.ts';
+import { ApiError } from './api-error.ts';
 import { Observable } from './observable.ts';
 
 /** The rights of this page; null until a reply has told them. */
@@ -104,9 +105,7 @@ export async function hear(
     }
     return response;
   } catch (error) {
-    throw error instanceof JobrunError && !ending.signal.aborted
-      ? error
-      : unanswered(error, signal);
+    throw error instanceof ApiError && !ending.signal.aborted ? error : unanswered(signal);
   } finally {
     undo();
   }
@@ -125,30 +124,32 @@ async function send(path: string, asking: Asking = {}): Promise<Response> {
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.any(signals.filter((one) => one !== undefined)),
     });
-  } catch (error) {
-    throw unanswered(error, signal);
+  } catch {
+    // A browser does not tell why there is no answer.
+    throw unanswered(signal);
   }
 }
 
-const unanswered = (error: unknown, signal?: AbortSignal): JobrunError =>
+const unanswered = (signal?: AbortSignal): ApiError =>
   signal?.aborted
-    ? interrupted(error)
-    : new JobrunError('no-daemon', 'the daemon does not answer', 'Start it: jobrun daemon', error);
+    ? interrupted()
+    : new ApiError('no-daemon', 'the daemon does not answer', 'Start it: jobrun daemon');
 
-const interrupted = (error?: unknown): JobrunError => new JobrunError('interrupted', '', '', error);
+/** Given up by the page itself, which shows none of it. */
+const interrupted = (): ApiError => new ApiError('interrupted', '', '');
 
-function errorOf(status: number, body: unknown): JobrunError {
+function errorOf(status: number, body: unknown): ApiError {
   const shape = (body as { readonly error?: ErrorShape } | null)?.error;
-  if (shape) return new JobrunError(shape.code, shape.message, shape.hint);
+  if (shape) return new ApiError(shape.code, shape.message, shape.hint);
   const hint = 'Something in front of the daemon has replied.';
-  return new JobrunError(status === 401 ? 'unauthorized' : 'no-daemon', `status ${status}`, hint);
+  return new ApiError(status === 401 ? 'unauthorized' : 'no-daemon', `status ${status}`, hint);
 }
 
 /** The error for whatever was thrown. */
-export const errorIn = (thrown: unknown): JobrunError =>
-  thrown instanceof JobrunError
+export const errorIn = (thrown: unknown): ApiError =>
+  thrown instanceof ApiError
     ? thrown
-    : new JobrunError('internal', String(thrown), 'Reload the page.', thrown);
+    : new ApiError('internal', String(thrown), 'Reload the page.');
 
 /** Asks for the daemon's clock and the project's zone. */
 export async function askClock(): Promise<void> {

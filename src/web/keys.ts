@@ -1,8 +1,6 @@
 // Keys, as in the dashboard: `j` and `k` go through the rows of a list, letters do what buttons do. A key means what
-// the page says that it means; in a field, in an open window and with another key held down it is the browser's. While
-// a page is being loaded its keys wait for it: they are about what it will show.
+// the page says that it means; in a field, in an open window and with another key held down it is the browser's.
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { after } from '../support/page-clock.ts';
 
 export type Keys = Readonly<Record<string, () => void>>;
 
@@ -26,45 +24,19 @@ export function useKeys(keys: Keys): void {
 const FIELDS = 'input:not([type=checkbox]), select, textarea';
 /** They press what has the focus. */
 const PRESS = ['Enter', ' '];
-/** They leave the page, or need nothing of it. */
-const AT_ONCE = /^([1-7?/]|Escape)$/;
-
-let held: string[] = [];
-
-const isThere = (selector: string): boolean => document.querySelector(selector) !== null;
-const isLoading = (): boolean => isThere('[aria-busy=true]');
-const isAsking = (): boolean => isThere('dialog[open]');
-
-const actOf = (key: string): (() => void) | undefined =>
-  known.map((keys) => keys()[key]).findLast((one) => one !== undefined);
 
 export function startKeys(): void {
   addEventListener('keydown', (event) => {
     const { key, target, ctrlKey, metaKey, altKey, defaultPrevented } = event;
     const element = target instanceof Element ? target : document.body;
     if (ctrlKey || metaKey || altKey || defaultPrevented || element.closest(FIELDS)) return;
-    if (isAsking()) return;
+    if (document.querySelector('dialog[open]')) return;
     if (PRESS.includes(key) && element.closest('button, input, summary, [role=log]')) return;
-    const act = actOf(key);
-    const waits = held.length > 0 || (isLoading() && key !== 'Enter');
-    if (act || (waits && key === 'Enter')) event.preventDefault();
-    if (AT_ONCE.test(key)) held = [];
-    else if (waits) {
-      held.push(key);
-      return;
-    }
-    act?.();
+    const act = known.map((keys) => keys()[key]).findLast((one) => one !== undefined);
+    if (!act) return;
+    event.preventDefault();
+    act();
   });
-}
-
-/** Does the first of the keys that waited, and then the next. A question is for its reader, not for them. */
-export function doHeldKeys(): void {
-  if (isAsking()) held = [];
-  if (held.length === 0 || isLoading()) return;
-  const key = held.shift() ?? '';
-  if (key === 'Enter') (document.activeElement as HTMLElement).click();
-  else actOf(key)?.();
-  after(0, doHeldKeys);
 }
 
 const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('tr[data-id]')];

@@ -1,11 +1,10 @@
 // The data of a page: asked for when the page opens, and again when something has changed. One look at a time, and the
 // slower the answers the fewer looks, so that pages cost the daemon a tenth of its time at most. A hidden page asks for
 // nothing. Shown data stays until there is something newer: a daemon that is gone leaves its last picture.
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { JobrunError } from '../support/errors.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { after, monotonic } from '../support/page-clock.ts';
 import { askParts, errorIn } from './api.ts';
-import { doHeldKeys } from './keys.ts';
+import type { ApiError } from './api-error.ts';
 import { changes, isVisible } from './live.ts';
 
 const SOON_MS = 100;
@@ -17,7 +16,7 @@ const TRY_AGAIN = ['no-daemon', 'refused'];
 export interface Loaded<T> {
   /** The data of this path, or of the one before while this one is asked for. */
   readonly data: T | null;
-  readonly error: JobrunError | null;
+  readonly error: ApiError | null;
   /** `data` is of another path. */
   readonly isOld: boolean;
 }
@@ -25,7 +24,7 @@ export interface Loaded<T> {
 interface Shown<T> {
   readonly path: string | null;
   readonly data: T | null;
-  readonly error: JobrunError | null;
+  readonly error: ApiError | null;
 }
 
 /** `every`: also so often, for what changes without being told of, as progress does; null for not at all. */
@@ -46,7 +45,6 @@ export function useLoaded<T>(
       present.close();
     };
   }, [path]);
-  useLayoutEffect(doHeldKeys);
   const isOld = shown.path !== path;
   return { data: shown.data, error: isOld ? null : shown.error, isOld };
 }

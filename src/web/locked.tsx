@@ -1,9 +1,6 @@
 // The page without a key: where it comes from, and a field to put it in.
 import { setKey } from './address.ts';
 
-/** The key alone, or the address that ends in it. */
-const KEY = '(.*#key=)?[\\w\\-]{20,}';
-
 function use(event: SubmitEvent): void {
   event.preventDefault();
   const typed = new FormData(event.currentTarget as HTMLFormElement).get('key');
@@ -21,7 +18,7 @@ export function Locked() {
         </p>
         <div class="field">
           <label for="key">Key, or the address with it</label>
-          <input id="key" name="key" pattern={KEY} autocomplete="off" required />
+          <input id="key" name="key" autocomplete="off" required />
         </div>
         <p>
           <button type="submit" class="btn first">

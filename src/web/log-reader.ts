@@ -1,6 +1,6 @@
 // Reads the log of a run for its page: the end of it, then what is said while the run goes on, what is scrolled to, and
 // what is looked for. A daemon reads a whole log to reply, so a long one is asked for less often.
-import { JobrunError } from '../support/errors.ts';
+import { ApiError } from './api-error.ts';
 import { changes } from './live.ts';
 import { askLog, type Found, findIn } from './log-parts.ts';
 import { inTurns } from './log-turns.ts';
@@ -19,7 +19,7 @@ export interface Shown {
   readonly found: readonly Found[] | null;
   /** Lines that were looked through. */
   readonly searched: number;
-  readonly error: JobrunError | null;
+  readonly error: ApiError | null;
 }
 
 const NOTHING: Shown = {
@@ -82,7 +82,7 @@ export function readLog(id: string, isRunning: () => boolean): LogReader {
   let searching = new AbortController();
   const { shown, set, end, before, next, look } = holder(id, ending.signal);
   const fail = (error: unknown): void => {
-    if (!(error instanceof JobrunError)) throw error;
+    if (!(error instanceof ApiError)) throw error;
     if (error.code !== 'interrupted') set({ error });
   };
   const turns = inTurns(look, isRunning, fail);

@@ -1,14 +1,9 @@
 // Shown in the place of a run or a job that is not there, or not there yet.
-import type { JobrunError } from '../support/errors.ts';
+import type { ApiError } from './api-error.ts';
 import { asText } from './text.tsx';
 
-export function Missing({ error }: { readonly error: JobrunError | null }) {
-  if (error === null)
-    return (
-      <p class="empty" aria-busy="true">
-        loading …
-      </p>
-    );
+export function Missing({ error }: { readonly error: ApiError | null }) {
+  if (error === null) return <p class="empty">loading …</p>;
   return (
     <div class="alone">
       <h1>{asText(error.message)}</h1>

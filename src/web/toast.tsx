@@ -1,8 +1,8 @@
 // Messages of what was done, or refused: a line at the edge of the page, for a while.
 import { useEffect } from 'preact/hooks';
-import { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
 import { errorIn } from './api.ts';
+import { ApiError } from './api-error.ts';
 import { Observable, useObservable } from './observable.ts';
 import { asText } from './text.tsx';
 
@@ -28,7 +28,7 @@ export async function saying<T>(work: Promise<T>, text: (reply: T) => string): P
     say(text(reply));
     return reply;
   } catch (thrown) {
-    if (!(thrown instanceof JobrunError)) throw thrown;
+    if (!(thrown instanceof ApiError)) throw thrown;
     complain(thrown);
     return null;
   }

@@ -2,9 +2,9 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { When } from '../commands/when.ts';
-import type { JobrunError } from '../support/errors.ts';
 import { after } from '../support/page-clock.ts';
 import { ask, errorIn, withQuery } from './api.ts';
+import type { ApiError } from './api-error.ts';
 import { Button } from './parts.tsx';
 import { asText } from './text.tsx';
 
@@ -12,7 +12,7 @@ const TYPING_MS = 120;
 
 interface Resolved {
   readonly when: When | null;
-  readonly error: JobrunError | null;
+  readonly error: ApiError | null;
 }
 
 /** Nothing typed, or `now`, is at once. */
