@@ -143,6 +143,11 @@ test('a failure follows the retries of the job, under a new task id; a terminal 
     [{ error: 'x' }, 'x'],
     [{}, 'the worker reported no status'],
     [{ status: null, error: { message: 'deep' } }, 'deep'],
+    [
+      { status: 'FAILED', reasonForIncompletion: 5, error: { message: 5 } },
+      'the worker reported FAILED',
+    ],
+    [{ error: 'odd', logs: [1, null, { log: 2 }], workerId: 7, extendLease: 'yes' }, 'odd'],
   ] as const) {
     const id = await accept(project, { retries: 0 });
     await sdk.reports(await sdk.taken(), result);
@@ -269,6 +274,8 @@ test('a domain is a folder of jobs: its workers take the runs of that domain, an
     expect.stringContaining('there is no job named "red/resize"'),
   ]);
   expect((await workflow({ taskToDomain: 'blue' })).status).toBe(400);
+  expect((await workflow({ taskToDomain: { resize: 5 } })).status).toBe(400);
+  expect((await workflow({ taskToDomain: { other: 5 }, priority: 'high' })).text).toBe('3');
   const odd = await sdk.asks('GET', 'tasks/poll/batch/resize?timeout=10&domain=..');
   expect(odd.status).toBe(400);
 });
