@@ -2,7 +2,11 @@
 // holder of the lock: whatever it finds leased to another one, that one is gone for certain.
 export interface Members {
   readonly self: Member;
-  /** Registers a worker process before its first claim, and forgets it once it is known to be gone. */
+  /**
+   * Registers a worker process, and forgets it once it is known to be gone. It is called before the first claim of the
+   * process, and nothing waits for it. On files the record is durable with that claim at the latest. On a store it may
+   * be written after the claim: a daemon that is killed in between leaves a lease with pid 0.
+   */
   putWorker(worker: Worker): void;
   removeWorker(mark: string): void;
   /** This member is alive, and runs are under way. On a store its lease says so (cluster.ts). */

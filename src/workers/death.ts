@@ -18,7 +18,7 @@ import {
 /** A worker as a lease describes it: enough to tell it from a later process with the same pid. */
 export interface WorkerIdentity {
   readonly mark: string;
-  /** 0 where none was started yet: then the mark alone decides. */
+  /** 0 where no record of the process was written: then the mark alone decides. */
   readonly pid: number;
   readonly startTime: string;
   readonly boot: string;
@@ -209,7 +209,10 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Elsewhere only the group can be reached, and only by its number. */
+/**
+ * Elsewhere only the group can be reached, and only by its number. A lease without a pid names no group, so its process
+ * is taken for dead, though on a store it may live.
+ */
 async function endWithoutProc(worker: WorkerIdentity, options: EndOptions): Promise<void> {
   if (worker.pid <= 1) return;
   const { clock, force } = options;
