@@ -19,6 +19,7 @@ import { showTime } from './shared/clock-texts.ts';
 import type { Asked, Command, Context } from './shared/command.ts';
 import { acceptOne, draftOf } from './shared/drafts.ts';
 import {
+  askedAt,
   type Followed,
   followAgain,
   followedRun,
@@ -238,7 +239,7 @@ async function showAccepted(reply: NewRun, out: Output, timezone: string): Promi
   else if (run.existing) out.line`Run ${id} of ${run.job} has this key and is ${run.state}`;
   else out.line`Scheduled ${run.job} as ${paint('bold', id)}`;
   if (run.reason) out.line`  ${run.reason}`;
-  else out.line`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
+  else out.line`  runs ${await showTime(run.dueAt, { now: askedAt(run, out.now), timezone })}`;
   if (run.id === null) {
     out.line`  params ${JSON.stringify(run.params)}`;
     return;

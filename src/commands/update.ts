@@ -16,6 +16,7 @@ import { argument, type Checked, field, option, shellFlag, yesOrNo } from './sha
 import { tellTextNote, textNoteOf, withTexts } from './shared/params.ts';
 import type { TextNote } from './shared/replies.ts';
 import { askRun, NOTE, PARAMS, priority, TIMES } from './shared/run-options.ts';
+import { instantOf } from './shared/times.ts';
 import { viewRun } from './shared/views.ts';
 
 const options = {
@@ -52,12 +53,14 @@ export const update: Command<typeof options, RunView & TextNote> = {
     return { ...(await viewRun(next, context)), ...textNoteOf(next.job, request.texts, context) };
   },
 
-  async show(reply, out, { note, timezone = out.timezone }) {
+  async show(reply, out, { note, inMs, timezone = out.timezone }) {
     const run = tellTextNote(reply, out);
     if (note) out.note`note: ${note}`;
     if (out.done(run, [run.id])) return undefined;
     out.line`Updated ${run.job} ${run.id}`;
-    out.line`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
+    // `--in 5m` is five minutes from the request, also if the reply took its time.
+    const now = inMs === undefined ? out.now : instantOf(run.dueAt) - inMs;
+    out.line`  runs ${await showTime(run.dueAt, { now, timezone })}`;
     return undefined;
   },
 };

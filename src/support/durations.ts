@@ -41,10 +41,16 @@ export function durationOf(value: unknown): number | null {
 
 /** Returns the milliseconds of a duration as people type it (`5 minutes`, `1 hour 30 min`, `20m`), or null. */
 export function spelledDuration(text: string): number | null {
-  const short = shortOf(text);
+  const short = shortOf(numbered(text));
   const ms = WHOLE.test(short) ? sumOfParts(short) : isoMs(text.toUpperCase());
   return ms !== null && ms <= LONGEST_MS ? ms : null;
 }
+
+/** `an hour` is `1 hour`, and half of one is `30 minutes`. */
+const numbered = (text: string): string =>
+  text
+    .replace(/^half an hour$/i, '30 minutes')
+    .replace(/^an? (?=(?:second|minute|hour|day|week)$)/i, '1 ');
 
 const shortOf = (text: string): string =>
   text.toLowerCase().replace(SPELLED, (_, amount, word) => {

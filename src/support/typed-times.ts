@@ -48,7 +48,8 @@ const plainOf = (text: string): string =>
     .trim()
     .toLowerCase()
     .replace(/\s+/g, ' ')
-    .replace(/\bnoon\b/, '12:00');
+    .replace(/\bnoon\b/, '12:00')
+    .replace(/\b(\d{1,2})h(\d{2})$/, '$1:$2');
 
 function inRange(found: Instant, asked: Asked): Instant {
   if (found.at >= FIRST_TYPED && found.at <= LAST_TYPED) return found;
@@ -224,8 +225,10 @@ function monthDays(
   const list = years
     .filter((one) => isThere(one, month, day))
     .map((one) => utcDate(one, month, day));
-  // No year has this day: `dateOf` throws and says so.
-  return { list: list.length > 0 ? list : [dateOf(thisYear, month, day, asked)] };
+  if (list.length > 0) return { list };
+  // No year has this day: `dateOf` throws and names the last day of that month which is still to come.
+  const isOver = !asked.back && utcDate(thisYear, month + 1, 0) < today;
+  return { list: [dateOf(isOver ? thisYear + 1 : thisYear, month, day, asked)] };
 }
 
 /** Returns the time on the first day that fits. A null time is the beginning of the day. */
@@ -287,6 +290,24 @@ function refused({ text }: Asked, why: string, hint: string): JobrunError {
   return new JobrunError('bad-time', `"${text}" ${why}`, hint);
 }
 
+/** Returns a time of that day that is still to come. Throws if the day is past. */
+function timeFor(day: string, asked: Asked): string {
+  const still = ['9:00', '18:00', '23:59'].find((time) => isTime(`${day} ${time}`, asked));
+  if (still === undefined) read(`${day} 9:00`, asked);
+  return still ?? '9:00';
+}
+
+function isTime(text: string, asked: Asked): boolean {
+  try {
+    return read(plainOf(text), asked) !== null;
+  } catch (error) {
+    if (!(error instanceof JobrunError)) throw error;
+    return false;
+  }
+}
+
+const shown = (time: string): string => (time.includes(' ') ? `"${time}"` : time);
+
 const ACCEPTED =
   'Write it as 18:30, 6pm, "tomorrow 9:00", "friday 17:00", 2026-12-01, "2026-12-01 18:30", "in 20m", ' +
   '2026-12-01T18:30:00Z or @1764000000.';
@@ -308,7 +329,9 @@ function hintFor(asked: Asked): string {
   if (/^\d{4}[/.]\d/.test(text)) return `Write it with hyphens: ${text.replace(/[/.]/g, '-')}.`;
   if (text.includes('midnight'))
     return 'Midnight ends one day and begins another: "tomorrow 0:00".';
-  if (text !== '' && daysOf(text, asked)) return `Add the time: "${text} 9:00".`;
+  if (text !== '' && daysOf(text, asked)) return `Add the time: "${text} ${timeFor(text, asked)}".`;
+  const [, time = '', zone = ''] = /^(.*\S) (utc|gmt|[a-z_]+\/[a-z_/+-]+)$/i.exec(asked.text) ?? [];
+  if (isTime(time, asked)) return `Give the time zone by itself: --at ${shown(time)} --tz ${zone}.`;
   const today = wallDate(localTime(asked.timezone, asked.now));
   return `${ACCEPTED} Today is ${today} in ${asked.timezone}.`;
 }

@@ -75,6 +75,8 @@ describe('what is accepted', () => {
     '1 Dec = 2026-11-30T23:00:00',
     '22 nov 12:00 = 2027-11-22T11:00:00',
     '29 Feb 12:00 = 2028-02-29T11:00:00',
+    '17h30 = 2026-11-22T16:30:00',
+    'tomorrow 9h05 = 2026-11-23T08:05:00',
   ])('%s', (row) => {
     const [text = '', wanted = ''] = row.split(' = ');
     expect([iso(parsed(text).at), parsed(text).note]).toEqual([wanted, null]);
@@ -87,6 +89,12 @@ describe('what is accepted', () => {
     '20m = 1200000',
     '+2h = 7200000',
     'PT20M = 1200000',
+    'an hour = 3600000',
+    'in an hour = 3600000',
+    'a minute = 60000',
+    'half an hour = 1800000',
+    'in half an hour = 1800000',
+    '17h30m = 63000000',
   ])('a length of time is one from now, and stays one: %s', (row) => {
     const [text = '', ms] = row.split(' = ');
     expect(parsed(text)).toEqual({ at: SUNDAY + Number(ms), inMs: Number(ms), note: null });
@@ -192,7 +200,15 @@ describe('what is refused, with the nearest accepted form', () => {
     'tomorrow midnight = tomorrow 0:00',
     '17.05 = For a time write 17:05',
     '1.12 = For a time write 1:12',
-    '31 feb 9:00 = 2026-02-28',
+    '31 feb 9:00 = 2027-02-28',
+    '31 Feb = 2027-02-28',
+    '31 nov 9:00 = 2026-11-30',
+    'yesterday = tomorrow 09:00',
+    'last friday = tomorrow 09:00',
+    'today = today 18:00',
+    '17:30 UTC = --at 17:30 --tz UTC',
+    'tomorrow 9:00 Europe/Berlin = --at "tomorrow 9:00" --tz Europe/Berlin',
+    '17:30 now = friday 17:00',
     '2 hours ago = in 20m',
     '5 parsecs = in 20m',
     '2026/12/01 = 2026-12-01',
@@ -204,6 +220,10 @@ describe('what is refused, with the nearest accepted form', () => {
   ])('%s', (row) => {
     const [text = '', hint = ''] = row.split(' = ');
     expect(refusal(text).hint).toContain(hint);
+  });
+
+  it('a day that is past is called so, and not asked for its time', () => {
+    expect(refusal('yesterday').message).toBe('"yesterday" is past');
   });
 
   it('a number that is no number, a date that is no date, in any amount', () => {

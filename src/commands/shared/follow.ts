@@ -160,8 +160,14 @@ async function showAccepted(run: AcceptedView, out: Output, timezone: string): P
   if (run.existing) out.note`Run ${run.id} of ${run.job} has this key and is ${run.state}`;
   else out.note`Scheduled ${run.job} as ${run.id}`;
   if (run.state === 'scheduled')
-    out.note`  runs ${await showTime(run.dueAt, { now: out.now, timezone })}`;
+    out.note`  runs ${await showTime(run.dueAt, { now: askedAt(run, out.now), timezone })}`;
 }
+
+/** The instant of the request, from which `--in 5m` is five minutes; a run that was there before is seen from now. */
+export const askedAt = (
+  { createdAt, existing }: Pick<AcceptedView, 'createdAt'> & { readonly existing?: boolean },
+  now: number,
+): number => (existing ? now : instantOf(createdAt));
 
 function showEnd(run: RunView, out: Output): void {
   const took = tookMs(run);

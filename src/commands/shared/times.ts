@@ -37,7 +37,7 @@ export async function readDue(
 }
 
 function readIn(text: string, { now }: TimeReference): number {
-  const ms = spelledDuration(text) ?? parseDuration(text, '--in');
+  const ms = spelledDuration(text.trim().replace(/^in\s+/i, '')) ?? parseDuration(text, '--in');
   if (now + ms <= LAST_TYPED) return ms;
   throw new JobrunError(
     'bad-time',
