@@ -1,15 +1,19 @@
-// `jobrun logs`: what a run said, and with `-f` what it says until it ends.
+// `jobrun logs`: prints a run's log, and with `-f` follows it until the run ends. Stdout has the log alone: stderr
+// tells why the run waits and how it ended.
 
 import type { NumberedLine } from '../engine/logs.ts';
-import { latestAttempt } from '../run/run.ts';
-import type { LogLine } from '../run/view.ts';
+import { isSettled, latestAttempt, type Run } from '../run/run.ts';
+import type { LogLine, RunView } from '../run/view.ts';
+import { showDuration } from '../support/durations.ts';
+import { SECOND } from '../support/limits.ts';
 import { count as counted } from '../support/text.ts';
-import type { Command } from './shared/command.ts';
+import type { Command, Context } from './shared/command.ts';
 import {
   type FollowedLine,
   type FollowedStep,
   logOf,
   logWithSteps,
+  showEnd,
   showLine,
 } from './shared/follow.ts';
 import { count, run } from './shared/kinds.ts';
@@ -17,6 +21,8 @@ import { getRun } from './shared/named.ts';
 import { argument, field, flag, option, yesOrNo } from './shared/options.ts';
 import { type Output, paint } from './shared/output.ts';
 import { showStep } from './shared/steps.ts';
+import { viewRun } from './shared/views.ts';
+import { isAwaited } from './shared/waiting.ts';
 
 interface Reply {
   readonly lines: readonly LogLine[];
@@ -37,7 +43,16 @@ const options = {
   told: field(count(0)),
 };
 
-export const logs: Command<typeof options, Reply, NumberedLine | FollowedLine | FollowedStep> = {
+/** The run after its last line. The lines and attempts that were shown belong to it as to a step. */
+interface FollowedEnd {
+  readonly run: RunView;
+  readonly n: number;
+  readonly told: number;
+}
+
+type Item = NumberedLine | FollowedLine | FollowedStep | FollowedEnd;
+
+export const logs: Command<typeof options, Reply, Item> = {
   name: 'logs',
   reads: true,
   about: "Print a run's log.",
@@ -58,10 +73,7 @@ export const logs: Command<typeof options, Reply, NumberedLine | FollowedLine | 
   async *stream({ id, last, attempt, after = 0, steps, told }, context, signal) {
     const which = { last, attempt, after };
     if (!steps) yield* logOf(id, which, context, signal);
-    else {
-      const known = told ?? Math.max(0, latestAttempt(await getRun(id, context)) - 1);
-      yield* logWithSteps(id, { ...which, told: known }, context, signal);
-    }
+    else yield* withEnd(id, { ...which, told }, context, signal);
   },
 
   leaves: ({ id, follow }) => (follow ? String(id) : null),
@@ -74,7 +86,10 @@ export const logs: Command<typeof options, Reply, NumberedLine | FollowedLine | 
 
   showItem(item, out) {
     if ('line' in item) showOne(item.line, out);
-    else showStep(item, out);
+    else if ('run' in item) {
+      out.progress(null);
+      showEnd(item.run, out, 'note');
+    } else showStep(item, out);
     return undefined;
   },
 
@@ -91,6 +106,34 @@ export const logs: Command<typeof options, Reply, NumberedLine | FollowedLine | 
     return undefined;
   },
 };
+
+/** The log with the steps of the run, from the reason why it waits to its end. */
+async function* withEnd(
+  id: number,
+  { told, ...which }: Parameters<typeof logOf>[1] & { readonly told: number | undefined },
+  context: Context,
+  signal: AbortSignal,
+): AsyncGenerator<FollowedLine | FollowedStep | FollowedEnd> {
+  const run = await getRun(id, context);
+  let cursor = { n: which.after ?? 0, told: told ?? Math.max(0, latestAttempt(run) - 1) };
+  // A client that goes on after another daemon has read this already.
+  const reason = told === undefined ? await dueIn(run, context) : null;
+  if (reason !== null) yield { step: 'waits', reason, ...cursor };
+  for await (const item of logWithSteps(id, { ...which, told: cursor.told }, context, signal)) {
+    cursor = { n: item.n, told: item.told };
+    yield item;
+  }
+  const ended = await context.engine.find(id);
+  if (ended && isSettled(ended)) yield { run: await viewRun(ended, context), ...cursor };
+}
+
+/** Null where the run has another reason to wait, or its latest attempt tells when the next one begins. */
+async function dueIn(run: Run, context: Context): Promise<string | null> {
+  const inMs = run.state.dueAt - context.clock.now();
+  if (run.state.name !== 'scheduled' || latestAttempt(run) > 0 || inMs < SECOND / 2) return null;
+  if ((await viewRun(run, context)).reason !== null || !(await isAwaited(context))) return null;
+  return `due in ${showDuration(inMs)}`;
+}
 
 function showOne(line: LogLine, out: Output): undefined {
   if (out.json) out.document(line);

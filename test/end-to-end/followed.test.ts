@@ -54,6 +54,36 @@ test('run tells why it waits, what failed and when it goes on; piped without con
   await daemon.kill('SIGTERM');
 }, 60_000);
 
+test('logs -f tells why a run waits and how it ended, beside the output, also of a run that is over', async () => {
+  const project = new Project({
+    'jobs/talks.mjs': `export default (_, ctx) => { ctx.log.info('it talks'); };`,
+    'jobs/fails.mjs': `export default { retries: 0, run() { throw new Error('the disk is full'); } };`,
+  });
+  const daemon = await project.daemon();
+  await project.cli(['schedule', 'talks', '--in', '20m']);
+  const following = project.start('logs', '-f', '1');
+  await says(following, /waits: due in (20m|19m \d+s)\n/);
+  await project.cli(['update', '1', '--now']);
+  expect((await following.exited).code).toBe(0);
+  expect(following.stdout()).toMatch(/^[\d:.]+ info {2}it talks\n$/);
+  expect(following.stderr()).toMatch(/\n1 talks done, took .+\n$/);
+
+  const later = await project.cli(['logs', '-f', '1']);
+  expect([later.code, later.stdout]).toEqual([0, following.stdout()]);
+  expect(later.stderr).toMatch(/^1 talks done, took .+\n$/);
+  await project.cli(['run', 'fails']);
+  const failed = await project.cli(['logs', '-f', '2']);
+  expect([failed.code, failed.stdout]).toEqual([0, '']);
+  expect(failed.stderr).toMatch(/^2 fails failed, took .+\n {2}Error: the disk is full\n$/);
+
+  // What a program reads has nothing of it, nor has a log that is read without following.
+  const asked = await project.cli(['logs', '-f', '1', '--json']);
+  expect([JSON.parse(asked.stdout).text, asked.stderr]).toEqual(['it talks', '']);
+  expect((await project.cli(['logs', '-f', '-q', '1'])).stderr).toBe('');
+  expect((await project.cli(['logs', '1'])).stderr).toBe('');
+  await daemon.kill('SIGTERM');
+}, 60_000);
+
 test('a terminal shows one line of progress below the log, and Ctrl-C says that the run goes on', async () => {
   const project = new Project(JOBS);
   const daemon = await project.daemon();
@@ -72,6 +102,7 @@ test('a terminal shows one line of progress below the log, and Ctrl-C says that 
   screen.type('clear\njobrun logs -f 1\n');
   await screen.shows('50% half of it');
   project.write('open', '');
+  await screen.shows(/^1 gated done, took .+ \(2 attempts in .+\)\n {2}1$/m);
   await screen.shows(/^\$$/m);
   expect(screen.text).not.toContain('half of it');
   expect(screen.text).toContain('attempt 2');

@@ -151,7 +151,7 @@ export async function showFollowed(
   }
   const { run } = followed;
   out.progress(null);
-  if (!out.done(run, [run.id])) showEnd(run, out);
+  if (!out.done(run, [run.id])) showEnd(run, out, 'line');
   return exitCodeOfRuns([run]);
 }
 
@@ -169,12 +169,15 @@ export const askedAt = (
   now: number,
 ): number => (existing ? now : instantOf(createdAt));
 
-function showEnd(run: RunView, out: Output): void {
+/** How it ended: as the result of a command, or as a note beside one. */
+export function showEnd(run: RunView, out: Output, as: 'line' | 'note'): void {
   const took = tookMs(run);
-  out.line`${run.id} ${run.job} ${paintState(run.state)}${took === null ? '' : `, took ${showDuration(took)}`}${inAll(run)}`;
-  if (run.error) out.line`  ${run.error.name}: ${run.error.message}`;
-  if (run.state === 'aborted') out.line`  ${run.reason ?? ''}`;
-  if (run.state === 'done' && run.output !== null) out.line`  ${JSON.stringify(run.output)}`;
+  out[
+    as
+  ]`${run.id} ${run.job} ${paintState(run.state)}${took === null ? '' : `, took ${showDuration(took)}`}${inAll(run)}`;
+  if (run.error) out[as]`  ${run.error.name}: ${run.error.message}`;
+  if (run.state === 'aborted') out[as]`  ${run.reason ?? ''}`;
+  if (run.state === 'done' && run.output !== null) out[as]`  ${JSON.stringify(run.output)}`;
 }
 
 /** How long it took with all that failed before. */
