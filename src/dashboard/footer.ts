@@ -1,6 +1,6 @@
 // The last three rows: a rule, a message or the position in the list, and the keys that work now. A question or an
 // input line takes their place.
-import { readFilter } from '../commands/shared/filter.ts';
+import { readFilter, unreadText } from '../commands/shared/filter.ts';
 import { showCount } from '../support/text.ts';
 import { type Hint, hintsFor } from './bindings.ts';
 import { contextOf, everythingOf, isMarking, listOf } from './context.ts';
@@ -47,8 +47,7 @@ export function footerRows({ model, layout, sheet, page }: Scene): readonly Row[
   if (screen.kind === 'outcome') return outcomeRows(screen, sheet);
   if (screen.kind === 'filter') {
     const [unread] = readFilter(screen.line.text, here.now).unread;
-    const says =
-      unread === undefined ? hints : styled('yellow', ` cannot read ${tame(unread, theme)}`);
+    const says = unread === undefined ? hints : unreadRow(unread, sheet);
     return [
       rule,
       inputRow(' /', screen.line, columns, theme),
@@ -99,6 +98,14 @@ function whenRow(when: When, after: string, { theme, columns }: Sheet): Row {
   const whole = when.ok ? when.echo + after : when.error;
   const said = when.ok || textWidth(whole) < columns ? whole : when.hint;
   return styled(when.ok ? 'green' : 'red', ` ${tame(said, theme)}`);
+}
+
+/** The reason why a word of the filter is not used. A short screen shows the words that there are instead. */
+function unreadRow(part: string, { theme, columns }: Sheet): Row {
+  const { says, choices } = unreadText(part);
+  const whole = [says, ...choices].join('; ');
+  const said = textWidth(whole) < columns ? whole : choices.join('; ') || says;
+  return styled('yellow', ` ${tame(said, theme)}`);
 }
 
 function bottomRule(model: Model, layout: Layout, theme: Theme): Row {

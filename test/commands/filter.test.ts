@@ -33,6 +33,22 @@ test('says what it cannot read, and leaves nothing out for it; a request is refu
   expect(filterOf('since: group:', NOW)).toEqual(read(''));
 });
 
+test('names a state that there is not, and the states that there are', () => {
+  const states = 'states: scheduled, waiting, queued, running, done, failed, aborted';
+  expect(read('state:fooo x')).toMatchObject({
+    states: null,
+    words: ['x'],
+    unread: ['state:fooo'],
+  });
+  expect(() => filterOf('state:fooo', NOW)).toThrow(
+    `the filter: there is no state "fooo"; ${states}`,
+  );
+  expect(() => filterOf('state:done,fooo', NOW)).toThrow('there is no state "fooo"');
+  // One that is still being typed is the beginning of one.
+  for (const typed of ['state:', 'state:f', 'state:failed,', 'state:FAILED,ab'])
+    expect(read(typed).unread, typed).toEqual([]);
+});
+
 test('reads a param by its path and value, in which there may be more equals signs', () => {
   expect(read('param:customer.city=Berlin param:q=a=b')).toMatchObject({
     params: [

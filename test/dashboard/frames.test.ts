@@ -306,3 +306,15 @@ test('a list on a wide screen shows all that one on a screen of 80 columns shows
   };
   expect(own(120)).toEqual(own(80));
 });
+
+test('the line below a filter names the states that there are, where one is typed that there is not', () => {
+  const states = 'states: scheduled, waiting, queued, running, done, failed, aborted';
+  const below = (columns: number): string | undefined => {
+    const screen: Screen = { kind: 'filter', line: lineOf('state:fooo') };
+    return frame(modelAt({ columns, rows: 24 }, screen), PLAIN, NOW)
+      .at(-1)
+      ?.trim();
+  };
+  expect(below(120)).toBe(`there is no state "fooo"; ${states}`);
+  expect(below(80)).toBe(states);
+});

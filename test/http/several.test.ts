@@ -83,6 +83,14 @@ test('runs are named or fit a filter, never both and never neither', async () =>
     400,
     'the filter: cannot read "since:2x"',
   ]);
+  const { status, json } = await project.api('GET', 'runs?q=state:fooo');
+  expect([status, json.error.message]).toEqual([
+    400,
+    expect.stringMatching(/there is no state "fooo"; states: scheduled, /),
+  ]);
+  const listed = await project.cli(['list', '--filter', 'state:fooo']);
+  expect([listed.code, listed.stdout]).toEqual([2, '']);
+  expect(listed.stderr).toContain('there is no state "fooo"; states: scheduled, ');
 });
 
 test('more than a thousand runs are an operation, whose progress is told and which can be stopped', async () => {

@@ -2,7 +2,7 @@
 // `news -mail state:failed group:shop key:weekly since:2h param:customer.city=Berlin`. The dashboard, and clients that
 // ask for a list with `q`, have it read here.
 import * as v from 'valibot';
-import type { StateName } from '../../run/run.ts';
+import { STATE_NAMES, type StateName } from '../../run/run.ts';
 import { LISTS, type ListName } from '../../run/run-lists.ts';
 import type { ParamWord } from '../../run/words.ts';
 import { JobrunError } from '../../support/errors.ts';
@@ -63,13 +63,25 @@ function withPart(filter: Filter, part: string, now: number): Filter {
   if (value === '') return filter;
   if (name === 'param') return withParam(filter, part, value);
   if (name === 'job') return { ...filter, job: [...filter.job, value] };
-  if (name === 'state')
-    return { ...filter, states: value.toLowerCase().split(',').filter(Boolean) };
+  if (name === 'state') return withStates(filter, part, value);
   if (name !== 'since') return { ...filter, [name]: value };
   const ms = ageOf(value);
   if (ms === null) return { ...filter, unread: [...filter.unread, part] };
   // By the minute: a filter that moves with every look would never be the same twice.
   return { ...filter, since: Math.floor((now - ms) / 60_000) * 60_000 };
+}
+
+function withStates(filter: Filter, part: string, typed: string): Filter {
+  if (unknownState(part) !== null) return { ...filter, unread: [...filter.unread, part] };
+  return { ...filter, states: typed.toLowerCase().split(',').filter(Boolean) };
+}
+
+/** The first name in `state:done,fooo` that begins no state; null where there is none. */
+function unknownState(part: string): string | null {
+  const [, typed = ''] = /^state:(.*)$/.exec(part) ?? [];
+  const begins = (name: string): boolean =>
+    STATE_NAMES.some((state) => state.startsWith(name.toLowerCase()));
+  return typed.split(',').find((name) => !begins(name)) ?? null;
 }
 
 /** A value may have `=` in it. */
@@ -84,8 +96,20 @@ export function filterOf(typed: string | undefined, now: number): Filter {
   const filter = readFilter(typed ?? '', now);
   const [unread] = filter.unread;
   if (unread === undefined) return filter;
-  const hint = `Write since:2h, since:3d, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
-  throw new JobrunError('bad-option', `the filter: cannot read "${plainLine(unread)}"`, hint);
+  const { says, choices } = unreadText(unread);
+  const hint = `Write state:failed, since:2h, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
+  throw new JobrunError('bad-option', `the filter: ${[says, ...choices].join('; ')}`, hint);
+}
+
+/** The reason why a word of a filter cannot be read, and what it could be. */
+export function unreadText(part: string): {
+  readonly says: string;
+  readonly choices: readonly string[];
+} {
+  const state = unknownState(part);
+  if (state === null) return { says: `cannot read "${plainLine(part)}"`, choices: [] };
+  const says = `there is no state "${plainLine(state)}"`;
+  return { says, choices: [`states: ${STATE_NAMES.join(', ')}`] };
 }
 
 /** The states that a filter leaves of a list: `state:fail` is enough. */
