@@ -1,8 +1,8 @@
 // The parts of a tsconfig.json that change what an import means and how a file is compiled: `paths`, `baseUrl`,
-// `extends` and the decorator options. A file that cannot be read counts as absent: the type checker reports its
-// mistakes.
+// `extends` and the decorator options; and which files it includes. A file that cannot be read counts as absent: the
+// type checker reports its mistakes.
 import { createRequire } from 'node:module';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { orElseSync } from '../support/errors.ts';
 import { parseJson } from '../support/json.ts';
 import { readTextSync } from '../support/read-file.ts';
@@ -120,6 +120,28 @@ function matchOf(pattern: string, specifier: string): string | null {
     specifier.startsWith(before) &&
     specifier.endsWith(after);
   return fits ? specifier.slice(before.length, specifier.length - after.length) : null;
+}
+
+/**
+ * The `include` of the tsconfig.json beside a file, if it leaves the file out. Null where it does not, and where the
+ * tsconfig.json has no list of its own: then TypeScript reads all files, or those of its base.
+ */
+export function includeWithout(file: string): readonly string[] | null {
+  const { files, include } = jsonIn(join(dirname(file), 'tsconfig.json')) ?? {};
+  if (files === undefined && include === undefined) return null;
+  const [named, included] = [files, include].map((list) =>
+    (Array.isArray(list) ? list : []).filter((one) => typeof one === 'string'),
+  ) as [string[], string[]];
+  const isRead = [...named, ...included].some((pattern) => includes(pattern, basename(file)));
+  return isRead ? null : included;
+}
+
+/** True if a pattern of `include` matches a file in the folder of the tsconfig.json. */
+function includes(pattern: string, name: string): boolean {
+  const rest = pattern.replace(/^(?:\.\/|\*\*\/|\$\{configDir\}\/)+/, '');
+  if (['', '.', '**'].includes(rest)) return true;
+  const escaped = rest.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,8 @@
 // `jobrun types`: writes a file of types, so that TypeScript checks names and params of jobs where a program gives them
 // as texts. A TypeScript job has the types of its definition, any other those of its schema.
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { FileEntry } from '../catalog/catalog.ts';
+import { includeWithout } from '../catalog/tsconfig.ts';
 import type { Json } from '../support/json.ts';
 import { shortPath } from '../support/read-file.ts';
 import { count } from '../support/text.ts';
@@ -42,12 +43,15 @@ export const writeTypes: Command<typeof options, Reply> = {
     return { file, jobs: jobs.map(({ name }) => name), content };
   },
 
-  async show({ content, ...reply }, out, { out: asked }) {
+  async show({ content, ...reply }, out) {
     await writeAnew(reply.file, content);
     const file = shortPath(process.cwd(), reply.file);
     if (out.done(reply, [file])) return undefined;
     out.line`Wrote ${file} with ${count(reply.jobs.length, 'job')}`;
-    if (asked === undefined) out.note`  see docs/library.md for what it checks`;
+    const include = includeWithout(reply.file);
+    if (include === null) return undefined;
+    const list = [...include, basename(file)].map((one) => JSON.stringify(one)).join(', ');
+    out.note`  include it in tsconfig.json: "include": [${list}]`;
     return undefined;
   },
 };
