@@ -151,14 +151,14 @@ async function runsOf(
   taken: readonly string[],
 ): Promise<readonly Candidate[]> {
   const request = { limit: RUNS_OFFERED, short: true, ...(states && { states }) };
-  const { runs } = (await ask(config, 'list', request)) as Listed;
+  const { runs } = (await quickAnswer(config, 'list', request)) as Listed;
   return runs
     .filter(({ id }) => !taken.includes(id))
     .map(({ id, job, state }): Candidate => [id, `${job}, ${state}`]);
 }
 
 async function schedulesOf(config: Config): Promise<readonly Candidate[]> {
-  const reply = (await ask(config, 'schedules', { short: true })) as {
+  const reply = (await quickAnswer(config, 'schedules', { short: true })) as {
     readonly schedules: ShortSchedule[];
   };
   return reply.schedules.map(
@@ -166,7 +166,12 @@ async function schedulesOf(config: Config): Promise<readonly Candidate[]> {
   );
 }
 
-async function ask(config: Config, name: 'list' | 'schedules', request: object): Promise<unknown> {
+/** The reply of the daemon if it answers at once, else from the files. */
+export async function quickAnswer(
+  config: Config,
+  name: 'list' | 'schedules',
+  request: object,
+): Promise<unknown> {
   const { state } = config;
   const reply = await askDaemon(state, name, { ...request }, ANSWER_MS);
   if (reply !== null) return reply;

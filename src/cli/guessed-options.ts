@@ -74,7 +74,7 @@ const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
     ...many('--job', '-j'),
     ...many('--watch', '-w', '-f', '--follow'),
     ...many('--filter', '-g'),
-    ...many('', '-l', '-la', '-al'),
+    ...many('', '-l', '-la', '-al', '-ef', '-aux'),
     ...many('Runs of every state are listed, 50 of them: more with --limit.', '-a', '--all'),
     ...many(
       'The newest come first; --json and jq sort in any other way.',
@@ -122,6 +122,7 @@ const OF_COMMANDS: Readonly<Record<string, Swaps>> = {
   },
   pause: { ...many('', '--all', '-a') },
   resume: { ...many('', '--all', '-a') },
+  doctor: { ...many('--repair', '--fix', '-f') },
   new: { ...many('', '--ts', '--typescript') },
 };
 

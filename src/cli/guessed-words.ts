@@ -1,21 +1,22 @@
-// Words that are no commands here, each with the line that does the same, and times that were typed without their
-// option.
-import { checkCron } from '../run/cron.ts';
+// Words that are no commands here, each with the line that does the same.
 import { STATE_NAMES } from '../run/run.ts';
-import { systemClock } from '../support/clock.ts';
-import { durationOf, spelledDuration } from '../support/durations.ts';
-import { JobrunError } from '../support/errors.ts';
-import { parseInstant } from '../support/typed-times.ts';
+import { durationOf } from '../support/durations.ts';
+import { entryOf } from './entries.ts';
+import {
+  cronOf,
+  everyOf,
+  type Guess,
+  ID,
+  JOB,
+  jobAndTime,
+  type Line,
+  timeLine,
+  timeOf,
+} from './guessed-times.ts';
 
-/** The words behind `jobrun`. */
-export type Line = readonly string[];
-/** A line, or a sentence where no line does the same; null if it is unknown what was meant. */
-export type Guess = Line | string | null;
+export { type Guess, JOB, type Line };
 
 export const isSentence = (guess: Guess): guess is string => typeof guess === 'string';
-
-export const JOB = '<job>';
-const ID = '<id>';
 
 /** Appends what was typed after the word; what it takes where nothing was. */
 const as =
@@ -35,8 +36,18 @@ const remove = as('remove', ID);
 const schedule = as('schedule', JOB);
 const run = as('run', JOB);
 const show = as('show', ID);
-const follow = as(['logs', '-f'], ID);
-const update = (rest: Line): Guess => timeLine('update', rest) ?? as('update', ID)(rest);
+const logs = as('logs', ID);
+const follow = (rest: Line): Line =>
+  as(['logs', '-f'], ID)(rest.filter((word) => !['-f', '-F', '--follow'].includes(word)));
+/** A change needs something that is changed. */
+const update = ([id = ID, ...rest]: Line): Guess =>
+  timeLine('update', [id, ...rest]) ?? [
+    'update',
+    id,
+    ...(rest.length > 0 ? rest : ['--at', '18:30']),
+  ];
+const help = ([word = '']: Line): string =>
+  `Try: jobrun help${entryOf(word) === undefined ? '' : ` ${word}`}`;
 const later = ([first = '20m', second]: Line): Line => {
   const isFirst = durationOf(first) !== null;
   return [
@@ -54,7 +65,10 @@ const crons = only('schedules');
 export const RESTART = 'Restart it: jobrun stop && jobrun daemon --detach';
 
 const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
-  start: (rest) => (rest.length > 0 ? ['run', ...rest] : ['daemon']),
+  start([first, ...rest]) {
+    if (first === undefined || first === 'daemon') return ['daemon', ...rest];
+    return [/^\d+$/.test(first) ? 'retry' : 'run', first, ...rest];
+  },
   serve: only('daemon'),
   server: only('daemon'),
   up: (rest) => (rest.includes('-d') ? ['daemon', '--detach'] : ['daemon']),
@@ -71,6 +85,7 @@ const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
     if (first === undefined) return RESTART;
     return /^\d+$/.test(first) ? ['rerun', first] : ['run', first];
   },
+  replay: as('rerun', ID),
   cancel: abort,
   terminate: abort,
   end: abort,
@@ -89,9 +104,10 @@ const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
   queue: schedule,
   push: schedule,
   batch: as(['schedule', '--batch'], '<file>'),
-  at: ([at = '18:30', job = JOB]) => ['schedule', job, '--at', at],
-  every: ([every = '1h', job = JOB]) => ['schedule', job, '--every', every],
-  cron: only('schedule', JOB, '--cron', '0 3 * * *'),
+  at: (rest) => jobAndTime(rest, timeOf, ['--at', '18:30']),
+  every: (rest) => jobAndTime(rest, everyOf, ['--every', '1h']),
+  cron: (rest) =>
+    rest[0] === '-l' ? ['schedules'] : jobAndTime(rest, cronOf, ['--cron', '0 3 * * *']),
   delay: later,
   defer: later,
   later,
@@ -99,6 +115,7 @@ const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
   postpone: update,
   edit: update,
   change: update,
+  move: update,
   set: update,
   promote: ([id = ID]) => ['update', id, '--now'],
   exec: run,
@@ -118,12 +135,15 @@ const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
   output: show,
   result: show,
   results: show,
-  log: as('logs', ID),
+  log: logs,
+  cat: logs,
+  out: logs,
   tail: follow,
   follow,
   attach: follow,
   'logs:tail': follow,
-  watch: only('list', '--watch'),
+  watch: (rest) =>
+    rest.some((word) => !word.startsWith('-')) ? follow(rest) : ['list', '--watch'],
   runs: as('list'),
   history: ([job = JOB]) => ['list', '--job', job],
   errors: only('list', '--state', 'failed,aborted'),
@@ -164,56 +184,12 @@ const WORDS: Readonly<Record<string, (rest: Line) => Guess>> = {
   dump: () => 'The whole state: jobrun export > backup.jsonl',
   restore: as('import', '<file>'),
   load: as('import', '<file>'),
+  docs: help,
+  man: help,
   upgrade: () => 'The package is upgraded with npm: npm install jobrun@latest',
 };
 
 export function wordGuess(word: string, rest: Line): Guess {
   if (STATE_NAMES.some((name) => name === word)) return ['list', '--state', word];
   return Object.hasOwn(WORDS, word) ? (WORDS[word]?.(rest) ?? null) : null;
-}
-
-/** `run hello n=5`, `schedule hello tomorrow 9:00`, `schedule hello '0 3 * * *'`: what came after the job. */
-export function scheduleLine(command: 'run' | 'schedule', [job = JOB, ...rest]: Line): Guess {
-  const end = rest.findIndex((word) => word.startsWith('-'));
-  const loose = end < 0 ? rest : rest.slice(0, end);
-  const tail = end < 0 ? [] : rest.slice(end);
-  const [first = ''] = loose;
-  if (loose.length === 0) return null;
-  if (loose.every((word) => /^[a-z_][\w.-]*:?=/i.test(word)))
-    return [command, job, ...loose.flatMap((word) => ['-p', word]), ...tail];
-  if (loose.length === 1 && /^[{[]|^@.*[./]/.test(first))
-    return [command, job, '--params', first, ...tail];
-  const time = command === 'schedule' ? timeOf(loose.join(' ')) : null;
-  return time && [command, job, ...time, ...tail];
-}
-
-/** `update 5 tomorrow`. */
-export function timeLine(command: string, [id = ID, ...rest]: Line): Guess {
-  const time = rest.length > 0 && !rest[0]?.startsWith('-') ? timeOf(rest.join(' ')) : null;
-  return time === null || time[0] === '--cron' || time[0] === '--every'
-    ? null
-    : [command, id, ...time];
-}
-
-/** The option for a time, with it; null where it is none. */
-function timeOf(typed: string): Line | null {
-  const [, word = '', text = ''] = /^(?:(in|at|on|every|cron)\s+)?(.*)$/is.exec(typed) ?? [];
-  const isDuration = durationOf(text) !== null || spelledDuration(text) !== null;
-  if (word.toLowerCase() === 'every') return isDuration ? ['--every', text] : null;
-  if (isDuration) return ['--in', text];
-  if (isRead(() => checkCron(text, 'UTC'))) return ['--cron', text];
-  const here = { now: systemClock.now(), timezone: 'UTC' };
-  // A day alone is refused, because it could be any hour of it.
-  const time = [text, `${text} 9:00`].find((one) => isRead(() => parseInstant(one, here)));
-  return time === undefined ? null : ['--at', time];
-}
-
-function isRead(read: () => unknown): boolean {
-  try {
-    read();
-    return true;
-  } catch (error) {
-    if (!(error instanceof JobrunError)) throw error;
-    return false;
-  }
 }

@@ -4,33 +4,30 @@ import { STATE_NAMES } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { shellWord } from '../support/text.ts';
 import { commandAt, entryOf } from './entries.ts';
+import { type Facts, NO_FACTS } from './guess-facts.ts';
 import { optionGuess } from './guessed-options.ts';
-import {
-  type Guess,
-  isSentence,
-  JOB,
-  type Line,
-  RESTART,
-  scheduleLine,
-  timeLine,
-  wordGuess,
-} from './guessed-words.ts';
+import { isSince, jobAndTime, namesTime, scheduleLine, timeLine, timeOf } from './guessed-times.ts';
+import { type Guess, isSentence, JOB, type Line, RESTART, wordGuess } from './guessed-words.ts';
 import { parse } from './program.ts';
 
 /** The extensions of job files. */
 const EXTENSION = /\.(?:[cm]?[jt]s|sh|py|rb|pl)$/;
 
 /** The same error, and how to type what was meant where that is known. */
-export async function withGuess(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
+export async function withGuess(
+  error: JobrunError,
+  argv: readonly string[],
+  facts: Facts = NO_FACTS,
+): Promise<JobrunError> {
   // A hint that names the file of the job knows better.
   if (error.code === 'unknown-job' && !/^(?:See|Did) /.test(error.hint)) return error;
-  const said = await meant(argv, error);
+  const said = await meant(argv, error, facts);
   const line = said === null || isSentence(said) ? said : await typable(said);
   const hint = line !== null && !isSentence(line) ? `Try: ${textOf(line)}` : line;
   const param = paramHint(error, argv, hint !== null);
   if (hint === null && param === null) return error;
-  // A suggestion for a misspelt option stays: it may be right.
-  const first = hint ?? (error.hint.startsWith('Did you mean') ? error.hint : null);
+  // A suggestion for a misspelt option stays, because it may be right; so does the way without the option.
+  const first = hint ?? (/^(?:Did you mean|Leave it out)/.test(error.hint) ? error.hint : null);
   // The name may be that of no job.
   const more = hint !== null && error.message.includes('no id of a run') ? error.hint : null;
   const all = [first, more, param].filter((one) => one !== null).join('\n');
@@ -38,21 +35,72 @@ export async function withGuess(error: JobrunError, argv: readonly string[]): Pr
 }
 
 /** The line or sentence that was meant; null if that is unknown. */
-async function meant(argv: readonly string[], error: JobrunError): Promise<Guess> {
+async function meant(argv: readonly string[], error: JobrunError, facts: Facts): Promise<Guess> {
   const at = commandAt(argv);
   const word = argv[at] ?? '';
   const rest = argv.slice(at + 1);
-  if (error.message.startsWith('unknown command')) return wordGuess(word, rest);
+  if (error.message.startsWith('unknown command'))
+    return corrected(jobLine(word, rest, facts) ?? wordGuess(word, rest), facts);
   const entry = entryOf(word);
-  if (error.message.startsWith('unknown option'))
-    return entry ? optionGuess(await entry.load(), rest, error.message) : null;
   const command = entry?.name ?? word;
-  const names = rest.filter((one) => !one.startsWith('-'));
-  const own = OF_COMMANDS[command]?.(names, rest) ?? null;
+  if (error.message.startsWith('unknown option')) {
+    const own = switchGuess(command, error.message);
+    return corrected(
+      own ?? (entry ? optionGuess(await entry.load(), rest, error.message) : null),
+      facts,
+    );
+  }
+  const own = (await ownGuess(command, rest, facts)) ?? null;
   if (own !== null) return own;
   const [first = ''] = rest;
   const name = fileJob(first);
+  if (command === 'run' && error.message.startsWith('too many') && !facts.hasJob(name ?? first))
+    return ['run', '--', ...rest];
   return name === null ? null : [word, name, ...rest.slice(1)];
+}
+
+/** The name of a job alone, or its file: `hello`, `./jobs/hello.ts`. */
+function jobLine(word: string, rest: Line, facts: Facts): Line | null {
+  const name = [word, fileJob(word)].find((one) => one !== null && facts.hasJob(one));
+  return name ? ['run', name, ...rest] : null;
+}
+
+/** A guess is a line that was typed too: its arguments may mean something else to that command. */
+async function corrected(guess: Guess, facts: Facts): Promise<Guess> {
+  if (guess === null || isSentence(guess)) return guess;
+  const [command = '', ...rest] = guess;
+  return (rest.length > 0 ? await ownGuess(command, rest, facts) : null) ?? guess;
+}
+
+async function ownGuess(command: string, rest: Line, facts: Facts): Promise<Guess> {
+  const names = rest.filter((one) => !one.startsWith('-'));
+  return OF_COMMANDS[command]?.(names, rest) ?? (await latestLine(command, rest, facts));
+}
+
+/** For commands that take a run: the line where a job without runs was named. */
+const OF_NO_RUN: Readonly<Record<string, (job: string) => Line>> = {
+  logs: (job) => ['list', '--job', job, '--limit', '1'],
+  show: (job) => ['jobs', job],
+  wait: (job) => ['list', '--job', job],
+};
+
+/** `logs -f hello`: the same for the latest run of that job. */
+async function latestLine(command: string, rest: Line, facts: Facts): Promise<Line | null> {
+  const otherwise = OF_NO_RUN[command];
+  const name = rest.find(isName);
+  if (!otherwise || name === undefined) return null;
+  const id = await facts.latestRun(name);
+  if (id !== null) return [command, ...rest.map((word) => (word === name ? id : word))];
+  return facts.hasJob(name) ? otherwise(name) : null;
+}
+
+/** Switches for what is a command here. */
+function switchGuess(command: string, message: string): Guess {
+  const [, flag = ''] = /^unknown option '--?([a-z]+)'/.exec(message) ?? [];
+  if (command === 'daemon' && ['stop', 'status', 'reload', 'restart'].includes(flag))
+    return flag === 'restart' ? RESTART : [flag];
+  const watches = ['watch', 'w', 'follow', 'f'];
+  return command === 'status' && watches.includes(flag) ? ['dashboard'] : null;
 }
 
 const ID = /^\d+$/;
@@ -66,9 +114,6 @@ type OfCommand = (names: Line, rest: Line) => Guess;
 
 const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
   list: (_, rest) => listOf(rest),
-  logs: ([name = '']) => (isName(name) ? ['list', '--job', name, '--limit', '1'] : null),
-  show: ([name = '']) => (isName(name) ? ['jobs', name] : null),
-  wait: ([name = '']) => (isName(name) ? ['list', '--job', name] : null),
   abort(names, rest) {
     const [name = ''] = names;
     if (rest[0] === '-9' || rest[0] === '-KILL') return ['abort', '--force', ...rest.slice(1)];
@@ -80,7 +125,11 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
     return isName(name) ? ['retry', '--job', name] : null;
   },
   rerun: ([name = '']) => (isName(name) ? ['run', name] : null),
-  remove: ([name = '']) => (name === 'all' ? ['prune', '--keep', '0'] : null),
+  remove([name = '']) {
+    if (name === 'all') return ['prune', '--keep', '0'];
+    const settled = `--job ${shellWord(name)} --state done,failed,aborted`;
+    return isName(name) ? `Try: jobrun remove $(jobrun list ${settled} -q)` : null;
+  },
   status: ([name = '']) => (ID.test(name) ? ['show', name] : name === '' ? null : ['jobs', name]),
   stop(names) {
     const [name = ''] = names;
@@ -103,7 +152,7 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
   schedules: ([word = '', name]) => schedulesOf(word, name),
   schedule([word = '', ...more], rest) {
     if (LIST.has(word) || REMOVE.has(word)) return schedulesOf(word, more[0]);
-    return scheduleLine('schedule', rest);
+    return namesTime(word) ? jobAndTime(rest, timeOf, []) : scheduleLine('schedule', rest);
   },
   run: ([word = ''], rest) => (LIST.has(word) ? ['list'] : scheduleLine('run', rest)),
   update: (_, rest) => timeLine('update', rest),
@@ -117,7 +166,7 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
     if (name === 'all') return ['resume'];
     return ID.test(name) ? ['retry', name] : null;
   },
-  init: ([folder = '']) => (folder === '.' ? ['init'] : ['init', '--dir', folder]),
+  init: ([folder = '.']) => (folder === '.' ? ['init'] : ['init', '--dir', folder]),
 };
 
 function schedulesOf(word: string, name = '<name>'): Guess {
@@ -136,12 +185,15 @@ function listOf(rest: Line): Guess {
   const end = rest.findIndex((word) => word.startsWith('-'));
   const words = end < 0 ? rest : rest.slice(0, end);
   const states = words.filter(isState).map((word) => word.toLowerCase());
-  const [job, ...more] = words.filter((word) => !isState(word));
-  if (more.length > 0) return null;
+  const others = words.filter((word) => !isState(word) && word !== 'aux');
+  const isTime = others.length > 0 && isSince(others.join(' '));
+  if (others.length > 1 && !isTime) return null;
+  const [job] = isTime ? [] : others;
   return [
     'list',
     ...(job === undefined ? [] : ['--job', job]),
     ...(states.length > 0 ? ['--state', states.join(',')] : []),
+    ...(isTime ? ['--since', others.join(' ')] : []),
     ...rest.slice(words.length),
   ];
 }
@@ -153,15 +205,50 @@ function fileJob(typed: string): string | null {
   return (below ?? typed).replace(EXTENSION, '');
 }
 
-/** The line with a placeholder for an argument that is missing; null where the parser refuses it all the same. */
-async function typable(line: Line, may = 2): Promise<Line | null> {
+/**
+ * The line with a placeholder for an argument that is missing, and with the options of this program; null where the
+ * parser refuses it all the same.
+ */
+async function typable(line: Line, may = 3): Promise<Line | null> {
   try {
     await parse(line);
-    return line;
+    return withNameParam(line);
   } catch (error) {
-    const [, missing] = /^missing required argument '(.+)'/.exec((error as Error).message) ?? [];
-    return missing === undefined || may === 0 ? null : typable([...line, `<${missing}>`], may - 1);
+    const { message } = error as Error;
+    const [, missing] = /^missing required argument '(.+)'/.exec(message) ?? [];
+    if (may === 0) return null;
+    if (missing !== undefined) return typable([...line, `<${missing}>`], may - 1);
+    const other = await withOwnOption(line, message);
+    return other && typable(other, may - 1);
   }
+}
+
+/** The line with the option that was meant, or with the param that has its name. */
+async function withOwnOption([command = '', ...rest]: Line, message: string): Promise<Line | null> {
+  const [, name] = /^unknown option '--?(\w[\w-]*)/.exec(message) ?? [];
+  const entry = entryOf(command);
+  if (name === undefined || !entry) return null;
+  const guess = optionGuess(await entry.load(), rest, message);
+  if (guess !== null) return isSentence(guess) ? null : guess;
+  return WITH_PARAMS.includes(command) ? asParam([command, ...rest], name) : null;
+}
+
+/** The name of a schedule, without one, is a param. */
+function withNameParam(line: Line): Line {
+  const isRule = line.some((word) => /^--(?:cron|every)(?:=|$)/.test(word));
+  return line[0] === 'schedule' && !isRule && !line.includes('--')
+    ? (asParam(line, 'name') ?? line)
+    : line;
+}
+
+/** `--name=Ada` and `--name Ada` as `-p name=Ada`. */
+function asParam(line: Line, name: string): Line | null {
+  const at = line.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  const [, inline] = /=(.*)$/s.exec(line[at] ?? '') ?? [];
+  const value = inline ?? line[at + 1];
+  if (at < 0 || value === undefined || (inline === undefined && value.startsWith('-'))) return null;
+  const after = line.slice(at + (inline === undefined ? 2 : 1));
+  return [...line.slice(0, at), '-p', `${name}=${value}`, ...after];
 }
 
 const textOf = (line: Line): string =>
@@ -172,7 +259,9 @@ const WITH_PARAMS = ['run', 'schedule', 'rerun', 'update'];
 /** How params are given, where they were typed in another way. `isGuessed`: the option may have been meant as one. */
 function paramHint(error: JobrunError, argv: readonly string[], isGuessed: boolean): string | null {
   if (!WITH_PARAMS.includes(argv[commandAt(argv)] ?? '')) return null;
-  const [, name, inline] = /^unknown option '--?(\w[\w-]*)(?:=(.*))?'/s.exec(error.message) ?? [];
+  const isLone = error.message.startsWith('--name has a meaning');
+  const [, name = isLone ? 'name' : undefined, inline = inlineOf(argv, name)] =
+    /^unknown option '--?(\w[\w-]*)(?:=(.*))?'/s.exec(error.message) ?? [];
   if (name === undefined) return fileParams(error, argv);
   const at = argv.indexOf(`--${name}`);
   const next = argv[at + 1];
@@ -181,6 +270,9 @@ function paramHint(error: JobrunError, argv: readonly string[], isGuessed: boole
   if (isGuessed && value === null) return null;
   return `A param is given with -p ${shellWord(`${name}=${value ?? '<value>'}`)}.`;
 }
+
+const inlineOf = (argv: readonly string[], name = ''): string | undefined =>
+  argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
 
 function fileParams({ message }: JobrunError, argv: readonly string[]): string | null {
   const at = argv.findIndex((word) => word === '--params' || word.startsWith('--params='));

@@ -60,7 +60,8 @@ const GUESSED: ReadonlySet<string> = new Set(['bad-option', 'unknown-job', 'unkn
 async function answered(error: JobrunError, argv: readonly string[]): Promise<JobrunError> {
   if (!GUESSED.has(error.code)) return error;
   const { withGuess } = await import('./guesses.ts');
-  return withGuess(error, argv);
+  const { factsOf } = await import('./guess-facts.ts');
+  return withGuess(error, argv, factsOf(argv));
 }
 
 function report(error: JobrunError, out: Output): number {

@@ -168,7 +168,8 @@ function refused(error: CommanderError, command?: string, own?: Program): Jobrun
   const [what = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   if (/ '--state[='](?!dir)/.test(what))
     return new JobrunError('bad-option', what, STATE_HINT, error);
-  const suggestion = rest.join(' ').replace(/^\(|\)$/g, '');
+  const isAccount = /^unknown command 'log(?:in|out)'/.test(what);
+  const suggestion = isAccount ? '' : rest.join(' ').replace(/^\(|\)$/g, '');
   const isOneTooMany = error.code === 'commander.excessArguments';
   const hasParams = own?.options.some(({ long }) => long === '--params') === true;
   const params =

@@ -76,6 +76,28 @@ test('params that were typed as options or as a file are answered by how to give
   expect([code, stderr]).toEqual([3, expect.stringContaining('jobrun schedule mail/send --in 5m')]);
 }, 60_000);
 
+test('the latest run of a job is named for its name, where it has one', async () => {
+  const project = new Project(JOB);
+  await project.json('schedule', 'hello', '--in', '1h');
+  const { id } = (await project.json('schedule', 'hello', '--in', '2h')) as { id: string };
+  const calls = [['tail', 'hello'], ['logs', 'hello'], ['show', 'hello'], ['hello']];
+  const told = await project.calls(calls);
+  expect(told.map(({ stderr }) => /^.*Try: (.*)$/m.exec(stderr)?.[1])).toEqual([
+    `jobrun logs -f ${id}`,
+    `jobrun logs ${id}`,
+    `jobrun show ${id}`,
+    'jobrun run hello',
+  ]);
+  const { code } = await project.cli(['logs', id]);
+  expect(code).toBe(0);
+}, 60_000);
+
+/** There are the jobs hello, whose latest run is 27, and mail, which has none. */
+const FACTS = {
+  hasJob: (name: string) => ['hello', 'mail'].includes(name),
+  latestRun: async (job: string) => (job === 'hello' ? '27' : null),
+};
+
 /** A line as words; in quotes a word with blanks. */
 const wordsIn = (line: string): string[] =>
   (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''));
@@ -87,14 +109,77 @@ async function hintFor(typed: string, message = 'it is refused'): Promise<string
     () => new JobrunError('bad-option', message, ''),
     (error: JobrunError) => error,
   );
-  return (await withGuess(refused, argv)).hint;
+  return (await withGuess(refused, argv, FACTS)).hint;
 }
 
 const LINES = `
 logs --tail 20                    > logs -n 20 <id>
 logs --tail=20 5                  > logs -n 20 5
 logs -w 5                         > logs -f 5
-logs -f hello                     > list --job hello --limit 1
+logs -f hello                     > logs -f 27
+logs hello -n 20                  > logs 27 -n 20
+logs mail                         > list --job mail --limit 1
+tail hello                        > logs -f 27
+tail -f hello                     > logs -f 27
+tail -f 2                         > logs -f 2
+log hello                         > logs 27
+cat 17                            > logs 17
+out 17                            > logs 17
+watch 2                           > logs -f 2
+watch hello                       > logs -f 27
+watch                             > list --watch
+wait hello                        > wait 27
+info hello                        > show 27
+show mail                         > jobs mail
+enqueue hello --name=A            > schedule hello -p name=A
+enqueue hello --name A --in 5m    > schedule hello -p name=A --in 5m
+enqueue hello --greeting=A        > schedule hello -p greeting=A
+add hello --name a --cron @daily  > schedule hello --name a --cron @daily
+run hello -p name Ada             > run hello -p name=Ada
+schedule hello -p a 1 -p b=2      > schedule hello -p a=1 -p b=2
+cron '0 3 * * *' hello            > schedule hello --cron '0 3 * * *'
+cron hello '0 3 * * *'            > schedule hello --cron '0 3 * * *'
+cron @daily hello -p n=1          > schedule hello --cron @daily -p n=1
+cron hello                        > schedule hello --cron '0 3 * * *'
+cron -l                           > schedules
+at hello 17:30                    > schedule hello --at 17:30
+at 17:30 hello                    > schedule hello --at 17:30
+at tomorrow 9:00 hello            > schedule hello --at 'tomorrow 9:00'
+every hello 5m                    > schedule hello --every 5m
+every 5m hello                    > schedule hello --every 5m
+schedule every 5m hello           > schedule hello --every 5m
+schedule in 5m hello              > schedule hello --in 5m
+schedule 5m hello                 > schedule hello --in 5m
+add hello tomorrow 9:00           > schedule hello --at 'tomorrow 9:00'
+cancel hello                      > abort --job hello
+cancel all                        > abort --all
+job list                          > jobs
+job new mail/send                 > new mail/send
+start 50                          > retry 50
+start hello                       > run hello
+start daemon                      > daemon
+edit 17                           > update 17 --at 18:30
+edit                              > update <id> --at 18:30
+edit 17 -p n=1                    > update 17 -p n=1
+move 17 in 1h                     > update 17 --in 1h
+move 17 to 18:30                  > update 17 --at 18:30
+daemon --stop                     > stop
+daemon --status                   > status
+list today                        > list --since today
+list failed yesterday             > list --state failed --since yesterday
+list failed -n 3                  > list --state failed --limit 3
+ps aux                            > list
+ps -ef                            > list
+doctor --fix                      > doctor --repair
+status --watch                    > dashboard
+replay 2                          > rerun 2
+hello                             > run hello
+hello name=Ada                    > run hello -p name=Ada
+hello --in 5m                     > run hello --in 5m
+./jobs/hello.ts                   > run hello
+jobs/hello.mjs                    > run hello
+run make test                     > run -- make test
+run ./build.sh all                > run -- ./build.sh all
 prune --older 7d                  > prune --older-than 7d
 prune --all                       > prune --keep 0
 prune --force --older-than 1d     > prune -y --older-than 1d
@@ -146,7 +231,7 @@ delay 5m hello                    > schedule hello --in 5m
 defer hello                       > schedule hello --in 20m
 reschedule 1 5m                   > update 1 --in 5m
 update 1 tomorrow                 > update 1 --at 'tomorrow 9:00'
-postpone 1                        > update 1
+postpone 1                        > update 1 --at 18:30
 promote 1                         > update 1 --now
 kill -9 1                         > abort --force 1
 kill hello                        > abort --job hello
@@ -163,7 +248,7 @@ restart 1                         > rerun 1
 restart hello                     > run hello
 status 1                          > show 1
 status hello                      > jobs hello
-show hello                        > jobs hello
+show hello                        > show 27
 jobs list                         > jobs
 job hello                         > jobs hello
 new job hello                     > new hello
@@ -208,12 +293,26 @@ test('where no line does the same, a sentence says what does', async () => {
   expect(await hintFor('backup')).toContain('jobrun export > backup.jsonl');
   expect(await hintFor('pause 12')).toContain('jobrun abort <id>');
   expect(await hintFor('rm --all')).toContain('jobrun prune --keep 0');
+  expect(await hintFor('daemon --restart')).toContain('jobrun stop && jobrun daemon --detach');
+  expect(await hintFor('delete hello')).toBe(
+    'Try: jobrun remove $(jobrun list --job hello --state done,failed,aborted -q)',
+  );
+  expect(await hintFor('man')).toBe('Try: jobrun help');
+  expect(await hintFor('docs schedule')).toBe('Try: jobrun help schedule');
 });
 
 test('an option that may be a param keeps that way too, and a mere switch is no param', async () => {
   expect(await hintFor('schedule hello --delay 5m')).toMatch(/--in 5m\nA param .* -p delay=5m\.$/);
   expect(await hintFor('run hello --detach')).not.toContain('-p');
   expect(await hintFor('run hello --n 5')).toContain('-p n=5');
+  const leave = new JobrunError(
+    'bad-option',
+    '--name has a meaning only with --cron',
+    'Leave it out.',
+  );
+  expect((await withGuess(leave, ['schedule', 'hello', '--name=Ada'])).hint).toBe(
+    'Leave it out.\nA param is given with -p name=Ada.',
+  );
 });
 
 test('a refusal that names the file of the job keeps its hint', async () => {
@@ -223,6 +322,14 @@ test('a refusal that names the file of the job keeps its hint', async () => {
 });
 
 test('what is unknown stays unanswered', async () => {
-  for (const typed of ['frobnicate', 'list --nothing', 'show', 'schedule hello sometime soon'])
+  for (const typed of [
+    'frobnicate',
+    'list --nothing',
+    'show',
+    'schedule hello sometime soon',
+    'logs nothing',
+    'run hello soon',
+  ])
     expect(await hintFor(typed), typed).not.toContain('Try:');
+  expect(await hintFor('login')).not.toContain('logs');
 });
