@@ -1,5 +1,7 @@
 // Facts of the project that a hint names: which jobs exist, and the latest run of one. An error here is no answer,
 // because it must not hide the refusal that the hint belongs to.
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { scanJobs } from '../catalog/loader.ts';
 import type { Listed } from '../commands/shared/run-list.ts';
 import { type Config, loadConfig } from '../support/config.ts';
@@ -7,11 +9,17 @@ import { quickAnswer } from './complete.ts';
 
 export interface Facts {
   readonly hasJob: (name: string) => boolean;
+  /** True where a folder of `PATH` has a program of this name. */
+  readonly hasProgram: (name: string) => boolean;
   /** Returns the id of the latest run of a job; null if there is none, or none is known. */
   readonly latestRun: (job: string) => Promise<string | null>;
 }
 
-export const NO_FACTS: Facts = { hasJob: () => false, latestRun: async () => null };
+export const NO_FACTS: Facts = {
+  hasJob: () => false,
+  hasProgram: () => false,
+  latestRun: async () => null,
+};
 
 export function factsOf(argv: readonly string[]): Facts {
   const config = configOf(argv);
@@ -22,6 +30,7 @@ export function factsOf(argv: readonly string[]): Facts {
       names ??= namesIn(config);
       return names.has(name);
     },
+    hasProgram: isProgram,
     async latestRun(job) {
       try {
         const request = { job, limit: 1, short: true };
@@ -34,6 +43,10 @@ export function factsOf(argv: readonly string[]): Facts {
     },
   };
 }
+
+const isProgram = (name: string): boolean =>
+  /^[\w.+-]+$/.test(name) &&
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
 
 function namesIn({ jobs }: Config): ReadonlySet<string> {
   try {

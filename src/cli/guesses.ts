@@ -56,7 +56,9 @@ async function meant(argv: readonly string[], error: JobrunError, facts: Facts):
   const name = fileJob(first);
   if (command === 'run' && error.message.startsWith('too many') && !facts.hasJob(name ?? first))
     return ['run', '--', ...rest];
-  return name === null ? null : [word, name, ...rest.slice(1)];
+  if (name !== null) return [word, name, ...rest.slice(1)];
+  const isProgram = error.hint.startsWith('See which') && facts.hasProgram(first);
+  return command === 'run' && isProgram ? ['run', ...rest.slice(1), '--', first] : null;
 }
 
 /** The name of a job alone, or its file: `hello`, `./jobs/hello.ts`. */
@@ -155,7 +157,12 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
     return namesTime(word) ? jobAndTime(rest, timeOf, []) : scheduleLine('schedule', rest);
   },
   run: ([word = ''], rest) => (LIST.has(word) ? ['list'] : scheduleLine('run', rest)),
-  update: (_, rest) => timeLine('update', rest),
+  update(_, rest) {
+    const [job = ''] = rest;
+    // The latest run of the job may have started.
+    if (isName(job)) return ['list', '--job', job, '--state', 'scheduled,waiting,queued'];
+    return timeLine('update', rest);
+  },
   pause([name = '']) {
     if (name === 'all') return ['pause'];
     return ID.test(name)

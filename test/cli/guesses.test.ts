@@ -95,6 +95,7 @@ test('the latest run of a job is named for its name, where it has one', async ()
 /** There are the jobs hello, whose latest run is 27, and mail, which has none. */
 const FACTS = {
   hasJob: (name: string) => ['hello', 'mail'].includes(name),
+  hasProgram: (name: string) => name === 'make',
   latestRun: async (job: string) => (job === 'hello' ? '27' : null),
 };
 
@@ -161,6 +162,8 @@ start daemon                      > daemon
 edit 17                           > update 17 --at 18:30
 edit                              > update <id> --at 18:30
 edit 17 -p n=1                    > update 17 -p n=1
+edit hello                        > list --job hello --state scheduled,waiting,queued
+update hello --at 18:30           > list --job hello --state scheduled,waiting,queued
 move 17 in 1h                     > update 17 --in 1h
 move 17 to 18:30                  > update 17 --at 18:30
 daemon --stop                     > stop
@@ -319,6 +322,17 @@ test('a refusal that names the file of the job keeps its hint', async () => {
   const hint = '/p/jobs/deploy.sh lacks its run bit: chmod +x /p/jobs/deploy.sh';
   const refused = new JobrunError('unknown-job', 'there is no job named "jobs/deploy.sh"', hint);
   expect((await withGuess(refused, ['run', 'jobs/deploy.sh'])).hint).toBe(hint);
+});
+
+test('an unknown job that is the name of a program is run as one', async () => {
+  const unknown = (hint: string) => new JobrunError('unknown-job', 'there is no job named x', hint);
+  const hintOf = async (hint: string, ...argv: string[]) =>
+    (await withGuess(unknown(hint), argv, FACTS)).hint;
+  const see = 'See which there are: jobrun jobs';
+  expect(await hintOf(see, 'run', 'make')).toBe('Try: jobrun run -- make');
+  expect(await hintOf(see, 'run', 'make', '--local')).toBe('Try: jobrun run --local -- make');
+  expect(await hintOf(see, 'run', 'nothing')).toBe(see);
+  expect(await hintOf('Did you mean "maker"?', 'run', 'make')).toBe('Did you mean "maker"?');
 });
 
 test('what is unknown stays unanswered', async () => {
