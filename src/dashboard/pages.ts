@@ -77,6 +77,7 @@ Filter
   12            the run with this id, and what has 12 in it
   #12           the run with this id alone
   state:failed  several with commas
+  is:retrying   runs that wait for their next attempt after a failed one
   job:news      jobs with these letters
   group:mail    of the jobs of a group
   key:weekly    runs with this key

@@ -145,6 +145,12 @@ export function errorOf(run: Run): RunError | null {
   return ended?.error ?? null;
 }
 
+/** True where a run waits for its next attempt after one that failed. */
+export const isRetrying = (run: Run): boolean =>
+  RETRYING_STATES.includes(run.state.name) && errorOf(run) !== null;
+
+export const RETRYING_STATES: readonly StateName[] = ['scheduled', 'queued'];
+
 export function attemptView(attempt: Attempt, host = ''): AttemptView {
   return {
     number: attempt.number,

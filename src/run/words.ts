@@ -3,7 +3,7 @@
 // searched: else their letters could be guessed one by one.
 import type { Json } from '../support/json.ts';
 import type { Run } from './run.ts';
-import { errorOf } from './view.ts';
+import { errorOf, isRetrying } from './view.ts';
 
 export interface Words {
   /** Each of these is in the run. */
@@ -12,6 +12,8 @@ export interface Words {
   readonly without?: readonly string[];
   /** Each of these params has this value. */
   readonly params?: readonly ParamWord[];
+  /** It waits for its next attempt after one that failed. */
+  readonly retrying?: boolean;
   /** Names of params that are hidden, at any depth. */
   readonly hidden?: readonly string[];
 }
@@ -23,8 +25,8 @@ export interface ParamWord {
 }
 
 /** True if there is anything to look for. */
-export const isSearched = ({ words = [], without = [], params = [] }: Words): boolean =>
-  words.length + without.length + params.length > 0;
+export const isSearched = ({ words = [], without = [], params = [], retrying }: Words): boolean =>
+  retrying === true || words.length + without.length + params.length > 0;
 
 /** A word as it is looked for. */
 interface Word {
@@ -39,9 +41,11 @@ export class WordFilter {
   readonly #words: readonly Word[];
   readonly #without: readonly Word[];
   readonly #params: readonly ParamWord[];
+  readonly #retrying: boolean;
   readonly #hidden: ReadonlySet<string>;
 
-  constructor({ words = [], without = [], params = [], hidden = [] }: Words) {
+  constructor({ words = [], without = [], params = [], retrying = false, hidden = [] }: Words) {
+    this.#retrying = retrying;
     this.#params = params;
     this.#words = words.map(wordOf);
     this.#without = without.map(wordOf);
@@ -51,7 +55,7 @@ export class WordFilter {
   /** True where every run of this job fits, whatever else it holds. */
   fitsJob(job: string): boolean {
     const others = this.#without.length + this.#params.length;
-    return others === 0 && this.#words.every((word) => isInName(word, job));
+    return others === 0 && !this.#retrying && this.#words.every((word) => isInName(word, job));
   }
 
   /** True where no run of this job fits. */
@@ -83,6 +87,7 @@ export class WordFilter {
 
   /** Null where the params decide, and the run is at hand without them. */
   fits(run: Run, isLight = false): boolean | null {
+    if (this.#retrying && !isRetrying(run)) return false;
     const isAtHand = (word: Word): boolean => isOutside(word, run);
     if (this.#without.some(isAtHand)) return false;
     const missing = this.#words.filter((word) => !isAtHand(word));
@@ -109,6 +114,7 @@ export function isNarrower(wide: Words, narrow: Words): boolean {
       wordOf(word).id === null &&
       word.toLowerCase().includes(part.toLowerCase()));
   return (
+    (wide.retrying !== true || narrow.retrying === true) &&
     (wide.words ?? []).every((part) => words.some((word) => isWithin(part, word))) &&
     (wide.without ?? []).every((word) => without.includes(word)) &&
     (wide.params ?? []).every((one) => params.some((other) => isSame(one, other))) &&

@@ -49,6 +49,20 @@ test('names a state that there is not, and the states that there are', () => {
     expect(read(typed).unread, typed).toEqual([]);
 });
 
+test('is:retrying asks for runs that wait for their next attempt, which are scheduled or queued', () => {
+  for (const typed of ['is:retrying', 'is:retry', 'is:r']) {
+    expect(read(typed), typed).toMatchObject({ retrying: true, words: [], unread: [] });
+    expect(statesIn('all', read(typed))).toEqual(['scheduled', 'queued']);
+  }
+  expect(statesIn('scheduled', read('is:retrying state:queued'))).toEqual(['queued']);
+  expect(statesIn('errors', read('is:retrying'))).toEqual([]);
+  expect(read('retrying is:')).toMatchObject({ retrying: false, words: ['retrying'], unread: [] });
+  expect(read('is:done')).toMatchObject({ retrying: false, unread: ['is:done'] });
+  expect(() => filterOf('state:retrying', NOW)).toThrow(
+    'there is no state "retrying"; write is:retrying',
+  );
+});
+
 test('reads a param by its path and value, in which there may be more equals signs', () => {
   expect(read('param:customer.city=Berlin param:q=a=b')).toMatchObject({
     params: [

@@ -5,7 +5,7 @@ import type { Token } from '../../src/engine/members.ts';
 import { DEFAULT_POLICY } from '../../src/run/policy.ts';
 import type { Origin, Run } from '../../src/run/run.ts';
 import { update } from '../../src/run/transitions.ts';
-import { DONE, draft, finish, schedule, T0, worker } from '../helpers/engine-values.ts';
+import { DONE, draft, finish, schedule, T0, THREW, worker } from '../helpers/engine-values.ts';
 import type { Bench } from './contract.ts';
 import { abort } from './contract-intake.ts';
 
@@ -286,5 +286,23 @@ export function claimsContract(bench: Bench): void {
     expect(await bench.engine.why([one.run, two.run], T0)).toEqual([null, 'waits for 1']);
     await bench.engine.pause({ all: true }, true);
     expect(await bench.engine.why([one.run], T0)).toEqual(['paused']);
+  });
+
+  test('a list of those that wait for a retry has a run after its failed attempt, and none that is over', async () => {
+    await accept(1, {}, { retries: 2 });
+    await accept(2, { dueAt: T0 + 1 });
+    const retrying = async (light: boolean): Promise<number[]> =>
+      (await bench.engine.list({ retrying: true, limit: 9, light })).runs.map(({ id }) => id);
+    expect(await retrying(false)).toEqual([]);
+    const [one] = await claim(1);
+    expect(await retrying(false)).toEqual([]);
+    await bench.engine.changeHeld(1, one?.token as Token, (run) => finish(run, THREW, T0));
+    for (const light of [true, false]) expect(await retrying(light)).toEqual([1]);
+    const due = await bench.engine.list({ retrying: true, order: 'due', limit: 9 });
+    expect([due.total, due.runs.map(({ id }) => id)]).toEqual([1, [1]]);
+    await bench.reopen();
+    expect(await retrying(true)).toEqual([1]);
+    await bench.engine.change(1, (run) => abort(run));
+    expect(await retrying(true)).toEqual([]);
   });
 }

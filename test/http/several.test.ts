@@ -93,6 +93,25 @@ test('runs are named or fit a filter, never both and never neither', async () =>
   expect(listed.stderr).toContain('there is no state "fooo"; states: scheduled, ');
 });
 
+test('is:retrying finds the runs that wait for their next attempt, on the shell and over HTTP', async () => {
+  const project = await apiProject({
+    ...JOBS,
+    'jobs/again.mjs': `export default { retries: { limit: 2, delay: '1h' }, run() { throw new Error('busy'); } };`,
+  });
+  await later(project, 'again');
+  await project.api('POST', 'runs', { job: 'again' });
+  await project.api('POST', 'runs', { job: 'bad' });
+  await project.until('3', ['failed']);
+  const found = async (q: string): Promise<string[]> =>
+    (await project.get(`runs?q=${q}`)).runs.map(({ id }: { id: string }) => id);
+  await eventually(async () => (await found('is:retrying')).length > 0, 20_000);
+  expect(await found('is:retrying')).toEqual(['2']);
+  expect(await found('job:again')).toEqual(['2', '1']);
+  expect(await found('is:retrying job:bad')).toEqual([]);
+  const listed = await project.json('list', '--filter', 'is:retrying', '--state', 'scheduled');
+  expect([listed.total, listed.runs[0].id, listed.runs[0].attempt]).toEqual([1, '2', 1]);
+}, 30_000);
+
 test('more than a thousand runs are an operation, whose progress is told and which can be stopped', async () => {
   const project = await apiProject(JOBS);
   const lines = Array.from({ length: 3500 }, () => '{"job":"work","in":"1h"}').join('\n');

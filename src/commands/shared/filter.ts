@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { STATE_NAMES, type StateName } from '../../run/run.ts';
 import { LISTS, type ListName } from '../../run/run-lists.ts';
+import { RETRYING_STATES } from '../../run/view.ts';
 import type { ParamWord } from '../../run/words.ts';
 import { JobrunError } from '../../support/errors.ts';
 import { text } from '../../support/schema.ts';
@@ -19,6 +20,8 @@ export interface Filter {
   readonly job: readonly string[];
   /** How names of states begin; null where any will do. */
   readonly states: readonly string[] | null;
+  /** Only runs that wait for their next attempt after one that failed. */
+  readonly retrying: boolean;
   readonly group: string | null;
   readonly key: string | null;
   /** Each of these params has this value. */
@@ -34,7 +37,7 @@ const MAX_PARTS = 20;
 
 const NO_FILTER: Filter = {
   ...{ words: [], without: [], job: [], params: [], unread: [] },
-  ...{ states: null, group: null, key: null, since: null },
+  ...{ states: null, retrying: false, group: null, key: null, since: null },
 };
 
 /** The field that carries a filter, in every request for a list. */
@@ -55,7 +58,7 @@ export function readFilter(typed: string, now: number): Filter {
 }
 
 function withPart(filter: Filter, part: string, now: number): Filter {
-  const [, name = '', value = ''] = /^(job|state|group|key|since|param):(.*)$/.exec(part) ?? [];
+  const [, name = '', value = ''] = /^(job|state|is|group|key|since|param):(.*)$/.exec(part) ?? [];
   if (name === '' && part.startsWith('-'))
     return { ...filter, without: [...filter.without, part.slice(1)] };
   if (name === '') return { ...filter, words: [...filter.words, part] };
@@ -64,6 +67,7 @@ function withPart(filter: Filter, part: string, now: number): Filter {
   if (name === 'param') return withParam(filter, part, value);
   if (name === 'job') return { ...filter, job: [...filter.job, value] };
   if (name === 'state') return withStates(filter, part, value);
+  if (name === 'is') return withKind(filter, part, value);
   if (name !== 'since') return { ...filter, [name]: value };
   const ms = ageOf(value);
   if (ms === null) return { ...filter, unread: [...filter.unread, part] };
@@ -75,6 +79,14 @@ function withStates(filter: Filter, part: string, typed: string): Filter {
   if (unknownState(part) !== null) return { ...filter, unread: [...filter.unread, part] };
   return { ...filter, states: typed.toLowerCase().split(',').filter(Boolean) };
 }
+
+/** `is:retry` is enough. Retrying is no state: such a run is scheduled or queued. */
+function withKind(filter: Filter, part: string, typed: string): Filter {
+  if (RETRYING.startsWith(typed.toLowerCase())) return { ...filter, retrying: true };
+  return { ...filter, unread: [...filter.unread, part] };
+}
+
+const RETRYING = 'retrying';
 
 /** The first name in `state:done,fooo` that begins no state; null where there is none. */
 function unknownState(part: string): string | null {
@@ -97,7 +109,7 @@ export function filterOf(typed: string | undefined, now: number): Filter {
   const [unread] = filter.unread;
   if (unread === undefined) return filter;
   const { says, choices } = unreadText(unread);
-  const hint = `Write state:failed, since:2h, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
+  const hint = `Write state:failed, is:retrying, since:2h, param:customer.city=Berlin; at most ${MAX_PARTS} words in all.`;
   throw new JobrunError('bad-option', `the filter: ${[says, ...choices].join('; ')}`, hint);
 }
 
@@ -109,12 +121,18 @@ export function unreadText(part: string): {
   const state = unknownState(part);
   if (state === null) return { says: `cannot read "${plainLine(part)}"`, choices: [] };
   const says = `there is no state "${plainLine(state)}"`;
+  // The word that is meant is of another kind.
+  if (/^retry/i.test(state)) return { says, choices: [`write is:${RETRYING}`] };
   return { says, choices: [`states: ${STATE_NAMES.join(', ')}`] };
 }
 
 /** The states that a filter leaves of a list: `state:fail` is enough. */
-export const statesIn = (list: ListName, { states }: Filter): readonly StateName[] =>
-  LISTS[list].filter((name) => !states || states.some((part) => name.startsWith(part)));
+export const statesIn = (list: ListName, { states, retrying }: Filter): readonly StateName[] =>
+  LISTS[list].filter(
+    (name) =>
+      (!states || states.some((part) => name.startsWith(part))) &&
+      (!retrying || RETRYING_STATES.includes(name)),
+  );
 
 const UNITS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 };
 

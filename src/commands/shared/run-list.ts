@@ -152,8 +152,8 @@ export async function queryOf(request: ListRequest, context: Context): Promise<Q
   const isNothing = states?.length === 0 || keys.size > 1;
   const jobs = isNothing ? [] : await jobsOf(request, filter, context);
   const [key] = keys;
-  const { words, without, params } = filter;
-  const searched = { words, without, params, hidden: context.config.redact };
+  const { words, without, params, retrying } = filter;
+  const searched = { words, without, params, retrying, hidden: context.config.redact };
   return {
     ...(states && { states, order: request.list ? LIST_ORDERS[request.list][0] : orderOf(states) }),
     ...(order !== undefined && { order }),
@@ -167,7 +167,7 @@ export async function queryOf(request: ListRequest, context: Context): Promise<Q
 }
 
 function statesOf({ states, list = 'all' }: ListRequest, filter: Filter): Query['states'] | null {
-  if (!states && !filter.states && list === 'all') return null;
+  if (!states && !filter.states && !filter.retrying && list === 'all') return null;
   return statesIn(list, filter).filter((name) => !states || states.includes(name));
 }
 

@@ -291,8 +291,8 @@ export class Search {
   }
 
   #knownOf(query: Query): Map<number, Known> {
-    const { states, jobs, key, words, without, params, hidden, since } = query;
-    const filter = { states, jobs, key, words, without, params, hidden, since };
+    const { states, jobs, key, words, without, params, retrying, hidden, since } = query;
+    const filter = { states, jobs, key, words, without, params, retrying, hidden, since };
     const name = JSON.stringify(filter);
     const known = this.#known.get(name)?.pages ?? this.#inherited(query);
     this.#known.delete(name);
