@@ -14,13 +14,13 @@ export async function readStdin(): Promise<string> {
 
 /** Asks on stderr; without a terminal there is no one to answer, so `-y` has to say it. */
 export function confirmer(yes: boolean, json: boolean, call: CallOther): Asked['confirm'] {
-  return async (what, question) => {
+  return async (question) => {
     if (yes) return true;
+    const asked = await question(call);
     if (json || !process.stdin.isTTY || !process.stderr.isTTY) {
-      const message = `${what} There is no terminal to ask.`;
+      const message = `${asked} There is no terminal to ask.`;
       throw new JobrunError('bad-option', message, 'Say yes beforehand: -y');
     }
-    const asked = await question(call);
     const { createInterface } = await import('node:readline/promises');
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     try {

@@ -54,7 +54,7 @@ export const abort: Command<typeof options, Reply, Matched> = {
       const hint = 'For example: jobrun abort 12';
       throw new JobrunError('bad-option', 'give one of: ids, --job, --all', hint);
     }
-    if (all && !(await confirm('Abort all runs that are not settled?', askHowMany))) {
+    if (all && !(await confirm(askHowMany))) {
       throw new JobrunError('interrupted', 'nothing was aborted', 'Say yes, or give -y.');
     }
     return typed.force ? { ...request, graceMs: 0 } : request;

@@ -42,8 +42,7 @@ export const prune: Command<typeof options, Reply> = {
   async ask(request, { confirm }) {
     refuseUnsaid(request);
     const question = (call: CallOther): Promise<string> => askHowMany(request, call);
-    const what = 'Remove these settled runs and their logs for good?';
-    if (request.dryRun || (await confirm(what, question))) return request;
+    if (request.dryRun || (await confirm(question))) return request;
     throw new JobrunError('interrupted', 'nothing was removed', 'Say yes, or give -y.');
   },
 

@@ -229,6 +229,7 @@ describe('runs that have not begun', () => {
     expect((await project.ask('show', { id: other.id })).state).toBe('scheduled');
     const asked = await project.cli(['abort', '--all']);
     expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('-y')]);
+    expect(asked.stderr).toContain('Abort 1 run: 1 scheduled? There is no terminal to ask.');
     expect((await project.ask('show', { id: other.id })).state, 'no answer is no yes').toBe(
       'scheduled',
     );

@@ -43,7 +43,7 @@ const MISTAKES: readonly Mistake[] = [
   ['daemon --detach --log nowhere/d.log', 2, 'bad-option', 'cannot be written', '--log'],
   ['completion tcsh', 2, 'bad-option', '"tcsh"', 'one for each of bash, zsh, fish'],
   ['prune', 2, 'bad-option', 'which runs', '--older-than'],
-  ['prune --older-than 1d', 2, 'bad-option', 'no terminal', '-y'],
+  ['prune --older-than 1d', 2, 'bad-option', 'runs? There is no terminal', '-y'],
   ['schedule hello --in 5', 2, 'bad-time', '"5"', '"5s", "5m" or "5h"'],
   ['schedule hello --at tomorow', 2, 'bad-time', '"tomorow"', 'tomorrow 9:00'],
   ['schedule hello --at 18:00 --tz Europe/Berlim', 2, 'bad-time', 'Berlim', 'Europe/Berlin'],

@@ -92,13 +92,10 @@ export interface Asked<T extends Options = Options> extends ParseContext {
   readonly general: Readonly<Record<string, unknown>>;
   readonly readStdin: () => Promise<string>;
   /**
-   * Asks in the terminal; true where `-y` was given. Throws `bad-option` with `what` where there is neither. `question`
-   * looks up how much it is about.
+   * Asks in the terminal; true where `-y` was given. Throws `bad-option` with the question where there is neither.
+   * `question` looks up how much it is about.
    */
-  readonly confirm: (
-    what: string,
-    question: (call: CallOther) => Promise<string>,
-  ) => Promise<boolean>;
+  readonly confirm: (question: (call: CallOther) => Promise<string>) => Promise<boolean>;
 }
 
 /** The parts that a handler may use: the engine, the catalog, the logs, and the daemon if one runs. */
