@@ -3,7 +3,7 @@
 import { STATE_NAMES } from '../run/run.ts';
 import { JobrunError } from '../support/errors.ts';
 import { shellWord } from '../support/text.ts';
-import { commandAt, entryOf } from './entries.ts';
+import { commandAt, entryOf, WITH_VALUE } from './entries.ts';
 import { type Facts, NO_FACTS } from './guess-facts.ts';
 import { optionGuess } from './guessed-options.ts';
 import { isSince, jobAndTime, namesTime, scheduleLine, timeLine, timeOf } from './guessed-times.ts';
@@ -23,7 +23,8 @@ export async function withGuess(
   if (error.code === 'unknown-job' && !/^(?:See|Did) /.test(error.hint)) return error;
   const said = await meant(argv, error, facts);
   const line = said === null || isSentence(said) ? said : await typable(said);
-  const hint = line !== null && !isSentence(line) ? `Try: ${textOf(line)}` : line;
+  const hint =
+    line !== null && !isSentence(line) ? `Try: ${textOf([...projectOf(argv), ...line])}` : line;
   const param = paramHint(error, argv, hint !== null);
   if (hint === null && param === null) return error;
   // A suggestion for a misspelt option stays, because it may be right; so does the way without the option.
@@ -71,13 +72,29 @@ function jobLine(word: string, rest: Line, facts: Facts): Line | null {
 async function corrected(guess: Guess, facts: Facts): Promise<Guess> {
   if (guess === null || isSentence(guess)) return guess;
   const [command = '', ...rest] = guess;
-  return (rest.length > 0 ? await ownGuess(command, rest, facts) : null) ?? guess;
+  const own = rest.length > 0 ? await ownGuess(command, rest, facts) : null;
+  if (own !== null || !OF_NO_RUN[command]) return own ?? guess;
+  // The name is that of no job.
+  return [command, ...rest.map((word) => (word === jobIn(rest) ? '<id>' : word))];
+}
+
+/** The options before the command that say which project is meant. */
+function projectOf(argv: readonly string[]): Line {
+  const before = argv.slice(0, Math.max(0, commandAt(argv)));
+  const names = (word = ''): boolean => /^--(?:dir|state-dir)(?:=|$)/.test(word);
+  return before.filter(
+    (word, i) => names(word) || (WITH_VALUE.has(before[i - 1] ?? '') && names(before[i - 1])),
+  );
 }
 
 async function ownGuess(command: string, rest: Line, facts: Facts): Promise<Guess> {
-  const names = rest.filter((one) => !one.startsWith('-'));
+  const names = rest.filter((one, i) => !one.startsWith('-') && !WITH_VALUE.has(rest[i - 1] ?? ''));
   return OF_COMMANDS[command]?.(names, rest) ?? (await latestLine(command, rest, facts));
 }
+
+/** The first word that may name a job; what a general option takes is none. */
+const jobIn = (rest: Line): string | undefined =>
+  rest.find((word, i) => isName(word) && !WITH_VALUE.has(rest[i - 1] ?? ''));
 
 /** For commands that take a run: the line where a job without runs was named. */
 const OF_NO_RUN: Readonly<Record<string, (job: string) => Line>> = {
@@ -89,7 +106,7 @@ const OF_NO_RUN: Readonly<Record<string, (job: string) => Line>> = {
 /** `logs -f hello`: the same for the latest run of that job. */
 async function latestLine(command: string, rest: Line, facts: Facts): Promise<Line | null> {
   const otherwise = OF_NO_RUN[command];
-  const name = rest.find(isName);
+  const name = jobIn(rest);
   if (!otherwise || name === undefined) return null;
   const id = await facts.latestRun(name);
   if (id !== null) return [command, ...rest.map((word) => (word === name ? id : word))];
@@ -120,7 +137,8 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
     const [name = ''] = names;
     if (rest[0] === '-9' || rest[0] === '-KILL') return ['abort', '--force', ...rest.slice(1)];
     if (name === 'all') return ['abort', '--all'];
-    return isName(name) ? ['abort', '--job', name] : null;
+    // Beside an id, a name is the value of an option.
+    return isName(name) && !names.some((one) => ID.test(one)) ? ['abort', '--job', name] : null;
   },
   retry([name = '']) {
     if (name === 'all' || name === 'failed') return ['retry', '--failed'];

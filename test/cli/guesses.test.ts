@@ -122,6 +122,14 @@ logs hello -n 20                  > logs 27 -n 20
 logs mail                         > list --job mail --limit 1
 tail hello                        > logs -f 27
 tail -f hello                     > logs -f 27
+tail nothing                      > logs -f <id>
+--dir /p tail hello               > --dir /p logs -f 27
+--json --dir=/p -v cancel 5       > --dir=/p abort 5
+tail hello --dir /p               > logs -f 27 --dir /p
+logs --tail 20 5 --dir shop       > logs -n 20 5 --dir shop
+stop -f --dir shop                > stop --now --dir shop
+cancel --reason stuck 5           > abort --reason stuck 5
+kill --reason stuck -9 5          > abort --reason stuck --force 5
 tail -f 2                         > logs -f 2
 log hello                         > logs 27
 cat 17                            > logs 17
