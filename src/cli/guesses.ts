@@ -135,7 +135,8 @@ const OF_COMMANDS: Readonly<Record<string, OfCommand>> = {
   list: (_, rest) => listOf(rest),
   abort(names, rest) {
     const [name = ''] = names;
-    if (rest[0] === '-9' || rest[0] === '-KILL') return ['abort', '--force', ...rest.slice(1)];
+    const isKill = (word: string): boolean => word === '-9' || word === '-KILL';
+    if (rest.some(isKill)) return ['abort', ...rest.map((one) => (isKill(one) ? '--force' : one))];
     if (name === 'all') return ['abort', '--all'];
     // Beside an id, a name is the value of an option.
     return isName(name) && !names.some((one) => ID.test(one)) ? ['abort', '--job', name] : null;
