@@ -190,5 +190,7 @@ function workerKindOf(entry: JobEntry | null, isolation: Isolation): WorkerKind 
 export function blockOf(job: string, entry: JobEntry | null, loaded: boolean): string | null {
   if (entry?.state === 'ok') return null;
   if (entry) return `the job ${job} is broken: ${entry.error.split('\n')[0]}`;
-  return loaded ? `no job named ${job}` : `the job ${job} is being read`;
+  return loaded ? `no job named ${job}` : readingText(job);
 }
+
+export const readingText = (job: string): string => `the job ${job} is being read`;

@@ -1,6 +1,7 @@
 // The steps of a followed run between the lines of its log: why it waits, how an attempt ended and when the next one
 // begins, how far it is. A change is told at once; reasons and progress, which change without one, are looked at twice
 // a second.
+import { readingText } from '../../catalog/catalog.ts';
 import { type AttemptOutcome, isSettled, type Run, type RunError } from '../../run/run.ts';
 import type { RunView } from '../../run/view.ts';
 import { onAbort } from '../../support/aborts.ts';
@@ -43,6 +44,7 @@ export async function* stepsOf(
   const undo = onRun(id, context.engine, changes.wake);
   const unlisten = onAbort(signal, changes.wake);
   const cursor = new StepCursor(since);
+  const began = context.clock.monotonic();
   try {
     while (!signal.aborted) {
       const run = await context.engine.find(id);
@@ -50,7 +52,7 @@ export async function* stepsOf(
       const ended = cursor.attempts(run);
       if (ended.length > 0) await said(id, context);
       yield* ended;
-      const step = cursor.news(await viewRun(run, context));
+      const step = cursor.news(await viewRun(run, context), context.clock.monotonic() - began);
       if (step) yield step;
       const stop = context.clock.after(LOOK_EVERY_MS, changes.wake, { idle: true });
       await changes.sleepInTurn();
@@ -69,7 +71,7 @@ async function said(id: number, { logs, clock }: Context): Promise<void> {
 }
 
 /** The steps that one follower has got. */
-class StepCursor {
+export class StepCursor {
   #attempt: number;
   #reason: string | null = null;
   #progress = '0';
@@ -97,7 +99,10 @@ class StepCursor {
     return ended;
   }
 
-  news({ state, reason, progress, dueAt }: RunView): Step | null {
+  /** `ms`: since the follower came. */
+  news({ job, state, reason, progress, dueAt }: RunView, ms: number): Step | null {
+    // A process that has just begun reads its jobs: most are read before it is worth a word.
+    if (ms < SECOND && reason === readingText(job)) return null;
     if (state === 'running') {
       this.#reason = null;
       const { percent, text } = progress;
