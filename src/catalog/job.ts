@@ -83,7 +83,7 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   /** Longest time of one attempt, from the first line of its own code. Default: none. */
   readonly timeout?: Duration;
   /**
-   * Longest time, from the first line of its own code, without a sign of life (progress, log, save, extendLock).
+   * Longest time, from the first line of its own code, without a heartbeat (progress, log, save, extendLock).
    * Default: none.
    */
   readonly lockTime?: Duration;
@@ -115,7 +115,7 @@ export interface JobDefinition<Params, Output, Input = Params, Checkpoint = any>
   /** After a failed attempt: may decide what follows. Nothing leaves it to `retries`. */
   readonly onError?: (error: Error, ctx: JobContext) => Decided | Promise<Decided>;
   /**
-   * After an attempt that gave no sign of life for `lockTime`. An error that it throws is logged, and changes nothing.
+   * After an attempt that sent no heartbeat for `lockTime`. An error that it throws is logged, and changes nothing.
    */
   readonly onStale?: (ctx: JobContext) => unknown;
   /** When the run is done. An error that it throws is logged, and changes nothing. */

@@ -87,7 +87,7 @@ export class Deadlines {
     const left = this.#lockUntil - this.#time.monotonic();
     if (left > 0) this.after(left, () => this.#look(lockTimeMs));
     else if (!again) this.#afterReading(() => this.#look(lockTimeMs, true));
-    else this.#onOver('stale', `gave no sign of life for ${showDuration(lockTimeMs)}`);
+    else this.#onOver('stale', `sent no heartbeat for ${showDuration(lockTimeMs)}`);
   }
 
   /**

@@ -195,7 +195,7 @@ shop.add({
   limited: `export default { lockTime: 200, grace: 50, retries: { limit: 1, delay: 10 }, onFailed: () => mark('given-up'), run: () => { for (;;); } };`,
 });
 
-test('a silent attempt is stale: its process is gone before the next begins, onStale is told once, and signs of life keep it', async () => {
+test('a silent attempt is stale: its process is gone before the next begins, onStale is told once, and heartbeats keep it', async () => {
   const s = shop.begin();
   const [silent, lively, extended, shortened, limited] = await Promise.all(
     ['silent', 'lively', 'extended', 'shortened', 'limited'].map((job) => s.run(job)),

@@ -14,7 +14,7 @@ export interface SystemdVariables {
   WATCHDOG_PID?: string | undefined;
 }
 
-/** A sign of life comes this many times in the time that systemd allows between two. */
+/** A heartbeat is sent this many times in the time that systemd allows between two. */
 const SIGNS_PER_PERIOD = 3;
 
 export class Supervisor {
@@ -65,7 +65,7 @@ export class Supervisor {
     if (this.#socket !== null) this.#send(async () => ['STOPPING=1']);
   }
 
-  /** No signs of life any more. Resolves when the last message is out. */
+  /** Ends the heartbeats. Resolves when the last message is out. */
   async close(): Promise<void> {
     this.#undo();
     await this.#sent;
