@@ -159,17 +159,19 @@ export class Scheduler {
 
   #claim(workerKind: WorkerKind): void {
     const only = this.#p.only?.();
-    const free = this.#p.free(workerKind);
-    if (free <= 0) return;
+    if (this.#p.free(workerKind) <= 0) return;
     // Later than this pass began: a place may have become free since, and its next run begins after the one before.
     const now = (): number => this.#p.clock.now();
     const acquired: Runner[] = [];
+    // Asked when the engine decides, for a claim that was asked for before takes its places first. Its own are counted
+    // in case it is repeated.
+    const most = (): number => this.#p.free(workerKind) + acquired.length;
     const workerFor = (run: Run): Runner => {
       const runner = this.#p.acquire(run);
       acquired.push(runner);
       return runner;
     };
-    const over = this.#p.engine.claim({ workerKind, most: free, only }, workerFor, now).then(
+    const over = this.#p.engine.claim({ workerKind, most, only }, workerFor, now).then(
       (claimed) => {
         for (const one of claimed) this.#p.begin(one, takeFrom(acquired, one.worker));
         // A claim that was repeated may have asked for more workers than it has used.

@@ -33,9 +33,10 @@ export interface Engine {
    * Hands out the next queued runs for workers of a kind, at most `most`, each with a lease for the worker that
    * `workerFor` names for it, as it is before it starts; fewer where fewer may start. `workerFor` may be asked for runs
    * that are not claimed in the end. With `only` it is that run or none. To ask is cheap where nothing may start. `now`
-   * as a function is asked within the commit: on a store that may be seconds later, when other hosts have had theirs.
+   * and `most` as functions are asked within the commit: on a store that may be seconds later, when other hosts have
+   * had theirs, and when a claim that was asked for before has taken its workers.
    */
-  claim(want: Want, workerFor: (run: Run) => WorkerRef, now: When): Promise<Claimed[]>;
+  claim(want: Want, workerFor: (run: Run) => WorkerRef, now: Late): Promise<Claimed[]>;
   /** Replaces a run by what `decide` makes of it. An error of `decide` is passed on, and nothing has changed. */
   change(id: number, decide: (run: Run) => Run): Promise<Run>;
   /** The same for the holder of a lease. Null, with nothing changed, where the token is no longer in force. */
@@ -109,12 +110,14 @@ export interface Engine {
   size(): Promise<number>;
 }
 
-/** An instant, or a clock that tells it. */
-export type When = number | (() => number);
+/** A number, or what tells it when it is needed. */
+export type Late = number | (() => number);
+
+export const numberOf = (late: Late): number => (typeof late === 'number' ? late : late());
 
 export interface Want {
   readonly workerKind: WorkerKind;
-  readonly most: number;
+  readonly most: Late;
   /** The jobs that an external worker asks for. */
   readonly jobs?: readonly string[] | undefined;
   readonly only?: number | undefined;

@@ -49,6 +49,18 @@ export function claimsContract(bench: Bench): void {
     expect(ids(await claim(9))).toEqual([5]);
   });
 
+  test('claims that are asked for at the same moment share the free workers, however late each is decided', async () => {
+    await bench.engine.accept(
+      [1, 2, 3, 4, 5].map((i) => draft(i)),
+      T0,
+    );
+    let free = 2;
+    const workerFor = () => ({ mark: `w${free--}`, pid: 1001 });
+    const want = { workerKind: 'dedicated', most: () => free } as const;
+    const both = await Promise.all([1, 2].map(() => bench.engine.claim(want, workerFor, T0)));
+    expect(both.flatMap(ids).sort()).toEqual([1, 2]);
+  });
+
   test('each workerKind hands out its own jobs, and each job goes to the worker named for it', async () => {
     bench.engine.configure(
       (job) => ({ ...FREE, workerKind: job === 'io' ? 'shared' : 'dedicated' }),

@@ -21,6 +21,7 @@ import { assert } from '../../support/errors.ts';
 import { MAX_BATCH } from '../../support/limits.ts';
 import { SteadyTime } from '../../support/steady-time.ts';
 import type * as E from '../engine.ts';
+import { numberOf } from '../engine.ts';
 import { packed, unpacked } from '../ids.ts';
 import type { Token, WorkerRef } from '../members.ts';
 import { Announcer } from './announcer.ts';
@@ -161,17 +162,17 @@ export class FileEngine extends Reads implements E.Engine {
       : picker.nextOnly(only, workerKind, steady);
   }
 
-  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.When): Promise<E.Claimed[]> {
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.Late): Promise<E.Claimed[]> {
     this.#store.writable();
-    const now = typeof at === 'number' ? at : at();
-    const { most } = want;
+    const now = numberOf(at);
     const next = (): Run | null => this.#next(want, now);
-    const first = most < 1 ? null : next();
+    const first = numberOf(want.most) < 1 ? null : next();
     this.#noteNextPlace(now);
     if (first === null) return [];
     if (this.#store.full && (await this.#staysFull())) return [];
     return this.#apply((tx) => {
       const claimed: E.Claimed[] = [];
+      const most = numberOf(want.most);
       for (let prev = next(); prev && claimed.length < most; prev = next())
         claimed.push(this.#claimOne(tx, prev, workerFor(prev), now));
       this.#noteNextPlace(now);

@@ -13,7 +13,7 @@ import { claim } from '../../run/transitions.ts';
 import { whyQueued } from '../../run/why.ts';
 import { assert } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS } from '../../support/limits.ts';
-import type { Claimed, Pauses, Want } from '../engine.ts';
+import { type Claimed, numberOf, type Pauses, type Want } from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
 import { pausesOf } from './decided.ts';
 import { type Glance, glanceOf, type Rate } from './glance.ts';
@@ -160,8 +160,10 @@ export class Claims {
   next(given: Asked, seen: Glance | null): Claiming<Claimed[]> | null {
     if (seen && !this.#mayFind(given.want, seen)) return null;
     const asked = { ...given, workerFor: onceEach(given.workerFor) };
-    const { workerKind, most } = asked.want;
+    const { workerKind } = asked.want;
     const look = async (ask: Ask): Promise<Claimed[] | null> => {
+      const most = numberOf(asked.want.most);
+      if (most < 1) return [];
       const now = asked.now();
       const glance = seen ?? (await ask<Glance>(glanceOf([], now)))[0];
       assert(glance, 'a glance is a row');
@@ -199,7 +201,10 @@ export class Claims {
   }
 
   /** That run or none. */
-  only(id: number, { want: { workerKind }, workerFor, now: clock }: Asked): Operation<Claimed[]> {
+  only(
+    id: number,
+    { want: { workerKind, most }, workerFor, now: clock }: Asked,
+  ): Operation<Claimed[]> {
     const workerOf = onceEach(workerFor);
     return {
       patience: 'none',
@@ -207,7 +212,7 @@ export class Claims {
       decide: (unit) => {
         const now = clock();
         const run = unit.find(id);
-        if (run?.state.name !== 'queued') return [];
+        if (run?.state.name !== 'queued' || numberOf(most) < 1) return [];
         const limits = this.limitsOf(run.job, unit.pauses);
         const kind = limits.workerKind;
         if ((runsAlone(run) && kind !== 'external' ? 'dedicated' : kind) !== workerKind) return [];
@@ -219,7 +224,8 @@ export class Claims {
   }
 
   async #claim(unit: Unit, ask: Ask, asked: Asking): Promise<Claimed[]> {
-    const { most, workerKind } = asked.want;
+    const { workerKind } = asked.want;
+    const most = numberOf(asked.want.most);
     const claimed: Claimed[] = [];
     for (let rest = most; rest > 0; rest = most - claimed.length) {
       const { lines, runs, isCut } = await this.#candidates(ask, asked, unit.pauses, rest);

@@ -14,6 +14,7 @@ import type { Clock } from '../../support/clock.ts';
 import { assert } from '../../support/errors.ts';
 import { CLOCK_JUMP_MS, MAX_BATCH, MAX_TOLD } from '../../support/limits.ts';
 import type * as E from '../engine.ts';
+import { numberOf } from '../engine.ts';
 import type { Token, WorkerRef } from '../members.ts';
 import { Claims, type Holder, isHeld } from './claims.ts';
 import type { Asked } from './decided.ts';
@@ -216,10 +217,10 @@ export class PostgresEngine extends Reads implements E.Engine {
     return rows.toSorted((a, b) => a.id - b.id);
   }
 
-  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.When): Promise<E.Claimed[]> {
+  async claim(want: E.Want, workerFor: (run: Run) => WorkerRef, at: E.Late): Promise<E.Claimed[]> {
     const { only, most } = want;
-    if (most < 1) return [];
-    const now = typeof at === 'number' ? () => at : at;
+    if (numberOf(most) < 1) return [];
+    const now = (): number => numberOf(at);
     if (only !== undefined && !(await this.claims.isMember(this.#sessions))) return [];
     const asked = { want, workerFor, now };
     const before = this.claims.nextPlaceAt;
