@@ -141,7 +141,7 @@ const interrupted = (): ApiError => new ApiError('interrupted', '', '');
 function errorOf(status: number, body: unknown): ApiError {
   const shape = (body as { readonly error?: ErrorShape } | null)?.error;
   if (shape) return new ApiError(shape.code, shape.message, shape.hint);
-  const hint = 'Something in front of the daemon has replied.';
+  const hint = 'A proxy has replied.';
   return new ApiError(status === 401 ? 'unauthorized' : 'no-daemon', `status ${status}`, hint);
 }
 

@@ -17,8 +17,10 @@ a\tabort; asks first
 r\tretry, run now, run again
 R\tedit and run
 e\tchange a run
+c f\tcomplete, fail
 s\tschedule a run
 P\tpause or resume
+x\tremove a schedule
 l\tthe log
 Esc\tback`;
 

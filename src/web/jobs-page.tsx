@@ -136,7 +136,7 @@ interface UnknownProps {
 
 function Unknown({ jobs, mayAct }: UnknownProps) {
   return (
-    <Panel title="Runs that ask for a job that does not exist" is="wrong">
+    <Panel title="Runs of jobs that do not exist" is="wrong">
       <ul class="unknown">
         {jobs.map((job) => (
           <li key={job.name}>

@@ -17,7 +17,7 @@ export function Locked() {
           Run <code>jobrun web</code> in the folder of the project: it opens this page with the key.
         </p>
         <div class="field">
-          <label for="key">Key, or the address with it</label>
+          <label for="key">Key or address</label>
           <input id="key" name="key" autocomplete="off" required />
         </div>
         <p>

@@ -89,7 +89,7 @@ function Minutes({ ended, failed }: Throughput) {
           viewBox={`0 0 100 ${HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`Runs that ended in each of the last ${ended.length} minutes: ${told}`}
+          aria-label={`Runs ended in each of the last ${ended.length} minutes: ${told}`}
         >
           {ended.map((n, i) => {
             const tall = ((n ?? 0) / most) * (HEIGHT - 2);

@@ -80,10 +80,15 @@ export function RunPage({ id, status }: Props) {
   );
 }
 
+/** A key does what its button does, where the page has that button. */
+const press = (button: string) => (): void => document.querySelector<HTMLElement>(button)?.click();
+
 const keysFor = (run: Details): Keys => ({
   a: () => mayBe('abort', run) && askAbort(run),
   r: () => askOnward(run),
-  e: () => document.querySelector<HTMLElement>('.change')?.click(),
+  c: press('.complete'),
+  f: press('.fail'),
+  e: press('.change'),
   l: () => document.querySelector<HTMLElement>('.log')?.focus(),
 });
 

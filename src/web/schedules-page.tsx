@@ -19,11 +19,16 @@ const TITLES = 'Name State Job Rule Zone Next Last Skipped'.split(' ');
 export function SchedulesPage() {
   const { data, error } = useLoaded<{ readonly schedules: readonly ScheduleView[] }>('schedules');
   const mayAct = useMayAct();
+  const focused = () => data?.schedules.find(({ name }) => name === focusedRow());
   const turn = (): void => {
-    const one = data?.schedules.find(({ name }) => name === focusedRow());
+    const one = focused();
     if (one) pause({ kind: 'schedules', name: one.name }, !one.paused);
   };
-  useKeys(mayAct ? { P: turn } : {});
+  const remove = (): void => {
+    const one = focused();
+    if (one && !one.inFile) unschedule(one.name);
+  };
+  useKeys(mayAct ? { P: turn, x: remove } : {});
   if (!data) return <Missing error={error} />;
   return (
     <>

@@ -18,7 +18,7 @@ interface Props {
 }
 
 export const SettleButton = ({ id, what }: Props) => (
-  <DialogButton label={capital(what)} is={what === 'fail' ? 'harm' : 'first'}>
+  <DialogButton label={capital(what)} is={what === 'fail' ? 'fail harm' : 'complete first'}>
     {(close) => <SettleDialog id={id} what={what} close={close} />}
   </DialogButton>
 );

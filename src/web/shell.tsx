@@ -99,7 +99,7 @@ function SilentBar({ hosts }: Pick<Status, 'hosts'>) {
   if (silent.length === 0) return null;
   return (
     <p class="offbar" role="alert">
-      No sign of {asText(silent.join(', '))}. Other hosts take over its runs when its lease ends.
+      No sign of {asText(silent.join(', '))}. Other hosts take over its runs.
     </p>
   );
 }

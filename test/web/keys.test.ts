@@ -9,9 +9,10 @@ import { shared } from '../helpers/shared.ts';
 
 const WORK = 'export default ({ ms = 0 }, ctx) => ctx.sleep(ms);';
 
-const FILES = Object.fromEntries(
-  ['keys', 'other', 'paused'].map((job) => [`jobs/${job}.mjs`, WORK]),
-);
+const FILES = {
+  ...Object.fromEntries(['keys', 'other', 'paused'].map((job) => [`jobs/${job}.mjs`, WORK])),
+  'jobs/asks.mjs': 'export default (params, ctx) => ctx.pending();',
+};
 
 const run = async (project: ApiProject, job: string, more: object = {}): Promise<string> =>
   (await project.api('POST', 'runs', { job, ...more })).json.id;
@@ -118,5 +119,30 @@ describe.runIf(platform.hasBrowser)('the page', { timeout: 60_000 }, () => {
     await type(page, 'P');
     await page.getByText('resumed paused').waitFor();
     await row.locator('.state.ok').waitFor();
+  });
+
+  test('completes or fails a run that waits for an outside result, and removes a schedule', async () => {
+    const { project, page } = shop();
+    const id = await run(project, 'asks');
+    await project.until(id, ['waiting']);
+    await page.goto(`${project.url}/runs/${id}`);
+    await page.getByRole('button', { name: 'Complete' }).waitFor();
+    await type(page, 'c');
+    await page
+      .getByRole('dialog')
+      .getByRole('heading', { name: `Complete run ${id}` })
+      .waitFor();
+    await type(page, 'Escape f');
+    await page
+      .getByRole('dialog')
+      .getByRole('heading', { name: `Fail run ${id}` })
+      .waitFor();
+    await type(page, 'Escape');
+    await project.json('schedule', 'other', '--every', '1d', '--name', 'daily');
+    await page.goto(`${project.url}/schedules`);
+    await page.getByRole('row', { name: 'daily' }).waitFor();
+    await type(page, 'j x');
+    await page.getByRole('dialog').getByText('Remove the schedule daily?').waitFor();
+    await type(page, 'Escape');
   });
 });
