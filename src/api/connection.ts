@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../support/clock.ts';
 import { JobrunError, toJobrunError } from '../support/errors.ts';
 import { type Json, tooLarge } from '../support/json.ts';
-import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
+import { FRAME_TIMEOUT_MS, LONG_LIST_ROWS, MAX_FRAME_BYTES, SECOND } from '../support/limits.ts';
 import { myTurn } from '../support/turn-taking.ts';
 import { weightOfValue } from '../support/weight.ts';
 import type { Intake, Sender } from './intake.ts';
@@ -56,8 +56,6 @@ const LARGE_FRAME = 16 * 1024;
 const COSTLY = 64 * 1024;
 /** And for so many rows of its reply, with params of half a KB each. */
 const COSTLY_ROWS = 25;
-/** A reply with more is a long one: some milliseconds. */
-const LONG_ROWS = 200;
 
 /** A request under way. */
 interface Asked {
@@ -242,7 +240,7 @@ export class Connection implements Sender {
     const rows = request.stream ? 0 : this.#service.rows(request);
     this.#service.turns.take(this, {
       cost: costOf(bytes, rows),
-      isLong: rows > LONG_ROWS,
+      isLong: rows > LONG_LIST_ROWS,
       begin: (made) => {
         this.#waitingHeap -= asked.heap;
         this.#inLine--;

@@ -65,6 +65,8 @@ export const HEAP_SHARE_OF_RUNS = 0.5;
 export const MAX_BATCH = 1000;
 /** Runs that one commit lets go or ends because they waited for another: some hundredths of a second. */
 export const MAX_TOLD = 2000;
+/** A list with more rows takes some milliseconds: hundreds of such must not be made in one turn of the loop. */
+export const LONG_LIST_ROWS = 200;
 /** JSON of the runs that one list gives with all their values, as a share of the heap; and in a small heap at least. */
 export const LIST_SHARE = 1 / 16;
 export const LEAST_LIST_BYTES = 8 * MB;

@@ -5,7 +5,7 @@ import { LIST_NAMES, LIST_ORDERS, LISTS, RUN_ORDERS } from '../../run/run-lists.
 import type { RunView } from '../../run/view.ts';
 import { isSearched } from '../../run/words.ts';
 import type { ErrorShape } from '../../support/errors.ts';
-import { SECOND } from '../../support/limits.ts';
+import { LONG_LIST_ROWS, SECOND } from '../../support/limits.ts';
 import { longTurn } from '../../support/turn-taking.ts';
 import type { Context } from './command.ts';
 import { FILTER, type Filter, filterOf, fitsTexts, statesIn } from './filter.ts';
@@ -16,8 +16,6 @@ import { type ShortRun, shortOf, viewsOf } from './views.ts';
 /** A longer list is asked for in parts: it would hold up everybody else's requests. */
 const MAX_LIMIT = 10_000;
 const DEFAULT_LIMIT = 50;
-/** More take some milliseconds to show: hundreds of such lists must not be shown in one turn of the loop. */
-const A_LONG_LIST = 200;
 
 export const LIST_OPTIONS = {
   states: option('--state <states>', states(), `one or more of ${LISTS.all.join(', ')}`),
@@ -74,7 +72,7 @@ export const orderOf = (states: readonly StateName[]): 'newest' | 'settled' =>
 
 export async function listed(request: ListRequest, context: Context): Promise<Listed<ShortRun>> {
   const query = await queryOf(request, context);
-  if (request.limit > A_LONG_LIST) await longTurn();
+  if (request.limit > LONG_LIST_ROWS) await longTurn();
   return shownOf(await context.engine.list(query), request, context);
 }
 
@@ -121,14 +119,14 @@ export async function* listedInParts(
     next = now + AT_MOST_EVERY_MS;
     if (what === told.what && now - told.at < PART_MS) continue;
     told = { what, at: now };
-    if (found.runs.length > A_LONG_LIST) await longTurn();
+    if (found.runs.length > LONG_LIST_ROWS) await longTurn();
     const { searched } = found;
     const far = searched !== undefined && { searched, toSearch: await sumOf(query, context) };
     yield { ...(await shownOf(found, request, context)), complete: false, ...far };
     // A long list takes long to show: the search goes on in between.
     next = Math.max(next, clock.monotonic() + PACE * (clock.monotonic() - now));
   }
-  if (last && last.runs.length > A_LONG_LIST) await longTurn();
+  if (last && last.runs.length > LONG_LIST_ROWS) await longTurn();
   if (last) yield { ...(await shownOf(last, request, context)), complete: true };
 }
 
